@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Devices.  A constant DeviceClass describes each kind; an instance begins with a Device.
+ *
+ * Life: device_new() → (owner sets fields, lines, properties) → device_realize() → reset at power-on →
+ * { pause → drain → (save) → resume | reset }* → device_free().
+ * All functions are called with the VM lock held.
+ */
+#pragma once
+
+#include "core/clock.h"
+#include "core/irq.h"
+#include "core/memory.h"
+#include "core/state.h"
+
+G_BEGIN_DECLS
+
+typedef struct Device Device;
+
+typedef enum
+{
+  PROPERTY_BOOL,   /* gboolean */
+  PROPERTY_U32,    /* uint32_t */
+  PROPERTY_U64,    /* uint64_t */
+  PROPERTY_STRING, /* char *, owned by the instance */
+} PropertyType;
+
+typedef struct
+{
+  const char *name;
+  PropertyType type;
+  size_t offset;
+  const char *fallback; /* as text; NULL: 0, FALSE, NULL */
+  uint64_t min, max;    /* numbers; max 0: any */
+  const char *help;
+} DeviceProperty;
+
+typedef struct
+{
+  const char *name;              /* "i8042": lower case, the part's usual name */
+  size_t instance_size;
+  const StateField *state;       /* never NULL; a device without state has an empty table */
+  const DeviceProperty *properties; /* ends with a NULL name; may be NULL */
+  /* Maps registers, takes resources.  May fail with an error for a person. */
+  gboolean (*realize) (Device *device, GError **error);
+  /* Back to power-on state.  May be NULL. */
+  void (*reset) (Device *device);
+  /* The machine is paused: start no new work.  May be NULL. */
+  void (*pause) (Device *device);
+  /* TRUE when nothing is in flight.  Called again until it is.  NULL: always so. */
+  gboolean (*drained) (Device *device);
+  void (*resume) (Device *device);
+  /* After the table has been loaded: check relations between fields, recompute what is derived.  May be NULL. */
+  gboolean (*post_load) (Device *device, GError **error);
+  void (*unrealize) (Device *device);
+} DeviceClass;
+
+struct Device
+{
+  const DeviceClass *klass;
+  Vm *vm;
+  char *id;          /* unique in the machine: "ide0", "i8042" */
+  gboolean realized;
+  gint64 log_window; /* rate limit of device_log() */
+  guint log_count;
+};
+
+/* Allocates a zeroed instance with its properties at their defaults and adds it to the machine (which owns it). */
+gpointer device_new (Vm *vm, const DeviceClass *klass, const char *id);
+gboolean device_set_property (Device *device, const char *name, const char *value, GError **error);
+gboolean device_realize (Device *device, GError **error);
+/* Removes from the machine, unrealizes and frees. */
+void device_free (Device *device);
+
+/* What a guest does wrong, for the machine's log: at most a few lines a second a device. */
+void device_log (Device *device, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+G_END_DECLS

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Guest memory, port space and how an access finds its device.
+ *
+ * A Region is a thing that can be mapped: host memory (RAM, ROM, VRAM) or a pair of functions.
+ * An AddressSpace is a set of Mappings of regions, kept as one flat, sorted list of ranges (FlatView)
+ * that is rebuilt on change and published by pointer swap.  Readers hold a reference through an
+ * AccessCache (one a vCPU, one a DMA handle), so that the view they use can't go away under them.
+ *
+ * Threads: mappings change under the VM lock.  Loads and stores come from any thread; the dispatcher
+ * takes the VM lock around a region's functions unless the region says that it does its own locking.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdint.h>
+
+G_BEGIN_DECLS
+
+typedef struct Vm Vm;
+typedef struct Region Region;
+typedef struct Mapping Mapping;
+typedef struct AddressSpace AddressSpace;
+
+#define GUEST_PAGE_SHIFT 12
+#define GUEST_PAGE_SIZE  4096u
+
+/* -- Regions ------------------------------------------------------------------------------------ */
+
+/* Register access.  `addr` is relative to the region, `size` is 1, 2, 4 or 8; the dispatcher guarantees
+ * impl_min <= size <= impl_max and addr + size <= the region's size.  Values are little endian numbers. */
+typedef struct
+{
+  uint64_t (*read) (void *opaque, uint64_t addr, unsigned size);
+  void (*write) (void *opaque, uint64_t addr, uint64_t value, unsigned size);
+  /* Sizes that the functions take.  A wider access is split in ascending order, a narrower read is cut out
+   * of a wider one, a narrower write is passed zero-extended at its own address.  0 means 1 and 8. */
+  uint8_t impl_min, impl_max;
+  /* Sizes that the bus answers at all: others read as all ones and are dropped.  0 means 1 and 8. */
+  uint8_t valid_min, valid_max;
+} IoOps;
+
+typedef enum
+{
+  RAM_DEFAULT = 0,
+  RAM_SHARED = 1 << 0,    /* a memfd, sealed against shrinking and growing: can be passed to a viewer */
+  RAM_HUGE = 1 << 1,      /* ask for huge pages (MADV_HUGEPAGE, or hugetlb where it can be had) */
+  RAM_MERGEABLE = 1 << 2, /* offer to KSM (MADV_MERGEABLE) */
+  RAM_ROM = 1 << 3,       /* the guest's stores are dropped; the host may write */
+} RamFlags;
+
+/* Who asks for dirty pages.  Each has a bitmap of its own. */
+typedef enum
+{
+  DIRTY_DISPLAY,
+  DIRTY_MIGRATION,
+  N_DIRTY_CLIENTS
+} DirtyClient;
+
+/* `size` in bytes, rounded up to whole pages; zero-filled.  NULL and `error` when the host has no memory. */
+Region *region_new_ram (const char *name, uint64_t size, RamFlags flags, GError **error);
+/* `ops` and `opaque` must outlive the region. */
+Region *region_new_io (const char *name, uint64_t size, const IoOps *ops, void *opaque);
+/* The functions do their own locking: the dispatcher doesn't take the VM lock. */
+void region_set_unlocked (Region *region);
+Region *region_ref (Region *region);
+void region_unref (Region *region);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Region, region_unref)
+
+const char *region_name (const Region *region);
+uint64_t region_size (const Region *region);
+gboolean region_is_ram (const Region *region); /* ROM too */
+gboolean region_is_rom (const Region *region);
+/* Host address of the first byte; NULL for I/O. */
+uint8_t *region_host (const Region *region);
+/* The memfd of a RAM_SHARED region (owned by the region), else -1. */
+int region_fd (const Region *region);
+
+/* Dirty log.  While a client has it on, each page that the guest, a device or DMA has written is in the
+ * client's bitmap (bit 0 of word 0 is page 0).  Turning it on marks all pages dirty. */
+void region_set_dirty_log (Region *region, DirtyClient client, gboolean on);
+gboolean region_dirty_log_on (const Region *region);
+/* Called by who writes host memory without the engine's knowledge: devices, DMA, the software processor. */
+void region_mark_dirty (Region *region, uint64_t offset, uint64_t length);
+/* Fetches what the engine knows (see vm_set_processor()), then copies the bits of pages
+ * [first, first + count) to `bitmap` (bit 0 = `first`) and clears them.  Returns FALSE if none was set. */
+gboolean region_take_dirty (Region *region, DirtyClient client, uint64_t first, uint64_t count, uint64_t *bitmap);
+/* The engine's harvest of one slot: ORs `bitmap` (bit 0 = page `first`) into every client's. */
+void region_merge_dirty (Region *region, uint64_t first, uint64_t count, const uint64_t *bitmap);
+/* Called before bits are taken, so that the engine can merge what it knows.  Set by the engine. */
+typedef void (*RegionSyncDirty) (Region *region, void *opaque);
+void region_set_sync_dirty (Region *region, RegionSyncDirty sync, void *opaque);
+
+/* -- Address spaces ----------------------------------------------------------------------------- */
+
+/* One contiguous range of a flat view.  Ranges are sorted, don't overlap, and are maximal. */
+typedef struct
+{
+  uint64_t start, size;   /* bytes, in the address space */
+  Region *region;         /* never NULL */
+  uint64_t offset;        /* of `start` in the region */
+  gboolean readonly;      /* RAM that the guest may not write now (ROM, PAM) */
+  Mapping *mapping;       /* identity only */
+} FlatRange;
+
+typedef struct
+{
+  gint refs;
+  unsigned n_ranges;
+  uint64_t generation;
+  FlatRange ranges[];
+} FlatView;
+
+/* One accessor's reference to a view and its last hit.  Zero-initialise; not shared between threads. */
+typedef struct
+{
+  FlatView *view;
+  uint64_t generation;
+  unsigned last;
+} AccessCache;
+
+/* Told of each new view, under the VM lock, before any accessor uses it: `old` (NULL at first) and `new`.
+ * KVM brings its memory slots in line, the software processor drops its TLB. Also called when a region's
+ * dirty log is turned on or off (old and new then have equal ranges). */
+typedef void (*AddressSpaceListener) (AddressSpace *as, const FlatView *old_view, const FlatView *new_view, void *opaque);
+
+/* `size`: number of addresses (0 stands for 2^64).  The space starts empty: reads give all ones. */
+AddressSpace *address_space_new (Vm *vm, const char *name, uint64_t size);
+void address_space_free (AddressSpace *as);
+void address_space_add_listener (AddressSpace *as, AddressSpaceListener listener, void *opaque);
+
+/* Maps [offset, offset + size) of `region` at `base`.  Where mappings overlap the higher priority wins, then
+ * the later one.  The mapping takes a reference; it starts enabled.  Mapping a region twice makes an alias. */
+Mapping *address_space_map (AddressSpace *as, Region *region, uint64_t base, uint64_t offset, uint64_t size, int priority);
+void mapping_set_enabled (Mapping *mapping, gboolean enabled);
+void mapping_set_readonly (Mapping *mapping, gboolean readonly);
+void mapping_move (Mapping *mapping, uint64_t base);
+void mapping_set_offset (Mapping *mapping, uint64_t offset, uint64_t size);
+gboolean mapping_enabled (const Mapping *mapping);
+uint64_t mapping_base (const Mapping *mapping);
+void mapping_remove (Mapping *mapping); /* frees it */
+/* Several changes, one rebuild.  Nests. */
+void address_space_begin (AddressSpace *as);
+void address_space_commit (AddressSpace *as);
+
+/* The present view, with a reference. */
+FlatView *address_space_ref_view (AddressSpace *as);
+void flat_view_unref (FlatView *view);
+/* Raised at each publication; an accessor whose copy differs must refresh. */
+uint64_t address_space_generation (AddressSpace *as);
+
+/* The range that holds `addr`, or NULL.  Valid until the next call with this cache. */
+const FlatRange *access_cache_find (AccessCache *cache, AddressSpace *as, uint64_t addr);
+void access_cache_clear (AccessCache *cache);
+
+/* An access by a processor: one value of 1, 2, 4 or 8 bytes, any alignment.  Takes the VM lock where the region
+ * needs it; `locked` says that the caller has it already. */
+uint64_t address_space_load (AddressSpace *as, AccessCache *cache, uint64_t addr, unsigned size, gboolean locked);
+void address_space_store (AddressSpace *as, AccessCache *cache, uint64_t addr, uint64_t value, unsigned size, gboolean locked);
+
+/* Plain bytes to and from RAM and ROM for loaders, debuggers and screenshots; registers are not touched.  FALSE if any
+ * byte isn't memory (then nothing, or a part, was copied).  address_space_write_memory() writes ROM too. */
+gboolean address_space_read_memory (AddressSpace *as, uint64_t addr, void *buffer, size_t length);
+gboolean address_space_write_memory (AddressSpace *as, uint64_t addr, const void *buffer, size_t length);
+
+/* -- DMA: the only way for a device to reach guest memory ---------------------------------------- */
+
+/* Each device that masters the bus has one.  Registers are never reached by DMA (a transfer that meets anything but
+ * RAM fails as a master abort would: reads give all ones there), which rules out re-entry.  All calls under
+ * the VM lock or from the one thread that owns the queue. */
+typedef struct
+{
+  AddressSpace *as;
+  gboolean enabled;   /* bus master enable; FALSE fails every transfer */
+  AccessCache cache;
+} Dma;
+
+void dma_init (Dma *dma, AddressSpace *as);
+void dma_clear (Dma *dma);
+/* FALSE if some byte wasn't RAM; for a read the missing bytes are 0xff. */
+gboolean dma_read (Dma *dma, uint64_t addr, void *buffer, size_t length);
+gboolean dma_write (Dma *dma, uint64_t addr, const void *buffer, size_t length);
+/* Direct pointer to as many bytes as are contiguous, at most *length, which it sets; NULL if `addr` isn't RAM (or
+ * isn't writable and `write` is set).  A written range must be given to dma_mark_written() afterwards.  `region` gets a
+ * reference that keeps the memory there until dma_unmap(). */
+void *dma_map (Dma *dma, uint64_t addr, size_t *length, gboolean write, Region **region);
+void dma_unmap (Region *region, void *host, size_t written);
+/* Little endian values; what can't be read is all ones. */
+uint16_t dma_read16 (Dma *dma, uint64_t addr);
+uint32_t dma_read32 (Dma *dma, uint64_t addr);
+uint64_t dma_read64 (Dma *dma, uint64_t addr);
+gboolean dma_write16 (Dma *dma, uint64_t addr, uint16_t value);
+gboolean dma_write32 (Dma *dma, uint64_t addr, uint32_t value);
+
+G_END_DECLS

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The machine: spaces, clock, lock, devices and life cycle.
+ *
+ * Lock order (take downwards only):
+ *   1. the VM lock (legacy devices, mappings, timers)
+ *   2. an engine's own locks
+ *   3. an address space's publication lock, a region's dirty lock
+ *   4. block/ and display/ internal locks (never held while they call back)
+ * Completions of block/ and messages of display/ arrive on the main loop and take the VM lock first.
+ */
+#pragma once
+
+#include "core/clock.h"
+#include "core/device.h"
+#include "core/irq.h"
+#include "core/memory.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  VM_STATE_STARTING,
+  VM_STATE_RUNNING,
+  VM_STATE_PAUSED,
+  VM_STATE_CRASHED,  /* the processor can't go on; see vm_state_reason() */
+  VM_STATE_STOPPED,  /* powered off; the process is about to end */
+} VmState;
+
+typedef enum
+{
+  VM_REQUEST_RESET,
+  VM_REQUEST_POWER_OFF,
+  VM_REQUEST_CRASH,
+} VmRequest;
+
+/* What the rest of the machine asks of a processor.  cpu/engine.h implements it. */
+typedef struct
+{
+  void (*resume) (void *opaque);                    /* let the processors run; VM lock held */
+  void (*pause) (void *opaque);                     /* returns when none runs; called WITHOUT the VM lock */
+  void (*reset) (void *opaque);                     /* paused */
+  /* INTR of the 8259 pair, wired to LINT0 of the first processor. */
+  void (*set_intr) (void *opaque, gboolean level);
+  void (*nmi) (void *opaque);
+  /* An interrupt message, from MSI or from the IOAPIC: address 0xfee..... and data. Any thread. */
+  void (*msi) (void *opaque, uint64_t address, uint32_t data);
+  /* The IOAPIC's redirection entry `pin` as message, so that the engine knows which vectors want an end of
+   * interrupt; `active` is FALSE for a masked or edge-triggered entry.  May be NULL. */
+  void (*ioapic_route) (void *opaque, unsigned pin, gboolean active, uint64_t address, uint32_t data);
+  /* State of all processors: saved and loaded in section "cpuN".  Paused. */
+  void (*save) (void *opaque, unsigned n, GByteArray *out);
+  gboolean (*load) (void *opaque, unsigned n, const uint8_t *data, size_t length, GError **error);
+} VmProcessorOps;
+
+typedef void (*VmStateFunc) (Vm *vm, VmState state, void *opaque);
+
+struct Vm
+{
+  AddressSpace *memory; /* 52 bits of physical addresses */
+  AddressSpace *ports;  /* 65536 */
+  VmClock *clock;
+  GMainContext *context; /* of the main loop */
+  GMutex lock;
+  GPtrArray *devices;    /* in order of creation; owned */
+  GPtrArray *rams;       /* Region *, saved with the machine, in order of registration */
+  unsigned n_cpus;
+
+  /* The interrupt controllers' side, set by the 8259 and the IOAPIC; called with the VM lock held. */
+  int (*intack) (void *opaque);               /* vector of the 8259 pair, as on INTA */
+  void *intack_opaque;
+  void (*eoi) (void *opaque, unsigned vector); /* a local APIC ended a level-triggered vector */
+  void *eoi_opaque;
+
+  const VmProcessorOps *processor;
+  void *processor_opaque;
+  struct VmPrivate *priv;
+};
+
+/* `context` NULL: the default one.  `manual_clock` for tests and the engine without a processor. */
+Vm *vm_new (GMainContext *context, gboolean manual_clock);
+/* Stops, frees devices in reverse order, then the spaces. */
+void vm_free (Vm *vm);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Vm, vm_free)
+
+void vm_lock (Vm *vm);
+void vm_unlock (Vm *vm);
+/* For checks in code that must hold it. */
+gboolean vm_lock_held (Vm *vm);
+
+void vm_set_processor (Vm *vm, const VmProcessorOps *ops, void *opaque);
+static inline void
+vm_send_msi (Vm *vm, uint64_t address, uint32_t data)
+{
+  if (vm->processor != NULL)
+    vm->processor->msi (vm->processor_opaque, address, data);
+}
+/* The lines into the processor. */
+IrqLine vm_intr_line (Vm *vm);
+IrqLine vm_nmi_line (Vm *vm);
+
+/* RAM that belongs to the saved state and to statistics, under a stable name.  Takes a reference. */
+void vm_add_ram (Vm *vm, Region *region);
+
+/* -- Life cycle: main loop thread only, VM lock NOT held ------------------------------------------ */
+VmState vm_state (Vm *vm);
+/* Why it is paused, crashed or stopped: one or more lines for a person; "" if there is nothing to say. */
+const char *vm_state_reason (Vm *vm);
+void vm_add_state_func (Vm *vm, VmStateFunc func, void *opaque);
+/* Power on: resets everything and leaves it paused or running. */
+void vm_start (Vm *vm, gboolean paused);
+void vm_pause (Vm *vm, const char *reason); /* returns when no processor runs and devices are drained */
+void vm_resume (Vm *vm);
+void vm_reset (Vm *vm);
+/* Ends; state is VM_STATE_STOPPED on return. */
+void vm_stop (Vm *vm, const char *reason);
+
+/* From any thread, locked or not: done on the main loop's next turn.  The reason is copied.  A second request of the same
+ * kind before that is dropped. */
+void vm_request (Vm *vm, VmRequest request, const char *reason);
+
+/* -- Saved machines (paused) ---------------------------------------------------------------------- */
+/* Sections: header, clock, RAM (zstd), a section a device, a section a processor; SHA-256 at the end. */
+gboolean vm_save (Vm *vm, const char *path, GError **error);
+/* Into a machine of the same shape.  On error the machine must be reset or ended by the caller. */
+gboolean vm_load (Vm *vm, const char *path, GError **error);
+
+/* -- Main loop helpers: the callback has the VM lock ----------------------------------------------- */
+typedef void (*VmFunc) (void *opaque);
+typedef void (*VmFdFunc) (int fd, GIOCondition condition, void *opaque);
+/* From any thread. */
+void vm_run_on_loop (Vm *vm, VmFunc func, void *opaque);
+/* Returns a source; g_source_destroy() and g_source_unref() end it. */
+GSource *vm_watch_fd (Vm *vm, int fd, GIOCondition condition, VmFdFunc func, void *opaque);
+
+G_END_DECLS

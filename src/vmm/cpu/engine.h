@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The only door to a processor.  An engine owns its threads and its virtual processors, runs guest code against the
+ * machine's address spaces, and serves what the machine asks of a processor (VmProcessorOps in core/vm.h).
+ * Engines: kvm, soft (software processor), none (no processor; tests).
+ *
+ * Events an engine reports: a triple fault is vm_request (VM_REQUEST_RESET); what it can't go on from is
+ * vm_request (VM_REQUEST_CRASH) with cpu_state_report() as the reason, the processors stopped.
+ */
+#pragma once
+
+#include "core/vm.h"
+#include "cpu/cpu-state.h"
+
+G_BEGIN_DECLS
+
+typedef struct Engine Engine;
+
+typedef struct
+{
+  unsigned n_cpus;  /* 1 to 64 */
+  unsigned sockets, cores, threads; /* topology; product is n_cpus; zeroes: one socket, n_cpus cores */
+  gboolean log_unknown_msrs;
+} EngineConfig;
+
+typedef struct
+{
+  const char *name;     /* "kvm", "soft", "none" */
+  const char *title;    /* for a person, translatable: "KVM", "software processor" */
+  /* Creates the virtual processors, paused, in reset state, and connects itself with vm_set_processor() and the
+   * address spaces' listeners.  An error says what is missing and how to mend it. */
+  Engine *(*create) (Vm *vm, const EngineConfig *config, GError **error);
+  /* All processors are paused. */
+  void (*free) (Engine *engine);
+  /* Architectural state of processor n (0 .. n_cpus - 1), paused. */
+  gboolean (*get_state) (Engine *engine, unsigned n, CpuState *state);
+  gboolean (*set_state) (Engine *engine, unsigned n, const CpuState *state);
+} EngineClass;
+
+struct Engine
+{
+  const EngineClass *klass;
+  Vm *vm;
+  EngineConfig config;
+};
+
+extern const EngineClass kvm_engine_class;
+extern const EngineClass soft_engine_class;
+extern const EngineClass none_engine_class;
+
+/* What a short measurement found out about /dev/kvm on this host.  Texts are for a person. */
+typedef struct
+{
+  gboolean present;       /* the device exists */
+  gboolean usable;        /* it can be opened and has what the engine needs */
+  gboolean fast;          /* ring-0 guest code runs at hardware speed */
+  double mips;            /* of a small loop of ring-0 code with memory and system instructions; millions a second */
+  char *detail;           /* why, and the way out: "there is no /dev/kvm: …" */
+} KvmProbe;
+/* A few milliseconds; measured once a process. */
+const KvmProbe *kvm_probe (void);
+
+/* "auto", "kvm", "software" (or "soft"), "none".  For "auto", picks KVM where the probe says fast, else the software processor.
+ * `*why` (owned by the caller) says in a sentence what was chosen and why. */
+const EngineClass *engine_choose (const char *wanted, char **why, GError **error);
+Engine *engine_new (const EngineClass *klass, Vm *vm, const EngineConfig *config, GError **error);
+void engine_free (Engine *engine);
+
+G_END_DECLS
