@@ -4,8 +4,11 @@
  * the settings page, `vivctl set` and the documentation are built on it.  Unknown keys and groups are kept on save.
  *
  *   [machine]  name uuid os chipset firmware engine memory cpus clock boot kernel initrd append …
- *   [disk0] [cdrom0] [floppy0] …   path format readonly
- *   [display0] [net0] [serial0] …
+ *   [disk0] [cdrom0] [floppy0] …   path format readonly snapshot
+ *   [display0]  video video-memory vnc-address vnc-password-file
+ *   [input]  absolute-pointer
+ *   [net0]  mac
+ *   [serial0] …  backend
  */
 #pragma once
 
@@ -32,50 +35,62 @@ typedef enum
 
 typedef struct
 {
-  char *id;        /* the group's name: "disk0", "cdrom0", "floppy0" */
+  char *id; /* the group's name: "disk0", "cdrom0", "floppy0" */
   DriveKind kind;
-  char *path;      /* relative to the machine's folder, or absolute; NULL or "": empty drive */
-  char *format;    /* "raw" */
+  char *path;   /* relative to the machine's folder, or absolute; NULL or "": empty drive */
+  char *format; /* "raw" */
   gboolean readonly;
   gboolean snapshot; /* throw writes away at the end */
 } MachineDrive;
 
 typedef struct
 {
-  char *id;        /* "serial0" */
-  char *backend;   /* "socket" (the control socket's AttachSerial), "none" */
+  char *id;      /* "serial0" */
+  char *backend; /* "socket" (the control socket's AttachSerial), "none" */
 } MachineSerial;
 
 typedef struct MachineDefinition
 {
   gint refs;
-  GKeyFile *file;      /* as loaded, with unknown keys */
-  char *folder;        /* absolute; relative paths start here; NULL for none */
+  GKeyFile *file; /* as loaded, with unknown keys */
+  char *folder;   /* absolute; relative paths start here; NULL for none */
 
-  char *name;          /* see definition_check_name() */
+  char *name; /* see definition_check_name() */
   char *uuid;
-  char *os;            /* libosinfo short id or NULL */
-  char *chipset;       /* "pc" */
-  char *firmware;      /* "bios", or a path */
-  char *engine;        /* "auto", "kvm", "software", "none" */
-  uint64_t memory;     /* bytes, a multiple of 1 MiB */
+  char *os;        /* libosinfo short id or NULL */
+  char *chipset;   /* "pc" */
+  char *firmware;  /* "bios", or a path */
+  char *engine;    /* "auto", "kvm", "software", "none" */
+  uint64_t memory; /* bytes, a multiple of 1 MiB */
   uint32_t cpus;
   gboolean memory_huge, memory_merge, memory_shared;
-  char *clock_base;    /* "utc", "localtime" */
-  char *boot_order;    /* "cdn" letters: a floppy, c disk, d CD-ROM, n network */
+  char *clock_base; /* "utc", "localtime" */
+  char *boot_order; /* "cdn" letters: a floppy, c disk, d CD-ROM, n network */
   gboolean boot_menu;
-  char *kernel, *initrd, *append;  /* direct boot */
-  char *video;         /* "vga", "none" */
-  uint32_t video_memory; /* MiB */
+  char *kernel, *initrd, *append; /* direct boot */
+  char *video;                    /* "vga", "none" */
+  uint32_t video_memory;          /* MiB */
   gboolean absolute_pointer;
-  char *vnc_address;   /* NULL: off */
+  char *vnc_address; /* NULL: off */
   char *vnc_password_file;
-  GPtrArray *drives;   /* MachineDrive *, in order: disks, CD-ROMs, floppies */
-  GPtrArray *serials;  /* MachineSerial * */
-  char *mac;           /* of net0, unique; kept for the time when a NIC exists */
+  GPtrArray *drives;  /* MachineDrive *, in order: disks, CD-ROMs, floppies */
+  GPtrArray *serials; /* MachineSerial * */
+  char *mac;          /* of net0, unique; kept for the time when a NIC exists */
 } MachineDefinition;
 
-MachineDefinition *definition_new (const char *name); /* defaults, new UUID */
+/* Drives and serial ports that a definition may have: disk0 … disk15, cdrom0 … cdrom3, floppy0, floppy1, serial0 … serial3. */
+#define DEFINITION_MAX_DISKS    16
+#define DEFINITION_MAX_CDROMS   4
+#define DEFINITION_MAX_FLOPPIES 2
+#define DEFINITION_MAX_SERIALS  4
+
+MachineDefinition *definition_new (const char *name); /* defaults, new UUID and MAC; serial0 */
+/* From text; `path` names it in errors and its folder is the definition's (NULL: none). */
+MachineDefinition *definition_parse (const char *text, gssize length, const char *path, GError **error);
+/* As definition_save() would write it. */
+char *definition_to_text (MachineDefinition *definition);
+/* A deep copy, unknown keys included. */
+MachineDefinition *definition_copy (MachineDefinition *definition);
 /* Errors name the file, the group, the key and what is accepted. */
 MachineDefinition *definition_load (const char *path, GError **error);
 /* Atomically; keeps what it doesn't know. */
@@ -91,18 +106,34 @@ char *definition_get (MachineDefinition *definition, const char *key, GError **e
 char *definition_resolve (const MachineDefinition *definition, const char *path);
 MachineDrive *definition_add_drive (MachineDefinition *definition, DriveKind kind, const char *path);
 MachineDrive *definition_find_drive (const MachineDefinition *definition, const char *id);
+/* Takes the drive out (its image stays).  FALSE if there is none. */
+gboolean definition_remove_drive (MachineDefinition *definition, const char *id);
+const char *drive_kind_name (DriveKind kind); /* "disk", "cdrom", "floppy" */
+/* A new locally administered unicast address, "02:…" */
+char *definition_new_mac (void);
 
-typedef enum { KEY_STRING, KEY_CHOICE, KEY_BOOL, KEY_NUMBER, KEY_SIZE, KEY_PATH } DefinitionKeyType;
+typedef enum
+{
+  KEY_STRING,
+  KEY_CHOICE,
+  KEY_BOOL,
+  KEY_NUMBER,
+  KEY_SIZE,
+  KEY_PATH
+} DefinitionKeyType;
 typedef struct
 {
-  const char *group;     /* "machine", "display", "disk*", … */
+  const char *group; /* "machine", "display", "disk*", … */
   const char *name;
   DefinitionKeyType type;
-  size_t offset;         /* in MachineDefinition or the group's struct */
+  size_t
+      offset; /* in MachineDefinition or the group's struct: char *, gboolean, uint32_t or uint64_t by type */
   const char *fallback;
-  uint64_t min, max;
-  const char *choices;   /* "auto|kvm|software|none" */
-  const char *help;      /* translatable, one line */
+  uint64_t min, max;   /* of numbers and sizes (bytes); of strings `max` is the longest in bytes, 0: 4096 */
+  const char *choices; /* "auto|kvm|software|none" */
+  const char *help;    /* translatable, one line */
+  const char *accepts; /* translatable; what `check` lets through, for its error */
+  gboolean (*check) (const char *value); /* beyond type and range; may be NULL */
 } DefinitionKey;
 extern const DefinitionKey definition_keys[]; /* ends with a NULL name */
 
@@ -110,5 +141,9 @@ extern const DefinitionKey definition_keys[]; /* ends with a NULL name */
 gboolean definition_check_name (const char *name, GError **error);
 /* "512M", "2G", "1536" (MiB) → bytes. */
 gboolean definition_parse_size (const char *text, uint64_t *bytes, GError **error);
+/* 2147483648 → "2G": the shortest text that parses back to the same number of bytes. */
+char *definition_format_size (uint64_t bytes);
+/* The table's line for "disk0" and "path"; NULL: unknown. */
+const DefinitionKey *definition_find_key (const char *group, const char *name);
 
 G_END_DECLS

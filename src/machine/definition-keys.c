@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The table of machine.ini's keys, and the checks that go beyond type and range.
+ */
+#define G_LOG_DOMAIN "vivarium-machine"
+
+#include "config.h"
+
+#include "machine/definition.h"
+
+#include <glib/gi18n.h>
+#include <string.h>
+
+#define MIB (1024ull * 1024)
+#define GIB (1024ull * MIB)
+
+static gboolean
+check_name (const char *value)
+{
+  return definition_check_name (value, NULL);
+}
+
+static gboolean
+check_uuid (const char *value)
+{
+  return g_uuid_string_is_valid (value);
+}
+
+static gboolean
+check_os (const char *value)
+{
+  for (const char *p = value; *p != '\0'; p++)
+    if (!g_ascii_isalnum (*p) && strchr ("._-+", *p) == NULL)
+      return FALSE;
+  return *value != '\0';
+}
+
+/* Letters of "acdn", each at most once. */
+static gboolean
+check_boot (const char *value)
+{
+  for (const char *p = value; *p != '\0'; p++)
+    if (strchr ("acdn", *p) == NULL || strchr (p + 1, *p) != NULL)
+      return FALSE;
+  return *value != '\0';
+}
+
+/* A BAR's size is a power of two. */
+static gboolean
+check_power_of_two (const char *value)
+{
+  guint64 n = g_ascii_strtoull (value, NULL, 10);
+  return n != 0 && (n & (n - 1)) == 0;
+}
+
+static gboolean
+check_whole_mib (const char *value)
+{
+  uint64_t bytes;
+  return definition_parse_size (value, &bytes, NULL) && bytes % MIB == 0;
+}
+
+static gboolean
+check_mac (const char *value)
+{
+  if (strlen (value) != 17)
+    return FALSE;
+  for (unsigned i = 0; i < 17; i++)
+    if (i % 3 == 2 ? value[i] != ':' : !g_ascii_isxdigit (value[i]))
+      return FALSE;
+  /* A group address (bit 0 of the first byte) is nobody's own. */
+  return (g_ascii_xdigit_value (value[1]) & 1) == 0 && strcmp (value, "00:00:00:00:00:00") != 0;
+}
+
+/* host:port, [host]:port, unix:/path */
+static gboolean
+check_vnc (const char *value)
+{
+  if (g_str_has_prefix (value, "unix:"))
+    return value[5] == '/';
+  const char *colon = strrchr (value, ':');
+  guint64 port;
+  return colon != NULL && colon != value && strchr (value, ' ') == NULL
+         && g_ascii_string_to_unsigned (colon + 1, 10, 0, 65535, &port, NULL);
+}
+
+#define MACHINE(f) offsetof (MachineDefinition, f)
+#define DRIVE(f)   offsetof (MachineDrive, f)
+
+#define DRIVE_KEYS(group_, readonly_, path_help_)                                                           \
+  { .group = group_, .name = "path", .type = KEY_PATH, .offset = DRIVE (path), .help = path_help_ },        \
+      { .group = group_,                                                                                    \
+        .name = "format",                                                                                   \
+        .type = KEY_CHOICE,                                                                                 \
+        .offset = DRIVE (format),                                                                           \
+        .fallback = "raw",                                                                                  \
+        .choices = "raw",                                                                                   \
+        .help = N_ ("The image's format; it is never guessed") },                                           \
+      { .group = group_,                                                                                    \
+        .name = "readonly",                                                                                 \
+        .type = KEY_BOOL,                                                                                   \
+        .offset = DRIVE (readonly),                                                                         \
+        .fallback = readonly_,                                                                              \
+        .help = N_ ("The machine can't write to it") },                                                     \
+  {                                                                                                         \
+    .group = group_, .name = "snapshot", .type = KEY_BOOL, .offset = DRIVE (snapshot), .fallback = "false", \
+    .help = N_ ("Changes are thrown away when the machine ends")                                            \
+  }
+
+const DefinitionKey definition_keys[] = {
+  { .group = "machine",
+    .name = "name",
+    .type = KEY_STRING,
+    .offset = MACHINE (name),
+    .max = 64,
+    .help = N_ ("The machine's name"),
+    .accepts = N_ (
+        "1 to 64 bytes of letters, digits, blanks and . _ -, without a leading dot or a blank at either end"),
+    .check = check_name },
+  { .group = "machine",
+    .name = "uuid",
+    .type = KEY_STRING,
+    .offset = MACHINE (uuid),
+    .max = 36,
+    .help = N_ ("What the machine is told apart by, also in its SMBIOS tables"),
+    .accepts = N_ ("a UUID such as 0b5f4d0c-6a3c-4b5e-9d4e-0a2f7c1b8e11"),
+    .check = check_uuid },
+  { .group = "machine",
+    .name = "os",
+    .type = KEY_STRING,
+    .offset = MACHINE (os),
+    .max = 64,
+    .help = N_ ("The operating system's short name, as libosinfo has it"),
+    .accepts = N_ ("a short name such as debian12 or win10"),
+    .check = check_os },
+  { .group = "machine",
+    .name = "chipset",
+    .type = KEY_CHOICE,
+    .offset = MACHINE (chipset),
+    .fallback = "pc",
+    .choices = "pc",
+    .help = N_ ("The board: pc is an i440FX with PIIX3") },
+  { .group = "machine",
+    .name = "firmware",
+    .type = KEY_PATH,
+    .offset = MACHINE (firmware),
+    .fallback = "bios",
+    .help = N_ ("bios for SeaBIOS, or the path of a firmware image") },
+  { .group = "machine",
+    .name = "engine",
+    .type = KEY_CHOICE,
+    .offset = MACHINE (engine),
+    .fallback = "auto",
+    .choices = "auto|kvm|software|none",
+    .help = N_ ("What runs the guest's code; auto takes KVM where it is fast") },
+  { .group = "machine",
+    .name = "memory",
+    .type = KEY_SIZE,
+    .offset = MACHINE (memory),
+    .fallback = "512M",
+    .min = 1 * MIB,
+    .max = 1024 * GIB,
+    .help = N_ ("Memory of the machine"),
+    .accepts = N_ ("a whole number of MiB"),
+    .check = check_whole_mib },
+  { .group = "machine",
+    .name = "cpus",
+    .type = KEY_NUMBER,
+    .offset = MACHINE (cpus),
+    .fallback = "1",
+    .min = 1,
+    .max = 64,
+    .help = N_ ("Number of processors") },
+  { .group = "machine",
+    .name = "memory-huge",
+    .type = KEY_BOOL,
+    .offset = MACHINE (memory_huge),
+    .fallback = "false",
+    .help = N_ ("Ask for huge pages") },
+  { .group = "machine",
+    .name = "memory-merge",
+    .type = KEY_BOOL,
+    .offset = MACHINE (memory_merge),
+    .fallback = "true",
+    .help = N_ ("Let the kernel share equal pages with other machines (KSM)") },
+  { .group = "machine",
+    .name = "memory-shared",
+    .type = KEY_BOOL,
+    .offset = MACHINE (memory_shared),
+    .fallback = "false",
+    .help = N_ ("Keep the memory in a file that other processes can map") },
+  { .group = "machine",
+    .name = "clock",
+    .type = KEY_CHOICE,
+    .offset = MACHINE (clock_base),
+    .fallback = "utc",
+    .choices = "utc|localtime",
+    .help = N_ ("What the hardware clock shows; Windows and DOS expect the local time") },
+  { .group = "machine",
+    .name = "boot",
+    .type = KEY_STRING,
+    .offset = MACHINE (boot_order),
+    .fallback = "dca",
+    .max = 4,
+    .help = N_ ("Boot order: a floppy, c disk, d CD-ROM, n network"),
+    .accepts = N_ ("letters a (floppy), c (disk), d (CD-ROM), n (network), each once"),
+    .check = check_boot },
+  { .group = "machine",
+    .name = "boot-menu",
+    .type = KEY_BOOL,
+    .offset = MACHINE (boot_menu),
+    .fallback = "false",
+    .help = N_ ("The firmware offers a menu of boot devices") },
+  { .group = "machine",
+    .name = "kernel",
+    .type = KEY_PATH,
+    .offset = MACHINE (kernel),
+    .help = N_ ("A kernel to boot directly: bzImage, Multiboot or PVH ELF") },
+  { .group = "machine",
+    .name = "initrd",
+    .type = KEY_PATH,
+    .offset = MACHINE (initrd),
+    .help = N_ ("The kernel's initial RAM disk") },
+  { .group = "machine",
+    .name = "append",
+    .type = KEY_STRING,
+    .offset = MACHINE (append),
+    .max = 2047,
+    .help = N_ ("The kernel's command line") },
+  { .group = "display0",
+    .name = "video",
+    .type = KEY_CHOICE,
+    .offset = MACHINE (video),
+    .fallback = "vga",
+    .choices = "vga|none",
+    .help = N_ ("The display adapter") },
+  { .group = "display0",
+    .name = "video-memory",
+    .type = KEY_NUMBER,
+    .offset = MACHINE (video_memory),
+    .fallback = "16",
+    .min = 1,
+    .max = 256,
+    .help = N_ ("Memory of the display adapter in MiB"),
+    .accepts = N_ ("a power of two"),
+    .check = check_power_of_two },
+  { .group = "display0",
+    .name = "vnc-address",
+    .type = KEY_STRING,
+    .offset = MACHINE (vnc_address),
+    .max = 255,
+    .help = N_ ("Serve the screen over VNC at this address from the start"),
+    .accepts = N_ ("ADDRESS:PORT such as 127.0.0.1:5901, [ADDRESS]:PORT, or unix:/PATH"),
+    .check = check_vnc },
+  { .group = "display0",
+    .name = "vnc-password-file",
+    .type = KEY_PATH,
+    .offset = MACHINE (vnc_password_file),
+    .help = N_ ("A file with the VNC password in its first line") },
+  { .group = "input",
+    .name = "absolute-pointer",
+    .type = KEY_BOOL,
+    .offset = MACHINE (absolute_pointer),
+    .fallback = "true",
+    .help = N_ ("Offer a pointing device that needs no grab, where the guest can use one") },
+  { .group = "net0",
+    .name = "mac",
+    .type = KEY_STRING,
+    .offset = MACHINE (mac),
+    .max = 17,
+    .help = N_ ("The network adapter's own address"),
+    .accepts = N_ ("six bytes of a unicast address, such as 02:5a:00:12:34:56"),
+    .check = check_mac },
+  DRIVE_KEYS ("disk*", "false", N_ ("The disk's image")),
+  DRIVE_KEYS ("cdrom*", "true", N_ ("The image in the CD-ROM drive; none: the drive is empty")),
+  DRIVE_KEYS ("floppy*", "false", N_ ("The image in the floppy drive; none: the drive is empty")),
+  { .group = "serial*",
+    .name = "backend",
+    .type = KEY_CHOICE,
+    .offset = offsetof (MachineSerial, backend),
+    .fallback = "socket",
+    .choices = "socket|none",
+    .help = N_ ("Where the serial port leads: to the control socket, or nowhere") },
+  { .name = NULL },
+};
