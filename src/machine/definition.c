@@ -729,7 +729,6 @@ store_group (MachineDefinition *definition, const char *group, gconstpointer obj
       if (g_strcmp0 (old, value) != 0)
         g_key_file_set_string (definition->file, group, key->name, value);
     }
-  (void)stored;
 }
 
 static void
