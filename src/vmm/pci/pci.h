@@ -71,7 +71,7 @@ struct PciDevice
   gboolean intx_level;
   uint8_t msi_cap, msix_cap;    /* offsets, 0 if absent */
   uint8_t next_cap;
-  void *msix;
+  void *msix;                   /* table and pending bits; private to pci.c */
   Dma dma;                      /* follows the bus master bit */
   /* Optional.  Called after the generic part has applied a write of `size` bytes at `offset`. */
   void (*config_written) (PciDevice *pci, unsigned offset, unsigned size);
@@ -82,7 +82,8 @@ struct PciDevice
 /* Fields to put into a PCI device's state table: STATE_STRUCT (Ide, pci, pci_device_state). */
 extern const StateField pci_device_state[];
 
-/* Routes INTx: called with the pin (0-3) as it arrives at the host bridge after swizzling, and the wired-OR level. */
+/* Routes INTx: called with the pin (0-3) as it arrives at the host bridge after swizzling ((device + pin - 1) mod 4, pin 0
+ * for INTA#: device 1's INTA# is PIRQA), and the wired-OR level. */
 typedef void (*PciIntxFunc) (void *opaque, unsigned pin, gboolean level);
 
 PciBus *pci_bus_new (Vm *vm, PciIntxFunc intx, void *opaque);
