@@ -61,7 +61,7 @@ vm_timer_armed (const VmTimer *timer)
 static inline int64_t
 clock_muldiv (int64_t value, uint64_t mul, uint64_t div)
 {
-  return (int64_t) ((unsigned __int128) (uint64_t) value * mul / div);
+  return (int64_t)((unsigned __int128)(uint64_t)value * mul / div);
 }
 
 G_END_DECLS

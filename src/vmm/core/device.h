@@ -37,9 +37,9 @@ typedef struct
 
 typedef struct
 {
-  const char *name;              /* "i8042": lower case, the part's usual name */
+  const char *name; /* "i8042": lower case, the part's usual name */
   size_t instance_size;
-  const StateField *state;       /* never NULL; a device without state has an empty table */
+  const StateField *state;          /* never NULL; a device without state has an empty table */
   const DeviceProperty *properties; /* ends with a NULL name; may be NULL */
   /* Maps registers, takes resources.  May fail with an error for a person. */
   gboolean (*realize) (Device *device, GError **error);
@@ -59,7 +59,7 @@ struct Device
 {
   const DeviceClass *klass;
   Vm *vm;
-  char *id;          /* unique in the machine: "ide0", "i8042" */
+  char *id; /* unique in the machine: "ide0", "i8042" */
   gboolean realized;
   gint64 log_window; /* rate limit of device_log() */
   guint log_count;

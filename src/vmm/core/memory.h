@@ -84,7 +84,8 @@ gboolean region_dirty_log_on (const Region *region);
 void region_mark_dirty (Region *region, uint64_t offset, uint64_t length);
 /* Fetches what the engine knows (see vm_set_processor()), then copies the bits of pages
  * [first, first + count) to `bitmap` (bit 0 = `first`) and clears them.  Returns FALSE if none was set. */
-gboolean region_take_dirty (Region *region, DirtyClient client, uint64_t first, uint64_t count, uint64_t *bitmap);
+gboolean region_take_dirty (Region *region, DirtyClient client, uint64_t first, uint64_t count,
+                            uint64_t *bitmap);
 /* The engine's harvest of one slot: ORs `bitmap` (bit 0 = page `first`) into every client's. */
 void region_merge_dirty (Region *region, uint64_t first, uint64_t count, const uint64_t *bitmap);
 /* Called before bits are taken, so that the engine can merge what it knows.  Set by the engine. */
@@ -96,11 +97,11 @@ void region_set_sync_dirty (Region *region, RegionSyncDirty sync, void *opaque);
 /* One contiguous range of a flat view.  Ranges are sorted, don't overlap, and are maximal. */
 typedef struct
 {
-  uint64_t start, size;   /* bytes, in the address space */
-  Region *region;         /* never NULL */
-  uint64_t offset;        /* of `start` in the region */
-  gboolean readonly;      /* RAM that the guest may not write now (ROM, PAM) */
-  Mapping *mapping;       /* identity only */
+  uint64_t start, size; /* bytes, in the address space */
+  Region *region;       /* never NULL */
+  uint64_t offset;      /* of `start` in the region */
+  gboolean readonly;    /* RAM that the guest may not write now (ROM, PAM) */
+  Mapping *mapping;     /* identity only */
 } FlatRange;
 
 typedef struct
@@ -122,7 +123,8 @@ typedef struct
 /* Told of each new view, under the VM lock, before any accessor uses it: `old` (NULL at first) and `new`.
  * KVM brings its memory slots in line, the software processor drops its TLB. Also called when a region's
  * dirty log is turned on or off (old and new then have equal ranges). */
-typedef void (*AddressSpaceListener) (AddressSpace *as, const FlatView *old_view, const FlatView *new_view, void *opaque);
+typedef void (*AddressSpaceListener) (AddressSpace *as, const FlatView *old_view, const FlatView *new_view,
+                                      void *opaque);
 
 /* `size`: number of addresses (0 stands for 2^64).  The space starts empty: reads give all ones. */
 AddressSpace *address_space_new (Vm *vm, const char *name, uint64_t size);
@@ -131,7 +133,8 @@ void address_space_add_listener (AddressSpace *as, AddressSpaceListener listener
 
 /* Maps [offset, offset + size) of `region` at `base`.  Where mappings overlap the higher priority wins, then
  * the later one.  The mapping takes a reference; it starts enabled.  Mapping a region twice makes an alias. */
-Mapping *address_space_map (AddressSpace *as, Region *region, uint64_t base, uint64_t offset, uint64_t size, int priority);
+Mapping *address_space_map (AddressSpace *as, Region *region, uint64_t base, uint64_t offset, uint64_t size,
+                            int priority);
 void mapping_set_enabled (Mapping *mapping, gboolean enabled);
 void mapping_set_readonly (Mapping *mapping, gboolean readonly);
 void mapping_move (Mapping *mapping, uint64_t base);
@@ -155,8 +158,10 @@ void access_cache_clear (AccessCache *cache);
 
 /* An access by a processor: one value of 1, 2, 4 or 8 bytes, any alignment.  Takes the VM lock where the region
  * needs it; `locked` says that the caller has it already. */
-uint64_t address_space_load (AddressSpace *as, AccessCache *cache, uint64_t addr, unsigned size, gboolean locked);
-void address_space_store (AddressSpace *as, AccessCache *cache, uint64_t addr, uint64_t value, unsigned size, gboolean locked);
+uint64_t address_space_load (AddressSpace *as, AccessCache *cache, uint64_t addr, unsigned size,
+                             gboolean locked);
+void address_space_store (AddressSpace *as, AccessCache *cache, uint64_t addr, uint64_t value, unsigned size,
+                          gboolean locked);
 
 /* Plain bytes to and from RAM and ROM for loaders, debuggers and screenshots; registers are not touched.  FALSE if any
  * byte isn't memory (then nothing, or a part, was copied).  address_space_write_memory() writes ROM too. */
@@ -171,7 +176,7 @@ gboolean address_space_write_memory (AddressSpace *as, uint64_t addr, const void
 typedef struct
 {
   AddressSpace *as;
-  gboolean enabled;   /* bus master enable; FALSE fails every transfer */
+  gboolean enabled; /* bus master enable; FALSE fails every transfer */
   AccessCache cache;
 } Dma;
 
@@ -181,7 +186,7 @@ void dma_clear (Dma *dma);
 gboolean dma_read (Dma *dma, uint64_t addr, void *buffer, size_t length);
 gboolean dma_write (Dma *dma, uint64_t addr, const void *buffer, size_t length);
 /* Direct pointer to as many bytes as are contiguous, at most *length, which it sets; NULL if `addr` isn't RAM (or
- * isn't writable and `write` is set).  A written range must be given to dma_mark_written() afterwards.  `region` gets a
+ * isn't writable and `write` is set).  How many bytes were written is said to dma_unmap().  `region` gets a
  * reference that keeps the memory there until dma_unmap(). */
 void *dma_map (Dma *dma, uint64_t addr, size_t *length, gboolean write, Region **region);
 void dma_unmap (Region *region, void *host, size_t written);

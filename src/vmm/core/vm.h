@@ -23,8 +23,8 @@ typedef enum
   VM_STATE_STARTING,
   VM_STATE_RUNNING,
   VM_STATE_PAUSED,
-  VM_STATE_CRASHED,  /* the processor can't go on; see vm_state_reason() */
-  VM_STATE_STOPPED,  /* powered off; the process is about to end */
+  VM_STATE_CRASHED, /* the processor can't go on; see vm_state_reason() */
+  VM_STATE_STOPPED, /* powered off; the process is about to end */
 } VmState;
 
 typedef enum
@@ -37,9 +37,9 @@ typedef enum
 /* What the rest of the machine asks of a processor.  cpu/engine.h implements it. */
 typedef struct
 {
-  void (*resume) (void *opaque);                    /* let the processors run; VM lock held */
-  void (*pause) (void *opaque);                     /* returns when none runs; called WITHOUT the VM lock */
-  void (*reset) (void *opaque);                     /* paused */
+  void (*resume) (void *opaque); /* let the processors run; VM lock held */
+  void (*pause) (void *opaque);  /* returns when none runs; called WITHOUT the VM lock */
+  void (*reset) (void *opaque);  /* paused */
   /* INTR of the 8259 pair, wired to LINT0 of the first processor. */
   void (*set_intr) (void *opaque, gboolean level);
   void (*nmi) (void *opaque);
@@ -62,12 +62,12 @@ struct Vm
   VmClock *clock;
   GMainContext *context; /* of the main loop */
   GMutex lock;
-  GPtrArray *devices;    /* in order of creation; owned */
-  GPtrArray *rams;       /* Region *, saved with the machine, in order of registration */
+  GPtrArray *devices; /* in order of creation; owned */
+  GPtrArray *rams;    /* Region *, saved with the machine, in order of registration */
   unsigned n_cpus;
 
   /* The interrupt controllers' side, set by the 8259 and the IOAPIC; called with the VM lock held. */
-  int (*intack) (void *opaque);               /* vector of the 8259 pair, as on INTA */
+  int (*intack) (void *opaque); /* vector of the 8259 pair, as on INTA */
   void *intack_opaque;
   void (*eoi) (void *opaque, unsigned vector); /* a local APIC ended a level-triggered vector */
   void *eoi_opaque;

@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Address spaces: mappings, the flat view made of them, and dispatch of accesses.
+ */
+#define G_LOG_DOMAIN "memory"
+
+#include "core/region.h"
+#include "core/vm.h"
+
+#include <string.h>
+
+struct Mapping
+{
+  AddressSpace *as;
+  Region *region;
+  uint64_t base, offset, size;
+  int priority;
+  unsigned order;
+  gboolean enabled, readonly;
+};
+
+typedef struct
+{
+  AddressSpaceListener func;
+  void *opaque;
+} Listener;
+
+struct AddressSpace
+{
+  Vm *vm;
+  char *name;
+  uint64_t size; /* 0: 2^64 */
+  GPtrArray *mappings;
+  GArray *listeners;
+  unsigned next_order;
+  unsigned depth;
+  gboolean changed;
+
+  GMutex publish; /* protects `view` against its replacement */
+  FlatView *view;
+  uint64_t generation; /* atomic; equals view->generation */
+};
+
+/* -- Flat views ----------------------------------------------------------------------------------- */
+
+static FlatView *
+flat_view_alloc (unsigned n)
+{
+  FlatView *view = g_malloc0 (sizeof (FlatView) + n * sizeof (FlatRange));
+
+  view->refs = 1;
+  view->n_ranges = n;
+  return view;
+}
+
+void
+flat_view_unref (FlatView *view)
+{
+  if (view == NULL || !g_atomic_int_dec_and_test (&view->refs))
+    return;
+  for (unsigned i = 0; i < view->n_ranges; i++)
+    region_unref (view->ranges[i].region);
+  g_free (view);
+}
+
+static int
+compare_addresses (gconstpointer a, gconstpointer b)
+{
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+  return x < y ? -1 : x > y;
+}
+
+static const Mapping *
+top_mapping (const AddressSpace *as, uint64_t start, uint64_t end)
+{
+  const Mapping *best = NULL;
+
+  for (unsigned i = 0; i < as->mappings->len; i++)
+    {
+      const Mapping *m = as->mappings->pdata[i];
+
+      if (!m->enabled || m->size == 0 || m->base > start || m->base + (m->size - 1) < end)
+        continue;
+      if (best == NULL || m->priority > best->priority
+          || (m->priority == best->priority && m->order > best->order))
+        best = m;
+    }
+  return best;
+}
+
+static gboolean
+ranges_join (const FlatRange *a, const FlatRange *b)
+{
+  return a->mapping == b->mapping && a->start + a->size == b->start && a->offset + a->size == b->offset;
+}
+
+/* Cuts the space at each mapping's ends and asks, piece by piece, who is on top.  There are tens of mappings. */
+static FlatView *
+flatten (const AddressSpace *as)
+{
+  g_autoptr (GArray) cuts = g_array_new (FALSE, FALSE, sizeof (uint64_t));
+  g_autoptr (GArray) ranges = g_array_new (FALSE, FALSE, sizeof (FlatRange));
+  FlatView *view;
+
+  for (unsigned i = 0; i < as->mappings->len; i++)
+    {
+      const Mapping *m = as->mappings->pdata[i];
+      uint64_t end = m->base + m->size;
+
+      if (!m->enabled || m->size == 0)
+        continue;
+      g_array_append_val (cuts, m->base);
+      if (end != 0)
+        g_array_append_val (cuts, end);
+    }
+  g_array_sort (cuts, compare_addresses);
+  for (unsigned i = 0; i < cuts->len; i++)
+    {
+      uint64_t start = g_array_index (cuts, uint64_t, i);
+      uint64_t last = i + 1 < cuts->len ? g_array_index (cuts, uint64_t, i + 1) - 1 : G_MAXUINT64;
+      const Mapping *m;
+      FlatRange range, *before;
+
+      if (i + 1 < cuts->len && last + 1 == start)
+        continue;
+      if (as->size != 0 && start >= as->size)
+        break;
+      if (as->size != 0)
+        last = MIN (last, as->size - 1);
+      m = top_mapping (as, start, last);
+      if (m == NULL)
+        continue;
+      range = (FlatRange){
+        .start = start,
+        .size = last - start + 1,
+        .region = m->region,
+        .offset = m->offset + (start - m->base),
+        .readonly = m->readonly || region_is_rom (m->region),
+        .mapping = (Mapping *)m,
+      };
+      before = ranges->len ? &g_array_index (ranges, FlatRange, ranges->len - 1) : NULL;
+      if (before != NULL && ranges_join (before, &range))
+        before->size += range.size;
+      else
+        g_array_append_val (ranges, range);
+    }
+
+  view = flat_view_alloc (ranges->len);
+  if (ranges->len > 0)
+    memcpy (view->ranges, ranges->data, ranges->len * sizeof (FlatRange));
+  for (unsigned i = 0; i < view->n_ranges; i++)
+    region_ref (view->ranges[i].region);
+  return view;
+}
+
+static void
+publish (AddressSpace *as)
+{
+  FlatView *view = flatten (as), *old = as->view;
+
+  view->generation = as->generation + 1;
+  for (unsigned i = 0; i < as->listeners->len; i++)
+    {
+      Listener *l = &g_array_index (as->listeners, Listener, i);
+
+      l->func (as, old, view, l->opaque);
+    }
+  g_mutex_lock (&as->publish);
+  as->view = view;
+  __atomic_store_n (&as->generation, view->generation, __ATOMIC_RELEASE);
+  g_mutex_unlock (&as->publish);
+  flat_view_unref (old);
+}
+
+void
+address_space_begin (AddressSpace *as)
+{
+  as->depth++;
+}
+
+void
+address_space_commit (AddressSpace *as)
+{
+  g_return_if_fail (as->depth > 0);
+  if (--as->depth > 0 || !as->changed)
+    return;
+  as->changed = FALSE;
+  publish (as);
+}
+
+static void
+touch (AddressSpace *as)
+{
+  address_space_begin (as);
+  as->changed = TRUE;
+  address_space_commit (as);
+}
+
+void
+address_space_dirty_log_changed (AddressSpace *as)
+{
+  for (unsigned i = 0; i < as->listeners->len; i++)
+    {
+      Listener *l = &g_array_index (as->listeners, Listener, i);
+
+      l->func (as, as->view, as->view, l->opaque);
+    }
+}
+
+AddressSpace *
+address_space_new (Vm *vm, const char *name, uint64_t size)
+{
+  AddressSpace *as = g_new0 (AddressSpace, 1);
+
+  as->vm = vm;
+  as->name = g_strdup (name);
+  as->size = size;
+  as->mappings = g_ptr_array_new ();
+  as->listeners = g_array_new (FALSE, FALSE, sizeof (Listener));
+  as->view = flat_view_alloc (0);
+  as->generation = as->view->generation = 1;
+  g_mutex_init (&as->publish);
+  return as;
+}
+
+void
+address_space_free (AddressSpace *as)
+{
+  if (as == NULL)
+    return;
+  as->depth++; /* no more views */
+  while (as->mappings->len > 0)
+    mapping_remove (as->mappings->pdata[as->mappings->len - 1]);
+  flat_view_unref (as->view);
+  g_ptr_array_unref (as->mappings);
+  g_array_unref (as->listeners);
+  g_mutex_clear (&as->publish);
+  g_free (as->name);
+  g_free (as);
+}
+
+void
+address_space_add_listener (AddressSpace *as, AddressSpaceListener listener, void *opaque)
+{
+  Listener l = { listener, opaque };
+
+  g_array_append_val (as->listeners, l);
+  listener (as, NULL, as->view, opaque);
+}
+
+/* -- Mappings ------------------------------------------------------------------------------------- */
+
+Mapping *
+address_space_map (AddressSpace *as, Region *region, uint64_t base, uint64_t offset, uint64_t size,
+                   int priority)
+{
+  Mapping *m = g_new0 (Mapping, 1);
+
+  m->as = as;
+  m->region = region_ref (region);
+  m->base = base;
+  m->offset = MIN (offset, region->size);
+  m->size = MIN (size, region->size - m->offset);
+  m->priority = priority;
+  m->order = as->next_order++;
+  m->enabled = TRUE;
+  g_ptr_array_add (as->mappings, m);
+  g_ptr_array_add (region->spaces, as);
+  touch (as);
+  return m;
+}
+
+void
+mapping_remove (Mapping *m)
+{
+  AddressSpace *as;
+
+  if (m == NULL)
+    return;
+  as = m->as;
+  g_ptr_array_remove (as->mappings, m);
+  g_ptr_array_remove_fast (m->region->spaces, as);
+  if (m->enabled)
+    touch (as);
+  region_unref (m->region);
+  g_free (m);
+}
+
+void
+mapping_set_enabled (Mapping *m, gboolean enabled)
+{
+  if (m->enabled == (enabled != FALSE))
+    return;
+  m->enabled = enabled != FALSE;
+  touch (m->as);
+}
+
+void
+mapping_set_readonly (Mapping *m, gboolean readonly)
+{
+  if (m->readonly == (readonly != FALSE))
+    return;
+  m->readonly = readonly != FALSE;
+  if (m->enabled)
+    touch (m->as);
+}
+
+void
+mapping_move (Mapping *m, uint64_t base)
+{
+  if (m->base == base)
+    return;
+  m->base = base;
+  if (m->enabled)
+    touch (m->as);
+}
+
+void
+mapping_set_offset (Mapping *m, uint64_t offset, uint64_t size)
+{
+  offset = MIN (offset, m->region->size);
+  size = MIN (size, m->region->size - offset);
+  if (m->offset == offset && m->size == size)
+    return;
+  m->offset = offset;
+  m->size = size;
+  if (m->enabled)
+    touch (m->as);
+}
+
+gboolean
+mapping_enabled (const Mapping *m)
+{
+  return m->enabled;
+}
+
+uint64_t
+mapping_base (const Mapping *m)
+{
+  return m->base;
+}
+
+/* -- Access --------------------------------------------------------------------------------------- */
+
+FlatView *
+address_space_ref_view (AddressSpace *as)
+{
+  FlatView *view;
+
+  g_mutex_lock (&as->publish);
+  view = as->view;
+  g_atomic_int_inc (&view->refs);
+  g_mutex_unlock (&as->publish);
+  return view;
+}
+
+uint64_t
+address_space_generation (AddressSpace *as)
+{
+  return __atomic_load_n (&as->generation, __ATOMIC_ACQUIRE);
+}
+
+static const FlatRange *
+flat_view_find (const FlatView *view, uint64_t addr)
+{
+  unsigned low = 0, high = view->n_ranges;
+
+  while (low < high)
+    {
+      unsigned mid = (low + high) / 2;
+      const FlatRange *r = &view->ranges[mid];
+
+      if (addr < r->start)
+        high = mid;
+      else if (addr - r->start >= r->size)
+        low = mid + 1;
+      else
+        return r;
+    }
+  return NULL;
+}
+
+const FlatRange *
+access_cache_find (AccessCache *cache, AddressSpace *as, uint64_t addr)
+{
+  const FlatRange *r;
+
+  if (G_UNLIKELY (cache->view == NULL || cache->generation != address_space_generation (as)))
+    {
+      flat_view_unref (cache->view);
+      cache->view = address_space_ref_view (as);
+      cache->generation = cache->view->generation;
+      cache->last = 0;
+    }
+  if (cache->last < cache->view->n_ranges)
+    {
+      r = &cache->view->ranges[cache->last];
+      if (addr - r->start < r->size)
+        return r;
+    }
+  r = flat_view_find (cache->view, addr);
+  if (r != NULL)
+    cache->last = (unsigned)(r - cache->view->ranges);
+  return r;
+}
+
+void
+access_cache_clear (AccessCache *cache)
+{
+  flat_view_unref (cache->view);
+  memset (cache, 0, sizeof *cache);
+}
+
+static inline uint64_t
+load_host (const uint8_t *p, unsigned size)
+{
+  uint64_t value = 0;
+
+  memcpy (&value, p, size);
+  return GUINT64_FROM_LE (value);
+}
+
+static inline void
+store_host (uint8_t *p, uint64_t value, unsigned size)
+{
+  value = GUINT64_TO_LE (value);
+  memcpy (p, &value, size);
+}
+
+uint64_t
+address_space_load (AddressSpace *as, AccessCache *cache, uint64_t addr, unsigned size, gboolean locked)
+{
+  const FlatRange *r = access_cache_find (cache, as, addr);
+  uint64_t offset, value;
+
+  if (r == NULL || addr - r->start + size > r->size)
+    {
+      uint64_t ones = size >= 8 ? G_MAXUINT64 : (1ULL << (8 * size)) - 1;
+
+      if (size == 1 || r == NULL)
+        return ones;
+      value = 0;
+      for (unsigned i = 0; i < size; i++)
+        value |= address_space_load (as, cache, addr + i, 1, locked) << (8 * i);
+      return value;
+    }
+  offset = r->offset + (addr - r->start);
+  if (r->region->host != NULL)
+    return load_host (r->region->host + offset, size);
+  if (locked || r->region->unlocked)
+    return region_io_read (r->region, offset, size);
+  vm_lock (as->vm);
+  value = region_io_read (r->region, offset, size);
+  vm_unlock (as->vm);
+  return value;
+}
+
+void
+address_space_store (AddressSpace *as, AccessCache *cache, uint64_t addr, uint64_t value, unsigned size,
+                     gboolean locked)
+{
+  const FlatRange *r = access_cache_find (cache, as, addr);
+  uint64_t offset;
+
+  if (r == NULL || addr - r->start + size > r->size)
+    {
+      if (size == 1)
+        return;
+      for (unsigned i = 0; i < size; i++)
+        address_space_store (as, cache, addr + i, value >> (8 * i), 1, locked);
+      return;
+    }
+  offset = r->offset + (addr - r->start);
+  if (r->region->host != NULL)
+    {
+      if (r->readonly)
+        return;
+      store_host (r->region->host + offset, value, size);
+      region_mark_dirty (r->region, offset, size);
+      return;
+    }
+  if (locked || r->region->unlocked)
+    {
+      region_io_write (r->region, offset, value, size);
+      return;
+    }
+  vm_lock (as->vm);
+  region_io_write (r->region, offset, value, size);
+  vm_unlock (as->vm);
+}
+
+/* -- Memory in bulk ------------------------------------------------------------------------------- */
+
+typedef enum
+{
+  COPY_READ,
+  COPY_WRITE,
+  COPY_WRITE_ROM,
+} CopyKind;
+
+static gboolean
+copy_memory (AddressSpace *as, AccessCache *cache, uint64_t addr, uint8_t *buffer, size_t length,
+             CopyKind kind)
+{
+  gboolean complete = TRUE;
+
+  while (length > 0)
+    {
+      const FlatRange *r = access_cache_find (cache, as, addr);
+      size_t n;
+
+      if (r == NULL || r->region->host == NULL || (kind == COPY_WRITE && r->readonly))
+        {
+          /* Registers are never reached this way; go on a byte at a time, the hole may end. */
+          if (kind == COPY_READ)
+            *buffer = 0xff;
+          complete = FALSE;
+          n = 1;
+        }
+      else
+        {
+          uint64_t offset = r->offset + (addr - r->start);
+
+          n = MIN (length, r->size - (addr - r->start));
+          if (kind == COPY_READ)
+            memcpy (buffer, r->region->host + offset, n);
+          else
+            {
+              memcpy (r->region->host + offset, buffer, n);
+              region_mark_dirty (r->region, offset, n);
+            }
+        }
+      addr += n;
+      buffer += n;
+      length -= n;
+    }
+  return complete;
+}
+
+gboolean
+address_space_read_memory (AddressSpace *as, uint64_t addr, void *buffer, size_t length)
+{
+  AccessCache cache = { 0 };
+  gboolean ok = copy_memory (as, &cache, addr, buffer, length, COPY_READ);
+
+  access_cache_clear (&cache);
+  return ok;
+}
+
+gboolean
+address_space_write_memory (AddressSpace *as, uint64_t addr, const void *buffer, size_t length)
+{
+  AccessCache cache = { 0 };
+  gboolean ok = copy_memory (as, &cache, addr, (uint8_t *)buffer, length, COPY_WRITE_ROM);
+
+  access_cache_clear (&cache);
+  return ok;
+}
+
+/* -- DMA ------------------------------------------------------------------------------------------ */
+
+void
+dma_init (Dma *dma, AddressSpace *as)
+{
+  memset (dma, 0, sizeof *dma);
+  dma->as = as;
+}
+
+void
+dma_clear (Dma *dma)
+{
+  access_cache_clear (&dma->cache);
+}
+
+gboolean
+dma_read (Dma *dma, uint64_t addr, void *buffer, size_t length)
+{
+  if (!dma->enabled)
+    {
+      memset (buffer, 0xff, length);
+      return FALSE;
+    }
+  return copy_memory (dma->as, &dma->cache, addr, buffer, length, COPY_READ);
+}
+
+gboolean
+dma_write (Dma *dma, uint64_t addr, const void *buffer, size_t length)
+{
+  if (!dma->enabled)
+    return FALSE;
+  return copy_memory (dma->as, &dma->cache, addr, (uint8_t *)buffer, length, COPY_WRITE);
+}
+
+void *
+dma_map (Dma *dma, uint64_t addr, size_t *length, gboolean write, Region **region)
+{
+  const FlatRange *r = dma->enabled ? access_cache_find (&dma->cache, dma->as, addr) : NULL;
+
+  if (r == NULL || r->region->host == NULL || (write && r->readonly))
+    return NULL;
+  *length = MIN (*length, r->size - (addr - r->start));
+  *region = region_ref (r->region);
+  return r->region->host + r->offset + (addr - r->start);
+}
+
+void
+dma_unmap (Region *region, void *host, size_t written)
+{
+  if (written > 0)
+    region_mark_dirty (region, (uint64_t)((uint8_t *)host - region->host), written);
+  region_unref (region);
+}
+
+uint16_t
+dma_read16 (Dma *dma, uint64_t addr)
+{
+  uint16_t value;
+
+  dma_read (dma, addr, &value, sizeof value);
+  return GUINT16_FROM_LE (value);
+}
+
+uint32_t
+dma_read32 (Dma *dma, uint64_t addr)
+{
+  uint32_t value;
+
+  dma_read (dma, addr, &value, sizeof value);
+  return GUINT32_FROM_LE (value);
+}
+
+uint64_t
+dma_read64 (Dma *dma, uint64_t addr)
+{
+  uint64_t value;
+
+  dma_read (dma, addr, &value, sizeof value);
+  return GUINT64_FROM_LE (value);
+}
+
+gboolean
+dma_write16 (Dma *dma, uint64_t addr, uint16_t value)
+{
+  value = GUINT16_TO_LE (value);
+  return dma_write (dma, addr, &value, sizeof value);
+}
+
+gboolean
+dma_write32 (Dma *dma, uint64_t addr, uint32_t value)
+{
+  value = GUINT32_TO_LE (value);
+  return dma_write (dma, addr, &value, sizeof value);
+}
