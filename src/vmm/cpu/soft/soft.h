@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The software processor: its registers, its translation buffer, its cache of decoded code.
+ * An x86-64-v2 processor for x86-64 hosts: integer flags, x87 and SSE are computed by the host's own units.
+ *
+ * All virtual processors run in one thread, in turn; only the fields marked so are touched by other threads.
+ */
+#pragma once
+
+#include <setjmp.h>
+
+#include "cpu/engine.h"
+
+G_BEGIN_DECLS
+
+typedef struct SoftCpu SoftCpu;
+typedef struct SoftInsn SoftInsn;
+typedef struct SoftBlock SoftBlock;
+typedef struct SoftEngine SoftEngine;
+typedef struct SoftApic SoftApic;
+
+/* -- Bits of the control registers (SDM volume 3, 2.5) ------------------------------------------- */
+enum
+{
+  CR0_PE = 1u << 0,
+  CR0_MP = 1u << 1,
+  CR0_EM = 1u << 2,
+  CR0_TS = 1u << 3,
+  CR0_ET = 1u << 4,
+  CR0_NE = 1u << 5,
+  CR0_WP = 1u << 16,
+  CR0_AM = 1u << 18,
+  CR0_NW = 1u << 29,
+  CR0_CD = 1u << 30,
+};
+#define CR0_PG 0x80000000u
+enum
+{
+  CR4_VME = 1u << 0,
+  CR4_PVI = 1u << 1,
+  CR4_TSD = 1u << 2,
+  CR4_DE = 1u << 3,
+  CR4_PSE = 1u << 4,
+  CR4_PAE = 1u << 5,
+  CR4_MCE = 1u << 6,
+  CR4_PGE = 1u << 7,
+  CR4_PCE = 1u << 8,
+  CR4_OSFXSR = 1u << 9,
+  CR4_OSXMMEXCPT = 1u << 10,
+  CR4_UMIP = 1u << 11,
+  CR4_FSGSBASE = 1u << 16,
+  CR4_PCIDE = 1u << 17,
+  CR4_OSXSAVE = 1u << 18,
+  CR4_SMEP = 1u << 20,
+  CR4_SMAP = 1u << 21,
+};
+enum
+{
+  EFER_SCE = 1u << 0,
+  EFER_LME = 1u << 8,
+  EFER_LMA = 1u << 10,
+  EFER_NXE = 1u << 11,
+};
+enum
+{
+  FLAG_CF = 1u << 0,
+  FLAG_ONE = 1u << 1,
+  FLAG_PF = 1u << 2,
+  FLAG_AF = 1u << 4,
+  FLAG_ZF = 1u << 6,
+  FLAG_SF = 1u << 7,
+  FLAG_TF = 1u << 8,
+  FLAG_IF = 1u << 9,
+  FLAG_DF = 1u << 10,
+  FLAG_OF = 1u << 11,
+  FLAG_IOPL = 3u << 12,
+  FLAG_NT = 1u << 14,
+  FLAG_RF = 1u << 16,
+  FLAG_VM = 1u << 17,
+  FLAG_AC = 1u << 18,
+  FLAG_VIF = 1u << 19,
+  FLAG_VIP = 1u << 20,
+  FLAG_ID = 1u << 21,
+};
+#define FLAGS_ARITHMETIC (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
+
+/* -- Exceptions (SDM volume 3, table 6-1) --------------------------------------------------------- */
+enum
+{
+  EXC_DE = 0,
+  EXC_DB = 1,
+  EXC_NMI = 2,
+  EXC_BP = 3,
+  EXC_OF = 4,
+  EXC_BR = 5,
+  EXC_UD = 6,
+  EXC_NM = 7,
+  EXC_DF = 8,
+  EXC_TS = 10,
+  EXC_NP = 11,
+  EXC_SS = 12,
+  EXC_GP = 13,
+  EXC_PF = 14,
+  EXC_MF = 16,
+  EXC_AC = 17,
+  EXC_MC = 18,
+  EXC_XM = 19,
+};
+
+/* -- Translation buffer --------------------------------------------------------------------------- */
+
+#define SOFT_TLB_SIZE  1024
+#define SOFT_TLB_EMPTY 0xfffu /* never equal to a page's address */
+
+/* One page: its linear address for each kind of access (or SOFT_TLB_EMPTY), and what to add to a linear address to get
+ * the host's. */
+typedef struct
+{
+  uint64_t read, write, exec;
+  uintptr_t addend;
+} SoftTlbEntry;
+
+enum
+{
+  SOFT_MMU_USER,
+  SOFT_MMU_SUPERVISOR,      /* CR4.SMAP off, or EFLAGS.AC set */
+  SOFT_MMU_SUPERVISOR_SMAP, /* user pages fault */
+  SOFT_N_MMU
+};
+
+/* What segmentation asks of an access: low <= offset, offset + size - 1 <= high; [0] reads, [1] writes. */
+typedef struct
+{
+  uint64_t base;
+  uint64_t low[2], high[2];
+} SoftSegmentCheck;
+
+/* The decoder's view of the processor's mode; two runs of the same bytes under equal keys decode alike. */
+enum
+{
+  SOFT_KEY_16 = 0,
+  SOFT_KEY_32 = 1,
+  SOFT_KEY_64 = 2,
+  SOFT_KEY_SIZE = 3,
+  SOFT_KEY_STACK32 = 1 << 2,   /* SS.B; set in 64-bit mode too */
+  SOFT_KEY_FLAT = 1 << 3,      /* DS, ES and SS are writable, from 0 to 4 GiB; set in 64-bit mode too */
+  SOFT_KEY_USER = 1 << 4,      /* CPL 3 */
+  SOFT_KEY_STEP = 1 << 5,      /* one instruction a block: single step, breakpoints */
+  SOFT_KEY_PROTECTED = 1 << 6, /* protected mode and not virtual-8086 */
+  SOFT_KEY_LEGACY_CS = 1 << 7, /* CS has a limit below 4 GiB or a base */
+};
+
+#define SOFT_JUMP_CACHE_SIZE 4096
+typedef struct
+{
+  uint64_t linear;
+  uint64_t key;
+  SoftBlock *block;
+} SoftJump;
+
+typedef struct
+{
+  uint8_t bytes[16]; /* the low 10: 64 bits of significand, sign and exponent; an MMX register is the low 8 */
+} SoftX87;
+
+typedef union
+{
+  uint8_t u8[16];
+  uint16_t u16[8];
+  uint32_t u32[4];
+  uint64_t u64[2];
+  float f32[4];
+  double f64[2];
+} __attribute__ ((aligned (16))) SoftXmm;
+
+/* Indices into SoftCpu.reg beyond the sixteen general registers. */
+enum
+{
+  SOFT_REG_ZERO = 16, /* always 0: absent base or index */
+  SOFT_REG_RIP = 17,  /* RIP of the running block's first byte; an instruction's own is that + insn->offset */
+  SOFT_N_REGS = 18
+};
+
+struct SoftCpu
+{
+  uint64_t reg[SOFT_N_REGS];
+  /* Arithmetic flags as LAHF and SETO give them: OF in bit 0, SF ZF AF PF CF in bits 15 14 12 10 8. */
+  uint16_t af;
+  uint8_t cpl;
+  uint8_t mmu; /* SOFT_MMU_… of data accesses now */
+  uint32_t key;
+  int64_t budget; /* instructions left in this slice */
+  volatile int64_t
+      threshold;        /* leave the blocks when the budget is below; INT64_MAX asks to stop (any thread) */
+  SoftTlbEntry *tlb;    /* of `mmu` */
+  uint64_t linear_mask; /* 2^32 - 1, or all ones in 64-bit mode */
+  uint64_t rip_mask;    /* 16, 32 or 64 bits by code size */
+  uint64_t stack_mask;  /* by stack size */
+  uint64_t jump_limit;  /* near targets up to here need no limit check */
+  SoftSegmentCheck check[6];
+  SoftBlock *block;     /* the one that runs */
+  const SoftInsn *insn; /* the instruction that may fault; set on slow paths */
+
+  uint32_t eflags; /* all but the arithmetic flags and bit 1 */
+  CpuSegment segment[CPU_N_SEGMENTS];
+  uint64_t gdt_base, idt_base;
+  uint32_t gdt_limit, idt_limit;
+  uint64_t cr0, cr2, cr3, cr4, xcr0, efer;
+  uint64_t dr[8];
+  uint64_t pdpte[4]; /* PAE: as loaded with CR3 */
+
+  /* x87: `x87` is indexed physically (the register's number, not its distance from the top). */
+  SoftX87 x87[8];
+  uint16_t fcw, fsw; /* TOP is in fsw */
+  uint8_t ftw;       /* a bit a physical register: 1 = not empty (abridged tag word) */
+  uint16_t fop, fcs, fds;
+  uint64_t fip, fdp;
+  uint32_t mxcsr;
+  SoftXmm xmm[16];
+
+  /* Model specific registers that are plain storage. */
+  struct
+  {
+    uint64_t star, lstar, cstar, fmask, kernel_gs_base, tsc_aux;
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+    uint64_t pat, apic_base, misc_enable, mtrr_def_type, mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
+    uint64_t mcg_status, mcg_ctl, mc_ctl[4], mc_status[4], mc_addr[4], mc_misc[4];
+    uint64_t tsc_adjust, tsc_deadline, debugctl, bios_sign;
+  } msr;
+  int64_t tsc_offset; /* ticks added to the clock's */
+
+  uint32_t run_state; /* CPU_RUN_… */
+  uint32_t shadow;    /* 1 after STI, 2 after MOV SS: no interrupt before the next instruction */
+  gboolean nmi_masked, nmi_pending;
+  gboolean sipi_pending;
+  uint8_t sipi_vector;
+  uint32_t pending_db; /* DR6 bits of data breakpoints hit by the running instruction */
+
+  /* Delivery of an exception. */
+  sigjmp_buf recover;
+  int fault_vector; /* of the fault that is being raised */
+  uint32_t fault_error;
+  gboolean fault_has_error;
+  gboolean fault_is_trap;
+  uint64_t fault_cr2;
+  int delivering; /* vector while an event is delivered, -1 otherwise */
+
+  unsigned n; /* processor number = initial APIC id */
+  SoftEngine *engine;
+  Vm *vm;
+  SoftApic *apic;
+  AccessCache memory_cache, port_cache;
+  gboolean vm_locked;      /* this thread holds the VM lock */
+  volatile gint attention; /* SOFT_ATTENTION_… (any thread) */
+  uint64_t instructions;   /* retired, up to the present slice */
+  gboolean tight_cs;       /* CS has a base, or a limit below 4 GiB */
+
+  SoftTlbEntry tlbs[SOFT_N_MMU][SOFT_TLB_SIZE];
+  SoftJump jumps[SOFT_JUMP_CACHE_SIZE];
+};
+
+/* Ends the running instruction with an exception; the instruction's RIP is what the handler sees.  Nothing that the
+ * instruction does to visible state may have happened before. */
+G_NORETURN void soft_raise (SoftCpu *cpu, const SoftInsn *insn, unsigned vector);
+G_NORETURN void soft_raise_error (SoftCpu *cpu, const SoftInsn *insn, unsigned vector, uint32_t error_code);
+
+/* RIP of `insn`, which belongs to the running block. */
+uint64_t soft_rip (const SoftCpu *cpu, const SoftInsn *insn);
+
+/* -- Physical and linear memory, slow ways --------------------------------------------------------- */
+/* All of these raise #PF (or #SS/#GP for an address that isn't canonical) with nothing changed.  `stack` picks #SS. */
+uint64_t soft_read_slow (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size);
+void soft_write_slow (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, unsigned size);
+void soft_read_bytes (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, void *buffer, unsigned length);
+void soft_write_bytes (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, const void *buffer,
+                       unsigned length);
+/* Faults as a store of `length` bytes would. */
+void soft_probe_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned length);
+/* Raises #SS or #GP for an access that segmentation forbids. */
+G_NORETURN void soft_segment_fault (SoftCpu *cpu, const SoftInsn *insn, unsigned seg);
+
+G_END_DECLS
