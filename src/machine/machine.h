@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A machine as the application and vivctl see it: a folder with machine.ini, and, while it runs, a monitor process behind a control
+ * socket.  The monitor outlives us; a VivMachine made later finds it again.
+ *
+ * Main context of the thread that made it.  Nothing here blocks but viv_machine_new() and _reload(), which read one small file.
+ */
+#pragma once
+
+#include "display/input.h"
+#include "machine/definition.h"
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+#define VIV_TYPE_MACHINE (viv_machine_get_type ())
+G_DECLARE_FINAL_TYPE (VivMachine, viv_machine, VIV, MACHINE, GObject)
+
+#define VIV_MACHINE_ERROR (viv_machine_error_quark ())
+GQuark viv_machine_error_quark (void);
+typedef enum
+{
+  VIV_MACHINE_ERROR_NOT_RUNNING,
+  VIV_MACHINE_ERROR_RUNNING, /* it runs, and must not for this */
+  VIV_MACHINE_ERROR_START,   /* the monitor didn't come up; the message has the log's last lines */
+  VIV_MACHINE_ERROR_BROKEN,  /* machine.ini can't be used */
+  VIV_MACHINE_ERROR_NOT_FOUND,
+  VIV_MACHINE_ERROR_EXISTS,
+} VivMachineError;
+
+/* Properties (all with notify, read-only):
+ *   folder       s  absolute
+ *   name         s  the definition's, or the folder's name if that is broken
+ *   uuid         s  NULL if broken
+ *   state        s  "off", "starting", "running", "paused", "crashed", "broken" (see error)
+ *   state-reason s  for a person; "" if there is nothing to say
+ *   error        s  what is wrong with machine.ini, or which image is missing; NULL: nothing
+ *   live         b  a monitor runs and we are connected to it
+ *   engine, engine-reason, vnc-address  s  "" while not live
+ *   absolute-pointer b,  leds u,  width u,  height u
+ *   thumbnail    s  path of the last picture; NULL: none yet
+ *   definition   boxed pointer, NULL if broken
+ * Signals: "state-changed" (whenever state, state-reason or live changes), "media-changed" (drive, path).
+ */
+
+/* `folder` has a machine.ini, or is shown as broken.  Looks for a running monitor at once (async; "live" follows). */
+VivMachine *viv_machine_new (const char *folder);
+
+const char *viv_machine_get_folder (VivMachine *machine);
+const char *viv_machine_get_name (VivMachine *machine);
+const char *viv_machine_get_uuid (VivMachine *machine);
+const char *viv_machine_get_state (VivMachine *machine);
+const char *viv_machine_get_state_reason (VivMachine *machine);
+const char *viv_machine_get_error (VivMachine *machine);
+gboolean viv_machine_is_live (VivMachine *machine);
+/* TRUE if live or starting: files of it must be left alone. */
+gboolean viv_machine_is_busy (VivMachine *machine);
+const char *viv_machine_get_engine (VivMachine *machine);
+const char *viv_machine_get_engine_reason (VivMachine *machine);
+const char *viv_machine_get_vnc_address (VivMachine *machine);
+gboolean viv_machine_get_absolute_pointer (VivMachine *machine);
+unsigned viv_machine_get_leds (VivMachine *machine);
+unsigned viv_machine_get_width (VivMachine *machine);
+unsigned viv_machine_get_height (VivMachine *machine);
+pid_t viv_machine_get_pid (VivMachine *machine); /* of the monitor; 0: not live */
+const char *viv_machine_get_thumbnail (VivMachine *machine);
+/* Owned by the machine until it is reloaded; take a reference to keep it.  NULL if broken. */
+MachineDefinition *viv_machine_get_definition (VivMachine *machine);
+/* The VivMachine1 proxy; NULL while not live. */
+GDBusProxy *viv_machine_get_proxy (VivMachine *machine);
+
+/* Reads machine.ini again (the library does when it changes). */
+void viv_machine_reload (VivMachine *machine);
+/* Checks, writes machine.ini and reloads. */
+gboolean viv_machine_save (VivMachine *machine, MachineDefinition *definition, GError **error);
+/* Looks whether a monitor has come up; harmless at any time. */
+void viv_machine_probe (VivMachine *machine);
+/* The last `lines` lines of the monitor's log; "" if there is none. */
+char *viv_machine_log_tail (VivMachine *machine, unsigned lines);
+char *viv_machine_log_path (VivMachine *machine);
+
+typedef struct
+{
+  gboolean paused;         /* power on, but run nothing yet */
+  const char *engine;      /* instead of the definition's; may be NULL */
+  const char *load;        /* a saved state */
+  const char *vnc_address; /* instead of the definition's */
+  const char *vnc_password_file;
+} VivStartOptions;
+
+/* Starts the monitor, detached from us, and completes when it serves its socket.  `options` may be NULL. */
+void viv_machine_start (VivMachine *machine, const VivStartOptions *options, GCancellable *cancellable,
+                        GAsyncReadyCallback callback, gpointer data);
+void viv_machine_pause (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                        gpointer data);
+void viv_machine_resume (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                         gpointer data);
+void viv_machine_reset (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                        gpointer data);
+/* Presses the power button; what the guest does then shows in "state". */
+void viv_machine_power_down (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                             gpointer data);
+/* Pulls the plug; completes when the monitor is gone.  One that doesn't answer within 5 s is killed. */
+void viv_machine_force_off (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                            gpointer data);
+/* `path` NULL: ejects. */
+void viv_machine_change_media (VivMachine *machine, const char *drive, const char *path, gboolean readonly,
+                               GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+void viv_machine_vnc_stop (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                           gpointer data);
+void viv_machine_save_state (VivMachine *machine, const char *path, GCancellable *cancellable,
+                             GAsyncReadyCallback callback, gpointer data);
+/* Writes a PNG to `path` by way of a temporary file. */
+void viv_machine_screenshot (VivMachine *machine, const char *path, GCancellable *cancellable,
+                             GAsyncReadyCallback callback, gpointer data);
+/* A screenshot to the folder's screenshot.png, the "thumbnail". */
+void viv_machine_update_thumbnail (VivMachine *machine, GCancellable *cancellable,
+                                   GAsyncReadyCallback callback, gpointer data);
+/* Of all of the above. */
+gboolean viv_machine_finish (VivMachine *machine, GAsyncResult *result, GError **error);
+
+/* A socket for shm_viewer_new(); -1 on error. */
+void viv_machine_attach_screen (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                gpointer data);
+int viv_machine_attach_screen_finish (VivMachine *machine, GAsyncResult *result, GError **error);
+/* A stream socket; with `history` what the port has sent so far comes first. */
+void viv_machine_attach_serial (VivMachine *machine, unsigned port, gboolean history,
+                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+int viv_machine_attach_serial_finish (VivMachine *machine, GAsyncResult *result, GError **error);
+/* Completes when the last key is up; `*skipped` (may be NULL): characters that a US keyboard can't make. */
+void viv_machine_type_text (VivMachine *machine, const char *text, GCancellable *cancellable,
+                            GAsyncReadyCallback callback, gpointer data);
+gboolean viv_machine_type_text_finish (VivMachine *machine, GAsyncResult *result, unsigned *skipped,
+                                       GError **error);
+/* The text-mode screen; NULL without an error: the screen is graphical. */
+void viv_machine_text (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                       gpointer data);
+char *viv_machine_text_finish (VivMachine *machine, GAsyncResult *result, GError **error);
+/* `address` and `password_file` may be NULL: loopback, any free port, no password.  Returns the address with its port. */
+void viv_machine_vnc_start (VivMachine *machine, const char *address, const char *password_file,
+                            GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+char *viv_machine_vnc_start_finish (VivMachine *machine, GAsyncResult *result, GError **error);
+/* a{sv}: "uptime-ns" t, "memory-resident" t, "cpu-time-ns" t, "drive.ID.read-bytes" t, … */
+void viv_machine_statistics (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                             gpointer data);
+GVariant *viv_machine_statistics_finish (VivMachine *machine, GAsyncResult *result, GError **error);
+/* a(sssb): id, kind, path, readonly */
+void viv_machine_list_drives (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                              gpointer data);
+GVariant *viv_machine_list_drives_finish (VivMachine *machine, GAsyncResult *result, GError **error);
+
+/* Sends and forgets; nothing if not live. */
+void viv_machine_send_input (VivMachine *machine, const InputEvent *events, unsigned n);
+void viv_machine_release_keys (VivMachine *machine);
+
+G_END_DECLS

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What is known about operating systems, as data (data/os/ *.ini), and what a file that somebody chose or dropped is.
+ */
+#pragma once
+
+#include "machine/definition.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  MEDIA_UNKNOWN, /* empty or of no known shape */
+  MEDIA_ISO,     /* an ISO 9660 or UDF image */
+  MEDIA_FLOPPY,  /* 160 K to 2.88 M, by its size */
+  MEDIA_DISK,    /* has a boot sector with a partition table or loader */
+  MEDIA_KERNEL,  /* bzImage, or an ELF file */
+  MEDIA_FOREIGN, /* an image of a format that can't be used; see format */
+} MediaKind;
+
+typedef struct
+{
+  MediaKind kind;
+  char *format;      /* "iso9660", "raw", "bzImage", "elf", "qcow2", "vmdk", … */
+  uint64_t size;     /* bytes */
+  gboolean bootable; /* ISO: has an El Torito catalogue; disk, floppy: has the boot signature */
+  char *system_id, *volume_id, *publisher, *application; /* ISO; trimmed, UTF-8; NULL: none */
+  char *os_id;   /* libosinfo's short id or one of ours; NULL: not recognised */
+  char *os_name; /* for a person */
+} MediaInfo;
+
+/* Reads the first sectors.  Never fails because of what is in them. */
+MediaInfo *media_identify (const char *path, GError **error);
+void media_info_free (MediaInfo *info);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MediaInfo, media_info_free)
+
+/* Proposals, not rules. */
+typedef struct
+{
+  char *id;              /* of the profile: "windows-nt5" */
+  char *name;            /* for a person */
+  char *family;          /* "dos", "windows", "linux", "bsd", "other" */
+  uint64_t memory, disk; /* bytes; disk 0: none needed */
+  uint32_t cpus, video_memory;
+  char *chipset, *firmware, *clock_base, *boot_order;
+  gboolean absolute_pointer;
+} OsProfile;
+
+/* By libosinfo's short id or a profile's own id, or NULL; always finds one ("generic" at last).  The proposal is cut to what the host
+ * has.  */
+OsProfile *os_profile_lookup (const char *os_id);
+void os_profile_free (OsProfile *profile);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (OsProfile, os_profile_free)
+/* Ids and names of all profiles, for a list: a NULL-terminated array of id, name, id, name, … */
+char **os_profile_list (void);
+void os_profile_apply (const OsProfile *profile, MachineDefinition *definition);
+
+/* A definition for "choose or drop an image": named after the system or the file, the medium in the right drive, and a disk
+ * (group disk0, path "disk0.img", not made yet) if the profile wants one and the medium is not a disk itself.  `*disk_size` is 0
+ * without one. */
+MachineDefinition *media_propose (const MediaInfo *media, const char *path, uint64_t *disk_size);
+
+G_END_DECLS

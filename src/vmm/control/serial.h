@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A serial port's far end: what the guest has sent is kept (the last SERIAL_HISTORY bytes), and any number of stream
+ * sockets can be attached, each of which gets what the guest sends and may send to the guest.
+ *
+ * A client that doesn't read falls behind and, once it is more than SERIAL_HISTORY bytes late, loses the oldest ones; the
+ * guest is never held up.  What clients send waits in their sockets until the port has room.
+ *
+ * Threads: every function is called with the VM lock held.  serial_port_write() may come from any thread, the others from the
+ * main loop's.
+ */
+#pragma once
+
+#include "core/vm.h"
+
+G_BEGIN_DECLS
+
+#define SERIAL_HISTORY     (256u * 1024)
+#define SERIAL_MAX_CLIENTS 16
+
+typedef struct SerialPort SerialPort;
+
+typedef struct
+{
+  /* How many bytes the device takes now. */
+  size_t (*room) (void *opaque);
+  /* Bytes for the guest, at most what room() said. */
+  void (*receive) (void *opaque, const uint8_t *data, size_t length);
+} SerialDevice;
+
+SerialPort *serial_port_new (Vm *vm);
+/* Closes all attached sockets.  The device must not write any more. */
+void serial_port_free (SerialPort *port);
+/* `device` NULL: nobody listens; input waits.  Copied. */
+void serial_port_connect (SerialPort *port, const SerialDevice *device, void *opaque);
+/* The guest has sent `length` bytes. */
+void serial_port_write (SerialPort *port, const uint8_t *data, size_t length);
+/* The device has room again after room() was 0.  From any thread; cheap when nobody waits. */
+void serial_port_ready (SerialPort *port);
+/* The client's end of a new stream socket, owned by the caller; -1 and an error when there are too many.  With `history` the
+ * kept bytes come first. */
+int serial_port_attach (SerialPort *port, gboolean history, GError **error);
+unsigned serial_port_n_clients (SerialPort *port);
+
+G_END_DECLS

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The control socket of a running machine: peer-to-peer D-Bus (data/org.vivarium.Machine1.xml) at CONTROL_OBJECT_PATH.
+ *
+ * The socket is made with mode 0600; its directory must be ours with mode 0700.  A lock file beside it (PATH.lock) keeps a second
+ * monitor of the same machine out; a socket that a dead one left is replaced.  A peer whose uid is not ours is
+ * disconnected before a byte of it is read.
+ *
+ * Threads: main loop only, VM lock NOT held, except where a callback says otherwise.
+ */
+#pragma once
+
+#include "block/block.h"
+#include "control/serial.h"
+#include "core/vm.h"
+#include "display/output.h"
+#include "input/router.h"
+#include "machine/definition.h"
+
+G_BEGIN_DECLS
+
+#define CONTROL_OBJECT_PATH     "/org/vivarium/Machine"
+#define CONTROL_MAX_CONNECTIONS 32
+
+typedef struct ControlService ControlService;
+
+/* A drive as clients see it. */
+typedef struct
+{
+  const char *id; /* "cdrom0" */
+  DriveKind kind;
+  const char *path; /* absolute; NULL: empty */
+  gboolean readonly;
+  /* Puts another image in (NULL: ejects).  `path` is absolute.  On error the drive keeps what it had.  VM lock NOT held.
+   * NULL for drives whose medium can't be changed. */
+  gboolean (*change_media) (void *opaque, const char *id, const char *path, gboolean readonly,
+                            GError **error);
+  /* The open image, for statistics; NULL result: empty.  May be NULL. */
+  Block *(*block) (void *opaque, const char *id);
+  void *opaque;
+} ControlDrive;
+
+typedef struct
+{
+  Vm *vm;
+  const char *socket_path;
+  const char *name, *uuid;
+  const char *engine;        /* "kvm", "soft", "none" */
+  const char *engine_reason; /* a sentence */
+  const char *folder;        /* where relative paths of clients start; NULL: they are refused */
+  DisplayOutput *output;     /* NULL: no screen */
+  InputRouter *router;       /* NULL: no input */
+  const ControlDrive *drives;
+  unsigned n_drives;
+  SerialPort *const *serials; /* borrowed; must outlive the service */
+  unsigned n_serials;
+  /* Presses the ACPI power button; NULL: there is none.  VM lock held. */
+  void (*power_button) (void *opaque);
+  /* A client asked for the end: stop the machine and leave the main loop. */
+  void (*quit) (void *opaque);
+  void *opaque;
+} ControlConfig;
+
+/* All strings and the drives are copied. */
+ControlService *control_service_new (const ControlConfig *config, GError **error);
+/* Tells clients that the machine is stopped, disconnects them, removes the socket.  Before vm_free(). */
+void control_service_free (ControlService *service);
+
+/* Serves the screen over VNC.  `address` as VncServerConfig; "" for 127.0.0.1 and any free port from 5900 on.  Returns the actual
+ * address, owned by the service; replaces a server that runs. */
+const char *control_service_vnc_start (ControlService *service, const char *address,
+                                       const char *password_file, GError **error);
+void control_service_vnc_stop (ControlService *service);
+
+/* The medium changed without a client (the guest ejected it). */
+void control_service_media_changed (ControlService *service, const char *id, const char *path);
+unsigned control_service_n_connections (ControlService *service);
+
+G_END_DECLS
