@@ -4,7 +4,8 @@
  *
  * The format is named by the caller and never guessed.  An image is locked (OFD lock) while open; a second writer is
  * refused with an error that says who has it.  Requests run on I/O workers; completions come on the GMainContext given at
- * open, in any order.  "Flush" completes when the data is on stable storage.
+ * open, in any order.  "Flush" completes when all writes whose completion came before it was submitted are on stable storage;
+ * requests in flight together have no order: who needs one waits.
  */
 #pragma once
 
@@ -48,7 +49,8 @@ Block *block_open (const BlockConfig *config, GError **error);
 /* Waits for what is in flight, flushes, unlocks. */
 void block_close (Block *block);
 const char *block_path (const Block *block);
-uint64_t block_size (const Block *block); /* bytes */
+/* Bytes, rounded up to whole sectors of 512: behind the end of a file that stops inside a sector zeros are read. */
+uint64_t block_size (const Block *block);
 gboolean block_read_only (const Block *block);
 /* Bytes past the end fail with EINVAL.  `buffer` stays valid until completion, also when the device resets meanwhile: a device
  * that resets keeps a count of orphans, or waits for drained.  Never completes before it returns. */

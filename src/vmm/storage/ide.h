@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The IDE function of the PIIX3 (82371SB, 8086:7010): two channels at their legacy ports, four drives, bus-master DMA.
+ * ATA/ATAPI-6 and SFF-8020i/MMC-5; Intel 82371SB data sheet chapter 2.3 and 4.3.  All functions under the VM lock.
+ */
+#pragma once
+
+#include "block/block.h"
+#include "core/device.h"
+#include "pci/pci.h"
+
+G_BEGIN_DECLS
+
+#define IDE_N_CHANNELS 2
+#define IDE_N_UNITS    2
+
+typedef enum
+{
+  IDE_DRIVE_NONE,
+  IDE_DRIVE_DISK,
+  IDE_DRIVE_CDROM,
+} IdeDriveKind;
+
+typedef struct
+{
+  IdeDriveKind kind;
+  Block *block;         /* taken over on success; a disk must have one, a CD-ROM drive may be empty (NULL) */
+  const char *serial;   /* at most 20 characters; NULL: made from the drive's place */
+  const char *model;    /* at most 40 characters; NULL: "Vivarium disk" or "Vivarium DVD-ROM" */
+  const char *revision; /* at most 8 characters; NULL: "1.0" */
+} IdeDriveConfig;
+
+/* Not yet realized.  `irq` are the wires to IRQ 14 and IRQ 15.  `devfn` is PCI_DEVFN (1, 1) on the classic board. */
+Device *ide_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, const IrqLine irq[IDE_N_CHANNELS]);
+
+/* Before or after device_realize(); while the machine runs a drive may be added only where none is. */
+gboolean ide_attach (Device *ide, unsigned channel, unsigned unit, const IdeDriveConfig *config, GError **error);
+/* Takes the drive off the cable, requests in flight or not. */
+void ide_detach (Device *ide, unsigned channel, unsigned unit);
+IdeDriveKind ide_drive_kind (Device *ide, unsigned channel, unsigned unit);
+
+/* Opens the tray of a CD-ROM drive and, with `block` (taken over on success), closes it over that medium; NULL leaves the drive
+ * empty.  While the guest has the drive locked, the guest is told of the wish and FALSE returned with an error for a
+ * person, unless `force`. */
+gboolean ide_change_media (Device *ide, unsigned channel, unsigned unit, Block *block, gboolean force, GError **error);
+/* The medium in a drive, or NULL; owned by the drive. */
+Block *ide_drive_media (Device *ide, unsigned channel, unsigned unit);
+gboolean ide_drive_locked (Device *ide, unsigned channel, unsigned unit);
+gboolean ide_tray_open (Device *ide, unsigned channel, unsigned unit);
+
+/* Physical geometry that the drive reports, for CMOS and firmware tables. */
+gboolean ide_drive_geometry (Device *ide, unsigned channel, unsigned unit, unsigned *cylinders, unsigned *heads, unsigned *sectors);
+
+G_END_DECLS
