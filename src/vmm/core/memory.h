@@ -91,6 +91,10 @@ void region_merge_dirty (Region *region, uint64_t first, uint64_t count, const u
 /* Called before bits are taken, so that the engine can merge what it knows.  Set by the engine. */
 typedef void (*RegionSyncDirty) (Region *region, void *opaque);
 void region_set_sync_dirty (Region *region, RegionSyncDirty sync, void *opaque);
+/* Called by region_mark_dirty(), dirty log or not, on the thread that wrote: the software processor drops code that it has
+ * decoded from there.  Set by the engine while no processor runs. */
+typedef void (*RegionWritten) (Region *region, uint64_t offset, uint64_t length, void *opaque);
+void region_set_written (Region *region, RegionWritten written, void *opaque);
 
 /* -- Address spaces ----------------------------------------------------------------------------- */
 

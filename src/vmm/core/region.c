@@ -234,9 +234,13 @@ region_mark_dirty (Region *region, uint64_t offset, uint64_t length)
   guint on = (guint)g_atomic_int_get (&region->dirty_on);
   uint64_t first, last;
 
-  if (on == 0 || length == 0 || offset >= region->size)
+  if (length == 0 || offset >= region->size)
     return;
   length = MIN (length, region->size - offset);
+  if (region->written != NULL)
+    region->written (region, offset, length, region->written_opaque);
+  if (on == 0)
+    return;
   first = offset >> GUEST_PAGE_SHIFT;
   last = (offset + length - 1) >> GUEST_PAGE_SHIFT;
   for (unsigned c = 0; c < N_DIRTY_CLIENTS; c++)
@@ -274,6 +278,13 @@ region_set_sync_dirty (Region *region, RegionSyncDirty sync, void *opaque)
 {
   region->sync = sync;
   region->sync_opaque = opaque;
+}
+
+void
+region_set_written (Region *region, RegionWritten written, void *opaque)
+{
+  region->written_opaque = opaque;
+  region->written = written;
 }
 
 gboolean

@@ -25,6 +25,8 @@ struct Region
   uint64_t dirty_words;
   RegionSyncDirty sync;
   void *sync_opaque;
+  RegionWritten written;
+  void *written_opaque;
   GPtrArray *spaces; /* AddressSpace *, once a mapping */
 };
 

@@ -110,6 +110,9 @@ enum
 /* -- Translation buffer --------------------------------------------------------------------------- */
 
 #define SOFT_TLB_SIZE  1024
+#define SOFT_N_FILLED  512
+#define SOFT_N_LOGGED  512
+#define SOFT_N_TABLES  64
 #define SOFT_TLB_EMPTY 0xfffu /* never equal to a page's address */
 
 /* One page: its linear address for each kind of access (or SOFT_TLB_EMPTY), and what to add to a linear address to get
@@ -154,7 +157,7 @@ enum
 typedef struct
 {
   uint64_t linear;
-  uint64_t key;
+  uint64_t key; /* SoftCpu.jump_key when it was made */
   SoftBlock *block;
 } SoftJump;
 
