@@ -13,13 +13,34 @@ typedef struct Vm Vm;
 
 enum
 {
-  CPU_RAX, CPU_RCX, CPU_RDX, CPU_RBX, CPU_RSP, CPU_RBP, CPU_RSI, CPU_RDI,
-  CPU_R8, CPU_R9, CPU_R10, CPU_R11, CPU_R12, CPU_R13, CPU_R14, CPU_R15,
+  CPU_RAX,
+  CPU_RCX,
+  CPU_RDX,
+  CPU_RBX,
+  CPU_RSP,
+  CPU_RBP,
+  CPU_RSI,
+  CPU_RDI,
+  CPU_R8,
+  CPU_R9,
+  CPU_R10,
+  CPU_R11,
+  CPU_R12,
+  CPU_R13,
+  CPU_R14,
+  CPU_R15,
   CPU_N_GPRS
 };
 enum
 {
-  CPU_ES, CPU_CS, CPU_SS, CPU_DS, CPU_FS, CPU_GS, CPU_LDTR, CPU_TR,
+  CPU_ES,
+  CPU_CS,
+  CPU_SS,
+  CPU_DS,
+  CPU_FS,
+  CPU_GS,
+  CPU_LDTR,
+  CPU_TR,
   CPU_N_SEGMENTS
 };
 
@@ -57,9 +78,9 @@ typedef struct
   uint32_t run_state;            /* CPU_RUN_… */
   uint32_t interrupt_shadow;     /* 1 after STI, 2 after MOV SS */
   uint32_t nmi_masked, nmi_pending;
-  uint32_t injected_vector;      /* an event being delivered: vector | 0x80000000, else 0 */
-  uint32_t injected_type;        /* 0 external, 2 NMI, 3 exception, 4 software */
-  uint32_t injected_error;       /* error code | 0x100000000 is not used: see injected_has_error */
+  uint32_t injected_vector; /* an event being delivered: vector | 0x80000000, else 0 */
+  uint32_t injected_type;   /* 0 external, 2 NMI, 3 exception, 4 software */
+  uint32_t injected_error;  /* valid if injected_has_error */
   uint32_t injected_has_error;
 } CpuState;
 
@@ -72,6 +93,11 @@ enum
 };
 
 extern const StateField cpu_state_fields[];
+
+/* Power-on state (SDM volume 3, table 9-1); `first`: the bootstrap processor, else it waits for INIT and SIPI. */
+void cpu_state_init (CpuState *state, gboolean first);
+/* FALSE and what is wrong if no processor could be in this state (a loaded file is hostile). */
+gboolean cpu_state_check (const CpuState *state, GError **error);
 
 /* Registers and the bytes at CS:RIP (found through the guest's page tables where paging is on), as text for
  * logs and crash reports.  `title` is the first line. */

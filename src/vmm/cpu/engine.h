@@ -18,15 +18,15 @@ typedef struct Engine Engine;
 
 typedef struct
 {
-  unsigned n_cpus;  /* 1 to 64 */
+  unsigned n_cpus;                  /* 1 to 64 */
   unsigned sockets, cores, threads; /* topology; product is n_cpus; zeroes: one socket, n_cpus cores */
   gboolean log_unknown_msrs;
 } EngineConfig;
 
 typedef struct
 {
-  const char *name;     /* "kvm", "soft", "none" */
-  const char *title;    /* for a person, translatable: "KVM", "software processor" */
+  const char *name;  /* "kvm", "soft", "none" */
+  const char *title; /* for a person, translatable: "KVM", "software processor" */
   /* Creates the virtual processors, paused, in reset state, and connects itself with vm_set_processor() and the
    * address spaces' listeners.  An error says what is missing and how to mend it. */
   Engine *(*create) (Vm *vm, const EngineConfig *config, GError **error);
@@ -51,11 +51,11 @@ extern const EngineClass none_engine_class;
 /* What a short measurement found out about /dev/kvm on this host.  Texts are for a person. */
 typedef struct
 {
-  gboolean present;       /* the device exists */
-  gboolean usable;        /* it can be opened and has what the engine needs */
-  gboolean fast;          /* ring-0 guest code runs at hardware speed */
-  double mips;            /* of a small loop of ring-0 code with memory and system instructions; millions a second */
-  char *detail;           /* why, and the way out: "there is no /dev/kvm: …" */
+  gboolean present; /* the device exists */
+  gboolean usable;  /* it can be opened and has what the engine needs */
+  gboolean fast;    /* ring-0 guest code runs at hardware speed */
+  double mips;  /* of a small loop of ring-0 code with memory and system instructions; millions a second */
+  char *detail; /* why, and the way out: "there is no /dev/kvm: …" */
 } KvmProbe;
 /* A few milliseconds; measured once a process. */
 const KvmProbe *kvm_probe (void);

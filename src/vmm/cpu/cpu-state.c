@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Architectural processor state: table, reset values, page walk and crash report.
+ */
+#define G_LOG_DOMAIN "cpu"
+
+#include "cpu/cpu-state.h"
+
+#include "core/vm.h"
+
+#include <string.h>
+
+enum
+{
+  CR0_PE = 1u << 0,
+  CR0_ET = 1u << 4,
+  CR0_NW = 1u << 29,
+  CR0_CD = 1u << 30,
+  CR0_PG = 1u << 31,
+  CR4_PSE = 1u << 4,
+  CR4_PAE = 1u << 5,
+  CR4_LA57 = 1u << 12,
+  EFER_LMA = 1u << 10,
+  PTE_P = 1u << 0,
+  PTE_PS = 1u << 7,
+};
+
+static const StateField segment_fields[]
+    = { STATE_U16 (CpuSegment, selector), STATE_U16 (CpuSegment, attributes), STATE_U32 (CpuSegment, limit),
+        STATE_U64 (CpuSegment, base), STATE_END };
+
+static const StateField msr_fields[] = { STATE_U32 (CpuMsr, index), STATE_U64 (CpuMsr, value), STATE_END };
+
+const StateField cpu_state_fields[] = { STATE_U64_ARRAY (CpuState, gpr),
+                                        STATE_U64 (CpuState, rip),
+                                        STATE_U64 (CpuState, rflags),
+                                        STATE_STRUCTS (CpuState, segment, CpuSegment, segment_fields),
+                                        STATE_U64 (CpuState, gdt_base),
+                                        STATE_U64 (CpuState, idt_base),
+                                        STATE_U32_MAX (CpuState, gdt_limit, 0xffff),
+                                        STATE_U32_MAX (CpuState, idt_limit, 0xffff),
+                                        STATE_U64 (CpuState, cr0),
+                                        STATE_U64 (CpuState, cr2),
+                                        STATE_U64 (CpuState, cr3),
+                                        STATE_U64 (CpuState, cr4),
+                                        STATE_U64_MAX (CpuState, cr8, 15),
+                                        STATE_U64 (CpuState, xcr0),
+                                        STATE_U64_ARRAY (CpuState, dr),
+                                        STATE_U64 (CpuState, efer),
+                                        STATE_U64 (CpuState, apic_base),
+                                        STATE_U32_MAX (CpuState, n_msrs, CPU_MAX_MSRS),
+                                        STATE_STRUCTS (CpuState, msr, CpuMsr, msr_fields),
+                                        STATE_U8_ARRAY (CpuState, xsave),
+                                        STATE_U8_ARRAY (CpuState, apic),
+                                        STATE_U32_MAX (CpuState, run_state, CPU_RUN_WAIT_SIPI),
+                                        STATE_U32_MAX (CpuState, interrupt_shadow, 2),
+                                        STATE_U32_MAX (CpuState, nmi_masked, 1),
+                                        STATE_U32_MAX (CpuState, nmi_pending, 1),
+                                        STATE_U32 (CpuState, injected_vector),
+                                        STATE_U32_MAX (CpuState, injected_type, 4),
+                                        STATE_U32 (CpuState, injected_error),
+                                        STATE_U32_MAX (CpuState, injected_has_error, 1),
+                                        STATE_END };
+
+void
+cpu_state_init (CpuState *state, gboolean first)
+{
+  memset (state, 0, sizeof *state);
+  state->rip = 0xfff0;
+  state->rflags = 2;
+  state->gpr[CPU_RDX] = 0x600; /* family 6 */
+  for (unsigned i = CPU_ES; i <= CPU_GS; i++)
+    state->segment[i] = (CpuSegment){ .limit = 0xffff, .attributes = 0x93 };
+  state->segment[CPU_CS]
+      = (CpuSegment){ .selector = 0xf000, .base = 0xffff0000, .limit = 0xffff, .attributes = 0x9b };
+  state->segment[CPU_LDTR] = (CpuSegment){ .limit = 0xffff, .attributes = 0x82 };
+  state->segment[CPU_TR] = (CpuSegment){ .limit = 0xffff, .attributes = 0x8b };
+  state->gdt_limit = state->idt_limit = 0xffff;
+  state->cr0 = CR0_ET | CR0_NW | CR0_CD;
+  state->dr[6] = 0xffff0ff0;
+  state->dr[7] = 0x400;
+  state->xcr0 = 1;
+  state->apic_base = 0xfee00000 | 1u << 11 | (first ? 1u << 8 : 0);
+  state->run_state = first ? CPU_RUN_RUNNING : CPU_RUN_WAIT_INIT;
+  /* FCW 0x37f in the legacy area of XSAVE, MXCSR 0x1f80 at 24. */
+  state->xsave[0] = 0x7f;
+  state->xsave[1] = 0x03;
+  state->xsave[24] = 0x80;
+  state->xsave[25] = 0x1f;
+}
+
+gboolean
+cpu_state_check (const CpuState *state, GError **error)
+{
+  const char *wrong = NULL;
+
+  if ((state->cr0 & CR0_PG) != 0 && (state->cr0 & CR0_PE) == 0)
+    wrong = "paging without protection";
+  else if ((state->cr0 >> 32) != 0 || (state->cr4 >> 32) != 0)
+    wrong = "reserved control register bits";
+  else if ((state->efer & EFER_LMA) != 0 && (state->cr4 & CR4_PAE) == 0)
+    wrong = "long mode without PAE";
+  if (wrong == NULL)
+    return TRUE;
+  g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE, "Saved state is damaged: processor state with %s",
+               wrong);
+  return FALSE;
+}
+
+/* -- Page walk ------------------------------------------------------------------------------------ */
+
+static gboolean
+read_entry (Vm *vm, uint64_t addr, unsigned size, uint64_t *entry)
+{
+  *entry = 0;
+  return address_space_read_memory (vm->memory, addr, entry, size);
+}
+
+gboolean
+cpu_state_translate (Vm *vm, const CpuState *state, uint64_t linear, uint64_t *physical)
+{
+  const uint64_t address_mask = 0x000ffffffffff000ULL;
+  gboolean long_mode = (state->efer & EFER_LMA) != 0;
+  gboolean pae = (state->cr4 & CR4_PAE) != 0;
+  uint64_t table, entry;
+  int level;
+
+  if ((state->cr0 & CR0_PG) == 0)
+    {
+      *physical = linear & 0xffffffff;
+      return TRUE;
+    }
+  if (!pae)
+    {
+      linear &= 0xffffffff;
+      if (!read_entry (vm, (state->cr3 & 0xfffff000) + ((linear >> 22) << 2), 4, &entry) || !(entry & PTE_P))
+        return FALSE;
+      if ((entry & PTE_PS) && (state->cr4 & CR4_PSE))
+        {
+          *physical = (entry & 0xffc00000) | (entry & 0x1fe000) << 19 | (linear & 0x3fffff);
+          return TRUE;
+        }
+      if (!read_entry (vm, (entry & 0xfffff000) + (((linear >> 12) & 0x3ff) << 2), 4, &entry)
+          || !(entry & PTE_P))
+        return FALSE;
+      *physical = (entry & 0xfffff000) | (linear & 0xfff);
+      return TRUE;
+    }
+  if (!long_mode)
+    {
+      linear &= 0xffffffff;
+      table = state->cr3 & 0xffffffe0;
+      level = 2;
+    }
+  else
+    {
+      table = state->cr3 & address_mask;
+      level = (state->cr4 & CR4_LA57) ? 4 : 3;
+    }
+  for (; level >= 0; level--)
+    {
+      unsigned shift = 12 + 9 * (unsigned)level;
+      unsigned index = (unsigned)(linear >> shift) & 0x1ff;
+
+      if (!read_entry (vm, table + index * 8, 8, &entry) || !(entry & PTE_P))
+        return FALSE;
+      if (level == 0 || ((entry & PTE_PS) && level <= 2 && (long_mode || level == 1)))
+        {
+          uint64_t offset = (1ULL << shift) - 1;
+
+          *physical = (entry & address_mask & ~offset) | (linear & offset);
+          return TRUE;
+        }
+      table = entry & address_mask;
+    }
+  return FALSE;
+}
+
+/* -- Report --------------------------------------------------------------------------------------- */
+
+static void
+append_code (Vm *vm, const CpuState *state, GString *out)
+{
+  uint64_t linear = state->segment[CPU_CS].base + state->rip;
+
+  if (state->efer & EFER_LMA && state->segment[CPU_CS].attributes & 1u << 9)
+    linear = state->rip;
+  g_string_append (out, "code at RIP:");
+  for (unsigned i = 0; i < 16; i++)
+    {
+      uint64_t physical;
+      uint8_t byte;
+
+      if (!cpu_state_translate (vm, state, linear + i, &physical)
+          || !address_space_read_memory (vm->memory, physical, &byte, 1))
+        {
+          g_string_append (out, i == 0 ? " not readable" : " …");
+          break;
+        }
+      g_string_append_printf (out, " %02x", byte);
+    }
+  g_string_append_c (out, '\n');
+}
+
+char *
+cpu_state_report (Vm *vm, const CpuState *state, unsigned n, const char *title)
+{
+  static const char *const gpr[] = { "RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",
+                                     "R8 ", "R9 ", "R10", "R11", "R12", "R13", "R14", "R15" };
+  static const char *const segments[] = { "ES", "CS", "SS", "DS", "FS", "GS", "LDT", "TR" };
+  GString *out = g_string_new (NULL);
+
+  g_string_append_printf (out, "%s\nprocessor %u\n", title, n);
+  for (unsigned i = 0; i < CPU_N_GPRS; i++)
+    g_string_append_printf (out, "%s %016" G_GINT64_MODIFIER "x%s", gpr[i], state->gpr[i],
+                            i % 4 == 3 ? "\n" : "  ");
+  g_string_append_printf (out, "RIP %016" G_GINT64_MODIFIER "x  RFLAGS %08" G_GINT64_MODIFIER "x  %s\n",
+                          state->rip, state->rflags, state->run_state == CPU_RUN_HALTED ? "halted" : "");
+  append_code (vm, state, out);
+  for (unsigned i = 0; i < CPU_N_SEGMENTS; i++)
+    {
+      const CpuSegment *s = &state->segment[i];
+
+      g_string_append_printf (out, "%-3s %04x base %016" G_GINT64_MODIFIER "x limit %08x attributes %04x\n",
+                              segments[i], s->selector, s->base, s->limit, s->attributes);
+    }
+  g_string_append_printf (out, "GDT %016" G_GINT64_MODIFIER "x %04x  IDT %016" G_GINT64_MODIFIER "x %04x\n",
+                          state->gdt_base, state->gdt_limit, state->idt_base, state->idt_limit);
+  g_string_append_printf (out,
+                          "CR0 %08" G_GINT64_MODIFIER "x  CR2 %016" G_GINT64_MODIFIER
+                          "x  CR3 %016" G_GINT64_MODIFIER "x  CR4 %08" G_GINT64_MODIFIER
+                          "x  EFER %04" G_GINT64_MODIFIER "x\n",
+                          state->cr0, state->cr2, state->cr3, state->cr4, state->efer);
+  return g_string_free (out, FALSE);
+}

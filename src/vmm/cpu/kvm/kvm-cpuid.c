@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * CPUID as the guest sees it: what KVM supports on this host, with the machine's own topology.
+ * SDM volume 2, CPUID; AMD APM volume 3, appendix E.
+ */
+#define G_LOG_DOMAIN "kvm"
+
+#include "cpu/kvm/kvm.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define MAX_ENTRIES 256
+
+enum
+{
+  LEAF1_ECX_X2APIC = 1u << 21,
+  LEAF1_ECX_TSC_DEADLINE = 1u << 24,
+  LEAF1_ECX_HYPERVISOR = 1u << 31,
+  LEAF1_EDX_HTT = 1u << 28,
+  LEAF80000001_ECX_CMP_LEGACY = 1u << 1,
+  LEAF80000001_ECX_TOPOEXT = 1u << 22,
+};
+
+static unsigned
+bits_for (unsigned n)
+{
+  unsigned bits = 0;
+
+  while ((1u << bits) < n)
+    bits++;
+  return bits;
+}
+
+static void
+adjust_entry (struct kvm_cpuid_entry2 *e, unsigned index, const EngineConfig *config, gboolean deadline)
+{
+  unsigned threads = MAX (config->threads, 1), n = config->n_cpus;
+  unsigned per_package = MAX (threads * config->cores, 1);
+
+  switch (e->function)
+    {
+    case 1:
+      e->ebx = (e->ebx & 0x0000ffff) | index << 24 | (per_package & 0xff) << 16;
+      e->ecx |= LEAF1_ECX_HYPERVISOR | LEAF1_ECX_X2APIC | (deadline ? LEAF1_ECX_TSC_DEADLINE : 0);
+      e->edx = n > 1 ? e->edx | LEAF1_EDX_HTT : e->edx & ~LEAF1_EDX_HTT;
+      break;
+    case 4:
+      if ((e->eax & 31) != 0)
+        {
+          unsigned level = e->eax >> 5 & 7, sharing = level >= 3 ? per_package : threads;
+
+          e->eax = (e->eax & 0x3fff) | (sharing - 1) << 14 | (config->cores - 1) << 26;
+        }
+      break;
+    case 0xa:
+      /* No performance counters: their state is not saved. */
+      e->eax = e->ebx = e->ecx = e->edx = 0;
+      break;
+    case 0xb:
+    case 0x1f:
+      if (e->index == 0)
+        {
+          e->eax = bits_for (threads);
+          e->ebx = threads;
+          e->ecx = 1 << 8;
+        }
+      else if (e->index == 1)
+        {
+          e->eax = bits_for (threads) + bits_for (config->cores);
+          e->ebx = per_package;
+          e->ecx = 2 << 8 | 1;
+        }
+      else
+        {
+          e->eax = e->ebx = 0;
+          e->ecx = e->index;
+        }
+      e->edx = index;
+      break;
+    case 0x80000001:
+      if (n > 1)
+        e->ecx |= LEAF80000001_ECX_CMP_LEGACY;
+      e->ecx &= ~LEAF80000001_ECX_TOPOEXT;
+      break;
+    case 0x80000008:
+      e->ecx = (bits_for (per_package) << 12) | (per_package - 1);
+      break;
+    default:
+      break;
+    }
+}
+
+gboolean
+kvm_set_cpuid (KvmVcpu *vcpu, const EngineConfig *wanted, GError **error)
+{
+  g_autofree struct kvm_cpuid2 *cpuid
+      = g_malloc0 (sizeof (struct kvm_cpuid2) + MAX_ENTRIES * sizeof (struct kvm_cpuid_entry2));
+  EngineConfig config = *wanted;
+  gboolean deadline = ioctl (vcpu->engine->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+
+  if (config.cores == 0)
+    {
+      config.sockets = 1;
+      config.cores = config.n_cpus;
+      config.threads = 1;
+    }
+  cpuid->nent = MAX_ENTRIES;
+  if (ioctl (vcpu->engine->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
+    goto failed;
+  for (unsigned i = 0; i < cpuid->nent; i++)
+    adjust_entry (&cpuid->entries[i], vcpu->index, &config, deadline);
+  if (ioctl (vcpu->fd, KVM_SET_CPUID2, cpuid) < 0)
+    goto failed;
+  return TRUE;
+
+failed:
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
+               "KVM does not take the processor's description (CPUID): %s", g_strerror (errno));
+  return FALSE;
+}

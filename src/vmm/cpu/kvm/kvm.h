@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Private to cpu/kvm: the KVM engine (Linux: Documentation/virt/kvm/api.rst).
+ *
+ * Threads: one a virtual processor.  `mutex` protects run control; slots change under the VM lock.
+ */
+#pragma once
+
+#include "cpu/engine.h"
+
+#include <linux/kvm.h>
+#include <pthread.h>
+
+G_BEGIN_DECLS
+
+typedef struct KvmEngine KvmEngine;
+
+typedef struct
+{
+  KvmEngine *engine;
+  unsigned index;
+  int fd;
+  struct kvm_run *run;
+  size_t run_size;
+  GThread *gthread;
+  pthread_t thread;
+  gboolean thread_known; /* atomic: `thread` is valid */
+  gboolean in_run;       /* under the engine's mutex: executing guest code or an exit */
+  gboolean halted;       /* crashed or shut down: waits for a reset */
+  AccessCache memory, ports;
+  CpuState *initial;
+} KvmVcpu;
+
+typedef struct
+{
+  gboolean used;
+  uint64_t base, size, offset;
+  Region *region; /* referenced */
+  gboolean readonly, log;
+} KvmSlot;
+
+struct KvmEngine
+{
+  Engine engine;
+  int kvm_fd, vm_fd;
+  KvmVcpu *vcpus;
+  unsigned n_vcpus;
+
+  GMutex mutex;
+  GCond cond;
+  gboolean run, quit; /* run control; atomic reads on the way */
+
+  gint intr; /* INTR of the 8259 pair; atomic */
+  KvmSlot *slots;
+  unsigned n_slots;
+  struct kvm_irq_routing *routing;
+  uint32_t *msr_list; /* what is saved, of what this kernel has */
+  unsigned n_msrs;
+};
+
+/* kvm-slots.c */
+void kvm_slots_listen (AddressSpace *as, const FlatView *old_view, const FlatView *new_view, void *opaque);
+void kvm_slots_free (KvmEngine *kvm);
+
+/* kvm-state.c */
+gboolean kvm_get_state (Engine *engine, unsigned n, CpuState *state);
+gboolean kvm_set_state (Engine *engine, unsigned n, const CpuState *state);
+void kvm_list_msrs (KvmEngine *kvm);
+/* Without MSR_IA32_TSC, which goes on over a reset. */
+gboolean kvm_restore_state (KvmVcpu *vcpu, const CpuState *state, gboolean with_tsc);
+
+/* kvm-cpuid.c */
+gboolean kvm_set_cpuid (KvmVcpu *vcpu, const EngineConfig *config, GError **error);
+
+/* kvm-probe.c: opens /dev/kvm; an error says what is missing and how to mend it. */
+int kvm_open (GError **error);
+
+/* kvm-run.c */
+gpointer kvm_vcpu_thread (gpointer data);
+void kvm_vcpu_kick (KvmVcpu *vcpu);
+void kvm_kick_init (void);
+
+G_END_DECLS
