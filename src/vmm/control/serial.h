@@ -20,22 +20,19 @@ G_BEGIN_DECLS
 
 typedef struct SerialPort SerialPort;
 
-typedef struct
-{
-  /* How many bytes the device takes now. */
-  size_t (*room) (void *opaque);
-  /* Bytes for the guest, at most what room() said. */
-  void (*receive) (void *opaque, const uint8_t *data, size_t length);
-} SerialDevice;
+/* Bytes for the guest.  Returns how many were taken; the rest waits for serial_port_ready(). */
+typedef size_t (*SerialReceive) (void *opaque, const uint8_t *data, size_t length);
 
 SerialPort *serial_port_new (Vm *vm);
 /* Closes all attached sockets.  The device must not write any more. */
 void serial_port_free (SerialPort *port);
-/* `device` NULL: nobody listens; input waits.  Copied. */
-void serial_port_connect (SerialPort *port, const SerialDevice *device, void *opaque);
+/* `receive` NULL: nobody listens; input waits. */
+void serial_port_connect (SerialPort *port, SerialReceive receive, void *opaque);
+/* Both ways to a 16550A (chipset/uart.h); the port must outlive it. */
+void serial_port_connect_uart (SerialPort *port, Device *uart);
 /* The guest has sent `length` bytes. */
 void serial_port_write (SerialPort *port, const uint8_t *data, size_t length);
-/* The device has room again after room() was 0.  From any thread; cheap when nobody waits. */
+/* The device has room again.  From any thread; cheap when nothing waits. */
 void serial_port_ready (SerialPort *port);
 /* The client's end of a new stream socket, owned by the caller; -1 and an error when there are too many.  With `history` the
  * kept bytes come first. */

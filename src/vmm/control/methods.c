@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What clients ask of a running machine.  They are processes of our own user, but what they send is checked all the same.
+ */
+#define G_LOG_DOMAIN "control"
+
+#include "control/service-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gunixfdlist.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Of one Input or TypeText call. */
+#define MAX_EVENTS 4096
+#define MAX_TEXT   (64 * 1024)
+
+typedef GDBusMethodInvocation Invocation;
+
+static gboolean
+fail (Invocation *invocation, GError *error)
+{
+  g_dbus_method_invocation_take_error (invocation, error);
+  return TRUE;
+}
+
+static gboolean
+fail_with (Invocation *invocation, int code, const char *message)
+{
+  g_dbus_method_invocation_return_error_literal (invocation, G_IO_ERROR, code, message);
+  return TRUE;
+}
+
+/* -- Life cycle --------------------------------------------------------------------------------------- */
+
+static gboolean
+on_pause (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
+{
+  VmState state = vm_state (service->config.vm);
+
+  if (state != VM_STATE_RUNNING && state != VM_STATE_PAUSED)
+    return fail_with (invocation, G_IO_ERROR_FAILED, "only a machine that runs can be paused");
+  vm_pause (service->config.vm, "");
+  viv_machine1_complete_pause (skeleton, invocation);
+  return TRUE;
+}
+
+static gboolean
+on_resume (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
+{
+  VmState state = vm_state (service->config.vm);
+
+  if (state == VM_STATE_CRASHED)
+    return fail_with (invocation, G_IO_ERROR_FAILED, "the machine has crashed; reset it");
+  if (state != VM_STATE_RUNNING && state != VM_STATE_PAUSED)
+    return fail_with (invocation, G_IO_ERROR_FAILED, "only a paused machine can go on");
+  vm_resume (service->config.vm);
+  viv_machine1_complete_resume (skeleton, invocation);
+  return TRUE;
+}
+
+static gboolean
+on_reset (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
+{
+  vm_reset (service->config.vm);
+  viv_machine1_complete_reset (skeleton, invocation);
+  return TRUE;
+}
+
+static gboolean
+on_power_down (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
+{
+  if (service->config.power_button == NULL)
+    return fail_with (invocation, G_IO_ERROR_NOT_SUPPORTED, "the machine has no power button");
+  if (vm_state (service->config.vm) != VM_STATE_RUNNING)
+    return fail_with (invocation, G_IO_ERROR_FAILED, "a machine that doesn't run can't see its power button");
+  vm_lock (service->config.vm);
+  service->config.power_button (service->config.opaque);
+  vm_unlock (service->config.vm);
+  viv_machine1_complete_power_down (skeleton, invocation);
+  return TRUE;
+}
+
+static gboolean
+on_quit (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
+{
+  /* The answer first: quit() may take the service with it. */
+  viv_machine1_complete_quit (skeleton, invocation);
+  if (service->config.quit != NULL)
+    service->config.quit (service->config.opaque);
+  return TRUE;
+}
+
+static gboolean
+on_save_state (VivMachine1 *skeleton, Invocation *invocation, const char *path, ControlService *service)
+{
+  g_autofree char *absolute = NULL;
+  GError *error = NULL;
+
+  if (*path == '\0' || (!g_path_is_absolute (path) && service->config.folder == NULL))
+    return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "give an absolute path for the state");
+  absolute = g_canonicalize_filename (path, service->config.folder);
+  vm_pause (service->config.vm, "");
+  if (vm_state (service->config.vm) != VM_STATE_PAUSED)
+    return fail_with (invocation, G_IO_ERROR_FAILED,
+                      "only a machine that runs or is paused has a state to save");
+  if (!vm_save (service->config.vm, absolute, &error))
+    return fail (invocation, error);
+  viv_machine1_complete_save_state (skeleton, invocation);
+  return TRUE;
+}
+
+/* -- Screen ------------------------------------------------------------------------------------------- */
+
+static void
+on_screen_closed (ShmServer *server, void *opaque)
+{
+  g_ptr_array_remove_fast (((ControlService *)opaque)->screens, server);
+}
+
+static gboolean
+on_attach_screen (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *unused, guint screen,
+                  ControlService *service)
+{
+  g_autoptr (GUnixFDList) list = NULL;
+  int fds[2];
+
+  if (service->config.output == NULL || screen != 0)
+    return fail_with (invocation, G_IO_ERROR_NOT_FOUND, "the machine has no such screen");
+  if (service->screens->len >= CONTROL_MAX_CONNECTIONS)
+    return fail_with (invocation, G_IO_ERROR_BUSY, "the screen has too many viewers");
+  if (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0)
+    return fail_with (invocation, g_io_error_from_errno (errno), "can't make a socket for the screen");
+
+  list = g_unix_fd_list_new_from_array (&fds[1], 1);
+  ShmServer *server = shm_server_new (service->config.output, fds[0], on_screen_closed, service);
+  if (server == NULL)
+    return fail_with (invocation, G_IO_ERROR_FAILED, "the screen can't be shared");
+  g_ptr_array_add (service->screens, server);
+  viv_machine1_complete_attach_screen (skeleton, invocation, list, g_variant_new_handle (0));
+  return TRUE;
+}
+
+/* The file that a call has passed, as an fd of ours; -1: none. */
+static int
+take_fd (GUnixFDList *list, GVariant *handle)
+{
+  if (list == NULL)
+    return -1;
+  return g_unix_fd_list_get (list, g_variant_get_handle (handle), NULL);
+}
+
+static gboolean
+on_screenshot (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *list, GVariant *handle,
+               ControlService *service)
+{
+  int fd = take_fd (list, handle);
+  GError *error = NULL;
+
+  if (fd < 0)
+    return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "no file came with the call");
+  const Framebuffer *fb
+      = service->config.output != NULL ? display_output_snapshot (service->config.output) : NULL;
+  guint width = fb != NULL ? fb->width : 0, height = fb != NULL ? fb->height : 0;
+  gboolean written = fb != NULL && display_write_png (fb, fd, &error);
+  close (fd);
+  if (fb == NULL)
+    return fail_with (invocation, G_IO_ERROR_NOT_FOUND, "the screen is off");
+  if (!written)
+    return fail (invocation, error);
+  viv_machine1_complete_screenshot (skeleton, invocation, NULL, width, height);
+  return TRUE;
+}
+
+static gboolean
+on_text (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
+{
+  g_autofree char *text
+      = service->config.output != NULL ? display_output_text (service->config.output) : NULL;
+  g_autofree char *valid = text != NULL ? g_utf8_make_valid (text, -1) : NULL;
+
+  viv_machine1_complete_text (skeleton, invocation, text != NULL, valid != NULL ? valid : "");
+  return TRUE;
+}
+
+static gboolean
+on_vnc_start (VivMachine1 *skeleton, Invocation *invocation, const char *address, const char *password_file,
+              ControlService *service)
+{
+  g_autofree char *password_path = NULL;
+  GError *error = NULL;
+
+  if (*password_file != '\0')
+    password_path = g_canonicalize_filename (password_file, service->config.folder);
+  const char *actual = control_service_vnc_start (service, address, password_path, &error);
+  if (actual == NULL)
+    return fail (invocation, error);
+  viv_machine1_complete_vnc_start (skeleton, invocation, actual);
+  return TRUE;
+}
+
+static gboolean
+on_vnc_stop (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
+{
+  control_service_vnc_stop (service);
+  viv_machine1_complete_vnc_stop (skeleton, invocation);
+  return TRUE;
+}
+
+/* -- Input -------------------------------------------------------------------------------------------- */
+
+/* What a viewer may say; the router and the devices see nothing else. */
+static gboolean
+check_event (InputEvent *event, guint type, guint code)
+{
+  event->type = (InputEventType)type;
+  event->code = code;
+  switch (type)
+    {
+    case INPUT_EVENT_KEY:
+    case INPUT_EVENT_BUTTON:
+      event->value = event->value != 0;
+      return TRUE;
+    case INPUT_EVENT_ABSOLUTE:
+      event->x = CLAMP (event->x, 0, INPUT_ABSOLUTE_MAX);
+      event->y = CLAMP (event->y, 0, INPUT_ABSOLUTE_MAX);
+      return TRUE;
+    case INPUT_EVENT_RELATIVE:
+    case INPUT_EVENT_WHEEL:
+      event->x = CLAMP (event->x, -INPUT_ABSOLUTE_MAX, INPUT_ABSOLUTE_MAX);
+      event->y = CLAMP (event->y, -INPUT_ABSOLUTE_MAX, INPUT_ABSOLUTE_MAX);
+      return TRUE;
+    default:
+      return FALSE;
+    }
+}
+
+static gboolean
+on_input (VivMachine1 *skeleton, Invocation *invocation, GVariant *events, ControlService *service)
+{
+  ControlConnection *connection
+      = control_service_connection (service, g_dbus_method_invocation_get_connection (invocation));
+  GVariantIter iter;
+  guint32 type;
+  guint16 code;
+  InputEvent event = { 0 };
+
+  if (g_variant_n_children (events) > MAX_EVENTS)
+    return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "too many events in one call");
+  if (connection != NULL)
+    connection->sent_input = TRUE;
+  if (service->config.router != NULL)
+    {
+      vm_lock (service->config.vm);
+      g_variant_iter_init (&iter, events);
+      while (g_variant_iter_next (&iter, "(uqiii)", &type, &code, &event.value, &event.x, &event.y))
+        if (check_event (&event, type, code))
+          input_router_send (service->config.router, &event);
+      vm_unlock (service->config.vm);
+    }
+  viv_machine1_complete_input (skeleton, invocation);
+  return TRUE;
+}
+
+static gboolean
+on_release_keys (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
+{
+  if (service->config.router != NULL)
+    {
+      vm_lock (service->config.vm);
+      input_router_release_all (service->config.router);
+      vm_unlock (service->config.vm);
+    }
+  viv_machine1_complete_release_keys (skeleton, invocation);
+  return TRUE;
+}
+
+/* A TypeText call under way.  Two things end it: input_router_type() has returned, and the last key is up. */
+typedef struct
+{
+  Invocation *invocation;
+  unsigned skipped;
+  gboolean returned, typed;
+} TypeJob;
+
+static void
+type_job_end (TypeJob *job)
+{
+  if (!job->returned || !job->typed)
+    return;
+  g_dbus_method_invocation_return_value (job->invocation, g_variant_new ("(u)", job->skipped));
+  g_free (job);
+}
+
+static void
+on_typed (void *opaque)
+{
+  TypeJob *job = opaque;
+
+  job->typed = TRUE;
+  type_job_end (job);
+}
+
+static gboolean
+on_type_text (VivMachine1 *skeleton, Invocation *invocation, const char *text, ControlService *service)
+{
+  if (service->config.router == NULL)
+    return fail_with (invocation, G_IO_ERROR_NOT_SUPPORTED, "the machine has no keyboard");
+  if (strlen (text) > MAX_TEXT)
+    return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "at most 64 KiB of text at a time");
+
+  TypeJob *job = g_new0 (TypeJob, 1);
+  job->invocation = invocation;
+  vm_lock (service->config.vm);
+  job->skipped = input_router_type (service->config.router, text, on_typed, job);
+  job->returned = TRUE;
+  vm_unlock (service->config.vm);
+  type_job_end (job);
+  return TRUE;
+}
+
+/* -- Drives and ports --------------------------------------------------------------------------------- */
+
+static gboolean
+on_list_drives (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
+{
+  GVariantBuilder drives;
+
+  g_variant_builder_init (&drives, G_VARIANT_TYPE ("a(sssb)"));
+  for (unsigned i = 0; i < service->config.n_drives; i++)
+    {
+      const ServiceDrive *drive = &service->drives[i];
+      g_variant_builder_add (&drives, "(sssb)", drive->id, drive_kind_name (drive->kind),
+                             drive->path != NULL ? drive->path : "", drive->readonly);
+    }
+  viv_machine1_complete_list_drives (skeleton, invocation, g_variant_builder_end (&drives));
+  return TRUE;
+}
+
+static gboolean
+on_change_media (VivMachine1 *skeleton, Invocation *invocation, const char *id, const char *path,
+                 gboolean readonly, ControlService *service)
+{
+  g_autofree char *absolute = NULL;
+  GError *error = NULL;
+  ServiceDrive *drive = NULL;
+
+  for (unsigned i = 0; i < service->config.n_drives; i++)
+    if (g_str_equal (service->drives[i].id, id))
+      drive = &service->drives[i];
+  if (drive == NULL)
+    return fail_with (invocation, G_IO_ERROR_NOT_FOUND, "the machine has no such drive");
+  if (drive->change_media == NULL)
+    return fail_with (invocation, G_IO_ERROR_NOT_SUPPORTED,
+                      "the drive's medium can't be changed while the machine runs");
+  if (*path != '\0')
+    {
+      if (!g_path_is_absolute (path) && service->config.folder == NULL)
+        return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "give the image's absolute path");
+      absolute = g_canonicalize_filename (path, service->config.folder);
+    }
+  if (!drive->change_media (drive->opaque, drive->id, absolute, readonly, &error))
+    return fail (invocation, error);
+  drive->readonly = readonly;
+  control_service_media_changed (service, id, absolute);
+  viv_machine1_complete_change_media (skeleton, invocation);
+  return TRUE;
+}
+
+static gboolean
+on_attach_serial (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *unused, guint port,
+                  gboolean history, ControlService *service)
+{
+  g_autoptr (GUnixFDList) list = NULL;
+  GError *error = NULL;
+  int fd;
+
+  if (port >= service->config.n_serials || service->serials[port] == NULL)
+    return fail_with (invocation, G_IO_ERROR_NOT_FOUND, "the machine has no such serial port");
+  vm_lock (service->config.vm);
+  fd = serial_port_attach (service->serials[port], history, &error);
+  vm_unlock (service->config.vm);
+  if (fd < 0)
+    return fail (invocation, error);
+  list = g_unix_fd_list_new_from_array (&fd, 1);
+  viv_machine1_complete_attach_serial (skeleton, invocation, list, g_variant_new_handle (0));
+  return TRUE;
+}
+
+/* -- Looking inside ----------------------------------------------------------------------------------- */
+
+static void
+add_u64 (GVariantBuilder *values, const char *name, guint64 value)
+{
+  g_variant_builder_add (values, "{sv}", name, g_variant_new_uint64 (value));
+}
+
+static void
+add_process (ControlService *service, GVariantBuilder *values)
+{
+  char statm[128];
+  struct rusage usage;
+  unsigned long long pages, resident, shared;
+
+  ssize_t length = service->statm_fd >= 0 ? pread (service->statm_fd, statm, sizeof (statm) - 1, 0) : 0;
+  statm[MAX (length, 0)] = '\0';
+  if (sscanf (statm, "%llu %llu %llu", &pages, &resident, &shared) == 3)
+    add_u64 (values, "memory-resident", resident * (guint64)sysconf (_SC_PAGESIZE));
+  if (getrusage (RUSAGE_SELF, &usage) == 0)
+    add_u64 (values, "cpu-time-ns",
+             ((guint64)usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NS_PER_SECOND
+                 + ((guint64)usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000);
+}
+
+static void
+add_drive (const ServiceDrive *drive, GVariantBuilder *values)
+{
+  Block *block = drive->block != NULL ? drive->block (drive->opaque, drive->id) : NULL;
+  BlockStats stats;
+
+  if (block == NULL)
+    return;
+  block_get_stats (block, &stats);
+  const struct
+  {
+    const char *name;
+    guint64 value;
+  } fields[] = {
+    { "read-bytes", stats.read_bytes }, { "written-bytes", stats.written_bytes },
+    { "reads", stats.reads },           { "writes", stats.writes },
+    { "flushes", stats.flushes },
+  };
+  for (unsigned i = 0; i < G_N_ELEMENTS (fields); i++)
+    {
+      g_autofree char *name = g_strdup_printf ("drive.%s.%s", drive->id, fields[i].name);
+      add_u64 (values, name, fields[i].value);
+    }
+}
+
+static gboolean
+on_statistics (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
+{
+  Vm *vm = service->config.vm;
+  GVariantBuilder values;
+  guint64 ram = 0;
+
+  g_variant_builder_init (&values, G_VARIANT_TYPE_VARDICT);
+  add_u64 (&values, "uptime-ns", (g_get_monotonic_time () - service->start_time) * 1000);
+  add_u64 (&values, "guest-time-ns", vm_clock_now (vm->clock));
+  vm_lock (vm);
+  for (guint i = 0; i < vm->rams->len; i++)
+    ram += region_size (g_ptr_array_index (vm->rams, i));
+  vm_unlock (vm);
+  add_u64 (&values, "memory-guest", ram);
+  add_process (service, &values);
+  for (unsigned i = 0; i < service->config.n_drives; i++)
+    add_drive (&service->drives[i], &values);
+
+  const Framebuffer *fb
+      = service->config.output != NULL ? display_output_snapshot (service->config.output) : NULL;
+  g_variant_builder_add (&values, "{sv}", "width", g_variant_new_uint32 (fb != NULL ? fb->width : 0));
+  g_variant_builder_add (&values, "{sv}", "height", g_variant_new_uint32 (fb != NULL ? fb->height : 0));
+  viv_machine1_complete_statistics (skeleton, invocation, g_variant_builder_end (&values));
+  return TRUE;
+}
+
+static gboolean
+on_dump_state (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
+{
+  Vm *vm = service->config.vm;
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  vm_lock (vm);
+  for (guint i = 0; i < vm->devices->len; i++)
+    {
+      Device *device = g_ptr_array_index (vm->devices, i);
+      g_string_append_printf (text, "%s (%s)\n", device->id, device->klass->name);
+      state_print (device->klass->state, device, "  ", text);
+    }
+  vm_unlock (vm);
+  g_autofree char *valid = g_utf8_make_valid (text->str, text->len);
+  viv_machine1_complete_dump_state (skeleton, invocation, valid);
+  return TRUE;
+}
+
+void
+control_methods_connect (ControlService *service)
+{
+  static const struct
+  {
+    const char *signal;
+    GCallback handler;
+  } methods[] = {
+    { "handle-pause", G_CALLBACK (on_pause) },
+    { "handle-resume", G_CALLBACK (on_resume) },
+    { "handle-reset", G_CALLBACK (on_reset) },
+    { "handle-power-down", G_CALLBACK (on_power_down) },
+    { "handle-quit", G_CALLBACK (on_quit) },
+    { "handle-save-state", G_CALLBACK (on_save_state) },
+    { "handle-attach-screen", G_CALLBACK (on_attach_screen) },
+    { "handle-screenshot", G_CALLBACK (on_screenshot) },
+    { "handle-text", G_CALLBACK (on_text) },
+    { "handle-vnc-start", G_CALLBACK (on_vnc_start) },
+    { "handle-vnc-stop", G_CALLBACK (on_vnc_stop) },
+    { "handle-input", G_CALLBACK (on_input) },
+    { "handle-release-keys", G_CALLBACK (on_release_keys) },
+    { "handle-type-text", G_CALLBACK (on_type_text) },
+    { "handle-list-drives", G_CALLBACK (on_list_drives) },
+    { "handle-change-media", G_CALLBACK (on_change_media) },
+    { "handle-attach-serial", G_CALLBACK (on_attach_serial) },
+    { "handle-statistics", G_CALLBACK (on_statistics) },
+    { "handle-dump-state", G_CALLBACK (on_dump_state) },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (methods); i++)
+    g_signal_connect (service->skeleton, methods[i].signal, methods[i].handler, service);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The join between a serial port's far end and the 16550A.
+ */
+#define G_LOG_DOMAIN "control"
+
+#include "control/serial.h"
+
+#include "chipset/uart.h"
+
+static void
+on_uart_write (void *opaque, const uint8_t *data, size_t length)
+{
+  serial_port_write (opaque, data, length);
+}
+
+static void
+on_uart_can_receive (void *opaque)
+{
+  serial_port_ready (opaque);
+}
+
+static size_t
+receive_into_uart (void *opaque, const uint8_t *data, size_t length)
+{
+  return uart_receive (opaque, data, length);
+}
+
+void
+serial_port_connect_uart (SerialPort *port, Device *uart)
+{
+  static const UartBackend backend = { .write = on_uart_write };
+
+  uart_set_backend (uart, &backend, port);
+  uart_set_can_receive_func (uart, on_uart_can_receive, port);
+  serial_port_connect (port, receive_into_uart, uart);
+}

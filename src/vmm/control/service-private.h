@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What service.c (socket, connections, properties) and methods.c (what clients ask) share.
+ */
+#pragma once
+
+#include "control/service.h"
+
+#include "data/viv-machine1.h"
+#include "display/shm.h"
+#include "display/vnc-server.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  ControlService *service;
+  GDBusConnection *connection;
+  gulong closed_handler;
+  gboolean sent_input; /* keys that it holds are released when it goes */
+} ControlConnection;
+
+typedef struct
+{
+  char *id, *path;
+  DriveKind kind;
+  gboolean readonly;
+  gboolean (*change_media) (void *opaque, const char *id, const char *path, gboolean readonly,
+                            GError **error);
+  Block *(*block) (void *opaque, const char *id);
+  void *opaque;
+} ServiceDrive;
+
+struct ControlService
+{
+  ControlConfig config; /* strings and arrays are the service's own */
+  ServiceDrive *drives;
+  SerialPort **serials;
+  VivMachine1 *skeleton;
+  char *lock_path;
+  int lock_fd;
+  gboolean bound; /* the socket at socket_path is ours */
+  GSocketService *listener;
+  GCancellable *cancellable; /* of handshakes under way */
+  GPtrArray *connections;    /* ControlConnection */
+  unsigned handshakes;
+  GPtrArray *screens; /* ShmServer, freed by themselves or by us */
+  DisplayViewer *size_viewer;
+  VncServer *vnc;
+  int statm_fd; /* /proc/self/statm, opened before a sandbox closes the door */
+  gint64 start_time;
+};
+
+void control_methods_connect (ControlService *service);
+ControlConnection *control_service_connection (ControlService *service, GDBusConnection *connection);
+
+G_END_DECLS

@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The control socket: who may come in, who is connected, and the properties that follow the machine.
+ */
+#define G_LOG_DOMAIN "control"
+
+#include "control/service-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gunixsocketaddress.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define MAX_HANDSHAKES 8
+
+/* vm_add_state_func() has no opposite; a machine that outlives its service must not find freed memory. */
+static GPtrArray *live_services;
+
+static gboolean
+set_errno_error (GError **error, int code, const char *what, const char *path)
+{
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code), "%s %s: %s", what, path, g_strerror (code));
+  return FALSE;
+}
+
+/* -- The socket's place ------------------------------------------------------------------------------- */
+
+/* Nobody but us may have a way to the socket. */
+static gboolean
+check_directory (const char *socket_path, GError **error)
+{
+  g_autofree char *directory = g_path_get_dirname (socket_path);
+  struct stat info;
+
+  if (lstat (directory, &info) != 0)
+    return set_errno_error (error, errno, "can't use the socket's directory", directory);
+  if (!S_ISDIR (info.st_mode) || info.st_uid != geteuid () || (info.st_mode & 077) != 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+                   "%s must be a directory of yours with mode 0700, for the control socket's sake",
+                   directory);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/* Held as long as the process lives: the kernel lets go of it whatever becomes of us. */
+static gboolean
+take_lock (ControlService *service, GError **error)
+{
+  struct stat held, there;
+
+  for (;;)
+    {
+      int fd = open (service->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+      if (fd < 0)
+        return set_errno_error (error, errno, "can't make", service->lock_path);
+      if (flock (fd, LOCK_EX | LOCK_NB) != 0)
+        {
+          char pid[32] = "";
+          ssize_t length = errno == EWOULDBLOCK ? read (fd, pid, sizeof (pid) - 1) : 0;
+          pid[MAX (length, 0)] = '\0';
+          close (fd);
+          g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY,
+                       "the machine runs already (process %s holds %s); two monitors would spoil its disks",
+                       *g_strstrip (pid) != '\0' ? pid : "?", service->lock_path);
+          return FALSE;
+        }
+      /* The last holder may have removed the file between our open() and flock(). */
+      if (fstat (fd, &held) == 0 && stat (service->lock_path, &there) == 0 && held.st_ino == there.st_ino
+          && held.st_dev == there.st_dev)
+        {
+          g_autofree char *pid = g_strdup_printf ("%d\n", (int)getpid ());
+          if (ftruncate (fd, 0) != 0 || write (fd, pid, strlen (pid)) < 0)
+            g_debug ("no process id in %s", service->lock_path);
+          service->lock_fd = fd;
+          return TRUE;
+        }
+      close (fd);
+    }
+}
+
+static gboolean
+fill_address (struct sockaddr_un *address, const char *path, GError **error)
+{
+  if (strlen (path) >= sizeof (address->sun_path))
+    {
+      g_set_error (
+          error, G_IO_ERROR, G_IO_ERROR_FILENAME_TOO_LONG,
+          "%s is too long for a socket (at most %zu bytes); set XDG_RUNTIME_DIR to a shorter directory", path,
+          sizeof (address->sun_path) - 1);
+      return FALSE;
+    }
+  memset (address, 0, sizeof (*address));
+  address->sun_family = AF_UNIX;
+  strcpy (address->sun_path, path);
+  return TRUE;
+}
+
+/* A bound, listening socket; -1 on error. */
+static int
+bind_socket (const char *path, GError **error)
+{
+  struct sockaddr_un address;
+  int fd;
+
+  if (!fill_address (&address, path, error))
+    return -1;
+  fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0)
+    {
+      set_errno_error (error, errno, "can't make a socket for", path);
+      return -1;
+    }
+  /* We have the lock, so whoever made this is dead, or is something else that listens here. */
+  if (connect (fd, (struct sockaddr *)&address, sizeof (address)) == 0 || errno == EAGAIN)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE, "somebody listens on %s already", path);
+      close (fd);
+      return -1;
+    }
+  if (errno == ECONNREFUSED && unlink (path) != 0 && errno != ENOENT)
+    {
+      set_errno_error (error, errno, "can't remove the stale", path);
+      close (fd);
+      return -1;
+    }
+  mode_t mask = umask (0177);
+  int result = bind (fd, (struct sockaddr *)&address, sizeof (address));
+  int code = errno;
+  umask (mask);
+  if (result != 0 || listen (fd, 16) != 0)
+    {
+      set_errno_error (error, result != 0 ? code : errno, "can't listen on", path);
+      close (fd);
+      return -1;
+    }
+  return fd;
+}
+
+/* -- Connections -------------------------------------------------------------------------------------- */
+
+ControlConnection *
+control_service_connection (ControlService *service, GDBusConnection *connection)
+{
+  for (guint i = 0; i < service->connections->len; i++)
+    {
+      ControlConnection *c = g_ptr_array_index (service->connections, i);
+      if (c->connection == connection)
+        return c;
+    }
+  return NULL;
+}
+
+static void
+connection_free (gpointer data)
+{
+  ControlConnection *c = data;
+  ControlService *service = c->service;
+
+  g_signal_handler_disconnect (c->connection, c->closed_handler);
+  if (g_dbus_interface_skeleton_has_connection (G_DBUS_INTERFACE_SKELETON (service->skeleton), c->connection))
+    g_dbus_interface_skeleton_unexport_from_connection (G_DBUS_INTERFACE_SKELETON (service->skeleton),
+                                                        c->connection);
+  if (c->sent_input && service->config.router != NULL)
+    {
+      vm_lock (service->config.vm);
+      input_router_release_all (service->config.router);
+      vm_unlock (service->config.vm);
+    }
+  g_object_unref (c->connection);
+  g_free (c);
+}
+
+static void
+on_closed (GDBusConnection *connection, gboolean vanished, GError *error, ControlConnection *c)
+{
+  g_ptr_array_remove (c->service->connections, c);
+}
+
+static void
+on_handshake (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDBusConnection) connection = g_dbus_connection_new_finish (result, &error);
+  ControlService *service = data;
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return; /* the service is gone */
+  service->handshakes--;
+  if (connection == NULL)
+    {
+      g_debug ("a client gave up: %s", error->message);
+      return;
+    }
+  g_dbus_connection_set_exit_on_close (connection, FALSE);
+  if (!g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (service->skeleton), connection,
+                                         CONTROL_OBJECT_PATH, &error))
+    {
+      g_warning ("can't serve a client: %s", error->message);
+      g_dbus_connection_close (connection, NULL, NULL, NULL);
+      return;
+    }
+  ControlConnection *c = g_new0 (ControlConnection, 1);
+  c->service = service;
+  c->connection = g_object_ref (connection);
+  c->closed_handler = g_signal_connect (connection, "closed", G_CALLBACK (on_closed), c);
+  g_ptr_array_add (service->connections, c);
+  g_dbus_connection_start_message_processing (connection);
+}
+
+static gboolean
+on_incoming (GSocketService *listener, GSocketConnection *stream, GObject *source_object,
+             ControlService *service)
+{
+  GSocket *socket = g_socket_connection_get_socket (stream);
+  struct ucred peer = { 0 };
+  socklen_t length = sizeof (peer);
+
+  /* Before a byte of it is read: the directory's mode should have kept others out, this makes sure. */
+  if (getsockopt (g_socket_get_fd (socket), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0
+      || length != sizeof (peer) || peer.uid != geteuid ())
+    {
+      g_message ("refused a client of user %u on the control socket", (unsigned)peer.uid);
+      g_io_stream_close (G_IO_STREAM (stream), NULL, NULL);
+      return TRUE;
+    }
+  if (service->connections->len + service->handshakes >= CONTROL_MAX_CONNECTIONS
+      || service->handshakes >= MAX_HANDSHAKES)
+    {
+      g_message ("too many clients on the control socket; one was sent away");
+      g_io_stream_close (G_IO_STREAM (stream), NULL, NULL);
+      return TRUE;
+    }
+  g_autofree char *guid = g_dbus_generate_guid ();
+  service->handshakes++;
+  g_dbus_connection_new (G_IO_STREAM (stream), guid,
+                         G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER
+                             | G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_REQUIRE_SAME_USER
+                             | G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+                         NULL, service->cancellable, on_handshake, service);
+  return TRUE;
+}
+
+/* -- Properties that follow the machine --------------------------------------------------------------- */
+
+static const char *
+state_name (VmState state)
+{
+  switch (state)
+    {
+    case VM_STATE_STARTING:
+      return "starting";
+    case VM_STATE_RUNNING:
+      return "running";
+    case VM_STATE_PAUSED:
+      return "paused";
+    case VM_STATE_CRASHED:
+      return "crashed";
+    case VM_STATE_STOPPED:
+      return "stopped";
+    }
+  return "stopped";
+}
+
+/* State and reason in one message, at once: clients must see "stopped" before the connection closes. */
+static void
+publish_state (ControlService *service)
+{
+  viv_machine1_set_state_reason (service->skeleton, vm_state_reason (service->config.vm));
+  viv_machine1_set_state (service->skeleton, state_name (vm_state (service->config.vm)));
+  g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (service->skeleton));
+}
+
+static void
+on_vm_state (Vm *vm, VmState state, void *opaque)
+{
+  if (live_services != NULL && g_ptr_array_find (live_services, opaque, NULL))
+    publish_state (opaque);
+}
+
+static void
+on_router_changed (InputRouter *router, void *opaque)
+{
+  ControlService *service = opaque;
+
+  viv_machine1_set_absolute_pointer (service->skeleton, input_router_is_absolute (router));
+  viv_machine1_set_leds (service->skeleton, input_router_leds (router));
+}
+
+static void
+on_size_scanout (void *opaque, const Framebuffer *fb)
+{
+  ControlService *service = opaque;
+
+  viv_machine1_set_width (service->skeleton, fb != NULL ? fb->width : 0);
+  viv_machine1_set_height (service->skeleton, fb != NULL ? fb->height : 0);
+}
+
+static void
+on_size_damage (void *opaque, const Damage *damage)
+{
+}
+
+static void
+on_size_cursor (void *opaque, const DisplayCursor *cursor)
+{
+}
+
+static void
+make_skeleton (ControlService *service)
+{
+  static const DisplayViewerFuncs size_funcs
+      = { .scanout = on_size_scanout, .damage = on_size_damage, .cursor = on_size_cursor };
+  const ControlConfig *config = &service->config;
+
+  service->skeleton = viv_machine1_skeleton_new ();
+  viv_machine1_set_name (service->skeleton, config->name);
+  viv_machine1_set_uuid (service->skeleton, config->uuid);
+  viv_machine1_set_folder (service->skeleton, config->folder != NULL ? config->folder : "");
+  viv_machine1_set_engine (service->skeleton, config->engine);
+  viv_machine1_set_engine_reason (service->skeleton, config->engine_reason);
+  viv_machine1_set_vnc_address (service->skeleton, "");
+  viv_machine1_set_pid (service->skeleton, getpid ());
+  control_methods_connect (service);
+  publish_state (service);
+  vm_add_state_func (config->vm, on_vm_state, service);
+  if (config->router != NULL)
+    {
+      vm_lock (config->vm);
+      input_router_set_changed_func (config->router, on_router_changed, service);
+      on_router_changed (config->router, service);
+      vm_unlock (config->vm);
+    }
+  if (config->output != NULL)
+    {
+      /* Asleep: hears of mode changes that somebody else's look, or a screenshot, brings to light. */
+      service->size_viewer = display_output_attach (config->output, &size_funcs, service);
+      display_viewer_set_interval (service->size_viewer, 0);
+    }
+}
+
+/* -- VNC ---------------------------------------------------------------------------------------------- */
+
+static void
+on_vnc_input (void *opaque, const InputEvent *event)
+{
+  ControlService *service = opaque;
+
+  if (service->config.router == NULL)
+    return;
+  vm_lock (service->config.vm);
+  input_router_send (service->config.router, event);
+  vm_unlock (service->config.vm);
+}
+
+static gboolean
+on_vnc_absolute (void *opaque)
+{
+  ControlService *service = opaque;
+  gboolean absolute;
+
+  if (service->config.router == NULL)
+    return FALSE;
+  vm_lock (service->config.vm);
+  absolute = input_router_is_absolute (service->config.router);
+  vm_unlock (service->config.vm);
+  return absolute;
+}
+
+const char *
+control_service_vnc_start (ControlService *service, const char *address, const char *password_file,
+                           GError **error)
+{
+  static const VncServerFuncs funcs = { .input = on_vnc_input, .absolute = on_vnc_absolute };
+  VncServerConfig config = {
+    .password_file = password_file != NULL && *password_file != '\0' ? password_file : NULL,
+    .name = service->config.name,
+  };
+  VncServer *server = NULL;
+
+  if (service->config.output == NULL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "the machine has no screen");
+      return NULL;
+    }
+  if (address != NULL && *address != '\0')
+    {
+      /* The old server may have the very port. */
+      g_autofree char *old = service->vnc != NULL ? g_strdup (vnc_server_address (service->vnc)) : NULL;
+      if (g_strcmp0 (old, address) == 0)
+        control_service_vnc_stop (service);
+      config.address = address;
+      server = vnc_server_new (service->config.output, &config, &funcs, service, error);
+    }
+  else
+    /* The ports where people look for VNC first, then any. */
+    for (unsigned port = 5900; server == NULL && port <= 5964; port++)
+      {
+        g_autofree char *candidate = g_strdup_printf ("127.0.0.1:%u", port < 5964 ? port : 0);
+        config.address = candidate;
+        server
+            = vnc_server_new (service->config.output, &config, &funcs, service, port < 5964 ? NULL : error);
+        config.address = NULL;
+      }
+  if (server == NULL)
+    return NULL;
+  control_service_vnc_stop (service);
+  service->vnc = server;
+  viv_machine1_set_vnc_address (service->skeleton, vnc_server_address (server));
+  return vnc_server_address (server);
+}
+
+void
+control_service_vnc_stop (ControlService *service)
+{
+  g_clear_pointer (&service->vnc, vnc_server_free);
+  viv_machine1_set_vnc_address (service->skeleton, "");
+}
+
+/* -- Life --------------------------------------------------------------------------------------------- */
+
+static void
+copy_config (ControlService *service, const ControlConfig *config)
+{
+  service->config = *config;
+  service->config.socket_path = g_canonicalize_filename (config->socket_path, NULL);
+  service->config.name = g_strdup (config->name);
+  service->config.uuid = g_strdup (config->uuid);
+  service->config.engine = g_strdup (config->engine != NULL ? config->engine : "");
+  service->config.engine_reason = g_strdup (config->engine_reason != NULL ? config->engine_reason : "");
+  service->config.folder = config->folder != NULL ? g_canonicalize_filename (config->folder, NULL) : NULL;
+  service->drives = g_new0 (ServiceDrive, config->n_drives + 1);
+  for (unsigned i = 0; i < config->n_drives; i++)
+    {
+      const ControlDrive *drive = &config->drives[i];
+      service->drives[i] = (ServiceDrive){
+        .id = g_strdup (drive->id),
+        .path = g_strdup (drive->path),
+        .kind = drive->kind,
+        .readonly = drive->readonly,
+        .change_media = drive->change_media,
+        .block = drive->block,
+        .opaque = drive->opaque,
+      };
+    }
+  service->config.drives = NULL;
+  service->serials = g_memdup2 (config->serials, config->n_serials * sizeof (SerialPort *));
+  service->config.serials = NULL;
+}
+
+ControlService *
+control_service_new (const ControlConfig *config, GError **error)
+{
+  ControlService *service = g_new0 (ControlService, 1);
+  int fd = -1;
+
+  copy_config (service, config);
+  service->lock_path = g_strconcat (service->config.socket_path, ".lock", NULL);
+  service->lock_fd = -1;
+  service->statm_fd = open ("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  service->start_time = g_get_monotonic_time ();
+  service->cancellable = g_cancellable_new ();
+  service->connections = g_ptr_array_new_with_free_func (connection_free);
+  service->screens = g_ptr_array_new ();
+  if (live_services == NULL)
+    live_services = g_ptr_array_new ();
+  g_ptr_array_add (live_services, service);
+  make_skeleton (service);
+
+  if (check_directory (service->config.socket_path, error) && take_lock (service, error))
+    fd = bind_socket (service->config.socket_path, error);
+  if (fd < 0)
+    {
+      control_service_free (service);
+      return NULL;
+    }
+  service->bound = TRUE;
+
+  g_autoptr (GSocket) socket = g_socket_new_from_fd (fd, error);
+  if (socket == NULL)
+    {
+      close (fd);
+      control_service_free (service);
+      return NULL;
+    }
+  service->listener = g_socket_service_new ();
+  if (!g_socket_listener_add_socket (G_SOCKET_LISTENER (service->listener), socket, NULL, error))
+    {
+      control_service_free (service);
+      return NULL;
+    }
+  g_signal_connect (service->listener, "incoming", G_CALLBACK (on_incoming), service);
+  g_socket_service_start (service->listener);
+  return service;
+}
+
+static void
+free_screens (ControlService *service)
+{
+  while (service->screens->len > 0)
+    {
+      ShmServer *screen = g_ptr_array_steal_index (service->screens, service->screens->len - 1);
+      shm_server_free (screen);
+    }
+  g_ptr_array_unref (service->screens);
+}
+
+void
+control_service_free (ControlService *service)
+{
+  if (service == NULL)
+    return;
+  g_ptr_array_remove_fast (live_services, service);
+  if (live_services->len == 0)
+    g_clear_pointer (&live_services, g_ptr_array_unref);
+
+  if (service->listener != NULL)
+    {
+      g_socket_service_stop (service->listener);
+      g_socket_listener_close (G_SOCKET_LISTENER (service->listener));
+      g_object_unref (service->listener);
+    }
+  g_cancellable_cancel (service->cancellable);
+  g_object_unref (service->cancellable);
+  publish_state (service);
+  while (service->connections->len > 0)
+    {
+      ControlConnection *c = g_ptr_array_index (service->connections, 0);
+      g_autoptr (GDBusConnection) connection = g_object_ref (c->connection);
+      g_ptr_array_remove_index (service->connections, 0);
+      g_dbus_connection_flush_sync (connection, NULL, NULL);
+      g_dbus_connection_close_sync (connection, NULL, NULL);
+    }
+  g_ptr_array_unref (service->connections);
+  g_clear_pointer (&service->vnc, vnc_server_free);
+  free_screens (service);
+  g_clear_pointer (&service->size_viewer, display_viewer_detach);
+  if (service->config.router != NULL)
+    {
+      vm_lock (service->config.vm);
+      input_router_set_changed_func (service->config.router, NULL, NULL);
+      vm_unlock (service->config.vm);
+    }
+  g_object_unref (service->skeleton);
+  if (service->bound)
+    unlink (service->config.socket_path);
+  if (service->lock_fd >= 0)
+    {
+      unlink (service->lock_path);
+      close (service->lock_fd);
+    }
+  if (service->statm_fd >= 0)
+    close (service->statm_fd);
+  for (unsigned i = 0; i < service->config.n_drives; i++)
+    {
+      g_free (service->drives[i].id);
+      g_free (service->drives[i].path);
+    }
+  g_free (service->drives);
+  g_free (service->serials);
+  g_free (service->lock_path);
+  g_free ((char *)service->config.socket_path);
+  g_free ((char *)service->config.name);
+  g_free ((char *)service->config.uuid);
+  g_free ((char *)service->config.engine);
+  g_free ((char *)service->config.engine_reason);
+  g_free ((char *)service->config.folder);
+  g_free (service);
+}
+
+void
+control_service_media_changed (ControlService *service, const char *id, const char *path)
+{
+  for (unsigned i = 0; i < service->config.n_drives; i++)
+    if (g_str_equal (service->drives[i].id, id))
+      {
+        /* `path` may be the drive's own. */
+        char *copy = path != NULL && *path != '\0' ? g_strdup (path) : NULL;
+        g_free (service->drives[i].path);
+        service->drives[i].path = copy;
+        viv_machine1_emit_media_changed (service->skeleton, id, copy != NULL ? copy : "");
+        return;
+      }
+}
+
+unsigned
+control_service_n_connections (ControlService *service)
+{
+  return service->connections->len;
+}
