@@ -10,7 +10,9 @@
 
 G_BEGIN_DECLS
 
-/* 0 where there is none.  Prefixed scan codes have 0xe0 in bits 8-15; Pause is 0xe1. */
+/* 0 where there is none.  Prefixed scan codes have 0xe0 in bits 8-15; Pause has 0xe1 there (set 1 0xe11d, set 2 0xe114: the
+ * keyboard sends e1 1d 45 e1 9d c5, e1 14 77 e1 f0 14 f0 77 and no break).  Hangeul and Hanja (0xf2, 0xf1 in both sets) make no break
+ * code either. */
 uint16_t keymap_evdev_to_set1 (uint16_t code);
 uint16_t keymap_evdev_to_set2 (uint16_t code);
 uint16_t keymap_evdev_to_set3 (uint16_t code);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Sealed shared memory.
+ */
+#define G_LOG_DOMAIN "viv-display"
+
+#include "display/memfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int
+display_memfd_new (const char *name, size_t size, void **map, GError **error)
+{
+  int fd = memfd_create (name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+  *map = NULL;
+  if (fd >= 0 && ftruncate (fd, size) == 0
+      && fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+    {
+      *map = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+      if (*map != MAP_FAILED)
+        return fd;
+    }
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "cannot make %zu bytes of shared memory: %s",
+               size, g_strerror (errno));
+  *map = NULL;
+  if (fd >= 0)
+    close (fd);
+  return -1;
+}
+
+int
+display_memfd_readonly (int fd)
+{
+  char path[32];
+
+  g_snprintf (path, sizeof path, "/proc/self/fd/%d", fd);
+  return open (path, O_RDONLY | O_CLOEXEC);
+}
+
+gboolean
+display_memfd_is_safe (int fd, size_t size)
+{
+  struct stat st;
+  int seals = fcntl (fd, F_GET_SEALS);
+
+  return seals >= 0 && (seals & F_SEAL_SHRINK) && fstat (fd, &st) == 0 && st.st_size >= 0
+         && (uint64_t)st.st_size >= size;
+}
