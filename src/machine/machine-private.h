@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What machine.c (the object and its state), launcher.c (start and end of the monitor) and machine-calls.c (what is asked of it) share.
+ */
+#pragma once
+
+#include "machine/machine.h"
+
+#include "data/viv-machine1.h"
+
+G_BEGIN_DECLS
+
+#define VIV_MACHINE_OBJECT_PATH "/org/vivarium/Machine"
+#define VIV_MACHINE_INTERFACE   "org.vivarium.Machine1"
+
+struct _VivMachine
+{
+  GObject parent_instance;
+
+  char *folder, *name, *error;
+  char *thumbnail;
+  MachineDefinition *definition; /* NULL: broken */
+  char *state, *reason;          /* as shown */
+
+  /* The connection. */
+  GCancellable *connecting; /* NULL: not under way */
+  VivMachine1 *proxy;
+  gulong properties_handler, media_handler, closed_handler;
+  char *socket_path; /* of the connection, or of the start under way */
+  char *vmm_state;   /* what the monitor said last, and why */
+  char *vmm_reason;
+  pid_t pid;
+  int pidfd;       /* readable when the monitor is gone; -1: not known */
+  guint pid_watch; /* waits for that, the connection being closed */
+  gboolean was_killed;
+
+  /* A monitor that we started ourselves. */
+  GSubprocess *process;
+  gboolean process_ended;
+  GTask *start;        /* under way */
+  GInputStream *ready; /* "ready\n" comes here */
+  char ready_buffer[64];
+  guint start_timeout;
+
+  GPtrArray *off_tasks; /* GTask: complete when it is off */
+  guint kill_timeout;
+};
+
+/* machine.c */
+void viv_machine_set_state (VivMachine *self, const char *state, const char *reason);
+void viv_machine_connect (VivMachine *self);
+void viv_machine_cancel_connect (VivMachine *self);
+void viv_machine_fail_start (VivMachine *self, GError *error);
+/* launcher.c */
+void viv_machine_ended (VivMachine *self);
+void viv_machine_connected (VivMachine *self);
+/* TRUE if the folder that the monitor serves is another one than ours, and still there. */
+gboolean viv_machine_is_other_folder (VivMachine *self, const char *folder);
+
+G_END_DECLS

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Where things are.
+ */
+#define G_LOG_DOMAIN "vivarium-machine"
+
+#include "config.h"
+
+#include "machine/paths.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <glib/gi18n.h>
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *
+viv_machines_dir (void)
+{
+  const char *wanted = g_getenv ("VIVARIUM_DATA_DIR");
+
+  if (wanted != NULL && *wanted != '\0')
+    return g_canonicalize_filename (wanted, NULL);
+  return g_build_filename (g_get_user_data_dir (), "vivarium", "machines", NULL);
+}
+
+/* A directory of ours that nobody else can look into.  In /tmp somebody else may have been first. */
+static gboolean
+make_private_dir (const char *path, GError **error)
+{
+  struct stat info;
+
+  if (mkdir (path, 0700) != 0 && errno != EEXIST)
+    {
+      int code = errno;
+      g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), _ ("can't make %s: %s"), path,
+                   g_strerror (code));
+      return FALSE;
+    }
+  if (lstat (path, &info) == 0 && S_ISDIR (info.st_mode) && info.st_uid == geteuid ()
+      && ((info.st_mode & 077) == 0 || chmod (path, 0700) == 0))
+    return TRUE;
+  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_PERM,
+               _ ("%s is not a directory of yours; remove it, or set XDG_RUNTIME_DIR to one"), path);
+  return FALSE;
+}
+
+char *
+viv_runtime_dir (GError **error)
+{
+  const char *xdg = g_getenv ("XDG_RUNTIME_DIR");
+  g_autofree char *run = g_strdup_printf ("/run/user/%u", (unsigned)geteuid ());
+  g_autofree char *path = NULL;
+
+  if (xdg != NULL && g_path_is_absolute (xdg))
+    path = g_build_filename (xdg, "vivarium", NULL);
+  else if (access (run, W_OK | X_OK) == 0)
+    path = g_build_filename (run, "vivarium", NULL);
+  else
+    path = g_strdup_printf ("/tmp/vivarium-%u", (unsigned)geteuid ());
+  return make_private_dir (path, error) ? g_steal_pointer (&path) : NULL;
+}
+
+char *
+viv_run_dir (GError **error)
+{
+  g_autofree char *runtime = viv_runtime_dir (error);
+  g_autofree char *path = runtime != NULL ? g_build_filename (runtime, "run", NULL) : NULL;
+
+  if (path == NULL || !make_private_dir (path, error))
+    return NULL;
+  return g_steal_pointer (&path);
+}
+
+char *
+viv_socket_path (const char *uuid, GError **error)
+{
+  g_autofree char *runtime = viv_runtime_dir (error);
+  g_autofree char *file = NULL;
+
+  if (runtime == NULL)
+    return NULL;
+  if (!g_uuid_string_is_valid (uuid))
+    {
+      g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_INVAL, _ ("“%s” is not a UUID"), uuid);
+      return NULL;
+    }
+  file = g_strconcat (uuid, ".sock", NULL);
+  return g_build_filename (runtime, file, NULL);
+}
+
+char *
+viv_find_program (const char *name, GError **error)
+{
+  /* Where the rooms' programs are in a build tree, seen from any of them or from a test. */
+  static const char *const near_us[] = { ".",
+                                         "../vmm",
+                                         "../cli",
+                                         "../ui",
+                                         "../../../src/vmm",
+                                         "../../src/vmm",
+                                         "../../../src/ui",
+                                         "../../../src/cli" };
+  g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *directory = self != NULL ? g_path_get_dirname (self) : NULL;
+
+  if (g_str_equal (name, "vivarium-vmm"))
+    {
+      const char *wanted = g_getenv ("VIVARIUM_VMM");
+      if (wanted != NULL && *wanted != '\0')
+        return g_canonicalize_filename (wanted, NULL);
+    }
+  for (unsigned i = 0; directory != NULL && i < G_N_ELEMENTS (near_us); i++)
+    {
+      g_autofree char *relative = g_build_filename (near_us[i], name, NULL);
+      g_autofree char *path = g_canonicalize_filename (relative, directory);
+      if (g_file_test (path, G_FILE_TEST_IS_EXECUTABLE) && g_file_test (path, G_FILE_TEST_IS_REGULAR))
+        return g_steal_pointer (&path);
+    }
+  g_autofree char *libexec = g_build_filename (LIBEXECDIR, name, NULL),
+                  *bin = g_build_filename (BINDIR, name, NULL);
+  if (g_file_test (libexec, G_FILE_TEST_IS_EXECUTABLE))
+    return g_steal_pointer (&libexec);
+  if (g_file_test (bin, G_FILE_TEST_IS_EXECUTABLE))
+    return g_steal_pointer (&bin);
+  char *found = g_find_program_in_path (name);
+  if (found == NULL)
+    g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+                 _ ("the program %s is missing; is Vivarium installed whole?"), name);
+  return found;
+}
