@@ -249,6 +249,21 @@ address_space_add_listener (AddressSpace *as, AddressSpaceListener listener, voi
   listener (as, NULL, as->view, opaque);
 }
 
+void
+address_space_remove_listener (AddressSpace *as, AddressSpaceListener listener, void *opaque)
+{
+  for (unsigned i = 0; i < as->listeners->len; i++)
+    {
+      Listener *l = &g_array_index (as->listeners, Listener, i);
+
+      if (l->func == listener && l->opaque == opaque)
+        {
+          g_array_remove_index (as->listeners, i);
+          return;
+        }
+    }
+}
+
 /* -- Mappings ------------------------------------------------------------------------------------- */
 
 Mapping *

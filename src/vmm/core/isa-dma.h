@@ -16,7 +16,8 @@ typedef struct
   void (*set_dreq) (Device *dma, unsigned channel, gboolean level);
   /* Moves at most `n` bytes; returns how many the channel took (0 while it is masked or its direction differs).  `to_memory` is
    * the direction that the device wants.  `tc` is set when the channel has reached its terminal count. */
-  size_t (*transfer) (Device *dma, unsigned channel, void *buffer, size_t n, gboolean to_memory, gboolean *tc);
+  size_t (*transfer) (Device *dma, unsigned channel, void *buffer, size_t n, gboolean to_memory,
+                      gboolean *tc);
 } IsaDmaOps;
 
 G_END_DECLS

@@ -134,6 +134,7 @@ typedef void (*AddressSpaceListener) (AddressSpace *as, const FlatView *old_view
 AddressSpace *address_space_new (Vm *vm, const char *name, uint64_t size);
 void address_space_free (AddressSpace *as);
 void address_space_add_listener (AddressSpace *as, AddressSpaceListener listener, void *opaque);
+void address_space_remove_listener (AddressSpace *as, AddressSpaceListener listener, void *opaque);
 
 /* Maps [offset, offset + size) of `region` at `base`.  Where mappings overlap the higher priority wins, then
  * the later one.  The mapping takes a reference; it starts enabled.  Mapping a region twice makes an alias. */

@@ -249,6 +249,7 @@ kvm_free (Engine *engine)
       access_cache_clear (&vcpu->ports);
       g_free (vcpu->initial);
     }
+  address_space_remove_listener (kvm->engine.vm->memory, kvm_slots_listen, kvm);
   kvm_slots_free (kvm);
   if (kvm->vm_fd >= 0)
     close (kvm->vm_fd);

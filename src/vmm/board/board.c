@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What all boards share: drives and the life of a Board.
+ */
+#define G_LOG_DOMAIN "board"
+
+#include "board/board.h"
+
+#include "board/pc.h"
+#include "chipset/piix4-pm.h"
+#include "storage/fdc.h"
+#include "storage/ide.h"
+
+#include <gio/gio.h>
+
+static void
+drive_free (gpointer data)
+{
+  BoardDrive *drive = data;
+
+  g_free (drive->id);
+  g_free (drive->path);
+  g_free (drive);
+}
+
+Board *
+board_new (Vm *vm, MachineDefinition *definition, GError **error)
+{
+  Board *board = g_new0 (Board, 1);
+  gboolean ok;
+
+  board->vm = vm;
+  board->definition = definition_ref (definition);
+  board->drives = g_ptr_array_new_with_free_func (drive_free);
+  vm_lock (vm);
+  address_space_begin (vm->memory);
+  address_space_begin (vm->ports);
+  ok = pc_build (board, error);
+  address_space_commit (vm->ports);
+  address_space_commit (vm->memory);
+  vm_unlock (vm);
+  if (!ok)
+    {
+      board_free (board);
+      return NULL;
+    }
+  return board;
+}
+
+void
+board_free (Board *board)
+{
+  if (board == NULL)
+    return;
+  vm_lock (board->vm);
+  /* Devices before what they are wired to, in reverse order of making. */
+  while (board->vm->devices->len > 0)
+    device_free (board->vm->devices->pdata[board->vm->devices->len - 1]);
+  for (unsigned i = 0; i < board->n_serials; i++)
+    serial_port_free (board->serial[i]);
+  if (board->router != NULL)
+    input_router_free (board->router);
+  vm_unlock (board->vm);
+  g_ptr_array_unref (board->drives);
+  region_unref (board->low_ram);
+  region_unref (board->high_ram);
+  region_unref (board->bios);
+  definition_unref (board->definition);
+  g_free (board);
+}
+
+gboolean
+board_power_button (Board *board)
+{
+  return board->pm != NULL && piix4_pm_power_button (board->pm);
+}
+
+static BoardDrive *
+find_drive (Board *board, const char *id)
+{
+  for (unsigned i = 0; i < board->drives->len; i++)
+    {
+      BoardDrive *drive = board->drives->pdata[i];
+
+      if (g_str_equal (drive->id, id))
+        return drive;
+    }
+  return NULL;
+}
+
+Block *
+board_drive_block (Board *board, const char *id)
+{
+  BoardDrive *drive = find_drive (board, id);
+
+  if (drive == NULL)
+    return NULL;
+  return drive->kind == DRIVE_FLOPPY ? fdc_drive_media (board->fdc, drive->unit)
+                                     : ide_drive_media (board->ide, drive->channel, drive->unit);
+}
+
+gboolean
+board_change_media (Board *board, const char *id, const char *path, gboolean readonly, GError **error)
+{
+  BoardDrive *drive = find_drive (board, id);
+  Block *block = NULL;
+  gboolean ok;
+
+  if (drive == NULL || drive->kind == DRIVE_DISK)
+    {
+      g_set_error (error, G_IO_ERROR, drive == NULL ? G_IO_ERROR_NOT_FOUND : G_IO_ERROR_NOT_SUPPORTED,
+                   drive == NULL ? "This machine has no drive “%s”" : "The medium of “%s” can't be changed",
+                   id);
+      return FALSE;
+    }
+  if (path != NULL)
+    {
+      BlockConfig config = {
+        .path = path,
+        .format = "raw",
+        .context = board->vm->context,
+        .flags = drive->kind == DRIVE_CDROM ? BLOCK_READ_ONLY | BLOCK_SHARED_READ
+                                            : (readonly ? BLOCK_READ_ONLY : BLOCK_READ_WRITE),
+      };
+
+      block = block_open (&config, error);
+      if (block == NULL)
+        return FALSE;
+    }
+  vm_lock (board->vm);
+  ok = drive->kind == DRIVE_FLOPPY
+           ? fdc_change_media (board->fdc, drive->unit, block, error)
+           : ide_change_media (board->ide, drive->channel, drive->unit, block, FALSE, error);
+  vm_unlock (board->vm);
+  if (!ok)
+    {
+      if (block != NULL)
+        block_close (block);
+      return FALSE;
+    }
+  g_free (drive->path);
+  drive->path = g_strdup (path);
+  drive->readonly = readonly || drive->kind == DRIVE_CDROM;
+  return TRUE;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A machine assembled from its definition: memory, chipset, drives, screen, input.
+ * Main loop only; the VM lock is taken inside.
+ */
+#pragma once
+
+#include "block/block.h"
+#include "control/serial.h"
+#include "core/vm.h"
+#include "display/output.h"
+#include "input/router.h"
+#include "machine/definition.h"
+
+G_BEGIN_DECLS
+
+typedef struct Board Board;
+
+#define BOARD_MAX_SERIALS 4
+
+typedef struct
+{
+  char *id;
+  DriveKind kind;
+  char *path; /* absolute; NULL: empty */
+  gboolean readonly;
+  unsigned channel, unit; /* IDE; for floppies the unit alone */
+} BoardDrive;
+
+struct Board
+{
+  Vm *vm;
+  MachineDefinition *definition;
+  Region *low_ram, *high_ram, *bios;
+  Device *i440fx, *gsi, *rtc, *fw_cfg, *pm, *ide, *fdc, *vga, *i8042, *debugcon;
+  Device *uart[BOARD_MAX_SERIALS];
+  SerialPort *serial[BOARD_MAX_SERIALS];
+  unsigned n_serials;
+  InputRouter *router;
+  DisplayOutput *output; /* NULL without video */
+  GPtrArray *drives;     /* BoardDrive * */
+};
+
+/* "pc": i440FX and PIIX3.  The engine must have been made for `vm`.  Errors name the file or the key. */
+Board *board_new (Vm *vm, MachineDefinition *definition, GError **error);
+/* Before vm_free(): the serial ports and the router go, devices stay with the machine until then. */
+void board_free (Board *board);
+/* Presses the power button; FALSE if the guest doesn't listen.  VM lock held. */
+gboolean board_power_button (Board *board);
+/* Puts `path` (absolute; NULL: nothing) in a drive with removable media. VM lock NOT held. */
+gboolean board_change_media (Board *board, const char *id, const char *path, gboolean readonly,
+                             GError **error);
+/* The medium in a drive, or NULL. */
+Block *board_drive_block (Board *board, const char *id);
+
+G_END_DECLS

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the board tells the firmware of itself: CMOS bytes as the AT's BIOS and SeaBIOS read them, and fw_cfg.
+ */
+#define G_LOG_DOMAIN "board"
+
+#include "board/pc.h"
+
+#include "chipset/rtc.h"
+#include "firmware/fw-cfg.h"
+#include "storage/fdc.h"
+#include "storage/ide.h"
+
+#include <string.h>
+
+enum
+{
+  CMOS_FLOPPY_TYPES = 0x10,
+  CMOS_DISK_TYPES = 0x12,
+  CMOS_EQUIPMENT = 0x14,
+  CMOS_BASE_MEMORY = 0x15,     /* KiB below 640 */
+  CMOS_EXTENDED_MEMORY = 0x17, /* KiB above 1 MiB, and again at 0x30 */
+  CMOS_DISK0_TYPE = 0x19,
+  CMOS_DISK1_TYPE = 0x1a,
+  CMOS_DISK0_GEOMETRY = 0x1b,
+  CMOS_DISK1_GEOMETRY = 0x24,
+  CMOS_EXTENDED_MEMORY2 = 0x30,
+  CMOS_MEMORY_16M = 0x34, /* 64 KiB units above 16 MiB */
+  CMOS_BOOT_FLAG1 = 0x38,
+  CMOS_DISK_TRANSLATION = 0x39,
+  CMOS_BOOT_FLAG2 = 0x3d,
+  CMOS_MEMORY_4G = 0x5b, /* 64 KiB units above 4 GiB, 3 bytes */
+  CMOS_SMP_COUNT = 0x5f,
+};
+
+enum
+{
+  E820_RAM = 1,
+  E820_RESERVED = 2,
+};
+
+static void
+cmos16 (Board *board, unsigned reg, uint64_t value)
+{
+  value = MIN (value, 0xffff);
+  rtc_set_cmos (board->rtc, reg, (uint8_t)value);
+  rtc_set_cmos (board->rtc, reg + 1, (uint8_t)(value >> 8));
+}
+
+static void
+tell_memory (Board *board)
+{
+  uint64_t low = region_size (board->low_ram);
+  uint64_t high = board->high_ram != NULL ? region_size (board->high_ram) : 0;
+  uint64_t above_1m = low > 0x100000 ? (low - 0x100000) >> 10 : 0;
+  uint64_t above_16m = low > 0x1000000 ? (low - 0x1000000) >> 16 : 0;
+
+  cmos16 (board, CMOS_BASE_MEMORY, 640);
+  cmos16 (board, CMOS_EXTENDED_MEMORY, above_1m);
+  cmos16 (board, CMOS_EXTENDED_MEMORY2, above_1m);
+  cmos16 (board, CMOS_MEMORY_16M, above_16m);
+  for (unsigned i = 0; i < 3; i++)
+    rtc_set_cmos (board->rtc, CMOS_MEMORY_4G + i, (uint8_t)((high >> 16) >> (8 * i)));
+  rtc_set_cmos (board->rtc, CMOS_SMP_COUNT, (uint8_t)(board->vm->n_cpus - 1));
+}
+
+static void
+tell_disk (Board *board, unsigned unit, unsigned type_reg, unsigned geometry_reg, uint8_t *types,
+           uint8_t *translation)
+{
+  unsigned cylinders, heads, sectors;
+
+  if (ide_drive_kind (board->ide, 0, unit) != IDE_DRIVE_DISK
+      || !ide_drive_geometry (board->ide, 0, unit, &cylinders, &heads, &sectors))
+    return;
+  *types |= unit == 0 ? 0xf0 : 0x0f;
+  /* LBA translation for what CHS can't reach, none for the small. */
+  *translation |= (uint8_t)((cylinders > 1024 || heads > 16 ? 1 : 0) << (2 * unit));
+  rtc_set_cmos (board->rtc, type_reg, 47);
+  cmos16 (board, geometry_reg, cylinders);
+  rtc_set_cmos (board->rtc, geometry_reg + 2, (uint8_t)heads);
+  cmos16 (board, geometry_reg + 3, 0xffff); /* write precompensation */
+  rtc_set_cmos (board->rtc, geometry_reg + 5, (uint8_t)(0xc0 | (heads > 8) << 3));
+  cmos16 (board, geometry_reg + 6, cylinders);
+  rtc_set_cmos (board->rtc, geometry_reg + 8, (uint8_t)sectors);
+}
+
+static void
+tell_drives (Board *board)
+{
+  uint8_t floppies = fdc_cmos_type (board->fdc), types = 0, translation = 0;
+  unsigned n = (floppies >> 4 != 0) + ((floppies & 15) != 0);
+  uint8_t equipment = 0x06; /* coprocessor, PS/2 mouse */
+
+  if (n > 0)
+    equipment |= (uint8_t)(1 | (n - 1) << 6);
+  rtc_set_cmos (board->rtc, CMOS_FLOPPY_TYPES, floppies);
+  rtc_set_cmos (board->rtc, CMOS_EQUIPMENT, equipment);
+  tell_disk (board, 0, CMOS_DISK0_TYPE, CMOS_DISK0_GEOMETRY, &types, &translation);
+  tell_disk (board, 1, CMOS_DISK1_TYPE, CMOS_DISK1_GEOMETRY, &types, &translation);
+  rtc_set_cmos (board->rtc, CMOS_DISK_TYPES, types);
+  rtc_set_cmos (board->rtc, CMOS_DISK_TRANSLATION, translation);
+}
+
+static void
+tell_boot_order (Board *board)
+{
+  const char *order = board->definition->boot_order;
+  uint8_t place[3] = { 0 };
+  unsigned n = 0;
+
+  for (const char *p = order != NULL && order[0] ? order : "cda"; *p != '\0' && n < 3; p++)
+    switch (*p)
+      {
+      case 'a':
+        place[n++] = 1;
+        break;
+      case 'c':
+        place[n++] = 2;
+        break;
+      case 'd':
+        place[n++] = 3;
+        break;
+      case 'n':
+        place[n++] = 4;
+        break;
+      default:
+        break;
+      }
+  rtc_set_cmos (board->rtc, CMOS_BOOT_FLAG2, (uint8_t)(place[1] << 4 | place[0]));
+  /* Bit 0: don't check the floppy's boot signature, as old and strange disks have none. */
+  rtc_set_cmos (board->rtc, CMOS_BOOT_FLAG1, (uint8_t)(place[2] << 4 | 1));
+}
+
+static void
+e820_add (GByteArray *table, uint64_t start, uint64_t length, uint32_t type)
+{
+  start = GUINT64_TO_LE (start);
+  length = GUINT64_TO_LE (length);
+  type = GUINT32_TO_LE (type);
+  g_byte_array_append (table, (const guint8 *)&start, 8);
+  g_byte_array_append (table, (const guint8 *)&length, 8);
+  g_byte_array_append (table, (const guint8 *)&type, 4);
+}
+
+static void
+tell_fw_cfg (Board *board)
+{
+  Device *fw = board->fw_cfg;
+  const MachineDefinition *def = board->definition;
+  g_autoptr (GByteArray) e820 = g_byte_array_new ();
+  uint64_t numa[1] = { 0 };
+  uint8_t uuid[16] = { 0 };
+  unsigned nibble = 0;
+
+  for (const char *p = def->uuid; p != NULL && *p != '\0' && nibble < 32; p++)
+    if (g_ascii_isxdigit (*p))
+      {
+        uuid[nibble / 2] = (uint8_t)(uuid[nibble / 2] << 4 | g_ascii_xdigit_value (*p));
+        nibble++;
+      }
+  fw_cfg_add_item (fw, FW_CFG_UUID, uuid, sizeof uuid);
+  fw_cfg_add_u64 (fw, FW_CFG_RAM_SIZE, def->memory);
+  fw_cfg_add_u16 (fw, FW_CFG_NB_CPUS, (uint16_t)board->vm->n_cpus);
+  fw_cfg_add_u16 (fw, FW_CFG_MAX_CPUS, (uint16_t)board->vm->n_cpus);
+  fw_cfg_add_u16 (fw, FW_CFG_NOGRAPHIC, board->output == NULL);
+  fw_cfg_add_u16 (fw, FW_CFG_BOOT_MENU, def->boot_menu != FALSE);
+  fw_cfg_add_item (fw, FW_CFG_NUMA, numa, sizeof numa);
+  /* ISA interrupt 0 is pin 2 of the I/O APIC. */
+  fw_cfg_add_u32 (fw, FW_CFG_ARCH_LOCAL + 2, 1);
+
+  e820_add (e820, 0, region_size (board->low_ram), E820_RAM);
+  if (board->high_ram != NULL)
+    e820_add (e820, 0x100000000ULL, region_size (board->high_ram), E820_RAM);
+  fw_cfg_add_file (fw, "etc/e820", e820->data, e820->len);
+}
+
+gboolean
+pc_tell_firmware (Board *board, GError **error)
+{
+  tell_memory (board);
+  tell_drives (board);
+  tell_boot_order (board);
+  tell_fw_cfg (board);
+  return TRUE;
+}

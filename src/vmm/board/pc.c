@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The classic PC: 82441FX host bridge, PIIX3 with IDE, PIIX4 power management, the AT's own parts, VGA.
+ *
+ *   00:00.0 host bridge   00:01.0 ISA bridge   00:01.1 IDE   00:01.3 power management   00:02.0 VGA
+ */
+#define G_LOG_DOMAIN "board"
+
+#include "board/pc.h"
+
+#include "chipset/a20.h"
+#include "chipset/debugcon.h"
+#include "chipset/dma8237.h"
+#include "chipset/gsi.h"
+#include "chipset/hpet.h"
+#include "chipset/i440fx.h"
+#include "chipset/ioapic.h"
+#include "chipset/pic.h"
+#include "chipset/piix3.h"
+#include "chipset/piix4-pm.h"
+#include "chipset/pit.h"
+#include "chipset/port92.h"
+#include "chipset/rtc.h"
+#include "chipset/uart.h"
+#include "firmware/fw-cfg.h"
+#include "firmware/rom.h"
+#include "input/i8042.h"
+#include "storage/fdc.h"
+#include "storage/ide.h"
+#include "video/vga.h"
+
+#include <gio/gio.h>
+
+/* RAM below 4 GiB ends here at the latest; above it is the PCI hole.  SeaBIOS places BARs from the end of RAM on. */
+#define LOW_RAM_MAX 0xc0000000ULL
+#define FOUR_GIB    0x100000000ULL
+
+#define IDE_DEVFN PCI_DEVFN (1, 1)
+#define VGA_DEVFN PCI_DEVFN (2, 0)
+
+static gboolean
+build_memory (Board *board, GError **error)
+{
+  Vm *vm = board->vm;
+  const MachineDefinition *def = board->definition;
+  RamFlags flags = (def->memory_huge ? RAM_HUGE : 0) | (def->memory_merge ? RAM_MERGEABLE : 0)
+                   | (def->memory_shared ? RAM_SHARED : 0);
+  uint64_t low = MIN (def->memory, LOW_RAM_MAX);
+  g_autofree char *path = NULL;
+  uint64_t size, shadow;
+
+  board->low_ram = region_new_ram ("ram", low, flags, error);
+  if (board->low_ram == NULL)
+    return FALSE;
+  vm_add_ram (vm, board->low_ram);
+  if (def->memory > low)
+    {
+      board->high_ram = region_new_ram ("ram-high", def->memory - low, flags, error);
+      if (board->high_ram == NULL)
+        return FALSE;
+      vm_add_ram (vm, board->high_ram);
+      address_space_map (vm->memory, board->high_ram, FOUR_GIB, 0, def->memory - low, 0);
+    }
+
+  path = g_strcmp0 (def->firmware, "bios") == 0 || def->firmware == NULL
+             ? firmware_find ("bios-256k.bin", error)
+             : definition_resolve (def, def->firmware);
+  if (path == NULL)
+    return FALSE;
+  board->bios = firmware_load_bios (path, error);
+  if (board->bios == NULL)
+    return FALSE;
+  size = region_size (board->bios);
+  shadow = MIN (size, 0x20000);
+  address_space_map (vm->memory, board->bios, FOUR_GIB - size, 0, size, 0);
+  address_space_map (vm->memory, board->bios, 0x100000 - shadow, size - shadow, shadow, 0);
+  return TRUE;
+}
+
+/* -- Serial ports --------------------------------------------------------------------------------- */
+
+static gboolean
+build_serials (Board *board, GError **error)
+{
+  static const struct
+  {
+    uint16_t base;
+    uint8_t irq;
+  } com[BOARD_MAX_SERIALS] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
+
+  for (unsigned i = 0; i < board->definition->serials->len && i < BOARD_MAX_SERIALS; i++)
+    {
+      const MachineSerial *serial = board->definition->serials->pdata[i];
+      Device *uart = uart_new (board->vm, serial->id, com[i].base, gsi_line (board->gsi, com[i].irq), error);
+
+      if (uart == NULL)
+        return FALSE;
+      board->uart[i] = uart;
+      board->serial[i] = serial_port_new (board->vm);
+      board->n_serials = i + 1;
+      serial_port_connect_uart (board->serial[i], uart);
+    }
+  return TRUE;
+}
+
+/* -- Drives --------------------------------------------------------------------------------------- */
+
+static Block *
+open_drive (Board *board, const MachineDrive *drive, const char *path, GError **error)
+{
+  BlockConfig config = { .path = path, .format = drive->format, .context = board->vm->context };
+
+  if (drive->kind == DRIVE_CDROM)
+    config.flags = BLOCK_READ_ONLY | BLOCK_SHARED_READ;
+  else if (drive->snapshot)
+    config.flags = BLOCK_SNAPSHOT;
+  else if (drive->readonly)
+    config.flags = BLOCK_READ_ONLY;
+  return block_open (&config, error);
+}
+
+static gboolean
+attach_ide (Board *board, BoardDrive *drive, Block *block, GError **error)
+{
+  IdeDriveConfig config = {
+    .kind = drive->kind == DRIVE_DISK ? IDE_DRIVE_DISK : IDE_DRIVE_CDROM,
+    .block = block,
+  };
+
+  return ide_attach (board->ide, drive->channel, drive->unit, &config, error);
+}
+
+/* Disks take the first channel, CD-ROM drives the second; what finds no place there goes to the other. */
+static gboolean
+place_ide (Board *board, BoardDrive *drive, GError **error)
+{
+  static const uint8_t order[2][4] = { { 0, 1, 2, 3 }, { 2, 3, 1, 0 } };
+
+  for (unsigned i = 0; i < 4; i++)
+    {
+      unsigned place = order[drive->kind == DRIVE_CDROM][i];
+
+      if (ide_drive_kind (board->ide, place / 2, place % 2) != IDE_DRIVE_NONE)
+        continue;
+      drive->channel = place / 2;
+      drive->unit = place % 2;
+      return TRUE;
+    }
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
+               "%s: the IDE controller has room for four drives; take one away", drive->id);
+  return FALSE;
+}
+
+static gboolean
+add_drive (Board *board, const MachineDrive *wanted, unsigned *n_floppies, GError **error)
+{
+  BoardDrive *drive = g_new0 (BoardDrive, 1);
+  Block *block = NULL;
+  gboolean ok;
+
+  drive->id = g_strdup (wanted->id);
+  drive->kind = wanted->kind;
+  drive->readonly = wanted->readonly || wanted->kind == DRIVE_CDROM;
+  g_ptr_array_add (board->drives, drive);
+  if (wanted->path != NULL && wanted->path[0] != '\0')
+    {
+      drive->path = definition_resolve (board->definition, wanted->path);
+      if (wanted->kind != DRIVE_DISK && !g_file_test (drive->path, G_FILE_TEST_EXISTS))
+        {
+          /* A disc that is gone leaves the drive empty; only a disk is worth stopping for. */
+          g_message ("%s: %s is not there; the drive starts empty", drive->id, drive->path);
+          g_clear_pointer (&drive->path, g_free);
+        }
+    }
+  if (drive->path != NULL)
+    {
+      block = open_drive (board, wanted, drive->path, error);
+      if (block == NULL)
+        {
+          g_prefix_error (error, "%s: ", drive->id);
+          return FALSE;
+        }
+    }
+  if (drive->kind == DRIVE_FLOPPY)
+    {
+      drive->unit = (*n_floppies)++;
+      ok = fdc_attach (board->fdc, drive->unit, FDC_DRIVE_AUTO, block, error);
+    }
+  else if (drive->kind == DRIVE_DISK && block == NULL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "%s has no image; set %s.path or remove the disk",
+                   drive->id, drive->id);
+      ok = FALSE;
+    }
+  else
+    ok = place_ide (board, drive, error) && attach_ide (board, drive, block, error);
+  if (!ok && block != NULL)
+    block_close (block);
+  return ok;
+}
+
+static gboolean
+build_storage (Board *board, Device *dma8237, GError **error)
+{
+  Vm *vm = board->vm;
+  const IrqLine ide_irq[IDE_N_CHANNELS] = { gsi_line (board->gsi, 14), gsi_line (board->gsi, 15) };
+  IrqLine fdc_irq = gsi_line (board->gsi, 6);
+  IsaDmaOps dma = { .dma = dma8237, .set_dreq = dma8237_set_dreq, .transfer = dma8237_transfer };
+  unsigned n_floppies = 0;
+
+  board->ide = ide_new (vm, "ide", i440fx_bus (board->i440fx), IDE_DEVFN, ide_irq);
+  board->fdc = fdc_new (vm, "fdc", &fdc_irq, &dma, 2);
+  for (unsigned i = 0; i < board->definition->drives->len; i++)
+    if (!add_drive (board, board->definition->drives->pdata[i], &n_floppies, error))
+      return FALSE;
+  return device_realize (board->ide, error) && device_realize (board->fdc, error);
+}
+
+/* -- Screen and input ----------------------------------------------------------------------------- */
+
+static gboolean
+build_video (Board *board, GError **error)
+{
+  g_autofree char *rom = NULL;
+  g_autofree char *mib = g_strdup_printf ("%u", board->definition->video_memory);
+
+  if (g_strcmp0 (board->definition->video, "none") == 0)
+    return TRUE;
+  rom = firmware_find ("vgabios-stdvga.bin", error);
+  if (rom == NULL)
+    return FALSE;
+  board->vga = vga_new (board->vm, i440fx_bus (board->i440fx), VGA_DEVFN, "vga");
+  if (!device_set_property (board->vga, "romfile", rom, error)
+      || !device_set_property (board->vga, "vram-mib", mib, error) || !device_realize (board->vga, error))
+    return FALSE;
+  board->output = vga_output (board->vga);
+  return TRUE;
+}
+
+static gboolean
+build_input (Board *board, Device *a20, GError **error)
+{
+  I8042Config config = {
+    .keyboard_irq = gsi_line (board->gsi, 1),
+    .mouse_irq = gsi_line (board->gsi, 12),
+    .a20 = a20_line (a20, A20_KEYBOARD),
+  };
+
+  board->router = input_router_new (board->vm);
+  config.router = board->router;
+  board->i8042 = i8042_new (board->vm, &config);
+  return device_realize (board->i8042, error);
+}
+
+/* -- The whole ------------------------------------------------------------------------------------ */
+
+static void
+on_debug_line (void *opaque, const char *line)
+{
+  g_info ("firmware: %s", line);
+}
+
+gboolean
+pc_build (Board *board, GError **error)
+{
+  Vm *vm = board->vm;
+  gboolean localtime = g_strcmp0 (board->definition->clock_base, "localtime") == 0;
+  Device *pic, *ioapic, *hpet, *dma8237, *a20;
+
+  if (!build_memory (board, error))
+    return FALSE;
+  if ((board->i440fx = i440fx_new (vm, board->low_ram, board->bios, error)) == NULL
+      || (pic = pic_new (vm, vm_intr_line (vm), error)) == NULL
+      || (ioapic = ioapic_new (vm, IOAPIC_ADDRESS, error)) == NULL
+      || (board->gsi = gsi_new (vm, pic, ioapic, error)) == NULL
+      || piix3_new (vm, board->i440fx, board->gsi, error) == NULL
+      || (board->pm = piix4_pm_new (vm, i440fx_bus (board->i440fx), gsi_line (board->gsi, 9), error)) == NULL
+      || (hpet = hpet_new (vm, board->gsi, error)) == NULL
+      || pit_new (vm, hpet_legacy_line (hpet, 0), error) == NULL
+      || (board->rtc = rtc_new (vm, hpet_legacy_line (hpet, 1), localtime, error)) == NULL
+      || (dma8237 = dma8237_new (vm, error)) == NULL || (a20 = a20_new (vm, board->low_ram, error)) == NULL
+      || port92_new (vm, a20_line (a20, A20_PORT92), error) == NULL
+      || (board->fw_cfg = fw_cfg_new (vm, error)) == NULL
+      || (board->debugcon = debugcon_new (vm, error)) == NULL)
+    return FALSE;
+  debugcon_set_func (board->debugcon, on_debug_line, board);
+  return build_input (board, a20, error) && build_serials (board, error)
+         && build_storage (board, dma8237, error) && build_video (board, error)
+         && pc_tell_firmware (board, error);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Private to board/.
+ */
+#pragma once
+
+#include "board/board.h"
+
+G_BEGIN_DECLS
+
+/* VM lock held, address spaces in a transaction. */
+gboolean pc_build (Board *board, GError **error);
+/* pc-firmware.c: CMOS, fw_cfg, tables, direct boot.  After all devices. */
+gboolean pc_tell_firmware (Board *board, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Finding and loading of firmware images.
+ */
+#define G_LOG_DOMAIN "firmware"
+
+#include "config.h"
+
+#include "firmware/rom.h"
+
+#include <gio/gio.h>
+#include <string.h>
+
+#define BIOS_UNIT 0x10000u
+#define BIOS_MAX  0x1000000u
+
+char *
+firmware_find (const char *name, GError **error)
+{
+  const char *const folders[] = {
+    g_getenv ("VIVARIUM_FIRMWARE_DIR"),
+    FIRMWARE_DIR,
+    PKGDATADIR "/firmware",
+    "/usr/share/seabios",
+    "/usr/share/qemu",
+    "/usr/share/vgabios",
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (folders); i++)
+    {
+      g_autofree char *path = NULL;
+
+      if (folders[i] == NULL || folders[i][0] == '\0')
+        continue;
+      path = g_build_filename (folders[i], name, NULL);
+      if (g_file_test (path, G_FILE_TEST_IS_REGULAR))
+        return g_steal_pointer (&path);
+    }
+  g_set_error (
+      error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+      "The firmware file %s is not on this host. Install the package seabios, or set VIVARIUM_FIRMWARE_DIR to its folder.",
+      name);
+  return NULL;
+}
+
+Region *
+firmware_load_bios (const char *path, GError **error)
+{
+  g_autofree char *data = NULL;
+  gsize length;
+  Region *region;
+
+  if (!g_file_get_contents (path, &data, &length, error))
+    return NULL;
+  if (length == 0 || length > BIOS_MAX || length % BIOS_UNIT != 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+                   "%s is no BIOS image: its size is %" G_GSIZE_FORMAT
+                   " bytes, not a multiple of 64 KiB up to 16 MiB",
+                   path, length);
+      return NULL;
+    }
+  region = region_new_ram ("bios", length, RAM_ROM, error);
+  if (region != NULL)
+    memcpy (region_host (region), data, length);
+  return region;
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * vivarium-vmm: one running machine.
+ */
+#define G_LOG_DOMAIN "vmm"
+
+#include "config.h"
+
+#include "board/board.h"
+#include "control/service.h"
+#include "cpu/engine.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <glib-unix.h>
+#include <locale.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+typedef struct
+{
+  char *definition, *folder, *socket, *engine, *load, *vnc, *vnc_password_file;
+  int ready_fd;
+  gboolean paused, probe, json, version;
+} Options;
+
+typedef struct
+{
+  Options options;
+  GMainLoop *loop;
+  MachineDefinition *definition;
+  Vm *vm;
+  Engine *engine;
+  char *engine_reason;
+  Board *board;
+  ControlService *control;
+} Monitor;
+
+/* -- Arguments ------------------------------------------------------------------------------------ */
+
+static gboolean
+parse_options (int *argc, char ***argv, Options *o, GError **error)
+{
+  const GOptionEntry entries[] = {
+    { "definition", 0, 0, G_OPTION_ARG_FILENAME, &o->definition, "The machine's machine.ini", "FILE" },
+    { "folder", 0, 0, G_OPTION_ARG_FILENAME, &o->folder,
+      "Where relative paths start (default: the definition's folder)", "DIR" },
+    { "socket", 0, 0, G_OPTION_ARG_FILENAME, &o->socket, "Control socket to make", "PATH" },
+    { "ready-fd", 0, 0, G_OPTION_ARG_INT, &o->ready_fd,
+      "Write “ready” to this descriptor when the machine runs", "N" },
+    { "engine", 0, 0, G_OPTION_ARG_STRING, &o->engine,
+      "auto, kvm, software or none, instead of the definition's", "NAME" },
+    { "paused", 0, 0, G_OPTION_ARG_NONE, &o->paused, "Start paused", NULL },
+    { "load", 0, 0, G_OPTION_ARG_FILENAME, &o->load, "Go on from a saved state", "FILE" },
+    { "vnc", 0, 0, G_OPTION_ARG_STRING, &o->vnc, "Serve the screen over VNC at ADDRESS:PORT", "ADDRESS" },
+    { "vnc-password-file", 0, 0, G_OPTION_ARG_FILENAME, &o->vnc_password_file, "File with the VNC password",
+      "FILE" },
+    { "probe", 0, 0, G_OPTION_ARG_NONE, &o->probe, "Say what /dev/kvm is worth on this host, and end", NULL },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &o->json, "With --probe: as JSON", NULL },
+    { "version", 0, 0, G_OPTION_ARG_NONE, &o->version, "Show the version", NULL },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new ("- run one machine");
+
+  o->ready_fd = -1;
+  g_option_context_add_main_entries (context, entries, NULL);
+  g_option_context_set_description (
+      context, "This program is started by vivarium and vivctl; “vivctl run --help” is what a person wants.");
+  return g_option_context_parse (context, argc, argv, error);
+}
+
+static char *
+json_string (const char *text)
+{
+  GString *out = g_string_new ("\"");
+
+  for (const char *p = text; *p != '\0'; p++)
+    if (*p == '"' || *p == '\\')
+      g_string_append_printf (out, "\\%c", *p);
+    else if ((guchar)*p < 0x20)
+      g_string_append_printf (out, "\\u%04x", *p);
+    else
+      g_string_append_c (out, *p);
+  g_string_append_c (out, '"');
+  return g_string_free (out, FALSE);
+}
+
+static int
+show_probe (gboolean json)
+{
+  const KvmProbe *probe = kvm_probe ();
+  g_autofree char *why = NULL;
+  const EngineClass *choice = engine_choose ("auto", &why, NULL);
+
+  if (json)
+    {
+      g_autofree char *detail = json_string (probe->detail), *reason = json_string (why);
+      char mips[G_ASCII_DTOSTR_BUF_SIZE];
+
+      g_print (
+          "{\"present\": %s, \"usable\": %s, \"fast\": %s, \"mips\": %s, \"detail\": %s, \"auto\": \"%s\", \"reason\": %s}\n",
+          probe->present ? "true" : "false", probe->usable ? "true" : "false", probe->fast ? "true" : "false",
+          g_ascii_formatd (mips, sizeof mips, "%.1f", probe->mips), detail, choice->name, reason);
+    }
+  else
+    g_print ("%s\nAutomatic choice: %s\n", probe->detail, why);
+  return 0;
+}
+
+/* -- Control -------------------------------------------------------------------------------------- */
+
+static gboolean
+on_change_media (void *opaque, const char *id, const char *path, gboolean readonly, GError **error)
+{
+  Monitor *monitor = opaque;
+
+  return board_change_media (monitor->board, id, path, readonly, error);
+}
+
+static Block *
+on_drive_block (void *opaque, const char *id)
+{
+  Monitor *monitor = opaque;
+
+  return board_drive_block (monitor->board, id);
+}
+
+static void
+on_power_button (void *opaque)
+{
+  Monitor *monitor = opaque;
+
+  board_power_button (monitor->board);
+}
+
+static void
+on_quit (void *opaque)
+{
+  Monitor *monitor = opaque;
+
+  vm_stop (monitor->vm, "ended from outside");
+}
+
+static gboolean
+start_control (Monitor *monitor, GError **error)
+{
+  Board *board = monitor->board;
+  g_autofree ControlDrive *drives = g_new0 (ControlDrive, board->drives->len + 1);
+  ControlConfig config = {
+    .vm = monitor->vm,
+    .socket_path = monitor->options.socket,
+    .name = monitor->definition->name,
+    .uuid = monitor->definition->uuid,
+    .engine = monitor->engine->klass->name,
+    .engine_reason = monitor->engine_reason,
+    .folder = monitor->definition->folder,
+    .output = board->output,
+    .router = board->router,
+    .drives = drives,
+    .n_drives = board->drives->len,
+    .serials = board->serial,
+    .n_serials = board->n_serials,
+    .power_button = on_power_button,
+    .quit = on_quit,
+    .opaque = monitor,
+  };
+
+  if (config.socket_path == NULL)
+    return TRUE;
+  for (unsigned i = 0; i < board->drives->len; i++)
+    {
+      const BoardDrive *drive = board->drives->pdata[i];
+
+      drives[i] = (ControlDrive){
+        .id = drive->id,
+        .kind = drive->kind,
+        .path = drive->path,
+        .readonly = drive->readonly,
+        .change_media = drive->kind == DRIVE_DISK ? NULL : on_change_media,
+        .block = on_drive_block,
+        .opaque = monitor,
+      };
+    }
+  monitor->control = control_service_new (&config, error);
+  return monitor->control != NULL;
+}
+
+static gboolean
+start_vnc (Monitor *monitor, GError **error)
+{
+  const char *address = monitor->options.vnc ? monitor->options.vnc : monitor->definition->vnc_address;
+  g_autofree char *password
+      = monitor->options.vnc_password_file
+            ? g_strdup (monitor->options.vnc_password_file)
+            : definition_resolve (monitor->definition, monitor->definition->vnc_password_file);
+
+  if (address == NULL || address[0] == '\0' || monitor->control == NULL)
+    return TRUE;
+  return control_service_vnc_start (monitor->control, address, password, error) != NULL;
+}
+
+/* -- Life ----------------------------------------------------------------------------------------- */
+
+static void
+on_state (Vm *vm, VmState state, void *opaque)
+{
+  Monitor *monitor = opaque;
+
+  if (state == VM_STATE_STOPPED)
+    g_main_loop_quit (monitor->loop);
+}
+
+static gboolean
+on_signal (gpointer data)
+{
+  Monitor *monitor = data;
+
+  vm_stop (monitor->vm, "the monitor was asked to end");
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+build (Monitor *monitor, GError **error)
+{
+  const Options *o = &monitor->options;
+  EngineConfig config = { 0 };
+  const EngineClass *klass;
+
+  monitor->definition = definition_load (o->definition, error);
+  if (monitor->definition == NULL)
+    return FALSE;
+  if (o->folder != NULL)
+    {
+      g_free (monitor->definition->folder);
+      monitor->definition->folder = g_canonicalize_filename (o->folder, NULL);
+    }
+  klass = engine_choose (o->engine ? o->engine : monitor->definition->engine, &monitor->engine_reason, error);
+  if (klass == NULL)
+    return FALSE;
+  g_message ("%s: engine %s. %s", monitor->definition->name, klass->name, monitor->engine_reason);
+  monitor->vm = vm_new (NULL, FALSE);
+  vm_add_state_func (monitor->vm, on_state, monitor);
+  config.n_cpus = monitor->definition->cpus;
+  monitor->engine = engine_new (klass, monitor->vm, &config, error);
+  if (monitor->engine == NULL)
+    return FALSE;
+  monitor->board = board_new (monitor->vm, monitor->definition, error);
+  return monitor->board != NULL && start_control (monitor, error) && start_vnc (monitor, error);
+}
+
+static gboolean
+power_on (Monitor *monitor, GError **error)
+{
+  const Options *o = &monitor->options;
+
+  vm_start (monitor->vm, TRUE);
+  if (o->load != NULL && !vm_load (monitor->vm, o->load, error))
+    return FALSE;
+  if (!o->paused)
+    vm_resume (monitor->vm);
+  if (o->ready_fd >= 0)
+    {
+      ssize_t n = write (o->ready_fd, "ready\n", 6);
+
+      (void)n;
+      close (o->ready_fd);
+    }
+  return TRUE;
+}
+
+static void
+monitor_clear (Monitor *monitor)
+{
+  if (monitor->control != NULL)
+    control_service_free (monitor->control);
+  engine_free (monitor->engine);
+  board_free (monitor->board);
+  vm_free (monitor->vm);
+  g_clear_pointer (&monitor->definition, definition_unref);
+  g_free (monitor->engine_reason);
+  g_main_loop_unref (monitor->loop);
+  g_free (monitor->options.definition);
+  g_free (monitor->options.folder);
+  g_free (monitor->options.socket);
+  g_free (monitor->options.engine);
+  g_free (monitor->options.load);
+  g_free (monitor->options.vnc);
+  g_free (monitor->options.vnc_password_file);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  Monitor monitor = { 0 };
+  int status = 0;
+
+  setlocale (LC_ALL, "");
+  /* A monitor has few threads that allocate; an arena for each would only spread memory. */
+  mallopt (M_ARENA_MAX, 2);
+  signal (SIGPIPE, SIG_IGN);
+  if (!parse_options (&argc, &argv, &monitor.options, &error))
+    {
+      g_printerr ("vivarium-vmm: %s\n", error->message);
+      return 2;
+    }
+  if (monitor.options.version)
+    {
+      g_print ("vivarium-vmm %s\n", PACKAGE_VERSION);
+      return 0;
+    }
+  if (monitor.options.probe)
+    return show_probe (monitor.options.json);
+  if (monitor.options.definition == NULL)
+    {
+      g_printerr ("vivarium-vmm: --definition FILE is needed; see --help\n");
+      return 2;
+    }
+  prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+
+  monitor.loop = g_main_loop_new (NULL, FALSE);
+  if (!build (&monitor, &error) || !power_on (&monitor, &error))
+    {
+      g_printerr ("%s\n", error->message);
+      status = 1;
+    }
+  else
+    {
+      g_unix_signal_add (SIGTERM, on_signal, &monitor);
+      g_unix_signal_add (SIGINT, on_signal, &monitor);
+      g_unix_signal_add (SIGHUP, on_signal, &monitor);
+      g_main_loop_run (monitor.loop);
+      g_message ("the machine is off: %s", vm_state_reason (monitor.vm));
+    }
+  monitor_clear (&monitor);
+  return status;
+}

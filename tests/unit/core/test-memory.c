@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Address spaces, regions, dirty logs and DMA.
+ */
+#include "core/vm.h"
+
+#include <string.h>
+
+typedef struct
+{
+  uint64_t reads, writes, last_addr, last_value;
+  unsigned last_size;
+} Probe;
+
+static uint64_t
+probe_read (void *opaque, uint64_t addr, unsigned size)
+{
+  Probe *probe = opaque;
+
+  probe->reads++;
+  probe->last_addr = addr;
+  probe->last_size = size;
+  return 0x8877665544332211ULL >> (8 * (addr & 7));
+}
+
+static void
+probe_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
+{
+  Probe *probe = opaque;
+
+  probe->writes++;
+  probe->last_addr = addr;
+  probe->last_value = value;
+  probe->last_size = size;
+}
+
+static uint64_t
+load (AddressSpace *as, uint64_t addr, unsigned size)
+{
+  AccessCache cache = { 0 };
+  uint64_t value = address_space_load (as, &cache, addr, size, FALSE);
+
+  access_cache_clear (&cache);
+  return value;
+}
+
+static void
+store (AddressSpace *as, uint64_t addr, uint64_t value, unsigned size)
+{
+  AccessCache cache = { 0 };
+
+  address_space_store (as, &cache, addr, value, size, FALSE);
+  access_cache_clear (&cache);
+}
+
+static void
+test_overlay (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (Region) low = region_new_ram ("low", 0x10000, RAM_DEFAULT, NULL);
+  g_autoptr (Region) high = region_new_ram ("high", 0x1000, RAM_DEFAULT, NULL);
+  Mapping *over;
+  FlatView *view;
+
+  address_space_map (vm->memory, low, 0, 0, 0x10000, 0);
+  over = address_space_map (vm->memory, high, 0x4000, 0, 0x1000, 1);
+  memset (region_host (low), 0x11, 0x10000);
+  memset (region_host (high), 0x22, 0x1000);
+
+  view = address_space_ref_view (vm->memory);
+  g_assert_cmpuint (view->n_ranges, ==, 3);
+  g_assert_cmpuint (view->ranges[2].start, ==, 0x5000);
+  g_assert_cmpuint (view->ranges[2].offset, ==, 0x5000);
+  flat_view_unref (view);
+  /* Across both edges of the overlay, byte by byte. */
+  g_assert_cmphex (load (vm->memory, 0x3ffe, 4), ==, 0x22221111);
+  g_assert_cmphex (load (vm->memory, 0x4ffe, 4), ==, 0x11112222);
+  mapping_set_enabled (over, FALSE);
+  g_assert_cmphex (load (vm->memory, 0x4000, 4), ==, 0x11111111);
+  mapping_set_enabled (over, TRUE);
+  mapping_move (over, 0xf000);
+  g_assert_cmphex (load (vm->memory, 0xf000, 2), ==, 0x2222);
+  g_assert_cmphex (load (vm->memory, 0x4000, 2), ==, 0x1111);
+  /* Nothing is mapped behind: all ones. */
+  g_assert_cmphex (load (vm->memory, 0x10000, 8), ==, G_MAXUINT64);
+  g_assert_cmphex (load (vm->memory, 0x10000, 1), ==, 0xff);
+  mapping_remove (over);
+  g_assert_cmphex (load (vm->memory, 0xf000, 2), ==, 0x1111);
+}
+
+static void
+test_readonly (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (Region) ram = region_new_ram ("ram", 0x1000, RAM_DEFAULT, NULL);
+  g_autoptr (Region) rom = region_new_ram ("rom", 0x1000, RAM_ROM, NULL);
+  Mapping *m = address_space_map (vm->memory, ram, 0, 0, 0x1000, 0);
+
+  address_space_map (vm->memory, rom, 0x1000, 0, 0x1000, 0);
+  store (vm->memory, 0, 0x1234, 2);
+  mapping_set_readonly (m, TRUE);
+  store (vm->memory, 0, 0xffff, 2);
+  g_assert_cmphex (load (vm->memory, 0, 2), ==, 0x1234);
+  store (vm->memory, 0x1000, 0xff, 1);
+  g_assert_cmphex (load (vm->memory, 0x1000, 1), ==, 0);
+  /* Loaders may write ROM. */
+  g_assert_true (address_space_write_memory (vm->memory, 0x1000, "\x5a", 1));
+  g_assert_cmphex (load (vm->memory, 0x1000, 1), ==, 0x5a);
+}
+
+static void
+test_io_sizes (void)
+{
+  static const IoOps bytes = { probe_read, probe_write, 1, 1, 0, 0 };
+  static const IoOps dwords = { probe_read, probe_write, 4, 4, 0, 0 };
+  static const IoOps only_words = { probe_read, probe_write, 2, 2, 2, 2 };
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  Probe probe = { 0 };
+  g_autoptr (Region) a = region_new_io ("bytes", 8, &bytes, &probe);
+  g_autoptr (Region) b = region_new_io ("dwords", 8, &dwords, &probe);
+  g_autoptr (Region) c = region_new_io ("words", 8, &only_words, &probe);
+
+  address_space_map (vm->ports, a, 0x100, 0, 8, 0);
+  address_space_map (vm->ports, b, 0x200, 0, 8, 0);
+  address_space_map (vm->ports, c, 0x300, 0, 8, 0);
+  g_assert_cmphex (load (vm->ports, 0x100, 4), ==, 0x44332211);
+  g_assert_cmpuint (probe.reads, ==, 4);
+  g_assert_cmphex (load (vm->ports, 0x202, 1), ==, 0x33);
+  g_assert_cmpuint (probe.last_size, ==, 4);
+  g_assert_cmpuint (probe.last_addr, ==, 0);
+  store (vm->ports, 0x205, 0xab, 1);
+  g_assert_cmpuint (probe.writes, ==, 0); /* 5 + 4 is past the end */
+  g_assert_cmphex (load (vm->ports, 0x300, 1), ==, 0xff);
+  g_assert_cmphex (load (vm->ports, 0x302, 2), ==, 0x4433);
+  g_assert_cmphex (load (vm->ports, 0xfffe, 2), ==, 0xffff);
+}
+
+static void
+test_dirty (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (Region) ram = region_new_ram ("ram", 200 * 4096, RAM_DEFAULT, NULL);
+  uint64_t bits[4];
+
+  address_space_map (vm->memory, ram, 0, 0, 200 * 4096, 0);
+  store (vm->memory, 0, 1, 1);
+  g_assert_false (region_take_dirty (ram, DIRTY_DISPLAY, 0, 200, bits));
+  region_set_dirty_log (ram, DIRTY_DISPLAY, TRUE);
+  g_assert_true (region_take_dirty (ram, DIRTY_DISPLAY, 0, 200, bits));
+  g_assert_cmphex (bits[0], ==, G_MAXUINT64);
+  g_assert_cmphex (bits[3], ==, 0xff);
+  g_assert_false (region_take_dirty (ram, DIRTY_DISPLAY, 0, 200, bits));
+  store (vm->memory, 70 * 4096 - 1, 0, 2);
+  /* A window that starts inside a word. */
+  g_assert_true (region_take_dirty (ram, DIRTY_DISPLAY, 60, 100, bits));
+  g_assert_cmphex (bits[0], ==, 1ULL << 9 | 1ULL << 10);
+  g_assert_cmphex (bits[1], ==, 0);
+  region_mark_dirty (ram, 199 * 4096, 1 << 20);
+  region_mark_dirty (ram, 1ULL << 40, 1);
+  g_assert_true (region_take_dirty (ram, DIRTY_DISPLAY, 130, 70, bits));
+  g_assert_cmphex (bits[0], ==, 0);
+  g_assert_cmphex (bits[1], ==, 1ULL << 5);
+}
+
+/* Each window of each width must give the same bits as a plain model. */
+static void
+test_dirty_windows (void)
+{
+  g_autoptr (Region) ram = region_new_ram ("ram", 300 * 4096, RAM_DEFAULT, NULL);
+
+  region_set_dirty_log (ram, DIRTY_MIGRATION, TRUE);
+  for (unsigned i = 0; i < 2000; i++)
+    {
+      unsigned first = (unsigned)g_test_rand_int_range (0, 300),
+               count = (unsigned)g_test_rand_int_range (1, 300);
+      gboolean model[300] = { FALSE };
+      uint64_t bits[6];
+
+      region_take_dirty (ram, DIRTY_MIGRATION, 0, 300, bits);
+      for (unsigned n = 0; n < 20; n++)
+        {
+          unsigned page = (unsigned)g_test_rand_int_range (0, 300);
+
+          model[page] = TRUE;
+          region_mark_dirty (ram, page * 4096ULL, 1);
+        }
+      region_take_dirty (ram, DIRTY_MIGRATION, first, count, bits);
+      for (unsigned n = 0; n < count; n++)
+        g_assert_cmpint ((bits[n / 64] >> (n % 64)) & 1, ==, first + n < 300 && model[first + n]);
+    }
+}
+
+static void
+test_dma (void)
+{
+  static const IoOps ops = { probe_read, probe_write, 0, 0, 0, 0 };
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (Region) ram = region_new_ram ("ram", 0x2000, RAM_DEFAULT, NULL);
+  Probe probe = { 0 };
+  g_autoptr (Region) io = region_new_io ("io", 0x1000, &ops, &probe);
+  uint8_t buffer[64];
+  size_t length;
+  Region *held;
+  Dma dma;
+
+  address_space_map (vm->memory, ram, 0, 0, 0x2000, 0);
+  address_space_map (vm->memory, io, 0x2000, 0, 0x1000, 0);
+  dma_init (&dma, vm->memory);
+  g_assert_false (dma_write (&dma, 0, "x", 1)); /* not a bus master yet */
+  dma.enabled = TRUE;
+  g_assert_true (dma_write32 (&dma, 0x1ffc, 0x11223344));
+  g_assert_cmphex (dma_read32 (&dma, 0x1ffc), ==, 0x11223344);
+  /* Into registers: refused, and the device isn't touched. */
+  g_assert_false (dma_write (&dma, 0x1ffe, "abcd", 4));
+  g_assert_cmpuint (probe.writes + probe.reads, ==, 0);
+  g_assert_false (dma_read (&dma, 0x1ffe, buffer, 4));
+  g_assert_cmphex (buffer[2], ==, 0xff);
+  g_assert_false (dma_read (&dma, G_MAXUINT64 - 1, buffer, 4));
+  length = 0x4000;
+  g_assert_true (dma_map (&dma, 0x1000, &length, TRUE, &held) == region_host (ram) + 0x1000);
+  g_assert_cmpuint (length, ==, 0x1000);
+  dma_unmap (held, region_host (ram) + 0x1000, 0);
+  g_assert_null (dma_map (&dma, 0x2000, &length, FALSE, &held));
+  dma_clear (&dma);
+}
+
+static void
+test_shared (void)
+{
+  g_autoptr (Region) ram = region_new_ram ("shared", 5000, RAM_SHARED, NULL);
+
+  g_assert_cmpuint (region_size (ram), ==, 8192);
+  g_assert_cmpint (region_fd (ram), >=, 0);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/memory/overlay", test_overlay);
+  g_test_add_func ("/memory/readonly", test_readonly);
+  g_test_add_func ("/memory/io-sizes", test_io_sizes);
+  g_test_add_func ("/memory/dirty", test_dirty);
+  g_test_add_func ("/memory/dirty-windows", test_dirty_windows);
+  g_test_add_func ("/memory/dma", test_dma);
+  g_test_add_func ("/memory/shared", test_shared);
+  return g_test_run ();
+}

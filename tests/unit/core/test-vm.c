@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Clock, state tables, life cycle and saved machines.
+ */
+#include "core/vm.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+/* -- Clock ---------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  VmTimer timer;
+  GString *log;
+  char mark;
+  int64_t period;
+} Ticker;
+
+static void
+on_tick (void *opaque)
+{
+  Ticker *ticker = opaque;
+
+  g_string_append_printf (ticker->log, "%c%" G_GINT64_FORMAT " ", ticker->mark,
+                          vm_clock_now (ticker->timer.clock));
+  if (ticker->period > 0)
+    vm_timer_arm (&ticker->timer, vm_clock_now (ticker->timer.clock) + ticker->period);
+}
+
+static void
+test_timers (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (GString) log = g_string_new (NULL);
+  Ticker a = { .log = log, .mark = 'a', .period = 30 }, b = { .log = log, .mark = 'b' };
+
+  vm_timer_init (&a.timer, vm->clock, on_tick, &a);
+  vm_timer_init (&b.timer, vm->clock, on_tick, &b);
+  vm_timer_arm (&a.timer, 30);
+  vm_timer_arm (&b.timer, 500);
+  vm_timer_arm (&b.timer, 45);
+  g_assert_cmpint (vm_clock_next_deadline (vm->clock), ==, 30);
+  vm_clock_advance (vm->clock, 100);
+  g_assert_cmpstr (log->str, ==, "a30 b45 a60 a90 ");
+  g_assert_cmpint (vm_clock_now (vm->clock), ==, 100);
+  g_assert_false (vm_timer_armed (&b.timer));
+  vm_timer_cancel (&a.timer);
+  vm_clock_advance (vm->clock, 1000);
+  g_assert_cmpstr (log->str, ==, "a30 b45 a60 a90 ");
+}
+
+static void
+on_real_tick (void *opaque)
+{
+  *(gboolean *)opaque = TRUE;
+}
+
+static void
+test_real_clock (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, FALSE);
+  gboolean fired = FALSE;
+  int64_t before;
+  VmTimer timer;
+
+  vm_timer_init (&timer, vm->clock, on_real_tick, &fired);
+  vm_timer_arm (&timer, 1000000);
+  g_assert_cmpint (vm_clock_now (vm->clock), ==, 0); /* stands still until started */
+  vm_clock_start (vm->clock);
+  while (!fired)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpint (vm_clock_now (vm->clock), >=, 1000000);
+  vm_clock_stop (vm->clock);
+  before = vm_clock_now (vm->clock);
+  g_usleep (2000);
+  g_assert_cmpint (vm_clock_now (vm->clock), ==, before);
+}
+
+/* -- State ---------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  uint8_t index;
+  uint16_t words[3];
+} Inner;
+
+typedef struct
+{
+  Device device;
+  gboolean flag;
+  uint32_t number;
+  uint64_t big;
+  Inner inner[2];
+  uint8_t *buffer;
+  VmTimer timer;
+  unsigned resets;
+  gboolean busy;
+} Thing;
+
+static const StateField inner_fields[]
+    = { STATE_U8_MAX (Inner, index, 7), STATE_U16_ARRAY (Inner, words), STATE_END };
+
+static const StateField thing_fields[] = {
+  STATE_BOOL (Thing, flag),
+  STATE_U32 (Thing, number),
+  STATE_U64 (Thing, big),
+  STATE_STRUCTS (Thing, inner, Inner, inner_fields),
+  STATE_BUFFER (Thing, buffer, 100),
+  STATE_TIMER (Thing, timer),
+  STATE_END,
+};
+
+static void
+on_nothing (void *opaque)
+{
+}
+
+static gboolean
+thing_realize (Device *device, GError **error)
+{
+  Thing *thing = (Thing *)device;
+
+  thing->buffer = g_malloc0 (100);
+  vm_timer_init (&thing->timer, device->vm->clock, on_nothing, thing);
+  return TRUE;
+}
+
+static void
+thing_reset (Device *device)
+{
+  ((Thing *)device)->resets++;
+}
+
+static void
+thing_unrealize (Device *device)
+{
+  vm_timer_cancel (&((Thing *)device)->timer);
+  g_free (((Thing *)device)->buffer);
+}
+
+static const DeviceProperty thing_properties[] = {
+  { "number", PROPERTY_U32, offsetof (Thing, number), "7", 1, 9, "a number" },
+  { "flag", PROPERTY_BOOL, offsetof (Thing, flag), "true", 0, 0, "a flag" },
+  { NULL },
+};
+
+static const DeviceClass thing_class = {
+  .name = "thing",
+  .instance_size = sizeof (Thing),
+  .state = thing_fields,
+  .properties = thing_properties,
+  .realize = thing_realize,
+  .reset = thing_reset,
+  .unrealize = thing_unrealize,
+};
+
+static Thing *
+new_thing (Vm *vm)
+{
+  Thing *thing = device_new (vm, &thing_class, "thing0");
+
+  g_assert_true (device_realize (&thing->device, NULL));
+  return thing;
+}
+
+static void
+fill (Thing *thing)
+{
+  thing->flag = TRUE;
+  thing->number = 0xdeadbeef;
+  thing->big = 0x123456789abcdef0ULL;
+  thing->inner[1] = (Inner){ 5, { 1, 2, 3 } };
+  memset (thing->buffer, 0x5a, 100);
+  vm_timer_arm (&thing->timer, 12345);
+}
+
+static void
+test_state (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (Vm) other = vm_new (NULL, TRUE);
+  Thing *a = new_thing (vm), *b = new_thing (other);
+  g_autoptr (GByteArray) saved = g_byte_array_new ();
+  g_autoptr (GString) text_a = g_string_new (NULL), text_b = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+
+  fill (a);
+  state_save (thing_fields, a, saved);
+  g_assert_true (state_load (thing_fields, b, saved->data, saved->len, &error));
+  g_assert_no_error (error);
+  state_print (thing_fields, a, "", text_a);
+  state_print (thing_fields, b, "", text_b);
+  g_assert_cmpstr (text_a->str, ==, text_b->str);
+  g_assert_nonnull (strstr (text_a->str, "number = 0xdeadbeef\n"));
+  g_assert_cmpint (b->timer.deadline, ==, 12345);
+  g_assert_cmpmem (a->buffer, 100, b->buffer, 100);
+}
+
+static void
+test_state_hostile (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  Thing *thing = new_thing (vm);
+  g_autoptr (GByteArray) saved = g_byte_array_new ();
+  g_autoptr (GError) error = NULL;
+
+  fill (thing);
+  thing->inner[1].index = 8;
+  state_save (thing_fields, thing, saved);
+  g_assert_false (state_load (thing_fields, thing, saved->data, saved->len, &error));
+  g_assert_error (error, STATE_ERROR, STATE_ERROR_RANGE);
+  g_clear_error (&error);
+
+  thing->inner[1].index = 1;
+  g_byte_array_set_size (saved, 0);
+  state_save (thing_fields, thing, saved);
+  for (guint cut = 0; cut < saved->len; cut++)
+    {
+      g_assert_false (state_load (thing_fields, thing, saved->data, cut, &error));
+      g_assert_error (error, STATE_ERROR, STATE_ERROR_FORMAT);
+      g_clear_error (&error);
+    }
+  /* Whatever bytes come: an answer, and never past the end. */
+  for (unsigned i = 0; i < 20000; i++)
+    {
+      g_autofree uint8_t *copy = g_memdup2 (saved->data, saved->len);
+
+      for (unsigned n = 0; n < 3; n++)
+        copy[g_test_rand_int_range (0, (gint32)saved->len)] = (uint8_t)g_test_rand_int ();
+      state_load (thing_fields, thing, copy, saved->len, NULL);
+    }
+}
+
+static void
+test_properties (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  Thing *thing = new_thing (vm);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpuint (thing->number, ==, 7);
+  g_assert_true (thing->flag);
+  g_assert_true (device_set_property (&thing->device, "number", "9", NULL));
+  g_assert_false (device_set_property (&thing->device, "number", "10", &error));
+  g_assert_nonnull (strstr (error->message, "thing0.number"));
+  g_clear_error (&error);
+  g_assert_false (device_set_property (&thing->device, "colour", "red", &error));
+  g_assert_nonnull (error);
+}
+
+/* -- Life cycle ----------------------------------------------------------------------------------- */
+
+static void
+on_state (Vm *vm, VmState state, void *opaque)
+{
+  g_string_append_printf (opaque, "%d ", state);
+}
+
+static void
+test_life (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (GString) log = g_string_new (NULL);
+  Thing *thing = new_thing (vm);
+
+  vm_add_state_func (vm, on_state, log);
+  vm_start (vm, FALSE);
+  g_assert_cmpuint (thing->resets, ==, 1);
+  g_assert_true (vm_clock_running (vm->clock));
+  vm_pause (vm, "to look");
+  g_assert_cmpstr (vm_state_reason (vm), ==, "to look");
+  g_assert_false (vm_clock_running (vm->clock));
+  vm_resume (vm);
+  vm_request (vm, VM_REQUEST_RESET, "first");
+  vm_request (vm, VM_REQUEST_RESET, "second");
+  while (thing->resets < 2)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_false (g_main_context_iteration (NULL, FALSE));
+  g_assert_cmpuint (thing->resets, ==, 2);
+  vm_request (vm, VM_REQUEST_CRASH, "registers");
+  while (vm_state (vm) != VM_STATE_CRASHED)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (vm_state_reason (vm), ==, "registers");
+  vm_reset (vm); /* the way out of a crash */
+  g_assert_cmpint (vm_state (vm), ==, VM_STATE_RUNNING);
+  vm_request (vm, VM_REQUEST_POWER_OFF, "button");
+  while (vm_state (vm) != VM_STATE_STOPPED)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (log->str, ==, "1 2 1 1 3 1 4 ");
+}
+
+static void
+test_save (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (Vm) other = vm_new (NULL, TRUE);
+  g_autoptr (Region) ram = region_new_ram ("ram", 3 << 20, RAM_DEFAULT, NULL);
+  g_autoptr (Region) ram2 = region_new_ram ("ram", 3 << 20, RAM_DEFAULT, NULL);
+  g_autofree char *folder = g_dir_make_tmp ("viv-save-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "state", NULL);
+  g_autofree char *data = NULL;
+  g_autoptr (GError) error = NULL;
+  Thing *a = new_thing (vm), *b = new_thing (other);
+  gsize length;
+
+  vm_add_ram (vm, ram);
+  vm_add_ram (other, ram2);
+  fill (a);
+  for (unsigned i = 0; i < (1 << 20) + 5; i++)
+    region_host (ram)[i] = (uint8_t)g_test_rand_int ();
+  memset (region_host (ram2), 0xee, 3 << 20);
+  vm_clock_advance (vm->clock, 777);
+  g_assert_true (vm_save (vm, path, &error));
+  g_assert_no_error (error);
+  g_assert_true (vm_load (other, path, &error));
+  g_assert_no_error (error);
+  g_assert_cmpmem (region_host (ram), 3 << 20, region_host (ram2), 3 << 20);
+  g_assert_cmpint (vm_clock_now (other->clock), ==, 777);
+  g_assert_cmphex (b->big, ==, a->big);
+
+  /* One flipped bit is found. */
+  g_assert_true (g_file_get_contents (path, &data, &length, NULL));
+  data[length / 2] ^= 4;
+  g_assert_true (g_file_set_contents (path, data, (gssize)length, NULL));
+  g_assert_false (vm_load (other, path, &error));
+  g_assert_error (error, STATE_ERROR, STATE_ERROR_FORMAT);
+  g_unlink (path);
+  g_rmdir (folder);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/clock/timers", test_timers);
+  g_test_add_func ("/clock/real", test_real_clock);
+  g_test_add_func ("/state/round-trip", test_state);
+  g_test_add_func ("/state/hostile", test_state_hostile);
+  g_test_add_func ("/device/properties", test_properties);
+  g_test_add_func ("/vm/life", test_life);
+  g_test_add_func ("/vm/save", test_save);
+  return g_test_run ();
+}
