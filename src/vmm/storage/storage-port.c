@@ -93,8 +93,8 @@ storage_port_submit (StoragePort *port, BlockOp op, uint64_t offset, void *buffe
   uint64_t size = block_size (port->block);
   if (op == BLOCK_OP_READ && offset <= size && length > size - offset)
     {
-      size_t there = (size_t) (size - offset);
-      request->tail = (uint8_t *) buffer + there;
+      size_t there = (size_t)(size - offset);
+      request->tail = (uint8_t *)buffer + there;
       request->tail_length = length - there;
       length = there;
     }

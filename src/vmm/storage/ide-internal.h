@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Inside of the IDE function.  How a command runs:
+ *
+ *   task   what the command is about, and so what happens when the buffer is full or empty;
+ *   xfer   how the guest and the buffer meet: data port or bus master;
+ *   io     what is wanted of the image: set first, started by ide_io_kick() unless the machine is paused.
+ *
+ * All of it is state, none is a function pointer: a machine can be saved in the middle of any transfer.
+ *
+ *   ide.c        ports, configuration space, channels, life cycle      ide-ata.c     commands of disks
+ *   ide-core.c   buffer, DRQ blocks, image requests, endings           ide-identify.c  what disks say of themselves
+ *   ide-bmdma.c  PRD tables                                            ide-atapi.c, ide-mmc.c  CD-ROM
+ */
+#pragma once
+
+#include "pci/pci.h"
+#include "storage/ide.h"
+#include "storage/storage-port.h"
+
+G_BEGIN_DECLS
+
+#define IDE_BUFFER_SIZE   (256u * 512u)
+#define IDE_MAX_MULTIPLE  16u
+#define IDE_CDB_SIZE      12u
+#define CD_SECTOR_SIZE    2048u
+#define CD_RAW_SIZE       2352u
+#define CD_CHUNK_SECTORS  62u /* of 2048 bytes in the buffer */
+#define CD_RAW_CHUNK      24u /* so that raw sectors and what they are made from fit side by side */
+#define CD_RAW_SOURCE     (CD_RAW_CHUNK * CD_RAW_SIZE)
+
+/* Status register. */
+enum
+{
+  ATA_ERR = 0x01, /* CHK for packet commands */
+  ATA_DRQ = 0x08,
+  ATA_DSC = 0x10, /* seek complete; SERV for packet devices */
+  ATA_DF = 0x20,
+  ATA_DRDY = 0x40,
+  ATA_BSY = 0x80,
+};
+
+/* Error register. */
+enum
+{
+  ATA_ABRT = 0x04,
+  ATA_IDNF = 0x10,
+  ATA_UNC = 0x40,
+};
+
+/* Device control register. */
+enum
+{
+  ATA_CONTROL_NIEN = 0x02,
+  ATA_CONTROL_SRST = 0x04,
+  ATA_CONTROL_HOB = 0x80,
+};
+
+/* Device register. */
+enum
+{
+  ATA_DEVICE_DEV = 0x10,
+  ATA_DEVICE_LBA = 0x40,
+  ATA_DEVICE_OBSOLETE = 0xa0,
+};
+
+/* Interrupt reason, in the sector count register of a packet device. */
+enum
+{
+  ATAPI_CD = 0x01,
+  ATAPI_IO = 0x02,
+};
+
+typedef enum
+{
+  IDE_TASK_NONE,
+  IDE_TASK_REPLY,     /* the buffer goes to the guest, then the command ends */
+  IDE_TASK_READ,      /* disk → guest */
+  IDE_TASK_WRITE,     /* guest → disk */
+  IDE_TASK_FLUSH,
+  IDE_TASK_TRIM,      /* ranges from the guest, then discards */
+  IDE_TASK_SINK,      /* bytes that nobody needs (WRITE BUFFER, SMART WRITE LOG) */
+  IDE_TASK_PACKET,    /* the twelve bytes of a packet command */
+  IDE_TASK_CD_READ,
+  IDE_TASK_CD_SELECT, /* parameters of MODE SELECT */
+  IDE_TASK_LAST = IDE_TASK_CD_SELECT
+} IdeTask;
+
+typedef enum
+{
+  IDE_XFER_NONE,
+  IDE_XFER_PIO_IN,
+  IDE_XFER_PIO_OUT,
+  IDE_XFER_DMA_IN,
+  IDE_XFER_DMA_OUT,
+  IDE_XFER_LAST = IDE_XFER_DMA_OUT
+} IdeXfer;
+
+typedef enum
+{
+  IDE_IO_NONE,
+  IDE_IO_READ,
+  IDE_IO_WRITE,
+  IDE_IO_FLUSH,
+  IDE_IO_DISCARD,
+  IDE_IO_LAST = IDE_IO_DISCARD
+} IdeIo;
+
+typedef struct Ide Ide;
+typedef struct IdeChannel IdeChannel;
+
+typedef struct
+{
+  Ide *ide;
+  IdeChannel *channel;
+  uint32_t unit;
+  uint32_t kind; /* IdeDriveKind */
+  StoragePort port;
+  char serial[21], model[41], revision[9];
+  uint64_t n_sectors; /* disk: of 512 bytes */
+  uint32_t cylinders, heads, sectors;
+
+  /* Task file.  The hob_ half is what was written before the last write (48 bit commands). */
+  uint8_t features, count, lba_low, lba_mid, lba_high, device;
+  uint8_t hob_features, hob_count, hob_lba_low, hob_lba_mid, hob_lba_high;
+  uint8_t error, status, command;
+  gboolean intrq;
+
+  /* What SET FEATURES and friends have set. */
+  uint32_t cur_cylinders, cur_heads, cur_sectors;
+  uint8_t multiple; /* sectors a DRQ block of READ MULTIPLE; 0: off */
+  uint8_t pio_mode, mwdma_mode, udma_mode; /* mode | 8 while chosen */
+  uint8_t apm, power;
+  gboolean write_cache, look_ahead, smart;
+
+  /* The command that runs. */
+  uint32_t task, xfer, io;
+  uint8_t *buffer;
+  uint32_t pos, len;  /* of the buffer */
+  uint32_t drq_end;   /* PIO: end of this DRQ block */
+  uint32_t drq_size;  /* PIO: bytes a DRQ block */
+  uint64_t lba;       /* next sector of the image */
+  uint32_t left;      /* sectors that haven't passed the buffer yet */
+  uint32_t io_sectors;
+  gboolean ext, fua;
+  uint32_t trim_next; /* index of a range */
+
+  /* Packet devices. */
+  uint8_t cdb[IDE_CDB_SIZE];
+  uint16_t byte_limit;
+  gboolean packet_dma, raw;
+  uint8_t raw_flags; /* byte 9 of READ CD */
+  uint8_t sense_key, asc, ascq;
+  gboolean tray_open, tray_locked;
+  uint8_t medium_change; /* 2: say "not present" once, 1: say "may have changed" once */
+  uint8_t media_event;   /* GET EVENT STATUS NOTIFICATION: event code of class 4, 0: none */
+  uint8_t error_page[8]; /* mode page 1, its parameters */
+} IdeDrive;
+
+struct IdeChannel
+{
+  Ide *ide;
+  uint32_t index;
+  IrqLine irq;
+  gboolean irq_level;
+  IdeDrive drive[IDE_N_UNITS];
+  uint32_t selected;
+  uint8_t control;
+  Region *command_region, *control_region;
+  Mapping *command_mapping, *control_mapping;
+
+  /* Bus master, SFF-8038i. */
+  uint8_t bm_command, bm_status;
+  uint32_t bm_table;   /* as written */
+  uint32_t prd_next;   /* address of the next descriptor */
+  uint32_t prd_addr, prd_left;
+  gboolean prd_last;
+};
+
+struct Ide
+{
+  PciDevice pci;
+  PciBus *bus;
+  uint32_t devfn;
+  IdeChannel channel[IDE_N_CHANNELS];
+  Region *bm_region;
+  gboolean paused;
+};
+
+static inline IdeDrive *
+ide_selected (IdeChannel *channel)
+{
+  return &channel->drive[channel->selected & 1];
+}
+
+/* ide.c */
+void ide_update_irq (IdeChannel *channel);
+
+/* ide-core.c */
+void ide_drive_setup (IdeDrive *drive);
+void ide_drive_stop (IdeDrive *drive);      /* forgets the command that runs */
+void ide_drive_signature (IdeDrive *drive);
+void ide_drive_defaults (IdeDrive *drive);  /* power-on settings */
+void ide_raise (IdeDrive *drive);
+void ide_done (IdeDrive *drive, gboolean irq);
+void ide_fail (IdeDrive *drive, uint8_t error); /* ends the command with bits of the error register */
+void ide_abort_status (IdeDrive *drive, uint8_t error, uint8_t extra_status);
+void ide_reply (IdeDrive *drive, uint32_t length);
+void ide_take (IdeDrive *drive, IdeTask task, IdeXfer xfer, uint32_t length); /* wants `length` bytes of the guest */
+void ide_fetch (IdeDrive *drive);           /* next piece of READ or CD_READ */
+void ide_start_write (IdeDrive *drive, gboolean first);
+void ide_start_io (IdeDrive *drive, IdeIo io);
+void ide_io_kick (IdeDrive *drive);
+void ide_on_io_done (void *opaque, int error);
+void ide_on_io_idle (void *opaque);
+void ide_buffer_empty (IdeDrive *drive);    /* the guest has taken all */
+void ide_buffer_full (IdeDrive *drive);     /* the guest has given all */
+uint32_t ide_data_read (IdeDrive *drive, unsigned size);
+void ide_data_write (IdeDrive *drive, uint32_t value, unsigned size);
+
+/* ide-bmdma.c */
+extern const IoOps ide_bmdma_ops;
+void ide_dma_pump (IdeDrive *drive);
+void ide_dma_ended (IdeDrive *drive);       /* before the ending's interrupt */
+void ide_bmdma_reset (IdeChannel *channel);
+
+/* ide-ata.c */
+void ide_ata_command (IdeDrive *drive, uint8_t command);
+void ide_set_address (IdeDrive *drive, uint64_t lba);
+void ide_trim_next (IdeDrive *drive);
+void ide_set_features (IdeDrive *drive);
+
+/* ide-identify.c */
+void ide_identify_disk (IdeDrive *drive, uint8_t *data);
+void ide_identify_cdrom (IdeDrive *drive, uint8_t *data);
+void ide_smart_data (uint8_t *data);
+void ide_smart_thresholds (uint8_t *data);
+
+/* ide-atapi.c */
+void ide_atapi_command (IdeDrive *drive, uint8_t command);
+void ide_atapi_packet (IdeDrive *drive);
+void ide_atapi_done (IdeDrive *drive);
+void ide_atapi_check (IdeDrive *drive, uint8_t key, uint8_t asc, uint8_t ascq);
+void ide_atapi_reply (IdeDrive *drive, uint32_t length, uint32_t allocation);
+void ide_atapi_next_block (IdeDrive *drive);
+void ide_atapi_expand_raw (IdeDrive *drive, uint32_t n);
+uint32_t ide_cd_sectors (const IdeDrive *drive); /* of 2048 bytes; 0: no medium */
+
+/* ide-mmc.c: answers and settings. */
+void ide_mmc_inquiry (IdeDrive *drive);
+void ide_mmc_read_toc (IdeDrive *drive);
+void ide_mmc_mode_sense (IdeDrive *drive);
+void ide_mmc_mode_select (IdeDrive *drive, uint32_t length);
+void ide_mmc_mechanism_status (IdeDrive *drive);
+void ide_mmc_get_configuration (IdeDrive *drive);
+void ide_mmc_get_event (IdeDrive *drive);
+void ide_mmc_disc_information (IdeDrive *drive);
+void ide_mmc_track_information (IdeDrive *drive);
+void ide_mmc_dvd_structure (IdeDrive *drive);
+
+G_END_DECLS

@@ -1,0 +1,718 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The IDE function of the PIIX3: configuration space, legacy ports, the two drives of a cable, life cycle.
+ * Intel 82371SB data sheet, 2.3 (configuration), ATA/ATAPI-6 chapter 7 (registers).
+ */
+#define G_LOG_DOMAIN "ide"
+
+#include "storage/ide-internal.h"
+
+#include <string.h>
+
+enum
+{
+  PIIX_IDETIM = 0x40, /* 16 bits a channel */
+  PIIX_IDETIM_DECODE = 0x8000,
+  PIIX_SIDETIM = 0x44,
+};
+
+/* Command block. */
+enum
+{
+  REG_DATA,
+  REG_FEATURES, /* error when read */
+  REG_COUNT,
+  REG_LBA_LOW,
+  REG_LBA_MID,
+  REG_LBA_HIGH,
+  REG_DEVICE,
+  REG_COMMAND, /* status when read */
+};
+
+static const uint16_t command_ports[IDE_N_CHANNELS] = { 0x1f0, 0x170 };
+static const uint16_t control_ports[IDE_N_CHANNELS] = { 0x3f6, 0x376 };
+
+void
+ide_update_irq (IdeChannel *channel)
+{
+  gboolean level = ide_selected (channel)->intrq && !(channel->control & ATA_CONTROL_NIEN);
+
+  if (level == channel->irq_level)
+    return;
+  channel->irq_level = level;
+  if (level)
+    channel->bm_status |= 0x04; /* INTERRUPT: the edge is latched */
+  irq_set (&channel->irq, level);
+}
+
+static gboolean
+channel_empty (const IdeChannel *channel)
+{
+  return channel->drive[0].kind == IDE_DRIVE_NONE && channel->drive[1].kind == IDE_DRIVE_NONE;
+}
+
+/* -- Commands for every drive, and for the pair -------------------------------------------------- */
+
+/* ATA/ATAPI-6, 8.9: device 0 answers for both. */
+static void
+execute_diagnostics (IdeChannel *channel)
+{
+  for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
+    {
+      IdeDrive *drive = &channel->drive[unit];
+      ide_drive_stop (drive);
+      drive->device = 0;
+      ide_drive_signature (drive);
+    }
+  channel->selected = 0;
+  if (channel->drive[0].kind == IDE_DRIVE_NONE)
+    return;
+  ide_raise (&channel->drive[0]);
+}
+
+static void
+write_command (IdeChannel *channel, uint8_t command)
+{
+  IdeDrive *drive = ide_selected (channel);
+
+  if (command == 0x90 && !channel_empty (channel))
+    {
+      execute_diagnostics (channel);
+      return;
+    }
+  if (drive->kind == IDE_DRIVE_NONE || (channel->control & ATA_CONTROL_SRST))
+    return;
+  if (command == 0x08 && drive->kind == IDE_DRIVE_CDROM) /* DEVICE RESET works while busy, too */
+    {
+      ide_drive_stop (drive);
+      ide_drive_signature (drive);
+      drive->intrq = FALSE;
+      ide_update_irq (channel);
+      return;
+    }
+  if (drive->status & ATA_BSY)
+    return;
+  drive->intrq = FALSE;
+  ide_update_irq (channel);
+  ide_drive_stop (drive); /* a data phase that the guest gave up */
+  drive->error = 0;
+  drive->command = command;
+  if (drive->kind == IDE_DRIVE_CDROM)
+    ide_atapi_command (drive, command);
+  else
+    ide_ata_command (drive, command);
+}
+
+/* ATA/ATAPI-6, 9.2: both drives, while the bit is set and again when it falls. */
+static void
+soft_reset (IdeChannel *channel, gboolean on)
+{
+  for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
+    {
+      IdeDrive *drive = &channel->drive[unit];
+      ide_drive_stop (drive);
+      drive->device = 0;
+      ide_drive_signature (drive);
+      drive->intrq = FALSE;
+      if (on && drive->kind != IDE_DRIVE_NONE)
+        drive->status = ATA_BSY;
+    }
+  channel->selected = 0;
+  ide_update_irq (channel);
+}
+
+/* -- Registers ----------------------------------------------------------------------------------- */
+
+static void
+write_register (IdeChannel *channel, unsigned reg, uint8_t value)
+{
+  /* Both drives of a cable hear each write. */
+  channel->control &= (uint8_t)~ATA_CONTROL_HOB;
+  if (reg == REG_COMMAND)
+    {
+      write_command (channel, value);
+      return;
+    }
+  for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
+    {
+      IdeDrive *drive = &channel->drive[unit];
+      switch (reg)
+        {
+        case REG_FEATURES:
+          drive->hob_features = drive->features;
+          drive->features = value;
+          break;
+        case REG_COUNT:
+          drive->hob_count = drive->count;
+          drive->count = value;
+          break;
+        case REG_LBA_LOW:
+          drive->hob_lba_low = drive->lba_low;
+          drive->lba_low = value;
+          break;
+        case REG_LBA_MID:
+          drive->hob_lba_mid = drive->lba_mid;
+          drive->lba_mid = value;
+          break;
+        case REG_LBA_HIGH:
+          drive->hob_lba_high = drive->lba_high;
+          drive->lba_high = value;
+          break;
+        case REG_DEVICE:
+          drive->device = value;
+          break;
+        default:
+          break;
+        }
+    }
+  if (reg == REG_DEVICE)
+    {
+      channel->selected = (value & ATA_DEVICE_DEV) != 0;
+      ide_update_irq (channel);
+    }
+}
+
+/* Nothing on the cable: the lines are pulled up.  One drive: it answers for its absent partner with zeros (ATA/ATAPI-6, 9.16.1). */
+static gboolean
+absent_answer (const IdeChannel *channel, uint8_t *value)
+{
+  if (channel_empty (channel))
+    *value = 0xff;
+  else if (channel->drive[channel->selected & 1].kind == IDE_DRIVE_NONE)
+    *value = 0;
+  else
+    return FALSE;
+  return TRUE;
+}
+
+static uint8_t
+read_register (IdeChannel *channel, unsigned reg)
+{
+  IdeDrive *drive = ide_selected (channel);
+  gboolean hob = channel->control & ATA_CONTROL_HOB;
+  uint8_t value;
+
+  if (absent_answer (channel, &value))
+    return value;
+  switch (reg)
+    {
+    case REG_FEATURES:
+      value = hob ? drive->hob_features : drive->error;
+      if (!hob)
+        drive->error = 0; /* guests count on it: read once, gone */
+      return value;
+    case REG_COUNT:
+      return hob ? drive->hob_count : drive->count;
+    case REG_LBA_LOW:
+      return hob ? drive->hob_lba_low : drive->lba_low;
+    case REG_LBA_MID:
+      return hob ? drive->hob_lba_mid : drive->lba_mid;
+    case REG_LBA_HIGH:
+      return hob ? drive->hob_lba_high : drive->lba_high;
+    case REG_DEVICE:
+      return drive->device | ATA_DEVICE_OBSOLETE;
+    case REG_COMMAND:
+      drive->intrq = FALSE;
+      ide_update_irq (channel);
+      return drive->status;
+    default:
+      return 0;
+    }
+}
+
+static uint64_t
+command_read (void *opaque, uint64_t addr, unsigned size)
+{
+  IdeChannel *channel = opaque;
+  uint32_t value = 0;
+
+  if (addr == REG_DATA && !channel_empty (channel))
+    return ide_data_read (ide_selected (channel), size);
+  for (unsigned i = 0; i < size; i++)
+    value |= (uint32_t)read_register (channel, (unsigned)(addr + i) & 7) << (8 * i);
+  return value;
+}
+
+static void
+command_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
+{
+  IdeChannel *channel = opaque;
+
+  if (addr == REG_DATA)
+    {
+      ide_data_write (ide_selected (channel), (uint32_t)value, size);
+      return;
+    }
+  for (unsigned i = 0; i < size; i++)
+    write_register (channel, (unsigned)(addr + i) & 7, (uint8_t)(value >> (8 * i)));
+}
+
+static const IoOps command_ops = {
+  .read = command_read,
+  .write = command_write,
+  .impl_min = 1,
+  .impl_max = 4,
+  .valid_max = 4,
+};
+
+static uint64_t
+control_read (void *opaque, uint64_t addr, unsigned size)
+{
+  IdeChannel *channel = opaque;
+  uint8_t value;
+
+  if (absent_answer (channel, &value))
+    return value;
+  return ide_selected (channel)->status; /* alternate status: leaves the interrupt alone */
+}
+
+static void
+control_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
+{
+  IdeChannel *channel = opaque;
+  uint8_t old = channel->control;
+
+  channel->control = value & (ATA_CONTROL_NIEN | ATA_CONTROL_SRST | ATA_CONTROL_HOB);
+  if ((old ^ channel->control) & ATA_CONTROL_SRST)
+    soft_reset (channel, (channel->control & ATA_CONTROL_SRST) != 0);
+  ide_update_irq (channel);
+}
+
+static const IoOps control_ops = {
+  .read = control_read,
+  .write = control_write,
+  .impl_min = 1,
+  .impl_max = 1,
+};
+
+/* -- Configuration space ------------------------------------------------------------------------- */
+
+static void
+update_decode (Ide *ide)
+{
+  for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
+    {
+      IdeChannel *channel = &ide->channel[i];
+      gboolean on = (pci_get16 (ide->pci.config + PIIX_IDETIM + 2 * i) & PIIX_IDETIM_DECODE) != 0;
+      if (channel->command_mapping == NULL || mapping_enabled (channel->command_mapping) == on)
+        continue;
+      mapping_set_enabled (channel->command_mapping, on);
+      mapping_set_enabled (channel->control_mapping, on);
+    }
+}
+
+static void
+config_written (PciDevice *pci, unsigned offset, unsigned size)
+{
+  if (offset < PIIX_IDETIM + 4 && offset + size > PIIX_IDETIM)
+    update_decode ((Ide *)pci);
+}
+
+/* -- Life ---------------------------------------------------------------------------------------- */
+
+static gboolean
+ide_realize (Device *device, GError **error)
+{
+  static const PciIdentity identity = {
+    .vendor = 0x8086, .device = 0x7010, .class_code = 0x010180, /* IDE, legacy ports, bus master */
+  };
+  Ide *ide = (Ide *)device;
+  Vm *vm = device->vm;
+
+  if (!pci_device_init (&ide->pci, ide->bus, ide->devfn, &identity, error))
+    return FALSE;
+  ide->pci.config_written = config_written;
+  for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
+    {
+      IdeChannel *channel = &ide->channel[i];
+      /* The decode bits are set from the start, as firmware would: a kernel that is booted without any finds its disk. */
+      pci_set16 (ide->pci.config + PIIX_IDETIM + 2 * i, PIIX_IDETIM_DECODE);
+      pci_set16 (ide->pci.reset_config + PIIX_IDETIM + 2 * i, PIIX_IDETIM_DECODE);
+      pci_set16 (ide->pci.write_mask + PIIX_IDETIM + 2 * i, 0xf3ff);
+      channel->command_region = region_new_io ("ide-command", 8, &command_ops, channel);
+      channel->control_region = region_new_io ("ide-control", 1, &control_ops, channel);
+      channel->command_mapping
+          = address_space_map (vm->ports, channel->command_region, command_ports[i], 0, 8, 0);
+      channel->control_mapping
+          = address_space_map (vm->ports, channel->control_region, control_ports[i], 0, 1, 0);
+    }
+  ide->pci.write_mask[PIIX_SIDETIM] = 0xff;
+  ide->bm_region = region_new_io ("ide-bmdma", 16, &ide_bmdma_ops, ide);
+  pci_device_add_bar (&ide->pci, 4, ide->bm_region, PCI_BAR_IO);
+  return TRUE;
+}
+
+static void
+ide_reset (Device *device)
+{
+  Ide *ide = (Ide *)device;
+
+  pci_device_reset (&ide->pci);
+  update_decode (ide);
+  for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
+    {
+      IdeChannel *channel = &ide->channel[i];
+      channel->control = 0;
+      soft_reset (channel, FALSE);
+      for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
+        ide_drive_defaults (&channel->drive[unit]);
+      ide_bmdma_reset (channel);
+    }
+}
+
+static void
+ide_pause (Device *device)
+{
+  ((Ide *)device)->paused = TRUE;
+}
+
+static gboolean
+ide_drained (Device *device)
+{
+  Ide *ide = (Ide *)device;
+
+  for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
+    for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
+      if (!storage_port_drained (&ide->channel[i].drive[unit].port))
+        return FALSE;
+  return TRUE;
+}
+
+static void
+ide_resume (Device *device)
+{
+  Ide *ide = (Ide *)device;
+
+  ide->paused = FALSE;
+  for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
+    for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
+      ide_io_kick (&ide->channel[i].drive[unit]);
+}
+
+static void
+ide_unrealize (Device *device)
+{
+  Ide *ide = (Ide *)device;
+
+  for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
+    {
+      IdeChannel *channel = &ide->channel[i];
+      g_clear_pointer (&channel->command_mapping, mapping_remove);
+      g_clear_pointer (&channel->control_mapping, mapping_remove);
+      g_clear_pointer (&channel->command_region, region_unref);
+      g_clear_pointer (&channel->control_region, region_unref);
+      for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
+        {
+          IdeDrive *drive = &channel->drive[unit];
+          ide_drive_stop (drive);
+          storage_port_clear (&drive->port);
+          g_clear_pointer (&drive->buffer, g_free);
+        }
+    }
+  pci_device_exit (&ide->pci);
+  g_clear_pointer (&ide->bm_region, region_unref);
+}
+
+/* -- State --------------------------------------------------------------------------------------- */
+
+#define MULTIPLE_MAX IDE_MAX_MULTIPLE
+
+static const StateField drive_state[] = {
+  STATE_U8 (IdeDrive, features),
+  STATE_U8 (IdeDrive, count),
+  STATE_U8 (IdeDrive, lba_low),
+  STATE_U8 (IdeDrive, lba_mid),
+  STATE_U8 (IdeDrive, lba_high),
+  STATE_U8 (IdeDrive, device),
+  STATE_U8 (IdeDrive, hob_features),
+  STATE_U8 (IdeDrive, hob_count),
+  STATE_U8 (IdeDrive, hob_lba_low),
+  STATE_U8 (IdeDrive, hob_lba_mid),
+  STATE_U8 (IdeDrive, hob_lba_high),
+  STATE_U8 (IdeDrive, error),
+  STATE_U8 (IdeDrive, status),
+  STATE_U8 (IdeDrive, command),
+  STATE_BOOL (IdeDrive, intrq),
+  STATE_U32_MAX (IdeDrive, cur_cylinders, 65535),
+  STATE_U32_MAX (IdeDrive, cur_heads, 16),
+  STATE_U32_MAX (IdeDrive, cur_sectors, 255),
+  STATE_U8_MAX (IdeDrive, multiple, MULTIPLE_MAX),
+  STATE_U8_MAX (IdeDrive, pio_mode, 7),
+  STATE_U8_MAX (IdeDrive, mwdma_mode, 15),
+  STATE_U8_MAX (IdeDrive, udma_mode, 15),
+  STATE_U8 (IdeDrive, apm),
+  STATE_U8 (IdeDrive, power),
+  STATE_BOOL (IdeDrive, write_cache),
+  STATE_BOOL (IdeDrive, look_ahead),
+  STATE_BOOL (IdeDrive, smart),
+  STATE_U32_MAX (IdeDrive, task, IDE_TASK_LAST),
+  STATE_U32_MAX (IdeDrive, xfer, IDE_XFER_LAST),
+  STATE_U32_MAX (IdeDrive, io, IDE_IO_LAST),
+  STATE_BUFFER (IdeDrive, buffer, IDE_BUFFER_SIZE),
+  STATE_U32_MAX (IdeDrive, pos, IDE_BUFFER_SIZE),
+  STATE_U32_MAX (IdeDrive, len, IDE_BUFFER_SIZE),
+  STATE_U32_MAX (IdeDrive, drq_end, IDE_BUFFER_SIZE),
+  STATE_U32_MAX (IdeDrive, drq_size, IDE_BUFFER_SIZE),
+  STATE_U64 (IdeDrive, lba),
+  STATE_U32 (IdeDrive, left),
+  STATE_U32_MAX (IdeDrive, io_sectors, 65536),
+  STATE_BOOL (IdeDrive, ext),
+  STATE_BOOL (IdeDrive, fua),
+  STATE_U32_MAX (IdeDrive, trim_next, IDE_BUFFER_SIZE / 8),
+  STATE_U8_ARRAY (IdeDrive, cdb),
+  STATE_U16 (IdeDrive, byte_limit),
+  STATE_BOOL (IdeDrive, packet_dma),
+  STATE_BOOL (IdeDrive, raw),
+  STATE_U8 (IdeDrive, raw_flags),
+  STATE_U8_MAX (IdeDrive, sense_key, 15),
+  STATE_U8 (IdeDrive, asc),
+  STATE_U8 (IdeDrive, ascq),
+  STATE_BOOL (IdeDrive, tray_open),
+  STATE_BOOL (IdeDrive, tray_locked),
+  STATE_U8_MAX (IdeDrive, medium_change, 2),
+  STATE_U8_MAX (IdeDrive, media_event, 15),
+  STATE_U8_ARRAY (IdeDrive, error_page),
+  STATE_END,
+};
+
+static const StateField channel_state[] = {
+  STATE_BOOL (IdeChannel, irq_level),      STATE_STRUCTS (IdeChannel, drive, IdeDrive, drive_state),
+  STATE_U32_MAX (IdeChannel, selected, 1), STATE_U8 (IdeChannel, control),
+  STATE_U8 (IdeChannel, bm_command),       STATE_U8 (IdeChannel, bm_status),
+  STATE_U32 (IdeChannel, bm_table),        STATE_U32 (IdeChannel, prd_next),
+  STATE_U32 (IdeChannel, prd_addr),        STATE_U32_MAX (IdeChannel, prd_left, 0x10000),
+  STATE_BOOL (IdeChannel, prd_last),       STATE_END,
+};
+
+static const StateField ide_state[] = {
+  STATE_STRUCT (Ide, pci, pci_device_state),
+  STATE_STRUCTS (Ide, channel, IdeChannel, channel_state),
+  STATE_END,
+};
+
+static gboolean
+transfer_consistent (const IdeDrive *drive)
+{
+  uint64_t sectors = drive->kind == IDE_DRIVE_CDROM ? ide_cd_sectors (drive) : drive->n_sectors;
+  uint32_t sector = drive->kind == IDE_DRIVE_CDROM ? CD_SECTOR_SIZE : BLOCK_SECTOR_SIZE;
+  uint32_t room = IDE_BUFFER_SIZE / sector;
+  gboolean moving = drive->xfer != IDE_XFER_NONE && drive->io == IDE_IO_NONE;
+
+  if (drive->kind == IDE_DRIVE_NONE)
+    return drive->task == IDE_TASK_NONE && drive->xfer == IDE_XFER_NONE && drive->io == IDE_IO_NONE;
+  if (drive->pos > drive->drq_end && drive->xfer < IDE_XFER_DMA_IN && drive->xfer != IDE_XFER_NONE && moving)
+    return FALSE;
+  if (drive->pos > drive->len || drive->drq_end > drive->len)
+    return FALSE;
+  /* A DRQ block of nothing would never end. */
+  if (moving && drive->len == 0)
+    return FALSE;
+  if ((drive->xfer == IDE_XFER_PIO_IN || drive->xfer == IDE_XFER_PIO_OUT) && drive->drq_size == 0
+      && drive->kind == IDE_DRIVE_DISK)
+    return FALSE;
+  if (drive->task == IDE_TASK_PACKET && drive->len != IDE_CDB_SIZE)
+    return FALSE;
+  if (drive->raw && room > CD_RAW_CHUNK)
+    room = CD_RAW_CHUNK;
+  if ((drive->io == IDE_IO_READ || drive->io == IDE_IO_WRITE || drive->task == IDE_TASK_WRITE)
+      && drive->io_sectors > room)
+    return FALSE;
+  /* A write's buffer is the sectors that will be written. */
+  if (drive->task == IDE_TASK_WRITE
+      && (drive->kind != IDE_DRIVE_DISK || drive->io_sectors == 0
+          || (moving && drive->len != drive->io_sectors * BLOCK_SECTOR_SIZE)))
+    return FALSE;
+  return drive->left <= 65536 * 16 && (drive->lba <= sectors || drive->io == IDE_IO_NONE);
+}
+
+static gboolean
+ide_post_load (Device *device, GError **error)
+{
+  Ide *ide = (Ide *)device;
+
+  if (!pci_device_post_load (&ide->pci, error))
+    return FALSE;
+  for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
+    for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
+      {
+        IdeDrive *drive = &ide->channel[i].drive[unit];
+        if (!transfer_consistent (drive))
+          {
+            g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE,
+                         "The saved state of IDE drive %u.%u contradicts itself.", i, unit);
+            return FALSE;
+          }
+        if (drive->cur_heads == 0 || drive->cur_sectors == 0)
+          {
+            drive->cur_heads = MAX (drive->heads, 1);
+            drive->cur_sectors = MAX (drive->sectors, 1);
+          }
+      }
+  update_decode (ide);
+  return TRUE;
+}
+
+static const DeviceClass ide_class = {
+  .name = "piix3-ide",
+  .instance_size = sizeof (Ide),
+  .state = ide_state,
+  .realize = ide_realize,
+  .reset = ide_reset,
+  .pause = ide_pause,
+  .drained = ide_drained,
+  .resume = ide_resume,
+  .post_load = ide_post_load,
+  .unrealize = ide_unrealize,
+};
+
+Device *
+ide_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, const IrqLine irq[IDE_N_CHANNELS])
+{
+  Ide *ide = device_new (vm, &ide_class, id);
+
+  ide->bus = bus;
+  ide->devfn = devfn;
+  for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
+    {
+      IdeChannel *channel = &ide->channel[i];
+      channel->ide = ide;
+      channel->index = i;
+      channel->irq = irq[i];
+      for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
+        {
+          IdeDrive *drive = &channel->drive[unit];
+          drive->ide = ide;
+          drive->channel = channel;
+          drive->unit = unit;
+          ide_drive_setup (drive);
+          ide_drive_defaults (drive);
+        }
+    }
+  return &ide->pci.device;
+}
+
+/* -- Drives -------------------------------------------------------------------------------------- */
+
+static IdeDrive *
+get_drive (Device *device, unsigned channel, unsigned unit)
+{
+  g_return_val_if_fail (device->klass == &ide_class && channel < IDE_N_CHANNELS && unit < IDE_N_UNITS, NULL);
+  return &((Ide *)device)->channel[channel].drive[unit];
+}
+
+/* What disks of this size have always said: 16 heads, 63 sectors, at most 16383 cylinders. */
+static void
+set_geometry (IdeDrive *drive)
+{
+  drive->heads = 16;
+  drive->sectors = 63;
+  if (drive->n_sectors < 16 * 63)
+    {
+      drive->heads = 1;
+      drive->sectors = (uint32_t)CLAMP (drive->n_sectors, 1, 63);
+    }
+  drive->cylinders = (uint32_t)CLAMP (drive->n_sectors / (drive->heads * drive->sectors), 1, 16383);
+}
+
+static void
+set_names (IdeDrive *drive, const IdeDriveConfig *config)
+{
+  unsigned place = drive->channel->index * 2 + drive->unit + 1;
+
+  if (config->serial != NULL && *config->serial != '\0')
+    g_strlcpy (drive->serial, config->serial, sizeof drive->serial);
+  else
+    g_snprintf (drive->serial, sizeof drive->serial, "VIV%05u", place);
+  g_strlcpy (drive->model,
+             config->model != NULL             ? config->model
+             : config->kind == IDE_DRIVE_CDROM ? "Vivarium DVD-ROM"
+                                               : "Vivarium disk",
+             sizeof drive->model);
+  g_strlcpy (drive->revision, config->revision != NULL ? config->revision : "1.0", sizeof drive->revision);
+}
+
+gboolean
+ide_attach (Device *device, unsigned channel, unsigned unit, const IdeDriveConfig *config, GError **error)
+{
+  IdeDrive *drive = get_drive (device, channel, unit);
+
+  if (drive == NULL || drive->kind != IDE_DRIVE_NONE)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS, "IDE drive %u.%u is there already.", channel, unit);
+      return FALSE;
+    }
+  if (config->kind == IDE_DRIVE_DISK && (config->block == NULL || block_size (config->block) == 0))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+                   "The disk image “%s” is empty. Give it a size, or choose another image.",
+                   config->block != NULL ? block_path (config->block) : "");
+      return FALSE;
+    }
+  drive->kind = config->kind;
+  set_names (drive, config);
+  drive->n_sectors = config->kind == IDE_DRIVE_DISK ? block_size (config->block) / BLOCK_SECTOR_SIZE : 0;
+  set_geometry (drive);
+  storage_port_set_block (&drive->port, config->block);
+  ide_drive_defaults (drive);
+  ide_drive_signature (drive);
+  return TRUE;
+}
+
+void
+ide_detach (Device *device, unsigned channel, unsigned unit)
+{
+  IdeDrive *drive = get_drive (device, channel, unit);
+
+  if (drive == NULL || drive->kind == IDE_DRIVE_NONE)
+    return;
+  ide_drive_stop (drive);
+  storage_port_set_block (&drive->port, NULL);
+  drive->kind = IDE_DRIVE_NONE;
+  drive->n_sectors = 0;
+  drive->intrq = FALSE;
+  drive->tray_open = drive->tray_locked = FALSE;
+  drive->medium_change = drive->media_event = 0;
+  ide_update_irq (drive->channel);
+}
+
+IdeDriveKind
+ide_drive_kind (Device *device, unsigned channel, unsigned unit)
+{
+  IdeDrive *drive = get_drive (device, channel, unit);
+  return drive != NULL ? (IdeDriveKind)drive->kind : IDE_DRIVE_NONE;
+}
+
+Block *
+ide_drive_media (Device *device, unsigned channel, unsigned unit)
+{
+  IdeDrive *drive = get_drive (device, channel, unit);
+  return drive != NULL ? drive->port.block : NULL;
+}
+
+gboolean
+ide_drive_locked (Device *device, unsigned channel, unsigned unit)
+{
+  IdeDrive *drive = get_drive (device, channel, unit);
+  return drive != NULL && drive->tray_locked;
+}
+
+gboolean
+ide_tray_open (Device *device, unsigned channel, unsigned unit)
+{
+  IdeDrive *drive = get_drive (device, channel, unit);
+  return drive != NULL && drive->tray_open;
+}
+
+gboolean
+ide_drive_geometry (Device *device, unsigned channel, unsigned unit, unsigned *cylinders, unsigned *heads,
+                    unsigned *sectors)
+{
+  IdeDrive *drive = get_drive (device, channel, unit);
+
+  if (drive == NULL || drive->kind != IDE_DRIVE_DISK)
+    return FALSE;
+  *cylinders = drive->cylinders;
+  *heads = drive->heads;
+  *sectors = drive->sectors;
+  return TRUE;
+}
