@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * One message with its descriptors over a SOCK_SEQPACKET socket.
+ */
+#define G_LOG_DOMAIN "viv-shm"
+
+#include "display/shm-socket.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+ShmSocketResult
+shm_socket_send (int socket, const ShmMessage *message, const int *fds, unsigned n_fds)
+{
+  union
+  {
+    struct cmsghdr align;
+    char space[CMSG_SPACE (sizeof (int) * SHM_MAX_FDS)];
+  } control = { 0 };
+  struct iovec iov = { (void *)message, sizeof *message };
+  struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+  ssize_t n;
+
+  if (n_fds > 0)
+    {
+      struct cmsghdr *cmsg;
+
+      msg.msg_control = control.space;
+      msg.msg_controllen = CMSG_SPACE (sizeof (int) * n_fds);
+      cmsg = CMSG_FIRSTHDR (&msg);
+      cmsg->cmsg_level = SOL_SOCKET;
+      cmsg->cmsg_type = SCM_RIGHTS;
+      cmsg->cmsg_len = CMSG_LEN (sizeof (int) * n_fds);
+      memcpy (CMSG_DATA (cmsg), fds, sizeof (int) * n_fds);
+    }
+  do
+    n = sendmsg (socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+  while (n < 0 && errno == EINTR);
+  if (n == sizeof *message)
+    return SHM_SOCKET_OK;
+  if (n < 0 && (errno == EAGAIN || errno == ENOBUFS))
+    return SHM_SOCKET_AGAIN;
+  return SHM_SOCKET_CLOSED;
+}
+
+ShmSocketResult
+shm_socket_receive (int socket, ShmMessage *message, int fds[SHM_MAX_FDS], unsigned *n_fds)
+{
+  union
+  {
+    struct cmsghdr align;
+    char space[CMSG_SPACE (sizeof (int) * SHM_MAX_FDS)];
+  } control;
+  struct iovec iov = { message, sizeof *message };
+  struct msghdr msg
+      = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control };
+  gboolean good;
+  ssize_t n;
+
+  *n_fds = 0;
+  do
+    n = recvmsg (socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  while (n < 0 && errno == EINTR);
+  if (n < 0)
+    return errno == EAGAIN ? SHM_SOCKET_AGAIN : SHM_SOCKET_CLOSED;
+  if (n == 0)
+    return SHM_SOCKET_CLOSED;
+  for (struct cmsghdr *cmsg = CMSG_FIRSTHDR (&msg); cmsg; cmsg = CMSG_NXTHDR (&msg, cmsg))
+    if (cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS)
+      for (size_t at = 0; at + sizeof (int) <= cmsg->cmsg_len - CMSG_LEN (0); at += sizeof (int))
+        {
+          int fd;
+
+          memcpy (&fd, CMSG_DATA (cmsg) + at, sizeof fd);
+          if (*n_fds < SHM_MAX_FDS)
+            fds[(*n_fds)++] = fd;
+          else
+            close (fd);
+        }
+  good = n == sizeof *message && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
+  while (!good && *n_fds > 0)
+    close (fds[--*n_fds]);
+  return good ? SHM_SOCKET_OK : SHM_SOCKET_BAD;
+}
+
+GSource *
+shm_socket_watch (int fd, GSourceFunc func, void *data)
+{
+  GSource *source = g_unix_fd_source_new (fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
+  g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
+
+  g_source_set_callback (source, func, data, NULL);
+  g_source_attach (source, context);
+  return source;
+}
