@@ -15,8 +15,9 @@ void dma8237_set_dreq (Device *dma, unsigned channel, gboolean level);
 /* TRUE if the controller would answer a request on the channel now: enabled, not masked, not in cascade mode. */
 gboolean dma8237_ready (Device *dma, unsigned channel);
 /* Moves up to n bytes between `buffer` and guest memory, as the channel is programmed: at most to its terminal count, after
- * which it is reloaded (autoinitialise) or masked.  `to_memory` is the direction that the device drives; where the channel's
- * mode says otherwise, or is "verify", bytes are counted and not moved (a read gives zeroes).  *tc (may be NULL) says that terminal
+ * which it is reloaded (autoinitialise) or masked.  `to_memory` is the direction that the device drives;
+ * where the channel's mode is the other one, the result is 0, and where it is "verify", bytes are counted and not moved (a read gives
+ * zeroes).  *tc (may be NULL) says that terminal
  * count was reached.  Returns the number of bytes counted; 0 if the channel isn't ready.  Addresses are limited to 16 MiB
  * and wrap inside 64 KiB (128 KiB for words) as the chip's counters do. */
 size_t dma8237_transfer (Device *dma, unsigned channel, void *buffer, size_t n, gboolean to_memory,

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * I/O APIC.  See ioapic.h.
+ */
+#define G_LOG_DOMAIN "ioapic"
+
+#include "chipset/ioapic.h"
+#include "chipset/common.h"
+
+enum
+{
+  IOREGSEL = 0x00,
+  IOWIN = 0x10,
+  IOEOI = 0x40,
+  IOAPIC_SIZE = 0x1000,
+
+  IOAPICID = 0x00,
+  IOAPICVER = 0x01,
+  IOAPICARB = 0x02,
+  IOREDTBL = 0x10,
+  ID_SHIFT = 24,
+  VERSION = 0x20,
+};
+
+#define RED_VECTOR            0xffull
+#define RED_DELIVERY_SHIFT    8
+#define RED_DELIVERY          (7ull << RED_DELIVERY_SHIFT)
+#define RED_LOGICAL           (1ull << 11)
+#define RED_DELIVERY_STATUS   (1ull << 12)
+#define RED_REMOTE_IRR        (1ull << 14)
+#define RED_LEVEL             (1ull << 15)
+#define RED_MASK              (1ull << 16)
+#define RED_DESTINATION_SHIFT 56
+#define RED_WRITABLE          (0xff00000000000000ull | 0x1afffull)
+#define DELIVERY_EXTINT       7
+
+#define MSI_LEVEL_ASSERT (1u << 14)
+
+typedef struct
+{
+  Device device;
+  uint64_t address;
+  uint32_t input; /* levels */
+  uint8_t select;
+  uint8_t id;
+  uint64_t entry[IOAPIC_N_PINS];
+  Mapping *mapping;
+} Ioapic;
+
+static const StateField ioapic_state[] = {
+  STATE_U32_MAX (Ioapic, input, (1u << IOAPIC_N_PINS) - 1),
+  STATE_U8 (Ioapic, select),
+  STATE_U8_MAX (Ioapic, id, 15),
+  STATE_U64_ARRAY (Ioapic, entry),
+  STATE_END,
+};
+
+static uint64_t
+message_address (uint64_t entry)
+{
+  return 0xfee00000u | (entry >> RED_DESTINATION_SHIFT) << 12 | (entry & RED_LOGICAL ? 1 << 2 : 0);
+}
+
+static uint32_t
+message_data (uint64_t entry)
+{
+  return (uint32_t)(entry & (RED_VECTOR | RED_DELIVERY | RED_LEVEL))
+         | (entry & RED_LEVEL ? MSI_LEVEL_ASSERT : 0);
+}
+
+static void
+tell_route (Ioapic *ioapic, unsigned pin)
+{
+  Vm *vm = ioapic->device.vm;
+  uint64_t entry = ioapic->entry[pin];
+
+  if (vm->processor != NULL && vm->processor->ioapic_route != NULL)
+    vm->processor->ioapic_route (vm->processor_opaque, pin, (entry & RED_LEVEL) && !(entry & RED_MASK),
+                                 message_address (entry), message_data (entry));
+}
+
+static void
+deliver (Ioapic *ioapic, unsigned pin)
+{
+  uint64_t entry = ioapic->entry[pin];
+
+  if ((entry & RED_DELIVERY) >> RED_DELIVERY_SHIFT == DELIVERY_EXTINT)
+    {
+      device_log (&ioapic->device, "pin %u is programmed for ExtINT, to which no 8259 is wired", pin);
+      return;
+    }
+  vm_send_msi (ioapic->device.vm, message_address (entry), message_data (entry));
+}
+
+/* A level that is high, not masked, and not yet answered. */
+static void
+service_level (Ioapic *ioapic, unsigned pin)
+{
+  uint64_t entry = ioapic->entry[pin];
+
+  if ((entry & (RED_MASK | RED_REMOTE_IRR)) || !(entry & RED_LEVEL) || !(ioapic->input & 1u << pin))
+    return;
+  ioapic->entry[pin] |= RED_REMOTE_IRR;
+  deliver (ioapic, pin);
+}
+
+static void
+ioapic_set_irq (void *opaque, unsigned pin, gboolean level)
+{
+  Ioapic *ioapic = opaque;
+  gboolean rises = level && !(ioapic->input & 1u << pin);
+
+  if (level)
+    ioapic->input |= 1u << pin;
+  else
+    ioapic->input &= ~(1u << pin);
+
+  if (ioapic->entry[pin] & RED_LEVEL)
+    service_level (ioapic, pin);
+  else if (rises && !(ioapic->entry[pin] & RED_MASK)) /* an edge on a masked pin is lost */
+    deliver (ioapic, pin);
+}
+
+static void
+ioapic_eoi (void *opaque, unsigned vector)
+{
+  Ioapic *ioapic = opaque;
+
+  for (unsigned pin = 0; pin < IOAPIC_N_PINS; pin++)
+    {
+      uint64_t entry = ioapic->entry[pin];
+
+      if (!(entry & RED_REMOTE_IRR) || (entry & RED_VECTOR) != vector)
+        continue;
+      ioapic->entry[pin] &= ~RED_REMOTE_IRR;
+      service_level (ioapic, pin);
+    }
+}
+
+static uint32_t
+read_register (Ioapic *ioapic)
+{
+  switch (ioapic->select)
+    {
+    case IOAPICID:
+    case IOAPICARB:
+      return (uint32_t)ioapic->id << ID_SHIFT;
+    case IOAPICVER:
+      return VERSION | (IOAPIC_N_PINS - 1) << 16;
+    default:
+      if (ioapic->select >= IOREDTBL && ioapic->select < IOREDTBL + 2 * IOAPIC_N_PINS)
+        {
+          uint64_t entry = ioapic->entry[(ioapic->select - IOREDTBL) / 2];
+
+          return (uint32_t)(ioapic->select & 1 ? entry >> 32 : entry);
+        }
+      return 0;
+    }
+}
+
+static void
+write_entry (Ioapic *ioapic, unsigned n, uint32_t value)
+{
+  unsigned pin = n / 2;
+  uint64_t entry = ioapic->entry[pin];
+  uint64_t kept = entry & ~RED_WRITABLE;
+
+  if (n & 1)
+    entry = (entry & 0xffffffff) | (uint64_t)value << 32;
+  else
+    entry = (entry & ~0xffffffffull) | value;
+  entry = (entry & RED_WRITABLE) | kept;
+  /* Without an EOI register, software clears remote IRR by a switch to edge and back. */
+  if (!(entry & RED_LEVEL))
+    entry &= ~RED_REMOTE_IRR;
+  ioapic->entry[pin] = entry;
+  tell_route (ioapic, pin);
+  service_level (ioapic, pin);
+}
+
+static uint64_t
+ioapic_read (void *opaque, uint64_t addr, unsigned size)
+{
+  Ioapic *ioapic = opaque;
+
+  switch (addr)
+    {
+    case IOREGSEL:
+      return ioapic->select;
+    case IOWIN:
+      return read_register (ioapic);
+    default:
+      return 0;
+    }
+}
+
+static void
+ioapic_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
+{
+  Ioapic *ioapic = opaque;
+
+  switch (addr)
+    {
+    case IOREGSEL:
+      ioapic->select = (uint8_t)value;
+      break;
+    case IOWIN:
+      if (ioapic->select == IOAPICID)
+        ioapic->id = value >> ID_SHIFT & 15;
+      else if (ioapic->select >= IOREDTBL && ioapic->select < IOREDTBL + 2 * IOAPIC_N_PINS)
+        write_entry (ioapic, ioapic->select - IOREDTBL, (uint32_t)value);
+      break;
+    case IOEOI:
+      ioapic_eoi (ioapic, value & 0xff);
+      break;
+    default:
+      break;
+    }
+}
+
+static const IoOps ioapic_ops = { .read = ioapic_read, .write = ioapic_write, .impl_min = 4, .impl_max = 4 };
+
+static void
+ioapic_reset (Device *device)
+{
+  Ioapic *ioapic = (Ioapic *)device;
+
+  ioapic->input = 0;
+  ioapic->select = ioapic->id = 0;
+  for (unsigned pin = 0; pin < IOAPIC_N_PINS; pin++)
+    {
+      ioapic->entry[pin] = RED_MASK;
+      tell_route (ioapic, pin);
+    }
+}
+
+static gboolean
+ioapic_post_load (Device *device, GError **error)
+{
+  Ioapic *ioapic = (Ioapic *)device;
+
+  for (unsigned pin = 0; pin < IOAPIC_N_PINS; pin++)
+    {
+      ioapic->entry[pin] &= RED_WRITABLE | RED_REMOTE_IRR;
+      tell_route (ioapic, pin);
+    }
+  return TRUE;
+}
+
+static gboolean
+ioapic_realize (Device *device, GError **error)
+{
+  Ioapic *ioapic = (Ioapic *)device;
+
+  ioapic->mapping
+      = chipset_map_io (device->vm->memory, "ioapic", ioapic->address, IOAPIC_SIZE, &ioapic_ops, ioapic);
+  device->vm->eoi = ioapic_eoi;
+  device->vm->eoi_opaque = ioapic;
+  return TRUE;
+}
+
+static void
+ioapic_unrealize (Device *device)
+{
+  Ioapic *ioapic = (Ioapic *)device;
+
+  g_clear_pointer (&ioapic->mapping, mapping_remove);
+  device->vm->eoi = NULL;
+}
+
+static const DeviceClass ioapic_class = {
+  .name = "ioapic",
+  .instance_size = sizeof (Ioapic),
+  .state = ioapic_state,
+  .realize = ioapic_realize,
+  .reset = ioapic_reset,
+  .post_load = ioapic_post_load,
+  .unrealize = ioapic_unrealize,
+};
+
+Device *
+ioapic_new (Vm *vm, uint64_t address, GError **error)
+{
+  Ioapic *ioapic = device_new (vm, &ioapic_class, "ioapic");
+
+  ioapic->address = address;
+  return chipset_realize (ioapic, error);
+}
+
+IrqLine
+ioapic_line (Device *device, unsigned pin)
+{
+  g_return_val_if_fail (pin < IOAPIC_N_PINS, (IrqLine){ 0 });
+  return IRQ_LINE (ioapic_set_irq, device, pin);
+}
