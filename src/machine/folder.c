@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Machine folders as such: making one whole or not at all, removing one without straying from it.
+ */
+#define G_LOG_DOMAIN "vivarium-machine"
+
+#include "config.h"
+
+#include "machine/library.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gi18n.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_DEPTH 32
+
+static gboolean
+set_file_error (GError **error, int code, const char *format, const char *path)
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), format, path, g_strerror (code));
+#pragma GCC diagnostic pop
+  return FALSE;
+}
+
+/* Takes `fd`, a directory. */
+static gboolean
+empty_directory (int fd, dev_t device, unsigned depth, const char *path, GError **error)
+{
+  DIR *directory = fdopendir (fd);
+  struct dirent *entry;
+  gboolean done = TRUE;
+
+  if (directory == NULL)
+    {
+      set_file_error (error, errno, _ ("can't read %s: %s"), path);
+      close (fd);
+      return FALSE;
+    }
+  while (done && (entry = readdir (directory)) != NULL)
+    {
+      struct stat info;
+
+      if (g_str_equal (entry->d_name, ".") || g_str_equal (entry->d_name, ".."))
+        continue;
+      g_autofree char *child = g_build_filename (path, entry->d_name, NULL);
+      if (fstatat (fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+        done = set_file_error (error, errno, _ ("can't look at %s: %s"), child);
+      else if (!S_ISDIR (info.st_mode))
+        done = unlinkat (fd, entry->d_name, 0) == 0
+               || set_file_error (error, errno, _ ("can't remove %s: %s"), child);
+      else if (info.st_dev != device || depth == 0)
+        done = set_file_error (error, EXDEV, _ ("%s is left alone, being another file system: %s"), child);
+      else
+        {
+          int sub = openat (fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+          if (sub < 0)
+            done = set_file_error (error, errno, _ ("can't open %s: %s"), child);
+          else
+            done = empty_directory (sub, device, depth - 1, child, error)
+                   && (unlinkat (fd, entry->d_name, AT_REMOVEDIR) == 0
+                       || set_file_error (error, errno, _ ("can't remove %s: %s"), child));
+        }
+    }
+  closedir (directory);
+  return done;
+}
+
+gboolean
+viv_remove_tree (const char *path, GError **error)
+{
+  struct stat info;
+  int fd = open (path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+  if (fd < 0)
+    return set_file_error (error, errno, _ ("can't open %s: %s"), path);
+  if (fstat (fd, &info) != 0)
+    {
+      set_file_error (error, errno, _ ("can't look at %s: %s"), path);
+      close (fd);
+      return FALSE;
+    }
+  if (!empty_directory (fd, info.st_dev, MAX_DEPTH, path, error))
+    return FALSE;
+  return rmdir (path) == 0 || set_file_error (error, errno, _ ("can't remove %s: %s"), path);
+}
+
+static gboolean
+make_image (const char *folder, const VivNewImage *image, GError **error)
+{
+  g_autofree char *path = g_build_filename (folder, image->file, NULL);
+
+  if (strchr (image->file, '/') != NULL || image->file[0] == '.' || image->file[0] == '\0')
+    {
+      g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_INVAL, _ ("“%s” can't be the name of an image"),
+                   image->file);
+      return FALSE;
+    }
+  int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0 || ftruncate (fd, image->size) != 0)
+    {
+      set_file_error (error, errno, _ ("can't make the disk image %s: %s"), path);
+      if (fd >= 0)
+        close (fd);
+      return FALSE;
+    }
+  close (fd);
+  return TRUE;
+}
+
+gboolean
+viv_create_machine_folder (const char *folder, MachineDefinition *definition, const VivNewImage *images,
+                           unsigned n_images, GError **error)
+{
+  g_autofree char *file = g_build_filename (folder, "machine.ini", NULL);
+  gboolean done = TRUE;
+
+  if (mkdir (folder, 0700) != 0)
+    return set_file_error (error, errno, _ ("can't make the machine's folder %s: %s"), folder);
+  for (unsigned i = 0; done && i < n_images; i++)
+    done = make_image (folder, &images[i], error);
+  done = done && definition_save (definition, file, error);
+  if (!done)
+    viv_remove_tree (folder, NULL);
+  return done;
+}

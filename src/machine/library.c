@@ -1,0 +1,727 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The library follows the disk: whatever makes, moves, edits or removes a folder, in this program or another, is seen the
+ * same way.
+ */
+#define G_LOG_DOMAIN "vivarium-machine"
+
+#include "config.h"
+
+#include "machine/library.h"
+
+#include "machine/paths.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gi18n.h>
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define TRASH ".trash"
+/* "-20261123-155000-123456" at the end of a trash entry */
+#define STAMP_LENGTH 23
+/* A folder is made in several steps; look when they are done. */
+#define RESCAN_DELAY_MS 50
+
+typedef struct
+{
+  VivLibrary *library; /* not owned */
+  char *folder;
+  VivMachine *machine; /* NULL: no machine.ini yet */
+  GFileMonitor *monitor;
+} Entry;
+
+struct _VivLibrary
+{
+  GObject parent_instance;
+
+  char *path;
+  GPtrArray *machines; /* VivMachine, sorted: what the model shows */
+  GHashTable *entries; /* folder → Entry */
+  GFileMonitor *monitor, *runtime_monitor;
+  guint rescan, probe; /* sources */
+};
+
+static void viv_library_list_model_init (GListModelInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (VivLibrary, viv_library, G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (G_TYPE_LIST_MODEL, viv_library_list_model_init))
+
+/* -- List model --------------------------------------------------------------------------------------- */
+
+static GType
+get_item_type (GListModel *model)
+{
+  return VIV_TYPE_MACHINE;
+}
+
+static guint
+get_n_items (GListModel *model)
+{
+  return VIV_LIBRARY (model)->machines->len;
+}
+
+static gpointer
+get_item (GListModel *model, guint position)
+{
+  VivLibrary *self = VIV_LIBRARY (model);
+
+  return position < self->machines->len ? g_object_ref (g_ptr_array_index (self->machines, position)) : NULL;
+}
+
+static void
+viv_library_list_model_init (GListModelInterface *iface)
+{
+  iface->get_item_type = get_item_type;
+  iface->get_n_items = get_n_items;
+  iface->get_item = get_item;
+}
+
+static int
+compare_machines (VivMachine *a, VivMachine *b)
+{
+  int order = g_utf8_collate (viv_machine_get_name (a), viv_machine_get_name (b));
+
+  return order != 0 ? order : strcmp (viv_machine_get_folder (a), viv_machine_get_folder (b));
+}
+
+static void
+show (VivLibrary *self, VivMachine *machine)
+{
+  guint at = 0;
+
+  while (at < self->machines->len && compare_machines (g_ptr_array_index (self->machines, at), machine) < 0)
+    at++;
+  g_ptr_array_insert (self->machines, at, g_object_ref (machine));
+  g_list_model_items_changed (G_LIST_MODEL (self), at, 0, 1);
+}
+
+static void
+hide (VivLibrary *self, VivMachine *machine)
+{
+  guint at;
+
+  if (!g_ptr_array_find (self->machines, machine, &at))
+    return;
+  g_ptr_array_remove_index (self->machines, at);
+  g_list_model_items_changed (G_LIST_MODEL (self), at, 1, 0);
+}
+
+/* -- Following the disk ------------------------------------------------------------------------------- */
+
+static void schedule_rescan (VivLibrary *self);
+
+static void
+on_name (VivMachine *machine, GParamSpec *pspec, VivLibrary *self)
+{
+  guint at;
+
+  if (!g_ptr_array_find (self->machines, machine, &at)
+      || ((at == 0 || compare_machines (g_ptr_array_index (self->machines, at - 1), machine) <= 0)
+          && (at + 1 == self->machines->len
+              || compare_machines (machine, g_ptr_array_index (self->machines, at + 1)) <= 0)))
+    return;
+  g_autoptr (VivMachine) keep = g_object_ref (machine);
+  hide (self, machine);
+  show (self, machine);
+}
+
+static void
+on_definition_changed (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event,
+                       Entry *entry)
+{
+  if (entry->machine == NULL || !g_file_query_exists (file, NULL))
+    schedule_rescan (entry->library);
+  else if (event == G_FILE_MONITOR_EVENT_CHANGES_DONE_HINT || event == G_FILE_MONITOR_EVENT_CREATED
+           || event == G_FILE_MONITOR_EVENT_RENAMED || event == G_FILE_MONITOR_EVENT_MOVED_IN)
+    viv_machine_reload (entry->machine);
+}
+
+static void
+entry_free (gpointer data)
+{
+  Entry *entry = data;
+
+  if (entry->machine != NULL)
+    {
+      g_signal_handlers_disconnect_by_data (entry->machine, entry->library);
+      hide (entry->library, entry->machine);
+      g_object_unref (entry->machine);
+    }
+  if (entry->monitor != NULL)
+    {
+      g_signal_handlers_disconnect_by_data (entry->monitor, entry);
+      g_file_monitor_cancel (entry->monitor);
+      g_object_unref (entry->monitor);
+    }
+  g_free (entry->folder);
+  g_free (entry);
+}
+
+static Entry *
+entry_new (VivLibrary *self, const char *folder)
+{
+  g_autofree char *path = g_build_filename (folder, "machine.ini", NULL);
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  Entry *entry = g_new0 (Entry, 1);
+
+  entry->library = self;
+  entry->folder = g_strdup (folder);
+  entry->monitor = g_file_monitor_file (file, G_FILE_MONITOR_WATCH_MOVES, NULL, NULL);
+  if (entry->monitor != NULL)
+    {
+      g_file_monitor_set_rate_limit (entry->monitor, 100);
+      g_signal_connect (entry->monitor, "changed", G_CALLBACK (on_definition_changed), entry);
+    }
+  g_hash_table_insert (self->entries, entry->folder, entry);
+  return entry;
+}
+
+static gboolean
+is_gone (gpointer key, gpointer value, gpointer seen)
+{
+  return !g_hash_table_contains (seen, key);
+}
+
+void
+viv_library_rescan (VivLibrary *self)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  const char *name;
+
+  g_return_if_fail (VIV_IS_LIBRARY (self));
+
+  g_clear_handle_id (&self->rescan, g_source_remove);
+  g_autoptr (GDir) directory = g_dir_open (self->path, 0, NULL);
+  while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
+    {
+      g_autofree char *folder = g_build_filename (self->path, name, NULL);
+      if (name[0] != '.' && g_file_test (folder, G_FILE_TEST_IS_DIR))
+        g_hash_table_add (seen, g_steal_pointer (&folder));
+    }
+  g_hash_table_foreach_remove (self->entries, is_gone, seen);
+
+  GHashTableIter iter;
+  gpointer folder;
+  g_hash_table_iter_init (&iter, seen);
+  while (g_hash_table_iter_next (&iter, &folder, NULL))
+    {
+      g_autofree char *file = g_build_filename (folder, "machine.ini", NULL);
+      Entry *entry = g_hash_table_lookup (self->entries, folder);
+      gboolean there = g_file_test (file, G_FILE_TEST_EXISTS);
+
+      if (entry == NULL)
+        entry = entry_new (self, folder);
+      if (there && entry->machine == NULL)
+        {
+          entry->machine = viv_machine_new (folder);
+          g_signal_connect (entry->machine, "notify::name", G_CALLBACK (on_name), self);
+          show (self, entry->machine);
+        }
+      else if (there)
+        viv_machine_reload (entry->machine);
+      else if (entry->machine != NULL)
+        {
+          g_autoptr (VivMachine) gone = g_steal_pointer (&entry->machine);
+          g_signal_handlers_disconnect_by_data (gone, self);
+          hide (self, gone);
+        }
+    }
+}
+
+static gboolean
+on_rescan (gpointer data)
+{
+  VivLibrary *self = data;
+
+  self->rescan = 0;
+  viv_library_rescan (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+schedule_rescan (VivLibrary *self)
+{
+  if (self->rescan == 0)
+    self->rescan = g_timeout_add (RESCAN_DELAY_MS, on_rescan, self);
+}
+
+static gboolean
+on_probe (gpointer data)
+{
+  VivLibrary *self = data;
+
+  self->probe = 0;
+  for (guint i = 0; i < self->machines->len; i++)
+    viv_machine_probe (g_ptr_array_index (self->machines, i));
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_runtime_changed (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event,
+                    VivLibrary *self)
+{
+  g_autofree char *name = g_file_get_basename (file);
+
+  if (event == G_FILE_MONITOR_EVENT_CREATED && g_str_has_suffix (name, ".sock") && self->probe == 0)
+    self->probe = g_timeout_add (RESCAN_DELAY_MS, on_probe, self);
+}
+
+static GFileMonitor *
+watch_directory (VivLibrary *self, const char *path, GCallback callback)
+{
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  GFileMonitor *monitor = g_file_monitor_directory (file, G_FILE_MONITOR_WATCH_MOVES, NULL, NULL);
+
+  if (monitor != NULL)
+    g_signal_connect (monitor, "changed", callback, self);
+  return monitor;
+}
+
+static void
+on_library_changed (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event,
+                    VivLibrary *self)
+{
+  if (event != G_FILE_MONITOR_EVENT_CHANGED && event != G_FILE_MONITOR_EVENT_CHANGES_DONE_HINT
+      && event != G_FILE_MONITOR_EVENT_ATTRIBUTE_CHANGED)
+    schedule_rescan (self);
+}
+
+static void
+drop_monitor (VivLibrary *self, GFileMonitor **monitor)
+{
+  if (*monitor == NULL)
+    return;
+  g_signal_handlers_disconnect_by_data (*monitor, self);
+  g_file_monitor_cancel (*monitor);
+  g_clear_object (monitor);
+}
+
+static void
+viv_library_dispose (GObject *object)
+{
+  VivLibrary *self = VIV_LIBRARY (object);
+
+  g_clear_handle_id (&self->rescan, g_source_remove);
+  g_clear_handle_id (&self->probe, g_source_remove);
+  drop_monitor (self, &self->monitor);
+  drop_monitor (self, &self->runtime_monitor);
+  g_hash_table_remove_all (self->entries);
+  G_OBJECT_CLASS (viv_library_parent_class)->dispose (object);
+}
+
+static void
+viv_library_finalize (GObject *object)
+{
+  VivLibrary *self = VIV_LIBRARY (object);
+
+  g_hash_table_unref (self->entries);
+  g_ptr_array_unref (self->machines);
+  g_free (self->path);
+  G_OBJECT_CLASS (viv_library_parent_class)->finalize (object);
+}
+
+static void
+viv_library_class_init (VivLibraryClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = viv_library_dispose;
+  G_OBJECT_CLASS (klass)->finalize = viv_library_finalize;
+}
+
+static void
+viv_library_init (VivLibrary *self)
+{
+  self->machines = g_ptr_array_new_with_free_func (g_object_unref);
+  self->entries = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, entry_free);
+}
+
+VivLibrary *
+viv_library_new (const char *path)
+{
+  VivLibrary *self = g_object_new (VIV_TYPE_LIBRARY, NULL);
+  g_autofree char *runtime = viv_runtime_dir (NULL);
+
+  self->path = path != NULL ? g_canonicalize_filename (path, NULL) : viv_machines_dir ();
+  if (g_mkdir_with_parents (self->path, 0700) != 0)
+    g_message ("can't make %s: %s", self->path, g_strerror (errno));
+  self->monitor = watch_directory (self, self->path, G_CALLBACK (on_library_changed));
+  if (runtime != NULL)
+    self->runtime_monitor = watch_directory (self, runtime, G_CALLBACK (on_runtime_changed));
+  viv_library_rescan (self);
+  return self;
+}
+
+const char *
+viv_library_get_path (VivLibrary *self)
+{
+  return self->path;
+}
+
+/* -- Looking up --------------------------------------------------------------------------------------- */
+
+/* One candidate after the other; the best so far is kept. */
+typedef struct
+{
+  const char *wanted;
+  char *exact;   /* folder */
+  char *by_uuid; /* folder */
+  unsigned n_uuids;
+} Search;
+
+static void
+search_consider (Search *search, const char *folder, const char *name, const char *uuid)
+{
+  if (search->exact == NULL
+      && (g_strcmp0 (name, search->wanted) == 0 || g_strcmp0 (uuid, search->wanted) == 0))
+    search->exact = g_strdup (folder);
+  if (uuid != NULL && strlen (search->wanted) >= 4
+      && g_ascii_strncasecmp (uuid, search->wanted, strlen (search->wanted)) == 0)
+    {
+      search->n_uuids++;
+      if (search->by_uuid == NULL)
+        search->by_uuid = g_strdup (folder);
+    }
+}
+
+/* The folder that was found; NULL and an error. */
+static char *
+search_end (Search *search, GError **error)
+{
+  g_autofree char *exact = g_steal_pointer (&search->exact), *by_uuid = g_steal_pointer (&search->by_uuid);
+
+  if (exact != NULL)
+    return g_steal_pointer (&exact);
+  if (search->n_uuids == 1)
+    return g_steal_pointer (&by_uuid);
+  if (search->n_uuids > 1)
+    g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND,
+                 _ ("the UUIDs of %u machines begin with “%s”; give more of it"), search->n_uuids,
+                 search->wanted);
+  else
+    g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND, _ ("there is no machine “%s”"),
+                 search->wanted);
+  return NULL;
+}
+
+VivMachine *
+viv_library_find (VivLibrary *self, const char *name, GError **error)
+{
+  Search search = { .wanted = name };
+
+  for (guint i = 0; i < self->machines->len; i++)
+    {
+      VivMachine *machine = g_ptr_array_index (self->machines, i);
+      search_consider (&search, viv_machine_get_folder (machine), viv_machine_get_name (machine),
+                       viv_machine_get_uuid (machine));
+    }
+  g_autofree char *folder = search_end (&search, error);
+  Entry *entry = folder != NULL ? g_hash_table_lookup (self->entries, folder) : NULL;
+  return entry != NULL ? g_object_ref (entry->machine) : NULL;
+}
+
+static void
+search_directory (Search *search, const char *path)
+{
+  g_autoptr (GDir) directory = path != NULL ? g_dir_open (path, 0, NULL) : NULL;
+  const char *name;
+
+  while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
+    {
+      g_autofree char *folder = g_build_filename (path, name, NULL);
+      g_autofree char *file = g_build_filename (folder, "machine.ini", NULL);
+      if (name[0] == '.' || !g_file_test (file, G_FILE_TEST_EXISTS))
+        continue;
+      g_autoptr (MachineDefinition) definition = definition_load (file, NULL);
+      search_consider (search, folder, definition != NULL ? definition->name : name,
+                       definition != NULL ? definition->uuid : NULL);
+    }
+}
+
+VivMachine *
+viv_find_machine (const char *name, GError **error)
+{
+  Search search = { .wanted = name };
+  g_autofree char *run = viv_run_dir (NULL), *library = viv_machines_dir ();
+
+  search_directory (&search, run);
+  search_directory (&search, library);
+  g_autofree char *folder = search_end (&search, error);
+  return folder != NULL ? viv_machine_new (folder) : NULL;
+}
+
+static gboolean
+name_is_taken (VivLibrary *self, const char *name)
+{
+  g_autofree char *folder = g_build_filename (self->path, name, NULL);
+
+  if (g_file_test (folder, G_FILE_TEST_EXISTS))
+    return TRUE;
+  for (guint i = 0; i < self->machines->len; i++)
+    if (g_str_equal (viv_machine_get_name (g_ptr_array_index (self->machines, i)), name))
+      return TRUE;
+  return FALSE;
+}
+
+char *
+viv_library_propose_name (VivLibrary *self, const char *base)
+{
+  g_autoptr (GString) clean = g_string_new (NULL);
+  g_autofree char *valid = g_utf8_make_valid (base != NULL ? base : "", -1);
+
+  for (const char *p = valid; *p != '\0' && clean->len < 48; p = g_utf8_next_char (p))
+    {
+      gunichar c = g_utf8_get_char (p);
+      gboolean good = g_unichar_isalnum (c) || (c < 128 && strchr ("._-", (int)c) != NULL);
+      if (good && !(clean->len == 0 && c == '.'))
+        g_string_append_unichar (clean, c);
+      else if (clean->len > 0 && clean->str[clean->len - 1] != ' ')
+        g_string_append_c (clean, ' ');
+    }
+  g_strchomp (clean->str);
+  if (!definition_check_name (clean->str, NULL))
+    g_string_assign (clean, _ ("Machine"));
+  clean->len = strlen (clean->str);
+  if (!name_is_taken (self, clean->str))
+    return g_strdup (clean->str);
+  for (unsigned i = 2;; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("%s %u", clean->str, i);
+      if (!name_is_taken (self, name))
+        return g_steal_pointer (&name);
+    }
+}
+
+/* -- Changing ----------------------------------------------------------------------------------------- */
+
+static gboolean
+mac_is_taken (VivLibrary *self, const char *mac)
+{
+  for (guint i = 0; i < self->machines->len; i++)
+    {
+      MachineDefinition *other = viv_machine_get_definition (g_ptr_array_index (self->machines, i));
+      if (other != NULL && other->mac != NULL && g_ascii_strcasecmp (other->mac, mac) == 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static gboolean
+check_free_name (VivLibrary *self, const char *name, GError **error)
+{
+  if (!definition_check_name (name, error))
+    return FALSE;
+  if (!name_is_taken (self, name))
+    return TRUE;
+  g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_EXISTS, _ ("there is a machine “%s” already"),
+               name);
+  return FALSE;
+}
+
+static gboolean
+check_off (VivMachine *machine, GError **error)
+{
+  if (!viv_machine_is_busy (machine))
+    return TRUE;
+  g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING, _ ("“%s” runs; turn it off first"),
+               viv_machine_get_name (machine));
+  return FALSE;
+}
+
+/* Never onto something that is there. */
+static gboolean
+move_folder (const char *from, const char *to, GError **error)
+{
+  if (renameat2 (AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+    return TRUE;
+  /* File systems without that flag: the check above has to do. */
+  if (errno == EINVAL && !g_file_test (to, G_FILE_TEST_EXISTS) && rename (from, to) == 0)
+    return TRUE;
+  int code = errno;
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), _ ("can't move %s to %s: %s"), from, to,
+               g_strerror (code));
+  return FALSE;
+}
+
+static VivMachine *
+take_in (VivLibrary *self, const char *folder)
+{
+  viv_library_rescan (self);
+  Entry *entry = g_hash_table_lookup (self->entries, folder);
+  return entry != NULL && entry->machine != NULL ? g_object_ref (entry->machine) : viv_machine_new (folder);
+}
+
+VivMachine *
+viv_library_create (VivLibrary *self, MachineDefinition *definition, const VivNewImage *images,
+                    unsigned n_images, GError **error)
+{
+  g_autoptr (MachineDefinition) copy = definition_copy (definition);
+  g_autofree char *folder = NULL, *hidden = NULL, *scratch = NULL;
+
+  if (!check_free_name (self, copy->name, error))
+    return NULL;
+  g_free (copy->uuid);
+  copy->uuid = g_uuid_string_random ();
+  while (copy->mac == NULL || mac_is_taken (self, copy->mac))
+    {
+      g_free (copy->mac);
+      copy->mac = definition_new_mac ();
+    }
+  g_clear_pointer (&copy->folder, g_free);
+
+  /* It appears whole, under its name, or not at all. */
+  folder = g_build_filename (self->path, copy->name, NULL);
+  hidden = g_strconcat (".new-", copy->uuid, NULL);
+  scratch = g_build_filename (self->path, hidden, NULL);
+  if (!viv_create_machine_folder (scratch, copy, images, n_images, error))
+    return NULL;
+  if (!move_folder (scratch, folder, error))
+    {
+      viv_remove_tree (scratch, NULL);
+      return NULL;
+    }
+  return take_in (self, folder);
+}
+
+gboolean
+viv_library_rename (VivLibrary *self, VivMachine *machine, const char *name, GError **error)
+{
+  MachineDefinition *definition = viv_machine_get_definition (machine);
+
+  if (definition == NULL)
+    {
+      g_set_error_literal (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_BROKEN,
+                           viv_machine_get_error (machine));
+      return FALSE;
+    }
+  if (g_str_equal (name, definition->name))
+    return TRUE;
+  if (!check_off (machine, error) || !check_free_name (self, name, error))
+    return FALSE;
+
+  g_autoptr (MachineDefinition) changed = definition_copy (definition);
+  g_autoptr (MachineDefinition) before = definition_ref (definition);
+  g_autofree char *from = g_strdup (viv_machine_get_folder (machine));
+  g_autofree char *to = g_build_filename (self->path, name, NULL);
+  g_free (changed->name);
+  changed->name = g_strdup (name);
+  if (!viv_machine_save (machine, changed, error))
+    return FALSE;
+  if (!move_folder (from, to, error))
+    {
+      viv_machine_save (machine, before, NULL);
+      return FALSE;
+    }
+  viv_library_rescan (self);
+  return TRUE;
+}
+
+static char *
+trash_path (VivLibrary *self)
+{
+  return g_build_filename (self->path, TRASH, NULL);
+}
+
+char *
+viv_library_delete (VivLibrary *self, VivMachine *machine, GError **error)
+{
+  g_autofree char *trash = trash_path (self), *base = NULL, *stamp = NULL, *entry = NULL, *to = NULL;
+  g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
+
+  if (!check_off (machine, error))
+    return NULL;
+  if (g_mkdir_with_parents (trash, 0700) != 0)
+    {
+      int code = errno;
+      g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), _ ("can't make %s: %s"), trash,
+                   g_strerror (code));
+      return NULL;
+    }
+  base = g_path_get_basename (viv_machine_get_folder (machine));
+  stamp = g_date_time_format (now, "%Y%m%d-%H%M%S");
+  entry = g_strdup_printf ("%s-%s-%06d", base, stamp, g_date_time_get_microsecond (now));
+  to = g_build_filename (trash, entry, NULL);
+  if (!move_folder (viv_machine_get_folder (machine), to, error))
+    return NULL;
+  viv_library_rescan (self);
+  return g_steal_pointer (&entry);
+}
+
+/* The entry's folder; an error if it is none. */
+static char *
+trash_entry (VivLibrary *self, const char *entry, GError **error)
+{
+  g_autofree char *trash = trash_path (self);
+  g_autofree char *path = g_build_filename (trash, entry, NULL);
+
+  if (strchr (entry, '/') == NULL && entry[0] != '.' && strlen (entry) > STAMP_LENGTH
+      && !g_file_test (path, G_FILE_TEST_IS_SYMLINK) && g_file_test (path, G_FILE_TEST_IS_DIR))
+    return g_steal_pointer (&path);
+  g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND, _ ("“%s” is not in the trash"), entry);
+  return NULL;
+}
+
+VivMachine *
+viv_library_restore (VivLibrary *self, const char *entry, GError **error)
+{
+  g_autofree char *path = trash_entry (self, entry, error), *name = NULL, *folder = NULL, *file = NULL;
+
+  if (path == NULL)
+    return NULL;
+  file = g_build_filename (path, "machine.ini", NULL);
+  g_autoptr (MachineDefinition) definition = definition_load (file, NULL);
+  g_autofree char *base = g_strndup (entry, strlen (entry) - STAMP_LENGTH);
+  name = g_strdup (base);
+  if (name_is_taken (self, base) || (definition != NULL && name_is_taken (self, definition->name)))
+    {
+      g_free (name);
+      name = viv_library_propose_name (self, definition != NULL ? definition->name : base);
+      if (definition != NULL)
+        {
+          g_free (definition->name);
+          definition->name = g_strdup (name);
+          if (!definition_save (definition, file, error))
+            return NULL;
+        }
+    }
+  folder = g_build_filename (self->path, name, NULL);
+  if (!move_folder (path, folder, error))
+    return NULL;
+  return take_in (self, folder);
+}
+
+gboolean
+viv_library_purge (VivLibrary *self, const char *entry, GError **error)
+{
+  g_autofree char *path = trash_entry (self, entry, error);
+
+  return path != NULL && viv_remove_tree (path, error);
+}
+
+static int
+compare_stamps (gconstpointer a, gconstpointer b)
+{
+  const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+
+  return strcmp (x + strlen (x) - STAMP_LENGTH, y + strlen (y) - STAMP_LENGTH);
+}
+
+char **
+viv_library_list_trash (VivLibrary *self)
+{
+  g_autofree char *trash = trash_path (self);
+  g_autoptr (GDir) directory = g_dir_open (trash, 0, NULL);
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  const char *name;
+
+  while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
+    {
+      g_autofree char *path = trash_entry (self, name, NULL);
+      if (path != NULL)
+        g_ptr_array_add (names, g_strdup (name));
+    }
+  g_ptr_array_sort (names, compare_stamps);
+  g_ptr_array_add (names, NULL);
+  return (char **)g_ptr_array_free (g_steal_pointer (&names), FALSE);
+}
