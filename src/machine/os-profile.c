@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Operating system profiles: groups of data/os/ *.ini, in the order of the files, the first that matches wins.
+ */
+#define G_LOG_DOMAIN "vivarium-machine"
+
+#include "config.h"
+
+#include "machine/os-profile-private.h"
+
+#include "data/viv-os-resources.h"
+
+#include <gio/gio.h>
+#include <glib/gi18n.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MIB (1024ull * 1024)
+
+/* Specific before general: "windows" has a catch-all, "other" has the last resort. */
+static const char *const files[] = { "dos.ini", "windows.ini", "bsd.ini", "other.ini", "linux.ini" };
+
+/* The files are ours and compiled in: what is wrong with them is a bug, and tests load every group. */
+static GKeyFile *
+load_file (const char *name)
+{
+  g_autofree char *path = g_strconcat ("/org/vivarium/os/", name, NULL);
+  g_autoptr (GBytes) bytes = g_resource_lookup_data (viv_os_get_resource (), path, 0, NULL);
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autoptr (GError) error = NULL;
+
+  if (bytes == NULL || !g_key_file_load_from_bytes (file, bytes, G_KEY_FILE_NONE, &error))
+    g_warning ("%s: %s", name, error != NULL ? error->message : "missing");
+  return g_steal_pointer (&file);
+}
+
+static gboolean
+group_matches (GKeyFile *file, const char *group, const char *key, const char *text)
+{
+  g_auto (GStrv) patterns = g_key_file_get_string_list (file, group, key, NULL, NULL);
+
+  for (char **pattern = patterns; pattern != NULL && *pattern != NULL; pattern++)
+    if (g_pattern_match_simple (*pattern, text))
+      return TRUE;
+  return FALSE;
+}
+
+static char *
+string_or (GKeyFile *file, const char *group, const char *key, const char *fallback)
+{
+  char *value = g_key_file_get_string (file, group, key, NULL);
+  return value != NULL ? value : g_strdup (fallback);
+}
+
+static uint64_t
+size_or (GKeyFile *file, const char *group, const char *key, uint64_t fallback)
+{
+  g_autofree char *text = g_key_file_get_string (file, group, key, NULL);
+  uint64_t bytes;
+
+  if (text != NULL && g_str_equal (text, "0"))
+    return 0;
+  return text != NULL && definition_parse_size (text, &bytes, NULL) ? bytes : fallback;
+}
+
+/* A guest that takes more than half of the host's memory makes both swap. */
+static uint64_t
+limit_memory (uint64_t wanted)
+{
+  long pages = sysconf (_SC_PHYS_PAGES), size = sysconf (_SC_PAGESIZE);
+  uint64_t half = pages > 0 && size > 0 ? (uint64_t)pages * size / 2 : wanted;
+
+  half -= half % (64 * MIB);
+  return MAX (MIN (wanted, half), MIN (wanted, 64 * MIB));
+}
+
+static OsProfile *
+read_profile (GKeyFile *file, const char *group)
+{
+  OsProfile *profile = g_new0 (OsProfile, 1);
+  int host_cpus = g_get_num_processors ();
+  int cpus = g_key_file_get_integer (file, group, "cpus", NULL);
+
+  profile->id = g_strdup (group);
+  profile->name = string_or (file, group, "name", group);
+  profile->family = string_or (file, group, "family", "other");
+  profile->memory = limit_memory (size_or (file, group, "memory", 1024 * MIB));
+  profile->disk = size_or (file, group, "disk", 20 * 1024 * MIB);
+  profile->cpus = CLAMP (cpus, 1, MAX (host_cpus, 1));
+  profile->video_memory = 16;
+  profile->chipset = string_or (file, group, "chipset", "pc");
+  profile->firmware = string_or (file, group, "firmware", "bios");
+  profile->clock_base = string_or (file, group, "clock", "utc");
+  profile->boot_order = string_or (file, group, "boot", "dca");
+  profile->absolute_pointer = !g_key_file_has_key (file, group, "absolute-pointer", NULL)
+                              || g_key_file_get_boolean (file, group, "absolute-pointer", NULL);
+  return profile;
+}
+
+/* The first group for which `key` has a pattern that matches, or whose name is `text`. */
+static OsProfile *
+find_profile (const char *key, const char *text)
+{
+  g_autofree char *small = g_utf8_strdown (text, -1);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (files); i++)
+    {
+      g_autoptr (GKeyFile) file = load_file (files[i]);
+      g_auto (GStrv) groups = g_key_file_get_groups (file, NULL);
+      for (char **group = groups; *group != NULL; group++)
+        if (g_str_equal (*group, small) || group_matches (file, *group, key, small))
+          return read_profile (file, *group);
+    }
+  return NULL;
+}
+
+OsProfile *
+os_profile_lookup (const char *os_id)
+{
+  OsProfile *profile = os_id != NULL && *os_id != '\0' ? find_profile ("match", os_id) : NULL;
+
+  return profile != NULL ? profile : find_profile ("match", "generic");
+}
+
+OsProfile *
+os_profile_for_volume (const char *volume_id)
+{
+  return volume_id != NULL && *volume_id != '\0' ? find_profile ("volume", volume_id) : NULL;
+}
+
+void
+os_profile_free (OsProfile *profile)
+{
+  if (profile == NULL)
+    return;
+  g_free (profile->id);
+  g_free (profile->name);
+  g_free (profile->family);
+  g_free (profile->chipset);
+  g_free (profile->firmware);
+  g_free (profile->clock_base);
+  g_free (profile->boot_order);
+  g_free (profile);
+}
+
+char **
+os_profile_list (void)
+{
+  GPtrArray *list = g_ptr_array_new ();
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (files); i++)
+    {
+      g_autoptr (GKeyFile) file = load_file (files[i]);
+      g_auto (GStrv) groups = g_key_file_get_groups (file, NULL);
+      for (char **group = groups; *group != NULL; group++)
+        {
+          g_ptr_array_add (list, g_strdup (*group));
+          g_ptr_array_add (list, string_or (file, *group, "name", *group));
+        }
+    }
+  g_ptr_array_add (list, NULL);
+  return (char **)g_ptr_array_free (list, FALSE);
+}
+
+static void
+replace (char **field, const char *value)
+{
+  g_free (*field);
+  *field = g_strdup (value);
+}
+
+void
+os_profile_apply (const OsProfile *profile, MachineDefinition *definition)
+{
+  definition->memory = profile->memory;
+  definition->cpus = profile->cpus;
+  definition->video_memory = profile->video_memory;
+  definition->absolute_pointer = profile->absolute_pointer;
+  replace (&definition->chipset, profile->chipset);
+  replace (&definition->firmware, profile->firmware);
+  replace (&definition->clock_base, profile->clock_base);
+  replace (&definition->boot_order, profile->boot_order);
+}
