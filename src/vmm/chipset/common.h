@@ -20,7 +20,8 @@ chipset_realize (gpointer instance, GError **error)
 }
 
 static inline Mapping *
-chipset_map_io (AddressSpace *as, const char *name, uint64_t base, uint64_t size, const IoOps *ops, void *opaque)
+chipset_map_io (AddressSpace *as, const char *name, uint64_t base, uint64_t size, const IoOps *ops,
+                void *opaque)
 {
   g_autoptr (Region) region = region_new_io (name, size, ops, opaque);
 

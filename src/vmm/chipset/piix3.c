@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * PIIX3 ISA bridge.  See piix3.h.
+ */
+#define G_LOG_DOMAIN "piix3"
+
+#include "chipset/piix3.h"
+#include "chipset/common.h"
+#include "chipset/gsi.h"
+#include "chipset/i440fx.h"
+
+#include <string.h>
+
+enum
+{
+  PIRQRCA = 0x60,
+  N_PIRQS = 4,
+  PIRQ_DISABLE = 1 << 7,
+  PIRQ_IRQ = 15,
+
+  HEADER_MULTIFUNCTION = 0x80,
+  RC_HARD = 1 << 1, /* what kind of reset bit 2 makes: here both are the same */
+  RC_RESET = 1 << 2,
+};
+#define N_ISA 16
+/* ISA interrupts that a PIRQ may take: 3-7, 9-12, 14, 15. */
+#define ROUTABLE 0xdef8u
+
+typedef struct
+{
+  PciDevice pci;
+  PciBus *bus;
+  Device *host;
+  uint8_t reset_control;
+  uint8_t pirq;      /* levels */
+  uint32_t asserted; /* ISA interrupts that are high because of them */
+  IrqLine gsi[N_ISA];
+} Piix3;
+
+static const StateField piix3_state[] = {
+  STATE_STRUCT (Piix3, pci, pci_device_state),
+  STATE_U8 (Piix3, reset_control),
+  STATE_U8_MAX (Piix3, pirq, (1 << N_PIRQS) - 1),
+  STATE_U32_MAX (Piix3, asserted, (1 << N_ISA) - 1),
+  STATE_END,
+};
+
+static void
+update (Piix3 *piix3)
+{
+  uint32_t now = 0;
+
+  for (unsigned n = 0; n < N_PIRQS; n++)
+    {
+      uint8_t route = piix3->pci.config[PIRQRCA + n];
+
+      if ((piix3->pirq & 1 << n) && !(route & PIRQ_DISABLE))
+        now |= 1u << (route & PIRQ_IRQ) & ROUTABLE;
+    }
+  for (unsigned irq = 0; irq < N_ISA; irq++)
+    {
+      gboolean level = now >> irq & 1;
+
+      if (level == (gboolean)(piix3->asserted >> irq & 1))
+        continue;
+      piix3->asserted ^= 1u << irq;
+      irq_set (&piix3->gsi[irq], level);
+    }
+}
+
+static void
+piix3_intx (void *opaque, unsigned pin, gboolean level)
+{
+  Piix3 *piix3 = opaque;
+
+  piix3->pirq = (uint8_t)(level ? piix3->pirq | 1 << pin : piix3->pirq & ~(1 << pin));
+  update (piix3);
+}
+
+static uint64_t
+reset_read (void *opaque, uint64_t addr, unsigned size)
+{
+  return ((Piix3 *)opaque)->reset_control;
+}
+
+static void
+reset_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
+{
+  Piix3 *piix3 = opaque;
+
+  piix3->reset_control = value & RC_HARD;
+  if (value & RC_RESET)
+    vm_request (piix3->pci.device.vm, VM_REQUEST_RESET, "the guest asked for it through port 0xcf9");
+}
+
+static const IoOps reset_ops = { .read = reset_read, .write = reset_write, .impl_min = 1, .impl_max = 1 };
+
+static void
+config_written (PciDevice *pci, unsigned offset, unsigned size)
+{
+  if (offset < PIRQRCA + N_PIRQS && offset + size > PIRQRCA)
+    update ((Piix3 *)pci);
+}
+
+static void
+piix3_reset (Device *device)
+{
+  Piix3 *piix3 = (Piix3 *)device;
+
+  pci_device_reset (&piix3->pci);
+  piix3->reset_control = 0;
+  update (piix3);
+}
+
+static gboolean
+piix3_post_load (Device *device, GError **error)
+{
+  Piix3 *piix3 = (Piix3 *)device;
+
+  for (unsigned irq = 0; irq < N_ISA; irq++)
+    irq_set (&piix3->gsi[irq], piix3->asserted >> irq & 1);
+  update (piix3);
+  return pci_device_post_load (&piix3->pci, error);
+}
+
+static gboolean
+piix3_realize (Device *device, GError **error)
+{
+  static const PciIdentity identity = { .vendor = 0x8086,
+                                        .device = 0x7000,
+                                        .subsystem_vendor = 0x1af4,
+                                        .subsystem = 0x1100,
+                                        .class_code = 0x060100 };
+  /* Data sheet, chapter 2: what each register is after a reset. */
+  static const struct
+  {
+    uint8_t offset, value;
+  } defaults[] = {
+    { PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER },
+    { 0x4c, 0x4d }, /* IORT */
+    { 0x4e, 0x03 }, /* XBCS */
+    { PIRQRCA, PIRQ_DISABLE },
+    { PIRQRCA + 1, PIRQ_DISABLE },
+    { PIRQRCA + 2, PIRQ_DISABLE },
+    { PIRQRCA + 3, PIRQ_DISABLE },
+    { 0x69, 0x02 }, /* TOM */
+    { 0x70, 0x80 }, /* MBIRQ0 */
+    { 0x76, 0x0c }, /* MBDMA0 */
+    { 0x77, 0x0c },
+    { 0x78, 0x02 }, /* PCSC */
+    { 0xa0, 0x08 }, /* SMICNTL */
+    { 0xa8, 0x0f }, /* FTMR */
+  };
+  Piix3 *piix3 = (Piix3 *)device;
+  PciDevice *pci = &piix3->pci;
+
+  if (!pci_device_init (pci, piix3->bus, PCI_DEVFN (1, 0), &identity, error))
+    return FALSE;
+  pci->config[PCI_HEADER_TYPE] = HEADER_MULTIFUNCTION;
+  pci_set16 (pci->write_mask + PCI_COMMAND, 1 << 8); /* decoding and bus mastering are always on */
+  memset (pci->write_mask + 0x4c, 0xff, 0xb0 - 0x4c);
+  memset (pci->write_mask + PIRQRCA, PIRQ_DISABLE | PIRQ_IRQ, N_PIRQS);
+  for (unsigned i = 0; i < G_N_ELEMENTS (defaults); i++)
+    pci->config[defaults[i].offset] = pci->reset_config[defaults[i].offset] = defaults[i].value;
+  pci->config_written = config_written;
+  i440fx_set_intx (piix3->host, piix3_intx, piix3);
+  i440fx_set_reset_control (piix3->host, &reset_ops, piix3);
+  return TRUE;
+}
+
+static void
+piix3_unrealize (Device *device)
+{
+  Piix3 *piix3 = (Piix3 *)device;
+
+  i440fx_set_intx (piix3->host, NULL, NULL);
+  i440fx_set_reset_control (piix3->host, NULL, NULL);
+  pci_device_exit (&piix3->pci);
+}
+
+static const DeviceClass piix3_class = {
+  .name = "piix3",
+  .instance_size = sizeof (Piix3),
+  .state = piix3_state,
+  .realize = piix3_realize,
+  .reset = piix3_reset,
+  .post_load = piix3_post_load,
+  .unrealize = piix3_unrealize,
+};
+
+Device *
+piix3_new (Vm *vm, Device *i440fx, Device *gsi, GError **error)
+{
+  Piix3 *piix3 = device_new (vm, &piix3_class, "piix3");
+
+  piix3->host = i440fx;
+  piix3->bus = i440fx_bus (i440fx);
+  for (unsigned irq = 0; irq < N_ISA; irq++)
+    if (ROUTABLE >> irq & 1)
+      piix3->gsi[irq] = gsi_line (gsi, irq);
+  return chipset_realize (piix3, error);
+}
