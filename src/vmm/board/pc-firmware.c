@@ -6,8 +6,14 @@
 
 #include "board/pc.h"
 
+#include "chipset/hpet.h"
+#include "chipset/ioapic.h"
+#include "chipset/piix4-pm.h"
 #include "chipset/rtc.h"
+#include "firmware/acpi.h"
+#include "firmware/direct-boot.h"
 #include "firmware/fw-cfg.h"
+#include "firmware/smbios.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
 
@@ -32,6 +38,9 @@ enum
   CMOS_MEMORY_4G = 0x5b, /* 64 KiB units above 4 GiB, 3 bytes */
   CMOS_SMP_COUNT = 0x5f,
 };
+
+/* Where SeaBIOS puts the PIIX4's power management ports. */
+#define SEABIOS_PM_BASE 0x600
 
 enum
 {
@@ -175,6 +184,38 @@ tell_fw_cfg (Board *board)
   fw_cfg_add_file (fw, "etc/e820", e820->data, e820->len);
 }
 
+static void
+tell_tables (Board *board)
+{
+  AcpiConfig acpi = {
+    .n_cpus = board->vm->n_cpus,
+    .low_ram = region_size (board->low_ram),
+    .ioapic_address = IOAPIC_ADDRESS,
+    .hpet_address = HPET_ADDRESS,
+    .pm_base = SEABIOS_PM_BASE,
+    .gpe_base = PIIX4_PM_GPE_BASE,
+    .smi_command = PIIX4_PM_SMI_COMMAND,
+    .acpi_enable = PIIX4_PM_ACPI_ENABLE,
+    .acpi_disable = PIIX4_PM_ACPI_DISABLE,
+  };
+
+  acpi_build (board->fw_cfg, &acpi);
+  smbios_build (board->fw_cfg, board->definition->name, board->definition->uuid, board->definition->memory,
+                board->vm->n_cpus);
+}
+
+static gboolean
+tell_kernel (Board *board, GError **error)
+{
+  const MachineDefinition *def = board->definition;
+  g_autofree char *kernel = definition_resolve (def, def->kernel),
+                  *initrd = definition_resolve (def, def->initrd);
+
+  if (kernel == NULL)
+    return TRUE;
+  return direct_boot_setup (board->fw_cfg, kernel, initrd, def->append, region_size (board->low_ram), error);
+}
+
 gboolean
 pc_tell_firmware (Board *board, GError **error)
 {
@@ -182,5 +223,6 @@ pc_tell_firmware (Board *board, GError **error)
   tell_drives (board);
   tell_boot_order (board);
   tell_fw_cfg (board);
-  return TRUE;
+  tell_tables (board);
+  return tell_kernel (board, error);
 }

@@ -45,14 +45,14 @@ enum
 #define KERNEL_ADDRESS  0x100000u
 #define HEAP_END        0xe000u
 
-#define MULTIBOOT_MAGIC      0x1badb002u
-#define MULTIBOOT_LOADED     0x2badb002u
-#define MULTIBOOT_SEARCH     8192u
-#define MULTIBOOT_UNKNOWN    0xfff8u /* required features that we don't have: bits 3-15 */
-#define MULTIBOOT_VIDEO      (1u << 2)
-#define MULTIBOOT_ADDRESSES  (1u << 16)
-#define XEN_NOTE_PHYS32      18u
-#define PVH_MAGIC            0x336ec578u
+#define MULTIBOOT_MAGIC     0x1badb002u
+#define MULTIBOOT_LOADED    0x2badb002u
+#define MULTIBOOT_SEARCH    8192u
+#define MULTIBOOT_UNKNOWN   0xfff8u /* required features that we don't have: bits 3-15 */
+#define MULTIBOOT_VIDEO     (1u << 2)
+#define MULTIBOOT_ADDRESSES (1u << 16)
+#define XEN_NOTE_PHYS32     18u
+#define PVH_MAGIC           0x336ec578u
 
 /* Low memory for protected-mode kernels: above the ROM's descriptor. */
 #define MAP_ADDRESS  0x9004u
@@ -83,27 +83,27 @@ typedef struct
 static uint16_t
 get16 (const uint8_t *p)
 {
-  return (uint16_t) (p[0] | p[1] << 8);
+  return (uint16_t)(p[0] | p[1] << 8);
 }
 
 static uint32_t
 get32 (const uint8_t *p)
 {
-  return get16 (p) | (uint32_t) get16 (p + 2) << 16;
+  return get16 (p) | (uint32_t)get16 (p + 2) << 16;
 }
 
 static void
 put16 (uint8_t *p, uint16_t value)
 {
-  p[0] = (uint8_t) value;
-  p[1] = (uint8_t) (value >> 8);
+  p[0] = (uint8_t)value;
+  p[1] = (uint8_t)(value >> 8);
 }
 
 static void
 put32 (uint8_t *p, uint32_t value)
 {
-  put16 (p, (uint16_t) value);
-  put16 (p + 2, (uint16_t) (value >> 16));
+  put16 (p, (uint16_t)value);
+  put16 (p + 2, (uint16_t)(value >> 16));
 }
 
 G_GNUC_PRINTF (3, 4)
@@ -123,7 +123,7 @@ bad_kernel (Loader *loader, GError **error, const char *format, ...)
 static void
 add_piece (Loader *loader, uint64_t address, const void *data, size_t length)
 {
-  uint16_t item = (uint16_t) (DESCRIPTOR_ITEM + 1 + loader->n_pieces);
+  uint16_t item = (uint16_t)(DESCRIPTOR_ITEM + 1 + loader->n_pieces);
   uint8_t *p = loader->descriptor + 64 + 16 * loader->n_pieces;
 
   g_assert (loader->n_pieces < MAX_PIECES);
@@ -132,9 +132,9 @@ add_piece (Loader *loader, uint64_t address, const void *data, size_t length)
   loader->n_pieces++;
   fw_cfg_add_item (loader->fw_cfg, item, data, length);
   put16 (p, item);
-  put32 (p + 4, (uint32_t) length);
-  put32 (p + 8, (uint32_t) address);
-  put32 (p + 12, (uint32_t) (address >> 32));
+  put32 (p + 4, (uint32_t)length);
+  put32 (p + 8, (uint32_t)address);
+  put32 (p + 12, (uint32_t)(address >> 32));
 }
 
 /* Highest page-aligned place for the initrd, below `limit` and what firmware keeps.  0: no room above `floor`. */
@@ -146,7 +146,7 @@ place_initrd (Loader *loader, uint64_t floor, uint64_t limit)
   top = MIN (top, limit);
   if (top < loader->initrd_length || top - loader->initrd_length < floor)
     return 0;
-  return (uint32_t) ((top - loader->initrd_length) & ~(uint64_t) 0xfff);
+  return (uint32_t)((top - loader->initrd_length) & ~(uint64_t)0xfff);
 }
 
 /* -- Linux ---------------------------------------------------------------------------------------- */
@@ -174,7 +174,7 @@ video_mode (const char *append, uint16_t *mode)
       value = g_ascii_strtoull (at, NULL, 0);
       if (value > 0xffff)
         return FALSE;
-      *mode = (uint16_t) value;
+      *mode = (uint16_t)value;
     }
   return TRUE;
 }
@@ -198,7 +198,8 @@ load_linux (Loader *loader, GError **error)
   if (KERNEL_ADDRESS + kernel_length + FIRMWARE_RESERVE > loader->low_ram)
     return bad_kernel (loader, error, "the machine's memory is too small for it");
   if (strlen (loader->append) > MIN (cmdline_max, 0xffff))
-    return bad_kernel (loader, error, "the command line is longer than the %u bytes that this kernel takes", cmdline_max);
+    return bad_kernel (loader, error, "the command line is longer than the %u bytes that this kernel takes",
+                       cmdline_max);
 
   setup = g_memdup2 (data, setup_length);
   setup[LINUX_TYPE_OF_LOADER] = LOADER_UNDEFINED;
@@ -209,12 +210,12 @@ load_linux (Loader *loader, GError **error)
     put16 (setup + LINUX_VID_MODE, mode);
   if (loader->initrd_length > 0)
     {
-      uint32_t address = place_initrd (loader, KERNEL_ADDRESS + kernel_length, (uint64_t) initrd_max + 1);
+      uint32_t address = place_initrd (loader, KERNEL_ADDRESS + kernel_length, (uint64_t)initrd_max + 1);
 
       if (address == 0)
         return bad_kernel (loader, error, "the machine's memory is too small for the kernel and its initrd");
       put32 (setup + LINUX_RAMDISK_IMAGE, address);
-      put32 (setup + LINUX_RAMDISK_SIZE, (uint32_t) loader->initrd_length);
+      put32 (setup + LINUX_RAMDISK_SIZE, (uint32_t)loader->initrd_length);
       add_piece (loader, address, loader->initrd, loader->initrd_length);
     }
   add_piece (loader, SETUP_ADDRESS, setup, setup_length);
@@ -263,7 +264,8 @@ elf_segments (const uint8_t *data, size_t length, GArray *segments, uint64_t *en
       phentsize = header.e_phentsize;
       *entry = header.e_entry;
     }
-  if (phentsize != (is64 ? sizeof (Elf64_Phdr) : sizeof (Elf32_Phdr)) || phoff > length || phnum * phentsize > length - phoff)
+  if (phentsize != (is64 ? sizeof (Elf64_Phdr) : sizeof (Elf32_Phdr)) || phoff > length
+      || phnum * phentsize > length - phoff)
     return FALSE;
   for (unsigned i = 0; i < phnum; i++)
     {
@@ -308,7 +310,8 @@ find_pvh_entry (const uint8_t *data, size_t length, uint32_t *entry)
       while (s->type == PT_NOTE && left >= 12)
         {
           uint32_t name = get32 (p), desc = get32 (p + 4), type = get32 (p + 8);
-          uint64_t name_room = ((uint64_t) name + 3) & ~3ULL, room = 12 + name_room + (((uint64_t) desc + 3) & ~3ULL);
+          uint64_t name_room = ((uint64_t)name + 3) & ~3ULL,
+                   room = 12 + name_room + (((uint64_t)desc + 3) & ~3ULL);
 
           if (room > left)
             break;
@@ -343,7 +346,8 @@ load_elf (Loader *loader, uint64_t *end, uint64_t *entry, GError **error)
       if (s->paddr < 0x100000 || s->filesz > s->memsz || s->paddr > limit || s->memsz > limit - s->paddr)
         return bad_kernel (loader, error,
                            "a segment wants %#" G_GINT64_MODIFIER "x bytes at %#" G_GINT64_MODIFIER
-                           "x, outside of the machine's memory above 1 MiB", s->memsz, s->paddr);
+                           "x, outside of the machine's memory above 1 MiB",
+                           s->memsz, s->paddr);
       low = MIN (low, s->paddr);
       high = MAX (high, s->paddr + s->memsz);
     }
@@ -351,7 +355,8 @@ load_elf (Loader *loader, uint64_t *end, uint64_t *entry, GError **error)
     return bad_kernel (loader, error, "it has no loadable segment");
   image = g_try_malloc0 (high - low);
   if (image == NULL)
-    return bad_kernel (loader, error, "the host has no memory for its %" G_GUINT64_FORMAT " MiB", (high - low) >> 20);
+    return bad_kernel (loader, error, "the host has no memory for its %" G_GUINT64_FORMAT " MiB",
+                       (high - low) >> 20);
   for (unsigned i = 0; i < segments->len; i++)
     {
       const Segment *s = &g_array_index (segments, Segment, i);
@@ -368,7 +373,8 @@ load_elf (Loader *loader, uint64_t *end, uint64_t *entry, GError **error)
 }
 
 static void
-describe_protected (Loader *loader, uint32_t entry, uint32_t eax, gboolean prefix, uint32_t count_at, uint32_t count_unit, uint32_t rsdp_at)
+describe_protected (Loader *loader, uint32_t entry, uint32_t eax, gboolean prefix, uint32_t count_at,
+                    uint32_t count_unit, uint32_t rsdp_at)
 {
   uint8_t *d = loader->descriptor;
 
@@ -416,7 +422,7 @@ load_pvh (Loader *loader, uint32_t entry, GError **error)
       put32 (info + 12, 1);
       put32 (info + 16, INFO_ADDRESS + 0x100);
       put32 (info + 0x100, module);
-      put32 (info + 0x108, (uint32_t) loader->initrd_length);
+      put32 (info + 0x108, (uint32_t)loader->initrd_length);
     }
   add_piece (loader, INFO_ADDRESS, info, sizeof info);
   add_piece (loader, CMDLINE_ADDRESS, loader->append, strlen (loader->append) + 1);
@@ -444,7 +450,8 @@ static gboolean
 load_flat (Loader *loader, size_t header, uint64_t *end, uint64_t *entry, GError **error)
 {
   const uint8_t *h = loader->data + header;
-  uint32_t header_addr = get32 (h + 12), load_addr = get32 (h + 16), load_end = get32 (h + 20), bss_end = get32 (h + 24);
+  uint32_t header_addr = get32 (h + 12), load_addr = get32 (h + 16), load_end = get32 (h + 20),
+           bss_end = get32 (h + 24);
   uint64_t start, length, total, limit = loader->low_ram - MIN (loader->low_ram, FIRMWARE_RESERVE);
   g_autofree uint8_t *image = NULL;
 
@@ -452,11 +459,11 @@ load_flat (Loader *loader, size_t header, uint64_t *end, uint64_t *entry, GError
   if (load_addr > header_addr || header_addr - load_addr > header)
     return bad_kernel (loader, error, "its Multiboot header names impossible addresses");
   start = header - (header_addr - load_addr);
-  length = load_end != 0 ? (uint64_t) load_end - load_addr : loader->length - start;
+  length = load_end != 0 ? (uint64_t)load_end - load_addr : loader->length - start;
   if (load_end != 0 && load_end < load_addr)
     return bad_kernel (loader, error, "its Multiboot header names impossible addresses");
   length = MIN (length, loader->length - start);
-  total = bss_end > load_addr ? MAX (length, (uint64_t) bss_end - load_addr) : length;
+  total = bss_end > load_addr ? MAX (length, (uint64_t)bss_end - load_addr) : length;
   if (load_addr < 0x100000 || load_addr > limit || total > limit - load_addr)
     return bad_kernel (loader, error, "it wants memory outside of the machine's");
   image = g_try_malloc0 (MAX (total, 1));
@@ -477,23 +484,25 @@ load_multiboot (Loader *loader, size_t header, GError **error)
   gboolean ok;
 
   if (flags & MULTIBOOT_UNKNOWN)
-    return bad_kernel (loader, error, "its Multiboot header asks for unknown features (%#x)", flags & MULTIBOOT_UNKNOWN);
+    return bad_kernel (loader, error, "its Multiboot header asks for unknown features (%#x)",
+                       flags & MULTIBOOT_UNKNOWN);
   if ((flags & MULTIBOOT_ADDRESSES) && header + 32 > loader->length)
     return bad_kernel (loader, error, "it is cut short");
-  ok = flags & MULTIBOOT_ADDRESSES ? load_flat (loader, header, &end, &entry, error) : load_elf (loader, &end, &entry, error);
+  ok = flags & MULTIBOOT_ADDRESSES ? load_flat (loader, header, &end, &entry, error)
+                                   : load_elf (loader, &end, &entry, error);
   if (!ok || !load_module (loader, end, &module, error))
     return FALSE;
   /* multiboot_info: memory, command line, modules, memory map, loader's name. */
   put32 (info, 1u << 0 | 1u << 2 | (module ? 1u << 3 : 0) | 1u << 6 | 1u << 9);
   put32 (info + 4, 639);
-  put32 (info + 8, (uint32_t) ((loader->low_ram - 0x100000) >> 10));
+  put32 (info + 8, (uint32_t)((loader->low_ram - 0x100000) >> 10));
   put32 (info + 16, CMDLINE_ADDRESS);
   put32 (info + 20, module != 0);
   put32 (info + 24, INFO_ADDRESS + 0x100);
   put32 (info + 48, MAP_ADDRESS - 4);
   put32 (info + 64, INFO_ADDRESS + 0x180);
   put32 (info + 0x100, module);
-  put32 (info + 0x104, module + (uint32_t) loader->initrd_length);
+  put32 (info + 0x104, module + (uint32_t)loader->initrd_length);
   put32 (info + 0x108, CMDLINE_ADDRESS);
   memcpy (info + 0x180, "Vivarium", 9);
   add_piece (loader, INFO_ADDRESS, info, sizeof info);
@@ -503,7 +512,7 @@ load_multiboot (Loader *loader, size_t header, GError **error)
 
     add_piece (loader, CMDLINE_ADDRESS, line, strlen (line) + 1);
   }
-  describe_protected (loader, (uint32_t) entry, MULTIBOOT_LOADED, TRUE, INFO_ADDRESS + 44, 24, 0);
+  describe_protected (loader, (uint32_t)entry, MULTIBOOT_LOADED, TRUE, INFO_ADDRESS + 44, 24, 0);
   return TRUE;
 }
 
@@ -515,7 +524,8 @@ direct_boot_identify (const uint8_t *data, size_t length, KernelKind *kind)
   uint32_t entry;
   size_t offset;
 
-  if (length > LINUX_HEADER_END && get16 (data + LINUX_BOOT_FLAG) == 0xaa55 && memcmp (data + LINUX_MAGIC, "HdrS", 4) == 0)
+  if (length > LINUX_HEADER_END && get16 (data + LINUX_BOOT_FLAG) == 0xaa55
+      && memcmp (data + LINUX_MAGIC, "HdrS", 4) == 0)
     *kind = KERNEL_LINUX;
   else if (find_multiboot (data, length, &offset))
     *kind = KERNEL_MULTIBOOT;
@@ -534,9 +544,10 @@ load_kernel (Loader *loader, GError **error)
   size_t offset = 0;
 
   if (!direct_boot_identify (loader->data, loader->length, &kind))
-    return bad_kernel (loader, error,
-                       "it is neither a Linux bzImage, nor a Multiboot kernel, nor an ELF file with a PVH entry. A disc or disk image "
-                       "goes to a drive instead");
+    return bad_kernel (
+        loader, error,
+        "it is neither a Linux bzImage, nor a Multiboot kernel, nor an ELF file with a PVH entry. A disc or disk image "
+        "goes to a drive instead");
   switch (kind)
     {
     case KERNEL_LINUX:
@@ -555,19 +566,20 @@ static void
 offer_rom (Device *fw_cfg)
 {
   static const char order[] = "/rom@genroms/vivarium-boot.bin";
-  size_t length = (size_t) (firmware_boot_rom_end - firmware_boot_rom);
+  size_t length = (size_t)(firmware_boot_rom_end - firmware_boot_rom);
   g_autofree uint8_t *rom = g_memdup2 (firmware_boot_rom, length);
   uint8_t sum = 0;
 
   for (size_t i = 0; i < length; i++)
-    sum = (uint8_t) (sum + rom[i]);
-  rom[length - 1] = (uint8_t) (rom[length - 1] - sum);
+    sum = (uint8_t)(sum + rom[i]);
+  rom[length - 1] = (uint8_t)(rom[length - 1] - sum);
   fw_cfg_add_file (fw_cfg, "genroms/vivarium-boot.bin", rom, length);
   fw_cfg_add_file (fw_cfg, "bootorder", order, sizeof order);
 }
 
 gboolean
-direct_boot_setup (Device *fw_cfg, const char *kernel, const char *initrd, const char *append, uint64_t low_ram, GError **error)
+direct_boot_setup (Device *fw_cfg, const char *kernel, const char *initrd, const char *append,
+                   uint64_t low_ram, GError **error)
 {
   Loader loader = { .fw_cfg = fw_cfg, .low_ram = low_ram, .path = kernel };
   g_autofree char *data = NULL, *initrd_data = NULL, *line = g_strdup (append != NULL ? append : "");
@@ -577,8 +589,8 @@ direct_boot_setup (Device *fw_cfg, const char *kernel, const char *initrd, const
     return FALSE;
   if (initrd != NULL && !g_file_get_contents (initrd, &initrd_data, &initrd_length, error))
     return FALSE;
-  loader.data = (const uint8_t *) data;
-  loader.initrd = (uint8_t *) initrd_data;
+  loader.data = (const uint8_t *)data;
+  loader.initrd = (uint8_t *)initrd_data;
   loader.initrd_length = initrd_length;
   loader.append = line;
   if (loader.length > MAX_FILE || initrd_length > MAX_FILE)

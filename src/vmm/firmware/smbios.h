@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * SMBIOS tables (DMTF DSP0134 2.8) for firmware: fw_cfg's "etc/smbios/smbios-tables" and "etc/smbios/smbios-anchor".
+ */
+#pragma once
+
+#include "core/vm.h"
+
+G_BEGIN_DECLS
+
+/* `uuid` as text; `memory` in bytes. */
+void smbios_build (Device *fw_cfg, const char *name, const char *uuid, uint64_t memory, unsigned n_cpus);
+
+G_END_DECLS
