@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * 8254: its six modes tick by tick, read-back, gate, speaker.
+ */
+#include "chipset/pit.h"
+#include "tests/unit/chipset/fixture.h"
+
+typedef struct
+{
+  Vm *vm;
+  Device *pit;
+  Wire irq;
+  int64_t ticks; /* since the start of the test */
+} Fixture;
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  f->vm = vm_new (NULL, TRUE);
+  vm_lock (f->vm);
+  f->pit = pit_new (f->vm, WIRE (&f->irq), NULL);
+  vm_unlock (f->vm);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  vm_free (f->vm);
+}
+
+static void
+advance (Fixture *f, int64_t ticks)
+{
+  f->ticks += ticks;
+  vm_clock_advance (f->vm->clock,
+                    (f->ticks * NS_PER_SECOND + PIT_HZ - 1) / PIT_HZ - vm_clock_now (f->vm->clock));
+}
+
+static void
+program (Fixture *f, unsigned n, unsigned mode, unsigned count)
+{
+  outb (f->vm, 0x43, n << 6 | 3 << 4 | mode << 1);
+  outb (f->vm, 0x40 + n, count & 0xff);
+  outb (f->vm, 0x40 + n, count >> 8);
+}
+
+static unsigned
+count (Fixture *f, unsigned n)
+{
+  unsigned low;
+
+  outb (f->vm, 0x43, n << 6);
+  low = inb (f->vm, 0x40 + n);
+  return low | (unsigned)inb (f->vm, 0x40 + n) << 8;
+}
+
+static gboolean
+out (Fixture *f, unsigned n)
+{
+  outb (f->vm, 0x43, 0xe0 | 2 << n);
+  return inb (f->vm, 0x40 + n) >> 7;
+}
+
+/* The output of counter 2 for the ticks after the count was written, '0' and '1'; '^' is a rising gate before the tick, 'v' a falling
+ * one, 'w' a new count of 3 being written. */
+static void
+check_wave (Fixture *f, unsigned mode, unsigned n, gboolean gate, const char *expected)
+{
+  g_autoptr (GString) seen = g_string_new (NULL);
+
+  outb (f->vm, 0x61, gate);
+  program (f, 2, mode, n);
+  for (const char *p = expected; *p != '\0'; p++)
+    {
+      if (*p == '^' || *p == 'v')
+        {
+          outb (f->vm, 0x61, *p == '^');
+          g_string_append_c (seen, *p);
+          continue;
+        }
+      if (*p == 'w')
+        {
+          outb (f->vm, 0x42, 3);
+          outb (f->vm, 0x42, 0);
+          g_string_append_c (seen, *p);
+          continue;
+        }
+      advance (f, 1);
+      g_assert_cmpint (out (f, 2), ==, !!(inb (f->vm, 0x61) & 0x20));
+      g_string_append_c (seen, out (f, 2) ? '1' : '0');
+    }
+  g_assert_cmpstr (seen->str, ==, expected);
+}
+
+static void
+test_waves (Fixture *f, gconstpointer data)
+{
+  /* Data sheet, figures 15 to 20.  The first tick loads. */
+  check_wave (f, 0, 4, TRUE, "000011111111");
+  check_wave (f, 0, 4, TRUE, "00v0000^0011");
+  check_wave (f, 0, 4, TRUE, "00w0001111");
+  check_wave (f, 0, 4, FALSE, "0000^0000111");
+  check_wave (f, 1, 3, FALSE, "11^000111v1^0001");
+  check_wave (f, 1, 3, FALSE, "1^00v^0001");
+  check_wave (f, 2, 3, TRUE, "1101101101");
+  check_wave (f, 2, 4, TRUE, "1110v11^1110");
+  check_wave (f, 2, 4, TRUE, "11w10110110");
+  check_wave (f, 3, 4, TRUE, "11001100");
+  check_wave (f, 3, 5, TRUE, "1110011100");
+  check_wave (f, 3, 4, TRUE, "110v111^1100");
+  check_wave (f, 4, 3, TRUE, "1110111111");
+  check_wave (f, 4, 3, TRUE, "11w1110111");
+  check_wave (f, 5, 3, FALSE, "11^11101111v1^1110");
+  check_wave (f, 6, 3, TRUE, "110110"); /* 6 is 2 */
+}
+
+static void
+test_counts (Fixture *f, gconstpointer data)
+{
+  program (f, 0, 2, 1000);
+  advance (f, 1);
+  g_assert_cmpuint (count (f, 0), ==, 1000);
+  advance (f, 999);
+  g_assert_cmpuint (count (f, 0), ==, 1);
+  advance (f, 1);
+  g_assert_cmpuint (count (f, 0), ==, 1000);
+
+  program (f, 0, 3, 1000);
+  advance (f, 11);
+  g_assert_cmpuint (count (f, 0), ==, 980);
+  advance (f, 500);
+  g_assert_cmpuint (count (f, 0), ==, 980);
+
+  program (f, 0, 0, 10);
+  advance (f, 21);
+  g_assert_cmpuint (count (f, 0), ==, 0xfff6); /* goes on below zero */
+
+  outb (f->vm, 0x43, 0x31); /* BCD */
+  outb (f->vm, 0x40, 0x00);
+  outb (f->vm, 0x40, 0x10);
+  advance (f, 2);
+  g_assert_cmphex (count (f, 0), ==, 0x0999);
+
+  /* One byte at a time; a count of 0 is the largest. */
+  outb (f->vm, 0x43, 0x14);
+  outb (f->vm, 0x40, 0);
+  advance (f, 1);
+  g_assert_cmphex (inb (f->vm, 0x40), ==, 0);
+  advance (f, 1);
+  g_assert_cmphex (inb (f->vm, 0x40), ==, 0xff);
+  outb (f->vm, 0x43, 0x24);
+  outb (f->vm, 0x40, 0x12);
+  advance (f, 1);
+  g_assert_cmphex (inb (f->vm, 0x40), ==, 0x12);
+
+  /* A latch holds until it is read; a second one is ignored. */
+  program (f, 0, 2, 1000);
+  advance (f, 101);
+  outb (f->vm, 0x43, 0x00);
+  advance (f, 50);
+  outb (f->vm, 0x43, 0x00);
+  g_assert_cmpuint (inb (f->vm, 0x40), ==, 900 & 0xff);
+  g_assert_cmpuint (inb (f->vm, 0x40), ==, 900 >> 8);
+  /* Read-back gives the status first, then the count. */
+  outb (f->vm, 0x43, 0xc2);
+  g_assert_cmphex (inb (f->vm, 0x40), ==, 0xb4);
+  g_assert_cmpuint (inb (f->vm, 0x40) | inb (f->vm, 0x40) << 8, ==, 850);
+  outb (f->vm, 0x43, 0x34);
+  outb (f->vm, 0x43, 0xe2);
+  g_assert_cmphex (inb (f->vm, 0x40), ==, 0xf4); /* null count */
+  g_assert_cmphex (inb (f->vm, 0x43), ==, 0xff);
+}
+
+static void
+test_irq0 (Fixture *f, gconstpointer data)
+{
+  program (f, 0, 2, 11932);
+  f->irq.rises = 0;
+  vm_clock_advance (f->vm->clock, NS_PER_SECOND);
+  g_assert_cmpuint (f->irq.rises, ==, 99);
+  program (f, 0, 3, 0);
+  f->irq.rises = 0;
+  vm_clock_advance (f->vm->clock, 10 * NS_PER_SECOND);
+  g_assert_cmpuint (f->irq.rises, ==, 182); /* 18.2 Hz */
+  program (f, 0, 0, 1000);
+  g_assert_false (f->irq.level);
+  f->irq.rises = 0;
+  vm_clock_advance (f->vm->clock, NS_PER_SECOND);
+  g_assert_cmpuint (f->irq.rises, ==, 1);
+  g_assert_true (f->irq.level);
+  /* As fast as it goes: bounded, and still an interrupt. */
+  program (f, 0, 2, 2);
+  f->irq.rises = 0;
+  vm_clock_advance (f->vm->clock, NS_PER_SECOND / 100);
+  g_assert_cmpuint (f->irq.rises, >, 100);
+  g_assert_cmpuint (f->irq.rises, <, 1000);
+  program (f, 0, 3, 1);
+  vm_clock_advance (f->vm->clock, NS_PER_SECOND / 100);
+}
+
+static unsigned speaker_hz;
+static gboolean speaker_on;
+
+static void
+on_speaker (void *opaque, gboolean on, unsigned hz)
+{
+  speaker_on = on;
+  speaker_hz = hz;
+}
+
+static void
+test_speaker (Fixture *f, gconstpointer data)
+{
+  uint8_t before;
+
+  pit_set_speaker_func (f->pit, on_speaker, NULL);
+  program (f, 2, 3, 1193);
+  g_assert_false (speaker_on);
+  outb (f->vm, 0x61, 3);
+  g_assert_true (speaker_on);
+  g_assert_cmpuint (speaker_hz, ==, 1000);
+  outb (f->vm, 0x61, 1);
+  g_assert_false (speaker_on);
+  g_assert_cmphex (inb (f->vm, 0x61) & 0x0f, ==, 1);
+  before = inb (f->vm, 0x61);
+  vm_clock_advance (f->vm->clock, 15085);
+  g_assert_cmphex ((before ^ inb (f->vm, 0x61)) & 0x10, ==, 0x10);
+}
+
+static void
+test_state (Fixture *f, gconstpointer data)
+{
+  program (f, 0, 2, 11932);
+  program (f, 2, 3, 500);
+  advance (f, 700);
+  outb (f->vm, 0x43, 0x00);
+  check_round_trip (f->vm, f->pit);
+  f->irq.rises = 0;
+  vm_clock_advance (f->vm->clock, NS_PER_SECOND / 10);
+  g_assert_cmpuint (f->irq.rises, >=, 9);
+  check_hostile (f->vm, f->pit, 0x40, 4);
+  check_hostile (f->vm, f->pit, 0x40, 0x22);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add ("/pit/waves", Fixture, NULL, set_up, test_waves, tear_down);
+  g_test_add ("/pit/counts", Fixture, NULL, set_up, test_counts, tear_down);
+  g_test_add ("/pit/irq0", Fixture, NULL, set_up, test_irq0, tear_down);
+  g_test_add ("/pit/speaker", Fixture, NULL, set_up, test_speaker, tear_down);
+  g_test_add ("/pit/state", Fixture, NULL, set_up, test_state, tear_down);
+  return g_test_run ();
+}
