@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The input router: held keys, active devices, typed text.
+ */
+#include <linux/input-event-codes.h>
+
+#include "input/router.h"
+
+typedef struct
+{
+  InputSink sink;
+  GString *log;
+  gboolean ready;
+} Probe;
+
+static void
+on_event (void *opaque, const InputEvent *event)
+{
+  Probe *probe = opaque;
+
+  switch (event->type)
+    {
+    case INPUT_EVENT_KEY:
+    case INPUT_EVENT_BUTTON:
+      g_string_append_printf (probe->log, "%c%u ", event->value ? '+' : '-', event->code);
+      break;
+    default:
+      g_string_append_printf (probe->log, "%d:%d,%d ", (int)event->type, event->x, event->y);
+      break;
+    }
+}
+
+static gboolean
+on_ready (void *opaque)
+{
+  return ((Probe *)opaque)->ready;
+}
+
+static void
+probe_init (Probe *probe, InputRouter *router, unsigned kinds, gboolean active)
+{
+  *probe
+      = (Probe){ .sink
+                 = { .name = "probe", .kinds = kinds, .event = on_event, .ready = on_ready, .opaque = probe },
+                 .ready = TRUE };
+  probe->log = g_string_new (NULL);
+  input_router_add (router, &probe->sink);
+  if (active)
+    input_router_set_active (router, &probe->sink, TRUE);
+}
+
+static void
+assert_log (Probe *probe, const char *expected)
+{
+  g_assert_cmpstr (probe->log->str, ==, expected);
+  g_string_truncate (probe->log, 0);
+}
+
+static void
+key (InputRouter *router, uint16_t code, int value)
+{
+  InputEvent event = { .type = INPUT_EVENT_KEY, .code = code, .value = value };
+
+  input_router_send (router, &event);
+}
+
+static void
+button (InputRouter *router, uint16_t code, int value)
+{
+  InputEvent event = { .type = INPUT_EVENT_BUTTON, .code = code, .value = value };
+
+  input_router_send (router, &event);
+}
+
+static void
+test_held (void)
+{
+  Vm *vm = vm_new (NULL, TRUE);
+  InputRouter *router = input_router_new (vm);
+  Probe keyboard;
+
+  vm_lock (vm);
+  probe_init (&keyboard, router, INPUT_SINK_KEYBOARD, TRUE);
+  key (router, KEY_A, 1);
+  key (router, KEY_A, 1);
+  key (router, KEY_A, 0);
+  key (router, KEY_A, 0);
+  assert_log (&keyboard, "+30 -30 ");
+  key (router, KEY_LEFTCTRL, 1);
+  key (router, KEY_B, 1);
+  input_router_release_all (router);
+  assert_log (&keyboard, "+29 +48 -29 -48 ");
+  input_router_release_all (router);
+  key (router, 0, 1);
+  key (router, 0xffff, 1);
+  assert_log (&keyboard, "");
+  input_router_remove (router, &keyboard.sink);
+  key (router, KEY_A, 1);
+  assert_log (&keyboard, "");
+  input_router_free (router);
+  vm_unlock (vm);
+  g_string_free (keyboard.log, TRUE);
+  vm_free (vm);
+}
+
+static void
+on_changed (InputRouter *router, void *opaque)
+{
+  ++*(unsigned *)opaque;
+}
+
+static void
+test_switching (void)
+{
+  Vm *vm = vm_new (NULL, TRUE);
+  InputRouter *router = input_router_new (vm);
+  Probe ps2, usb, mouse, tablet;
+  unsigned changes = 0;
+  InputEvent move = { .type = INPUT_EVENT_RELATIVE, .x = 3, .y = -4 },
+             place = { .type = INPUT_EVENT_ABSOLUTE, .x = 99999, .y = -7 };
+  InputEvent wheel = { .type = INPUT_EVENT_WHEEL, .y = 1 };
+
+  vm_lock (vm);
+  input_router_set_changed_func (router, on_changed, &changes);
+  probe_init (&ps2, router, INPUT_SINK_KEYBOARD, TRUE);
+  probe_init (&mouse, router, INPUT_SINK_RELATIVE, TRUE);
+  probe_init (&usb, router, INPUT_SINK_KEYBOARD, FALSE);
+  probe_init (&tablet, router, INPUT_SINK_ABSOLUTE, FALSE);
+  key (router, KEY_X, 1);
+  /* The guest's USB driver comes up while a key is down. */
+  input_router_set_active (router, &usb.sink, TRUE);
+  assert_log (&ps2, "+45 -45 ");
+  key (router, KEY_Y, 1);
+  assert_log (&usb, "+21 ");
+  input_router_set_active (router, &usb.sink, FALSE);
+  assert_log (&usb, "-21 ");
+  key (router, KEY_Y, 1);
+  assert_log (&ps2, "+21 ");
+
+  input_router_send (router, &move);
+  button (router, BTN_LEFT, 1);
+  input_router_send (router, &place);
+  assert_log (&mouse, "2:3,-4 +272 ");
+  g_assert_false (input_router_is_absolute (router));
+  input_router_set_active (router, &tablet.sink, TRUE);
+  g_assert_true (input_router_is_absolute (router));
+  g_assert_cmpuint (changes, ==, 1);
+  assert_log (&mouse, "-272 ");
+  input_router_send (router, &place);
+  button (router, BTN_LEFT, 1);
+  input_router_send (router, &wheel);
+  assert_log (&tablet, "3:32767,0 +272 4:0,1 ");
+  input_router_set_leds (router, 7);
+  input_router_set_leds (router, 7);
+  g_assert_cmpuint (input_router_leds (router), ==, 7);
+  g_assert_cmpuint (changes, ==, 2);
+  input_router_free (router);
+  vm_unlock (vm);
+  g_string_free (ps2.log, TRUE);
+  g_string_free (usb.log, TRUE);
+  g_string_free (mouse.log, TRUE);
+  g_string_free (tablet.log, TRUE);
+  vm_free (vm);
+}
+
+static void
+on_done (void *opaque)
+{
+  ++*(unsigned *)opaque;
+}
+
+static void
+test_typing (void)
+{
+  Vm *vm = vm_new (NULL, TRUE);
+  InputRouter *router = input_router_new (vm);
+  Probe keyboard;
+  unsigned done = 0;
+
+  vm_lock (vm);
+  probe_init (&keyboard, router, INPUT_SINK_KEYBOARD, TRUE);
+  g_assert_cmpuint (input_router_type (router, "aB€\n", on_done, &done), ==, 1);
+  vm_unlock (vm);
+  vm_clock_advance (vm->clock, NS_PER_SECOND);
+  assert_log (&keyboard, "+30 -30 +42 +48 -48 -42 +28 -28 ");
+  g_assert_cmpuint (done, ==, 1);
+  /* Waits for the device. */
+  vm_lock (vm);
+  keyboard.ready = FALSE;
+  input_router_type (router, "a", on_done, &done);
+  input_router_type (router, "", on_done, &done);
+  vm_unlock (vm);
+  vm_clock_advance (vm->clock, NS_PER_SECOND);
+  assert_log (&keyboard, "");
+  keyboard.ready = TRUE;
+  vm_clock_advance (vm->clock, NS_PER_SECOND);
+  assert_log (&keyboard, "+30 -30 ");
+  g_assert_cmpuint (done, ==, 3);
+  vm_lock (vm);
+  input_router_type (router, "left over", on_done, &done);
+  input_router_free (router);
+  vm_unlock (vm);
+  g_string_free (keyboard.log, TRUE);
+  vm_free (vm);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/router/held", test_held);
+  g_test_add_func ("/router/switching", test_switching);
+  g_test_add_func ("/router/typing", test_typing);
+  return g_test_run ();
+}
