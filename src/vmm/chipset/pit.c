@@ -639,10 +639,11 @@ pit_post_load (Device *device, GError **error)
 {
   Pit *pit = (Pit *)device;
 
+  int64_t far = (int64_t)1 << 50; /* ticks: some thirty years */
+
   for (unsigned n = 0; n < N_COUNTERS; n++)
     {
       Counter *c = &pit->counter[n];
-      int64_t far = (int64_t)1 << 50; /* ticks: some thirty years */
 
       if (c->initial == 0 || c->initial > modulus (c) || c->next > modulus (c) || c->rw == RW_LATCH
           || (int64_t)c->start > far || (int64_t)c->start < -far || (int64_t)c->held > far
@@ -653,7 +654,12 @@ pit_post_load (Device *device, GError **error)
           return FALSE;
         }
     }
-  schedule (pit, ticks_now (pit));
+  if ((int64_t)pit->due > far || (int64_t)pit->due < 0)
+    {
+      g_set_error_literal (error, STATE_ERROR, STATE_ERROR_RANGE,
+                           "pit: the next edge can't be where the saved state has it");
+      return FALSE;
+    }
   update_speaker (pit);
   return TRUE;
 }

@@ -470,7 +470,6 @@ rtc_post_load (Device *device, GError **error)
   Rtc *rtc = (Rtc *)device;
 
   irq_set (&rtc->irq, (rtc->cmos[RTC_C] & rtc->cmos[RTC_B] & C_SOURCES) != 0);
-  schedule (rtc);
   return TRUE;
 }
 

@@ -53,14 +53,14 @@ store (Vm *vm, AddressSpace *as, uint64_t addr, uint64_t value, unsigned size)
   access_cache_clear (&cache);
 }
 
-#define ACCESS(in, out, type, size)                                                                            \
-  static inline type in (Vm *vm, uint64_t port)                                                                \
-  {                                                                                                            \
-    return (type)load (vm, vm->ports, port, size);                                                             \
-  }                                                                                                            \
-  static inline void out (Vm *vm, uint64_t port, uint64_t value)                                               \
-  {                                                                                                            \
-    store (vm, vm->ports, port, value, size);                                                                  \
+#define ACCESS(in, out, type, size)                              \
+  static inline type in (Vm *vm, uint64_t port)                  \
+  {                                                              \
+    return (type)load (vm, vm->ports, port, size);               \
+  }                                                              \
+  static inline void out (Vm *vm, uint64_t port, uint64_t value) \
+  {                                                              \
+    store (vm, vm->ports, port, value, size);                    \
   }
 ACCESS (inb, outb, uint8_t, 1)
 ACCESS (inw, outw, uint16_t, 2)
