@@ -27,7 +27,7 @@ on_irq (void *opaque, unsigned n, gboolean level)
 static inline uint32_t
 in (unsigned port, unsigned size)
 {
-  return (uint32_t) address_space_load (vm->ports, &port_cache, port, size, FALSE);
+  return (uint32_t)address_space_load (vm->ports, &port_cache, port, size, FALSE);
 }
 
 static inline void
@@ -75,7 +75,7 @@ new_image (const char *name, uint64_t size, BlockFlags flags)
     {
       uint8_t sector[512];
       uint64_t n = at / 512;
-      memset (sector, (int) n, sizeof sector);
+      memset (sector, (int)n, sizeof sector);
       memcpy (sector, &n, 4);
       g_assert_true (block_write_sync (block, at, sector, sizeof sector, &error));
     }

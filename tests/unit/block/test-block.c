@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Images: open, locks, requests, ordering, snapshots, odd sizes, creation and probing.
+ */
+#include "block/block.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *folder;
+
+static char *
+path_of (const char *name)
+{
+  return g_build_filename (folder, name, NULL);
+}
+
+static Block *
+open_image (const char *path, BlockFlags flags, GError **error)
+{
+  const BlockConfig config = { .path = path, .format = "raw", .flags = flags };
+  return block_open (&config, error);
+}
+
+typedef struct
+{
+  int calls, error;
+} Seen;
+
+static void
+on_done (void *opaque, int error)
+{
+  Seen *seen = opaque;
+  seen->calls++;
+  seen->error = error;
+}
+
+static void
+wait_for (Seen *seen)
+{
+  while (seen->calls == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpint (seen->calls, ==, 1);
+}
+
+static void
+test_requests (void)
+{
+  g_autofree char *path = path_of ("a.img");
+  g_autoptr (GError) error = NULL;
+  uint8_t data[4096], back[4096];
+  Seen seen = { 0 };
+  BlockStats stats;
+
+  g_assert_true (block_image_create (path, "raw", 1 << 20, &error));
+  g_assert_false (block_image_create (path, "raw", 1 << 20, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS);
+  g_clear_error (&error);
+  Block *block = open_image (path, 0, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (block_size (block), ==, 1 << 20);
+  memset (data, 0x42, sizeof data);
+  block_submit (block, BLOCK_OP_WRITE, 8192, data, sizeof data, on_done, &seen);
+  g_assert_cmpint (seen.calls, ==, 0); /* never before it returns */
+  wait_for (&seen);
+  g_assert_cmpint (seen.error, ==, 0);
+  seen.calls = 0;
+  block_submit (block, BLOCK_OP_READ, 8192, back, sizeof back, on_done, &seen);
+  g_assert_cmpint (seen.calls, ==, 0);
+  g_assert_cmpuint (block_in_flight (block), ==, 1);
+  wait_for (&seen);
+  g_assert_cmpmem (data, sizeof data, back, sizeof back);
+  seen.calls = 0;
+  block_submit (block, BLOCK_OP_FLUSH, 0, NULL, 0, on_done, &seen);
+  wait_for (&seen);
+  g_assert_cmpint (seen.error, ==, 0);
+  seen.calls = 0;
+  block_submit (block, BLOCK_OP_DISCARD, 8192, NULL, 4096, on_done, &seen);
+  wait_for (&seen);
+  g_assert_cmpint (seen.error, ==, 0);
+  static const struct
+  {
+    uint64_t offset;
+    size_t length;
+  } beyond[] = {
+    { 1 << 20, 1 }, { (1 << 20) - 100, 101 }, { G_MAXUINT64, 1 }, { G_MAXUINT64 - 10, 512 }, { 0, SIZE_MAX }
+  };
+  for (unsigned i = 0; i < G_N_ELEMENTS (beyond); i++)
+    {
+      seen.calls = 0;
+      block_submit (block, BLOCK_OP_READ, beyond[i].offset, back, beyond[i].length, on_done, &seen);
+      g_assert_cmpint (seen.calls, ==, 0);
+      wait_for (&seen);
+      g_assert_cmpint (seen.error, ==, EINVAL);
+    }
+  block_get_stats (block, &stats);
+  g_assert_cmpuint (stats.written_bytes, ==, 4096);
+  g_assert_cmpuint (stats.reads, ==, 1);
+  g_assert_cmpuint (stats.flushes, ==, 1);
+  /* Close gives back what is in flight, each once. */
+  Seen many[64] = { 0 };
+  for (unsigned i = 0; i < 64; i++)
+    block_submit (block, i % 2 ? BLOCK_OP_WRITE : BLOCK_OP_READ, i * 4096, i % 2 ? data : back,
+                  i % 2 ? 4096 : 16, on_done, &many[i]);
+  block_close (block);
+  for (unsigned i = 0; i < 64; i++)
+    g_assert_cmpint (many[i].calls, ==, 1);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  for (unsigned i = 0; i < 64; i++)
+    g_assert_cmpint (many[i].calls, ==, 1);
+}
+
+static void
+test_locks (void)
+{
+  g_autofree char *path = path_of ("lock.img");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (block_image_create (path, "raw", 4096, &error));
+  Block *writer = open_image (path, 0, &error);
+  g_assert_no_error (error);
+  g_assert_null (open_image (path, 0, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
+  g_assert_nonnull (strstr (error->message, path));
+  g_clear_error (&error);
+  g_assert_null (open_image (path, BLOCK_READ_ONLY, &error));
+  g_clear_error (&error);
+  block_close (writer);
+  Block *one = open_image (path, BLOCK_READ_ONLY | BLOCK_SHARED_READ, &error);
+  Block *two = open_image (path, BLOCK_SNAPSHOT, &error);
+  g_assert_no_error (error);
+  g_assert_null (open_image (path, 0, &error));
+  g_clear_error (&error);
+  block_close (one);
+  block_close (two);
+  /* Another process: its number is in the error. */
+  int ready[2];
+  g_assert_cmpint (pipe (ready), ==, 0);
+  pid_t child = fork ();
+  if (child == 0)
+    {
+      struct flock lock = { .l_type = F_WRLCK };
+      int fd = open (path, O_RDWR);
+      char byte = fcntl (fd, F_OFD_SETLK, &lock) == 0 ? 'y' : 'n';
+      if (write (ready[1], &byte, 1) == 1)
+        pause ();
+      _exit (0);
+    }
+  char byte = 0;
+  g_assert_cmpint (read (ready[0], &byte, 1), ==, 1);
+  g_assert_cmpint (byte, ==, 'y');
+  g_assert_null (open_image (path, 0, &error));
+  g_autofree char *number = g_strdup_printf ("process %d", (int)child);
+  g_assert_nonnull (strstr (error->message, number));
+  kill (child, SIGKILL);
+  waitpid (child, NULL, 0);
+  close (ready[0]);
+  close (ready[1]);
+}
+
+static void
+test_errors (void)
+{
+  g_autofree char *path = path_of ("none.img");
+  g_autoptr (GError) error = NULL;
+  const BlockConfig qcow = { .path = path, .format = "qcow2" };
+
+  g_assert_null (open_image (path, 0, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  g_assert_null (block_open (&qcow, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+  g_assert_nonnull (strstr (error->message, path));
+  g_clear_error (&error);
+  g_assert_null (open_image (folder, BLOCK_READ_ONLY, &error));
+  g_assert_nonnull (error);
+  g_clear_error (&error);
+  g_assert_cmpint (mkfifo (path, 0600), ==, 0);
+  g_assert_null (open_image (path, BLOCK_READ_ONLY, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_REGULAR_FILE);
+}
+
+static void
+test_snapshot (void)
+{
+  g_autofree char *path = path_of ("snap.img");
+  g_autoptr (GError) error = NULL;
+  static uint8_t base[200 * 1000], mirror[200704], back[200704];
+  g_autoptr (GRand) rand = g_rand_new_with_seed (3);
+
+  for (size_t i = 0; i < sizeof base; i++)
+    base[i] = (uint8_t)(i * 7 + i / 256);
+  memcpy (mirror, base, sizeof base);
+  g_assert_true (g_file_set_contents (path, (char *)base, sizeof base, &error));
+  Block *block = open_image (path, BLOCK_SNAPSHOT, &error);
+  g_assert_no_error (error);
+  g_assert_false (block_read_only (block));
+  g_assert_cmpuint (block_size (block), ==, 200192); /* whole sectors */
+  for (int i = 0; i < 300; i++)
+    {
+      uint8_t bytes[9000];
+      size_t n = (size_t)g_rand_int_range (rand, 1, sizeof bytes);
+      uint64_t at = (uint64_t)g_rand_int_range (rand, 0, (gint32)(200192 - n));
+      memset (bytes, i, n);
+      memcpy (mirror + at, bytes, n);
+      g_assert_true (block_write_sync (block, at, bytes, n, &error));
+      n = (size_t)g_rand_int_range (rand, 1, 30000);
+      at = (uint64_t)g_rand_int_range (rand, 0, (gint32)(200192 - n));
+      g_assert_true (block_read_sync (block, at, back, n, &error));
+      g_assert_cmpmem (back, n, mirror + at, n);
+    }
+  block_close (block);
+  g_autofree char *after = NULL;
+  gsize length;
+  g_assert_true (g_file_get_contents (path, &after, &length, &error));
+  g_assert_cmpmem (after, length, base, sizeof base);
+}
+
+static void
+test_odd_size (void)
+{
+  g_autofree char *path = path_of ("odd.img");
+  g_autoptr (GError) error = NULL;
+  uint8_t back[512];
+  Seen seen = { 0 };
+
+  g_assert_true (g_file_set_contents (path, "vivarium", 8, &error));
+  Block *block = open_image (path, BLOCK_READ_ONLY, &error);
+  g_assert_cmpuint (block_size (block), ==, 512);
+  memset (back, 0xee, sizeof back);
+  block_submit (block, BLOCK_OP_READ, 0, back, 512, on_done, &seen);
+  wait_for (&seen);
+  g_assert_cmpmem (back, 8, "vivarium", 8);
+  for (unsigned i = 8; i < 512; i++)
+    g_assert_cmphex (back[i], ==, 0);
+  seen.calls = 0;
+  block_submit (block, BLOCK_OP_WRITE, 0, back, 512, on_done, &seen);
+  wait_for (&seen);
+  g_assert_cmpint (seen.error, ==, EROFS);
+  block_close (block);
+}
+
+static void
+test_probe (void)
+{
+  g_autofree char *path = path_of ("probe");
+  g_autoptr (GError) error = NULL;
+  uint64_t size;
+  static char iso[40000];
+
+  g_assert_null (block_image_probe (path, &size, &error));
+  g_clear_error (&error);
+  g_assert_true (g_file_set_contents (path, "QFI\xfb\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0",
+                                      32, NULL));
+  g_assert_cmpstr (block_image_probe (path, &size, NULL), ==, "qcow2");
+  g_assert_cmpuint (size, ==, UINT64_C (1) << 32);
+  memcpy (iso + 32769, "CD001", 5);
+  g_assert_true (g_file_set_contents (path, iso, sizeof iso, NULL));
+  g_assert_cmpstr (block_image_probe (path, &size, NULL), ==, "iso9660");
+  g_assert_cmpuint (size, ==, sizeof iso);
+  g_assert_true (g_file_set_contents (path, "", 0, NULL));
+  g_assert_cmpstr (block_image_probe (path, &size, NULL), ==, "raw");
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  folder = g_dir_make_tmp ("viv-block-XXXXXX", NULL);
+  g_test_add_func ("/block/requests", test_requests);
+  g_test_add_func ("/block/locks", test_locks);
+  g_test_add_func ("/block/errors", test_errors);
+  g_test_add_func ("/block/snapshot", test_snapshot);
+  g_test_add_func ("/block/odd-size", test_odd_size);
+  g_test_add_func ("/block/probe", test_probe);
+  int status = g_test_run ();
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+  while ((name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = path_of (name);
+      g_unlink (path);
+    }
+  g_rmdir (folder);
+  g_free (folder);
+  return status;
+}
