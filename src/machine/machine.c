@@ -613,6 +613,12 @@ viv_machine_is_live (VivMachine *self)
 }
 
 gboolean
+viv_machine_is_connecting (VivMachine *self)
+{
+  return self->connecting != NULL;
+}
+
+gboolean
 viv_machine_is_busy (VivMachine *self)
 {
   return self->proxy != NULL || self->start != NULL || self->pid_watch != 0

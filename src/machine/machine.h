@@ -54,6 +54,8 @@ const char *viv_machine_get_state (VivMachine *machine);
 const char *viv_machine_get_state_reason (VivMachine *machine);
 const char *viv_machine_get_error (VivMachine *machine);
 gboolean viv_machine_is_live (VivMachine *machine);
+/* TRUE while a monitor's socket is being tried: what "live" says may change soon. */
+gboolean viv_machine_is_connecting (VivMachine *machine);
 /* TRUE if live or starting: files of it must be left alone. */
 gboolean viv_machine_is_busy (VivMachine *machine);
 const char *viv_machine_get_engine (VivMachine *machine);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * vivctl: what its commands share.  A command returns the exit status: 0 done, 1 failed, 2 asked wrongly.
+ */
+#pragma once
+
+#include "machine/library.h"
+#include "machine/machine.h"
+
+G_BEGIN_DECLS
+
+enum
+{
+  EXIT_DONE = 0,
+  EXIT_FAILED = 1,
+  EXIT_USAGE = 2,
+};
+
+typedef struct
+{
+  const char *name;
+  const char *arguments; /* "NAME [OPTION…]" */
+  const char *summary;   /* one line */
+  const char *more;      /* under the options of --help; may be NULL */
+  int (*run) (int argc, char **argv);
+} CliCommand;
+
+/* Ends with a NULL name. */
+extern const CliCommand cli_commands[];
+
+int cli_create (int argc, char **argv);
+int cli_run (int argc, char **argv);
+int cli_set (int argc, char **argv);
+int cli_delete (int argc, char **argv);
+int cli_start (int argc, char **argv);
+int cli_stop (int argc, char **argv);
+int cli_reset (int argc, char **argv);
+int cli_pause (int argc, char **argv);
+int cli_resume (int argc, char **argv);
+int cli_list (int argc, char **argv);
+int cli_show (int argc, char **argv);
+int cli_log (int argc, char **argv);
+int cli_host (int argc, char **argv);
+int cli_screenshot (int argc, char **argv);
+int cli_text (int argc, char **argv);
+int cli_wait (int argc, char **argv);
+int cli_type (int argc, char **argv);
+int cli_key (int argc, char **argv);
+int cli_pointer (int argc, char **argv);
+int cli_media (int argc, char **argv);
+int cli_serial (int argc, char **argv);
+int cli_vnc (int argc, char **argv);
+int cli_view (int argc, char **argv);
+
+/* Parses the present command's options: `entries` may be NULL.  From `least` to `most` (-1: any) arguments must be left in argv[1…].
+ * TRUE: go on; else *status is what to return (0 after --help). */
+gboolean cli_parse (const GOptionEntry *entries, int *argc, char ***argv, int least, int most, int *status);
+/* Says it on stderr and frees it. */
+int cli_fail (GError *error);
+int cli_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
+
+/* By name or UUID prefix, with its monitor connected if one runs. */
+VivMachine *cli_find (const char *name, GError **error);
+VivMachine *cli_find_live (const char *name, GError **error);
+/* Runs the main context until no connection is being tried. */
+void cli_settle (VivMachine *machine);
+
+/* Asynchronous calls made synchronous: pass cli_on_result and a zeroed GAsyncResult *, then wait. */
+void cli_on_result (GObject *source, GAsyncResult *result, gpointer data);
+GAsyncResult *cli_wait_result (GAsyncResult **result);
+/* Waits for a call without results. */
+gboolean cli_finish (VivMachine *machine, GAsyncResult **result, GError **error);
+/* Sends what is still queued. */
+void cli_flush (VivMachine *machine);
+/* Sleeps in the main context. */
+void cli_sleep (unsigned ms);
+/* Runs the main context until the machine is off; FALSE after `seconds` (0: no limit). */
+gboolean cli_wait_off (VivMachine *machine, double seconds);
+
+/* A key that begins so has a string that is JSON already; the mark is left out. */
+#define CLI_RAW_JSON "\001"
+/* Appends a GVariant (a{sv}, arrays, strings, numbers, booleans) as JSON. */
+void cli_json (GVariant *value, GString *out);
+/* Prints it with a newline; sinks `value`. */
+void cli_print_json (GVariant *value);
+
+/* The options that describe a machine: create and run. */
+typedef struct
+{
+  char **disks, **cdroms, **floppies;
+  char *kernel, *initrd, *append, *memory, *engine, *name, *vnc, *vnc_password_file, *boot, *os, *disk_size;
+  int cpus;
+  gboolean snapshot, boot_menu;
+} MachineOptions;
+#define MACHINE_OPTION_ENTRIES(o)                                                                              \
+  { "floppy", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &(o).floppies, "Image in a floppy drive (twice: two drives)", \
+    "FILE" },                                                                                                  \
+      { "cdrom", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &(o).cdroms, "Image in a CD-ROM drive", "FILE" },          \
+      { "disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &(o).disks, "Image of a hard disk", "FILE" },               \
+      { "kernel", 0, 0, G_OPTION_ARG_FILENAME, &(o).kernel, "Kernel to boot directly", "FILE" },               \
+      { "initrd", 0, 0, G_OPTION_ARG_FILENAME, &(o).initrd, "The kernel's initial RAM disk", "FILE" },         \
+      { "append", 0, 0, G_OPTION_ARG_STRING, &(o).append, "The kernel's command line", "TEXT" },               \
+      { "memory", 0, 0, G_OPTION_ARG_STRING, &(o).memory, "Memory, such as 512M or 2G", "SIZE" },              \
+      { "cpus", 0, 0, G_OPTION_ARG_INT, &(o).cpus, "Number of processors", "N" },                              \
+      { "engine", 0, 0, G_OPTION_ARG_STRING, &(o).engine, "auto, kvm, software or none", "NAME" },             \
+      { "boot",   0, 0, G_OPTION_ARG_STRING, &(o).boot, "Boot order: a floppy, c disk, d CD-ROM, n network",   \
+        "LETTERS" },                                                                                           \
+      { "boot-menu", 0, 0, G_OPTION_ARG_NONE, &(o).boot_menu, "Let the firmware offer a boot menu", NULL },    \
+      { "snapshot", 0, 0, G_OPTION_ARG_NONE, &(o).snapshot, "Throw changes of the images away at the end",     \
+        NULL },                                                                                                \
+      { "os", 0, 0, G_OPTION_ARG_STRING, &(o).os, "Operating system, such as debian12, win10, dos", "ID" },    \
+      { "vnc", 0, 0, G_OPTION_ARG_STRING, &(o).vnc, "Serve the screen over VNC", "ADDRESS:PORT" },             \
+  {                                                                                                            \
+    "vnc-password-file", 0, 0, G_OPTION_ARG_FILENAME, &(o).vnc_password_file, "File with the VNC password",    \
+        "FILE"                                                                                                 \
+  }
+void machine_options_clear (MachineOptions *options);
+/* A definition of them; `identify`: look into the media for the operating system if it isn't named. */
+MachineDefinition *machine_options_build (const MachineOptions *options, const char *name, gboolean identify,
+                                          GError **error);
+
+/* serial.c: our terminal on a port, until the machine ends or Ctrl-] ; -1 and an error. */
+typedef struct SerialBridge SerialBridge;
+SerialBridge *serial_bridge_new (VivMachine *machine, unsigned port, gboolean history, GError **error);
+void serial_bridge_free (SerialBridge *bridge);
+gboolean serial_bridge_closed (SerialBridge *bridge);
+/* view.c: opens the application's viewer; FALSE and why not. */
+gboolean view_spawn (VivMachine *machine, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What vivctl's commands share: arguments, errors, waiting, JSON.
+ */
+#define G_LOG_DOMAIN "vivctl"
+
+#include "config.h"
+
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+/* -- Arguments ---------------------------------------------------------------------------------------- */
+
+static const CliCommand *
+find_command (const char *name)
+{
+  for (const CliCommand *command = cli_commands; command->name != NULL; command++)
+    if (g_strcmp0 (command->name, name) == 0)
+      return command;
+  return NULL;
+}
+
+gboolean
+cli_parse (const GOptionEntry *entries, int *argc, char ***argv, int least, int most, int *status)
+{
+  const CliCommand *command = find_command ((*argv)[0]);
+  g_autofree char *program = g_strconcat ("vivctl ", (*argv)[0], NULL);
+  g_autoptr (GOptionContext) context = g_option_context_new (command->arguments);
+  g_autoptr (GError) error = NULL;
+  gboolean help = FALSE;
+  const GOptionEntry help_entry[]
+      = { { "help", 'h', 0, G_OPTION_ARG_NONE, &help, "Show this help", NULL }, { NULL } };
+
+  g_set_prgname (program);
+  g_option_context_set_help_enabled (context, FALSE);
+  /* Where arguments may begin with "-" (a text, a move to the left) the options come before them. */
+  g_option_context_set_strict_posix (context, g_str_equal (command->name, "pointer")
+                                                  || g_str_equal (command->name, "type"));
+  g_option_context_set_summary (context, command->summary);
+  g_option_context_set_description (context, command->more);
+  if (entries != NULL)
+    g_option_context_add_main_entries (context, entries, NULL);
+  g_option_context_add_main_entries (context, help_entry, NULL);
+  if (!g_option_context_parse (context, argc, argv, &error))
+    {
+      *status = cli_usage ("%s", error->message);
+      return FALSE;
+    }
+  if (help)
+    {
+      g_autofree char *text = g_option_context_get_help (context, TRUE, NULL);
+      g_print ("%s", text);
+      *status = EXIT_DONE;
+      return FALSE;
+    }
+  /* "--" ends the options; g_option_context_parse() may leave it. */
+  if (*argc > 1 && g_str_equal ((*argv)[1], "--"))
+    {
+      memmove (*argv + 1, *argv + 2, (*argc - 1) * sizeof (char *));
+      (*argc)--;
+    }
+  if (*argc - 1 < least || (most >= 0 && *argc - 1 > most))
+    {
+      *status = cli_usage ("usage: vivctl %s %s", command->name, command->arguments);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+int
+cli_fail (GError *error)
+{
+  g_printerr ("vivctl: %s\n", error->message);
+  g_error_free (error);
+  return EXIT_FAILED;
+}
+
+int
+cli_usage (const char *format, ...)
+{
+  va_list arguments;
+
+  va_start (arguments, format);
+  g_autofree char *text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  g_printerr ("vivctl: %s\n", text);
+  return EXIT_USAGE;
+}
+
+/* -- Waiting ------------------------------------------------------------------------------------------ */
+
+void
+cli_settle (VivMachine *machine)
+{
+  while (viv_machine_is_connecting (machine))
+    g_main_context_iteration (NULL, TRUE);
+}
+
+VivMachine *
+cli_find (const char *name, GError **error)
+{
+  VivMachine *machine = viv_find_machine (name, error);
+
+  if (machine != NULL)
+    cli_settle (machine);
+  return machine;
+}
+
+VivMachine *
+cli_find_live (const char *name, GError **error)
+{
+  g_autoptr (VivMachine) machine = cli_find (name, error);
+
+  if (machine == NULL || viv_machine_is_live (machine))
+    return g_steal_pointer (&machine);
+  g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING,
+               "“%s” doesn't run; start it with “vivctl start”", viv_machine_get_name (machine));
+  return NULL;
+}
+
+void
+cli_on_result (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **)data = g_object_ref (result);
+}
+
+GAsyncResult *
+cli_wait_result (GAsyncResult **result)
+{
+  while (*result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  return *result;
+}
+
+gboolean
+cli_finish (VivMachine *machine, GAsyncResult **result, GError **error)
+{
+  g_autoptr (GAsyncResult) done = cli_wait_result (result);
+
+  *result = NULL;
+  return viv_machine_finish (machine, done, error);
+}
+
+void
+cli_flush (VivMachine *machine)
+{
+  GDBusProxy *proxy = viv_machine_get_proxy (machine);
+
+  if (proxy != NULL)
+    g_dbus_connection_flush_sync (g_dbus_proxy_get_connection (proxy), NULL, NULL);
+}
+
+static gboolean
+on_timeout (gpointer data)
+{
+  *(gboolean *)data = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+void
+cli_sleep (unsigned ms)
+{
+  gboolean over = FALSE;
+
+  g_timeout_add (ms, on_timeout, &over);
+  while (!over)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+gboolean
+cli_wait_off (VivMachine *machine, double seconds)
+{
+  gint64 end = g_get_monotonic_time () + (gint64)(seconds * G_USEC_PER_SEC);
+
+  while (viv_machine_is_busy (machine))
+    {
+      if (seconds > 0 && g_get_monotonic_time () >= end)
+        return FALSE;
+      cli_sleep (20);
+    }
+  return TRUE;
+}
+
+/* -- JSON --------------------------------------------------------------------------------------------- */
+
+static void
+json_string (const char *text, GString *out)
+{
+  g_string_append_c (out, '"');
+  for (const char *p = text; *p != '\0'; p++)
+    switch (*p)
+      {
+      case '"':
+      case '\\':
+        g_string_append_c (out, '\\');
+        g_string_append_c (out, *p);
+        break;
+      case '\n':
+        g_string_append (out, "\\n");
+        break;
+      default:
+        if ((guchar)*p < 0x20)
+          g_string_append_printf (out, "\\u%04x", *p);
+        else
+          g_string_append_c (out, *p);
+      }
+  g_string_append_c (out, '"');
+}
+
+static void
+json_container (GVariant *value, gboolean object, GString *out)
+{
+  g_string_append_c (out, object ? '{' : '[');
+  for (gsize i = 0; i < g_variant_n_children (value); i++)
+    {
+      g_autoptr (GVariant) child = g_variant_get_child_value (value, i);
+      if (i > 0)
+        g_string_append (out, ", ");
+      if (object)
+        {
+          g_autoptr (GVariant) key = g_variant_get_child_value (child, 0),
+                               content = g_variant_get_child_value (child, 1);
+          const char *name = g_variant_get_string (key, NULL);
+          gboolean raw = g_str_has_prefix (name, CLI_RAW_JSON);
+          json_string (raw ? name + strlen (CLI_RAW_JSON) : name, out);
+          g_string_append (out, ": ");
+          if (raw)
+            {
+              g_autoptr (GVariant) inner = g_variant_get_variant (content);
+              g_string_append (out, g_variant_get_string (inner, NULL));
+            }
+          else
+            cli_json (content, out);
+        }
+      else
+        cli_json (child, out);
+    }
+  g_string_append_c (out, object ? '}' : ']');
+}
+
+void
+cli_json (GVariant *value, GString *out)
+{
+  switch (g_variant_classify (value))
+    {
+    case G_VARIANT_CLASS_VARIANT:
+      {
+        g_autoptr (GVariant) inner = g_variant_get_variant (value);
+        cli_json (inner, out);
+        break;
+      }
+    case G_VARIANT_CLASS_STRING:
+      json_string (g_variant_get_string (value, NULL), out);
+      break;
+    case G_VARIANT_CLASS_BOOLEAN:
+      g_string_append (out, g_variant_get_boolean (value) ? "true" : "false");
+      break;
+    case G_VARIANT_CLASS_DOUBLE:
+      {
+        char number[G_ASCII_DTOSTR_BUF_SIZE];
+        g_string_append (out,
+                         g_ascii_formatd (number, sizeof (number), "%.6g", g_variant_get_double (value)));
+        break;
+      }
+    case G_VARIANT_CLASS_ARRAY:
+      json_container (
+          value, g_variant_type_is_dict_entry (g_variant_type_element (g_variant_get_type (value))), out);
+      break;
+    case G_VARIANT_CLASS_TUPLE:
+      json_container (value, FALSE, out);
+      break;
+    default:
+      {
+        g_autofree char *number = g_variant_print (value, FALSE);
+        g_string_append (out, number);
+      }
+    }
+}
+
+void
+cli_print_json (GVariant *value)
+{
+  g_autoptr (GVariant) sunk = g_variant_ref_sink (value);
+  g_autoptr (GString) out = g_string_new (NULL);
+
+  cli_json (sunk, out);
+  g_print ("%s\n", out->str);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * host: what this computer offers to machines, in words, and how to mend what it lacks.
+ */
+#define G_LOG_DOMAIN "vivctl"
+
+#include "config.h"
+
+#include "cli/cli.h"
+#include "machine/paths.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct
+{
+  GVariantBuilder values;
+  gboolean json;
+} Report;
+
+/* One finding: its word for scripts, and a sentence for people. */
+static void
+say (Report *report, const char *key, GVariant *value, const char *sentence)
+{
+  if (report->json)
+    g_variant_builder_add (&report->values, "{sv}", key, value);
+  else
+    {
+      g_variant_unref (g_variant_ref_sink (value));
+      g_print ("%-14s %s\n", key, sentence);
+    }
+}
+
+static guint64
+meminfo (const char *key)
+{
+  g_autofree char *text = NULL;
+  g_autofree char *start = g_strconcat (key, ":", NULL);
+
+  if (!g_file_get_contents ("/proc/meminfo", &text, NULL, NULL))
+    return 0;
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+  for (char **line = lines; *line != NULL; line++)
+    if (g_str_has_prefix (*line, start))
+      return g_ascii_strtoull (*line + strlen (start), NULL, 10);
+  return 0;
+}
+
+static char *
+read_word (const char *path)
+{
+  char *text = NULL;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return g_strdup ("");
+  return g_strstrip (text);
+}
+
+static void
+report_kvm (Report *report)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *vmm = viv_find_program ("vivarium-vmm", &error);
+  g_autofree char *output = NULL;
+  gboolean present = access ("/dev/kvm", F_OK) == 0, allowed = access ("/dev/kvm", R_OK | W_OK) == 0;
+
+  say (
+      report, "kvm-device", g_variant_new_boolean (present && allowed),
+      !present
+          ? "/dev/kvm is missing: turn on VT-x or SVM in the firmware's setup, and load the module kvm_intel or kvm_amd"
+      : allowed
+          ? "/dev/kvm is there and may be used"
+          : "/dev/kvm may not be used: add yourself to its group (sudo usermod -aG kvm $USER) and log in again");
+  const char *argv[] = { vmm, "--probe", report->json ? "--json" : NULL, NULL };
+  if (vmm == NULL
+      || !g_spawn_sync (NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL, NULL, &error))
+    {
+      say (report, "engine", g_variant_new_string (""), error->message);
+      return;
+    }
+  g_strstrip (output);
+  if (!report->json)
+    {
+      g_strdelimit (output, "\n", ' ');
+      say (report, "engine", g_variant_new_string (output), output);
+      return;
+    }
+  /* The monitor's own JSON goes in as the object it is. */
+  g_variant_builder_add (&report->values, "{sv}", CLI_RAW_JSON "engine", g_variant_new_string (output));
+}
+
+static void
+report_memory (Report *report)
+{
+  guint64 total = meminfo ("MemTotal"), available = meminfo ("MemAvailable"),
+          huge = meminfo ("HugePages_Free");
+  g_autofree char *thp = read_word ("/sys/kernel/mm/transparent_hugepage/enabled");
+  g_autofree char *ksm = read_word ("/sys/kernel/mm/ksm/run");
+  g_autofree char *memory
+      = g_strdup_printf ("%" G_GUINT64_FORMAT " MiB, of which %" G_GUINT64_FORMAT " MiB can be had now",
+                         total / 1024, available / 1024);
+  g_autofree char *pages
+      = g_strdup_printf ("%" G_GUINT64_FORMAT " reserved pages are free; transparent huge pages: %s", huge,
+                         *thp != '\0' ? thp : "unknown");
+
+  g_autofree char *processors = g_strdup_printf ("%u", g_get_num_processors ());
+  say (report, "processors", g_variant_new_uint32 (g_get_num_processors ()), processors);
+  say (report, "memory", g_variant_new_uint64 (total * 1024), memory);
+  say (report, "huge-pages", g_variant_new_uint64 (huge), pages);
+  say (report, "ksm", g_variant_new_boolean (g_str_equal (ksm, "1")),
+       g_str_equal (ksm, "1") ? "on: machines share equal pages"
+       : *ksm == '\0'         ? "this kernel has none"
+                      : "off; “echo 1 | sudo tee /sys/kernel/mm/ksm/run” lets machines share equal pages");
+}
+
+static void
+report_firmware (Report *report)
+{
+  static const char *const directories[]
+      = { "", "/usr/share/seabios", "/usr/share/qemu", "/usr/share/vgabios" };
+  static const char *const names[] = { "bios-256k.bin", "vgabios-stdvga.bin" };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *found = NULL;
+      for (unsigned d = 0; d < G_N_ELEMENTS (directories) && found == NULL; d++)
+        {
+          const char *directory = d == 0 ? FIRMWARE_DIR : directories[d];
+          g_autofree char *path = *directory != '\0' ? g_build_filename (directory, names[i], NULL) : NULL;
+          if (path != NULL && access (path, R_OK) == 0)
+            found = g_steal_pointer (&path);
+        }
+      g_autofree char *missing = g_strdup_printf ("%s is missing: install the package seabios", names[i]);
+      say (report, i == 0 ? "firmware" : "video-firmware", g_variant_new_string (found != NULL ? found : ""),
+           found != NULL ? found : missing);
+    }
+}
+
+static void
+report_places (Report *report)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *machines = viv_machines_dir (), *runtime = viv_runtime_dir (&error);
+
+  say (report, "machines", g_variant_new_string (machines), machines);
+  say (report, "sockets", g_variant_new_string (runtime != NULL ? runtime : ""),
+       runtime != NULL ? runtime : error->message);
+}
+
+int
+cli_host (int argc, char **argv)
+{
+  Report report = { 0 };
+  const GOptionEntry entries[] = {
+    { "json", 0, 0, G_OPTION_ARG_NONE, &report.json, "As JSON", NULL },
+    { NULL },
+  };
+  int status;
+
+  if (!cli_parse (entries, &argc, &argv, 0, 0, &status))
+    return status;
+  g_variant_builder_init (&report.values, G_VARIANT_TYPE_VARDICT);
+  report_kvm (&report);
+  report_memory (&report);
+  report_firmware (&report);
+  report_places (&report);
+  if (report.json)
+    cli_print_json (g_variant_builder_end (&report.values));
+  else
+    g_variant_builder_clear (&report.values);
+  return EXIT_DONE;
+}

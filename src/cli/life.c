@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * start stop reset pause resume delete
+ */
+#define G_LOG_DOMAIN "vivctl"
+
+#include "config.h"
+
+#include "cli/cli.h"
+#include "machine/paths.h"
+
+#include <stdlib.h>
+
+/* A call on a running machine that gives nothing back. */
+typedef void (*SimpleCall) (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                            gpointer data);
+
+static int
+simple (int argc, char **argv, SimpleCall call)
+{
+  GAsyncResult *result = NULL;
+  GError *error = NULL;
+  int status;
+
+  if (!cli_parse (NULL, &argc, &argv, 1, 1, &status))
+    return status;
+  g_autoptr (VivMachine) machine = cli_find_live (argv[1], &error);
+  if (machine == NULL)
+    return cli_fail (error);
+  call (machine, NULL, cli_on_result, &result);
+  return cli_finish (machine, &result, &error) ? EXIT_DONE : cli_fail (error);
+}
+
+int
+cli_reset (int argc, char **argv)
+{
+  return simple (argc, argv, viv_machine_reset);
+}
+
+int
+cli_pause (int argc, char **argv)
+{
+  return simple (argc, argv, viv_machine_pause);
+}
+
+int
+cli_resume (int argc, char **argv)
+{
+  return simple (argc, argv, viv_machine_resume);
+}
+
+int
+cli_start (int argc, char **argv)
+{
+  VivStartOptions start = { 0 };
+  gboolean view = FALSE;
+  g_autofree char *engine = NULL, *load = NULL, *vnc = NULL, *password = NULL;
+  const GOptionEntry entries[] = {
+    { "paused", 0, 0, G_OPTION_ARG_NONE, &start.paused, "Power on, but run nothing yet", NULL },
+    { "engine", 0, 0, G_OPTION_ARG_STRING, &engine, "auto, kvm, software or none, for this time", "NAME" },
+    { "load", 0, 0, G_OPTION_ARG_FILENAME, &load, "Go on from a saved state", "FILE" },
+    { "vnc", 0, 0, G_OPTION_ARG_STRING, &vnc, "Serve the screen over VNC", "ADDRESS:PORT" },
+    { "vnc-password-file", 0, 0, G_OPTION_ARG_FILENAME, &password, "File with the VNC password", "FILE" },
+    { "view", 0, 0, G_OPTION_ARG_NONE, &view, "Open the screen", NULL },
+    { NULL },
+  };
+  GAsyncResult *result = NULL;
+  GError *error = NULL;
+  int status;
+
+  if (!cli_parse (entries, &argc, &argv, 1, 1, &status))
+    return status;
+  g_autoptr (VivMachine) machine = cli_find (argv[1], &error);
+  if (machine == NULL)
+    return cli_fail (error);
+  start.engine = engine;
+  start.load = load;
+  start.vnc_address = vnc;
+  start.vnc_password_file = password;
+  viv_machine_start (machine, &start, NULL, cli_on_result, &result);
+  if (!cli_finish (machine, &result, &error) || (view && !view_spawn (machine, &error)))
+    return cli_fail (error);
+  return EXIT_DONE;
+}
+
+/* What `vivctl run` left behind, if its own process is gone. */
+static void
+remove_throw_away (VivMachine *machine)
+{
+  g_autofree char *run = viv_run_dir (NULL);
+  g_autofree char *parent = g_path_get_dirname (viv_machine_get_folder (machine));
+
+  if (g_strcmp0 (run, parent) == 0)
+    viv_remove_tree (viv_machine_get_folder (machine), NULL);
+}
+
+int
+cli_stop (int argc, char **argv)
+{
+  gboolean force = FALSE;
+  double timeout = 60;
+  const GOptionEntry entries[] = {
+    { "force", 'f', 0, G_OPTION_ARG_NONE, &force, "Pull the plug", NULL },
+    { "timeout", 't', 0, G_OPTION_ARG_DOUBLE, &timeout, "How long the guest may take (60; 0: for ever)",
+      "SECONDS" },
+    { NULL },
+  };
+  GAsyncResult *result = NULL;
+  GError *error = NULL;
+  int status;
+
+  if (!cli_parse (entries, &argc, &argv, 1, 1, &status))
+    return status;
+  g_autoptr (VivMachine) machine = cli_find (argv[1], &error);
+  if (machine == NULL)
+    return cli_fail (error);
+  if (!viv_machine_is_busy (machine))
+    {
+      remove_throw_away (machine);
+      return EXIT_DONE;
+    }
+  if (force)
+    viv_machine_force_off (machine, NULL, cli_on_result, &result);
+  else
+    viv_machine_power_down (machine, NULL, cli_on_result, &result);
+  if (!cli_finish (machine, &result, &error))
+    return cli_fail (error);
+  if (!cli_wait_off (machine, timeout))
+    {
+      g_printerr (
+          "vivctl: “%s” didn't turn itself off within %g seconds; “vivctl stop --force” pulls the plug\n",
+          viv_machine_get_name (machine), timeout);
+      return EXIT_FAILED;
+    }
+  remove_throw_away (machine);
+  return EXIT_DONE;
+}
+
+int
+cli_delete (int argc, char **argv)
+{
+  gboolean purge = FALSE, undo = FALSE, list = FALSE;
+  const GOptionEntry entries[] = {
+    { "purge", 0, 0, G_OPTION_ARG_NONE, &purge, "For good, without a way back", NULL },
+    { "undo", 0, 0, G_OPTION_ARG_NONE, &undo, "Take NAME (or an entry of --list) back", NULL },
+    { "list", 0, 0, G_OPTION_ARG_NONE, &list, "List what is in the trash", NULL },
+    { NULL },
+  };
+  GError *error = NULL;
+  int status;
+
+  if (!cli_parse (entries, &argc, &argv, 0, 1, &status))
+    return status;
+  g_autoptr (VivLibrary) library = viv_library_new (NULL);
+  g_auto (GStrv) trash = viv_library_list_trash (library);
+  if (list)
+    {
+      for (char **entry = trash; *entry != NULL; entry++)
+        g_print ("%s\n", *entry);
+      return EXIT_DONE;
+    }
+  if (argc != 2)
+    return cli_usage ("usage: vivctl delete [--purge|--undo] NAME");
+  if (undo)
+    {
+      /* The newest of that name. */
+      const char *found = NULL;
+      g_autofree char *prefix = g_strconcat (argv[1], "-2", NULL);
+      for (char **entry = trash; *entry != NULL; entry++)
+        if (g_str_equal (*entry, argv[1]) || g_str_has_prefix (*entry, prefix))
+          found = *entry;
+      g_autoptr (VivMachine) back = viv_library_restore (library, found != NULL ? found : argv[1], &error);
+      if (back == NULL)
+        return cli_fail (error);
+      g_print ("%s\n", viv_machine_get_name (back));
+      return EXIT_DONE;
+    }
+  g_autoptr (VivMachine) machine = viv_library_find (library, argv[1], &error);
+  if (machine == NULL)
+    return cli_fail (error);
+  cli_settle (machine);
+  g_autofree char *entry = viv_library_delete (library, machine, &error);
+  if (entry == NULL || (purge && !viv_library_purge (library, entry, &error)))
+    return cli_fail (error);
+  return EXIT_DONE;
+}

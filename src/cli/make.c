@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * create and set, and the options that describe a machine.
+ */
+#define G_LOG_DOMAIN "vivctl"
+
+#include "config.h"
+
+#include "cli/cli.h"
+#include "machine/os-profile.h"
+
+#include <string.h>
+#include <unistd.h>
+
+void
+machine_options_clear (MachineOptions *o)
+{
+  char **strings[] = { &o->kernel, &o->initrd, &o->append,   &o->memory,
+                       &o->engine, &o->name,   &o->vnc,      &o->vnc_password_file,
+                       &o->boot,   &o->os,     &o->disk_size };
+
+  g_clear_pointer (&o->disks, g_strfreev);
+  g_clear_pointer (&o->cdroms, g_strfreev);
+  g_clear_pointer (&o->floppies, g_strfreev);
+  for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
+    g_clear_pointer (strings[i], g_free);
+}
+
+static gboolean
+add_drives (MachineDefinition *definition, DriveKind kind, char **paths, gboolean snapshot, GError **error)
+{
+  for (char **path = paths; path != NULL && *path != NULL; path++)
+    {
+      g_autofree char *absolute = **path != '\0' ? g_canonicalize_filename (*path, NULL) : NULL;
+      if (absolute != NULL && access (absolute, R_OK) != 0)
+        {
+          g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "%s can't be read", absolute);
+          return FALSE;
+        }
+      MachineDrive *drive = definition_add_drive (definition, kind, absolute);
+      if (drive == NULL)
+        {
+          g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE, "too many drives of kind %s",
+                       drive_kind_name (kind));
+          return FALSE;
+        }
+      drive->snapshot = snapshot && kind != DRIVE_CDROM;
+      if (absolute != NULL && !drive->snapshot && access (absolute, W_OK) != 0)
+        drive->readonly = TRUE;
+    }
+  return TRUE;
+}
+
+static gboolean
+set_path (MachineDefinition *definition, const char *key, const char *path, GError **error)
+{
+  g_autofree char *absolute = g_canonicalize_filename (path, NULL);
+
+  if (access (absolute, R_OK) == 0)
+    return definition_set (definition, key, absolute, error);
+  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "%s can't be read", absolute);
+  return FALSE;
+}
+
+/* The system that a medium is of; NULL: not recognised. */
+static char *
+identify_os (const MachineOptions *o)
+{
+  const char *path = o->cdroms != NULL ? o->cdroms[0] : NULL;
+  g_autoptr (MediaInfo) info = path != NULL && *path != '\0' ? media_identify (path, NULL) : NULL;
+
+  return info != NULL ? g_strdup (info->os_id) : NULL;
+}
+
+MachineDefinition *
+machine_options_build (const MachineOptions *o, const char *name, gboolean identify, GError **error)
+{
+  g_autoptr (MachineDefinition) definition = NULL;
+  g_autofree char *os = o->os != NULL ? g_strdup (o->os) : identify ? identify_os (o) : NULL;
+  g_autofree char *cpus = g_strdup_printf ("%d", o->cpus);
+
+  if (!definition_check_name (name, error))
+    return NULL;
+  definition = definition_new (name);
+  if (os != NULL || identify)
+    {
+      g_autoptr (OsProfile) profile = os_profile_lookup (os);
+      os_profile_apply (profile, definition);
+    }
+  if (os != NULL && !definition_set (definition, "machine.os", os, error))
+    return NULL;
+  /* What the person names comes first: a floppy, else the CD, else the disk. */
+  if (o->boot == NULL && (o->floppies != NULL || o->cdroms != NULL) && !identify)
+    definition_set (definition, "machine.boot", o->floppies != NULL ? "adc" : "dca", NULL);
+  const struct
+  {
+    const char *key, *value;
+  } values[] = {
+    { "machine.memory", o->memory },
+    { "machine.cpus", o->cpus != 0 ? cpus : NULL },
+    { "machine.engine", o->engine },
+    { "machine.boot", o->boot },
+    { "machine.boot-menu", o->boot_menu ? "true" : NULL },
+    { "machine.append", o->append },
+    { "display0.vnc-address", o->vnc },
+  };
+  for (unsigned i = 0; i < G_N_ELEMENTS (values); i++)
+    if (values[i].value != NULL && !definition_set (definition, values[i].key, values[i].value, error))
+      return NULL;
+  if ((o->kernel != NULL && !set_path (definition, "machine.kernel", o->kernel, error))
+      || (o->initrd != NULL && !set_path (definition, "machine.initrd", o->initrd, error))
+      || (o->vnc_password_file != NULL
+          && !set_path (definition, "display0.vnc-password-file", o->vnc_password_file, error))
+      || !add_drives (definition, DRIVE_DISK, o->disks, o->snapshot, error)
+      || !add_drives (definition, DRIVE_CDROM, o->cdroms, o->snapshot, error)
+      || !add_drives (definition, DRIVE_FLOPPY, o->floppies, o->snapshot, error))
+    return NULL;
+  return g_steal_pointer (&definition);
+}
+
+int
+cli_create (int argc, char **argv)
+{
+  MachineOptions o = { 0 };
+  const GOptionEntry entries[] = {
+    MACHINE_OPTION_ENTRIES (o),
+    { "name", 0, 0, G_OPTION_ARG_STRING, &o.name, "The machine's name", "NAME" },
+    { "disk-size", 0, 0, G_OPTION_ARG_STRING, &o.disk_size, "Make an empty disk of this size", "SIZE" },
+    { NULL },
+  };
+  VivNewImage image = { .file = "disk0.img" };
+  g_autoptr (VivMachine) machine = NULL;
+  GError *error = NULL;
+  int status;
+
+  if (!cli_parse (entries, &argc, &argv, 0, 1, &status))
+    return status;
+  g_autoptr (VivLibrary) library = viv_library_new (NULL);
+  g_autofree char *name = g_strdup (o.name != NULL ? o.name : argv[1]);
+  if (name == NULL)
+    {
+      const char *medium = o.cdroms != NULL     ? o.cdroms[0]
+                           : o.disks != NULL    ? o.disks[0]
+                           : o.floppies != NULL ? o.floppies[0]
+                                                : "Machine";
+      g_autofree char *base = g_path_get_basename (medium);
+      name = viv_library_propose_name (library, base);
+    }
+  g_autoptr (MachineDefinition) definition = machine_options_build (&o, name, TRUE, &error);
+  gboolean good = definition != NULL;
+  if (good && o.disk_size != NULL)
+    {
+      good = definition_parse_size (o.disk_size, &image.size, &error);
+      if (good && (image.size < 512 || image.size % 512 != 0))
+        {
+          g_set_error (&error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE,
+                       "a disk is a whole number of 512-byte sectors");
+          good = FALSE;
+        }
+      if (good)
+        {
+          MachineDrive *drive = definition_add_drive (definition, DRIVE_DISK, "disk0.img");
+          g_autofree char *file = g_strconcat (drive->id, ".img", NULL);
+          g_free (drive->path);
+          drive->path = g_strdup (file);
+          image.file = drive->path;
+        }
+    }
+  if (good)
+    machine = viv_library_create (library, definition, &image, o.disk_size != NULL, &error);
+  machine_options_clear (&o);
+  if (machine == NULL)
+    return cli_fail (error);
+  g_print ("%s\n", viv_machine_get_name (machine));
+  return EXIT_DONE;
+}
+
+static void
+print_keys (void)
+{
+  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
+    {
+      g_autofree char *full = g_strdup_printf ("%s.%s", key->group, key->name);
+      g_print ("%-28s %s%s%s%s%s%s%s\n", full, key->help, key->choices != NULL ? " (" : "",
+               key->choices != NULL ? key->choices : "", key->choices != NULL ? ")" : "",
+               key->fallback != NULL ? " [" : "", key->fallback != NULL ? key->fallback : "",
+               key->fallback != NULL ? "]" : "");
+    }
+}
+
+static gboolean
+set_one (MachineDefinition *definition, const char *argument, GError **error)
+{
+  const char *equals = strchr (argument, '=');
+  g_autofree char *key = equals != NULL ? g_strndup (argument, equals - argument) : NULL;
+
+  if (key == NULL)
+    {
+      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX, "“%s”: give KEY=VALUE", argument);
+      return FALSE;
+    }
+  if (strchr (key, '.') == NULL && equals[1] == '\0' && definition_remove_drive (definition, key))
+    return TRUE;
+  return definition_set (definition, key, equals + 1, error);
+}
+
+int
+cli_set (int argc, char **argv)
+{
+  gboolean keys = FALSE;
+  const GOptionEntry entries[] = {
+    { "keys", 0, 0, G_OPTION_ARG_NONE, &keys, "List all keys", NULL },
+    { NULL },
+  };
+  GError *error = NULL;
+  int status;
+
+  if (!cli_parse (entries, &argc, &argv, 0, -1, &status))
+    return status;
+  if (keys)
+    {
+      print_keys ();
+      return EXIT_DONE;
+    }
+  if (argc < 3)
+    return cli_usage ("usage: vivctl set NAME KEY=VALUE…");
+  g_autoptr (VivLibrary) library = viv_library_new (NULL);
+  g_autoptr (VivMachine) machine = viv_library_find (library, argv[1], NULL);
+  if (machine == NULL)
+    machine = cli_find (argv[1], &error);
+  if (machine == NULL)
+    return cli_fail (error);
+  cli_settle (machine);
+  if (viv_machine_get_definition (machine) == NULL)
+    {
+      g_printerr ("vivctl: %s\n", viv_machine_get_error (machine));
+      return EXIT_FAILED;
+    }
+  g_autoptr (MachineDefinition) definition = definition_copy (viv_machine_get_definition (machine));
+  g_autofree char *name = g_strdup (definition->name);
+  for (int i = 2; i < argc; i++)
+    if (!set_one (definition, argv[i], &error))
+      return cli_fail (error);
+  /* The folder has the machine's name: that is the library's affair. */
+  g_autofree char *new_name = g_steal_pointer (&definition->name);
+  definition->name = g_steal_pointer (&name);
+  if (!viv_machine_save (machine, definition, &error)
+      || (!g_str_equal (new_name, definition->name)
+          && !viv_library_rename (library, machine, new_name, &error)))
+    return cli_fail (error);
+  if (viv_machine_is_live (machine))
+    g_printerr ("vivctl: “%s” runs; it follows at its next start\n", viv_machine_get_name (machine));
+  return EXIT_DONE;
+}

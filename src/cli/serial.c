@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * serial: the terminal, or a script, on a serial port.
+ */
+#define G_LOG_DOMAIN "vivctl"
+
+#include "config.h"
+
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define ESCAPE_BYTE 0x1d /* Ctrl-] */
+
+struct SerialBridge
+{
+  int socket;
+  guint from_guest, from_us;
+  gboolean raw, closed;
+  struct termios saved;
+};
+
+static void
+write_all (int fd, const char *data, size_t length)
+{
+  while (length > 0)
+    {
+      ssize_t written = write (fd, data, length);
+      if (written > 0)
+        {
+          data += written;
+          length -= written;
+        }
+      else if (errno == EAGAIN)
+        {
+          struct pollfd wait = { .fd = fd, .events = POLLOUT };
+          poll (&wait, 1, -1);
+        }
+      else if (errno != EINTR)
+        return;
+    }
+}
+
+static gboolean
+on_guest (int fd, GIOCondition condition, gpointer data)
+{
+  SerialBridge *bridge = data;
+  char buffer[4096];
+  ssize_t length = recv (fd, buffer, sizeof (buffer), MSG_DONTWAIT);
+
+  if (length > 0)
+    {
+      write_all (STDOUT_FILENO, buffer, length);
+      return G_SOURCE_CONTINUE;
+    }
+  if (length < 0 && (errno == EAGAIN || errno == EINTR))
+    return G_SOURCE_CONTINUE;
+  bridge->from_guest = 0;
+  bridge->closed = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_us (int fd, GIOCondition condition, gpointer data)
+{
+  SerialBridge *bridge = data;
+  char buffer[1024];
+  ssize_t length = read (fd, buffer, sizeof (buffer));
+
+  if (length < 0 && (errno == EAGAIN || errno == EINTR))
+    return G_SOURCE_CONTINUE;
+  char *escape = bridge->raw && length > 0 ? memchr (buffer, ESCAPE_BYTE, length) : NULL;
+  if (escape != NULL)
+    {
+      length = escape - buffer;
+      bridge->closed = TRUE;
+    }
+  if (length > 0)
+    write_all (bridge->socket, buffer, length);
+  if (escape == NULL && length > 0)
+    return G_SOURCE_CONTINUE;
+  /* The end of a file on stdin is not the end of the machine. */
+  bridge->from_us = 0;
+  return G_SOURCE_REMOVE;
+}
+
+static int
+attach (VivMachine *machine, unsigned port, gboolean history, GError **error)
+{
+  GAsyncResult *result = NULL;
+
+  viv_machine_attach_serial (machine, port, history, NULL, cli_on_result, &result);
+  g_autoptr (GAsyncResult) done = cli_wait_result (&result);
+  return viv_machine_attach_serial_finish (machine, done, error);
+}
+
+SerialBridge *
+serial_bridge_new (VivMachine *machine, unsigned port, gboolean history, GError **error)
+{
+  int fd = attach (machine, port, history, error);
+  SerialBridge *bridge;
+
+  if (fd < 0)
+    return NULL;
+  bridge = g_new0 (SerialBridge, 1);
+  bridge->socket = fd;
+  if (isatty (STDIN_FILENO) && tcgetattr (STDIN_FILENO, &bridge->saved) == 0)
+    {
+      struct termios raw = bridge->saved;
+      cfmakeraw (&raw);
+      raw.c_oflag |= OPOST;
+      bridge->raw = tcsetattr (STDIN_FILENO, TCSANOW, &raw) == 0;
+      g_printerr ("connected to the serial line; Ctrl-] leaves\r\n");
+    }
+  bridge->from_guest = g_unix_fd_add (fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_guest, bridge);
+  bridge->from_us = g_unix_fd_add (STDIN_FILENO, G_IO_IN | G_IO_HUP | G_IO_ERR, on_us, bridge);
+  return bridge;
+}
+
+void
+serial_bridge_free (SerialBridge *bridge)
+{
+  if (bridge == NULL)
+    return;
+  if (bridge->from_guest != 0)
+    {
+      /* What came last. */
+      while (!bridge->closed && g_main_context_iteration (NULL, FALSE))
+        ;
+    }
+  if (bridge->raw)
+    tcsetattr (STDIN_FILENO, TCSANOW, &bridge->saved);
+  g_clear_handle_id (&bridge->from_guest, g_source_remove);
+  g_clear_handle_id (&bridge->from_us, g_source_remove);
+  close (bridge->socket);
+  g_free (bridge);
+}
+
+gboolean
+serial_bridge_closed (SerialBridge *bridge)
+{
+  return bridge->closed;
+}
+
+/* The history, until the port is silent for a moment. */
+static void
+dump (int fd)
+{
+  struct pollfd wait = { .fd = fd, .events = POLLIN };
+  char buffer[4096];
+  ssize_t length;
+
+  while (poll (&wait, 1, 200) > 0 && (length = recv (fd, buffer, sizeof (buffer), 0)) > 0)
+    write_all (STDOUT_FILENO, buffer, length);
+}
+
+int
+cli_serial (int argc, char **argv)
+{
+  int port = 0, status;
+  gboolean dump_only = FALSE, no_history = FALSE;
+  g_autofree char *send_text = NULL;
+  const GOptionEntry entries[] = {
+    { "port", 'p', 0, G_OPTION_ARG_INT, &port, "Which port (0)", "N" },
+    { "send", 's', 0, G_OPTION_ARG_STRING, &send_text, "Send this text (with \\n \\r \\t \\e) and leave",
+      "TEXT" },
+    { "dump", 'd', 0, G_OPTION_ARG_NONE, &dump_only, "Print what the port has sent so far, and leave", NULL },
+    { "no-history", 0, 0, G_OPTION_ARG_NONE, &no_history, "Show only what comes from now on", NULL },
+    { NULL },
+  };
+  GError *error = NULL;
+
+  if (!cli_parse (entries, &argc, &argv, 1, 1, &status))
+    return status;
+  g_autoptr (VivMachine) machine = cli_find_live (argv[1], &error);
+  if (machine == NULL)
+    return cli_fail (error);
+  if (dump_only || send_text != NULL)
+    {
+      int fd = attach (machine, port, dump_only, &error);
+      if (fd < 0)
+        return cli_fail (error);
+      if (send_text != NULL)
+        {
+          g_autofree char *escapes = g_strdup (send_text);
+          g_autoptr (GString) with_escape = g_string_new (escapes);
+          g_string_replace (with_escape, "\\e", "\\033", 0);
+          g_autofree char *plain = g_strcompress (with_escape->str);
+          write_all (fd, plain, strlen (plain));
+        }
+      if (dump_only)
+        dump (fd);
+      close (fd);
+      return EXIT_DONE;
+    }
+  SerialBridge *bridge = serial_bridge_new (machine, port, !no_history, &error);
+  if (bridge == NULL)
+    return cli_fail (error);
+  while (!bridge->closed)
+    g_main_context_iteration (NULL, TRUE);
+  serial_bridge_free (bridge);
+  return EXIT_DONE;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * list, show and log: what there is.
+ */
+#define G_LOG_DOMAIN "vivctl"
+
+#include "config.h"
+
+#include "cli/cli.h"
+#include "machine/paths.h"
+
+/* The throw-away machines, too. */
+static void
+collect (const char *path, GPtrArray *machines)
+{
+  g_autoptr (GDir) directory = path != NULL ? g_dir_open (path, 0, NULL) : NULL;
+  const char *name;
+
+  while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
+    {
+      g_autofree char *folder = g_build_filename (path, name, NULL);
+      g_autofree char *file = g_build_filename (folder, "machine.ini", NULL);
+      if (name[0] != '.' && g_file_test (file, G_FILE_TEST_EXISTS))
+        g_ptr_array_add (machines, viv_machine_new (folder));
+    }
+}
+
+static int
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return g_utf8_collate (viv_machine_get_name (*(VivMachine *const *)a),
+                         viv_machine_get_name (*(VivMachine *const *)b));
+}
+
+static GVariant *
+summary (VivMachine *machine)
+{
+  GVariantBuilder values;
+  const struct
+  {
+    const char *key, *value;
+  } texts[] = {
+    { "name", viv_machine_get_name (machine) },
+    { "uuid", viv_machine_get_uuid (machine) },
+    { "state", viv_machine_get_state (machine) },
+    { "state-reason", viv_machine_get_state_reason (machine) },
+    { "folder", viv_machine_get_folder (machine) },
+    { "error", viv_machine_get_error (machine) },
+    { "engine", viv_machine_get_engine (machine) },
+    { "engine-reason", viv_machine_get_engine_reason (machine) },
+    { "vnc-address", viv_machine_get_vnc_address (machine) },
+  };
+
+  g_variant_builder_init (&values, G_VARIANT_TYPE_VARDICT);
+  for (unsigned i = 0; i < G_N_ELEMENTS (texts); i++)
+    if (texts[i].value != NULL)
+      g_variant_builder_add (&values, "{sv}", texts[i].key, g_variant_new_string (texts[i].value));
+  g_variant_builder_add (&values, "{sv}", "pid", g_variant_new_int32 (viv_machine_get_pid (machine)));
+  return g_variant_builder_end (&values);
+}
+
+int
+cli_list (int argc, char **argv)
+{
+  gboolean json = FALSE;
+  const GOptionEntry entries[] = {
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "As JSON", NULL },
+    { NULL },
+  };
+  int status;
+
+  if (!cli_parse (entries, &argc, &argv, 0, 0, &status))
+    return status;
+  g_autoptr (GPtrArray) machines = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autofree char *library = viv_machines_dir (), *run = viv_run_dir (NULL);
+  collect (library, machines);
+  collect (run, machines);
+  g_ptr_array_sort (machines, compare_names);
+  for (guint i = 0; i < machines->len; i++)
+    cli_settle (g_ptr_array_index (machines, i));
+  if (json)
+    {
+      GVariantBuilder list;
+      g_variant_builder_init (&list, G_VARIANT_TYPE ("aa{sv}"));
+      for (guint i = 0; i < machines->len; i++)
+        g_variant_builder_add_value (&list, summary (g_ptr_array_index (machines, i)));
+      cli_print_json (g_variant_builder_end (&list));
+      return EXIT_DONE;
+    }
+  for (guint i = 0; i < machines->len; i++)
+    {
+      VivMachine *machine = g_ptr_array_index (machines, i);
+      const char *uuid = viv_machine_get_uuid (machine);
+      g_print ("%-9s %.8s  %s\n", viv_machine_get_state (machine), uuid != NULL ? uuid : "-",
+               viv_machine_get_name (machine));
+    }
+  return EXIT_DONE;
+}
+
+/* -- show --------------------------------------------------------------------------------------------- */
+
+/* Calls `func` with each setting in use. */
+static void
+each_setting (MachineDefinition *definition, void (*func) (const char *key, const char *value, gpointer data),
+              gpointer data)
+{
+  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
+    if (!g_str_has_suffix (key->group, "*"))
+      {
+        g_autofree char *full = g_strconcat (key->group, ".", key->name, NULL);
+        g_autofree char *value = definition_get (definition, full, NULL);
+        if (value != NULL && *value != '\0')
+          func (full, value, data);
+      }
+  for (guint i = 0; i < definition->drives->len + definition->serials->len; i++)
+    {
+      const char *id
+          = i < definition->drives->len
+                ? ((MachineDrive *)g_ptr_array_index (definition->drives, i))->id
+                : ((MachineSerial *)g_ptr_array_index (definition->serials, i - definition->drives->len))->id;
+      for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
+        if (definition_find_key (id, key->name) == key)
+          {
+            g_autofree char *full = g_strconcat (id, ".", key->name, NULL);
+            g_autofree char *value = definition_get (definition, full, NULL);
+            func (full, value, data);
+          }
+    }
+}
+
+static void
+print_setting (const char *key, const char *value, gpointer data)
+{
+  g_print ("  %-26s %s\n", key, value);
+}
+
+static void
+add_setting (const char *key, const char *value, gpointer data)
+{
+  g_variant_builder_add (data, "{ss}", key, value);
+}
+
+static GVariant *
+statistics (VivMachine *machine)
+{
+  GAsyncResult *result = NULL;
+
+  if (!viv_machine_is_live (machine))
+    return NULL;
+  viv_machine_statistics (machine, NULL, cli_on_result, &result);
+  g_autoptr (GAsyncResult) done = cli_wait_result (&result);
+  return viv_machine_statistics_finish (machine, done, NULL);
+}
+
+static void
+show_json (VivMachine *machine)
+{
+  g_autoptr (GVariant) base = g_variant_ref_sink (summary (machine)), numbers = statistics (machine);
+  g_autoptr (GVariantDict) dict = g_variant_dict_new (base);
+  MachineDefinition *definition = viv_machine_get_definition (machine);
+  GVariantBuilder settings;
+
+  g_variant_builder_init (&settings, G_VARIANT_TYPE ("a{ss}"));
+  if (definition != NULL)
+    each_setting (definition, add_setting, &settings);
+  g_variant_dict_insert_value (dict, "settings", g_variant_builder_end (&settings));
+  if (numbers != NULL)
+    g_variant_dict_insert_value (dict, "statistics", numbers);
+  cli_print_json (g_variant_dict_end (dict));
+}
+
+static void
+show_text (VivMachine *machine)
+{
+  g_autoptr (GVariant) base = g_variant_ref_sink (summary (machine)), numbers = statistics (machine);
+  MachineDefinition *definition = viv_machine_get_definition (machine);
+  GVariantIter iter;
+  const char *key;
+  GVariant *value;
+
+  g_variant_iter_init (&iter, base);
+  while (g_variant_iter_loop (&iter, "{&sv}", &key, &value))
+    if (g_variant_is_of_type (value, G_VARIANT_TYPE_STRING) && *g_variant_get_string (value, NULL) != '\0')
+      g_print ("%s: %s\n", key, g_variant_get_string (value, NULL));
+  if (definition != NULL)
+    {
+      g_print ("settings:\n");
+      each_setting (definition, print_setting, NULL);
+    }
+  if (numbers == NULL)
+    return;
+  g_print ("statistics:\n");
+  g_variant_iter_init (&iter, numbers);
+  while (g_variant_iter_loop (&iter, "{&sv}", &key, &value))
+    {
+      g_autofree char *text = g_variant_print (value, FALSE);
+      g_print ("  %-26s %s\n", key, text);
+    }
+}
+
+int
+cli_show (int argc, char **argv)
+{
+  gboolean json = FALSE, devices = FALSE;
+  const GOptionEntry entries[] = {
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "As JSON", NULL },
+    { "devices", 0, 0, G_OPTION_ARG_NONE, &devices,
+      "The state of all devices of a running machine, for debugging", NULL },
+    { NULL },
+  };
+  GError *error = NULL;
+  int status;
+
+  if (!cli_parse (entries, &argc, &argv, 1, 2, &status))
+    return status;
+  g_autoptr (VivMachine) machine = devices ? cli_find_live (argv[1], &error) : cli_find (argv[1], &error);
+  if (machine == NULL)
+    return cli_fail (error);
+  if (devices)
+    {
+      g_autoptr (GVariant) reply = g_dbus_proxy_call_sync (viv_machine_get_proxy (machine), "DumpState", NULL,
+                                                           G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error);
+      const char *text;
+      if (reply == NULL)
+        return cli_fail (error);
+      g_variant_get (reply, "(&s)", &text);
+      g_print ("%s", text);
+    }
+  else if (argc == 3)
+    {
+      MachineDefinition *definition = viv_machine_get_definition (machine);
+      g_autofree char *value = definition != NULL ? definition_get (definition, argv[2], &error) : NULL;
+      if (error != NULL)
+        return cli_fail (error);
+      if (value == NULL)
+        {
+          g_printerr ("vivctl: %s\n", viv_machine_get_error (machine));
+          return EXIT_FAILED;
+        }
+      g_print ("%s\n", value);
+    }
+  else if (json)
+    show_json (machine);
+  else
+    show_text (machine);
+  return EXIT_DONE;
+}
+
+int
+cli_log (int argc, char **argv)
+{
+  int lines = 40, status;
+  const GOptionEntry entries[] = {
+    { "lines", 'n', 0, G_OPTION_ARG_INT, &lines, "How many lines (40)", "N" },
+    { NULL },
+  };
+  GError *error = NULL;
+
+  if (!cli_parse (entries, &argc, &argv, 1, 1, &status))
+    return status;
+  g_autoptr (VivMachine) machine = viv_find_machine (argv[1], &error);
+  if (machine == NULL)
+    return cli_fail (error);
+  g_autofree char *tail = viv_machine_log_tail (machine, MAX (lines, 1));
+  g_print ("%s%s", tail, *tail != '\0' ? "\n" : "");
+  return EXIT_DONE;
+}
