@@ -607,9 +607,15 @@ ps2_keyboard_post_load (Ps2Keyboard *keyboard, GError **error)
       g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE, "the keyboard's scan code set is 0");
       return FALSE;
     }
-  /* Nobody holds a key of a machine that was asleep. */
-  memset (keyboard->held, 0, sizeof keyboard->held);
   typematic_stop (keyboard);
+  /* Nobody holds a key of a machine that was asleep: the guest hears of each that it still believes down. */
+  for (uint16_t code = 0; code < KBD_CODES; code++)
+    if (held (keyboard, code))
+      {
+        bit_set (keyboard->held, code, FALSE);
+        if (keyboard->scanning)
+          send_key (keyboard, code, FALSE, FALSE);
+      }
   set_scanning (keyboard, keyboard->scanning);
   set_leds (keyboard, keyboard->leds);
   return TRUE;

@@ -229,12 +229,14 @@ clear_movement (Ps2Mouse *mouse)
   ps2_queue_clear (&mouse->packets);
 }
 
+/* In remote mode the host asks for packets without having enabled reports. */
 static void
-set_reporting (Ps2Mouse *mouse, gboolean on)
+set_mode (Ps2Mouse *mouse, gboolean reporting, gboolean remote)
 {
-  mouse->reporting = on;
+  mouse->reporting = reporting;
+  mouse->remote = remote;
   if (mouse->router != NULL)
-    input_router_set_active (mouse->router, &mouse->sink, on);
+    input_router_set_active (mouse->router, &mouse->sink, reporting || remote);
 }
 
 static void
@@ -243,9 +245,8 @@ set_defaults (Ps2Mouse *mouse)
   mouse->rate = 100;
   mouse->resolution = 2;
   mouse->scaling = FALSE;
-  mouse->remote = FALSE;
   mouse->wrap = FALSE;
-  set_reporting (mouse, FALSE);
+  set_mode (mouse, FALSE, FALSE);
   vm_timer_cancel (&mouse->sample_timer);
   clear_movement (mouse);
 }
@@ -344,7 +345,7 @@ ps2_mouse_write (Ps2Mouse *mouse, uint8_t value)
       break;
     case MOUSE_STREAM:
     case MOUSE_REMOTE:
-      mouse->remote = value == MOUSE_REMOTE;
+      set_mode (mouse, mouse->reporting, value == MOUSE_REMOTE);
       clear_movement (mouse);
       reply (mouse, PS2_ACK);
       break;
@@ -364,11 +365,11 @@ ps2_mouse_write (Ps2Mouse *mouse, uint8_t value)
       break;
     case MOUSE_ENABLE:
       clear_movement (mouse);
-      set_reporting (mouse, TRUE);
+      set_mode (mouse, TRUE, mouse->remote);
       reply (mouse, PS2_ACK);
       break;
     case MOUSE_DISABLE:
-      set_reporting (mouse, FALSE);
+      set_mode (mouse, FALSE, mouse->remote);
       clear_movement (mouse);
       reply (mouse, PS2_ACK);
       break;
@@ -485,6 +486,6 @@ ps2_mouse_post_load (Ps2Mouse *mouse, GError **error)
   mouse->dy = (uint32_t)CLAMP ((int32_t)mouse->dy, -MOVE_MAX, MOVE_MAX);
   mouse->dz = (uint32_t)CLAMP ((int32_t)mouse->dz, -WHEEL_MAX, WHEEL_MAX);
   mouse->buttons = 0;
-  set_reporting (mouse, mouse->reporting);
+  set_mode (mouse, mouse->reporting, mouse->remote);
   return TRUE;
 }

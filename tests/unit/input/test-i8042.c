@@ -563,6 +563,11 @@ test_mouse (void)
   g_assert_cmphex (in (&f, 0x64) & OBF, ==, 0);
   mouse (&f, 0xeb);
   expect (&f, TRUE, "fa 8 4 0");
+  mouse (&f, 0xf5);
+  expect (&f, TRUE, "fa");
+  pointer (&f, INPUT_EVENT_RELATIVE, 0, 0, 0, 1);
+  mouse (&f, 0xeb);
+  expect (&f, TRUE, "fa 28 0 ff");
   /* Wrap mode echoes. */
   mouse (&f, 0xee);
   expect (&f, TRUE, "fa");
@@ -583,7 +588,7 @@ static void
 test_state (void)
 {
   Fixture a, b;
-  g_autoptr (GByteArray) saved = g_byte_array_new (), again = g_byte_array_new ();
+  g_autoptr (GByteArray) saved = g_byte_array_new ();
   g_autoptr (GError) error = NULL;
   g_autoptr (GRand) rand = g_rand_new_with_seed (2017);
 
@@ -594,13 +599,14 @@ test_state (void)
   key (&a, KEY_Q, 1);
   key (&a, KEY_Q, 0);
   pointer (&a, INPUT_EVENT_RELATIVE, 0, 0, 7, 0);
+  key (&a, KEY_LEFTCTRL, 1);
   state_save (i8042_class.state, a.kbc, saved);
   setup (&b);
   vm_lock (b.vm);
   g_assert_true (state_load (i8042_class.state, b.kbc, saved->data, saved->len, &error));
   g_assert_true (i8042_class.post_load (b.kbc, &error));
   vm_unlock (b.vm);
-  for (const uint8_t *p = (const uint8_t[]){ 0x15, 0xf0, 0x15 }, *end = p + 3; p < end; p++)
+  for (const uint8_t *p = (const uint8_t[]){ 0x15, 0xf0, 0x15, 0x14, 0xf0, 0x14 }, *end = p + 6; p < end; p++)
     g_assert_cmphex (get (&b, FALSE), ==, *p);
   expect (&b, TRUE, "8 7 0");
 
