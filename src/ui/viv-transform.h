@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Where a machine's picture lies in a view, and which pixel of it is under the pointer.  The only arithmetic on
+ * coordinates in the viewer; no GTK, so that it is tested by table.
+ *
+ * Three spaces: image (pixels of the guest), view (GTK's logical pixels, from the view's top left) and device (view times
+ * the surface's integer scale factor).
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  VIV_SCALING_FIT,   /* as large as fits, its shape kept, centred (letterbox) */
+  VIV_SCALING_EXACT, /* a pixel of the image is a pixel of the device; the view scrolls if it is smaller */
+} VivScaling;
+
+typedef struct
+{
+  double x, y, width, height; /* of the picture, in view space; x and y lie on the device's grid */
+  double scale;               /* device pixels an image pixel */
+  int image_width, image_height;
+  int factor; /* device pixels a view pixel */
+} VivTransform;
+
+/* Empty (width 0) if any size is 0 or less.  `factor` less than 1 counts as 1. */
+void viv_transform_init (VivTransform *transform, VivScaling scaling, int image_width, int image_height,
+                         double view_width, double view_height, int factor);
+/* Whether image pixels fall exactly on whole device pixels: nothing is to be filtered then. */
+gboolean viv_transform_is_exact (const VivTransform *transform);
+/* From view space to image space, fractions kept, not clamped. */
+void viv_transform_to_image (const VivTransform *transform, double x, double y, double *image_x,
+                             double *image_y);
+void viv_transform_from_image (const VivTransform *transform, double image_x, double image_y, double *x,
+                               double *y);
+/* Whether a point of the view is on the picture. */
+gboolean viv_transform_contains (const VivTransform *transform, double x, double y);
+/* A point of the view as an absolute pointer position (0 to INPUT_ABSOLUTE_MAX), clamped to the picture.  Chosen so that the guest
+ * arrives at the pixel under the pointer whether it multiplies by the width or by the width less one. */
+void viv_transform_to_absolute (const VivTransform *transform, double x, double y, int *absolute_x,
+                                int *absolute_y);
+/* What the view must measure, in view pixels, to show all of an exact picture. */
+void viv_transform_natural_size (int image_width, int image_height, int factor, int *width, int *height);
+
+G_END_DECLS

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Scale 1 and 2 × letterbox × fullscreen: where the picture lies, and what is under the pointer.
+ */
+#include "ui/viv-transform.h"
+
+#include "display/input.h"
+
+#include <math.h>
+
+typedef struct
+{
+  const char *name;
+  VivScaling scaling;
+  int image_width, image_height;
+  double view_width, view_height;
+  int factor;
+  double x, y, width, height;
+  gboolean exact;
+} Row;
+
+static const Row rows[] = {
+  { "same size", VIV_SCALING_FIT, 640, 480, 640, 480, 1, 0, 0, 640, 480, TRUE },
+  { "pillars", VIV_SCALING_FIT, 640, 480, 1000, 480, 1, 180, 0, 640, 480, TRUE },
+  { "letterbox", VIV_SCALING_FIT, 640, 480, 640, 600, 1, 0, 60, 640, 480, TRUE },
+  { "twice", VIV_SCALING_FIT, 640, 480, 1280, 1000, 1, 0, 20, 1280, 960, TRUE },
+  { "half", VIV_SCALING_FIT, 640, 480, 320, 240, 1, 0, 0, 320, 240, FALSE },
+  { "text mode on full HD", VIV_SCALING_FIT, 720, 400, 1920, 1080, 1, 0, 6, 1920, 1067, FALSE },
+  { "odd pillars lie on the grid", VIV_SCALING_FIT, 640, 480, 1001, 480, 1, 180, 0, 640, 480, TRUE },
+  { "two device pixels: fit", VIV_SCALING_FIT, 640, 480, 640, 480, 2, 0, 0, 640, 480, TRUE },
+  { "two device pixels: odd half", VIV_SCALING_FIT, 640, 480, 640.5, 480, 2, 0, 0, 640, 480, TRUE },
+  { "two device pixels: half a pixel is on the grid", VIV_SCALING_FIT, 640, 480, 641, 480, 2, 0.5, 0, 640,
+    480, TRUE },
+  { "two device pixels: fullscreen", VIV_SCALING_FIT, 1024, 768, 1920, 1080, 2, 240, 0, 1440, 1080, FALSE },
+  { "exact in a larger view", VIV_SCALING_EXACT, 640, 480, 1000, 700, 1, 180, 110, 640, 480, TRUE },
+  { "exact in a smaller view", VIV_SCALING_EXACT, 1920, 1080, 1000, 700, 1, 0, 0, 1920, 1080, TRUE },
+  { "exact at two", VIV_SCALING_EXACT, 640, 480, 1000, 700, 2, 340, 230, 320, 240, TRUE },
+  { "exact at two, odd image", VIV_SCALING_EXACT, 641, 481, 1000, 700, 2, 339.5, 229.5, 320.5, 240.5, TRUE },
+  { "exact fullscreen", VIV_SCALING_EXACT, 1920, 1080, 1920, 1080, 1, 0, 0, 1920, 1080, TRUE },
+};
+
+static void
+test_table (void)
+{
+  for (unsigned i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      const Row *row = &rows[i];
+      VivTransform t;
+
+      g_test_message ("%s", row->name);
+      viv_transform_init (&t, row->scaling, row->image_width, row->image_height, row->view_width,
+                          row->view_height, row->factor);
+      g_assert_cmpfloat (t.x, ==, row->x);
+      g_assert_cmpfloat (t.y, ==, row->y);
+      g_assert_cmpfloat (t.width, ==, row->width);
+      g_assert_cmpfloat (t.height, ==, row->height);
+      g_assert_cmpint (viv_transform_is_exact (&t), ==, row->exact);
+    }
+}
+
+/* Every pixel of the image, by its middle in the view and back; and the guest's two ways to read a tablet. */
+static void
+test_pointer (void)
+{
+  for (unsigned i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      const Row *row = &rows[i];
+      VivTransform t;
+
+      g_test_message ("%s", row->name);
+      viv_transform_init (&t, row->scaling, row->image_width, row->image_height, row->view_width,
+                          row->view_height, row->factor);
+      for (int pixel = 0; pixel < row->image_width; pixel++)
+        {
+          int line = MIN (pixel, row->image_height - 1);
+          double x, y, image_x, image_y;
+          int absolute_x, absolute_y;
+
+          viv_transform_from_image (&t, pixel + 0.5, line + 0.5, &x, &y);
+          g_assert_true (viv_transform_contains (&t, x, y));
+          viv_transform_to_image (&t, x, y, &image_x, &image_y);
+          g_assert_cmpfloat_with_epsilon (image_x, pixel + 0.5, 1e-6);
+          g_assert_cmpfloat_with_epsilon (image_y, line + 0.5, 1e-6);
+
+          viv_transform_to_absolute (&t, x, y, &absolute_x, &absolute_y);
+          g_assert_cmpint (absolute_x * (int64_t)row->image_width / (INPUT_ABSOLUTE_MAX + 1), ==, pixel);
+          g_assert_cmpint (round (absolute_x * (row->image_width - 1.0) / INPUT_ABSOLUTE_MAX), ==, pixel);
+          g_assert_cmpint (absolute_y * (int64_t)row->image_height / (INPUT_ABSOLUTE_MAX + 1), ==, line);
+        }
+    }
+}
+
+static void
+test_edges (void)
+{
+  VivTransform t;
+  int x, y;
+
+  viv_transform_init (&t, VIV_SCALING_FIT, 640, 480, 1000, 480, 1);
+  g_assert_false (viv_transform_contains (&t, 179.9, 10));
+  g_assert_true (viv_transform_contains (&t, 180, 0));
+  g_assert_false (viv_transform_contains (&t, 820, 10));
+  /* In the bars the pointer sticks to the edge. */
+  viv_transform_to_absolute (&t, -50, 1e9, &x, &y);
+  g_assert_cmpint (x, ==, 0);
+  g_assert_cmpint (y, ==, INPUT_ABSOLUTE_MAX);
+  viv_transform_to_absolute (&t, 999, -3, &x, &y);
+  g_assert_cmpint (x, ==, INPUT_ABSOLUTE_MAX);
+  g_assert_cmpint (y, ==, 0);
+}
+
+static void
+test_empty (void)
+{
+  static const int sizes[][4]
+      = { { 0, 480, 10, 10 }, { 640, 0, 10, 10 }, { 640, 480, 0, 10 }, { 640, 480, 10, -1 } };
+  VivTransform t;
+  double image_x, image_y;
+  int x, y;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (sizes); i++)
+    {
+      viv_transform_init (&t, VIV_SCALING_FIT, sizes[i][0], sizes[i][1], sizes[i][2], sizes[i][3], 1);
+      g_assert_cmpfloat (t.width, ==, 0);
+      g_assert_false (viv_transform_contains (&t, 0, 0));
+      g_assert_false (viv_transform_is_exact (&t));
+      viv_transform_to_image (&t, 5, 5, &image_x, &image_y);
+      g_assert_cmpfloat (image_x, ==, 0);
+      viv_transform_to_absolute (&t, 5, 5, &x, &y);
+      g_assert_cmpint (x, >=, 0);
+      g_assert_cmpint (y, >=, 0);
+    }
+  viv_transform_init (&t, VIV_SCALING_FIT, 1, 1, 10, 10, 0);
+  viv_transform_to_absolute (&t, 5, 5, &x, &y);
+  g_assert_cmpint (x, ==, 0);
+}
+
+static void
+test_natural (void)
+{
+  int width, height;
+
+  viv_transform_natural_size (641, 480, 2, &width, &height);
+  g_assert_cmpint (width, ==, 321);
+  g_assert_cmpint (height, ==, 240);
+  viv_transform_natural_size (0, 0, 1, &width, &height);
+  g_assert_cmpint (width, ==, 0);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/ui/transform/table", test_table);
+  g_test_add_func ("/ui/transform/pointer", test_pointer);
+  g_test_add_func ("/ui/transform/edges", test_edges);
+  g_test_add_func ("/ui/transform/empty", test_empty);
+  g_test_add_func ("/ui/transform/natural", test_natural);
+  return g_test_run ();
+}
