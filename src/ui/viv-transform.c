@@ -92,7 +92,7 @@ to_absolute (double position, int size)
 {
   double pixel = CLAMP (floor (position), 0, size - 1);
 
-  return size < 2 ? 0 : (int)round (pixel * INPUT_ABSOLUTE_MAX / (size - 1));
+  return size < 2 ? 0 : (int)ceil (pixel * INPUT_ABSOLUTE_MAX / (size - 1));
 }
 
 void

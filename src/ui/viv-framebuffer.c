@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A machine's screen as a GdkPaintable.
+ */
+#define G_LOG_DOMAIN "viv-framebuffer"
+
+#include "ui/viv-framebuffer.h"
+
+#include "display/shm.h"
+#include "display/vnc-client.h"
+#include "ui/viv-pixels.h"
+
+#include <math.h>
+
+#define VIEW_INTERVAL      16   /* ms */
+#define THUMBNAIL_INTERVAL 1000 /* ms */
+#define TILE_SIZE          256  /* image pixels; sparse damage touches few of them */
+#define MAX_MULTIPLE       4
+#define MAX_TEXTURE        8192 /* what any GL can do */
+
+/* A picture of the screen at one size: tiles where sparse damage is worth it, else one texture. */
+typedef struct
+{
+  VivLevel level;
+  guint columns, rows; /* 1 × 1: the whole */
+  int tile;            /* image pixels; a tile at the right or bottom edge is smaller */
+  GdkTexture **textures; /* NULL: dirty */
+} Layer;
+
+struct _VivFramebuffer
+{
+  GObject parent_instance;
+
+  ShmViewer *shm;
+  VncClient *vnc;
+  guint watches[VIV_N_WATCHES];
+  unsigned interval;
+  int factor;
+
+  Framebuffer scanout; /* width 0: off */
+  Layer layers[2];     /* the viewer's, and the thumbnail's */
+  GdkTexture *still;   /* the last picture of a machine that has gone */
+
+  GdkTexture *cursor;
+  int hot_x, hot_y;
+  gboolean cursor_visible;
+  guint close_source;
+};
+
+enum
+{
+  PROP_0,
+  PROP_LIVE,
+  N_PROPS
+};
+static GParamSpec *props[N_PROPS];
+
+enum
+{
+  CURSOR_CHANGED,
+  N_SIGNALS
+};
+static guint signals[N_SIGNALS];
+
+static void paintable_init (GdkPaintableInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (VivFramebuffer, viv_framebuffer, G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (GDK_TYPE_PAINTABLE, paintable_init))
+
+/* -- Layers -- */
+
+static void
+layer_clear (Layer *layer)
+{
+  for (guint i = 0; i < layer->columns * layer->rows; i++)
+    g_clear_object (&layer->textures[i]);
+  g_clear_pointer (&layer->textures, g_free);
+  *layer = (Layer){ 0 };
+}
+
+static void
+layer_setup (Layer *layer, const Framebuffer *fb, const VivLevel *level, gboolean tiled)
+{
+  int tile = tiled ? TILE_SIZE : (int)MAX (fb->width, fb->height);
+  guint columns = tiled ? (fb->width + tile - 1) / tile : 1;
+  guint rows = tiled ? (fb->height + tile - 1) / tile : 1;
+
+  if (layer->textures && layer->level.multiply == level->multiply && layer->level.divide == level->divide
+      && layer->columns == columns && layer->rows == rows && layer->tile == tile)
+    return;
+  layer_clear (layer);
+  layer->level = *level;
+  layer->tile = tile;
+  layer->columns = columns;
+  layer->rows = rows;
+  layer->textures = g_new0 (GdkTexture *, columns * rows);
+}
+
+static DisplayRect
+layer_tile_rect (const Layer *layer, const Framebuffer *fb, guint column, guint row)
+{
+  DisplayRect rect = { .x = column * layer->tile, .y = row * layer->tile };
+
+  rect.width = MIN (layer->tile, (int)fb->width - rect.x);
+  rect.height = MIN (layer->tile, (int)fb->height - rect.y);
+  return rect;
+}
+
+static void
+layer_damage (Layer *layer, const DisplayRect *rect)
+{
+  if (!layer->textures)
+    return;
+  for (guint row = rect->y / layer->tile; row < layer->rows && (int)(row * layer->tile) < rect->y + rect->height; row++)
+    for (guint column = rect->x / layer->tile;
+         column < layer->columns && (int)(column * layer->tile) < rect->x + rect->width; column++)
+      g_clear_object (&layer->textures[row * layer->columns + column]);
+}
+
+static guint
+layer_dirty (const Layer *layer)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < layer->columns * layer->rows; i++)
+    n += layer->textures[i] == NULL;
+  return n;
+}
+
+/* Seams show between tiles unless their edges lie on device pixels; and when all is dirty, one texture is cheaper. */
+static gboolean
+wants_tiles (const Layer *layer, const Framebuffer *fb, const VivTransform *transform, const VivLevel *level)
+{
+  guint tiles;
+
+  if (!viv_transform_is_exact (transform) || level->divide != 1)
+    return FALSE;
+  if (level->multiply * MAX (fb->width, fb->height) > MAX_TEXTURE)
+    return TRUE;
+  tiles = ((fb->width + TILE_SIZE - 1) / TILE_SIZE) * ((fb->height + TILE_SIZE - 1) / TILE_SIZE);
+  if (tiles <= 2)
+    return FALSE;
+  if (layer->textures && layer->columns * layer->rows > 1)
+    return layer_dirty (layer) * 4 < tiles * 3;
+  return TRUE;
+}
+
+/* -- What comes from the source -- */
+
+static void
+drop_layers (VivFramebuffer *self)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (self->layers); i++)
+    layer_clear (&self->layers[i]);
+}
+
+static void
+on_scanout (void *opaque, const Framebuffer *fb)
+{
+  VivFramebuffer *self = opaque;
+  Framebuffer old = self->scanout;
+
+  self->scanout = fb ? *fb : (Framebuffer){ 0 };
+  drop_layers (self);
+  g_clear_object (&self->still);
+  if (self->scanout.width != old.width || self->scanout.height != old.height)
+    gdk_paintable_invalidate_size (GDK_PAINTABLE (self));
+  gdk_paintable_invalidate_contents (GDK_PAINTABLE (self));
+}
+
+static void
+on_damage (void *opaque, const Damage *damage)
+{
+  VivFramebuffer *self = opaque;
+
+  if (!self->scanout.width)
+    return;
+  for (unsigned i = 0; i < damage->n; i++)
+    {
+      const DisplayRect all = { 0, 0, self->scanout.width, self->scanout.height };
+      DisplayRect rect;
+
+      if (!display_rect_intersect (&damage->rect[i], &all, &rect))
+        continue;
+      for (guint l = 0; l < G_N_ELEMENTS (self->layers); l++)
+        layer_damage (&self->layers[l], &rect);
+    }
+  gdk_paintable_invalidate_contents (GDK_PAINTABLE (self));
+}
+
+static void
+on_cursor (void *opaque, const DisplayCursor *cursor)
+{
+  VivFramebuffer *self = opaque;
+
+  g_clear_object (&self->cursor);
+  self->cursor_visible = !cursor || cursor->visible;
+  if (cursor && cursor->width && cursor->height && cursor->width <= DISPLAY_MAX_CURSOR
+      && cursor->height <= DISPLAY_MAX_CURSOR && cursor->pixels)
+    {
+      g_autoptr (GBytes) bytes = g_bytes_new (cursor->pixels, (gsize)cursor->width * cursor->height * 4);
+
+      self->cursor = gdk_memory_texture_new (cursor->width, cursor->height, GDK_MEMORY_B8G8R8A8_PREMULTIPLIED, bytes,
+                                             cursor->width * 4);
+      self->hot_x = CLAMP (cursor->hot_x, 0, (int)cursor->width - 1);
+      self->hot_y = CLAMP (cursor->hot_y, 0, (int)cursor->height - 1);
+    }
+  else if (cursor && !cursor->width)
+    {
+      /* None defined: whatever "visible" says, viewers show their own. */
+      self->cursor_visible = TRUE;
+    }
+  g_signal_emit (self, signals[CURSOR_CHANGED], 0);
+}
+
+static gboolean
+close_later (gpointer data)
+{
+  VivFramebuffer *self = data;
+
+  self->close_source = 0;
+  viv_framebuffer_detach (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_closed (void *opaque, const GError *error)
+{
+  VivFramebuffer *self = opaque;
+
+  if (error)
+    g_debug ("The screen's connection ended: %s", error->message);
+  /* The source still runs on its own stack here. */
+  if (!self->close_source)
+    self->close_source = g_idle_add (close_later, self);
+}
+
+static void
+on_vnc_connected (void *opaque, const char *name)
+{
+}
+
+static void
+on_vnc_clipboard (void *opaque, const char *text)
+{
+}
+
+static void
+on_vnc_leds (void *opaque, unsigned leds)
+{
+}
+
+static void
+on_vnc_password (void *opaque)
+{
+  VivFramebuffer *self = opaque;
+
+  vnc_client_password (self->vnc, NULL);
+}
+
+static void
+update_interval (VivFramebuffer *self)
+{
+  unsigned interval = self->watches[VIV_WATCH_VIEW]        ? VIEW_INTERVAL
+                      : self->watches[VIV_WATCH_THUMBNAIL] ? THUMBNAIL_INTERVAL
+                                                           : 0;
+
+  if (self->interval == interval)
+    return;
+  self->interval = interval;
+  if (self->shm)
+    shm_viewer_set_interval (self->shm, interval);
+}
+
+/* -- Painting -- */
+
+static GdkTexture *
+make_texture (const Framebuffer *fb, const DisplayRect *rect, const VivLevel *level)
+{
+  g_autoptr (GBytes) bytes = NULL;
+  int width, height;
+
+  viv_level_size (level, rect->width, rect->height, &width, &height);
+  bytes = viv_pixels_copy (fb, rect, level);
+  return gdk_memory_texture_new (width, height, GDK_MEMORY_B8G8R8A8_PREMULTIPLIED, bytes, (gsize)width * 4);
+}
+
+void
+viv_framebuffer_draw (VivFramebuffer *self, GtkSnapshot *snapshot, const VivTransform *transform)
+{
+  const Framebuffer *fb = &self->scanout;
+  double unit_x, unit_y;
+  VivLevel level;
+  Layer *layer;
+  gboolean tiled;
+
+  if (transform->width <= 0)
+    return;
+  if (!fb->width)
+    {
+      if (self->still)
+        gtk_snapshot_append_texture (
+            snapshot, self->still,
+            &GRAPHENE_RECT_INIT (transform->x, transform->y, transform->width, transform->height));
+      return;
+    }
+
+  viv_level_choose (&level, transform->scale, fb->width, fb->height, MAX_MULTIPLE, MAX_TEXTURE);
+  layer = &self->layers[level.divide > 1];
+  tiled = wants_tiles (layer, fb, transform, &level);
+  layer_setup (layer, fb, &level, tiled);
+
+  unit_x = transform->width / fb->width;
+  unit_y = transform->height / fb->height;
+  for (guint row = 0; row < layer->rows; row++)
+    for (guint column = 0; column < layer->columns; column++)
+      {
+        GdkTexture **texture = &layer->textures[row * layer->columns + column];
+        DisplayRect rect = layer_tile_rect (layer, fb, column, row);
+
+        if (!*texture)
+          *texture = make_texture (fb, &rect, &level);
+        gtk_snapshot_append_texture (snapshot, *texture,
+                                     &GRAPHENE_RECT_INIT (transform->x + rect.x * unit_x, transform->y + rect.y * unit_y,
+                                                          rect.width * unit_x, rect.height * unit_y));
+      }
+}
+
+static void
+viv_framebuffer_snapshot (GdkPaintable *paintable, GdkSnapshot *snapshot, double width, double height)
+{
+  VivFramebuffer *self = VIV_FRAMEBUFFER (paintable);
+  VivTransform transform = { .width = width, .height = height, .factor = self->factor };
+
+  if (!viv_framebuffer_get_size (self, &transform.image_width, &transform.image_height) || width <= 0)
+    return;
+  transform.scale = width * self->factor / transform.image_width;
+  viv_framebuffer_draw (self, GTK_SNAPSHOT (snapshot), &transform);
+}
+
+static int
+viv_framebuffer_get_intrinsic_width (GdkPaintable *paintable)
+{
+  int width, height;
+
+  return viv_framebuffer_get_size (VIV_FRAMEBUFFER (paintable), &width, &height) ? width : 0;
+}
+
+static int
+viv_framebuffer_get_intrinsic_height (GdkPaintable *paintable)
+{
+  int width, height;
+
+  return viv_framebuffer_get_size (VIV_FRAMEBUFFER (paintable), &width, &height) ? height : 0;
+}
+
+static GdkPaintable *
+viv_framebuffer_get_current_image (GdkPaintable *paintable)
+{
+  GdkTexture *texture = viv_framebuffer_dup_texture (VIV_FRAMEBUFFER (paintable));
+
+  return texture ? GDK_PAINTABLE (texture) : gdk_paintable_new_empty (0, 0);
+}
+
+static void
+paintable_init (GdkPaintableInterface *iface)
+{
+  iface->snapshot = viv_framebuffer_snapshot;
+  iface->get_intrinsic_width = viv_framebuffer_get_intrinsic_width;
+  iface->get_intrinsic_height = viv_framebuffer_get_intrinsic_height;
+  iface->get_current_image = viv_framebuffer_get_current_image;
+}
+
+/* -- Object -- */
+
+static void
+viv_framebuffer_dispose (GObject *object)
+{
+  VivFramebuffer *self = VIV_FRAMEBUFFER (object);
+
+  g_clear_handle_id (&self->close_source, g_source_remove);
+  g_clear_pointer (&self->shm, shm_viewer_free);
+  g_clear_pointer (&self->vnc, vnc_client_free);
+  self->scanout = (Framebuffer){ 0 };
+  drop_layers (self);
+  g_clear_object (&self->still);
+  g_clear_object (&self->cursor);
+  G_OBJECT_CLASS (viv_framebuffer_parent_class)->dispose (object);
+}
+
+static void
+viv_framebuffer_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  switch (id)
+    {
+    case PROP_LIVE:
+      g_value_set_boolean (value, viv_framebuffer_is_live (VIV_FRAMEBUFFER (object)));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+viv_framebuffer_class_init (VivFramebufferClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->dispose = viv_framebuffer_dispose;
+  object_class->get_property = viv_framebuffer_get_property;
+
+  props[PROP_LIVE] = g_param_spec_boolean ("live", NULL, NULL, FALSE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_properties (object_class, N_PROPS, props);
+  signals[CURSOR_CHANGED]
+      = g_signal_new ("cursor-changed", VIV_TYPE_FRAMEBUFFER, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+}
+
+static void
+viv_framebuffer_init (VivFramebuffer *self)
+{
+  self->factor = 1;
+  self->cursor_visible = TRUE;
+}
+
+VivFramebuffer *
+viv_framebuffer_new (void)
+{
+  return g_object_new (VIV_TYPE_FRAMEBUFFER, NULL);
+}
+
+gboolean
+viv_framebuffer_attach_shm (VivFramebuffer *self, int socket, GError **error)
+{
+  static const ShmViewerFuncs funcs = { on_scanout, on_damage, on_cursor, on_closed };
+
+  viv_framebuffer_detach (self);
+  self->shm = shm_viewer_new (socket, &funcs, self, error);
+  if (!self->shm)
+    return FALSE;
+  shm_viewer_set_interval (self->shm, self->interval);
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_LIVE]);
+  return TRUE;
+}
+
+void
+viv_framebuffer_attach_vnc (VivFramebuffer *self, const char *address)
+{
+  static const VncClientFuncs funcs = { on_vnc_connected, on_scanout,      on_damage, on_cursor,
+                                        on_vnc_clipboard, on_vnc_leds, on_vnc_password, on_closed };
+
+  viv_framebuffer_detach (self);
+  self->vnc = vnc_client_new (address, &funcs, self);
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_LIVE]);
+}
+
+void
+viv_framebuffer_detach (VivFramebuffer *self)
+{
+  g_clear_handle_id (&self->close_source, g_source_remove);
+  if (!self->shm && !self->vnc)
+    return;
+  if (self->scanout.width)
+    {
+      GdkTexture *still = viv_framebuffer_dup_texture (self);
+
+      self->scanout = (Framebuffer){ 0 };
+      drop_layers (self);
+      g_set_object (&self->still, still);
+      g_object_unref (still);
+    }
+  g_clear_pointer (&self->shm, shm_viewer_free);
+  g_clear_pointer (&self->vnc, vnc_client_free);
+  on_cursor (self, NULL);
+  gdk_paintable_invalidate_contents (GDK_PAINTABLE (self));
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_LIVE]);
+}
+
+gboolean
+viv_framebuffer_is_live (VivFramebuffer *self)
+{
+  return (self->shm || self->vnc) && !self->close_source;
+}
+
+void
+viv_framebuffer_input (VivFramebuffer *self, const InputEvent *event)
+{
+  if (self->vnc)
+    vnc_client_input (self->vnc, event);
+}
+
+void
+viv_framebuffer_watch (VivFramebuffer *self, VivWatch watch)
+{
+  g_return_if_fail (watch < VIV_N_WATCHES);
+  self->watches[watch]++;
+  update_interval (self);
+}
+
+void
+viv_framebuffer_unwatch (VivFramebuffer *self, VivWatch watch)
+{
+  g_return_if_fail (watch < VIV_N_WATCHES && self->watches[watch] > 0);
+  self->watches[watch]--;
+  update_interval (self);
+}
+
+gboolean
+viv_framebuffer_get_size (VivFramebuffer *self, int *width, int *height)
+{
+  *width = *height = 0;
+  if (self->scanout.width)
+    {
+      *width = self->scanout.width;
+      *height = self->scanout.height;
+    }
+  else if (self->still)
+    {
+      *width = gdk_texture_get_width (self->still);
+      *height = gdk_texture_get_height (self->still);
+    }
+  return *width > 0;
+}
+
+void
+viv_framebuffer_set_scale_factor (VivFramebuffer *self, int factor)
+{
+  self->factor = MAX (factor, 1);
+}
+
+GdkTexture *
+viv_framebuffer_dup_texture (VivFramebuffer *self)
+{
+  const VivLevel level = { 1, 1 };
+  const DisplayRect all = { 0, 0, self->scanout.width, self->scanout.height };
+
+  if (self->scanout.width)
+    return make_texture (&self->scanout, &all, &level);
+  return self->still ? g_object_ref (self->still) : NULL;
+}
+
+GdkCursor *
+viv_framebuffer_dup_cursor (VivFramebuffer *self, gboolean *visible)
+{
+  *visible = self->cursor_visible;
+  return self->cursor ? gdk_cursor_new_from_texture (self->cursor, self->hot_x, self->hot_y, NULL) : NULL;
+}
