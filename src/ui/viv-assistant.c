@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The way to a new machine.
+ */
+#define G_LOG_DOMAIN "viv-assistant"
+
+#include "config.h"
+
+#include "ui/viv-assistant.h"
+
+#include "machine/os-profile.h"
+#include "ui/viv-dialogs.h"
+#include "ui/viv-operations.h"
+#include "ui/viv-window.h"
+
+#include <glib/gi18n.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define MIB (1024.0 * 1024)
+#define GIB (1024 * MIB)
+
+struct _VivAssistant
+{
+  AdwWindow parent_instance;
+
+  GtkWidget *cancel_button, *back_button, *create_button, *choose_button, *empty_button;
+  GtkStack *stack;
+  GtkWidget *problem;
+  GtkLabel *problem_label;
+  GtkWidget *medium_group;
+  AdwActionRow *medium_row;
+  GtkImage *medium_icon;
+  GtkWidget *name_row;
+  AdwComboRow *os_row;
+  AdwActionRow *memory_row, *cpus_row, *disk_row;
+  GtkSpinButton *memory, *cpus, *disk;
+  GtkSwitch *disk_switch, *start_switch;
+
+  VivLibrary *library;
+  MachineDefinition *definition;
+  char **profiles; /* id, name, … as in os_row */
+  gboolean setting;
+};
+
+G_DEFINE_FINAL_TYPE (VivAssistant, viv_assistant, ADW_TYPE_WINDOW)
+
+/* -- Pages -- */
+
+static void
+show_problem (VivAssistant *self, const char *text)
+{
+  gtk_widget_set_visible (self->problem, text != NULL);
+  gtk_label_set_label (self->problem_label, text ? text : "");
+  if (text)
+    gtk_accessible_update_property (GTK_ACCESSIBLE (self->problem), GTK_ACCESSIBLE_PROPERTY_LABEL, text, -1);
+}
+
+static void
+show_page (VivAssistant *self, const char *page)
+{
+  gboolean details = g_str_equal (page, "details");
+
+  gtk_stack_set_visible_child_name (self->stack, page);
+  gtk_widget_set_visible (self->cancel_button, !details);
+  gtk_widget_set_visible (self->back_button, details);
+  gtk_widget_set_visible (self->create_button, details);
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "assistant.back", details);
+  if (details)
+    {
+      gtk_widget_grab_focus (self->name_row);
+      gtk_editable_select_region (GTK_EDITABLE (self->name_row), 0, -1);
+    }
+  else
+    gtk_widget_grab_focus (self->choose_button);
+}
+
+/* -- Live checks -- */
+
+static gboolean
+name_taken (VivAssistant *self, const char *name)
+{
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (self->library)); i++)
+    {
+      g_autoptr (VivMachine) machine = g_list_model_get_item (G_LIST_MODEL (self->library), i);
+
+      if (g_str_equal (viv_machine_get_name (machine), name))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static void
+mark (gpointer row, const char *class, gboolean on)
+{
+  if (on)
+    gtk_widget_add_css_class (row, class);
+  else
+    gtk_widget_remove_css_class (row, class);
+}
+
+static gboolean
+check_name (VivAssistant *self)
+{
+  const char *name = gtk_editable_get_text (GTK_EDITABLE (self->name_row));
+  g_autoptr (GError) error = NULL;
+  const char *title = _ ("_Name");
+
+  if (!definition_check_name (name, &error))
+    title = *name ? _ ("_Name: letters, digits, blanks and . _ - only") : _ ("_Name: a machine needs one");
+  else if (name_taken (self, name))
+    title = _ ("_Name: another machine has this one");
+  else
+    {
+      adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->name_row), title);
+      mark (self->name_row, "error", FALSE);
+      gtk_widget_set_tooltip_text (self->name_row, NULL);
+      return TRUE;
+    }
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->name_row), title);
+  gtk_widget_set_tooltip_text (self->name_row, error ? error->message : NULL);
+  mark (self->name_row, "error", TRUE);
+  return FALSE;
+}
+
+static double
+host_memory (void)
+{
+  return (double)sysconf (_SC_PHYS_PAGES) * sysconf (_SC_PAGESIZE);
+}
+
+static double
+free_space (VivAssistant *self)
+{
+  struct statvfs info;
+
+  return statvfs (viv_library_get_path (self->library), &info) == 0 ? (double)info.f_bavail * info.f_frsize : -1;
+}
+
+static void
+check_sizes (VivAssistant *self)
+{
+  double memory = gtk_spin_button_get_value (self->memory) * MIB, host = host_memory ();
+  double disk = gtk_spin_button_get_value (self->disk) * GIB, space = free_space (self);
+  long processors = sysconf (_SC_NPROCESSORS_ONLN);
+  g_autofree char *size = g_format_size_full (host, G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree char *left = g_format_size_full (MAX (space, 0), G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree char *memory_note = g_strdup_printf (_ ("This computer has %s"), size);
+  g_autofree char *cpus_note = g_strdup_printf (ngettext ("This computer has %ld", "This computer has %ld", processors), processors);
+  g_autofree char *disk_note = space < 0      ? g_strdup ("")
+                               : disk > space ? g_strdup_printf (_ ("Only %s are free: it can't be filled"), left)
+                                              : g_strdup_printf (_ ("%s are free; it takes only what is written"), left);
+
+  adw_action_row_set_subtitle (self->memory_row, memory_note);
+  adw_action_row_set_subtitle (self->cpus_row, cpus_note);
+  adw_action_row_set_subtitle (self->disk_row, disk_note);
+  mark (self->memory_row, "warning", memory > host * 0.75);
+  mark (self->cpus_row, "warning", gtk_spin_button_get_value (self->cpus) > processors);
+  mark (self->disk_row, "warning", space >= 0 && disk > space);
+}
+
+static void
+on_changed (VivAssistant *self)
+{
+  if (self->setting || !self->definition)
+    return;
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "assistant.create", check_name (self));
+  check_sizes (self);
+}
+
+/* -- Proposals -- */
+
+static void
+select_os (VivAssistant *self, const char *id)
+{
+  for (guint i = 0; self->profiles && self->profiles[2 * i]; i++)
+    if (g_strcmp0 (self->profiles[2 * i], id) == 0)
+      adw_combo_row_set_selected (self->os_row, i);
+}
+
+static void
+fill (VivAssistant *self, double disk_size)
+{
+  g_autoptr (OsProfile) profile = os_profile_lookup (self->definition->os);
+  g_autofree char *name = viv_library_propose_name (self->library, self->definition->name);
+
+  self->setting = TRUE;
+  gtk_editable_set_text (GTK_EDITABLE (self->name_row), name);
+  select_os (self, profile->id);
+  gtk_spin_button_set_value (self->memory, self->definition->memory / MIB);
+  gtk_spin_button_set_value (self->cpus, self->definition->cpus);
+  gtk_switch_set_active (self->disk_switch, disk_size > 0);
+  gtk_spin_button_set_value (self->disk, (disk_size > 0 ? disk_size : profile->disk > 0 ? profile->disk : 20 * GIB) / GIB);
+  self->setting = FALSE;
+  on_changed (self);
+}
+
+/* Another system than the one that was recognised: its proposals. */
+static void
+on_os_selected (VivAssistant *self)
+{
+  guint selected = adw_combo_row_get_selected (self->os_row);
+  g_autoptr (OsProfile) profile = NULL;
+
+  if (self->setting || !self->definition || selected == GTK_INVALID_LIST_POSITION)
+    return;
+  profile = os_profile_lookup (self->profiles[2 * selected]);
+  os_profile_apply (profile, self->definition);
+  self->setting = TRUE;
+  gtk_spin_button_set_value (self->memory, profile->memory / MIB);
+  gtk_spin_button_set_value (self->cpus, profile->cpus);
+  if (gtk_widget_get_sensitive (GTK_WIDGET (self->disk_switch)))
+    {
+      gtk_switch_set_active (self->disk_switch, profile->disk > 0);
+      if (profile->disk > 0)
+        gtk_spin_button_set_value (self->disk, profile->disk / GIB);
+    }
+  self->setting = FALSE;
+  on_changed (self);
+}
+
+static void
+set_definition (VivAssistant *self, MachineDefinition *definition)
+{
+  g_clear_pointer (&self->definition, definition_unref);
+  self->definition = definition;
+}
+
+static const char *
+kind_label (const MediaInfo *media)
+{
+  switch (media->kind)
+    {
+    case MEDIA_ISO:
+      return media->bootable ? _ ("Disc image") : _ ("Disc image that is not bootable");
+    case MEDIA_FLOPPY:
+      return _ ("Floppy image");
+    case MEDIA_DISK:
+      return _ ("Disk image");
+    case MEDIA_KERNEL:
+      return _ ("Kernel");
+    case MEDIA_FOREIGN:
+    case MEDIA_UNKNOWN:
+      break;
+    }
+  return _ ("Nothing bootable was recognised in it");
+}
+
+static const char *
+kind_icon (const MediaInfo *media)
+{
+  switch (media->kind)
+    {
+    case MEDIA_ISO:
+      return "media-optical-symbolic";
+    case MEDIA_FLOPPY:
+      return "media-floppy-symbolic";
+    case MEDIA_KERNEL:
+      return "application-x-executable-symbolic";
+    case MEDIA_DISK:
+    case MEDIA_FOREIGN:
+    case MEDIA_UNKNOWN:
+      break;
+    }
+  return "drive-harddisk-symbolic";
+}
+
+static void
+show_medium (VivAssistant *self, const MediaInfo *media, const char *path)
+{
+  g_autofree char *file = g_filename_display_basename (path);
+  g_autofree char *size = g_format_size (media->size);
+  g_autofree char *about = g_strdup_printf ("%s · %s · %s", file, kind_label (media), size);
+  g_autofree char *title = g_markup_escape_text (media->os_name ? media->os_name : media->volume_id && *media->volume_id ? media->volume_id : file, -1);
+  g_autofree char *subtitle = g_markup_escape_text (about, -1);
+
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->medium_row), title);
+  adw_action_row_set_subtitle (self->medium_row, subtitle);
+  gtk_image_set_from_icon_name (self->medium_icon, kind_icon (media));
+}
+
+void
+viv_assistant_set_image (VivAssistant *self, GFile *image)
+{
+  g_autofree char *path = g_file_get_path (image);
+  g_autofree char *problem = NULL;
+  g_autoptr (MediaInfo) media = NULL;
+  g_autoptr (GError) error = NULL;
+  uint64_t disk_size = 0;
+
+  show_page (self, "medium");
+  if (!path)
+    {
+      show_problem (self, _ ("The image is not on this computer. Copy it here first."));
+      return;
+    }
+  media = media_identify (path, &error);
+  if (!media)
+    {
+      show_problem (self, error->message);
+      return;
+    }
+  if (media->kind == MEDIA_FOREIGN)
+    {
+      g_autofree char *file = g_filename_display_basename (path);
+
+      /* Translators: a file, and the format of its image: “disk.qcow2” is a qcow2 image. */
+      problem = g_strdup_printf (_ ("“%s” is a %s image, which can't be used yet. Convert it to a raw image first."), file,
+                                 media->format);
+      show_problem (self, problem);
+      return;
+    }
+  show_problem (self, NULL);
+  set_definition (self, media_propose (media, path, &disk_size));
+  show_medium (self, media, path);
+  gtk_widget_set_visible (self->medium_group, TRUE);
+  fill (self, disk_size);
+  show_page (self, "details");
+}
+
+static void
+action_empty (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivAssistant *self = VIV_ASSISTANT (widget);
+  MachineDefinition *definition = definition_new (_ ("Machine"));
+  g_autoptr (OsProfile) profile = os_profile_lookup (NULL);
+
+  os_profile_apply (profile, definition);
+  definition_add_drive (definition, DRIVE_CDROM, NULL);
+  set_definition (self, definition);
+  show_problem (self, NULL);
+  gtk_widget_set_visible (self->medium_group, FALSE);
+  fill (self, profile->disk > 0 ? profile->disk : 20 * GIB);
+  show_page (self, "details");
+}
+
+static void
+on_chosen (GFile *file, gpointer data)
+{
+  viv_assistant_set_image (data, file);
+}
+
+static void
+action_choose (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  viv_choose_image (GTK_WINDOW (widget), _ ("Choose an Image"), on_chosen, G_OBJECT (widget));
+}
+
+static void
+action_back (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  show_page (VIV_ASSISTANT (widget), "medium");
+}
+
+/* -- Create -- */
+
+/* The new disk: the one that was proposed, or one more; gone if it is not wanted. */
+static gboolean
+prepare_disk (VivAssistant *self, VivNewImage *image, unsigned *n)
+{
+  MachineDrive *drive = NULL;
+
+  for (guint i = 0; i < self->definition->drives->len; i++)
+    {
+      MachineDrive *candidate = self->definition->drives->pdata[i];
+
+      if (candidate->kind == DRIVE_DISK && g_strcmp0 (candidate->path, "disk0.img") == 0)
+        drive = candidate;
+    }
+  *n = 0;
+  if (!gtk_switch_get_active (self->disk_switch))
+    {
+      if (drive)
+        g_ptr_array_remove (self->definition->drives, drive);
+      return TRUE;
+    }
+  if (!drive)
+    drive = definition_add_drive (self->definition, DRIVE_DISK, "disk0.img");
+  image->file = "disk0.img";
+  /* Whole MiB: what partitioning tools expect. */
+  image->size = (uint64_t)(gtk_spin_button_get_value (self->disk) * 1024) * (uint64_t)MIB;
+  *n = 1;
+  return drive != NULL;
+}
+
+static void
+action_create (GtkWidget *widget, const char *action, GVariant *parameter)
+{
+  VivAssistant *self = VIV_ASSISTANT (widget);
+  GtkWindow *parent = gtk_window_get_transient_for (GTK_WINDOW (self));
+  VivWindow *window = VIV_IS_WINDOW (parent) ? VIV_WINDOW (parent) : NULL;
+  g_autofree char *memory = g_strdup_printf ("%dM", gtk_spin_button_get_value_as_int (self->memory));
+  g_autofree char *cpus = g_strdup_printf ("%d", gtk_spin_button_get_value_as_int (self->cpus));
+  g_autoptr (VivMachine) machine = NULL;
+  g_autoptr (GError) error = NULL;
+  VivNewImage image = { 0 };
+  unsigned n_images = 0;
+
+  if (!self->definition || !check_name (self))
+    return;
+  if (definition_set (self->definition, "machine.name", gtk_editable_get_text (GTK_EDITABLE (self->name_row)), &error)
+      && definition_set (self->definition, "machine.memory", memory, &error)
+      && definition_set (self->definition, "machine.cpus", cpus, &error) && prepare_disk (self, &image, &n_images))
+    machine = viv_library_create (self->library, self->definition, &image, n_images, &error);
+  if (!machine)
+    {
+      viv_show_error (GTK_WINDOW (self), _ ("The Machine Could Not Be Created"), error ? error->message : "", NULL);
+      return;
+    }
+  g_settings_set_boolean (viv_settings (), "start-after-create", gtk_switch_get_active (self->start_switch));
+  if (window)
+    {
+      viv_window_view (window, machine);
+      if (gtk_switch_get_active (self->start_switch))
+        viv_operation_start (window, machine);
+    }
+  gtk_window_destroy (GTK_WINDOW (self));
+}
+
+static gboolean
+on_drop (GtkDropTarget *target, const GValue *value, double x, double y, VivAssistant *self)
+{
+  GSList *files = g_value_get_boxed (value);
+
+  if (!files)
+    return FALSE;
+  viv_assistant_set_image (self, files->data);
+  return TRUE;
+}
+
+static void
+viv_assistant_dispose (GObject *object)
+{
+  VivAssistant *self = VIV_ASSISTANT (object);
+
+  g_clear_pointer (&self->definition, definition_unref);
+  g_clear_object (&self->library);
+  g_clear_pointer (&self->profiles, g_strfreev);
+  G_OBJECT_CLASS (viv_assistant_parent_class)->dispose (object);
+}
+
+static void
+viv_assistant_class_init (VivAssistantClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = viv_assistant_dispose;
+  gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-assistant.ui");
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, cancel_button);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, back_button);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, create_button);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, choose_button);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, empty_button);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, stack);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, problem);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, problem_label);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, medium_group);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, medium_row);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, medium_icon);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, name_row);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, os_row);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, memory_row);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, cpus_row);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, disk_row);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, memory);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, cpus);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, disk);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, disk_switch);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, start_switch);
+  gtk_widget_class_bind_template_callback (widget_class, on_changed);
+  gtk_widget_class_bind_template_callback (widget_class, on_os_selected);
+  gtk_widget_class_install_action (widget_class, "assistant.choose", NULL, action_choose);
+  gtk_widget_class_install_action (widget_class, "assistant.empty", NULL, action_empty);
+  gtk_widget_class_install_action (widget_class, "assistant.back", NULL, action_back);
+  gtk_widget_class_install_action (widget_class, "assistant.create", NULL, action_create);
+}
+
+static void
+viv_assistant_init (VivAssistant *self)
+{
+  GtkDropTarget *drop = gtk_drop_target_new (GDK_TYPE_FILE_LIST, GDK_ACTION_COPY);
+  g_autoptr (GtkStringList) names = gtk_string_list_new (NULL);
+
+  gtk_widget_init_template (GTK_WIDGET (self));
+  self->setting = TRUE;
+  self->profiles = os_profile_list ();
+  for (guint i = 0; self->profiles && self->profiles[i]; i += 2)
+    gtk_string_list_append (names, self->profiles[i + 1]);
+  adw_combo_row_set_model (self->os_row, G_LIST_MODEL (names));
+  self->setting = FALSE;
+  gtk_switch_set_active (self->start_switch, g_settings_get_boolean (viv_settings (), "start-after-create"));
+  g_signal_connect (drop, "drop", G_CALLBACK (on_drop), self);
+  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (drop));
+  show_page (self, "medium");
+}
+
+GtkWidget *
+viv_assistant_new (VivLibrary *library)
+{
+  VivAssistant *self = g_object_new (VIV_TYPE_ASSISTANT, NULL);
+
+  self->library = g_object_ref (library);
+  return GTK_WIDGET (self);
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The library.
+ */
+#define G_LOG_DOMAIN "viv-library-page"
+
+#include "config.h"
+
+#include "ui/viv-library-page.h"
+
+#include "ui/viv-machine-card.h"
+#include "ui/viv-window.h"
+
+#include <glib/gi18n.h>
+
+struct _VivLibraryPage
+{
+  AdwBin parent_instance;
+
+  GtkSearchBar *search_bar;
+  GtkEditable *search_entry;
+  GtkStack *stack;
+  GtkGridView *grid;
+  GtkWidget *create_button;
+
+  VivLibrary *library;
+  GtkFilter *filter;
+  GtkSingleSelection *selection;
+  char *needle; /* case folded */
+};
+
+G_DEFINE_FINAL_TYPE (VivLibraryPage, viv_library_page, ADW_TYPE_BIN)
+
+static void
+update_stack (VivLibraryPage *self)
+{
+  gboolean any = self->library && g_list_model_get_n_items (G_LIST_MODEL (self->library)) > 0;
+  gboolean found = any && g_list_model_get_n_items (G_LIST_MODEL (self->selection)) > 0;
+
+  gtk_stack_set_visible_child_name (self->stack, !any ? "empty" : found ? "grid" : "none");
+}
+
+static gboolean
+matches (gpointer item, gpointer data)
+{
+  VivLibraryPage *self = data;
+  VivMachine *machine = item;
+  MachineDefinition *definition = viv_machine_get_definition (machine);
+  g_autofree char *name = g_utf8_casefold (viv_machine_get_name (machine), -1);
+
+  if (!self->needle || !*self->needle || strstr (name, self->needle))
+    return TRUE;
+  return definition && definition->os && strstr (definition->os, self->needle);
+}
+
+static void
+on_search_changed (VivLibraryPage *self)
+{
+  g_autofree char *text = g_strstrip (g_strdup (gtk_editable_get_text (self->search_entry)));
+
+  g_free (self->needle);
+  self->needle = g_utf8_casefold (text, -1);
+  gtk_filter_changed (self->filter, GTK_FILTER_CHANGE_DIFFERENT);
+  update_stack (self);
+}
+
+static void
+view (VivLibraryPage *self, guint position)
+{
+  g_autoptr (VivMachine) machine = g_list_model_get_item (G_LIST_MODEL (self->selection), position);
+  VivWindow *window = viv_window_of (GTK_WIDGET (self));
+
+  if (machine && window)
+    viv_window_view (window, machine);
+}
+
+/* Enter in the search opens the first that was found. */
+static void
+on_search_activate (VivLibraryPage *self)
+{
+  view (self, 0);
+}
+
+static void
+on_activate (VivLibraryPage *self, guint position)
+{
+  view (self, position);
+}
+
+/* -- Items -- */
+
+static void
+on_setup (GtkListItemFactory *factory, GtkListItem *item)
+{
+  gtk_list_item_set_child (item, viv_machine_card_new ());
+}
+
+static void
+on_bind (GtkListItemFactory *factory, GtkListItem *item)
+{
+  viv_machine_card_set_machine (VIV_MACHINE_CARD (gtk_list_item_get_child (item)), gtk_list_item_get_item (item));
+}
+
+static void
+on_unbind (GtkListItemFactory *factory, GtkListItem *item)
+{
+  viv_machine_card_set_machine (VIV_MACHINE_CARD (gtk_list_item_get_child (item)), NULL);
+}
+
+/* The card whose cell has the keyboard focus; NULL if none. */
+static VivMachineCard *
+focused_card (VivLibraryPage *self)
+{
+  GtkRoot *root = gtk_widget_get_root (GTK_WIDGET (self));
+  GtkWidget *focus = root ? gtk_root_get_focus (root) : NULL;
+
+  for (GtkWidget *child = focus ? gtk_widget_get_first_child (focus) : NULL; child;
+       child = gtk_widget_get_next_sibling (child))
+    if (VIV_IS_MACHINE_CARD (child) && gtk_widget_is_ancestor (child, GTK_WIDGET (self->grid)))
+      return VIV_MACHINE_CARD (child);
+  return NULL;
+}
+
+static gboolean
+on_menu_key (GtkWidget *widget, GVariant *arguments, gpointer data)
+{
+  VivMachineCard *card = focused_card (data);
+
+  if (card)
+    viv_machine_card_popup (card, -1, -1);
+  return card != NULL;
+}
+
+static gboolean
+on_card_key (GtkWidget *widget, GVariant *arguments, gpointer data)
+{
+  VivMachineCard *card = focused_card (data);
+
+  return card && gtk_widget_activate_action (GTK_WIDGET (card), g_variant_get_string (arguments, NULL), NULL);
+}
+
+static void
+add_shortcuts (VivLibraryPage *self)
+{
+  static const struct
+  {
+    const char *trigger, *action;
+  } keys[] = {
+    { "Delete", "card.delete" },
+    { "F2", "card.rename" },
+    { "<Alt>Return", "card.settings" },
+    { "Menu|<Shift>F10", NULL },
+  };
+  GtkEventController *controller = gtk_shortcut_controller_new ();
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (keys); i++)
+    {
+      GtkShortcutAction *action = gtk_callback_action_new (keys[i].action ? on_card_key : on_menu_key, self, NULL);
+      GtkShortcut *shortcut = gtk_shortcut_new (gtk_shortcut_trigger_parse_string (keys[i].trigger), action);
+
+      if (keys[i].action)
+        gtk_shortcut_set_arguments (shortcut, g_variant_new_string (keys[i].action));
+      gtk_shortcut_controller_add_shortcut (GTK_SHORTCUT_CONTROLLER (controller), shortcut);
+    }
+  /* Before the grid's own keys. */
+  gtk_event_controller_set_propagation_phase (controller, GTK_PHASE_CAPTURE);
+  gtk_widget_add_controller (GTK_WIDGET (self->grid), controller);
+}
+
+static gboolean
+on_drop (GtkDropTarget *target, const GValue *value, double x, double y, VivLibraryPage *self)
+{
+  GSList *files = g_value_get_boxed (value);
+  VivWindow *window = viv_window_of (GTK_WIDGET (self));
+
+  if (!files || !window)
+    return FALSE;
+  viv_window_create_machine (window, files->data);
+  return TRUE;
+}
+
+static void
+viv_library_page_dispose (GObject *object)
+{
+  VivLibraryPage *self = VIV_LIBRARY_PAGE (object);
+
+  if (self->library)
+    g_signal_handlers_disconnect_by_data (self->library, self);
+  if (self->selection)
+    g_signal_handlers_disconnect_by_data (self->selection, self);
+  gtk_widget_dispose_template (GTK_WIDGET (object), VIV_TYPE_LIBRARY_PAGE);
+  g_clear_object (&self->selection);
+  g_clear_object (&self->filter);
+  g_clear_object (&self->library);
+  g_clear_pointer (&self->needle, g_free);
+  G_OBJECT_CLASS (viv_library_page_parent_class)->dispose (object);
+}
+
+static void
+viv_library_page_map (GtkWidget *widget)
+{
+  VivLibraryPage *self = VIV_LIBRARY_PAGE (widget);
+
+  GTK_WIDGET_CLASS (viv_library_page_parent_class)->map (widget);
+  gtk_search_bar_set_key_capture_widget (self->search_bar, GTK_WIDGET (gtk_widget_get_root (widget)));
+}
+
+/* Not while a machine is shown: what is typed is the machine's. */
+static void
+viv_library_page_unmap (GtkWidget *widget)
+{
+  gtk_search_bar_set_key_capture_widget (VIV_LIBRARY_PAGE (widget)->search_bar, NULL);
+  GTK_WIDGET_CLASS (viv_library_page_parent_class)->unmap (widget);
+}
+
+static void
+viv_library_page_class_init (VivLibraryPageClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = viv_library_page_dispose;
+  widget_class->map = viv_library_page_map;
+  widget_class->unmap = viv_library_page_unmap;
+  gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-library-page.ui");
+  gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, search_bar);
+  gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, search_entry);
+  gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, stack);
+  gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, grid);
+  gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, create_button);
+  gtk_widget_class_bind_template_callback (widget_class, on_search_changed);
+  gtk_widget_class_bind_template_callback (widget_class, on_search_activate);
+  gtk_widget_class_bind_template_callback (widget_class, on_activate);
+}
+
+static void
+viv_library_page_init (VivLibraryPage *self)
+{
+  g_autoptr (GtkListItemFactory) factory = gtk_signal_list_item_factory_new ();
+  GtkDropTarget *drop = gtk_drop_target_new (GDK_TYPE_FILE_LIST, GDK_ACTION_COPY);
+
+  gtk_widget_init_template (GTK_WIDGET (self));
+  g_signal_connect (factory, "setup", G_CALLBACK (on_setup), NULL);
+  g_signal_connect (factory, "bind", G_CALLBACK (on_bind), NULL);
+  g_signal_connect (factory, "unbind", G_CALLBACK (on_unbind), NULL);
+  gtk_grid_view_set_factory (self->grid, factory);
+  gtk_search_bar_connect_entry (self->search_bar, self->search_entry);
+  g_signal_connect (drop, "drop", G_CALLBACK (on_drop), self);
+  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (drop));
+  add_shortcuts (self);
+}
+
+void
+viv_library_page_set_library (VivLibraryPage *self, VivLibrary *library)
+{
+  GtkFilterListModel *filtered;
+
+  g_return_if_fail (!self->library);
+  self->library = g_object_ref (library);
+  self->filter = GTK_FILTER (gtk_custom_filter_new (matches, self, NULL));
+  filtered = gtk_filter_list_model_new (g_object_ref (G_LIST_MODEL (library)), g_object_ref (self->filter));
+  self->selection = gtk_single_selection_new (G_LIST_MODEL (filtered));
+  gtk_single_selection_set_autoselect (self->selection, FALSE);
+  gtk_single_selection_set_can_unselect (self->selection, TRUE);
+  gtk_grid_view_set_model (self->grid, GTK_SELECTION_MODEL (self->selection));
+  g_signal_connect_swapped (library, "items-changed", G_CALLBACK (update_stack), self);
+  g_signal_connect_swapped (self->selection, "items-changed", G_CALLBACK (update_stack), self);
+  update_stack (self);
+}
+
+void
+viv_library_page_toggle_search (VivLibraryPage *self)
+{
+  gtk_search_bar_set_search_mode (self->search_bar, !gtk_search_bar_get_search_mode (self->search_bar));
+}
+
+void
+viv_library_page_focus (VivLibraryPage *self, VivMachine *machine)
+{
+  if (!gtk_widget_grab_focus (GTK_WIDGET (self->grid)))
+    gtk_widget_grab_focus (self->create_button);
+}

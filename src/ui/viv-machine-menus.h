@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The menus of a machine's page.  Their actions are the page's ("page.…").
+ */
+#pragma once
+
+#include "machine/machine.h"
+
+G_BEGIN_DECLS
+
+/* Key combinations, and the clipboard as keys. */
+GMenuModel *viv_menu_send_keys (void);
+/* Made anew whenever it opens: it names the media in the drives. */
+GMenuModel *viv_menu_machine (VivMachine *machine);
+
+G_END_DECLS

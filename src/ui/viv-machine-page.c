@@ -1,0 +1,782 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The page of one machine.
+ */
+#define G_LOG_DOMAIN "viv-machine-page"
+
+#include "config.h"
+
+#include "ui/viv-machine-page.h"
+
+#include "ui/viv-dialogs.h"
+#include "ui/viv-display-view.h"
+#include "ui/viv-machine-menus.h"
+#include "ui/viv-operations.h"
+#include "ui/viv-screen.h"
+#include "ui/viv-thumbnail.h"
+#include "ui/viv-vnc-window.h"
+
+#include <glib/gi18n.h>
+#include <string.h>
+
+#define LOG_LINES        80
+#define MAX_CHORD        8
+#define REVEAL_EDGE      2   /* pixels at the top of a full screen */
+#define REVEAL_DELAY     250 /* ms: not on the way to something else */
+#define HIDE_BELOW       80
+
+struct _VivMachinePage
+{
+  AdwBin parent_instance;
+
+  AdwFlap *flap;
+  GtkWidget *header;
+  AdwWindowTitle *title;
+  GtkWidget *back_button, *start_button, *pause_button, *resume_button, *screenshot_button, *fullscreen_button;
+  GtkMenuButton *menu_button, *keys_button;
+  GtkStack *stack;
+  VivDisplayView *display;
+  GtkWidget *paused;
+  GtkWidget *big_resume_button, *big_start_button;
+  VivThumbnail *thumbnail;
+  GtkLabel *off_name, *off_facts, *off_error;
+  GtkWidget *off_problem;
+  GtkSpinner *spinner;
+  AdwStatusPage *trouble;
+  GtkWidget *restart_button, *trouble_off_button, *trouble_folder_button;
+  GtkTextView *report;
+
+  VivMachine *machine;
+  GtkWindow *window; /* while rooted */
+  char *medium;      /* the drive whose medium is being chosen */
+  gboolean restarting;
+  gboolean told_keyboard, told_pointer;
+  guint reveal_source;
+};
+
+G_DEFINE_FINAL_TYPE (VivMachinePage, viv_machine_page, ADW_TYPE_BIN)
+
+enum
+{
+  PROP_0,
+  PROP_SCALING, /* "fit" or "exact": what the menu's radio items choose */
+  N_PROPS
+};
+static GParamSpec *props[N_PROPS];
+
+static VivWindow *
+window_of (VivMachinePage *self)
+{
+  return viv_window_of (GTK_WIDGET (self));
+}
+
+static VivChord
+release_chord (void)
+{
+  return g_settings_get_enum (viv_settings (), "release-keys");
+}
+
+/* -- What is shown -- */
+
+static char *
+describe_state (VivMachinePage *self)
+{
+  const char *engine = viv_engine_label (viv_machine_get_engine (self->machine));
+
+  if (!viv_machine_is_live (self->machine) || !*engine)
+    return g_strdup (viv_state_label (self->machine));
+  /* Translators: the state of a machine, and what runs it: "Running — software processor" */
+  return g_strdup_printf (_ ("%s — %s"), viv_state_label (self->machine), engine);
+}
+
+static void
+update_title (VivMachinePage *self)
+{
+  gboolean grabbed = viv_display_view_get_grabbed (self->display), locked = viv_display_view_get_locked (self->display);
+  g_autofree char *state = describe_state (self);
+  g_autofree char *hint = NULL;
+
+  /* Translators: %s is a combination of keys */
+  if (locked)
+    hint = g_strdup_printf (_ ("%s releases keyboard and pointer"), viv_chord_label (release_chord ()));
+  else if (grabbed)
+    hint = g_strdup_printf (_ ("%s releases the keyboard"), viv_chord_label (release_chord ()));
+  if (hint)
+    {
+      g_autofree char *both = g_strdup_printf ("%s · %s", state, hint);
+
+      adw_window_title_set_subtitle (self->title, both);
+    }
+  else
+    adw_window_title_set_subtitle (self->title, state);
+  adw_window_title_set_title (self->title, viv_machine_get_name (self->machine));
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->title), viv_machine_get_engine_reason (self->machine));
+}
+
+static void
+update_report (VivMachinePage *self)
+{
+  g_autofree char *log = viv_machine_log_tail (self->machine, LOG_LINES);
+  const char *reason = viv_machine_get_state_reason (self->machine);
+  const char *error = viv_machine_get_error (self->machine);
+  g_autofree char *text = g_strdup_printf ("%s\nVivarium %s\n\n%s%s%s%s%s", viv_machine_get_name (self->machine), PACKAGE_VERSION,
+                                           reason ? reason : "", reason && *reason ? "\n\n" : "", error ? error : "",
+                                           error ? "\n\n" : "", log);
+
+  gtk_text_buffer_set_text (gtk_text_view_get_buffer (self->report), text, -1);
+}
+
+/* The first line is for the page, the rest of a crash report for the details. */
+static void
+update_trouble (VivMachinePage *self, gboolean broken)
+{
+  const char *reason = broken ? viv_machine_get_error (self->machine) : viv_machine_get_state_reason (self->machine);
+  g_autofree char *line = g_strndup (reason ? reason : "", reason ? strcspn (reason, "\n") : 0);
+  g_autofree char *escaped = g_markup_escape_text (line, -1);
+
+  adw_status_page_set_title (self->trouble, broken ? _ ("This Machine Can't Be Used") : _ ("The Machine Crashed"));
+  adw_status_page_set_description (self->trouble, escaped);
+  gtk_widget_set_visible (self->restart_button, !broken);
+  gtk_widget_set_visible (self->trouble_off_button, !broken && viv_machine_is_live (self->machine));
+  gtk_widget_set_visible (self->trouble_folder_button, broken);
+  update_report (self);
+}
+
+static void
+update_off (VivMachinePage *self)
+{
+  MachineDefinition *definition = viv_machine_get_definition (self->machine);
+  const char *error = viv_machine_get_error (self->machine);
+  g_autofree char *memory = NULL;
+  g_autofree char *facts = NULL;
+
+  gtk_label_set_label (self->off_name, viv_machine_get_name (self->machine));
+  gtk_widget_set_visible (self->off_problem, error != NULL);
+  gtk_label_set_label (self->off_error, error ? error : "");
+  if (!definition)
+    return;
+  memory = g_format_size_full (definition->memory, G_FORMAT_SIZE_IEC_UNITS);
+  /* Translators: %s is an amount of memory, such as "2.0 GiB" */
+  facts = g_strdup_printf (ngettext ("%s of memory · %u processor", "%s of memory · %u processors", definition->cpus), memory,
+                           definition->cpus);
+  gtk_label_set_label (self->off_facts, facts);
+}
+
+static void
+update_actions (VivMachinePage *self)
+{
+  GtkWidget *widget = GTK_WIDGET (self);
+  const char *state = viv_machine_get_state (self->machine);
+  gboolean live = viv_machine_is_live (self->machine), busy = viv_machine_is_busy (self->machine);
+  gboolean running = live && g_str_equal (state, "running"), paused = live && g_str_equal (state, "paused");
+  gboolean broken = g_str_equal (state, "broken"), screen = running || paused;
+
+  gtk_widget_action_set_enabled (widget, "page.start", !busy && !broken);
+  gtk_widget_action_set_enabled (widget, "page.pause", running);
+  gtk_widget_action_set_enabled (widget, "page.resume", paused);
+  gtk_widget_action_set_enabled (widget, "page.reset", live);
+  gtk_widget_action_set_enabled (widget, "page.power-off", running);
+  gtk_widget_action_set_enabled (widget, "page.force-off", live);
+  gtk_widget_action_set_enabled (widget, "page.switch-off", live);
+  gtk_widget_action_set_enabled (widget, "page.restart", !broken);
+  gtk_widget_action_set_enabled (widget, "page.send-keys", running);
+  gtk_widget_action_set_enabled (widget, "page.type-clipboard", running);
+  gtk_widget_action_set_enabled (widget, "page.screenshot", screen);
+  gtk_widget_action_set_enabled (widget, "page.change-media", !broken);
+  gtk_widget_action_set_enabled (widget, "page.eject", !broken);
+  gtk_widget_action_set_enabled (widget, "page.vnc", live);
+  gtk_widget_action_set_enabled (widget, "page.settings", !broken);
+
+  gtk_widget_set_visible (self->start_button, !busy && !broken && !g_str_equal (state, "crashed"));
+  gtk_widget_set_visible (self->pause_button, running);
+  gtk_widget_set_visible (self->resume_button, paused);
+  gtk_widget_set_visible (self->screenshot_button, screen);
+  gtk_widget_set_visible (GTK_WIDGET (self->keys_button), screen);
+  gtk_widget_set_sensitive (GTK_WIDGET (self->keys_button), running);
+}
+
+static void
+update (VivMachinePage *self)
+{
+  const char *state = viv_machine_get_state (self->machine);
+  gboolean live = viv_machine_is_live (self->machine), paused = g_str_equal (state, "paused");
+  gboolean had_focus = gtk_widget_get_focus_child (GTK_WIDGET (self)) != NULL;
+  g_autofree char *before = g_strdup (gtk_stack_get_visible_child_name (self->stack));
+  const char *page;
+
+  update_actions (self);
+  update_title (self);
+  if (g_str_equal (state, "crashed") || g_str_equal (state, "broken"))
+    {
+      page = "trouble";
+      update_trouble (self, g_str_equal (state, "broken"));
+    }
+  else if (g_str_equal (state, "starting") && !live)
+    page = "starting";
+  else if (live)
+    page = "screen";
+  else
+    {
+      page = "off";
+      update_off (self);
+    }
+  gtk_widget_set_visible (self->paused, live && paused);
+  viv_display_view_set_interactive (self->display, live && g_str_equal (state, "running"));
+  if (g_str_equal (page, "starting"))
+    gtk_spinner_start (self->spinner);
+  else
+    gtk_spinner_stop (self->spinner);
+  gtk_stack_set_visible_child_name (self->stack, page);
+  if ((had_focus && g_strcmp0 (before, page) != 0) || (live && paused && had_focus))
+    viv_machine_page_focus (self);
+}
+
+static void
+update_pointer (VivMachinePage *self)
+{
+  viv_display_view_set_absolute (self->display, viv_machine_get_absolute_pointer (self->machine));
+}
+
+static void
+rebuild_menu (VivMachinePage *self)
+{
+  g_autoptr (GMenuModel) menu = self->machine ? viv_menu_machine (self->machine) : NULL;
+
+  gtk_menu_button_set_menu_model (self->menu_button, menu);
+}
+
+static void
+on_settings_changed (VivMachinePage *self)
+{
+  viv_display_view_set_chord (self->display, release_chord ());
+  viv_display_view_set_inhibit_shortcuts (self->display, g_settings_get_boolean (viv_settings (), "grab-keyboard"));
+}
+
+/* -- The grab -- */
+
+static void
+tell (VivMachinePage *self, gboolean *told, const char *text)
+{
+  g_autofree char *message = g_strdup_printf (text, viv_chord_label (release_chord ()));
+  VivWindow *window = window_of (self);
+
+  if (*told || !window)
+    return;
+  *told = TRUE;
+  viv_window_message (window, message);
+}
+
+static void
+on_grab_changed (VivMachinePage *self)
+{
+  gboolean grabbed = viv_display_view_get_grabbed (self->display);
+  GtkApplication *application = self->window ? gtk_window_get_application (self->window) : NULL;
+
+  if (VIV_IS_APPLICATION (application))
+    viv_application_set_accels_enabled (VIV_APPLICATION (application), !grabbed);
+  /* Translators: %s is a combination of keys */
+  if (grabbed)
+    tell (self, &self->told_keyboard, _ ("The machine has the keyboard. Press and release %s to get it back."));
+  else if (self->window && gtk_window_is_fullscreen (self->window))
+    adw_flap_set_reveal_flap (self->flap, TRUE);
+  if (self->machine)
+    update_title (self);
+}
+
+static void
+on_lock_changed (VivMachinePage *self)
+{
+  if (viv_display_view_get_locked (self->display))
+    tell (self, &self->told_pointer, _ ("The machine has the pointer. Press and release %s to get it back."));
+  if (self->machine)
+    update_title (self);
+}
+
+static void
+on_input (VivMachinePage *self, const InputEvent *event)
+{
+  if (self->machine)
+    viv_machine_send_input (self->machine, event, 1);
+}
+
+/* -- Full screen -- */
+
+static void
+on_fullscreen_changed (VivMachinePage *self)
+{
+  gboolean fullscreen = gtk_window_is_fullscreen (self->window);
+
+  adw_flap_set_fold_policy (self->flap, fullscreen ? ADW_FLAP_FOLD_POLICY_ALWAYS : ADW_FLAP_FOLD_POLICY_NEVER);
+  adw_flap_set_reveal_flap (self->flap, !fullscreen);
+  adw_header_bar_set_show_end_title_buttons (ADW_HEADER_BAR (self->header), !fullscreen);
+  gtk_button_set_icon_name (GTK_BUTTON (self->fullscreen_button),
+                            fullscreen ? "view-restore-symbolic" : "view-fullscreen-symbolic");
+  gtk_widget_set_tooltip_text (self->fullscreen_button, fullscreen ? _ ("Leave Full Screen") : _ ("Full Screen"));
+}
+
+static gboolean
+on_reveal (gpointer data)
+{
+  VivMachinePage *self = data;
+
+  self->reveal_source = 0;
+  adw_flap_set_reveal_flap (self->flap, TRUE);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_page_motion (GtkEventControllerMotion *controller, double x, double y, VivMachinePage *self)
+{
+  gboolean open = gtk_menu_button_get_active (self->menu_button) || gtk_menu_button_get_active (self->keys_button);
+
+  if (!self->window || !gtk_window_is_fullscreen (self->window))
+    return;
+  if (y <= REVEAL_EDGE)
+    {
+      if (!self->reveal_source && !adw_flap_get_reveal_flap (self->flap))
+        self->reveal_source = g_timeout_add (REVEAL_DELAY, on_reveal, self);
+      return;
+    }
+  g_clear_handle_id (&self->reveal_source, g_source_remove);
+  if (y > HIDE_BELOW && !open)
+    adw_flap_set_reveal_flap (self->flap, FALSE);
+}
+
+/* -- Actions -- */
+
+static const struct
+{
+  const char *action;
+  void (*run) (VivWindow *window, VivMachine *machine);
+} operations[] = {
+  { "page.start", viv_operation_start },         { "page.pause", viv_operation_pause },
+  { "page.resume", viv_operation_resume },       { "page.reset", viv_operation_reset },
+  { "page.power-off", viv_operation_power_off }, { "page.force-off", viv_operation_force_off },
+  { "page.settings", viv_operation_settings },   { "page.open-folder", viv_operation_open_folder },
+};
+
+static void
+on_operation (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
+  VivWindow *window = window_of (self);
+
+  if (!self->machine || !window)
+    return;
+  for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
+    if (g_str_equal (operations[i].action, name))
+      operations[i].run (window, self->machine);
+}
+
+static void
+on_switched_off (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (VivMachinePage) self = data;
+  g_autoptr (GError) error = NULL;
+  VivMachine *machine = VIV_MACHINE (source);
+  VivWindow *window = window_of (self);
+  gboolean restart = self->restarting;
+
+  self->restarting = FALSE;
+  if (!viv_machine_finish (machine, result, &error) && window)
+    viv_operation_failed (window, machine, _ ("The Machine Could Not Be Switched Off"), error);
+  else if (restart && window)
+    viv_operation_start (window, machine);
+}
+
+/* Nothing can be lost of a machine that has crashed: no question. */
+static void
+on_restart (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
+
+  if (!viv_machine_is_live (self->machine))
+    {
+      viv_operation_start (window_of (self), self->machine);
+      return;
+    }
+  self->restarting = g_str_equal (name, "page.restart");
+  viv_machine_force_off (self->machine, NULL, on_switched_off, g_object_ref (self));
+}
+
+static void
+on_send_keys (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
+  InputEvent events[2 * MAX_CHORD] = { 0 };
+  uint16_t codes[MAX_CHORD];
+  unsigned n = 0;
+  g_autoptr (GError) error = NULL;
+
+  if (!input_parse_chord (g_variant_get_string (parameter, NULL), codes, &n, &error))
+    {
+      g_warning ("%s", error->message);
+      return;
+    }
+  for (unsigned i = 0; i < n; i++)
+    {
+      events[i] = (InputEvent){ .type = INPUT_EVENT_KEY, .code = codes[i], .value = 1 };
+      events[2 * n - 1 - i] = (InputEvent){ .type = INPUT_EVENT_KEY, .code = codes[i], .value = 0 };
+    }
+  viv_machine_send_input (self->machine, events, 2 * n);
+  viv_machine_page_focus (self);
+}
+
+static void
+on_typed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (VivMachinePage) self = data;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *message = NULL;
+  unsigned skipped = 0;
+  VivWindow *window = window_of (self);
+
+  if (!viv_machine_type_text_finish (VIV_MACHINE (source), result, &skipped, &error))
+    message = g_strdup (error->message);
+  else if (skipped)
+    message = g_strdup_printf (ngettext ("%u character is not on a US keyboard and was left out",
+                                         "%u characters are not on a US keyboard and were left out", skipped),
+                               skipped);
+  if (message && window)
+    viv_window_message (window, message);
+}
+
+static void
+on_clipboard (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (VivMachinePage) self = data;
+  g_autofree char *text = gdk_clipboard_read_text_finish (GDK_CLIPBOARD (source), result, NULL);
+  VivWindow *window = window_of (self);
+
+  if (text && *text && self->machine)
+    viv_machine_type_text (self->machine, text, NULL, on_typed, g_object_ref (self));
+  else if (window)
+    viv_window_message (window, _ ("There is no text in the clipboard"));
+}
+
+static void
+on_type_clipboard (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  gdk_clipboard_read_text_async (gtk_widget_get_clipboard (widget), NULL, on_clipboard, g_object_ref (widget));
+}
+
+static void
+on_open_screenshot (AdwToast *toast, const char *uri)
+{
+  gtk_show_uri (NULL, uri, GDK_CURRENT_TIME);
+}
+
+static void
+on_screenshot_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (VivMachinePage) self = data;
+  g_autoptr (GError) error = NULL;
+  const char *path = g_object_get_data (source, "viv-screenshot");
+  VivWindow *window = window_of (self);
+  AdwToast *toast;
+
+  if (!window)
+    return;
+  if (!viv_machine_finish (VIV_MACHINE (source), result, &error))
+    {
+      viv_operation_failed (window, VIV_MACHINE (source), _ ("The Screenshot Could Not Be Saved"), error);
+      return;
+    }
+  toast = adw_toast_new (_ ("Screenshot saved"));
+  adw_toast_set_button_label (toast, _ ("_Open"));
+  g_signal_connect_data (toast, "button-clicked", G_CALLBACK (on_open_screenshot), g_filename_to_uri (path, NULL, NULL),
+                         (GClosureNotify)(GCallback)g_free, 0);
+  viv_window_toast (window, toast);
+}
+
+static void
+on_screenshot (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
+  const char *pictures = g_get_user_special_dir (G_USER_DIRECTORY_PICTURES);
+  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
+  g_autofree char *stamp = g_date_time_format (now, "%Y-%m-%d %H-%M-%S");
+  g_autofree char *file = g_strdup_printf ("%s %s.png", viv_machine_get_name (self->machine), stamp);
+  char *path = g_build_filename (pictures ? pictures : g_get_home_dir (), file, NULL);
+
+  g_object_set_data_full (G_OBJECT (self->machine), "viv-screenshot", path, g_free);
+  viv_machine_screenshot (self->machine, path, NULL, on_screenshot_done, g_object_ref (self));
+}
+
+static void
+on_media_changed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (VivMachinePage) self = data;
+  g_autoptr (GError) error = NULL;
+  VivWindow *window = window_of (self);
+
+  if (!viv_machine_finish (VIV_MACHINE (source), result, &error) && window)
+    viv_operation_failed (window, VIV_MACHINE (source), _ ("The Medium Could Not Be Changed"), error);
+}
+
+/* In the running machine, and in its definition, so that it is still there the next time. */
+static void
+change_medium (VivMachinePage *self, const char *drive, const char *path)
+{
+  MachineDefinition *definition = viv_machine_get_definition (self->machine);
+  g_autofree char *key = g_strdup_printf ("%s.path", drive);
+  const MachineDrive *found = definition ? definition_find_drive (definition, drive) : NULL;
+  gboolean readonly = !found || found->readonly || found->kind == DRIVE_CDROM;
+  g_autoptr (GError) error = NULL;
+
+  if (viv_machine_is_live (self->machine))
+    viv_machine_change_media (self->machine, drive, path, readonly, NULL, on_media_changed, g_object_ref (self));
+  if (definition)
+    {
+      g_autoptr (MachineDefinition) held = definition_ref (definition);
+
+      if ((!definition_set (held, key, path ? path : "", &error) || !viv_machine_save (self->machine, held, &error))
+          && window_of (self))
+        viv_operation_failed (window_of (self), self->machine, _ ("The Medium Could Not Be Changed"), error);
+    }
+}
+
+static void
+on_medium_chosen (GFile *file, gpointer data)
+{
+  VivMachinePage *self = data;
+  g_autofree char *path = g_file_get_path (file);
+
+  if (path && self->machine && self->medium)
+    change_medium (self, self->medium, path);
+}
+
+static void
+on_change_media (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
+  const char *drive = g_variant_get_string (parameter, NULL);
+
+  if (g_str_equal (name, "page.eject"))
+    {
+      change_medium (self, drive, NULL);
+      return;
+    }
+  g_free (self->medium);
+  self->medium = g_strdup (drive);
+  viv_choose_image (self->window, _ ("Choose an Image"), on_medium_chosen, G_OBJECT (self));
+}
+
+static void
+on_vnc (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
+  GtkWidget *vnc = viv_vnc_window_new (self->machine);
+
+  gtk_window_set_transient_for (GTK_WINDOW (vnc), self->window);
+  gtk_window_present (GTK_WINDOW (vnc));
+}
+
+static void
+on_copy_report (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  GtkTextBuffer *buffer = gtk_text_view_get_buffer (VIV_MACHINE_PAGE (widget)->report);
+  g_autofree char *text = NULL;
+
+  g_object_get (buffer, "text", &text, NULL);
+  gdk_clipboard_set_text (gtk_widget_get_clipboard (widget), text);
+  viv_window_message (window_of (VIV_MACHINE_PAGE (widget)), _ ("Details copied"));
+}
+
+/* -- Widget -- */
+
+static void
+viv_machine_page_root (GtkWidget *widget)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
+
+  GTK_WIDGET_CLASS (viv_machine_page_parent_class)->root (widget);
+  self->window = GTK_WINDOW (gtk_widget_get_root (widget));
+  g_signal_connect_swapped (self->window, "notify::fullscreened", G_CALLBACK (on_fullscreen_changed), self);
+}
+
+static void
+viv_machine_page_unroot (GtkWidget *widget)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
+
+  g_signal_handlers_disconnect_by_data (self->window, self);
+  self->window = NULL;
+  GTK_WIDGET_CLASS (viv_machine_page_parent_class)->unroot (widget);
+}
+
+static void
+viv_machine_page_dispose (GObject *object)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (object);
+
+  if (self->machine)
+    viv_machine_page_set_machine (self, NULL);
+  g_clear_handle_id (&self->reveal_source, g_source_remove);
+  g_signal_handlers_disconnect_by_data (viv_settings (), self);
+  if (self->display)
+    g_signal_handlers_disconnect_by_data (self->display, self);
+  gtk_widget_dispose_template (GTK_WIDGET (object), VIV_TYPE_MACHINE_PAGE);
+  g_clear_pointer (&self->medium, g_free);
+  G_OBJECT_CLASS (viv_machine_page_parent_class)->dispose (object);
+}
+
+static void
+viv_machine_page_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (object);
+
+  switch (id)
+    {
+    case PROP_SCALING:
+      g_value_set_static_string (value,
+                                 viv_display_view_get_scaling (self->display) == VIV_SCALING_EXACT ? "exact" : "fit");
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+viv_machine_page_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (object);
+
+  switch (id)
+    {
+    case PROP_SCALING:
+      viv_display_view_set_scaling (self->display, g_strcmp0 (g_value_get_string (value), "exact") == 0
+                                                       ? VIV_SCALING_EXACT
+                                                       : VIV_SCALING_FIT);
+      g_object_notify_by_pspec (object, pspec);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+bind_children (GtkWidgetClass *widget_class)
+{
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, flap);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, header);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, title);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, back_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, start_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, pause_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, resume_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, screenshot_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, fullscreen_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, menu_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, keys_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, stack);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, display);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, paused);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, big_resume_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, big_start_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, thumbnail);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, off_name);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, off_facts);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, off_error);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, off_problem);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, spinner);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, trouble);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, restart_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, trouble_off_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, trouble_folder_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, report);
+}
+
+static void
+viv_machine_page_class_init (VivMachinePageClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = viv_machine_page_dispose;
+  G_OBJECT_CLASS (klass)->get_property = viv_machine_page_get_property;
+  G_OBJECT_CLASS (klass)->set_property = viv_machine_page_set_property;
+  props[PROP_SCALING] = g_param_spec_string ("scaling", NULL, NULL, "fit",
+                                             G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_properties (G_OBJECT_CLASS (klass), N_PROPS, props);
+  widget_class->root = viv_machine_page_root;
+  widget_class->unroot = viv_machine_page_unroot;
+  g_type_ensure (VIV_TYPE_DISPLAY_VIEW);
+  g_type_ensure (VIV_TYPE_THUMBNAIL);
+  gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-machine-page.ui");
+  bind_children (widget_class);
+  for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
+    gtk_widget_class_install_action (widget_class, operations[i].action, NULL, on_operation);
+  gtk_widget_class_install_action (widget_class, "page.restart", NULL, on_restart);
+  gtk_widget_class_install_action (widget_class, "page.switch-off", NULL, on_restart);
+  gtk_widget_class_install_action (widget_class, "page.send-keys", "s", on_send_keys);
+  gtk_widget_class_install_action (widget_class, "page.type-clipboard", NULL, on_type_clipboard);
+  gtk_widget_class_install_action (widget_class, "page.screenshot", NULL, on_screenshot);
+  gtk_widget_class_install_property_action (widget_class, "page.scaling", "scaling");
+  gtk_widget_class_install_action (widget_class, "page.change-media", "s", on_change_media);
+  gtk_widget_class_install_action (widget_class, "page.eject", "s", on_change_media);
+  gtk_widget_class_install_action (widget_class, "page.vnc", NULL, on_vnc);
+  gtk_widget_class_install_action (widget_class, "page.copy-report", NULL, on_copy_report);
+}
+
+static void
+viv_machine_page_init (VivMachinePage *self)
+{
+  GtkEventController *motion = gtk_event_controller_motion_new ();
+  g_autoptr (GMenuModel) keys = viv_menu_send_keys ();
+
+  gtk_widget_init_template (GTK_WIDGET (self));
+  gtk_menu_button_set_menu_model (self->keys_button, keys);
+  g_signal_connect_swapped (self->display, "notify::grabbed", G_CALLBACK (on_grab_changed), self);
+  g_signal_connect_swapped (self->display, "notify::locked", G_CALLBACK (on_lock_changed), self);
+  g_signal_connect_swapped (self->display, "input", G_CALLBACK (on_input), self);
+  g_signal_connect (motion, "motion", G_CALLBACK (on_page_motion), self);
+  gtk_event_controller_set_propagation_phase (motion, GTK_PHASE_CAPTURE);
+  gtk_widget_add_controller (GTK_WIDGET (self), motion);
+  g_signal_connect_swapped (viv_settings (), "changed", G_CALLBACK (on_settings_changed), self);
+  on_settings_changed (self);
+  viv_display_view_set_scaling (self->display, g_settings_get_enum (viv_settings (), "scaling") == 1 ? VIV_SCALING_EXACT
+                                                                                                     : VIV_SCALING_FIT);
+}
+
+void
+viv_machine_page_set_machine (VivMachinePage *self, VivMachine *machine)
+{
+  if (self->machine == machine)
+    return;
+  viv_display_view_release (self->display);
+  if (self->machine)
+    g_signal_handlers_disconnect_by_data (self->machine, self);
+  g_set_object (&self->machine, machine);
+  viv_display_view_set_framebuffer (self->display, machine ? viv_screen_for_machine (machine) : NULL);
+  viv_thumbnail_set_machine (self->thumbnail, machine);
+  if (!machine)
+    return;
+  g_signal_connect_swapped (machine, "state-changed", G_CALLBACK (update), self);
+  g_signal_connect_swapped (machine, "notify::name", G_CALLBACK (update), self);
+  g_signal_connect_swapped (machine, "notify::error", G_CALLBACK (update), self);
+  g_signal_connect_swapped (machine, "notify::engine", G_CALLBACK (update_title), self);
+  g_signal_connect_swapped (machine, "notify::absolute-pointer", G_CALLBACK (update_pointer), self);
+  g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (rebuild_menu), self);
+  rebuild_menu (self);
+  update_pointer (self);
+  update (self);
+}
+
+VivMachine *
+viv_machine_page_get_machine (VivMachinePage *self)
+{
+  return self->machine;
+}
+
+void
+viv_machine_page_focus (VivMachinePage *self)
+{
+  const char *page = gtk_stack_get_visible_child_name (self->stack);
+
+  if (g_strcmp0 (page, "off") == 0)
+    gtk_widget_grab_focus (self->big_start_button);
+  else if (g_strcmp0 (page, "trouble") == 0)
+    gtk_widget_grab_focus (gtk_widget_get_visible (self->restart_button) ? self->restart_button : self->trouble_folder_button);
+  else if (g_strcmp0 (page, "screen") == 0)
+    gtk_widget_grab_focus (gtk_widget_get_visible (self->paused) ? self->big_resume_button : GTK_WIDGET (self->display));
+}

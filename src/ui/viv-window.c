@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The window.
+ */
+#define G_LOG_DOMAIN "viv-window"
+
+#include "config.h"
+
+#include "ui/viv-window.h"
+
+#include "ui/viv-assistant.h"
+#include "ui/viv-dialogs.h"
+#include "ui/viv-library-page.h"
+#include "ui/viv-machine-page.h"
+
+#include <glib/gi18n.h>
+
+#define THUMBNAIL_PERIOD 30 /* seconds between pictures of running machines that are kept on disk */
+
+struct _VivWindow
+{
+  AdwApplicationWindow parent_instance;
+
+  AdwToastOverlay *toasts;
+  AdwLeaflet *leaflet;
+  VivLibraryPage *library_page;
+  VivMachinePage *machine_page;
+
+  VivLibrary *library;
+  guint thumbnail_source;
+};
+
+G_DEFINE_FINAL_TYPE (VivWindow, viv_window, ADW_TYPE_APPLICATION_WINDOW)
+
+static gboolean
+machine_shown (VivWindow *self)
+{
+  return adw_leaflet_get_visible_child (self->leaflet) == GTK_WIDGET (self->machine_page);
+}
+
+static void
+update_actions (VivWindow *self)
+{
+  gboolean machine = machine_shown (self);
+
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "win.search", !machine);
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "win.back", machine);
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "win.fullscreen", machine);
+}
+
+static void
+action_search (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  viv_library_page_toggle_search (VIV_WINDOW (widget)->library_page);
+}
+
+static void
+action_back (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  viv_window_back (VIV_WINDOW (widget));
+}
+
+static void
+action_fullscreen (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  if (gtk_window_is_fullscreen (GTK_WINDOW (widget)))
+    gtk_window_unfullscreen (GTK_WINDOW (widget));
+  else
+    gtk_window_fullscreen (GTK_WINDOW (widget));
+}
+
+{
+  gtk_widget_activate_action (GTK_WIDGET (VIV_WINDOW (widget)->machine_page), "page.type-clipboard", NULL);
+}
+
+/* -- Pictures of running machines, for the time when they are off -- */
+
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!viv_machine_finish (VIV_MACHINE (source), result, &error))
+    g_debug ("No picture of “%s”: %s", viv_machine_get_name (VIV_MACHINE (source)), error->message);
+}
+
+static gboolean
+update_thumbnails (gpointer data)
+{
+  VivWindow *self = data;
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->library));
+
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr (VivMachine) machine = g_list_model_get_item (G_LIST_MODEL (self->library), i);
+
+      if (viv_machine_is_live (machine) && viv_machine_get_width (machine) > 0)
+        viv_machine_update_thumbnail (machine, NULL, on_thumbnail_done, NULL);
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+/* -- Closing -- */
+
+static guint
+count_running (VivWindow *self)
+{
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->library)), running = 0;
+
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr (VivMachine) machine = g_list_model_get_item (G_LIST_MODEL (self->library), i);
+
+      running += viv_machine_is_busy (machine);
+    }
+  return running;
+}
+
+/* The first time, say that closing a window is not switching off. */
+{
+  g_autoptr (GNotification) notification = NULL;
+  g_autofree char *body = NULL;
+  guint running = count_running (self);
+  GtkApplication *application = gtk_window_get_application (GTK_WINDOW (self));
+
+  if (!running || !application || g_settings_get_boolean (viv_settings (), "keep-running-told"))
+    return;
+  g_settings_set_boolean (viv_settings (), "keep-running-told", TRUE);
+  notification = g_notification_new (_ ("Machines Keep Running"));
+  body = g_strdup_printf (ngettext ("%u machine runs on in the background. Open Vivarium to see it again.",
+                                    "%u machines run on in the background. Open Vivarium to see them again.", running),
+                          running);
+  g_notification_set_body (notification, body);
+  g_application_send_notification (G_APPLICATION (application), "running", notification);
+}
+
+static gboolean
+viv_window_close_request (GtkWindow *window)
+{
+  VivWindow *self = VIV_WINDOW (window);
+  GSettings *settings = viv_settings ();
+  int width, height;
+
+  if (!gtk_window_is_fullscreen (window))
+    {
+      gtk_window_get_default_size (window, &width, &height);
+      g_settings_set_int (settings, "window-width", CLAMP (width, 360, 16384));
+      g_settings_set_int (settings, "window-height", CLAMP (height, 294, 16384));
+      g_settings_set_boolean (settings, "window-maximized", gtk_window_is_maximized (window));
+    }
+  tell_running (self);
+  return GTK_WINDOW_CLASS (viv_window_parent_class)->close_request (window);
+}
+
+{
+  VivWindow *self = VIV_WINDOW (object);
+
+  g_clear_handle_id (&self->thumbnail_source, g_source_remove);
+  if (self->machine_page)
+    viv_machine_page_set_machine (self->machine_page, NULL);
+  gtk_widget_dispose_template (GTK_WIDGET (object), VIV_TYPE_WINDOW);
+  g_clear_object (&self->library);
+  G_OBJECT_CLASS (viv_window_parent_class)->dispose (object);
+}
+
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = viv_window_dispose;
+  GTK_WINDOW_CLASS (klass)->close_request = viv_window_close_request;
+  g_type_ensure (VIV_TYPE_LIBRARY_PAGE);
+  g_type_ensure (VIV_TYPE_MACHINE_PAGE);
+  gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-window.ui");
+  gtk_widget_class_bind_template_child (widget_class, VivWindow, toasts);
+  gtk_widget_class_bind_template_child (widget_class, VivWindow, leaflet);
+  gtk_widget_class_bind_template_child (widget_class, VivWindow, library_page);
+  gtk_widget_class_bind_template_child (widget_class, VivWindow, machine_page);
+  gtk_widget_class_install_action (widget_class, "win.search", NULL, action_search);
+  gtk_widget_class_install_action (widget_class, "win.back", NULL, action_back);
+  gtk_widget_class_install_action (widget_class, "win.fullscreen", NULL, action_fullscreen);
+}
+
+{
+  GSettings *settings = viv_settings ();
+
+  gtk_widget_init_template (GTK_WIDGET (self));
+  gtk_window_set_default_size (GTK_WINDOW (self), g_settings_get_int (settings, "window-width"),
+                               g_settings_get_int (settings, "window-height"));
+  if (g_settings_get_boolean (settings, "window-maximized"))
+    gtk_window_maximize (GTK_WINDOW (self));
+  g_signal_connect_swapped (self->leaflet, "notify::visible-child", G_CALLBACK (update_actions), self);
+  update_actions (self);
+  self->thumbnail_source = g_timeout_add_seconds (THUMBNAIL_PERIOD, update_thumbnails, self);
+}
+
+VivWindow *
+viv_window_new (VivApplication *application)
+{
+  VivWindow *self = g_object_new (VIV_TYPE_WINDOW, "application", application, NULL);
+
+  self->library = g_object_ref (viv_application_get_library (application));
+  viv_library_page_set_library (self->library_page, self->library);
+  return self;
+}
+
+VivLibrary *
+viv_window_get_library (VivWindow *self)
+{
+  return self->library;
+}
+
+VivWindow *
+viv_window_of (GtkWidget *widget)
+{
+  GtkRoot *root = gtk_widget_get_root (widget);
+
+  return VIV_IS_WINDOW (root) ? VIV_WINDOW (root) : NULL;
+}
+
+void
+viv_window_view (VivWindow *self, VivMachine *machine)
+{
+  viv_machine_page_set_machine (self->machine_page, machine);
+  adw_leaflet_set_visible_child (self->leaflet, GTK_WIDGET (self->machine_page));
+  gtk_window_set_title (GTK_WINDOW (self), viv_machine_get_name (machine));
+  viv_machine_page_focus (self->machine_page);
+}
+
+void
+viv_window_view_name (VivWindow *self, const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VivMachine) machine = viv_library_find (self->library, name, NULL);
+
+  if (!machine)
+    machine = viv_find_machine (name, &error);
+  if (machine)
+    viv_window_view (self, machine);
+  else
+    viv_show_error (GTK_WINDOW (self), _ ("There Is No Such Machine"), error->message, NULL);
+}
+
+void
+viv_window_back (VivWindow *self)
+{
+  VivMachine *machine = viv_machine_page_get_machine (self->machine_page);
+
+  if (!machine_shown (self))
+    return;
+  if (machine && viv_machine_is_live (machine))
+    viv_machine_update_thumbnail (machine, NULL, on_thumbnail_done, NULL);
+  if (gtk_window_is_fullscreen (GTK_WINDOW (self)))
+    gtk_window_unfullscreen (GTK_WINDOW (self));
+  adw_leaflet_set_visible_child (self->leaflet, GTK_WIDGET (self->library_page));
+  gtk_window_set_title (GTK_WINDOW (self), "Vivarium");
+  viv_library_page_focus (self->library_page, machine);
+}
+
+void
+viv_window_create_machine (VivWindow *self, GFile *image)
+{
+  GtkWidget *assistant = viv_assistant_new (self->library);
+
+  gtk_window_set_transient_for (GTK_WINDOW (assistant), GTK_WINDOW (self));
+  gtk_window_present (GTK_WINDOW (assistant));
+  if (image)
+    viv_assistant_set_image (VIV_ASSISTANT (assistant), image);
+}
+
+void
+viv_window_toast (VivWindow *self, AdwToast *toast)
+{
+  adw_toast_overlay_add_toast (self->toasts, toast);
+}
+
+void
+viv_window_message (VivWindow *self, const char *text)
+{
+  /* A name may hold an ampersand. */
+  g_autofree char *escaped = g_markup_escape_text (text, -1);
+
+  viv_window_toast (self, adw_toast_new (escaped));
+}
