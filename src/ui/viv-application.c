@@ -28,14 +28,10 @@ static const struct
   const char *action;
   const char *accels[3];
 } accels[] = {
-  { "app.quit", { "<Control>q" } },
-  { "app.preferences", { "<Control>comma" } },
-  { "app.create", { "<Control>n" } },
-  { "win.show-help-overlay", { "<Control>question" } },
-  { "win.search", { "<Control>f" } },
-  { "win.back", { "<Alt>Left", "Back" } },
-  { "win.fullscreen", { "F11" } },
-  { "window.close", { "<Control>w" } },
+  { "app.quit", { "<Control>q" } },   { "app.preferences", { "<Control>comma" } },
+  { "app.create", { "<Control>n" } }, { "win.show-help-overlay", { "<Control>question" } },
+  { "win.search", { "<Control>f" } }, { "win.back", { "<Alt>Left", "Back" } },
+  { "win.fullscreen", { "F11" } },    { "window.close", { "<Control>w" } },
 };
 
 GSettings *
@@ -119,17 +115,15 @@ action_view (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static const GActionEntry actions[] = {
-  { "create", action_create },
-  { "preferences", action_preferences },
-  { "about", action_about },
-  { "quit", action_quit },
-  { "view", action_view, "s" },
+  { "create", action_create }, { "preferences", action_preferences }, { "about", action_about },
+  { "quit", action_quit },     { "view", action_view, "s" },
 };
 
 static void
 update_color_scheme (GSettings *settings, const char *key, gpointer data)
 {
-  static const AdwColorScheme schemes[] = { ADW_COLOR_SCHEME_DEFAULT, ADW_COLOR_SCHEME_FORCE_LIGHT, ADW_COLOR_SCHEME_FORCE_DARK };
+  static const AdwColorScheme schemes[]
+      = { ADW_COLOR_SCHEME_DEFAULT, ADW_COLOR_SCHEME_FORCE_LIGHT, ADW_COLOR_SCHEME_FORCE_DARK };
   int choice = g_settings_get_enum (viv_settings (), "color-scheme");
 
   adw_style_manager_set_color_scheme (adw_style_manager_get_default (), schemes[CLAMP (choice, 0, 2)]);
@@ -232,7 +226,8 @@ static void
 viv_application_init (VivApplication *self)
 {
   static const GOptionEntry options[] = {
-    { "view", 0, 0, G_OPTION_ARG_STRING, NULL, N_ ("Show the machine with this name or UUID"), N_ ("MACHINE") },
+    { "view", 0, 0, G_OPTION_ARG_STRING, NULL, N_ ("Show the machine with this name or UUID"),
+      N_ ("MACHINE") },
     { "new", 0, 0, G_OPTION_ARG_FILENAME, NULL, N_ ("Create a machine from this image"), N_ ("FILE") },
     { "create", 0, 0, G_OPTION_ARG_NONE, NULL, N_ ("Create a machine"), NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, NULL, N_ ("Print the version and exit"), NULL },
@@ -241,14 +236,16 @@ viv_application_init (VivApplication *self)
 
   g_application_add_main_option_entries (G_APPLICATION (self), options);
   g_application_set_option_context_parameter_string (G_APPLICATION (self), _ ("[IMAGE]"));
-  g_application_set_option_context_summary (G_APPLICATION (self), _ ("Create, run and watch virtual machines"));
+  g_application_set_option_context_summary (G_APPLICATION (self),
+                                            _ ("Create, run and watch virtual machines"));
 }
 
 VivApplication *
 viv_application_new (void)
 {
-  return g_object_new (VIV_TYPE_APPLICATION, "application-id", APP_ID, "resource-base-path", "/org/vivarium/Vivarium",
-                       "flags", G_APPLICATION_HANDLES_OPEN | G_APPLICATION_HANDLES_COMMAND_LINE, NULL);
+  return g_object_new (VIV_TYPE_APPLICATION, "application-id", APP_ID, "resource-base-path",
+                       "/org/vivarium/Vivarium", "flags",
+                       G_APPLICATION_HANDLES_OPEN | G_APPLICATION_HANDLES_COMMAND_LINE, NULL);
 }
 
 VivLibrary *
@@ -265,5 +262,6 @@ viv_application_set_accels_enabled (VivApplication *self, gboolean enabled)
   static const char *const none[] = { NULL };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (accels); i++)
-    gtk_application_set_accels_for_action (GTK_APPLICATION (self), accels[i].action, enabled ? accels[i].accels : none);
+    gtk_application_set_accels_for_action (GTK_APPLICATION (self), accels[i].action,
+                                           enabled ? accels[i].accels : none);
 }

@@ -134,7 +134,8 @@ free_space (VivAssistant *self)
 {
   struct statvfs info;
 
-  return statvfs (viv_library_get_path (self->library), &info) == 0 ? (double)info.f_bavail * info.f_frsize : -1;
+  return statvfs (viv_library_get_path (self->library), &info) == 0 ? (double)info.f_bavail * info.f_frsize
+                                                                    : -1;
 }
 
 static void
@@ -146,10 +147,12 @@ check_sizes (VivAssistant *self)
   g_autofree char *size = g_format_size_full (host, G_FORMAT_SIZE_IEC_UNITS);
   g_autofree char *left = g_format_size_full (MAX (space, 0), G_FORMAT_SIZE_IEC_UNITS);
   g_autofree char *memory_note = g_strdup_printf (_ ("This computer has %s"), size);
-  g_autofree char *cpus_note = g_strdup_printf (ngettext ("This computer has %ld", "This computer has %ld", processors), processors);
-  g_autofree char *disk_note = space < 0      ? g_strdup ("")
-                               : disk > space ? g_strdup_printf (_ ("Only %s are free: it can't be filled"), left)
-                                              : g_strdup_printf (_ ("%s are free; it takes only what is written"), left);
+  g_autofree char *cpus_note
+      = g_strdup_printf (ngettext ("This computer has %ld", "This computer has %ld", processors), processors);
+  g_autofree char *disk_note = space < 0 ? g_strdup ("")
+                               : disk > space
+                                   ? g_strdup_printf (_ ("Only %s are free: it can't be filled"), left)
+                                   : g_strdup_printf (_ ("%s are free; it takes only what is written"), left);
 
   adw_action_row_set_subtitle (self->memory_row, memory_note);
   adw_action_row_set_subtitle (self->cpus_row, cpus_note);
@@ -190,7 +193,10 @@ fill (VivAssistant *self, double disk_size)
   gtk_spin_button_set_value (self->memory, self->definition->memory / MIB);
   gtk_spin_button_set_value (self->cpus, self->definition->cpus);
   gtk_switch_set_active (self->disk_switch, disk_size > 0);
-  gtk_spin_button_set_value (self->disk, (disk_size > 0 ? disk_size : profile->disk > 0 ? profile->disk : 20 * GIB) / GIB);
+  gtk_spin_button_set_value (self->disk, (disk_size > 0       ? disk_size
+                                          : profile->disk > 0 ? profile->disk
+                                                              : 20 * GIB)
+                                             / GIB);
   self->setting = FALSE;
   on_changed (self);
 }
@@ -271,7 +277,10 @@ show_medium (VivAssistant *self, const MediaInfo *media, const char *path)
   g_autofree char *file = g_filename_display_basename (path);
   g_autofree char *size = g_format_size (media->size);
   g_autofree char *about = g_strdup_printf ("%s · %s · %s", file, kind_label (media), size);
-  g_autofree char *title = g_markup_escape_text (media->os_name ? media->os_name : media->volume_id && *media->volume_id ? media->volume_id : file, -1);
+  g_autofree char *title = g_markup_escape_text (media->os_name                          ? media->os_name
+                                                 : media->volume_id && *media->volume_id ? media->volume_id
+                                                                                         : file,
+                                                 -1);
   g_autofree char *subtitle = g_markup_escape_text (about, -1);
 
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->medium_row), title);
@@ -305,8 +314,9 @@ viv_assistant_set_image (VivAssistant *self, GFile *image)
       g_autofree char *file = g_filename_display_basename (path);
 
       /* Translators: a file, and the format of its image: “disk.qcow2” is a qcow2 image. */
-      problem = g_strdup_printf (_ ("“%s” is a %s image, which can't be used yet. Convert it to a raw image first."), file,
-                                 media->format);
+      problem = g_strdup_printf (
+          _ ("“%s” is a %s image, which can't be used yet. Convert it to a raw image first."), file,
+          media->format);
       show_problem (self, problem);
       return;
     }
@@ -398,13 +408,16 @@ action_create (GtkWidget *widget, const char *action, GVariant *parameter)
 
   if (!self->definition || !check_name (self))
     return;
-  if (definition_set (self->definition, "machine.name", gtk_editable_get_text (GTK_EDITABLE (self->name_row)), &error)
+  if (definition_set (self->definition, "machine.name", gtk_editable_get_text (GTK_EDITABLE (self->name_row)),
+                      &error)
       && definition_set (self->definition, "machine.memory", memory, &error)
-      && definition_set (self->definition, "machine.cpus", cpus, &error) && prepare_disk (self, &image, &n_images))
+      && definition_set (self->definition, "machine.cpus", cpus, &error)
+      && prepare_disk (self, &image, &n_images))
     machine = viv_library_create (self->library, self->definition, &image, n_images, &error);
   if (!machine)
     {
-      viv_show_error (GTK_WINDOW (self), _ ("The Machine Could Not Be Created"), error ? error->message : "", NULL);
+      viv_show_error (GTK_WINDOW (self), _ ("The Machine Could Not Be Created"), error ? error->message : "",
+                      NULL);
       return;
     }
   g_settings_set_boolean (viv_settings (), "start-after-create", gtk_switch_get_active (self->start_switch));

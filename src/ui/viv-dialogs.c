@@ -86,9 +86,10 @@ make_filter (const char *name, const char *const *suffixes)
 void
 viv_choose_image (GtkWindow *parent, const char *title, VivFileFunc func, GObject *owner)
 {
-  static const char *const suffixes[] = { "iso", "img", "ima", "vfd", "flp", "raw", "bin", "dsk", "vhd", "qcow2", NULL };
-  GtkFileChooserNative *dialog
-      = gtk_file_chooser_native_new (title, parent, GTK_FILE_CHOOSER_ACTION_OPEN, _ ("_Choose"), _ ("_Cancel"));
+  static const char *const suffixes[]
+      = { "iso", "img", "ima", "vfd", "flp", "raw", "bin", "dsk", "vhd", "qcow2", NULL };
+  GtkFileChooserNative *dialog = gtk_file_chooser_native_new (title, parent, GTK_FILE_CHOOSER_ACTION_OPEN,
+                                                              _ ("_Choose"), _ ("_Cancel"));
   g_autoptr (GtkFileFilter) images = make_filter (_ ("Disc and disk images"), suffixes);
   g_autoptr (GtkFileFilter) all = gtk_file_filter_new ();
   g_autofree char *uri = g_settings_get_string (viv_settings (), "image-folder");
@@ -106,7 +107,8 @@ viv_choose_image (GtkWindow *parent, const char *title, VivFileFunc func, GObjec
     }
   gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (dialog), TRUE);
   question->func.file = func;
-  g_signal_connect_data (dialog, "response", G_CALLBACK (on_file_response), question, question_free_closure, 0);
+  g_signal_connect_data (dialog, "response", G_CALLBACK (on_file_response), question, question_free_closure,
+                         0);
   gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
 }
 
@@ -122,8 +124,8 @@ on_confirm_response (AdwMessageDialog *dialog, const char *response, Question *q
 }
 
 void
-viv_confirm (GtkWindow *parent, const char *heading, const char *body, const char *accept, VivConfirmFunc func,
-             GObject *owner)
+viv_confirm (GtkWindow *parent, const char *heading, const char *body, const char *accept,
+             VivConfirmFunc func, GObject *owner)
 {
   AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (parent, heading, body));
   Question *question = question_new (owner);
@@ -133,7 +135,8 @@ viv_confirm (GtkWindow *parent, const char *heading, const char *body, const cha
   adw_message_dialog_set_default_response (dialog, "cancel");
   adw_message_dialog_set_close_response (dialog, "cancel");
   question->func.confirm = func;
-  g_signal_connect_data (dialog, "response", G_CALLBACK (on_confirm_response), question, question_free_closure, 0);
+  g_signal_connect_data (dialog, "response", G_CALLBACK (on_confirm_response), question,
+                         question_free_closure, 0);
   gtk_window_present (GTK_WINDOW (dialog));
 }
 
@@ -165,8 +168,8 @@ on_text_response (AdwMessageDialog *dialog, const char *response, Question *ques
 }
 
 void
-viv_ask_text (GtkWindow *parent, const char *heading, const char *text, const char *accept, VivCheckFunc check,
-              VivTextFunc func, GObject *owner)
+viv_ask_text (GtkWindow *parent, const char *heading, const char *text, const char *accept,
+              VivCheckFunc check, VivTextFunc func, GObject *owner)
 {
   AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (parent, heading, NULL));
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
@@ -227,7 +230,8 @@ make_details (const char *text)
   gtk_scrolled_window_set_min_content_height (GTK_SCROLLED_WINDOW (scroller), DETAILS_HEIGHT);
   gtk_widget_add_css_class (scroller, "details");
   gtk_widget_set_halign (copy, GTK_ALIGN_START);
-  g_signal_connect_data (copy, "clicked", G_CALLBACK (on_copy), g_strdup (text), (GClosureNotify)(GCallback)g_free, 0);
+  g_signal_connect_data (copy, "clicked", G_CALLBACK (on_copy), g_strdup (text),
+                         (GClosureNotify)(GCallback)g_free, 0);
   gtk_box_append (GTK_BOX (box), scroller);
   gtk_box_append (GTK_BOX (box), copy);
   gtk_widget_set_margin_top (box, 6);
@@ -242,7 +246,8 @@ viv_show_error (GtkWindow *parent, const char *heading, const char *body, const 
   g_autofree char *details = NULL;
 
   if (log && *log)
-    details = g_strdup_printf ("%s\n%s\n\nVivarium %s\n\n%s", heading, body ? body : "", PACKAGE_VERSION, log);
+    details
+        = g_strdup_printf ("%s\n%s\n\nVivarium %s\n\n%s", heading, body ? body : "", PACKAGE_VERSION, log);
   if (details)
     adw_message_dialog_set_extra_child (dialog, make_details (details));
   adw_message_dialog_add_response (dialog, "close", _ ("_Close"));
@@ -256,9 +261,9 @@ viv_show_error (GtkWindow *parent, const char *heading, const char *body, const 
 void
 viv_show_about (GtkWindow *parent)
 {
-  adw_show_about_window (parent, "application-name", "Vivarium", "application-icon", APP_ID, "version", PACKAGE_VERSION,
-                         "developer-name", _ ("The Vivarium developers"), "license-type", GTK_LICENSE_GPL_3_0,
-                         "copyright", "© 2026 The Vivarium developers", "comments",
+  adw_show_about_window (parent, "application-name", "Vivarium", "application-icon", APP_ID, "version",
+                         PACKAGE_VERSION, "developer-name", _ ("The Vivarium developers"), "license-type",
+                         GTK_LICENSE_GPL_3_0, "copyright", "© 2026 The Vivarium developers", "comments",
                          _ ("A glass case in which whole computers are kept and watched"),
                          /* Translators: your names, one a line */
                          "translator-credits", _ ("translator-credits"), NULL);

@@ -17,15 +17,15 @@ void viv_choose_image (GtkWindow *parent, const char *title, VivFileFunc func, G
 
 typedef void (*VivConfirmFunc) (gpointer data);
 /* Asks before something that can't be undone; `func` is called if the answer is `accept`. */
-void viv_confirm (GtkWindow *parent, const char *heading, const char *body, const char *accept, VivConfirmFunc func,
-                  GObject *owner);
+void viv_confirm (GtkWindow *parent, const char *heading, const char *body, const char *accept,
+                  VivConfirmFunc func, GObject *owner);
 
 /* Returns a message if `text` won't do, NULL if it will. */
 typedef char *(*VivCheckFunc) (const char *text, gpointer data);
 typedef void (*VivTextFunc) (const char *text, gpointer data);
 /* Asks for a line of text, checked while it is typed. */
-void viv_ask_text (GtkWindow *parent, const char *heading, const char *text, const char *accept, VivCheckFunc check,
-                   VivTextFunc func, GObject *owner);
+void viv_ask_text (GtkWindow *parent, const char *heading, const char *text, const char *accept,
+                   VivCheckFunc check, VivTextFunc func, GObject *owner);
 
 /* The one way to tell of a failure: what failed, why, and behind "Details" what a report needs (`log` may be NULL), to copy. */
 void viv_show_error (GtkWindow *parent, const char *heading, const char *body, const char *log);

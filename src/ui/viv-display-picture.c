@@ -28,7 +28,7 @@ struct _VivDisplayPicture
 
   VivWheel wheel;
   VivMotion motion;
-  gboolean inside;       /* last_x and last_y are of this visit */
+  gboolean inside; /* last_x and last_y are of this visit */
   double last_x, last_y;
 };
 
@@ -49,8 +49,9 @@ update_transform (VivDisplayPicture *self)
 
   if (self->framebuffer)
     viv_framebuffer_get_size (self->framebuffer, &width, &height);
-  viv_transform_init (&self->transform, self->scaling, width, height, gtk_widget_get_width (GTK_WIDGET (self)),
-                      gtk_widget_get_height (GTK_WIDGET (self)), gtk_widget_get_scale_factor (GTK_WIDGET (self)));
+  viv_transform_init (&self->transform, self->scaling, width, height,
+                      gtk_widget_get_width (GTK_WIDGET (self)), gtk_widget_get_height (GTK_WIDGET (self)),
+                      gtk_widget_get_scale_factor (GTK_WIDGET (self)));
 }
 
 /* The host's pointer stays unless the guest draws one itself, or holds the pointer. */
@@ -102,7 +103,8 @@ move (VivDisplayPicture *self, double x, double y)
       double factor = self->transform.factor / self->transform.scale;
 
       event.type = INPUT_EVENT_RELATIVE;
-      viv_motion_add (&self->motion, (x - self->last_x) * factor, (y - self->last_y) * factor, &event.x, &event.y);
+      viv_motion_add (&self->motion, (x - self->last_x) * factor, (y - self->last_y) * factor, &event.x,
+                      &event.y);
       if (event.x || event.y)
         send (self, &event);
     }
@@ -239,8 +241,8 @@ viv_display_picture_get_request_mode (GtkWidget *widget)
 }
 
 static void
-viv_display_picture_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural,
-                             int *minimum_baseline, int *natural_baseline)
+viv_display_picture_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum,
+                             int *natural, int *minimum_baseline, int *natural_baseline)
 {
   VivDisplayPicture *self = VIV_DISPLAY_PICTURE (widget);
   int width = 0, height = 0;
@@ -335,8 +337,8 @@ viv_display_picture_class_init (VivDisplayPictureClass *klass)
   widget_class->map = viv_display_picture_map;
   widget_class->unmap = viv_display_picture_unmap;
 
-  signals[INPUT] = g_signal_new ("input", VIV_TYPE_DISPLAY_PICTURE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
-                                 1, G_TYPE_POINTER);
+  signals[INPUT] = g_signal_new ("input", VIV_TYPE_DISPLAY_PICTURE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                 G_TYPE_NONE, 1, G_TYPE_POINTER);
   signals[PRESSED] = g_signal_new ("pressed", VIV_TYPE_DISPLAY_PICTURE, G_SIGNAL_RUN_LAST, 0,
                                    g_signal_accumulator_true_handled, NULL, NULL, G_TYPE_BOOLEAN, 0);
 
@@ -353,7 +355,8 @@ viv_display_picture_init (VivDisplayPicture *self)
   GtkGesture *click;
 
   self->absolute = TRUE;
-  self->evdev_keys = has_keycode (display, GDK_KEY_Return, XKB_EVDEV_RETURN) && has_keycode (display, GDK_KEY_Up, XKB_EVDEV_UP);
+  self->evdev_keys = has_keycode (display, GDK_KEY_Return, XKB_EVDEV_RETURN)
+                     && has_keycode (display, GDK_KEY_Up, XKB_EVDEV_UP);
   gtk_widget_set_focusable (widget, TRUE);
   gtk_widget_set_hexpand (widget, TRUE);
   gtk_widget_set_vexpand (widget, TRUE);

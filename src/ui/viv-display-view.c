@@ -155,7 +155,8 @@ viv_display_view_release (VivDisplayView *self)
 static void
 update_focus (VivDisplayView *self)
 {
-  gboolean focused = gtk_widget_has_focus (self->picture) && self->window && gtk_window_is_active (self->window);
+  gboolean focused
+      = gtk_widget_has_focus (self->picture) && self->window && gtk_window_is_active (self->window);
 
   if (self->focused == focused)
     return;
@@ -314,10 +315,11 @@ viv_display_view_class_init (VivDisplayViewClass *klass)
 
   props[PROP_GRABBED]
       = g_param_spec_boolean ("grabbed", NULL, NULL, FALSE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-  props[PROP_LOCKED] = g_param_spec_boolean ("locked", NULL, NULL, FALSE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  props[PROP_LOCKED]
+      = g_param_spec_boolean ("locked", NULL, NULL, FALSE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (object_class, N_PROPS, props);
-  signals[INPUT] = g_signal_new ("input", VIV_TYPE_DISPLAY_VIEW, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
-                                 G_TYPE_POINTER);
+  signals[INPUT] = g_signal_new ("input", VIV_TYPE_DISPLAY_VIEW, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                 G_TYPE_NONE, 1, G_TYPE_POINTER);
 }
 
 static void
@@ -341,7 +343,8 @@ viv_display_view_init (VivDisplayView *self)
   gtk_viewport_set_child (GTK_VIEWPORT (viewport), self->picture);
   self->scroller = gtk_scrolled_window_new ();
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (self->scroller), viewport);
-  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (self->scroller), GTK_POLICY_AUTOMATIC, GTK_POLICY_AUTOMATIC);
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (self->scroller), GTK_POLICY_AUTOMATIC,
+                                  GTK_POLICY_AUTOMATIC);
   adw_bin_set_child (ADW_BIN (self), self->scroller);
 }
 

@@ -22,8 +22,8 @@
 typedef struct
 {
   VivLevel level;
-  guint columns, rows; /* 1 × 1: the whole */
-  int tile;            /* image pixels; a tile at the right or bottom edge is smaller */
+  guint columns, rows;   /* 1 × 1: the whole */
+  int tile;              /* image pixels; a tile at the right or bottom edge is smaller */
   GdkTexture **textures; /* NULL: dirty */
 } Layer;
 
@@ -111,7 +111,8 @@ layer_damage (Layer *layer, const DisplayRect *rect)
 {
   if (!layer->textures)
     return;
-  for (guint row = rect->y / layer->tile; row < layer->rows && (int)(row * layer->tile) < rect->y + rect->height; row++)
+  for (guint row = rect->y / layer->tile;
+       row < layer->rows && (int)(row * layer->tile) < rect->y + rect->height; row++)
     for (guint column = rect->x / layer->tile;
          column < layer->columns && (int)(column * layer->tile) < rect->x + rect->width; column++)
       g_clear_object (&layer->textures[row * layer->columns + column]);
@@ -200,8 +201,8 @@ on_cursor (void *opaque, const DisplayCursor *cursor)
     {
       g_autoptr (GBytes) bytes = g_bytes_new (cursor->pixels, (gsize)cursor->width * cursor->height * 4);
 
-      self->cursor = gdk_memory_texture_new (cursor->width, cursor->height, GDK_MEMORY_B8G8R8A8_PREMULTIPLIED, bytes,
-                                             cursor->width * 4);
+      self->cursor = gdk_memory_texture_new (cursor->width, cursor->height, GDK_MEMORY_B8G8R8A8_PREMULTIPLIED,
+                                             bytes, cursor->width * 4);
       self->hot_x = CLAMP (cursor->hot_x, 0, (int)cursor->width - 1);
       self->hot_y = CLAMP (cursor->hot_y, 0, (int)cursor->height - 1);
     }
@@ -321,8 +322,9 @@ viv_framebuffer_draw (VivFramebuffer *self, GtkSnapshot *snapshot, const VivTran
         if (!*texture)
           *texture = make_texture (fb, &rect, &level);
         gtk_snapshot_append_texture (snapshot, *texture,
-                                     &GRAPHENE_RECT_INIT (transform->x + rect.x * unit_x, transform->y + rect.y * unit_y,
-                                                          rect.width * unit_x, rect.height * unit_y));
+                                     &GRAPHENE_RECT_INIT (transform->x + rect.x * unit_x,
+                                                          transform->y + rect.y * unit_y, rect.width * unit_x,
+                                                          rect.height * unit_y));
       }
 }
 
@@ -409,10 +411,11 @@ viv_framebuffer_class_init (VivFramebufferClass *klass)
   object_class->dispose = viv_framebuffer_dispose;
   object_class->get_property = viv_framebuffer_get_property;
 
-  props[PROP_LIVE] = g_param_spec_boolean ("live", NULL, NULL, FALSE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  props[PROP_LIVE]
+      = g_param_spec_boolean ("live", NULL, NULL, FALSE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (object_class, N_PROPS, props);
-  signals[CURSOR_CHANGED]
-      = g_signal_new ("cursor-changed", VIV_TYPE_FRAMEBUFFER, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[CURSOR_CHANGED] = g_signal_new ("cursor-changed", VIV_TYPE_FRAMEBUFFER, G_SIGNAL_RUN_LAST, 0, NULL,
+                                          NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void
@@ -445,7 +448,7 @@ viv_framebuffer_attach_shm (VivFramebuffer *self, int socket, GError **error)
 void
 viv_framebuffer_attach_vnc (VivFramebuffer *self, const char *address)
 {
-  static const VncClientFuncs funcs = { on_vnc_connected, on_scanout,      on_damage, on_cursor,
+  static const VncClientFuncs funcs = { on_vnc_connected, on_scanout,  on_damage,       on_cursor,
                                         on_vnc_clipboard, on_vnc_leds, on_vnc_password, on_closed };
 
   viv_framebuffer_detach (self);

@@ -98,7 +98,8 @@ on_setup (GtkListItemFactory *factory, GtkListItem *item)
 static void
 on_bind (GtkListItemFactory *factory, GtkListItem *item)
 {
-  viv_machine_card_set_machine (VIV_MACHINE_CARD (gtk_list_item_get_child (item)), gtk_list_item_get_item (item));
+  viv_machine_card_set_machine (VIV_MACHINE_CARD (gtk_list_item_get_child (item)),
+                                gtk_list_item_get_item (item));
 }
 
 static void
@@ -155,7 +156,8 @@ add_shortcuts (VivLibraryPage *self)
 
   for (unsigned i = 0; i < G_N_ELEMENTS (keys); i++)
     {
-      GtkShortcutAction *action = gtk_callback_action_new (keys[i].action ? on_card_key : on_menu_key, self, NULL);
+      GtkShortcutAction *action
+          = gtk_callback_action_new (keys[i].action ? on_card_key : on_menu_key, self, NULL);
       GtkShortcut *shortcut = gtk_shortcut_new (gtk_shortcut_trigger_parse_string (keys[i].trigger), action);
 
       if (keys[i].action)

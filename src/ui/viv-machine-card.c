@@ -40,11 +40,15 @@ update (VivMachineCard *self)
   g_autofree char *description = NULL;
 
   gtk_label_set_label (self->name, viv_machine_get_name (self->machine));
-  gtk_label_set_label (self->state, error && !busy && !broken ? _ ("A file is missing") : viv_state_label (self->machine));
+  gtk_label_set_label (self->state,
+                       error && !busy && !broken ? _ ("A file is missing") : viv_state_label (self->machine));
   gtk_widget_set_tooltip_text (widget, error && !busy ? error : NULL);
-  gtk_widget_set_css_classes (self->dot, (const char *[]){ "dot", error && !busy ? "crashed" : viv_state_class (self->machine), NULL });
+  gtk_widget_set_css_classes (
+      self->dot,
+      (const char *[]){ "dot", error && !busy ? "crashed" : viv_state_class (self->machine), NULL });
   gtk_widget_set_visible (self->badge, paused);
-  description = g_strdup_printf ("%s, %s", viv_machine_get_name (self->machine), viv_state_label (self->machine));
+  description
+      = g_strdup_printf ("%s, %s", viv_machine_get_name (self->machine), viv_state_label (self->machine));
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, description, -1);
 
   gtk_widget_action_set_enabled (widget, "card.start", !busy && !broken);
@@ -62,14 +66,10 @@ static const struct
   const char *action;
   void (*run) (VivWindow *window, VivMachine *machine);
 } operations[] = {
-  { "card.start", viv_operation_start },
-  { "card.pause", viv_operation_pause },
-  { "card.resume", viv_operation_resume },
-  { "card.power-off", viv_operation_power_off },
-  { "card.force-off", viv_operation_force_off },
-  { "card.settings", viv_operation_settings },
-  { "card.rename", viv_operation_rename },
-  { "card.open-folder", viv_operation_open_folder },
+  { "card.start", viv_operation_start },         { "card.pause", viv_operation_pause },
+  { "card.resume", viv_operation_resume },       { "card.power-off", viv_operation_power_off },
+  { "card.force-off", viv_operation_force_off }, { "card.settings", viv_operation_settings },
+  { "card.rename", viv_operation_rename },       { "card.open-folder", viv_operation_open_folder },
   { "card.delete", viv_operation_delete },
 };
 

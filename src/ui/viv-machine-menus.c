@@ -76,7 +76,8 @@ append_drive (GMenu *menu, const MachineDrive *drive)
   /* Translators: a drive, and the file in it */
   g_autofree char *title = g_strdup_printf (_ ("%s: %s"), kind, empty ? _ ("empty") : file);
 
-  append (section, drive->kind == DRIVE_CDROM ? _ ("Change _CD…") : _ ("Change _Floppy…"), "page.change-media", drive->id);
+  append (section, drive->kind == DRIVE_CDROM ? _ ("Change _CD…") : _ ("Change _Floppy…"),
+          "page.change-media", drive->id);
   if (!empty)
     append (section, _ ("Ej_ect"), "page.eject", drive->id);
   g_menu_append_section (menu, title, G_MENU_MODEL (section));

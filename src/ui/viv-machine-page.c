@@ -19,11 +19,11 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
-#define LOG_LINES        80
-#define MAX_CHORD        8
-#define REVEAL_EDGE      2   /* pixels at the top of a full screen */
-#define REVEAL_DELAY     250 /* ms: not on the way to something else */
-#define HIDE_BELOW       80
+#define LOG_LINES    80
+#define MAX_CHORD    8
+#define REVEAL_EDGE  2   /* pixels at the top of a full screen */
+#define REVEAL_DELAY 250 /* ms: not on the way to something else */
+#define HIDE_BELOW   80
 
 struct _VivMachinePage
 {
@@ -32,7 +32,8 @@ struct _VivMachinePage
   AdwFlap *flap;
   GtkWidget *header;
   AdwWindowTitle *title;
-  GtkWidget *back_button, *start_button, *pause_button, *resume_button, *screenshot_button, *fullscreen_button;
+  GtkWidget *back_button, *start_button, *pause_button, *resume_button, *screenshot_button,
+      *fullscreen_button;
   GtkMenuButton *menu_button, *keys_button;
   GtkStack *stack;
   VivDisplayView *display;
@@ -92,7 +93,8 @@ describe_state (VivMachinePage *self)
 static void
 update_title (VivMachinePage *self)
 {
-  gboolean grabbed = viv_display_view_get_grabbed (self->display), locked = viv_display_view_get_locked (self->display);
+  gboolean grabbed = viv_display_view_get_grabbed (self->display),
+           locked = viv_display_view_get_locked (self->display);
   g_autofree char *state = describe_state (self);
   g_autofree char *hint = NULL;
 
@@ -119,9 +121,9 @@ update_report (VivMachinePage *self)
   g_autofree char *log = viv_machine_log_tail (self->machine, LOG_LINES);
   const char *reason = viv_machine_get_state_reason (self->machine);
   const char *error = viv_machine_get_error (self->machine);
-  g_autofree char *text = g_strdup_printf ("%s\nVivarium %s\n\n%s%s%s%s%s", viv_machine_get_name (self->machine), PACKAGE_VERSION,
-                                           reason ? reason : "", reason && *reason ? "\n\n" : "", error ? error : "",
-                                           error ? "\n\n" : "", log);
+  g_autofree char *text = g_strdup_printf (
+      "%s\nVivarium %s\n\n%s%s%s%s%s", viv_machine_get_name (self->machine), PACKAGE_VERSION,
+      reason ? reason : "", reason && *reason ? "\n\n" : "", error ? error : "", error ? "\n\n" : "", log);
 
   gtk_text_buffer_set_text (gtk_text_view_get_buffer (self->report), text, -1);
 }
@@ -130,11 +132,13 @@ update_report (VivMachinePage *self)
 static void
 update_trouble (VivMachinePage *self, gboolean broken)
 {
-  const char *reason = broken ? viv_machine_get_error (self->machine) : viv_machine_get_state_reason (self->machine);
+  const char *reason
+      = broken ? viv_machine_get_error (self->machine) : viv_machine_get_state_reason (self->machine);
   g_autofree char *line = g_strndup (reason ? reason : "", reason ? strcspn (reason, "\n") : 0);
   g_autofree char *escaped = g_markup_escape_text (line, -1);
 
-  adw_status_page_set_title (self->trouble, broken ? _ ("This Machine Can't Be Used") : _ ("The Machine Crashed"));
+  adw_status_page_set_title (self->trouble,
+                             broken ? _ ("This Machine Can't Be Used") : _ ("The Machine Crashed"));
   adw_status_page_set_description (self->trouble, escaped);
   gtk_widget_set_visible (self->restart_button, !broken);
   gtk_widget_set_visible (self->trouble_off_button, !broken && viv_machine_is_live (self->machine));
@@ -157,8 +161,9 @@ update_off (VivMachinePage *self)
     return;
   memory = g_format_size_full (definition->memory, G_FORMAT_SIZE_IEC_UNITS);
   /* Translators: %s is an amount of memory, such as "2.0 GiB" */
-  facts = g_strdup_printf (ngettext ("%s of memory · %u processor", "%s of memory · %u processors", definition->cpus), memory,
-                           definition->cpus);
+  facts = g_strdup_printf (
+      ngettext ("%s of memory · %u processor", "%s of memory · %u processors", definition->cpus), memory,
+      definition->cpus);
   gtk_label_set_label (self->off_facts, facts);
 }
 
@@ -249,15 +254,16 @@ static void
 on_settings_changed (VivMachinePage *self)
 {
   viv_display_view_set_chord (self->display, release_chord ());
-  viv_display_view_set_inhibit_shortcuts (self->display, g_settings_get_boolean (viv_settings (), "grab-keyboard"));
+  viv_display_view_set_inhibit_shortcuts (self->display,
+                                          g_settings_get_boolean (viv_settings (), "grab-keyboard"));
 }
 
 /* -- The grab -- */
 
 static void
-tell (VivMachinePage *self, gboolean *told, const char *text)
+tell (VivMachinePage *self, gboolean *told, char *text)
 {
-  g_autofree char *message = g_strdup_printf (text, viv_chord_label (release_chord ()));
+  g_autofree char *message = text;
   VivWindow *window = window_of (self);
 
   if (*told || !window)
@@ -276,7 +282,8 @@ on_grab_changed (VivMachinePage *self)
     viv_application_set_accels_enabled (VIV_APPLICATION (application), !grabbed);
   /* Translators: %s is a combination of keys */
   if (grabbed)
-    tell (self, &self->told_keyboard, _ ("The machine has the keyboard. Press and release %s to get it back."));
+    tell (self, &self->told_keyboard,
+          _ ("The machine has the keyboard. Press and release %s to get it back."));
   else if (self->window && gtk_window_is_fullscreen (self->window))
     adw_flap_set_reveal_flap (self->flap, TRUE);
   if (self->machine)
@@ -287,7 +294,10 @@ static void
 on_lock_changed (VivMachinePage *self)
 {
   if (viv_display_view_get_locked (self->display))
-    tell (self, &self->told_pointer, _ ("The machine has the pointer. Press and release %s to get it back."));
+    /* Translators: %s is a combination of keys */
+    tell (self, &self->told_pointer,
+          g_strdup_printf (_ ("The machine has the pointer. Press and release %s to get it back."),
+                           viv_chord_label (release_chord ())));
   if (self->machine)
     update_title (self);
 }
@@ -306,12 +316,14 @@ on_fullscreen_changed (VivMachinePage *self)
 {
   gboolean fullscreen = gtk_window_is_fullscreen (self->window);
 
-  adw_flap_set_fold_policy (self->flap, fullscreen ? ADW_FLAP_FOLD_POLICY_ALWAYS : ADW_FLAP_FOLD_POLICY_NEVER);
+  adw_flap_set_fold_policy (self->flap,
+                            fullscreen ? ADW_FLAP_FOLD_POLICY_ALWAYS : ADW_FLAP_FOLD_POLICY_NEVER);
   adw_flap_set_reveal_flap (self->flap, !fullscreen);
   adw_header_bar_set_show_end_title_buttons (ADW_HEADER_BAR (self->header), !fullscreen);
   gtk_button_set_icon_name (GTK_BUTTON (self->fullscreen_button),
                             fullscreen ? "view-restore-symbolic" : "view-fullscreen-symbolic");
-  gtk_widget_set_tooltip_text (self->fullscreen_button, fullscreen ? _ ("Leave Full Screen") : _ ("Full Screen"));
+  gtk_widget_set_tooltip_text (self->fullscreen_button,
+                               fullscreen ? _ ("Leave Full Screen") : _ ("Full Screen"));
 }
 
 static gboolean
@@ -324,10 +336,18 @@ on_reveal (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+static gboolean
+menu_is_open (GtkMenuButton *button)
+{
+  GtkPopover *popover = gtk_menu_button_get_popover (button);
+
+  return popover && gtk_widget_get_visible (GTK_WIDGET (popover));
+}
+
 static void
 on_page_motion (GtkEventControllerMotion *controller, double x, double y, VivMachinePage *self)
 {
-  gboolean open = gtk_menu_button_get_active (self->menu_button) || gtk_menu_button_get_active (self->keys_button);
+  gboolean open = menu_is_open (self->menu_button) || menu_is_open (self->keys_button);
 
   if (!self->window || !gtk_window_is_fullscreen (self->window))
     return;
@@ -457,7 +477,8 @@ on_clipboard (GObject *source, GAsyncResult *result, gpointer data)
 static void
 on_type_clipboard (GtkWidget *widget, const char *name, GVariant *parameter)
 {
-  gdk_clipboard_read_text_async (gtk_widget_get_clipboard (widget), NULL, on_clipboard, g_object_ref (widget));
+  gdk_clipboard_read_text_async (gtk_widget_get_clipboard (widget), NULL, on_clipboard,
+                                 g_object_ref (widget));
 }
 
 static void
@@ -484,8 +505,8 @@ on_screenshot_done (GObject *source, GAsyncResult *result, gpointer data)
     }
   toast = adw_toast_new (_ ("Screenshot saved"));
   adw_toast_set_button_label (toast, _ ("_Open"));
-  g_signal_connect_data (toast, "button-clicked", G_CALLBACK (on_open_screenshot), g_filename_to_uri (path, NULL, NULL),
-                         (GClosureNotify)(GCallback)g_free, 0);
+  g_signal_connect_data (toast, "button-clicked", G_CALLBACK (on_open_screenshot),
+                         g_filename_to_uri (path, NULL, NULL), (GClosureNotify)(GCallback)g_free, 0);
   viv_window_toast (window, toast);
 }
 
@@ -525,12 +546,14 @@ change_medium (VivMachinePage *self, const char *drive, const char *path)
   g_autoptr (GError) error = NULL;
 
   if (viv_machine_is_live (self->machine))
-    viv_machine_change_media (self->machine, drive, path, readonly, NULL, on_media_changed, g_object_ref (self));
+    viv_machine_change_media (self->machine, drive, path, readonly, NULL, on_media_changed,
+                              g_object_ref (self));
   if (definition)
     {
       g_autoptr (MachineDefinition) held = definition_ref (definition);
 
-      if ((!definition_set (held, key, path ? path : "", &error) || !viv_machine_save (self->machine, held, &error))
+      if ((!definition_set (held, key, path ? path : "", &error)
+           || !viv_machine_save (self->machine, held, &error))
           && window_of (self))
         viv_operation_failed (window_of (self), self->machine, _ ("The Medium Could Not Be Changed"), error);
     }
@@ -629,8 +652,8 @@ viv_machine_page_get_property (GObject *object, guint id, GValue *value, GParamS
   switch (id)
     {
     case PROP_SCALING:
-      g_value_set_static_string (value,
-                                 viv_display_view_get_scaling (self->display) == VIV_SCALING_EXACT ? "exact" : "fit");
+      g_value_set_static_string (
+          value, viv_display_view_get_scaling (self->display) == VIV_SCALING_EXACT ? "exact" : "fit");
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -695,8 +718,8 @@ viv_machine_page_class_init (VivMachinePageClass *klass)
   G_OBJECT_CLASS (klass)->dispose = viv_machine_page_dispose;
   G_OBJECT_CLASS (klass)->get_property = viv_machine_page_get_property;
   G_OBJECT_CLASS (klass)->set_property = viv_machine_page_set_property;
-  props[PROP_SCALING] = g_param_spec_string ("scaling", NULL, NULL, "fit",
-                                             G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+  props[PROP_SCALING] = g_param_spec_string (
+      "scaling", NULL, NULL, "fit", G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (G_OBJECT_CLASS (klass), N_PROPS, props);
   widget_class->root = viv_machine_page_root;
   widget_class->unroot = viv_machine_page_unroot;
@@ -734,8 +757,9 @@ viv_machine_page_init (VivMachinePage *self)
   gtk_widget_add_controller (GTK_WIDGET (self), motion);
   g_signal_connect_swapped (viv_settings (), "changed", G_CALLBACK (on_settings_changed), self);
   on_settings_changed (self);
-  viv_display_view_set_scaling (self->display, g_settings_get_enum (viv_settings (), "scaling") == 1 ? VIV_SCALING_EXACT
-                                                                                                     : VIV_SCALING_FIT);
+  viv_display_view_set_scaling (self->display, g_settings_get_enum (viv_settings (), "scaling") == 1
+                                                   ? VIV_SCALING_EXACT
+                                                   : VIV_SCALING_FIT);
 }
 
 void
@@ -776,7 +800,9 @@ viv_machine_page_focus (VivMachinePage *self)
   if (g_strcmp0 (page, "off") == 0)
     gtk_widget_grab_focus (self->big_start_button);
   else if (g_strcmp0 (page, "trouble") == 0)
-    gtk_widget_grab_focus (gtk_widget_get_visible (self->restart_button) ? self->restart_button : self->trouble_folder_button);
+    gtk_widget_grab_focus (gtk_widget_get_visible (self->restart_button) ? self->restart_button
+                                                                         : self->trouble_folder_button);
   else if (g_strcmp0 (page, "screen") == 0)
-    gtk_widget_grab_focus (gtk_widget_get_visible (self->paused) ? self->big_resume_button : GTK_WIDGET (self->display));
+    gtk_widget_grab_focus (gtk_widget_get_visible (self->paused) ? self->big_resume_button
+                                                                 : GTK_WIDGET (self->display));
 }

@@ -70,19 +70,22 @@ void
 viv_operation_start (VivWindow *window, VivMachine *machine)
 {
   if (!viv_machine_is_busy (machine))
-    viv_machine_start (machine, NULL, NULL, on_done, operation_new (window, machine, _ ("The Machine Could Not Start")));
+    viv_machine_start (machine, NULL, NULL, on_done,
+                       operation_new (window, machine, _ ("The Machine Could Not Start")));
 }
 
 void
 viv_operation_pause (VivWindow *window, VivMachine *machine)
 {
-  viv_machine_pause (machine, NULL, on_done, operation_new (window, machine, _ ("The Machine Could Not Be Paused")));
+  viv_machine_pause (machine, NULL, on_done,
+                     operation_new (window, machine, _ ("The Machine Could Not Be Paused")));
 }
 
 void
 viv_operation_resume (VivWindow *window, VivMachine *machine)
 {
-  viv_machine_resume (machine, NULL, on_done, operation_new (window, machine, _ ("The Machine Could Not Go On")));
+  viv_machine_resume (machine, NULL, on_done,
+                      operation_new (window, machine, _ ("The Machine Could Not Go On")));
 }
 
 void
@@ -101,7 +104,8 @@ confirmed_reset (gpointer data)
   VivMachine *machine = data;
   VivWindow *window = g_object_get_data (data, "viv-asking-window");
 
-  viv_machine_reset (machine, NULL, on_done, operation_new (window, machine, _ ("The Machine Could Not Be Reset")));
+  viv_machine_reset (machine, NULL, on_done,
+                     operation_new (window, machine, _ ("The Machine Could Not Be Reset")));
 }
 
 static void
@@ -115,10 +119,10 @@ confirmed_force_off (gpointer data)
 }
 
 static void
-ask (VivWindow *window, VivMachine *machine, const char *heading, const char *body, const char *accept,
+ask (VivWindow *window, VivMachine *machine, char *heading, const char *body, const char *accept,
      VivConfirmFunc func)
 {
-  g_autofree char *title = g_strdup_printf (heading, viv_machine_get_name (machine));
+  g_autofree char *title = heading;
 
   g_object_set_data_full (G_OBJECT (machine), "viv-asking-window", g_object_ref (window), g_object_unref);
   viv_confirm (GTK_WINDOW (window), title, body, accept, func, G_OBJECT (machine));
@@ -128,8 +132,8 @@ void
 viv_operation_reset (VivWindow *window, VivMachine *machine)
 {
   /* Translators: %s is a machine's name */
-  ask (window, machine, _ ("Reset “%s”?"), _ ("It restarts at once. What the system has not saved is lost."), _ ("_Reset"),
-       confirmed_reset);
+  ask (window, machine, g_strdup_printf (_ ("Reset “%s”?"), viv_machine_get_name (machine)),
+       _ ("It restarts at once. What the system has not saved is lost."), _ ("_Reset"), confirmed_reset);
 }
 
 void
@@ -138,8 +142,9 @@ viv_operation_force_off (VivWindow *window, VivMachine *machine)
   if (!viv_machine_is_live (machine))
     return;
   /* Translators: %s is a machine's name */
-  ask (window, machine, _ ("Force “%s” Off?"),
-       _ ("This is like pulling the plug. What the system has not saved is lost."), _ ("_Force Off"), confirmed_force_off);
+  ask (window, machine, g_strdup_printf (_ ("Force “%s” Off?"), viv_machine_get_name (machine)),
+       _ ("This is like pulling the plug. What the system has not saved is lost."), _ ("_Force Off"),
+       confirmed_force_off);
 }
 
 static char *
@@ -178,8 +183,8 @@ void
 viv_operation_rename (VivWindow *window, VivMachine *machine)
 {
   g_object_set_data_full (G_OBJECT (machine), "viv-asking-window", g_object_ref (window), g_object_unref);
-  viv_ask_text (GTK_WINDOW (window), _ ("Rename Machine"), viv_machine_get_name (machine), _ ("_Rename"), check_new_name,
-                accepted_new_name, G_OBJECT (machine));
+  viv_ask_text (GTK_WINDOW (window), _ ("Rename Machine"), viv_machine_get_name (machine), _ ("_Rename"),
+                check_new_name, accepted_new_name, G_OBJECT (machine));
 }
 
 /* -- Delete and undo -- */

@@ -12,7 +12,7 @@ G_BEGIN_DECLS
 void viv_operation_start (VivWindow *window, VivMachine *machine);
 void viv_operation_pause (VivWindow *window, VivMachine *machine);
 void viv_operation_resume (VivWindow *window, VivMachine *machine);
-void viv_operation_reset (VivWindow *window, VivMachine *machine);     /* asks */
+void viv_operation_reset (VivWindow *window, VivMachine *machine); /* asks */
 void viv_operation_power_off (VivWindow *window, VivMachine *machine);
 void viv_operation_force_off (VivWindow *window, VivMachine *machine); /* asks */
 void viv_operation_rename (VivWindow *window, VivMachine *machine);    /* asks */

@@ -106,7 +106,8 @@ copy_divided (uint32_t *out, const Framebuffer *fb, const DisplayRect *rect, int
         {
           uint32_t count = MIN (n, rect->width - x * n) * rows;
 
-          out[x] = OPAQUE | sums[x * 3 + 2] / count << 16 | sums[x * 3 + 1] / count << 8 | sums[x * 3] / count;
+          out[x]
+              = OPAQUE | sums[x * 3 + 2] / count << 16 | sums[x * 3 + 1] / count << 8 | sums[x * 3] / count;
         }
       out += width;
     }

@@ -40,8 +40,8 @@ on_global_remove (void *data, struct wl_registry *registry, uint32_t name)
 static const struct wl_registry_listener registry_listener = { on_global, on_global_remove };
 
 static void
-on_relative_motion (void *data, struct zwp_relative_pointer_v1 *relative, uint32_t time_high, uint32_t time_low,
-                    wl_fixed_t dx, wl_fixed_t dy, wl_fixed_t dx_raw, wl_fixed_t dy_raw)
+on_relative_motion (void *data, struct zwp_relative_pointer_v1 *relative, uint32_t time_high,
+                    uint32_t time_low, wl_fixed_t dx, wl_fixed_t dy, wl_fixed_t dx_raw, wl_fixed_t dy_raw)
 {
   WaylandLock *lock = data;
 

@@ -30,11 +30,13 @@ warp (X11Lock *lock)
   double x, y, native_x, native_y;
 
   if (!native
-      || !gtk_widget_translate_coordinates (lock->widget, GTK_WIDGET (native), gtk_widget_get_width (lock->widget) / 2.0,
+      || !gtk_widget_translate_coordinates (lock->widget, GTK_WIDGET (native),
+                                            gtk_widget_get_width (lock->widget) / 2.0,
                                             gtk_widget_get_height (lock->widget) / 2.0, &x, &y))
     return;
   gtk_native_get_surface_transform (native, &native_x, &native_y);
-  XWarpPointer (lock->display, None, lock->window, 0, 0, 0, 0, (int)((x + native_x) * scale), (int)((y + native_y) * scale));
+  XWarpPointer (lock->display, None, lock->window, 0, 0, 0, 0, (int)((x + native_x) * scale),
+                (int)((y + native_y) * scale));
 }
 
 /* Raw events carry only the axes that moved; 0 and 1 are x and y of every mouse. */

@@ -39,7 +39,8 @@ viv_preferences_window_class_init (VivPreferencesWindowClass *klass)
 {
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
-  gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-preferences-window.ui");
+  gtk_widget_class_set_template_from_resource (widget_class,
+                                               "/org/vivarium/Vivarium/viv-preferences-window.ui");
   gtk_widget_class_bind_template_child (widget_class, VivPreferencesWindow, color_scheme);
   gtk_widget_class_bind_template_child (widget_class, VivPreferencesWindow, scaling);
   gtk_widget_class_bind_template_child (widget_class, VivPreferencesWindow, release_keys);

@@ -9,7 +9,8 @@
 G_BEGIN_DECLS
 
 #define VIV_TYPE_PREFERENCES_WINDOW (viv_preferences_window_get_type ())
-G_DECLARE_FINAL_TYPE (VivPreferencesWindow, viv_preferences_window, VIV, PREFERENCES_WINDOW, AdwPreferencesWindow)
+G_DECLARE_FINAL_TYPE (VivPreferencesWindow, viv_preferences_window, VIV, PREFERENCES_WINDOW,
+                      AdwPreferencesWindow)
 
 GtkWidget *viv_preferences_window_new (void);
 

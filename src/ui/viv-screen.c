@@ -41,7 +41,8 @@ on_attached (GObject *source, GAsyncResult *result, gpointer data)
   g_clear_object (&screen->attaching);
   if (socket >= 0 && viv_framebuffer_attach_shm (screen->framebuffer, socket, &error))
     return;
-  g_debug ("No screen of “%s”: %s", viv_machine_get_name (screen->machine), error ? error->message : "no socket");
+  g_debug ("No screen of “%s”: %s", viv_machine_get_name (screen->machine),
+           error ? error->message : "no socket");
   if (!screen->retry)
     screen->retry = g_timeout_add (RETRY_MS, on_retry, screen);
 }
@@ -70,8 +71,8 @@ static void
 on_framebuffer_live (Screen *screen)
 {
   /* The connection broke while the machine lives on: try again, not at once. */
-  if (!viv_framebuffer_is_live (screen->framebuffer) && viv_machine_is_live (screen->machine) && !screen->attaching
-      && !screen->retry)
+  if (!viv_framebuffer_is_live (screen->framebuffer) && viv_machine_is_live (screen->machine)
+      && !screen->attaching && !screen->retry)
     screen->retry = g_timeout_add (RETRY_MS, on_retry, screen);
 }
 
@@ -100,7 +101,8 @@ viv_screen_for_machine (VivMachine *machine)
       screen = g_new0 (Screen, 1);
       screen->machine = machine;
       screen->framebuffer = viv_framebuffer_new ();
-      g_signal_connect_swapped (screen->framebuffer, "notify::live", G_CALLBACK (on_framebuffer_live), screen);
+      g_signal_connect_swapped (screen->framebuffer, "notify::live", G_CALLBACK (on_framebuffer_live),
+                                screen);
       g_signal_connect_swapped (machine, "notify::live", G_CALLBACK (update), screen);
       g_object_set_data_full (G_OBJECT (machine), "viv-screen", screen, screen_free);
       update (screen);

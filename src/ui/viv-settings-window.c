@@ -225,7 +225,8 @@ on_choice (AdwComboRow *row, GParamSpec *pspec, VivSettingsWindow *self)
 }
 
 static GtkWidget *
-make_choice (VivSettingsWindow *self, const char *id, const char *help, char **values, char **labels, const char *value)
+make_choice (VivSettingsWindow *self, const char *id, const char *help, char **values, char **labels,
+             const char *value)
 {
   GtkWidget *row = adw_combo_row_new ();
   g_autoptr (GtkStringList) list = gtk_string_list_new ((const char *const *)labels);
@@ -317,7 +318,8 @@ find_key (const char *id)
     {
       size_t length = strlen (key->group);
 
-      if (strncmp (id, key->group, length) == 0 && id[length] == '.' && g_str_equal (id + length + 1, key->name))
+      if (strncmp (id, key->group, length) == 0 && id[length] == '.'
+          && g_str_equal (id + length + 1, key->name))
         return key;
     }
   return NULL;
@@ -426,7 +428,8 @@ on_add_drive (GtkButton *button, VivSettingsWindow *self)
 }
 
 static GtkWidget *
-make_button (VivSettingsWindow *self, const char *icon, const char *tooltip, const char *key, GCallback callback)
+make_button (VivSettingsWindow *self, const char *icon, const char *tooltip, const char *key,
+             GCallback callback)
 {
   GtkWidget *button = gtk_button_new_from_icon_name (icon);
 
@@ -443,7 +446,8 @@ add_drive (VivSettingsWindow *self, const MachineDrive *drive)
 {
   static const char *const prefixes[] = { "disk*", "cdrom*", "floppy*" };
   static const char *const titles[] = { N_ ("Disk"), N_ ("CD Drive"), N_ ("Floppy Drive") };
-  static const char *const icons[] = { "drive-harddisk-symbolic", "drive-optical-symbolic", "media-floppy-symbolic" };
+  static const char *const icons[]
+      = { "drive-harddisk-symbolic", "drive-optical-symbolic", "media-floppy-symbolic" };
   AdwPreferencesGroup *group = add_group (self->drives_page, "");
   GtkWidget *row = adw_action_row_new ();
   g_autofree char *path_key = g_strdup_printf ("%s.path", drive->id);
@@ -463,13 +467,15 @@ add_drive (VivSettingsWindow *self, const MachineDrive *drive)
       gtk_widget_add_css_class (warning, "warning");
       adw_action_row_add_suffix (ADW_ACTION_ROW (row), warning);
     }
-  adw_action_row_add_suffix (ADW_ACTION_ROW (row), make_button (self, "document-open-symbolic", _ ("Choose an Image"), path_key,
-                                                                G_CALLBACK (on_choose)));
+  adw_action_row_add_suffix (
+      ADW_ACTION_ROW (row),
+      make_button (self, "document-open-symbolic", _ ("Choose an Image"), path_key, G_CALLBACK (on_choose)));
   if (!empty)
     adw_action_row_add_suffix (
         ADW_ACTION_ROW (row),
         make_button (self, drive->kind == DRIVE_DISK ? "edit-clear-symbolic" : "media-eject-symbolic",
-                     drive->kind == DRIVE_DISK ? _ ("Take Out") : _ ("Eject"), path_key, G_CALLBACK (on_clear)));
+                     drive->kind == DRIVE_DISK ? _ ("Take Out") : _ ("Eject"), path_key,
+                     G_CALLBACK (on_clear)));
   adw_preferences_group_add (group, row);
 
   for (const DefinitionKey *key = definition_keys; key->name; key++)
@@ -478,12 +484,15 @@ add_drive (VivSettingsWindow *self, const MachineDrive *drive)
       DefinitionKey own = *key;
 
       /* An optical disc is read-only whatever is said, and there is one format. */
-      if (!g_str_equal (key->group, prefixes[drive->kind]) || key->type != KEY_BOOL || drive->kind == DRIVE_CDROM)
+      if (!g_str_equal (key->group, prefixes[drive->kind]) || key->type != KEY_BOOL
+          || drive->kind == DRIVE_CDROM)
         continue;
       own.group = drive->id;
-      adw_preferences_group_add (group, make_row (self, &own, g_str_equal (key->name, "readonly") ? _ ("Read Only")
-                                                              : g_str_equal (key->name, "snapshot") ? _ ("Throw Changes Away")
-                                                                                                    : key->name));
+      adw_preferences_group_add (group,
+                                 make_row (self, &own,
+                                           g_str_equal (key->name, "readonly")   ? _ ("Read Only")
+                                           : g_str_equal (key->name, "snapshot") ? _ ("Throw Changes Away")
+                                                                                 : key->name));
     }
 }
 
@@ -494,7 +503,9 @@ build_drives (VivSettingsWindow *self)
   {
     DriveKind kind;
     const char *label;
-  } additions[] = { { DRIVE_DISK, N_ ("Add _Disk") }, { DRIVE_CDROM, N_ ("Add _CD Drive") }, { DRIVE_FLOPPY, N_ ("Add _Floppy Drive") } };
+  } additions[] = { { DRIVE_DISK, N_ ("Add _Disk") },
+                    { DRIVE_CDROM, N_ ("Add _CD Drive") },
+                    { DRIVE_FLOPPY, N_ ("Add _Floppy Drive") } };
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12);
   AdwPreferencesGroup *group;
 
@@ -547,8 +558,8 @@ viv_settings_window_init (VivSettingsWindow *self)
 GtkWidget *
 viv_settings_window_new (VivMachine *machine)
 {
-  VivSettingsWindow *self = g_object_new (VIV_TYPE_SETTINGS_WINDOW, "modal", TRUE, "search-enabled", TRUE, "default-width", 620,
-                                          "default-height", 680, NULL);
+  VivSettingsWindow *self = g_object_new (VIV_TYPE_SETTINGS_WINDOW, "modal", TRUE, "search-enabled", TRUE,
+                                          "default-width", 620, "default-height", 680, NULL);
   g_autofree char *title = g_strdup_printf (_ ("Settings of %s"), viv_machine_get_name (machine));
   AdwPreferencesPage *pages[N_PAGES];
 

@@ -52,7 +52,8 @@ load_still (VivThumbnail *self)
 
   g_clear_object (&self->still);
   if (path)
-    pixbuf = gdk_pixbuf_new_from_file_at_scale (path, WIDTH * STILL_FACTOR, HEIGHT * STILL_FACTOR, TRUE, NULL);
+    pixbuf
+        = gdk_pixbuf_new_from_file_at_scale (path, WIDTH * STILL_FACTOR, HEIGHT * STILL_FACTOR, TRUE, NULL);
   if (pixbuf)
     self->still = GDK_PAINTABLE (gdk_texture_new_for_pixbuf (pixbuf));
   update (self);
@@ -77,8 +78,8 @@ viv_thumbnail_get_request_mode (GtkWidget *widget)
 }
 
 static void
-viv_thumbnail_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural,
-                       int *minimum_baseline, int *natural_baseline)
+viv_thumbnail_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum,
+                       int *natural, int *minimum_baseline, int *natural_baseline)
 {
   *minimum = *natural = orientation == GTK_ORIENTATION_HORIZONTAL ? WIDTH : HEIGHT;
 }
@@ -108,8 +109,8 @@ viv_thumbnail_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
 
       gtk_snapshot_append_color (snapshot, &black, &GRAPHENE_RECT_INIT (0, 0, width, height));
       gtk_snapshot_save (snapshot);
-      gtk_snapshot_translate (
-          snapshot, &GRAPHENE_POINT_INIT ((int)((width - fitted_width) / 2), (int)((height - fitted_height) / 2)));
+      gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT ((int)((width - fitted_width) / 2),
+                                                              (int)((height - fitted_height) / 2)));
       if (self->framebuffer)
         viv_framebuffer_set_scale_factor (self->framebuffer, gtk_widget_get_scale_factor (widget));
       gdk_paintable_snapshot (paintable, snapshot, fitted_width, fitted_height);

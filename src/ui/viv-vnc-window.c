@@ -114,8 +114,9 @@ start (VivVncWindow *self)
       update (self);
       return;
     }
-  viv_machine_vnc_start (self->machine, adw_combo_row_get_selected (self->reach) == 1 ? "0.0.0.0:0" : "127.0.0.1:0", password,
-                         NULL, on_started, g_object_ref (self));
+  viv_machine_vnc_start (self->machine,
+                         adw_combo_row_get_selected (self->reach) == 1 ? "0.0.0.0:0" : "127.0.0.1:0",
+                         password, NULL, on_started, g_object_ref (self));
 }
 
 static gboolean
@@ -133,7 +134,8 @@ on_state_set (GtkSwitch *widget, gboolean state, VivVncWindow *self)
 static void
 on_copy (VivVncWindow *self)
 {
-  gdk_clipboard_set_text (gtk_widget_get_clipboard (GTK_WIDGET (self)), adw_action_row_get_subtitle (self->address_row));
+  gdk_clipboard_set_text (gtk_widget_get_clipboard (GTK_WIDGET (self)),
+                          adw_action_row_get_subtitle (self->address_row));
   toast (self, _ ("Address copied"));
 }
 

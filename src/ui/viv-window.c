@@ -69,12 +69,10 @@ action_fullscreen (GtkWidget *widget, const char *name, GVariant *parameter)
     gtk_window_fullscreen (GTK_WINDOW (widget));
 }
 
-{
-  gtk_widget_activate_action (GTK_WIDGET (VIV_WINDOW (widget)->machine_page), "page.type-clipboard", NULL);
-}
-
 /* -- Pictures of running machines, for the time when they are off -- */
 
+static void
+on_thumbnail_done (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GError) error = NULL;
 
@@ -115,6 +113,8 @@ count_running (VivWindow *self)
 }
 
 /* The first time, say that closing a window is not switching off. */
+static void
+tell_running (VivWindow *self)
 {
   g_autoptr (GNotification) notification = NULL;
   g_autofree char *body = NULL;
@@ -126,7 +126,8 @@ count_running (VivWindow *self)
   g_settings_set_boolean (viv_settings (), "keep-running-told", TRUE);
   notification = g_notification_new (_ ("Machines Keep Running"));
   body = g_strdup_printf (ngettext ("%u machine runs on in the background. Open Vivarium to see it again.",
-                                    "%u machines run on in the background. Open Vivarium to see them again.", running),
+                                    "%u machines run on in the background. Open Vivarium to see them again.",
+                                    running),
                           running);
   g_notification_set_body (notification, body);
   g_application_send_notification (G_APPLICATION (application), "running", notification);
@@ -150,6 +151,8 @@ viv_window_close_request (GtkWindow *window)
   return GTK_WINDOW_CLASS (viv_window_parent_class)->close_request (window);
 }
 
+static void
+viv_window_dispose (GObject *object)
 {
   VivWindow *self = VIV_WINDOW (object);
 
@@ -161,6 +164,8 @@ viv_window_close_request (GtkWindow *window)
   G_OBJECT_CLASS (viv_window_parent_class)->dispose (object);
 }
 
+static void
+viv_window_class_init (VivWindowClass *klass)
 {
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
@@ -178,6 +183,8 @@ viv_window_close_request (GtkWindow *window)
   gtk_widget_class_install_action (widget_class, "win.fullscreen", NULL, action_fullscreen);
 }
 
+static void
+viv_window_init (VivWindow *self)
 {
   GSettings *settings = viv_settings ();
 
