@@ -226,8 +226,13 @@ static gboolean
 set_value (const DefinitionKey *key, gpointer object, const char *text, GError **error)
 {
   gpointer field = (char *)object + key->offset;
+  g_autofree char *stripped = NULL;
   gboolean flag;
   guint64 number = 0;
+
+  /* GKeyFile keeps blanks at a line's end, which nobody sees. */
+  if (key->type != KEY_STRING && key->type != KEY_PATH)
+    text = stripped = g_strstrip (g_strdup (text));
 
   if (!g_utf8_validate (text, -1, NULL))
     {

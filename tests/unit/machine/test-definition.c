@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * machine.ini: every key there and back, unknown keys kept, errors that say where, hostile text.
+ */
+#include "config.h"
+
+#include "machine/definition.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#define UUID "0b5f4d0c-6a3c-4b5e-9d4e-0a2f7c1b8e11"
+
+/* A value for each key that is not its default. */
+static char *
+other_value (const DefinitionKey *key)
+{
+  if (g_str_equal (key->name, "name"))
+    return g_strdup ("Прибор 7");
+  if (g_str_equal (key->name, "uuid"))
+    return g_strdup (UUID);
+  if (g_str_equal (key->name, "os"))
+    return g_strdup ("debian12");
+  if (g_str_equal (key->name, "boot"))
+    return g_strdup ("nda");
+  if (g_str_equal (key->name, "vnc-address"))
+    return g_strdup ("[::1]:5901");
+  if (g_str_equal (key->name, "mac"))
+    return g_strdup ("02:00:00:00:00:07");
+  if (g_str_equal (key->name, "video-memory"))
+    return g_strdup ("64");
+  switch (key->type)
+    {
+    case KEY_BOOL:
+      return g_strdup (g_strcmp0 (key->fallback, "true") == 0 ? "false" : "true");
+    case KEY_NUMBER:
+      return g_strdup_printf ("%" G_GUINT64_FORMAT, key->max);
+    case KEY_SIZE:
+      return g_strdup ("3G");
+    case KEY_CHOICE:
+      {
+        const char *last = strrchr (key->choices, '|');
+        return g_strdup (last != NULL ? last + 1 : key->choices);
+      }
+    default:
+      return g_strdup ("some /pa=th; \\ with # odd\tthings");
+    }
+}
+
+static void
+test_every_key (void)
+{
+  g_autoptr (MachineDefinition) definition = definition_new ("x");
+  g_autoptr (GError) error = NULL;
+
+  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
+    {
+      g_autofree char *group = g_str_has_suffix (key->group, "*")
+                                   ? g_strdup_printf ("%.*s1", (int)strlen (key->group) - 1, key->group)
+                                   : g_strdup (key->group);
+      g_autofree char *full = g_strconcat (group, ".", key->name, NULL);
+      g_autofree char *value = other_value (key);
+      g_assert_nonnull (key->help);
+      g_assert_true (definition_find_key (group, key->name) == key);
+      definition_set (definition, full, value, &error);
+      g_assert_no_error (error);
+      g_autofree char *back = definition_get (definition, full, &error);
+      g_assert_cmpstr (back, ==, value);
+    }
+
+  g_autofree char *text = definition_to_text (definition);
+  g_autoptr (MachineDefinition) again = definition_parse (text, -1, "/nowhere/machine.ini", &error);
+  g_assert_no_error (error);
+  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
+    {
+      g_autofree char *group = g_str_has_suffix (key->group, "*")
+                                   ? g_strdup_printf ("%.*s1", (int)strlen (key->group) - 1, key->group)
+                                   : g_strdup (key->group);
+      g_autofree char *full = g_strconcat (group, ".", key->name, NULL);
+      g_autofree char *value = other_value (key), *back = definition_get (again, full, &error);
+      g_assert_no_error (error);
+      g_assert_cmpstr (back, ==, value);
+    }
+  g_autofree char *text2 = definition_to_text (again);
+  g_assert_cmpstr (text, ==, text2);
+}
+
+static void
+test_unknown_kept (void)
+{
+  static const char text[]
+      = "# mine\n[machine]\nname=a\nuuid=" UUID "\nfuture=yes\n\n[tomorrow]\nkey=1;2\n\n[disk99]\npath=x\n";
+  g_autoptr (GError) error = NULL;
+  g_autoptr (MachineDefinition) definition = definition_parse (text, -1, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_true (definition_set (definition, "machine.cpus", "3", &error));
+  g_autofree char *out = definition_to_text (definition);
+  g_assert_nonnull (strstr (out, "# mine"));
+  g_assert_nonnull (strstr (out, "future=yes"));
+  g_assert_nonnull (strstr (out, "[tomorrow]\nkey=1;2"));
+  g_assert_nonnull (strstr (out, "[disk99]"));
+  g_assert_nonnull (strstr (out, "cpus=3"));
+}
+
+static void
+test_errors (void)
+{
+  static const struct
+  {
+    const char *line, *says;
+  } cases[] = {
+    { "memory=lots", "[machine] memory: “lots”" },
+    { "memory=0", "from 1M to 1T" },
+    { "memory=1048577B", "whole number of MiB" },
+    { "memory=999999999999999999999999T", "is not a size" },
+    { "memory=-1", "is not a size" },
+    { "memory=nan", "is not a size" },
+    { "memory=1e9", "is not a size" },
+    { "cpus=0", "from 1 to 64" },
+    { "cpus=65", "from 1 to 64" },
+    { "cpus=1 ", NULL },
+    { "engine=hvf", "auto kvm software none" },
+    { "boot=cc", "each once" },
+    { "clock=mars", "utc localtime" },
+    { "memory-merge=perhaps", "neither true nor false" },
+    { "append=\xff\xfe", "" },
+    { "[display0]\nvideo-memory=3", "power of two" },
+    { "[display0]\nvnc-address=nonsense", "127.0.0.1:5901" },
+    { "[net0]\nmac=01:00:00:00:00:00", "unicast" },
+    { "[disk0]\nformat=qcow9", "[disk0] format" },
+    { "[disk0\n", "" },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autofree char *text = g_strconcat ("[machine]\nname=a\nuuid=" UUID "\n", cases[i].line, "\n", NULL);
+      g_autoptr (MachineDefinition) definition = definition_parse (text, -1, "/tmp/m/machine.ini", &error);
+      if (cases[i].says == NULL)
+        {
+          g_assert_no_error (error);
+          continue;
+        }
+      g_assert_null (definition);
+      g_assert_nonnull (error);
+      g_assert_true (g_str_has_prefix (error->message, "/tmp/m/machine.ini: "));
+      g_assert_nonnull (strstr (error->message, cases[i].says));
+    }
+  g_assert_null (definition_parse ("[machine]\nname=a\n", -1, "/tmp/x", NULL));
+  g_assert_null (definition_parse ("[machine]\0name=a\n", 17, "/tmp/x", NULL));
+  g_assert_null (definition_load ("/dev/zero", NULL));
+}
+
+static void
+test_names (void)
+{
+  g_autofree char *longest = g_strnfill (64, 'x'), *longer = g_strnfill (65, 'x');
+  const char *good[] = { "a", "Debian 12", "x.y_z-1", "机器", longest };
+  const char *bad[]
+      = { "", ".", "..", ".hidden", " a", "a ", "a/b", "a\nb", "a\\b", "\xff", "a:b", longer, "a\"b" };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (good); i++)
+    g_assert_true (definition_check_name (good[i], NULL));
+  for (unsigned i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_assert_false (definition_check_name (bad[i], &error));
+      g_assert_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX);
+    }
+  g_assert_false (definition_check_name (NULL, NULL));
+}
+
+static void
+test_sizes (void)
+{
+  static const struct
+  {
+    const char *text;
+    uint64_t bytes;
+  } cases[] = {
+    { "1536", 1536ull << 20 }, { "512M", 512ull << 20 }, { "2G", 2ull << 30 },    { "1.5GiB", 3ull << 29 },
+    { "64k", 65536 },          { "1T", 1ull << 40 },     { "1474560B", 1474560 }, { "0", 0 },
+  };
+  uint64_t bytes;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_assert_true (definition_parse_size (cases[i].text, &bytes, NULL));
+      g_assert_cmpuint (bytes, ==, cases[i].bytes);
+      g_autofree char *text = definition_format_size (bytes);
+      g_assert_true (definition_parse_size (text, &bytes, NULL));
+      g_assert_cmpuint (bytes, ==, cases[i].bytes);
+    }
+}
+
+static void
+test_drives (void)
+{
+  g_autoptr (MachineDefinition) definition = definition_new ("x");
+  g_autoptr (GError) error = NULL;
+
+  definition_add_drive (definition, DRIVE_FLOPPY, "f.img");
+  definition_add_drive (definition, DRIVE_CDROM, NULL);
+  g_assert_true (definition_set (definition, "disk3.path", "third", NULL));
+  definition_add_drive (definition, DRIVE_DISK, "first");
+  const char *order[] = { "disk0", "disk3", "cdrom0", "floppy0" };
+  g_assert_cmpuint (definition->drives->len, ==, 4);
+  for (unsigned i = 0; i < 4; i++)
+    g_assert_cmpstr (((MachineDrive *)definition->drives->pdata[i])->id, ==, order[i]);
+  g_assert_true (definition_find_drive (definition, "cdrom0")->readonly);
+  g_assert_false (definition_find_drive (definition, "disk0")->readonly);
+
+  /* An empty drive survives. */
+  g_autofree char *text = definition_to_text (definition);
+  g_autoptr (MachineDefinition) again = definition_parse (text, -1, "/m/machine.ini", &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (again->drives->len, ==, 4);
+  g_autofree char *path = definition_resolve (again, definition_find_drive (again, "disk0")->path);
+  g_assert_cmpstr (path, ==, "/m/first");
+  g_assert_true (definition_remove_drive (again, "disk3"));
+  g_assert_false (definition_remove_drive (again, "disk3"));
+  g_autofree char *without = definition_to_text (again);
+  g_assert_null (strstr (without, "disk3"));
+
+  for (unsigned i = 1; i < DEFINITION_MAX_FLOPPIES; i++)
+    g_assert_nonnull (definition_add_drive (definition, DRIVE_FLOPPY, ""));
+  g_assert_null (definition_add_drive (definition, DRIVE_FLOPPY, ""));
+  g_assert_false (definition_set (definition, "disk16.path", "x", &error));
+  g_assert_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN);
+  g_clear_error (&error);
+  g_assert_false (definition_set (definition, "machine.colour", "x", &error));
+  g_assert_nonnull (strstr (error->message, "memory"));
+  g_clear_error (&error);
+  g_assert_false (definition_set (definition, "disk5.format", "x", &error));
+  g_assert_null (definition_find_drive (definition, "disk5"));
+}
+
+static void
+test_save (void)
+{
+  g_autofree char *folder = g_dir_make_tmp ("viv-definition-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "machine.ini", NULL);
+  g_autoptr (MachineDefinition) definition = definition_new ("kept");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (definition_save (definition, path, &error));
+  g_autoptr (MachineDefinition) loaded = definition_load (path, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (loaded->folder, ==, folder);
+  g_assert_cmpstr (loaded->uuid, ==, definition->uuid);
+  /* What can't be read back never replaces what can. */
+  g_free (loaded->name);
+  loaded->name = g_strdup ("not/allowed");
+  g_assert_false (definition_save (loaded, path, NULL));
+  g_autoptr (MachineDefinition) still = definition_load (path, &error);
+  g_assert_cmpstr (still->name, ==, "kept");
+  g_unlink (path);
+  g_rmdir (folder);
+}
+
+/* Mutations of a good file: no crash, and what loads can be written and loaded again. */
+static void
+test_hostile (void)
+{
+  g_autoptr (MachineDefinition) seed = definition_new ("seed");
+  g_autoptr (GRand) rand = g_rand_new_with_seed (7);
+  definition_add_drive (seed, DRIVE_DISK, "a");
+  definition_add_drive (seed, DRIVE_CDROM, "b");
+  definition_set (seed, "display0.vnc-address", "127.0.0.1:0", NULL);
+  g_autofree char *text = definition_to_text (seed);
+  size_t length = strlen (text);
+
+  for (unsigned round = 0; round < 3000; round++)
+    {
+      g_autofree char *mutant = g_memdup2 (text, length + 1);
+      for (unsigned n = g_rand_int_range (rand, 1, 6); n > 0; n--)
+        mutant[g_rand_int_range (rand, 0, length)] = g_rand_boolean (rand)
+                                                         ? g_rand_int_range (rand, 0, 256)
+                                                         : "[]=\n;\\#0."[g_rand_int_range (rand, 0, 9)];
+      g_autoptr (MachineDefinition) definition
+          = definition_parse (mutant, g_rand_int_range (rand, 0, length + 1), "/m/x", NULL);
+      if (definition == NULL)
+        continue;
+      g_autofree char *out = definition_to_text (definition);
+      g_autoptr (MachineDefinition) again = definition_parse (out, -1, "/m/x", NULL);
+      g_assert_nonnull (again);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/definition/every-key", test_every_key);
+  g_test_add_func ("/definition/unknown-kept", test_unknown_kept);
+  g_test_add_func ("/definition/errors", test_errors);
+  g_test_add_func ("/definition/names", test_names);
+  g_test_add_func ("/definition/sizes", test_sizes);
+  g_test_add_func ("/definition/drives", test_drives);
+  g_test_add_func ("/definition/save", test_save);
+  g_test_add_func ("/definition/hostile", test_hostile);
+  return g_test_run ();
+}

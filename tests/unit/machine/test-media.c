@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What a chosen file is, and what is proposed for it.
+ */
+#include "config.h"
+
+#include "machine/iso9660.h"
+#include "machine/os-profile.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static char *
+write_file (const void *data, size_t length, off_t size)
+{
+  char *path = NULL;
+  int fd = g_file_open_tmp ("viv-media-XXXXXX", &path, NULL);
+
+  g_assert_cmpint (write (fd, data, length), ==, length);
+  g_assert_cmpint (ftruncate (fd, size), ==, 0);
+  close (fd);
+  return path;
+}
+
+/* Descriptors: boot record, primary, Joliet, end. */
+static uint8_t *
+make_iso (const char *volume)
+{
+  uint8_t *iso = g_malloc0 (ISO_DESCRIPTOR_OFFSET + 6 * ISO_SECTOR), *d = iso + ISO_DESCRIPTOR_OFFSET;
+
+  d[0] = 1;
+  memcpy (d + 1, "CD001\1", 6);
+  memset (d + 8, ' ', 64);
+  memcpy (d + 8, "LINUX", 5);
+  memcpy (d + 40, volume, strlen (volume));
+  memset (d + 318, ' ', 128);
+  memcpy (d + 318, "NOBODY", 6);
+  d[81] = 1;
+  d += ISO_SECTOR;
+  memcpy (d, "\0CD001\1EL TORITO SPECIFICATION", 30);
+  d += ISO_SECTOR;
+  memcpy (d, "\377CD001\1", 7);
+  return iso;
+}
+
+static MediaInfo *
+identify (const void *data, size_t length, off_t size)
+{
+  g_autofree char *path = write_file (data, length, size);
+  MediaInfo *info = media_identify (path, NULL);
+
+  g_assert_nonnull (info);
+  g_unlink (path);
+  return info;
+}
+
+static void
+test_kinds (void)
+{
+  uint8_t sector[1024] = { 0 };
+  static const unsigned floppies[] = { 160, 180, 320, 360, 720, 1200, 1440, 2880 };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (floppies); i++)
+    {
+      g_autoptr (MediaInfo) floppy = identify (sector, 512, floppies[i] * 1024);
+      g_assert_cmpint (floppy->kind, ==, MEDIA_FLOPPY);
+      g_assert_false (floppy->bootable);
+    }
+  g_autoptr (MediaInfo) nothing = identify (sector, 512, 5000), empty = identify (sector, 0, 0);
+  g_assert_cmpint (nothing->kind, ==, MEDIA_UNKNOWN);
+  g_assert_cmpint (empty->kind, ==, MEDIA_UNKNOWN);
+
+  sector[510] = 0x55;
+  sector[511] = 0xaa;
+  g_autoptr (MediaInfo) disk = identify (sector, 512, 10 << 20);
+  g_assert_cmpint (disk->kind, ==, MEDIA_DISK);
+  memcpy (sector + 0x202, "HdrS", 4);
+  g_autoptr (MediaInfo) kernel = identify (sector, sizeof (sector), 10 << 20);
+  g_assert_cmpint (kernel->kind, ==, MEDIA_KERNEL);
+  g_assert_cmpstr (kernel->format, ==, "bzImage");
+  memcpy (sector, "\177ELF", 4);
+  sector[510] = 0;
+  g_autoptr (MediaInfo) elf = identify (sector, sizeof (sector), 10 << 20);
+  g_assert_cmpint (elf->kind, ==, MEDIA_KERNEL);
+  g_autoptr (MediaInfo) qcow2 = identify ("QFI\xfb\0\0\0\3", 8, 200000);
+  g_assert_cmpint (qcow2->kind, ==, MEDIA_FOREIGN);
+  g_assert_cmpstr (qcow2->format, ==, "qcow2");
+  g_assert_null (media_identify ("/nonexistent/x.iso", NULL));
+  g_assert_null (media_identify ("/dev/null", NULL));
+  g_assert_null (media_identify ("/", NULL));
+}
+
+static void
+test_iso (void)
+{
+  static const struct
+  {
+    const char *volume, *profile;
+  } cases[] = {
+    { "Debian 12.5.0 amd64 n", "debian" },
+    { "GRMCPRXFREO_EN_DVD", "windows-nt6" },
+    { "FD13-LiveCD", "dos" },
+    { "KolibriOS", "kolibrios" },
+    { "OpenBSD/amd64   7.5 Install CD", "openbsd" },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree uint8_t *iso = make_iso (cases[i].volume);
+      g_autoptr (MediaInfo) info = identify (iso, ISO_DESCRIPTOR_OFFSET + 6 * ISO_SECTOR, 1 << 20);
+      g_assert_cmpint (info->kind, ==, MEDIA_ISO);
+      g_assert_true (info->bootable);
+      g_assert_cmpstr (info->volume_id, ==, cases[i].volume);
+      g_assert_cmpstr (info->publisher, ==, "NOBODY");
+      g_assert_nonnull (info->os_id);
+      g_autoptr (OsProfile) profile = os_profile_lookup (info->os_id);
+      g_assert_cmpstr (profile->id, ==, cases[i].profile);
+    }
+}
+
+static void
+test_iso_hostile (void)
+{
+  g_autofree uint8_t *good = make_iso ("VOLUME");
+  g_autoptr (GRand) rand = g_rand_new_with_seed (3);
+  size_t length = 6 * ISO_SECTOR;
+
+  for (unsigned round = 0; round < 5000; round++)
+    {
+      IsoInfo info;
+      g_autofree uint8_t *data = g_memdup2 (good + ISO_DESCRIPTOR_OFFSET, length);
+      for (unsigned n = g_rand_int_range (rand, 0, 64); n > 0; n--)
+        data[g_rand_int_range (rand, 0, length)] = g_rand_int_range (rand, 0, 256);
+      /* Exactly as long as said, so that a sanitizer sees a byte too much. */
+      size_t cut = g_rand_int_range (rand, 0, length + 1);
+      g_autofree uint8_t *exact = g_memdup2 (data, MAX (cut, 1));
+      iso_parse_descriptors (exact, cut, &info);
+      const char *texts[]
+          = { info.system_id, info.volume_id, info.publisher, info.preparer, info.application };
+      for (unsigned i = 0; i < G_N_ELEMENTS (texts); i++)
+        g_assert_true (texts[i] == NULL || g_utf8_validate (texts[i], -1, NULL));
+      iso_info_clear (&info);
+    }
+}
+
+static void
+test_profiles (void)
+{
+  g_auto (GStrv) list = os_profile_list ();
+  unsigned n = 0;
+
+  for (char **p = list; *p != NULL; p += 2, n++)
+    {
+      g_autoptr (OsProfile) profile = os_profile_lookup (p[0]);
+      g_autoptr (MachineDefinition) definition = definition_new ("x"), again = NULL;
+      g_autoptr (GError) error = NULL;
+      g_assert_cmpstr (profile->id, ==, p[0]);
+      g_assert_nonnull (p[1]);
+      os_profile_apply (profile, definition);
+      /* Every profile makes a definition that loads. */
+      g_autofree char *text = definition_to_text (definition);
+      again = definition_parse (text, -1, NULL, &error);
+      g_assert_no_error (error);
+    }
+  g_assert_cmpuint (n, >, 15);
+  const char *ids[][2]
+      = { { "win10", "windows-nt10" }, { "winxp", "windows-nt5" },  { "win98", "windows-9x" },
+          { "debian12", "debian" },    { "openbsd7.4", "openbsd" }, { "freebsd14.0", "freebsd" },
+          { "archlinux", "linux" },    { "nonsense", "generic" },   { "win3.1", "windows-dos" } };
+  for (unsigned i = 0; i < G_N_ELEMENTS (ids); i++)
+    {
+      g_autoptr (OsProfile) profile = os_profile_lookup (ids[i][0]);
+      g_assert_cmpstr (profile->id, ==, ids[i][1]);
+    }
+  g_autoptr (OsProfile) none = os_profile_lookup (NULL);
+  g_assert_cmpstr (none->id, ==, "generic");
+  g_autoptr (OsProfile) windows = os_profile_lookup ("win10");
+  g_assert_cmpstr (windows->clock_base, ==, "localtime");
+}
+
+static void
+test_propose (void)
+{
+  g_autofree uint8_t *iso = make_iso ("Unheard of");
+  uint64_t disk;
+
+  g_autoptr (MediaInfo) info = identify (iso, ISO_DESCRIPTOR_OFFSET + 6 * ISO_SECTOR, 1 << 20);
+  g_autoptr (MachineDefinition) definition = media_propose (info, "/isos/my:odd (name)-1.0.iso", &disk);
+  g_assert_true (definition_check_name (definition->name, NULL));
+  g_assert_cmpstr (definition_find_drive (definition, "cdrom0")->path, ==, "/isos/my:odd (name)-1.0.iso");
+  g_assert_cmpstr (definition_find_drive (definition, "disk0")->path, ==, "disk0.img");
+  g_assert_cmpuint (disk, >, 0);
+
+  uint8_t zero[512] = { 0 };
+  g_autoptr (MediaInfo) floppy = identify (zero, 512, 1474560);
+  g_autoptr (MachineDefinition) small = media_propose (floppy, "/x/boot.img", &disk);
+  g_assert_cmpstr (small->name, ==, "boot");
+  g_assert_cmpstr (definition_find_drive (small, "floppy0")->path, ==, "/x/boot.img");
+  g_assert_cmpint (small->boot_order[0], ==, 'a');
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/media/kinds", test_kinds);
+  g_test_add_func ("/media/iso", test_iso);
+  g_test_add_func ("/media/iso-hostile", test_iso_hostile);
+  g_test_add_func ("/media/profiles", test_profiles);
+  g_test_add_func ("/media/propose", test_propose);
+  return g_test_run ();
+}
