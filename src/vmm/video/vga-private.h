@@ -238,6 +238,7 @@ typedef struct
   Framebuffer surface; /* where pictures are drawn; pixels NULL: the scanout isn't drawn */
   uint32_t palette[256];
   uint32_t color16[16];
+  uint32_t half[2][256]; /* 15 and 16 bits: what the low and the high byte give */
   uint32_t line[VGA_MAX_LINE];
   uint8_t wrapped[DISPLAY_MAX_SIZE * 4]; /* a line that goes over the end of memory, in one piece */
   uint64_t dirty[VGA_MAX_PAGES / 64];

@@ -58,6 +58,26 @@ make_palette (Vga *vga)
     }
 }
 
+/* 15 and 16 bit colours widen by repeating their upper bits: each of the result's bits comes from one byte or the other. */
+static uint32_t
+widen (uint32_t value, uint32_t bpp)
+{
+  uint32_t red = bpp == 16 ? value >> 11 : value >> 10 & 0x1f, blue = value & 0x1f;
+  uint32_t green = bpp == 16 ? value >> 5 & 0x3f : (value >> 4 & 0x3e) | (value >> 9 & 1);
+
+  return (red << 3 | red >> 2) << 16 | (green << 2 | green >> 4) << 8 | (blue << 3 | blue >> 2);
+}
+
+static void
+make_halves (Vga *vga)
+{
+  for (uint32_t i = 0; i < 256; i++)
+    {
+      vga->half[0][i] = widen (i, vga->mode.bpp);
+      vga->half[1][i] = widen (i << 8, vga->mode.bpp);
+    }
+}
+
 /* -- Lines ---------------------------------------------------------------------------------------- */
 
 void
@@ -167,16 +187,8 @@ draw_linear (Vga *vga, uint32_t y)
       break;
     case 15:
     case 16:
-      for (uint32_t x = 0; x < mode->width; x++)
-        {
-          uint32_t v = mode->big_endian ? (uint32_t)in[2 * x] << 8 | in[2 * x + 1]
-                                        : in[2 * x] | (uint32_t)in[2 * x + 1] << 8;
-          uint32_t blue = v & 0x1f, green = mode->bpp == 16 ? v >> 5 & 0x3f : v >> 4 & 0x3e,
-                   red = mode->bpp == 16 ? v >> 11 : v >> 10 & 0x1f;
-          if (mode->bpp == 15)
-            green |= green >> 5;
-          out[x] = (red << 3 | red >> 2) << 16 | (green << 2 | green >> 4) << 8 | (blue << 3 | blue >> 2);
-        }
+      for (uint32_t x = 0; x < mode->width; x++, in += 2)
+        out[x] = vga->half[0][in[mode->big_endian]] | vga->half[1][in[!mode->big_endian]];
       break;
     case 24:
       for (uint32_t x = 0; x < mode->width; x++, in += 3)
@@ -456,6 +468,8 @@ render (Vga *vga)
     {
       make_tables ();
       make_palette (vga);
+      if (vga->mode.bpp == 15 || vga->mode.bpp == 16)
+        make_halves (vga);
     }
   if (vga->mode.kind == VGA_KIND_TEXT)
     vga_text_render (vga, dirty || changed, all);
