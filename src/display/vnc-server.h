@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The screen over VNC (RFB 3.8), on libvncserver.  Runs on the main loop; several clients.
+ * The screen over VNC (RFB 3.8), on libvncserver.  Several clients, each served by a thread of its own so that a slow
+ * one stalls nobody; the callbacks come on the main loop.
  */
 #pragma once
 
@@ -22,13 +23,14 @@ typedef struct
 typedef struct
 {
   void (*input) (void *opaque, const InputEvent *event);
-  void (*clipboard) (void *opaque, const char *text);     /* UTF-8, from a client; may be NULL */
-  void (*clients_changed) (void *opaque, unsigned n);     /* may be NULL */
-  gboolean (*absolute) (void *opaque);                    /* FALSE: pointer moves become relative events */
+  void (*clipboard) (void *opaque, const char *text); /* UTF-8, from a client; may be NULL */
+  void (*clients_changed) (void *opaque, unsigned n); /* may be NULL */
+  gboolean (*absolute) (void *opaque);                /* FALSE: pointer moves become relative events */
 } VncServerFuncs;
 
 /* Refuses an address other than loopback without a password. */
-VncServer *vnc_server_new (DisplayOutput *output, const VncServerConfig *config, const VncServerFuncs *funcs, void *opaque, GError **error);
+VncServer *vnc_server_new (DisplayOutput *output, const VncServerConfig *config, const VncServerFuncs *funcs,
+                           void *opaque, GError **error);
 void vnc_server_free (VncServer *server);
 /* "127.0.0.1:5901", with the port that was found. */
 const char *vnc_server_address (VncServer *server);

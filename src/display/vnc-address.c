@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The address that a VNC server listens on.
+ */
+#define G_LOG_DOMAIN "viv-vnc"
+
+#include "display/vnc-address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <gio/gio.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 8
+
+static int
+fail_errno (const char *address, int fd, GError **error)
+{
+  int errsv = errno;
+
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errsv), "cannot listen for VNC on %s: %s", address,
+               g_strerror (errsv));
+  if (fd >= 0)
+    close (fd);
+  return -1;
+}
+
+static int
+listen_unix (const char *address, const char *path, char **actual, GError **error)
+{
+  struct sockaddr_un name = { .sun_family = AF_UNIX };
+  int fd, probe;
+  struct stat st;
+
+  if (*path == 0 || strlen (path) >= sizeof name.sun_path)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "cannot listen for VNC on %s: the path must have 1 to %zu characters", address,
+                   sizeof name.sun_path - 1);
+      return -1;
+    }
+  strcpy (name.sun_path, path);
+  fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0)
+    return fail_errno (address, -1, error);
+  /* The socket of a machine that was killed lies around; one that answers is somebody's. */
+  if (lstat (path, &st) == 0 && S_ISSOCK (st.st_mode))
+    {
+      probe = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+      if (probe >= 0 && connect (probe, (struct sockaddr *)&name, sizeof name) < 0 && errno == ECONNREFUSED)
+        unlink (path);
+      if (probe >= 0)
+        close (probe);
+    }
+  /* Nobody can connect between bind() and listen(), so the mode is right before anybody could. */
+  if (bind (fd, (struct sockaddr *)&name, sizeof name) < 0)
+    return fail_errno (address, fd, error);
+  if (chmod (path, 0600) < 0 || listen (fd, BACKLOG) < 0)
+    {
+      int errsv = errno;
+
+      unlink (path);
+      errno = errsv;
+      return fail_errno (address, fd, error);
+    }
+  *actual = g_strconcat ("unix:", path, NULL);
+  return fd;
+}
+
+static gboolean
+is_loopback (const struct sockaddr *sa)
+{
+  if (sa->sa_family == AF_INET)
+    return ntohl (((const struct sockaddr_in *)sa)->sin_addr.s_addr) >> 24 == 127;
+  if (sa->sa_family == AF_INET6)
+    return IN6_IS_ADDR_LOOPBACK (&((const struct sockaddr_in6 *)sa)->sin6_addr);
+  return FALSE;
+}
+
+/* "host:port" with brackets around an IPv6 host; an empty host is any. */
+static gboolean
+split (const char *address, char **host, char **port)
+{
+  const char *colon = strrchr (address, ':');
+  guint64 number;
+
+  if (colon == NULL || !g_ascii_string_to_unsigned (colon + 1, 10, 0, 65535, &number, NULL))
+    return FALSE;
+  if (*address == '[')
+    {
+      if (colon < address + 2 || colon[-1] != ']')
+        return FALSE;
+      *host = g_strndup (address + 1, colon - address - 2);
+    }
+  else
+    {
+      if (memchr (address, ':', colon - address))
+        return FALSE;
+      *host = g_strndup (address, colon - address);
+    }
+  *port = g_strdup_printf ("%u", (unsigned)number);
+  return TRUE;
+}
+
+static char *
+describe (int fd)
+{
+  struct sockaddr_storage ss;
+  socklen_t len = sizeof ss;
+  char host[INET6_ADDRSTRLEN] = "";
+
+  if (getsockname (fd, (struct sockaddr *)&ss, &len) < 0)
+    return g_strdup ("");
+  if (ss.ss_family == AF_INET6)
+    {
+      struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
+
+      inet_ntop (AF_INET6, &in6->sin6_addr, host, sizeof host);
+      return g_strdup_printf ("[%s]:%u", host, ntohs (in6->sin6_port));
+    }
+  inet_ntop (AF_INET, &((struct sockaddr_in *)&ss)->sin_addr, host, sizeof host);
+  return g_strdup_printf ("%s:%u", host, ntohs (((struct sockaddr_in *)&ss)->sin_port));
+}
+
+int
+vnc_listen (const char *address, gboolean allow_public, char **actual, GError **error)
+{
+  struct addrinfo hints
+      = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+  struct addrinfo *list = NULL;
+  g_autofree char *host = NULL;
+  g_autofree char *port = NULL;
+  int fd, rc, one = 1;
+
+  if (g_str_has_prefix (address, "unix:"))
+    return listen_unix (address, address + 5, actual, error);
+  if (!split (address, &host, &port))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "“%s” is not a VNC address: write it as 127.0.0.1:5901, [::1]:5901 or unix:/path",
+                   address);
+      return -1;
+    }
+  rc = getaddrinfo (*host ? host : NULL, port, &hints, &list);
+  if (rc != 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_HOST_NOT_FOUND, "cannot listen for VNC on %s: %s", address,
+                   gai_strerror (rc));
+      return -1;
+    }
+  if (!allow_public && !is_loopback (list->ai_addr))
+    {
+      freeaddrinfo (list);
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+                   "VNC on %s could be reached by others: give a password file, or listen on 127.0.0.1",
+                   address);
+      return -1;
+    }
+  fd = socket (list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd >= 0)
+    {
+      setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+      if (list->ai_family == AF_INET6)
+        setsockopt (fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    }
+  if (fd < 0 || bind (fd, list->ai_addr, list->ai_addrlen) < 0 || listen (fd, BACKLOG) < 0)
+    {
+      fail_errno (address, fd, error);
+      freeaddrinfo (list);
+      return -1;
+    }
+  freeaddrinfo (list);
+  *actual = describe (fd);
+  return fd;
+}

@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The screen over VNC: the main loop's part.  Accepts, hands each connection to a VncPeer, and turns what clients send into input
+ * events.
+ */
+#define G_LOG_DOMAIN "viv-vnc"
+
+#include "display/keymap.h"
+#include "display/vnc-address.h"
+#include "display/vnc-peer.h"
+#include "display/vnc-server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <glib-unix.h>
+#include <linux/input-event-codes.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAX_CLIENTS 16
+
+/* RFB 3.8, 7.5.5: buttons 4 to 7 are the wheels. */
+enum
+{
+  BUTTON_WHEEL_UP = 3,
+  BUTTON_WHEEL_DOWN,
+  BUTTON_WHEEL_LEFT,
+  BUTTON_WHEEL_RIGHT,
+};
+
+typedef struct
+{
+  VncServer *server;
+  VncPeer *peer;
+  gboolean ready, dead;
+  uint8_t held[(KEY_CNT + 7) / 8];
+  gboolean caps; /* as far as this client's presses tell */
+  unsigned buttons;
+  gboolean placed; /* x and y are known */
+  int x, y;
+} Client;
+
+struct VncServer
+{
+  DisplayOutput *output;
+  DisplayViewer *viewer;
+  char *name, *address, *password;
+  gboolean view_only, absolute, have_fb, freeing;
+  VncServerFuncs funcs;
+  void *opaque;
+  int socket;
+  GSource *watch, *pause, *reaper;
+  GMainContext *context;
+  GPtrArray *clients;
+  Framebuffer fb;
+};
+
+/* -- Input -- */
+
+static void
+emit (Client *client, InputEventType type, uint16_t code, int value, int x, int y)
+{
+  VncServer *server = client->server;
+
+  if (server->funcs.input && !server->view_only)
+    server->funcs.input (server->opaque, &(InputEvent){ type, code, value, x, y });
+}
+
+static gboolean
+is_held (Client *client, uint16_t code)
+{
+  return client->held[code / 8] >> (code % 8) & 1;
+}
+
+static void
+key (Client *client, uint16_t code, gboolean down)
+{
+  if (code >= KEY_CNT || (!down && !is_held (client, code)))
+    return;
+  if (down)
+    client->held[code / 8] |= 1 << (code % 8);
+  else
+    client->held[code / 8] &= ~(1 << (code % 8));
+  emit (client, INPUT_EVENT_KEY, code, down, 0, 0);
+}
+
+/* A keysym says what character is wanted, the guest's keyboard is a US one: Shift is put right around the press. */
+static void
+key_by_keysym (Client *client, uint32_t keysym, gboolean down)
+{
+  gboolean shift, left = is_held (client, KEY_LEFTSHIFT), right = is_held (client, KEY_RIGHTSHIFT);
+  uint16_t code = keymap_keysym_to_evdev (keysym, &shift);
+  gboolean character = (keysym > ' ' && keysym < 0x7f) || keysym >= 0x01000000;
+
+  if (code == 0)
+    return;
+  if (code == KEY_CAPSLOCK && down && !is_held (client, code))
+    client->caps = !client->caps;
+  if ((keysym >= 'a' && keysym <= 'z') || (keysym >= 'A' && keysym <= 'Z'))
+    shift ^= client->caps;
+  if (!down || !character || shift == (left || right))
+    {
+      key (client, code, down);
+      return;
+    }
+  if (shift)
+    {
+      emit (client, INPUT_EVENT_KEY, KEY_LEFTSHIFT, 1, 0, 0);
+      key (client, code, TRUE);
+      emit (client, INPUT_EVENT_KEY, KEY_LEFTSHIFT, 0, 0, 0);
+      return;
+    }
+  if (left)
+    emit (client, INPUT_EVENT_KEY, KEY_LEFTSHIFT, 0, 0, 0);
+  if (right)
+    emit (client, INPUT_EVENT_KEY, KEY_RIGHTSHIFT, 0, 0, 0);
+  key (client, code, TRUE);
+  if (left)
+    emit (client, INPUT_EVENT_KEY, KEY_LEFTSHIFT, 1, 0, 0);
+  if (right)
+    emit (client, INPUT_EVENT_KEY, KEY_RIGHTSHIFT, 1, 0, 0);
+}
+
+static void
+on_key (Client *client, const VncPeerEvent *event)
+{
+  uint16_t code = event->qnum ? keymap_qnum_to_evdev (event->qnum) : 0;
+
+  if (code == 0)
+    {
+      key_by_keysym (client, event->keysym, event->down);
+      return;
+    }
+  if (code == KEY_CAPSLOCK && event->down && !is_held (client, code))
+    client->caps = !client->caps;
+  key (client, code, event->down);
+}
+
+static void
+press_buttons (Client *client, unsigned mask)
+{
+  static const uint16_t codes[8] = { BTN_LEFT, BTN_MIDDLE, BTN_RIGHT, 0, 0, 0, 0, BTN_SIDE };
+  unsigned changed = mask ^ client->buttons;
+
+  client->buttons = mask;
+  for (unsigned i = 0; i < 8; i++)
+    {
+      gboolean down = mask >> i & 1;
+
+      if (!(changed >> i & 1))
+        continue;
+      if (codes[i])
+        emit (client, INPUT_EVENT_BUTTON, codes[i], down, 0, 0);
+      else if (down)
+        emit (client, INPUT_EVENT_WHEEL, 0, 0, (i == BUTTON_WHEEL_RIGHT) - (i == BUTTON_WHEEL_LEFT),
+              (i == BUTTON_WHEEL_DOWN) - (i == BUTTON_WHEEL_UP));
+    }
+}
+
+static int
+scale (int position, uint32_t size)
+{
+  return size < 2 ? 0 : (int)((int64_t)CLAMP (position, 0, (int)size - 1) * INPUT_ABSOLUTE_MAX / (size - 1));
+}
+
+static void update_absolute (VncServer *server);
+
+static void
+on_pointer (Client *client, const VncPeerEvent *event)
+{
+  VncServer *server = client->server;
+  uint32_t width, height;
+
+  update_absolute (server);
+  if (event->relative)
+    {
+      if (event->x || event->y)
+        emit (client, INPUT_EVENT_RELATIVE, 0, 0, event->x, event->y);
+      client->placed = FALSE;
+    }
+  else if (server->absolute)
+    {
+      vnc_peer_get_size (client->peer, &width, &height);
+      if (!client->placed || client->x != event->x || client->y != event->y)
+        emit (client, INPUT_EVENT_ABSOLUTE, 0, 0, scale (event->x, width), scale (event->y, height));
+    }
+  else if (client->placed && (client->x != event->x || client->y != event->y))
+    emit (client, INPUT_EVENT_RELATIVE, 0, 0, event->x - client->x, event->y - client->y);
+  if (!event->relative)
+    {
+      client->placed = TRUE;
+      client->x = event->x;
+      client->y = event->y;
+    }
+  press_buttons (client, event->mask);
+}
+
+static void
+release_all (Client *client)
+{
+  for (unsigned code = 0; code < KEY_CNT; code++)
+    if (is_held (client, code))
+      key (client, code, FALSE);
+  press_buttons (client, client->buttons
+                             & (1 << BUTTON_WHEEL_UP | 1 << BUTTON_WHEEL_DOWN | 1 << BUTTON_WHEEL_LEFT
+                                | 1 << BUTTON_WHEEL_RIGHT));
+  client->buttons = 0;
+}
+
+/* -- Clients -- */
+
+static void
+client_free (void *data)
+{
+  Client *client = data;
+
+  vnc_peer_free (client->peer);
+  g_free (client);
+}
+
+static void
+clients_changed (VncServer *server)
+{
+  unsigned n = vnc_server_n_clients (server);
+
+  if (server->freeing)
+    return;
+  display_viewer_set_interval (server->viewer, n > 0 ? 16 : 0);
+  if (server->funcs.clients_changed)
+    server->funcs.clients_changed (server->opaque, n);
+}
+
+static gboolean
+on_reap (gpointer data)
+{
+  VncServer *server = data;
+  gboolean changed = FALSE;
+
+  g_source_set_ready_time (server->reaper, -1);
+  for (unsigned i = server->clients->len; i-- > 0;)
+    {
+      Client *client = server->clients->pdata[i];
+
+      if (!client->dead)
+        continue;
+      changed |= client->ready;
+      g_ptr_array_remove_index (server->clients, i);
+    }
+  if (changed)
+    clients_changed (server);
+  return G_SOURCE_CONTINUE;
+}
+
+static const Framebuffer *
+current (VncServer *server)
+{
+  return server->have_fb ? &server->fb : NULL;
+}
+
+static void
+on_event (VncPeer *peer, const VncPeerEvent *event, void *opaque)
+{
+  Client *client = opaque;
+  VncServer *server = client->server;
+
+  switch (event->type)
+    {
+    case VNC_PEER_READY:
+      client->ready = TRUE;
+      vnc_peer_cursor (peer, display_output_cursor (server->output));
+      clients_changed (server);
+      vnc_peer_flush (peer, current (server));
+      break;
+    case VNC_PEER_KEY:
+      on_key (client, event);
+      break;
+    case VNC_PEER_POINTER:
+      on_pointer (client, event);
+      break;
+    case VNC_PEER_CLIPBOARD:
+      if (server->funcs.clipboard && !server->view_only)
+        server->funcs.clipboard (server->opaque, event->text);
+      break;
+    case VNC_PEER_RESIZE:
+      display_viewer_resize (server->viewer, event->x, event->y);
+      break;
+    case VNC_PEER_WANT:
+      vnc_peer_flush (peer, current (server));
+      break;
+    case VNC_PEER_GONE:
+      release_all (client);
+      client->dead = TRUE;
+      g_source_set_ready_time (server->reaper, 0); /* not from inside the peer's own source */
+      break;
+    }
+}
+
+static gboolean on_accept (int fd, GIOCondition condition, void *data);
+
+static void
+watch (VncServer *server)
+{
+  server->watch = g_unix_fd_source_new (server->socket, G_IO_IN);
+  g_source_set_callback (server->watch, G_SOURCE_FUNC (on_accept), server, NULL);
+  g_source_attach (server->watch, server->context);
+}
+
+static void
+drop_source (GSource **source)
+{
+  if (*source)
+    g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
+}
+
+static gboolean
+on_pause_end (gpointer data)
+{
+  VncServer *server = data;
+
+  drop_source (&server->pause);
+  watch (server);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_accept (int fd, GIOCondition condition, void *data)
+{
+  VncServer *server = data;
+  int connection = accept4 (fd, NULL, NULL, SOCK_CLOEXEC);
+  VncPeerConfig config
+      = { .name = server->name, .password = server->password, .view_only = server->view_only };
+  const Framebuffer *fb;
+  Client *client;
+
+  if (connection < 0)
+    {
+      if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
+        return G_SOURCE_CONTINUE;
+      /* The connection stays readable: without a pause this would spin. */
+      drop_source (&server->watch);
+      server->pause = g_timeout_source_new_seconds (1);
+      g_source_set_callback (server->pause, on_pause_end, server, NULL);
+      g_source_attach (server->pause, server->context);
+      return G_SOURCE_REMOVE;
+    }
+  if (server->clients->len >= MAX_CLIENTS)
+    {
+      g_message ("a VNC client was refused: there are %d already", MAX_CLIENTS);
+      close (connection);
+      return G_SOURCE_CONTINUE;
+    }
+  update_absolute (server);
+  /* Clients that can't follow a change of size live with the one they are greeted with, so it has to be right. */
+  fb = display_output_snapshot (server->output);
+  config.width = fb ? fb->width : 640;
+  config.height = fb ? fb->height : 480;
+  config.absolute = server->absolute;
+  client = g_new0 (Client, 1);
+  client->server = server;
+  client->peer = vnc_peer_new (connection, &config, on_event, client);
+  if (client->peer)
+    g_ptr_array_add (server->clients, client);
+  else
+    g_free (client);
+  return G_SOURCE_CONTINUE;
+}
+
+/* -- The screen -- */
+
+static void
+update_absolute (VncServer *server)
+{
+  gboolean absolute = server->funcs.absolute ? server->funcs.absolute (server->opaque) : TRUE;
+
+  if (absolute == server->absolute)
+    return;
+  server->absolute = absolute;
+  for (unsigned i = 0; i < server->clients->len; i++)
+    {
+      Client *client = server->clients->pdata[i];
+
+      client->placed = FALSE;
+      vnc_peer_set_absolute (client->peer, absolute);
+    }
+}
+
+static void
+on_scanout (void *opaque, const Framebuffer *fb)
+{
+  VncServer *server = opaque;
+
+  server->have_fb = fb != NULL;
+  if (fb)
+    server->fb = *fb;
+  for (unsigned i = 0; i < server->clients->len; i++)
+    {
+      Client *client = server->clients->pdata[i];
+
+      vnc_peer_damage_all (client->peer);
+      if (fb == NULL && client->ready)
+        vnc_peer_flush (client->peer, NULL); /* there will be no damage of a dark screen */
+    }
+}
+
+static void
+on_damage (void *opaque, const Damage *damage)
+{
+  VncServer *server = opaque;
+
+  update_absolute (server);
+  for (unsigned i = 0; i < server->clients->len; i++)
+    {
+      Client *client = server->clients->pdata[i];
+
+      if (client->ready && !client->dead)
+        vnc_peer_damage (client->peer, current (server), damage);
+      else
+        vnc_peer_damage_all (client->peer);
+    }
+}
+
+static void
+on_cursor (void *opaque, const DisplayCursor *cursor)
+{
+  VncServer *server = opaque;
+
+  for (unsigned i = 0; i < server->clients->len; i++)
+    vnc_peer_cursor (((Client *)server->clients->pdata[i])->peer, cursor);
+}
+
+static const DisplayViewerFuncs viewer_funcs = { on_scanout, on_damage, on_cursor };
+
+/* -- Public -- */
+
+static char *
+read_password (const char *path, GError **error)
+{
+  char line[256] = "";
+  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  ssize_t n = -1;
+
+  if (fd >= 0)
+    n = read (fd, line, sizeof line - 1);
+  if (n < 0)
+    {
+      int errsv = errno;
+
+      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errsv),
+                   "cannot read the VNC password file %s: %s", path, g_strerror (errsv));
+      if (fd >= 0)
+        close (fd);
+      return NULL;
+    }
+  close (fd);
+  line[n] = 0;
+  line[strcspn (line, "\r\n")] = 0;
+  if (line[0] == 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+                   "the VNC password file %s has no password in its first line", path);
+      return NULL;
+    }
+  if (strlen (line) > 8)
+    g_message ("only the first 8 bytes of the VNC password count");
+  return g_strndup (line, 8);
+}
+
+static GSourceFuncs reaper_funcs;
+
+static gboolean
+reaper_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+{
+  return callback (data);
+}
+
+VncServer *
+vnc_server_new (DisplayOutput *output, const VncServerConfig *config, const VncServerFuncs *funcs,
+                void *opaque, GError **error)
+{
+  g_autofree char *password = NULL;
+  g_autofree char *address = NULL;
+  VncServer *server;
+  int fd;
+
+  if (config->password_file)
+    {
+      password = read_password (config->password_file, error);
+      if (password == NULL)
+        return NULL;
+    }
+  fd = vnc_listen (config->address, password != NULL, &address, error);
+  if (fd < 0)
+    return NULL;
+  server = g_new0 (VncServer, 1);
+  server->output = output;
+  server->name = g_strdup (config->name && *config->name ? config->name : "Vivarium");
+  server->address = g_steal_pointer (&address);
+  server->password = g_steal_pointer (&password);
+  server->view_only = config->view_only;
+  server->funcs = *funcs;
+  server->opaque = opaque;
+  server->absolute = TRUE;
+  server->socket = fd;
+  server->context = g_main_context_ref_thread_default ();
+  server->clients = g_ptr_array_new_with_free_func (client_free);
+  reaper_funcs.dispatch = reaper_dispatch;
+  server->reaper = g_source_new (&reaper_funcs, sizeof (GSource));
+  g_source_set_callback (server->reaper, on_reap, server, NULL);
+  g_source_set_ready_time (server->reaper, -1);
+  g_source_attach (server->reaper, server->context);
+  server->viewer = display_output_attach (output, &viewer_funcs, server);
+  display_viewer_set_interval (server->viewer, 0);
+  watch (server);
+  return server;
+}
+
+void
+vnc_server_free (VncServer *server)
+{
+  if (server == NULL)
+    return;
+  server->freeing = TRUE;
+  drop_source (&server->watch);
+  drop_source (&server->pause);
+  for (unsigned i = 0; i < server->clients->len; i++)
+    release_all (server->clients->pdata[i]);
+  g_ptr_array_unref (server->clients);
+  drop_source (&server->reaper);
+  display_viewer_detach (server->viewer);
+  close (server->socket);
+  if (g_str_has_prefix (server->address, "unix:"))
+    unlink (server->address + 5);
+  if (server->password)
+    explicit_bzero (server->password, strlen (server->password));
+  g_main_context_unref (server->context);
+  g_free (server->password);
+  g_free (server->address);
+  g_free (server->name);
+  g_free (server);
+}
+
+const char *
+vnc_server_address (VncServer *server)
+{
+  return server->address;
+}
+
+unsigned
+vnc_server_n_clients (VncServer *server)
+{
+  unsigned n = 0;
+
+  for (unsigned i = 0; i < server->clients->len; i++)
+    {
+      Client *client = server->clients->pdata[i];
+
+      n += client->ready && !client->dead;
+    }
+  return n;
+}
+
+void
+vnc_server_send_clipboard (VncServer *server, const char *text)
+{
+  for (unsigned i = 0; i < server->clients->len; i++)
+    {
+      Client *client = server->clients->pdata[i];
+
+      if (client->ready && !client->dead)
+        vnc_peer_clipboard (client->peer, text);
+    }
+}
