@@ -370,7 +370,7 @@ on_cursor (rfbClient *rfb, int hot_x, int hot_y, int width, int height, int byte
 
   if (bytes_per_pixel != 4 || width < 0 || height < 0 || width > DISPLAY_MAX_CURSOR
       || height > DISPLAY_MAX_CURSOR)
-    return;
+    goto out;
   if (width > 0 && height > 0 && rfb->rcSource && rfb->rcMask)
     {
       event.cursor.width = width;
@@ -390,6 +390,10 @@ on_cursor (rfbClient *rfb, int hot_x, int hot_y, int width, int height, int byte
     }
   event.cursor.visible = visible;
   post (client_of (rfb), &event);
+out:
+  /* libvncclient leaves them, and forgets the mask when the next one comes. */
+  g_clear_pointer (&rfb->rcSource, free);
+  g_clear_pointer (&rfb->rcMask, free);
 }
 
 static void

@@ -740,6 +740,13 @@ run (void *data)
       serve (peer);
       if (client->sock >= 0)
         rfbCloseClient (client);
+      while (client->extensions) /* libvncserver forgets to free them */
+        {
+          rfbExtensionData *next = client->extensions->next;
+
+          free (client->extensions);
+          client->extensions = next;
+        }
       rfbClientConnectionGone (client);
     }
   screen_free (peer->screen);
@@ -853,6 +860,7 @@ vnc_peer_flush (VncPeer *peer, const Framebuffer *fb)
   if (!peer->lent)
     {
       peer->main_waits = TRUE;
+      peer->told_main = FALSE; /* what was told has come too early: tell again */
       g_mutex_unlock (&peer->lock);
       return;
     }
