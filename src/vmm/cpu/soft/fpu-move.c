@@ -19,7 +19,8 @@ push_value (SoftCpu *cpu, uint16_t sw, const SoftX87 *value)
       return;
     }
   soft_fpu_flags (cpu, sw & ~FSW_C1, FSW_C1);
-  if (G_UNLIKELY ((sw & ~cpu->fcw & FSW_BEFORE) != 0))
+  /* A denormal is loaded all the same. */
+  if (G_UNLIKELY ((sw & ~cpu->fcw & FSW_IE) != 0))
     return;
   memcpy (soft_fpu_push (cpu)->bytes, value->bytes, 10);
 }
@@ -87,7 +88,7 @@ op_fld_st (SoftCpu *cpu, const SoftInsn *insn)
   soft_fpu_begin (cpu, insn);
   soft_fpu_pointers (cpu, insn);
   value = *soft_st (cpu, i);
-  if (G_UNLIKELY (soft_st_empty (cpu, i) && soft_st_empty (cpu, 7)))
+  if (G_UNLIKELY (soft_st_empty (cpu, i)))
     {
       if (soft_fpu_stack_fault (cpu, FALSE))
         memcpy (soft_fpu_push (cpu)->bytes, soft_fpu_indefinite.bytes, 10);
@@ -153,32 +154,34 @@ HOST_STORE (fistt_m64, uint64_t, "fisttpll")
 
 /* Forms that pop on the host run with exceptions masked, so that they always do; integers have no exception whose masked answer
  * differs from what is seen here.  The others run with the guest's masks, on which underflow depends. */
-#define OP_STORE(name, bits, host, host_masks, indefinite, pop) \
-  static void op_##name (SoftCpu *cpu, const SoftInsn *insn)    \
-  {                                                             \
-    uint##bits##_t value = 0;                                   \
-    uint64_t ea;                                                \
-    uint16_t sw, cw = cpu->fcw | (host_masks);                  \
-    soft_fpu_begin (cpu, insn);                                 \
-    ea = soft_ea (cpu, insn);                                   \
-    if (G_UNLIKELY (soft_st_empty (cpu, 0)))                    \
-      {                                                         \
-        sw = FSW_IE | FSW_SF;                                   \
-        value = (uint##bits##_t) (indefinite);                  \
-      }                                                         \
-    else                                                        \
-      {                                                         \
-        soft_host_cw (cw);                                      \
-        sw = host (soft_st (cpu, 0), &value);                   \
-        soft_host_cw_end (cw);                                  \
-      }                                                         \
-    if (G_LIKELY ((sw & ~cpu->fcw & FSW_NO_STORE) == 0))        \
-      soft_store##bits (cpu, insn, insn->seg, ea, value);       \
-    soft_fpu_pointers (cpu, insn);                              \
-    soft_fpu_data_pointer (cpu, insn, ea);                      \
-    soft_fpu_flags (cpu, sw, FSW_C1);                           \
-    if (pop && G_LIKELY ((sw & ~cpu->fcw & FSW_NO_STORE) == 0)) \
-      soft_fpu_pop (cpu);                                       \
+#define OP_STORE(name, bits, host, host_masks, indefinite, pop)                                       \
+  static void op_##name (SoftCpu *cpu, const SoftInsn *insn)                                          \
+  {                                                                                                   \
+    uint##bits##_t value = 0;                                                                         \
+    uint64_t ea;                                                                                      \
+    uint16_t sw, cw = cpu->fcw | (host_masks);                                                        \
+    soft_fpu_begin (cpu, insn);                                                                       \
+    ea = soft_ea (cpu, insn);                                                                         \
+    if (G_UNLIKELY (soft_st_empty (cpu, 0)))                                                          \
+      {                                                                                               \
+        sw = FSW_IE | FSW_SF;                                                                         \
+        value = (uint##bits##_t) (indefinite);                                                        \
+      }                                                                                               \
+    else                                                                                              \
+      {                                                                                               \
+        soft_host_cw (cw);                                                                            \
+        sw = host (soft_st (cpu, 0), &value);                                                         \
+        soft_host_cw_end (cw);                                                                        \
+      }                                                                                               \
+    if (G_LIKELY ((sw & ~cpu->fcw & FSW_NO_STORE) == 0))                                              \
+      soft_store##bits (cpu, insn, insn->seg, ea, value);                                             \
+    else                                                                                              \
+      soft_probe_write (cpu, insn, soft_linear (cpu, insn, insn->seg, ea, bits / 8, TRUE), bits / 8); \
+    soft_fpu_pointers (cpu, insn);                                                                    \
+    soft_fpu_data_pointer (cpu, insn, ea);                                                            \
+    soft_fpu_flags (cpu, sw, FSW_C1);                                                                 \
+    if (pop && G_LIKELY ((sw & ~cpu->fcw & FSW_NO_STORE) == 0))                                       \
+      soft_fpu_pop (cpu);                                                                             \
   }
 OP_STORE (fst_m32, 32, host_fst_m32, 0, 0xffc00000, FALSE)
 OP_STORE (fstp_m32, 32, host_fst_m32, 0, 0xffc00000, TRUE)
@@ -199,6 +202,8 @@ store_ten (SoftCpu *cpu, const SoftInsn *insn, const SoftX87 *value, uint16_t sw
 {
   if (G_LIKELY ((sw & ~cpu->fcw & FSW_NO_STORE) == 0))
     soft_store_bytes (cpu, insn, insn->seg, ea, value->bytes, 10);
+  else
+    soft_probe_write (cpu, insn, soft_linear (cpu, insn, insn->seg, ea, 10, TRUE), 10);
   soft_fpu_pointers (cpu, insn);
   soft_fpu_data_pointer (cpu, insn, ea);
   soft_fpu_flags (cpu, sw, FSW_C1);
@@ -273,11 +278,19 @@ op_fstp_st (SoftCpu *cpu, const SoftInsn *insn)
   store_register (cpu, insn, TRUE);
 }
 
-/* D9 D8: an alias of FSTP that takes an empty top without a stack fault. */
+/* D9 D8: an alias of FSTP that takes an empty top without a stack fault, and then only pops. */
 static void
 op_fstpnce (SoftCpu *cpu, const SoftInsn *insn)
 {
-  store_register (cpu, insn, TRUE);
+  if (G_LIKELY (!soft_st_empty (cpu, 0)))
+    {
+      store_register (cpu, insn, TRUE);
+      return;
+    }
+  soft_fpu_begin (cpu, insn);
+  soft_fpu_pointers (cpu, insn);
+  cpu->fsw &= (uint16_t)~FSW_C1;
+  soft_fpu_pop (cpu);
 }
 
 static void
@@ -321,7 +334,6 @@ op_fcmov (SoftCpu *cpu, const SoftInsn *insn)
         soft_st_set (cpu, 0, &soft_fpu_indefinite);
       return;
     }
-  cpu->fsw &= (uint16_t)~FSW_C1;
   condition = (soft_af_to_eflags (cpu->af) & flags[(insn->modrm >> 3) & 3]) != 0;
   if (condition != negate)
     {
@@ -336,6 +348,7 @@ op_ffree (SoftCpu *cpu, const SoftInsn *insn)
 {
   soft_fpu_begin (cpu, insn);
   soft_fpu_pointers (cpu, insn);
+  cpu->fsw &= (uint16_t)~FSW_C1;
   cpu->ftw &= (uint8_t) ~(1u << soft_fpu_phys (cpu, insn->modrm & 7));
 }
 

@@ -51,11 +51,18 @@ replace_top (SoftCpu *cpu, const SoftInsn *insn, HostLong host, gboolean two, ui
   soft_fpu_pointers (cpu, insn);
   if (G_UNLIKELY (soft_st_empty (cpu, 0) || (two && soft_st_empty (cpu, 1))))
     {
+      cpu->fsw &= (uint16_t) ~(condition & FSW_C2);
       if (soft_fpu_stack_fault (cpu, FALSE))
         soft_st_set (cpu, 0, &soft_fpu_indefinite);
       return;
     }
   sw = host (cpu->fcw, soft_st (cpu, 0), soft_st (cpu, 1), result);
+  if (G_UNLIKELY ((sw & FSW_IE) != 0 || ((result[0].bytes[9] & 0x7f) == 0x7f && result[0].bytes[8] == 0xff)))
+    {
+      /* Not a number, so no quotient: C0 and C3 stay. */
+      cpu->fsw &= (uint16_t) ~(condition & FSW_C2);
+      condition = 0;
+    }
   soft_fpu_flags (cpu, sw, FSW_C1 | condition);
   if (!soft_fpu_stopped (cpu, sw))
     soft_st_set (cpu, 0, &result[0]);

@@ -168,7 +168,8 @@ TO_INTEGER (cvttsd2si, SSE_LOAD_64)
 
 /* -- To and from MMX registers --------------------------------------------------------------------- */
 
-/* CVTPI2PS keeps the upper half of the register. */
+/* CVTPI2PS keeps the upper half of the register.  From memory neither it nor CVTPI2PD has to do with MMX (APM volume 4;
+ * the SDM says so of the latter only). */
 static void
 op_cvtpi2ps_reg (SoftCpu *cpu, const SoftInsn *insn)
 {
@@ -188,9 +189,7 @@ op_cvtpi2ps_mem (SoftCpu *cpu, const SoftInsn *insn)
   __m128i value, source;
 
   soft_sse_check (cpu, insn);
-  soft_mmx_begin (cpu, insn);
   source = soft_mem64 (cpu, insn);
-  soft_mmx_enter (cpu);
   SSE_FLOAT (cpu, insn, { __asm__ volatile("cvtdq2ps %1, %0" : "=x"(value) : "x"(source)); });
   cpu->xmm[insn->a].u64[0] = (uint64_t)_mm_cvtsi128_si64 (value);
 }
@@ -208,7 +207,6 @@ op_cvtpi2pd_reg (SoftCpu *cpu, const SoftInsn *insn)
   soft_set_xmm (cpu, insn->a, value);
 }
 
-/* From memory it has nothing to do with MMX. */
 static void
 op_cvtpi2pd_mem (SoftCpu *cpu, const SoftInsn *insn)
 {

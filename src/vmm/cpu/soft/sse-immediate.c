@@ -96,8 +96,69 @@ FLOAT (roundps, 16, SSE_LOAD_A128)
 FLOAT (roundpd, 16, SSE_LOAD_A128)
 FLOAT (roundss, 16, SSE_LOAD_32)
 FLOAT (roundsd, 16, SSE_LOAD_64)
-FLOAT (dpps, 256, SSE_LOAD_A128)
-FLOAT (dppd, 256, SSE_LOAD_A128)
+
+/* Dot products are several roundings one after the other.  If the guest wants an exception, they are done one by one, so that one which
+ * comes later does not show. */
+static void
+dot_stages (SoftCpu *cpu, const SoftInsn *insn, __m128i source, gboolean wide)
+{
+  unsigned select = insn->imm >> 4 & 15;
+  __m128i value = soft_xmm (cpu, insn->a), mask, product, sum;
+
+  if (wide)
+    mask = _mm_set_epi64x (-(long long)(select >> 1 & 1), -(long long)(select & 1));
+  else
+    mask = _mm_set_epi32 (-(int)(select >> 3 & 1), -(int)(select >> 2 & 1), -(int)(select >> 1 & 1),
+                          -(int)(select & 1));
+  value = _mm_and_si128 (value, mask);
+  source = _mm_and_si128 (source, mask);
+  SSE_FLOAT (cpu, insn, {
+    product = value;
+    if (wide)
+      __asm__ volatile("mulpd %1, %0" : "+x"(product) : "x"(source));
+    else
+      __asm__ volatile("mulps %1, %0" : "+x"(product) : "x"(source));
+  });
+  for (unsigned stage = wide ? 1 : 0; stage < 2; stage++)
+    {
+      SSE_FLOAT (cpu, insn, {
+        sum = product;
+        if (wide)
+          __asm__ volatile("haddpd %1, %0" : "+x"(sum) : "x"(product));
+        else
+          __asm__ volatile("haddps %1, %0" : "+x"(sum) : "x"(product));
+      });
+      product = sum;
+    }
+}
+
+#define DOT(name, wide)                                                                 \
+  STUBS (name, 256);                                                                    \
+  static inline void name##_values (SoftCpu *cpu, const SoftInsn *insn, __m128i source) \
+  {                                                                                     \
+    Stub function = stub (soft_stub_##name, insn->imm & 0xff);                          \
+    __m128i value;                                                                      \
+    if (G_UNLIKELY ((cpu->mxcsr & MXCSR_MASKS) != MXCSR_MASKS))                         \
+      dot_stages (cpu, insn, source, wide);                                             \
+    SSE_FLOAT (cpu, insn, {                                                             \
+      value = soft_xmm (cpu, insn->a);                                                  \
+      value = function (value, source);                                                 \
+      __asm__ volatile("" : "+x"(value));                                               \
+    });                                                                                 \
+    soft_set_xmm (cpu, insn->a, value);                                                 \
+  }                                                                                     \
+  static void op_##name##_reg (SoftCpu *cpu, const SoftInsn *insn)                      \
+  {                                                                                     \
+    soft_sse_check (cpu, insn);                                                         \
+    name##_values (cpu, insn, soft_xmm (cpu, insn->b));                                 \
+  }                                                                                     \
+  static void op_##name##_mem (SoftCpu *cpu, const SoftInsn *insn)                      \
+  {                                                                                     \
+    soft_sse_check (cpu, insn);                                                         \
+    name##_values (cpu, insn, SSE_LOAD_A128 (cpu, insn));                               \
+  }
+DOT (dpps, FALSE)
+DOT (dppd, TRUE)
 
 /* INSERTPS takes its element from the whole register or from the only one in memory. */
 STUBS (insertps, 256);

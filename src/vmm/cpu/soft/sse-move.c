@@ -258,9 +258,7 @@ op_maskmovdqu (SoftCpu *cpu, const SoftInsn *insn)
 
   soft_sse_check (cpu, insn);
   linear = soft_linear (cpu, insn, insn->seg, ea, 16, TRUE);
-  for (unsigned i = 0; i < 16; i++)
-    if ((mask[i] & 0x80) != 0)
-      soft_probe_write (cpu, insn, (linear + i) & cpu->linear_mask, 1);
+  soft_probe_write (cpu, insn, linear, 16); /* whatever the mask, as the SDM allows */
   for (unsigned i = 0; i < 16; i++)
     if ((mask[i] & 0x80) != 0)
       soft_write8 (cpu, insn, (linear + i) & cpu->linear_mask, value[i]);
