@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Random instructions, run on the host's processor and on the software processor, and compared.
+ *
+ * A case is one instruction with everything it can see: general registers, flags, FS and GS bases, the FXSAVE image, one
+ * page of memory.  All of it follows from a seed and a number, so a difference is reproduced by `--seed S --first N --count 1`.
+ *
+ * Linear addresses, the same natively and in the guest:
+ *   FUZZ_CODE         two pages of code (one a batch), each followed by an unmapped page
+ *   FUZZ_EXIT         where the jump after the instruction goes: the end of a case
+ *   FUZZ_DATA         one page, read and write; before it unmapped; after it a read-only page; then unmapped
+ *   FUZZ_LOW          the data page again, for 16-bit addresses (only where the host lets us map it)
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdint.h>
+
+#define FUZZ_CODE        0x10000000u
+#define FUZZ_CODE_STRIDE 0x2000u /* from one batch's page to the other's */
+#define FUZZ_EXIT        0x10010000u
+#define FUZZ_DATA        0x20000000u
+#define FUZZ_READONLY    0x20001000u
+#define FUZZ_LOW         0x8000u
+#define FUZZ_CONTROL     0x30000000u /* native only: trampoline's own words */
+#define FUZZ_PAGE        4096u
+#define FUZZ_SLOT        64u /* code bytes a case: int3s, the instruction, the jump to FUZZ_EXIT, int3s */
+#define FUZZ_SLOT_START  24u /* of the instruction in its slot */
+#define FUZZ_BATCH       (FUZZ_PAGE / FUZZ_SLOT)
+
+enum
+{
+  FUZZ_CS64 = 0x33,
+  FUZZ_CS32 = 0x23,
+  FUZZ_DS = 0x2b,
+};
+
+enum
+{
+  FUZZ_CF = 1 << 0,
+  FUZZ_PF = 1 << 2,
+  FUZZ_AF = 1 << 4,
+  FUZZ_ZF = 1 << 6,
+  FUZZ_SF = 1 << 7,
+  FUZZ_TF = 1 << 8,
+  FUZZ_IF = 1 << 9,
+  FUZZ_DF = 1 << 10,
+  FUZZ_OF = 1 << 11,
+  FUZZ_NT = 1 << 14,
+  FUZZ_RF = 1 << 16,
+  FUZZ_AC = 1 << 18,
+  FUZZ_ID = 1 << 21,
+};
+
+/* Offsets are known to the trampoline in native.c. */
+typedef struct
+{
+  uint64_t gpr[16]; /* in the order of the instruction encoding */
+  uint64_t rip, rflags;
+  uint64_t fs_base, gs_base;
+  uint64_t unused[4];
+  uint8_t fx[512] __attribute__ ((aligned (64))); /* FXSAVE64 format */
+} FuzzState;
+
+/* Offsets in the FXSAVE image; SDM volume 1, table 10-2. */
+enum
+{
+  FX_FCW = 0,
+  FX_FSW = 2,
+  FX_FTW = 4,
+  FX_FOP = 6,
+  FX_FIP = 8,
+  FX_FDP = 16,
+  FX_MXCSR = 24,
+  FX_MXCSR_MASK = 28,
+  FX_ST = 32,
+  FX_XMM = 160,
+  FX_END = 416,
+};
+
+typedef enum
+{
+  FUZZ_CLASS_ALU,
+  FUZZ_CLASS_SHIFT,
+  FUZZ_CLASS_MULDIV,
+  FUZZ_CLASS_BIT,
+  FUZZ_CLASS_STRING,
+  FUZZ_CLASS_STACK,
+  FUZZ_CLASS_BRANCH,
+  FUZZ_CLASS_FLAGS,
+  FUZZ_CLASS_MOVE,
+  FUZZ_CLASS_ATOMIC,
+  FUZZ_CLASS_BCD,
+  FUZZ_CLASS_MISC,
+  FUZZ_CLASS_X87,
+  FUZZ_CLASS_MMX,
+  FUZZ_CLASS_SSE,
+  FUZZ_CLASS_SSE2,
+  FUZZ_CLASS_SSE3,
+  FUZZ_CLASS_SSSE3,
+  FUZZ_CLASS_SSE41,
+  FUZZ_CLASS_SSE42,
+  FUZZ_CLASS_FXSAVE,
+  FUZZ_N_CLASSES
+} FuzzClass;
+
+/* Where results of a template may differ for a reason the manuals give; see masks.c. */
+enum
+{
+  FUZZ_MASK_FAULT_MEMORY = 1 << 0, /* a fault may leave part of a store behind (SDM 3, 13.? "FXSAVE") */
+  FUZZ_MASK_FTW_X87 = 1 << 1,
+};
+
+typedef struct FuzzTemplate FuzzTemplate;
+
+typedef struct
+{
+  FuzzState in;
+  uint64_t number;              /* of the case, under the run's seed */
+  const FuzzTemplate *template; /* the same address in parent and child: the child is forked */
+  uint32_t undefined_flags;     /* of this instance: shifts depend on the count */
+  uint8_t compat;               /* 32-bit code segment */
+  uint8_t length;               /* of the code bytes */
+  uint8_t skip;                 /* could not be made safe: do not run */
+  uint64_t operand;             /* linear address of the memory operand, 0 for none */
+  uint8_t code[24];
+  uint8_t memory[FUZZ_PAGE];
+} FuzzCase;
+
+typedef struct
+{
+  FuzzState out;
+  int32_t vector;   /* of the exception, -1 for none */
+  uint32_t error;   /* error code */
+  uint64_t address; /* CR2 of a page fault */
+  uint8_t memory[FUZZ_PAGE];
+} FuzzResult;
+
+/* -- native.c -------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  FuzzCase cases[FUZZ_BATCH];
+  FuzzResult native[FUZZ_BATCH];
+  uint32_t n_cases;
+} FuzzBatch;
+
+/* Starts the contained child; FALSE with a printed reason where the host can't do it. */
+gboolean fuzz_native_start (void);
+void fuzz_native_stop (void);
+FuzzBatch *fuzz_native_batch (unsigned which); /* 0 or 1, memory shared with the child */
+/* 16-bit addresses can be used. */
+gboolean fuzz_native_low (void);
+gboolean fuzz_native_compat (void);
+void fuzz_native_submit (unsigned which);
+/* FALSE if the child died or hung on a case, which is named; it has been started again and the batch is to be dropped. */
+gboolean fuzz_native_wait (unsigned which, unsigned *culprit);
+/* Linear address of case `slot` of batch `which`, given its length. */
+uint32_t fuzz_code_address (unsigned which, unsigned slot, const FuzzCase *c);
+/* What a page of code holds for a batch. */
+void fuzz_fill_code (const FuzzBatch *batch, uint8_t page[FUZZ_PAGE]);
+
+/* -- generate.c ------------------------------------------------------------------------------------ */
+
+typedef struct
+{
+  uint64_t seed;
+  int only;         /* a class, or -1 */
+  const char *name; /* a template's name, or NULL */
+  gboolean low, compat;
+} FuzzOptions;
+
+void fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsigned slot, FuzzCase *c);
+const char *fuzz_class_name (FuzzClass klass);
+
+/* -- soft.c ---------------------------------------------------------------------------------------- */
+
+void fuzz_soft_init (void);
+void fuzz_soft_free (void);
+/* New code in the page of a batch. */
+void fuzz_soft_code (unsigned which, const uint8_t page[FUZZ_PAGE]);
+void fuzz_soft_run (const FuzzCase *c, FuzzResult *result);

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * fuzz-cpu: random instructions on the host's processor and on the software processor.
+ *
+ *   fuzz-cpu [--seconds N] [--count N] [--seed S] [--first N] [--only CLASS] [--name TEMPLATE] [--max-differences N] [--verbose]
+ *
+ * Ends with 0 if there was no difference, 1 if there was one, 77 (skipped) where the host can't run it.
+ */
+#define G_LOG_DOMAIN "fuzz-cpu"
+
+#include "masks.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const gpr_names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                           "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
+
+static gint64 seconds = 0, count = 0, first = 0, max_differences = 10;
+static gint64 seed = 1;
+static char *only_name, *template_name;
+static gboolean verbose;
+
+static const GOptionEntry entries[] = {
+  { "seconds", 0, 0, G_OPTION_ARG_INT64, &seconds, "Run for this long", "N" },
+  { "count", 0, 0, G_OPTION_ARG_INT64, &count, "Run this many cases", "N" },
+  { "seed", 0, 0, G_OPTION_ARG_INT64, &seed, "Seed of the run", "S" },
+  { "first", 0, 0, G_OPTION_ARG_INT64, &first, "Number of the first case to look at", "N" },
+  { "only", 0, 0, G_OPTION_ARG_STRING, &only_name, "One class of instructions", "CLASS" },
+  { "name", 0, 0, G_OPTION_ARG_STRING, &template_name, "Templates whose name holds this", "TEXT" },
+  { "max-differences", 0, 0, G_OPTION_ARG_INT64, &max_differences, "Stop after this many", "N" },
+  { "verbose", 0, 0, G_OPTION_ARG_NONE, &verbose, "Print each case", NULL },
+  { NULL },
+};
+
+/* -- Comparison ------------------------------------------------------------------------------------ */
+
+static void
+print_bytes (const uint8_t *bytes, unsigned n)
+{
+  for (unsigned i = 0; i < n; i++)
+    printf ("%02x", bytes[i]);
+}
+
+static void
+print_x87 (const char *title, const uint8_t *fx)
+{
+  uint16_t words[4];
+  uint64_t fip, fdp;
+  uint32_t mxcsr;
+
+  memcpy (words, fx, 8);
+  memcpy (&fip, fx + FX_FIP, 8);
+  memcpy (&fdp, fx + FX_FDP, 8);
+  memcpy (&mxcsr, fx + FX_MXCSR, 4);
+  printf ("  %-8s fcw %04x fsw %04x ftw %02x fop %03x fip %" PRIx64 " fdp %" PRIx64 " mxcsr %04x\n", title,
+          words[0], words[1], words[2], words[3], fip, fdp, mxcsr);
+}
+
+static void
+print_outcome (const char *title, const FuzzResult *r)
+{
+  printf ("  %-8s ", title);
+  if (r->vector < 0)
+    printf ("no exception");
+  else
+    printf ("exception %d error %x address %" PRIx64, r->vector, r->error, r->address);
+  printf (" rip %" PRIx64 " rflags %" PRIx64 "\n", r->out.rip, r->out.rflags);
+}
+
+static void
+print_difference (const FuzzCase *c, const FuzzResult *native, const FuzzResult *soft)
+{
+  char *hex = g_strdup ("");
+
+  printf ("DIFFERENCE seed %" PRId64 " case %" PRIu64 ": %s [%s] %d-bit, ", seed, c->number,
+          c->template->name, fuzz_class_name (c->template->klass), c->compat ? 32 : 64);
+  for (unsigned i = 0; i < c->length; i++)
+    {
+      char *more = g_strdup_printf ("%s%02x ", hex, c->code[i]);
+
+      g_free (hex);
+      hex = more;
+    }
+  printf ("%s\n", hex);
+  printf ("  again:   fuzz-cpu --seed %" PRId64 " --first %" PRIu64 " --count 1%s%s%s%s\n", seed, c->number,
+          only_name != NULL ? " --only " : "", only_name != NULL ? only_name : "",
+          template_name != NULL ? " --name " : "", template_name != NULL ? template_name : "");
+  printf ("  hint:    echo %s| xxd -r -p | ndisasm -b %d -\n", hex, c->compat ? 32 : 64);
+  g_free (hex);
+  printf ("  before   rip %" PRIx64 " rflags %" PRIx64 " operand %" PRIx64 " fs %" PRIx64 " gs %" PRIx64 "\n",
+          c->in.rip, c->in.rflags, c->operand, c->in.fs_base, c->in.gs_base);
+  print_outcome ("native", native);
+  print_outcome ("soft", soft);
+  for (unsigned i = 0; i < 16; i++)
+    if (native->out.gpr[i] != soft->out.gpr[i])
+      printf ("  %-3s      before %016" PRIx64 " native %016" PRIx64 " soft %016" PRIx64 "\n", gpr_names[i],
+              c->in.gpr[i], native->out.gpr[i], soft->out.gpr[i]);
+  if (memcmp (native->out.fx, soft->out.fx, FX_END) != 0)
+    {
+      print_x87 ("before", c->in.fx);
+      print_x87 ("native", native->out.fx);
+      print_x87 ("soft", soft->out.fx);
+      for (unsigned i = 0; i < 24; i++)
+        {
+          unsigned offset = FX_ST + 16 * i, n = i < 8 ? 10 : 16;
+          gboolean differs = memcmp (native->out.fx + offset, soft->out.fx + offset, n) != 0;
+
+          if (differs || (i < 2 && c->template->klass == FUZZ_CLASS_X87))
+            {
+              printf ("  %s%-2u    before ", i < 8 ? "st" : "xmm", i < 8 ? i : i - 8);
+              print_bytes (c->in.fx + offset, n);
+              printf ("\n           native ");
+              print_bytes (native->out.fx + offset, n);
+              printf ("\n           soft   ");
+              print_bytes (soft->out.fx + offset, n);
+              printf ("\n");
+            }
+        }
+    }
+  unsigned shown = 0;
+  for (unsigned i = 0; i < FUZZ_PAGE && shown < 8; i += 8)
+    if (memcmp (native->memory + i, soft->memory + i, 8) != 0)
+      {
+        printf ("  memory   %x before ", FUZZ_DATA + i);
+        print_bytes (c->memory + i, 8);
+        printf (" native ");
+        print_bytes (native->memory + i, 8);
+        printf (" soft ");
+        print_bytes (soft->memory + i, 8);
+        printf ("\n");
+        shown++;
+      }
+  fflush (stdout);
+}
+
+static gboolean
+equal (const FuzzCase *c, FuzzResult *native, FuzzResult *soft)
+{
+  fuzz_mask (c, native, soft);
+  if (native->vector != soft->vector || native->error != soft->error || native->address != soft->address)
+    return FALSE;
+  if (native->out.rip != soft->out.rip || native->out.rflags != soft->out.rflags)
+    return FALSE;
+  return memcmp (native->out.gpr, soft->out.gpr, sizeof native->out.gpr) == 0
+         && memcmp (native->out.fx, soft->out.fx, FX_END) == 0
+         && memcmp (native->memory, soft->memory, FUZZ_PAGE) == 0;
+}
+
+/* -- Runs ------------------------------------------------------------------------------------------ */
+
+typedef struct
+{
+  uint64_t cases, exceptions, differences;
+} Coverage;
+
+static Coverage coverage[2048];
+static uint64_t n_cases, n_differences, n_lost;
+
+static void
+generate (const FuzzOptions *options, unsigned which, uint64_t number, unsigned n)
+{
+  FuzzBatch *batch = fuzz_native_batch (which);
+
+  batch->n_cases = n;
+  for (unsigned i = 0; i < n; i++)
+    {
+      unsigned slot = (unsigned)((number + i) % FUZZ_BATCH);
+
+      fuzz_generate (options, number + i, which, slot, &batch->cases[i]);
+    }
+}
+
+static void
+check (unsigned which)
+{
+  static uint8_t page[FUZZ_PAGE];
+  FuzzBatch *batch = fuzz_native_batch (which);
+  static FuzzResult soft;
+
+  fuzz_fill_code (batch, page);
+  fuzz_soft_code (which, page);
+  for (unsigned i = 0; i < batch->n_cases; i++)
+    {
+      const FuzzCase *c = &batch->cases[i];
+      Coverage *cover = &coverage[c->template->index];
+
+      if (c->skip)
+        continue;
+      fuzz_soft_run (c, &soft);
+      n_cases++;
+      cover->cases++;
+      if (batch->native[i].vector >= 0)
+        cover->exceptions++;
+      if (verbose)
+        print_outcome (c->template->name, &batch->native[i]);
+      if (equal (c, &batch->native[i], &soft))
+        continue;
+      cover->differences++;
+      /* One of a kind says enough. */
+      if (n_differences++ < (uint64_t)max_differences && (cover->differences <= 2 || max_differences > 1000))
+        print_difference (c, &batch->native[i], &soft);
+    }
+}
+
+static void
+print_coverage (gint64 microseconds)
+{
+  printf ("%-8s %9s %8s %10s %12s %12s\n", "class", "opcodes", "covered", "cases", "exceptions",
+          "differences");
+  for (unsigned k = 0; k < FUZZ_N_CLASSES; k++)
+    {
+      Coverage sum = { 0 };
+      unsigned n = 0, covered = 0;
+
+      for (unsigned i = 0; i < fuzz_n_templates; i++)
+        if (fuzz_templates[i].klass == k)
+          {
+            n++;
+            covered += coverage[i].cases != 0;
+            sum.cases += coverage[i].cases;
+            sum.exceptions += coverage[i].exceptions;
+            sum.differences += coverage[i].differences;
+          }
+      if (sum.cases != 0)
+        printf ("%-8s %9u %8u %10" PRIu64 " %12" PRIu64 " %12" PRIu64 "\n", fuzz_class_name (k), n, covered,
+                sum.cases, sum.exceptions, sum.differences);
+      if (sum.differences != 0)
+        for (unsigned i = 0; i < fuzz_n_templates; i++)
+          if (fuzz_templates[i].klass == k && coverage[i].differences != 0)
+            printf ("    %-20s map %u prefix %02x opcode %02x digit %d: %" PRIu64 " of %" PRIu64 "\n",
+                    fuzz_templates[i].name, fuzz_templates[i].map, fuzz_templates[i].prefix,
+                    fuzz_templates[i].opcode, fuzz_templates[i].digit, coverage[i].differences,
+                    coverage[i].cases);
+    }
+  printf ("%" PRIu64 " cases, %" PRIu64 " differences, %" PRIu64 " batches lost, %.0f cases a second\n",
+          n_cases, n_differences, n_lost, (double)n_cases * 1e6 / (double)MAX (1, microseconds));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+  g_autoptr (GError) error = NULL;
+  FuzzOptions options = { .only = -1 };
+  gint64 start = g_get_monotonic_time (), next = 0, last;
+  unsigned which = 0, culprit;
+  gboolean waiting = FALSE;
+
+  g_option_context_set_summary (
+      context, "Random instructions on the host's processor and on the software processor, compared.");
+  g_option_context_add_main_entries (context, entries, NULL);
+  if (!g_option_context_parse (context, &argc, &argv, &error))
+    {
+      fprintf (stderr, "fuzz-cpu: %s\n", error->message);
+      return 2;
+    }
+  for (unsigned k = 0; only_name != NULL && k < FUZZ_N_CLASSES; k++)
+    if (g_strcmp0 (only_name, fuzz_class_name (k)) == 0)
+      options.only = (int)k;
+  if (only_name != NULL && options.only < 0)
+    {
+      fprintf (stderr, "fuzz-cpu: there is no class \"%s\"; they are:", only_name);
+      for (unsigned k = 0; k < FUZZ_N_CLASSES; k++)
+        fprintf (stderr, " %s", fuzz_class_name (k));
+      fprintf (stderr, "\n");
+      return 2;
+    }
+  if (seconds == 0 && count == 0)
+    count = 100000;
+  fuzz_templates_init ();
+  if (!fuzz_native_start ())
+    return 77;
+  options.seed = (uint64_t)seed;
+  options.name = template_name;
+  options.low = fuzz_native_low ();
+  options.compat = fuzz_native_compat ();
+  if (!options.compat)
+    printf ("this host has no 32-bit code segment: 64-bit instructions only\n");
+  if (!options.low)
+    printf ("low addresses can't be mapped here: no 16-bit addressing\n");
+  fuzz_soft_init ();
+
+  /* One batch runs natively while the one before is compared. */
+  last = count != 0 ? first + count : G_MAXINT64;
+  next = first;
+  while (n_differences < (uint64_t)MAX (1, max_differences) || verbose || max_differences == 0)
+    {
+      gboolean more
+          = next < last && (seconds == 0 || g_get_monotonic_time () - start < seconds * G_USEC_PER_SEC);
+
+      if (more)
+        {
+          unsigned n = (unsigned)MIN ((gint64)FUZZ_BATCH - next % FUZZ_BATCH, last - next);
+
+          generate (&options, which, (uint64_t)next, n);
+          next += n;
+        }
+      if (waiting && !fuzz_native_wait (which ^ 1, &culprit))
+        {
+          const FuzzCase *c = &fuzz_native_batch (which ^ 1)->cases[culprit];
+
+          printf ("the native process did not survive case %" PRIu64 " (%s): ", c->number, c->template->name);
+          print_bytes (c->code, c->length);
+          printf ("\n");
+          n_lost++;
+          waiting = FALSE;
+          which = 0;
+          continue;
+        }
+      if (more)
+        fuzz_native_submit (which);
+      if (waiting)
+        check (which ^ 1);
+      else if (!more)
+        break;
+      waiting = more;
+      which ^= 1;
+      if (!more)
+        break;
+    }
+  print_coverage (g_get_monotonic_time () - start);
+  fuzz_native_stop ();
+  fuzz_soft_free ();
+  return n_differences != 0 ? 1 : 0;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The software half: a processor in a machine of RAM alone, with page tables, descriptors and handlers of a tiny kernel.
+ *
+ * A case is entered by IRETQ and left by an exception, whose handler halts: its own, or #GP of the HLT at FUZZ_EXIT, to which the code
+ * jumps after the instruction.  So the paths that a guest takes are taken here too.
+ */
+#define G_LOG_DOMAIN "fuzz-cpu"
+
+#include "fuzz.h"
+
+#include <string.h>
+
+#include "cpu/soft/engine-soft.h"
+
+/* Physical memory. */
+enum
+{
+  PHYS_PML4 = 0x1000,
+  PHYS_PDPT_LOW = 0x2000,
+  PHYS_PDPT_HIGH = 0x3000,
+  PHYS_PD_LOW = 0x4000,
+  PHYS_PD_HIGH = 0x5000,
+  PHYS_PT_LOW = 0x6000,  /* from 0 */
+  PHYS_PT_CODE = 0x7000, /* from FUZZ_CODE */
+  PHYS_PT_DATA = 0x8000, /* from FUZZ_DATA */
+  PHYS_GDT = 0x9000,
+  PHYS_IDT = 0xa000,
+  PHYS_TSS = 0xb000,
+  PHYS_STACK = 0xc000,
+  PHYS_HANDLERS = 0xd000, /* 16 bytes a vector */
+  PHYS_IRET = 0xe000,
+  PHYS_CODE = 0x10000, /* two pages */
+  PHYS_EXIT = 0x12000,
+  PHYS_DATA = 0x13000,
+  PHYS_READONLY = 0x14000,
+  PHYS_SIZE = 0x200000,
+};
+#define KERNEL 0xffff800000000000 /* linear address of physical 0 for the kernel */
+
+enum
+{
+  PTE_PRESENT = 1 << 0,
+  PTE_WRITE = 1 << 1,
+  PTE_USER = 1 << 2,
+  PTE_LARGE = 1 << 7,
+};
+
+enum
+{
+  KERNEL_CS = 0x10,
+  KERNEL_SS = 0x18,
+  TSS_SELECTOR = 0x40,
+};
+
+enum
+{
+  CS64_ATTRIBUTES = 0xa9b,
+  DATA_ATTRIBUTES = 0xc93,
+  USER = 0x60,
+};
+
+static Vm *vm;
+static Engine *engine;
+static SoftCpu *cpu;
+static uint8_t *ram;
+static CpuState state;
+static int mode = -1; /* of the segments that are loaded: 0, or 1 for compatibility mode */
+
+static void
+put64 (unsigned address, uint64_t value)
+{
+  memcpy (ram + address, &value, 8);
+}
+
+static uint64_t
+get64 (unsigned address)
+{
+  uint64_t value;
+
+  memcpy (&value, ram + address, 8);
+  return value;
+}
+
+static void
+build_tables (void)
+{
+  const unsigned user_table = PTE_PRESENT | PTE_WRITE | PTE_USER;
+
+  put64 (PHYS_PML4, PHYS_PDPT_LOW | user_table);
+  put64 (PHYS_PML4 + 256 * 8, PHYS_PDPT_HIGH | PTE_PRESENT | PTE_WRITE);
+  put64 (PHYS_PDPT_LOW, PHYS_PD_LOW | user_table);
+  put64 (PHYS_PDPT_HIGH, PHYS_PD_HIGH | PTE_PRESENT | PTE_WRITE);
+  put64 (PHYS_PD_HIGH, 0 | PTE_PRESENT | PTE_WRITE | PTE_LARGE);
+  put64 (PHYS_PD_LOW, PHYS_PT_LOW | user_table);
+  put64 (PHYS_PD_LOW + (FUZZ_CODE >> 21) * 8, PHYS_PT_CODE | user_table);
+  put64 (PHYS_PD_LOW + (FUZZ_DATA >> 21) * 8, PHYS_PT_DATA | user_table);
+  for (unsigned i = 0; i < 2; i++)
+    put64 (PHYS_PT_CODE + i * FUZZ_CODE_STRIDE / FUZZ_PAGE * 8,
+           (PHYS_CODE + i * FUZZ_PAGE) | PTE_PRESENT | PTE_USER);
+  put64 (PHYS_PT_CODE + (FUZZ_EXIT - FUZZ_CODE) / FUZZ_PAGE * 8, PHYS_EXIT | PTE_PRESENT | PTE_USER);
+  put64 (PHYS_PT_DATA, PHYS_DATA | user_table);
+  put64 (PHYS_PT_DATA + 8, PHYS_READONLY | PTE_PRESENT | PTE_USER);
+  if (fuzz_native_low ())
+    put64 (PHYS_PT_LOW + FUZZ_LOW / FUZZ_PAGE * 8, PHYS_DATA | user_table);
+
+  put64 (PHYS_GDT + KERNEL_CS, 0x00af9b000000ffff);
+  put64 (PHYS_GDT + KERNEL_SS, 0x00cf93000000ffff);
+  put64 (PHYS_GDT + (FUZZ_CS32 & ~7), 0x00cffb000000ffff);
+  put64 (PHYS_GDT + (FUZZ_DS & ~7), 0x00cff3000000ffff);
+  put64 (PHYS_GDT + (FUZZ_CS64 & ~7), 0x00affb000000ffff);
+  put64 (PHYS_GDT + TSS_SELECTOR, 0x00008b0000000067 | (uint64_t)PHYS_TSS << 16);
+  put64 (PHYS_GDT + TSS_SELECTOR + 8, KERNEL >> 32);
+
+  put64 (PHYS_TSS + 4, KERNEL + PHYS_STACK + FUZZ_PAGE); /* RSP0 */
+  memset (ram + PHYS_TSS + 102, 0xff, 2);                /* no I/O bitmap */
+  ram[PHYS_TSS + 102] = 0x68;
+  ram[PHYS_TSS + 103] = 0;
+
+  for (unsigned vector = 0; vector < 256; vector++)
+    {
+      uint64_t handler = KERNEL + PHYS_HANDLERS + vector * 16;
+      /* Interrupt gate, privilege 3 so that INT3 and INTO may pass. */
+      put64 (PHYS_IDT + vector * 16,
+             (handler & 0xffff) | KERNEL_CS << 16 | (uint64_t)0xee00 << 32 | (handler >> 16 & 0xffff) << 48);
+      put64 (PHYS_IDT + vector * 16 + 8, handler >> 32);
+      ram[PHYS_HANDLERS + vector * 16] = 0xf4; /* HLT */
+    }
+  ram[PHYS_IRET] = 0x48; /* IRETQ */
+  ram[PHYS_IRET + 1] = 0xcf;
+  ram[PHYS_EXIT] = 0xf4;
+}
+
+static CpuSegment
+segment (uint16_t selector, uint16_t attributes, uint64_t base, uint32_t limit)
+{
+  return (CpuSegment){ .selector = selector, .attributes = attributes, .base = base, .limit = limit };
+}
+
+/* Kernel mode, with the data segments of a mode of user code. */
+static void
+load_mode (gboolean compat)
+{
+  CpuSegment data = compat ? segment (FUZZ_DS, DATA_ATTRIBUTES | USER, 0, 0xffffffff) : segment (0, 0, 0, 0);
+
+  state.segment[CPU_CS] = segment (KERNEL_CS, CS64_ATTRIBUTES, 0, 0xffffffff);
+  state.segment[CPU_SS] = segment (KERNEL_SS, DATA_ATTRIBUTES, 0, 0xffffffff);
+  state.segment[CPU_DS] = state.segment[CPU_ES] = state.segment[CPU_FS] = state.segment[CPU_GS] = data;
+  state.segment[CPU_TR] = segment (TSS_SELECTOR, 0x8b, KERNEL + PHYS_TSS, 0x67);
+  state.segment[CPU_LDTR] = segment (0, 0x82, 0, 0);
+  state.rip = KERNEL + PHYS_IRET;
+  state.rflags = 2;
+  state.run_state = CPU_RUN_RUNNING;
+  if (!soft_cpu_set_state (cpu, &state))
+    g_error ("the software processor refuses the state");
+  mode = compat;
+}
+
+void
+fuzz_soft_init (void)
+{
+  g_autoptr (GError) error = NULL;
+  EngineConfig config = { .n_cpus = 1 };
+  Region *region;
+
+  vm = vm_new (NULL, TRUE);
+  region = region_new_ram ("ram", PHYS_SIZE, RAM_DEFAULT, &error);
+  if (region == NULL)
+    g_error ("%s", error->message);
+  vm_lock (vm);
+  vm_add_ram (vm, region);
+  address_space_map (vm->memory, region, 0, 0, PHYS_SIZE, 0);
+  vm_unlock (vm);
+  ram = region_host (region);
+  region_unref (region);
+  engine = engine_new (&soft_engine_class, vm, &config, &error);
+  if (engine == NULL)
+    g_error ("%s", error->message);
+  cpu = ((SoftEngine *)engine)->cpus[0];
+  build_tables ();
+
+  if (!engine->klass->get_state (engine, 0, &state))
+    g_error ("no state");
+  state.gdt_base = KERNEL + PHYS_GDT;
+  state.gdt_limit = 0x4f;
+  state.idt_base = KERNEL + PHYS_IDT;
+  state.idt_limit = 0xfff;
+  state.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
+  state.cr3 = PHYS_PML4;
+  state.cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE;
+  state.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+  state.xcr0 = 3;
+}
+
+void
+fuzz_soft_free (void)
+{
+  engine_free (engine);
+  vm_free (vm);
+}
+
+void
+fuzz_soft_code (unsigned which, const uint8_t page[FUZZ_PAGE])
+{
+  /* As a device would, so that decoded code is dropped. */
+  address_space_write_memory (vm->memory, PHYS_CODE + which * FUZZ_PAGE, page, FUZZ_PAGE);
+}
+
+static gboolean
+has_error_code (unsigned vector)
+{
+  return vector == EXC_DF || (vector >= EXC_TS && vector <= EXC_PF) || vector == EXC_AC;
+}
+
+static void
+set_base (unsigned n, uint64_t base)
+{
+  cpu->segment[n].base = base;
+  cpu->check[n].base = base;
+}
+
+void
+fuzz_soft_run (const FuzzCase *c, FuzzResult *result)
+{
+  static uint8_t area[CPU_XSAVE_SIZE];
+  const unsigned frame = PHYS_STACK + FUZZ_PAGE - 40;
+  unsigned vector, at;
+
+  if (mode != c->compat)
+    load_mode (c->compat);
+  memcpy (ram + PHYS_DATA, c->memory, FUZZ_PAGE);
+  memcpy (area, c->in.fx, sizeof c->in.fx);
+  area[512] = 3;
+  soft_fpu_load (cpu, area);
+  memcpy (cpu->reg, c->in.gpr, sizeof c->in.gpr);
+  set_base (CPU_FS, c->in.fs_base);
+  set_base (CPU_GS, c->in.gs_base);
+  put64 (frame, c->in.rip);
+  put64 (frame + 8, c->compat ? FUZZ_CS32 : FUZZ_CS64);
+  put64 (frame + 16, c->in.rflags);
+  put64 (frame + 24, c->in.gpr[CPU_RSP]);
+  put64 (frame + 32, FUZZ_DS);
+  cpu->reg[CPU_RSP] = KERNEL + frame;
+  cpu->reg[SOFT_REG_RIP] = KERNEL + PHYS_IRET;
+  cpu->run_state = CPU_RUN_RUNNING;
+  cpu->cr2 = 0;
+  for (unsigned tries = 0; cpu->run_state == CPU_RUN_RUNNING && tries < 100; tries++)
+    soft_cpu_run (cpu, 10000);
+
+  memcpy (result->out.gpr, cpu->reg, sizeof result->out.gpr);
+  soft_fpu_save (cpu, area);
+  memcpy (result->out.fx, area, sizeof result->out.fx);
+  memcpy (result->memory, ram + PHYS_DATA, FUZZ_PAGE);
+  vector = (unsigned)(cpu->reg[SOFT_REG_RIP] - (KERNEL + PHYS_HANDLERS)) / 16;
+  at = (unsigned)(cpu->reg[CPU_RSP] - KERNEL);
+  if (cpu->run_state != CPU_RUN_HALTED || vector > 255 || at < PHYS_STACK || at > PHYS_STACK + FUZZ_PAGE - 40)
+    {
+      result->vector = 1000; /* lost */
+      result->error = 0;
+      result->address = cpu->reg[SOFT_REG_RIP];
+      mode = -1;
+      return;
+    }
+  result->error = 0;
+  if (has_error_code (vector))
+    {
+      result->error = (uint32_t)get64 (at);
+      at += 8;
+    }
+  result->out.rip = get64 (at);
+  result->out.rflags = get64 (at + 16);
+  result->out.gpr[CPU_RSP] = get64 (at + 24);
+  result->vector = (int32_t)vector;
+  result->address = vector == EXC_PF ? cpu->cr2 : 0;
+  if (vector == EXC_GP && result->out.rip == FUZZ_EXIT)
+    {
+      result->vector = -1;
+      result->error = 0;
+      result->out.rip = c->in.rip + c->length;
+    }
+}
