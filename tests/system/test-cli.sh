@@ -1,0 +1,158 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# vivctl from end to end, with a monitor that has no processor.  Arguments: vivctl, the fake monitor.
+set -u
+vivctl=$1
+export VIVARIUM_VMM=$2
+unset DISPLAY WAYLAND_DISPLAY
+top=$(mktemp -d /tmp/viv-cli-XXXXXX)
+export XDG_RUNTIME_DIR="$top" VIVARIUM_DATA_DIR="$top/machines"
+trap '"$vivctl" stop --force M >/dev/null 2>&1; "$vivctl" stop --force R >/dev/null 2>&1; rm -rf "$top"' EXIT
+n=0
+failed=0
+
+result() {
+  n=$((n + 1))
+  if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; failed=1; fi
+}
+
+# expect STATUS TITLE COMMAND…; the output is left in $top/out
+expect() {
+  wanted=$1 title=$2
+  shift 2
+  "$@" >"$top/out" 2>"$top/err"
+  status=$?
+  if [ $status != "$wanted" ]; then
+    sed 's/^/# /' "$top/out" "$top/err"
+    echo "# status $status, wanted $wanted"
+  fi
+  [ $status = "$wanted" ]
+  result $? "$title"
+}
+
+# has TEXT TITLE: the last output has it
+has() {
+  grep -q -e "$1" "$top/out" "$top/err"
+  found=$?
+  [ $found = 0 ] || sed 's/^/# /' "$top/out" "$top/err"
+  result $found "$2"
+}
+
+expect 0 "help" "$vivctl" --help
+for command in create run list show set start stop reset pause resume delete screenshot text wait type key pointer media \
+  serial vnc view log host; do
+  expect 0 "$command --help" "$vivctl" $command --help
+done
+expect 2 "an unknown command" "$vivctl" frobnicate
+expect 2 "an unknown option" "$vivctl" list --frobnicate
+expect 2 "too few arguments" "$vivctl" start
+expect 1 "an unknown machine" "$vivctl" start nobody
+has "no machine" "says so"
+
+expect 0 "create" "$vivctl" create --name M --memory 64M --cpus 2 --disk-size 10M --cdrom ""
+[ "$(stat -c %s "$top/machines/M/disk0.img")" = 10485760 ]
+result $? "the disk is there"
+expect 1 "create twice" "$vivctl" create --name M
+expect 1 "a name that can't be" "$vivctl" create --name a/b
+expect 1 "an image that isn't there" "$vivctl" create --name N --cdrom /nonexistent.iso
+expect 1 "memory that can't be" "$vivctl" create --name N --memory 0
+expect 0 "list" "$vivctl" list
+has "^off .*M$" "shows it"
+expect 0 "list --json" "$vivctl" list --json
+has '"name": "M"' "shows it"
+python3 -m json.tool <"$top/out" >/dev/null
+result $? "it is JSON"
+expect 0 "set" "$vivctl" set M machine.memory=128M floppy0.path=
+expect 0 "show a key" "$vivctl" show M machine.memory
+has "^128M$" "is what was set"
+expect 1 "set a bad value" "$vivctl" set M machine.memory=x
+expect 1 "set an unknown key" "$vivctl" set M machine.nothing=x
+expect 0 "take a drive out" "$vivctl" set M floppy0=
+expect 1 "it is gone" "$vivctl" show M floppy0.path
+expect 0 "rename" "$vivctl" set M machine.name=M2
+expect 0 "and back" "$vivctl" set M2 machine.name=M
+
+expect 1 "text of a machine that is off" "$vivctl" text M
+has "doesn't run" "says so"
+expect 0 "start" "$vivctl" start M
+expect 1 "start twice" "$vivctl" start M
+expect 0 "list while it runs" "$vivctl" list
+has "^running" "shows that"
+expect 0 "text" "$vivctl" text M
+has "^fake machine" "prints the screen"
+expect 0 "wait --text" "$vivctl" wait M --text 'ready>$' --timeout 5
+expect 1 "wait in vain" "$vivctl" wait M --text 'never' --timeout 0.3
+has "^fake machine" "prints the last screen"
+expect 2 "a bad pattern" "$vivctl" wait M --text '('
+expect 0 "wait --serial" "$vivctl" wait M --serial '^login:' --timeout 5
+expect 0 "serial --send" "$vivctl" serial M --send 'abc\n'
+expect 0 "wait for the echo" "$vivctl" wait M --serial '^ABC' --timeout 5
+expect 0 "key" "$vivctl" key M ctrl-alt-delete f10 ret
+expect 0 "the keys arrive" "$vivctl" wait M --text '^keys 5$' --timeout 5
+expect 2 "a key that isn't" "$vivctl" key M nokey
+expect 0 "type" "$vivctl" type M 'ab\n'
+expect 0 "what was typed arrives" "$vivctl" wait M --text '^keys 8$' --timeout 5
+expect 0 "pointer" "$vivctl" pointer M move 63 31 click left wheel -1
+expect 0 "pointer --relative" "$vivctl" pointer --relative M move -5 3
+expect 0 "the moves arrive" "$vivctl" wait M --serial '^event 3 0 0 32767 32767$' --timeout 5
+expect 0 "the mouse, too" "$vivctl" wait M --serial '^event 2 0 0 -5 3$' --timeout 5
+expect 2 "an action that isn't" "$vivctl" pointer M jump
+expect 0 "serial --dump" "$vivctl" serial M --dump
+has "^login:" "has the history"
+expect 0 "screenshot" "$vivctl" screenshot M "$top/shot.png"
+head -c 4 "$top/shot.png" | grep -q PNG
+result $? "is a PNG"
+expect 0 "media" "$vivctl" media M
+has "^cdrom0 .*(empty)" "lists the drives"
+expect 0 "insert" "$vivctl" media M cdrom0 "$top/shot.png"
+expect 1 "insert what isn't there" "$vivctl" media M cdrom0 /nonexistent
+expect 0 "eject" "$vivctl" media M cdrom0 ""
+expect 1 "vnc show" "$vivctl" vnc M show
+expect 0 "vnc on" "$vivctl" vnc M on
+has "^127.0.0.1:" "says where"
+expect 0 "vnc show" "$vivctl" vnc M show
+expect 0 "vnc off" "$vivctl" vnc M off
+expect 0 "pause" "$vivctl" pause M
+expect 0 "wait --state" "$vivctl" wait M --state paused --timeout 5
+expect 0 "resume" "$vivctl" resume M
+expect 0 "reset" "$vivctl" reset M
+expect 0 "show" "$vivctl" show M
+has "memory-resident" "has the statistics"
+expect 0 "show --json" "$vivctl" show M --json
+python3 -m json.tool <"$top/out" >/dev/null
+result $? "it is JSON"
+expect 1 "delete while it runs" "$vivctl" delete M
+expect 0 "stop" "$vivctl" stop M
+expect 0 "it is off" "$vivctl" wait M --state off --timeout 1
+expect 0 "log" "$vivctl" log M
+has "fake monitor" "prints the log"
+expect 0 "delete" "$vivctl" delete M
+expect 1 "it is gone" "$vivctl" show M
+expect 0 "delete --undo" "$vivctl" delete --undo M
+expect 0 "it is back" "$vivctl" show M
+expect 0 "delete --purge" "$vivctl" delete --purge M
+
+"$vivctl" run --headless --name R --append "a b" --kernel "$vivctl" >"$top/run.out" 2>"$top/run.err" &
+run=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do
+  "$vivctl" text R >/dev/null 2>&1 && break
+  sleep 0.3
+done
+expect 0 "run: reached by its name" "$vivctl" text R
+expect 1 "run: no second of that name" "$vivctl" run --headless --name R
+kill -INT $run
+wait $run
+result $? "run: Ctrl-C ends it"
+[ ! -e "$top/vivarium/run/R" ]
+result $? "run: nothing is left"
+"$vivctl" run --headless --name R --serial stdio </dev/null >"$top/run.out" 2>"$top/run.err" &
+run=$!
+sleep 1
+expect 0 "run: stop from elsewhere" "$vivctl" stop R
+wait $run
+result $? "run: ends with the machine"
+grep -q login: "$top/run.out"
+result $? "run --serial stdio prints the line"
+echo "1..$n"
+exit $failed

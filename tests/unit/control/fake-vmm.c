@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A monitor without a machine: the real control service on a machine with no processor, a synthetic screen, a keyboard that types to
+ * the serial line, and the command line of vivarium-vmm.  For tests of the launcher and of vivctl.
+ *
+ * The definition's kernel command line says how it misbehaves: "fail" ends with an error, "hang" never gets ready, "die" is killed
+ * when asked to pause, "deaf" ignores Quit.
+ */
+#include "config.h"
+
+#include "control/service.h"
+#include "machine/definition.h"
+
+#include <glib-unix.h>
+#include <linux/input-event-codes.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct
+{
+  char *definition, *folder, *socket, *engine, *load, *vnc, *password;
+  int ready_fd;
+  gboolean paused;
+} options = { .ready_fd = -1 };
+
+static MachineDefinition *definition;
+static GMainLoop *loop;
+static Vm *vm;
+static SerialPort *serial;
+static DisplayOutput *output;
+static unsigned keys;
+
+static void
+on_refresh (void *opaque)
+{
+  Framebuffer *fb = display_output_surface (output, 64, 32);
+
+  for (unsigned y = 0; y < 32; y++)
+    for (unsigned x = 0; x < 64; x++)
+      memcpy (fb->pixels + y * fb->stride + x * 4, &(uint32_t){ x << 16 | y << 8 | (keys & 0xff) }, 4);
+  display_output_set_scanout (output, fb);
+}
+
+static void
+on_watched (void *opaque, gboolean watched)
+{
+}
+
+static char *
+on_text (void *opaque)
+{
+  return g_strdup_printf ("fake machine\nkeys %u\nready>", keys);
+}
+
+/* What is typed comes out of the serial port. */
+static void
+on_event (void *opaque, const InputEvent *event)
+{
+  char line[64];
+
+  if (event->type == INPUT_EVENT_KEY && event->value != 0)
+    keys++;
+  g_snprintf (line, sizeof line, "event %d %u %d %d %d\r\n", event->type, event->code, event->value, event->x,
+              event->y);
+  serial_port_write (serial, (const uint8_t *)line, strlen (line));
+}
+
+static gboolean
+is_ready (void *opaque)
+{
+  return TRUE;
+}
+
+/* Echo, in capitals. */
+static size_t
+on_serial (void *opaque, const uint8_t *data, size_t length)
+{
+  g_autofree char *upper = g_ascii_strup ((const char *)data, length);
+
+  serial_port_write (serial, (const uint8_t *)upper, length);
+  return length;
+}
+
+static gboolean
+on_change_media (void *opaque, const char *id, const char *path, gboolean readonly, GError **error)
+{
+  if (path == NULL || g_file_test (path, G_FILE_TEST_EXISTS))
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "%s is not there", path);
+  return FALSE;
+}
+
+static void
+on_power_button (void *opaque)
+{
+  vm_request (vm, VM_REQUEST_POWER_OFF, "the guest turned itself off");
+}
+
+static void
+on_quit (void *opaque)
+{
+  if (g_strcmp0 (definition->append, "deaf") != 0)
+    vm_stop (vm, "ended from outside");
+}
+
+static void
+on_state (Vm *machine, VmState state, void *opaque)
+{
+  if (state == VM_STATE_STOPPED)
+    g_main_loop_quit (loop);
+  if (state == VM_STATE_PAUSED && g_strcmp0 (definition->append, "die") == 0)
+    kill (getpid (), SIGKILL);
+}
+
+static gboolean
+on_term (gpointer data)
+{
+  vm_stop (vm, "asked to end");
+  return G_SOURCE_CONTINUE;
+}
+
+static ControlService *
+serve (InputRouter *router, GError **error)
+{
+  ControlDrive drives[8] = { 0 };
+  unsigned n = 0;
+
+  for (guint i = 0; i < definition->drives->len && n < G_N_ELEMENTS (drives); i++)
+    {
+      MachineDrive *drive = g_ptr_array_index (definition->drives, i);
+      drives[n++] = (ControlDrive){
+        .id = drive->id,
+        .kind = drive->kind,
+        .path = drive->path,
+        .readonly = drive->readonly,
+        .change_media = drive->kind == DRIVE_DISK ? NULL : on_change_media,
+      };
+    }
+  const ControlConfig config = {
+    .vm = vm,
+    .socket_path = options.socket,
+    .name = definition->name,
+    .uuid = definition->uuid,
+    .engine = "none",
+    .engine_reason = "there is no processor in a test",
+    .folder = definition->folder,
+    .output = output,
+    .router = router,
+    .drives = drives,
+    .n_drives = n,
+    .serials = &serial,
+    .n_serials = 1,
+    .power_button = on_power_button,
+    .quit = on_quit,
+  };
+  return control_service_new (&config, error);
+}
+
+static void
+run (void)
+{
+  static const DisplaySource source = { .refresh = on_refresh, .watched = on_watched, .text = on_text };
+  static InputSink sink = { .name = "fake",
+                            .kinds = INPUT_SINK_KEYBOARD | INPUT_SINK_RELATIVE | INPUT_SINK_ABSOLUTE,
+                            .event = on_event,
+                            .ready = is_ready };
+  g_autoptr (GError) error = NULL;
+
+  vm = vm_new (NULL, FALSE);
+  vm_add_state_func (vm, on_state, NULL);
+  InputRouter *router = input_router_new (vm);
+  vm_lock (vm);
+  serial = serial_port_new (vm);
+  serial_port_connect (serial, on_serial, NULL);
+  input_router_add (router, &sink);
+  input_router_set_active (router, &sink, TRUE);
+  serial_port_write (serial, (const uint8_t *)"login:\r\n", 8);
+  vm_unlock (vm);
+  output = display_output_new ("fake", &source, NULL);
+  ControlService *service = serve (router, &error);
+  if (service == NULL)
+    g_printerr ("%s\n", error->message);
+  else
+    {
+      g_unix_signal_add (SIGTERM, on_term, NULL);
+      vm_start (vm, options.paused);
+      if (options.ready_fd >= 0 && write (options.ready_fd, "ready\n", 6) == 6)
+        close (options.ready_fd);
+      g_main_loop_run (loop);
+    }
+  control_service_free (service);
+  display_output_free (output);
+  vm_lock (vm);
+  serial_port_free (serial);
+  input_router_remove (router, &sink);
+  vm_unlock (vm);
+  input_router_free (router);
+  vm_free (vm);
+  if (service == NULL)
+    exit (1);
+}
+
+int
+main (int argc, char **argv)
+{
+  const GOptionEntry entries[] = {
+    { "definition", 0, 0, G_OPTION_ARG_FILENAME, &options.definition, NULL, NULL },
+    { "folder", 0, 0, G_OPTION_ARG_FILENAME, &options.folder, NULL, NULL },
+    { "socket", 0, 0, G_OPTION_ARG_FILENAME, &options.socket, NULL, NULL },
+    { "ready-fd", 0, 0, G_OPTION_ARG_INT, &options.ready_fd, NULL, NULL },
+    { "engine", 0, 0, G_OPTION_ARG_STRING, &options.engine, NULL, NULL },
+    { "load", 0, 0, G_OPTION_ARG_FILENAME, &options.load, NULL, NULL },
+    { "vnc", 0, 0, G_OPTION_ARG_STRING, &options.vnc, NULL, NULL },
+    { "vnc-password-file", 0, 0, G_OPTION_ARG_FILENAME, &options.password, NULL, NULL },
+    { "paused", 0, 0, G_OPTION_ARG_NONE, &options.paused, NULL, NULL },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+  g_autoptr (GError) error = NULL;
+
+  signal (SIGPIPE, SIG_IGN);
+  g_option_context_add_main_entries (context, entries, NULL);
+  if (!g_option_context_parse (context, &argc, &argv, &error))
+    g_error ("%s", error->message);
+  g_print ("fake monitor of %s\n", options.definition);
+  definition = definition_load (options.definition, &error);
+  if (definition == NULL)
+    {
+      g_printerr ("%s\n", error->message);
+      return 1;
+    }
+  if (g_strcmp0 (definition->append, "fail") == 0)
+    {
+      g_printerr ("the firmware is missing\n");
+      return 1;
+    }
+  loop = g_main_loop_new (NULL, FALSE);
+  if (g_strcmp0 (definition->append, "hang") == 0)
+    g_main_loop_run (loop);
+  run ();
+  g_main_loop_unref (loop);
+  definition_unref (definition);
+  g_free (options.definition);
+  g_free (options.folder);
+  g_free (options.socket);
+  g_free (options.engine);
+  return 0;
+}

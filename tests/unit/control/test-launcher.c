@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A machine's whole remote life, with the fake monitor: start, find again, ask, end, die.
+ */
+#include "config.h"
+
+#include "machine/library.h"
+#include "machine/paths.h"
+
+#include <glib/gstdio.h>
+#include <linux/input-event-codes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char *top;
+static VivLibrary *library;
+
+static void
+on_result (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **)data = g_object_ref (result);
+}
+
+static gboolean
+on_late (gpointer data)
+{
+  g_error ("waited too long");
+  return G_SOURCE_REMOVE;
+}
+
+/* With a time limit for whatever the loop waits for. */
+#define WAIT_WHILE(condition)                                                                              \
+  G_STMT_START                                                                                             \
+  {                                                                                                        \
+    guint timeout_ = g_timeout_add_seconds (20, on_late, NULL), tick_ = g_timeout_add (10, on_tick, NULL); \
+    while (condition)                                                                                      \
+      g_main_context_iteration (NULL, TRUE);                                                               \
+    g_source_remove (timeout_);                                                                            \
+    g_source_remove (tick_);                                                                               \
+  }                                                                                                        \
+  G_STMT_END
+
+static gboolean
+on_tick (gpointer data)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+#define CALL(result, call)                \
+  g_autoptr (GAsyncResult) result = NULL; \
+  call;                                   \
+  WAIT_WHILE (result == NULL)
+
+static VivMachine *
+create (const char *name, const char *behaviour)
+{
+  g_autoptr (MachineDefinition) definition = definition_new (name);
+  g_autoptr (GError) error = NULL;
+
+  definition->append = g_strdup (behaviour);
+  definition_add_drive (definition, DRIVE_CDROM, NULL);
+  VivMachine *machine = viv_library_create (library, definition, NULL, 0, &error);
+  g_assert_no_error (error);
+  return machine;
+}
+
+static void
+start (VivMachine *machine)
+{
+  g_autoptr (GError) error = NULL;
+
+  CALL (result, viv_machine_start (machine, NULL, NULL, on_result, &result));
+  g_assert_true (viv_machine_finish (machine, result, &error));
+  g_assert_no_error (error);
+  g_assert_true (viv_machine_is_live (machine));
+  g_assert_cmpstr (viv_machine_get_state (machine), ==, "running");
+}
+
+static void
+force_off (VivMachine *machine)
+{
+  g_autoptr (GError) error = NULL;
+
+  CALL (result, viv_machine_force_off (machine, NULL, on_result, &result));
+  g_assert_true (viv_machine_finish (machine, result, &error));
+  g_assert_no_error (error);
+  g_assert_false (viv_machine_is_busy (machine));
+}
+
+typedef void (*Simple) (VivMachine *, GCancellable *, GAsyncReadyCallback, gpointer);
+
+static gboolean
+simple (VivMachine *machine, Simple call, GError **error)
+{
+  CALL (result, call (machine, NULL, on_result, &result));
+  return viv_machine_finish (machine, result, error);
+}
+
+static void
+test_life (void)
+{
+  g_autoptr (VivMachine) machine = create ("life", NULL);
+  g_autoptr (GError) error = NULL;
+  struct stat info;
+
+  g_assert_false (simple (machine, viv_machine_pause, &error));
+  g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING);
+  g_clear_error (&error);
+  start (machine);
+  g_assert_cmpstr (viv_machine_get_engine (machine), ==, "none");
+  g_assert_cmpint (viv_machine_get_pid (machine), >, 0);
+  /* It has a session of its own, and a socket that is ours alone. */
+  g_assert_cmpint (getsid (viv_machine_get_pid (machine)), ==, viv_machine_get_pid (machine));
+  g_autofree char *socket_path = viv_socket_path (viv_machine_get_uuid (machine), NULL);
+  g_assert_cmpint (stat (socket_path, &info), ==, 0);
+  g_assert_cmpint (info.st_mode & 0777, ==, 0600);
+
+  g_assert_true (simple (machine, viv_machine_pause, &error));
+  WAIT_WHILE (!g_str_equal (viv_machine_get_state (machine), "paused"));
+  g_assert_true (simple (machine, viv_machine_resume, &error));
+  WAIT_WHILE (!g_str_equal (viv_machine_get_state (machine), "running"));
+  g_assert_true (simple (machine, viv_machine_reset, &error));
+  g_assert_no_error (error);
+
+  /* Files of a running machine are left alone. */
+  g_assert_null (viv_library_delete (library, machine, &error));
+  g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING);
+  g_clear_error (&error);
+  g_assert_false (viv_library_rename (library, machine, "other", NULL));
+  {
+    CALL (result, viv_machine_start (machine, NULL, NULL, on_result, &result));
+    g_assert_false (viv_machine_finish (machine, result, NULL));
+  }
+  g_assert_true (simple (machine, viv_machine_power_down, &error));
+  WAIT_WHILE (viv_machine_is_busy (machine));
+  g_assert_cmpstr (viv_machine_get_state (machine), ==, "off");
+  g_assert_cmpstr (viv_machine_get_state_reason (machine), ==, "the guest turned itself off");
+  g_assert_false (g_file_test (socket_path, G_FILE_TEST_EXISTS));
+
+  start (machine);
+  force_off (machine);
+  g_assert_cmpstr (viv_machine_get_state (machine), ==, "off");
+  g_autofree char *older = g_build_filename (viv_machine_get_folder (machine), "vmm.log.1", NULL);
+  g_assert_true (g_file_test (older, G_FILE_TEST_EXISTS));
+  g_autofree char *tail = viv_machine_log_tail (machine, 1);
+  g_assert_true (g_str_has_prefix (tail, "fake monitor of"));
+}
+
+static void
+test_found_again (void)
+{
+  VivMachine *machine = create ("again", NULL);
+  g_autofree char *folder = g_strdup (viv_machine_get_folder (machine));
+  g_autoptr (GError) error = NULL;
+
+  start (machine);
+  pid_t pid = viv_machine_get_pid (machine);
+
+  /* Another program's view, at the same time and afterwards. */
+  g_autoptr (VivMachine) second = viv_machine_new (folder);
+  WAIT_WHILE (!viv_machine_is_live (second));
+  g_assert_cmpint (viv_machine_get_pid (second), ==, pid);
+  g_assert_true (simple (second, viv_machine_pause, &error));
+  WAIT_WHILE (!g_str_equal (viv_machine_get_state (machine), "paused"));
+  g_object_unref (machine);
+  g_assert_true (viv_machine_is_live (second));
+
+  /* A second monitor for it is refused, and harms nothing. */
+  g_autofree char *vmm = viv_find_program ("vivarium-vmm", NULL);
+  g_autofree char *file = g_build_filename (folder, "machine.ini", NULL), *complaint = NULL;
+  g_autofree char *socket_path = viv_socket_path (viv_machine_get_uuid (second), NULL);
+  const char *argv[] = { vmm, "--definition", file, "--socket", socket_path, NULL };
+  int status = 0;
+  g_assert_true (g_spawn_sync (NULL, (char **)argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL,
+                               &complaint, &status, NULL));
+  g_assert_cmpint (status, !=, 0);
+  g_assert_nonnull (strstr (complaint, "runs already"));
+  g_assert_true (simple (second, viv_machine_resume, &error));
+  g_assert_no_error (error);
+
+  g_autoptr (VivMachine) found = viv_find_machine ("again", &error);
+  WAIT_WHILE (!viv_machine_is_live (found));
+  force_off (second);
+  WAIT_WHILE (viv_machine_is_busy (found));
+  g_assert_cmpstr (viv_machine_get_state (found), ==, "off");
+}
+
+static void
+test_killed (void)
+{
+  g_autoptr (VivMachine) machine = create ("killed", NULL);
+  g_autofree char *folder = g_strdup (viv_machine_get_folder (machine));
+
+  start (machine);
+  g_autoptr (VivMachine) second = viv_machine_new (folder);
+  WAIT_WHILE (!viv_machine_is_live (second));
+  g_assert_cmpint (kill (viv_machine_get_pid (machine), SIGKILL), ==, 0);
+  WAIT_WHILE (viv_machine_is_busy (machine) || viv_machine_is_busy (second));
+  g_assert_cmpstr (viv_machine_get_state (machine), ==, "crashed");
+  g_assert_cmpstr (viv_machine_get_state (second), ==, "crashed");
+  g_assert_nonnull (strstr (viv_machine_get_state_reason (machine), "fake monitor of"));
+  /* The stale socket is no obstacle. */
+  start (machine);
+  force_off (machine);
+}
+
+static void
+test_bad_monitors (void)
+{
+  g_autoptr (VivMachine) failing = create ("failing", "fail"), dying = create ("dying", "die"),
+                         deaf = create ("deaf", "deaf"), hanging = create ("hanging", "hang");
+  g_autoptr (GError) error = NULL;
+
+  {
+    CALL (result, viv_machine_start (failing, NULL, NULL, on_result, &result));
+    g_assert_false (viv_machine_finish (failing, result, &error));
+    g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START);
+    g_assert_nonnull (strstr (error->message, "the firmware is missing"));
+    g_assert_cmpstr (viv_machine_get_state (failing), ==, "off");
+    g_clear_error (&error);
+  }
+  start (dying);
+  g_assert_false (simple (dying, viv_machine_pause, NULL));
+  WAIT_WHILE (viv_machine_is_busy (dying));
+  g_assert_cmpstr (viv_machine_get_state (dying), ==, "crashed");
+  start (deaf);
+  force_off (deaf); /* after 5 s, by force */
+  g_assert_cmpstr (viv_machine_get_state (deaf), ==, "off");
+  {
+    g_autoptr (GAsyncResult) started = NULL;
+    viv_machine_start (hanging, NULL, NULL, on_result, &started);
+    g_assert_cmpstr (viv_machine_get_state (hanging), ==, "starting");
+    force_off (hanging);
+    WAIT_WHILE (started == NULL);
+    g_assert_false (viv_machine_finish (hanging, started, NULL));
+    g_assert_cmpstr (viv_machine_get_state (hanging), ==, "off");
+  }
+}
+
+static char *
+read_serial (int fd, const char *until)
+{
+  GString *text = g_string_new (NULL);
+  char byte;
+
+  while (strstr (text->str, until) == NULL)
+    {
+      WAIT_WHILE (recv (fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0);
+      g_assert_cmpint (recv (fd, &byte, 1, 0), ==, 1);
+      g_string_append_c (text, byte);
+    }
+  return g_string_free (text, FALSE);
+}
+
+static int
+attach_serial (VivMachine *machine, gboolean history)
+{
+  g_autoptr (GError) error = NULL;
+
+  CALL (result, viv_machine_attach_serial (machine, 0, history, NULL, on_result, &result));
+  int fd = viv_machine_attach_serial_finish (machine, result, &error);
+  g_assert_no_error (error);
+  return fd;
+}
+
+static void
+test_calls (void)
+{
+  g_autoptr (VivMachine) machine = create ("calls", NULL);
+  g_autoptr (GError) error = NULL;
+  unsigned skipped = 99;
+
+  start (machine);
+  int fd = attach_serial (machine, TRUE);
+  g_autofree char *history = read_serial (fd, "login:\r\n");
+  g_assert_cmpstr (history, ==, "login:\r\n");
+  g_assert_cmpint (send (fd, "hello\n", 6, 0), ==, 6);
+  g_autofree char *echo = read_serial (fd, "HELLO\n");
+
+  const InputEvent events[] = { { INPUT_EVENT_KEY, KEY_A, 7, 0, 0 },
+                                { INPUT_EVENT_KEY, KEY_A, 0, 0, 0 },
+                                { (InputEventType)77, 1, 1, 1, 1 },
+                                { INPUT_EVENT_ABSOLUTE, 0, 0, 1 << 30, -5 } };
+  viv_machine_send_input (machine, events, G_N_ELEMENTS (events));
+  g_autofree char *seen = read_serial (fd, "event 3");
+  g_autofree char *rest = read_serial (fd, "\n");
+  g_assert_nonnull (strstr (seen, "event 0 30 1 "));
+  g_assert_nonnull (strstr (seen, "event 0 30 0 "));
+  g_assert_null (strstr (seen, "event 77"));
+  g_assert_cmpstr (rest, ==, " 0 0 32767 0\r\n");
+
+  {
+    CALL (result, viv_machine_type_text (machine, "hi\xe4\xb8\xad", NULL, on_result, &result));
+    g_assert_true (viv_machine_type_text_finish (machine, result, &skipped, &error));
+    g_assert_cmpuint (skipped, ==, 1);
+  }
+  {
+    CALL (result, viv_machine_text (machine, NULL, on_result, &result));
+    g_autofree char *text = viv_machine_text_finish (machine, result, &error);
+    g_assert_no_error (error);
+    g_assert_true (g_str_has_prefix (text, "fake machine\nkeys 3\n"));
+  }
+  {
+    g_autofree char *png = g_build_filename (top, "shot.png", NULL), *data = NULL;
+    gsize length;
+    CALL (result, viv_machine_screenshot (machine, png, NULL, on_result, &result));
+    g_assert_true (viv_machine_finish (machine, result, &error));
+    g_assert_true (g_file_get_contents (png, &data, &length, NULL));
+    g_assert_cmpmem (data, 8, "\x89PNG\r\n\x1a\n", 8);
+  }
+  {
+    CALL (result, viv_machine_screenshot (machine, "/nonexistent/x.png", NULL, on_result, &result));
+    g_assert_false (viv_machine_finish (machine, result, NULL));
+  }
+  g_assert_true (simple (machine, viv_machine_update_thumbnail, &error));
+  g_assert_true (g_str_has_suffix (viv_machine_get_thumbnail (machine), "/screenshot.png"));
+  {
+    guint32 width;
+    CALL (result, viv_machine_statistics (machine, NULL, on_result, &result));
+    g_autoptr (GVariant) values = viv_machine_statistics_finish (machine, result, &error);
+    guint64 resident;
+    g_assert_true (g_variant_lookup (values, "memory-resident", "t", &resident));
+    g_assert_cmpuint (resident, >, 4096);
+    g_assert_true (g_variant_lookup (values, "width", "u", &width));
+    g_assert_cmpuint (width, ==, 64);
+  }
+  {
+    CALL (result,
+          viv_machine_change_media (machine, "cdrom0", "/etc/passwd", TRUE, NULL, on_result, &result));
+    g_assert_true (viv_machine_finish (machine, result, &error));
+    CALL (listed, viv_machine_list_drives (machine, NULL, on_result, &listed));
+    g_autoptr (GVariant) drives = viv_machine_list_drives_finish (machine, listed, &error);
+    const char *id, *kind, *path;
+    gboolean readonly;
+    g_variant_get_child (drives, 0, "(&s&s&sb)", &id, &kind, &path, &readonly);
+    g_assert_cmpstr (id, ==, "cdrom0");
+    g_assert_cmpstr (path, ==, "/etc/passwd");
+    CALL (bad, viv_machine_change_media (machine, "cdrom0", "/nonexistent", TRUE, NULL, on_result, &bad));
+    g_assert_false (viv_machine_finish (machine, bad, &error));
+    g_assert_cmpstr (error->message, ==, "/nonexistent is not there");
+    g_clear_error (&error);
+    CALL (worse, viv_machine_change_media (machine, "nodrive", NULL, TRUE, NULL, on_result, &worse));
+    g_assert_false (viv_machine_finish (machine, worse, NULL));
+  }
+  {
+    CALL (result, viv_machine_attach_screen (machine, NULL, on_result, &result));
+    int screen = viv_machine_attach_screen_finish (machine, result, &error);
+    g_assert_cmpint (screen, >=, 0);
+    close (screen);
+  }
+
+  /* A key that a client holds goes up when the client goes. */
+  g_autoptr (VivMachine) other = viv_machine_new (viv_machine_get_folder (machine));
+  WAIT_WHILE (!viv_machine_is_live (other));
+  const InputEvent down = { INPUT_EVENT_KEY, KEY_B, 1, 0, 0 };
+  viv_machine_send_input (other, &down, 1);
+  g_autofree char *pressed = read_serial (fd, "event 0 48 1 ");
+  g_clear_object (&other);
+  g_autofree char *released = read_serial (fd, "event 0 48 0 ");
+
+  close (fd);
+  force_off (machine);
+}
+
+/* More than the history holds: the newest stays, and a client that doesn't read holds nobody up. */
+static void
+test_serial_history (void)
+{
+  g_autoptr (VivMachine) machine = create ("history", NULL);
+  g_autofree char *block = g_strnfill (4096, 'x');
+
+  start (machine);
+  int writer = attach_serial (machine, FALSE), lazy = attach_serial (machine, FALSE);
+  for (unsigned i = 0; i < 100; i++)
+    {
+      size_t sent = 0, got = 0;
+      while (sent < 4096 || got < 4096)
+        {
+          char buffer[4096];
+          ssize_t n = sent < 4096 ? send (writer, block + sent, 4096 - sent, MSG_DONTWAIT) : 0;
+          sent += MAX (n, 0);
+          n = recv (writer, buffer, sizeof buffer, MSG_DONTWAIT);
+          got += MAX (n, 0);
+        }
+    }
+  g_assert_cmpint (send (writer, "end\n", 4, 0), ==, 4);
+  g_autofree char *echo = read_serial (writer, "END\n");
+  int late = attach_serial (machine, TRUE);
+  g_autofree char *history = read_serial (late, "END\n");
+  g_assert_cmpuint (strlen (history), ==, 256 * 1024);
+  close (writer);
+  close (lazy);
+  close (late);
+  force_off (machine);
+}
+
+int
+main (int argc, char **argv)
+{
+  top = g_dir_make_tmp ("viv-XXXXXX", NULL);
+  g_setenv ("XDG_RUNTIME_DIR", top, TRUE);
+  g_setenv ("VIVARIUM_DATA_DIR", top, TRUE);
+  g_setenv ("VIVARIUM_VMM", FAKE_VMM, TRUE);
+  g_test_init (&argc, &argv, NULL);
+  g_autofree char *path = g_build_filename (top, "machines", NULL);
+  g_setenv ("VIVARIUM_DATA_DIR", path, TRUE);
+  library = viv_library_new (NULL);
+  g_test_add_func ("/launcher/life", test_life);
+  g_test_add_func ("/launcher/found-again", test_found_again);
+  g_test_add_func ("/launcher/killed", test_killed);
+  g_test_add_func ("/launcher/calls", test_calls);
+  g_test_add_func ("/launcher/serial-history", test_serial_history);
+  g_test_add_func ("/launcher/bad-monitors", test_bad_monitors);
+  int status = g_test_run ();
+  g_object_unref (library);
+  viv_remove_tree (top, NULL);
+  g_free (top);
+  return status;
+}
