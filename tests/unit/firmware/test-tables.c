@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * ACPI and SMBIOS tables, placed as firmware would place them.
+ */
+#include "firmware/acpi.h"
+#include "firmware/fw-cfg.h"
+#include "firmware/smbios.h"
+
+#include <string.h>
+
+#define TABLES_AT 0x07ff0000u
+#define RSDP_AT   0x000f5000u
+
+typedef struct
+{
+  Vm *vm;
+  Device *fw_cfg;
+  uint8_t *tables, *rsdp;
+  size_t tables_length, rsdp_length;
+} Fixture;
+
+static uint64_t
+get (const uint8_t *p, unsigned size)
+{
+  uint64_t value = 0;
+
+  memcpy (&value, p, size);
+  return value;
+}
+
+static uint8_t *
+blob (Fixture *f, const char *name)
+{
+  g_assert_true (g_str_equal (name, "etc/acpi/tables") || g_str_equal (name, "etc/acpi/rsdp"));
+  return g_str_equal (name, "etc/acpi/rsdp") ? f->rsdp : f->tables;
+}
+
+/* What SeaBIOS does with etc/table-loader. */
+static void
+run_loader (Fixture *f)
+{
+  size_t length;
+  const uint8_t *script = fw_cfg_file (f->fw_cfg, "etc/table-loader", &length);
+
+  g_assert_nonnull (script);
+  g_assert_cmpuint (length % 128, ==, 0);
+  for (const uint8_t *c = script; c < script + length; c += 128)
+    switch (get (c, 4))
+      {
+      case 1:
+        g_assert_nonnull (blob (f, (const char *)c + 4));
+        break;
+      case 2:
+        {
+          uint8_t *at = blob (f, (const char *)c + 4) + get (c + 116, 4);
+          unsigned size = c[120];
+          uint64_t value;
+
+          g_assert_cmpstr ((const char *)c + 60, ==, "etc/acpi/tables");
+          value = get (at, size) + TABLES_AT;
+          g_assert_cmpuint (value, <, TABLES_AT + f->tables_length);
+          memcpy (at, &value, size);
+          break;
+        }
+      case 3:
+        {
+          uint8_t *at = blob (f, (const char *)c + 4), sum = 0;
+          uint32_t where = (uint32_t)get (c + 60, 4), from = (uint32_t)get (c + 64, 4),
+                   n = (uint32_t)get (c + 68, 4);
+
+          for (uint32_t i = 0; i < n; i++)
+            sum = (uint8_t)(sum + at[from + i]);
+          at[where] = (uint8_t)(at[where] - sum);
+          break;
+        }
+      default:
+        g_assert_not_reached ();
+      }
+}
+
+static void
+setup (Fixture *f, gconstpointer data)
+{
+  AcpiConfig config = {
+    .n_cpus = 3,
+    .low_ram = 128u << 20,
+    .ioapic_address = 0xfec00000,
+    .hpet_address = 0xfed00000,
+    .pm_base = 0x600,
+    .gpe_base = 0xafe0,
+    .smi_command = 0xb2,
+    .acpi_enable = 0xf1,
+    .acpi_disable = 0xf0,
+  };
+  const uint8_t *p;
+
+  f->vm = vm_new (NULL, TRUE);
+  vm_lock (f->vm);
+  f->fw_cfg = fw_cfg_new (f->vm, NULL);
+  acpi_build (f->fw_cfg, &config);
+  smbios_build (f->fw_cfg, "a machine", "12345678-9abc-def0-1122-334455667788", 128u << 20, 3);
+  p = fw_cfg_file (f->fw_cfg, "etc/acpi/tables", &f->tables_length);
+  f->tables = g_memdup2 (p, f->tables_length);
+  p = fw_cfg_file (f->fw_cfg, "etc/acpi/rsdp", &f->rsdp_length);
+  f->rsdp = g_memdup2 (p, f->rsdp_length);
+  run_loader (f);
+}
+
+static void
+teardown (Fixture *f, gconstpointer data)
+{
+  vm_unlock (f->vm);
+  vm_free (f->vm);
+  g_free (f->tables);
+  g_free (f->rsdp);
+}
+
+static uint8_t
+sum (const uint8_t *p, size_t length)
+{
+  uint8_t total = 0;
+
+  while (length--)
+    total = (uint8_t)(total + *p++);
+  return total;
+}
+
+static const uint8_t *
+table_at (Fixture *f, uint64_t address)
+{
+  const uint8_t *t;
+
+  g_assert_cmpuint (address, >=, TABLES_AT);
+  g_assert_cmpuint (address + 36, <=, TABLES_AT + f->tables_length);
+  t = f->tables + (address - TABLES_AT);
+  g_assert_cmpuint (address + get (t + 4, 4), <=, TABLES_AT + f->tables_length);
+  return t;
+}
+
+/* By signature, through the XSDT; each found in the RSDT too. */
+static const uint8_t *
+find (Fixture *f, const char *signature)
+{
+  const uint8_t *xsdt = table_at (f, get (f->rsdp + 24, 8)), *rsdt = table_at (f, get (f->rsdp + 16, 4));
+  unsigned n = (unsigned)(get (xsdt + 4, 4) - 36) / 8;
+
+  g_assert_cmpuint ((get (rsdt + 4, 4) - 36) / 4, ==, n);
+  for (unsigned i = 0; i < n; i++)
+    {
+      uint64_t address = get (xsdt + 36 + 8 * i, 8);
+
+      g_assert_cmphex (address, ==, get (rsdt + 36 + 4 * i, 4));
+      if (memcmp (table_at (f, address), signature, 4) == 0)
+        return table_at (f, address);
+    }
+  return NULL;
+}
+
+static void
+test_roots (Fixture *f, gconstpointer data)
+{
+  static const char *const all[] = { "FACP", "APIC", "HPET", "WAET", "SSDT" };
+
+  g_assert_cmpmem (f->rsdp, 8, "RSD PTR ", 8);
+  g_assert_cmpuint (sum (f->rsdp, 20), ==, 0);
+  g_assert_cmpuint (sum (f->rsdp, 36), ==, 0);
+  for (unsigned i = 0; i < G_N_ELEMENTS (all); i++)
+    {
+      const uint8_t *t = find (f, all[i]);
+
+      g_assert_nonnull (t);
+      g_assert_cmpuint (sum (t, get (t + 4, 4)), ==, 0);
+    }
+}
+
+static void
+test_fadt (Fixture *f, gconstpointer data)
+{
+  const uint8_t *fadt = find (f, "FACP"), *dsdt, *facs;
+
+  /* Windows 7 wants X_DSDT, older ones DSDT: both, and the same. */
+  g_assert_cmphex (get (fadt + 40, 4), ==, get (fadt + 140, 8));
+  dsdt = table_at (f, get (fadt + 40, 4));
+  g_assert_cmpmem (dsdt, 4, "DSDT", 4);
+  g_assert_cmpuint (sum (dsdt, get (dsdt + 4, 4)), ==, 0);
+  facs = f->tables + (get (fadt + 36, 4) - TABLES_AT);
+  g_assert_cmpmem (facs, 4, "FACS", 4);
+  g_assert_cmpuint (get (fadt + 36, 4) % 64, ==, 0);
+  g_assert_cmphex (get (fadt + 56, 4), ==, 0x600);
+  g_assert_cmphex (get (fadt + 76, 4), ==, 0x608);
+  g_assert_cmphex (get (fadt + 148 + 4, 8), ==, 0x600);
+  /* The PCI window begins where SeaBIOS begins it, and the mark is gone. */
+  g_assert_null (memmem (dsdt, get (dsdt + 4, 4), "\x01\x00\xde\xc0", 4));
+  g_assert_nonnull (memmem (dsdt, get (dsdt + 4, 4), "PMEM\x0c\x00\x00\x00\x80", 9));
+  /* A complete _S5: four elements. */
+  g_assert_nonnull (memmem (dsdt, get (dsdt + 4, 4), "_S5_\x12\x06\x04", 7));
+}
+
+static void
+test_madt (Fixture *f, gconstpointer data)
+{
+  const uint8_t *madt = find (f, "APIC"), *end = madt + get (madt + 4, 4);
+  unsigned count[8] = { 0 };
+
+  for (const uint8_t *p = madt + 44; p < end; p += p[1])
+    {
+      g_assert_cmpuint (p[1], >, 0);
+      g_assert_cmpuint (p[0], <, 8);
+      count[p[0]]++;
+    }
+  g_assert_cmpuint (count[0], ==, 3);
+  g_assert_cmpuint (count[1], ==, 1);
+  g_assert_cmpuint (count[2], ==, 5);
+  g_assert_cmpuint (count[4], ==, 1);
+}
+
+static void
+test_smbios (Fixture *f, gconstpointer data)
+{
+  size_t length, anchor_length;
+  const uint8_t *tables = fw_cfg_file (f->fw_cfg, "etc/smbios/smbios-tables", &length);
+  const uint8_t *anchor = fw_cfg_file (f->fw_cfg, "etc/smbios/smbios-anchor", &anchor_length);
+  static const uint8_t uuid[16]
+      = { 0x78, 0x56, 0x34, 0x12, 0xbc, 0x9a, 0xf0, 0xde, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88 };
+  const uint8_t *p = tables;
+  unsigned n = 0;
+
+  g_assert_cmpmem (anchor, 4, "_SM_", 4);
+  g_assert_cmpuint (get (anchor + 22, 2), ==, length);
+  while (p < tables + length)
+    {
+      const uint8_t *structure = p;
+
+      if (p[0] == 1)
+        g_assert_cmpmem (p + 8, 16, uuid, 16);
+      for (p += p[1]; p[0] != 0 || p[1] != 0; p++)
+        g_assert_true (p + 1 < tables + length);
+      p += 2;
+      n++;
+      if (structure[0] == 127)
+        break;
+    }
+  g_assert_true (p == tables + length);
+  g_assert_cmpuint (n, ==, get (anchor + 28, 2));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+#define ADD(name, func) g_test_add ("/tables/" name, Fixture, NULL, setup, func, teardown)
+  ADD ("roots", test_roots);
+  ADD ("fadt", test_fadt);
+  ADD ("madt", test_madt);
+  ADD ("smbios", test_smbios);
+  return g_test_run ();
+}
