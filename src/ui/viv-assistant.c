@@ -48,8 +48,10 @@ G_DEFINE_FINAL_TYPE (VivAssistant, viv_assistant, ADW_TYPE_WINDOW)
 /* -- Pages -- */
 
 static void
-show_problem (VivAssistant *self, const char *text)
+show_problem (VivAssistant *self, const char *problem)
 {
+  g_autofree char *text = problem ? viv_sentence (problem) : NULL;
+
   gtk_widget_set_visible (self->problem, text != NULL);
   gtk_label_set_label (self->problem_label, text ? text : "");
   if (text)
@@ -107,7 +109,7 @@ check_name (VivAssistant *self)
   const char *title = _ ("_Name");
 
   if (!definition_check_name (name, &error))
-    title = *name ? _ ("_Name: letters, digits, blanks and . _ - only") : _ ("_Name: a machine needs one");
+    title = *name ? _ ("_Name: letters, digits, blanks and . __ - only") : _ ("_Name: a machine needs one");
   else if (name_taken (self, name))
     title = _ ("_Name: another machine has this one");
   else
@@ -493,8 +495,11 @@ viv_assistant_init (VivAssistant *self)
 {
   GtkDropTarget *drop = gtk_drop_target_new (GDK_TYPE_FILE_LIST, GDK_ACTION_COPY);
   g_autoptr (GtkStringList) names = gtk_string_list_new (NULL);
+  GtkSpinButton **const spins[] = { &self->memory, &self->cpus, &self->disk };
 
   gtk_widget_init_template (GTK_WIDGET (self));
+  for (unsigned i = 0; i < G_N_ELEMENTS (spins); i++)
+    g_object_set (gtk_editable_get_delegate (GTK_EDITABLE (*spins[i])), "activates-default", TRUE, NULL);
   self->setting = TRUE;
   self->profiles = os_profile_list ();
   for (guint i = 0; self->profiles && self->profiles[i]; i += 2)

@@ -239,10 +239,23 @@ make_details (const char *text)
   return expander;
 }
 
+char *
+viv_sentence (const char *message)
+{
+  gunichar first = g_utf8_get_char_validated (message, -1);
+  char buffer[7] = "";
+
+  if ((int)first <= 0)
+    return g_strdup (message);
+  buffer[g_unichar_to_utf8 (g_unichar_toupper (first), buffer)] = '\0';
+  return g_strconcat (buffer, g_utf8_next_char (message), NULL);
+}
+
 void
 viv_show_error (GtkWindow *parent, const char *heading, const char *body, const char *log)
 {
-  AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (parent, heading, body));
+  g_autofree char *sentence = viv_sentence (body ? body : "");
+  AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (parent, heading, sentence));
   g_autofree char *details = NULL;
 
   if (log && *log)

@@ -30,6 +30,9 @@ void viv_ask_text (GtkWindow *parent, const char *heading, const char *text, con
 /* The one way to tell of a failure: what failed, why, and behind "Details" what a report needs (`log` may be NULL), to copy. */
 void viv_show_error (GtkWindow *parent, const char *heading, const char *body, const char *log);
 
+/* An error's message as a sentence by itself: with a capital at its beginning. */
+char *viv_sentence (const char *message);
+
 void viv_show_about (GtkWindow *parent);
 
 G_END_DECLS

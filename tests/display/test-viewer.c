@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The viewer against a screen of our own over shared memory: what a device scans out is, pixel by pixel, what a widget draws;
+ * damage arrives; keys and pointer go the other way.
+ */
+#include "display/shm.h"
+#include "ui/viv-display-picture.h"
+#include "ui/viv-display-view.h"
+#include "ui/viv-pixels.h"
+
+#include <adwaita.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define WIDTH   600
+#define HEIGHT  400
+#define TIMEOUT 10 /* seconds */
+
+typedef struct
+{
+  DisplayOutput *output;
+  ShmServer *server;
+  VivFramebuffer *framebuffer;
+  Framebuffer *surface;
+  gboolean watched;
+} Fixture;
+
+/* Garbage in the top byte, as a guest leaves it. */
+static uint32_t
+pattern (int x, int y)
+{
+  return (uint32_t)(x * 2654435761u) ^ (uint32_t)(y * 40503u + 7);
+}
+
+static void
+paint (Fixture *f)
+{
+  for (int y = 0; y < HEIGHT; y++)
+    for (int x = 0; x < WIDTH; x++)
+      ((uint32_t *)(f->surface->pixels + y * f->surface->stride))[x] = pattern (x, y);
+}
+
+static void
+on_refresh (void *opaque)
+{
+}
+
+static void
+on_watched (void *opaque, gboolean watched)
+{
+  ((Fixture *)opaque)->watched = watched;
+}
+
+static const DisplaySource source = { .refresh = on_refresh, .watched = on_watched };
+
+static gboolean
+wake (gpointer data)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+/* Runs the main loop until `done` says so. */
+static void
+until (gboolean (*done) (gpointer data), gpointer data)
+{
+  gint64 end = g_get_monotonic_time () + TIMEOUT * G_USEC_PER_SEC;
+  guint tick = g_timeout_add (10, wake, NULL);
+
+  while (!done (data))
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, end);
+      g_main_context_iteration (NULL, TRUE);
+    }
+  g_source_remove (tick);
+}
+
+static gboolean
+has_picture (gpointer data)
+{
+  int width, height;
+
+  return viv_framebuffer_get_size (((Fixture *)data)->framebuffer, &width, &height) && width == WIDTH;
+}
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  int ends[2];
+
+  f->output = display_output_new ("test", &source, f);
+  f->surface = display_output_surface (f->output, WIDTH, HEIGHT);
+  paint (f);
+  display_output_set_scanout (f->output, f->surface);
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), ==, 0);
+  f->server = shm_server_new (f->output, ends[0], NULL, NULL);
+  f->framebuffer = viv_framebuffer_new ();
+  viv_framebuffer_watch (f->framebuffer, VIV_WATCH_VIEW);
+  g_assert_true (viv_framebuffer_attach_shm (f->framebuffer, ends[1], &error));
+  g_assert_no_error (error);
+  until (has_picture, f);
+}
+
+static gboolean
+is_closed (gpointer data)
+{
+  return !viv_framebuffer_is_live (((Fixture *)data)->framebuffer);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  if (f->server)
+    shm_server_free (f->server);
+  f->server = NULL;
+  until (is_closed, f);
+  g_assert_finalize_object (f->framebuffer);
+  display_output_free (f->output);
+}
+
+/* A widget's pixels as a renderer makes them. */
+static uint32_t *
+render (GtkWidget *widget, int width, int height)
+{
+  g_autoptr (GtkSnapshot) snapshot = gtk_snapshot_new ();
+  GskRenderer *renderer = gtk_native_get_renderer (gtk_widget_get_native (widget));
+  g_autoptr (GskRenderNode) node = NULL;
+  g_autoptr (GdkTexture) texture = NULL;
+  uint32_t *pixels = g_new0 (uint32_t, (gsize)width * height);
+
+  GTK_WIDGET_GET_CLASS (widget)->snapshot (widget, snapshot);
+  node = gtk_snapshot_to_node (snapshot);
+  g_assert_nonnull (node);
+  texture = gsk_renderer_render_texture (renderer, node, &GRAPHENE_RECT_INIT (0, 0, width, height));
+  gdk_texture_download (texture, (guchar *)pixels, (gsize)width * 4);
+  return pixels;
+}
+
+static gboolean
+is_drawn (gpointer data)
+{
+  return gtk_widget_get_mapped (data) && gtk_widget_get_width (data) > 0;
+}
+
+static GtkWidget *
+show_picture (Fixture *f, GtkWidget *window, int width, int height)
+{
+  GtkWidget *picture = viv_display_picture_new ();
+
+  viv_display_picture_set_framebuffer (VIV_DISPLAY_PICTURE (picture), f->framebuffer);
+  gtk_widget_set_size_request (picture, width, height);
+  gtk_widget_set_halign (picture, GTK_ALIGN_START);
+  gtk_widget_set_valign (picture, GTK_ALIGN_START);
+  gtk_widget_set_hexpand (picture, FALSE);
+  gtk_widget_set_vexpand (picture, FALSE);
+  gtk_window_set_decorated (GTK_WINDOW (window), FALSE);
+  gtk_window_set_child (GTK_WINDOW (window), picture);
+  gtk_window_present (GTK_WINDOW (window));
+  until (is_drawn, picture);
+  return picture;
+}
+
+static void
+assert_exact (Fixture *f, GtkWidget *picture, int left, int top, int view_width, int view_height, int times)
+{
+  g_autofree uint32_t *pixels = render (picture, view_width, view_height);
+
+  for (int y = 0; y < view_height; y++)
+    for (int x = 0; x < view_width; x++)
+      {
+        int image_x = (x - left) / times, image_y = (y - top) / times;
+        gboolean inside = x >= left && y >= top && image_x < WIDTH && image_y < HEIGHT;
+        uint32_t wanted
+            = inside ? ((uint32_t *)(f->surface->pixels + image_y * f->surface->stride))[image_x] : 0;
+
+        g_assert_cmphex (pixels[y * view_width + x], ==, (wanted & 0xffffff) | 0xff000000);
+      }
+}
+
+static void
+test_exact (Fixture *f, gconstpointer data)
+{
+  GtkWidget *window = gtk_window_new ();
+  GtkWidget *picture = show_picture (f, window, WIDTH, HEIGHT);
+
+  g_assert_cmpint (gtk_widget_get_width (picture), ==, WIDTH);
+  assert_exact (f, picture, 0, 0, WIDTH, HEIGHT, 1);
+  gtk_window_destroy (GTK_WINDOW (window));
+}
+
+static void
+test_letterbox (Fixture *f, gconstpointer data)
+{
+  GtkWidget *window = gtk_window_new ();
+  GtkWidget *picture = show_picture (f, window, WIDTH + 101, HEIGHT);
+
+  assert_exact (f, picture, 50, 0, WIDTH + 101, HEIGHT, 1);
+  gtk_window_destroy (GTK_WINDOW (window));
+}
+
+static void
+test_twice (Fixture *f, gconstpointer data)
+{
+  GtkWidget *window = gtk_window_new ();
+  GtkWidget *picture = show_picture (f, window, WIDTH * 2, HEIGHT * 2);
+
+  assert_exact (f, picture, 0, 0, WIDTH * 2, HEIGHT * 2, 2);
+  gtk_window_destroy (GTK_WINDOW (window));
+}
+
+static void
+on_contents (GdkPaintable *paintable, gboolean *seen)
+{
+  *seen = TRUE;
+}
+
+static gboolean
+is_set (gpointer data)
+{
+  return *(gboolean *)data;
+}
+
+/* A small change, then a large one: both ways to upload. */
+static void
+test_damage (Fixture *f, gconstpointer data)
+{
+  static const DisplayRect rects[] = { { 250, 250, 20, 10 }, { 0, 0, WIDTH, HEIGHT }, { 599, 399, 1, 1 } };
+  GtkWidget *window = gtk_window_new ();
+  GtkWidget *picture = show_picture (f, window, WIDTH, HEIGHT);
+  gboolean seen = FALSE;
+  gulong handler = g_signal_connect (f->framebuffer, "invalidate-contents", G_CALLBACK (on_contents), &seen);
+
+  assert_exact (f, picture, 0, 0, WIDTH, HEIGHT, 1);
+  g_assert_true (f->watched);
+  for (unsigned i = 0; i < G_N_ELEMENTS (rects); i++)
+    {
+      const DisplayRect *r = &rects[i];
+
+      for (int y = r->y; y < r->y + r->height; y++)
+        for (int x = r->x; x < r->x + r->width; x++)
+          ((uint32_t *)(f->surface->pixels + y * f->surface->stride))[x] = pattern (x + 77 * (i + 1), y);
+      seen = FALSE;
+      display_output_damage (f->output, r->x, r->y, r->width, r->height);
+      until (is_set, &seen);
+      assert_exact (f, picture, 0, 0, WIDTH, HEIGHT, 1);
+    }
+  g_signal_handler_disconnect (f->framebuffer, handler);
+  gtk_window_destroy (GTK_WINDOW (window));
+}
+
+/* The last picture stays when the machine has gone. */
+static void
+test_still (Fixture *f, gconstpointer data)
+{
+  GtkWidget *window = gtk_window_new ();
+  GtkWidget *picture = show_picture (f, window, WIDTH, HEIGHT);
+
+  shm_server_free (f->server);
+  f->server = NULL;
+  until (is_closed, f);
+  assert_exact (f, picture, 0, 0, WIDTH, HEIGHT, 1);
+  gtk_window_destroy (GTK_WINDOW (window));
+}
+
+static gboolean
+is_asleep (gpointer data)
+{
+  return !((Fixture *)data)->watched;
+}
+
+static void
+test_sleep (Fixture *f, gconstpointer data)
+{
+  viv_framebuffer_unwatch (f->framebuffer, VIV_WATCH_VIEW);
+  until (is_asleep, f);
+  viv_framebuffer_watch (f->framebuffer, VIV_WATCH_THUMBNAIL);
+}
+
+/* -- Policy -- */
+
+static void
+on_input (VivDisplayView *view, const InputEvent *event, GArray *events)
+{
+  g_array_append_val (events, *event);
+}
+
+static void
+key (GtkWidget *picture, uint16_t code, int value)
+{
+  InputEvent event = { .type = INPUT_EVENT_KEY, .code = code, .value = value };
+
+  g_signal_emit_by_name (picture, "input", &event);
+}
+
+static GtkWidget *
+find_picture (GtkWidget *widget)
+{
+  if (VIV_IS_DISPLAY_PICTURE (widget))
+    return widget;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
+       child = gtk_widget_get_next_sibling (child))
+    {
+      GtkWidget *found = find_picture (child);
+
+      if (found)
+        return found;
+    }
+  return NULL;
+}
+
+static void
+test_view (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GArray) events = g_array_new (FALSE, FALSE, sizeof (InputEvent));
+  GtkWidget *view = g_object_ref_sink (viv_display_view_new ());
+  GtkWidget *picture = find_picture (view);
+  gboolean taken = FALSE;
+
+  viv_display_view_set_framebuffer (VIV_DISPLAY_VIEW (view), f->framebuffer);
+  viv_display_view_set_inhibit_shortcuts (VIV_DISPLAY_VIEW (view), FALSE);
+  g_signal_connect (view, "input", G_CALLBACK (on_input), events);
+
+  /* Nothing goes to the guest until it is given the keyboard. */
+  key (picture, KEY_A, 1);
+  g_assert_cmpuint (events->len, ==, 0);
+  g_signal_emit_by_name (picture, "pressed", &taken);
+  g_assert_false (taken);
+  g_assert_true (viv_display_view_get_grabbed (VIV_DISPLAY_VIEW (view)));
+  key (picture, KEY_A, 1);
+  g_assert_cmpuint (events->len, ==, 1);
+
+  /* Released by us if the person can't. */
+  viv_display_view_release (VIV_DISPLAY_VIEW (view));
+  g_assert_false (viv_display_view_get_grabbed (VIV_DISPLAY_VIEW (view)));
+  g_assert_cmpuint (events->len, ==, 2);
+  g_assert_cmpuint (g_array_index (events, InputEvent, 1).code, ==, KEY_A);
+  g_assert_cmpint (g_array_index (events, InputEvent, 1).value, ==, 0);
+
+  /* The chord gives the keyboard back and is itself seen whole by the guest. */
+  g_array_set_size (events, 0);
+  g_signal_emit_by_name (picture, "pressed", &taken);
+  key (picture, KEY_LEFTCTRL, 1);
+  key (picture, KEY_LEFTALT, 1);
+  key (picture, KEY_LEFTALT, 0);
+  g_assert_false (viv_display_view_get_grabbed (VIV_DISPLAY_VIEW (view)));
+  g_assert_cmpuint (events->len, ==, 4);
+  g_assert_cmpuint (g_array_index (events, InputEvent, 3).code, ==, KEY_LEFTCTRL);
+  g_assert_cmpint (g_array_index (events, InputEvent, 3).value, ==, 0);
+
+  /* Off or paused: nothing. */
+  viv_display_view_set_interactive (VIV_DISPLAY_VIEW (view), FALSE);
+  g_signal_emit_by_name (picture, "pressed", &taken);
+  g_assert_true (taken);
+  g_assert_false (viv_display_view_get_grabbed (VIV_DISPLAY_VIEW (view)));
+
+  viv_display_view_set_framebuffer (VIV_DISPLAY_VIEW (view), NULL);
+  g_assert_finalize_object (view);
+}
+
+/* -- Pixels -- */
+
+static void
+test_pixels (void)
+{
+  static const uint32_t image[] = { 0x00102030, 0xff304050, 0x00506070, 0x12708090, 0x0, 0xffffffff };
+  const Framebuffer fb = { .width = 3, .height = 2, .stride = 12, .pixels = (uint8_t *)image, .fd = -1 };
+  const DisplayRect all = { 0, 0, 3, 2 };
+  g_autoptr (GBytes) twice = viv_pixels_copy (&fb, &all, &(VivLevel){ 2, 1 });
+  g_autoptr (GBytes) half = viv_pixels_copy (&fb, &all, &(VivLevel){ 1, 2 });
+  const uint32_t *pixels = g_bytes_get_data (twice, NULL);
+  VivLevel level;
+
+  g_assert_cmpuint (g_bytes_get_size (twice), ==, 6 * 4 * 4);
+  g_assert_cmphex (pixels[0], ==, 0xff102030);
+  g_assert_cmphex (pixels[7], ==, 0xff102030);
+  g_assert_cmphex (pixels[23], ==, 0xffffffff);
+  pixels = g_bytes_get_data (half, NULL);
+  g_assert_cmpuint (g_bytes_get_size (half), ==, 2 * 4);
+  g_assert_cmphex (pixels[0], ==, 0xff2c3844);
+  g_assert_cmphex (pixels[1], ==, 0xffa7afb7);
+
+  viv_level_choose (&level, 1.0, 1920, 1080, 4, 8192);
+  g_assert_cmpint (level.multiply * level.divide, ==, 1);
+  viv_level_choose (&level, 1.3, 1920, 1080, 4, 8192);
+  g_assert_cmpint (level.multiply, ==, 2);
+  viv_level_choose (&level, 3.5, 4000, 1080, 4, 8192);
+  g_assert_cmpint (level.multiply, ==, 2);
+  viv_level_choose (&level, 0.24, 1920, 1080, 4, 8192);
+  g_assert_cmpint (level.divide, ==, 4);
+  viv_level_choose (&level, 1e-9, 1920, 1080, 4, 8192);
+  g_assert_cmpint (level.divide, ==, 64);
+}
+
+#define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  adw_init ();
+  g_test_add_func ("/display/pixels", test_pixels);
+  ADD ("/display/exact", test_exact);
+  ADD ("/display/letterbox", test_letterbox);
+  ADD ("/display/twice", test_twice);
+  ADD ("/display/damage", test_damage);
+  ADD ("/display/still", test_still);
+  ADD ("/display/sleep", test_sleep);
+  ADD ("/display/view", test_view);
+  return g_test_run ();
+}
