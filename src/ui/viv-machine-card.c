@@ -115,8 +115,12 @@ viv_machine_card_size_allocate (GtkWidget *widget, int width, int height, int ba
 static void
 viv_machine_card_dispose (GObject *object)
 {
+  GtkWidget *child;
+
   viv_machine_card_set_machine (VIV_MACHINE_CARD (object), NULL);
   gtk_widget_dispose_template (GTK_WIDGET (object), VIV_TYPE_MACHINE_CARD);
+  while ((child = gtk_widget_get_first_child (GTK_WIDGET (object))))
+    gtk_widget_unparent (child);
   G_OBJECT_CLASS (viv_machine_card_parent_class)->dispose (object);
 }
 
