@@ -190,7 +190,7 @@ viv_library_page_dispose (GObject *object)
     g_signal_handlers_disconnect_by_data (self->library, self);
   if (self->selection)
     g_signal_handlers_disconnect_by_data (self->selection, self);
-  gtk_widget_dispose_template (GTK_WIDGET (object), VIV_TYPE_LIBRARY_PAGE);
+  adw_bin_set_child (ADW_BIN (self), NULL);
   g_clear_object (&self->selection);
   g_clear_object (&self->filter);
   g_clear_object (&self->library);

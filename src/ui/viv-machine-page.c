@@ -639,7 +639,8 @@ viv_machine_page_dispose (GObject *object)
   g_signal_handlers_disconnect_by_data (viv_settings (), self);
   if (self->display)
     g_signal_handlers_disconnect_by_data (self->display, self);
-  gtk_widget_dispose_template (GTK_WIDGET (object), VIV_TYPE_MACHINE_PAGE);
+  self->display = NULL;
+  adw_bin_set_child (ADW_BIN (self), NULL);
   g_clear_pointer (&self->medium, g_free);
   G_OBJECT_CLASS (viv_machine_page_parent_class)->dispose (object);
 }
