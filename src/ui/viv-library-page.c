@@ -13,6 +13,8 @@
 
 #include <glib/gi18n.h>
 
+#define FOCUS_DELAY 60 /* ms */
+
 struct _VivLibraryPage
 {
   AdwBin parent_instance;
@@ -27,6 +29,7 @@ struct _VivLibraryPage
   GtkFilter *filter;
   GtkSingleSelection *selection;
   char *needle; /* case folded */
+  guint focus_source;
 };
 
 G_DEFINE_FINAL_TYPE (VivLibraryPage, viv_library_page, ADW_TYPE_BIN)
@@ -186,6 +189,7 @@ viv_library_page_dispose (GObject *object)
 {
   VivLibraryPage *self = VIV_LIBRARY_PAGE (object);
 
+  g_clear_handle_id (&self->focus_source, g_source_remove);
   if (self->library)
     g_signal_handlers_disconnect_by_data (self->library, self);
   if (self->selection)
@@ -275,9 +279,25 @@ viv_library_page_toggle_search (VivLibraryPage *self)
   gtk_search_bar_set_search_mode (self->search_bar, !gtk_search_bar_get_search_mode (self->search_bar));
 }
 
+static gboolean
+on_focus (gpointer data)
+{
+  VivLibraryPage *self = data;
+
+  self->focus_source = 0;
+  if (!gtk_widget_get_mapped (GTK_WIDGET (self)) || gtk_search_bar_get_search_mode (self->search_bar))
+    return G_SOURCE_REMOVE;
+  if (g_strcmp0 (gtk_stack_get_visible_child_name (self->stack), "grid") == 0)
+    gtk_widget_child_focus (GTK_WIDGET (self->grid), GTK_DIR_TAB_FORWARD);
+  else
+    gtk_widget_grab_focus (self->create_button);
+  return G_SOURCE_REMOVE;
+}
+
 void
 viv_library_page_focus (VivLibraryPage *self, VivMachine *machine)
 {
-  if (!gtk_widget_grab_focus (GTK_WIDGET (self->grid)))
-    gtk_widget_grab_focus (self->create_button);
+  /* The grid makes its cells when it is allocated. */
+  if (!self->focus_source)
+    self->focus_source = g_timeout_add (FOCUS_DELAY, on_focus, self);
 }

@@ -200,12 +200,21 @@ update_actions (VivMachinePage *self)
   gtk_widget_set_sensitive (GTK_WIDGET (self->keys_button), running);
 }
 
+/* A button that goes away with a state takes the focus along: then nobody has it. */
+static gboolean
+has_focus (VivMachinePage *self)
+{
+  GtkWidget *focus = self->window ? gtk_window_get_focus (self->window) : NULL;
+
+  return gtk_widget_get_mapped (GTK_WIDGET (self)) && (!focus || gtk_widget_is_ancestor (focus, GTK_WIDGET (self)));
+}
+
 static void
 update (VivMachinePage *self)
 {
   const char *state = viv_machine_get_state (self->machine);
   gboolean live = viv_machine_is_live (self->machine), paused = g_str_equal (state, "paused");
-  gboolean had_focus = gtk_widget_get_focus_child (GTK_WIDGET (self)) != NULL;
+  gboolean had_focus = has_focus (self);
   g_autofree char *before = g_strdup (gtk_stack_get_visible_child_name (self->stack));
   const char *page;
 
@@ -283,7 +292,8 @@ on_grab_changed (VivMachinePage *self)
   /* Translators: %s is a combination of keys */
   if (grabbed)
     tell (self, &self->told_keyboard,
-          _ ("The machine has the keyboard. Press and release %s to get it back."));
+          g_strdup_printf (_ ("The machine has the keyboard. Press and release %s to get it back."),
+                           viv_chord_label (release_chord ())));
   else if (self->window && gtk_window_is_fullscreen (self->window))
     adw_flap_set_reveal_flap (self->flap, TRUE);
   if (self->machine)

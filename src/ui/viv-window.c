@@ -205,6 +205,7 @@ viv_window_new (VivApplication *application)
 
   self->library = g_object_ref (viv_application_get_library (application));
   viv_library_page_set_library (self->library_page, self->library);
+  viv_library_page_focus (self->library_page, NULL);
   return self;
 }
 
