@@ -52,6 +52,7 @@ struct _VivMachinePage
   char *medium;      /* the drive whose medium is being chosen */
   gboolean restarting;
   gboolean told_keyboard, told_pointer;
+  AdwToast *hint; /* weak: how to get out, while it is of use */
   guint reveal_source;
 };
 
@@ -206,7 +207,8 @@ has_focus (VivMachinePage *self)
 {
   GtkWidget *focus = self->window ? gtk_window_get_focus (self->window) : NULL;
 
-  return gtk_widget_get_mapped (GTK_WIDGET (self)) && (!focus || gtk_widget_is_ancestor (focus, GTK_WIDGET (self)));
+  return gtk_widget_get_mapped (GTK_WIDGET (self))
+         && (!focus || gtk_widget_is_ancestor (focus, GTK_WIDGET (self)));
 }
 
 static void
@@ -214,7 +216,7 @@ update (VivMachinePage *self)
 {
   const char *state = viv_machine_get_state (self->machine);
   gboolean live = viv_machine_is_live (self->machine), paused = g_str_equal (state, "paused");
-  gboolean had_focus = has_focus (self);
+  gboolean had_focus = has_focus (self), was_paused = gtk_widget_get_visible (self->paused);
   g_autofree char *before = g_strdup (gtk_stack_get_visible_child_name (self->stack));
   const char *page;
 
@@ -241,7 +243,7 @@ update (VivMachinePage *self)
   else
     gtk_spinner_stop (self->spinner);
   gtk_stack_set_visible_child_name (self->stack, page);
-  if ((had_focus && g_strcmp0 (before, page) != 0) || (live && paused && had_focus))
+  if (had_focus && (g_strcmp0 (before, page) != 0 || was_paused != (live && paused)))
     viv_machine_page_focus (self);
 }
 
@@ -274,11 +276,14 @@ tell (VivMachinePage *self, gboolean *told, char *text)
 {
   g_autofree char *message = text;
   VivWindow *window = window_of (self);
+  AdwToast *toast;
 
   if (*told || !window)
     return;
   *told = TRUE;
-  viv_window_message (window, message);
+  toast = adw_toast_new (message);
+  g_set_weak_pointer (&self->hint, toast);
+  viv_window_toast (window, toast);
 }
 
 static void
@@ -294,7 +299,9 @@ on_grab_changed (VivMachinePage *self)
     tell (self, &self->told_keyboard,
           g_strdup_printf (_ ("The machine has the keyboard. Press and release %s to get it back."),
                            viv_chord_label (release_chord ())));
-  else if (self->window && gtk_window_is_fullscreen (self->window))
+  else if (self->hint)
+    adw_toast_dismiss (self->hint);
+  if (!grabbed && self->window && gtk_window_is_fullscreen (self->window))
     adw_flap_set_reveal_flap (self->flap, TRUE);
   if (self->machine)
     update_title (self);
@@ -652,6 +659,7 @@ viv_machine_page_dispose (GObject *object)
   self->display = NULL;
   adw_bin_set_child (ADW_BIN (self), NULL);
   g_clear_pointer (&self->medium, g_free);
+  g_clear_weak_pointer (&self->hint);
   G_OBJECT_CLASS (viv_machine_page_parent_class)->dispose (object);
 }
 
