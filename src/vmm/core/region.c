@@ -233,12 +233,14 @@ region_mark_dirty (Region *region, uint64_t offset, uint64_t length)
 {
   guint on = (guint)g_atomic_int_get (&region->dirty_on);
   uint64_t first, last;
+  RegionWritten written;
 
   if (length == 0 || offset >= region->size)
     return;
   length = MIN (length, region->size - offset);
-  if (region->written != NULL)
-    region->written (region, offset, length, region->written_opaque);
+  written = __atomic_load_n (&region->written, __ATOMIC_ACQUIRE);
+  if (written != NULL)
+    written (region, offset, length, region->written_opaque);
   if (on == 0)
     return;
   first = offset >> GUEST_PAGE_SHIFT;
@@ -283,8 +285,9 @@ region_set_sync_dirty (Region *region, RegionSyncDirty sync, void *opaque)
 void
 region_set_written (Region *region, RegionWritten written, void *opaque)
 {
-  region->written_opaque = opaque;
-  region->written = written;
+  if (written != NULL)
+    region->written_opaque = opaque;
+  __atomic_store_n (&region->written, written, __ATOMIC_RELEASE);
 }
 
 gboolean

@@ -18,7 +18,11 @@ typedef void (*SoftHelper) (SoftCpu *cpu, const SoftInsn *insn);
 struct SoftInsn
 {
   SoftHandler handler;
-  SoftHelper call; /* for soft_op_call() */
+  union
+  {
+    SoftHelper call;  /* for soft_op_call() */
+    SoftBlock *chain; /* near branches: the target's block, if it is in the same page */
+  };
   uint64_t imm;    /* immediate, sign-extended as the instruction wants it; branches: see exec-branch.c */
   int32_t disp;    /* of the effective address */
   uint8_t a,

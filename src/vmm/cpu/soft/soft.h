@@ -113,7 +113,7 @@ enum
 #define SOFT_N_FILLED  512
 #define SOFT_N_LOGGED  512
 #define SOFT_N_TABLES  64
-#define SOFT_TLB_EMPTY 0xfffu /* never equal to a page's address */
+#define SOFT_TLB_EMPTY (~(uint64_t) 0) /* never equal to a page's address */
 
 /* One page: its linear address for each kind of access (or SOFT_TLB_EMPTY), and what to add to a linear address to get
  * the host's. */
@@ -195,6 +195,8 @@ struct SoftCpu
   int64_t budget; /* instructions left in this slice */
   volatile int64_t
       threshold;        /* leave the blocks when the budget is below; INT64_MAX asks to stop (any thread) */
+  const SoftInsn *next; /* where handlers can't call each other (builds without optimisation) */
+  uint64_t jump_key;    /* key and generation of `jumps` */
   SoftTlbEntry *tlb;    /* of `mmu` */
   uint64_t linear_mask; /* 2^32 - 1, or all ones in 64-bit mode */
   uint64_t rip_mask;    /* 16, 32 or 64 bits by code size */
@@ -255,8 +257,42 @@ struct SoftCpu
   AccessCache memory_cache, port_cache;
   gboolean vm_locked;      /* this thread holds the VM lock */
   volatile gint attention; /* SOFT_ATTENTION_… (any thread) */
-  uint64_t instructions;   /* retired, up to the present slice */
-  gboolean tight_cs;       /* CS has a base, or a limit below 4 GiB */
+  uint64_t instructions; /* retired, up to the present slice */
+  int64_t slice;         /* budget at its start */
+  gboolean rip_set;      /* a helper has branched */
+  gboolean rep_stopped;  /* a string instruction was left between two elements */
+  gboolean watching;     /* data breakpoints or alignment checks: no access takes the fast way */
+  gboolean stepping;     /* one instruction runs by itself; `step_budget` is the slice's */
+  int64_t step_budget;
+  gboolean irq_check;    /* the local APIC may have something */
+  gboolean step_db;      /* a single-step trap is due after this instruction */
+  uint64_t memory_generation; /* of the view that the translation buffer knows */
+
+  /* Which entries were filled since the last flush, so that a flush touches no more; over the array's end: all. */
+  unsigned n_filled;
+  struct
+  {
+    uint8_t mmu;
+    uint16_t index;
+  } filled[SOFT_N_FILLED];
+  /* Entries that are a piece of a large page: INVLPG of any address in it drops them all. */
+  gboolean any_large;
+  uint8_t large[SOFT_N_MMU][SOFT_TLB_SIZE]; /* address bits within the page, 0 for 4 KiB */
+  /* Writable entries of regions under a dirty log; with references. */
+  unsigned n_logged;
+  struct
+  {
+    Region *region;
+    uint64_t offset;
+    uint8_t mmu;
+    uint16_t index;
+  } logged[SOFT_N_LOGGED];
+  /* Guest-physical pages that hold page tables. */
+  struct
+  {
+    uint64_t page; /* SOFT_TLB_EMPTY: none */
+    uint8_t *host;
+  } table_cache[SOFT_N_TABLES];
 
   SoftTlbEntry tlbs[SOFT_N_MMU][SOFT_TLB_SIZE];
   SoftJump jumps[SOFT_JUMP_CACHE_SIZE];

@@ -1,0 +1,618 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The cache of decoded code.  Blocks are found by the host address of their first byte, so they outlive changes of
+ * page tables and of the memory map; a page with blocks has no fast write entry in any translation buffer, and its
+ * slow writes drop exactly the blocks whose bytes they touch.
+ */
+#define G_LOG_DOMAIN "cpu-soft"
+
+#include "cpu/soft/engine-soft.h"
+
+#define HASH_SIZE      (1u << 16)
+#define PAGE_HASH_SIZE (1u << 13)
+#define MAX_PAGES      (1u << 15)
+#define GRANULE_SHIFT  6 /* 64 bytes: one bit of a word a page */
+
+typedef struct CodePage
+{
+  const uint8_t *host; /* of the page */
+  uint64_t granules;   /* where blocks have bytes */
+  SoftBlock *blocks;
+  struct CodePage *next;
+} CodePage;
+
+typedef struct
+{
+  const uint8_t *host;
+  uint64_t length;
+} WrittenRange;
+
+struct SoftCode
+{
+  uint8_t *arena;
+  size_t size, used;
+  SoftBlock *hash[HASH_SIZE];
+  CodePage *pages_hash[PAGE_HASH_SIZE];
+  CodePage *pages;
+  unsigned n_pages;
+  GHashTable *regions; /* Region *, with a reference: their memory must not be reused while blocks name it */
+  SoftBlock *scratch;  /* for code that isn't in RAM, and instructions over two pages that aren't cached */
+  uint64_t flushes;
+};
+
+static inline unsigned
+block_hash (const uint8_t *host, uint32_t key)
+{
+  uint64_t h = ((uintptr_t) host ^ ((uint64_t) key << 13)) * 0x9e3779b97f4a7c15ULL;
+  return (unsigned) (h >> 48) & (HASH_SIZE - 1);
+}
+
+static inline unsigned
+page_hash (const uint8_t *page)
+{
+  return (unsigned) ((((uintptr_t) page >> 12) * 0x9e3779b97f4a7c15ULL) >> 40) & (PAGE_HASH_SIZE - 1);
+}
+
+static inline const uint8_t *
+page_of (const uint8_t *host)
+{
+  return (const uint8_t *) ((uintptr_t) host & ~(uintptr_t) 0xfff);
+}
+
+SoftCode *
+soft_code_new (size_t arena_size)
+{
+  SoftCode *code = g_new0 (SoftCode, 1);
+
+  code->size = arena_size;
+  code->arena = g_malloc (arena_size);
+  code->pages = g_new0 (CodePage, MAX_PAGES);
+  code->regions = g_hash_table_new_full (NULL, NULL, (GDestroyNotify) region_unref, NULL);
+  code->scratch = g_malloc0 (sizeof (SoftBlock) + 4 * sizeof (SoftInsn));
+  return code;
+}
+
+void
+soft_code_free (SoftCode *code)
+{
+  GHashTableIter iter;
+  gpointer region;
+
+  g_hash_table_iter_init (&iter, code->regions);
+  while (g_hash_table_iter_next (&iter, &region, NULL))
+    region_set_written (region, NULL, NULL);
+  g_hash_table_unref (code->regions);
+  g_free (code->arena);
+  g_free (code->pages);
+  g_free (code->scratch);
+  g_free (code);
+}
+
+void
+soft_code_flush (SoftEngine *engine)
+{
+  SoftCode *code = engine->code;
+  GHashTableIter iter;
+  gpointer region;
+
+  memset (code->hash, 0, sizeof code->hash);
+  memset (code->pages_hash, 0, sizeof code->pages_hash);
+  code->used = 0;
+  code->n_pages = 0;
+  code->flushes++;
+  g_hash_table_iter_init (&iter, code->regions);
+  while (g_hash_table_iter_next (&iter, &region, NULL))
+    region_set_written (region, NULL, NULL);
+  g_hash_table_remove_all (code->regions);
+  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+    engine->cpus[i]->jump_key += 1ULL << 32;
+}
+
+static CodePage *
+find_page (SoftCode *code, const uint8_t *page)
+{
+  CodePage *p;
+
+  for (p = code->pages_hash[page_hash (page)]; p != NULL; p = p->next)
+    if (p->host == page)
+      return p;
+  return NULL;
+}
+
+gboolean
+soft_code_in_page (SoftCode *code, const uint8_t *host)
+{
+  const CodePage *page = find_page (code, page_of (host));
+  return page != NULL && page->blocks != NULL;
+}
+
+static uint64_t
+granules_of (unsigned first, unsigned length)
+{
+  unsigned from = first >> GRANULE_SHIFT, to = (first + length - 1) >> GRANULE_SHIFT;
+  uint64_t upper = to >= 63 ? ~0ULL : (1ULL << (to + 1)) - 1;
+  return upper & ~((1ULL << from) - 1);
+}
+
+/* Where the block has bytes in `page`: first and length. */
+static gboolean
+block_extent (const SoftBlock *block, const uint8_t *page, unsigned *first, unsigned *length)
+{
+  if (page_of (block->host) == page)
+    {
+      *first = (unsigned) (block->host - page);
+      *length = MIN (block->bytes, 4096 - *first);
+      return *length > 0;
+    }
+  *first = 0;
+  *length = block->bytes - (4096 - (unsigned) ((uintptr_t) block->host & 0xfff));
+  return TRUE;
+}
+
+static SoftBlock **
+page_link (SoftBlock *block, const uint8_t *page)
+{
+  return &block->page_next[page_of (block->host) == page ? 0 : 1];
+}
+
+static void
+unlink_from_page (SoftCode *code, SoftBlock *block, const uint8_t *page)
+{
+  CodePage *p = find_page (code, page);
+  SoftBlock **link;
+
+  if (p == NULL)
+    return;
+  for (link = &p->blocks; *link != NULL; link = page_link (*link, page))
+    if (*link == block)
+      {
+        *link = *page_link (block, page);
+        return;
+      }
+}
+
+/* The block's bytes are no longer what was decoded.  It may be running: every handler from here on leaves. */
+static void
+invalidate (SoftCode *code, SoftBlock *block)
+{
+  SoftBlock **link;
+
+  for (link = &code->hash[block_hash (block->host, block->key)]; *link != NULL; link = &(*link)->hash_next)
+    if (*link == block)
+      {
+        *link = block->hash_next;
+        break;
+      }
+  for (unsigned i = 0; i <= block->n_insns; i++)
+    block->insns[i].handler = soft_stale;
+  block->cost = SOFT_STALE;
+}
+
+static void
+written_in_page (SoftCode *code, const uint8_t *host, unsigned length)
+{
+  const uint8_t *page = page_of (host);
+  CodePage *p = find_page (code, page);
+  unsigned start = (unsigned) (host - page);
+  SoftBlock **link;
+  uint64_t granules = 0;
+
+  if (p == NULL || (p->granules & granules_of (start, length)) == 0)
+    return;
+  for (link = &p->blocks; *link != NULL;)
+    {
+      SoftBlock *block = *link;
+      unsigned first, n;
+
+      block_extent (block, page, &first, &n);
+      if (first < start + length && start < first + n)
+        {
+          *link = *page_link (block, page);
+          if (block->host2 != NULL)
+            unlink_from_page (code, block,
+                              page_of (block->host) == page ? page_of (block->host2) : page_of (block->host));
+          invalidate (code, block);
+        }
+      else
+        {
+          granules |= granules_of (first, n);
+          link = page_link (block, page);
+        }
+    }
+  p->granules = granules;
+}
+
+void
+soft_code_written (SoftCpu *cpu, const uint8_t *host, unsigned length)
+{
+  SoftCode *code = cpu->engine->code;
+
+  while (length > 0)
+    {
+      unsigned n = MIN (length, 4096 - (unsigned) ((uintptr_t) host & 0xfff));
+      written_in_page (code, host, n);
+      host += n;
+      length -= n;
+    }
+}
+
+/* -- Writes by devices ---------------------------------------------------------------------------------------- */
+
+static void
+on_region_written (Region *region, uint64_t offset, uint64_t length, void *opaque)
+{
+  SoftEngine *engine = opaque;
+
+  if (engine->thread != NULL && g_thread_self () == engine->thread)
+    return;
+  soft_code_written_elsewhere (engine, region_host (region) + offset, length);
+}
+
+void
+soft_code_written_elsewhere (SoftEngine *engine, const uint8_t *host, uint64_t length)
+{
+  WrittenRange range = { host, length };
+
+  g_mutex_lock (&engine->code_mutex);
+  if (engine->written->len >= 256)
+    {
+      /* Too many to keep apart: drop all code. */
+      g_array_set_size (engine->written, 0);
+      range.host = NULL;
+    }
+  if (engine->written->len == 0 || g_array_index (engine->written, WrittenRange, 0).host != NULL)
+    g_array_append_val (engine->written, range);
+  g_mutex_unlock (&engine->code_mutex);
+  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+    soft_attend (engine->cpus[i], SOFT_ATTENTION_CODE);
+}
+
+void
+soft_code_take_written (SoftEngine *engine)
+{
+  SoftCode *code = engine->code;
+  WrittenRange ranges[256];
+  unsigned n;
+
+  g_mutex_lock (&engine->code_mutex);
+  n = MIN (engine->written->len, G_N_ELEMENTS (ranges));
+  if (n > 0)
+    memcpy (ranges, engine->written->data, n * sizeof ranges[0]);
+  g_array_set_size (engine->written, 0);
+  g_mutex_unlock (&engine->code_mutex);
+  for (unsigned i = 0; i < n; i++)
+    {
+      const uint8_t *host = ranges[i].host;
+      uint64_t left = ranges[i].length;
+
+      if (host == NULL || left > 4096 * (uint64_t) MAX (code->n_pages, 16) * 4)
+        {
+          soft_code_flush (engine);
+          return;
+        }
+      while (left > 0)
+        {
+          unsigned part = (unsigned) MIN (left, 4096 - ((uintptr_t) host & 0xfff));
+          written_in_page (code, host, part);
+          host += part;
+          left -= part;
+        }
+    }
+}
+
+/* -- Making blocks ------------------------------------------------------------------------------------------------ */
+
+/* From now on writes to the page must be noticed. */
+static void
+protect_page (SoftEngine *engine, const uint8_t *page)
+{
+  for (unsigned n = 0; n < engine->parent.config.n_cpus; n++)
+    {
+      SoftCpu *cpu = engine->cpus[n];
+      for (unsigned m = 0; m < SOFT_N_MMU; m++)
+        for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
+          {
+            SoftTlbEntry *entry = &cpu->tlbs[m][i];
+            if (entry->write != SOFT_TLB_EMPTY && entry->write + entry->addend == (uintptr_t) page)
+              entry->write = SOFT_TLB_EMPTY;
+          }
+    }
+}
+
+static gboolean
+add_to_page (SoftEngine *engine, SoftBlock *block, const uint8_t *page, Region *region)
+{
+  SoftCode *code = engine->code;
+  CodePage *p = find_page (code, page);
+  unsigned first, length;
+
+  if (p == NULL)
+    {
+      if (code->n_pages == MAX_PAGES)
+        return FALSE;
+      p = &code->pages[code->n_pages++];
+      p->host = page;
+      p->granules = 0;
+      p->blocks = NULL;
+      p->next = code->pages_hash[page_hash (page)];
+      code->pages_hash[page_hash (page)] = p;
+      if (!g_hash_table_contains (code->regions, region))
+        {
+          g_hash_table_add (code->regions, region_ref (region));
+          region_set_written (region, on_region_written, engine);
+        }
+    }
+  if (p->blocks == NULL)
+    protect_page (engine, page);
+  block_extent (block, page, &first, &length);
+  p->granules |= granules_of (first, length);
+  *page_link (block, page) = p->blocks;
+  p->blocks = block;
+  return TRUE;
+}
+
+static void
+setup_decode (SoftCpu *cpu, SoftDecode *d)
+{
+  memset (d, 0, sizeof *d);
+  d->key = cpu->key;
+  d->mode = cpu->key & SOFT_KEY_SIZE;
+}
+
+/* How many bytes from RIP on the code segment's limit allows. */
+static uint64_t
+bytes_to_limit (SoftCpu *cpu, uint64_t rip)
+{
+  if (soft_in_64 (cpu))
+    return G_MAXUINT64;
+  if (rip > cpu->segment[CPU_CS].limit)
+    return 0;
+  return (uint64_t) cpu->segment[CPU_CS].limit - rip + 1;
+}
+
+static void
+end_block (SoftCpu *cpu, SoftBlock *block, unsigned offset)
+{
+  SoftInsn *last = &block->insns[block->n_insns];
+
+  memset (last, 0, sizeof *last);
+  last->handler = soft_goto;
+  last->imm = offset;
+  last->offset = (uint16_t) offset;
+}
+
+/* cmp or test, then jcc: one dispatch. */
+static void
+fuse (SoftInsn *first, unsigned condition)
+{
+  for (unsigned s = 0; s < 4; s++)
+    {
+      if (first->handler == soft_alu_rr[7][s])
+        first->handler = soft_fused_cmp_rr[s][condition];
+      else if (first->handler == soft_alu_ri[7][s])
+        first->handler = soft_fused_cmp_ri[s][condition];
+      else if (first->handler == soft_test_rr[s])
+        first->handler = soft_fused_test_rr[s][condition];
+      else if (first->handler == soft_test_ri[s])
+        first->handler = soft_fused_test_ri[s][condition];
+      else if (first->handler == soft_dec_r[s])
+        first->handler = soft_fused_dec[s][condition];
+    }
+}
+
+/* Decodes at `host` (page end respected) as many instructions as make a block.  0 instructions: the first one crosses the page. */
+static void
+decode_block (SoftCpu *cpu, SoftBlock *block, const uint8_t *host, uint64_t rip)
+{
+  unsigned in_page = 4096 - (unsigned) ((uintptr_t) host & 0xfff);
+  uint64_t limit = bytes_to_limit (cpu, rip);
+  unsigned available = (unsigned) MIN ((uint64_t) in_page, limit);
+  unsigned max = (cpu->key & SOFT_KEY_STEP) != 0 ? 1 : SOFT_MAX_BLOCK_INSNS;
+  unsigned offset = 0;
+
+  block->n_insns = 0;
+  while (block->n_insns < max && offset < SOFT_MAX_BLOCK_BYTES)
+    {
+      SoftInsn *insn = &block->insns[block->n_insns];
+      SoftDecode d;
+      gboolean go_on;
+
+      setup_decode (cpu, &d);
+      d.bytes = host + offset;
+      d.available = MIN (available - offset, 15);
+      memset (insn, 0, sizeof *insn);
+      insn->offset = (uint16_t) offset;
+      go_on = soft_decode (&d, insn);
+      if (d.overrun)
+        break;
+      offset += insn->length;
+      block->n_insns++;
+      if (!go_on)
+        {
+          if (block->n_insns >= 2 && insn->handler == soft_jcc[d.opcode & 15])
+            fuse (insn - 1, d.opcode & 15);
+          break;
+        }
+    }
+  block->bytes = (uint16_t) offset;
+  end_block (cpu, block, offset);
+}
+
+/* One instruction from bytes that were gathered one by one: over a page's end, or from a device. */
+static SoftBlock *
+decode_gathered (SoftCpu *cpu, SoftBlock *block, uint64_t linear, uint64_t rip)
+{
+  uint8_t bytes[15];
+  uint64_t limit = bytes_to_limit (cpu, rip);
+  unsigned n = 0, want = (unsigned) MIN (limit, 15);
+  SoftDecode d;
+  SoftInsn *insn = &block->insns[0];
+
+  /* Byte by byte, so that a fault on the second page is taken only if the instruction reaches there. */
+  for (;;)
+    {
+      uint64_t at = (linear + n) & cpu->linear_mask;
+
+      setup_decode (cpu, &d);
+      d.bytes = bytes;
+      d.available = n;
+      memset (insn, 0, sizeof *insn);
+      if (n > 0)
+        {
+          soft_decode (&d, insn);
+          if (!d.overrun)
+            break;
+        }
+      if (n == want)
+        soft_raise_error (cpu, NULL, EXC_GP, 0); /* 15 bytes, or the segment's end */
+      uint64_t physical;
+      Region *region;
+      const uint8_t *host = soft_translate_exec (cpu, at, &physical, &region);
+      bytes[n++] = host != NULL ? *host : (uint8_t) soft_physical_read (cpu, physical, 1);
+    }
+  block->n_insns = 1;
+  block->bytes = insn->length;
+  block->cost = 1;
+  block->key = cpu->key;
+  end_block (cpu, block, insn->length);
+  return block;
+}
+
+static SoftBlock *
+new_block (SoftCpu *cpu)
+{
+  SoftCode *code = cpu->engine->code;
+  size_t worst = sizeof (SoftBlock) + (SOFT_MAX_BLOCK_INSNS + 2) * sizeof (SoftInsn);
+  SoftBlock *block;
+
+  if (code->used + worst > code->size || code->n_pages + 2 > MAX_PAGES)
+    soft_code_flush (cpu->engine);
+  block = (SoftBlock *) (code->arena + code->used);
+  memset (block, 0, sizeof *block);
+  return block;
+}
+
+static void
+commit_block (SoftCpu *cpu, SoftBlock *block, Region *region, Region *region2)
+{
+  SoftCode *code = cpu->engine->code;
+  unsigned h = block_hash (block->host, block->key);
+
+  code->used += (sizeof (SoftBlock) + (block->n_insns + 1) * sizeof (SoftInsn) + 15) & ~(size_t) 15;
+  block->cost = block->n_insns;
+  block->hash_next = code->hash[h];
+  code->hash[h] = block;
+  add_to_page (cpu->engine, block, page_of (block->host), region);
+  if (block->host2 != NULL && page_of (block->host2) != page_of (block->host))
+    add_to_page (cpu->engine, block, page_of (block->host2), region2);
+}
+
+SoftBlock *
+soft_find_block (SoftCpu *cpu)
+{
+  SoftCode *code = cpu->engine->code;
+  uint64_t rip = cpu->reg[SOFT_REG_RIP];
+  uint64_t linear = (cpu->check[CPU_CS].base + rip) & cpu->linear_mask;
+  SoftJump *jump = &cpu->jumps[soft_jump_slot (linear)];
+  uint64_t physical, physical2;
+  Region *region = NULL, *region2 = NULL;
+  const uint8_t *host, *host2 = NULL;
+  SoftBlock *block;
+
+  if (rip > cpu->jump_limit)
+    {
+      if (bytes_to_limit (cpu, rip) == 0 || (soft_in_64 (cpu) && !soft_is_canonical (rip)))
+        soft_raise_error (cpu, NULL, EXC_GP, 0);
+    }
+  else if (jump->linear == linear && jump->key == cpu->jump_key && jump->block->cost != SOFT_STALE)
+    return jump->block;
+
+  {
+    unsigned mmu = cpu->cpl == 3 ? SOFT_MMU_USER : SOFT_MMU_SUPERVISOR;
+    const SoftTlbEntry *entry = &cpu->tlbs[mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)];
+    host = entry->exec == (linear & SOFT_PAGE_MASK) ? (const uint8_t *) (entry->addend + linear)
+                                                    : soft_translate_exec (cpu, linear, &physical, &region);
+  }
+  if (host == NULL)
+    return decode_gathered (cpu, code->scratch, linear, rip);
+  for (block = code->hash[block_hash (host, cpu->key)]; block != NULL; block = block->hash_next)
+    if (block->host == host && block->key == cpu->key)
+      break;
+  if (block != NULL && block->host2 != NULL)
+    {
+      host2 = soft_translate_exec (cpu, (linear + 4096) & SOFT_PAGE_MASK & cpu->linear_mask, &physical2, &region2);
+      if (host2 != block->host2 || bytes_to_limit (cpu, rip) < block->bytes)
+        return decode_gathered (cpu, code->scratch, linear, rip);
+      return block;
+    }
+  if (block != NULL && bytes_to_limit (cpu, rip) < block->bytes)
+    return decode_gathered (cpu, code->scratch, linear, rip);
+  if (block == NULL)
+    {
+      if (region == NULL)
+        host = soft_translate_exec (cpu, linear, &physical, &region);
+      block = new_block (cpu);
+      block->host = host;
+      block->key = cpu->key;
+      decode_block (cpu, block, host, rip);
+      if (block->n_insns == 0)
+        {
+          uint64_t at;
+
+          decode_gathered (cpu, block, linear, rip);
+          at = (linear + 4096) & SOFT_PAGE_MASK & cpu->linear_mask;
+          if (block->bytes <= 4096 - ((uintptr_t) host & 0xfff))
+            return memcpy (code->scratch, block, sizeof *block + 2 * sizeof (SoftInsn));
+          host2 = soft_translate_exec (cpu, at, &physical2, &region2);
+          if (host2 == NULL)
+            return memcpy (code->scratch, block, sizeof *block + 2 * sizeof (SoftInsn));
+          block->host2 = host2;
+          commit_block (cpu, block, region, region2);
+          return block;
+        }
+      commit_block (cpu, block, region, NULL);
+    }
+  jump->linear = linear;
+  jump->key = cpu->jump_key;
+  jump->block = block;
+  return block;
+}
+
+void
+soft_branch_out (SoftCpu *cpu, const SoftInsn *insn)
+{
+  SoftBlock *from = cpu->block, *to = insn->chain;
+  uint64_t rip = cpu->reg[SOFT_REG_RIP] + insn->imm;
+  uint64_t linear;
+  const SoftJump *jump;
+
+  if (rip > cpu->jump_limit)
+    {
+      /* The main loop finds out whether it is beyond the limit, which counts as a fault of the target (SDM: of the branch;
+       * so the check is here). */
+      rip &= cpu->rip_mask;
+      if (insn->handler != soft_goto && !soft_in_64 (cpu) && rip > cpu->segment[CPU_CS].limit)
+        soft_raise_error (cpu, insn, EXC_GP, 0);
+      cpu->reg[SOFT_REG_RIP] = rip;
+      SOFT_EXIT (cpu);
+    }
+  if (to != NULL && to->cost == SOFT_STALE)
+    ((SoftInsn *) insn)->chain = to = NULL;
+  if (to == NULL)
+    {
+      linear = (cpu->check[CPU_CS].base + rip) & cpu->linear_mask;
+      jump = &cpu->jumps[soft_jump_slot (linear)];
+      if (jump->linear == linear && jump->key == cpu->jump_key && jump->block->cost != SOFT_STALE)
+        {
+          to = jump->block;
+          /* Within one page the same distance always leads to the same bytes. */
+          if (from != cpu->engine->code->scratch && from->cost != SOFT_STALE && from->host2 == NULL
+              && page_of (to->host) == page_of (from->host) && to->host == from->host + (int64_t) insn->imm)
+            ((SoftInsn *) insn)->chain = to;
+        }
+    }
+  cpu->reg[SOFT_REG_RIP] = rip;
+  if (to == NULL)
+    SOFT_EXIT (cpu);
+  SOFT_ENTER (cpu, to);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the software processor says it is: x86-64-v2, and exactly that.
+ * Vendor and family are those of an early 64-bit AMD processor: systems of all ages know it, it isn't subject to the
+ * flaws whose workarounds (page table isolation) would cost most here, and nothing is inferred from it beyond the bits.
+ */
+#define G_LOG_DOMAIN "cpu-soft"
+
+#include "cpu/soft/engine-soft.h"
+
+enum
+{
+  /* Leaf 1, EDX */
+  F_FPU = 1 << 0,
+  F_VME = 1 << 1,
+  F_DE = 1 << 2,
+  F_PSE = 1 << 3,
+  F_TSC = 1 << 4,
+  F_MSR = 1 << 5,
+  F_PAE = 1 << 6,
+  F_MCE = 1 << 7,
+  F_CX8 = 1 << 8,
+  F_APIC = 1 << 9,
+  F_SEP = 1 << 11,
+  F_MTRR = 1 << 12,
+  F_PGE = 1 << 13,
+  F_MCA = 1 << 14,
+  F_CMOV = 1 << 15,
+  F_PAT = 1 << 16,
+  F_PSE36 = 1 << 17,
+  F_CLFSH = 1 << 19,
+  F_MMX = 1 << 23,
+  F_FXSR = 1 << 24,
+  F_SSE = 1 << 25,
+  F_SSE2 = 1 << 26,
+  F_HTT = 1 << 28,
+  /* Leaf 1, ECX */
+  F_SSE3 = 1 << 0,
+  F_SSSE3 = 1 << 9,
+  F_CX16 = 1 << 13,
+  F_PCID = 1 << 17,
+  F_SSE41 = 1 << 19,
+  F_SSE42 = 1 << 20,
+  F_X2APIC = 1 << 21,
+  F_MOVBE = 1 << 22,
+  F_POPCNT = 1 << 23,
+  F_TSC_DEADLINE = 1 << 24,
+  F_XSAVE = 1 << 26,
+  F_OSXSAVE = 1 << 27,
+  /* Leaf 7 */
+  F_FSGSBASE = 1 << 0,
+  F_SMEP = 1 << 7,
+  F_ERMS = 1 << 9,
+  F_INVPCID = 1 << 10,
+  F_SMAP = 1 << 20,
+  F_UMIP = 1 << 2, /* ECX */
+  /* Leaf 8000_0001, EDX */
+  F_SYSCALL = 1 << 11,
+  F_NX = 1 << 20,
+  F_FXSR_OPT = 1 << 25,
+  F_PAGE1GB = 1 << 26,
+  F_RDTSCP = 1 << 27,
+  F_LM = 1 << 29,
+  /* Leaf 8000_0001, ECX */
+  F_LAHF = 1 << 0,
+  F_CMP_LEGACY = 1 << 1,
+  F_CR8_LEGACY = 1 << 4,
+  F_PREFETCHW = 1 << 8,
+};
+#define F_HYPERVISOR (1u << 31)
+
+#define FEATURES_1_EDX                                                                                        \
+  (F_FPU | F_VME | F_DE | F_PSE | F_TSC | F_MSR | F_PAE | F_MCE | F_CX8 | F_APIC | F_SEP | F_MTRR | F_PGE | F_MCA \
+   | F_CMOV | F_PAT | F_PSE36 | F_CLFSH | F_MMX | F_FXSR | F_SSE | F_SSE2)
+#define FEATURES_1_ECX                                                                                        \
+  (F_SSE3 | F_SSSE3 | F_CX16 | F_PCID | F_SSE41 | F_SSE42 | F_X2APIC | F_MOVBE | F_POPCNT | F_TSC_DEADLINE    \
+   | F_XSAVE | F_HYPERVISOR)
+/* The bits of leaf 1 that AMD repeats in 8000_0001. */
+#define REPEATED                                                                                              \
+  (F_FPU | F_VME | F_DE | F_PSE | F_TSC | F_MSR | F_PAE | F_MCE | F_CX8 | F_APIC | F_MTRR | F_PGE | F_MCA | F_CMOV \
+   | F_PAT | F_PSE36 | F_MMX | F_FXSR)
+
+/* Family 15, model 107, stepping 1. */
+#define SIGNATURE 0x00060fb1u
+
+#define MAX_BASIC      0xdu
+#define MAX_EXTENDED   0x80000008u
+#define HYPERVISOR     0x40000000u
+#define HYPERVISOR_MAX 0x40000010u
+
+static void
+text (uint32_t out[4], const char *bytes, unsigned from)
+{
+  char buffer[48] = { 0 };
+
+  g_strlcpy (buffer, bytes, sizeof buffer);
+  memcpy (out, buffer + from, 16);
+}
+
+static unsigned
+bits_for (unsigned n)
+{
+  unsigned bits = 0;
+  while ((1u << bits) < n)
+    bits++;
+  return bits;
+}
+
+void
+soft_cpuid (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+  const EngineConfig *config = &cpu->engine->parent.config;
+  unsigned n = config->n_cpus;
+  unsigned threads = MAX (config->threads, 1), cores = config->cores != 0 ? config->cores : n;
+  unsigned per_socket = MIN (threads * cores, MAX (n, 1));
+
+  out[0] = out[1] = out[2] = out[3] = 0;
+  if (leaf >= HYPERVISOR && leaf <= HYPERVISOR_MAX)
+    {
+      if (leaf == HYPERVISOR)
+        {
+          out[0] = HYPERVISOR_MAX;
+          memcpy (&out[1], "VIVARIUM\0\0\0\0", 12);
+        }
+      else if (leaf == HYPERVISOR_MAX)
+        {
+          /* kHz of the time stamp counter and of the local APIC's timer. */
+          out[0] = (uint32_t) (cpu->engine->tsc_hz / 1000);
+          out[1] = 1000000;
+        }
+      return;
+    }
+  /* Leaves that don't exist answer as the last basic one would; AMD's answer zeroes, which is easier to trust. */
+  switch (leaf)
+    {
+    case 0:
+      out[0] = MAX_BASIC;
+      memcpy (&out[1], "Auth", 4);
+      memcpy (&out[3], "enti", 4);
+      memcpy (&out[2], "cAMD", 4);
+      break;
+    case 1:
+      out[0] = SIGNATURE;
+      out[1] = 8 << 8 | per_socket << 16 | (cpu->apic->id & 0xff) << 24; /* CLFLUSH of 64 bytes */
+      out[2] = FEATURES_1_ECX | ((cpu->cr4 & CR4_OSXSAVE) != 0 ? F_OSXSAVE : 0);
+      out[3] = FEATURES_1_EDX | (per_socket > 1 ? F_HTT : 0);
+      if ((cpu->msr.apic_base & 0x800) == 0)
+        out[3] &= ~(uint32_t) F_APIC;
+      break;
+    case 7:
+      if (subleaf == 0)
+        {
+          out[1] = F_FSGSBASE | F_SMEP | F_ERMS | F_INVPCID | F_SMAP;
+          out[2] = F_UMIP;
+        }
+      break;
+    case 0xb:
+      if (subleaf < 2)
+        {
+          out[0] = subleaf == 0 ? bits_for (threads) : bits_for (threads * cores);
+          out[1] = subleaf == 0 ? threads : per_socket;
+          out[2] = subleaf | (subleaf + 1) << 8;
+        }
+      else
+        out[2] = subleaf;
+      out[3] = cpu->apic->id;
+      break;
+    case 0xd:
+      if (subleaf == 0)
+        {
+          out[0] = 3; /* x87 and SSE */
+          out[1] = out[2] = 576;
+        }
+      break;
+    case 0x80000000:
+      out[0] = MAX_EXTENDED;
+      memcpy (&out[1], "Auth", 4);
+      memcpy (&out[3], "enti", 4);
+      memcpy (&out[2], "cAMD", 4);
+      break;
+    case 0x80000001:
+      out[0] = SIGNATURE;
+      out[2] = F_LAHF | F_CR8_LEGACY | F_PREFETCHW | (per_socket > 1 ? F_CMP_LEGACY : 0);
+      out[3] = (REPEATED & FEATURES_1_EDX) | F_SYSCALL | F_NX | F_FXSR_OPT | F_PAGE1GB | F_RDTSCP | F_LM;
+      break;
+    case 0x80000002 ... 0x80000004:
+      text (out, "Vivarium Software Processor", (leaf - 0x80000002) * 16);
+      break;
+    case 0x80000005: /* 64 KiB, 2-way, lines of 64 bytes; 32 entries */
+      out[0] = 0xff20ff20;
+      out[1] = 0xff20ff20;
+      out[2] = out[3] = 64u << 24 | 2 << 16 | 1 << 8 | 64;
+      break;
+    case 0x80000006: /* 512 KiB, 16-way */
+      out[2] = 512u << 16 | 8 << 12 | 1 << 8 | 64;
+      break;
+    case 0x80000007:
+      out[3] = 1 << 8; /* the counter's rate never changes */
+      break;
+    case 0x80000008:
+      out[0] = SOFT_PHYSICAL_BITS | 48 << 8;
+      out[2] = per_socket > 1 ? (per_socket - 1) | bits_for (per_socket) << 12 : 0;
+      break;
+    default:
+      break;
+    }
+}

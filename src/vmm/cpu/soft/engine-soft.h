@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Private to the software processor: the engine, its local APICs, transfers of control, system instructions.
+ */
+#pragma once
+
+#include "cpu/soft/exec.h"
+#include "cpu/soft/fpu.h"
+
+G_BEGIN_DECLS
+
+struct SoftEngine
+{
+  Engine parent;
+  SoftCpu **cpus;
+  SoftCode *code;
+  GThread *thread;
+  GMutex mutex; /* protects what follows; may be taken with the VM lock held, never the other way round */
+  GCond cond;   /* the thread waits: paused, or all processors halted */
+  GCond idle;   /* pause() waits for the thread */
+  gboolean run, quit, stopped;
+  gint sleeping;    /* atomic: the thread waits for an event */
+  gint intr;        /* atomic: level of the 8259's line */
+  gint arbiter;     /* where arbitration of lowest priority begins */
+  unsigned current; /* whose turn is next */
+  GMutex code_mutex;
+  GArray *written; /* what devices wrote into pages with code; under code_mutex */
+  uint64_t tsc_hz;
+};
+
+/* -- apic.c ------------------------------------------------------------------------------------------------- */
+struct SoftApic
+{
+  SoftCpu *cpu;
+  uint32_t id; /* 8 bits, or all of x2APIC's */
+  uint32_t tpr, ldr, dfr, svr, esr, esr_shadow;
+  uint32_t isr[8], tmr[8], irr[8];
+  uint64_t icr;
+  uint32_t lvt[7]; /* CMCI, timer, thermal, performance, LINT0, LINT1, error */
+  uint32_t initial_count, divide;
+  int64_t timer_start; /* guest time at which the count was loaded */
+  gint pending[8];     /* vectors set by other threads (atomic), moved to IRR by the processor */
+  gint pending_level[8];
+  gint nmi, init, sipi; /* atomic; sipi: vector | 0x100 */
+  gint extint;          /* atomic: an ExtINT message waits for INTA */
+  VmTimer timer;
+};
+
+SoftApic *soft_apic_new (SoftCpu *cpu);
+void soft_apic_free (SoftApic *apic);
+void soft_apic_reset (SoftApic *apic, gboolean init);
+uint32_t soft_apic_mmio_read (SoftCpu *cpu, uint32_t offset, unsigned size);
+void soft_apic_mmio_write (SoftCpu *cpu, uint32_t offset, uint32_t value, unsigned size);
+/* x2APIC registers, MSRs 0x800 to 0x8ff; FALSE: #GP. */
+gboolean soft_apic_msr_read (SoftCpu *cpu, uint32_t index, uint64_t *value);
+gboolean soft_apic_msr_write (SoftCpu *cpu, uint32_t index, uint64_t value);
+gboolean soft_apic_set_base (SoftCpu *cpu, uint64_t value);
+void soft_apic_set_deadline (SoftCpu *cpu, uint64_t tsc);
+uint8_t soft_apic_get_cr8 (SoftCpu *cpu);
+void soft_apic_set_cr8 (SoftCpu *cpu, uint8_t value);
+/* An interrupt message; any thread. */
+void soft_apic_message (SoftEngine *engine, uint64_t address, uint32_t data);
+void soft_apic_nmi (SoftEngine *engine);
+/* Anything for the processor to take now?  Only looks. */
+gboolean soft_apic_has_interrupt (SoftCpu *cpu);
+/* Takes the highest vector (acknowledges it), or -1. */
+int soft_apic_take_interrupt (SoftCpu *cpu);
+void soft_apic_save (SoftCpu *cpu, uint8_t *page);
+void soft_apic_load (SoftCpu *cpu, const uint8_t *page);
+
+static inline gboolean
+soft_apic_hit (const SoftCpu *cpu, uint64_t physical)
+{
+  /* Enabled (bit 11), and not in x2APIC mode (bit 10). */
+  return (physical & SOFT_PAGE_MASK) == (cpu->msr.apic_base & ((1ULL << SOFT_PHYSICAL_BITS) - 1) & SOFT_PAGE_MASK)
+         && (cpu->msr.apic_base & 0xc00) == 0x800;
+}
+
+/* -- segment.c ---------------------------------------------------------------------------------------------- */
+typedef struct
+{
+  uint32_t low, high;
+} SoftDescriptor;
+
+/* Attributes of CpuSegment. */
+enum
+{
+  SEG_TYPE = 0xf,
+  SEG_ACCESSED = 1 << 0,
+  SEG_WRITABLE = 1 << 1, /* data; code: readable */
+  SEG_DOWN = 1 << 2,     /* data: expand-down; code: conforming */
+  SEG_CODE = 1 << 3,
+  SEG_S = 1 << 4,
+  SEG_DPL = 3 << 5,
+  SEG_P = 1 << 7,
+  SEG_L = 1 << 9,
+  SEG_DB = 1 << 10,
+  SEG_G = 1 << 11,
+};
+enum
+{
+  SYS_TSS16 = 1,
+  SYS_LDT = 2,
+  SYS_TSS16_BUSY = 3,
+  SYS_CALL16 = 4,
+  SYS_TASK = 5,
+  SYS_INT16 = 6,
+  SYS_TRAP16 = 7,
+  SYS_TSS = 9,
+  SYS_TSS_BUSY = 11,
+  SYS_CALL = 12,
+  SYS_INT = 14,
+  SYS_TRAP = 15,
+};
+
+static inline unsigned
+soft_dpl (unsigned attributes)
+{
+  return (attributes >> 5) & 3;
+}
+
+/* Reads a descriptor; FALSE when the selector is beyond its table (or null, for the LDT without one). */
+gboolean soft_read_descriptor (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, SoftDescriptor *d);
+uint64_t soft_descriptor_address (SoftCpu *cpu, uint16_t selector);
+void soft_parse_descriptor (const SoftDescriptor *d, uint16_t selector, CpuSegment *segment);
+/* MOV, POP and LxS to a data segment register; raises. */
+void soft_load_segment (SoftCpu *cpu, const SoftInsn *insn, unsigned seg, uint16_t selector);
+/* Real and virtual-8086 mode. */
+void soft_load_real_segment (SoftCpu *cpu, unsigned seg, uint16_t selector);
+/* Checks and prepares SS for privilege `cpl`; raises `vector` with the selector. */
+void soft_check_stack_segment (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, unsigned cpl, unsigned vector,
+                               CpuSegment *segment);
+void soft_mark_accessed (SoftCpu *cpu, const SoftInsn *insn, CpuSegment *segment);
+/* A segment register that a return to an outer level may not keep. */
+void soft_drop_inner_segments (SoftCpu *cpu);
+void soft_load_ldtr (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector);
+void soft_load_tr (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector);
+
+/* -- transfer.c, interrupt.c, task.c ---------------------------------------------------------------------------- */
+void soft_far_jump (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, uint64_t offset);
+void soft_far_call (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, uint64_t offset);
+void soft_far_return (SoftCpu *cpu, const SoftInsn *insn, unsigned release);
+void soft_iret (SoftCpu *cpu, const SoftInsn *insn);
+typedef enum
+{
+  SOFT_EVENT_EXTERNAL,
+  SOFT_EVENT_NMI,
+  SOFT_EVENT_EXCEPTION,
+  SOFT_EVENT_SOFTWARE, /* INT n, INT3, INTO: the gate's DPL counts */
+  SOFT_EVENT_ICEBP,
+} SoftEvent;
+/* Enters the handler; `rip` is what it returns to.  May raise (then nothing has changed). */
+void soft_interrupt (SoftCpu *cpu, unsigned vector, SoftEvent event, gboolean has_error, uint32_t error, uint64_t rip);
+typedef enum
+{
+  SOFT_TASK_JUMP,
+  SOFT_TASK_CALL, /* and interrupts */
+  SOFT_TASK_IRET,
+} SoftTaskSwitch;
+void soft_task_switch (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, SoftTaskSwitch how, uint64_t rip);
+/* Stack of privilege `level` from the TSS. */
+void soft_tss_stack (SoftCpu *cpu, const SoftInsn *insn, unsigned level, uint16_t *ss, uint64_t *sp);
+uint64_t soft_tss64_stack (SoftCpu *cpu, const SoftInsn *insn, unsigned slot);
+/* Changes CPL; segments of CS and SS are set by the caller. */
+void soft_set_cpl (SoftCpu *cpu, unsigned cpl);
+/* Sets RIP after checking it against a code segment: raises #GP(0). */
+void soft_check_rip (SoftCpu *cpu, const SoftInsn *insn, const CpuSegment *cs, uint64_t rip);
+
+/* -- debug.c ------------------------------------------------------------------------------------------------------ */
+void soft_watch_access (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, gboolean write);
+void soft_watch_io (SoftCpu *cpu, unsigned port, unsigned size);
+/* Raises #DB when an instruction breakpoint is at the present RIP and RF is clear. */
+void soft_check_breakpoints (SoftCpu *cpu);
+void soft_set_dr (SoftCpu *cpu, const SoftInsn *insn, unsigned n, uint64_t value);
+uint64_t soft_get_dr (SoftCpu *cpu, const SoftInsn *insn, unsigned n);
+
+/* -- system.c, msr.c, cpuid.c --------------------------------------------------------------------------------------- */
+void soft_cpuid (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+gboolean soft_msr_read (SoftCpu *cpu, uint32_t index, uint64_t *value);
+gboolean soft_msr_write (SoftCpu *cpu, uint32_t index, uint64_t value);
+void soft_msr_reset (SoftCpu *cpu);
+uint64_t soft_tsc (SoftCpu *cpu);
+void soft_set_cr0 (SoftCpu *cpu, const SoftInsn *insn, uint64_t value);
+void soft_set_cr3 (SoftCpu *cpu, const SoftInsn *insn, uint64_t value);
+void soft_set_cr4 (SoftCpu *cpu, const SoftInsn *insn, uint64_t value);
+/* Port access: permission (raises #GP), then the value. */
+uint32_t soft_port_in (SoftCpu *cpu, const SoftInsn *insn, unsigned port, unsigned size);
+void soft_port_out (SoftCpu *cpu, const SoftInsn *insn, unsigned port, uint32_t value, unsigned size);
+void soft_port_check (SoftCpu *cpu, const SoftInsn *insn, unsigned port, unsigned size);
+
+/* -- cpu.c, run.c ------------------------------------------------------------------------------------------------------- */
+SoftCpu *soft_cpu_new (SoftEngine *engine, unsigned n);
+void soft_cpu_free (SoftCpu *cpu);
+void soft_cpu_reset (SoftCpu *cpu, gboolean init);
+void soft_cpu_get_state (SoftCpu *cpu, CpuState *state);
+gboolean soft_cpu_set_state (SoftCpu *cpu, const CpuState *state);
+/* Runs at most `budget` instructions; returns early when halted or asked to stop. */
+void soft_cpu_run (SoftCpu *cpu, int64_t budget);
+/* It would do something if it ran: not halted, or an event would wake it. */
+gboolean soft_cpu_runnable (SoftCpu *cpu);
+/* Nothing can be done: a triple fault. */
+void soft_triple_fault (SoftCpu *cpu);
+
+G_END_DECLS

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The engine: one thread that gives each processor its turn, sleeps when all halt, and stops when asked.
+ */
+#define G_LOG_DOMAIN "cpu-soft"
+
+#include "cpu/soft/engine-soft.h"
+
+#include <glib/gi18n.h>
+
+/* Instructions of a turn; about a fifth of a millisecond, or longer where there is no other processor. */
+#define SLICE        50000
+#define SINGLE_SLICE 20000000
+#define ARENA_SIZE   (96u << 20)
+
+/* -- Asking for attention ------------------------------------------------------------------------------------------ */
+
+void
+soft_attend (SoftCpu *cpu, gint what)
+{
+  SoftEngine *engine = cpu->engine;
+
+  g_atomic_int_or ((guint *) &cpu->attention, (guint) what);
+  __atomic_store_n (&cpu->threshold, INT64_MAX, __ATOMIC_SEQ_CST);
+  if (g_atomic_int_get (&engine->sleeping) != 0)
+    {
+      g_mutex_lock (&engine->mutex);
+      g_cond_signal (&engine->cond);
+      g_mutex_unlock (&engine->mutex);
+    }
+}
+
+static void
+attend_all (SoftEngine *engine, gint what)
+{
+  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+    soft_attend (engine->cpus[i], what);
+}
+
+/* -- The thread ------------------------------------------------------------------------------------------------------ */
+
+static SoftCpu *
+next_runnable (SoftEngine *engine)
+{
+  unsigned n = engine->parent.config.n_cpus;
+
+  for (unsigned i = 0; i < n; i++)
+    {
+      SoftCpu *cpu = engine->cpus[(engine->current + i) % n];
+      if (soft_cpu_runnable (cpu))
+        {
+          engine->current = (cpu->n + 1) % n;
+          return cpu;
+        }
+    }
+  return NULL;
+}
+
+static gpointer
+engine_thread (gpointer data)
+{
+  SoftEngine *engine = data;
+  unsigned n = engine->parent.config.n_cpus;
+
+  for (;;)
+    {
+      SoftCpu *cpu;
+
+      g_mutex_lock (&engine->mutex);
+      while (!engine->run && !engine->quit)
+        {
+          engine->stopped = TRUE;
+          g_cond_broadcast (&engine->idle);
+          g_cond_wait (&engine->cond, &engine->mutex);
+        }
+      engine->stopped = FALSE;
+      if (engine->quit)
+        {
+          engine->stopped = TRUE;
+          g_cond_broadcast (&engine->idle);
+          g_mutex_unlock (&engine->mutex);
+          return NULL;
+        }
+      cpu = next_runnable (engine);
+      if (cpu == NULL)
+        {
+          g_atomic_int_set (&engine->sleeping, 1);
+          /* What came before the flag was up. */
+          while (engine->run && !engine->quit && (cpu = next_runnable (engine)) == NULL)
+            g_cond_wait (&engine->cond, &engine->mutex);
+          g_atomic_int_set (&engine->sleeping, 0);
+        }
+      g_mutex_unlock (&engine->mutex);
+      if (cpu != NULL)
+        soft_cpu_run (cpu, n > 1 ? SLICE : SINGLE_SLICE);
+    }
+}
+
+/* -- What the machine asks of a processor -------------------------------------------------------------------------------- */
+
+static void
+engine_resume (void *opaque)
+{
+  SoftEngine *engine = opaque;
+
+  g_mutex_lock (&engine->mutex);
+  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+    g_atomic_int_and ((guint *) &engine->cpus[i]->attention, ~(guint) SOFT_ATTENTION_STOP);
+  engine->run = TRUE;
+  g_cond_signal (&engine->cond);
+  g_mutex_unlock (&engine->mutex);
+}
+
+static void
+engine_pause (void *opaque)
+{
+  SoftEngine *engine = opaque;
+
+  attend_all (engine, SOFT_ATTENTION_STOP);
+  g_mutex_lock (&engine->mutex);
+  engine->run = FALSE;
+  g_cond_signal (&engine->cond);
+  while (!engine->stopped)
+    g_cond_wait (&engine->idle, &engine->mutex);
+  g_mutex_unlock (&engine->mutex);
+}
+
+static void
+engine_reset (void *opaque)
+{
+  SoftEngine *engine = opaque;
+
+  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+    soft_cpu_reset (engine->cpus[i], FALSE);
+  soft_code_flush (engine);
+}
+
+static void
+engine_set_intr (void *opaque, gboolean level)
+{
+  SoftEngine *engine = opaque;
+
+  g_atomic_int_set (&engine->intr, level != FALSE);
+  if (level)
+    soft_attend (engine->cpus[0], SOFT_ATTENTION_INTERRUPT);
+}
+
+static void
+engine_nmi (void *opaque)
+{
+  soft_apic_nmi (opaque);
+}
+
+static void
+engine_msi (void *opaque, uint64_t address, uint32_t data)
+{
+  soft_apic_message (opaque, address, data);
+}
+
+static gboolean
+engine_get_state (Engine *parent, unsigned n, CpuState *state)
+{
+  SoftEngine *engine = (SoftEngine *) parent;
+
+  if (n >= engine->parent.config.n_cpus)
+    return FALSE;
+  soft_cpu_get_state (engine->cpus[n], state);
+  return TRUE;
+}
+
+static gboolean
+engine_set_state (Engine *parent, unsigned n, const CpuState *state)
+{
+  SoftEngine *engine = (SoftEngine *) parent;
+
+  return n < engine->parent.config.n_cpus && soft_cpu_set_state (engine->cpus[n], state);
+}
+
+static void
+engine_save (void *opaque, unsigned n, GByteArray *out)
+{
+  g_autofree CpuState *state = g_new0 (CpuState, 1);
+
+  if (engine_get_state (opaque, n, state))
+    state_save (cpu_state_fields, state, out);
+}
+
+static gboolean
+engine_load (void *opaque, unsigned n, const uint8_t *data, size_t length, GError **error)
+{
+  SoftEngine *engine = opaque;
+  g_autofree CpuState *state = g_new0 (CpuState, 1);
+
+  if (!state_load (cpu_state_fields, state, data, length, error))
+    return FALSE;
+  if (!engine_set_state (opaque, n, state))
+    {
+      g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE,
+                   "The saved state of processor %u isn't one that a processor can be in.", n);
+      return FALSE;
+    }
+  /* Memory was loaded under the feet of decoded code. */
+  soft_code_flush (engine);
+  return TRUE;
+}
+
+static const VmProcessorOps ops = {
+  .resume = engine_resume,
+  .pause = engine_pause,
+  .reset = engine_reset,
+  .set_intr = engine_set_intr,
+  .nmi = engine_nmi,
+  .msi = engine_msi,
+  .save = engine_save,
+  .load = engine_load,
+};
+
+/* -- Memory ------------------------------------------------------------------------------------------------------------------ */
+
+/* Dirty bits are about to be taken: from here on writes must be seen again.  A running processor marks what it could have
+ * written since once more, and the next taker sees it. */
+static void
+on_sync_dirty (Region *region, void *opaque)
+{
+  SoftEngine *engine = opaque;
+  gboolean stopped;
+
+  g_mutex_lock (&engine->mutex);
+  stopped = engine->stopped;
+  if (stopped)
+    for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+      soft_drop_logged (engine->cpus[i]);
+  g_mutex_unlock (&engine->mutex);
+  if (!stopped)
+    attend_all (engine, SOFT_ATTENTION_DIRTY);
+}
+
+static void
+on_map_changed (AddressSpace *as, const FlatView *old_view, const FlatView *new_view, void *opaque)
+{
+  SoftEngine *engine = opaque;
+
+  for (unsigned i = 0; i < new_view->n_ranges; i++)
+    if (region_is_ram (new_view->ranges[i].region))
+      region_set_sync_dirty (new_view->ranges[i].region, on_sync_dirty, engine);
+  attend_all (engine, SOFT_ATTENTION_MAP);
+}
+
+/* -- Life ---------------------------------------------------------------------------------------------------------------------- */
+
+static void
+engine_free_soft (Engine *parent)
+{
+  SoftEngine *engine = (SoftEngine *) parent;
+  FlatView *view;
+
+  g_mutex_lock (&engine->mutex);
+  engine->quit = TRUE;
+  g_cond_signal (&engine->cond);
+  g_mutex_unlock (&engine->mutex);
+  g_thread_join (engine->thread);
+  if (parent->vm->processor_opaque == engine)
+    vm_set_processor (parent->vm, NULL, NULL);
+  address_space_remove_listener (parent->vm->memory, on_map_changed, engine);
+  view = address_space_ref_view (parent->vm->memory);
+  for (unsigned i = 0; i < view->n_ranges; i++)
+    if (region_is_ram (view->ranges[i].region))
+      region_set_sync_dirty (view->ranges[i].region, NULL, NULL);
+  flat_view_unref (view);
+  soft_code_free (engine->code);
+  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+    soft_cpu_free (engine->cpus[i]);
+  g_free (engine->cpus);
+  g_array_unref (engine->written);
+  g_mutex_clear (&engine->mutex);
+  g_mutex_clear (&engine->code_mutex);
+  g_cond_clear (&engine->cond);
+  g_cond_clear (&engine->idle);
+  g_free (engine);
+}
+
+static Engine *
+engine_create (Vm *vm, const EngineConfig *config, GError **error)
+{
+  SoftEngine *engine = g_new0 (SoftEngine, 1);
+
+  engine->parent.klass = &soft_engine_class;
+  engine->parent.vm = vm;
+  engine->parent.config = *config;
+  engine->tsc_hz = 1000000000;
+  g_mutex_init (&engine->mutex);
+  g_mutex_init (&engine->code_mutex);
+  g_cond_init (&engine->cond);
+  g_cond_init (&engine->idle);
+  engine->written = soft_code_written_new ();
+  engine->code = soft_code_new (ARENA_SIZE);
+  engine->cpus = g_new0 (SoftCpu *, config->n_cpus);
+  for (unsigned i = 0; i < config->n_cpus; i++)
+    engine->cpus[i] = soft_cpu_new (engine, i);
+  vm_set_processor (vm, &ops, engine);
+  address_space_add_listener (vm->memory, on_map_changed, engine);
+  engine->thread = g_thread_new ("processor", engine_thread, engine);
+  return &engine->parent;
+}
+
+const EngineClass soft_engine_class = {
+  .name = "soft",
+  .title = N_ ("software processor"),
+  .create = engine_create,
+  .free = engine_free_soft,
+  .get_state = engine_get_state,
+  .set_state = engine_set_state,
+};

@@ -1,0 +1,676 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Paging (SDM volume 3, chapter 4), the translation buffer's slow side, and accesses that leave RAM.
+ */
+#define G_LOG_DOMAIN "cpu-soft"
+
+#include "cpu/soft/engine-soft.h"
+
+enum
+{
+  PTE_P = 1 << 0,
+  PTE_W = 1 << 1,
+  PTE_U = 1 << 2,
+  PTE_A = 1 << 5,
+  PTE_D = 1 << 6,
+  PTE_PS = 1 << 7,
+};
+#define PTE_NX       (1ULL << 63)
+#define PTE_ADDRESS  (((1ULL << SOFT_PHYSICAL_BITS) - 1) & SOFT_PAGE_MASK)
+#define PTE_RESERVED (((1ULL << 52) - 1) & ~((1ULL << SOFT_PHYSICAL_BITS) - 1))
+
+enum
+{
+  PF_P = 1 << 0,
+  PF_W = 1 << 1,
+  PF_U = 1 << 2,
+  PF_RSVD = 1 << 3,
+  PF_I = 1 << 4,
+};
+
+typedef enum
+{
+  ACCESS_READ,
+  ACCESS_WRITE,
+  ACCESS_EXEC,
+} Access;
+
+gboolean
+soft_is_canonical (uint64_t linear)
+{
+  return (uint64_t) ((int64_t) (linear << 16) >> 16) == linear;
+}
+
+void
+soft_tlb_flush (SoftCpu *cpu)
+{
+  if (cpu->n_filled > SOFT_N_FILLED)
+    memset (cpu->tlbs, 0xff, sizeof cpu->tlbs);
+  else
+    for (unsigned i = 0; i < cpu->n_filled; i++)
+      {
+        SoftTlbEntry *entry = &cpu->tlbs[cpu->filled[i].mmu][cpu->filled[i].index];
+        entry->read = entry->write = entry->exec = SOFT_TLB_EMPTY;
+      }
+  cpu->n_filled = 0;
+  cpu->any_large = FALSE;
+  cpu->jump_key += 1ULL << 32;
+}
+
+void
+soft_tlb_flush_page (SoftCpu *cpu, uint64_t linear)
+{
+  unsigned index = (linear >> 12) & (SOFT_TLB_SIZE - 1);
+
+  for (unsigned m = 0; m < SOFT_N_MMU; m++)
+    cpu->tlbs[m][index].read = cpu->tlbs[m][index].write = cpu->tlbs[m][index].exec = SOFT_TLB_EMPTY;
+  if (cpu->any_large)
+    for (unsigned m = 0; m < SOFT_N_MMU; m++)
+      for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
+        {
+          SoftTlbEntry *entry = &cpu->tlbs[m][i];
+          uint64_t page = entry->read != SOFT_TLB_EMPTY ? entry->read : entry->exec;
+
+          if (cpu->large[m][i] != 0 && page != SOFT_TLB_EMPTY && (page ^ linear) >> cpu->large[m][i] == 0)
+            entry->read = entry->write = entry->exec = SOFT_TLB_EMPTY;
+        }
+  cpu->jump_key += 1ULL << 32;
+}
+
+void
+soft_drop_logged (SoftCpu *cpu)
+{
+  for (unsigned i = 0; i < cpu->n_logged; i++)
+    {
+      SoftTlbEntry *entry = &cpu->tlbs[cpu->logged[i].mmu][cpu->logged[i].index];
+      region_mark_dirty (cpu->logged[i].region, cpu->logged[i].offset, GUEST_PAGE_SIZE);
+      region_unref (cpu->logged[i].region);
+      entry->write = SOFT_TLB_EMPTY;
+    }
+  cpu->n_logged = 0;
+}
+
+/* -- Physical memory -------------------------------------------------------------------------------------- */
+
+/* The map changed: what the translation buffer points at may go away as soon as the view is refreshed. */
+static inline void
+check_generation (SoftCpu *cpu)
+{
+  uint64_t generation = address_space_generation (cpu->vm->memory);
+  if (G_UNLIKELY (generation != cpu->memory_generation))
+    {
+      cpu->memory_generation = generation;
+      soft_drop_logged (cpu);
+      for (unsigned i = 0; i < SOFT_N_TABLES; i++)
+        cpu->table_cache[i].page = SOFT_TLB_EMPTY;
+      soft_tlb_flush (cpu);
+    }
+}
+
+void
+soft_physical_map_changed (SoftCpu *cpu)
+{
+  check_generation (cpu);
+}
+
+static const FlatRange *
+find_physical (SoftCpu *cpu, uint64_t physical)
+{
+  check_generation (cpu);
+  return access_cache_find (&cpu->memory_cache, cpu->vm->memory, physical);
+}
+
+/* A page of RAM as a whole, or NULL. */
+static uint8_t *
+physical_page (SoftCpu *cpu, uint64_t page, gboolean *writable, const FlatRange **range)
+{
+  const FlatRange *r = find_physical (cpu, page);
+
+  *range = r;
+  if (r == NULL || !region_is_ram (r->region) || r->size - (page - r->start) < GUEST_PAGE_SIZE
+      || ((r->offset + (page - r->start)) & (GUEST_PAGE_SIZE - 1)) != 0)
+    return NULL;
+  *writable = !r->readonly;
+  return region_host (r->region) + r->offset + (page - r->start);
+}
+
+uint64_t
+soft_physical_read (SoftCpu *cpu, uint64_t physical, unsigned size)
+{
+  check_generation (cpu);
+  if (soft_apic_hit (cpu, physical))
+    return soft_apic_mmio_read (cpu, physical & 0xfff, size);
+  return address_space_load (cpu->vm->memory, &cpu->memory_cache, physical, size, cpu->vm_locked);
+}
+
+void
+soft_physical_write (SoftCpu *cpu, uint64_t physical, uint64_t value, unsigned size)
+{
+  const FlatRange *r;
+
+  check_generation (cpu);
+  if (soft_apic_hit (cpu, physical))
+    {
+      soft_apic_mmio_write (cpu, physical & 0xfff, (uint32_t) value, size);
+      return;
+    }
+  r = access_cache_find (&cpu->memory_cache, cpu->vm->memory, physical);
+  if (r != NULL && region_is_ram (r->region) && !r->readonly)
+    soft_code_written (cpu, region_host (r->region) + r->offset + (physical - r->start), size);
+  address_space_store (cpu->vm->memory, &cpu->memory_cache, physical, value, size, cpu->vm_locked);
+}
+
+/* -- Page tables ------------------------------------------------------------------------------------------ */
+
+static uint8_t *
+table_host (SoftCpu *cpu, uint64_t physical)
+{
+  uint64_t page = physical & SOFT_PAGE_MASK;
+  unsigned slot = (page >> 12) % SOFT_N_TABLES;
+  const FlatRange *range;
+  gboolean writable;
+  uint8_t *host;
+
+  check_generation (cpu);
+  if (cpu->table_cache[slot].page == page)
+    return cpu->table_cache[slot].host + (physical & 0xfff);
+  host = physical_page (cpu, page, &writable, &range);
+  if (host == NULL || !writable)
+    return NULL;
+  cpu->table_cache[slot].page = page;
+  cpu->table_cache[slot].host = host;
+  /* A table changes without telling: mark its page dirty for good. */
+  region_mark_dirty (range->region, range->offset + (page - range->start), GUEST_PAGE_SIZE);
+  return host + (physical & 0xfff);
+}
+
+static uint64_t
+table_read (SoftCpu *cpu, uint64_t physical, unsigned size)
+{
+  const uint8_t *host = table_host (cpu, physical);
+  if (G_LIKELY (host != NULL))
+    return size == 8 ? *(const uint64_t *) host : *(const uint32_t *) host;
+  return soft_physical_read (cpu, physical, size);
+}
+
+static void
+table_set_bits (SoftCpu *cpu, uint64_t physical, uint32_t bits)
+{
+  uint8_t *host = table_host (cpu, physical);
+  if (G_LIKELY (host != NULL))
+    {
+      *(uint32_t *) host |= bits;
+      soft_code_written (cpu, host, 4);
+    }
+  else
+    soft_physical_write (cpu, physical, soft_physical_read (cpu, physical, 4) | bits, 4);
+}
+
+typedef struct
+{
+  uint64_t physical;
+  gboolean writable; /* a later write needs no walk: allowed, and D is set */
+  gboolean executable;
+  uint8_t large; /* address bits within a large page, else 0 */
+} Walk;
+
+/* Translates; on failure returns FALSE with the error code.  Sets A and D. */
+static gboolean
+walk (SoftCpu *cpu, uint64_t linear, Access access, unsigned mmu, Walk *result, uint32_t *error)
+{
+  gboolean user = mmu == SOFT_MMU_USER;
+  gboolean nx_on = (cpu->efer & EFER_NXE) != 0;
+  uint32_t code = (access == ACCESS_WRITE ? PF_W : 0) | (user ? PF_U : 0);
+  uint64_t entries[4], addresses[4];
+  unsigned n = 0, shift;
+  uint64_t rights = PTE_W | PTE_U, no_exec = 0, page_size;
+  gboolean w, u, write_ok;
+
+  result->large = 0;
+
+  if (access == ACCESS_EXEC && (nx_on || (cpu->cr4 & CR4_SMEP) != 0))
+    code |= PF_I;
+
+  if (cpu->cr4 & CR4_PAE)
+    {
+      uint64_t table, entry;
+      uint64_t reserved = PTE_RESERVED | (nx_on ? 0 : PTE_NX);
+
+      if (soft_in_long (cpu))
+        {
+          table = cpu->cr3 & PTE_ADDRESS;
+          shift = 39;
+        }
+      else
+        {
+          entry = cpu->pdpte[(linear >> 30) & 3];
+          if ((entry & PTE_P) == 0)
+            {
+              *error = code;
+              return FALSE;
+            }
+          table = entry & PTE_ADDRESS;
+          shift = 21;
+          /* Bits 52 to 62 are reserved outside of long mode. */
+          reserved |= 0x7ff0000000000000ULL;
+        }
+      for (;; shift -= 9)
+        {
+          addresses[n] = table + ((linear >> shift) & 511) * 8;
+          entry = table_read (cpu, addresses[n], 8);
+          if ((entry & PTE_P) == 0)
+            {
+              *error = code;
+              return FALSE;
+            }
+          entries[n++] = entry;
+          if ((entry & reserved) != 0 || (shift == 39 && (entry & PTE_PS) != 0))
+            {
+              *error = code | PF_P | PF_RSVD;
+              return FALSE;
+            }
+          rights &= entry;
+          no_exec |= entry & PTE_NX;
+          if (shift == 12 || ((entry & PTE_PS) != 0 && shift <= 30))
+            break;
+          table = entry & PTE_ADDRESS;
+        }
+      page_size = 1ULL << shift;
+      result->large = shift > 12 ? (uint8_t) shift : 0;
+      if (shift > 12 && (entry & (page_size - 1) & ~0x1fffULL) != 0)
+        {
+          *error = code | PF_P | PF_RSVD;
+          return FALSE;
+        }
+      result->physical = (entry & PTE_ADDRESS & ~(page_size - 1)) | (linear & (page_size - 1));
+    }
+  else
+    {
+      uint32_t entry;
+
+      addresses[0] = (cpu->cr3 & 0xfffff000) + ((linear >> 22) & 1023) * 4;
+      entry = (uint32_t) table_read (cpu, addresses[0], 4);
+      if ((entry & PTE_P) == 0)
+        {
+          *error = code;
+          return FALSE;
+        }
+      entries[n++] = entry;
+      rights &= entry;
+      if ((entry & PTE_PS) != 0 && (cpu->cr4 & CR4_PSE) != 0)
+        {
+          result->large = 22;
+          /* PSE-36: bits 13 to 20 are address bits 32 to 39; bit 21 is reserved. */
+          if (entry & (1u << 21))
+            {
+              *error = code | PF_P | PF_RSVD;
+              return FALSE;
+            }
+          result->physical
+              = (entry & 0xffc00000) | ((uint64_t) (entry & 0x1fe000) << 19) | (linear & 0x3fffff);
+        }
+      else
+        {
+          addresses[1] = (entry & 0xfffff000) + ((linear >> 12) & 1023) * 4;
+          entry = (uint32_t) table_read (cpu, addresses[1], 4);
+          if ((entry & PTE_P) == 0)
+            {
+              *error = code;
+              return FALSE;
+            }
+          entries[n++] = entry;
+          rights &= entry;
+          result->physical = (entry & 0xfffff000) | (linear & 0xfff);
+        }
+    }
+
+  w = (rights & PTE_W) != 0;
+  u = (rights & PTE_U) != 0;
+  write_ok = user ? w : w || (cpu->cr0 & CR0_WP) == 0;
+  if ((user && !u) || (access == ACCESS_WRITE && !write_ok) || (access == ACCESS_EXEC && no_exec)
+      || (access == ACCESS_EXEC && !user && u && (cpu->cr4 & CR4_SMEP))
+      || (access != ACCESS_EXEC && mmu == SOFT_MMU_SUPERVISOR_SMAP && u))
+    {
+      *error = code | PF_P;
+      return FALSE;
+    }
+  for (unsigned i = 0; i < n; i++)
+    {
+      uint32_t want = PTE_A | (i == n - 1 && access == ACCESS_WRITE ? PTE_D : 0);
+      if ((entries[i] & want) != want)
+        {
+          table_set_bits (cpu, addresses[i], want);
+          entries[i] |= want;
+        }
+    }
+  result->writable = write_ok && (entries[n - 1] & PTE_D) != 0;
+  result->executable = !no_exec && !(!user && u && (cpu->cr4 & CR4_SMEP));
+  return TRUE;
+}
+
+G_NORETURN static void
+page_fault (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint32_t error)
+{
+  cpu->fault_cr2 = linear;
+  soft_raise_error (cpu, insn, EXC_PF, error);
+}
+
+/* Fills the buffer's entry for the page of `linear`.  Returns the host address of `linear`, or NULL with *physical where
+ * the page isn't RAM (or, for a write, is ROM or holds decoded code). */
+static uint8_t *
+fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsigned mmu, uint64_t *physical)
+{
+  uint64_t page = linear & SOFT_PAGE_MASK;
+  unsigned index = (linear >> 12) & (SOFT_TLB_SIZE - 1);
+  SoftTlbEntry *entry = &cpu->tlbs[mmu][index];
+  const FlatRange *range;
+  gboolean ram_writable = FALSE;
+  uint8_t *host;
+  Walk result;
+
+  check_generation (cpu);
+  if (cpu->cr0 & CR0_PG)
+    {
+      uint32_t error;
+
+      if (soft_in_64 (cpu) && !soft_is_canonical (linear))
+        soft_raise_error (cpu, insn, insn != NULL && insn->mem && insn->seg == CPU_SS ? EXC_SS : EXC_GP, 0);
+      if (!walk (cpu, linear, access, mmu, &result, &error))
+        page_fault (cpu, insn, linear, error);
+    }
+  else
+    {
+      result.physical = linear;
+      result.writable = result.executable = TRUE;
+      result.large = 0;
+    }
+  *physical = result.physical;
+  if (soft_apic_hit (cpu, result.physical))
+    return NULL;
+  host = physical_page (cpu, result.physical & SOFT_PAGE_MASK, &ram_writable, &range);
+  if (host == NULL)
+    return NULL;
+
+  /* Entries are by 4 KiB page; one that already knows the page keeps its other kinds of access. */
+  if (entry->addend != (uintptr_t) host - page || (entry->read != page && entry->exec != page))
+    {
+      entry->read = entry->write = entry->exec = SOFT_TLB_EMPTY;
+      entry->addend = (uintptr_t) host - page;
+    }
+  cpu->large[mmu][index] = result.large;
+  cpu->any_large |= result.large != 0;
+  if (cpu->n_filled < SOFT_N_FILLED)
+    {
+      cpu->filled[cpu->n_filled].mmu = (uint8_t) mmu;
+      cpu->filled[cpu->n_filled].index = (uint16_t) index;
+      cpu->n_filled++;
+    }
+  else
+    cpu->n_filled = SOFT_N_FILLED + 1;
+  if (access == ACCESS_EXEC)
+    entry->exec = page;
+  else if (!cpu->watching)
+    {
+      entry->read = page;
+      if (access == ACCESS_WRITE && result.writable && ram_writable && !soft_code_in_page (cpu->engine->code, host))
+        {
+          uint64_t offset = range->offset + ((result.physical & SOFT_PAGE_MASK) - range->start);
+          if (region_dirty_log_on (range->region))
+            {
+              if (cpu->n_logged == SOFT_N_LOGGED)
+                soft_drop_logged (cpu);
+              cpu->logged[cpu->n_logged].region = region_ref (range->region);
+              cpu->logged[cpu->n_logged].offset = offset;
+              cpu->logged[cpu->n_logged].mmu = (uint8_t) mmu;
+              cpu->logged[cpu->n_logged].index = (uint16_t) index;
+              cpu->n_logged++;
+              region_mark_dirty (range->region, offset, GUEST_PAGE_SIZE);
+            }
+          entry->write = page;
+        }
+    }
+  if (access == ACCESS_WRITE && (!ram_writable || entry->write != page))
+    {
+      /* ROM, or decoded code: address_space_store() does it right. */
+      return NULL;
+    }
+  return host + (linear & 0xfff);
+}
+
+/* A write whose page has been translated to `physical`: registers, ROM, or a page with decoded code in it. */
+static uint64_t
+read_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, unsigned mmu)
+{
+  uint64_t physical;
+  const SoftTlbEntry *entry = &cpu->tlbs[mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)];
+  const uint8_t *host = entry->read == (linear & SOFT_PAGE_MASK)
+                            ? (const uint8_t *) (entry->addend + linear)
+                            : fill (cpu, insn, linear, ACCESS_READ, mmu, &physical);
+
+  if (host != NULL)
+    {
+      uint64_t value = 0;
+      memcpy (&value, host, size);
+      return value;
+    }
+  cpu->insn = insn;
+  return soft_physical_read (cpu, physical, size);
+}
+
+static void
+write_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, unsigned size, unsigned mmu)
+{
+  uint64_t physical;
+  const SoftTlbEntry *entry = &cpu->tlbs[mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)];
+  uint8_t *host = entry->write == (linear & SOFT_PAGE_MASK) ? (uint8_t *) (entry->addend + linear)
+                                                            : fill (cpu, insn, linear, ACCESS_WRITE, mmu, &physical);
+
+  if (host != NULL)
+    {
+      memcpy (host, &value, size);
+      return;
+    }
+  cpu->insn = insn;
+  soft_physical_write (cpu, physical, value, size);
+}
+
+static void
+probe_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned mmu)
+{
+  uint64_t physical;
+  const SoftTlbEntry *entry = &cpu->tlbs[mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)];
+
+  if (entry->write != (linear & SOFT_PAGE_MASK))
+    fill (cpu, insn, linear, ACCESS_WRITE, mmu, &physical);
+}
+
+static uint64_t
+read_any (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, unsigned mmu)
+{
+  unsigned first = GUEST_PAGE_SIZE - (linear & 0xfff);
+  uint64_t value = 0;
+
+  if (size <= first)
+    return read_part (cpu, insn, linear, size, mmu);
+  /* Both pages must be there before a register of a device is touched. */
+  read_part (cpu, insn, (linear + size - 1) & cpu->linear_mask, 1, mmu);
+  for (unsigned i = 0; i < size; i++)
+    value |= read_part (cpu, insn, (linear + i) & cpu->linear_mask, 1, mmu) << (8 * i);
+  return value;
+}
+
+static void
+write_any (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, unsigned size, unsigned mmu)
+{
+  unsigned first = GUEST_PAGE_SIZE - (linear & 0xfff);
+
+  if (size <= first)
+    {
+      write_part (cpu, insn, linear, value, size, mmu);
+      return;
+    }
+  probe_part (cpu, insn, linear, mmu);
+  probe_part (cpu, insn, (linear + size - 1) & cpu->linear_mask, mmu);
+  for (unsigned i = 0; i < size; i++)
+    write_part (cpu, insn, (linear + i) & cpu->linear_mask, (value >> (8 * i)) & 0xff, 1, mmu);
+}
+
+/* #AC of CPL 3 (SDM volume 3, 6.15). Only unaligned accesses get here for it; soft_update_mode() keeps the buffer empty
+ * of fast entries while alignment is checked. */
+static inline void
+check_watch (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, gboolean write)
+{
+  if (G_UNLIKELY (cpu->watching))
+    soft_watch_access (cpu, insn, linear, size, write);
+}
+
+uint64_t
+soft_read_slow (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size)
+{
+  check_watch (cpu, insn, linear, size, FALSE);
+  return read_any (cpu, insn, linear, size, cpu->mmu);
+}
+
+void
+soft_write_slow (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, unsigned size)
+{
+  check_watch (cpu, insn, linear, size, TRUE);
+  write_any (cpu, insn, linear, value, size, cpu->mmu);
+}
+
+void
+soft_read_bytes (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, void *buffer, unsigned length)
+{
+  uint8_t *out = buffer;
+
+  check_watch (cpu, insn, linear, length, FALSE);
+  if (GUEST_PAGE_SIZE - (linear & 0xfff) < length)
+    read_part (cpu, insn, (linear + length - 1) & cpu->linear_mask, 1, cpu->mmu);
+  while (length > 0)
+    {
+      unsigned n = length >= 8 && (linear & 7) == 0 ? 8 : length >= 4 && (linear & 3) == 0 ? 4 : 1;
+      uint64_t value = read_part (cpu, insn, linear, n, cpu->mmu);
+      memcpy (out, &value, n);
+      out += n;
+      length -= n;
+      linear = (linear + n) & cpu->linear_mask;
+    }
+}
+
+void
+soft_write_bytes (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, const void *buffer, unsigned length)
+{
+  const uint8_t *in = buffer;
+
+  soft_probe_write (cpu, insn, linear, length);
+  check_watch (cpu, insn, linear, length, TRUE);
+  while (length > 0)
+    {
+      unsigned n = length >= 8 && (linear & 7) == 0 ? 8 : length >= 4 && (linear & 3) == 0 ? 4 : 1;
+      uint64_t value = 0;
+      memcpy (&value, in, n);
+      write_part (cpu, insn, linear, value, n, cpu->mmu);
+      in += n;
+      length -= n;
+      linear = (linear + n) & cpu->linear_mask;
+    }
+}
+
+void
+soft_probe_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned length)
+{
+  probe_part (cpu, insn, linear, cpu->mmu);
+  if (GUEST_PAGE_SIZE - (linear & 0xfff) < length)
+    probe_part (cpu, insn, (linear + length - 1) & cpu->linear_mask, cpu->mmu);
+}
+
+/* -- The processor's own accesses --------------------------------------------------------------------------- */
+
+static unsigned
+system_mmu (const SoftCpu *cpu)
+{
+  /* Implicit supervisor accesses obey SMAP whatever EFLAGS.AC says (SDM volume 3, 4.6.1). */
+  return (cpu->cr4 & CR4_SMAP) != 0 ? SOFT_MMU_SUPERVISOR_SMAP : SOFT_MMU_SUPERVISOR;
+}
+
+uint64_t
+soft_system_read (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size)
+{
+  return read_any (cpu, insn, linear, size, system_mmu (cpu));
+}
+
+void
+soft_system_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, unsigned size)
+{
+  write_any (cpu, insn, linear, value, size, system_mmu (cpu));
+}
+
+void
+soft_system_probe_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned length)
+{
+  probe_part (cpu, insn, linear, system_mmu (cpu));
+  if (GUEST_PAGE_SIZE - (linear & 0xfff) < length)
+    probe_part (cpu, insn, linear + length - 1, system_mmu (cpu));
+}
+
+static unsigned
+mmu_of_cpl (const SoftCpu *cpu, unsigned cpl)
+{
+  if (cpl == 3)
+    return SOFT_MMU_USER;
+  return (cpu->cr4 & CR4_SMAP) != 0 && (cpu->eflags & FLAG_AC) == 0 ? SOFT_MMU_SUPERVISOR_SMAP : SOFT_MMU_SUPERVISOR;
+}
+
+uint64_t
+soft_read_cpl (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, unsigned cpl)
+{
+  return read_any (cpu, insn, linear, size, mmu_of_cpl (cpu, cpl));
+}
+
+void
+soft_write_cpl (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, unsigned size, unsigned cpl)
+{
+  write_any (cpu, insn, linear, value, size, mmu_of_cpl (cpu, cpl));
+}
+
+const uint8_t *
+soft_translate_exec (SoftCpu *cpu, uint64_t linear, uint64_t *physical, Region **region)
+{
+  unsigned mmu = cpu->cpl == 3 ? SOFT_MMU_USER : SOFT_MMU_SUPERVISOR;
+  const FlatRange *range;
+  const uint8_t *host = fill (cpu, NULL, linear, ACCESS_EXEC, mmu, physical);
+
+  if (host == NULL)
+    return NULL;
+  range = find_physical (cpu, *physical);
+  *region = range->region;
+  return host;
+}
+
+uint8_t *
+soft_host_range (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, gboolean write)
+{
+  const SoftTlbEntry *entry = soft_tlb_entry (cpu, linear);
+  uint64_t physical;
+
+  if (cpu->watching)
+    return NULL;
+  if ((write ? entry->write : entry->read) == (linear & SOFT_PAGE_MASK))
+    return (uint8_t *) (entry->addend + linear);
+  return fill (cpu, insn, linear, write ? ACCESS_WRITE : ACCESS_READ, cpu->mmu, &physical);
+}
+
+gboolean
+soft_load_pdptes (SoftCpu *cpu, uint64_t cr3)
+{
+  uint64_t pdpte[4];
+
+  for (unsigned i = 0; i < 4; i++)
+    {
+      pdpte[i] = soft_physical_read (cpu, (cr3 & 0xffffffe0) + i * 8, 8);
+      if ((pdpte[i] & PTE_P) != 0 && (pdpte[i] & ~(PTE_ADDRESS | 0xe19)) != 0)
+        return FALSE;
+    }
+  memcpy (cpu->pdpte, pdpte, sizeof pdpte);
+  return TRUE;
+}

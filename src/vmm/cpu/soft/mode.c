@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What follows from control registers, segments and EFLAGS: the decoder's key, the translation buffer in use, the
+ * limits that accesses are checked against.
+ */
+#define G_LOG_DOMAIN "cpu-soft"
+
+#include "cpu/soft/engine-soft.h"
+
+static void
+update_check (SoftCpu *cpu, unsigned n, gboolean in64)
+{
+  SoftSegmentCheck *check = &cpu->check[n];
+  const CpuSegment *segment = &cpu->segment[n];
+  unsigned type = segment->attributes & SEG_TYPE;
+  gboolean readable, writable;
+
+  if (in64)
+    {
+      check->base = n >= CPU_FS ? segment->base : 0;
+      check->low[0] = check->low[1] = 0;
+      check->high[0] = check->high[1] = ~(uint64_t) 0;
+      return;
+    }
+  check->base = segment->base;
+  if ((segment->attributes & SEG_P) == 0)
+    readable = writable = FALSE;
+  else if (!soft_in_protected (cpu))
+    readable = writable = TRUE;
+  else
+    {
+      readable = (type & SEG_CODE) == 0 || (type & SEG_WRITABLE) != 0;
+      writable = (type & (SEG_CODE | SEG_WRITABLE)) == SEG_WRITABLE;
+    }
+  if ((type & (SEG_CODE | SEG_DOWN)) == SEG_DOWN)
+    {
+      check->low[0] = (uint64_t) segment->limit + 1;
+      check->high[0] = (segment->attributes & SEG_DB) != 0 ? 0xffffffffu : 0xffffu;
+    }
+  else
+    {
+      check->low[0] = 0;
+      check->high[0] = segment->limit;
+    }
+  check->low[1] = check->low[0];
+  check->high[1] = check->high[0];
+  if (!readable)
+    {
+      check->low[0] = ~(uint64_t) 0;
+      check->high[0] = 0;
+    }
+  if (!writable)
+    {
+      check->low[1] = ~(uint64_t) 0;
+      check->high[1] = 0;
+    }
+}
+
+static gboolean
+is_flat (const SoftCpu *cpu, unsigned n)
+{
+  const SoftSegmentCheck *check = &cpu->check[n];
+  return check->base == 0 && check->low[0] == 0 && check->low[1] == 0 && check->high[0] == 0xffffffffu
+         && check->high[1] == 0xffffffffu;
+}
+
+void
+soft_update_mode (SoftCpu *cpu)
+{
+  const CpuSegment *cs = &cpu->segment[CPU_CS];
+  uint32_t key;
+  gboolean in64 = soft_in_long (cpu) && (cs->attributes & SEG_L) != 0;
+  gboolean watching;
+
+  key = in64 ? SOFT_KEY_64 : (cs->attributes & SEG_DB) != 0 ? SOFT_KEY_32 : SOFT_KEY_16;
+  for (unsigned i = 0; i < 6; i++)
+    update_check (cpu, i, in64);
+  cpu->linear_mask = in64 ? ~(uint64_t) 0 : 0xffffffffu;
+  if (in64)
+    {
+      key |= SOFT_KEY_STACK32 | SOFT_KEY_FLAT;
+      cpu->rip_mask = cpu->stack_mask = cpu->jump_limit = ~(uint64_t) 0;
+      cpu->check[CPU_CS].base = 0;
+    }
+  else
+    {
+      gboolean stack32 = (cpu->segment[CPU_SS].attributes & SEG_DB) != 0;
+      if (stack32)
+        key |= SOFT_KEY_STACK32;
+      if (is_flat (cpu, CPU_DS) && is_flat (cpu, CPU_ES) && is_flat (cpu, CPU_SS))
+        key |= SOFT_KEY_FLAT;
+      cpu->stack_mask = stack32 ? 0xffffffffu : 0xffffu;
+      cpu->rip_mask = (key & SOFT_KEY_SIZE) == SOFT_KEY_32 ? 0xffffffffu : 0xffffu;
+      /* A block that starts here ends within the limit. */
+      cpu->jump_limit = MIN ((uint64_t) cs->limit, cpu->rip_mask);
+      cpu->jump_limit = cpu->jump_limit > 512 ? cpu->jump_limit - 512 : 0;
+    }
+  if (cpu->cpl == 3)
+    key |= SOFT_KEY_USER;
+  if (soft_in_protected (cpu))
+    key |= SOFT_KEY_PROTECTED;
+  if (key != cpu->key)
+    {
+      cpu->key = key;
+      cpu->jump_key = (cpu->jump_key & ~(uint64_t) 0xffffffff) | key;
+    }
+  if (cpu->cpl == 3)
+    cpu->mmu = SOFT_MMU_USER;
+  else if ((cpu->cr4 & CR4_SMAP) != 0 && (cpu->eflags & FLAG_AC) == 0)
+    cpu->mmu = SOFT_MMU_SUPERVISOR_SMAP;
+  else
+    cpu->mmu = SOFT_MMU_SUPERVISOR;
+  cpu->tlb = cpu->tlbs[cpu->mmu];
+
+  /* Data breakpoints and alignment checks look at each access. */
+  watching = FALSE;
+  if ((cpu->dr[7] & 0xff) != 0)
+    for (unsigned i = 0; i < 4; i++)
+      if (((cpu->dr[7] >> (2 * i)) & 3) != 0 && ((cpu->dr[7] >> (16 + 4 * i)) & 1) != 0)
+        watching = TRUE;
+  if (cpu->cpl == 3 && (cpu->cr0 & CR0_AM) != 0 && (cpu->eflags & FLAG_AC) != 0)
+    watching = TRUE;
+  if (watching != cpu->watching)
+    {
+      cpu->watching = watching;
+      soft_tlb_flush (cpu);
+    }
+}
+
+void
+soft_set_eflags (SoftCpu *cpu, uint32_t value, uint32_t mask)
+{
+  uint32_t old = cpu->eflags;
+
+  cpu->af = soft_eflags_to_af ((soft_af_to_eflags (cpu->af) & ~mask) | (value & mask));
+  mask &= FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC | FLAG_VIF | FLAG_VIP | FLAG_ID;
+  cpu->eflags = (old & ~mask) | (value & mask);
+  if (((old ^ cpu->eflags) & (FLAG_AC | FLAG_VM)) != 0)
+    soft_update_mode (cpu);
+}
+
+void
+soft_set_rip (SoftCpu *cpu, uint64_t rip)
+{
+  cpu->reg[SOFT_REG_RIP] = rip;
+  cpu->block = NULL;
+  cpu->rip_set = TRUE;
+}
+
+uint64_t
+soft_rip (const SoftCpu *cpu, const SoftInsn *insn)
+{
+  return (cpu->reg[SOFT_REG_RIP] + insn->offset) & cpu->rip_mask;
+}
+
+void
+soft_raise (SoftCpu *cpu, const SoftInsn *insn, unsigned vector)
+{
+  if (insn != NULL && !cpu->rip_set)
+    {
+      cpu->reg[SOFT_REG_RIP] = soft_rip (cpu, insn);
+      if (cpu->block != NULL)
+        cpu->budget += cpu->block->n_insns - 1 - (insn - cpu->block->insns);
+    }
+  cpu->block = NULL;
+  cpu->fault_vector = (int) vector;
+  cpu->fault_error = 0;
+  cpu->fault_has_error = FALSE;
+  siglongjmp (cpu->recover, 1);
+}
+
+void
+soft_raise_error (SoftCpu *cpu, const SoftInsn *insn, unsigned vector, uint32_t error_code)
+{
+  if (insn != NULL && !cpu->rip_set)
+    cpu->reg[SOFT_REG_RIP] = soft_rip (cpu, insn);
+  cpu->block = NULL;
+  cpu->fault_vector = (int) vector;
+  cpu->fault_error = error_code;
+  cpu->fault_has_error = TRUE;
+  siglongjmp (cpu->recover, 1);
+}
+
+void
+soft_segment_fault (SoftCpu *cpu, const SoftInsn *insn, unsigned seg)
+{
+  soft_raise_error (cpu, insn, seg == CPU_SS ? EXC_SS : EXC_GP, 0);
+}
