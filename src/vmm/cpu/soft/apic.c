@@ -129,7 +129,7 @@ timer_start (SoftApic *apic)
   if (apic->initial_count == 0 || deadline_mode (apic))
     vm_timer_cancel (&apic->timer);
   else
-    vm_timer_arm (&apic->timer, apic->timer_start + (int64_t) apic->initial_count * divider (apic));
+    vm_timer_arm (&apic->timer, apic->timer_start + (int64_t)apic->initial_count * divider (apic));
 }
 
 static uint32_t
@@ -139,10 +139,10 @@ timer_current (const SoftApic *apic)
 
   if (apic->initial_count == 0 || deadline_mode (apic))
     return 0;
-  ticks = (uint64_t) MAX (now (apic) - apic->timer_start, 0) / divider (apic);
+  ticks = (uint64_t)MAX (now (apic) - apic->timer_start, 0) / divider (apic);
   if (apic->lvt[LVT_TIMER] & TIMER_PERIODIC)
-    return apic->initial_count - (uint32_t) (ticks % apic->initial_count);
-  return ticks >= apic->initial_count ? 0 : apic->initial_count - (uint32_t) ticks;
+    return apic->initial_count - (uint32_t)(ticks % apic->initial_count);
+  return ticks >= apic->initial_count ? 0 : apic->initial_count - (uint32_t)ticks;
 }
 
 /* Main loop's thread. */
@@ -156,7 +156,7 @@ on_timer (void *opaque)
     apic->cpu->msr.tsc_deadline = 0;
   else if ((lvt & TIMER_PERIODIC) != 0 && apic->initial_count != 0)
     {
-      int64_t period = (int64_t) apic->initial_count * divider (apic);
+      int64_t period = (int64_t)apic->initial_count * divider (apic);
       int64_t next = apic->timer_start + period, time = now (apic);
 
       /* Late by more than a period: what was missed is lost, as one bit of IRR holds only one. */
@@ -186,12 +186,12 @@ soft_apic_set_deadline (SoftCpu *cpu, uint64_t tsc)
       return;
     }
   at = soft_tsc (cpu);
-  if ((int64_t) (tsc - at) <= 0)
+  if ((int64_t)(tsc - at) <= 0)
     vm_timer_arm (&apic->timer, now (apic));
   else
-    vm_timer_arm (&apic->timer,
-                  now (apic) + clock_muldiv ((int64_t) MIN (tsc - at, (uint64_t) INT64_MAX / 4), NS_PER_SECOND,
-                                             cpu->engine->tsc_hz));
+    vm_timer_arm (&apic->timer, now (apic)
+                                    + clock_muldiv ((int64_t)MIN (tsc - at, (uint64_t)INT64_MAX / 4),
+                                                    NS_PER_SECOND, cpu->engine->tsc_hz));
 }
 
 /* -- Requests ------------------------------------------------------------------------------------------------------ */
@@ -202,8 +202,8 @@ request (SoftApic *apic, unsigned vector, gboolean level)
   if (vector < 16)
     return;
   if (level)
-    g_atomic_int_or ((guint *) &apic->pending_level[vector / 32], 1u << (vector & 31));
-  g_atomic_int_or ((guint *) &apic->pending[vector / 32], 1u << (vector & 31));
+    g_atomic_int_or ((guint *)&apic->pending_level[vector / 32], 1u << (vector & 31));
+  g_atomic_int_or ((guint *)&apic->pending[vector / 32], 1u << (vector & 31));
   soft_attend (apic->cpu, SOFT_ATTENTION_INTERRUPT);
 }
 
@@ -225,7 +225,7 @@ deliver (SoftApic *apic, unsigned mode, unsigned vector, gboolean level)
       soft_attend (apic->cpu, SOFT_ATTENTION_INTERRUPT);
       break;
     case DELIVER_SIPI:
-      g_atomic_int_set (&apic->sipi, (gint) (vector | 0x100));
+      g_atomic_int_set (&apic->sipi, (gint)(vector | 0x100));
       soft_attend (apic->cpu, SOFT_ATTENTION_INTERRUPT);
       break;
     case DELIVER_EXTINT:
@@ -262,9 +262,10 @@ matches (const SoftApic *apic, uint32_t destination, gboolean logical, gboolean 
 
 /* Arbitration of lowest priority: the processor whose task priority is lowest; among equals take turns. */
 static void
-deliver_lowest (SoftEngine *engine, uint32_t destination, gboolean logical, gboolean wide, unsigned vector, gboolean level)
+deliver_lowest (SoftEngine *engine, uint32_t destination, gboolean logical, gboolean wide, unsigned vector,
+                gboolean level)
 {
-  unsigned n = engine->parent.config.n_cpus, start = (unsigned) g_atomic_int_add (&engine->arbiter, 1);
+  unsigned n = engine->parent.config.n_cpus, start = (unsigned)g_atomic_int_add (&engine->arbiter, 1);
   SoftApic *best = NULL;
 
   for (unsigned i = 0; i < n; i++)
@@ -312,9 +313,9 @@ static void
 send_ipi (SoftApic *apic)
 {
   SoftEngine *engine = apic->cpu->engine;
-  uint32_t low = (uint32_t) apic->icr, shorthand = (low >> 18) & 3;
+  uint32_t low = (uint32_t)apic->icr, shorthand = (low >> 18) & 3;
   gboolean wide = x2apic (apic), logical = (low & 0x800) != 0;
-  uint32_t destination = wide ? (uint32_t) (apic->icr >> 32) : (uint32_t) (apic->icr >> 56);
+  uint32_t destination = wide ? (uint32_t)(apic->icr >> 32) : (uint32_t)(apic->icr >> 56);
   unsigned mode = (low >> 8) & 7, vector = low & 0xff;
 
   /* INIT level de-assert only sets arbitration ids. */
@@ -350,7 +351,7 @@ static unsigned
 priority (const SoftApic *apic)
 {
   int in_service = highest (apic->isr);
-  unsigned class = in_service < 0 ? 0 : (unsigned) in_service & 0xf0;
+  unsigned class = in_service < 0 ? 0 : (unsigned)in_service & 0xf0;
 
   return (apic->tpr & 0xf0) >= class ? apic->tpr : class;
 }
@@ -362,8 +363,8 @@ collect (SoftApic *apic)
     if (g_atomic_int_get (&apic->pending[i]) != 0)
       {
         /* The level was noted before the request, so it is there when the request is. */
-        uint32_t bits = g_atomic_int_and ((guint *) &apic->pending[i], 0);
-        uint32_t level = g_atomic_int_and ((guint *) &apic->pending_level[i], ~bits);
+        uint32_t bits = g_atomic_int_and ((guint *)&apic->pending[i], 0);
+        uint32_t level = g_atomic_int_and ((guint *)&apic->pending_level[i], ~bits);
 
         if (!accepting (apic))
           continue;
@@ -397,7 +398,7 @@ soft_apic_has_interrupt (SoftCpu *cpu)
   if (!accepting (apic))
     return FALSE;
   vector = highest (apic->irr);
-  return vector >= 0 && ((unsigned) vector & 0xf0) > (priority (apic) & 0xf0);
+  return vector >= 0 && ((unsigned)vector & 0xf0) > (priority (apic) & 0xf0);
 }
 
 int
@@ -417,7 +418,7 @@ soft_apic_take_interrupt (SoftCpu *cpu)
       return vector & 0xff;
     }
   vector = highest (apic->irr);
-  if (vector < 0 || ((unsigned) vector & 0xf0) <= (priority (apic) & 0xf0))
+  if (vector < 0 || ((unsigned)vector & 0xf0) <= (priority (apic) & 0xf0))
     return -1;
   apic->irr[vector / 32] &= ~(1u << (vector & 31));
   apic->isr[vector / 32] |= 1u << (vector & 31);
@@ -437,7 +438,7 @@ end_of_interrupt (SoftApic *apic)
     {
       if (!cpu->vm_locked)
         vm_lock (cpu->vm);
-      cpu->vm->eoi (cpu->vm->eoi_opaque, (unsigned) vector);
+      cpu->vm->eoi (cpu->vm->eoi_opaque, (unsigned)vector);
       if (!cpu->vm_locked)
         vm_unlock (cpu->vm);
     }
@@ -447,13 +448,13 @@ end_of_interrupt (SoftApic *apic)
 uint8_t
 soft_apic_get_cr8 (SoftCpu *cpu)
 {
-  return (uint8_t) (cpu->apic->tpr >> 4);
+  return (uint8_t)(cpu->apic->tpr >> 4);
 }
 
 void
 soft_apic_set_cr8 (SoftCpu *cpu, uint8_t value)
 {
-  cpu->apic->tpr = (uint32_t) value << 4;
+  cpu->apic->tpr = (uint32_t)value << 4;
   soft_attend (cpu, SOFT_ATTENTION_INTERRUPT);
 }
 
@@ -464,7 +465,7 @@ lvt_of (unsigned reg)
 {
   if (reg == APIC_LVT_CMCI)
     return LVT_CMCI;
-  return reg >= APIC_LVT_TIMER && reg <= APIC_LVT_ERROR ? (int) (LVT_TIMER + reg - APIC_LVT_TIMER) : -1;
+  return reg >= APIC_LVT_TIMER && reg <= APIC_LVT_ERROR ? (int)(LVT_TIMER + reg - APIC_LVT_TIMER) : -1;
 }
 
 static uint32_t
@@ -526,10 +527,10 @@ register_read (SoftApic *apic, unsigned reg, uint32_t *value)
       *value = apic->esr;
       return TRUE;
     case APIC_ICR:
-      *value = (uint32_t) apic->icr;
+      *value = (uint32_t)apic->icr;
       return TRUE;
     case APIC_ICR2:
-      *value = (uint32_t) (apic->icr >> 32);
+      *value = (uint32_t)(apic->icr >> 32);
       return !x2apic (apic);
     case APIC_INITIAL:
       *value = apic->initial_count;
@@ -617,7 +618,7 @@ register_write (SoftApic *apic, unsigned reg, uint32_t value)
     case APIC_ICR2:
       if (x2apic (apic))
         return FALSE;
-      apic->icr = (apic->icr & 0xffffffff) | (uint64_t) (value & 0xff000000) << 32;
+      apic->icr = (apic->icr & 0xffffffff) | (uint64_t)(value & 0xff000000) << 32;
       return TRUE;
     case APIC_INITIAL:
       if (!deadline_mode (apic))
@@ -697,7 +698,7 @@ soft_apic_msr_write (SoftCpu *cpu, uint32_t index, uint64_t value)
     }
   if ((value >> 32) != 0)
     return FALSE;
-  return register_write (apic, index - 0x800, (uint32_t) value);
+  return register_write (apic, index - 0x800, (uint32_t)value);
 }
 
 gboolean
@@ -787,7 +788,7 @@ soft_apic_save (SoftCpu *cpu, uint8_t *page)
       if (reg != APIC_EOI)
         register_read (apic, reg, &value);
       if (reg == APIC_ICR2)
-        value = (uint32_t) (apic->icr >> 32);
+        value = (uint32_t)(apic->icr >> 32);
       memcpy (page + reg * 16, &value, 4);
     }
 }
@@ -814,7 +815,7 @@ soft_apic_load (SoftCpu *cpu, const uint8_t *page)
       apic->tmr[i] = value[APIC_TMR + i] & mask;
     }
   apic->esr = value[APIC_ESR];
-  apic->icr = value[APIC_ICR] | (uint64_t) value[APIC_ICR2] << 32;
+  apic->icr = value[APIC_ICR] | (uint64_t)value[APIC_ICR2] << 32;
   for (unsigned reg = 0; reg < 64; reg++)
     if (lvt_of (reg) >= 0)
       apic->lvt[lvt_of (reg)] = value[reg] & 0x7f7ff;
@@ -826,8 +827,8 @@ soft_apic_load (SoftCpu *cpu, const uint8_t *page)
       uint32_t left = MIN (value[APIC_CURRENT], apic->initial_count);
       gboolean periodic = (apic->lvt[LVT_TIMER] & TIMER_PERIODIC) != 0;
 
-      apic->timer_start = now (apic) - (int64_t) (apic->initial_count - left) * divider (apic);
+      apic->timer_start = now (apic) - (int64_t)(apic->initial_count - left) * divider (apic);
       if (left > 0 || periodic)
-        vm_timer_arm (&apic->timer, now (apic) + (int64_t) left * divider (apic));
+        vm_timer_arm (&apic->timer, now (apic) + (int64_t)left * divider (apic));
     }
 }

@@ -43,20 +43,20 @@ struct SoftCode
 static inline unsigned
 block_hash (const uint8_t *host, uint32_t key)
 {
-  uint64_t h = ((uintptr_t) host ^ ((uint64_t) key << 13)) * 0x9e3779b97f4a7c15ULL;
-  return (unsigned) (h >> 48) & (HASH_SIZE - 1);
+  uint64_t h = ((uintptr_t)host ^ ((uint64_t)key << 13)) * 0x9e3779b97f4a7c15ULL;
+  return (unsigned)(h >> 48) & (HASH_SIZE - 1);
 }
 
 static inline unsigned
 page_hash (const uint8_t *page)
 {
-  return (unsigned) ((((uintptr_t) page >> 12) * 0x9e3779b97f4a7c15ULL) >> 40) & (PAGE_HASH_SIZE - 1);
+  return (unsigned)((((uintptr_t)page >> 12) * 0x9e3779b97f4a7c15ULL) >> 40) & (PAGE_HASH_SIZE - 1);
 }
 
 static inline const uint8_t *
 page_of (const uint8_t *host)
 {
-  return (const uint8_t *) ((uintptr_t) host & ~(uintptr_t) 0xfff);
+  return (const uint8_t *)((uintptr_t)host & ~(uintptr_t)0xfff);
 }
 
 SoftCode *
@@ -67,7 +67,7 @@ soft_code_new (size_t arena_size)
   code->size = arena_size;
   code->arena = g_malloc (arena_size);
   code->pages = g_new0 (CodePage, MAX_PAGES);
-  code->regions = g_hash_table_new_full (NULL, NULL, (GDestroyNotify) region_unref, NULL);
+  code->regions = g_hash_table_new_full (NULL, NULL, (GDestroyNotify)region_unref, NULL);
   code->scratch = g_malloc0 (sizeof (SoftBlock) + 4 * sizeof (SoftInsn));
   return code;
 }
@@ -140,12 +140,12 @@ block_extent (const SoftBlock *block, const uint8_t *page, unsigned *first, unsi
 {
   if (page_of (block->host) == page)
     {
-      *first = (unsigned) (block->host - page);
+      *first = (unsigned)(block->host - page);
       *length = MIN (block->bytes, 4096 - *first);
       return *length > 0;
     }
   *first = 0;
-  *length = block->bytes - (4096 - (unsigned) ((uintptr_t) block->host & 0xfff));
+  *length = block->bytes - (4096 - (unsigned)((uintptr_t)block->host & 0xfff));
   return TRUE;
 }
 
@@ -193,7 +193,7 @@ written_in_page (SoftCode *code, const uint8_t *host, unsigned length)
 {
   const uint8_t *page = page_of (host);
   CodePage *p = find_page (code, page);
-  unsigned start = (unsigned) (host - page);
+  unsigned start = (unsigned)(host - page);
   SoftBlock **link;
   uint64_t granules = 0;
 
@@ -229,7 +229,7 @@ soft_code_written (SoftCpu *cpu, const uint8_t *host, unsigned length)
 
   while (length > 0)
     {
-      unsigned n = MIN (length, 4096 - (unsigned) ((uintptr_t) host & 0xfff));
+      unsigned n = MIN (length, 4096 - (unsigned)((uintptr_t)host & 0xfff));
       written_in_page (code, host, n);
       host += n;
       length -= n;
@@ -237,6 +237,12 @@ soft_code_written (SoftCpu *cpu, const uint8_t *host, unsigned length)
 }
 
 /* -- Writes by devices ---------------------------------------------------------------------------------------- */
+
+GArray *
+soft_code_written_new (void)
+{
+  return g_array_new (FALSE, FALSE, sizeof (WrittenRange));
+}
 
 static void
 on_region_written (Region *region, uint64_t offset, uint64_t length, void *opaque)
@@ -285,14 +291,14 @@ soft_code_take_written (SoftEngine *engine)
       const uint8_t *host = ranges[i].host;
       uint64_t left = ranges[i].length;
 
-      if (host == NULL || left > 4096 * (uint64_t) MAX (code->n_pages, 16) * 4)
+      if (host == NULL || left > 4096 * (uint64_t)MAX (code->n_pages, 16) * 4)
         {
           soft_code_flush (engine);
           return;
         }
       while (left > 0)
         {
-          unsigned part = (unsigned) MIN (left, 4096 - ((uintptr_t) host & 0xfff));
+          unsigned part = (unsigned)MIN (left, 4096 - ((uintptr_t)host & 0xfff));
           written_in_page (code, host, part);
           host += part;
           left -= part;
@@ -313,7 +319,7 @@ protect_page (SoftEngine *engine, const uint8_t *page)
         for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
           {
             SoftTlbEntry *entry = &cpu->tlbs[m][i];
-            if (entry->write != SOFT_TLB_EMPTY && entry->write + entry->addend == (uintptr_t) page)
+            if (entry->write != SOFT_TLB_EMPTY && entry->write + entry->addend == (uintptr_t)page)
               entry->write = SOFT_TLB_EMPTY;
           }
     }
@@ -367,7 +373,7 @@ bytes_to_limit (SoftCpu *cpu, uint64_t rip)
     return G_MAXUINT64;
   if (rip > cpu->segment[CPU_CS].limit)
     return 0;
-  return (uint64_t) cpu->segment[CPU_CS].limit - rip + 1;
+  return (uint64_t)cpu->segment[CPU_CS].limit - rip + 1;
 }
 
 static void
@@ -378,7 +384,7 @@ end_block (SoftCpu *cpu, SoftBlock *block, unsigned offset)
   memset (last, 0, sizeof *last);
   last->handler = soft_goto;
   last->imm = offset;
-  last->offset = (uint16_t) offset;
+  last->offset = (uint16_t)offset;
 }
 
 /* cmp or test, then jcc: one dispatch. */
@@ -404,9 +410,9 @@ fuse (SoftInsn *first, unsigned condition)
 static void
 decode_block (SoftCpu *cpu, SoftBlock *block, const uint8_t *host, uint64_t rip)
 {
-  unsigned in_page = 4096 - (unsigned) ((uintptr_t) host & 0xfff);
+  unsigned in_page = 4096 - (unsigned)((uintptr_t)host & 0xfff);
   uint64_t limit = bytes_to_limit (cpu, rip);
-  unsigned available = (unsigned) MIN ((uint64_t) in_page, limit);
+  unsigned available = (unsigned)MIN ((uint64_t)in_page, limit);
   unsigned max = (cpu->key & SOFT_KEY_STEP) != 0 ? 1 : SOFT_MAX_BLOCK_INSNS;
   unsigned offset = 0;
 
@@ -421,7 +427,7 @@ decode_block (SoftCpu *cpu, SoftBlock *block, const uint8_t *host, uint64_t rip)
       d.bytes = host + offset;
       d.available = MIN (available - offset, 15);
       memset (insn, 0, sizeof *insn);
-      insn->offset = (uint16_t) offset;
+      insn->offset = (uint16_t)offset;
       go_on = soft_decode (&d, insn);
       if (d.overrun)
         break;
@@ -434,7 +440,7 @@ decode_block (SoftCpu *cpu, SoftBlock *block, const uint8_t *host, uint64_t rip)
           break;
         }
     }
-  block->bytes = (uint16_t) offset;
+  block->bytes = (uint16_t)offset;
   end_block (cpu, block, offset);
 }
 
@@ -444,7 +450,7 @@ decode_gathered (SoftCpu *cpu, SoftBlock *block, uint64_t linear, uint64_t rip)
 {
   uint8_t bytes[15];
   uint64_t limit = bytes_to_limit (cpu, rip);
-  unsigned n = 0, want = (unsigned) MIN (limit, 15);
+  unsigned n = 0, want = (unsigned)MIN (limit, 15);
   SoftDecode d;
   SoftInsn *insn = &block->insns[0];
 
@@ -468,7 +474,7 @@ decode_gathered (SoftCpu *cpu, SoftBlock *block, uint64_t linear, uint64_t rip)
       uint64_t physical;
       Region *region;
       const uint8_t *host = soft_translate_exec (cpu, at, &physical, &region);
-      bytes[n++] = host != NULL ? *host : (uint8_t) soft_physical_read (cpu, physical, 1);
+      bytes[n++] = host != NULL ? *host : (uint8_t)soft_physical_read (cpu, physical, 1);
     }
   block->n_insns = 1;
   block->bytes = insn->length;
@@ -487,7 +493,7 @@ new_block (SoftCpu *cpu)
 
   if (code->used + worst > code->size || code->n_pages + 2 > MAX_PAGES)
     soft_code_flush (cpu->engine);
-  block = (SoftBlock *) (code->arena + code->used);
+  block = (SoftBlock *)(code->arena + code->used);
   memset (block, 0, sizeof *block);
   return block;
 }
@@ -498,7 +504,7 @@ commit_block (SoftCpu *cpu, SoftBlock *block, Region *region, Region *region2)
   SoftCode *code = cpu->engine->code;
   unsigned h = block_hash (block->host, block->key);
 
-  code->used += (sizeof (SoftBlock) + (block->n_insns + 1) * sizeof (SoftInsn) + 15) & ~(size_t) 15;
+  code->used += (sizeof (SoftBlock) + (block->n_insns + 1) * sizeof (SoftInsn) + 15) & ~(size_t)15;
   block->cost = block->n_insns;
   block->hash_next = code->hash[h];
   code->hash[h] = block;
@@ -530,7 +536,7 @@ soft_find_block (SoftCpu *cpu)
   {
     unsigned mmu = cpu->cpl == 3 ? SOFT_MMU_USER : SOFT_MMU_SUPERVISOR;
     const SoftTlbEntry *entry = &cpu->tlbs[mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)];
-    host = entry->exec == (linear & SOFT_PAGE_MASK) ? (const uint8_t *) (entry->addend + linear)
+    host = entry->exec == (linear & SOFT_PAGE_MASK) ? (const uint8_t *)(entry->addend + linear)
                                                     : soft_translate_exec (cpu, linear, &physical, &region);
   }
   if (host == NULL)
@@ -540,7 +546,8 @@ soft_find_block (SoftCpu *cpu)
       break;
   if (block != NULL && block->host2 != NULL)
     {
-      host2 = soft_translate_exec (cpu, (linear + 4096) & SOFT_PAGE_MASK & cpu->linear_mask, &physical2, &region2);
+      host2 = soft_translate_exec (cpu, (linear + 4096) & SOFT_PAGE_MASK & cpu->linear_mask, &physical2,
+                                   &region2);
       if (host2 != block->host2 || bytes_to_limit (cpu, rip) < block->bytes)
         return decode_gathered (cpu, code->scratch, linear, rip);
       return block;
@@ -561,7 +568,7 @@ soft_find_block (SoftCpu *cpu)
 
           decode_gathered (cpu, block, linear, rip);
           at = (linear + 4096) & SOFT_PAGE_MASK & cpu->linear_mask;
-          if (block->bytes <= 4096 - ((uintptr_t) host & 0xfff))
+          if (block->bytes <= 4096 - ((uintptr_t)host & 0xfff))
             return memcpy (code->scratch, block, sizeof *block + 2 * sizeof (SoftInsn));
           host2 = soft_translate_exec (cpu, at, &physical2, &region2);
           if (host2 == NULL)
@@ -597,7 +604,7 @@ soft_branch_out (SoftCpu *cpu, const SoftInsn *insn)
       SOFT_EXIT (cpu);
     }
   if (to != NULL && to->cost == SOFT_STALE)
-    ((SoftInsn *) insn)->chain = to = NULL;
+    ((SoftInsn *)insn)->chain = to = NULL;
   if (to == NULL)
     {
       linear = (cpu->check[CPU_CS].base + rip) & cpu->linear_mask;
@@ -607,8 +614,8 @@ soft_branch_out (SoftCpu *cpu, const SoftInsn *insn)
           to = jump->block;
           /* Within one page the same distance always leads to the same bytes. */
           if (from != cpu->engine->code->scratch && from->cost != SOFT_STALE && from->host2 == NULL
-              && page_of (to->host) == page_of (from->host) && to->host == from->host + (int64_t) insn->imm)
-            ((SoftInsn *) insn)->chain = to;
+              && page_of (to->host) == page_of (from->host) && to->host == from->host + (int64_t)insn->imm)
+            ((SoftInsn *)insn)->chain = to;
         }
     }
   cpu->reg[SOFT_REG_RIP] = rip;

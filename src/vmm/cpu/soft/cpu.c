@@ -12,14 +12,14 @@ soft_cpu_new (SoftEngine *engine, unsigned n)
 {
   SoftCpu *cpu;
 
-  if (posix_memalign ((void **) &cpu, 64, sizeof *cpu) != 0)
+  if (posix_memalign ((void **)&cpu, 64, sizeof *cpu) != 0)
     g_error ("no memory for a processor");
   memset (cpu, 0, sizeof *cpu);
   cpu->engine = engine;
   cpu->vm = engine->parent.vm;
   cpu->n = n;
   cpu->delivering = -1;
-  cpu->memory_generation = ~(uint64_t) 0;
+  cpu->memory_generation = ~(uint64_t)0;
   memset (cpu->tlbs, 0xff, sizeof cpu->tlbs);
   memset (cpu->jumps, 0xff, sizeof cpu->jumps);
   for (unsigned i = 0; i < SOFT_N_TABLES; i++)
@@ -151,7 +151,7 @@ deliver_fault (SoftCpu *cpu)
     }
   cpu->delivering = vector;
   cpu->shadow = 0;
-  soft_interrupt (cpu, (unsigned) vector, SOFT_EVENT_EXCEPTION, has_error, error, cpu->reg[SOFT_REG_RIP]);
+  soft_interrupt (cpu, (unsigned)vector, SOFT_EVENT_EXCEPTION, has_error, error, cpu->reg[SOFT_REG_RIP]);
   cpu->delivering = -1;
 }
 
@@ -159,7 +159,7 @@ static void
 deliver_event (SoftCpu *cpu, unsigned vector, SoftEvent event)
 {
   /* Not an exception: a fault on the way is delivered by itself. */
-  cpu->delivering = (int) (0x100 | vector);
+  cpu->delivering = (int)(0x100 | vector);
   soft_interrupt (cpu, vector, event, FALSE, 0, cpu->reg[SOFT_REG_RIP]);
   cpu->delivering = -1;
 }
@@ -181,7 +181,7 @@ take_attention (SoftCpu *cpu)
   gint what;
 
   cpu->threshold = 0;
-  what = (gint) g_atomic_int_and ((guint *) &cpu->attention, SOFT_ATTENTION_STOP);
+  what = (gint)g_atomic_int_and ((guint *)&cpu->attention, SOFT_ATTENTION_STOP);
   if (what & SOFT_ATTENTION_INTERRUPT)
     cpu->irq_check = TRUE;
   if (what & SOFT_ATTENTION_MAP)
@@ -238,8 +238,8 @@ take_events (SoftCpu *cpu)
       g_atomic_int_set (&apic->sipi, 0);
       if (cpu->run_state == CPU_RUN_WAIT_SIPI)
         {
-          cpu->segment[CPU_CS].selector = (uint16_t) ((sipi & 0xff) << 8);
-          cpu->segment[CPU_CS].base = (uint64_t) (sipi & 0xff) << 12;
+          cpu->segment[CPU_CS].selector = (uint16_t)((sipi & 0xff) << 8);
+          cpu->segment[CPU_CS].base = (uint64_t)(sipi & 0xff) << 12;
           cpu->reg[SOFT_REG_RIP] = 0;
           cpu->run_state = CPU_RUN_RUNNING;
           soft_update_mode (cpu);
@@ -269,7 +269,7 @@ take_events (SoftCpu *cpu)
   if (vector >= 0)
     {
       cpu->run_state = CPU_RUN_RUNNING;
-      deliver_event (cpu, (unsigned) vector, SOFT_EVENT_EXTERNAL);
+      deliver_event (cpu, (unsigned)vector, SOFT_EVENT_EXTERNAL);
     }
   return cpu->run_state == CPU_RUN_RUNNING;
 }
@@ -316,13 +316,13 @@ run_one (SoftCpu *cpu)
   cpu->step_db = TRUE;
   cpu->rep_stopped = FALSE;
   block = soft_find_block (cpu);
-  cpu->eflags &= ~(uint32_t) FLAG_RF;
+  cpu->eflags &= ~(uint32_t)FLAG_RF;
   cpu->budget = -1; /* no way into another block */
   run_block (cpu, block);
   cpu->budget = cpu->step_budget - 1;
   cpu->stepping = FALSE;
-  cpu->key &= ~(uint32_t) SOFT_KEY_STEP;
-  cpu->jump_key &= ~(uint64_t) SOFT_KEY_STEP;
+  cpu->key &= ~(uint32_t)SOFT_KEY_STEP;
+  cpu->jump_key &= ~(uint64_t)SOFT_KEY_STEP;
 
   bits = cpu->pending_db;
   if (tf && cpu->step_db && cpu->shadow != 2)
@@ -353,7 +353,8 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
         break;
       if (G_UNLIKELY (cpu->irq_check || cpu->run_state != CPU_RUN_RUNNING) && !take_events (cpu))
         break;
-      if (G_UNLIKELY (cpu->shadow != 0 || (cpu->eflags & FLAG_TF) != 0 || has_breakpoints (cpu) || cpu->watching))
+      if (G_UNLIKELY (cpu->shadow != 0 || (cpu->eflags & FLAG_TF) != 0 || has_breakpoints (cpu)
+                      || cpu->watching))
         {
           run_one (cpu);
           continue;
@@ -372,18 +373,18 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
         run_block (cpu, block);
       }
     }
-  cpu->instructions += (uint64_t) (cpu->slice - cpu->budget);
+  cpu->instructions += (uint64_t)(cpu->slice - cpu->budget);
   cpu->slice = cpu->budget = 0;
 }
 
 /* -- Saved state ------------------------------------------------------------------------------------------------------------- */
 
 static const uint32_t saved_msrs[] = {
-  0x10,       0x3b,       0x174,      0x175,      0x176,      0x17a,      0x17b,      0x1a0,      0x1d9,      0x277,
-  0x2ff,      0x200,      0x201,      0x202,      0x203,      0x204,      0x205,      0x206,      0x207,      0x208,
-  0x209,      0x20a,      0x20b,      0x20c,      0x20d,      0x20e,      0x20f,      0x250,      0x258,      0x259,
-  0x268,      0x269,      0x26a,      0x26b,      0x26c,      0x26d,      0x26e,      0x26f,      0x6e0,      0x400,
-  0x404,      0x408,      0x40c,      0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000102, 0xc0000103,
+  0x10,  0x3b,  0x174, 0x175,      0x176,      0x17a,      0x17b,      0x1a0,      0x1d9,      0x277,
+  0x2ff, 0x200, 0x201, 0x202,      0x203,      0x204,      0x205,      0x206,      0x207,      0x208,
+  0x209, 0x20a, 0x20b, 0x20c,      0x20d,      0x20e,      0x20f,      0x250,      0x258,      0x259,
+  0x268, 0x269, 0x26a, 0x26b,      0x26c,      0x26d,      0x26e,      0x26f,      0x6e0,      0x400,
+  0x404, 0x408, 0x40c, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000102, 0xc0000103,
 };
 G_STATIC_ASSERT (G_N_ELEMENTS (saved_msrs) <= CPU_MAX_MSRS);
 
@@ -432,10 +433,10 @@ soft_cpu_set_state (SoftCpu *cpu, const CpuState *state)
   soft_cpu_reset (cpu, FALSE);
   memcpy (cpu->reg, state->gpr, sizeof state->gpr);
   cpu->reg[SOFT_REG_RIP] = state->rip;
-  cpu->af = soft_eflags_to_af ((uint32_t) state->rflags);
-  cpu->eflags = (uint32_t) state->rflags
-                & (FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC | FLAG_VIF | FLAG_VIP
-                   | FLAG_ID);
+  cpu->af = soft_eflags_to_af ((uint32_t)state->rflags);
+  cpu->eflags = (uint32_t)state->rflags
+                & (FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC | FLAG_VIF
+                   | FLAG_VIP | FLAG_ID);
   memcpy (cpu->segment, state->segment, sizeof state->segment);
   cpu->gdt_base = state->gdt_base;
   cpu->gdt_limit = state->gdt_limit & 0xffff;
@@ -448,22 +449,23 @@ soft_cpu_set_state (SoftCpu *cpu, const CpuState *state)
   cpu->xcr0 = (state->xcr0 & 3) | 1;
   memcpy (cpu->dr, state->dr, sizeof cpu->dr);
   cpu->efer = state->efer & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
-  cpu->efer &= ~(uint64_t) EFER_LMA;
+  cpu->efer &= ~(uint64_t)EFER_LMA;
   if ((cpu->efer & EFER_LME) != 0 && (cpu->cr0 & CR0_PG) != 0)
     cpu->efer |= EFER_LMA;
   if ((cpu->cr0 & CR0_PE) == 0)
     {
       cpu->cpl = 0;
-      cpu->eflags &= ~(uint32_t) FLAG_VM;
+      cpu->eflags &= ~(uint32_t)FLAG_VM;
     }
   else
-    cpu->cpl = (cpu->eflags & FLAG_VM) != 0 ? 3 : (uint8_t) soft_dpl (cpu->segment[CPU_SS].attributes);
+    cpu->cpl = (cpu->eflags & FLAG_VM) != 0 ? 3 : (uint8_t)soft_dpl (cpu->segment[CPU_SS].attributes);
   cpu->msr.apic_base = state->apic_base & ((((1ULL << SOFT_PHYSICAL_BITS) - 1) & SOFT_PAGE_MASK) | 0xd00);
   soft_apic_load (cpu, state->apic);
   for (unsigned i = 0; i < state->n_msrs; i++)
-    if (state->msr[i].index != 0xc0000080 && state->msr[i].index != 0x1b && state->msr[i].index - 0x800u > 0xff)
+    if (state->msr[i].index != 0xc0000080 && state->msr[i].index != 0x1b
+        && state->msr[i].index - 0x800u > 0xff)
       soft_msr_write (cpu, state->msr[i].index, state->msr[i].value);
-  soft_apic_set_cr8 (cpu, (uint8_t) (state->cr8 & 15));
+  soft_apic_set_cr8 (cpu, (uint8_t)(state->cr8 & 15));
   cpu->apic->tpr |= state->apic[0x80] & 15;
   soft_fpu_load (cpu, state->xsave);
   cpu->run_state = state->run_state;
@@ -475,4 +477,11 @@ soft_cpu_set_state (SoftCpu *cpu, const CpuState *state)
   soft_tlb_flush (cpu);
   soft_update_mode (cpu);
   return TRUE;
+}
+
+/* FERR# and IRQ 13: the board has no wire for it, so a program that runs with CR0.NE clear and unmasked x87 exceptions
+ * doesn't hear of them. */
+void
+soft_fpu_error_line (SoftCpu *cpu)
+{
 }

@@ -69,16 +69,16 @@ enum
 };
 #define F_HYPERVISOR (1u << 31)
 
-#define FEATURES_1_EDX                                                                                        \
-  (F_FPU | F_VME | F_DE | F_PSE | F_TSC | F_MSR | F_PAE | F_MCE | F_CX8 | F_APIC | F_SEP | F_MTRR | F_PGE | F_MCA \
-   | F_CMOV | F_PAT | F_PSE36 | F_CLFSH | F_MMX | F_FXSR | F_SSE | F_SSE2)
-#define FEATURES_1_ECX                                                                                        \
-  (F_SSE3 | F_SSSE3 | F_CX16 | F_PCID | F_SSE41 | F_SSE42 | F_X2APIC | F_MOVBE | F_POPCNT | F_TSC_DEADLINE    \
+#define FEATURES_1_EDX                                                                                    \
+  (F_FPU | F_VME | F_DE | F_PSE | F_TSC | F_MSR | F_PAE | F_MCE | F_CX8 | F_APIC | F_SEP | F_MTRR | F_PGE \
+   | F_MCA | F_CMOV | F_PAT | F_PSE36 | F_CLFSH | F_MMX | F_FXSR | F_SSE | F_SSE2)
+#define FEATURES_1_ECX                                                                                     \
+  (F_SSE3 | F_SSSE3 | F_CX16 | F_PCID | F_SSE41 | F_SSE42 | F_X2APIC | F_MOVBE | F_POPCNT | F_TSC_DEADLINE \
    | F_XSAVE | F_HYPERVISOR)
 /* The bits of leaf 1 that AMD repeats in 8000_0001. */
-#define REPEATED                                                                                              \
-  (F_FPU | F_VME | F_DE | F_PSE | F_TSC | F_MSR | F_PAE | F_MCE | F_CX8 | F_APIC | F_MTRR | F_PGE | F_MCA | F_CMOV \
-   | F_PAT | F_PSE36 | F_MMX | F_FXSR)
+#define REPEATED                                                                                          \
+  (F_FPU | F_VME | F_DE | F_PSE | F_TSC | F_MSR | F_PAE | F_MCE | F_CX8 | F_APIC | F_MTRR | F_PGE | F_MCA \
+   | F_CMOV | F_PAT | F_PSE36 | F_MMX | F_FXSR)
 
 /* Family 15, model 107, stepping 1. */
 #define SIGNATURE 0x00060fb1u
@@ -125,7 +125,7 @@ soft_cpuid (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
       else if (leaf == HYPERVISOR_MAX)
         {
           /* kHz of the time stamp counter and of the local APIC's timer. */
-          out[0] = (uint32_t) (cpu->engine->tsc_hz / 1000);
+          out[0] = (uint32_t)(cpu->engine->tsc_hz / 1000);
           out[1] = 1000000;
         }
       return;
@@ -145,7 +145,7 @@ soft_cpuid (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
       out[2] = FEATURES_1_ECX | ((cpu->cr4 & CR4_OSXSAVE) != 0 ? F_OSXSAVE : 0);
       out[3] = FEATURES_1_EDX | (per_socket > 1 ? F_HTT : 0);
       if ((cpu->msr.apic_base & 0x800) == 0)
-        out[3] &= ~(uint32_t) F_APIC;
+        out[3] &= ~(uint32_t)F_APIC;
       break;
     case 7:
       if (subleaf == 0)

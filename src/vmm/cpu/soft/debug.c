@@ -43,7 +43,7 @@ soft_watch_access (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned
   for (unsigned i = 0; i < 4; i++)
     if (enabled (cpu, i) && (kind (cpu, i) == 3 || (kind (cpu, i) == 1 && write)))
       {
-        uint64_t at = cpu->dr[i] & ~(uint64_t) (length (cpu, i) - 1);
+        uint64_t at = cpu->dr[i] & ~(uint64_t)(length (cpu, i) - 1);
         if (linear < at + length (cpu, i) && at < linear + size)
           {
             cpu->pending_db |= 1u << i;
@@ -62,7 +62,7 @@ soft_watch_io (SoftCpu *cpu, unsigned port, unsigned size)
   for (unsigned i = 0; i < 4; i++)
     if (enabled (cpu, i) && kind (cpu, i) == 2)
       {
-        uint64_t at = cpu->dr[i] & ~(uint64_t) (length (cpu, i) - 1);
+        uint64_t at = cpu->dr[i] & ~(uint64_t)(length (cpu, i) - 1);
         if (port < at + length (cpu, i) && at < port + size)
           cpu->pending_db |= 1u << i;
       }
@@ -81,7 +81,7 @@ soft_check_breakpoints (SoftCpu *cpu)
       hit |= 1u << i;
   if (hit != 0)
     {
-      cpu->dr[6] = (cpu->dr[6] & ~(uint64_t) 15) | hit;
+      cpu->dr[6] = (cpu->dr[6] & ~(uint64_t)15) | hit;
       soft_raise (cpu, NULL, EXC_DB);
     }
 }
@@ -100,7 +100,7 @@ check_access (SoftCpu *cpu, const SoftInsn *insn, unsigned *n)
   if (cpu->dr[7] & DR7_GD)
     {
       cpu->dr[6] |= DR6_BD;
-      cpu->dr[7] &= ~(uint64_t) DR7_GD;
+      cpu->dr[7] &= ~(uint64_t)DR7_GD;
       soft_raise (cpu, insn, EXC_DB);
     }
 }

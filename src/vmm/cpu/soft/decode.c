@@ -22,21 +22,21 @@ uint16_t
 soft_fetch16 (SoftDecode *d)
 {
   uint16_t low = soft_fetch8 (d);
-  return (uint16_t) (low | soft_fetch8 (d) << 8);
+  return (uint16_t)(low | soft_fetch8 (d) << 8);
 }
 
 uint32_t
 soft_fetch32 (SoftDecode *d)
 {
   uint32_t low = soft_fetch16 (d);
-  return low | (uint32_t) soft_fetch16 (d) << 16;
+  return low | (uint32_t)soft_fetch16 (d) << 16;
 }
 
 uint64_t
 soft_fetch64 (SoftDecode *d)
 {
   uint64_t low = soft_fetch32 (d);
-  return low | (uint64_t) soft_fetch32 (d) << 32;
+  return low | (uint64_t)soft_fetch32 (d) << 32;
 }
 
 static inline gboolean
@@ -51,8 +51,8 @@ static void
 modrm16 (SoftDecode *d, SoftInsn *insn)
 {
   static const uint8_t bases[8] = { CPU_RBX, CPU_RBX, CPU_RBP, CPU_RBP, CPU_RSI, CPU_RDI, CPU_RBP, CPU_RBX };
-  static const uint8_t indices[8] = { CPU_RSI,       CPU_RDI,       CPU_RSI,       CPU_RDI,
-                                      SOFT_REG_ZERO, SOFT_REG_ZERO, SOFT_REG_ZERO, SOFT_REG_ZERO };
+  static const uint8_t indices[8]
+      = { CPU_RSI, CPU_RDI, CPU_RSI, CPU_RDI, SOFT_REG_ZERO, SOFT_REG_ZERO, SOFT_REG_ZERO, SOFT_REG_ZERO };
   unsigned rm = d->modrm & 7;
 
   insn->base = bases[rm];
@@ -64,9 +64,9 @@ modrm16 (SoftDecode *d, SoftInsn *insn)
       insn->disp = soft_fetch16 (d);
     }
   else if (d->mod == 1)
-    insn->disp = (int8_t) soft_fetch8 (d);
+    insn->disp = (int8_t)soft_fetch8 (d);
   else if (d->mod == 2)
-    insn->disp = (int16_t) soft_fetch16 (d);
+    insn->disp = (int16_t)soft_fetch16 (d);
 }
 
 static void
@@ -80,16 +80,16 @@ modrm32 (SoftDecode *d, SoftInsn *insn)
       uint8_t sib = soft_fetch8 (d);
       unsigned index = ((sib >> 3) & 7) | ((d->rex & 2) << 2), base = (sib & 7) | ((d->rex & 1) << 3);
 
-      insn->index = index == CPU_RSP ? SOFT_REG_ZERO : (uint8_t) index;
+      insn->index = index == CPU_RSP ? SOFT_REG_ZERO : (uint8_t)index;
       insn->scale = insn->index == SOFT_REG_ZERO ? 0 : sib >> 6;
       if ((sib & 7) == 5 && d->mod == 0)
         {
           insn->base = SOFT_REG_ZERO;
-          insn->disp = (int32_t) soft_fetch32 (d);
+          insn->disp = (int32_t)soft_fetch32 (d);
         }
       else
         {
-          insn->base = (uint8_t) base;
+          insn->base = (uint8_t)base;
           if (base == CPU_RSP || base == CPU_RBP)
             insn->seg = CPU_SS;
         }
@@ -97,7 +97,7 @@ modrm32 (SoftDecode *d, SoftInsn *insn)
   else if (rm == 5 && d->mod == 0)
     {
       insn->base = mode64 (d) ? SOFT_REG_RIP : SOFT_REG_ZERO;
-      insn->disp = (int32_t) soft_fetch32 (d);
+      insn->disp = (int32_t)soft_fetch32 (d);
     }
   else
     {
@@ -106,9 +106,9 @@ modrm32 (SoftDecode *d, SoftInsn *insn)
         insn->seg = CPU_SS;
     }
   if (d->mod == 1)
-    insn->disp = (int8_t) soft_fetch8 (d);
+    insn->disp = (int8_t)soft_fetch8 (d);
   else if (d->mod == 2)
-    insn->disp = (int32_t) soft_fetch32 (d);
+    insn->disp = (int32_t)soft_fetch32 (d);
 }
 
 void
@@ -116,8 +116,8 @@ soft_decode_modrm (SoftDecode *d, SoftInsn *insn)
 {
   d->modrm = soft_fetch8 (d);
   d->mod = d->modrm >> 6;
-  d->reg = (uint8_t) (((d->modrm >> 3) & 7) | ((d->rex & 4) << 1));
-  d->rm = (uint8_t) ((d->modrm & 7) | ((d->rex & 1) << 3));
+  d->reg = (uint8_t)(((d->modrm >> 3) & 7) | ((d->rex & 4) << 1));
+  d->rm = (uint8_t)((d->modrm & 7) | ((d->rex & 1) << 3));
   insn->modrm = d->modrm;
   insn->rex = d->rex;
   insn->address = d->address_size;
@@ -131,7 +131,7 @@ soft_decode_modrm (SoftDecode *d, SoftInsn *insn)
   else
     modrm32 (d, insn);
   if (d->segment >= 0)
-    insn->seg = (uint8_t) d->segment;
+    insn->seg = (uint8_t)d->segment;
 }
 
 unsigned
@@ -166,13 +166,13 @@ size_index (unsigned size)
 static inline uint8_t
 reg8 (const SoftDecode *d, unsigned n)
 {
-  return (uint8_t) (d->rex == 0 && n >= 4 && n < 8 ? (n - 4) * 8 + 1 : n * 8);
+  return (uint8_t)(d->rex == 0 && n >= 4 && n < 8 ? (n - 4) * 8 + 1 : n * 8);
 }
 
 static inline uint8_t
 reg_of (const SoftDecode *d, unsigned n, unsigned size)
 {
-  return size == 1 ? reg8 (d, n) : (uint8_t) n;
+  return size == 1 ? reg8 (d, n) : (uint8_t)n;
 }
 
 /* ModRM for operands of insn->size: a = reg, b = rm. */
@@ -191,11 +191,11 @@ immediate (SoftDecode *d, unsigned size)
   switch (size)
     {
     case 1:
-      return (uint64_t) (int64_t) (int8_t) soft_fetch8 (d);
+      return (uint64_t)(int64_t)(int8_t)soft_fetch8 (d);
     case 2:
-      return (uint64_t) (int64_t) (int16_t) soft_fetch16 (d);
+      return (uint64_t)(int64_t)(int16_t)soft_fetch16 (d);
     default:
-      return (uint64_t) (int64_t) (int32_t) soft_fetch32 (d);
+      return (uint64_t)(int64_t)(int32_t)soft_fetch32 (d);
     }
 }
 
@@ -339,7 +339,7 @@ decode_shift (SoftDecode *d, SoftInsn *insn)
   insn->rep = by_cl;
   if (insn->mem)
     {
-      insn->a = (uint8_t) op;
+      insn->a = (uint8_t)op;
       insn->handler = soft_op_shift_mem;
     }
   else
@@ -422,8 +422,9 @@ decode_group5 (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
     {
     case 0:
     case 1:
-      insn->a = (uint8_t) (8 + op);
-      insn->handler = insn->mem ? soft_op_incdec_mem : (op == 0 ? soft_inc_r : soft_dec_r)[size_index (insn->size)];
+      insn->a = (uint8_t)(8 + op);
+      insn->handler
+          = insn->mem ? soft_op_incdec_mem : (op == 0 ? soft_inc_r : soft_dec_r)[size_index (insn->size)];
       *lockable = TRUE;
       return TRUE;
     case 2:
@@ -470,7 +471,7 @@ decode_one (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
     case 0x1e:
       if (mode64 (d))
         return undefined (insn);
-      insn->a = (uint8_t) (op >> 3);
+      insn->a = (uint8_t)(op >> 3);
       insn->size = d->operand_size;
       return plain_call (insn, soft_do_push_seg);
     case 0x07:
@@ -478,7 +479,7 @@ decode_one (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
     case 0x1f:
       if (mode64 (d))
         return undefined (insn);
-      insn->a = (uint8_t) (op >> 3);
+      insn->a = (uint8_t)(op >> 3);
       insn->size = d->operand_size;
       return end_call (insn, soft_do_pop_seg);
     case 0x27:
@@ -499,7 +500,7 @@ decode_one (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
       {
         int kind;
         insn->size = stack_size (d);
-        insn->b = (uint8_t) ((op & 7) | ((d->rex & 1) << 3));
+        insn->b = (uint8_t)((op & 7) | ((d->rex & 1) << 3));
         kind = stack_kind (d, insn->size);
         if (op < 0x58)
           insn->handler = kind >= 0 ? soft_push_r[kind] : soft_op_push;
@@ -562,7 +563,7 @@ decode_one (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
     case 0xaa ... 0xaf:
       insn->size = (op & 1) == 0 ? 1 : op < 0x70 && d->operand_size == 8 ? 4 : d->operand_size;
       insn->address = d->address_size;
-      insn->seg = (uint8_t) (d->segment >= 0 ? d->segment : CPU_DS);
+      insn->seg = (uint8_t)(d->segment >= 0 ? d->segment : CPU_DS);
       insn->handler = soft_op_string;
       return op >= 0x70;
     case 0x70 ... 0x7f:
@@ -661,7 +662,7 @@ decode_one (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
         return end_call (insn, soft_do_pause);
       insn->size = d->operand_size;
       insn->a = CPU_RAX;
-      insn->b = (uint8_t) ((op & 7) | ((d->rex & 1) << 3));
+      insn->b = (uint8_t)((op & 7) | ((d->rex & 1) << 3));
       insn->handler = insn->b == 0 ? soft_nop : soft_xchg_rr[size_index (insn->size)];
       return TRUE;
     case 0x98:
@@ -695,8 +696,10 @@ decode_one (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
     case 0xa0 ... 0xa3:
       insn->size = (op & 1) == 0 ? 1 : d->operand_size;
       insn->address = d->address_size;
-      insn->seg = (uint8_t) (d->segment >= 0 ? d->segment : CPU_DS);
-      insn->imm = d->address_size == 2 ? soft_fetch16 (d) : d->address_size == 4 ? soft_fetch32 (d) : soft_fetch64 (d);
+      insn->seg = (uint8_t)(d->segment >= 0 ? d->segment : CPU_DS);
+      insn->imm = d->address_size == 2   ? soft_fetch16 (d)
+                  : d->address_size == 4 ? soft_fetch32 (d)
+                                         : soft_fetch64 (d);
       insn->a = op >= 0xa2;
       insn->handler = soft_op_mov_moffs;
       return TRUE;
@@ -714,7 +717,7 @@ decode_one (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
       return TRUE;
     case 0xb8 ... 0xbf:
       insn->size = d->operand_size;
-      insn->a = (uint8_t) ((op & 7) | ((d->rex & 1) << 3));
+      insn->a = (uint8_t)((op & 7) | ((d->rex & 1) << 3));
       insn->imm = insn->size == 8 ? soft_fetch64 (d) : insn->size == 4 ? soft_fetch32 (d) : soft_fetch16 (d);
       insn->handler = soft_mov_ri[size_index (insn->size)];
       return TRUE;
@@ -793,11 +796,11 @@ decode_one (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
       return plain_call (insn, soft_do_salc);
     case 0xd7:
       insn->address = d->address_size;
-      insn->seg = (uint8_t) (d->segment >= 0 ? d->segment : CPU_DS);
+      insn->seg = (uint8_t)(d->segment >= 0 ? d->segment : CPU_DS);
       insn->handler = soft_op_xlat;
       return TRUE;
     case 0xd8 ... 0xdf:
-      insn->opcode = (uint16_t) ((op & 7) << 8);
+      insn->opcode = (uint16_t)((op & 7) << 8);
       return soft_decode_fpu (d, insn) ? TRUE : undefined (insn);
     case 0xe0 ... 0xe3:
       insn->address = d->address_size;
@@ -858,7 +861,7 @@ decode_one (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
       operands (d, insn);
       if ((d->modrm & 0x38) > 8)
         return undefined (insn);
-      insn->a = (uint8_t) (8 + ((d->modrm >> 3) & 1));
+      insn->a = (uint8_t)(8 + ((d->modrm >> 3) & 1));
       insn->handler = insn->mem ? soft_op_incdec_mem : (insn->a == 8 ? soft_inc_r : soft_dec_r)[SOFT_SIZE_8];
       *lockable = TRUE;
       return TRUE;
@@ -981,8 +984,8 @@ decode_two (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
       insn->size = mode64 (d) ? 8 : 4;
       /* The mod bits are ignored: always registers. */
       d->modrm = soft_fetch8 (d);
-      insn->a = (uint8_t) (((d->modrm >> 3) & 7) | ((d->rex & 4) << 1));
-      insn->b = (uint8_t) ((d->modrm & 7) | ((d->rex & 1) << 3));
+      insn->a = (uint8_t)(((d->modrm >> 3) & 7) | ((d->rex & 4) << 1));
+      insn->b = (uint8_t)((d->modrm & 7) | ((d->rex & 1) << 3));
       insn->lock = d->lock;
       if ((op & 1) == 0)
         {
@@ -1057,7 +1060,7 @@ decode_two (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
     case 0xac:
       insn->size = d->operand_size;
       operands (d, insn);
-      insn->opcode = (uint16_t) op;
+      insn->opcode = (uint16_t)op;
       insn->imm = soft_fetch8 (d);
       insn->handler = soft_op_shiftd;
       return TRUE;
@@ -1065,7 +1068,7 @@ decode_two (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
     case 0xad:
       insn->size = d->operand_size;
       operands (d, insn);
-      insn->opcode = (uint16_t) op;
+      insn->opcode = (uint16_t)op;
       insn->handler = soft_op_shiftd;
       return TRUE;
     case 0xaf:
@@ -1099,7 +1102,8 @@ decode_two (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
         insn->a = d->reg;
         insn->size = from == 0 ? 1 : 2;
         s = size_index (d->operand_size);
-        insn->handler = insn->mem ? soft_movx_rm[sign][from][s][soft_ea_variant (d, insn)] : soft_movx_rr[sign][from][s];
+        insn->handler = insn->mem ? soft_movx_rm[sign][from][s][soft_ea_variant (d, insn)]
+                                  : soft_movx_rr[sign][from][s];
         return TRUE;
       }
     case 0xb8:
@@ -1130,7 +1134,7 @@ decode_two (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
       return plain_call (insn, d->operand_size == 8 ? soft_do_cmpxchg16b : soft_do_cmpxchg8b);
     case 0xc8 ... 0xcf:
       insn->size = d->operand_size;
-      insn->a = (uint8_t) ((op & 7) | ((d->rex & 1) << 3));
+      insn->a = (uint8_t)((op & 7) | ((d->rex & 1) << 3));
       insn->handler = soft_op_bswap;
       return TRUE;
     case 0x0b: /* UD2 */
@@ -1248,7 +1252,7 @@ soft_decode (SoftDecode *d, SoftInsn *insn)
           d->opcode = soft_fetch8 (d);
         }
     }
-  insn->opcode = (uint16_t) (d->opcode | d->map << 8);
+  insn->opcode = (uint16_t)(d->opcode | d->map << 8);
   if (d->lock && (d->opcode >= 0xd8 && d->opcode <= 0xdf && d->map == 0))
     go_on = undefined (insn);
   else if (d->map == 0)
@@ -1260,7 +1264,7 @@ soft_decode (SoftDecode *d, SoftInsn *insn)
 
   if (d->lock && (!lockable || !insn->mem) && !(d->map == 1 && (d->opcode == 0x20 || d->opcode == 0x22)))
     go_on = undefined (insn);
-  insn->length = (uint8_t) d->position;
+  insn->length = (uint8_t)d->position;
   if (insn->mem && insn->base == SOFT_REG_RIP)
     insn->disp += insn->offset + insn->length;
   return go_on;

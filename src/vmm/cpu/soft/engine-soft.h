@@ -72,7 +72,8 @@ static inline gboolean
 soft_apic_hit (const SoftCpu *cpu, uint64_t physical)
 {
   /* Enabled (bit 11), and not in x2APIC mode (bit 10). */
-  return (physical & SOFT_PAGE_MASK) == (cpu->msr.apic_base & ((1ULL << SOFT_PHYSICAL_BITS) - 1) & SOFT_PAGE_MASK)
+  return (physical & SOFT_PAGE_MASK)
+             == (cpu->msr.apic_base & ((1ULL << SOFT_PHYSICAL_BITS) - 1) & SOFT_PAGE_MASK)
          && (cpu->msr.apic_base & 0xc00) == 0x800;
 }
 
@@ -128,8 +129,8 @@ void soft_load_segment (SoftCpu *cpu, const SoftInsn *insn, unsigned seg, uint16
 /* Real and virtual-8086 mode. */
 void soft_load_real_segment (SoftCpu *cpu, unsigned seg, uint16_t selector);
 /* Checks and prepares SS for privilege `cpl`; raises `vector` with the selector. */
-void soft_check_stack_segment (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, unsigned cpl, unsigned vector,
-                               CpuSegment *segment);
+void soft_check_stack_segment (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, unsigned cpl,
+                               unsigned vector, CpuSegment *segment);
 void soft_mark_accessed (SoftCpu *cpu, const SoftInsn *insn, CpuSegment *segment);
 /* A segment register that a return to an outer level may not keep. */
 void soft_drop_inner_segments (SoftCpu *cpu);
@@ -150,14 +151,16 @@ typedef enum
   SOFT_EVENT_ICEBP,
 } SoftEvent;
 /* Enters the handler; `rip` is what it returns to.  May raise (then nothing has changed). */
-void soft_interrupt (SoftCpu *cpu, unsigned vector, SoftEvent event, gboolean has_error, uint32_t error, uint64_t rip);
+void soft_interrupt (SoftCpu *cpu, unsigned vector, SoftEvent event, gboolean has_error, uint32_t error,
+                     uint64_t rip);
 typedef enum
 {
   SOFT_TASK_JUMP,
   SOFT_TASK_CALL, /* and interrupts */
   SOFT_TASK_IRET,
 } SoftTaskSwitch;
-void soft_task_switch (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, SoftTaskSwitch how, uint64_t rip);
+void soft_task_switch (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, SoftTaskSwitch how,
+                       uint64_t rip);
 /* Stack of privilege `level` from the TSS. */
 void soft_tss_stack (SoftCpu *cpu, const SoftInsn *insn, unsigned level, uint16_t *ss, uint64_t *sp);
 uint64_t soft_tss64_stack (SoftCpu *cpu, const SoftInsn *insn, unsigned slot);

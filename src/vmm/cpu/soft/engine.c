@@ -20,7 +20,7 @@ soft_attend (SoftCpu *cpu, gint what)
 {
   SoftEngine *engine = cpu->engine;
 
-  g_atomic_int_or ((guint *) &cpu->attention, (guint) what);
+  g_atomic_int_or ((guint *)&cpu->attention, (guint)what);
   __atomic_store_n (&cpu->threshold, INT64_MAX, __ATOMIC_SEQ_CST);
   if (g_atomic_int_get (&engine->sleeping) != 0)
     {
@@ -105,7 +105,7 @@ engine_resume (void *opaque)
 
   g_mutex_lock (&engine->mutex);
   for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
-    g_atomic_int_and ((guint *) &engine->cpus[i]->attention, ~(guint) SOFT_ATTENTION_STOP);
+    g_atomic_int_and ((guint *)&engine->cpus[i]->attention, ~(guint)SOFT_ATTENTION_STOP);
   engine->run = TRUE;
   g_cond_signal (&engine->cond);
   g_mutex_unlock (&engine->mutex);
@@ -160,7 +160,7 @@ engine_msi (void *opaque, uint64_t address, uint32_t data)
 static gboolean
 engine_get_state (Engine *parent, unsigned n, CpuState *state)
 {
-  SoftEngine *engine = (SoftEngine *) parent;
+  SoftEngine *engine = (SoftEngine *)parent;
 
   if (n >= engine->parent.config.n_cpus)
     return FALSE;
@@ -171,7 +171,7 @@ engine_get_state (Engine *parent, unsigned n, CpuState *state)
 static gboolean
 engine_set_state (Engine *parent, unsigned n, const CpuState *state)
 {
-  SoftEngine *engine = (SoftEngine *) parent;
+  SoftEngine *engine = (SoftEngine *)parent;
 
   return n < engine->parent.config.n_cpus && soft_cpu_set_state (engine->cpus[n], state);
 }
@@ -251,7 +251,7 @@ on_map_changed (AddressSpace *as, const FlatView *old_view, const FlatView *new_
 static void
 engine_free_soft (Engine *parent)
 {
-  SoftEngine *engine = (SoftEngine *) parent;
+  SoftEngine *engine = (SoftEngine *)parent;
   FlatView *view;
 
   g_mutex_lock (&engine->mutex);

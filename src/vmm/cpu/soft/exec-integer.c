@@ -12,7 +12,7 @@
 static inline uint64_t
 size_mask (unsigned size)
 {
-  return size == 8 ? ~(uint64_t) 0 : (1ULL << (8 * size)) - 1;
+  return size == 8 ? ~(uint64_t)0 : (1ULL << (8 * size)) - 1;
 }
 
 HANDLER (soft_op_ud)
@@ -27,7 +27,7 @@ HANDLER (soft_op_cmov_mem)
   if (soft_condition (cpu, insn->opcode))
     soft_set_reg (cpu, insn->a, insn->size, value);
   else if (insn->size == 4)
-    cpu->reg[insn->a] = (uint32_t) cpu->reg[insn->a];
+    cpu->reg[insn->a] = (uint32_t)cpu->reg[insn->a];
   SOFT_NEXT (cpu, insn);
 }
 
@@ -40,22 +40,22 @@ HANDLER (soft_op_setcc_mem)
 HANDLER (soft_op_cbw)
 {
   if (insn->size == 2)
-    SOFT_R16 (cpu, CPU_RAX) = (uint16_t) (int8_t) cpu->reg[CPU_RAX];
+    SOFT_R16 (cpu, CPU_RAX) = (uint16_t)(int8_t)cpu->reg[CPU_RAX];
   else if (insn->size == 4)
-    cpu->reg[CPU_RAX] = (uint32_t) (int16_t) cpu->reg[CPU_RAX];
+    cpu->reg[CPU_RAX] = (uint32_t)(int16_t)cpu->reg[CPU_RAX];
   else
-    cpu->reg[CPU_RAX] = (uint64_t) (int32_t) cpu->reg[CPU_RAX];
+    cpu->reg[CPU_RAX] = (uint64_t)(int32_t)cpu->reg[CPU_RAX];
   SOFT_NEXT (cpu, insn);
 }
 
 HANDLER (soft_op_cwd)
 {
   if (insn->size == 2)
-    SOFT_R16 (cpu, CPU_RDX) = (uint16_t) ((int16_t) cpu->reg[CPU_RAX] >> 15);
+    SOFT_R16 (cpu, CPU_RDX) = (uint16_t)((int16_t)cpu->reg[CPU_RAX] >> 15);
   else if (insn->size == 4)
-    cpu->reg[CPU_RDX] = (uint32_t) ((int32_t) cpu->reg[CPU_RAX] >> 31);
+    cpu->reg[CPU_RDX] = (uint32_t)((int32_t)cpu->reg[CPU_RAX] >> 31);
   else
-    cpu->reg[CPU_RDX] = (uint64_t) ((int64_t) cpu->reg[CPU_RAX] >> 63);
+    cpu->reg[CPU_RDX] = (uint64_t)((int64_t)cpu->reg[CPU_RAX] >> 63);
   SOFT_NEXT (cpu, insn);
 }
 
@@ -64,7 +64,7 @@ HANDLER (soft_op_bswap)
   if (insn->size == 8)
     cpu->reg[insn->a] = GUINT64_SWAP_LE_BE (cpu->reg[insn->a]);
   else if (insn->size == 4)
-    cpu->reg[insn->a] = GUINT32_SWAP_LE_BE ((uint32_t) cpu->reg[insn->a]);
+    cpu->reg[insn->a] = GUINT32_SWAP_LE_BE ((uint32_t)cpu->reg[insn->a]);
   else
     SOFT_R16 (cpu, insn->a) = 0; /* undefined; this is what processors do */
   SOFT_NEXT (cpu, insn);
@@ -79,38 +79,56 @@ multiply (SoftCpu *cpu, const SoftInsn *insn, gboolean is_signed)
 
   if (insn->size == 1)
     {
-      uint16_t dst = (uint16_t) cpu->reg[CPU_RAX];
+      uint16_t dst = (uint16_t)cpu->reg[CPU_RAX];
       uint32_t flags = dst;
 
       if (is_signed)
-        __asm__ ("imulb %2\n\tmovw %%ax, %0\n\tlahf\n\tseto %%al" : "=&r"(dst), "+&a"(flags) : "q"((uint8_t) src) : "cc");
+        __asm__("imulb %2\n\tmovw %%ax, %0\n\tlahf\n\tseto %%al"
+                : "=&r"(dst), "+&a"(flags)
+                : "q"((uint8_t)src)
+                : "cc");
       else
-        __asm__ ("mulb %2\n\tmovw %%ax, %0\n\tlahf\n\tseto %%al" : "=&r"(dst), "+&a"(flags) : "q"((uint8_t) src) : "cc");
-      cpu->af = (uint16_t) flags;
+        __asm__("mulb %2\n\tmovw %%ax, %0\n\tlahf\n\tseto %%al"
+                : "=&r"(dst), "+&a"(flags)
+                : "q"((uint8_t)src)
+                : "cc");
+      cpu->af = (uint16_t)flags;
       SOFT_R16 (cpu, CPU_RAX) = dst;
       return;
     }
   if (insn->size == 2)
     {
-      uint16_t low_ = (uint16_t) cpu->reg[CPU_RAX], high_;
+      uint16_t low_ = (uint16_t)cpu->reg[CPU_RAX], high_;
       uint32_t eax = low_;
       if (is_signed)
-        __asm__ ("imulw %3\n\tmovw %%ax, %0\n\tlahf\n\tseto %%al" : "=&r"(low_), "=&d"(high_), "+a"(eax) : "r"((uint16_t) src) : "cc");
+        __asm__("imulw %3\n\tmovw %%ax, %0\n\tlahf\n\tseto %%al"
+                : "=&r"(low_), "=&d"(high_), "+a"(eax)
+                : "r"((uint16_t)src)
+                : "cc");
       else
-        __asm__ ("mulw %3\n\tmovw %%ax, %0\n\tlahf\n\tseto %%al" : "=&r"(low_), "=&d"(high_), "+a"(eax) : "r"((uint16_t) src) : "cc");
-      cpu->af = (uint16_t) eax;
+        __asm__("mulw %3\n\tmovw %%ax, %0\n\tlahf\n\tseto %%al"
+                : "=&r"(low_), "=&d"(high_), "+a"(eax)
+                : "r"((uint16_t)src)
+                : "cc");
+      cpu->af = (uint16_t)eax;
       SOFT_R16 (cpu, CPU_RAX) = low_;
       SOFT_R16 (cpu, CPU_RDX) = high_;
       return;
     }
   if (insn->size == 4)
     {
-      uint32_t low_, high_, eax = (uint32_t) cpu->reg[CPU_RAX];
+      uint32_t low_, high_, eax = (uint32_t)cpu->reg[CPU_RAX];
       if (is_signed)
-        __asm__ ("imull %3\n\tmovl %%eax, %0\n\tlahf\n\tseto %%al" : "=&r"(low_), "=&d"(high_), "+a"(eax) : "r"((uint32_t) src) : "cc");
+        __asm__("imull %3\n\tmovl %%eax, %0\n\tlahf\n\tseto %%al"
+                : "=&r"(low_), "=&d"(high_), "+a"(eax)
+                : "r"((uint32_t)src)
+                : "cc");
       else
-        __asm__ ("mull %3\n\tmovl %%eax, %0\n\tlahf\n\tseto %%al" : "=&r"(low_), "=&d"(high_), "+a"(eax) : "r"((uint32_t) src) : "cc");
-      cpu->af = (uint16_t) eax;
+        __asm__("mull %3\n\tmovl %%eax, %0\n\tlahf\n\tseto %%al"
+                : "=&r"(low_), "=&d"(high_), "+a"(eax)
+                : "r"((uint32_t)src)
+                : "cc");
+      cpu->af = (uint16_t)eax;
       cpu->reg[CPU_RAX] = low_;
       cpu->reg[CPU_RDX] = high_;
       return;
@@ -118,10 +136,16 @@ multiply (SoftCpu *cpu, const SoftInsn *insn, gboolean is_signed)
   {
     uint64_t rax = cpu->reg[CPU_RAX];
     if (is_signed)
-      __asm__ ("imulq %3\n\tmovq %%rax, %0\n\tlahf\n\tseto %%al" : "=&r"(low), "=&d"(high), "+a"(rax) : "r"(src) : "cc");
+      __asm__("imulq %3\n\tmovq %%rax, %0\n\tlahf\n\tseto %%al"
+              : "=&r"(low), "=&d"(high), "+a"(rax)
+              : "r"(src)
+              : "cc");
     else
-      __asm__ ("mulq %3\n\tmovq %%rax, %0\n\tlahf\n\tseto %%al" : "=&r"(low), "=&d"(high), "+a"(rax) : "r"(src) : "cc");
-    cpu->af = (uint16_t) rax;
+      __asm__("mulq %3\n\tmovq %%rax, %0\n\tlahf\n\tseto %%al"
+              : "=&r"(low), "=&d"(high), "+a"(rax)
+              : "r"(src)
+              : "cc");
+    cpu->af = (uint16_t)rax;
     cpu->reg[CPU_RAX] = low;
     cpu->reg[CPU_RDX] = high;
   }
@@ -148,23 +172,23 @@ signed_product (SoftCpu *cpu, unsigned size, uint64_t a, uint64_t b)
     {
     case 2:
       {
-        uint16_t dst = (uint16_t) a;
-        __asm__ ("imulw %2, %0\n\tlahf\n\tseto %%al" : "+r"(dst), "=&a"(flags) : "r"((uint16_t) b) : "cc");
+        uint16_t dst = (uint16_t)a;
+        __asm__("imulw %2, %0\n\tlahf\n\tseto %%al" : "+r"(dst), "=&a"(flags) : "r"((uint16_t)b) : "cc");
         a = dst;
         break;
       }
     case 4:
       {
-        uint32_t dst = (uint32_t) a;
-        __asm__ ("imull %2, %0\n\tlahf\n\tseto %%al" : "+r"(dst), "=&a"(flags) : "r"((uint32_t) b) : "cc");
+        uint32_t dst = (uint32_t)a;
+        __asm__("imull %2, %0\n\tlahf\n\tseto %%al" : "+r"(dst), "=&a"(flags) : "r"((uint32_t)b) : "cc");
         a = dst;
         break;
       }
     default:
-      __asm__ ("imulq %2, %0\n\tlahf\n\tseto %%al" : "+r"(a), "=&a"(flags) : "r"(b) : "cc");
+      __asm__("imulq %2, %0\n\tlahf\n\tseto %%al" : "+r"(a), "=&a"(flags) : "r"(b) : "cc");
       break;
     }
-  cpu->af = (uint16_t) flags;
+  cpu->af = (uint16_t)flags;
   return a;
 }
 
@@ -193,26 +217,26 @@ HANDLER (soft_op_div)
     {
     case 1:
       {
-        uint16_t dividend = (uint16_t) cpu->reg[CPU_RAX];
-        unsigned quotient = dividend / (unsigned) divisor;
+        uint16_t dividend = (uint16_t)cpu->reg[CPU_RAX];
+        unsigned quotient = dividend / (unsigned)divisor;
         if (quotient > 0xff)
           soft_raise (cpu, insn, EXC_DE);
-        SOFT_R16 (cpu, CPU_RAX) = (uint16_t) (quotient | (dividend % (unsigned) divisor) << 8);
+        SOFT_R16 (cpu, CPU_RAX) = (uint16_t)(quotient | (dividend % (unsigned)divisor) << 8);
         break;
       }
     case 2:
       {
-        uint32_t dividend = (uint32_t) SOFT_R16 (cpu, CPU_RDX) << 16 | SOFT_R16 (cpu, CPU_RAX);
-        uint32_t quotient = dividend / (uint32_t) divisor;
+        uint32_t dividend = (uint32_t)SOFT_R16 (cpu, CPU_RDX) << 16 | SOFT_R16 (cpu, CPU_RAX);
+        uint32_t quotient = dividend / (uint32_t)divisor;
         if (quotient > 0xffff)
           soft_raise (cpu, insn, EXC_DE);
-        SOFT_R16 (cpu, CPU_RAX) = (uint16_t) quotient;
-        SOFT_R16 (cpu, CPU_RDX) = (uint16_t) (dividend % (uint32_t) divisor);
+        SOFT_R16 (cpu, CPU_RAX) = (uint16_t)quotient;
+        SOFT_R16 (cpu, CPU_RDX) = (uint16_t)(dividend % (uint32_t)divisor);
         break;
       }
     case 4:
       {
-        uint64_t dividend = cpu->reg[CPU_RDX] << 32 | (uint32_t) cpu->reg[CPU_RAX];
+        uint64_t dividend = cpu->reg[CPU_RDX] << 32 | (uint32_t)cpu->reg[CPU_RAX];
         uint64_t quotient = dividend / divisor;
         if (quotient > 0xffffffffu)
           soft_raise (cpu, insn, EXC_DE);
@@ -225,7 +249,10 @@ HANDLER (soft_op_div)
         uint64_t quotient, rest;
         if (cpu->reg[CPU_RDX] >= divisor)
           soft_raise (cpu, insn, EXC_DE);
-        __asm__ ("divq %4" : "=a"(quotient), "=d"(rest) : "0"(cpu->reg[CPU_RAX]), "1"(cpu->reg[CPU_RDX]), "r"(divisor) : "cc");
+        __asm__("divq %4"
+                : "=a"(quotient), "=d"(rest)
+                : "0"(cpu->reg[CPU_RAX]), "1"(cpu->reg[CPU_RDX]), "r"(divisor)
+                : "cc");
         cpu->reg[CPU_RAX] = quotient;
         cpu->reg[CPU_RDX] = rest;
         break;
@@ -242,54 +269,56 @@ HANDLER (soft_op_idiv)
     {
     case 1:
       {
-        int dividend = (int16_t) cpu->reg[CPU_RAX], divisor = (int8_t) raw;
+        int dividend = (int16_t)cpu->reg[CPU_RAX], divisor = (int8_t)raw;
         int quotient = divisor != 0 ? dividend / divisor : G_MAXINT;
-        if (quotient != (int8_t) quotient)
+        if (quotient != (int8_t)quotient)
           soft_raise (cpu, insn, EXC_DE);
-        SOFT_R16 (cpu, CPU_RAX) = (uint16_t) ((uint8_t) quotient | (uint16_t) ((uint8_t) (dividend % divisor) << 8));
+        SOFT_R16 (cpu, CPU_RAX)
+            = (uint16_t)((uint8_t)quotient | (uint16_t)((uint8_t)(dividend % divisor) << 8));
         break;
       }
     case 2:
       {
-        int64_t dividend = (int32_t) ((uint32_t) SOFT_R16 (cpu, CPU_RDX) << 16 | SOFT_R16 (cpu, CPU_RAX));
-        int64_t divisor = (int16_t) raw;
+        int64_t dividend = (int32_t)((uint32_t)SOFT_R16 (cpu, CPU_RDX) << 16 | SOFT_R16 (cpu, CPU_RAX));
+        int64_t divisor = (int16_t)raw;
         int64_t quotient = divisor != 0 ? dividend / divisor : G_MAXINT64;
-        if (quotient != (int16_t) quotient)
+        if (quotient != (int16_t)quotient)
           soft_raise (cpu, insn, EXC_DE);
-        SOFT_R16 (cpu, CPU_RAX) = (uint16_t) quotient;
-        SOFT_R16 (cpu, CPU_RDX) = (uint16_t) (dividend % divisor);
+        SOFT_R16 (cpu, CPU_RAX) = (uint16_t)quotient;
+        SOFT_R16 (cpu, CPU_RDX) = (uint16_t)(dividend % divisor);
         break;
       }
     case 4:
       {
-        int64_t dividend = (int64_t) (cpu->reg[CPU_RDX] << 32 | (uint32_t) cpu->reg[CPU_RAX]);
-        int64_t divisor = (int32_t) raw, quotient = G_MAXINT64;
+        int64_t dividend = (int64_t)(cpu->reg[CPU_RDX] << 32 | (uint32_t)cpu->reg[CPU_RAX]);
+        int64_t divisor = (int32_t)raw, quotient = G_MAXINT64;
         if (divisor != 0 && !(divisor == -1 && dividend == INT64_MIN))
           quotient = dividend / divisor;
-        if (quotient != (int32_t) quotient)
+        if (quotient != (int32_t)quotient)
           soft_raise (cpu, insn, EXC_DE);
-        cpu->reg[CPU_RAX] = (uint32_t) quotient;
-        cpu->reg[CPU_RDX] = (uint32_t) (dividend % divisor);
+        cpu->reg[CPU_RAX] = (uint32_t)quotient;
+        cpu->reg[CPU_RDX] = (uint32_t)(dividend % divisor);
         break;
       }
     default:
       {
-        __int128 dividend = (__int128) ((unsigned __int128) cpu->reg[CPU_RDX] << 64 | cpu->reg[CPU_RAX]);
-        int64_t divisor = (int64_t) raw;
+        __int128 dividend = (__int128)((unsigned __int128)cpu->reg[CPU_RDX] << 64 | cpu->reg[CPU_RAX]);
+        int64_t divisor = (int64_t)raw;
         unsigned __int128 magnitude, limit;
         uint64_t by;
         int64_t quotient;
 
         if (divisor == 0)
           soft_raise (cpu, insn, EXC_DE);
-        magnitude = dividend < 0 ? -(unsigned __int128) dividend : (unsigned __int128) dividend;
-        by = divisor < 0 ? -(uint64_t) divisor : (uint64_t) divisor;
+        magnitude = dividend < 0 ? -(unsigned __int128)dividend : (unsigned __int128)dividend;
+        by = divisor < 0 ? -(uint64_t)divisor : (uint64_t)divisor;
         limit = magnitude / by;
-        if (limit > ((dividend < 0) != (divisor < 0) ? (unsigned __int128) 1 << 63 : ((unsigned __int128) 1 << 63) - 1))
+        if (limit > ((dividend < 0) != (divisor < 0) ? (unsigned __int128)1 << 63
+                                                     : ((unsigned __int128)1 << 63) - 1))
           soft_raise (cpu, insn, EXC_DE);
-        quotient = (int64_t) ((dividend < 0) != (divisor < 0) ? -(uint64_t) limit : (uint64_t) limit);
-        cpu->reg[CPU_RDX] = cpu->reg[CPU_RAX] - (uint64_t) quotient * (uint64_t) divisor;
-        cpu->reg[CPU_RAX] = (uint64_t) quotient;
+        quotient = (int64_t)((dividend < 0) != (divisor < 0) ? -(uint64_t)limit : (uint64_t)limit);
+        cpu->reg[CPU_RDX] = cpu->reg[CPU_RAX] - (uint64_t)quotient * (uint64_t)divisor;
+        cpu->reg[CPU_RAX] = (uint64_t)quotient;
         break;
       }
     }
@@ -301,7 +330,7 @@ HANDLER (soft_op_idiv)
 HANDLER (soft_op_shift_mem)
 {
   uint64_t value = soft_rm_modify (cpu, insn);
-  uint8_t count = insn->rep ? SOFT_R8 (cpu, CPU_RCX * 8) : (uint8_t) insn->imm;
+  uint8_t count = insn->rep ? SOFT_R8 (cpu, CPU_RCX * 8) : (uint8_t)insn->imm;
   uint16_t af = cpu->af;
 
   value = soft_shift_value (insn->a, insn->size, value, count, &af);
@@ -347,22 +376,22 @@ HANDLER (soft_op_xchg_mem)
   SOFT_NEXT (cpu, insn);
 }
 
-#define SHIFTD(op, T, sfx)                                                                                    \
-  do                                                                                                          \
-    {                                                                                                         \
-      T dst_ = (T) dst;                                                                                       \
-      __asm__ ("addb $127, %%al\n\tsahf\n\t" op sfx " %%cl, %2, %0\n\tlahf\n\tseto %%al"                      \
-               : "+r"(dst_), "+&a"(flags)                                                                     \
-               : "r"((T) src), "c"(count)                                                                     \
-               : "cc");                                                                                       \
-      dst = dst_;                                                                                             \
-    }                                                                                                         \
+#define SHIFTD(op, T, sfx)                                                              \
+  do                                                                                    \
+    {                                                                                   \
+      T dst_ = (T)dst;                                                                  \
+      __asm__("addb $127, %%al\n\tsahf\n\t" op sfx " %%cl, %2, %0\n\tlahf\n\tseto %%al" \
+              : "+r"(dst_), "+&a"(flags)                                                \
+              : "r"((T)src), "c"(count)                                                 \
+              : "cc");                                                                  \
+      dst = dst_;                                                                       \
+    }                                                                                   \
   while (0)
 
 HANDLER (soft_op_shiftd)
 {
   uint64_t dst = soft_rm_modify (cpu, insn), src = soft_get_reg (cpu, insn->a, insn->size);
-  uint8_t count = (insn->opcode & 1) != 0 ? SOFT_R8 (cpu, CPU_RCX * 8) : (uint8_t) insn->imm;
+  uint8_t count = (insn->opcode & 1) != 0 ? SOFT_R8 (cpu, CPU_RCX * 8) : (uint8_t)insn->imm;
   uint32_t flags = cpu->af;
 
   if ((insn->opcode & 8) == 0)
@@ -384,7 +413,7 @@ HANDLER (soft_op_shiftd)
         SHIFTD ("shrd", uint64_t, "q");
     }
   soft_rm_write (cpu, insn, dst);
-  cpu->af = (uint16_t) flags;
+  cpu->af = (uint16_t)flags;
   SOFT_NEXT (cpu, insn);
 }
 
@@ -409,7 +438,7 @@ change_bit (unsigned op, uint64_t value, uint64_t bit)
 static inline void
 set_carry (SoftCpu *cpu, gboolean carry)
 {
-  cpu->af = (uint16_t) ((cpu->af & ~0x100) | (carry ? 0x100 : 0));
+  cpu->af = (uint16_t)((cpu->af & ~0x100) | (carry ? 0x100 : 0));
 }
 
 HANDLER (soft_op_bt_reg)
@@ -426,17 +455,17 @@ HANDLER (soft_op_bt_reg)
 HANDLER (soft_op_bt_mem)
 {
   /* A signed bit number reaches beyond the operand. */
-  int64_t n = insn->size == 8   ? (int64_t) cpu->reg[insn->a]
-              : insn->size == 4 ? (int32_t) cpu->reg[insn->a]
-                                : (int16_t) cpu->reg[insn->a];
+  int64_t n = insn->size == 8   ? (int64_t)cpu->reg[insn->a]
+              : insn->size == 4 ? (int32_t)cpu->reg[insn->a]
+                                : (int16_t)cpu->reg[insn->a];
   unsigned shift = insn->size == 8 ? 6 : insn->size == 4 ? 5 : 4;
-  uint64_t offset = soft_ea (cpu, insn) + (uint64_t) ((n >> shift) * insn->size);
+  uint64_t offset = soft_ea (cpu, insn) + (uint64_t)((n >> shift) * insn->size);
   uint64_t bit = 1ULL << (n & (insn->size * 8 - 1)), value, linear;
 
   if (insn->address == 4)
-    offset = (uint32_t) offset;
+    offset = (uint32_t)offset;
   else if (insn->address == 2)
-    offset = (uint16_t) offset;
+    offset = (uint16_t)offset;
   linear = soft_linear (cpu, insn, insn->seg, offset, insn->size, insn->opcode != 0);
   if (insn->opcode == 0)
     value = soft_read (cpu, insn, linear, insn->size);
@@ -475,18 +504,18 @@ HANDLER (soft_op_bsf)
   if (insn->size == 4)
     {
       uint32_t n32 = 0;
-      __asm__ ("bsfl %2, %0\n\tlahf\n\tseto %%al" : "+r"(n32), "=&a"(flags) : "r"((uint32_t) value) : "cc");
+      __asm__("bsfl %2, %0\n\tlahf\n\tseto %%al" : "+r"(n32), "=&a"(flags) : "r"((uint32_t)value) : "cc");
       n = n32;
     }
   else if (insn->size == 2)
     {
       uint16_t n16 = 0;
-      __asm__ ("bsfw %2, %0\n\tlahf\n\tseto %%al" : "+r"(n16), "=&a"(flags) : "r"((uint16_t) value) : "cc");
+      __asm__("bsfw %2, %0\n\tlahf\n\tseto %%al" : "+r"(n16), "=&a"(flags) : "r"((uint16_t)value) : "cc");
       n = n16;
     }
   else
-    __asm__ ("bsfq %2, %0\n\tlahf\n\tseto %%al" : "+r"(n), "=&a"(flags) : "r"(value) : "cc");
-  cpu->af = (uint16_t) flags;
+    __asm__("bsfq %2, %0\n\tlahf\n\tseto %%al" : "+r"(n), "=&a"(flags) : "r"(value) : "cc");
+  cpu->af = (uint16_t)flags;
   if (value != 0)
     soft_set_reg (cpu, insn->a, insn->size, n);
   SOFT_NEXT (cpu, insn);
@@ -500,18 +529,18 @@ HANDLER (soft_op_bsr)
   if (insn->size == 4)
     {
       uint32_t n32 = 0;
-      __asm__ ("bsrl %2, %0\n\tlahf\n\tseto %%al" : "+r"(n32), "=&a"(flags) : "r"((uint32_t) value) : "cc");
+      __asm__("bsrl %2, %0\n\tlahf\n\tseto %%al" : "+r"(n32), "=&a"(flags) : "r"((uint32_t)value) : "cc");
       n = n32;
     }
   else if (insn->size == 2)
     {
       uint16_t n16 = 0;
-      __asm__ ("bsrw %2, %0\n\tlahf\n\tseto %%al" : "+r"(n16), "=&a"(flags) : "r"((uint16_t) value) : "cc");
+      __asm__("bsrw %2, %0\n\tlahf\n\tseto %%al" : "+r"(n16), "=&a"(flags) : "r"((uint16_t)value) : "cc");
       n = n16;
     }
   else
-    __asm__ ("bsrq %2, %0\n\tlahf\n\tseto %%al" : "+r"(n), "=&a"(flags) : "r"(value) : "cc");
-  cpu->af = (uint16_t) flags;
+    __asm__("bsrq %2, %0\n\tlahf\n\tseto %%al" : "+r"(n), "=&a"(flags) : "r"(value) : "cc");
+  cpu->af = (uint16_t)flags;
   if (value != 0)
     soft_set_reg (cpu, insn->a, insn->size, n);
   SOFT_NEXT (cpu, insn);
@@ -521,7 +550,7 @@ HANDLER (soft_op_popcnt)
 {
   uint64_t value = soft_rm_read (cpu, insn);
 
-  soft_set_reg (cpu, insn->a, insn->size, (uint64_t) __builtin_popcountll (value));
+  soft_set_reg (cpu, insn->a, insn->size, (uint64_t)__builtin_popcountll (value));
   cpu->af = soft_eflags_to_af (value == 0 ? FLAG_ZF : 0);
   SOFT_NEXT (cpu, insn);
 }
@@ -530,11 +559,11 @@ HANDLER (soft_op_popcnt)
 HANDLER (soft_op_crc32)
 {
   uint64_t value = soft_rm_read (cpu, insn);
-  uint32_t crc = (uint32_t) cpu->reg[insn->a];
+  uint32_t crc = (uint32_t)cpu->reg[insn->a];
 
   for (unsigned i = 0; i < insn->size; i++)
     {
-      crc ^= (uint8_t) (value >> (8 * i));
+      crc ^= (uint8_t)(value >> (8 * i));
       for (unsigned k = 0; k < 8; k++)
         crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82f63b78u : 0);
     }
@@ -562,12 +591,12 @@ HANDLER (soft_op_movbe_store)
 
 HANDLER (soft_op_xlat)
 {
-  uint64_t offset = cpu->reg[CPU_RBX] + (uint8_t) cpu->reg[CPU_RAX];
+  uint64_t offset = cpu->reg[CPU_RBX] + (uint8_t)cpu->reg[CPU_RAX];
 
   if (insn->address == 4)
-    offset = (uint32_t) offset;
+    offset = (uint32_t)offset;
   else if (insn->address == 2)
-    offset = (uint16_t) offset;
+    offset = (uint16_t)offset;
   SOFT_R8 (cpu, CPU_RAX * 8) = soft_load8 (cpu, insn, insn->seg, offset);
   SOFT_NEXT (cpu, insn);
 }
@@ -604,19 +633,19 @@ HANDLER (soft_do_cmpxchg)
 HANDLER (soft_do_cmpxchg8b)
 {
   uint64_t linear = soft_linear (cpu, insn, insn->seg, soft_ea (cpu, insn), 8, TRUE), value;
-  uint64_t want = cpu->reg[CPU_RDX] << 32 | (uint32_t) cpu->reg[CPU_RAX];
+  uint64_t want = cpu->reg[CPU_RDX] << 32 | (uint32_t)cpu->reg[CPU_RAX];
 
   soft_probe_write (cpu, insn, linear, 8);
   value = soft_read64 (cpu, insn, linear);
   if (value == want)
     {
-      soft_write64 (cpu, insn, linear, cpu->reg[CPU_RCX] << 32 | (uint32_t) cpu->reg[CPU_RBX]);
+      soft_write64 (cpu, insn, linear, cpu->reg[CPU_RCX] << 32 | (uint32_t)cpu->reg[CPU_RBX]);
       soft_set_flags (cpu, FLAG_ZF, FLAG_ZF);
     }
   else
     {
       soft_write64 (cpu, insn, linear, value);
-      cpu->reg[CPU_RAX] = (uint32_t) value;
+      cpu->reg[CPU_RAX] = (uint32_t)value;
       cpu->reg[CPU_RDX] = value >> 32;
       soft_set_flags (cpu, FLAG_ZF, 0);
     }
@@ -671,15 +700,17 @@ HANDLER (soft_do_bound)
 
   if (insn->size == 2)
     {
-      index = (int16_t) cpu->reg[insn->a];
-      low = (int16_t) soft_load16 (cpu, insn, insn->seg, ea);
-      high = (int16_t) soft_load16 (cpu, insn, insn->seg, insn->address == 2 ? (uint16_t) (ea + 2) : (uint32_t) (ea + 2));
+      index = (int16_t)cpu->reg[insn->a];
+      low = (int16_t)soft_load16 (cpu, insn, insn->seg, ea);
+      high = (int16_t)soft_load16 (cpu, insn, insn->seg,
+                                   insn->address == 2 ? (uint16_t)(ea + 2) : (uint32_t)(ea + 2));
     }
   else
     {
-      index = (int32_t) cpu->reg[insn->a];
-      low = (int32_t) soft_load32 (cpu, insn, insn->seg, ea);
-      high = (int32_t) soft_load32 (cpu, insn, insn->seg, insn->address == 2 ? (uint16_t) (ea + 4) : (uint32_t) (ea + 4));
+      index = (int32_t)cpu->reg[insn->a];
+      low = (int32_t)soft_load32 (cpu, insn, insn->seg, ea);
+      high = (int32_t)soft_load32 (cpu, insn, insn->seg,
+                                   insn->address == 2 ? (uint16_t)(ea + 4) : (uint32_t)(ea + 4));
     }
   if (index < low || index > high)
     soft_raise (cpu, insn, EXC_BR);
@@ -699,7 +730,7 @@ set_szp (SoftCpu *cpu, uint8_t al, uint32_t others)
 HANDLER (soft_do_bcd)
 {
   uint32_t flags = soft_af_to_eflags (cpu->af), out = 0;
-  uint8_t al = (uint8_t) cpu->reg[CPU_RAX], ah = (uint8_t) (cpu->reg[CPU_RAX] >> 8);
+  uint8_t al = (uint8_t)cpu->reg[CPU_RAX], ah = (uint8_t)(cpu->reg[CPU_RAX] >> 8);
   gboolean adjust = (al & 15) > 9 || (flags & FLAG_AF) != 0;
   unsigned op = insn->opcode & 0xff;
 
@@ -713,7 +744,7 @@ HANDLER (soft_do_bcd)
           {
             if (op == 0x2f && old < 6)
               out |= FLAG_CF;
-            al = (uint8_t) (op == 0x27 ? al + 6 : al - 6);
+            al = (uint8_t)(op == 0x27 ? al + 6 : al - 6);
             out |= FLAG_AF;
             if (op == 0x27 && old > 0xf9)
               out |= FLAG_CF;
@@ -721,11 +752,11 @@ HANDLER (soft_do_bcd)
         out |= flags & FLAG_CF;
         if (old > 0x99 || (flags & FLAG_CF) != 0)
           {
-            al = (uint8_t) (op == 0x27 ? al + 0x60 : al - 0x60);
+            al = (uint8_t)(op == 0x27 ? al + 0x60 : al - 0x60);
             out |= FLAG_CF;
           }
         else if (op == 0x27)
-          out &= ~(uint32_t) FLAG_CF;
+          out &= ~(uint32_t)FLAG_CF;
         SOFT_R8 (cpu, 0) = al;
         set_szp (cpu, al, out);
         return;
@@ -734,24 +765,24 @@ HANDLER (soft_do_bcd)
     case 0x3f: /* AAS */
       if (adjust)
         {
-          uint16_t ax = (uint16_t) (al | ah << 8);
-          ax = (uint16_t) (op == 0x37 ? ax + 0x106 : ax - 0x106);
+          uint16_t ax = (uint16_t)(al | ah << 8);
+          ax = (uint16_t)(op == 0x37 ? ax + 0x106 : ax - 0x106);
           SOFT_R16 (cpu, 0) = ax & 0xff0f;
           out = FLAG_AF | FLAG_CF;
         }
       else
         SOFT_R8 (cpu, 0) = al & 15;
-      set_szp (cpu, (uint8_t) cpu->reg[0], out);
+      set_szp (cpu, (uint8_t)cpu->reg[0], out);
       return;
     case 0xd4: /* AAM */
       if ((insn->imm & 0xff) == 0)
         soft_raise (cpu, insn, EXC_DE);
-      SOFT_R16 (cpu, 0) = (uint16_t) (al % (uint8_t) insn->imm | (al / (uint8_t) insn->imm) << 8);
-      set_szp (cpu, (uint8_t) cpu->reg[0], 0);
+      SOFT_R16 (cpu, 0) = (uint16_t)(al % (uint8_t)insn->imm | (al / (uint8_t)insn->imm) << 8);
+      set_szp (cpu, (uint8_t)cpu->reg[0], 0);
       return;
     default: /* AAD */
-      SOFT_R16 (cpu, 0) = (uint8_t) (al + ah * (uint8_t) insn->imm);
-      set_szp (cpu, (uint8_t) cpu->reg[0], 0);
+      SOFT_R16 (cpu, 0) = (uint8_t)(al + ah * (uint8_t)insn->imm);
+      set_szp (cpu, (uint8_t)cpu->reg[0], 0);
       return;
     }
 }
@@ -763,7 +794,7 @@ HANDLER (soft_do_salc)
 
 HANDLER (soft_do_lahf)
 {
-  SOFT_R8 (cpu, 1) = (uint8_t) (soft_af_to_eflags (cpu->af) | FLAG_ONE);
+  SOFT_R8 (cpu, 1) = (uint8_t)(soft_af_to_eflags (cpu->af) | FLAG_ONE);
 }
 
 HANDLER (soft_do_sahf)
@@ -785,7 +816,7 @@ HANDLER (soft_do_flag)
       set_carry (cpu, TRUE);
       break;
     case 0xfc:
-      cpu->eflags &= ~(uint32_t) FLAG_DF;
+      cpu->eflags &= ~(uint32_t)FLAG_DF;
       break;
     default:
       cpu->eflags |= FLAG_DF;

@@ -11,7 +11,7 @@ void
 soft_set_sp (SoftCpu *cpu, uint64_t sp)
 {
   if (cpu->stack_mask == 0xffff)
-    SOFT_R16 (cpu, CPU_RSP) = (uint16_t) sp;
+    SOFT_R16 (cpu, CPU_RSP) = (uint16_t)sp;
   else
     cpu->reg[CPU_RSP] = sp & cpu->stack_mask;
 }
@@ -134,14 +134,14 @@ soft_op_call_indirect_any (SoftCpu *cpu, const SoftInsn *insn)
 static gboolean
 loop_taken (SoftCpu *cpu, const SoftInsn *insn, uint64_t *count)
 {
-  uint64_t mask = insn->address == 8 ? ~(uint64_t) 0 : insn->address == 4 ? 0xffffffffu : 0xffffu;
+  uint64_t mask = insn->address == 8 ? ~(uint64_t)0 : insn->address == 4 ? 0xffffffffu : 0xffffu;
   gboolean zero = (soft_af_to_eflags (cpu->af) & FLAG_ZF) != 0;
 
   *count = cpu->reg[CPU_RCX];
   if (insn->a == 3)
     return (*count & mask) == 0;
   if (insn->address == 2)
-    *count = (*count & ~(uint64_t) 0xffff) | ((*count - 1) & 0xffff);
+    *count = (*count & ~(uint64_t)0xffff) | ((*count - 1) & 0xffff);
   else
     *count = (*count - 1) & mask;
   if ((*count & mask) == 0)
@@ -250,14 +250,14 @@ soft_do_popa (SoftCpu *cpu, const SoftInsn *insn)
 void
 soft_do_pushf (SoftCpu *cpu, const SoftInsn *insn)
 {
-  uint32_t flags = soft_get_eflags (cpu) & ~(uint32_t) (FLAG_VM | FLAG_RF);
+  uint32_t flags = soft_get_eflags (cpu) & ~(uint32_t)(FLAG_VM | FLAG_RF);
 
   if ((cpu->eflags & FLAG_VM) != 0 && (cpu->eflags & FLAG_IOPL) != FLAG_IOPL)
     {
       /* VME: VIF stands in for IF, IOPL reads as 3 (SDM volume 3, 20.3). */
       if ((cpu->cr4 & CR4_VME) == 0 || insn->size != 2)
         soft_raise_error (cpu, insn, EXC_GP, 0);
-      flags = (flags & ~(uint32_t) FLAG_IF) | FLAG_IOPL | ((flags & FLAG_VIF) != 0 ? FLAG_IF : 0);
+      flags = (flags & ~(uint32_t)FLAG_IF) | FLAG_IOPL | ((flags & FLAG_VIF) != 0 ? FLAG_IF : 0);
     }
   soft_push (cpu, insn, flags, insn->size);
 }
@@ -266,7 +266,7 @@ void
 soft_do_popf (SoftCpu *cpu, const SoftInsn *insn)
 {
   uint64_t sp = cpu->reg[CPU_RSP] & cpu->stack_mask;
-  uint32_t value = (uint32_t) soft_load (cpu, insn, CPU_SS, sp, insn->size);
+  uint32_t value = (uint32_t)soft_load (cpu, insn, CPU_SS, sp, insn->size);
   uint32_t mask = FLAGS_ARITHMETIC | FLAG_TF | FLAG_DF | FLAG_NT;
   unsigned iopl = (cpu->eflags >> 12) & 3;
 
@@ -281,7 +281,7 @@ soft_do_popf (SoftCpu *cpu, const SoftInsn *insn)
           if ((value & FLAG_TF) != 0 || ((value & FLAG_IF) != 0 && (cpu->eflags & FLAG_VIP) != 0))
             soft_raise_error (cpu, insn, EXC_GP, 0);
           mask |= FLAG_VIF;
-          value = (value & ~(uint32_t) FLAG_VIF) | ((value & FLAG_IF) != 0 ? FLAG_VIF : 0);
+          value = (value & ~(uint32_t)FLAG_VIF) | ((value & FLAG_IF) != 0 ? FLAG_VIF : 0);
         }
       else
         soft_raise_error (cpu, insn, EXC_GP, 0);
@@ -295,11 +295,11 @@ soft_do_popf (SoftCpu *cpu, const SoftInsn *insn)
       if (cpu->cpl == 0 && insn->size != 2)
         {
           mask |= FLAG_VIF | FLAG_VIP;
-          value &= ~(uint32_t) (FLAG_VIF | FLAG_VIP);
+          value &= ~(uint32_t)(FLAG_VIF | FLAG_VIP);
         }
     }
   soft_set_sp (cpu, sp + insn->size);
-  value &= ~(uint32_t) FLAG_RF;
+  value &= ~(uint32_t)FLAG_RF;
   soft_set_eflags (cpu, value, mask);
 }
 
@@ -317,13 +317,13 @@ void
 soft_do_pop_seg (SoftCpu *cpu, const SoftInsn *insn)
 {
   uint64_t sp = cpu->reg[CPU_RSP] & cpu->stack_mask;
-  uint16_t selector = (uint16_t) soft_load (cpu, insn, CPU_SS, sp, insn->size == 2 ? 2 : 4);
+  uint16_t selector = (uint16_t)soft_load (cpu, insn, CPU_SS, sp, insn->size == 2 ? 2 : 4);
   uint64_t mask = cpu->stack_mask;
 
   soft_load_segment (cpu, insn, insn->a, selector);
   /* The stack's size is the old one's. */
   if (mask == 0xffff)
-    SOFT_R16 (cpu, CPU_RSP) = (uint16_t) (sp + insn->size);
+    SOFT_R16 (cpu, CPU_RSP) = (uint16_t)(sp + insn->size);
   else
     cpu->reg[CPU_RSP] = (sp + insn->size) & mask;
   if (insn->a == CPU_SS)

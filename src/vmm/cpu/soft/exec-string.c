@@ -25,7 +25,7 @@ static inline void
 set_index (SoftCpu *cpu, unsigned n, uint64_t mask, uint64_t value)
 {
   if (mask == 0xffff)
-    SOFT_R16 (cpu, n) = (uint16_t) value;
+    SOFT_R16 (cpu, n) = (uint16_t)value;
   else
     cpu->reg[n] = value & mask;
 }
@@ -66,26 +66,26 @@ string_element (String *s, unsigned op)
     case 0x6c: /* INS */
       {
         uint64_t linear = soft_linear (cpu, insn, CPU_ES, s->dst, s->size, TRUE);
-        soft_port_check (cpu, insn, (uint16_t) cpu->reg[CPU_RDX], s->size);
+        soft_port_check (cpu, insn, (uint16_t)cpu->reg[CPU_RDX], s->size);
         soft_probe_write (cpu, insn, linear, s->size);
-        value = soft_port_in (cpu, insn, (uint16_t) cpu->reg[CPU_RDX], s->size);
+        value = soft_port_in (cpu, insn, (uint16_t)cpu->reg[CPU_RDX], s->size);
         soft_write (cpu, insn, linear, value, s->size);
-        s->dst = (s->dst + (uint64_t) s->step) & s->mask;
+        s->dst = (s->dst + (uint64_t)s->step) & s->mask;
         set_index (cpu, CPU_RDI, s->mask, s->dst);
         break;
       }
     case 0x6e: /* OUTS */
-      soft_port_check (cpu, insn, (uint16_t) cpu->reg[CPU_RDX], s->size);
+      soft_port_check (cpu, insn, (uint16_t)cpu->reg[CPU_RDX], s->size);
       value = soft_load (cpu, insn, insn->seg, s->src, s->size);
-      soft_port_out (cpu, insn, (uint16_t) cpu->reg[CPU_RDX], (uint32_t) value, s->size);
-      s->src = (s->src + (uint64_t) s->step) & s->mask;
+      soft_port_out (cpu, insn, (uint16_t)cpu->reg[CPU_RDX], (uint32_t)value, s->size);
+      s->src = (s->src + (uint64_t)s->step) & s->mask;
       set_index (cpu, CPU_RSI, s->mask, s->src);
       break;
     case 0xa4: /* MOVS */
       value = soft_load (cpu, insn, insn->seg, s->src, s->size);
       soft_store (cpu, insn, CPU_ES, s->dst, value, s->size);
-      s->src = (s->src + (uint64_t) s->step) & s->mask;
-      s->dst = (s->dst + (uint64_t) s->step) & s->mask;
+      s->src = (s->src + (uint64_t)s->step) & s->mask;
+      s->dst = (s->dst + (uint64_t)s->step) & s->mask;
       set_index (cpu, CPU_RSI, s->mask, s->src);
       set_index (cpu, CPU_RDI, s->mask, s->dst);
       break;
@@ -93,25 +93,25 @@ string_element (String *s, unsigned op)
       value = soft_load (cpu, insn, insn->seg, s->src, s->size);
       other = soft_load (cpu, insn, CPU_ES, s->dst, s->size);
       soft_alu_value (7, s->size, value, other, &cpu->af);
-      s->src = (s->src + (uint64_t) s->step) & s->mask;
-      s->dst = (s->dst + (uint64_t) s->step) & s->mask;
+      s->src = (s->src + (uint64_t)s->step) & s->mask;
+      s->dst = (s->dst + (uint64_t)s->step) & s->mask;
       set_index (cpu, CPU_RSI, s->mask, s->src);
       set_index (cpu, CPU_RDI, s->mask, s->dst);
       break;
     case 0xaa: /* STOS */
       soft_store (cpu, insn, CPU_ES, s->dst, cpu->reg[CPU_RAX], s->size);
-      s->dst = (s->dst + (uint64_t) s->step) & s->mask;
+      s->dst = (s->dst + (uint64_t)s->step) & s->mask;
       set_index (cpu, CPU_RDI, s->mask, s->dst);
       break;
     case 0xac: /* LODS */
       soft_set_reg (cpu, CPU_RAX, s->size, soft_load (cpu, insn, insn->seg, s->src, s->size));
-      s->src = (s->src + (uint64_t) s->step) & s->mask;
+      s->src = (s->src + (uint64_t)s->step) & s->mask;
       set_index (cpu, CPU_RSI, s->mask, s->src);
       break;
     default: /* SCAS */
       other = soft_load (cpu, insn, CPU_ES, s->dst, s->size);
       soft_alu_value (7, s->size, cpu->reg[CPU_RAX], other, &cpu->af);
-      s->dst = (s->dst + (uint64_t) s->step) & s->mask;
+      s->dst = (s->dst + (uint64_t)s->step) & s->mask;
       set_index (cpu, CPU_RDI, s->mask, s->dst);
       break;
     }
@@ -142,7 +142,7 @@ fill_forward (uint8_t *dst, uint64_t value, uint64_t n, unsigned size)
   switch (size)
     {
     case 1:
-      memset (dst, (int) (value & 0xff), n);
+      memset (dst, (int)(value & 0xff), n);
       break;
     case 2:
       for (uint64_t i = 0; i < n; i++)
@@ -196,7 +196,7 @@ string_run (String *s, unsigned op, uint64_t count)
     case 0x6c:
     case 0x6e:
       {
-        unsigned port = (uint16_t) cpu->reg[CPU_RDX];
+        unsigned port = (uint16_t)cpu->reg[CPU_RDX];
         gboolean input = op == 0x6c;
 
         soft_port_check (cpu, s->insn, port, s->size);
@@ -247,7 +247,7 @@ soft_op_string (SoftCpu *cpu, const SoftInsn *insn)
     .cpu = cpu,
     .insn = insn,
     .size = insn->size,
-    .mask = insn->address == 8   ? ~(uint64_t) 0
+    .mask = insn->address == 8   ? ~(uint64_t)0
             : insn->address == 4 ? 0xffffffffu
                                  : 0xffffu,
   };
@@ -255,7 +255,7 @@ soft_op_string (SoftCpu *cpu, const SoftInsn *insn)
   uint64_t count, done = 0;
 
   cpu->insn = insn;
-  s.step = (cpu->eflags & FLAG_DF) != 0 ? -(int64_t) insn->size : insn->size;
+  s.step = (cpu->eflags & FLAG_DF) != 0 ? -(int64_t)insn->size : insn->size;
   s.src = cpu->reg[CPU_RSI] & s.mask;
   s.dst = cpu->reg[CPU_RDI] & s.mask;
   if (insn->rep == 0)

@@ -18,7 +18,7 @@ struct SoftBlock
   const uint8_t *host2; /* rest of an instruction that crosses into the next page, else NULL */
   uint32_t key;
   uint16_t bytes, n_insns;
-  int64_t cost;         /* instructions; SOFT_STALE once its bytes were overwritten */
+  int64_t cost; /* instructions; SOFT_STALE once its bytes were overwritten */
   SoftBlock *hash_next;
   SoftBlock *page_next[2]; /* in the lists of the pages of host and host2 */
   SoftInsn insns[];
@@ -31,85 +31,86 @@ struct SoftBlock
 /* Handlers that end in a sibling call need an optimising compiler and no instrumentation; else they return and a loop
  * calls the next one. */
 #if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
-#define SOFT_THREADED 1
+#define SOFT_THREADED       1
 #define SOFT_GO(cpu, insn_) return (insn_)->handler (cpu, insn_)
 #define SOFT_EXIT(cpu)      return
 #else
 #define SOFT_THREADED 0
-#define SOFT_GO(cpu, insn_)                                                                                   \
-  do                                                                                                          \
-    {                                                                                                         \
-      (cpu)->next = (insn_);                                                                                  \
-      return;                                                                                                 \
-    }                                                                                                         \
+#define SOFT_GO(cpu, insn_)  \
+  do                         \
+    {                        \
+      (cpu)->next = (insn_); \
+      return;                \
+    }                        \
   while (0)
-#define SOFT_EXIT(cpu)                                                                                        \
-  do                                                                                                          \
-    {                                                                                                         \
-      (cpu)->next = NULL;                                                                                     \
-      return;                                                                                                 \
-    }                                                                                                         \
+#define SOFT_EXIT(cpu)    \
+  do                      \
+    {                     \
+      (cpu)->next = NULL; \
+      return;             \
+    }                     \
   while (0)
 #endif
 
 #define SOFT_NEXT(cpu, insn_) SOFT_GO (cpu, (insn_) + 1)
 
 /* Where reg[SOFT_REG_RIP] is the block's address already.  Leaves the blocks if the slice is over or the block is stale. */
-#define SOFT_ENTER(cpu, block_)                                                                               \
-  do                                                                                                          \
-    {                                                                                                         \
-      int64_t left_ = (cpu)->budget - (block_)->cost;                                                         \
-      if (G_UNLIKELY (left_ < (cpu)->threshold))                                                              \
-        SOFT_EXIT (cpu);                                                                                      \
-      (cpu)->budget = left_;                                                                                  \
-      (cpu)->block = (block_);                                                                                \
-      SOFT_GO (cpu, (block_)->insns);                                                                         \
-    }                                                                                                         \
+#define SOFT_ENTER(cpu, block_)                       \
+  do                                                  \
+    {                                                 \
+      int64_t left_ = (cpu)->budget - (block_)->cost; \
+      if (G_UNLIKELY (left_ < (cpu)->threshold))      \
+        SOFT_EXIT (cpu);                              \
+      (cpu)->budget = left_;                          \
+      (cpu)->block = (block_);                        \
+      SOFT_GO (cpu, (block_)->insns);                 \
+    }                                                 \
   while (0)
 
 static inline unsigned
 soft_jump_slot (uint64_t linear)
 {
-  return (unsigned) (linear ^ (linear >> 12)) & (SOFT_JUMP_CACHE_SIZE - 1);
+  return (unsigned)(linear ^ (linear >> 12)) & (SOFT_JUMP_CACHE_SIZE - 1);
 }
 
 /* Near branch to `rip_`, cut to the code size and within SoftCpu.jump_limit. */
-#define SOFT_JUMP_TO(cpu, rip_)                                                                               \
-  do                                                                                                          \
-    {                                                                                                         \
-      uint64_t target_ = (rip_);                                                                              \
-      uint64_t linear_ = ((cpu)->check[CPU_CS].base + target_) & (cpu)->linear_mask;                          \
-      const SoftJump *jump_ = &(cpu)->jumps[soft_jump_slot (linear_)];                                        \
-      (cpu)->reg[SOFT_REG_RIP] = target_;                                                                     \
-      if (G_UNLIKELY (jump_->linear != linear_ || jump_->key != (cpu)->jump_key || target_ > (cpu)->jump_limit)) \
-        SOFT_EXIT (cpu);                                                                                      \
-      SOFT_ENTER (cpu, jump_->block);                                                                         \
-    }                                                                                                         \
+#define SOFT_JUMP_TO(cpu, rip_)                                                      \
+  do                                                                                 \
+    {                                                                                \
+      uint64_t target_ = (rip_);                                                     \
+      uint64_t linear_ = ((cpu)->check[CPU_CS].base + target_) & (cpu)->linear_mask; \
+      const SoftJump *jump_ = &(cpu)->jumps[soft_jump_slot (linear_)];               \
+      (cpu)->reg[SOFT_REG_RIP] = target_;                                            \
+      if (G_UNLIKELY (jump_->linear != linear_ || jump_->key != (cpu)->jump_key      \
+                      || target_ > (cpu)->jump_limit))                               \
+        SOFT_EXIT (cpu);                                                             \
+      SOFT_ENTER (cpu, jump_->block);                                                \
+    }                                                                                \
   while (0)
 
 /* Near branch of `insn_`: imm is the distance from the block's first byte. */
-#define SOFT_BRANCH(cpu, insn_)                                                                               \
-  do                                                                                                          \
-    {                                                                                                         \
-      uint64_t rip_new_ = (cpu)->reg[SOFT_REG_RIP] + (insn_)->imm;                                            \
-      SoftBlock *chain_ = (insn_)->chain;                                                                     \
-      int64_t left_;                                                                                          \
-      if (G_UNLIKELY (rip_new_ > (cpu)->jump_limit || chain_ == NULL))                                        \
-        {                                                                                                     \
-          soft_branch_out (cpu, insn_);                                                                       \
-          return;                                                                                             \
-        }                                                                                                     \
-      left_ = (cpu)->budget - chain_->cost;                                                                   \
-      if (G_UNLIKELY (left_ < (cpu)->threshold))                                                              \
-        {                                                                                                     \
-          soft_branch_out (cpu, insn_);                                                                       \
-          return;                                                                                             \
-        }                                                                                                     \
-      (cpu)->reg[SOFT_REG_RIP] = rip_new_;                                                                    \
-      (cpu)->budget = left_;                                                                                  \
-      (cpu)->block = chain_;                                                                                  \
-      SOFT_GO (cpu, chain_->insns);                                                                           \
-    }                                                                                                         \
+#define SOFT_BRANCH(cpu, insn_)                                        \
+  do                                                                   \
+    {                                                                  \
+      uint64_t rip_new_ = (cpu)->reg[SOFT_REG_RIP] + (insn_)->imm;     \
+      SoftBlock *chain_ = (insn_)->chain;                              \
+      int64_t left_;                                                   \
+      if (G_UNLIKELY (rip_new_ > (cpu)->jump_limit || chain_ == NULL)) \
+        {                                                              \
+          soft_branch_out (cpu, insn_);                                \
+          return;                                                      \
+        }                                                              \
+      left_ = (cpu)->budget - chain_->cost;                            \
+      if (G_UNLIKELY (left_ < (cpu)->threshold))                       \
+        {                                                              \
+          soft_branch_out (cpu, insn_);                                \
+          return;                                                      \
+        }                                                              \
+      (cpu)->reg[SOFT_REG_RIP] = rip_new_;                             \
+      (cpu)->budget = left_;                                           \
+      (cpu)->block = chain_;                                           \
+      SOFT_GO (cpu, chain_->insns);                                    \
+    }                                                                  \
   while (0)
 
 /* A handler: the same for a branch that isn't chained, leaves the limit, or meets the slice's end. */
@@ -118,28 +119,28 @@ void soft_branch_out (SoftCpu *cpu, const SoftInsn *insn);
 /* -- Effective addresses, by how much there is to compute ------------------------------------------- */
 enum
 {
-  SOFT_EA_64,         /* base + displacement */
+  SOFT_EA_64, /* base + displacement */
   SOFT_EA_64_INDEX,
-  SOFT_EA_32,         /* the same in a flat 32-bit segment */
+  SOFT_EA_32, /* the same in a flat 32-bit segment */
   SOFT_EA_32_INDEX,
-  SOFT_EA_ANY,        /* through the segment's base and limits */
+  SOFT_EA_ANY, /* through the segment's base and limits */
   SOFT_N_EA
 };
 
-#define SOFT_LINEAR_0(cpu, i, size, w) ((cpu)->reg[(i)->base] + (int64_t) (i)->disp)
-#define SOFT_LINEAR_1(cpu, i, size, w)                                                                        \
-  ((cpu)->reg[(i)->base] + ((cpu)->reg[(i)->index] << (i)->scale) + (int64_t) (i)->disp)
-#define SOFT_LINEAR_2(cpu, i, size, w) ((uint64_t) (uint32_t) SOFT_LINEAR_0 (cpu, i, size, w))
-#define SOFT_LINEAR_3(cpu, i, size, w) ((uint64_t) (uint32_t) SOFT_LINEAR_1 (cpu, i, size, w))
+#define SOFT_LINEAR_0(cpu, i, size, w) ((cpu)->reg[(i)->base] + (int64_t)(i)->disp)
+#define SOFT_LINEAR_1(cpu, i, size, w) \
+  ((cpu)->reg[(i)->base] + ((cpu)->reg[(i)->index] << (i)->scale) + (int64_t)(i)->disp)
+#define SOFT_LINEAR_2(cpu, i, size, w) ((uint64_t)(uint32_t)SOFT_LINEAR_0 (cpu, i, size, w))
+#define SOFT_LINEAR_3(cpu, i, size, w) ((uint64_t)(uint32_t)SOFT_LINEAR_1 (cpu, i, size, w))
 #define SOFT_LINEAR_4(cpu, i, size, w) soft_linear (cpu, i, (i)->seg, soft_ea (cpu, i), size, w)
 
 /* Which of them `insn` (ModRM read) takes. */
 unsigned soft_ea_variant (const SoftDecode *d, const SoftInsn *insn);
 
 /* -- Registers --------------------------------------------------------------------------------------- */
-#define SOFT_R8(cpu, n)  (((uint8_t *) (cpu)->reg)[n])
-#define SOFT_R16(cpu, n) (*(uint16_t *) &(cpu)->reg[n])
-#define SOFT_R32(cpu, n) (*(uint32_t *) &(cpu)->reg[n])
+#define SOFT_R8(cpu, n)  (((uint8_t *)(cpu)->reg)[n])
+#define SOFT_R16(cpu, n) (*(uint16_t *)&(cpu)->reg[n])
+#define SOFT_R32(cpu, n) (*(uint32_t *)&(cpu)->reg[n])
 #define SOFT_R64(cpu, n) ((cpu)->reg[n])
 
 static inline void
@@ -148,11 +149,11 @@ soft_set_reg (SoftCpu *cpu, unsigned n, unsigned size, uint64_t value)
   if (size == 8)
     cpu->reg[n] = value;
   else if (size == 4)
-    cpu->reg[n] = (uint32_t) value;
+    cpu->reg[n] = (uint32_t)value;
   else if (size == 2)
-    SOFT_R16 (cpu, n) = (uint16_t) value;
+    SOFT_R16 (cpu, n) = (uint16_t)value;
   else
-    SOFT_R8 (cpu, n) = (uint8_t) value;
+    SOFT_R8 (cpu, n) = (uint8_t)value;
 }
 
 static inline uint64_t
@@ -161,10 +162,10 @@ soft_get_reg (const SoftCpu *cpu, unsigned n, unsigned size)
   if (size == 8)
     return cpu->reg[n];
   if (size == 4)
-    return (uint32_t) cpu->reg[n];
+    return (uint32_t)cpu->reg[n];
   if (size == 2)
-    return (uint16_t) cpu->reg[n];
-  return ((const uint8_t *) cpu->reg)[n];
+    return (uint16_t)cpu->reg[n];
+  return ((const uint8_t *)cpu->reg)[n];
 }
 
 static inline uint64_t
@@ -189,13 +190,13 @@ soft_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value,
   switch (size)
     {
     case 1:
-      soft_write8 (cpu, insn, linear, (uint8_t) value);
+      soft_write8 (cpu, insn, linear, (uint8_t)value);
       break;
     case 2:
-      soft_write16 (cpu, insn, linear, (uint16_t) value);
+      soft_write16 (cpu, insn, linear, (uint16_t)value);
       break;
     case 4:
-      soft_write32 (cpu, insn, linear, (uint32_t) value);
+      soft_write32 (cpu, insn, linear, (uint32_t)value);
       break;
     default:
       soft_write64 (cpu, insn, linear, value);
@@ -262,8 +263,10 @@ enum
   SOFT_SIZE_64
 };
 extern const SoftHandler soft_alu_rr[8][4], soft_alu_ri[8][4];
-extern const SoftHandler soft_alu_rm[8][4][SOFT_N_EA], soft_alu_mr[8][4][SOFT_N_EA], soft_alu_mi[8][4][SOFT_N_EA];
-extern const SoftHandler soft_test_rr[4], soft_test_ri[4], soft_test_mr[4][SOFT_N_EA], soft_test_mi[4][SOFT_N_EA];
+extern const SoftHandler soft_alu_rm[8][4][SOFT_N_EA], soft_alu_mr[8][4][SOFT_N_EA],
+    soft_alu_mi[8][4][SOFT_N_EA];
+extern const SoftHandler soft_test_rr[4], soft_test_ri[4], soft_test_mr[4][SOFT_N_EA],
+    soft_test_mi[4][SOFT_N_EA];
 extern const SoftHandler soft_inc_r[4], soft_dec_r[4], soft_neg_r[4], soft_not_r[4];
 extern const SoftHandler soft_shift_i[8][4], soft_shift_cl[8][4];
 extern const SoftHandler soft_mov_rr[4], soft_mov_ri[4], soft_mov_rm[4][SOFT_N_EA], soft_mov_mr[4][SOFT_N_EA],
@@ -276,9 +279,11 @@ extern const SoftHandler soft_cmov_r[16][4];
 extern const SoftHandler soft_setcc_r[16];
 extern const SoftHandler soft_push_r[2], soft_pop_r[2]; /* 64-bit stack, flat 32-bit stack */
 extern const SoftHandler soft_push_i[2];
-extern const SoftHandler soft_jcc[16], soft_jmp, soft_goto, soft_call[2], soft_ret[2], soft_jmp_indirect, soft_call_indirect;
+extern const SoftHandler soft_jcc[16], soft_jmp, soft_goto, soft_call[2], soft_ret[2], soft_jmp_indirect,
+    soft_call_indirect;
 extern const SoftHandler soft_fused_cmp_rr[4][16], soft_fused_cmp_ri[4][16], soft_fused_test_rr[4][16],
-    soft_fused_test_ri[4][16], soft_fused_dec[4][16], soft_fused_cmp_mi[4][SOFT_N_EA][2], soft_fused_cmp_rm[4][SOFT_N_EA][2];
+    soft_fused_test_ri[4][16], soft_fused_dec[4][16], soft_fused_cmp_mi[4][SOFT_N_EA][2],
+    soft_fused_cmp_rm[4][SOFT_N_EA][2];
 extern const SoftHandler soft_nop, soft_stale, soft_imul_rr[4], soft_bt_ri[4], soft_xchg_rr[4];
 
 uint64_t soft_shift_value (unsigned op, unsigned size, uint64_t value, uint8_t count, uint16_t *af);
@@ -298,7 +303,8 @@ void soft_system_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uin
 void soft_system_probe_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned length);
 /* At another privilege than the present one. */
 uint64_t soft_read_cpl (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, unsigned cpl);
-void soft_write_cpl (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, unsigned size, unsigned cpl);
+void soft_write_cpl (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, unsigned size,
+                     unsigned cpl);
 uint64_t soft_physical_read (SoftCpu *cpu, uint64_t physical, unsigned size);
 void soft_physical_write (SoftCpu *cpu, uint64_t physical, uint64_t value, unsigned size);
 /* Host address of at most *length bytes (cut at the page's end) for string instructions; NULL where it isn't plain RAM. */
@@ -317,6 +323,8 @@ typedef struct SoftCode SoftCode;
 SoftCode *soft_code_new (size_t arena_size);
 void soft_code_free (SoftCode *code);
 void soft_code_flush (SoftEngine *engine);
+/* An empty array for SoftEngine.written. */
+GArray *soft_code_written_new (void);
 /* The block at CS:RIP in the present mode, decoded if need be. */
 SoftBlock *soft_find_block (SoftCpu *cpu);
 /* TRUE if decoded code lies in the page of `host`. */
@@ -358,9 +366,9 @@ enum
 {
   SOFT_ATTENTION_INTERRUPT = 1 << 0, /* the local APIC or INTR has something, or may have */
   SOFT_ATTENTION_STOP = 1 << 1,
-  SOFT_ATTENTION_MAP = 1 << 2,       /* address spaces changed */
-  SOFT_ATTENTION_DIRTY = 1 << 3,     /* dirty bits were taken */
-  SOFT_ATTENTION_CODE = 1 << 4,      /* a device wrote into decoded code */
+  SOFT_ATTENTION_MAP = 1 << 2,   /* address spaces changed */
+  SOFT_ATTENTION_DIRTY = 1 << 3, /* dirty bits were taken */
+  SOFT_ATTENTION_CODE = 1 << 4,  /* a device wrote into decoded code */
   SOFT_ATTENTION_RESET = 1 << 5,
 };
 /* Any thread. */

@@ -23,8 +23,8 @@ struct SoftInsn
     SoftHelper call;  /* for soft_op_call() */
     SoftBlock *chain; /* near branches: the target's block, if it is in the same page */
   };
-  uint64_t imm;    /* immediate, sign-extended as the instruction wants it; branches: see exec-branch.c */
-  int32_t disp;    /* of the effective address */
+  uint64_t imm; /* immediate, sign-extended as the instruction wants it; branches: see exec-branch.c */
+  int32_t disp; /* of the effective address */
   uint8_t a,
       b; /* registers: destination (ModRM.reg or rm), source; byte registers: offset into SoftCpu.reg */
   uint8_t base, index; /* of the effective address; SOFT_REG_ZERO if absent */

@@ -19,14 +19,14 @@ real_interrupt (SoftCpu *cpu, unsigned vector, uint64_t table, uint32_t pushed, 
 
   if ((cpu->eflags & FLAG_VM) == 0 && vector * 4 + 3 > cpu->idt_limit)
     soft_raise_error (cpu, NULL, EXC_GP, vector * 8 + 2);
-  entry = (uint32_t) soft_system_read (cpu, NULL, table + vector * 4, 4);
+  entry = (uint32_t)soft_system_read (cpu, NULL, table + vector * 4, 4);
   soft_stack_present (cpu, NULL, &stack);
   soft_stack_push (&stack, pushed & 0xffff, 2);
   soft_stack_push (&stack, cpu->segment[CPU_CS].selector, 2);
   soft_stack_push (&stack, rip & 0xffff, 2);
   soft_stack_commit (&stack);
   cpu->eflags &= ~clear;
-  soft_load_real_segment (cpu, CPU_CS, (uint16_t) (entry >> 16));
+  soft_load_real_segment (cpu, CPU_CS, (uint16_t)(entry >> 16));
   cpu->reg[SOFT_REG_RIP] = entry & 0xffff;
   cpu->block = NULL;
   soft_update_mode (cpu);
@@ -48,7 +48,8 @@ pushed_flags (SoftCpu *cpu, unsigned vector, SoftEvent event)
 }
 
 void
-soft_interrupt (SoftCpu *cpu, unsigned vector, SoftEvent event, gboolean has_error, uint32_t error, uint64_t rip)
+soft_interrupt (SoftCpu *cpu, unsigned vector, SoftEvent event, gboolean has_error, uint32_t error,
+                uint64_t rip)
 {
   gboolean in_long = soft_in_long (cpu), vm86 = (cpu->eflags & FLAG_VM) != 0;
   uint32_t ext = event == SOFT_EVENT_SOFTWARE ? 0 : 1;
@@ -65,7 +66,8 @@ soft_interrupt (SoftCpu *cpu, unsigned vector, SoftEvent event, gboolean has_err
   cpu->step_db = FALSE;
   if ((cpu->cr0 & CR0_PE) == 0)
     {
-      real_interrupt (cpu, vector, cpu->idt_base, soft_get_eflags (cpu), FLAG_IF | FLAG_TF | FLAG_AC | FLAG_RF, rip);
+      real_interrupt (cpu, vector, cpu->idt_base, soft_get_eflags (cpu),
+                      FLAG_IF | FLAG_TF | FLAG_AC | FLAG_RF, rip);
       return;
     }
 
@@ -76,8 +78,8 @@ soft_interrupt (SoftCpu *cpu, unsigned vector, SoftEvent event, gboolean has_err
   raw = soft_system_read (cpu, NULL, at, 8);
   if (in_long)
     upper = soft_system_read (cpu, NULL, at + 8, 8);
-  d.low = (uint32_t) raw;
-  d.high = (uint32_t) (raw >> 32);
+  d.low = (uint32_t)raw;
+  d.high = (uint32_t)(raw >> 32);
   type = (d.high >> 8) & 0x1f;
   dpl = (d.high >> 13) & 3;
   if (type != SYS_INT && type != SYS_TRAP
@@ -87,7 +89,7 @@ soft_interrupt (SoftCpu *cpu, unsigned vector, SoftEvent event, gboolean has_err
     soft_raise_error (cpu, NULL, EXC_GP, gate_error);
   if ((d.high & 0x8000) == 0)
     soft_raise_error (cpu, NULL, EXC_NP, gate_error);
-  selector = (uint16_t) (d.low >> 16);
+  selector = (uint16_t)(d.low >> 16);
   if (type == SYS_TASK)
     {
       gboolean wide;
@@ -124,7 +126,7 @@ soft_interrupt (SoftCpu *cpu, unsigned vector, SoftEvent event, gboolean has_err
   cpl = (cs.attributes & SEG_DOWN) != 0 ? cpu->cpl : dpl;
   if (vm86 && cpl != 0)
     soft_raise_error (cpu, NULL, EXC_GP, cs_error);
-  cs.selector = (uint16_t) ((selector & ~3u) | cpl);
+  cs.selector = (uint16_t)((selector & ~3u) | cpl);
 
   /* The stack. */
   flags = pushed_flags (cpu, vector, event);
@@ -135,12 +137,12 @@ soft_interrupt (SoftCpu *cpu, unsigned vector, SoftEvent event, gboolean has_err
         {
           stack.sp = soft_tss64_stack (cpu, NULL, ist != 0 ? 3 + ist : cpl);
           if (cpl < cpu->cpl)
-            stack.segment = (CpuSegment){ .selector = (uint16_t) cpl, .attributes = (uint16_t) (cpl << 5) };
+            stack.segment = (CpuSegment){ .selector = (uint16_t)cpl, .attributes = (uint16_t)(cpl << 5) };
         }
       stack.is64 = TRUE;
-      stack.mask = ~(uint64_t) 0;
+      stack.mask = ~(uint64_t)0;
       stack.cpl = cpl;
-      stack.sp &= ~(uint64_t) 15;
+      stack.sp &= ~(uint64_t)15;
       soft_stack_push (&stack, old_ss, 8);
       soft_stack_push (&stack, old_sp, 8);
     }
@@ -181,11 +183,11 @@ soft_interrupt (SoftCpu *cpu, unsigned vector, SoftEvent event, gboolean has_err
   cpu->segment[CPU_CS] = cs;
   cpu->segment[CPU_SS] = stack.segment;
   soft_set_cpl (cpu, cpl);
-  cpu->eflags &= ~(uint32_t) (FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM);
+  cpu->eflags &= ~(uint32_t)(FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM);
   if (type == SYS_INT || type == SYS_INT16)
-    cpu->eflags &= ~(uint32_t) FLAG_IF;
+    cpu->eflags &= ~(uint32_t)FLAG_IF;
   if (stack.mask == 0xffff)
-    SOFT_R16 (cpu, CPU_RSP) = (uint16_t) stack.sp;
+    SOFT_R16 (cpu, CPU_RSP) = (uint16_t)stack.sp;
   else
     cpu->reg[CPU_RSP] = stack.sp & stack.mask;
   cpu->reg[SOFT_REG_RIP] = offset;
@@ -215,7 +217,7 @@ redirected (SoftCpu *cpu, const SoftInsn *insn, unsigned vector)
 
   if ((cpu->cr4 & CR4_VME) == 0 || tr->limit < 0x67)
     return FALSE;
-  map = (uint32_t) soft_system_read (cpu, insn, tr->base + 0x66, 2);
+  map = (uint32_t)soft_system_read (cpu, insn, tr->base + 0x66, 2);
   at = map - 32 + vector / 8;
   if (map < 32 || at > tr->limit)
     return FALSE;
@@ -225,7 +227,7 @@ redirected (SoftCpu *cpu, const SoftInsn *insn, unsigned vector)
 void
 soft_do_int (SoftCpu *cpu, const SoftInsn *insn)
 {
-  unsigned vector = (unsigned) insn->imm & 0xff;
+  unsigned vector = (unsigned)insn->imm & 0xff;
 
   if (cpu->eflags & FLAG_VM)
     {
@@ -241,7 +243,7 @@ soft_do_int (SoftCpu *cpu, const SoftInsn *insn)
             real_interrupt (cpu, vector, 0, flags, FLAG_IF | FLAG_TF, next);
           else
             {
-              flags = (flags & ~(uint32_t) FLAG_IF) | FLAG_IOPL | ((flags & FLAG_VIF) != 0 ? FLAG_IF : 0);
+              flags = (flags & ~(uint32_t)FLAG_IF) | FLAG_IOPL | ((flags & FLAG_VIF) != 0 ? FLAG_IF : 0);
               real_interrupt (cpu, vector, 0, flags, FLAG_VIF | FLAG_TF, next);
             }
           cpu->rip_set = TRUE;

@@ -38,7 +38,7 @@ typedef enum
 gboolean
 soft_is_canonical (uint64_t linear)
 {
-  return (uint64_t) ((int64_t) (linear << 16) >> 16) == linear;
+  return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
 }
 
 void
@@ -151,7 +151,7 @@ soft_physical_write (SoftCpu *cpu, uint64_t physical, uint64_t value, unsigned s
   check_generation (cpu);
   if (soft_apic_hit (cpu, physical))
     {
-      soft_apic_mmio_write (cpu, physical & 0xfff, (uint32_t) value, size);
+      soft_apic_mmio_write (cpu, physical & 0xfff, (uint32_t)value, size);
       return;
     }
   r = access_cache_find (&cpu->memory_cache, cpu->vm->memory, physical);
@@ -189,7 +189,7 @@ table_read (SoftCpu *cpu, uint64_t physical, unsigned size)
 {
   const uint8_t *host = table_host (cpu, physical);
   if (G_LIKELY (host != NULL))
-    return size == 8 ? *(const uint64_t *) host : *(const uint32_t *) host;
+    return size == 8 ? *(const uint64_t *)host : *(const uint32_t *)host;
   return soft_physical_read (cpu, physical, size);
 }
 
@@ -199,7 +199,7 @@ table_set_bits (SoftCpu *cpu, uint64_t physical, uint32_t bits)
   uint8_t *host = table_host (cpu, physical);
   if (G_LIKELY (host != NULL))
     {
-      *(uint32_t *) host |= bits;
+      *(uint32_t *)host |= bits;
       soft_code_written (cpu, host, 4);
     }
   else
@@ -276,7 +276,7 @@ walk (SoftCpu *cpu, uint64_t linear, Access access, unsigned mmu, Walk *result, 
           table = entry & PTE_ADDRESS;
         }
       page_size = 1ULL << shift;
-      result->large = shift > 12 ? (uint8_t) shift : 0;
+      result->large = shift > 12 ? (uint8_t)shift : 0;
       if (shift > 12 && (entry & (page_size - 1) & ~0x1fffULL) != 0)
         {
           *error = code | PF_P | PF_RSVD;
@@ -289,7 +289,7 @@ walk (SoftCpu *cpu, uint64_t linear, Access access, unsigned mmu, Walk *result, 
       uint32_t entry;
 
       addresses[0] = (cpu->cr3 & 0xfffff000) + ((linear >> 22) & 1023) * 4;
-      entry = (uint32_t) table_read (cpu, addresses[0], 4);
+      entry = (uint32_t)table_read (cpu, addresses[0], 4);
       if ((entry & PTE_P) == 0)
         {
           *error = code;
@@ -307,12 +307,12 @@ walk (SoftCpu *cpu, uint64_t linear, Access access, unsigned mmu, Walk *result, 
               return FALSE;
             }
           result->physical
-              = (entry & 0xffc00000) | ((uint64_t) (entry & 0x1fe000) << 19) | (linear & 0x3fffff);
+              = (entry & 0xffc00000) | ((uint64_t)(entry & 0x1fe000) << 19) | (linear & 0x3fffff);
         }
       else
         {
           addresses[1] = (entry & 0xfffff000) + ((linear >> 12) & 1023) * 4;
-          entry = (uint32_t) table_read (cpu, addresses[1], 4);
+          entry = (uint32_t)table_read (cpu, addresses[1], 4);
           if ((entry & PTE_P) == 0)
             {
               *error = code;
@@ -392,17 +392,17 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsign
     return NULL;
 
   /* Entries are by 4 KiB page; one that already knows the page keeps its other kinds of access. */
-  if (entry->addend != (uintptr_t) host - page || (entry->read != page && entry->exec != page))
+  if (entry->addend != (uintptr_t)host - page || (entry->read != page && entry->exec != page))
     {
       entry->read = entry->write = entry->exec = SOFT_TLB_EMPTY;
-      entry->addend = (uintptr_t) host - page;
+      entry->addend = (uintptr_t)host - page;
     }
   cpu->large[mmu][index] = result.large;
   cpu->any_large |= result.large != 0;
   if (cpu->n_filled < SOFT_N_FILLED)
     {
-      cpu->filled[cpu->n_filled].mmu = (uint8_t) mmu;
-      cpu->filled[cpu->n_filled].index = (uint16_t) index;
+      cpu->filled[cpu->n_filled].mmu = (uint8_t)mmu;
+      cpu->filled[cpu->n_filled].index = (uint16_t)index;
       cpu->n_filled++;
     }
   else
@@ -412,7 +412,8 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsign
   else if (!cpu->watching)
     {
       entry->read = page;
-      if (access == ACCESS_WRITE && result.writable && ram_writable && !soft_code_in_page (cpu->engine->code, host))
+      if (access == ACCESS_WRITE && result.writable && ram_writable
+          && !soft_code_in_page (cpu->engine->code, host))
         {
           uint64_t offset = range->offset + ((result.physical & SOFT_PAGE_MASK) - range->start);
           if (region_dirty_log_on (range->region))
@@ -421,8 +422,8 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsign
                 soft_drop_logged (cpu);
               cpu->logged[cpu->n_logged].region = region_ref (range->region);
               cpu->logged[cpu->n_logged].offset = offset;
-              cpu->logged[cpu->n_logged].mmu = (uint8_t) mmu;
-              cpu->logged[cpu->n_logged].index = (uint16_t) index;
+              cpu->logged[cpu->n_logged].mmu = (uint8_t)mmu;
+              cpu->logged[cpu->n_logged].index = (uint16_t)index;
               cpu->n_logged++;
               region_mark_dirty (range->region, offset, GUEST_PAGE_SIZE);
             }
@@ -444,7 +445,7 @@ read_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, u
   uint64_t physical;
   const SoftTlbEntry *entry = &cpu->tlbs[mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)];
   const uint8_t *host = entry->read == (linear & SOFT_PAGE_MASK)
-                            ? (const uint8_t *) (entry->addend + linear)
+                            ? (const uint8_t *)(entry->addend + linear)
                             : fill (cpu, insn, linear, ACCESS_READ, mmu, &physical);
 
   if (host != NULL)
@@ -462,8 +463,9 @@ write_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value,
 {
   uint64_t physical;
   const SoftTlbEntry *entry = &cpu->tlbs[mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)];
-  uint8_t *host = entry->write == (linear & SOFT_PAGE_MASK) ? (uint8_t *) (entry->addend + linear)
-                                                            : fill (cpu, insn, linear, ACCESS_WRITE, mmu, &physical);
+  uint8_t *host = entry->write == (linear & SOFT_PAGE_MASK)
+                      ? (uint8_t *)(entry->addend + linear)
+                      : fill (cpu, insn, linear, ACCESS_WRITE, mmu, &physical);
 
   if (host != NULL)
     {
@@ -618,7 +620,8 @@ mmu_of_cpl (const SoftCpu *cpu, unsigned cpl)
 {
   if (cpl == 3)
     return SOFT_MMU_USER;
-  return (cpu->cr4 & CR4_SMAP) != 0 && (cpu->eflags & FLAG_AC) == 0 ? SOFT_MMU_SUPERVISOR_SMAP : SOFT_MMU_SUPERVISOR;
+  return (cpu->cr4 & CR4_SMAP) != 0 && (cpu->eflags & FLAG_AC) == 0 ? SOFT_MMU_SUPERVISOR_SMAP
+                                                                    : SOFT_MMU_SUPERVISOR;
 }
 
 uint64_t
@@ -628,7 +631,8 @@ soft_read_cpl (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned siz
 }
 
 void
-soft_write_cpl (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, unsigned size, unsigned cpl)
+soft_write_cpl (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, unsigned size,
+                unsigned cpl)
 {
   write_any (cpu, insn, linear, value, size, mmu_of_cpl (cpu, cpl));
 }
@@ -656,7 +660,7 @@ soft_host_range (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, gboolean w
   if (cpu->watching)
     return NULL;
   if ((write ? entry->write : entry->read) == (linear & SOFT_PAGE_MASK))
-    return (uint8_t *) (entry->addend + linear);
+    return (uint8_t *)(entry->addend + linear);
   return fill (cpu, insn, linear, write ? ACCESS_WRITE : ACCESS_READ, cpu->mmu, &physical);
 }
 

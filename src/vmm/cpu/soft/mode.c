@@ -19,7 +19,7 @@ update_check (SoftCpu *cpu, unsigned n, gboolean in64)
     {
       check->base = n >= CPU_FS ? segment->base : 0;
       check->low[0] = check->low[1] = 0;
-      check->high[0] = check->high[1] = ~(uint64_t) 0;
+      check->high[0] = check->high[1] = ~(uint64_t)0;
       return;
     }
   check->base = segment->base;
@@ -34,7 +34,7 @@ update_check (SoftCpu *cpu, unsigned n, gboolean in64)
     }
   if ((type & (SEG_CODE | SEG_DOWN)) == SEG_DOWN)
     {
-      check->low[0] = (uint64_t) segment->limit + 1;
+      check->low[0] = (uint64_t)segment->limit + 1;
       check->high[0] = (segment->attributes & SEG_DB) != 0 ? 0xffffffffu : 0xffffu;
     }
   else
@@ -46,12 +46,12 @@ update_check (SoftCpu *cpu, unsigned n, gboolean in64)
   check->high[1] = check->high[0];
   if (!readable)
     {
-      check->low[0] = ~(uint64_t) 0;
+      check->low[0] = ~(uint64_t)0;
       check->high[0] = 0;
     }
   if (!writable)
     {
-      check->low[1] = ~(uint64_t) 0;
+      check->low[1] = ~(uint64_t)0;
       check->high[1] = 0;
     }
 }
@@ -75,11 +75,11 @@ soft_update_mode (SoftCpu *cpu)
   key = in64 ? SOFT_KEY_64 : (cs->attributes & SEG_DB) != 0 ? SOFT_KEY_32 : SOFT_KEY_16;
   for (unsigned i = 0; i < 6; i++)
     update_check (cpu, i, in64);
-  cpu->linear_mask = in64 ? ~(uint64_t) 0 : 0xffffffffu;
+  cpu->linear_mask = in64 ? ~(uint64_t)0 : 0xffffffffu;
   if (in64)
     {
       key |= SOFT_KEY_STACK32 | SOFT_KEY_FLAT;
-      cpu->rip_mask = cpu->stack_mask = cpu->jump_limit = ~(uint64_t) 0;
+      cpu->rip_mask = cpu->stack_mask = cpu->jump_limit = ~(uint64_t)0;
       cpu->check[CPU_CS].base = 0;
     }
   else
@@ -92,7 +92,7 @@ soft_update_mode (SoftCpu *cpu)
       cpu->stack_mask = stack32 ? 0xffffffffu : 0xffffu;
       cpu->rip_mask = (key & SOFT_KEY_SIZE) == SOFT_KEY_32 ? 0xffffffffu : 0xffffu;
       /* A block that starts here ends within the limit. */
-      cpu->jump_limit = MIN ((uint64_t) cs->limit, cpu->rip_mask);
+      cpu->jump_limit = MIN ((uint64_t)cs->limit, cpu->rip_mask);
       cpu->jump_limit = cpu->jump_limit > 512 ? cpu->jump_limit - 512 : 0;
     }
   if (cpu->cpl == 3)
@@ -102,7 +102,7 @@ soft_update_mode (SoftCpu *cpu)
   if (key != cpu->key)
     {
       cpu->key = key;
-      cpu->jump_key = (cpu->jump_key & ~(uint64_t) 0xffffffff) | key;
+      cpu->jump_key = (cpu->jump_key & ~(uint64_t)0xffffffff) | key;
     }
   if (cpu->cpl == 3)
     cpu->mmu = SOFT_MMU_USER;
@@ -133,7 +133,8 @@ soft_set_eflags (SoftCpu *cpu, uint32_t value, uint32_t mask)
   uint32_t old = cpu->eflags;
 
   cpu->af = soft_eflags_to_af ((soft_af_to_eflags (cpu->af) & ~mask) | (value & mask));
-  mask &= FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC | FLAG_VIF | FLAG_VIP | FLAG_ID;
+  mask &= FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC | FLAG_VIF
+          | FLAG_VIP | FLAG_ID;
   cpu->eflags = (old & ~mask) | (value & mask);
   if (((old ^ cpu->eflags) & (FLAG_AC | FLAG_VM)) != 0)
     soft_update_mode (cpu);
@@ -163,7 +164,7 @@ soft_raise (SoftCpu *cpu, const SoftInsn *insn, unsigned vector)
         cpu->budget += cpu->block->n_insns - 1 - (insn - cpu->block->insns);
     }
   cpu->block = NULL;
-  cpu->fault_vector = (int) vector;
+  cpu->fault_vector = (int)vector;
   cpu->fault_error = 0;
   cpu->fault_has_error = FALSE;
   siglongjmp (cpu->recover, 1);
@@ -175,7 +176,7 @@ soft_raise_error (SoftCpu *cpu, const SoftInsn *insn, unsigned vector, uint32_t 
   if (insn != NULL && !cpu->rip_set)
     cpu->reg[SOFT_REG_RIP] = soft_rip (cpu, insn);
   cpu->block = NULL;
-  cpu->fault_vector = (int) vector;
+  cpu->fault_vector = (int)vector;
   cpu->fault_error = error_code;
   cpu->fault_has_error = TRUE;
   siglongjmp (cpu->recover, 1);

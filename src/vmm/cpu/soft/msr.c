@@ -57,35 +57,47 @@ static const struct
 {
   uint32_t first, last;
 } tolerated[] = {
-  { 0x0, 0x1 },                /* machine check address and type of the Pentium */
-  { 0x11, 0x12 },              /* older paravirtual clocks */
-  { 0x2a, 0x2a },              /* EBL_CR_POWERON */
-  { 0x3a, 0x3a },              /* FEATURE_CONTROL */
-  { 0x9b, 0x9b },              { 0xc1, 0xc8 },
-  { 0xce, 0xce },              /* PLATFORM_INFO */
-  { 0xe2, 0xe2 },              { 0xe7, 0xe8 },
-  { 0x10a, 0x10a },            /* ARCH_CAPABILITIES */
-  { 0x119, 0x11e },            { 0x140, 0x140 },
-  { 0x186, 0x18d },            { 0x198, 0x19d },
-  { 0x1a2, 0x1a2 },            { 0x1ad, 0x1ad },
-  { 0x1b0, 0x1b1 },            { 0x1db, 0x1de },
-  { 0x1fc, 0x1fc },            { 0x309, 0x30b },
-  { 0x345, 0x345 },            { 0x38d, 0x390 },
-  { 0x600, 0x61e },            { 0x639, 0x641 },
-  { 0xc80, 0xc80 },            /* IA32_DEBUG_INTERFACE: OpenBSD reads it early */
-  { 0xc0010000, 0xc001001f },  /* performance counters, SYSCFG, HWCR, IORR, TOP_MEM */
-  { 0xc0010030, 0xc0010035 },  { 0xc001003e, 0xc0010045 },
-  { 0xc0010050, 0xc0010074 },  /* C1E and interrupt pending messages, P states */
-  { 0xc0010111, 0xc001011b },  { 0xc0010140, 0xc0010141 },
-  { 0xc0010200, 0xc001020b },  { 0xc0010299, 0xc001029b },
-  { 0xc0011000, 0xc0011048 },  /* bits of the load-store, instruction and data units */
+  { 0x0, 0x1 },   /* machine check address and type of the Pentium */
+  { 0x11, 0x12 }, /* older paravirtual clocks */
+  { 0x2a, 0x2a }, /* EBL_CR_POWERON */
+  { 0x3a, 0x3a }, /* FEATURE_CONTROL */
+  { 0x9b, 0x9b },
+  { 0xc1, 0xc8 },
+  { 0xce, 0xce }, /* PLATFORM_INFO */
+  { 0xe2, 0xe2 },
+  { 0xe7, 0xe8 },
+  { 0x10a, 0x10a }, /* ARCH_CAPABILITIES */
+  { 0x119, 0x11e },
+  { 0x140, 0x140 },
+  { 0x186, 0x18d },
+  { 0x198, 0x19d },
+  { 0x1a2, 0x1a2 },
+  { 0x1ad, 0x1ad },
+  { 0x1b0, 0x1b1 },
+  { 0x1db, 0x1de },
+  { 0x1fc, 0x1fc },
+  { 0x309, 0x30b },
+  { 0x345, 0x345 },
+  { 0x38d, 0x390 },
+  { 0x600, 0x61e },
+  { 0x639, 0x641 },
+  { 0xc80, 0xc80 },           /* IA32_DEBUG_INTERFACE: OpenBSD reads it early */
+  { 0xc0010000, 0xc001001f }, /* performance counters, SYSCFG, HWCR, IORR, TOP_MEM */
+  { 0xc0010030, 0xc0010035 },
+  { 0xc001003e, 0xc0010045 },
+  { 0xc0010050, 0xc0010074 }, /* C1E and interrupt pending messages, P states */
+  { 0xc0010111, 0xc001011b },
+  { 0xc0010140, 0xc0010141 },
+  { 0xc0010200, 0xc001020b },
+  { 0xc0010299, 0xc001029b },
+  { 0xc0011000, 0xc0011048 }, /* bits of the load-store, instruction and data units */
 };
 
 uint64_t
 soft_tsc (SoftCpu *cpu)
 {
   int64_t now = vm_clock_now (cpu->vm->clock);
-  return (uint64_t) (clock_muldiv (now, cpu->engine->tsc_hz, NS_PER_SECOND) + cpu->tsc_offset);
+  return (uint64_t)(clock_muldiv (now, cpu->engine->tsc_hz, NS_PER_SECOND) + cpu->tsc_offset);
 }
 
 static void
@@ -104,8 +116,8 @@ note (SoftCpu *cpu, uint32_t index, const char *what, gboolean faults)
       count = 0;
     }
   if (count++ < 10)
-    g_message ("processor %u %s unknown model specific register %#x at %#" G_GINT64_MODIFIER "x: %s", cpu->n, what, index,
-               cpu->reg[SOFT_REG_RIP], faults ? "general protection" : "ignored");
+    g_message ("processor %u %s unknown model specific register %#x at %#" G_GINT64_MODIFIER "x: %s", cpu->n,
+               what, index, cpu->reg[SOFT_REG_RIP], faults ? "general protection" : "ignored");
 }
 
 static gboolean
@@ -131,9 +143,9 @@ fixed_mtrr (uint32_t index)
       return 0;
     case 0x258:
     case 0x259:
-      return (int) (1 + index - 0x258);
+      return (int)(1 + index - 0x258);
     case 0x268 ... 0x26f:
-      return (int) (3 + index - 0x268);
+      return (int)(3 + index - 0x268);
     default:
       return -1;
     }
@@ -287,7 +299,7 @@ write_efer (SoftCpu *cpu, uint64_t value)
 
   if ((value & ~known) != 0 || ((cpu->cr0 & CR0_PG) != 0 && ((value ^ cpu->efer) & EFER_LME) != 0))
     return FALSE;
-  value = (value & ~(uint64_t) EFER_LMA) | (cpu->efer & EFER_LMA);
+  value = (value & ~(uint64_t)EFER_LMA) | (cpu->efer & EFER_LMA);
   if ((value ^ cpu->efer) & EFER_NXE)
     soft_tlb_flush (cpu);
   cpu->efer = value;
@@ -348,11 +360,11 @@ soft_msr_write (SoftCpu *cpu, uint32_t index, uint64_t value)
     {
     case MSR_TSC:
       cpu->msr.tsc_adjust += value - soft_tsc (cpu);
-      cpu->tsc_offset += (int64_t) (value - soft_tsc (cpu));
+      cpu->tsc_offset += (int64_t)(value - soft_tsc (cpu));
       soft_apic_set_deadline (cpu, cpu->msr.tsc_deadline);
       return TRUE;
     case MSR_TSC_ADJUST:
-      cpu->tsc_offset += (int64_t) (value - cpu->msr.tsc_adjust);
+      cpu->tsc_offset += (int64_t)(value - cpu->msr.tsc_adjust);
       cpu->msr.tsc_adjust = value;
       soft_apic_set_deadline (cpu, cpu->msr.tsc_deadline);
       return TRUE;
@@ -375,7 +387,7 @@ soft_msr_write (SoftCpu *cpu, uint32_t index, uint64_t value)
     case MSR_EFER:
       return write_efer (cpu, value);
     case MSR_TSC_AUX:
-      cpu->msr.tsc_aux = (uint32_t) value;
+      cpu->msr.tsc_aux = (uint32_t)value;
       return TRUE;
     default:
       return unknown (cpu, index, "writes");
@@ -391,6 +403,6 @@ soft_msr_reset (SoftCpu *cpu)
   cpu->msr.apic_base = apic_base;
   cpu->msr.pat = 0x0007040600070406ULL;
   cpu->msr.misc_enable = 1;
-  cpu->msr.mcg_ctl = ~(uint64_t) 0;
+  cpu->msr.mcg_ctl = ~(uint64_t)0;
   cpu->tsc_offset = 0;
 }

@@ -9,16 +9,17 @@
 G_BEGIN_DECLS
 
 /* exec-stack.c */
-void soft_op_push (SoftCpu *cpu, const SoftInsn *insn);      /* r/m or register `b` */
+void soft_op_push (SoftCpu *cpu, const SoftInsn *insn); /* r/m or register `b` */
 void soft_op_push_imm (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_pop (SoftCpu *cpu, const SoftInsn *insn);
-void soft_op_call_any (SoftCpu *cpu, const SoftInsn *insn);  /* relative */
+void soft_op_call_any (SoftCpu *cpu, const SoftInsn *insn); /* relative */
 void soft_op_ret_any (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_jmp_indirect_any (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_call_indirect_any (SoftCpu *cpu, const SoftInsn *insn);
-void soft_op_loop (SoftCpu *cpu, const SoftInsn *insn);      /* a: 0 LOOPNE, 1 LOOPE, 2 LOOP, 3 JCXZ */
+void soft_op_loop (SoftCpu *cpu, const SoftInsn *insn); /* a: 0 LOOPNE, 1 LOOPE, 2 LOOP, 3 JCXZ */
 void soft_op_leave (SoftCpu *cpu, const SoftInsn *insn);
-void soft_do_branch_sized (SoftCpu *cpu, const SoftInsn *insn); /* Jcc, JMP, CALL, LOOP with the other operand size */
+void soft_do_branch_sized (SoftCpu *cpu,
+                           const SoftInsn *insn); /* Jcc, JMP, CALL, LOOP with the other operand size */
 void soft_do_enter (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_pusha (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_popa (SoftCpu *cpu, const SoftInsn *insn);
@@ -42,14 +43,16 @@ void soft_op_imul2 (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_imul3 (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_div (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_idiv (SoftCpu *cpu, const SoftInsn *insn);
-void soft_op_shift_mem (SoftCpu *cpu, const SoftInsn *insn); /* a: operation; imm: count, or by CL where rep is 1 */
+void soft_op_shift_mem (SoftCpu *cpu,
+                        const SoftInsn *insn); /* a: operation; imm: count, or by CL where rep is 1 */
 void soft_op_incdec_mem (SoftCpu *cpu, const SoftInsn *insn); /* a: 8 or 9 */
 void soft_op_not_mem (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_neg_mem (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_setcc_mem (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_xchg_mem (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_shiftd (SoftCpu *cpu, const SoftInsn *insn); /* opcode bit 3: SHRD; bit 0: by CL */
-void soft_op_bt_reg (SoftCpu *cpu, const SoftInsn *insn);     /* bit number in register a; index selects BT BTS BTR BTC */
+void soft_op_bt_reg (SoftCpu *cpu,
+                     const SoftInsn *insn); /* bit number in register a; index selects BT BTS BTR BTC */
 void soft_op_bt_mem (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_bt_imm (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_bsf (SoftCpu *cpu, const SoftInsn *insn);
@@ -65,11 +68,11 @@ void soft_do_cmpxchg8b (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_cmpxchg16b (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_xadd (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_bound (SoftCpu *cpu, const SoftInsn *insn);
-void soft_do_bcd (SoftCpu *cpu, const SoftInsn *insn);   /* DAA DAS AAA AAS AAM AAD by opcode */
+void soft_do_bcd (SoftCpu *cpu, const SoftInsn *insn); /* DAA DAS AAA AAS AAM AAD by opcode */
 void soft_do_salc (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_lahf (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_sahf (SoftCpu *cpu, const SoftInsn *insn);
-void soft_do_flag (SoftCpu *cpu, const SoftInsn *insn);  /* CMC CLC STC CLD STD */
+void soft_do_flag (SoftCpu *cpu, const SoftInsn *insn); /* CMC CLC STC CLD STD */
 
 /* exec-string.c */
 void soft_op_string (SoftCpu *cpu, const SoftInsn *insn);
@@ -79,14 +82,14 @@ void soft_do_cli (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_sti (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_pause (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_hlt (SoftCpu *cpu, const SoftInsn *insn);
-void soft_do_in (SoftCpu *cpu, const SoftInsn *insn);  /* imm: port, or 0x10000: DX */
+void soft_do_in (SoftCpu *cpu, const SoftInsn *insn); /* imm: port, or 0x10000: DX */
 void soft_do_out (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_int (SoftCpu *cpu, const SoftInsn *insn); /* imm: vector */
 void soft_do_int1 (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_int3 (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_into (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_iret (SoftCpu *cpu, const SoftInsn *insn);
-void soft_do_far_jump (SoftCpu *cpu, const SoftInsn *insn);     /* imm: offset; disp: selector */
+void soft_do_far_jump (SoftCpu *cpu, const SoftInsn *insn); /* imm: offset; disp: selector */
 void soft_do_far_call (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_far_jump_mem (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_far_call_mem (SoftCpu *cpu, const SoftInsn *insn);
@@ -96,7 +99,7 @@ void soft_do_mov_from_seg (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_mov_to_seg (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_arpl (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_group6 (SoftCpu *cpu, const SoftInsn *insn);
-void soft_do_lar (SoftCpu *cpu, const SoftInsn *insn); /* and LSL, by opcode */
+void soft_do_lar (SoftCpu *cpu, const SoftInsn *insn);  /* and LSL, by opcode */
 void soft_do_sgdt (SoftCpu *cpu, const SoftInsn *insn); /* and SIDT, by ModRM */
 void soft_do_lgdt (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_smsw (SoftCpu *cpu, const SoftInsn *insn);

@@ -28,8 +28,8 @@ soft_read_descriptor (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, Sof
   if ((selector & ~7u) + 7 > limit)
     return FALSE;
   raw = soft_system_read (cpu, insn, soft_descriptor_address (cpu, selector), 8);
-  d->low = (uint32_t) raw;
-  d->high = (uint32_t) (raw >> 32);
+  d->low = (uint32_t)raw;
+  d->high = (uint32_t)(raw >> 32);
   return TRUE;
 }
 
@@ -38,7 +38,7 @@ soft_parse_descriptor (const SoftDescriptor *d, uint16_t selector, CpuSegment *s
 {
   segment->selector = selector;
   segment->base = (d->low >> 16) | (d->high & 0xff) << 16 | (d->high & 0xff000000);
-  segment->attributes = (uint16_t) (((d->high >> 8) & 0xff) | ((d->high >> 12) & 0xf00));
+  segment->attributes = (uint16_t)(((d->high >> 8) & 0xff) | ((d->high >> 12) & 0xf00));
   segment->limit = (d->low & 0xffff) | (d->high & 0xf0000);
   if (segment->attributes & SEG_G)
     segment->limit = segment->limit << 12 | 0xfff;
@@ -61,7 +61,7 @@ soft_load_real_segment (SoftCpu *cpu, unsigned seg, uint16_t selector)
   CpuSegment *segment = &cpu->segment[seg];
 
   segment->selector = selector;
-  segment->base = (uint32_t) selector << 4;
+  segment->base = (uint32_t)selector << 4;
   if (cpu->eflags & FLAG_VM)
     {
       segment->limit = 0xffff;
@@ -72,13 +72,13 @@ soft_load_real_segment (SoftCpu *cpu, unsigned seg, uint16_t selector)
       /* Real mode keeps limit and size of what was loaded in protected mode ("unreal" mode). */
       if ((segment->attributes & SEG_P) == 0)
         segment->limit = 0xffff;
-      segment->attributes = (uint16_t) ((segment->attributes & (SEG_DB | SEG_G)) | 0x93);
+      segment->attributes = (uint16_t)((segment->attributes & (SEG_DB | SEG_G)) | 0x93);
     }
 }
 
 void
-soft_check_stack_segment (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, unsigned cpl, unsigned vector,
-                          CpuSegment *segment)
+soft_check_stack_segment (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, unsigned cpl,
+                          unsigned vector, CpuSegment *segment)
 {
   SoftDescriptor d;
   uint32_t error = selector & 0xfffc;
@@ -112,7 +112,8 @@ soft_load_segment (SoftCpu *cpu, const SoftInsn *insn, unsigned seg, uint16_t se
         {
           if (!soft_in_64 (cpu) || cpu->cpl == 3 || (selector & 3) != cpu->cpl)
             soft_raise_error (cpu, insn, EXC_GP, 0);
-          cpu->segment[CPU_SS] = (CpuSegment){ .selector = selector, .attributes = (uint16_t) (cpu->cpl << 5) };
+          cpu->segment[CPU_SS]
+              = (CpuSegment){ .selector = selector, .attributes = (uint16_t)(cpu->cpl << 5) };
           soft_update_mode (cpu);
           return;
         }
@@ -239,7 +240,7 @@ soft_do_mov_from_seg (SoftCpu *cpu, const SoftInsn *insn)
 void
 soft_do_mov_to_seg (SoftCpu *cpu, const SoftInsn *insn)
 {
-  uint16_t selector = (uint16_t) soft_rm_read (cpu, insn);
+  uint16_t selector = (uint16_t)soft_rm_read (cpu, insn);
 
   soft_load_segment (cpu, insn, insn->a, selector);
   if (insn->a == CPU_SS)
@@ -253,19 +254,19 @@ soft_do_load_far_pointer (SoftCpu *cpu, const SoftInsn *insn)
   uint16_t selector;
 
   if (insn->address == 4)
-    at = (uint32_t) at;
+    at = (uint32_t)at;
   else if (insn->address == 2)
-    at = (uint16_t) at;
+    at = (uint16_t)at;
   offset = soft_load (cpu, insn, insn->seg, ea, insn->size);
   selector = soft_load16 (cpu, insn, insn->seg, at);
-  soft_load_segment (cpu, insn, (unsigned) insn->imm, selector);
+  soft_load_segment (cpu, insn, (unsigned)insn->imm, selector);
   soft_set_reg (cpu, insn->a, insn->size, offset);
 }
 
 void
 soft_do_arpl (SoftCpu *cpu, const SoftInsn *insn)
 {
-  uint16_t dst = (uint16_t) soft_rm_modify (cpu, insn), src = SOFT_R16 (cpu, insn->a);
+  uint16_t dst = (uint16_t)soft_rm_modify (cpu, insn), src = SOFT_R16 (cpu, insn->a);
 
   if ((dst & 3) < (src & 3))
     {
@@ -278,7 +279,8 @@ soft_do_arpl (SoftCpu *cpu, const SoftInsn *insn)
 
 /* LAR and LSL: may the selector be seen from here? */
 static gboolean
-visible (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, gboolean limit, CpuSegment *segment, SoftDescriptor *d)
+visible (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, gboolean limit, CpuSegment *segment,
+         SoftDescriptor *d)
 {
   unsigned type;
 
@@ -323,7 +325,8 @@ void
 soft_do_lar (SoftCpu *cpu, const SoftInsn *insn)
 {
   gboolean limit = (insn->opcode & 1) != 0;
-  uint16_t selector = insn->mem ? soft_load16 (cpu, insn, insn->seg, soft_ea (cpu, insn)) : SOFT_R16 (cpu, insn->b);
+  uint16_t selector
+      = insn->mem ? soft_load16 (cpu, insn, insn->seg, soft_ea (cpu, insn)) : SOFT_R16 (cpu, insn->b);
   CpuSegment segment;
   SoftDescriptor d;
 
@@ -339,7 +342,8 @@ soft_do_lar (SoftCpu *cpu, const SoftInsn *insn)
 static void
 verify (SoftCpu *cpu, const SoftInsn *insn, gboolean write)
 {
-  uint16_t selector = insn->mem ? soft_load16 (cpu, insn, insn->seg, soft_ea (cpu, insn)) : SOFT_R16 (cpu, insn->b);
+  uint16_t selector
+      = insn->mem ? soft_load16 (cpu, insn, insn->seg, soft_ea (cpu, insn)) : SOFT_R16 (cpu, insn->b);
   CpuSegment segment;
   SoftDescriptor d;
   gboolean ok = FALSE;
@@ -350,7 +354,8 @@ verify (SoftCpu *cpu, const SoftInsn *insn, gboolean write)
       if (segment.attributes & SEG_S)
         {
           gboolean code = (segment.attributes & SEG_CODE) != 0;
-          gboolean seen = soft_dpl (segment.attributes) >= cpu->cpl && soft_dpl (segment.attributes) >= (selector & 3u);
+          gboolean seen
+              = soft_dpl (segment.attributes) >= cpu->cpl && soft_dpl (segment.attributes) >= (selector & 3u);
           if (code && (segment.attributes & SEG_DOWN) != 0)
             seen = TRUE;
           if (write)
@@ -384,7 +389,8 @@ soft_do_group6 (SoftCpu *cpu, const SoftInsn *insn)
     case 3:
       if (cpu->cpl != 0)
         soft_raise_error (cpu, insn, EXC_GP, 0);
-      selector = insn->mem ? soft_load16 (cpu, insn, insn->seg, soft_ea (cpu, insn)) : SOFT_R16 (cpu, insn->b);
+      selector
+          = insn->mem ? soft_load16 (cpu, insn, insn->seg, soft_ea (cpu, insn)) : SOFT_R16 (cpu, insn->b);
       if (op == 2)
         soft_load_ldtr (cpu, insn, selector);
       else

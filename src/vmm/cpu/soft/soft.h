@@ -113,7 +113,7 @@ enum
 #define SOFT_N_FILLED  512
 #define SOFT_N_LOGGED  512
 #define SOFT_N_TABLES  64
-#define SOFT_TLB_EMPTY (~(uint64_t) 0) /* never equal to a page's address */
+#define SOFT_TLB_EMPTY (~(uint64_t)0) /* never equal to a page's address */
 
 /* One page: its linear address for each kind of access (or SOFT_TLB_EMPTY), and what to add to a linear address to get
  * the host's. */
@@ -257,15 +257,15 @@ struct SoftCpu
   AccessCache memory_cache, port_cache;
   gboolean vm_locked;      /* this thread holds the VM lock */
   volatile gint attention; /* SOFT_ATTENTION_… (any thread) */
-  uint64_t instructions; /* retired, up to the present slice */
-  int64_t slice;         /* budget at its start */
-  gboolean rip_set;      /* a helper has branched */
-  gboolean rep_stopped;  /* a string instruction was left between two elements */
-  gboolean watching;     /* data breakpoints or alignment checks: no access takes the fast way */
-  gboolean stepping;     /* one instruction runs by itself; `step_budget` is the slice's */
+  uint64_t instructions;   /* retired, up to the present slice */
+  int64_t slice;           /* budget at its start */
+  gboolean rip_set;        /* a helper has branched */
+  gboolean rep_stopped;    /* a string instruction was left between two elements */
+  gboolean watching;       /* data breakpoints or alignment checks: no access takes the fast way */
+  gboolean stepping;       /* one instruction runs by itself; `step_budget` is the slice's */
   int64_t step_budget;
-  gboolean irq_check;    /* the local APIC may have something */
-  gboolean step_db;      /* a single-step trap is due after this instruction */
+  gboolean irq_check;         /* the local APIC may have something */
+  gboolean step_db;           /* a single-step trap is due after this instruction */
   uint64_t memory_generation; /* of the view that the translation buffer knows */
 
   /* Which entries were filled since the last flush, so that a flush touches no more; over the array's end: all. */

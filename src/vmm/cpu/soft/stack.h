@@ -15,7 +15,7 @@ typedef struct
   const SoftInsn *insn;
   CpuSegment segment;
   uint64_t sp, mask;
-  unsigned cpl;   /* of the accesses */
+  unsigned cpl; /* of the accesses */
   gboolean is64;
   uint32_t error; /* code of #SS */
 } SoftStack;

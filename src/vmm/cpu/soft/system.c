@@ -7,10 +7,11 @@
 #include "cpu/soft/engine-soft.h"
 #include "cpu/soft/ops.h"
 
-#define CR4_KNOWN                                                                                             \
-  (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR          \
+#define CR4_KNOWN                                                                                      \
+  (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR \
    | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP)
-#define CR0_KNOWN (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
+#define CR0_KNOWN \
+  (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 
 static inline void
 privileged (SoftCpu *cpu, const SoftInsn *insn)
@@ -45,7 +46,7 @@ soft_set_cr0 (SoftCpu *cpu, const SoftInsn *insn, uint64_t value)
     {
       if (soft_in_64 (cpu) || (cpu->cr4 & CR4_PCIDE) != 0)
         soft_raise_error (cpu, insn, EXC_GP, 0);
-      cpu->efer &= ~(uint64_t) EFER_LMA;
+      cpu->efer &= ~(uint64_t)EFER_LMA;
     }
   cpu->cr0 = value;
   if (((old ^ value) & (CR0_PG | CR0_WP | CR0_PE)) != 0)
@@ -65,7 +66,7 @@ soft_set_cr3 (SoftCpu *cpu, const SoftInsn *insn, uint64_t value)
     }
   else
     {
-      value = (uint32_t) value;
+      value = (uint32_t)value;
       if ((cpu->cr0 & CR0_PG) != 0 && (cpu->cr4 & CR4_PAE) != 0 && !soft_load_pdptes (cpu, value))
         soft_raise_error (cpu, insn, EXC_GP, 0);
     }
@@ -79,7 +80,7 @@ soft_set_cr4 (SoftCpu *cpu, const SoftInsn *insn, uint64_t value)
 {
   uint64_t old = cpu->cr4;
 
-  if ((value & ~(uint64_t) CR4_KNOWN) != 0)
+  if ((value & ~(uint64_t)CR4_KNOWN) != 0)
     soft_raise_error (cpu, insn, EXC_GP, 0);
   if (soft_in_long (cpu) && (value & CR4_PAE) == 0)
     soft_raise_error (cpu, insn, EXC_GP, 0);
@@ -144,7 +145,7 @@ soft_do_mov_cr (SoftCpu *cpu, const SoftInsn *insn)
     default:
       if (value > 15)
         soft_raise_error (cpu, insn, EXC_GP, 0);
-      soft_apic_set_cr8 (cpu, (uint8_t) value);
+      soft_apic_set_cr8 (cpu, (uint8_t)value);
       break;
     }
 }
@@ -162,7 +163,7 @@ void
 soft_do_clts (SoftCpu *cpu, const SoftInsn *insn)
 {
   privileged (cpu, insn);
-  cpu->cr0 &= ~(uint64_t) CR0_TS;
+  cpu->cr0 &= ~(uint64_t)CR0_TS;
 }
 
 void
@@ -171,7 +172,7 @@ soft_do_smsw (SoftCpu *cpu, const SoftInsn *insn)
   if ((cpu->cr4 & CR4_UMIP) != 0 && cpu->cpl > 0)
     soft_raise_error (cpu, insn, EXC_GP, 0);
   if (insn->mem)
-    soft_store16 (cpu, insn, insn->seg, soft_ea (cpu, insn), (uint16_t) cpu->cr0);
+    soft_store16 (cpu, insn, insn->seg, soft_ea (cpu, insn), (uint16_t)cpu->cr0);
   else
     soft_set_reg (cpu, insn->b, insn->size, cpu->cr0);
 }
@@ -184,7 +185,7 @@ soft_do_lmsw (SoftCpu *cpu, const SoftInsn *insn)
   privileged (cpu, insn);
   value = soft_rm_read (cpu, insn);
   /* It can't clear PE. */
-  soft_set_cr0 (cpu, insn, (cpu->cr0 & ~(uint64_t) 0xe) | (value & 0xf));
+  soft_set_cr0 (cpu, insn, (cpu->cr0 & ~(uint64_t)0xe) | (value & 0xf));
 }
 
 void
@@ -192,7 +193,7 @@ soft_do_sgdt (SoftCpu *cpu, const SoftInsn *insn)
 {
   gboolean idt = (insn->modrm & 0x38) != 0;
   uint8_t bytes[10];
-  uint16_t limit = (uint16_t) (idt ? cpu->idt_limit : cpu->gdt_limit);
+  uint16_t limit = (uint16_t)(idt ? cpu->idt_limit : cpu->gdt_limit);
   uint64_t base = idt ? cpu->idt_base : cpu->gdt_base;
 
   if ((cpu->cr4 & CR4_UMIP) != 0 && cpu->cpl > 0)
@@ -281,7 +282,7 @@ may_touch_if (SoftCpu *cpu, const SoftInsn *insn)
 void
 soft_do_cli (SoftCpu *cpu, const SoftInsn *insn)
 {
-  cpu->eflags &= ~(uint32_t) (may_touch_if (cpu, insn) ? FLAG_IF : FLAG_VIF);
+  cpu->eflags &= ~(uint32_t)(may_touch_if (cpu, insn) ? FLAG_IF : FLAG_VIF);
 }
 
 void
@@ -331,7 +332,7 @@ void
 soft_do_monitor (SoftCpu *cpu, const SoftInsn *insn)
 {
   privileged (cpu, insn);
-  if ((uint32_t) cpu->reg[CPU_RCX] != 0)
+  if ((uint32_t)cpu->reg[CPU_RCX] != 0)
     soft_raise_error (cpu, insn, EXC_GP, 0);
   soft_load8 (cpu, insn, insn->seg == CPU_ES ? CPU_DS : insn->seg, cpu->reg[CPU_RAX] & cpu->linear_mask);
 }
@@ -356,15 +357,14 @@ soft_port_check (SoftCpu *cpu, const SoftInsn *insn, unsigned port, unsigned siz
   const CpuSegment *tr = &cpu->segment[CPU_TR];
   uint32_t map, bits;
 
-  if ((cpu->cr0 & CR0_PE) == 0
-      || ((cpu->eflags & FLAG_VM) == 0 && cpu->cpl <= ((cpu->eflags >> 12) & 3u)))
+  if ((cpu->cr0 & CR0_PE) == 0 || ((cpu->eflags & FLAG_VM) == 0 && cpu->cpl <= ((cpu->eflags >> 12) & 3u)))
     return;
   if ((tr->attributes & SEG_P) == 0 || (tr->attributes & 8) == 0 || tr->limit < 0x67)
     soft_raise_error (cpu, insn, EXC_GP, 0);
-  map = (uint32_t) soft_system_read (cpu, insn, tr->base + 0x66, 2);
+  map = (uint32_t)soft_system_read (cpu, insn, tr->base + 0x66, 2);
   if (map + port / 8 + 1 > tr->limit)
     soft_raise_error (cpu, insn, EXC_GP, 0);
-  bits = (uint32_t) soft_system_read (cpu, insn, tr->base + map + port / 8, 2);
+  bits = (uint32_t)soft_system_read (cpu, insn, tr->base + map + port / 8, 2);
   if (((bits >> (port & 7)) & ((1u << size) - 1)) != 0)
     soft_raise_error (cpu, insn, EXC_GP, 0);
 }
@@ -373,7 +373,7 @@ uint32_t
 soft_port_in (SoftCpu *cpu, const SoftInsn *insn, unsigned port, unsigned size)
 {
   soft_watch_io (cpu, port, size);
-  return (uint32_t) address_space_load (cpu->vm->ports, &cpu->port_cache, port, size, cpu->vm_locked);
+  return (uint32_t)address_space_load (cpu->vm->ports, &cpu->port_cache, port, size, cpu->vm_locked);
 }
 
 void
@@ -386,7 +386,7 @@ soft_port_out (SoftCpu *cpu, const SoftInsn *insn, unsigned port, uint32_t value
 void
 soft_do_in (SoftCpu *cpu, const SoftInsn *insn)
 {
-  unsigned port = insn->imm > 0xffff ? SOFT_R16 (cpu, CPU_RDX) : (unsigned) insn->imm;
+  unsigned port = insn->imm > 0xffff ? SOFT_R16 (cpu, CPU_RDX) : (unsigned)insn->imm;
 
   soft_port_check (cpu, insn, port, insn->size);
   soft_set_reg (cpu, CPU_RAX, insn->size, soft_port_in (cpu, insn, port, insn->size));
@@ -395,10 +395,10 @@ soft_do_in (SoftCpu *cpu, const SoftInsn *insn)
 void
 soft_do_out (SoftCpu *cpu, const SoftInsn *insn)
 {
-  unsigned port = insn->imm > 0xffff ? SOFT_R16 (cpu, CPU_RDX) : (unsigned) insn->imm;
+  unsigned port = insn->imm > 0xffff ? SOFT_R16 (cpu, CPU_RDX) : (unsigned)insn->imm;
 
   soft_port_check (cpu, insn, port, insn->size);
-  soft_port_out (cpu, insn, port, (uint32_t) soft_get_reg (cpu, CPU_RAX, insn->size), insn->size);
+  soft_port_out (cpu, insn, port, (uint32_t)soft_get_reg (cpu, CPU_RAX, insn->size), insn->size);
 }
 
 /* -- Fast system calls ------------------------------------------------------------------------------------------------------- */
@@ -407,10 +407,10 @@ static CpuSegment
 flat_code (unsigned selector, unsigned cpl, gboolean is64)
 {
   return (CpuSegment){
-    .selector = (uint16_t) selector,
+    .selector = (uint16_t)selector,
     .limit = 0xffffffff,
-    .attributes = (uint16_t) (SEG_P | SEG_S | SEG_CODE | SEG_WRITABLE | SEG_ACCESSED | cpl << 5 | SEG_G
-                              | (is64 ? SEG_L : SEG_DB)),
+    .attributes = (uint16_t)(SEG_P | SEG_S | SEG_CODE | SEG_WRITABLE | SEG_ACCESSED | cpl << 5 | SEG_G
+                             | (is64 ? SEG_L : SEG_DB)),
   };
 }
 
@@ -418,9 +418,9 @@ static CpuSegment
 flat_data (unsigned selector, unsigned cpl)
 {
   return (CpuSegment){
-    .selector = (uint16_t) selector,
+    .selector = (uint16_t)selector,
     .limit = 0xffffffff,
-    .attributes = (uint16_t) (SEG_P | SEG_S | SEG_WRITABLE | SEG_ACCESSED | cpl << 5 | SEG_G | SEG_DB),
+    .attributes = (uint16_t)(SEG_P | SEG_S | SEG_WRITABLE | SEG_ACCESSED | cpl << 5 | SEG_G | SEG_DB),
   };
 }
 
@@ -438,16 +438,16 @@ soft_do_syscall (SoftCpu *cpu, const SoftInsn *insn)
 
       target = soft_in_64 (cpu) ? cpu->msr.lstar : cpu->msr.cstar;
       cpu->reg[CPU_RCX] = next;
-      cpu->reg[CPU_R11] = flags & ~(uint32_t) FLAG_RF;
+      cpu->reg[CPU_R11] = flags & ~(uint32_t)FLAG_RF;
       cpu->segment[CPU_CS] = flat_code (selector, 0, TRUE);
       cpu->segment[CPU_SS] = flat_data (selector + 8, 0);
       soft_set_cpl (cpu, 0);
-      soft_set_eflags (cpu, flags & ~(uint32_t) (cpu->msr.fmask | FLAG_RF), ~(uint32_t) 0);
+      soft_set_eflags (cpu, flags & ~(uint32_t)(cpu->msr.fmask | FLAG_RF), ~(uint32_t)0);
     }
   else
     {
       target = cpu->msr.star & 0xffffffff;
-      cpu->reg[CPU_RCX] = (uint32_t) next;
+      cpu->reg[CPU_RCX] = (uint32_t)next;
       cpu->segment[CPU_CS] = flat_code (selector, 0, FALSE);
       cpu->segment[CPU_SS] = flat_data (selector + 8, 0);
       soft_set_cpl (cpu, 0);
@@ -478,12 +478,12 @@ soft_do_sysret (SoftCpu *cpu, const SoftInsn *insn)
         }
       else
         {
-          rip = (uint32_t) rip;
+          rip = (uint32_t)rip;
           cpu->segment[CPU_CS] = flat_code (selector | 3, 3, FALSE);
         }
       cpu->segment[CPU_SS] = flat_data ((selector + 8) | 3, 3);
       soft_set_cpl (cpu, 3);
-      soft_set_eflags (cpu, (uint32_t) cpu->reg[CPU_R11] & ~(uint32_t) (FLAG_RF | FLAG_VM), ~(uint32_t) 0);
+      soft_set_eflags (cpu, (uint32_t)cpu->reg[CPU_R11] & ~(uint32_t)(FLAG_RF | FLAG_VM), ~(uint32_t)0);
       soft_set_rip (cpu, rip);
     }
   else
@@ -492,7 +492,7 @@ soft_do_sysret (SoftCpu *cpu, const SoftInsn *insn)
       cpu->segment[CPU_SS] = flat_data ((selector + 8) | 3, 3);
       soft_set_cpl (cpu, 3);
       soft_set_eflags (cpu, FLAG_IF, FLAG_IF);
-      soft_set_rip (cpu, (uint32_t) cpu->reg[CPU_RCX]);
+      soft_set_rip (cpu, (uint32_t)cpu->reg[CPU_RCX]);
     }
   soft_update_mode (cpu);
 }
@@ -500,7 +500,7 @@ soft_do_sysret (SoftCpu *cpu, const SoftInsn *insn)
 void
 soft_do_sysenter (SoftCpu *cpu, const SoftInsn *insn)
 {
-  unsigned selector = (unsigned) cpu->msr.sysenter_cs & 0xfffc;
+  unsigned selector = (unsigned)cpu->msr.sysenter_cs & 0xfffc;
   gboolean in_long = soft_in_long (cpu);
 
   if ((cpu->cr0 & CR0_PE) == 0 || selector == 0)
@@ -509,15 +509,15 @@ soft_do_sysenter (SoftCpu *cpu, const SoftInsn *insn)
   cpu->segment[CPU_CS] = flat_code (selector, 0, in_long);
   cpu->segment[CPU_SS] = flat_data (selector + 8, 0);
   soft_set_cpl (cpu, 0);
-  cpu->reg[CPU_RSP] = in_long ? cpu->msr.sysenter_esp : (uint32_t) cpu->msr.sysenter_esp;
-  soft_set_rip (cpu, in_long ? cpu->msr.sysenter_eip : (uint32_t) cpu->msr.sysenter_eip);
+  cpu->reg[CPU_RSP] = in_long ? cpu->msr.sysenter_esp : (uint32_t)cpu->msr.sysenter_esp;
+  soft_set_rip (cpu, in_long ? cpu->msr.sysenter_eip : (uint32_t)cpu->msr.sysenter_eip);
   soft_update_mode (cpu);
 }
 
 void
 soft_do_sysexit (SoftCpu *cpu, const SoftInsn *insn)
 {
-  unsigned selector = (unsigned) cpu->msr.sysenter_cs & 0xfffc;
+  unsigned selector = (unsigned)cpu->msr.sysenter_cs & 0xfffc;
 
   if ((cpu->cr0 & CR0_PE) == 0 || selector == 0 || cpu->cpl != 0)
     soft_raise_error (cpu, insn, EXC_GP, 0);
@@ -534,8 +534,8 @@ soft_do_sysexit (SoftCpu *cpu, const SoftInsn *insn)
     {
       cpu->segment[CPU_CS] = flat_code ((selector + 16) | 3, 3, FALSE);
       cpu->segment[CPU_SS] = flat_data ((selector + 24) | 3, 3);
-      cpu->reg[CPU_RSP] = (uint32_t) cpu->reg[CPU_RCX];
-      soft_set_rip (cpu, (uint32_t) cpu->reg[CPU_RDX]);
+      cpu->reg[CPU_RSP] = (uint32_t)cpu->reg[CPU_RCX];
+      soft_set_rip (cpu, (uint32_t)cpu->reg[CPU_RDX]);
     }
   soft_set_cpl (cpu, 3);
   soft_update_mode (cpu);
@@ -577,7 +577,7 @@ soft_do_fsgsbase (SoftCpu *cpu, const SoftInsn *insn)
 static void
 set_edx_eax (SoftCpu *cpu, uint64_t value)
 {
-  cpu->reg[CPU_RAX] = (uint32_t) value;
+  cpu->reg[CPU_RAX] = (uint32_t)value;
   cpu->reg[CPU_RDX] = value >> 32;
 }
 
@@ -593,7 +593,7 @@ void
 soft_do_rdtscp (SoftCpu *cpu, const SoftInsn *insn)
 {
   soft_do_rdtsc (cpu, insn);
-  cpu->reg[CPU_RCX] = (uint32_t) cpu->msr.tsc_aux;
+  cpu->reg[CPU_RCX] = (uint32_t)cpu->msr.tsc_aux;
 }
 
 void
@@ -609,7 +609,7 @@ soft_do_rdmsr (SoftCpu *cpu, const SoftInsn *insn)
   uint64_t value;
 
   privileged (cpu, insn);
-  if (!soft_msr_read (cpu, (uint32_t) cpu->reg[CPU_RCX], &value))
+  if (!soft_msr_read (cpu, (uint32_t)cpu->reg[CPU_RCX], &value))
     soft_raise_error (cpu, insn, EXC_GP, 0);
   set_edx_eax (cpu, value);
 }
@@ -618,7 +618,8 @@ void
 soft_do_wrmsr (SoftCpu *cpu, const SoftInsn *insn)
 {
   privileged (cpu, insn);
-  if (!soft_msr_write (cpu, (uint32_t) cpu->reg[CPU_RCX], cpu->reg[CPU_RDX] << 32 | (uint32_t) cpu->reg[CPU_RAX]))
+  if (!soft_msr_write (cpu, (uint32_t)cpu->reg[CPU_RCX],
+                       cpu->reg[CPU_RDX] << 32 | (uint32_t)cpu->reg[CPU_RAX]))
     soft_raise_error (cpu, insn, EXC_GP, 0);
 }
 
@@ -627,7 +628,7 @@ soft_do_cpuid (SoftCpu *cpu, const SoftInsn *insn)
 {
   uint32_t out[4];
 
-  soft_cpuid (cpu, (uint32_t) cpu->reg[CPU_RAX], (uint32_t) cpu->reg[CPU_RCX], out);
+  soft_cpuid (cpu, (uint32_t)cpu->reg[CPU_RAX], (uint32_t)cpu->reg[CPU_RCX], out);
   cpu->reg[CPU_RAX] = out[0];
   cpu->reg[CPU_RBX] = out[1];
   cpu->reg[CPU_RCX] = out[2];

@@ -40,25 +40,25 @@ read_state (SoftCpu *cpu, const SoftInsn *insn, uint64_t base, gboolean wide, Ta
   memset (t, 0, sizeof *t);
   if (wide)
     {
-      t->cr3 = (uint32_t) soft_system_read (cpu, insn, base + TSS32_CR3, 4);
-      t->eip = (uint32_t) soft_system_read (cpu, insn, base + TSS32_EIP, 4);
-      t->eflags = (uint32_t) soft_system_read (cpu, insn, base + TSS32_EFLAGS, 4);
+      t->cr3 = (uint32_t)soft_system_read (cpu, insn, base + TSS32_CR3, 4);
+      t->eip = (uint32_t)soft_system_read (cpu, insn, base + TSS32_EIP, 4);
+      t->eflags = (uint32_t)soft_system_read (cpu, insn, base + TSS32_EFLAGS, 4);
       for (unsigned i = 0; i < 8; i++)
-        t->gpr[i] = (uint32_t) soft_system_read (cpu, insn, base + TSS32_GPR + i * 4, 4);
+        t->gpr[i] = (uint32_t)soft_system_read (cpu, insn, base + TSS32_GPR + i * 4, 4);
       for (unsigned i = 0; i < 6; i++)
-        t->segment[i] = (uint16_t) soft_system_read (cpu, insn, base + TSS32_SEGMENT + i * 4, 2);
-      t->ldt = (uint16_t) soft_system_read (cpu, insn, base + TSS32_LDT, 2);
+        t->segment[i] = (uint16_t)soft_system_read (cpu, insn, base + TSS32_SEGMENT + i * 4, 2);
+      t->ldt = (uint16_t)soft_system_read (cpu, insn, base + TSS32_LDT, 2);
       t->trap = (soft_system_read (cpu, insn, base + TSS32_TRAP, 2) & 1) != 0;
     }
   else
     {
-      t->eip = (uint32_t) soft_system_read (cpu, insn, base + TSS16_IP, 2);
-      t->eflags = (uint32_t) soft_system_read (cpu, insn, base + TSS16_FLAGS, 2);
+      t->eip = (uint32_t)soft_system_read (cpu, insn, base + TSS16_IP, 2);
+      t->eflags = (uint32_t)soft_system_read (cpu, insn, base + TSS16_FLAGS, 2);
       for (unsigned i = 0; i < 8; i++)
-        t->gpr[i] = (uint32_t) soft_system_read (cpu, insn, base + TSS16_GPR + i * 2, 2) | 0xffff0000u;
+        t->gpr[i] = (uint32_t)soft_system_read (cpu, insn, base + TSS16_GPR + i * 2, 2) | 0xffff0000u;
       for (unsigned i = 0; i < 4; i++)
-        t->segment[i] = (uint16_t) soft_system_read (cpu, insn, base + TSS16_SEGMENT + i * 2, 2);
-      t->ldt = (uint16_t) soft_system_read (cpu, insn, base + TSS16_LDT, 2);
+        t->segment[i] = (uint16_t)soft_system_read (cpu, insn, base + TSS16_SEGMENT + i * 2, 2);
+      t->ldt = (uint16_t)soft_system_read (cpu, insn, base + TSS16_LDT, 2);
     }
 }
 
@@ -89,7 +89,7 @@ static void
 set_busy (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, gboolean busy)
 {
   uint64_t at = soft_descriptor_address (cpu, selector) + 5;
-  uint8_t access = (uint8_t) soft_system_read (cpu, insn, at, 1);
+  uint8_t access = (uint8_t)soft_system_read (cpu, insn, at, 1);
 
   soft_system_write (cpu, insn, at, busy ? access | 2u : access & ~2u, 1);
 }
@@ -178,7 +178,8 @@ soft_task_switch (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, SoftTas
     soft_raise_error (cpu, insn, wrong, error);
   soft_parse_descriptor (&d, selector, &tss);
   type = tss.attributes & (SEG_S | SEG_TYPE);
-  if (how == SOFT_TASK_IRET ? type != SYS_TSS_BUSY && type != SYS_TSS16_BUSY : type != SYS_TSS && type != SYS_TSS16)
+  if (how == SOFT_TASK_IRET ? type != SYS_TSS_BUSY && type != SYS_TSS16_BUSY
+                            : type != SYS_TSS && type != SYS_TSS16)
     soft_raise_error (cpu, insn, wrong, error);
   if ((tss.attributes & SEG_P) == 0)
     soft_raise_error (cpu, insn, EXC_NP, error);
@@ -193,10 +194,10 @@ soft_task_switch (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, SoftTas
   read_state (cpu, insn, tss.base, wide, &t);
 
   if (how == SOFT_TASK_IRET)
-    eflags &= ~(uint32_t) FLAG_NT;
+    eflags &= ~(uint32_t)FLAG_NT;
   if (how != SOFT_TASK_CALL)
     set_busy (cpu, insn, old.selector, FALSE);
-  write_state (cpu, insn, old.base, old_wide, (uint32_t) rip, eflags);
+  write_state (cpu, insn, old.base, old_wide, (uint32_t)rip, eflags);
   if (how == SOFT_TASK_CALL)
     {
       soft_system_write (cpu, insn, tss.base, old.selector, 2);
@@ -209,7 +210,7 @@ soft_task_switch (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, SoftTas
   tss.attributes |= 2;
   cpu->segment[CPU_TR] = tss;
   cpu->cr0 |= CR0_TS;
-  cpu->dr[7] &= ~(uint64_t) 0x155; /* local breakpoints and LE */
+  cpu->dr[7] &= ~(uint64_t)0x155; /* local breakpoints and LE */
   if (wide && (cpu->cr0 & CR0_PG) != 0)
     {
       cpu->cr3 = t.cr3;
@@ -218,7 +219,7 @@ soft_task_switch (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, SoftTas
       soft_tlb_flush (cpu);
     }
   cpu->eflags = 0;
-  soft_set_eflags (cpu, wide ? t.eflags : t.eflags & 0xffff, ~(uint32_t) 0);
+  soft_set_eflags (cpu, wide ? t.eflags : t.eflags & 0xffff, ~(uint32_t)0);
   for (unsigned i = 0; i < 8; i++)
     cpu->reg[i] = t.gpr[i];
   cpu->segment[CPU_LDTR] = (CpuSegment){ .selector = t.ldt };

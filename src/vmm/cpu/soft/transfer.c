@@ -12,7 +12,7 @@
 void
 soft_set_cpl (SoftCpu *cpu, unsigned cpl)
 {
-  cpu->cpl = (uint8_t) cpl;
+  cpu->cpl = (uint8_t)cpl;
 }
 
 void
@@ -23,7 +23,7 @@ soft_check_rip (SoftCpu *cpu, const SoftInsn *insn, const CpuSegment *cs, uint64
       if (!soft_is_canonical (rip))
         soft_raise_error (cpu, insn, EXC_GP, 0);
     }
-  else if ((uint32_t) rip > cs->limit)
+  else if ((uint32_t)rip > cs->limit)
     soft_raise_error (cpu, insn, EXC_GP, 0);
 }
 
@@ -57,7 +57,7 @@ stack_linear (SoftStack *stack, uint64_t offset, unsigned size)
     }
   else if (offset + size - 1 > ss->limit)
     soft_raise_error (stack->cpu, stack->insn, EXC_SS, stack->error);
-  return (uint32_t) (ss->base + offset);
+  return (uint32_t)(ss->base + offset);
 }
 
 void
@@ -85,7 +85,7 @@ void
 soft_stack_commit (SoftStack *stack)
 {
   if (stack->mask == 0xffff)
-    SOFT_R16 (stack->cpu, CPU_RSP) = (uint16_t) stack->sp;
+    SOFT_R16 (stack->cpu, CPU_RSP) = (uint16_t)stack->sp;
   else
     stack->cpu->reg[CPU_RSP] = stack->sp & stack->mask;
 }
@@ -101,14 +101,14 @@ soft_tss_stack (SoftCpu *cpu, const SoftInsn *insn, unsigned level, uint16_t *ss
       if (level * 4 + 2 + 3 > tr->limit)
         soft_raise_error (cpu, insn, EXC_TS, tr->selector & 0xfffc);
       *sp = soft_system_read (cpu, insn, tr->base + level * 4 + 2, 2);
-      *ss = (uint16_t) soft_system_read (cpu, insn, tr->base + level * 4 + 4, 2);
+      *ss = (uint16_t)soft_system_read (cpu, insn, tr->base + level * 4 + 4, 2);
     }
   else
     {
       if (level * 8 + 4 + 5 > tr->limit)
         soft_raise_error (cpu, insn, EXC_TS, tr->selector & 0xfffc);
       *sp = soft_system_read (cpu, insn, tr->base + level * 8 + 4, 4);
-      *ss = (uint16_t) soft_system_read (cpu, insn, tr->base + level * 8 + 8, 2);
+      *ss = (uint16_t)soft_system_read (cpu, insn, tr->base + level * 8 + 8, 2);
     }
 }
 
@@ -174,7 +174,7 @@ check_code (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, CpuSegment *c
     soft_raise_error (cpu, insn, EXC_GP, error);
   if ((cs->attributes & SEG_P) == 0)
     soft_raise_error (cpu, insn, EXC_NP, error);
-  cs->selector = (uint16_t) ((selector & ~3u) | cpu->cpl);
+  cs->selector = (uint16_t)((selector & ~3u) | cpu->cpl);
 }
 
 typedef struct
@@ -184,12 +184,13 @@ typedef struct
   unsigned size;  /* of what is pushed: 2, 4, 8 */
   unsigned count; /* parameters */
   CpuSegment cs;
-  unsigned cpl;   /* of the target */
+  unsigned cpl; /* of the target */
 } Gate;
 
 /* A call gate: checks it and its code segment. */
 static void
-read_gate (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, const SoftDescriptor *d, gboolean call, Gate *gate)
+read_gate (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, const SoftDescriptor *d, gboolean call,
+           Gate *gate)
 {
   unsigned type = (d->high >> 8) & 0x1f, dpl = (d->high >> 13) & 3;
   uint32_t error = selector & 0xfffc;
@@ -199,7 +200,7 @@ read_gate (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, const SoftDesc
     soft_raise_error (cpu, insn, EXC_GP, error);
   if ((d->high & 0x8000) == 0)
     soft_raise_error (cpu, insn, EXC_NP, error);
-  gate->selector = (uint16_t) (d->low >> 16);
+  gate->selector = (uint16_t)(d->low >> 16);
   gate->offset = (d->low & 0xffff) | (type == SYS_CALL ? d->high & 0xffff0000 : 0);
   gate->size = type == SYS_CALL ? 4 : 2;
   gate->count = d->high & 31;
@@ -223,7 +224,8 @@ read_gate (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, const SoftDesc
   if (!soft_read_descriptor (cpu, insn, gate->selector, &code))
     soft_raise_error (cpu, insn, EXC_GP, error);
   soft_parse_descriptor (&code, gate->selector, &gate->cs);
-  if ((gate->cs.attributes & (SEG_S | SEG_CODE)) != (SEG_S | SEG_CODE) || soft_dpl (gate->cs.attributes) > cpu->cpl)
+  if ((gate->cs.attributes & (SEG_S | SEG_CODE)) != (SEG_S | SEG_CODE)
+      || soft_dpl (gate->cs.attributes) > cpu->cpl)
     soft_raise_error (cpu, insn, EXC_GP, error);
   if (soft_in_long (cpu) && (gate->cs.attributes & (SEG_L | SEG_DB)) != SEG_L)
     soft_raise_error (cpu, insn, EXC_GP, error);
@@ -232,7 +234,7 @@ read_gate (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, const SoftDesc
   if ((gate->cs.attributes & SEG_P) == 0)
     soft_raise_error (cpu, insn, EXC_NP, error);
   gate->cpl = (gate->cs.attributes & SEG_DOWN) != 0 ? cpu->cpl : soft_dpl (gate->cs.attributes);
-  gate->cs.selector = (uint16_t) ((gate->selector & ~3u) | gate->cpl);
+  gate->cs.selector = (uint16_t)((gate->selector & ~3u) | gate->cpl);
 }
 
 /* What kind of descriptor a far branch meets. */
@@ -272,7 +274,7 @@ read_target (SoftCpu *cpu, const SoftInsn *insn, uint16_t *selector, SoftDescrip
         soft_raise_error (cpu, insn, EXC_GP, error);
       if ((cs->attributes & SEG_P) == 0)
         soft_raise_error (cpu, insn, EXC_NP, error);
-      *selector = (uint16_t) (d->low >> 16);
+      *selector = (uint16_t)(d->low >> 16);
       return TARGET_TASK;
     }
   if (type == SYS_TSS || type == SYS_TSS16)
@@ -321,7 +323,7 @@ soft_far_jump (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, uint64_t o
     case TARGET_CALL_GATE:
       read_gate (cpu, insn, selector, &d, FALSE, &gate);
       cs = gate.cs;
-      cs.selector = (uint16_t) ((cs.selector & ~3u) | cpu->cpl);
+      cs.selector = (uint16_t)((cs.selector & ~3u) | cpu->cpl);
       offset = gate.offset;
       soft_check_rip (cpu, insn, &cs, offset);
       break;
@@ -349,7 +351,7 @@ call_gate (SoftCpu *cpu, const SoftInsn *insn, Gate *gate)
       if (gate->size == 8)
         {
           stack.is64 = TRUE;
-          stack.mask = ~(uint64_t) 0;
+          stack.mask = ~(uint64_t)0;
         }
       soft_stack_push (&stack, old_cs, gate->size);
       soft_stack_push (&stack, rip, gate->size);
@@ -360,8 +362,10 @@ call_gate (SoftCpu *cpu, const SoftInsn *insn, Gate *gate)
 
       if (gate->size == 8)
         {
-          stack = (SoftStack){ .cpu = cpu, .insn = insn, .mask = ~(uint64_t) 0, .cpl = gate->cpl, .is64 = TRUE };
-          stack.segment = (CpuSegment){ .selector = (uint16_t) gate->cpl, .attributes = (uint16_t) (gate->cpl << 5) };
+          stack
+              = (SoftStack){ .cpu = cpu, .insn = insn, .mask = ~(uint64_t)0, .cpl = gate->cpl, .is64 = TRUE };
+          stack.segment
+              = (CpuSegment){ .selector = (uint16_t)gate->cpl, .attributes = (uint16_t)(gate->cpl << 5) };
           stack.sp = soft_tss64_stack (cpu, insn, gate->cpl);
         }
       else
@@ -373,9 +377,10 @@ call_gate (SoftCpu *cpu, const SoftInsn *insn, Gate *gate)
       soft_stack_push (&stack, old_ss, gate->size);
       soft_stack_push (&stack, old_sp, gate->size);
       for (unsigned i = gate->count; i > 0; i--)
-        soft_stack_push (&stack,
-                         soft_load (cpu, insn, CPU_SS, (old_sp + (i - 1) * gate->size) & cpu->stack_mask, gate->size),
-                         gate->size);
+        soft_stack_push (
+            &stack,
+            soft_load (cpu, insn, CPU_SS, (old_sp + (i - 1) * gate->size) & cpu->stack_mask, gate->size),
+            gate->size);
       soft_stack_push (&stack, old_cs, gate->size);
       soft_stack_push (&stack, rip, gate->size);
     }
@@ -464,7 +469,7 @@ check_return_stack (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, const
     {
       if (!soft_in_long (cpu) || (cs->attributes & SEG_L) == 0 || cpl == 3 || (selector & 3u) != cpl)
         soft_raise_error (cpu, insn, EXC_GP, 0);
-      *ss = (CpuSegment){ .selector = selector, .attributes = (uint16_t) (cpl << 5) };
+      *ss = (CpuSegment){ .selector = selector, .attributes = (uint16_t)(cpl << 5) };
       return;
     }
   soft_check_stack_segment (cpu, insn, selector, cpl, EXC_GP, ss);
@@ -482,7 +487,7 @@ soft_far_return (SoftCpu *cpu, const SoftInsn *insn, unsigned release)
 
   soft_stack_present (cpu, insn, &stack);
   rip = soft_stack_pop (&stack, size);
-  selector = (uint16_t) soft_stack_pop (&stack, size);
+  selector = (uint16_t)soft_stack_pop (&stack, size);
   if (!soft_in_protected (cpu))
     {
       if (rip > cpu->segment[CPU_CS].limit)
@@ -507,7 +512,7 @@ soft_far_return (SoftCpu *cpu, const SoftInsn *insn, unsigned release)
   {
     unsigned cpl = selector & 3;
     uint64_t sp = soft_stack_pop (&stack, size);
-    uint16_t ss_selector = (uint16_t) soft_stack_pop (&stack, size);
+    uint16_t ss_selector = (uint16_t)soft_stack_pop (&stack, size);
 
     check_return_stack (cpu, insn, ss_selector, &cs, cpl, &ss);
     soft_check_rip (cpu, insn, &cs, rip);
@@ -542,16 +547,16 @@ iret_real (SoftCpu *cpu, const SoftInsn *insn)
     }
   soft_stack_present (cpu, insn, &stack);
   rip = soft_stack_pop (&stack, size);
-  selector = (uint16_t) soft_stack_pop (&stack, size);
-  flags = (uint32_t) soft_stack_pop (&stack, size);
+  selector = (uint16_t)soft_stack_pop (&stack, size);
+  flags = (uint32_t)soft_stack_pop (&stack, size);
   if (rip > cpu->segment[CPU_CS].limit)
     soft_raise_error (cpu, insn, EXC_GP, 0);
   if (virtual_if)
     {
       if ((flags & FLAG_TF) != 0 || ((flags & FLAG_IF) != 0 && (cpu->eflags & FLAG_VIP) != 0))
         soft_raise_error (cpu, insn, EXC_GP, 0);
-      mask = (mask & ~(uint32_t) FLAG_IF) | FLAG_VIF;
-      flags = (flags & ~(uint32_t) FLAG_VIF) | ((flags & FLAG_IF) != 0 ? FLAG_VIF : 0);
+      mask = (mask & ~(uint32_t)FLAG_IF) | FLAG_VIF;
+      flags = (flags & ~(uint32_t)FLAG_VIF) | ((flags & FLAG_IF) != 0 ? FLAG_VIF : 0);
     }
   if (!vm86)
     mask |= FLAG_IOPL;
@@ -563,20 +568,21 @@ iret_real (SoftCpu *cpu, const SoftInsn *insn)
 }
 
 static void
-iret_to_v86 (SoftCpu *cpu, const SoftInsn *insn, SoftStack *stack, uint16_t selector, uint64_t rip, uint32_t flags)
+iret_to_v86 (SoftCpu *cpu, const SoftInsn *insn, SoftStack *stack, uint16_t selector, uint64_t rip,
+             uint32_t flags)
 {
   uint16_t es, ds, fs, gs, ss;
   uint64_t sp;
 
   sp = soft_stack_pop (stack, 4);
-  ss = (uint16_t) soft_stack_pop (stack, 4);
-  es = (uint16_t) soft_stack_pop (stack, 4);
-  ds = (uint16_t) soft_stack_pop (stack, 4);
-  fs = (uint16_t) soft_stack_pop (stack, 4);
-  gs = (uint16_t) soft_stack_pop (stack, 4);
+  ss = (uint16_t)soft_stack_pop (stack, 4);
+  es = (uint16_t)soft_stack_pop (stack, 4);
+  ds = (uint16_t)soft_stack_pop (stack, 4);
+  fs = (uint16_t)soft_stack_pop (stack, 4);
+  gs = (uint16_t)soft_stack_pop (stack, 4);
   if (rip > 0xffff)
     soft_raise_error (cpu, insn, EXC_GP, 0);
-  soft_set_eflags (cpu, flags, ~(uint32_t) 0);
+  soft_set_eflags (cpu, flags, ~(uint32_t)0);
   soft_load_real_segment (cpu, CPU_CS, selector);
   soft_load_real_segment (cpu, CPU_SS, ss);
   soft_load_real_segment (cpu, CPU_ES, es);
@@ -584,7 +590,7 @@ iret_to_v86 (SoftCpu *cpu, const SoftInsn *insn, SoftStack *stack, uint16_t sele
   soft_load_real_segment (cpu, CPU_FS, fs);
   soft_load_real_segment (cpu, CPU_GS, gs);
   soft_set_cpl (cpu, 3);
-  cpu->reg[CPU_RSP] = (uint32_t) sp;
+  cpu->reg[CPU_RSP] = (uint32_t)sp;
   soft_set_rip (cpu, rip);
   soft_update_mode (cpu);
 }
@@ -611,14 +617,14 @@ soft_iret (SoftCpu *cpu, const SoftInsn *insn)
 
       if (soft_in_long (cpu))
         soft_raise_error (cpu, insn, EXC_GP, 0);
-      link = (uint16_t) soft_system_read (cpu, insn, cpu->segment[CPU_TR].base, 2);
+      link = (uint16_t)soft_system_read (cpu, insn, cpu->segment[CPU_TR].base, 2);
       soft_task_switch (cpu, insn, link, SOFT_TASK_IRET, return_address (cpu, insn));
       return;
     }
   soft_stack_present (cpu, insn, &stack);
   rip = soft_stack_pop (&stack, size);
-  selector = (uint16_t) soft_stack_pop (&stack, size);
-  flags = (uint32_t) soft_stack_pop (&stack, size);
+  selector = (uint16_t)soft_stack_pop (&stack, size);
+  flags = (uint32_t)soft_stack_pop (&stack, size);
   if ((flags & FLAG_VM) != 0 && size == 4 && cpu->cpl == 0 && !soft_in_long (cpu))
     {
       iret_to_v86 (cpu, insn, &stack, selector, rip, flags);
@@ -631,7 +637,7 @@ soft_iret (SoftCpu *cpu, const SoftInsn *insn)
   if (new_stack)
     {
       sp = soft_stack_pop (&stack, size);
-      check_return_stack (cpu, insn, (uint16_t) soft_stack_pop (&stack, size), &cs, cpl, &ss);
+      check_return_stack (cpu, insn, (uint16_t)soft_stack_pop (&stack, size), &cs, cpl, &ss);
     }
   soft_check_rip (cpu, insn, &cs, rip);
 
@@ -674,13 +680,13 @@ soft_iret (SoftCpu *cpu, const SoftInsn *insn)
 void
 soft_do_far_jump (SoftCpu *cpu, const SoftInsn *insn)
 {
-  soft_far_jump (cpu, insn, (uint16_t) insn->disp, insn->imm);
+  soft_far_jump (cpu, insn, (uint16_t)insn->disp, insn->imm);
 }
 
 void
 soft_do_far_call (SoftCpu *cpu, const SoftInsn *insn)
 {
-  soft_far_call (cpu, insn, (uint16_t) insn->disp, insn->imm);
+  soft_far_call (cpu, insn, (uint16_t)insn->disp, insn->imm);
 }
 
 static void
@@ -689,9 +695,9 @@ load_pointer (SoftCpu *cpu, const SoftInsn *insn, uint16_t *selector, uint64_t *
   uint64_t ea = soft_ea (cpu, insn), at = ea + insn->size;
 
   if (insn->address == 4)
-    at = (uint32_t) at;
+    at = (uint32_t)at;
   else if (insn->address == 2)
-    at = (uint16_t) at;
+    at = (uint16_t)at;
   *offset = soft_load (cpu, insn, insn->seg, ea, insn->size);
   *selector = soft_load16 (cpu, insn, insn->seg, at);
 }
@@ -719,7 +725,7 @@ soft_do_far_call_mem (SoftCpu *cpu, const SoftInsn *insn)
 void
 soft_do_far_return (SoftCpu *cpu, const SoftInsn *insn)
 {
-  soft_far_return (cpu, insn, (unsigned) insn->imm);
+  soft_far_return (cpu, insn, (unsigned)insn->imm);
 }
 
 void
