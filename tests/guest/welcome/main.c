@@ -479,6 +479,12 @@ colour_bars (unsigned y)
     box (width * i / 8, y, width * (i + 1) / 8 - width * i / 8, 24, bars[i]);
 }
 
+static const char *
+started_from (void)
+{
+  return INFO->drive & 0x80 ? INFO->drive >= 0xe0 ? "CD-ROM" : "hard disk" : "floppy";
+}
+
 static void
 draw (int mouse)
 {
@@ -507,7 +513,7 @@ draw (int mouse)
   at = append_number (line, mib, 10, 1);
   append (at, " MiB");
   row (1, "Memory", line);
-  at = append (line, INFO->drive & 0x80 ? INFO->drive >= 0xe0 ? "CD-ROM" : "hard disk" : "floppy");
+  at = append (line, started_from ());
   append (at, " (BIOS)");
   row (2, "Started from", line);
   row (3, "Keyboard", "press a key");
@@ -543,7 +549,9 @@ welcome (void)
   draw (mouse);
   pointer_show ();
   interrupts_start ();
-  serial_text ("welcome ready\r\n");
+  serial_text ("welcome ready: started from ");
+  serial_text (started_from ());
+  serial_text ("\r\n");
   for (;;)
     {
       unsigned vector = wait_interrupt ();
