@@ -71,7 +71,7 @@ static const struct
 
 static const char *const choice_labels[][2] = {
   { "auto", N_ ("Automatic") },
-  { "kvm", N_ ("Hardware virtualisation (KVM)") },
+  { "kvm", N_ ("KVM") },
   { "software", N_ ("Software processor") },
   { "none", N_ ("None") },
   { "utc", N_ ("UTC") },
@@ -336,9 +336,9 @@ has_place (const DefinitionKey *key)
 }
 
 static void
-add_keys (VivSettingsWindow *self, AdwPreferencesPage *const *pages)
+add_keys (VivSettingsWindow *self, AdwPreferencesPage *const *pages, AdwPreferencesGroup *general)
 {
-  AdwPreferencesGroup *groups[N_PAGES] = { NULL };
+  AdwPreferencesGroup *groups[N_PAGES] = { [PAGE_GENERAL] = general };
   AdwPreferencesGroup *others = NULL;
 
   for (guint i = 0; i < G_N_ELEMENTS (places); i++)
@@ -361,9 +361,10 @@ add_keys (VivSettingsWindow *self, AdwPreferencesPage *const *pages)
       }
 }
 
-static void
+static AdwPreferencesGroup *
 add_os (VivSettingsWindow *self, AdwPreferencesPage *page)
 {
+  AdwPreferencesGroup *group;
   g_auto (GStrv) profiles = os_profile_list ();
   g_autoptr (OsProfile) profile = os_profile_lookup (self->definition->os);
   g_autoptr (GStrvBuilder) ids = g_strv_builder_new ();
@@ -381,7 +382,9 @@ add_os (VivSettingsWindow *self, AdwPreferencesPage *page)
   name_list = g_strv_builder_end (names);
   row = make_choice (self, "machine.os", _ ("What runs in the machine"), id_list, name_list, profile->id);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), _ ("Operating System"));
-  adw_preferences_group_add (add_group (page, ""), row);
+  group = add_group (page, "");
+  adw_preferences_group_add (group, row);
+  return group;
 }
 
 /* -- Drives -- */
@@ -562,17 +565,18 @@ viv_settings_window_new (VivMachine *machine)
                                           "default-width", 620, "default-height", 680, NULL);
   g_autofree char *title = g_strdup_printf (_ ("Settings of %s"), viv_machine_get_name (machine));
   AdwPreferencesPage *pages[N_PAGES];
+  AdwPreferencesGroup *general;
 
   gtk_window_set_title (GTK_WINDOW (self), title);
   self->machine = g_object_ref (machine);
   self->definition = definition_ref (viv_machine_get_definition (machine));
   pages[PAGE_GENERAL] = add_page (self, _ ("General"), "preferences-other-symbolic");
-  add_os (self, pages[PAGE_GENERAL]);
+  general = add_os (self, pages[PAGE_GENERAL]);
   pages[PAGE_SYSTEM] = add_page (self, _ ("System"), "application-x-firmware-symbolic");
   self->drives_page = add_page (self, _ ("Drives"), "drive-harddisk-symbolic");
   pages[PAGE_BOOT] = add_page (self, _ ("Boot"), "system-run-symbolic");
   pages[PAGE_DISPLAY] = add_page (self, _ ("Display"), "video-display-symbolic");
-  add_keys (self, pages);
+  add_keys (self, pages, general);
   build_drives (self);
   return GTK_WIDGET (self);
 }

@@ -21,7 +21,4 @@ export XDG_DATA_HOME="$folder/home/data" XDG_CONFIG_HOME="$folder/home/config" X
 export VIVARIUM_DATA_DIR="$folder/machines" GSETTINGS_BACKEND=memory GDK_BACKEND=x11 NO_AT_BRIDGE=1
 unset WAYLAND_DISPLAY DBUS_SESSION_BUS_ADDRESS
 
-if [ "$1" = "--script" ]; then
-  shift
-fi
 xvfb-run -a -s "-screen 0 1280x900x24 -nolisten tcp" "$@"
