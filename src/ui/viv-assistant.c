@@ -383,7 +383,11 @@ prepare_disk (VivAssistant *self, VivNewImage *image, unsigned *n)
   if (!gtk_switch_get_active (self->disk_switch))
     {
       if (drive)
-        g_ptr_array_remove (self->definition->drives, drive);
+        {
+          g_autofree char *id = g_strdup (drive->id);
+
+          definition_remove_drive (self->definition, id);
+        }
       return TRUE;
     }
   if (!drive)

@@ -430,6 +430,21 @@ on_add_drive (GtkButton *button, VivSettingsWindow *self)
   build_drives (self);
 }
 
+/* The drive, not its image: the file stays where it is. */
+static void
+on_remove_drive (GtkButton *button, VivSettingsWindow *self)
+{
+  g_autofree char *id = g_strdup (row_key (button));
+  g_autoptr (GError) error = NULL;
+
+  if (!definition_remove_drive (self->definition, id))
+    return;
+  if (!viv_machine_save (self->machine, self->definition, &error))
+    viv_show_error (GTK_WINDOW (self), _ ("The Drive Could Not Be Removed"), error->message, NULL);
+  tell_restart (self);
+  build_drives (self);
+}
+
 static GtkWidget *
 make_button (VivSettingsWindow *self, const char *icon, const char *tooltip, const char *key,
              GCallback callback)
@@ -479,6 +494,9 @@ add_drive (VivSettingsWindow *self, const MachineDrive *drive)
         make_button (self, drive->kind == DRIVE_DISK ? "edit-clear-symbolic" : "media-eject-symbolic",
                      drive->kind == DRIVE_DISK ? _ ("Take Out") : _ ("Eject"), path_key,
                      G_CALLBACK (on_clear)));
+  adw_action_row_add_suffix (ADW_ACTION_ROW (row),
+                             make_button (self, "list-remove-symbolic", _ ("Remove the Drive"), drive->id,
+                                          G_CALLBACK (on_remove_drive)));
   adw_preferences_group_add (group, row);
 
   for (const DefinitionKey *key = definition_keys; key->name; key++)
