@@ -327,7 +327,9 @@ HANDLER (soft_op_idiv)
 
 /* -- Read, change, write back ------------------------------------------------------------------------------------ */
 
-HANDLER (soft_op_shift_mem)
+/* Apart from its handler: a local whose address is taken would rule out the sibling call. */
+static G_GNUC_NO_INLINE void
+shift_mem (SoftCpu *cpu, const SoftInsn *insn)
 {
   uint64_t value = soft_rm_modify (cpu, insn);
   uint8_t count = insn->rep ? SOFT_R8 (cpu, CPU_RCX * 8) : (uint8_t)insn->imm;
@@ -336,10 +338,16 @@ HANDLER (soft_op_shift_mem)
   value = soft_shift_value (insn->a, insn->size, value, count, &af);
   soft_rm_write (cpu, insn, value);
   cpu->af = af;
+}
+
+HANDLER (soft_op_shift_mem)
+{
+  shift_mem (cpu, insn);
   SOFT_NEXT (cpu, insn);
 }
 
-HANDLER (soft_op_incdec_mem)
+static G_GNUC_NO_INLINE void
+incdec_mem (SoftCpu *cpu, const SoftInsn *insn)
 {
   uint64_t value = soft_rm_modify (cpu, insn);
   uint16_t af = cpu->af;
@@ -347,6 +355,11 @@ HANDLER (soft_op_incdec_mem)
   value = soft_alu_value (insn->a, insn->size, value, 0, &af);
   soft_rm_write (cpu, insn, value);
   cpu->af = af;
+}
+
+HANDLER (soft_op_incdec_mem)
+{
+  incdec_mem (cpu, insn);
   SOFT_NEXT (cpu, insn);
 }
 
@@ -356,7 +369,8 @@ HANDLER (soft_op_not_mem)
   SOFT_NEXT (cpu, insn);
 }
 
-HANDLER (soft_op_neg_mem)
+static G_GNUC_NO_INLINE void
+neg_mem (SoftCpu *cpu, const SoftInsn *insn)
 {
   uint64_t value = soft_rm_modify (cpu, insn);
   uint16_t af;
@@ -364,6 +378,11 @@ HANDLER (soft_op_neg_mem)
   value = soft_alu_value (5, insn->size, 0, value, &af);
   soft_rm_write (cpu, insn, value);
   cpu->af = af;
+}
+
+HANDLER (soft_op_neg_mem)
+{
+  neg_mem (cpu, insn);
   SOFT_NEXT (cpu, insn);
 }
 

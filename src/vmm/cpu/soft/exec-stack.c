@@ -149,8 +149,9 @@ loop_taken (SoftCpu *cpu, const SoftInsn *insn, uint64_t *count)
   return insn->a == 2 || (insn->a == 1 ? zero : !zero);
 }
 
-void
-soft_op_loop (SoftCpu *cpu, const SoftInsn *insn)
+/* Apart from the handler: a local whose address is taken would rule out the sibling call. */
+static G_GNUC_NO_INLINE gboolean
+count_down (SoftCpu *cpu, const SoftInsn *insn)
 {
   uint64_t count;
   gboolean taken = loop_taken (cpu, insn, &count);
@@ -158,7 +159,13 @@ soft_op_loop (SoftCpu *cpu, const SoftInsn *insn)
   if (taken)
     check_target (cpu, insn, (cpu->reg[SOFT_REG_RIP] + insn->imm) & cpu->rip_mask);
   cpu->reg[CPU_RCX] = count;
-  if (taken)
+  return taken;
+}
+
+void
+soft_op_loop (SoftCpu *cpu, const SoftInsn *insn)
+{
+  if (count_down (cpu, insn))
     SOFT_BRANCH (cpu, insn);
   SOFT_BRANCH (cpu, insn + 1);
 }

@@ -239,8 +239,9 @@ string_run (String *s, unsigned op, uint64_t count)
     }
 }
 
-void
-soft_op_string (SoftCpu *cpu, const SoftInsn *insn)
+/* TRUE: all done; FALSE: it was left between two elements. */
+static G_GNUC_NO_INLINE gboolean
+run_string (SoftCpu *cpu, const SoftInsn *insn)
 {
   unsigned op = insn->opcode & 0xfe;
   String s = {
@@ -261,7 +262,7 @@ soft_op_string (SoftCpu *cpu, const SoftInsn *insn)
   if (insn->rep == 0)
     {
       string_element (&s, op);
-      SOFT_NEXT (cpu, insn);
+      return TRUE;
     }
   count = cpu->reg[CPU_RCX] & s.mask;
   while (count > 0)
@@ -292,9 +293,17 @@ soft_op_string (SoftCpu *cpu, const SoftInsn *insn)
               cpu->reg[SOFT_REG_RIP] += insn->offset;
               cpu->block = NULL;
               cpu->rep_stopped = TRUE;
-              SOFT_EXIT (cpu);
+              return FALSE;
             }
         }
     }
+  return TRUE;
+}
+
+void
+soft_op_string (SoftCpu *cpu, const SoftInsn *insn)
+{
+  if (!run_string (cpu, insn))
+    SOFT_EXIT (cpu);
   SOFT_NEXT (cpu, insn);
 }
