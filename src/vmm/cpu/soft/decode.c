@@ -199,11 +199,11 @@ immediate (SoftDecode *d, unsigned size)
     }
 }
 
-/* Near operations on the stack take 64 bits in 64-bit mode unless there is a 66 prefix. */
+/* Near operations on the stack take 64 bits in 64-bit mode unless there is a 66 prefix (and no REX.W). */
 static uint8_t
 stack_size (const SoftDecode *d)
 {
-  return mode64 (d) ? (d->opsize ? 2 : 8) : d->operand_size;
+  return mode64 (d) ? (d->operand_size == 2 ? 2 : 8) : d->operand_size;
 }
 
 static gboolean
@@ -1167,7 +1167,7 @@ decode_three (SoftDecode *d, SoftInsn *insn)
       insn->handler = d->opcode == 0xf0 ? soft_op_movbe_load : soft_op_movbe_store;
       return TRUE;
     }
-  if (d->map == 2 && d->opcode == 0x82 && d->opsize)
+  if (d->map == 2 && d->opcode == 0x82 && d->opsize && d->rep == 0)
     {
       insn->size = mode64 (d) ? 8 : 4;
       operands (d, insn);

@@ -206,15 +206,16 @@ const SoftHandler soft_lea[4] = { lea_64, lea_64_index, lea_32, lea_any };
 #define C_P(f)  (((f)&AF_PF) != 0)
 #define C_L(f)  (((((f) >> 15) ^ (f)) & 1) != 0)
 #define C_LE(f) (C_L (f) || C_Z (f))
-#define ALL_CONDITIONS(M, ...)                                                                            \
-  M (0, C_O (cpu->af), __VA_ARGS__)                                                                       \
-  M (1, !C_O (cpu->af), __VA_ARGS__) M (2, C_B (cpu->af), __VA_ARGS__) M (3, !C_B (cpu->af), __VA_ARGS__) \
-      M (4, C_Z (cpu->af), __VA_ARGS__) M (5, !C_Z (cpu->af), __VA_ARGS__)                                \
-          M (6, C_BE (cpu->af), __VA_ARGS__) M (7, !C_BE (cpu->af), __VA_ARGS__)                          \
-              M (8, C_S (cpu->af), __VA_ARGS__) M (9, !C_S (cpu->af), __VA_ARGS__)                        \
-                  M (10, C_P (cpu->af), __VA_ARGS__) M (11, !C_P (cpu->af), __VA_ARGS__)                  \
-                      M (12, C_L (cpu->af), __VA_ARGS__) M (13, !C_L (cpu->af), __VA_ARGS__)              \
-                          M (14, C_LE (cpu->af), __VA_ARGS__) M (15, !C_LE (cpu->af), __VA_ARGS__)
+#define ALL_CONDITIONS(M, ...)                                                                           \
+  M (0, C_O (cpu->af), __VA_ARGS__)                                                                      \
+  M (1, !C_O (cpu->af), __VA_ARGS__)                                                                     \
+  M (2, C_B (cpu->af), __VA_ARGS__) M (3, !C_B (cpu->af), __VA_ARGS__) M (4, C_Z (cpu->af), __VA_ARGS__) \
+      M (5, !C_Z (cpu->af), __VA_ARGS__) M (6, C_BE (cpu->af), __VA_ARGS__)                              \
+          M (7, !C_BE (cpu->af), __VA_ARGS__) M (8, C_S (cpu->af), __VA_ARGS__)                          \
+              M (9, !C_S (cpu->af), __VA_ARGS__) M (10, C_P (cpu->af), __VA_ARGS__)                      \
+                  M (11, !C_P (cpu->af), __VA_ARGS__) M (12, C_L (cpu->af), __VA_ARGS__)                 \
+                      M (13, !C_L (cpu->af), __VA_ARGS__) M (14, C_LE (cpu->af), __VA_ARGS__)            \
+                          M (15, !C_LE (cpu->af), __VA_ARGS__)
 
 gboolean
 soft_condition (const SoftCpu *cpu, unsigned n)
@@ -434,7 +435,11 @@ HANDLER (call_indirect)
   uint64_t rip = insn->mem ? soft_load64 (cpu, insn, insn->seg, soft_ea (cpu, insn)) : cpu->reg[insn->b];
   uint64_t sp = cpu->reg[CPU_RSP] - 8;
   if (G_UNLIKELY ((uint64_t)((int64_t)(rip << 16) >> 16) != rip))
-    soft_raise_error (cpu, insn, EXC_GP, 0);
+    {
+      /* The push faults before the target does. */
+      soft_probe_write (cpu, insn, sp, 8);
+      soft_raise_error (cpu, insn, EXC_GP, 0);
+    }
   soft_write64 (cpu, insn, sp, cpu->reg[SOFT_REG_RIP] + insn->offset + insn->length);
   cpu->reg[CPU_RSP] = sp;
   SOFT_JUMP_TO (cpu, rip);

@@ -92,9 +92,19 @@ check_target (SoftCpu *cpu, const SoftInsn *insn, uint64_t rip)
     soft_raise_error (cpu, insn, EXC_GP, 0);
 }
 
+/* The push of a call faults before its target does. */
+static void
+probe_push (SoftCpu *cpu, const SoftInsn *insn, unsigned size)
+{
+  uint64_t sp = (cpu->reg[CPU_RSP] - size) & cpu->stack_mask;
+
+  soft_probe_write (cpu, insn, soft_linear (cpu, insn, CPU_SS, sp, size, TRUE), size);
+}
+
 void
 soft_op_call_any (SoftCpu *cpu, const SoftInsn *insn)
 {
+  probe_push (cpu, insn, insn->size);
   check_target (cpu, insn, (cpu->reg[SOFT_REG_RIP] + insn->imm) & cpu->rip_mask);
   soft_push (cpu, insn, next_rip (cpu, insn), insn->size);
   SOFT_BRANCH (cpu, insn);
@@ -125,6 +135,7 @@ soft_op_call_indirect_any (SoftCpu *cpu, const SoftInsn *insn)
 {
   uint64_t rip = soft_rm_read (cpu, insn);
 
+  probe_push (cpu, insn, insn->size);
   check_target (cpu, insn, rip);
   soft_push (cpu, insn, next_rip (cpu, insn), insn->size);
   SOFT_JUMP_TO (cpu, rip);
@@ -198,27 +209,29 @@ soft_do_enter (SoftCpu *cpu, const SoftInsn *insn)
 {
   unsigned level = insn->a & 31, size = insn->size;
   uint64_t sp = cpu->reg[CPU_RSP] & cpu->stack_mask, frame, bp = cpu->reg[CPU_RBP];
-  uint64_t values[33];
-  unsigned n = 0;
+  uint64_t value = soft_get_reg (cpu, CPU_RBP, size), at;
 
-  /* Read all, then write all: a fault half-way must not be seen. */
-  values[n++] = soft_get_reg (cpu, CPU_RBP, size);
+  /* All that may fault first, so that a fault half-way is not seen. */
   frame = (sp - size) & cpu->stack_mask;
-  for (unsigned i = 1; i < level; i++)
+  soft_probe_write (cpu, insn, soft_linear (cpu, insn, CPU_SS, frame, size, TRUE), size);
+  for (unsigned i = 1; i <= level; i++)
     {
-      bp -= size;
-      values[n++] = soft_load (cpu, insn, CPU_SS, bp & cpu->stack_mask, size);
+      if (i < level)
+        soft_load (cpu, insn, CPU_SS, (bp - i * size) & cpu->stack_mask, size);
+      at = (frame - i * size) & cpu->stack_mask;
+      soft_probe_write (cpu, insn, soft_linear (cpu, insn, CPU_SS, at, size, TRUE), size);
     }
-  if (level > 0)
-    values[n++] = frame;
-  for (unsigned i = 0; i < n; i++)
-    {
-      sp = (sp - size) & cpu->stack_mask;
-      soft_store (cpu, insn, CPU_SS, sp, values[i], size);
-    }
-  sp = (sp - insn->imm) & cpu->stack_mask;
   /* The new top must be writable (SDM: "probe"). */
+  sp = (frame - level * size - insn->imm) & cpu->stack_mask;
   soft_probe_write (cpu, insn, soft_linear (cpu, insn, CPU_SS, sp, size, TRUE), size);
+
+  /* One after the other: the old frames may lie in the new one. */
+  soft_store (cpu, insn, CPU_SS, frame, value, size);
+  for (unsigned i = 1; i <= level; i++)
+    {
+      value = i < level ? soft_load (cpu, insn, CPU_SS, (bp - i * size) & cpu->stack_mask, size) : frame;
+      soft_store (cpu, insn, CPU_SS, (frame - i * size) & cpu->stack_mask, value, size);
+    }
   soft_set_reg (cpu, CPU_RBP, size, frame);
   soft_set_sp (cpu, sp);
 }
@@ -230,6 +243,8 @@ soft_do_pusha (SoftCpu *cpu, const SoftInsn *insn)
   uint64_t sp = cpu->reg[CPU_RSP] & cpu->stack_mask;
   uint64_t last = (sp - 8 * size) & cpu->stack_mask;
 
+  soft_probe_write (cpu, insn, soft_linear (cpu, insn, CPU_SS, (sp - size) & cpu->stack_mask, size, TRUE),
+                    size);
   soft_probe_write (cpu, insn, soft_linear (cpu, insn, CPU_SS, last, size, TRUE), size);
   for (unsigned i = 0; i < 8; i++)
     {

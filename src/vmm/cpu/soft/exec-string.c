@@ -265,6 +265,9 @@ run_string (SoftCpu *cpu, const SoftInsn *insn)
       return TRUE;
     }
   count = cpu->reg[CPU_RCX] & s.mask;
+  /* The port must be allowed even if nothing is to be moved. */
+  if (op == 0x6c || op == 0x6e)
+    soft_port_check (cpu, insn, (uint16_t)cpu->reg[CPU_RDX], s.size);
   while (count > 0)
     {
       uint64_t n = one ? 0 : string_run (&s, op, count);

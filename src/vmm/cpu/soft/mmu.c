@@ -355,6 +355,48 @@ page_fault (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint32_t error)
   soft_raise_error (cpu, insn, EXC_PF, error);
 }
 
+/* In 64-bit mode an address that isn't canonical is #SS where the stack is meant: by an operand whose base is RSP or RBP, or by an
+ * instruction's own push or pop. */
+static gboolean
+is_stack_access (const SoftCpu *cpu, const SoftInsn *insn, uint64_t linear)
+{
+  if (insn == NULL)
+    return FALSE;
+  if (insn->mem)
+    {
+      unsigned digit = insn->modrm >> 3 & 7;
+      gboolean stack
+          = (insn->opcode == 0xff && (digit == 2 || digit == 3 || digit == 6)) || insn->opcode == 0x8f;
+
+      return insn->seg == CPU_SS || (stack && linear - cpu->reg[CPU_RSP] + 16 <= 32);
+    }
+  switch (insn->opcode)
+    {
+    case 0x50 ... 0x5f:
+    case 0x68:
+    case 0x6a:
+    case 0x8f:
+    case 0x9c:
+    case 0x9d:
+    case 0xc2:
+    case 0xc3:
+    case 0xc8:
+    case 0xc9:
+    case 0xca:
+    case 0xcb:
+    case 0xcf:
+    case 0xe8:
+    case 0xff:
+    case 0x1a0:
+    case 0x1a1:
+    case 0x1a8:
+    case 0x1a9:
+      return TRUE;
+    default:
+      return FALSE;
+    }
+}
+
 /* Fills the buffer's entry for the page of `linear`.  Returns the host address of `linear`, or NULL with *physical where
  * the page isn't RAM (or, for a write, is ROM or holds decoded code). */
 static uint8_t *
@@ -374,7 +416,7 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsign
       uint32_t error;
 
       if (soft_in_64 (cpu) && !soft_is_canonical (linear))
-        soft_raise_error (cpu, insn, insn != NULL && insn->mem && insn->seg == CPU_SS ? EXC_SS : EXC_GP, 0);
+        soft_raise_error (cpu, insn, is_stack_access (cpu, insn, linear) ? EXC_SS : EXC_GP, 0);
       if (!walk (cpu, linear, access, mmu, &result, &error))
         page_fault (cpu, insn, linear, error);
     }
@@ -477,13 +519,20 @@ write_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value,
 }
 
 static void
-probe_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned mmu)
+probe_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsigned mmu)
 {
   uint64_t physical;
   const SoftTlbEntry *entry = &cpu->tlbs[mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)];
 
-  if (entry->write != (linear & SOFT_PAGE_MASK))
-    fill (cpu, insn, linear, ACCESS_WRITE, mmu, &physical);
+  if ((access == ACCESS_WRITE ? entry->write : entry->read) != (linear & SOFT_PAGE_MASK))
+    fill (cpu, insn, linear, access, mmu, &physical);
+}
+
+/* First byte of the second page of an access that crosses: what CR2 shows if that one is missing. */
+static inline uint64_t
+last_page (const SoftCpu *cpu, uint64_t linear, unsigned size)
+{
+  return (linear + size - 1) & SOFT_PAGE_MASK & cpu->linear_mask;
 }
 
 static uint64_t
@@ -495,7 +544,8 @@ read_any (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, un
   if (size <= first)
     return read_part (cpu, insn, linear, size, mmu);
   /* Both pages must be there before a register of a device is touched. */
-  read_part (cpu, insn, (linear + size - 1) & cpu->linear_mask, 1, mmu);
+  probe_part (cpu, insn, linear, ACCESS_READ, mmu);
+  probe_part (cpu, insn, last_page (cpu, linear, size), ACCESS_READ, mmu);
   for (unsigned i = 0; i < size; i++)
     value |= read_part (cpu, insn, (linear + i) & cpu->linear_mask, 1, mmu) << (8 * i);
   return value;
@@ -511,8 +561,8 @@ write_any (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, 
       write_part (cpu, insn, linear, value, size, mmu);
       return;
     }
-  probe_part (cpu, insn, linear, mmu);
-  probe_part (cpu, insn, (linear + size - 1) & cpu->linear_mask, mmu);
+  probe_part (cpu, insn, linear, ACCESS_WRITE, mmu);
+  probe_part (cpu, insn, last_page (cpu, linear, size), ACCESS_WRITE, mmu);
   for (unsigned i = 0; i < size; i++)
     write_part (cpu, insn, (linear + i) & cpu->linear_mask, (value >> (8 * i)) & 0xff, 1, mmu);
 }
@@ -547,7 +597,10 @@ soft_read_bytes (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, void *buff
 
   check_watch (cpu, insn, linear, length, FALSE);
   if (GUEST_PAGE_SIZE - (linear & 0xfff) < length)
-    read_part (cpu, insn, (linear + length - 1) & cpu->linear_mask, 1, cpu->mmu);
+    {
+      probe_part (cpu, insn, linear, ACCESS_READ, cpu->mmu);
+      probe_part (cpu, insn, last_page (cpu, linear, length), ACCESS_READ, cpu->mmu);
+    }
   while (length > 0)
     {
       unsigned n = length >= 8 && (linear & 7) == 0 ? 8 : length >= 4 && (linear & 3) == 0 ? 4 : 1;
@@ -581,9 +634,9 @@ soft_write_bytes (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, const voi
 void
 soft_probe_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned length)
 {
-  probe_part (cpu, insn, linear, cpu->mmu);
+  probe_part (cpu, insn, linear, ACCESS_WRITE, cpu->mmu);
   if (GUEST_PAGE_SIZE - (linear & 0xfff) < length)
-    probe_part (cpu, insn, (linear + length - 1) & cpu->linear_mask, cpu->mmu);
+    probe_part (cpu, insn, last_page (cpu, linear, length), ACCESS_WRITE, cpu->mmu);
 }
 
 /* -- The processor's own accesses --------------------------------------------------------------------------- */
@@ -610,9 +663,9 @@ soft_system_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t
 void
 soft_system_probe_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned length)
 {
-  probe_part (cpu, insn, linear, system_mmu (cpu));
+  probe_part (cpu, insn, linear, ACCESS_WRITE, system_mmu (cpu));
   if (GUEST_PAGE_SIZE - (linear & 0xfff) < length)
-    probe_part (cpu, insn, linear + length - 1, system_mmu (cpu));
+    probe_part (cpu, insn, last_page (cpu, linear, length), ACCESS_WRITE, system_mmu (cpu));
 }
 
 static unsigned

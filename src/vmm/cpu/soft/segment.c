@@ -266,7 +266,7 @@ soft_do_load_far_pointer (SoftCpu *cpu, const SoftInsn *insn)
 void
 soft_do_arpl (SoftCpu *cpu, const SoftInsn *insn)
 {
-  uint16_t dst = (uint16_t)soft_rm_modify (cpu, insn), src = SOFT_R16 (cpu, insn->a);
+  uint16_t dst = (uint16_t)soft_rm_read (cpu, insn), src = SOFT_R16 (cpu, insn->a);
 
   if ((dst & 3) < (src & 3))
     {
