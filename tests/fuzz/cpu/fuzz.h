@@ -22,7 +22,7 @@
 #define FUZZ_DATA        0x20000000u
 #define FUZZ_READONLY    0x20001000u
 #define FUZZ_LOW         0x8000u
-#define FUZZ_CONTROL     0x30000000u /* native only: trampoline's own words */
+#define FUZZ_CONTROL     0x3a5c7000u /* native only: trampoline's own words */
 #define FUZZ_PAGE        4096u
 #define FUZZ_SLOT        64u /* code bytes a case: int3s, the instruction, the jump to FUZZ_EXIT, int3s */
 #define FUZZ_SLOT_START  24u /* of the instruction in its slot */
@@ -101,15 +101,9 @@ typedef enum
   FUZZ_CLASS_SSE41,
   FUZZ_CLASS_SSE42,
   FUZZ_CLASS_FXSAVE,
+  FUZZ_CLASS_DECODE, /* any bytes: what is an instruction, and how long */
   FUZZ_N_CLASSES
 } FuzzClass;
-
-/* Where results of a template may differ for a reason the manuals give; see masks.c. */
-enum
-{
-  FUZZ_MASK_FAULT_MEMORY = 1 << 0, /* a fault may leave part of a store behind (SDM 3, 13.? "FXSAVE") */
-  FUZZ_MASK_FTW_X87 = 1 << 1,
-};
 
 typedef struct FuzzTemplate FuzzTemplate;
 
@@ -121,6 +115,7 @@ typedef struct
   uint32_t undefined_flags;     /* of this instance: shifts depend on the count */
   uint8_t compat;               /* 32-bit code segment */
   uint8_t length;               /* of the code bytes */
+  uint8_t no_exit;              /* INT3 follows instead of the jump */
   uint8_t skip;                 /* could not be made safe: do not run */
   uint64_t operand;             /* linear address of the memory operand, 0 for none */
   uint8_t code[24];

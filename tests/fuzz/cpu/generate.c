@@ -903,6 +903,90 @@ fix_up (Generator *g, unsigned which, unsigned slot)
     }
 }
 
+/* -- Any bytes ------------------------------------------------------------------------------------- */
+
+/* Opcodes that are left out: what depends on the host's descriptors or kernel, branches, what is covered with masks of its own, and
+ * encodings that the host has and the guest has not. */
+static gboolean
+left_out (const Generator *g, unsigned map, unsigned opcode)
+{
+  static const uint8_t one_byte[]
+      = { 0x07, 0x0f, 0x17, 0x1f, 0x26, 0x2e, 0x36, 0x3e, 0x60, 0x61, 0x62, 0x64, 0x65, 0x66, 0x67,
+          0x8e, 0x8f, 0x9a, 0x9d, 0xa6, 0xa7, 0xc2, 0xc3, 0xc4, 0xc5, 0xc8, 0xca, 0xcb, 0xcd, 0xcf,
+          0xe0, 0xe1, 0xe2, 0xe3, 0xe8, 0xe9, 0xea, 0xeb, 0xf0, 0xf1, 0xf2, 0xf3, 0xff };
+  static const uint8_t two_byte[]
+      = { 0x00, 0x01, 0x02, 0x03, 0x05, 0x07, 0x0f, 0x31, 0x33, 0x34, 0x35, 0x37, 0x38, 0x3a,
+          0xa0, 0xa1, 0xa2, 0xa8, 0xa9, 0xae, 0xb2, 0xb4, 0xb5, 0xbc, 0xbd, 0xc7, 0xf7 };
+
+  if (map == 0)
+    return memchr (one_byte, (int)opcode, sizeof one_byte) != NULL || (opcode & 0xf8) == 0xd8
+           || (opcode & 0xf0) == 0x70 || (opcode & 0xe7) == 0x06 || (!g->compat && (opcode & 0xf0) == 0x40);
+  return map == 1
+         && (memchr (two_byte, (int)opcode, sizeof two_byte) != NULL || (opcode & 0xf0) == 0x80
+             || (opcode & 0xf8) == 0xc8);
+}
+
+/* SDM volume 2, appendix A. */
+static gboolean
+has_modrm (unsigned map, unsigned opcode)
+{
+  if (map == 0)
+    return (opcode < 0x40 && (opcode & 7) < 4) || opcode == 0x63 || opcode == 0x69 || opcode == 0x6b
+           || (opcode & 0xf0) == 0x80 || (opcode & 0xfe) == 0xc0 || (opcode & 0xfe) == 0xc6
+           || (opcode & 0xfc) == 0xd0 || (opcode & 0xf6) == 0xf6;
+  if (map == 1)
+    return !((opcode >= 0x04 && opcode <= 0x0e && opcode != 0x0d) || (opcode & 0xf8) == 0x30 || opcode == 0x77
+             || opcode == 0xaa || (opcode & 0xf8) == 0xc8);
+  return TRUE;
+}
+
+static void
+any_bytes (Generator *g)
+{
+  static const uint8_t list[] = { 0x66, 0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65 };
+  unsigned n = below (g, 4), map = below (g, 4), opcode;
+  unsigned rex_position = 0;
+
+  while (n-- > 0)
+    {
+      uint8_t prefix = list[below (g, g->options->low || !g->compat ? sizeof list : 1)];
+
+      if (!g->compat && one_in (g, 8))
+        emit (g, (uint8_t)(0x40 | below (g, 16))); /* has no effect here */
+      if (prefix == 0x67)
+        g->address_size = g->compat ? 2 : 4;
+      if (prefix >= 0x26 && prefix <= 0x65 && (prefix == 0x64 || prefix == 0x65 || g->compat))
+        g->segment = prefix;
+      emit (g, prefix);
+    }
+  if (!g->compat && one_in (g, 2))
+    {
+      rex_position = g->c->length;
+      emit (g, g->rex = (uint8_t)(0x40 | below (g, 16)));
+    }
+  do
+    opcode = below (g, 256);
+  while (left_out (g, map, opcode));
+  if (map >= 1)
+    emit (g, 0x0f);
+  if (map >= 2)
+    emit (g, map == 2 ? 0x38 : 0x3a);
+  emit (g, (uint8_t)opcode);
+  implicit_registers (g);
+  if (!has_modrm (map, opcode))
+    ;
+  else if (one_in (g, 2))
+    {
+      g->operand = pick_target (g, 16);
+      emit_memory (g, below (g, 8));
+      if (g->rex != 0)
+        g->c->code[rex_position] = g->rex;
+    }
+  else
+    emit (g, (uint8_t)(0xc0 | below (g, 64)));
+  g->c->no_exit = TRUE;
+}
+
 void
 fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsigned slot, FuzzCase *c)
 {
@@ -928,6 +1012,7 @@ fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsi
   c->number = number;
   c->length = 0;
   c->skip = FALSE;
+  c->no_exit = FALSE;
   /* A whole batch is in one mode, so that switching costs little. */
   g.compat = options->compat && (number / FUZZ_BATCH) % 3 == 2;
   c->compat = (uint8_t)g.compat;
@@ -938,8 +1023,17 @@ fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsi
   c->undefined_flags = g.t->undefined;
   memcpy (c->memory, pool + below (&g, 64) * 64, FUZZ_PAGE);
   initial_state (&g);
-  prefixes (&g);
-  opcode_and_operands (&g);
+  if (g.t->klass == FUZZ_CLASS_DECODE)
+    {
+      g.address_size = g.compat ? 4 : 8;
+      g.operand_size = 4;
+      any_bytes (&g);
+    }
+  else
+    {
+      prefixes (&g);
+      opcode_and_operands (&g);
+    }
 
   /* CMPXCHG: half of them equal. */
   if (g.t->klass == FUZZ_CLASS_ATOMIC && g.operand != 0 && one_in (&g, 2))
@@ -983,9 +1077,10 @@ fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsi
 const char *
 fuzz_class_name (FuzzClass klass)
 {
-  static const char *const names[FUZZ_N_CLASSES]
-      = { "alu",  "shift", "muldiv", "bit", "string", "stack", "branch", "flags", "move",  "atomic", "bcd",
-          "misc", "x87",   "mmx",    "sse", "sse2",   "sse3",  "ssse3",  "sse41", "sse42", "fxsave" };
+  static const char *const names[FUZZ_N_CLASSES] = { "alu",    "shift", "muldiv", "bit",    "string", "stack",
+                                                     "branch", "flags", "move",   "atomic", "bcd",    "misc",
+                                                     "x87",    "mmx",   "sse",    "sse2",   "sse3",   "ssse3",
+                                                     "sse41",  "sse42", "fxsave", "decode" };
 
   return names[klass];
 }

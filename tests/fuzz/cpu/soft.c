@@ -46,6 +46,8 @@ enum
   PTE_LARGE = 1 << 7,
 };
 
+#define PTE_NX ((uint64_t)1 << 63)
+
 enum
 {
   KERNEL_CS = 0x10,
@@ -99,10 +101,10 @@ build_tables (void)
     put64 (PHYS_PT_CODE + i * FUZZ_CODE_STRIDE / FUZZ_PAGE * 8,
            (PHYS_CODE + i * FUZZ_PAGE) | PTE_PRESENT | PTE_USER);
   put64 (PHYS_PT_CODE + (FUZZ_EXIT - FUZZ_CODE) / FUZZ_PAGE * 8, PHYS_EXIT | PTE_PRESENT | PTE_USER);
-  put64 (PHYS_PT_DATA, PHYS_DATA | user_table);
-  put64 (PHYS_PT_DATA + 8, PHYS_READONLY | PTE_PRESENT | PTE_USER);
+  put64 (PHYS_PT_DATA, PHYS_DATA | user_table | PTE_NX);
+  put64 (PHYS_PT_DATA + 8, PHYS_READONLY | PTE_PRESENT | PTE_USER | PTE_NX);
   if (fuzz_native_low ())
-    put64 (PHYS_PT_LOW + FUZZ_LOW / FUZZ_PAGE * 8, PHYS_DATA | user_table);
+    put64 (PHYS_PT_LOW + FUZZ_LOW / FUZZ_PAGE * 8, PHYS_DATA | user_table | PTE_NX);
 
   put64 (PHYS_GDT + KERNEL_CS, 0x00af9b000000ffff);
   put64 (PHYS_GDT + KERNEL_SS, 0x00cf93000000ffff);

@@ -185,6 +185,11 @@ static const Row rows[] = {
   { "xlat", "d7", FUZZ_CLASS_MOVE, 0, 0, -1, 0, 0, 0, A_BYTE, 0 },
   { "mov rm,sreg", "8c", FUZZ_CLASS_MOVE, 0, 0, -1, 0, 0, 2, MRV, 0 },
   { "cmovcc", "40-4f", FUZZ_CLASS_MOVE, 1, 0, -1, 0, 0, 0, MRV, 0 },
+  { "movbe", "f0 f1", FUZZ_CLASS_MOVE, 2, 0, -1, 0, 0, 0, MRV | A_MEM, 0 },
+  { "rdfsbase", "ae", FUZZ_CLASS_MOVE, 1, 0xf3, 0, 0, 0, 8, MR | A_REG | A_64, 0 },
+  { "rdgsbase", "ae", FUZZ_CLASS_MOVE, 1, 0xf3, 1, 0, 0, 8, MR | A_REG | A_64, 0 },
+  { "wrfsbase", "ae", FUZZ_CLASS_MOVE, 1, 0xf3, 2, 0, 0, 8, MR | A_REG | A_64, 0 },
+  { "wrgsbase", "ae", FUZZ_CLASS_MOVE, 1, 0xf3, 3, 0, 0, 8, MR | A_REG | A_64, 0 },
   { "movnti", "c3", FUZZ_CLASS_MOVE, 1, 0, -1, 0, 0, 0, A_MODRM | A_MEM, 0 },
 
   { "cmpxchg rm8", "b0", FUZZ_CLASS_ATOMIC, 1, 0, -1, 0, 0, 0, MRB | A_LOCK, 0 },
@@ -338,6 +343,7 @@ static const Row rows[] = {
   { "mfence", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 6, 0, V_INT, 1, MR | A_REG, 0 },
   { "sfence", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 7, 0, V_INT, 1, MR | A_REG, 0 },
   { "clflush", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 7, 0, V_INT, 1, MR | A_MEM, 0 },
+  { "any bytes", "00", FUZZ_CLASS_DECODE, 0, 0, -1, 0, V_INT, 0, MR | A_STRING, CF | PF | AF | ZF | SF | OF },
 };
 
 FuzzTemplate fuzz_templates[2048];
