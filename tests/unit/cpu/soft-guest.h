@@ -25,10 +25,10 @@ typedef struct
 } Guest;
 
 /* `mode` is .code16, .code32 or .code64; labels are local (numbers), addresses count from the code's first byte. */
-#define GUEST_CODE(name, mode, text)                                                                          \
-  extern const uint8_t name##_code[], name##_end[];                                                           \
-  __asm__ (".pushsection .rodata\n.balign 16\n" #name "_code:\n" mode "\n" text "\n" #name                    \
-           "_end:\n.code64\n.popsection\n")
+#define GUEST_CODE(name, mode, text)                                                      \
+  extern const uint8_t name##_code[], name##_end[];                                       \
+  __asm__(".pushsection .rodata\n.balign 16\n" #name "_code:\n" mode "\n" text "\n" #name \
+          "_end:\n.code64\n.popsection\n")
 
 static inline void
 guest_put (Guest *g, uint32_t address, const void *bytes, size_t length)
@@ -38,7 +38,7 @@ guest_put (Guest *g, uint32_t address, const void *bytes, size_t length)
   region_mark_dirty (g->region, address, length);
 }
 
-#define GUEST_LOAD(g, address, name) guest_put (g, address, name##_code, (size_t) (name##_end - name##_code))
+#define GUEST_LOAD(g, address, name) guest_put (g, address, name##_code, (size_t)(name##_end - name##_code))
 
 static inline uint64_t
 guest_get (Guest *g, uint32_t address, unsigned size)
@@ -65,7 +65,7 @@ guest_port_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
 {
   Guest *g = opaque;
   g->writes[value & 0xff]++;
-  g->last_out = (uint32_t) value;
+  g->last_out = (uint32_t)value;
 }
 
 static int
@@ -80,7 +80,7 @@ guest_intack (void *opaque)
 static void
 guest_eoi (void *opaque, unsigned vector)
 {
-  ((Guest *) opaque)->eois[vector & 0xff]++;
+  ((Guest *)opaque)->eois[vector & 0xff]++;
 }
 
 static const IoOps guest_port_ops = { .read = guest_port_read, .write = guest_port_write };
@@ -108,7 +108,7 @@ guest_new (unsigned n_cpus)
   vm_unlock (g->vm);
   g->engine = soft_engine_class.create (g->vm, &config, &error);
   g_assert_no_error (error);
-  g->cpu = ((SoftEngine *) g->engine)->cpus[0];
+  g->cpu = ((SoftEngine *)g->engine)->cpus[0];
   return g;
 }
 
@@ -125,7 +125,7 @@ guest_free (Guest *g)
 static inline gboolean
 guest_run (Guest *g, int64_t budget)
 {
-  SoftEngine *engine = (SoftEngine *) g->engine;
+  SoftEngine *engine = (SoftEngine *)g->engine;
 
   for (int64_t left = budget; left > 0; left -= 20000)
     {
@@ -152,7 +152,7 @@ enum
   LDT = 0x3800,
   STACK0 = 0x8000, /* top of the ring 0 stack */
   STACK3 = 0x9000,
-  STOP = 0x9100,   /* HLT: where handlers of all vectors begin, 16 bytes each */
+  STOP = 0x9100, /* HLT: where handlers of all vectors begin, 16 bytes each */
   CODE = 0xb000,
   DATA = 0xd000,
   TABLES = 0x100000,
@@ -170,16 +170,16 @@ enum
 static inline uint64_t
 guest_descriptor (uint32_t base, uint32_t limit, unsigned attributes)
 {
-  return (limit & 0xffff) | (uint64_t) (base & 0xffffff) << 16 | (uint64_t) (attributes & 0xff) << 40
-         | (uint64_t) (limit >> 16 & 15) << 48 | (uint64_t) (attributes >> 8 & 15) << 52
-         | (uint64_t) (base >> 24) << 56;
+  return (limit & 0xffff) | (uint64_t)(base & 0xffffff) << 16 | (uint64_t)(attributes & 0xff) << 40
+         | (uint64_t)(limit >> 16 & 15) << 48 | (uint64_t)(attributes >> 8 & 15) << 52
+         | (uint64_t)(base >> 24) << 56;
 }
 
 static inline void
 guest_gate (Guest *g, unsigned vector, unsigned selector, uint32_t offset, unsigned type, gboolean wide)
 {
-  uint64_t low = (offset & 0xffff) | (uint64_t) selector << 16 | (uint64_t) type << 40
-                 | (uint64_t) (offset >> 16) << 48;
+  uint64_t low
+      = (offset & 0xffff) | (uint64_t)selector << 16 | (uint64_t)type << 40 | (uint64_t)(offset >> 16) << 48;
   if (wide)
     {
       guest_set (g, IDT + vector * 16, low, 8);
@@ -195,9 +195,9 @@ guest_handlers (Guest *g, gboolean wide)
 {
   for (unsigned i = 0; i < 48; i++)
     {
-      /* cli; movb $n, DATA - 16; hlt; jmp . */
-      uint8_t code32[] = { 0xfa, 0xc6, 0x05, 0xf0, 0xcf, 0x00, 0x00, (uint8_t) i, 0xf4, 0xeb, 0xfe };
-      uint8_t code64[] = { 0xfa, 0xc6, 0x04, 0x25, 0xf0, 0xcf, 0x00, 0x00, (uint8_t) i, 0xf4, 0xeb, 0xfe };
+      /* cli; (push $DS32; pop %ds); movb $n, DATA - 16; hlt */
+      uint8_t code32[] = { 0xfa, 0x6a, DS32, 0x1f, 0xc6, 0x05, 0xf0, 0xcf, 0x00, 0x00, (uint8_t)i, 0xf4 };
+      uint8_t code64[] = { 0xfa, 0xc6, 0x04, 0x25, 0xf0, 0xcf, 0x00, 0x00, (uint8_t)i, 0xf4 };
 
       if (wide)
         guest_put (g, STOP + i * 16, code64, sizeof code64);
@@ -211,13 +211,14 @@ guest_handlers (Guest *g, gboolean wide)
 static inline unsigned
 guest_vector (Guest *g)
 {
-  return (unsigned) guest_get (g, DATA - 16, 1);
+  return (unsigned)guest_get (g, DATA - 16, 1);
 }
 
 static inline void
 guest_segment (CpuState *s, unsigned n, unsigned selector, uint32_t limit, unsigned attributes)
 {
-  s->segment[n] = (CpuSegment){ .selector = (uint16_t) selector, .limit = limit, .attributes = (uint16_t) attributes };
+  s->segment[n]
+      = (CpuSegment){ .selector = (uint16_t)selector, .limit = limit, .attributes = (uint16_t)attributes };
 }
 
 /* Identity map of the first 16 MiB by 4 KiB pages in four levels; entries are at TABLES + 0x3000 + page * 8. */
@@ -230,7 +231,7 @@ guest_tables64 (Guest *g)
     {
       guest_set (g, TABLES + 0x2000 + i * 8, (TABLES + 0x3000 + i * 0x1000) | 7, 8);
       for (unsigned k = 0; k < 512; k++)
-        guest_set (g, TABLES + 0x3000 + i * 0x1000 + k * 8, ((uint64_t) (i * 512 + k) << 12) | 7, 8);
+        guest_set (g, TABLES + 0x3000 + i * 0x1000 + k * 8, ((uint64_t)(i * 512 + k) << 12) | 7, 8);
     }
 }
 
@@ -279,6 +280,7 @@ guest_state (Guest *g, CpuState *s, unsigned bits, unsigned cpl, gboolean paging
   s->idt_base = IDT;
   s->idt_limit = 0xfff;
   memset (g->ram + TSS, 0, 0x800);
+  guest_set (g, TSS + 0x66, 0x800, 2); /* no permission map */
   guest_handlers (g, bits == 64);
   if (bits == 64)
     {

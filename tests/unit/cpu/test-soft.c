@@ -9,7 +9,7 @@
 GUEST_CODE (real, ".code16",
             "  xor %ax, %ax\n mov %ax, %ds\n mov %ax, %es\n"
             "  mov $0xd000, %di\n mov $5, %cx\n mov $0x1234, %ax\n rep stosw\n"  /* fill */
-            "  mov $0xd000, %si\n mov $0xd100, %di\n mov $10, %cx\n rep movsb\n"  /* copy */
+            "  mov $0xd000, %si\n mov $0xd100, %di\n mov $10, %cx\n rep movsb\n" /* copy */
             "  mov $0xd100, %di\n mov $5, %cx\n mov $0x1235, %ax\n repe scasw\n" /* first word differs */
             "  mov %cx, 0xd200\n"
             "  mov $0x19, %al\n add $0x28, %al\n daa\n mov %al, 0xd202\n" /* 19 + 28 = 47 */
@@ -54,14 +54,14 @@ expect_fault (Guest *g, CpuState *s, const uint8_t *code, size_t length, unsigne
   uint32_t sp;
 
   guest_set (g, DATA - 16, 0xff, 1);
-  guest_put (g, (uint32_t) rip, code, length);
+  guest_put (g, (uint32_t)rip, code, length);
   guest_start (g, s);
   g_assert_true (guest_run (g, 1000));
   g_assert_cmpuint (guest_vector (g), ==, vector);
-  sp = (uint32_t) g->cpu->reg[CPU_RSP];
+  sp = (uint32_t)g->cpu->reg[CPU_RSP];
   if (error >= 0)
     {
-      g_assert_cmphex (guest_get (g, sp, 4), ==, (unsigned) error);
+      g_assert_cmphex (guest_get (g, sp, 4), ==, (unsigned)error);
       sp += size;
     }
   g_assert_cmphex (guest_get (g, sp, size), ==, rip);
@@ -77,14 +77,14 @@ test_faults (void)
     uint8_t vector;
     int error;
   } cases[] = {
-    { { 0x0f, 0x0b }, 2, EXC_UD, -1 },                         /* ud2 */
-    { { 0xf0, 0x90 }, 2, EXC_UD, -1 },                         /* lock nop */
-    { { 0xf0, 0x01, 0xc0 }, 3, EXC_UD, -1 },                   /* lock add eax, eax */
-    { { 0xf7, 0xf1 }, 2, EXC_DE, -1 },                         /* div ecx, ecx = 0 */
-    { { 0x8e, 0xd8 }, 2, EXC_GP, 0x0ff8 },                     /* mov ds, ax: beyond the table */
-    { { 0xcd, 0xff }, 2, EXC_GP, 0xff * 8 + 2 },               /* int 0xff: not a gate */
-    { { 0x0f, 0x22, 0xc0 }, 3, EXC_GP, 0 },                    /* mov cr0, eax: PG without PE */
-    { { 0x0f, 0x32 }, 2, EXC_GP, 0 },                          /* rdmsr of an unknown register */
+    { { 0x0f, 0x0b }, 2, EXC_UD, -1 },           /* ud2 */
+    { { 0xf0, 0x90 }, 2, EXC_UD, -1 },           /* lock nop */
+    { { 0xf0, 0x01, 0xc0 }, 3, EXC_UD, -1 },     /* lock add eax, eax */
+    { { 0xf7, 0xf1 }, 2, EXC_DE, -1 },           /* div ecx, ecx = 0 */
+    { { 0x8e, 0xd8 }, 2, EXC_GP, 0x0ff8 },       /* mov ds, ax: beyond the table */
+    { { 0xcd, 0xff }, 2, EXC_GP, 0xff * 8 + 2 }, /* int 0xff: not a gate */
+    { { 0x0f, 0x22, 0xc0 }, 3, EXC_GP, 0 },      /* mov cr0, eax: PG without PE */
+    { { 0x0f, 0x32 }, 2, EXC_GP, 0 },            /* rdmsr of an unknown register */
   };
   Guest *g = guest_new (1);
   CpuState s;
@@ -107,8 +107,8 @@ test_faults (void)
 static void
 test_ring3 (void)
 {
-  static const uint8_t hlt[] = { 0xf4 }, cli[] = { 0xfa }, in[] = { 0xe4, 0x80 }, mov_cr[] = { 0x0f, 0x20, 0xc0 },
-                       int3[] = { 0xcc };
+  static const uint8_t hlt[] = { 0xf4 }, cli[] = { 0xfa }, in[] = { 0xe4, 0x80 },
+                       mov_cr[] = { 0x0f, 0x20, 0xc0 }, int3[] = { 0xcc };
   Guest *g = guest_new (1);
   CpuState s;
 
@@ -132,7 +132,7 @@ test_ring3 (void)
       g_assert_true (guest_run (g, 100));
       g_assert_cmpuint (guest_vector (g), ==, EXC_BP);
       /* A trap: the frame points behind INT3. */
-      g_assert_cmphex (guest_get (g, (uint32_t) g->cpu->reg[CPU_RSP], 4), ==, CODE + 3);
+      g_assert_cmphex (guest_get (g, (uint32_t)g->cpu->reg[CPU_RSP], 4), ==, CODE + 3);
     }
   guest_free (g);
 }
@@ -184,7 +184,7 @@ access_page (Guest *g, CpuState *s, char kind, uint64_t pte)
     return -1;
   g_assert_cmpuint (guest_vector (g), ==, EXC_PF);
   g_assert_cmphex (g->cpu->cr2, ==, target);
-  return (int) guest_get (g, (uint32_t) g->cpu->reg[CPU_RSP], 4);
+  return (int)guest_get (g, (uint32_t)g->cpu->reg[CPU_RSP], 4);
 }
 
 static void
@@ -202,13 +202,13 @@ test_paging (void)
         uint64_t pte = 0x200000 | (p ? 1 : 0) | (w ? 2 : 0) | (u ? 4 : 0) | (nx ? 1ULL << 63 : 0);
 
         guest_state (g, &s, bits, user ? 3 : 0, TRUE);
-        s.cr0 = (s.cr0 & ~(uint64_t) CR0_WP) | (wp ? CR0_WP : 0);
+        s.cr0 = (s.cr0 & ~(uint64_t)CR0_WP) | (wp ? CR0_WP : 0);
         s.cr4 |= (smep ? CR4_SMEP : 0);
         /* With SMAP or SMEP on, the rest of the guest's pages must be the supervisor's when it runs there. */
         for (unsigned k = 0; !user && (smep || smap) && k < 4096; k++)
           {
             if (bits == 64)
-              guest_set (g, TABLES + 0x3000 + k * 8, ((uint64_t) k << 12) | 3, 8);
+              guest_set (g, TABLES + 0x3000 + k * 8, ((uint64_t)k << 12) | 3, 8);
             else
               guest_set (g, TABLES + 0x1000 + k * 4, (k << 12) | 3, 4);
           }
@@ -220,7 +220,8 @@ test_paging (void)
           {
             int code = access_page (g, &s, *kind, pte), expected = -1;
             gboolean denied = (user && !u) || (*kind == 'w' && !w && (user || wp)) || (*kind == 'x' && nx)
-                              || (*kind == 'x' && !user && u && smep) || (*kind != 'x' && !user && u && smap && !ac);
+                              || (*kind == 'x' && !user && u && smep)
+                              || (*kind != 'x' && !user && u && smap && !ac);
             gboolean fetch = *kind == 'x' && (bits == 64 || smep);
 
             if (!p || denied)
@@ -247,7 +248,8 @@ test_large_pages (void)
   guest_state (g, &s, 64, 0, TRUE);
   guest_set (g, TABLES + 0x2000 + 2 * 8, 0x600000 | 0x83, 8);
   guest_set (g, 0x612345, 0xabcdef01, 4);
-  static const uint8_t load[] = { 0x8b, 0x00, 0x0f, 0x01, 0x3b, 0x8b, 0x13, 0xcd, 0x20 }; /* mov; invlpg [rbx]; mov edx,[rbx] */
+  static const uint8_t load[]
+      = { 0x8b, 0x00, 0x0f, 0x01, 0x3b, 0x8b, 0x13, 0xcd, 0x20 }; /* mov; invlpg [rbx]; mov edx,[rbx] */
   guest_put (g, CODE, load, sizeof load);
   s.gpr[CPU_RAX] = 0x412345;
   s.gpr[CPU_RBX] = 0x412345;
@@ -261,7 +263,7 @@ test_large_pages (void)
   guest_start (g, &s);
   g_assert_true (guest_run (g, 100));
   g_assert_cmpuint (guest_vector (g), ==, EXC_PF);
-  g_assert_cmphex (guest_get (g, (uint32_t) g->cpu->reg[CPU_RSP], 4), ==, 9);
+  g_assert_cmphex (guest_get (g, (uint32_t)g->cpu->reg[CPU_RSP], 4), ==, 9);
 
   guest_state (g, &s, 32, 0, TRUE);
   s.cr4 |= CR4_PSE;
@@ -297,7 +299,7 @@ test_rep_fault (void)
   g_assert_cmphex (g->cpu->reg[CPU_RCX], ==, 0xf00);
   g_assert_cmphex (g->cpu->reg[CPU_RSI], ==, 0x200100);
   g_assert_cmphex (g->cpu->reg[CPU_RDI], ==, 0x301000);
-  g_assert_cmphex (guest_get (g, (uint32_t) g->cpu->reg[CPU_RSP] + 8, 8), ==, CODE);
+  g_assert_cmphex (guest_get (g, (uint32_t)g->cpu->reg[CPU_RSP] + 8, 8), ==, CODE);
   guest_free (g);
 }
 
@@ -313,7 +315,7 @@ test_split_store (void)
   guest_set (g, TABLES + 0x3000 + 0x301 * 8, 0, 8);
   guest_put (g, CODE, store, sizeof store);
   guest_set (g, 0x300ffc, 0x11111111, 4);
-  s.gpr[CPU_RAX] = ~(uint64_t) 0;
+  s.gpr[CPU_RAX] = ~(uint64_t)0;
   s.gpr[CPU_RBX] = 0x300ffc;
   guest_start (g, &s);
   g_assert_true (guest_run (g, 100));
@@ -356,8 +358,9 @@ test_limits (void)
   guest_free (g);
 }
 
-GUEST_CODE (gate_user, ".code32",
-            "  push $0x11\n push $0x22\n lcall $0x48, $0\n mov %eax, 0xd000\n mov %esp, 0xd004\n int $0x20\n");
+GUEST_CODE (
+    gate_user, ".code32",
+    "  push $0x11\n push $0x22\n lcall $0x48, $0\n mov %eax, 0xd000\n mov %esp, 0xd004\n int $0x20\n");
 GUEST_CODE (gate_kernel, ".code32", "  mov 8(%esp), %eax\n shl $8, %eax\n or 12(%esp), %eax\n lret $8\n");
 
 /* From ring 3 through a call gate with two parameters and back. */
@@ -368,7 +371,7 @@ test_call_gate (void)
   CpuState s;
 
   guest_state (g, &s, 32, 3, FALSE);
-  guest_set (g, GDT + FREE_SEL, (0xc000 & 0xffff) | (uint64_t) CS32 << 16 | (uint64_t) 0xec02 << 32, 8);
+  guest_set (g, GDT + FREE_SEL, (0xc000 & 0xffff) | (uint64_t)CS32 << 16 | (uint64_t)0xec02 << 32, 8);
   GUEST_LOAD (g, CODE, gate_user);
   GUEST_LOAD (g, 0xc000, gate_kernel);
   guest_start (g, &s);
@@ -379,9 +382,11 @@ test_call_gate (void)
   guest_free (g);
 }
 
-GUEST_CODE (task_a, ".code32", "  mov $0x1111, %eax\n lcall $0x48, $0\n mov %eax, 0xd000\n mov %ebx, 0xd004\n int $0x20\n");
-GUEST_CODE (task_b, ".code32",
-            "  mov %eax, 0xd008\n str %ax\n mov %ax, 0xd00c\n pushf\n pop 0xd010\n mov $0x9999, %eax\n iret\n");
+GUEST_CODE (task_a, ".code32",
+            "  mov $0x1111, %eax\n lcall $0x48, $0\n mov %eax, 0xd000\n mov %ebx, 0xd004\n int $0x20\n");
+GUEST_CODE (
+    task_b, ".code32",
+    "  mov %eax, 0xd008\n str %ax\n mov %ax, 0xd00c\n pushf\n pop 0xd010\n mov $0x9999, %eax\n iret\n");
 
 static void
 test_task_switch (void)
@@ -418,9 +423,10 @@ test_task_switch (void)
 }
 
 GUEST_CODE (v86, ".code16", "  mov $0x1234, %ax\n mov %ax, %ds\n mov $0x55, %al\n mov %al, 0\n int $0x30\n");
-GUEST_CODE (enter_v86, ".code32",
-            "  push $0\n push $0\n push $0\n push $0\n push $0x0900\n push $0x100\n push $0x20002\n push $0x0b80\n push $0\n"
-            "  iret\n");
+GUEST_CODE (
+    enter_v86, ".code32",
+    "  push $0\n push $0\n push $0\n push $0\n push $0x0900\n push $0x100\n push $0x20002\n push $0x0b80\n push $0\n"
+    "  iret\n");
 
 static void
 test_v86 (void)
@@ -436,7 +442,7 @@ test_v86 (void)
   /* INT with IOPL 0 is for the monitor. */
   g_assert_cmpuint (guest_vector (g), ==, EXC_GP);
   g_assert_cmphex (guest_get (g, 0x12340, 1), ==, 0x55);
-  g_assert_cmphex (g->cpu->segment[CPU_DS].selector, ==, 0);
+  g_assert_cmphex (g->cpu->segment[CPU_FS].selector, ==, 0);
   /* GS, FS, DS, ES, SS, ESP, EFLAGS … */
   g_assert_cmphex (guest_get (g, STACK0 - 4 * 3, 2), ==, 0x1234);
   g_assert_cmphex (guest_get (g, STACK0 - 4 * 5, 2), ==, 0x900);
@@ -444,7 +450,8 @@ test_v86 (void)
   guest_free (g);
 }
 
-GUEST_CODE (fast_user, ".code64", "  mov $7, %eax\n syscall\n mov %rax, 0xd000\n mov %cs, 0xd008\n int $0x20\n");
+GUEST_CODE (fast_user, ".code64",
+            "  mov $7, %eax\n syscall\n mov %rax, 0xd000\n mov %cs, 0xd008\n int $0x20\n");
 GUEST_CODE (fast_kernel, ".code64", "  swapgs\n mov %gs:0, %rax\n swapgs\n sysretq\n");
 
 static void
@@ -460,7 +467,7 @@ test_syscall (void)
   guest_set (g, 0xd100, 0x1122334455667788, 8);
   guest_start (g, &s);
   /* SYSCALL: CS 0x18, SS 0x20.  SYSRET to 64 bits: SS 0x23 + 8, CS 0x23 + 16. */
-  g->cpu->msr.star = (uint64_t) 0x23 << 48 | (uint64_t) CS64 << 32;
+  g->cpu->msr.star = (uint64_t)0x23 << 48 | (uint64_t)CS64 << 32;
   g->cpu->msr.lstar = 0xc000;
   g->cpu->msr.fmask = FLAG_IF;
   g->cpu->msr.kernel_gs_base = 0xd100;
@@ -475,7 +482,7 @@ test_syscall (void)
 
 GUEST_CODE (smc, ".code64",
             "  mov $1000, %ecx\n xor %ebx, %ebx\n"
-            "1: mov %cl, 2f+1(%rip)\n"      /* the immediate of the next instruction */
+            "1: mov %cl, 2f+1(%rip)\n" /* the immediate of the next instruction */
             "2: mov $0, %al\n movzbl %al, %eax\n add %eax, %ebx\n"
             "  dec %ecx\n jnz 1b\n"
             "  mov %ebx, 0xd000\n int $0x20\n");
@@ -534,7 +541,7 @@ test_straddle (void)
         guest_set (g, 0x301000 - i + 9, again + 1, 1);
         guest_start (g, &s);
         g_assert_true (guest_run (g, 100));
-        g_assert_cmphex (g->cpu->reg[CPU_RAX], ==, 0x0007060504030201 | (uint64_t) (again + 1) << 56);
+        g_assert_cmphex (g->cpu->reg[CPU_RAX], ==, 0x0007060504030201 | (uint64_t)(again + 1) << 56);
       }
   /* A fetch from the second page that faults names that page. */
   guest_set (g, TABLES + 0x3000 + 0x301 * 8, 0, 8);
@@ -545,7 +552,7 @@ test_straddle (void)
   g_assert_true (guest_run (g, 100));
   g_assert_cmpuint (guest_vector (g), ==, EXC_PF);
   g_assert_cmphex (g->cpu->cr2, ==, 0x301000);
-  g_assert_cmphex (guest_get (g, (uint32_t) g->cpu->reg[CPU_RSP] + 8, 8), ==, 0x300ffc);
+  g_assert_cmphex (guest_get (g, (uint32_t)g->cpu->reg[CPU_RSP] + 8, 8), ==, 0x300ffc);
   guest_free (g);
 }
 
@@ -554,7 +561,8 @@ test_straddle (void)
 static void
 test_debug (void)
 {
-  static const uint8_t code[] = { 0x90, 0x40, 0xa3, 0x00, 0xd0, 0x00, 0x00, 0x40, 0xcd, 0x20 }; /* nop; inc; mov [d000]; inc */
+  static const uint8_t code[]
+      = { 0x90, 0x40, 0xa3, 0x00, 0xd0, 0x00, 0x00, 0x40, 0xcd, 0x20 }; /* nop; inc; mov [d000]; inc */
   Guest *g = guest_new (1);
   CpuState s;
 
@@ -565,7 +573,7 @@ test_debug (void)
   guest_start (g, &s);
   g_assert_true (guest_run (g, 100));
   g_assert_cmpuint (guest_vector (g), ==, EXC_DB);
-  g_assert_cmphex (guest_get (g, (uint32_t) g->cpu->reg[CPU_RSP], 4), ==, CODE + 1);
+  g_assert_cmphex (guest_get (g, (uint32_t)g->cpu->reg[CPU_RSP], 4), ==, CODE + 1);
   g_assert_cmphex (g->cpu->dr[6] & 0x4000, ==, 0x4000);
   /* An instruction breakpoint comes before it; RF lets it pass. */
   for (unsigned rf = 0; rf < 2; rf++)
@@ -587,7 +595,7 @@ test_debug (void)
   guest_start (g, &s);
   g_assert_true (guest_run (g, 100));
   g_assert_cmpuint (guest_vector (g), ==, EXC_DB);
-  g_assert_cmphex (guest_get (g, (uint32_t) g->cpu->reg[CPU_RSP], 4), ==, CODE + 7);
+  g_assert_cmphex (guest_get (g, (uint32_t)g->cpu->reg[CPU_RSP], 4), ==, CODE + 7);
   g_assert_cmphex (g->cpu->dr[6] & 15, ==, 1);
   guest_free (g);
 }
@@ -679,7 +687,8 @@ GUEST_CODE (ap, ".code16", "  movw $0x600d, %cs:0x0e00\n 1: hlt\n jmp 1b\n");
 static void
 test_second_processor (void)
 {
-  static const uint8_t wait[] = { 0x66, 0x81, 0x3d, 0x00, 0x8e, 0x00, 0x00, 0x0d, 0x60, 0x75, 0xf5, 0xcd, 0x20 };
+  static const uint8_t wait[]
+      = { 0x66, 0x81, 0x3d, 0x00, 0x8e, 0x00, 0x00, 0x0d, 0x60, 0x75, 0xf5, 0xcd, 0x20 };
   Guest *g = guest_new (2);
   CpuState s;
 
@@ -695,7 +704,7 @@ test_second_processor (void)
   apic_write (g, 0x30, 0x4608); /* start-up at 0x8000 */
   g_assert_true (guest_run (g, 1000000));
   g_assert_cmpuint (guest_vector (g), ==, 0x20);
-  g_assert_cmpuint (((SoftEngine *) g->engine)->cpus[1]->run_state, ==, CPU_RUN_HALTED);
+  g_assert_cmpuint (((SoftEngine *)g->engine)->cpus[1]->run_state, ==, CPU_RUN_HALTED);
   guest_free (g);
 }
 
@@ -705,9 +714,10 @@ static void
 test_save_load (void)
 {
   /* A long computation, cut at an odd place. */
-  static const uint8_t code[] = { 0xb9, 0x40, 0x42, 0x0f, 0x00, 0x31, 0xc0, 0x31, 0xd2,  /* mov ecx, 1000000 */
-                                  0x69, 0xc0, 0x0d, 0x66, 0x19, 0x00, 0x05, 0x5f, 0xf3, 0x6e, 0x3c, /* eax = eax * k + c */
-                                  0x01, 0xc2, 0xe2, 0xf1, 0x89, 0x15, 0x00, 0xd0, 0x00, 0x00, 0xcd, 0x20 };
+  static const uint8_t code[]
+      = { 0xb9, 0x40, 0x42, 0x0f, 0x00, 0x31, 0xc0, 0x31, 0xd2,             /* mov ecx, 1000000 */
+          0x69, 0xc0, 0x0d, 0x66, 0x19, 0x00, 0x05, 0x5f, 0xf3, 0x6e, 0x3c, /* eax = eax * k + c */
+          0x01, 0xc2, 0xe2, 0xf1, 0x89, 0x15, 0x00, 0xd0, 0x00, 0x00, 0xcd, 0x20 };
   Guest *g = guest_new (1), *other = guest_new (1);
   g_autofree CpuState *half = g_new0 (CpuState, 1);
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
@@ -720,7 +730,8 @@ test_save_load (void)
   g_assert_false (guest_run (g, 1234567));
   g->vm->processor->save (g->vm->processor_opaque, 0, bytes);
   memcpy (other->ram, g->ram, GUEST_RAM);
-  g_assert_true (other->vm->processor->load (other->vm->processor_opaque, 0, bytes->data, bytes->len, &error));
+  g_assert_true (
+      other->vm->processor->load (other->vm->processor_opaque, 0, bytes->data, bytes->len, &error));
   g_assert_no_error (error);
   soft_engine_class.get_state (other->engine, 0, half);
   g_assert_cmphex (half->rip, >=, CODE);
