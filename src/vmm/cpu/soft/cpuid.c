@@ -57,7 +57,6 @@ enum
   /* Leaf 8000_0001, EDX */
   F_SYSCALL = 1 << 11,
   F_NX = 1 << 20,
-  F_FXSR_OPT = 1 << 25,
   F_PAGE1GB = 1 << 26,
   F_RDTSCP = 1 << 27,
   F_LM = 1 << 29,
@@ -181,7 +180,7 @@ soft_cpuid (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     case 0x80000001:
       out[0] = SIGNATURE;
       out[2] = F_LAHF | F_CR8_LEGACY | F_PREFETCHW | (per_socket > 1 ? F_CMP_LEGACY : 0);
-      out[3] = (REPEATED & FEATURES_1_EDX) | F_SYSCALL | F_NX | F_FXSR_OPT | F_PAGE1GB | F_RDTSCP | F_LM;
+      out[3] = (REPEATED & FEATURES_1_EDX) | F_SYSCALL | F_NX | F_PAGE1GB | F_RDTSCP | F_LM;
       break;
     case 0x80000002 ... 0x80000004:
       text (out, "Vivarium Software Processor", (leaf - 0x80000002) * 16);

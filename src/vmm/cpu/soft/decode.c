@@ -658,7 +658,7 @@ decode_one (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
         insn->disp += insn->size;
       return TRUE;
     case 0x90 ... 0x97:
-      if (op == 0x90 && d->rep == 0xf3)
+      if (op == 0x90 && d->rep == 0xf3 && (d->rex & 1) == 0)
         return end_call (insn, soft_do_pause);
       insn->size = d->operand_size;
       insn->a = CPU_RAX;

@@ -2,8 +2,8 @@
  *
  * x87 instructions that take long: roots, remainders, scaling, trigonometric and logarithmic functions.  SDM volume 1, 8.3.6 and 8.3.7.
  *
- * How many values such an instruction leaves on the host's stack depends on its exceptions, so its stack is cleared by FNINIT
- * afterwards, and what happened is read off the status word.
+ * How many values an instruction that pushes or pops leaves on the host's stack depends on its exceptions; then the stack is
+ * cleared by FNINIT, and what happened is read off the status word.
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
@@ -21,19 +21,32 @@
                      : "cc", "st", "st(1)", "st(2)", "st(3)");                                     \
     return sw;                                                                                     \
   }
+/* The same for those that leave as many values as they find. */
+#define HOST_SAME(name, load, op, drop)                                                            \
+  static uint16_t host_##name (uint16_t cw, const SoftX87 *a, const SoftX87 *b, SoftX87 result[2]) \
+  {                                                                                                \
+    uint16_t sw;                                                                                   \
+    soft_host_cw (cw);                                                                             \
+    __asm__ volatile(load op "\n\t" SOFT_HOST_STATUS "fstpt %[r0]" drop                            \
+                     : "=a"(sw), [r0] "=m"(result[0])                                              \
+                     : [a] "m"(*a), [b] "m"(*b)                                                    \
+                     : "cc", "st", "st(1)", "st(2)", "st(3)");                                     \
+    soft_host_cw_end (cw);                                                                         \
+    return sw;                                                                                     \
+  }
 #define ONE  "fldt %[a]\n\t"
 #define BOTH "fldt %[b]\n\tfldt %[a]\n\t"
-HOST_LONG (fsqrt, ONE, "fsqrt")
-HOST_LONG (frndint, ONE, "frndint")
-HOST_LONG (f2xm1, ONE, "f2xm1")
-HOST_LONG (fsin, ONE, "fsin")
-HOST_LONG (fcos, ONE, "fcos")
+HOST_SAME (fsqrt, ONE, "fsqrt", "")
+HOST_SAME (frndint, ONE, "frndint", "")
+HOST_SAME (f2xm1, ONE, "f2xm1", "")
+HOST_SAME (fsin, ONE, "fsin", "")
+HOST_SAME (fcos, ONE, "fcos", "")
 HOST_LONG (fptan, ONE, "fptan")
 HOST_LONG (fsincos, ONE, "fsincos")
 HOST_LONG (fxtract, ONE, "fxtract")
-HOST_LONG (fscale, BOTH, "fscale")
-HOST_LONG (fprem, BOTH, "fprem")
-HOST_LONG (fprem1, BOTH, "fprem1")
+HOST_SAME (fscale, BOTH, "fscale", "\n\tfstp %%st(0)")
+HOST_SAME (fprem, BOTH, "fprem", "\n\tfstp %%st(0)")
+HOST_SAME (fprem1, BOTH, "fprem1", "\n\tfstp %%st(0)")
 HOST_LONG (fyl2x, BOTH, "fyl2x")
 HOST_LONG (fyl2xp1, BOTH, "fyl2xp1")
 HOST_LONG (fpatan, BOTH, "fpatan")
@@ -57,7 +70,8 @@ replace_top (SoftCpu *cpu, const SoftInsn *insn, HostLong host, gboolean two, ui
       return;
     }
   sw = host (cpu->fcw, soft_st (cpu, 0), soft_st (cpu, 1), result);
-  if (G_UNLIKELY ((sw & FSW_IE) != 0 || ((result[0].bytes[9] & 0x7f) == 0x7f && result[0].bytes[8] == 0xff)))
+  if (G_UNLIKELY ((sw & FSW_IE) != 0 || soft_fpu_stopped (cpu, sw)
+                  || ((result[0].bytes[9] & 0x7f) == 0x7f && result[0].bytes[8] == 0xff)))
     {
       /* Not a number, so no quotient: C0 and C3 stay. */
       cpu->fsw &= (uint16_t) ~(condition & FSW_C2);
