@@ -255,7 +255,7 @@ child_main (void)
       = { .ss_sp = mmap (NULL, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
           .ss_size = stack_size };
   struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
-  uint8_t exit_code[6] = { 0xff, 0x25, 0, 0, 0, 0 }; /* jmp *0(%rip) */
+  uint8_t exit_code[6] = { 0xff, 0x25, 2, 0, 0, 0 }; /* jmp *2(%rip): aligned, for cases with EFLAGS.AC */
   uint64_t leave = (uint64_t)(uintptr_t)fuzz_leave;
 
   map_or_die (FUZZ_CODE, FUZZ_PAGE, PROT_READ | PROT_EXEC, code_fd, 0);
@@ -267,7 +267,7 @@ child_main (void)
   if (low_mapped)
     map_or_die (FUZZ_LOW, FUZZ_PAGE, PROT_READ | PROT_WRITE, data_fd, 0);
   memcpy ((void *)(uintptr_t)FUZZ_EXIT, exit_code, sizeof exit_code);
-  memcpy ((void *)(uintptr_t)(FUZZ_EXIT + 6), &leave, 8);
+  memcpy ((void *)(uintptr_t)(FUZZ_EXIT + 8), &leave, 8);
   mprotect ((void *)(uintptr_t)FUZZ_EXIT, FUZZ_PAGE, PROT_READ | PROT_EXEC);
   CONTROL->mxcsr = 0x1f80;
 
