@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The software processor beside QEMU's TCG.   tests/bench/cpu.py BUILD [loops | linux]
+
+Loops of known length (tests/guest/bench): millions of instructions a second.  The Debian installer's kernel with an initramfs
+of ours: seconds from exec to /init."""
+import glob
+import os
+import re
+import sys
+import tempfile
+
+from lib import guests, ours, qemu, theirs
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+from os_cpio import cpio  # pylint: disable=wrong-import-position
+
+what = sys.argv[2:] or ["loops", "linux"]
+RUNS = 3
+KERNELS = "/usr/lib/debian-installer/images/*/amd64/text/debian-installer/amd64/linux"
+
+
+def loops(machine):
+    """MIPS by the loops' names."""
+    try:
+        machine.wait(r"bench 0 end", 600)
+        lines = [(when, re.search(r"bench (\d+) (\w+) ([0-9a-f]{8})", line)) for when, line in machine.lines]
+    finally:
+        machine.end()
+    lines = [(when, match) for when, match in lines if match]
+    speeds = {}
+    for (start, match), (stop, _) in zip(lines, lines[1:]):
+        speeds["%s-bit %s" % (match[1], match[2])] = int(match[3], 16) / 1e6 / (stop - start)
+    return speeds
+
+
+def bench_loops(folder):
+    image = os.path.join(guests, "bench/bench.img")
+    mine, other = {}, {}
+    for _ in range(RUNS):
+        for best, speeds in ((mine, loops(ours(folder, "software", "[disk0]\npath=%s\nformat=raw\nreadonly=true" % image))),
+                             (other, loops(theirs("tcg", "-drive", "if=ide,format=raw,snapshot=on,file=" + image)))):
+            for name, value in speeds.items():
+                best[name] = max(best.get(name, 0), value)
+    for name, value in mine.items():
+        print("%-24s %8.1f MIPS   TCG %8.1f MIPS   ratio %5.2f" % (name, value, other[name], value / other[name]), flush=True)
+
+
+def bench_linux(folder):
+    kernels = sorted(glob.glob(KERNELS))
+    init = os.path.join(guests, "bench/init")
+    if not kernels or not os.path.exists(init):
+        print("skipped: Linux: %s is missing" % (init if kernels else "debian-installer-12-netboot-amd64"))
+        return
+    initrd = os.path.join(folder, "initrd")
+    with open(initrd, "wb") as file, open(init, "rb") as program:
+        file.write(cpio([("dev", 0o40755, b""), ("dev/console", 0o20600, (5, 1)), ("init", 0o100755, program.read())]))
+
+    def run(machine):
+        try:
+            return machine.wait("bench init", 600)
+        finally:
+            machine.end()
+
+    lines = "kernel=%s\ninitrd=%s\nappend=console=ttyS0" % (kernels[-1], initrd)
+    other = run(theirs("tcg", "-serial", "null", "-no-reboot", "-kernel", kernels[-1], "-initrd", initrd, "-append",
+                       "console=ttyS0", memory=512))
+    mine = run(ours(folder, "software", lines, memory=512))
+    print("%-24s %8.1f s      TCG %8.1f s      ratio %5.2f" % ("Linux 6.1 to /init", mine, other, mine / other), flush=True)
+
+
+def main():
+    if qemu is None:
+        sys.exit("qemu-system-x86_64 is not installed; ./dev bench installs it")
+    print("-- The software processor, beside QEMU's TCG; load %.1f" % os.getloadavg()[0], flush=True)
+    with tempfile.TemporaryDirectory(prefix="vivarium-bench-") as folder:
+        for name in what:
+            {"loops": bench_loops, "linux": bench_linux}[name](folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kernels, initial RAM disks and CD images of real operating systems, from Debian's packages.
+
+Everything is found by pattern, and a Skip says which package would bring what is missing."""
+import glob
+import os
+import shutil
+import subprocess
+
+from lib import Skip
+from os_cpio import cpio
+
+INSTALLER = "/usr/lib/debian-installer/images"
+
+
+def find(pattern, package):
+    """The newest file of a pattern."""
+    found = sorted(glob.glob(pattern))
+    if not found:
+        raise Skip("%s is missing (package %s)" % (pattern, package))
+    return found[-1]
+
+
+def need(*programs):
+    for program, package in programs:
+        if shutil.which(program) is None:
+            raise Skip("the program %s is missing (package %s)" % (program, package))
+
+
+def installer(arch, kind):
+    """Kernel and initrd of the Debian installer; arch amd64 or i386, kind text or gtk."""
+    folder = "%s/*/%s/%s/debian-installer/%s/" % (INSTALLER, arch, kind, arch)
+    package = "debian-installer-12-netboot-" + arch
+    return find(folder + "linux", package), find(folder + "initrd.gz", package)
+
+
+def memtest(bits):
+    return find({64: "/boot/memtest86+x64.bin", 32: "/boot/memtest86+ia32.bin"}[bits], "memtest86+")
+
+
+def grub_iso(room, name, config, files=()):
+    """A CD with GRUB for BIOS, made as grub-mkrescue does; files are (path on the CD, source)."""
+    need(("grub-mkrescue", "grub-common"), ("xorriso", "xorriso"))
+    if not os.path.isdir("/usr/lib/grub/i386-pc"):
+        raise Skip("/usr/lib/grub/i386-pc is missing (package grub-pc-bin)")
+    tree = room.path("tree-" + name)
+    os.makedirs(os.path.join(tree, "boot/grub"))
+    with open(os.path.join(tree, "boot/grub/grub.cfg"), "w", encoding="utf-8") as file:
+        file.write(config)
+    for path, source in files:
+        shutil.copy(source, os.path.join(tree, path))
+    image = room.path(name + ".iso")
+    made = subprocess.run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "-o", image, tree], capture_output=True, text=True, check=False)
+    shutil.rmtree(tree)
+    if made.returncode != 0:
+        raise RuntimeError("grub-mkrescue: " + made.stderr)
+    return image
+
+
+def isolinux_iso(room, name, config, files=()):
+    """A CD with ISOLINUX (El Torito without emulation)."""
+    need(("xorriso", "xorriso"))
+    tree = room.path("tree-" + name)
+    os.makedirs(os.path.join(tree, "isolinux"))
+    shutil.copy(find("/usr/lib/ISOLINUX/isolinux.bin", "isolinux"), os.path.join(tree, "isolinux"))
+    shutil.copy(find("/usr/lib/syslinux/modules/bios/ldlinux.c32", "syslinux-common"), os.path.join(tree, "isolinux"))
+    with open(os.path.join(tree, "isolinux/isolinux.cfg"), "w", encoding="utf-8") as file:
+        file.write(config)
+    for path, source in files:
+        shutil.copy(source, os.path.join(tree, path))
+    image = room.path(name + ".iso")
+    made = subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-o", image, "-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat",
+                           "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", tree], capture_output=True, text=True, check=False)
+    shutil.rmtree(tree)
+    if made.returncode != 0:
+        raise RuntimeError("xorriso: " + made.stderr)
+    return image
+
+
+def initramfs(room, name, files, commands):
+    """busybox and a few programs, with a script as /init."""
+    busybox = find("/bin/busybox", "busybox-static")
+    entries = [(folder, 0o40755, b"") for folder in ("bin", "dev", "proc", "sys", "tmp")]
+    entries += [("dev/console", 0o20600, (5, 1)), ("dev/null", 0o20666, (1, 3)), ("dev/ttyS0", 0o20600, (4, 64))]
+    for path, source in (("bin/busybox", busybox), *files):
+        with open(source, "rb") as file:
+            entries.append((path, 0o100755, file.read()))
+    entries.append(("bin/sh", 0o120777, b"busybox"))
+    entries.append(("init", 0o100755, commands.encode()))
+    image = room.path(name + ".cpio")
+    with open(image, "wb") as file:
+        file.write(cpio(entries))
+    return image
