@@ -196,7 +196,7 @@ check_signals (void)
   handle (SIGALRM, on_alarm);
   caught = 0;
   if (sigsetjmp (back, 1) == 0)
-    zero = 1 / zero;
+    zero = 7 / zero;
   CHECK (caught == SIGFPE && code == FPE_INTDIV);
   caught = 0;
   if (sigsetjmp (back, 1) == 0)
