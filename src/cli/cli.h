@@ -37,6 +37,7 @@ int cli_stop (int argc, char **argv);
 int cli_reset (int argc, char **argv);
 int cli_pause (int argc, char **argv);
 int cli_resume (int argc, char **argv);
+int cli_save (int argc, char **argv);
 int cli_list (int argc, char **argv);
 int cli_show (int argc, char **argv);
 int cli_log (int argc, char **argv);

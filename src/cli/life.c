@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * start stop reset pause resume delete
+ * start stop reset pause resume save delete
  */
 #define G_LOG_DOMAIN "vivctl"
 
@@ -81,6 +81,33 @@ cli_start (int argc, char **argv)
   if (!cli_finish (machine, &result, &error) || (view && !view_spawn (machine, &error)))
     return cli_fail (error);
   return EXIT_DONE;
+}
+
+int
+cli_save (int argc, char **argv)
+{
+  gboolean force = FALSE;
+  const GOptionEntry entries[] = {
+    { "force", 'f', 0, G_OPTION_ARG_NONE, &force, "Replace a file that exists", NULL },
+    { NULL },
+  };
+  GAsyncResult *result = NULL;
+  GError *error = NULL;
+  int status;
+
+  if (!cli_parse (entries, &argc, &argv, 2, 2, &status))
+    return status;
+  g_autoptr (VivMachine) machine = cli_find_live (argv[1], &error);
+  if (machine == NULL)
+    return cli_fail (error);
+  g_autofree char *path = g_canonicalize_filename (argv[2], NULL);
+  if (!force && g_file_test (path, G_FILE_TEST_EXISTS))
+    {
+      g_set_error (&error, G_FILE_ERROR, G_FILE_ERROR_EXIST, "%s exists; --force replaces it", path);
+      return cli_fail (error);
+    }
+  viv_machine_save_state (machine, path, NULL, cli_on_result, &result);
+  return cli_finish (machine, &result, &error) ? EXIT_DONE : cli_fail (error);
 }
 
 /* What `vivctl run` left behind, if its own process is gone. */

@@ -31,6 +31,8 @@ const CliCommand cli_commands[] = {
   { "reset", "NAME", "Resets a running machine.", NULL, cli_reset },
   { "pause", "NAME", "Pauses a running machine.", NULL, cli_pause },
   { "resume", "NAME", "Lets a paused machine go on.", NULL, cli_resume },
+  { "save", "NAME FILE", "Pauses a machine and saves its memory, processors and devices to a file.",
+    "“vivctl start NAME --load FILE” goes on from there, with the same definition and disks.", cli_save },
   { "delete", "NAME", "Moves a machine to the trash folder; --undo takes it back.", NULL, cli_delete },
   { "screenshot", "NAME FILE.png", "Writes a picture of the screen.", NULL, cli_screenshot },
   { "text", "NAME", "Prints the text-mode screen.", NULL, cli_text },
