@@ -32,6 +32,7 @@
 typedef struct
 {
   uint32_t go[2], done[2]; /* futex words: raised by parent, by child */
+  uint32_t ready;          /* the child is contained and waits */
   uint32_t current;        /* case the child is in */
   FuzzBatch batch[2];
 } Shared;
@@ -275,6 +276,8 @@ child_main (void)
   for (unsigned i = 0; i < G_N_ELEMENTS (signals); i++)
     sigaction (signals[i], &action, NULL);
   contain ();
+  __atomic_store_n (&shared->ready, 1, __ATOMIC_RELEASE);
+  futex (&shared->ready, FUTEX_WAKE, 1, NULL);
 
   for (unsigned which = 0;; which ^= 1)
     {
@@ -367,7 +370,22 @@ fuzz_native_start (void)
     munmap (low, FUZZ_PAGE);
   compat_works = probe_compat ();
   start_child ();
-  return child > 0;
+  for (unsigned tries = 0; child > 0 && __atomic_load_n (&shared->ready, __ATOMIC_ACQUIRE) == 0 && tries < 30;
+       tries++)
+    {
+      struct timespec second = { 1, 0 };
+      int status;
+
+      futex (&shared->ready, FUTEX_WAIT, 0, &second);
+      if (waitpid (child, &status, WNOHANG) == child)
+        child = -1;
+    }
+  if (child <= 0 || shared->ready == 0)
+    {
+      printf ("fuzz-cpu: no contained process can be had on this host\n");
+      return FALSE;
+    }
+  return TRUE;
 }
 
 static void

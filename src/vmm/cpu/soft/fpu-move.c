@@ -87,7 +87,7 @@ op_fld_st (SoftCpu *cpu, const SoftInsn *insn)
 
   soft_fpu_begin (cpu, insn);
   soft_fpu_pointers (cpu, insn);
-  value = *soft_st (cpu, i);
+  soft_x87_copy (&value, soft_st (cpu, i));
   if (G_UNLIKELY (soft_st_empty (cpu, i)))
     {
       if (soft_fpu_stack_fault (cpu, FALSE))
@@ -257,8 +257,9 @@ store_register (SoftCpu *cpu, const SoftInsn *insn, gboolean pop)
     }
   else
     {
-      SoftX87 value = *soft_st (cpu, 0);
+      SoftX87 value;
 
+      soft_x87_copy (&value, soft_st (cpu, 0));
       cpu->fsw &= (uint16_t)~FSW_C1;
       soft_st_set (cpu, i, &value);
     }
@@ -301,8 +302,8 @@ op_fxch (SoftCpu *cpu, const SoftInsn *insn)
 
   soft_fpu_begin (cpu, insn);
   soft_fpu_pointers (cpu, insn);
-  a = *soft_st (cpu, 0);
-  b = *soft_st (cpu, i);
+  soft_x87_copy (&a, soft_st (cpu, 0));
+  soft_x87_copy (&b, soft_st (cpu, i));
   if (G_UNLIKELY (soft_st_empty (cpu, 0) || soft_st_empty (cpu, i)))
     {
       if (!soft_fpu_stack_fault (cpu, FALSE))
@@ -337,8 +338,9 @@ op_fcmov (SoftCpu *cpu, const SoftInsn *insn)
   condition = (soft_af_to_eflags (cpu->af) & flags[(insn->modrm >> 3) & 3]) != 0;
   if (condition != negate)
     {
-      SoftX87 value = *soft_st (cpu, i);
+      SoftX87 value;
 
+      soft_x87_copy (&value, soft_st (cpu, i));
       soft_st_set (cpu, 0, &value);
     }
 }

@@ -62,6 +62,19 @@ soft_st (SoftCpu *cpu, unsigned i)
   return &cpu->x87[soft_fpu_phys (cpu, i)];
 }
 
+/* Registers are copied as FLD and FSTP of 80 bits access them, 8 bytes and 2: a wider load would wait for the store before it. */
+static inline void
+soft_x87_copy (SoftX87 *to, const SoftX87 *from)
+{
+  uint64_t significand;
+  uint16_t exponent;
+
+  memcpy (&significand, from->bytes, 8);
+  memcpy (&exponent, from->bytes + 8, 2);
+  memcpy (to->bytes, &significand, 8);
+  memcpy (to->bytes + 8, &exponent, 2);
+}
+
 static inline gboolean
 soft_st_empty (const SoftCpu *cpu, unsigned i)
 {
