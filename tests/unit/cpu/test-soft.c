@@ -4,6 +4,8 @@
  */
 #include "soft-guest.h"
 
+#include <time.h>
+
 /* -- Real mode ------------------------------------------------------------------------------------------------ */
 
 GUEST_CODE (real, ".code16",
@@ -778,6 +780,53 @@ test_random (void)
   guest_free (g);
 }
 
+/* -- Speed: with -m perf ------------------------------------------------------------------------------------------------------ */
+
+GUEST_CODE (mixed, ".code64",
+            "  mov $20000000, %ecx\n mov $0xd000, %ebx\n xor %eax, %eax\n mov $0x1234567, %edx\n"
+            "1: add %rdx, %rax\n xor %rax, %rdx\n mov %eax, (%rbx)\n shr $3, %rdx\n add (%rbx), %edx\n"
+            "  lea 5(%rax,%rdx,2), %rsi\n cmp $100, %esi\n jb 2f\n add $7, %rdx\n"
+            "2: dec %ecx\n jnz 1b\n int $0x20\n");
+GUEST_CODE (loads, ".code64",
+            "  mov $20000000, %ecx\n mov $0xd000, %ebx\n"
+            "1: mov (%rbx), %rax\n mov 8(%rbx), %rdx\n mov 16(%rbx), %rsi\n mov 24(%rbx,%rax), %rdi\n add 32(%rbx), %rdi\n"
+            "  dec %ecx\n jnz 1b\n int $0x20\n");
+
+static void
+test_speed (void)
+{
+  static const struct
+  {
+    const char *name;
+    const uint8_t *code;
+    const uint8_t *end;
+  } loops[] = { { "mixed", mixed_code, mixed_end }, { "loads", loads_code, loads_end } };
+  Guest *g;
+  CpuState s;
+
+  if (!g_test_perf ())
+    {
+      g_test_skip ("only with -m perf");
+      return;
+    }
+  g = guest_new (1);
+  for (unsigned i = 0; i < G_N_ELEMENTS (loops); i++)
+    {
+      uint64_t before = g->cpu->instructions;
+      clock_t start;
+
+      guest_state (g, &s, 64, 0, TRUE);
+      memset (g->ram + 0xd000, 0, 64);
+      guest_put (g, CODE, loops[i].code, (size_t) (loops[i].end - loops[i].code));
+      guest_start (g, &s);
+      start = clock ();
+      g_assert_true (guest_run (g, INT64_C (1) << 40));
+      g_test_message ("%s: %.0f million instructions a second", loops[i].name,
+                      (double) (g->cpu->instructions - before) / ((double) (clock () - start) / CLOCKS_PER_SEC) / 1e6);
+    }
+  guest_free (g);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -804,5 +853,6 @@ main (int argc, char *argv[])
   g_test_add_func ("/soft/second-processor", test_second_processor);
   g_test_add_func ("/soft/save-load", test_save_load);
   g_test_add_func ("/soft/random", test_random);
+  g_test_add_func ("/soft/speed", test_speed);
   return g_test_run ();
 }
