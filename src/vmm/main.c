@@ -9,6 +9,7 @@
 #include "board/board.h"
 #include "control/service.h"
 #include "cpu/engine.h"
+#include "cpu/none/qtest.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -23,7 +24,7 @@
 
 typedef struct
 {
-  char *definition, *folder, *socket, *engine, *load, *vnc, *vnc_password_file;
+  char *definition, *folder, *socket, *engine, *load, *vnc, *vnc_password_file, *qtest;
   int ready_fd;
   gboolean paused, probe, json, version;
 } Options;
@@ -38,6 +39,7 @@ typedef struct
   char *engine_reason;
   Board *board;
   ControlService *control;
+  Qtest *qtest;
 } Monitor;
 
 /* -- Arguments ------------------------------------------------------------------------------------ */
@@ -59,6 +61,8 @@ parse_options (int *argc, char ***argv, Options *o, GError **error)
     { "vnc", 0, 0, G_OPTION_ARG_STRING, &o->vnc, "Serve the screen over VNC at ADDRESS:PORT", "ADDRESS" },
     { "vnc-password-file", 0, 0, G_OPTION_ARG_FILENAME, &o->vnc_password_file, "File with the VNC password",
       "FILE" },
+    { "qtest", 0, 0, G_OPTION_ARG_FILENAME, &o->qtest,
+      "With engine none: listen here for the qtest line protocol", "PATH" },
     { "probe", 0, 0, G_OPTION_ARG_NONE, &o->probe, "Say what /dev/kvm is worth on this host, and end", NULL },
     { "json", 0, 0, G_OPTION_ARG_NONE, &o->json, "With --probe: as JSON", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &o->version, "Show the version", NULL },
@@ -242,14 +246,28 @@ build (Monitor *monitor, GError **error)
   if (klass == NULL)
     return FALSE;
   g_message ("%s: engine %s. %s", monitor->definition->name, klass->name, monitor->engine_reason);
-  monitor->vm = vm_new (NULL, FALSE);
+  /* Tests move the time themselves. */
+  monitor->vm = vm_new (NULL, o->qtest != NULL && klass == &none_engine_class);
   vm_add_state_func (monitor->vm, on_state, monitor);
   config.n_cpus = monitor->definition->cpus;
   monitor->engine = engine_new (klass, monitor->vm, &config, error);
   if (monitor->engine == NULL)
     return FALSE;
   monitor->board = board_new (monitor->vm, monitor->definition, error);
-  return monitor->board != NULL && start_control (monitor, error) && start_vnc (monitor, error);
+  if (monitor->board == NULL)
+    return FALSE;
+  if (o->qtest != NULL)
+    {
+      if (klass != &none_engine_class)
+        {
+          g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "--qtest goes with --engine none");
+          return FALSE;
+        }
+      monitor->qtest = qtest_new (monitor->vm, o->qtest, error);
+      if (monitor->qtest == NULL)
+        return FALSE;
+    }
+  return start_control (monitor, error) && start_vnc (monitor, error);
 }
 
 static gboolean
@@ -277,6 +295,7 @@ monitor_clear (Monitor *monitor)
 {
   if (monitor->control != NULL)
     control_service_free (monitor->control);
+  qtest_free (monitor->qtest);
   engine_free (monitor->engine);
   board_free (monitor->board);
   vm_free (monitor->vm);
@@ -290,6 +309,7 @@ monitor_clear (Monitor *monitor)
   g_free (monitor->options.load);
   g_free (monitor->options.vnc);
   g_free (monitor->options.vnc_password_file);
+  g_free (monitor->options.qtest);
 }
 
 int
