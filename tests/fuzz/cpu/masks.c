@@ -118,7 +118,11 @@ fuzz_mask (const FuzzCase *c, FuzzResult *native, FuzzResult *soft)
    * accesses isn't said. */
   if (t->klass == FUZZ_CLASS_STACK && t->map == 0 && (t->opcode == 0xc8 || (t->opcode & 0xfe) == 0x60)
       && native->vector >= 12 && soft->vector >= 12)
-    memcpy (soft->memory, native->memory, FUZZ_PAGE);
+    {
+      memcpy (soft->memory, native->memory, FUZZ_PAGE);
+      if (native->vector == 14 && soft->vector == 14 && native->address >> 12 == soft->address >> 12)
+        soft->address = native->address;
+    }
   /* An access that wraps at 4 GiB in a segment of that size may fault or not (SDM 3, 5.3.1). */
   if (c->compat && (native->vector == 12 || native->vector == 13) && soft->vector == 14
       && (soft->address >= 0xfffffd00 || soft->address < 0x1000))
@@ -129,7 +133,7 @@ fuzz_mask (const FuzzCase *c, FuzzResult *native, FuzzResult *soft)
     *soft = *native;
   /* What isn't an instruction and runs into a page that isn't there: how many of its bytes are fetched before #UD isn't said. */
   if (native->vector == 14 && native->error == 0x14 && soft->vector == 6
-      && c->in.rip % FUZZ_PAGE + c->length > FUZZ_PAGE)
+      && c->in.rip % FUZZ_PAGE + c->length >= FUZZ_PAGE)
     *soft = *native;
   /* CMPS with two operands that fault: the order of the reads is the processor's. */
   if (t->klass == FUZZ_CLASS_STRING && (t->opcode & 0xfe) == 0xa6 && native->vector >= 12

@@ -535,6 +535,17 @@ last_page (const SoftCpu *cpu, uint64_t linear, unsigned size)
   return (linear + size - 1) & SOFT_PAGE_MASK & cpu->linear_mask;
 }
 
+/* Both pages of an access that crosses, in the order in which they fault; an end that isn't canonical comes first. */
+static void
+probe_crossing (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, Access access,
+                unsigned mmu)
+{
+  if (soft_in_64 (cpu) && (cpu->cr0 & CR0_PG) != 0 && !soft_is_canonical (linear + size - 1))
+    soft_raise_error (cpu, insn, is_stack_access (cpu, insn, linear) ? EXC_SS : EXC_GP, 0);
+  probe_part (cpu, insn, linear, access, mmu);
+  probe_part (cpu, insn, last_page (cpu, linear, size), access, mmu);
+}
+
 static uint64_t
 read_any (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, unsigned mmu)
 {
@@ -544,8 +555,7 @@ read_any (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, un
   if (size <= first)
     return read_part (cpu, insn, linear, size, mmu);
   /* Both pages must be there before a register of a device is touched. */
-  probe_part (cpu, insn, linear, ACCESS_READ, mmu);
-  probe_part (cpu, insn, last_page (cpu, linear, size), ACCESS_READ, mmu);
+  probe_crossing (cpu, insn, linear, size, ACCESS_READ, mmu);
   for (unsigned i = 0; i < size; i++)
     value |= read_part (cpu, insn, (linear + i) & cpu->linear_mask, 1, mmu) << (8 * i);
   return value;
@@ -561,8 +571,7 @@ write_any (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, 
       write_part (cpu, insn, linear, value, size, mmu);
       return;
     }
-  probe_part (cpu, insn, linear, ACCESS_WRITE, mmu);
-  probe_part (cpu, insn, last_page (cpu, linear, size), ACCESS_WRITE, mmu);
+  probe_crossing (cpu, insn, linear, size, ACCESS_WRITE, mmu);
   for (unsigned i = 0; i < size; i++)
     write_part (cpu, insn, (linear + i) & cpu->linear_mask, (value >> (8 * i)) & 0xff, 1, mmu);
 }
@@ -597,10 +606,7 @@ soft_read_bytes (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, void *buff
 
   check_watch (cpu, insn, linear, length, FALSE);
   if (GUEST_PAGE_SIZE - (linear & 0xfff) < length)
-    {
-      probe_part (cpu, insn, linear, ACCESS_READ, cpu->mmu);
-      probe_part (cpu, insn, last_page (cpu, linear, length), ACCESS_READ, cpu->mmu);
-    }
+    probe_crossing (cpu, insn, linear, length, ACCESS_READ, cpu->mmu);
   while (length > 0)
     {
       unsigned n = length >= 8 && (linear & 7) == 0 ? 8 : length >= 4 && (linear & 3) == 0 ? 4 : 1;
@@ -634,9 +640,10 @@ soft_write_bytes (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, const voi
 void
 soft_probe_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned length)
 {
-  probe_part (cpu, insn, linear, ACCESS_WRITE, cpu->mmu);
   if (GUEST_PAGE_SIZE - (linear & 0xfff) < length)
-    probe_part (cpu, insn, last_page (cpu, linear, length), ACCESS_WRITE, cpu->mmu);
+    probe_crossing (cpu, insn, linear, length, ACCESS_WRITE, cpu->mmu);
+  else
+    probe_part (cpu, insn, linear, ACCESS_WRITE, cpu->mmu);
 }
 
 /* -- The processor's own accesses --------------------------------------------------------------------------- */
@@ -663,9 +670,10 @@ soft_system_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t
 void
 soft_system_probe_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned length)
 {
-  probe_part (cpu, insn, linear, ACCESS_WRITE, system_mmu (cpu));
   if (GUEST_PAGE_SIZE - (linear & 0xfff) < length)
-    probe_part (cpu, insn, last_page (cpu, linear, length), ACCESS_WRITE, system_mmu (cpu));
+    probe_crossing (cpu, insn, linear, length, ACCESS_WRITE, system_mmu (cpu));
+  else
+    probe_part (cpu, insn, linear, ACCESS_WRITE, system_mmu (cpu));
 }
 
 static unsigned

@@ -158,7 +158,8 @@ soft_host_mxcsr (void)
 static inline void
 soft_float_enter (const SoftCpu *cpu)
 {
-  if (G_UNLIKELY ((soft_host_mxcsr_flags & ~cpu->mxcsr) != 0))
+  /* PE may come from C code in between, too. */
+  if (((soft_host_mxcsr_flags | MXCSR_PE) & ~cpu->mxcsr) != 0)
     soft_host_set_mxcsr (MXCSR_INIT);
 }
 
