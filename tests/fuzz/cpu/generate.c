@@ -284,6 +284,9 @@ put16 (uint8_t *p, uint16_t value)
   memcpy (p, &value, 2);
 }
 
+/* A bit that AMD's processors have and others refuse. */
+#define AMD_MXCSR_MM 0x20000u
+
 static uint32_t
 random_mxcsr (Generator *g)
 {
@@ -573,7 +576,7 @@ fill_operand (Generator *g)
       break;
     case V_MXCSR:
       {
-        uint32_t value = one_in (g, 4) ? (uint32_t)rnd (g) : random_mxcsr (g);
+        uint32_t value = one_in (g, 4) ? (uint32_t)rnd (g) & ~AMD_MXCSR_MM : random_mxcsr (g);
 
         put (c, g->operand, &value, 4);
         break;
@@ -582,7 +585,7 @@ fill_operand (Generator *g)
     case V_XSAVE:
       {
         uint8_t image[576];
-        uint32_t mxcsr = one_in (g, 16) ? (uint32_t)rnd (g) : random_mxcsr (g);
+        uint32_t mxcsr = one_in (g, 16) ? (uint32_t)rnd (g) & ~AMD_MXCSR_MM : random_mxcsr (g);
 
         for (unsigned i = 0; i < 72; i++)
           {
