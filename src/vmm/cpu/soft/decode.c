@@ -1263,7 +1263,8 @@ soft_decode (SoftDecode *d, SoftInsn *insn)
     go_on = decode_three (d, insn);
 
   if (d->lock && (!lockable || !insn->mem)
-      && !(d->map == 1 && (d->opcode == 0x20 || d->opcode == 0x22) && (d->modrm & 0x38) == 0))
+      && !(d->map == 1 && (d->opcode == 0x20 || d->opcode == 0x22) && (d->modrm & 0x38) == 0
+           && (d->rex & 4) == 0))
     go_on = undefined (insn);
   insn->length = (uint8_t)d->position;
   if (insn->mem && insn->base == SOFT_REG_RIP)
