@@ -10,6 +10,7 @@
 
 #include "ui/viv-dialogs.h"
 #include "ui/viv-preferences-window.h"
+#include "ui/viv-viewer-window.h"
 #include "ui/viv-window.h"
 
 #include <glib/gi18n.h>
@@ -79,6 +80,46 @@ action_create (GSimpleAction *action, GVariant *parameter, gpointer data)
   viv_window_create_machine (window, NULL);
 }
 
+/* -- Screens elsewhere -- */
+
+static void
+view_screen (VivApplication *self, const char *address)
+{
+  gtk_window_present (GTK_WINDOW (viv_viewer_window_new (self, address)));
+}
+
+static char *
+check_address (const char *text, gpointer data)
+{
+  g_autofree char *address = viv_viewer_parse_address (text);
+
+  return address ? NULL : g_strdup (_ ("Enter a host, or a host and a port: example.org:5901"));
+}
+
+static void
+accepted_address (const char *text, gpointer data)
+{
+  g_settings_set_string (viv_settings (), "screen-address", text);
+  view_screen (data, text);
+}
+
+static void
+action_connect (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  VivWindow *window = ensure_window (data);
+  g_autofree char *last = g_settings_get_string (viv_settings (), "screen-address");
+
+  gtk_window_present (GTK_WINDOW (window));
+  viv_ask_text (GTK_WINDOW (window), _ ("Connect to a Screen"), last, _ ("_Connect"), check_address,
+                accepted_address, G_OBJECT (data));
+}
+
+static gboolean
+is_screen (const char *text)
+{
+  return g_ascii_strncasecmp (text, "vnc://", 6) == 0;
+}
+
 static void
 action_preferences (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
@@ -115,8 +156,8 @@ action_view (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static const GActionEntry actions[] = {
-  { "create", action_create }, { "preferences", action_preferences }, { "about", action_about },
-  { "quit", action_quit },     { "view", action_view, "s" },
+  { "connect", action_connect }, { "create", action_create }, { "preferences", action_preferences },
+  { "about", action_about },     { "quit", action_quit },     { "view", action_view, "s" },
 };
 
 static void
@@ -150,12 +191,19 @@ viv_application_activate (GApplication *application)
   gtk_window_present (GTK_WINDOW (ensure_window (VIV_APPLICATION (application))));
 }
 
-/* An image that is opened is an image to make a machine from. */
+/* An image that is opened is an image to make a machine from; a vnc: link is a screen to be seen. */
 static void
 viv_application_open (GApplication *application, GFile **files, int n_files, const char *hint)
 {
-  VivWindow *window = ensure_window (VIV_APPLICATION (application));
+  g_autofree char *uri = n_files > 0 ? g_file_get_uri (files[0]) : NULL;
+  VivWindow *window;
 
+  if (uri && is_screen (uri))
+    {
+      view_screen (VIV_APPLICATION (application), uri);
+      return;
+    }
+  window = ensure_window (VIV_APPLICATION (application));
   gtk_window_present (GTK_WINDOW (window));
   if (n_files > 0)
     viv_window_create_machine (window, files[0]);
@@ -165,18 +213,24 @@ static int
 viv_application_command_line (GApplication *application, GApplicationCommandLine *line)
 {
   GVariantDict *options = g_application_command_line_get_options_dict (line);
-  VivWindow *window = ensure_window (VIV_APPLICATION (application));
+  VivWindow *window;
   g_auto (GStrv) arguments = NULL;
   const char *view = NULL, *file = NULL;
   gboolean create = FALSE;
 
-  gtk_window_present (GTK_WINDOW (window));
   g_variant_dict_lookup (options, "view", "&s", &view);
   g_variant_dict_lookup (options, "new", "^&ay", &file);
   g_variant_dict_lookup (options, "create", "b", &create);
   arguments = g_application_command_line_get_arguments (line, NULL);
   if (!file && arguments[0] && arguments[1])
     file = arguments[1];
+  if (file && is_screen (file))
+    {
+      view_screen (VIV_APPLICATION (application), file);
+      return 0;
+    }
+  window = ensure_window (VIV_APPLICATION (application));
+  gtk_window_present (GTK_WINDOW (window));
 
   if (view)
     viv_window_view_name (window, view);
@@ -235,7 +289,7 @@ viv_application_init (VivApplication *self)
   };
 
   g_application_add_main_option_entries (G_APPLICATION (self), options);
-  g_application_set_option_context_parameter_string (G_APPLICATION (self), _ ("[IMAGE]"));
+  g_application_set_option_context_parameter_string (G_APPLICATION (self), _ ("[IMAGE|vnc://HOST:PORT]"));
   g_application_set_option_context_summary (G_APPLICATION (self),
                                             _ ("Create, run and watch virtual machines"));
 }

@@ -58,6 +58,10 @@ static GParamSpec *props[N_PROPS];
 enum
 {
   CURSOR_CHANGED,
+  CONNECTED,
+  PASSWORD,
+  CLIPBOARD,
+  CLOSED,
   N_SIGNALS
 };
 static guint signals[N_SIGNALS];
@@ -234,16 +238,19 @@ on_closed (void *opaque, const GError *error)
   /* The source still runs on its own stack here. */
   if (!self->close_source)
     self->close_source = g_idle_add (close_later, self);
+  g_signal_emit (self, signals[CLOSED], 0, error ? error->message : NULL);
 }
 
 static void
 on_vnc_connected (void *opaque, const char *name)
 {
+  g_signal_emit (opaque, signals[CONNECTED], 0, name ? name : "");
 }
 
 static void
 on_vnc_clipboard (void *opaque, const char *text)
 {
+  g_signal_emit (opaque, signals[CLIPBOARD], 0, text);
 }
 
 static void
@@ -254,9 +261,10 @@ on_vnc_leds (void *opaque, unsigned leds)
 static void
 on_vnc_password (void *opaque)
 {
-  VivFramebuffer *self = opaque;
-
-  vnc_client_password (self->vnc, NULL);
+  if (g_signal_has_handler_pending (opaque, signals[PASSWORD], 0, FALSE))
+    g_signal_emit (opaque, signals[PASSWORD], 0);
+  else
+    viv_framebuffer_vnc_password (opaque, NULL);
 }
 
 static void
@@ -416,6 +424,14 @@ viv_framebuffer_class_init (VivFramebufferClass *klass)
   g_object_class_install_properties (object_class, N_PROPS, props);
   signals[CURSOR_CHANGED] = g_signal_new ("cursor-changed", VIV_TYPE_FRAMEBUFFER, G_SIGNAL_RUN_LAST, 0, NULL,
                                           NULL, NULL, G_TYPE_NONE, 0);
+  signals[CONNECTED] = g_signal_new ("connected", VIV_TYPE_FRAMEBUFFER, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                     NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[PASSWORD] = g_signal_new ("password", VIV_TYPE_FRAMEBUFFER, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                    G_TYPE_NONE, 0);
+  signals[CLIPBOARD] = g_signal_new ("clipboard", VIV_TYPE_FRAMEBUFFER, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                     NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[CLOSED] = g_signal_new ("closed", VIV_TYPE_FRAMEBUFFER, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                  G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 static void
@@ -482,6 +498,20 @@ gboolean
 viv_framebuffer_is_live (VivFramebuffer *self)
 {
   return (self->shm || self->vnc) && !self->close_source;
+}
+
+void
+viv_framebuffer_vnc_password (VivFramebuffer *self, const char *password)
+{
+  if (self->vnc)
+    vnc_client_password (self->vnc, password);
+}
+
+void
+viv_framebuffer_vnc_clipboard (VivFramebuffer *self, const char *text)
+{
+  if (self->vnc)
+    vnc_client_clipboard (self->vnc, text);
 }
 
 void

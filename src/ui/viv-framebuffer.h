@@ -26,7 +26,8 @@ typedef enum
   VIV_N_WATCHES,
 } VivWatch;
 
-/* Properties: "live" (boolean): connected to a machine.  Signals: "cursor-changed". */
+/* Properties: "live" (boolean): connected to a machine.  Signals: "cursor-changed"; over VNC also "connected" (desktop's name),
+ * "password" (one is asked for: viv_framebuffer_vnc_password()), "clipboard" (text) and "closed" (why, or NULL). */
 VivFramebuffer *viv_framebuffer_new (void);
 /* `socket` (taken, also on error) is one for display/shm.h. */
 gboolean viv_framebuffer_attach_shm (VivFramebuffer *self, int socket, GError **error);
@@ -35,6 +36,10 @@ void viv_framebuffer_attach_vnc (VivFramebuffer *self, const char *address);
 /* The last picture stays, still. */
 void viv_framebuffer_detach (VivFramebuffer *self);
 gboolean viv_framebuffer_is_live (VivFramebuffer *self);
+/* NULL gives up. */
+void viv_framebuffer_vnc_password (VivFramebuffer *self, const char *password);
+/* Into the other end's clipboard, over VNC. */
+void viv_framebuffer_vnc_clipboard (VivFramebuffer *self, const char *text);
 /* To the machine at the other end of VNC; nothing over shared memory, where input goes through the control socket. */
 void viv_framebuffer_input (VivFramebuffer *self, const InputEvent *event);
 

@@ -39,12 +39,11 @@ append (GMenu *menu, const char *label, const char *action, const char *target)
 }
 
 GMenuModel *
-viv_menu_send_keys (void)
+viv_menu_send_chords (void)
 {
   GMenu *menu = g_menu_new ();
   g_autoptr (GMenu) first = g_menu_new ();
   g_autoptr (GMenu) second = g_menu_new ();
-  g_autoptr (GMenu) third = g_menu_new ();
   g_autoptr (GMenu) consoles = g_menu_new ();
 
   for (unsigned i = 0; i < G_N_ELEMENTS (combinations); i++)
@@ -59,11 +58,20 @@ viv_menu_send_keys (void)
   g_menu_append_submenu (first, _ ("_Consoles"), G_MENU_MODEL (consoles));
   for (unsigned i = 0; i < G_N_ELEMENTS (keys); i++)
     append (second, keys[i].label, "page.send-keys", keys[i].chord);
-  append (third, _ ("Type the _Clipboard"), "page.type-clipboard", NULL);
   g_menu_append_section (menu, NULL, G_MENU_MODEL (first));
   g_menu_append_section (menu, NULL, G_MENU_MODEL (second));
-  g_menu_append_section (menu, NULL, G_MENU_MODEL (third));
   return G_MENU_MODEL (menu);
+}
+
+GMenuModel *
+viv_menu_send_keys (void)
+{
+  GMenuModel *menu = viv_menu_send_chords ();
+  g_autoptr (GMenu) clipboard = g_menu_new ();
+
+  append (clipboard, _ ("Type the _Clipboard"), "page.type-clipboard", NULL);
+  g_menu_append_section (G_MENU (menu), NULL, G_MENU_MODEL (clipboard));
+  return menu;
 }
 
 static void

@@ -10,6 +10,8 @@ G_BEGIN_DECLS
 
 /* Key combinations, and the clipboard as keys. */
 GMenuModel *viv_menu_send_keys (void);
+/* The combinations alone. */
+GMenuModel *viv_menu_send_chords (void);
 /* Made anew whenever it opens: it names the media in the drives. */
 GMenuModel *viv_menu_machine (VivMachine *machine);
 

@@ -194,18 +194,14 @@ typedef struct
   VivLibrary *library;
   GWeakRef window;
   char *entry;
-  gboolean restored;
 } Deletion;
 
-/* The toast is gone, undone or not: for good now. */
+/* The toast goes; the machine stays in the trash (VivTrashWindow) until the person empties it. */
 static void
 deletion_free (gpointer data, GClosure *closure)
 {
   Deletion *deletion = data;
-  g_autoptr (GError) error = NULL;
 
-  if (!deletion->restored && !viv_library_purge (deletion->library, deletion->entry, &error))
-    g_warning ("“%s” stays in the trash of machines: %s", deletion->entry, error->message);
   g_clear_object (&deletion->library);
   g_weak_ref_clear (&deletion->window);
   g_free (deletion->entry);
@@ -219,7 +215,6 @@ on_undo (AdwToast *toast, Deletion *deletion)
   g_autoptr (GError) error = NULL;
   g_autoptr (VivMachine) machine = NULL;
 
-  deletion->restored = TRUE;
   machine = viv_library_restore (deletion->library, deletion->entry, &error);
   if (!machine && window)
     viv_show_error (GTK_WINDOW (window), _ ("The Machine Could Not Be Restored"), error->message, NULL);

@@ -45,7 +45,8 @@ on_relative_motion (void *data, struct zwp_relative_pointer_v1 *relative, uint32
 {
   WaylandLock *lock = data;
 
-  lock->motion (wl_fixed_to_double (dx), wl_fixed_to_double (dy), lock->data);
+  /* The guest has an acceleration of its own. */
+  lock->motion (wl_fixed_to_double (dx_raw), wl_fixed_to_double (dy_raw), lock->data);
 }
 
 static const struct zwp_relative_pointer_v1_listener relative_listener = { on_relative_motion };

@@ -39,11 +39,12 @@ warp (X11Lock *lock)
                 (int)((y + native_y) * scale));
 }
 
-/* Raw events carry only the axes that moved; 0 and 1 are x and y of every mouse. */
+/* Raw events carry only the axes that moved; 0 and 1 are x and y of every mouse.  As the device says it: the guest has an
+ * acceleration of its own. */
 static gboolean
 raw_motion (const XIRawEvent *raw, double *dx, double *dy)
 {
-  const double *value = raw->valuators.values;
+  const double *value = raw->raw_values;
 
   *dx = *dy = 0;
   for (int i = 0; i < raw->valuators.mask_len * 8; i++)

@@ -12,6 +12,7 @@
 #include "ui/viv-dialogs.h"
 #include "ui/viv-library-page.h"
 #include "ui/viv-machine-page.h"
+#include "ui/viv-trash-window.h"
 
 #include <glib/gi18n.h>
 
@@ -58,6 +59,15 @@ static void
 action_back (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   viv_window_back (VIV_WINDOW (widget));
+}
+
+static void
+action_trash (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  GtkWidget *trash = viv_trash_window_new (VIV_WINDOW (widget)->library);
+
+  gtk_window_set_transient_for (GTK_WINDOW (trash), GTK_WINDOW (widget));
+  gtk_window_present (GTK_WINDOW (trash));
 }
 
 static void
@@ -181,6 +191,7 @@ viv_window_class_init (VivWindowClass *klass)
   gtk_widget_class_install_action (widget_class, "win.search", NULL, action_search);
   gtk_widget_class_install_action (widget_class, "win.back", NULL, action_back);
   gtk_widget_class_install_action (widget_class, "win.fullscreen", NULL, action_fullscreen);
+  gtk_widget_class_install_action (widget_class, "win.trash", NULL, action_trash);
 }
 
 static void
