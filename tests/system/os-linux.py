@@ -32,6 +32,7 @@ sleep 1
 echo "RESULT script ok"
 read line
 echo "RESULT heard $line"
+read line
 poweroff -f
 """
 
@@ -60,6 +61,7 @@ def script(cpus):
         equal(re.search(r"^SUM (\w+)$", text, re.M)[1], want, "a check sum, beside the host's")
         machine.vivctl("serial", "--send", "hello\\n")
         machine.wait_serial("RESULT heard hello", 60)
+        machine.vivctl("serial", "--send", "off\\n")
         machine.wait_state("off", 60)
     return case
 

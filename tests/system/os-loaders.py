@@ -54,7 +54,7 @@ def ipxe(*options):
         machine.start()
         machine.wait(BOOT, text="Ctrl-B")
         machine.key("ctrl-b")
-        machine.wait(120, text="iPXE> ")
+        machine.wait(120, text="iPXE>")
         machine.type("echo It is ${version}\n")
         machine.wait(60, text=r"^It is \d")
         machine.stop()
