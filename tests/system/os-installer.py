@@ -33,12 +33,12 @@ def wait_line(machine, pattern, timeout, since=0):
 def use_text(machine):
     """The list of languages is there: choose the next one, go on to the countries, and come back."""
     at = wait_line(machine, LANGUAGES, BOOT)
-    machine.vivctl("serial", "--send", "\\n")
+    machine.vivctl("serial", "--send", "\\r")
     at = wait_line(machine, "Select your location", 180, at)
     # Tab: to the button that goes back.
     machine.vivctl("serial", "--send", "\\t")
     time.sleep(1)
-    machine.vivctl("serial", "--send", "\\n")
+    machine.vivctl("serial", "--send", "\\r")
     wait_line(machine, "Debian installer main menu|" + LANGUAGES, 180, at)
 
 
