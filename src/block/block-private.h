@@ -13,8 +13,8 @@ typedef struct
 {
   int fd;
   gboolean read_only;
-  int overlay;         /* -1: changes go to the image */
-  uint64_t *bitmap;    /* grains that the overlay has */
+  int overlay;      /* -1: changes go to the image */
+  uint64_t *bitmap; /* grains that the overlay has */
   GRWLock overlay_lock;
 } BlockRaw;
 

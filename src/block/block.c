@@ -194,6 +194,7 @@ worker_pool (void)
   static gsize pool;
 
   if (g_once_init_enter (&pool))
+    // cppcheck-suppress leakNoVarFunctionCall ; the pool lives as long as the process
     g_once_init_leave (&pool, (gsize)g_thread_pool_new (worker, NULL, MAX_WORKERS, FALSE, NULL));
   return (GThreadPool *)pool;
 }

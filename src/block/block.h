@@ -22,14 +22,14 @@ typedef enum
 {
   BLOCK_READ_WRITE = 0,
   BLOCK_READ_ONLY = 1 << 0,
-  BLOCK_SNAPSHOT = 1 << 1,  /* writes go to an unlinked temporary file and are lost at close */
+  BLOCK_SNAPSHOT = 1 << 1,    /* writes go to an unlinked temporary file and are lost at close */
   BLOCK_SHARED_READ = 1 << 2, /* read only, and others may read it too (a CD image) */
 } BlockFlags;
 
 typedef struct
 {
   const char *path;
-  const char *format;    /* "raw" */
+  const char *format; /* "raw" */
   BlockFlags flags;
   GMainContext *context; /* NULL: the default one */
 } BlockConfig;
@@ -54,7 +54,8 @@ uint64_t block_size (const Block *block);
 gboolean block_read_only (const Block *block);
 /* Bytes past the end fail with EINVAL.  `buffer` stays valid until completion, also when the device resets meanwhile: a device
  * that resets keeps a count of orphans, or waits for drained.  Never completes before it returns. */
-void block_submit (Block *block, BlockOp op, uint64_t offset, void *buffer, size_t length, BlockDone done, void *opaque);
+void block_submit (Block *block, BlockOp op, uint64_t offset, void *buffer, size_t length, BlockDone done,
+                   void *opaque);
 unsigned block_in_flight (const Block *block);
 /* Synchronous, for loaders, PIO-less tests and jobs. */
 gboolean block_read_sync (Block *block, uint64_t offset, void *buffer, size_t length, GError **error);

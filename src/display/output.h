@@ -30,11 +30,11 @@ typedef struct
 typedef struct
 {
   uint32_t width, height;
-  uint32_t stride;   /* bytes */
-  uint8_t *pixels;   /* first pixel, in this process */
-  int fd;            /* a memfd sealed against shrinking that holds them, or -1.  Not owned by this struct */
-  uint64_t offset;   /* of the first pixel in the memfd */
-  uint64_t fd_size;  /* bytes */
+  uint32_t stride;  /* bytes */
+  uint8_t *pixels;  /* first pixel, in this process */
+  int fd;           /* a memfd sealed against shrinking that holds them, or -1.  Not owned by this struct */
+  uint64_t offset;  /* of the first pixel in the memfd */
+  uint64_t fd_size; /* bytes */
 } Framebuffer;
 
 typedef struct

@@ -17,7 +17,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define SHM_VERSION 1
+#define SHM_VERSION 1u
 
 typedef enum
 {

@@ -16,7 +16,8 @@ G_BEGIN_DECLS
 /* -- VMM side -- */
 typedef struct ShmServer ShmServer;
 /* Takes `socket`; serves until the peer is gone, then calls `closed` (may be NULL) and frees itself. */
-ShmServer *shm_server_new (DisplayOutput *output, int socket, void (*closed) (ShmServer *server, void *opaque), void *opaque);
+ShmServer *shm_server_new (DisplayOutput *output, int socket,
+                           void (*closed) (ShmServer *server, void *opaque), void *opaque);
 void shm_server_free (ShmServer *server);
 
 /* -- Viewer side (UI, vivctl): GLib main loop of the thread that made it -- */

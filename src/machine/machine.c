@@ -351,7 +351,7 @@ viv_machine_reload (VivMachine *self)
   g_clear_pointer (&self->error, g_free);
   g_free (self->name);
   self->definition = definition;
-  self->error = error != NULL ? g_strdup (error->message) : find_missing_image (definition);
+  self->error = definition == NULL ? g_strdup (error->message) : find_missing_image (definition);
   self->name = definition != NULL ? g_strdup (definition->name) : g_path_get_basename (self->folder);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_DEFINITION]);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_ERROR]);

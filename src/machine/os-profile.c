@@ -49,7 +49,10 @@ static char *
 string_or (GKeyFile *file, const char *group, const char *key, const char *fallback)
 {
   char *value = g_key_file_get_string (file, group, key, NULL);
-  return value != NULL ? value : g_strdup (fallback);
+
+  if (value == NULL)
+    value = g_strdup (fallback);
+  return value;
 }
 
 static uint64_t

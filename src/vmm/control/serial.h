@@ -16,7 +16,7 @@
 G_BEGIN_DECLS
 
 #define SERIAL_HISTORY     (256u * 1024)
-#define SERIAL_MAX_CLIENTS 16
+#define SERIAL_MAX_CLIENTS 16u
 
 typedef struct SerialPort SerialPort;
 

@@ -407,6 +407,7 @@ vm_run_on_loop (Vm *vm, VmFunc func, void *opaque)
   g_source_set_callback (source, on_loop_call, call, g_free);
   g_source_attach (source, vm->context);
   g_source_unref (source);
+  // cppcheck-suppress memleak ; the source frees it
 }
 
 typedef struct

@@ -14,20 +14,37 @@ G_BEGIN_DECLS
 typedef struct PciBus PciBus;
 typedef struct PciDevice PciDevice;
 
-#define PCI_DEVFN(device, function) ((unsigned) ((device) << 3 | (function)))
+#define PCI_DEVFN(device, function) ((unsigned)((device) << 3 | (function)))
 
 /* Offsets in the type 0 header. */
 enum
 {
-  PCI_VENDOR_ID = 0x00, PCI_DEVICE_ID = 0x02, PCI_COMMAND = 0x04, PCI_STATUS = 0x06, PCI_REVISION_ID = 0x08,
-  PCI_CLASS_PROG = 0x09, PCI_CLASS_DEVICE = 0x0a, PCI_CACHE_LINE_SIZE = 0x0c, PCI_LATENCY_TIMER = 0x0d,
-  PCI_HEADER_TYPE = 0x0e, PCI_BAR0 = 0x10, PCI_SUBSYSTEM_VENDOR_ID = 0x2c, PCI_SUBSYSTEM_ID = 0x2e,
-  PCI_ROM_ADDRESS = 0x30, PCI_CAPABILITY_LIST = 0x34, PCI_INTERRUPT_LINE = 0x3c, PCI_INTERRUPT_PIN = 0x3d,
+  PCI_VENDOR_ID = 0x00,
+  PCI_DEVICE_ID = 0x02,
+  PCI_COMMAND = 0x04,
+  PCI_STATUS = 0x06,
+  PCI_REVISION_ID = 0x08,
+  PCI_CLASS_PROG = 0x09,
+  PCI_CLASS_DEVICE = 0x0a,
+  PCI_CACHE_LINE_SIZE = 0x0c,
+  PCI_LATENCY_TIMER = 0x0d,
+  PCI_HEADER_TYPE = 0x0e,
+  PCI_BAR0 = 0x10,
+  PCI_SUBSYSTEM_VENDOR_ID = 0x2c,
+  PCI_SUBSYSTEM_ID = 0x2e,
+  PCI_ROM_ADDRESS = 0x30,
+  PCI_CAPABILITY_LIST = 0x34,
+  PCI_INTERRUPT_LINE = 0x3c,
+  PCI_INTERRUPT_PIN = 0x3d,
 };
 enum
 {
-  PCI_COMMAND_IO = 1 << 0, PCI_COMMAND_MEMORY = 1 << 1, PCI_COMMAND_MASTER = 1 << 2, PCI_COMMAND_INTX_DISABLE = 1 << 10,
-  PCI_STATUS_INTERRUPT = 1 << 3, PCI_STATUS_CAP_LIST = 1 << 4,
+  PCI_COMMAND_IO = 1 << 0,
+  PCI_COMMAND_MEMORY = 1 << 1,
+  PCI_COMMAND_MASTER = 1 << 2,
+  PCI_COMMAND_INTX_DISABLE = 1 << 10,
+  PCI_STATUS_INTERRUPT = 1 << 3,
+  PCI_STATUS_CAP_LIST = 1 << 4,
 };
 
 typedef enum
@@ -63,16 +80,16 @@ struct PciDevice
   PciBus *bus;
   uint8_t devfn;
   uint8_t config[4096];
-  uint8_t write_mask[4096];     /* bits that the guest may set */
-  uint8_t clear_mask[4096];     /* bits that a written one clears */
-  uint8_t reset_config[4096];   /* what reset puts back (writable bits only) */
-  unsigned config_size;         /* 256 or 4096 */
+  uint8_t write_mask[4096];   /* bits that the guest may set */
+  uint8_t clear_mask[4096];   /* bits that a written one clears */
+  uint8_t reset_config[4096]; /* what reset puts back (writable bits only) */
+  unsigned config_size;       /* 256 or 4096 */
   PciBar bar[PCI_N_BARS];
   gboolean intx_level;
-  uint8_t msi_cap, msix_cap;    /* offsets, 0 if absent */
+  uint8_t msi_cap, msix_cap; /* offsets, 0 if absent */
   uint8_t next_cap;
-  void *msix;                   /* table and pending bits; private to pci.c */
-  Dma dma;                      /* follows the bus master bit */
+  void *msix; /* table and pending bits; private to pci.c */
+  Dma dma;    /* follows the bus master bit */
   /* Optional.  Called after the generic part has applied a write of `size` bytes at `offset`. */
   void (*config_written) (PciDevice *pci, unsigned offset, unsigned size);
   /* Optional.  Gives the bytes that the guest reads, instead of config[]. */
@@ -98,7 +115,8 @@ PciDevice *pci_bus_device (PciBus *bus, unsigned devfn);
 int pci_bus_free_devfn (PciBus *bus);
 
 /* Called in a device class's realize, before BARs and capabilities: fills the header and plugs in. */
-gboolean pci_device_init (PciDevice *pci, PciBus *bus, unsigned devfn, const PciIdentity *identity, GError **error);
+gboolean pci_device_init (PciDevice *pci, PciBus *bus, unsigned devfn, const PciIdentity *identity,
+                          GError **error);
 /* Undoes it; for unrealize. */
 void pci_device_exit (PciDevice *pci);
 /* For the class's reset and post_load. */
@@ -124,24 +142,24 @@ void pci_device_intx (PciDevice *pci, gboolean level);
 static inline uint16_t
 pci_get16 (const uint8_t *config)
 {
-  return (uint16_t) (config[0] | config[1] << 8);
+  return (uint16_t)(config[0] | config[1] << 8);
 }
 static inline uint32_t
 pci_get32 (const uint8_t *config)
 {
-  return config[0] | (uint32_t) config[1] << 8 | (uint32_t) config[2] << 16 | (uint32_t) config[3] << 24;
+  return config[0] | (uint32_t)config[1] << 8 | (uint32_t)config[2] << 16 | (uint32_t)config[3] << 24;
 }
 static inline void
 pci_set16 (uint8_t *config, uint16_t value)
 {
-  config[0] = (uint8_t) value;
-  config[1] = (uint8_t) (value >> 8);
+  config[0] = (uint8_t)value;
+  config[1] = (uint8_t)(value >> 8);
 }
 static inline void
 pci_set32 (uint8_t *config, uint32_t value)
 {
-  pci_set16 (config, (uint16_t) value);
-  pci_set16 (config + 2, (uint16_t) (value >> 16));
+  pci_set16 (config, (uint16_t)value);
+  pci_set16 (config + 2, (uint16_t)(value >> 16));
 }
 
 G_END_DECLS

@@ -65,7 +65,7 @@ typedef enum
   FDC_WAIT_NONE,
   FDC_WAIT_START, /* the timer: head settles, sector comes round */
   FDC_WAIT_IMAGE,
-  FDC_WAIT_HOST,  /* DMA, or the guest at the FIFO */
+  FDC_WAIT_HOST, /* DMA, or the guest at the FIFO */
   FDC_WAIT_LAST = FDC_WAIT_HOST
 } FdcWait;
 
@@ -116,7 +116,7 @@ struct Fdc
   Region *region, *dir_region;
   Mapping *mapping, *dir_mapping;
   FdcDrive drive[FDC_N_SELECTS];
-  VmTimer timer;       /* of the execution phase */
+  VmTimer timer; /* of the execution phase */
   VmTimer reset_timer;
   gboolean paused;
 
@@ -132,12 +132,12 @@ struct Fdc
   /* Execution phase. */
   uint8_t command; /* opcode with its option bits */
   uint8_t unit, head, c, h, r, n, eot, step;
-  uint8_t fill;     /* FORMAT TRACK */
-  uint8_t scan;     /* opcode of the SCAN command */
-  uint8_t track;    /* of the medium, in tracks of its own format */
+  uint8_t fill;  /* FORMAT TRACK */
+  uint8_t scan;  /* opcode of the SCAN command */
+  uint8_t track; /* of the medium, in tracks of its own format */
   uint8_t st1, st2;
   gboolean non_dma, terminal_count;
-  uint32_t piece;   /* sectors in the buffer or wanted there */
+  uint32_t piece; /* sectors in the buffer or wanted there */
   uint32_t pos, len;
   uint8_t *buffer;
   uint8_t *compare; /* one sector from the host for SCAN */

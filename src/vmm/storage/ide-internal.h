@@ -20,14 +20,14 @@
 
 G_BEGIN_DECLS
 
-#define IDE_BUFFER_SIZE   (256u * 512u)
-#define IDE_MAX_MULTIPLE  16u
-#define IDE_CDB_SIZE      12u
-#define CD_SECTOR_SIZE    2048u
-#define CD_RAW_SIZE       2352u
-#define CD_CHUNK_SECTORS  62u /* of 2048 bytes in the buffer */
-#define CD_RAW_CHUNK      24u /* so that raw sectors and what they are made from fit side by side */
-#define CD_RAW_SOURCE     (CD_RAW_CHUNK * CD_RAW_SIZE)
+#define IDE_BUFFER_SIZE  (256u * 512u)
+#define IDE_MAX_MULTIPLE 16u
+#define IDE_CDB_SIZE     12u
+#define CD_SECTOR_SIZE   2048u
+#define CD_RAW_SIZE      2352u
+#define CD_CHUNK_SECTORS 62u /* of 2048 bytes in the buffer */
+#define CD_RAW_CHUNK     24u /* so that raw sectors and what they are made from fit side by side */
+#define CD_RAW_SOURCE    (CD_RAW_CHUNK * CD_RAW_SIZE)
 
 /* Status register. */
 enum
@@ -74,13 +74,13 @@ enum
 typedef enum
 {
   IDE_TASK_NONE,
-  IDE_TASK_REPLY,     /* the buffer goes to the guest, then the command ends */
-  IDE_TASK_READ,      /* disk → guest */
-  IDE_TASK_WRITE,     /* guest → disk */
+  IDE_TASK_REPLY, /* the buffer goes to the guest, then the command ends */
+  IDE_TASK_READ,  /* disk → guest */
+  IDE_TASK_WRITE, /* guest → disk */
   IDE_TASK_FLUSH,
-  IDE_TASK_TRIM,      /* ranges from the guest, then discards */
-  IDE_TASK_SINK,      /* bytes that nobody needs (WRITE BUFFER, SMART WRITE LOG) */
-  IDE_TASK_PACKET,    /* the twelve bytes of a packet command */
+  IDE_TASK_TRIM,   /* ranges from the guest, then discards */
+  IDE_TASK_SINK,   /* bytes that nobody needs (WRITE BUFFER, SMART WRITE LOG) */
+  IDE_TASK_PACKET, /* the twelve bytes of a packet command */
   IDE_TASK_CD_READ,
   IDE_TASK_CD_SELECT, /* parameters of MODE SELECT */
   IDE_TASK_LAST = IDE_TASK_CD_SELECT
@@ -128,7 +128,7 @@ typedef struct
 
   /* What SET FEATURES and friends have set. */
   uint32_t cur_cylinders, cur_heads, cur_sectors;
-  uint8_t multiple; /* sectors a DRQ block of READ MULTIPLE; 0: off */
+  uint8_t multiple;                        /* sectors a DRQ block of READ MULTIPLE; 0: off */
   uint8_t pio_mode, mwdma_mode, udma_mode; /* mode | 8 while chosen */
   uint8_t apm, power;
   gboolean write_cache, look_ahead, smart;
@@ -136,11 +136,11 @@ typedef struct
   /* The command that runs. */
   uint32_t task, xfer, io;
   uint8_t *buffer;
-  uint32_t pos, len;  /* of the buffer */
-  uint32_t drq_end;   /* PIO: end of this DRQ block */
-  uint32_t drq_size;  /* PIO: bytes a DRQ block */
-  uint64_t lba;       /* next sector of the image */
-  uint32_t left;      /* sectors that haven't passed the buffer yet */
+  uint32_t pos, len; /* of the buffer */
+  uint32_t drq_end;  /* PIO: end of this DRQ block */
+  uint32_t drq_size; /* PIO: bytes a DRQ block */
+  uint64_t lba;      /* next sector of the image */
+  uint32_t left;     /* sectors that haven't passed the buffer yet */
   uint32_t io_sectors;
   gboolean ext, fua;
   uint32_t trim_next; /* index of a range */
@@ -171,8 +171,8 @@ struct IdeChannel
 
   /* Bus master, SFF-8038i. */
   uint8_t bm_command, bm_status;
-  uint32_t bm_table;   /* as written */
-  uint32_t prd_next;   /* address of the next descriptor */
+  uint32_t bm_table; /* as written */
+  uint32_t prd_next; /* address of the next descriptor */
   uint32_t prd_addr, prd_left;
   gboolean prd_last;
 };
@@ -198,30 +198,31 @@ void ide_update_irq (IdeChannel *channel);
 
 /* ide-core.c */
 void ide_drive_setup (IdeDrive *drive);
-void ide_drive_stop (IdeDrive *drive);      /* forgets the command that runs */
+void ide_drive_stop (IdeDrive *drive); /* forgets the command that runs */
 void ide_drive_signature (IdeDrive *drive);
-void ide_drive_defaults (IdeDrive *drive);  /* power-on settings */
+void ide_drive_defaults (IdeDrive *drive); /* power-on settings */
 void ide_raise (IdeDrive *drive);
 void ide_done (IdeDrive *drive, gboolean irq);
 void ide_fail (IdeDrive *drive, uint8_t error); /* ends the command with bits of the error register */
 void ide_abort_status (IdeDrive *drive, uint8_t error, uint8_t extra_status);
 void ide_reply (IdeDrive *drive, uint32_t length);
-void ide_take (IdeDrive *drive, IdeTask task, IdeXfer xfer, uint32_t length); /* wants `length` bytes of the guest */
-void ide_fetch (IdeDrive *drive);           /* next piece of READ or CD_READ */
+void ide_take (IdeDrive *drive, IdeTask task, IdeXfer xfer,
+               uint32_t length);  /* wants `length` bytes of the guest */
+void ide_fetch (IdeDrive *drive); /* next piece of READ or CD_READ */
 void ide_start_write (IdeDrive *drive, gboolean first);
 void ide_start_io (IdeDrive *drive, IdeIo io);
 void ide_io_kick (IdeDrive *drive);
 void ide_on_io_done (void *opaque, int error);
 void ide_on_io_idle (void *opaque);
-void ide_buffer_empty (IdeDrive *drive);    /* the guest has taken all */
-void ide_buffer_full (IdeDrive *drive);     /* the guest has given all */
+void ide_buffer_empty (IdeDrive *drive); /* the guest has taken all */
+void ide_buffer_full (IdeDrive *drive);  /* the guest has given all */
 uint32_t ide_data_read (IdeDrive *drive, unsigned size);
 void ide_data_write (IdeDrive *drive, uint32_t value, unsigned size);
 
 /* ide-bmdma.c */
 extern const IoOps ide_bmdma_ops;
 void ide_dma_pump (IdeDrive *drive);
-void ide_dma_ended (IdeDrive *drive);       /* before the ending's interrupt */
+void ide_dma_ended (IdeDrive *drive); /* before the ending's interrupt */
 void ide_bmdma_reset (IdeChannel *channel);
 
 /* ide-ata.c */

@@ -34,7 +34,8 @@ typedef struct
 Device *ide_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, const IrqLine irq[IDE_N_CHANNELS]);
 
 /* Before or after device_realize(); while the machine runs a drive may be added only where none is. */
-gboolean ide_attach (Device *ide, unsigned channel, unsigned unit, const IdeDriveConfig *config, GError **error);
+gboolean ide_attach (Device *ide, unsigned channel, unsigned unit, const IdeDriveConfig *config,
+                     GError **error);
 /* Takes the drive off the cable, requests in flight or not. */
 void ide_detach (Device *ide, unsigned channel, unsigned unit);
 IdeDriveKind ide_drive_kind (Device *ide, unsigned channel, unsigned unit);
@@ -42,13 +43,15 @@ IdeDriveKind ide_drive_kind (Device *ide, unsigned channel, unsigned unit);
 /* Opens the tray of a CD-ROM drive and, with `block` (taken over on success), closes it over that medium; NULL leaves the drive
  * empty.  While the guest has the drive locked, the guest is told of the wish and FALSE returned with an error for a
  * person, unless `force`. */
-gboolean ide_change_media (Device *ide, unsigned channel, unsigned unit, Block *block, gboolean force, GError **error);
+gboolean ide_change_media (Device *ide, unsigned channel, unsigned unit, Block *block, gboolean force,
+                           GError **error);
 /* The medium in a drive, or NULL; owned by the drive. */
 Block *ide_drive_media (Device *ide, unsigned channel, unsigned unit);
 gboolean ide_drive_locked (Device *ide, unsigned channel, unsigned unit);
 gboolean ide_tray_open (Device *ide, unsigned channel, unsigned unit);
 
 /* Physical geometry that the drive reports, for CMOS and firmware tables. */
-gboolean ide_drive_geometry (Device *ide, unsigned channel, unsigned unit, unsigned *cylinders, unsigned *heads, unsigned *sectors);
+gboolean ide_drive_geometry (Device *ide, unsigned channel, unsigned unit, unsigned *cylinders,
+                             unsigned *heads, unsigned *sectors);
 
 G_END_DECLS

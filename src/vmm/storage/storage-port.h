@@ -19,13 +19,14 @@ typedef struct
   Vm *vm;
   Block *block; /* owned */
   StorageRequest *request;
-  GPtrArray *orphans;                      /* StorageRequest * */
-  void (*done) (void *opaque, int error);  /* the request has ended; positive errno */
-  void (*idle) (void *opaque);             /* the last orphan has ended */
+  GPtrArray *orphans;                     /* StorageRequest * */
+  void (*done) (void *opaque, int error); /* the request has ended; positive errno */
+  void (*idle) (void *opaque);            /* the last orphan has ended */
   void *opaque;
 } StoragePort;
 
-void storage_port_init (StoragePort *port, Vm *vm, void (*done) (void *opaque, int error), void (*idle) (void *opaque), void *opaque);
+void storage_port_init (StoragePort *port, Vm *vm, void (*done) (void *opaque, int error),
+                        void (*idle) (void *opaque), void *opaque);
 /* Cancels, closes the image. */
 void storage_port_clear (StoragePort *port);
 /* Closes the image that was there, with what is in flight on it; the caller has cancelled before. */
