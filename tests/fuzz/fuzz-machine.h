@@ -6,7 +6,7 @@
 #pragma once
 
 #include "board/board.h"
-#include "chipset/common.h"
+
 #include "cpu/engine.h"
 #include "pci/pci.h"
 
