@@ -11,12 +11,13 @@
 #define HASH_SIZE      (1u << 16)
 #define PAGE_HASH_SIZE (1u << 13)
 #define MAX_PAGES      (1u << 15)
-#define GRANULE_SHIFT  6 /* 64 bytes: one bit of a word a page */
+#define GRANULE_SHIFT  3 /* 8 bytes a bit */
+#define GRANULE_WORDS  (4096 >> GRANULE_SHIFT >> 6)
 
 typedef struct CodePage
 {
-  const uint8_t *host; /* of the page */
-  uint64_t granules;   /* where blocks have bytes */
+  const uint8_t *host;              /* of the page */
+  uint64_t granules[GRANULE_WORDS]; /* where blocks have bytes */
   SoftBlock *blocks;
   struct CodePage *next;
 } CodePage;
@@ -126,12 +127,20 @@ soft_code_in_page (SoftCode *code, const uint8_t *host)
   return page != NULL && page->blocks != NULL;
 }
 
-static uint64_t
-granules_of (unsigned first, unsigned length)
+static void
+set_granules (uint64_t granules[GRANULE_WORDS], unsigned first, unsigned length)
 {
-  unsigned from = first >> GRANULE_SHIFT, to = (first + length - 1) >> GRANULE_SHIFT;
-  uint64_t upper = to >= 63 ? ~0ULL : (1ULL << (to + 1)) - 1;
-  return upper & ~((1ULL << from) - 1);
+  for (unsigned i = first >> GRANULE_SHIFT; i <= (first + length - 1) >> GRANULE_SHIFT; i++)
+    granules[i / 64] |= 1ULL << (i % 64);
+}
+
+static gboolean
+any_granule (const uint64_t granules[GRANULE_WORDS], unsigned first, unsigned length)
+{
+  for (unsigned i = first >> GRANULE_SHIFT; i <= (first + length - 1) >> GRANULE_SHIFT; i++)
+    if (granules[i / 64] & 1ULL << (i % 64))
+      return TRUE;
+  return FALSE;
 }
 
 /* Where the block has bytes in `page`: first and length. */
@@ -195,9 +204,9 @@ written_in_page (SoftCode *code, const uint8_t *host, unsigned length)
   CodePage *p = find_page (code, page);
   unsigned start = (unsigned)(host - page);
   SoftBlock **link;
-  uint64_t granules = 0;
+  uint64_t granules[GRANULE_WORDS] = { 0 };
 
-  if (p == NULL || (p->granules & granules_of (start, length)) == 0)
+  if (p == NULL || !any_granule (p->granules, start, length))
     return;
   for (link = &p->blocks; *link != NULL;)
     {
@@ -215,11 +224,22 @@ written_in_page (SoftCode *code, const uint8_t *host, unsigned length)
         }
       else
         {
-          granules |= granules_of (first, n);
+          set_granules (granules, first, n);
           link = page_link (block, page);
         }
     }
-  p->granules = granules;
+  memcpy (p->granules, granules, sizeof granules);
+}
+
+gboolean
+soft_code_store (SoftCode *code, const uint8_t *host, unsigned length)
+{
+  const CodePage *page = find_page (code, page_of (host));
+
+  if (page == NULL || page->blocks == NULL)
+    return FALSE;
+  written_in_page (code, host, length);
+  return TRUE;
 }
 
 void
@@ -338,7 +358,7 @@ add_to_page (SoftEngine *engine, SoftBlock *block, const uint8_t *page, Region *
         return FALSE;
       p = &code->pages[code->n_pages++];
       p->host = page;
-      p->granules = 0;
+      memset (p->granules, 0, sizeof p->granules);
       p->blocks = NULL;
       p->next = code->pages_hash[page_hash (page)];
       code->pages_hash[page_hash (page)] = p;
@@ -351,7 +371,7 @@ add_to_page (SoftEngine *engine, SoftBlock *block, const uint8_t *page, Region *
   if (p->blocks == NULL)
     protect_page (engine, page);
   block_extent (block, page, &first, &length);
-  p->granules |= granules_of (first, length);
+  set_granules (p->granules, first, length);
   *page_link (block, page) = p->blocks;
   p->blocks = block;
   return TRUE;

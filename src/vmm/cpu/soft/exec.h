@@ -30,7 +30,7 @@ struct SoftBlock
 
 /* Handlers that end in a sibling call need an optimising compiler and no instrumentation; else they return and a loop
  * calls the next one. */
-#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__OPTIMIZE__) && !defined(SOFT_PLAIN_DISPATCH)
 #define SOFT_THREADED       1
 #define SOFT_GO(cpu, insn_) return (insn_)->handler (cpu, insn_)
 #define SOFT_EXIT(cpu)      return
@@ -331,6 +331,8 @@ SoftBlock *soft_find_block (SoftCpu *cpu);
 gboolean soft_code_in_page (SoftCode *code, const uint8_t *host);
 /* Bytes at `host` were or are about to be overwritten (within one page). */
 void soft_code_written (SoftCpu *cpu, const uint8_t *host, unsigned length);
+/* As soft_code_written() within a page that is thought to hold code; FALSE: it doesn't any more. */
+gboolean soft_code_store (SoftCode *code, const uint8_t *host, unsigned length);
 /* A device wrote there; any thread but the processor's. */
 void soft_code_written_elsewhere (SoftEngine *engine, const uint8_t *host, uint64_t length);
 void soft_code_take_written (SoftEngine *engine);

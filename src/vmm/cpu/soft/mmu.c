@@ -41,6 +41,13 @@ soft_is_canonical (uint64_t linear)
   return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
 }
 
+static void
+forget_io (SoftCpu *cpu)
+{
+  for (unsigned i = 0; i < SOFT_N_IO; i++)
+    cpu->io[i].page = SOFT_TLB_EMPTY;
+}
+
 void
 soft_tlb_flush (SoftCpu *cpu)
 {
@@ -54,6 +61,7 @@ soft_tlb_flush (SoftCpu *cpu)
       }
   cpu->n_filled = 0;
   cpu->any_large = FALSE;
+  forget_io (cpu);
   cpu->jump_key += 1ULL << 32;
 }
 
@@ -64,6 +72,7 @@ soft_tlb_flush_page (SoftCpu *cpu, uint64_t linear)
 
   for (unsigned m = 0; m < SOFT_N_MMU; m++)
     cpu->tlbs[m][index].read = cpu->tlbs[m][index].write = cpu->tlbs[m][index].exec = SOFT_TLB_EMPTY;
+  forget_io (cpu);
   if (cpu->any_large)
     for (unsigned m = 0; m < SOFT_N_MMU; m++)
       for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
@@ -111,6 +120,9 @@ void
 soft_physical_map_changed (SoftCpu *cpu)
 {
   check_generation (cpu);
+  /* A dirty log that goes on or off tells us this way too, with the same view. */
+  soft_drop_logged (cpu);
+  soft_tlb_flush (cpu);
 }
 
 static const FlatRange *
@@ -427,17 +439,26 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsign
       result.large = 0;
     }
   *physical = result.physical;
-  if (soft_apic_hit (cpu, result.physical))
-    return NULL;
-  host = physical_page (cpu, result.physical & SOFT_PAGE_MASK, &ram_writable, &range);
+  host = soft_apic_hit (cpu, result.physical)
+             ? NULL
+             : physical_page (cpu, result.physical & SOFT_PAGE_MASK, &ram_writable, &range);
   if (host == NULL)
-    return NULL;
+    {
+      /* Registers: the next access to the page needs no walk. */
+      unsigned slot = (linear >> 12) % SOFT_N_IO;
+      cpu->io[slot].page = page;
+      cpu->io[slot].physical = result.physical & SOFT_PAGE_MASK;
+      cpu->io[slot].mmu = (uint8_t)mmu;
+      cpu->io[slot].writable = result.writable;
+      return NULL;
+    }
 
   /* Entries are by 4 KiB page; one that already knows the page keeps its other kinds of access. */
   if (entry->addend != (uintptr_t)host - page || (entry->read != page && entry->exec != page))
     {
       entry->read = entry->write = entry->exec = SOFT_TLB_EMPTY;
       entry->addend = (uintptr_t)host - page;
+      cpu->guarded[mmu][index] = FALSE;
     }
   cpu->large[mmu][index] = result.large;
   cpu->any_large |= result.large != 0;
@@ -455,7 +476,9 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsign
     {
       entry->read = page;
       if (access == ACCESS_WRITE && result.writable && ram_writable
-          && !soft_code_in_page (cpu->engine->code, host))
+          && soft_code_in_page (cpu->engine->code, host))
+        cpu->guarded[mmu][index] = !region_dirty_log_on (range->region);
+      else if (access == ACCESS_WRITE && result.writable && ram_writable)
         {
           uint64_t offset = range->offset + ((result.physical & SOFT_PAGE_MASK) - range->start);
           if (region_dirty_log_on (range->region))
@@ -480,19 +503,32 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsign
   return host + (linear & 0xfff);
 }
 
-/* A write whose page has been translated to `physical`: registers, ROM, or a page with decoded code in it. */
+/* Registers that were found before. */
+static inline gboolean
+known_io (SoftCpu *cpu, uint64_t linear, unsigned mmu, gboolean write, uint64_t *physical)
+{
+  unsigned slot = (linear >> 12) % SOFT_N_IO;
+
+  if (cpu->io[slot].page != (linear & SOFT_PAGE_MASK) || cpu->io[slot].mmu != mmu
+      || (write && !cpu->io[slot].writable))
+    return FALSE;
+  *physical = cpu->io[slot].physical | (linear & 0xfff);
+  return TRUE;
+}
+
 static uint64_t
 read_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, unsigned mmu)
 {
-  uint64_t physical;
+  uint64_t physical, value = 0;
   const SoftTlbEntry *entry = &cpu->tlbs[mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)];
-  const uint8_t *host = entry->read == (linear & SOFT_PAGE_MASK)
-                            ? (const uint8_t *)(entry->addend + linear)
-                            : fill (cpu, insn, linear, ACCESS_READ, mmu, &physical);
+  const uint8_t *host = NULL;
 
+  if (entry->read == (linear & SOFT_PAGE_MASK))
+    host = (const uint8_t *)(entry->addend + linear);
+  else if (!known_io (cpu, linear, mmu, FALSE, &physical))
+    host = fill (cpu, insn, linear, ACCESS_READ, mmu, &physical);
   if (host != NULL)
     {
-      uint64_t value = 0;
       memcpy (&value, host, size);
       return value;
     }
@@ -503,12 +539,19 @@ read_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, u
 static void
 write_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, unsigned size, unsigned mmu)
 {
-  uint64_t physical;
-  const SoftTlbEntry *entry = &cpu->tlbs[mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)];
-  uint8_t *host = entry->write == (linear & SOFT_PAGE_MASK)
-                      ? (uint8_t *)(entry->addend + linear)
-                      : fill (cpu, insn, linear, ACCESS_WRITE, mmu, &physical);
+  uint64_t physical, page = linear & SOFT_PAGE_MASK;
+  unsigned index = (linear >> 12) & (SOFT_TLB_SIZE - 1);
+  const SoftTlbEntry *entry = &cpu->tlbs[mmu][index];
+  uint8_t *host = NULL;
 
+  if (entry->write == page)
+    host = (uint8_t *)(entry->addend + linear);
+  else if (entry->read == page && cpu->guarded[mmu][index]
+           && soft_code_store (cpu->engine->code, (uint8_t *)(entry->addend + linear), size))
+    /* Data beside code: what was decoded from these very bytes is gone now. */
+    host = (uint8_t *)(entry->addend + linear);
+  else if (!known_io (cpu, linear, mmu, TRUE, &physical))
+    host = fill (cpu, insn, linear, ACCESS_WRITE, mmu, &physical);
   if (host != NULL)
     {
       memcpy (host, &value, size);

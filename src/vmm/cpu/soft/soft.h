@@ -112,6 +112,7 @@ enum
 #define SOFT_TLB_SIZE  1024
 #define SOFT_N_FILLED  512
 #define SOFT_N_LOGGED  512
+#define SOFT_N_IO      8
 #define SOFT_N_TABLES  64
 #define SOFT_TLB_EMPTY (~(uint64_t)0) /* never equal to a page's address */
 
@@ -278,6 +279,16 @@ struct SoftCpu
   /* Entries that are a piece of a large page: INVLPG of any address in it drops them all. */
   gboolean any_large;
   uint8_t large[SOFT_N_MMU][SOFT_TLB_SIZE]; /* address bits within the page, 0 for 4 KiB */
+  /* Writable, but with decoded code in the page: stores take the slow way and look. */
+  uint8_t guarded[SOFT_N_MMU][SOFT_TLB_SIZE];
+  /* Pages of registers. */
+  struct
+  {
+    uint64_t page; /* SOFT_TLB_EMPTY: none */
+    uint64_t physical;
+    uint8_t mmu;
+    gboolean writable;
+  } io[SOFT_N_IO];
   /* Writable entries of regions under a dirty log; with references. */
   unsigned n_logged;
   struct
