@@ -30,6 +30,7 @@ enum
   CMOS_DISK1_TYPE = 0x1a,
   CMOS_DISK0_GEOMETRY = 0x1b,
   CMOS_DISK1_GEOMETRY = 0x24,
+  CMOS_CHECKSUM = 0x2e, /* big endian: the sum of 0x10 to 0x2d */
   CMOS_EXTENDED_MEMORY2 = 0x30,
   CMOS_MEMORY_16M = 0x34, /* 64 KiB units above 16 MiB */
   CMOS_BOOT_FLAG1 = 0x38,
@@ -141,6 +142,18 @@ tell_boot_order (Board *board)
   rtc_set_cmos (board->rtc, CMOS_BOOT_FLAG1, (uint8_t)(place[2] << 4 | 1));
 }
 
+/* SeaBIOS doesn't look; OS/2 and setup programs of the time do. */
+static void
+tell_checksum (Board *board)
+{
+  unsigned sum = 0;
+
+  for (unsigned reg = CMOS_FLOPPY_TYPES; reg < CMOS_CHECKSUM; reg++)
+    sum += rtc_get_cmos (board->rtc, reg);
+  rtc_set_cmos (board->rtc, CMOS_CHECKSUM, (uint8_t)(sum >> 8));
+  rtc_set_cmos (board->rtc, CMOS_CHECKSUM + 1, (uint8_t)sum);
+}
+
 static void
 e820_add (GByteArray *table, uint64_t start, uint64_t length, uint32_t type)
 {
@@ -222,6 +235,7 @@ pc_tell_firmware (Board *board, GError **error)
   tell_memory (board);
   tell_drives (board);
   tell_boot_order (board);
+  tell_checksum (board);
   tell_fw_cfg (board);
   tell_tables (board);
   return tell_kernel (board, error);

@@ -90,7 +90,8 @@ reset_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
 
   piix3->reset_control = value & RC_HARD;
   if (value & RC_RESET)
-    vm_request (piix3->pci.device.vm, VM_REQUEST_RESET, "the guest asked for it through port 0xcf9");
+    vm_request (piix3->pci.device.vm, value & RC_HARD ? VM_REQUEST_RESET : VM_REQUEST_INIT,
+                "the guest asked for it through port 0xcf9");
 }
 
 static const IoOps reset_ops = { .read = reset_read, .write = reset_write, .impl_min = 1, .impl_max = 1 };

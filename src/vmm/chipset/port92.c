@@ -41,7 +41,7 @@ port92_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
   port92->value = (uint8_t)value;
   irq_set (&port92->a20, !!(value & A20_GATE));
   if (rises & FAST_RESET)
-    vm_request (port92->device.vm, VM_REQUEST_RESET, "the guest asked for it through port 0x92");
+    vm_request (port92->device.vm, VM_REQUEST_INIT, "the guest asked for it through port 0x92");
 }
 
 static const IoOps port92_ops = { .read = port92_read, .write = port92_write, .impl_min = 1, .impl_max = 1 };

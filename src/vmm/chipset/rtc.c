@@ -24,6 +24,7 @@ enum
   RTC_B = 11,
   RTC_C = 12,
   RTC_D = 13,
+  RTC_SHUTDOWN = 15, /* the AT BIOS's: what to do after INIT */
 
   A_RATE = 0x0f,
   A_DIVIDER = 0x70,
@@ -481,6 +482,23 @@ local_offset (Vm *vm)
   return now == NULL ? 0 : g_date_time_get_utc_offset (now) * 1000;
 }
 
+/* Resets with these codes go on at the address in 0040:0067 (IBM PC AT Technical Reference, BIOS, "SHUT5" and "SHUTA"; 0x0b and
+ * 0x0c are the PS/2's IRET and RETF).  The firmware clears the byte. */
+static gboolean
+firmware_resumes (void *opaque)
+{
+  switch (((Rtc *)opaque)->cmos[RTC_SHUTDOWN])
+    {
+    case 0x05:
+    case 0x0a:
+    case 0x0b:
+    case 0x0c:
+      return TRUE;
+    default:
+      return FALSE;
+    }
+}
+
 static gboolean
 rtc_realize (Device *device, GError **error)
 {
@@ -496,6 +514,8 @@ rtc_realize (Device *device, GError **error)
   rtc->last_period = period_now (rtc);
   registers_from_time (rtc, now_seconds (rtc));
   rtc->mapping = chipset_map_io (vm->ports, "rtc", 0x70, 4, &rtc_ops, rtc);
+  vm->firmware_resumes = firmware_resumes;
+  vm->firmware_resumes_opaque = rtc;
   return TRUE;
 }
 
@@ -506,6 +526,7 @@ rtc_unrealize (Device *device)
 
   vm_timer_cancel (&rtc->second_timer);
   vm_timer_cancel (&rtc->periodic_timer);
+  device->vm->firmware_resumes = NULL;
   g_clear_pointer (&rtc->mapping, mapping_remove);
 }
 

@@ -25,7 +25,7 @@ typedef struct VmPrivate
 
   GMutex request_mutex; /* protects what follows */
   unsigned requests;    /* bit a VmRequest */
-  char *request_reason[3];
+  char *request_reason[VM_N_REQUESTS];
   GSource *request_source;
 } VmPrivate;
 

@@ -281,6 +281,7 @@ forget_requests (Vm *vm)
   priv->requests &= 1u << VM_REQUEST_POWER_OFF;
   g_clear_pointer (&priv->request_reason[VM_REQUEST_RESET], g_free);
   g_clear_pointer (&priv->request_reason[VM_REQUEST_CRASH], g_free);
+  g_clear_pointer (&priv->request_reason[VM_REQUEST_INIT], g_free);
   g_mutex_unlock (&priv->request_mutex);
 }
 
@@ -301,6 +302,40 @@ vm_reset (Vm *vm)
   set_state (vm, VM_STATE_RUNNING, NULL);
 }
 
+/* Software of the 286's days returns from protected mode by this several hundred times a second: no state change, no line
+ * in the log. */
+static void
+init_processors (Vm *vm, const char *reason)
+{
+  gboolean resumes;
+
+  if (vm->priv->state != VM_STATE_RUNNING && vm->priv->state != VM_STATE_PAUSED)
+    return;
+  vm_lock (vm);
+  resumes = vm->firmware_resumes != NULL && vm->firmware_resumes (vm->firmware_resumes_opaque);
+  vm_unlock (vm);
+  if (!resumes)
+    {
+      g_message ("reset: %s", reason != NULL ? reason : "");
+      vm_reset (vm);
+      return;
+    }
+  g_debug ("INIT: %s", reason != NULL ? reason : "");
+  vm->priv->busy = TRUE;
+  if (vm->processor != NULL)
+    {
+      if (vm->priv->processors_run)
+        vm->processor->pause (vm->processor_opaque);
+      forget_requests (vm);
+      vm_lock (vm);
+      vm->processor->reset (vm->processor_opaque);
+      if (vm->priv->processors_run)
+        vm->processor->resume (vm->processor_opaque);
+      vm_unlock (vm);
+    }
+  vm->priv->busy = FALSE;
+}
+
 void
 vm_stop (Vm *vm, const char *reason)
 {
@@ -317,14 +352,14 @@ on_requests (gpointer data)
 {
   Vm *vm = data;
   unsigned pending;
-  char *taken[3];
+  char *taken[VM_N_REQUESTS];
 
   if (vm->priv->busy)
     return G_SOURCE_CONTINUE;
   g_mutex_lock (&vm->priv->request_mutex);
   pending = vm->priv->requests;
   vm->priv->requests = 0;
-  for (unsigned i = 0; i < 3; i++)
+  for (unsigned i = 0; i < VM_N_REQUESTS; i++)
     taken[i] = g_steal_pointer (&vm->priv->request_reason[i]);
   vm->priv->request_source = NULL;
   g_mutex_unlock (&vm->priv->request_mutex);
@@ -338,6 +373,8 @@ on_requests (gpointer data)
       g_message ("reset: %s", taken[VM_REQUEST_RESET] ? taken[VM_REQUEST_RESET] : "");
       vm_reset (vm);
     }
+  else if (pending & 1u << VM_REQUEST_INIT)
+    init_processors (vm, taken[VM_REQUEST_INIT]);
   else if (pending & 1u << VM_REQUEST_CRASH)
     {
       if (vm->priv->state == VM_STATE_RUNNING)
@@ -347,7 +384,7 @@ on_requests (gpointer data)
           set_state (vm, VM_STATE_CRASHED, taken[VM_REQUEST_CRASH]);
         }
     }
-  for (unsigned i = 0; i < 3; i++)
+  for (unsigned i = 0; i < VM_N_REQUESTS; i++)
     g_free (taken[i]);
   return G_SOURCE_REMOVE;
 }

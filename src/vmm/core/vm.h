@@ -32,6 +32,11 @@ typedef enum
   VM_REQUEST_RESET,
   VM_REQUEST_POWER_OFF,
   VM_REQUEST_CRASH,
+  /* The INIT line alone, as a triple fault, the keyboard controller and port 0x92 pull it on a PC: resets the processors and
+   * leaves memory and devices as they are if the firmware will go on where the guest told it to (`vm->firmware_resumes`);
+   * otherwise firmware would start the machine anew, and gets it reset. */
+  VM_REQUEST_INIT,
+  VM_N_REQUESTS,
 } VmRequest;
 
 /* What the rest of the machine asks of a processor.  cpu/engine.h implements it. */
@@ -71,6 +76,10 @@ struct Vm
   void *intack_opaque;
   void (*eoi) (void *opaque, unsigned vector); /* a local APIC ended a level-triggered vector */
   void *eoi_opaque;
+
+  /* Set by the owner of the AT's shutdown byte; main loop, VM lock held.  NULL: never. */
+  gboolean (*firmware_resumes) (void *opaque);
+  void *firmware_resumes_opaque;
 
   const VmProcessorOps *processor;
   void *processor_opaque;

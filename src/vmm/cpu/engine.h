@@ -4,7 +4,7 @@
  * machine's address spaces, and serves what the machine asks of a processor (VmProcessorOps in core/vm.h).
  * Engines: kvm, soft (software processor), none (no processor; tests).
  *
- * Events an engine reports: a triple fault is vm_request (VM_REQUEST_RESET); what it can't go on from is
+ * Events an engine reports: a triple fault is vm_request (VM_REQUEST_INIT); what it can't go on from is
  * vm_request (VM_REQUEST_CRASH) with cpu_state_report() as the reason, the processors stopped.
  */
 #pragma once

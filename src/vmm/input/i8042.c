@@ -223,7 +223,7 @@ set_output_port (I8042 *kbc, uint8_t value)
   if (!(value & OUTPUT_PORT_NO_RESET))
     {
       kbc->output_port |= OUTPUT_PORT_NO_RESET;
-      vm_request (kbc->device.vm, VM_REQUEST_RESET, "the guest pulled the keyboard controller's reset line");
+      vm_request (kbc->device.vm, VM_REQUEST_INIT, "the guest pulled the keyboard controller's reset line");
     }
 }
 
@@ -306,8 +306,7 @@ command (I8042 *kbc, uint8_t value)
     case CMD_PULSE ... CMD_PULSE + 0x0f:
       /* A zero bit pulses its line low; only the reset line does anything when it comes back. */
       if (!(value & OUTPUT_PORT_NO_RESET))
-        vm_request (kbc->device.vm, VM_REQUEST_RESET,
-                    "the guest pulsed the keyboard controller's reset line");
+        vm_request (kbc->device.vm, VM_REQUEST_INIT, "the guest pulsed the keyboard controller's reset line");
       break;
     default:
       device_log (&kbc->device, "unknown controller command 0x%02x", value);

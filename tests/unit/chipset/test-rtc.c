@@ -161,6 +161,11 @@ test_cmos (Fixture *f, gconstpointer data)
   g_assert_cmphex (inb (f->vm, 0x73), ==, 0x78);
   outb (f->vm, 0x73, 0x11);
   g_assert_cmphex (rtc_get_cmos (f->rtc, 0xff), ==, 0x11);
+  /* The shutdown byte decides what INIT does. */
+  g_assert_true (f->vm->firmware_resumes (f->vm->firmware_resumes_opaque));
+  put (f, 0x0f, 0x00);
+  g_assert_false (f->vm->firmware_resumes (f->vm->firmware_resumes_opaque));
+  put (f, 0x0f, 0x0a);
   reset_device (f->vm, f->rtc);
   g_assert_cmphex (get (f, 0x0f), ==, 0x0a);
   g_assert_cmphex (get (f, 0x34), ==, 0x56);

@@ -290,6 +290,80 @@ test_life (void)
   g_assert_cmpstr (log->str, ==, "1 2 1 1 3 1 4 ");
 }
 
+/* -- INIT ------------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  unsigned resumed, paused, reset;
+  gboolean resumes; /* what firmware would do */
+} Processor;
+
+static void
+processor_resume (void *opaque)
+{
+  ((Processor *)opaque)->resumed++;
+}
+
+static void
+processor_pause (void *opaque)
+{
+  ((Processor *)opaque)->paused++;
+}
+
+static void
+processor_reset (void *opaque)
+{
+  ((Processor *)opaque)->reset++;
+}
+
+static gboolean
+firmware_resumes (void *opaque)
+{
+  return ((Processor *)opaque)->resumes;
+}
+
+static void
+test_init_line (void)
+{
+  static const VmProcessorOps ops
+      = { .resume = processor_resume, .pause = processor_pause, .reset = processor_reset };
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (GString) log = g_string_new (NULL);
+  Thing *thing = new_thing (vm);
+  Processor processor = { .resumes = TRUE };
+
+  vm_set_processor (vm, &ops, &processor);
+  vm->firmware_resumes = firmware_resumes;
+  vm->firmware_resumes_opaque = &processor;
+  vm_start (vm, FALSE);
+  vm_add_state_func (vm, on_state, log);
+  /* The shutdown byte asks to go on: processors alone. */
+  vm_request (vm, VM_REQUEST_INIT, "286");
+  while (processor.reset < 2)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (thing->resets, ==, 1);
+  g_assert_cmpuint (processor.paused, ==, 1);
+  g_assert_cmpuint (processor.resumed, ==, 2);
+  g_assert_true (vm_clock_running (vm->clock));
+  g_assert_cmpstr (log->str, ==, "");
+  /* Not so: the machine. */
+  processor.resumes = FALSE;
+  vm_request (vm, VM_REQUEST_INIT, "reboot");
+  while (processor.reset < 3)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (thing->resets, ==, 2);
+  /* A paused machine's processors stay paused. */
+  processor.resumes = TRUE;
+  vm_pause (vm, NULL);
+  vm_request (vm, VM_REQUEST_INIT, "286");
+  while (processor.reset < 4)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (processor.resumed, ==, 3);
+  g_assert_cmpuint (thing->resets, ==, 2);
+  vm_stop (vm, NULL);
+  vm_set_processor (vm, NULL, NULL);
+}
+
 static void
 test_save (void)
 {
@@ -339,6 +413,7 @@ main (int argc, char **argv)
   g_test_add_func ("/state/hostile", test_state_hostile);
   g_test_add_func ("/device/properties", test_properties);
   g_test_add_func ("/vm/life", test_life);
+  g_test_add_func ("/vm/init-line", test_init_line);
   g_test_add_func ("/vm/save", test_save);
   return g_test_run ();
 }

@@ -147,7 +147,7 @@ serve_exit (KvmVcpu *vcpu)
         kvm_get_state (&vcpu->engine->engine, vcpu->index, state);
         report = cpu_state_report (vm, state, vcpu->index, "triple fault");
         vcpu->halted = TRUE;
-        vm_request (vm, VM_REQUEST_RESET, report);
+        vm_request (vm, VM_REQUEST_INIT, report);
         break;
       }
     case KVM_EXIT_SYSTEM_EVENT:

@@ -99,7 +99,7 @@ soft_triple_fault (SoftCpu *cpu)
   /* Shut down until the reset comes. */
   cpu->run_state = CPU_RUN_WAIT_INIT;
   cpu->delivering = -1;
-  vm_request (cpu->vm, VM_REQUEST_RESET, "a processor met a triple fault");
+  vm_request (cpu->vm, VM_REQUEST_INIT, "a processor met a triple fault");
 }
 
 static gboolean
