@@ -217,6 +217,9 @@ typedef struct
   uint8_t seq_index, seq[8];
   uint8_t gdc_index, gdc[16];
   uint8_t crtc_index, crtc[256];
+  /* Written to 0x3b4 in a colour mode; a bit a register. */
+  uint8_t mono_index, mono_crtc[32];
+  uint32_t mono_written;
   uint8_t attr_index, attr[32];
   gboolean attr_data; /* the flip-flop: next write to 0x3c0 is data */
   uint8_t pel_mask, dac_state, dac_read, dac_write, dac_phase;

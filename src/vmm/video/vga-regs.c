@@ -201,6 +201,29 @@ write_crtc (Vga *vga, uint8_t value)
   changed (vga);
 }
 
+/* SeaBIOS's VGA BIOS programs the CRTC of mode 7 at 0x3b4 before it switches the adapter there.  What is written meanwhile takes
+ * effect with the switch, unseen by programs that look for a monochrome adapter beside this one. */
+static void
+write_mono (Vga *vga, uint16_t port, uint8_t value)
+{
+  if (port == 0x3b4)
+    vga->mono_index = value;
+  else if (port == 0x3b5 && vga->mono_index < sizeof vga->mono_crtc)
+    {
+      vga->mono_crtc[vga->mono_index] = value;
+      vga->mono_written |= 1u << vga->mono_index;
+    }
+}
+
+static void
+switch_to_mono (Vga *vga)
+{
+  for (unsigned i = 0; i < sizeof vga->mono_crtc; i++)
+    if (vga->mono_written >> i & 1)
+      vga->crtc[i] = vga->mono_crtc[i];
+  vga->mono_written = 0;
+}
+
 static void
 write_dac (Vga *vga, uint8_t value)
 {
@@ -235,7 +258,9 @@ fold_port (const Vga *vga, uint16_t port)
 {
   if (port >= 0x3c0 && port < 0x3d0)
     return port;
-  if ((port >= 0x3d0) != ((vga->misc & MISC_COLOR) != 0))
+  /* 0x3dx answers in monochrome modes too: SeaBIOS's VGA BIOS leaves mode 7 by way of it, before it sets the bit.  0x3bx stays
+   * silent in colour modes, or programs would find a second, monochrome adapter. */
+  if (port < 0x3d0 && (vga->misc & MISC_COLOR))
     return 0;
   port = (uint16_t)(0x3d0 | (port & 0xf));
   /* 0x3d0 to 0x3d7 decode as index and data in turn, as on the CGA. */
@@ -291,6 +316,11 @@ vga_port_write (Vga *vga, uint16_t port, uint8_t value)
 {
   unsigned index;
 
+  if (port < 0x3c0 && (vga->misc & MISC_COLOR))
+    {
+      write_mono (vga, port, value);
+      return;
+    }
   switch (fold_port (vga, port))
     {
     case PORT_ATTR:
@@ -300,6 +330,8 @@ vga_port_write (Vga *vga, uint16_t port, uint8_t value)
     case PORT_MISC_WRITE:
       if (vga->misc == value)
         break;
+      if ((vga->misc & MISC_COLOR) && !(value & MISC_COLOR))
+        switch_to_mono (vga);
       vga->misc = value;
       changed (vga);
       vga_memory_update (vga);
@@ -582,6 +614,9 @@ vga_regs_reset (Vga *vga)
   memset (vga->dac, 0, sizeof vga->dac);
   memset (vga->dac_latch, 0, sizeof vga->dac_latch);
   memset (vga->dispi, 0, sizeof vga->dispi);
+  memset (vga->mono_crtc, 0, sizeof vga->mono_crtc);
+  vga->mono_index = 0;
+  vga->mono_written = 0;
   vga->attr_data = FALSE;
   vga->pel_mask = 0xff;
   vga->dac_state = vga->dac_read = vga->dac_write = vga->dac_phase = 0;

@@ -687,10 +687,18 @@ test_registers (void)
   g_assert_cmphex (in (&m, 0x3d5, 1), ==, 0x5f);
   out (&m, 0x3d4, 7, 1);
   g_assert_cmphex (in (&m, 0x3d5, 1), ==, 0x0f);
-  /* The other address range is dead. */
+  /* The monochrome range is dead in a colour mode; what is written there waits for the switch. */
   g_assert_cmphex (in (&m, 0x3b5, 1), ==, 0xff);
+  out (&m, 0x3b4, 0x0e, 1);
+  g_assert_cmphex (in (&m, 0x3b4, 1), ==, 0xff);
+  out (&m, 0x3b5, 0x5a, 1);
+  out (&m, 0x3d4, 0x0e, 1);
+  g_assert_cmphex (in (&m, 0x3d5, 1), !=, 0x5a);
   out (&m, 0x3c2, 0x66, 1);
-  g_assert_cmphex (in (&m, 0x3d5, 1), ==, 0xff);
+  g_assert_cmphex (in (&m, 0x3b5, 1), ==, 0x5a);
+  /* The colour range answers in both: the VGA BIOS comes back by it. */
+  out (&m, 0x3d4, 7, 1);
+  g_assert_cmphex (in (&m, 0x3d5, 1), ==, 0x0f);
   g_assert_cmphex (in (&m, 0x3b5, 1), ==, 0x0f);
   out (&m, 0x3c2, 0x67, 1);
   /* Flip-flop. */
