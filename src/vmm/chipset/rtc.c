@@ -460,6 +460,8 @@ rtc_reset (Device *device)
   /* The chip is on the battery: RESET clears the enables and the flags, no more. */
   rtc->cmos[RTC_B] &= (uint8_t) ~(B_PIE | B_AIE | B_UIE | B_SQWE);
   rtc->cmos[RTC_C] = 0;
+  /* What firmware does when it starts the machine: a byte left behind must not send a later INIT astray. */
+  rtc->cmos[RTC_SHUTDOWN] = 0;
   rtc->index = rtc->index_high = 0;
   update_irq (rtc);
   schedule (rtc);
