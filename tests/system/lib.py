@@ -265,7 +265,7 @@ class Machine:
             match = re.search(pattern, text[since:], re.M)
             return (match, since + match.end()) if match else None
         try:
-            return until(look, timeout, "“%s” on the serial line" % pattern, 0.3)
+            return until(look, timeout, "“%s” on the serial line" % pattern, 0.3 if timeout < 200 else 2)
         except Failure as failure:
             raise Failure("%s\nThe line has: %r\nThe state is %s" % (failure, self.serial()[since:][-2000:], self.state)) from None
 

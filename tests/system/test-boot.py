@@ -75,6 +75,10 @@ def main():
             equal(floppy.state, "running", "state")
             until(lambda: guest_seconds(floppy) > before + 1, 30, "time goes on")
             until(lambda: floppy.screenshot().data != picture.data, 30, "the clock's row changes")
+        with tap.point(engine + ": serial clients come and go while the guest doesn't read"):
+            floppy.vivctl("serial", "--send", "The welcome machine reads nothing from its serial port. " * 2)
+            for _ in range(20):
+                check("welcome ready" in floppy.serial(), "the line's history")
         with tap.point(engine + ": media change"):
             equal(floppy.vivctl("media").stdout.split()[0], "floppy0", "drive")
             floppy.vivctl("media", "floppy0", "")

@@ -62,7 +62,7 @@ def main():
         at = 0
         with tap.point(engine + ": the kernel boots to a shell on the serial line"):
             machine.start()
-            at = machine.wait_serial("^init runs", 400, at)[1]
+            at = machine.wait_serial("^init runs", 800, at)[1]
             machine.vivctl("serial", "--send", "echo shell $((6 * 7))\n")
             at = machine.wait_serial("^shell 42", 60, at)[1]
 

@@ -134,6 +134,15 @@ on_hangup (int fd, GIOCondition condition, void *opaque)
     g_ptr_array_remove (client->port->clients, client);
 }
 
+/* The guest doesn't read: leave the bytes in the sockets, but see who goes. */
+static void
+block_input (SerialClient *client)
+{
+  drop_source (&client->input);
+  client->input = vm_watch_fd (client->port->vm, client->fd, G_IO_HUP | G_IO_ERR, on_hangup, client);
+  client->blocked = TRUE;
+}
+
 static void
 on_input (int fd, GIOCondition condition, void *opaque)
 {
@@ -142,10 +151,7 @@ on_input (int fd, GIOCondition condition, void *opaque)
 
   if (port->n_pending > 0 && !deliver (port))
     {
-      /* The guest doesn't read: leave the bytes in the sockets. */
-      drop_source (&client->input);
-      client->input = vm_watch_fd (port->vm, fd, G_IO_HUP | G_IO_ERR, on_hangup, client);
-      client->blocked = TRUE;
+      block_input (client);
       return;
     }
   ssize_t got = recv (fd, port->pending, sizeof (port->pending), MSG_DONTWAIT);
@@ -281,6 +287,8 @@ serial_port_attach (SerialPort *port, gboolean history, GError **error)
   g_ptr_array_add (port->clients, client);
   if (port->n_pending == 0)
     watch_input (client);
+  else
+    block_input (client);
   if (client->position < port->total)
     ask_for_flush (port);
   return fds[1];
