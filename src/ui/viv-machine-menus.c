@@ -118,6 +118,7 @@ viv_menu_machine (VivMachine *machine)
     }
 
   append (more, _ ("Remote _View (VNC)…"), "page.vnc", NULL);
+  append (more, _ ("_Information"), "page.facts", NULL);
   append (more, _ ("Open Fo_lder"), "page.open-folder", NULL);
   append (more, _ ("S_ettings"), "page.settings", NULL);
 

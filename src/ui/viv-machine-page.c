@@ -10,6 +10,7 @@
 
 #include "ui/viv-dialogs.h"
 #include "ui/viv-display-view.h"
+#include "ui/viv-facts-window.h"
 #include "ui/viv-machine-menus.h"
 #include "ui/viv-operations.h"
 #include "ui/viv-screen.h"
@@ -613,6 +614,16 @@ on_vnc (GtkWidget *widget, const char *name, GVariant *parameter)
 }
 
 static void
+on_facts (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
+  GtkWidget *facts = viv_facts_window_new (self->machine);
+
+  gtk_window_set_transient_for (GTK_WINDOW (facts), self->window);
+  gtk_window_present (GTK_WINDOW (facts));
+}
+
+static void
 on_copy_report (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   GtkTextBuffer *buffer = gtk_text_view_get_buffer (VIV_MACHINE_PAGE (widget)->report);
@@ -757,6 +768,7 @@ viv_machine_page_class_init (VivMachinePageClass *klass)
   gtk_widget_class_install_action (widget_class, "page.change-media", "s", on_change_media);
   gtk_widget_class_install_action (widget_class, "page.eject", "s", on_change_media);
   gtk_widget_class_install_action (widget_class, "page.vnc", NULL, on_vnc);
+  gtk_widget_class_install_action (widget_class, "page.facts", NULL, on_facts);
   gtk_widget_class_install_action (widget_class, "page.copy-report", NULL, on_copy_report);
 }
 
