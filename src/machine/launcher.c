@@ -170,6 +170,17 @@ viv_machine_connected (VivMachine *self)
     g_task_return_boolean (task, TRUE);
 }
 
+/* The log without its notices ("vmm-Message: 17:15:13.613: …"): what remains is why the monitor ended. */
+static char *
+complaints (const char *log)
+{
+  g_autoptr (GRegex) notice
+      = g_regex_new ("^\\S*-(Message|INFO|DEBUG): [0-9:.]+: .*(\\n|$)", G_REGEX_MULTILINE, 0, NULL);
+  g_autofree char *rest = g_regex_replace_literal (notice, log, -1, 0, "", 0, NULL);
+
+  return rest != NULL && *g_strstrip (rest) != '\0' ? g_steal_pointer (&rest) : g_strdup (log);
+}
+
 static void
 on_process_exit (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -185,9 +196,10 @@ on_process_exit (GObject *source, GAsyncResult *result, gpointer data)
   if (self->start != NULL)
     {
       g_autofree char *log = viv_machine_log_tail (self, LOG_LINES);
+      g_autofree char *why = complaints (log);
       g_autofree char *exit = describe_exit (self);
       g_autoptr (GError) error
-          = g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START, "%s", *log != '\0' ? log : exit);
+          = g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START, "%s", *why != '\0' ? why : exit);
       viv_machine_cancel_connect (self);
       g_clear_object (&self->process);
       self->process_ended = FALSE;

@@ -30,6 +30,7 @@ struct _VivLibraryPage
   GtkSingleSelection *selection;
   char *needle; /* case folded */
   guint focus_source;
+  VivMachine *focus_machine; /* weak: whose card is to have the focus */
 };
 
 G_DEFINE_FINAL_TYPE (VivLibraryPage, viv_library_page, ADW_TYPE_BIN)
@@ -190,6 +191,7 @@ viv_library_page_dispose (GObject *object)
   VivLibraryPage *self = VIV_LIBRARY_PAGE (object);
 
   g_clear_handle_id (&self->focus_source, g_source_remove);
+  g_clear_weak_pointer (&self->focus_machine);
   if (self->library)
     g_signal_handlers_disconnect_by_data (self->library, self);
   if (self->selection)
@@ -279,13 +281,32 @@ viv_library_page_toggle_search (VivLibraryPage *self)
   gtk_search_bar_set_search_mode (self->search_bar, !gtk_search_bar_get_search_mode (self->search_bar));
 }
 
+/* Keys such as Delete must not meet another machine than the one that was just looked at. */
+static gboolean
+focus_card (VivLibraryPage *self, VivMachine *machine)
+{
+  for (GtkWidget *cell = gtk_widget_get_first_child (GTK_WIDGET (self->grid)); cell;
+       cell = gtk_widget_get_next_sibling (cell))
+    {
+      GtkWidget *card = gtk_widget_get_first_child (cell);
+
+      if (card && VIV_IS_MACHINE_CARD (card)
+          && viv_machine_card_get_machine (VIV_MACHINE_CARD (card)) == machine)
+        return gtk_widget_grab_focus (cell);
+    }
+  return FALSE;
+}
+
 static gboolean
 on_focus (gpointer data)
 {
   VivLibraryPage *self = data;
+  VivMachine *machine = self->focus_machine;
 
   self->focus_source = 0;
   if (!gtk_widget_get_mapped (GTK_WIDGET (self)) || gtk_search_bar_get_search_mode (self->search_bar))
+    return G_SOURCE_REMOVE;
+  if (machine && focus_card (self, machine))
     return G_SOURCE_REMOVE;
   if (g_strcmp0 (gtk_stack_get_visible_child_name (self->stack), "grid") == 0)
     gtk_widget_child_focus (GTK_WIDGET (self->grid), GTK_DIR_TAB_FORWARD);
@@ -297,6 +318,14 @@ on_focus (gpointer data)
 void
 viv_library_page_focus (VivLibraryPage *self, VivMachine *machine)
 {
+  g_set_weak_pointer (&self->focus_machine, machine);
+  for (guint i = 0; machine && i < g_list_model_get_n_items (G_LIST_MODEL (self->selection)); i++)
+    {
+      g_autoptr (VivMachine) item = g_list_model_get_item (G_LIST_MODEL (self->selection), i);
+
+      if (item == machine)
+        gtk_widget_activate_action (GTK_WIDGET (self->grid), "list.scroll-to-item", "u", i);
+    }
   /* The grid makes its cells when it is allocated. */
   if (!self->focus_source)
     self->focus_source = g_timeout_add (FOCUS_DELAY, on_focus, self);
