@@ -145,6 +145,28 @@ fuzz_fw_cfg (FuzzMachine *m, uint64_t at, uint32_t control, uint32_t length, uin
   fuzz_out (m, 0x518, GUINT32_SWAP_LE_BE ((uint32_t)at), 4);
 }
 
+/* Bus mastering and decoding on and the registers where fuzz_address() and the ports expect them, so that few bytes lead deep. */
+static inline void
+fuzz_machine_map (FuzzMachine *m)
+{
+  static const struct
+  {
+    uint8_t devfn, reg;
+    uint32_t value;
+  } writes[] = {
+    { PCI_DEVFN (1, 1), 0x04, 7 },          { PCI_DEVFN (1, 3), 0x04, 7 },
+    { PCI_DEVFN (2, 0), 0x04, 7 },          { PCI_DEVFN (1, 1), 0x20, 0xc001 },
+    { PCI_DEVFN (1, 3), 0x40, 0x601 },      { PCI_DEVFN (1, 3), 0x80, 1 },
+    { PCI_DEVFN (2, 0), 0x10, 0xe0000000 }, { PCI_DEVFN (2, 0), 0x18, 0xfe000000 },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (writes); i++)
+    {
+      fuzz_out (m, 0xcf8, 0x80000000u | (uint32_t)writes[i].devfn << 8 | writes[i].reg, 4);
+      fuzz_out (m, 0xcfc, writes[i].value, 4);
+    }
+}
+
 static inline uint64_t
 fuzz_address (const uint8_t *s)
 {

@@ -514,6 +514,16 @@ typedef enum
   COPY_WRITE_ROM,
 } CopyKind;
 
+/* Bytes from `addr`, which no range holds, to the next range; at most `length`. */
+static size_t
+hole_length (const FlatView *view, uint64_t addr, size_t length)
+{
+  for (unsigned i = 0; i < view->n_ranges; i++)
+    if (view->ranges[i].start > addr)
+      return MIN (length, view->ranges[i].start - addr);
+  return addr != 0 ? MIN (length, 0 - addr) : length;
+}
+
 static gboolean
 copy_memory (AddressSpace *as, AccessCache *cache, uint64_t addr, uint8_t *buffer, size_t length,
              CopyKind kind)
@@ -527,11 +537,11 @@ copy_memory (AddressSpace *as, AccessCache *cache, uint64_t addr, uint8_t *buffe
 
       if (r == NULL || r->region->host == NULL || (kind == COPY_WRITE && r->readonly))
         {
-          /* Registers are never reached this way; go on a byte at a time, the hole may end. */
+          /* Registers are never reached this way.  In one step: a guest may ask for gigabytes of nothing. */
+          n = r == NULL ? hole_length (cache->view, addr, length) : MIN (length, r->size - (addr - r->start));
           if (kind == COPY_READ)
-            *buffer = 0xff;
+            memset (buffer, 0xff, n);
           complete = FALSE;
-          n = 1;
         }
       else
         {

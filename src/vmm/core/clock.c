@@ -94,7 +94,10 @@ program (VmClock *clock, gboolean force)
     }
   if (!force && clock->programmed >= 0 && clock->programmed <= clock->timers->deadline)
     return;
-  at = MAX (clock->started + (clock->timers->deadline - clock->base), 1);
+  /* A saved state may name any deadline. */
+  if (__builtin_add_overflow (clock->started, clock->timers->deadline - clock->base, &at))
+    at = G_MAXINT64;
+  at = MAX (at, 1);
   spec.it_value.tv_sec = at / NS_PER_SECOND;
   spec.it_value.tv_nsec = at % NS_PER_SECOND;
   timerfd_settime (clock->fd, TFD_TIMER_ABSTIME, &spec, NULL);

@@ -317,7 +317,8 @@ load_section (Vm *vm, Reader *r, GHashTable *seen, gboolean *end, GError **error
   switch (kind)
     {
     case SECTION_CLOCK:
-      if (length != 8 || p[7] > 0x7f)
+      /* Below 2^62 ns (146 years), so that sums of times stay in their type. */
+      if (length != 8 || p[7] > 0x3f)
         goto damaged;
       {
         uint64_t now;

@@ -339,8 +339,14 @@ init_processors (Vm *vm, const char *reason)
 void
 vm_stop (Vm *vm, const char *reason)
 {
-  if (vm->priv->busy || vm->priv->state == VM_STATE_STOPPED)
+  if (vm->priv->state == VM_STATE_STOPPED)
     return;
+  if (vm->priv->busy)
+    {
+      /* Called from a callback while requests drain: a wish to end may come late, but is not lost. */
+      vm_request (vm, VM_REQUEST_POWER_OFF, reason);
+      return;
+    }
   quiesce (vm);
   set_state (vm, VM_STATE_STOPPED, reason);
 }

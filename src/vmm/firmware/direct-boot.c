@@ -11,6 +11,7 @@
 
 #include <elf.h>
 #include <gio/gio.h>
+#include <glib/gstdio.h>
 #include <string.h>
 
 extern const uint8_t firmware_boot_rom[], firmware_boot_rom_end[];
@@ -577,6 +578,21 @@ offer_rom (Device *fw_cfg)
   fw_cfg_add_file (fw_cfg, "bootorder", order, sizeof order);
 }
 
+/* A definition may name anything: a device without an end, or a pipe that nobody writes to, is no kernel. */
+static gboolean
+read_file (const char *path, char **data, gsize *length, GError **error)
+{
+  GStatBuf st;
+
+  if (g_stat (path, &st) == 0 && (!S_ISREG (st.st_mode) || st.st_size > MAX_FILE))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "Can't boot %s: %s", path,
+                   S_ISREG (st.st_mode) ? "a file of more than 2 GiB" : "it is not a file");
+      return FALSE;
+    }
+  return g_file_get_contents (path, data, length, error);
+}
+
 gboolean
 direct_boot_setup (Device *fw_cfg, const char *kernel, const char *initrd, const char *append,
                    uint64_t low_ram, GError **error)
@@ -585,9 +601,9 @@ direct_boot_setup (Device *fw_cfg, const char *kernel, const char *initrd, const
   g_autofree char *data = NULL, *initrd_data = NULL, *line = g_strdup (append != NULL ? append : "");
   gsize initrd_length = 0;
 
-  if (!g_file_get_contents (kernel, &data, &loader.length, error))
+  if (!read_file (kernel, &data, &loader.length, error))
     return FALSE;
-  if (initrd != NULL && !g_file_get_contents (initrd, &initrd_data, &initrd_length, error))
+  if (initrd != NULL && !read_file (initrd, &initrd_data, &initrd_length, error))
     return FALSE;
   loader.data = (const uint8_t *)data;
   loader.initrd = (uint8_t *)initrd_data;

@@ -522,7 +522,9 @@ transfer_consistent (const IdeDrive *drive)
       && (drive->kind != IDE_DRIVE_DISK || drive->io_sectors == 0
           || (moving && drive->len != drive->io_sectors * BLOCK_SECTOR_SIZE)))
     return FALSE;
-  return drive->left <= 65536 * 16 && (drive->lba <= sectors || drive->io == IDE_IO_NONE);
+  /* FLUSH and TRIM don't use the address: it may be what an earlier command was refused for. */
+  return drive->left <= 65536 * 16
+         && (drive->lba <= sectors || (drive->io != IDE_IO_READ && drive->io != IDE_IO_WRITE));
 }
 
 static gboolean

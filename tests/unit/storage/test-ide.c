@@ -437,6 +437,20 @@ test_save (void)
   read_data (0x1f0, data, 512);
   g_assert_cmpuint (pci_get32 (data), ==, 60);
 
+  /* An address that a command was refused for is still there while a flush waits. */
+  command28 (0x20, 0xffffff0, 1);
+  g_assert_cmphex (wait_ready (0x1f0) & 1, ==, 1);
+  vm_lock (vm);
+  ide->klass->pause (ide);
+  vm_unlock (vm);
+  command28 (0xe7, 0, 0);
+  g_autoptr (GByteArray) flushing = save_state (ide);
+  g_assert_true (load_state (ide, flushing));
+  vm_lock (vm);
+  ide->klass->resume (ide);
+  vm_unlock (vm);
+  wait_ready (0x1f0);
+
   /* Changed bytes: refused or harmless. */
   g_autoptr (GRand) rand = g_rand_new_with_seed (7);
   for (int round = 0; round < 60; round++)

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The whole PC without a processor: what the fuzzers of tests/fuzz found, and a few of their rounds with fixed numbers.
+ */
+#include "../../fuzz/fuzz-state.c"
+
+/* Any accesses in any order; a machine that was saved in the middle of them loads again (fuzz_life() checks). */
+static void
+test_random (void)
+{
+  g_autoptr (GRand) rand = g_rand_new_with_seed (3);
+
+  for (unsigned round = 0; round < 4; round++)
+    {
+      FuzzMachine machine;
+
+      fuzz_machine_open (&machine);
+      fuzz_machine_map (&machine);
+      for (unsigned i = 0; i < 400 && vm_state (machine.vm) != VM_STATE_STOPPED; i++)
+        {
+          uint8_t step[FUZZ_STEP];
+
+          for (unsigned k = 0; k < FUZZ_STEP; k++)
+            step[k] = (uint8_t)g_rand_int (rand);
+          fuzz_machine_step (&machine, step);
+        }
+      fuzz_machine_close (&machine);
+    }
+}
+
+/* Descriptors that lie on registers, on themselves, behind the end of RAM; lengths of gigabytes into nothing. */
+static void
+test_dma_nowhere (void)
+{
+  FuzzMachine machine;
+  gint64 begin = g_get_monotonic_time ();
+
+  fuzz_machine_open (&machine);
+  fuzz_machine_map (&machine);
+  for (unsigned select = 0; select < 0x40; select++)
+    {
+      uint32_t read = select << 16 | 8 | 2;
+
+      fuzz_fw_cfg (&machine, FUZZ_DESCRIPTOR, read, 0xffffffff, 0xfed00000);
+      fuzz_fw_cfg (&machine, FUZZ_DESCRIPTOR, read, 0xffffffff, 1ULL << 40);
+      fuzz_fw_cfg (&machine, FUZZ_DESCRIPTOR, read, 0xffffffff, G_MAXUINT64);
+      fuzz_fw_cfg (&machine, FUZZ_DESCRIPTOR, read, 64, FUZZ_DESCRIPTOR - 8);
+      fuzz_fw_cfg (&machine, (4u << 20) - 8, read, 64, 0);
+      fuzz_fw_cfg (&machine, 0xfec00000, read, 64, 0);
+    }
+  /* The IDE function's descriptors on the IOAPIC, its table behind RAM. */
+  fuzz_out (&machine, 0xc004, 0xfec00000, 4);
+  fuzz_out (&machine, 0xc000, 9, 1);
+  fuzz_out (&machine, 0x1f2, 1, 1);
+  fuzz_out (&machine, 0x1f6, 0xe0, 1);
+  fuzz_out (&machine, 0x1f7, 0xc8, 1);
+  for (unsigned i = 0; i < 20; i++)
+    {
+      g_usleep (500);
+      fuzz_pump ();
+    }
+  fuzz_machine_close (&machine);
+  g_assert_cmpint (g_get_monotonic_time () - begin, <, 60 * G_TIME_SPAN_SECOND);
+}
+
+/* Saved states with changed fields and a right checksum: refused, or harmless to go on from. */
+static void
+test_state (void)
+{
+  g_autoptr (GRand) rand = g_rand_new_with_seed (11);
+
+  for (unsigned round = 0; round < 24; round++)
+    {
+      uint8_t input[1 + 4 * 8 + 20 * FUZZ_STEP];
+
+      for (unsigned i = 0; i < sizeof input; i++)
+        input[i] = (uint8_t)g_rand_int (rand);
+      input[0] = 1 + round % 4;
+      for (unsigned i = 1; i < 33; i += 8)
+        input[i] &= 0x1f; /* fields; headers are refused too early to be of interest */
+      LLVMFuzzerTestOneInput (input, sizeof input);
+    }
+  g_clear_pointer (&base, g_free);
+  g_clear_pointer (&slots, g_array_unref);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/machine/random", test_random);
+  g_test_add_func ("/machine/state", test_state);
+  g_test_add_func ("/machine/dma-nowhere", test_dma_nowhere);
+  return g_test_run ();
+}
