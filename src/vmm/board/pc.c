@@ -11,6 +11,7 @@
 #include "chipset/a20.h"
 #include "chipset/debugcon.h"
 #include "chipset/dma8237.h"
+#include "chipset/ferr.h"
 #include "chipset/gsi.h"
 #include "chipset/hpet.h"
 #include "chipset/i440fx.h"
@@ -281,6 +282,7 @@ pc_build (Board *board, GError **error)
       || (dma8237 = dma8237_new (vm, error)) == NULL || (a20 = a20_new (vm, board->low_ram, error)) == NULL
       || port92_new (vm, a20_line (a20, A20_PORT92), error) == NULL
       || (board->fw_cfg = fw_cfg_new (vm, error)) == NULL
+      || ferr_new (vm, gsi_line (board->gsi, 13), error) == NULL
       || (board->debugcon = debugcon_new (vm, error)) == NULL)
     return FALSE;
   debugcon_set_func (board->debugcon, on_debug_line, board);

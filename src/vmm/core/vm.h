@@ -81,6 +81,9 @@ struct Vm
   gboolean (*firmware_resumes) (void *opaque);
   void *firmware_resumes_opaque;
 
+  /* FERR#: a processor with CR0.NE clear raises it at an unmasked x87 exception; VM lock held. */
+  IrqLine ferr;
+
   const VmProcessorOps *processor;
   void *processor_opaque;
   struct VmPrivate *priv;

@@ -479,9 +479,13 @@ soft_cpu_set_state (SoftCpu *cpu, const CpuState *state)
   return TRUE;
 }
 
-/* FERR# and IRQ 13: the board has no wire for it, so a program that runs with CR0.NE clear and unmasked x87 exceptions
- * doesn't hear of them. */
+/* The board wires FERR# to IRQ 13; the handler clears the exception, or ends the program. */
 void
 soft_fpu_error_line (SoftCpu *cpu)
 {
+  Vm *vm = cpu->vm;
+
+  vm_lock (vm);
+  irq_set (&vm->ferr, TRUE);
+  vm_unlock (vm);
 }
