@@ -95,6 +95,60 @@ tell_disk (Board *board, unsigned unit, unsigned type_reg, unsigned geometry_reg
   rtc_set_cmos (board->rtc, geometry_reg + 8, (uint8_t)sectors);
 }
 
+/* The geometry by which a disk was partitioned, from the ends of its partitions (the last cylinder's last head and sector).
+ * A BIOS that counts otherwise can't start DOS or Windows 9x from it. */
+gboolean
+pc_geometry_from_mbr (const uint8_t *mbr, uint64_t n_sectors, unsigned *cylinders, unsigned *heads,
+                      unsigned *sectors)
+{
+  if (mbr[510] != 0x55 || mbr[511] != 0xaa)
+    return FALSE;
+  for (unsigned i = 0; i < 4; i++)
+    {
+      const uint8_t *entry = mbr + 446 + 16 * i;
+      uint32_t size
+          = entry[12] | (uint32_t)entry[13] << 8 | (uint32_t)entry[14] << 16 | (uint32_t)entry[15] << 24;
+      unsigned n;
+
+      if (size == 0 || entry[5] == 0 || (entry[6] & 0x3f) == 0 || (entry[0] & 0x7f) != 0)
+        continue;
+      *heads = entry[5] + 1u;
+      *sectors = entry[6] & 0x3f;
+      n = *heads * *sectors;
+      if (n_sectors < n)
+        continue;
+      *cylinders = (unsigned)MIN (n_sectors / n, 1024);
+      return TRUE;
+    }
+  return FALSE;
+}
+
+/* "bios-geometry": a line a disk, its path and what the BIOS is to show: cylinders, heads, sectors. */
+static void
+tell_geometries (Board *board)
+{
+  g_autoptr (GString) lines = g_string_new (NULL);
+
+  for (unsigned place = 0; place < 4; place++)
+    {
+      Block *block = ide_drive_kind (board->ide, place / 2, place % 2) == IDE_DRIVE_DISK
+                         ? ide_drive_media (board->ide, place / 2, place % 2)
+                         : NULL;
+      unsigned cylinders, heads, sectors;
+      uint8_t mbr[512];
+
+      if (block == NULL || block_size (block) < sizeof mbr
+          || !block_read_sync (block, 0, mbr, sizeof mbr, NULL)
+          || !pc_geometry_from_mbr (mbr, block_size (block) / BLOCK_SECTOR_SIZE, &cylinders, &heads,
+                                    &sectors))
+        continue;
+      g_string_append_printf (lines, "%s/pci@i0cf8/ide@1,1/drive@%u/disk@%u %u %u %u", lines->len ? "\n" : "",
+                              place / 2, place % 2, cylinders, heads, sectors);
+    }
+  if (lines->len > 0)
+    fw_cfg_add_file (board->fw_cfg, "bios-geometry", lines->str, lines->len + 1);
+}
+
 static void
 tell_drives (Board *board)
 {
@@ -237,6 +291,7 @@ pc_tell_firmware (Board *board, GError **error)
   tell_boot_order (board);
   tell_checksum (board);
   tell_fw_cfg (board);
+  tell_geometries (board);
   tell_tables (board);
   return tell_kernel (board, error);
 }

@@ -13,4 +13,8 @@ gboolean pc_build (Board *board, GError **error);
 /* pc-firmware.c: CMOS, fw_cfg, tables, direct boot.  After all devices. */
 gboolean pc_tell_firmware (Board *board, GError **error);
 
+/* FALSE if no partition tells it.  `mbr` has 512 bytes. */
+gboolean pc_geometry_from_mbr (const uint8_t *mbr, uint64_t n_sectors, unsigned *cylinders, unsigned *heads,
+                               unsigned *sectors);
+
 G_END_DECLS

@@ -588,6 +588,15 @@ static const IoOps dir_ops = { .read = dir_read, .write = ccr_write, .impl_min =
 
 /* -- Life ---------------------------------------------------------------------------------------- */
 
+/* The drive that reads the medium at power-on and most of what may come after it: 3.5" disks of 720K go into a 1.44M drive. */
+static FdcDriveType
+auto_type (const FdcDrive *drive)
+{
+  if (drive->format == NULL || drive->format->drive == FDC_DRIVE_720K)
+    return FDC_DRIVE_1440K;
+  return drive->format->drive;
+}
+
 static gboolean
 fdc_realize (Device *device, GError **error)
 {
@@ -601,7 +610,7 @@ fdc_realize (Device *device, GError **error)
     {
       FdcDrive *drive = &fdc->drive[i];
       if (drive->type == FDC_DRIVE_AUTO)
-        drive->type = drive->format != NULL ? drive->format->drive : FDC_DRIVE_1440K;
+        drive->type = auto_type (drive);
     }
   return TRUE;
 }
@@ -859,7 +868,7 @@ fdc_drive_type (Device *device, unsigned unit)
   if (drive == NULL)
     return FDC_DRIVE_NONE;
   if (drive->type == FDC_DRIVE_AUTO)
-    return drive->format != NULL ? drive->format->drive : FDC_DRIVE_1440K;
+    return auto_type (drive);
   return (FdcDriveType)drive->type;
 }
 

@@ -22,7 +22,7 @@ typedef enum
   FDC_DRIVE_720K = 3,  /* 3.5" */
   FDC_DRIVE_1440K = 4,
   FDC_DRIVE_2880K = 5,
-  FDC_DRIVE_AUTO = 255, /* as the medium at power-on needs; 1.44M if there is none */
+  FDC_DRIVE_AUTO = 255, /* as the medium at power-on needs; 1.44M if there is none, or one of 720K */
 } FdcDriveType;
 
 /* Not yet realized. */
