@@ -21,13 +21,13 @@ KERNELS = "/usr/lib/debian-installer/images/*/amd64/text/debian-installer/amd64/
 
 
 def loops(machine):
-    """MIPS by the loops' names."""
+    """MIPS by the loops' names, over the CPU time, as the host may be busy."""
     try:
         machine.wait(r"bench 0 end", 600)
-        lines = [(when, re.search(r"bench (\d+) (\w+) ([0-9a-f]{8})", line)) for when, line in machine.lines]
+        lines = [(cpu, re.search(r"bench (\d+) (\w+) ([0-9a-f]{8})", line)) for cpu, (_, line) in zip(machine.cpu, machine.lines)]
     finally:
         machine.end()
-    lines = [(when, match) for when, match in lines if match]
+    lines = [(cpu, match) for cpu, match in lines if match]
     speeds = {}
     for (start, match), (stop, _) in zip(lines, lines[1:]):
         speeds["%s-bit %s" % (match[1], match[2])] = int(match[3], 16) / 1e6 / (stop - start)
@@ -58,7 +58,8 @@ def bench_linux(folder):
 
     def run(machine):
         try:
-            return machine.wait("bench init", 600)
+            seconds = machine.wait("bench init", 600)
+            return seconds, machine.cpu[[when for when, _ in machine.lines].index(seconds)]
         finally:
             machine.end()
 
@@ -66,7 +67,8 @@ def bench_linux(folder):
     other = run(theirs("tcg", "-serial", "null", "-no-reboot", "-kernel", kernels[-1], "-initrd", initrd, "-append",
                        "console=ttyS0", memory=512))
     mine = run(ours(folder, "software", lines, memory=512))
-    print("%-24s %8.1f s      TCG %8.1f s      ratio %5.2f" % ("Linux 6.1 to /init", mine, other, mine / other), flush=True)
+    for name, mine_seconds, other_seconds in zip(("Linux 6.1 to /init", "  of which CPU time"), mine, other):
+        print("%-24s %8.1f s      TCG %8.1f s      ratio %5.2f" % (name, mine_seconds, other_seconds, mine_seconds / other_seconds), flush=True)
 
 
 def main():

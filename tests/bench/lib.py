@@ -2,6 +2,7 @@
 """What the benches share: a monitor of ours or QEMU with its output read by time, and a line with a ratio.
 
 Guests say where they are on the debug console at port 0x402, which both write to their output."""
+import glob
 import os
 import re
 import shutil
@@ -19,13 +20,14 @@ MEMORY = 64
 
 
 class Machine:
-    """A monitor whose output is read a line at a time, each with the time at which it came."""
+    """A monitor whose output is read a line at a time, each with the time at which it came and the CPU time spent till then."""
 
     def __init__(self, command, env=None):
         self.start = time.monotonic()
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         env=dict(os.environ, **(env or {})), start_new_session=True)
         self.lines = []
+        self.cpu = []
         self.changed = threading.Condition()
         threading.Thread(target=self.read, daemon=True).start()
 
@@ -33,10 +35,22 @@ class Machine:
         for line in self.process.stdout:
             with self.changed:
                 self.lines.append((time.monotonic() - self.start, line.decode("utf-8", "replace")))
+                self.cpu.append(self.cpu_time())
                 self.changed.notify_all()
         with self.changed:
             self.lines.append((None, ""))
             self.changed.notify_all()
+
+    def cpu_time(self):
+        """Seconds that all threads have run; what else the host does is not in it."""
+        total = 0
+        for path in glob.glob("/proc/%d/task/*/schedstat" % self.process.pid):
+            try:
+                with open(path) as file:
+                    total += int(file.read().split()[0])
+            except OSError:
+                pass
+        return total / 1e9
 
     def wait(self, pattern, timeout):
         """Seconds from exec until a line matches."""

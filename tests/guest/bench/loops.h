@@ -108,7 +108,7 @@
         endloop MODE, sse
 
 /* Copies of 4 KiB; counts as one instruction a copied word. */
-        loop    MODE, string, 20000
+        loop    MODE, string, 200000
         .set    count, count + 1024
         I movl  $BUFFER, %esi
         I movl  $BUFFER + 0x8000, %edi
