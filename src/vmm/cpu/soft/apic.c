@@ -221,6 +221,8 @@ deliver (SoftApic *apic, unsigned mode, unsigned vector, gboolean level)
       soft_attend (apic->cpu, SOFT_ATTENTION_INTERRUPT);
       break;
     case DELIVER_INIT:
+      /* A start-up message that came before it is void; one that comes behind it counts. */
+      g_atomic_int_set (&apic->sipi, 0);
       g_atomic_int_set (&apic->init, 1);
       soft_attend (apic->cpu, SOFT_ATTENTION_INTERRUPT);
       break;
@@ -415,7 +417,7 @@ soft_apic_take_interrupt (SoftCpu *cpu)
       vm_lock (cpu->vm);
       vector = cpu->vm->intack (cpu->vm->intack_opaque);
       vm_unlock (cpu->vm);
-      return vector & 0xff;
+      return vector < 0 ? -1 : vector & 0xff;
     }
   vector = highest (apic->irr);
   if (vector < 0 || ((unsigned)vector & 0xf0) <= (priority (apic) & 0xf0))

@@ -131,6 +131,8 @@ deliver_fault (SoftCpu *cpu)
     {
       cpu->stepping = FALSE;
       cpu->budget = cpu->step_budget - 1;
+      /* The instruction did not complete: what its accesses met is met again. */
+      cpu->pending_db = 0;
       soft_update_mode (cpu);
     }
   if (vector == EXC_PF)
@@ -168,6 +170,10 @@ static void
 debug_trap (SoftCpu *cpu, uint32_t bits)
 {
   cpu->dr[6] |= bits;
+  cpu->dr[7] &= ~(uint64_t)(1u << 13); /* the handler may touch the debug registers (GD) */
+  /* Behind a HLT: the trap ends it as any event does. */
+  if (cpu->run_state == CPU_RUN_HALTED)
+    cpu->run_state = CPU_RUN_RUNNING;
   cpu->delivering = EXC_DB;
   soft_interrupt (cpu, EXC_DB, SOFT_EVENT_EXCEPTION, FALSE, 0, cpu->reg[SOFT_REG_RIP]);
   cpu->delivering = -1;
@@ -351,6 +357,13 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
         }
       if (G_UNLIKELY (cpu->budget <= 0))
         break;
+      /* Traps come before interrupts; behind MOV SS one waits for the next instruction's end. */
+      if (G_UNLIKELY (cpu->pending_db != 0) && cpu->shadow != 2)
+        {
+          uint32_t bits = cpu->pending_db;
+          cpu->pending_db = 0;
+          debug_trap (cpu, bits);
+        }
       if (G_UNLIKELY (cpu->irq_check || cpu->run_state != CPU_RUN_RUNNING) && !take_events (cpu))
         break;
       if (G_UNLIKELY (cpu->shadow != 0 || (cpu->eflags & FLAG_TF) != 0 || has_breakpoints (cpu)
@@ -358,12 +371,6 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
         {
           run_one (cpu);
           continue;
-        }
-      if (G_UNLIKELY (cpu->pending_db != 0))
-        {
-          uint32_t bits = cpu->pending_db;
-          cpu->pending_db = 0;
-          debug_trap (cpu, bits);
         }
       {
         SoftBlock *block = soft_find_block (cpu);

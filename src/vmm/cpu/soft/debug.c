@@ -82,6 +82,7 @@ soft_check_breakpoints (SoftCpu *cpu)
   if (hit != 0)
     {
       cpu->dr[6] = (cpu->dr[6] & ~(uint64_t)15) | hit;
+      cpu->dr[7] &= ~(uint64_t)DR7_GD;
       soft_raise (cpu, NULL, EXC_DB);
     }
 }

@@ -79,10 +79,11 @@ static const struct
   { 0x309, 0x30b },
   { 0x345, 0x345 },
   { 0x38d, 0x390 },
+  { 0x410, 0x417 }, /* machine check banks beyond those that there are */
   { 0x600, 0x61e },
   { 0x639, 0x641 },
   { 0xc80, 0xc80 },           /* IA32_DEBUG_INTERFACE: OpenBSD reads it early */
-  { 0xc0010000, 0xc001001f }, /* performance counters, SYSCFG, HWCR, IORR, TOP_MEM */
+  { 0xc0010000, 0xc0010020 }, /* performance counters, SYSCFG, HWCR, IORR, TOP_MEM, NB_CFG, patch loader */
   { 0xc0010030, 0xc0010035 },
   { 0xc001003e, 0xc0010045 },
   { 0xc0010050, 0xc0010074 }, /* C1E and interrupt pending messages, P states */

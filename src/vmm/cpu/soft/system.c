@@ -443,6 +443,9 @@ soft_do_syscall (SoftCpu *cpu, const SoftInsn *insn)
       cpu->segment[CPU_SS] = flat_data (selector + 8, 0);
       soft_set_cpl (cpu, 0);
       soft_set_eflags (cpu, flags & ~(uint32_t)(cpu->msr.fmask | FLAG_RF), ~(uint32_t)0);
+      /* TF counts as it is behind SYSCALL, not as it was before: a masked one doesn't trap in the kernel. */
+      if ((cpu->eflags & FLAG_TF) == 0)
+        cpu->step_db = FALSE;
     }
   else
     {
@@ -484,6 +487,11 @@ soft_do_sysret (SoftCpu *cpu, const SoftInsn *insn)
       cpu->segment[CPU_SS] = flat_data ((selector + 8) | 3, 3);
       soft_set_cpl (cpu, 3);
       soft_set_eflags (cpu, (uint32_t)cpu->reg[CPU_R11] & ~(uint32_t)(FLAG_RF | FLAG_VM), ~(uint32_t)0);
+      /* As with SYSCALL, TF counts as it is now: the trap comes before the program's next instruction. */
+      if (cpu->eflags & FLAG_TF)
+        cpu->pending_db |= 1u << 14; /* BS */
+      else
+        cpu->step_db = FALSE;
       soft_set_rip (cpu, rip);
     }
   else
@@ -599,8 +607,11 @@ soft_do_rdtscp (SoftCpu *cpu, const SoftInsn *insn)
 void
 soft_do_rdpmc (SoftCpu *cpu, const SoftInsn *insn)
 {
-  /* There are no performance counters. */
-  soft_raise_error (cpu, insn, EXC_GP, 0);
+  /* The four counters that each processor of this family has, which stand still. */
+  if ((cpu->cpl != 0 && (cpu->cr0 & CR0_PE) != 0 && (cpu->cr4 & CR4_PCE) == 0)
+      || (uint32_t)cpu->reg[CPU_RCX] > 3)
+    soft_raise_error (cpu, insn, EXC_GP, 0);
+  set_edx_eax (cpu, 0);
 }
 
 void
