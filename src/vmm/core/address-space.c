@@ -453,7 +453,8 @@ address_space_load (AddressSpace *as, AccessCache *cache, uint64_t addr, unsigne
     {
       uint64_t ones = size >= 8 ? G_MAXUINT64 : (1ULL << (8 * size)) - 1;
 
-      if (size == 1 || r == NULL)
+      /* Nothing at either end is nothing in between: ranges are larger than an access. */
+      if (size == 1 || (r == NULL && access_cache_find (cache, as, addr + size - 1) == NULL))
         return ones;
       value = 0;
       for (unsigned i = 0; i < size; i++)

@@ -84,6 +84,10 @@ test_overlay (void)
   /* Nothing is mapped behind: all ones. */
   g_assert_cmphex (load (vm->memory, 0x10000, 8), ==, G_MAXUINT64);
   g_assert_cmphex (load (vm->memory, 0x10000, 1), ==, 0xff);
+  /* A load that begins in the hole and ends in memory. */
+  mapping_move (over, 0x11000);
+  g_assert_cmphex (load (vm->memory, 0x10ffe, 4), ==, 0x2222ffff);
+  mapping_move (over, 0xf000);
   mapping_remove (over);
   g_assert_cmphex (load (vm->memory, 0xf000, 2), ==, 0x1111);
 }
