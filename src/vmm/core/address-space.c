@@ -451,11 +451,8 @@ address_space_load (AddressSpace *as, AccessCache *cache, uint64_t addr, unsigne
 
   if (r == NULL || addr - r->start + size > r->size)
     {
-      uint64_t ones = size >= 8 ? G_MAXUINT64 : (1ULL << (8 * size)) - 1;
-
-      /* Nothing at either end is nothing in between: ranges are larger than an access. */
-      if (size == 1 || (r == NULL && access_cache_find (cache, as, addr + size - 1) == NULL))
-        return ones;
+      if (size == 1)
+        return 0xff;
       value = 0;
       for (unsigned i = 0; i < size; i++)
         value |= address_space_load (as, cache, addr + i, 1, locked) << (8 * i);
