@@ -69,7 +69,7 @@ viv_menu_send_keys (void)
   GMenuModel *menu = viv_menu_send_chords ();
   g_autoptr (GMenu) clipboard = g_menu_new ();
 
-  append (clipboard, _ ("Type the _Clipboard"), "page.type-clipboard", NULL);
+  append (clipboard, _ ("T_ype the Clipboard"), "page.type-clipboard", NULL);
   g_menu_append_section (G_MENU (menu), NULL, G_MENU_MODEL (clipboard));
   return menu;
 }
@@ -87,7 +87,7 @@ append_drive (GMenu *menu, const MachineDrive *drive)
   append (section, drive->kind == DRIVE_CDROM ? _ ("Change _CD…") : _ ("Change _Floppy…"),
           "page.change-media", drive->id);
   if (!empty)
-    append (section, _ ("Ej_ect"), "page.eject", drive->id);
+    append (section, _ ("E_ject"), "page.eject", drive->id);
   g_menu_append_section (menu, title, G_MENU_MODEL (section));
 }
 
@@ -108,6 +108,7 @@ viv_menu_machine (VivMachine *machine)
   append (view, _ ("_Fit to Window"), "page.scaling", "fit");
   append (view, _ ("E_xact Pixels"), "page.scaling", "exact");
   append (view, _ ("F_ull Screen"), "win.fullscreen", NULL);
+  append (view, _ ("_Take a Screenshot"), "page.screenshot", NULL);
 
   for (guint i = 0; definition && i < definition->drives->len; i++)
     {
