@@ -111,6 +111,63 @@ test_debug_guard (void)
   guest_free (g);
 }
 
+/* RF that IRET sets is gone behind the next instruction. */
+GUEST_CODE (resume, ".code32", "  push $0x10002\n push $0x08\n push $0xc000\n iret\n");
+static void
+test_resume_flag (void)
+{
+  static const uint8_t code[] = { 0x90, 0x0f, 0x0b }; /* nop; ud2 */
+  static const uint8_t call[] = { 0x90, 0xcd, 0x20 };
+  Guest *g = guest_new (1);
+  CpuState s;
+
+  guest_state (g, &s, 32, 0, FALSE);
+  GUEST_LOAD (g, CODE, resume);
+  guest_put (g, 0xc000, code, sizeof code);
+  guest_start (g, &s);
+  g_assert_true (guest_run (g, 100));
+  g_assert_cmpuint (guest_vector (g), ==, EXC_UD);
+  g_assert_cmphex (top (g, 2) & FLAG_RF, ==, FLAG_RF); /* a fault's frame has it */
+  guest_put (g, 0xc000, call, sizeof call);
+  guest_start (g, &s);
+  soft_code_flush ((SoftEngine *)g->engine);
+  g_assert_true (guest_run (g, 100));
+  g_assert_cmpuint (guest_vector (g), ==, 0x20);
+  g_assert_cmphex (top (g, 2) & FLAG_RF, ==, 0);
+  guest_free (g);
+}
+
+/* A program's AC opens no user page to the entry of ring 0: SMAP holds for the stack that the TSS names. */
+static void
+test_smap_entry (void)
+{
+  static const uint8_t code[] = { 0xcd, 0x20 };
+  Guest *g = guest_new (1);
+  CpuState s;
+
+  for (unsigned user = 0; user < 2; user++)
+    {
+      guest_state (g, &s, 64, 3, TRUE);
+      guest_put (g, CODE, code, sizeof code);
+      /* What ring 0 uses is for ring 0 alone, but for the stack of INT in the second round. */
+      for (uint32_t page = 0; page < 0xa; page++)
+        guest_set (g, TABLES + 0x3000 + page * 8, (page << 12) | 3, 8);
+      guest_set (g, TABLES + 0x3000 + (DATA >> 12) * 8, DATA | 3, 8);
+      if (user)
+        guest_set (g, TABLES + 0x3000 + 0x5 * 8, 0x5007, 8);
+      guest_set (g, TSS + 4, 0x6000, 8);
+      guest_set (g, TSS + 0x24, STACK0, 8); /* IST1 */
+      guest_set (g, IDT + EXC_PF * 16 + 4, 1, 1);
+      s.cr4 |= CR4_SMAP;
+      s.rflags = 2 | FLAG_AC;
+      guest_start (g, &s);
+      g_assert_true (guest_run (g, 100));
+      g_assert_cmpuint (guest_vector (g), ==, user ? EXC_PF : 0x20);
+    }
+  g_assert_cmphex (g->cpu->cr2, ==, 0x5ff8);
+  guest_free (g);
+}
+
 /* -- Virtual-8086 mode --------------------------------------------------------------------------------------------- */
 
 GUEST_CODE (
@@ -391,6 +448,8 @@ main (int argc, char **argv)
   g_test_add_func ("/soft-system/step-mov-ss", test_step_mov_ss);
   g_test_add_func ("/soft-system/step-syscall", test_step_syscall);
   g_test_add_func ("/soft-system/debug-guard", test_debug_guard);
+  g_test_add_func ("/soft-system/resume-flag", test_resume_flag);
+  g_test_add_func ("/soft-system/smap-entry", test_smap_entry);
   g_test_add_func ("/soft-system/vme", test_vme);
   g_test_add_func ("/soft-system/v86-iopl", test_v86_iopl);
   g_test_add_func ("/soft-system/port-map", test_port_map);

@@ -724,6 +724,9 @@ mmu_of_cpl (const SoftCpu *cpu, unsigned cpl)
 {
   if (cpl == 3)
     return SOFT_MMU_USER;
+  /* The stack of an inner ring, on the way there: implicit, so EFLAGS.AC of the program doesn't count. */
+  if (cpl < cpu->cpl)
+    return system_mmu (cpu);
   return (cpu->cr4 & CR4_SMAP) != 0 && (cpu->eflags & FLAG_AC) == 0 ? SOFT_MMU_SUPERVISOR_SMAP
                                                                     : SOFT_MMU_SUPERVISOR;
 }

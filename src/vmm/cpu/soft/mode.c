@@ -136,6 +136,9 @@ soft_set_eflags (SoftCpu *cpu, uint32_t value, uint32_t mask)
   mask &= FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC | FLAG_VIF
           | FLAG_VIP | FLAG_ID;
   cpu->eflags = (old & ~mask) | (value & mask);
+  /* RF is about the next instruction alone.  Where nothing is armed no one looks at it, and it must not stay for later. */
+  if ((cpu->dr[7] & 0xff) == 0)
+    cpu->eflags &= ~(uint32_t)FLAG_RF;
   if (((old ^ cpu->eflags) & (FLAG_AC | FLAG_VM)) != 0)
     soft_update_mode (cpu);
 }
