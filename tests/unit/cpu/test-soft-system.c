@@ -359,6 +359,43 @@ test_task_trap (void)
   guest_free (g);
 }
 
+/* A fault through a task gate: linked back, NT, RF in the old task, the error code on the new one's stack. */
+GUEST_CODE (fault_task, ".code32", "  pop %eax\n mov %eax, 0xd000\n pushf\n pop 0xd004\n hlt\n");
+
+static void
+test_task_gate (void)
+{
+  const uint32_t tss2 = TSS + 0x400;
+  static const uint8_t code[]
+      = { 0xb8, 0xf8, 0x0f, 0x00, 0x00, 0x8e, 0xd8 }; /* mov eax, 0xff8; mov ds, eax */
+  Guest *g = guest_new (1);
+  CpuState s;
+
+  guest_state (g, &s, 32, 3, FALSE);
+  s.gdt_limit = 0xff;
+  guest_set (g, GDT + FREE_SEL, guest_descriptor (tss2, 0x67, 0x89), 8);
+  guest_set (g, tss2 + 0x20, 0xc000, 4);
+  guest_set (g, tss2 + 0x24, 2, 4);
+  guest_set (g, tss2 + 0x38, 0x7000, 4);
+  for (unsigned i = 0; i < 6; i++)
+    guest_set (g, tss2 + 0x48 + i * 4, i == CPU_CS ? CS32 : DS32, 4);
+  guest_gate (g, EXC_GP, FREE_SEL, 0, 0x85, FALSE);
+  guest_put (g, CODE, code, sizeof code);
+  GUEST_LOAD (g, 0xc000, fault_task);
+  guest_start (g, &s);
+  g_assert_true (guest_run (g, 1000));
+  g_assert_cmphex (guest_get (g, 0xd000, 4), ==, 0xff8);
+  g_assert_cmphex (guest_get (g, 0xd004, 4) & FLAG_NT, ==, FLAG_NT);
+  g_assert_cmphex (guest_get (g, tss2, 2), ==, TSS_SEL);
+  g_assert_cmphex (guest_get (g, TSS + 0x20, 4), ==, CODE + 5);
+  g_assert_cmphex (guest_get (g, TSS + 0x24, 4) & FLAG_RF, ==, FLAG_RF);
+  g_assert_cmphex (guest_get (g, TSS + 0x48 + CPU_CS * 4, 2), ==, UCS32);
+  /* Both are busy. */
+  g_assert_cmphex (guest_get (g, GDT + FREE_SEL + 5, 1), ==, 0x8b);
+  g_assert_cmphex (guest_get (g, GDT + TSS_SEL + 5, 1), ==, 0x8b);
+  guest_free (g);
+}
+
 /* -- Returns ------------------------------------------------------------------------------------------------------------ */
 
 GUEST_CODE (
@@ -455,6 +492,7 @@ main (int argc, char **argv)
   g_test_add_func ("/soft-system/port-map", test_port_map);
   g_test_add_func ("/soft-system/task16", test_task16);
   g_test_add_func ("/soft-system/task-trap", test_task_trap);
+  g_test_add_func ("/soft-system/task-gate", test_task_gate);
   g_test_add_func ("/soft-system/return-outward", test_return_outward);
   g_test_add_func ("/soft-system/rdpmc", test_rdpmc);
   g_test_add_func ("/soft-system/startup", test_startup);

@@ -94,6 +94,8 @@ soft_interrupt (SoftCpu *cpu, unsigned vector, SoftEvent event, gboolean has_err
     {
       gboolean wide;
 
+      /* The old task's EFLAGS are saved as a frame would have them. */
+      cpu->eflags |= pushed_flags (cpu, vector, event) & FLAG_RF;
       soft_task_switch (cpu, NULL, selector, SOFT_TASK_CALL, rip);
       cpu->rip_set = FALSE;
       if (has_error)
