@@ -148,15 +148,20 @@ serial_bridge_closed (SerialBridge *bridge)
   return bridge->closed;
 }
 
+/* A guest that never stops talking may not keep us for ever. */
+#define DUMP_LIMIT (3 * G_USEC_PER_SEC)
+
 /* The history, until the port is silent for a moment. */
 static void
 dump (int fd)
 {
   struct pollfd wait = { .fd = fd, .events = POLLIN };
+  gint64 end = g_get_monotonic_time () + DUMP_LIMIT;
   char buffer[4096];
   ssize_t length;
 
-  while (poll (&wait, 1, 200) > 0 && (length = recv (fd, buffer, sizeof (buffer), 0)) > 0)
+  while (g_get_monotonic_time () < end && poll (&wait, 1, 200) > 0
+         && (length = recv (fd, buffer, sizeof (buffer), 0)) > 0)
     write_all (STDOUT_FILENO, buffer, length);
 }
 

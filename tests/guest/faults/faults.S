@@ -3,7 +3,9 @@
  * Boot sectors that end badly.  TRIPLE: a fault with an empty interrupt table, which a PC answers with a reset.  Else: FWAIT in
  * ring 0, which a KVM that interprets can't execute; a processor goes on and the guest powers off.
  */
-#define COM1 0x3f8
+#define COM1      0x3f8
+#define CMOS_MARK 0x7e
+#define MARK      0xa5
 
         .code16
         .text
@@ -30,6 +32,14 @@ start:  ljmp    $0, $1f
         jmp     2b
 3:
 #ifdef TRIPLE
+        /* Once: a byte of CMOS that firmware doesn't use remembers over the reset. */
+        movb    $CMOS_MARK, %al
+        outb    %al, $0x70
+        inb     $0x71, %al
+        cmpb    $MARK, %al
+        je      5f
+        movb    $MARK, %al
+        outb    %al, $0x71
         lgdtl   gdt_pointer
         movl    %cr0, %eax
         orl     $1, %eax
@@ -41,6 +51,9 @@ protected:
         movw    $0x7f8, %ax             /* beyond the table: #GP, then #DF, then shutdown */
         movw    %ax, %ds
 1:      jmp     1b
+        .code16
+5:      hlt
+        jmp     5b
 #else
         movl    $0x12345678, %eax
         movl    $0xfeedface, %ebx
