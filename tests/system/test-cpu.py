@@ -19,8 +19,10 @@ def main():
             # A second start means a triple fault.
             until(lambda: machine.state == "crashed" or re.search("^cpu done|^cpu start[^$]*^cpu start", machine.serial(), re.M), 120, "its end")
         lines = machine.serial().splitlines()
-        check(lines, "no line at all")
         with tap.point("%s: %d answers" % (engine, len(expected))):
+            if not lines and engine == "kvm" and kvm_interprets():
+                raise Skip("this KVM interprets ring 0 and gave up before the first answer")
+            check(lines, "no line at all")
             for n, wanted in enumerate(expected):
                 found = lines[n] if n < len(lines) else "nothing"
                 if found != wanted and engine == "kvm" and kvm_interprets():

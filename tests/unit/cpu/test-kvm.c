@@ -182,7 +182,7 @@ test_interrupt (Fixture *f, gconstpointer data)
   static const char code[] = "\x31\xc0\x8e\xd8\x8e\xd0\xbc\x00\x70" /* %ds = %ss = 0; mov $0x7000,%sp */
                              "\xc7\x06\x20\x01\x40\x00"             /* vector 0x48: offset 0x40 */
                              "\xc7\x06\x22\x01\x00\xf0"             /* segment 0xf000 */
-                             "\xfb" DONE "\xf4"                     /* sti; done; hlt */
+      DONE "\xfb\xf4" /* done; sti; hlt: STI holds interrupts off until HLT sleeps */
                              "\xb0\x02\xe6\x99" DONE "\xf4\xeb\xfd";
   static const char handler[] = "\xb0\x01\xe6\x99\xcf"; /* mov $1,%al; out %al,$0x99; iret */
 
