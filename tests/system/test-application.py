@@ -87,7 +87,7 @@ class Run:
         time.sleep(0.5)
         screen.key("alt+r")
         until(lambda: not screen.has_window("Create a Machine"), 20, "the assistant closes")
-        until(lambda: any(m["name"] == "Grub" for m in self.room.list()), 10, "the machine is in the library")
+        until(lambda: any(m["name"] == "Grub" for m in self.room.list()), 60, "the machine is in the library")
         self.machine = Machine(self.room, "Grub")
         shown_settings = self.machine.show()["settings"]
         equal(shown_settings.get("cdrom0.path"), self.iso, "the CD")
