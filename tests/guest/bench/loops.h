@@ -5,6 +5,9 @@
  * many instructions on every path.
  */
 
+/* Assembly for the preprocessor. */
+/* clang-format off */
+
 /* Additions, logic, shifts, products: no memory. */
         loop    MODE, integer, 6000000
         I addl  %edx, %eax

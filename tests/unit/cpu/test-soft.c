@@ -787,10 +787,11 @@ GUEST_CODE (mixed, ".code64",
             "1: add %rdx, %rax\n xor %rax, %rdx\n mov %eax, (%rbx)\n shr $3, %rdx\n add (%rbx), %edx\n"
             "  lea 5(%rax,%rdx,2), %rsi\n cmp $100, %esi\n jb 2f\n add $7, %rdx\n"
             "2: dec %ecx\n jnz 1b\n int $0x20\n");
-GUEST_CODE (loads, ".code64",
-            "  mov $20000000, %ecx\n mov $0xd000, %ebx\n"
-            "1: mov (%rbx), %rax\n mov 8(%rbx), %rdx\n mov 16(%rbx), %rsi\n mov 24(%rbx,%rax), %rdi\n add 32(%rbx), %rdi\n"
-            "  dec %ecx\n jnz 1b\n int $0x20\n");
+GUEST_CODE (
+    loads, ".code64",
+    "  mov $20000000, %ecx\n mov $0xd000, %ebx\n"
+    "1: mov (%rbx), %rax\n mov 8(%rbx), %rdx\n mov 16(%rbx), %rsi\n mov 24(%rbx,%rax), %rdi\n add 32(%rbx), %rdi\n"
+    "  dec %ecx\n jnz 1b\n int $0x20\n");
 
 static void
 test_speed (void)
@@ -817,12 +818,13 @@ test_speed (void)
 
       guest_state (g, &s, 64, 0, TRUE);
       memset (g->ram + 0xd000, 0, 64);
-      guest_put (g, CODE, loops[i].code, (size_t) (loops[i].end - loops[i].code));
+      guest_put (g, CODE, loops[i].code, (size_t)(loops[i].end - loops[i].code));
       guest_start (g, &s);
       start = clock ();
       g_assert_true (guest_run (g, INT64_C (1) << 40));
       g_test_message ("%s: %.0f million instructions a second", loops[i].name,
-                      (double) (g->cpu->instructions - before) / ((double) (clock () - start) / CLOCKS_PER_SEC) / 1e6);
+                      (double)(g->cpu->instructions - before) / ((double)(clock () - start) / CLOCKS_PER_SEC)
+                          / 1e6);
     }
   guest_free (g);
 }

@@ -461,11 +461,14 @@ const SoftHandler soft_bt_ri[4] = { NULL, bt_ri_16, bt_ri_32, bt_ri_64 };
 
 /* -- Comparison and branch in one ---------------------------------------------------------------------------------------- */
 
-#define CONDITIONS(M, ...)                                                                             \
-  M (o, __VA_ARGS__)                                                                                   \
-  M (no, __VA_ARGS__) M (b, __VA_ARGS__) M (ae, __VA_ARGS__) M (e, __VA_ARGS__) M (ne, __VA_ARGS__)    \
-      M (be, __VA_ARGS__) M (a, __VA_ARGS__) M (s, __VA_ARGS__) M (ns, __VA_ARGS__) M (p, __VA_ARGS__) \
-          M (np, __VA_ARGS__) M (l, __VA_ARGS__) M (ge, __VA_ARGS__) M (le, __VA_ARGS__) M (g, __VA_ARGS__)
+/* The formatter never comes to an end with such a list. */
+/* clang-format off */
+#define CONDITIONS(M, ...)                                                                              \
+  M (o, __VA_ARGS__) M (no, __VA_ARGS__) M (b, __VA_ARGS__) M (ae, __VA_ARGS__)                         \
+  M (e, __VA_ARGS__) M (ne, __VA_ARGS__) M (be, __VA_ARGS__) M (a, __VA_ARGS__)                         \
+  M (s, __VA_ARGS__) M (ns, __VA_ARGS__) M (p, __VA_ARGS__) M (np, __VA_ARGS__)                         \
+  M (l, __VA_ARGS__) M (ge, __VA_ARGS__) M (le, __VA_ARGS__) M (g, __VA_ARGS__)
+/* clang-format on */
 
 #define DEFINE_FUSED_(cc, op, bits, sfx, form, second)                    \
   HANDLER (fused_##op##_##form##_##bits##_##cc)                           \

@@ -34,28 +34,33 @@
     name##_values (cpu, insn, soft_load##bits (cpu, insn, insn->seg, soft_ea (cpu, insn))); \
   }
 
-#define MMX_LIST(X)                                                                                         \
-  X (packsswb, 0x63)                                                                                        \
-  X (pcmpgtb, 0x64)                                                                                         \
-  X (pcmpgtw, 0x65)                                                                                         \
-  X (pcmpgtd, 0x66) X (packuswb, 0x67) X (punpckhbw, 0x68) X (punpckhwd, 0x69) X (punpckhdq, 0x6a)          \
-      X (packssdw, 0x6b) X (pcmpeqb, 0x74) X (pcmpeqw, 0x75) X (pcmpeqd, 0x76) X (psrlw, 0xd1)              \
-          X (psrld, 0xd2) X (psrlq, 0xd3) X (paddq, 0xd4) X (pmullw, 0xd5) X (psubusb, 0xd8)                \
-              X (psubusw, 0xd9) X (pminub, 0xda) X (pand, 0xdb) X (paddusb, 0xdc) X (paddusw, 0xdd)         \
-                  X (pmaxub, 0xde) X (pandn, 0xdf) X (pavgb, 0xe0) X (psraw, 0xe1) X (psrad, 0xe2)          \
-                      X (pavgw, 0xe3) X (pmulhuw, 0xe4) X (pmulhw, 0xe5) X (psubsb, 0xe8) X (psubsw, 0xe9)  \
-                          X (pminsw, 0xea) X (por, 0xeb) X (paddsb, 0xec) X (paddsw, 0xed) X (pmaxsw, 0xee) \
-                              X (pxor, 0xef) X (psllw, 0xf1) X (pslld, 0xf2) X (psllq, 0xf3)                \
-                                  X (pmuludq, 0xf4) X (pmaddwd, 0xf5) X (psadbw, 0xf6) X (psubb, 0xf8)      \
-                                      X (psubw, 0xf9) X (psubd, 0xfa) X (psubq, 0xfb) X (paddb, 0xfc)       \
-                                          X (paddw, 0xfd) X (paddd, 0xfe)
-#define MMX_LOW_LIST(X) X (punpcklbw, 0x60) X (punpcklwd, 0x61) X (punpckldq, 0x62)
-#define SSSE3_LIST(X)                                                                                        \
-  X (pshufb, 0x00)                                                                                           \
-  X (phaddw, 0x01)                                                                                           \
-  X (phaddd, 0x02)                                                                                           \
-  X (phaddsw, 0x03) X (pmaddubsw, 0x04) X (phsubw, 0x05) X (phsubd, 0x06) X (phsubsw, 0x07) X (psignb, 0x08) \
-      X (psignw, 0x09) X (psignd, 0x0a) X (pmulhrsw, 0x0b) X (pabsb, 0x1c) X (pabsw, 0x1d) X (pabsd, 0x1e)
+/* The formatter never comes to an end with such a list. */
+/* clang-format off */
+#define MMX_LIST(X)                                                                                     \
+  X (packsswb, 0x63) X (pcmpgtb, 0x64) X (pcmpgtw, 0x65) X (pcmpgtd, 0x66) X (packuswb, 0x67)           \
+  X (punpckhbw, 0x68) X (punpckhwd, 0x69) X (punpckhdq, 0x6a) X (packssdw, 0x6b)                        \
+  X (pcmpeqb, 0x74) X (pcmpeqw, 0x75) X (pcmpeqd, 0x76) X (psrlw, 0xd1) X (psrld, 0xd2)                 \
+  X (psrlq, 0xd3) X (paddq, 0xd4) X (pmullw, 0xd5) X (psubusb, 0xd8) X (psubusw, 0xd9)                  \
+  X (pminub, 0xda) X (pand, 0xdb) X (paddusb, 0xdc) X (paddusw, 0xdd) X (pmaxub, 0xde)                  \
+  X (pandn, 0xdf) X (pavgb, 0xe0) X (psraw, 0xe1) X (psrad, 0xe2) X (pavgw, 0xe3)                       \
+  X (pmulhuw, 0xe4) X (pmulhw, 0xe5) X (psubsb, 0xe8) X (psubsw, 0xe9) X (pminsw, 0xea)                 \
+  X (por, 0xeb) X (paddsb, 0xec) X (paddsw, 0xed) X (pmaxsw, 0xee) X (pxor, 0xef) X (psllw, 0xf1)       \
+  X (pslld, 0xf2) X (psllq, 0xf3) X (pmuludq, 0xf4) X (pmaddwd, 0xf5) X (psadbw, 0xf6)                  \
+  X (psubb, 0xf8) X (psubw, 0xf9) X (psubd, 0xfa) X (psubq, 0xfb) X (paddb, 0xfc) X (paddw, 0xfd)       \
+  X (paddd, 0xfe)
+/* clang-format on */
+/* The formatter never comes to an end with such a list. */
+/* clang-format off */
+#define MMX_LOW_LIST(X) X (punpcklbw, 0x60) X (punpcklwd, 0x61) X (punpckldq, 0x62)                     \
+
+/* clang-format on */
+/* The formatter never comes to an end with such a list. */
+/* clang-format off */
+#define SSSE3_LIST(X)                                                                                   \
+  X (pshufb, 0x00) X (phaddw, 0x01) X (phaddd, 0x02) X (phaddsw, 0x03) X (pmaddubsw, 0x04)              \
+  X (phsubw, 0x05) X (phsubd, 0x06) X (phsubsw, 0x07) X (psignb, 0x08) X (psignw, 0x09)                 \
+  X (psignd, 0x0a) X (pmulhrsw, 0x0b) X (pabsb, 0x1c) X (pabsw, 0x1d) X (pabsd, 0x1e)
+/* clang-format on */
 #define DEFINE(name, opcode)     MMX (name, 64)
 #define DEFINE_LOW(name, opcode) MMX (name, 32) /* reads only the half that it uses */
 MMX_LIST (DEFINE)

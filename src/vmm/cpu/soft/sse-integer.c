@@ -27,43 +27,47 @@
     soft_set_xmm (cpu, insn->a, value);                            \
   }
 
-#define SSE2_LIST(X)                                                                                       \
-  X (punpcklbw, 0x60)                                                                                      \
-  X (punpcklwd, 0x61)                                                                                      \
-  X (punpckldq, 0x62)                                                                                      \
-  X (packsswb, 0x63) X (pcmpgtb, 0x64) X (pcmpgtw, 0x65) X (pcmpgtd, 0x66) X (packuswb, 0x67)              \
-      X (punpckhbw, 0x68) X (punpckhwd, 0x69) X (punpckhdq, 0x6a) X (packssdw, 0x6b) X (punpcklqdq, 0x6c)  \
-          X (punpckhqdq, 0x6d) X (pcmpeqb, 0x74) X (pcmpeqw, 0x75) X (pcmpeqd, 0x76) X (psrlw, 0xd1)       \
-              X (psrld, 0xd2) X (psrlq, 0xd3) X (paddq, 0xd4) X (pmullw, 0xd5) X (psubusb, 0xd8)           \
-                  X (psubusw, 0xd9) X (pminub, 0xda) X (pand, 0xdb) X (paddusb, 0xdc) X (paddusw, 0xdd)    \
-                      X (pmaxub, 0xde) X (pandn, 0xdf) X (pavgb, 0xe0) X (psraw, 0xe1) X (psrad, 0xe2)     \
-                          X (pavgw, 0xe3) X (pmulhuw, 0xe4) X (pmulhw, 0xe5) X (psubsb, 0xe8)              \
-                              X (psubsw, 0xe9) X (pminsw, 0xea) X (por, 0xeb) X (paddsb, 0xec)             \
-                                  X (paddsw, 0xed) X (pmaxsw, 0xee) X (pxor, 0xef) X (psllw, 0xf1)         \
-                                      X (pslld, 0xf2) X (psllq, 0xf3) X (pmuludq, 0xf4) X (pmaddwd, 0xf5)  \
-                                          X (psadbw, 0xf6) X (psubb, 0xf8) X (psubw, 0xf9) X (psubd, 0xfa) \
-                                              X (psubq, 0xfb) X (paddb, 0xfc) X (paddw, 0xfd)              \
-                                                  X (paddd, 0xfe) X (unpcklpd, 0x14) X (unpckhpd, 0x15)    \
-                                                      X (andpd, 0x54) X (andnpd, 0x55) X (orpd, 0x56)      \
-                                                          X (xorpd, 0x57)
-#define SSE_LIST(X) \
-  X (unpcklps, 0x14) X (unpckhps, 0x15) X (andps, 0x54) X (andnps, 0x55) X (orps, 0x56) X (xorps, 0x57)
-#define SSSE3_LIST(X)                                                                                        \
-  X (pshufb, 0x00)                                                                                           \
-  X (phaddw, 0x01)                                                                                           \
-  X (phaddd, 0x02)                                                                                           \
-  X (phaddsw, 0x03) X (pmaddubsw, 0x04) X (phsubw, 0x05) X (phsubd, 0x06) X (phsubsw, 0x07) X (psignb, 0x08) \
-      X (psignw, 0x09) X (psignd, 0x0a) X (pmulhrsw, 0x0b) X (pabsb, 0x1c) X (pabsw, 0x1d) X (pabsd, 0x1e)   \
-          X (pmuldq, 0x28) X (pcmpeqq, 0x29) X (packusdw, 0x2b) X (pcmpgtq, 0x37) X (pminsb, 0x38)           \
-              X (pminsd, 0x39) X (pminuw, 0x3a) X (pminud, 0x3b) X (pmaxsb, 0x3c) X (pmaxsd, 0x3d)           \
-                  X (pmaxuw, 0x3e) X (pmaxud, 0x3f) X (pmulld, 0x40) X (phminposuw, 0x41)
-#define EXTEND_LIST(X)                                                                                \
-  X (pmovsxbw, 0x20, SSE_LOAD_64)                                                                     \
-  X (pmovsxbd, 0x21, SSE_LOAD_32)                                                                     \
-  X (pmovsxbq, 0x22, SSE_LOAD_16)                                                                     \
-  X (pmovsxwd, 0x23, SSE_LOAD_64) X (pmovsxwq, 0x24, SSE_LOAD_32) X (pmovsxdq, 0x25, SSE_LOAD_64)     \
-      X (pmovzxbw, 0x30, SSE_LOAD_64) X (pmovzxbd, 0x31, SSE_LOAD_32) X (pmovzxbq, 0x32, SSE_LOAD_16) \
-          X (pmovzxwd, 0x33, SSE_LOAD_64) X (pmovzxwq, 0x34, SSE_LOAD_32) X (pmovzxdq, 0x35, SSE_LOAD_64)
+/* The formatter never comes to an end with such a list. */
+/* clang-format off */
+#define SSE2_LIST(X)                                                                                    \
+  X (punpcklbw, 0x60) X (punpcklwd, 0x61) X (punpckldq, 0x62) X (packsswb, 0x63)                        \
+  X (pcmpgtb, 0x64) X (pcmpgtw, 0x65) X (pcmpgtd, 0x66) X (packuswb, 0x67) X (punpckhbw, 0x68)          \
+  X (punpckhwd, 0x69) X (punpckhdq, 0x6a) X (packssdw, 0x6b) X (punpcklqdq, 0x6c)                       \
+  X (punpckhqdq, 0x6d) X (pcmpeqb, 0x74) X (pcmpeqw, 0x75) X (pcmpeqd, 0x76) X (psrlw, 0xd1)            \
+  X (psrld, 0xd2) X (psrlq, 0xd3) X (paddq, 0xd4) X (pmullw, 0xd5) X (psubusb, 0xd8)                    \
+  X (psubusw, 0xd9) X (pminub, 0xda) X (pand, 0xdb) X (paddusb, 0xdc) X (paddusw, 0xdd)                 \
+  X (pmaxub, 0xde) X (pandn, 0xdf) X (pavgb, 0xe0) X (psraw, 0xe1) X (psrad, 0xe2)                      \
+  X (pavgw, 0xe3) X (pmulhuw, 0xe4) X (pmulhw, 0xe5) X (psubsb, 0xe8) X (psubsw, 0xe9)                  \
+  X (pminsw, 0xea) X (por, 0xeb) X (paddsb, 0xec) X (paddsw, 0xed) X (pmaxsw, 0xee)                     \
+  X (pxor, 0xef) X (psllw, 0xf1) X (pslld, 0xf2) X (psllq, 0xf3) X (pmuludq, 0xf4)                      \
+  X (pmaddwd, 0xf5) X (psadbw, 0xf6) X (psubb, 0xf8) X (psubw, 0xf9) X (psubd, 0xfa)                    \
+  X (psubq, 0xfb) X (paddb, 0xfc) X (paddw, 0xfd) X (paddd, 0xfe) X (unpcklpd, 0x14)                    \
+  X (unpckhpd, 0x15) X (andpd, 0x54) X (andnpd, 0x55) X (orpd, 0x56) X (xorpd, 0x57)
+/* clang-format on */
+/* The formatter never comes to an end with such a list. */
+/* clang-format off */
+#define SSE_LIST(X)                                                                                     \
+  X (unpcklps, 0x14) X (unpckhps, 0x15) X (andps, 0x54) X (andnps, 0x55) X (orps, 0x56)                 \
+  X (xorps, 0x57)
+/* clang-format on */
+/* The formatter never comes to an end with such a list. */
+/* clang-format off */
+#define SSSE3_LIST(X)                                                                                   \
+  X (pshufb, 0x00) X (phaddw, 0x01) X (phaddd, 0x02) X (phaddsw, 0x03) X (pmaddubsw, 0x04)              \
+  X (phsubw, 0x05) X (phsubd, 0x06) X (phsubsw, 0x07) X (psignb, 0x08) X (psignw, 0x09)                 \
+  X (psignd, 0x0a) X (pmulhrsw, 0x0b) X (pabsb, 0x1c) X (pabsw, 0x1d) X (pabsd, 0x1e)                   \
+  X (pmuldq, 0x28) X (pcmpeqq, 0x29) X (packusdw, 0x2b) X (pcmpgtq, 0x37) X (pminsb, 0x38)              \
+  X (pminsd, 0x39) X (pminuw, 0x3a) X (pminud, 0x3b) X (pmaxsb, 0x3c) X (pmaxsd, 0x3d)                  \
+  X (pmaxuw, 0x3e) X (pmaxud, 0x3f) X (pmulld, 0x40) X (phminposuw, 0x41)
+/* clang-format on */
+/* The formatter never comes to an end with such a list. */
+/* clang-format off */
+#define EXTEND_LIST(X)                                                                                  \
+  X (pmovsxbw, 0x20, SSE_LOAD_64) X (pmovsxbd, 0x21, SSE_LOAD_32) X (pmovsxbq, 0x22, SSE_LOAD_16)       \
+  X (pmovsxwd, 0x23, SSE_LOAD_64) X (pmovsxwq, 0x24, SSE_LOAD_32) X (pmovsxdq, 0x25, SSE_LOAD_64)       \
+  X (pmovzxbw, 0x30, SSE_LOAD_64) X (pmovzxbd, 0x31, SSE_LOAD_32) X (pmovzxbq, 0x32, SSE_LOAD_16)       \
+  X (pmovzxwd, 0x33, SSE_LOAD_64) X (pmovzxwq, 0x34, SSE_LOAD_32) X (pmovzxdq, 0x35, SSE_LOAD_64)
+/* clang-format on */
 
 #define DEFINE_ALIGNED(name, opcode)      INTEGER (name, SSE_LOAD_A128)
 #define DEFINE_EXTEND(name, opcode, load) INTEGER (name, load)
