@@ -49,11 +49,7 @@
   X (psubb, 0xf8) X (psubw, 0xf9) X (psubd, 0xfa) X (psubq, 0xfb) X (paddb, 0xfc) X (paddw, 0xfd)       \
   X (paddd, 0xfe)
 /* clang-format on */
-/* The formatter never comes to an end with such a list. */
-/* clang-format off */
-#define MMX_LOW_LIST(X) X (punpcklbw, 0x60) X (punpcklwd, 0x61) X (punpckldq, 0x62)                     \
-
-/* clang-format on */
+#define MMX_LOW_LIST(X) X (punpcklbw, 0x60) X (punpcklwd, 0x61) X (punpckldq, 0x62)
 /* The formatter never comes to an end with such a list. */
 /* clang-format off */
 #define SSSE3_LIST(X)                                                                                   \

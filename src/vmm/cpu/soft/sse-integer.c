@@ -43,15 +43,9 @@
   X (pmaddwd, 0xf5) X (psadbw, 0xf6) X (psubb, 0xf8) X (psubw, 0xf9) X (psubd, 0xfa)                    \
   X (psubq, 0xfb) X (paddb, 0xfc) X (paddw, 0xfd) X (paddd, 0xfe) X (unpcklpd, 0x14)                    \
   X (unpckhpd, 0x15) X (andpd, 0x54) X (andnpd, 0x55) X (orpd, 0x56) X (xorpd, 0x57)
-/* clang-format on */
-/* The formatter never comes to an end with such a list. */
-/* clang-format off */
 #define SSE_LIST(X)                                                                                     \
   X (unpcklps, 0x14) X (unpckhps, 0x15) X (andps, 0x54) X (andnps, 0x55) X (orps, 0x56)                 \
   X (xorps, 0x57)
-/* clang-format on */
-/* The formatter never comes to an end with such a list. */
-/* clang-format off */
 #define SSSE3_LIST(X)                                                                                   \
   X (pshufb, 0x00) X (phaddw, 0x01) X (phaddd, 0x02) X (phaddsw, 0x03) X (pmaddubsw, 0x04)              \
   X (phsubw, 0x05) X (phsubd, 0x06) X (phsubsw, 0x07) X (psignb, 0x08) X (psignw, 0x09)                 \
@@ -59,9 +53,6 @@
   X (pmuldq, 0x28) X (pcmpeqq, 0x29) X (packusdw, 0x2b) X (pcmpgtq, 0x37) X (pminsb, 0x38)              \
   X (pminsd, 0x39) X (pminuw, 0x3a) X (pminud, 0x3b) X (pmaxsb, 0x3c) X (pmaxsd, 0x3d)                  \
   X (pmaxuw, 0x3e) X (pmaxud, 0x3f) X (pmulld, 0x40) X (phminposuw, 0x41)
-/* clang-format on */
-/* The formatter never comes to an end with such a list. */
-/* clang-format off */
 #define EXTEND_LIST(X)                                                                                  \
   X (pmovsxbw, 0x20, SSE_LOAD_64) X (pmovsxbd, 0x21, SSE_LOAD_32) X (pmovsxbq, 0x22, SSE_LOAD_16)       \
   X (pmovsxwd, 0x23, SSE_LOAD_64) X (pmovsxwq, 0x24, SSE_LOAD_32) X (pmovsxdq, 0x25, SSE_LOAD_64)       \
