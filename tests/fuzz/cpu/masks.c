@@ -51,6 +51,16 @@ fuzz_mask (const FuzzCase *c, FuzzResult *native, FuzzResult *soft)
         }
       ignore (native, soft, FX_XMM + 128, 128);
     }
+  /* A 32-bit push of a segment register: the upper half of the slot is zeroed or left, as the processor pleases (SDM 2, PUSH); the
+   * host mostly leaves it. */
+  if ((strcmp (t->name, "push seg") == 0 || strcmp (t->name, "push fs/gs") == 0) && native->vector < 0
+      && c->in.gpr[4] - native->out.gpr[4] == 4)
+    {
+      uint64_t upper = native->out.gpr[4] + 2 - (c->operand >= FUZZ_DATA ? FUZZ_DATA : FUZZ_LOW);
+
+      if (upper < FUZZ_PAGE)
+        memcpy (soft->memory + upper, native->memory + upper, MIN (2, FUZZ_PAGE - upper));
+    }
   /* AMD saves the pointers of the last x87 instruction only if its exception is pending, else zeroes (APM 2, 11.4.4). */
   if ((native->out.fx[FX_FSW] & 0x80) == 0)
     {
