@@ -145,20 +145,14 @@ viv_machine_vnc_stop (VivMachine *self, GCancellable *cancellable, GAsyncReadyCa
   call (self, "VncStop", NULL, TIMEOUT_MS, cancellable, callback, data);
 }
 
-void
-viv_machine_save_state (VivMachine *self, const char *path, GCancellable *cancellable,
-                        GAsyncReadyCallback callback, gpointer data)
-{
-  call (self, "SaveState", g_variant_new ("(s)", path), NO_TIMEOUT, cancellable, callback, data);
-}
-
 gboolean
 viv_machine_finish (VivMachine *self, GAsyncResult *result, GError **error)
 {
   g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
 
   gpointer tag = g_task_get_source_tag (G_TASK (result));
-  if (tag == viv_machine_start || tag == viv_machine_force_off || tag == viv_machine_screenshot)
+  if (tag == viv_machine_start || tag == viv_machine_force_off || tag == viv_machine_screenshot
+      || tag == viv_machine_save_state)
     return g_task_propagate_boolean (G_TASK (result), error);
   Reply *reply = finish (self, result, "r", error);
   if (reply == NULL)
@@ -214,29 +208,30 @@ viv_machine_attach_serial_finish (VivMachine *self, GAsyncResult *result, GError
   return finish_fd (self, result, error);
 }
 
+/* Calls that make a file: we open it, because a confined monitor may not, under a temporary name until it is whole. */
 typedef struct
 {
   char *path, *temporary;
-} Shot;
+} IntoFile;
 
 static void
-shot_free (gpointer data)
+into_file_free (gpointer data)
 {
-  Shot *shot = data;
+  IntoFile *into = data;
 
-  if (shot->temporary != NULL)
-    unlink (shot->temporary);
-  g_free (shot->temporary);
-  g_free (shot->path);
-  g_free (shot);
+  if (into->temporary != NULL)
+    unlink (into->temporary);
+  g_free (into->temporary);
+  g_free (into->path);
+  g_free (into);
 }
 
 static void
-on_shot (GObject *source, GAsyncResult *result, gpointer data)
+on_into_file (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GTask) task = data;
   VivMachine *self = g_task_get_source_object (task);
-  Shot *shot = g_task_get_task_data (task);
+  IntoFile *into = g_task_get_task_data (task);
   GError *error = NULL;
   g_autoptr (GVariant) values
       = g_dbus_connection_call_with_unix_fd_list_finish (G_DBUS_CONNECTION (source), NULL, result, &error);
@@ -247,16 +242,16 @@ on_shot (GObject *source, GAsyncResult *result, gpointer data)
       g_task_return_error (task, error);
       return;
     }
-  if (g_rename (shot->temporary, shot->path) != 0)
+  if (g_rename (into->temporary, into->path) != 0)
     {
       int code = errno;
       g_task_return_new_error (task, G_FILE_ERROR, g_file_error_from_errno (code), _ ("can't write %s: %s"),
-                               shot->path, g_strerror (code));
+                               into->path, g_strerror (code));
       return;
     }
-  g_clear_pointer (&shot->temporary, g_free);
+  g_clear_pointer (&into->temporary, g_free);
   g_autofree char *thumbnail = g_build_filename (self->folder, "screenshot.png", NULL);
-  if (g_str_equal (thumbnail, shot->path))
+  if (g_str_equal (thumbnail, into->path))
     {
       g_free (self->thumbnail);
       self->thumbnail = g_steal_pointer (&thumbnail);
@@ -265,35 +260,52 @@ on_shot (GObject *source, GAsyncResult *result, gpointer data)
   g_task_return_boolean (task, TRUE);
 }
 
-void
-viv_machine_screenshot (VivMachine *self, const char *path, GCancellable *cancellable,
-                        GAsyncReadyCallback callback, gpointer data)
+static void
+call_into_file (VivMachine *self, gpointer tag, const char *method, const char *path, int mode,
+                const char *reply, int timeout, GCancellable *cancellable, GAsyncReadyCallback callback,
+                gpointer data)
 {
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
   g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
-  Shot *shot = g_new0 (Shot, 1);
+  IntoFile *into = g_new0 (IntoFile, 1);
 
-  g_task_set_source_tag (task, viv_machine_screenshot);
-  g_task_set_task_data (task, shot, shot_free);
+  g_task_set_source_tag (task, tag);
+  g_task_set_task_data (task, into, into_file_free);
   if (!check_live (self, task))
     return;
-  shot->path = g_canonicalize_filename (path, NULL);
-  shot->temporary = g_strconcat (shot->path, ".XXXXXX", NULL);
-  int fd = g_mkstemp_full (shot->temporary, O_RDWR | O_CLOEXEC, 0666);
+  into->path = g_canonicalize_filename (path, NULL);
+  into->temporary = g_strconcat (into->path, ".XXXXXX", NULL);
+  int fd = g_mkstemp_full (into->temporary, O_RDWR | O_CLOEXEC, mode);
   if (fd < 0)
     {
       int code = errno;
-      g_clear_pointer (&shot->temporary, g_free);
+      g_clear_pointer (&into->temporary, g_free);
       g_task_return_new_error (task, G_FILE_ERROR, g_file_error_from_errno (code), _ ("can't write %s: %s"),
-                               shot->path, g_strerror (code));
+                               into->path, g_strerror (code));
       return;
     }
   g_unix_fd_list_append (fds, fd, NULL);
   close (fd);
   g_dbus_connection_call_with_unix_fd_list (
       g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL, VIV_MACHINE_OBJECT_PATH,
-      VIV_MACHINE_INTERFACE, "Screenshot", g_variant_new ("(h)", 0), G_VARIANT_TYPE ("(uu)"),
-      G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, fds, cancellable, on_shot, g_steal_pointer (&task));
+      VIV_MACHINE_INTERFACE, method, g_variant_new ("(h)", 0), G_VARIANT_TYPE (reply), G_DBUS_CALL_FLAGS_NONE,
+      timeout, fds, cancellable, on_into_file, g_steal_pointer (&task));
+}
+
+void
+viv_machine_screenshot (VivMachine *self, const char *path, GCancellable *cancellable,
+                        GAsyncReadyCallback callback, gpointer data)
+{
+  call_into_file (self, viv_machine_screenshot, "Screenshot", path, 0666, "(uu)", TIMEOUT_MS, cancellable,
+                  callback, data);
+}
+
+void
+viv_machine_save_state (VivMachine *self, const char *path, GCancellable *cancellable,
+                        GAsyncReadyCallback callback, gpointer data)
+{
+  call_into_file (self, viv_machine_save_state, "SaveStateFile", path, 0600, "()", NO_TIMEOUT, cancellable,
+                  callback, data);
 }
 
 void

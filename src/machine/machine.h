@@ -111,6 +111,7 @@ void viv_machine_change_media (VivMachine *machine, const char *drive, const cha
                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 void viv_machine_vnc_stop (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
                            gpointer data);
+/* To `path` by way of a temporary file, which this process opens: it may be outside the machine's folder. */
 void viv_machine_save_state (VivMachine *machine, const char *path, GCancellable *cancellable,
                              GAsyncReadyCallback callback, gpointer data);
 /* Writes a PNG to `path` by way of a temporary file. */

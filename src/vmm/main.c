@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "board/board.h"
+#include "control/sandbox.h"
 #include "control/service.h"
 #include "cpu/engine.h"
 #include "cpu/none/qtest.h"
@@ -26,7 +27,7 @@ typedef struct
 {
   char *definition, *folder, *socket, *engine, *load, *vnc, *vnc_password_file, *qtest;
   int ready_fd;
-  gboolean paused, probe, json, version;
+  gboolean paused, probe, json, version, no_sandbox;
 } Options;
 
 typedef struct
@@ -63,6 +64,8 @@ parse_options (int *argc, char ***argv, Options *o, GError **error)
       "FILE" },
     { "qtest", 0, 0, G_OPTION_ARG_FILENAME, &o->qtest,
       "With engine none: listen here for the qtest line protocol", "PATH" },
+    { "no-sandbox", 0, 0, G_OPTION_ARG_NONE, &o->no_sandbox,
+      "For debugging: don't confine the process (also: VIVARIUM_SANDBOX=0 in the environment)", NULL },
     { "probe", 0, 0, G_OPTION_ARG_NONE, &o->probe, "Say what /dev/kvm is worth on this host, and end", NULL },
     { "json", 0, 0, G_OPTION_ARG_NONE, &o->json, "With --probe: as JSON", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &o->version, "Show the version", NULL },
@@ -121,8 +124,24 @@ static gboolean
 on_change_media (void *opaque, const char *id, const char *path, gboolean readonly, GError **error)
 {
   Monitor *monitor = opaque;
+  g_autoptr (GError) refused = NULL;
 
-  return board_change_media (monitor->board, id, path, readonly, error);
+  if (board_change_media (monitor->board, id, path, readonly, &refused))
+    return TRUE;
+  /* The user may write the file, the sandbox doesn't let us: a medium that is write-protected is better than none. */
+  if (!readonly && path != NULL && sandbox_restricts_files ()
+      && g_error_matches (refused, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) && access (path, W_OK) == 0)
+    {
+      if (!board_change_media (monitor->board, id, path, TRUE, error))
+        return FALSE;
+      g_message (
+          "“%s” is write-protected in %s: a running machine writes only in its own folder. To write on it, "
+          "copy it to %s and insert that, or name it in the machine's settings and start the machine again.",
+          path, id, monitor->definition->folder);
+      return TRUE;
+    }
+  g_propagate_error (error, g_steal_pointer (&refused));
+  return FALSE;
 }
 
 static Block *
@@ -207,6 +226,51 @@ start_vnc (Monitor *monitor, GError **error)
   return control_service_vnc_start (monitor->control, address, password, error) != NULL;
 }
 
+/* -- Sandbox -------------------------------------------------------------------------------------- */
+
+/* The machine's folder, that of the control socket, where snapshots write, and media that may be put back.  Before the control
+ * socket: GLib's worker thread, which that starts, blocks all signals and so must inherit what holds. */
+static gboolean
+confine (Monitor *monitor, GError **error)
+{
+  const Options *o = &monitor->options;
+  const MachineDefinition *definition = monitor->definition;
+  g_autoptr (GPtrArray) folders = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) files = g_ptr_array_new_with_free_func (g_free);
+  const char *temporary = g_getenv ("TMPDIR");
+
+  if (o->no_sandbox || g_strcmp0 (g_getenv ("VIVARIUM_SANDBOX"), "0") == 0)
+    {
+      g_message ("sandbox: off, as asked");
+      return TRUE;
+    }
+  if (definition->folder != NULL)
+    g_ptr_array_add (folders, g_strdup (definition->folder));
+  g_ptr_array_add (folders, g_strdup (temporary != NULL ? temporary : "/var/tmp"));
+  if (o->socket != NULL)
+    g_ptr_array_add (folders, g_path_get_dirname (o->socket));
+  if (o->qtest != NULL)
+    g_ptr_array_add (folders, g_path_get_dirname (o->qtest));
+  g_ptr_array_add (folders, NULL);
+  for (unsigned i = 0; i < definition->drives->len; i++)
+    {
+      const MachineDrive *drive = definition->drives->pdata[i];
+      char *path = drive->kind == DRIVE_FLOPPY && !drive->readonly
+                       ? definition_resolve (definition, drive->path)
+                       : NULL;
+
+      if (path != NULL)
+        g_ptr_array_add (files, path);
+    }
+  g_ptr_array_add (files, NULL);
+
+  SandboxConfig config = {
+    .folders = (const char *const *)folders->pdata,
+    .files = (const char *const *)files->pdata,
+  };
+  return sandbox_enter (&config, error);
+}
+
 /* -- Life ----------------------------------------------------------------------------------------- */
 
 static void
@@ -267,7 +331,7 @@ build (Monitor *monitor, GError **error)
       if (monitor->qtest == NULL)
         return FALSE;
     }
-  return start_control (monitor, error) && start_vnc (monitor, error);
+  return TRUE;
 }
 
 static gboolean
@@ -343,7 +407,8 @@ main (int argc, char **argv)
   prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 
   monitor.loop = g_main_loop_new (NULL, FALSE);
-  if (!build (&monitor, &error) || !power_on (&monitor, &error))
+  if (!build (&monitor, &error) || !confine (&monitor, &error) || !start_control (&monitor, &error)
+      || !start_vnc (&monitor, &error) || !power_on (&monitor, &error))
     {
       g_printerr ("%s\n", error->message);
       status = 1;

@@ -4,6 +4,7 @@
  */
 #define G_LOG_DOMAIN "control"
 
+#include "control/sandbox.h"
 #include "control/service-private.h"
 
 #include <errno.h>
@@ -96,6 +97,49 @@ on_quit (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
   return TRUE;
 }
 
+/* The file that a call has passed, as an fd of ours; -1: none. */
+static int
+take_fd (GUnixFDList *list, GVariant *handle)
+{
+  if (list == NULL)
+    return -1;
+  return g_unix_fd_list_get (list, g_variant_get_handle (handle), NULL);
+}
+
+static gboolean
+pause_to_save (ControlService *service)
+{
+  vm_pause (service->config.vm, "");
+  return vm_state (service->config.vm) == VM_STATE_PAUSED;
+}
+
+static gboolean
+on_save_state_file (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *list, GVariant *handle,
+                    ControlService *service)
+{
+  int fd = take_fd (list, handle);
+  GError *error = NULL;
+  struct stat st;
+
+  /* A pipe that nobody reads would stop the machine for good. */
+  if (fd < 0 || fstat (fd, &st) != 0 || !S_ISREG (st.st_mode))
+    {
+      if (fd >= 0)
+        close (fd);
+      return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "no regular file came with the call");
+    }
+  gboolean paused = pause_to_save (service);
+  gboolean saved = paused && vm_save_fd (service->config.vm, fd, "the file", &error);
+  close (fd);
+  if (!paused)
+    return fail_with (invocation, G_IO_ERROR_FAILED,
+                      "only a machine that runs or is paused has a state to save");
+  if (!saved)
+    return fail (invocation, error);
+  viv_machine1_complete_save_state_file (skeleton, invocation, NULL);
+  return TRUE;
+}
+
 static gboolean
 on_save_state (VivMachine1 *skeleton, Invocation *invocation, const char *path, ControlService *service)
 {
@@ -105,12 +149,18 @@ on_save_state (VivMachine1 *skeleton, Invocation *invocation, const char *path, 
   if (*path == '\0' || (!g_path_is_absolute (path) && service->config.folder == NULL))
     return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "give an absolute path for the state");
   absolute = g_canonicalize_filename (path, service->config.folder);
-  vm_pause (service->config.vm, "");
-  if (vm_state (service->config.vm) != VM_STATE_PAUSED)
+  if (!pause_to_save (service))
     return fail_with (invocation, G_IO_ERROR_FAILED,
                       "only a machine that runs or is paused has a state to save");
   if (!vm_save (service->config.vm, absolute, &error))
-    return fail (invocation, error);
+    {
+      if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) && sandbox_restricts_files ())
+        g_prefix_error (&error,
+                        "A running machine writes only in its own folder, %s; save there, or pass an open "
+                        "file (SaveStateFile). ",
+                        service->config.folder != NULL ? service->config.folder : "which this one has not");
+      return fail (invocation, error);
+    }
   viv_machine1_complete_save_state (skeleton, invocation);
   return TRUE;
 }
@@ -144,15 +194,6 @@ on_attach_screen (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *un
   g_ptr_array_add (service->screens, server);
   viv_machine1_complete_attach_screen (skeleton, invocation, list, g_variant_new_handle (0));
   return TRUE;
-}
-
-/* The file that a call has passed, as an fd of ours; -1: none. */
-static int
-take_fd (GUnixFDList *list, GVariant *handle)
-{
-  if (list == NULL)
-    return -1;
-  return g_unix_fd_list_get (list, g_variant_get_handle (handle), NULL);
 }
 
 static gboolean
@@ -366,7 +407,10 @@ on_change_media (VivMachine1 *skeleton, Invocation *invocation, const char *id, 
     }
   if (!drive->change_media (drive->opaque, drive->id, absolute, readonly, &error))
     return fail (invocation, error);
-  drive->readonly = readonly;
+  /* A sandbox may have made less of it than was asked for. */
+  Block *block
+      = drive->kind == DRIVE_FLOPPY && drive->block != NULL ? drive->block (drive->opaque, drive->id) : NULL;
+  drive->readonly = block != NULL ? block_read_only (block) : readonly;
   control_service_media_changed (service, id, absolute);
   viv_machine1_complete_change_media (skeleton, invocation);
   return TRUE;
@@ -502,6 +546,7 @@ control_methods_connect (ControlService *service)
     { "handle-power-down", G_CALLBACK (on_power_down) },
     { "handle-quit", G_CALLBACK (on_quit) },
     { "handle-save-state", G_CALLBACK (on_save_state) },
+    { "handle-save-state-file", G_CALLBACK (on_save_state_file) },
     { "handle-attach-screen", G_CALLBACK (on_attach_screen) },
     { "handle-screenshot", G_CALLBACK (on_screenshot) },
     { "handle-text", G_CALLBACK (on_text) },

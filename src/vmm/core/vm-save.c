@@ -155,21 +155,13 @@ save_all (Vm *vm, Writer *w)
 }
 
 gboolean
-vm_save (Vm *vm, const char *path, GError **error)
+vm_save_fd (Vm *vm, int fd, const char *name, GError **error)
 {
-  g_autofree char *temporary = g_strdup_printf ("%s.part", path);
   g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
-  Writer w = { .sum = sum };
+  Writer w = { .fd = fd, .sum = sum };
   uint8_t digest[SHA_LENGTH];
   gsize digest_length = sizeof digest;
 
-  w.fd = open (temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (w.fd < 0)
-    {
-      g_set_error (error, G_IO_ERROR, (gint)g_io_error_from_errno (errno), "Can't write %s: %s", temporary,
-                   g_strerror (errno));
-      return FALSE;
-    }
   vm_lock (vm);
   save_all (vm, &w);
   vm_unlock (vm);
@@ -181,20 +173,36 @@ vm_save (Vm *vm, const char *path, GError **error)
       w.failed = TRUE;
       w.code = errno;
     }
-  close (w.fd);
-  if (!w.failed && rename (temporary, path) < 0)
-    {
-      w.failed = TRUE;
-      w.code = errno;
-    }
   if (w.failed)
+    g_set_error (error, G_IO_ERROR, (gint)g_io_error_from_errno (w.code), "Can't save the machine to %s: %s",
+                 name, g_strerror (w.code));
+  return !w.failed;
+}
+
+gboolean
+vm_save (Vm *vm, const char *path, GError **error)
+{
+  g_autofree char *temporary = g_strdup_printf ("%s.part", path);
+  int fd = open (temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  gboolean ok;
+
+  if (fd < 0)
     {
-      unlink (temporary);
-      g_set_error (error, G_IO_ERROR, (gint)g_io_error_from_errno (w.code),
-                   "Can't save the machine to %s: %s", path, g_strerror (w.code));
+      g_set_error (error, G_IO_ERROR, (gint)g_io_error_from_errno (errno), "Can't write %s: %s", temporary,
+                   g_strerror (errno));
       return FALSE;
     }
-  return TRUE;
+  ok = vm_save_fd (vm, fd, path, error);
+  close (fd);
+  if (ok && rename (temporary, path) < 0)
+    {
+      g_set_error (error, G_IO_ERROR, (gint)g_io_error_from_errno (errno), "Can't save the machine to %s: %s",
+                   path, g_strerror (errno));
+      ok = FALSE;
+    }
+  if (!ok)
+    unlink (temporary);
+  return ok;
 }
 
 /* -- Load ----------------------------------------------------------------------------------------- */

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * no_new_privs, Landlock and seccomp for all threads.
+ */
+#define G_LOG_DOMAIN "control"
+
+#include "control/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+static int landlock_abi; /* 0: Landlock doesn't hold */
+static gboolean seccomp_on;
+
+gboolean
+sandbox_restricts_files (void)
+{
+  return landlock_abi > 0;
+}
+
+gboolean
+sandbox_restricts_calls (void)
+{
+  return seccomp_on;
+}
+
+static gboolean
+fail (GError **error, int code, const char *what)
+{
+  g_set_error (
+      error, G_IO_ERROR, g_io_error_from_errno (code),
+      "The monitor can't be confined: %s: %s. To run the machine without that protection, set VIVARIUM_SANDBOX=0.",
+      what, g_strerror (code));
+  return FALSE;
+}
+
+/* -- Landlock ------------------------------------------------------------------------------------- */
+
+/* Rights that came after ABI 2; headers of that age don't have them. */
+#define ACCESS_TRUNCATE (1ULL << 14) /* LANDLOCK_ACCESS_FS_TRUNCATE, ABI 3 */
+
+#define FILE_RIGHTS (LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_TRUNCATE)
+#define FOLDER_RIGHTS                                                                         \
+  (FILE_RIGHTS | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE               \
+   | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK \
+   | LANDLOCK_ACCESS_FS_REFER)
+#define ALL_RIGHTS                                                                                          \
+  (FOLDER_RIGHTS | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_FIFO \
+   | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
+
+#define THREAD_TIMEOUT_US (2 * G_USEC_PER_SEC)
+
+/* The C library has no wrappers for these. */
+static int
+create_ruleset (const struct landlock_ruleset_attr *attr, size_t size, uint32_t flags)
+{
+  return (int)syscall (SYS_landlock_create_ruleset, attr, size, flags);
+}
+
+static int
+restrict_self (int ruleset)
+{
+  return (int)syscall (SYS_landlock_restrict_self, ruleset, 0);
+}
+
+static uint64_t
+known_rights (int abi)
+{
+  uint64_t rights = ALL_RIGHTS;
+
+  if (abi < 2)
+    rights &= ~(uint64_t)LANDLOCK_ACCESS_FS_REFER;
+  if (abi < 3)
+    rights &= ~(uint64_t)ACCESS_TRUNCATE;
+  return rights;
+}
+
+/* A path that isn't there, or can't be reached, needs no rule. */
+static gboolean
+allow_path (int ruleset, const char *path, uint64_t rights, GError **error)
+{
+  struct landlock_path_beneath_attr rule = { .parent_fd = open (path, O_PATH | O_CLOEXEC) };
+  struct stat st;
+  int code = 0;
+
+  if (rule.parent_fd < 0)
+    return TRUE;
+  /* A file takes no folder's rights. */
+  if (fstat (rule.parent_fd, &st) != 0 || !S_ISDIR (st.st_mode))
+    rights &= FILE_RIGHTS;
+  rule.allowed_access = rights;
+  if (syscall (SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
+    code = errno;
+  close (rule.parent_fd);
+  return code == 0 || fail (error, code, path);
+}
+
+static gboolean
+allow_paths (int ruleset, const SandboxConfig *config, uint64_t known, GError **error)
+{
+  for (const char *const *p = config->folders; p != NULL && *p != NULL; p++)
+    if (!allow_path (ruleset, *p, FOLDER_RIGHTS & known, error))
+      return FALSE;
+  for (const char *const *p = config->files; p != NULL && *p != NULL; p++)
+    if (!allow_path (ruleset, *p, FILE_RIGHTS & known, error))
+      return FALSE;
+  return allow_path (ruleset, "/dev/null", FILE_RIGHTS & known, error);
+}
+
+/* Landlock confines the calling thread and those it starts later, so each thread that runs already does it in a signal's
+ * handler, as the C library does to change the user id of all threads. */
+static struct
+{
+  int ruleset;
+  int answers, failures; /* atomic */
+} others;
+
+static void
+on_restrict_signal (int signal_number)
+{
+  int saved = errno;
+
+  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || restrict_self (others.ruleset) != 0)
+    __atomic_add_fetch (&others.failures, 1, __ATOMIC_SEQ_CST);
+  __atomic_add_fetch (&others.answers, 1, __ATOMIC_SEQ_CST);
+  errno = saved;
+}
+
+/* A thread that the kernel made for itself in our process (KVM's recovery of huge pages, io_uring): runs none of our code and
+ * takes no signal. */
+static gboolean
+is_kernels_thread (const char *thread)
+{
+  const unsigned long user_worker = 0x4000; /* PF_USER_WORKER of the kernel's sched.h, since Linux 6.4 */
+  g_autofree char *path = g_strdup_printf ("/proc/self/task/%s/stat", thread);
+  g_autofree char *text = NULL;
+  unsigned long flags = 0;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return FALSE;
+  /* proc(5): the name in parentheses may have any character; the 9th field is the flags. */
+  const char *after = strrchr (text, ')');
+  return after != NULL && sscanf (after, ") %*c %*d %*d %*d %*d %*d %lu", &flags) == 1
+         && (flags & user_worker) != 0;
+}
+
+static gboolean
+restrict_thread (pid_t thread, int signal_number)
+{
+  int before = __atomic_load_n (&others.answers, __ATOMIC_SEQ_CST);
+  gint64 deadline = g_get_monotonic_time () + THREAD_TIMEOUT_US;
+
+  if (syscall (SYS_tgkill, getpid (), thread, signal_number) != 0)
+    return errno == ESRCH; /* it has ended */
+  while (__atomic_load_n (&others.answers, __ATOMIC_SEQ_CST) == before)
+    {
+      /* It may end with the signal pending. */
+      if (syscall (SYS_tgkill, getpid (), thread, 0) != 0 && errno == ESRCH)
+        return TRUE;
+      if (g_get_monotonic_time () > deadline)
+        return FALSE;
+      g_usleep (200);
+    }
+  return __atomic_load_n (&others.failures, __ATOMIC_SEQ_CST) == 0;
+}
+
+/* A thread not yet done may start another, so look until there is none that isn't known. */
+static gboolean
+restrict_others (int ruleset, GError **error)
+{
+  const int signal_number = SIGRTMAX - 1;
+  struct sigaction action = { .sa_handler = on_restrict_signal, .sa_flags = SA_RESTART }, old;
+  g_autoptr (GHashTable) done = g_hash_table_new (NULL, NULL);
+  gboolean more = TRUE, ok = TRUE;
+
+  others.ruleset = ruleset;
+  others.answers = others.failures = 0;
+  sigfillset (&action.sa_mask);
+  sigaction (signal_number, &action, &old);
+  g_hash_table_add (done, GINT_TO_POINTER ((int)gettid ()));
+  while (more && ok)
+    {
+      g_autoptr (GDir) tasks = g_dir_open ("/proc/self/task", 0, error);
+      const char *name;
+
+      more = FALSE;
+      ok = tasks != NULL;
+      while (ok && (name = g_dir_read_name (tasks)) != NULL)
+        if (g_hash_table_add (done, GINT_TO_POINTER (atoi (name))) && !is_kernels_thread (name))
+          {
+            more = TRUE;
+            ok = restrict_thread ((pid_t)atoi (name), signal_number);
+            if (!ok)
+              g_set_error (
+                  error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                  "The monitor can't be confined: its thread %s doesn't take Landlock's rules. To run the "
+                  "machine without that protection, set VIVARIUM_SANDBOX=0.",
+                  name);
+          }
+    }
+  /* One that comes late (a thread that timed out) must not end the process. */
+  if (!ok)
+    old.sa_handler = SIG_IGN;
+  sigaction (signal_number, &old, NULL);
+  return ok;
+}
+
+static gboolean
+enter_landlock (const SandboxConfig *config, GError **error)
+{
+  int abi = create_ruleset (NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  struct landlock_ruleset_attr attr = { 0 };
+  gboolean ok;
+  int ruleset;
+
+  if (abi < 1)
+    return TRUE; /* not built in, or off at boot */
+  attr.handled_access_fs = known_rights (abi);
+  /* The size of the first ABI: newer fields would be refused by older kernels. */
+  ruleset = create_ruleset (&attr, sizeof attr.handled_access_fs, 0);
+  if (ruleset < 0)
+    return fail (error, errno, "Landlock");
+  ok = allow_paths (ruleset, config, attr.handled_access_fs, error) && restrict_others (ruleset, error);
+  if (ok && restrict_self (ruleset) != 0)
+    ok = fail (error, errno, "Landlock");
+  close (ruleset);
+  if (ok)
+    landlock_abi = abi;
+  return ok;
+}
+
+/* -- seccomp -------------------------------------------------------------------------------------- */
+
+static const char *const refused[] = {
+  /* programs and processes; clone and clone3 are looked at below */
+  "execve",
+  "execveat",
+  "fork",
+  "vfork",
+  "uselib",
+  /* other processes */
+  "ptrace",
+  "process_vm_readv",
+  "process_vm_writev",
+  "process_madvise",
+  "process_mrelease",
+  "kcmp",
+  "pidfd_open",
+  "pidfd_getfd",
+  "pidfd_send_signal",
+  "tkill",
+  "rt_sigqueueinfo",
+  "rt_tgsigqueueinfo",
+  "move_pages",
+  "migrate_pages",
+  /* mounts and namespaces */
+  "mount",
+  "umount",
+  "umount2",
+  "move_mount",
+  "open_tree",
+  "fsopen",
+  "fsconfig",
+  "fsmount",
+  "fspick",
+  "mount_setattr",
+  "pivot_root",
+  "chroot",
+  "unshare",
+  "setns",
+  "open_by_handle_at",
+  "name_to_handle_at",
+  "quotactl",
+  "quotactl_fd",
+  "swapon",
+  "swapoff",
+  "fanotify_init",
+  /* keys, kernel code, and where bugs of the kernel are reached from */
+  "add_key",
+  "request_key",
+  "keyctl",
+  "bpf",
+  "perf_event_open",
+  "userfaultfd",
+  "io_uring_setup",
+  "io_uring_enter",
+  "io_uring_register",
+  "init_module",
+  "finit_module",
+  "delete_module",
+  "create_module",
+  "kexec_load",
+  "kexec_file_load",
+  "lookup_dcookie",
+  "nfsservctl",
+  "vm86",
+  "vm86old",
+  "modify_ldt",
+  "vmsplice",
+  "memfd_secret",
+  /* the host */
+  "reboot",
+  "syslog",
+  "acct",
+  "settimeofday",
+  "stime",
+  "clock_settime",
+  "clock_settime64",
+  "clock_adjtime",
+  "clock_adjtime64",
+  "adjtimex",
+  "sethostname",
+  "setdomainname",
+  "iopl",
+  "ioperm",
+  "vhangup",
+  "personality",
+  /* owners, identity, capabilities */
+  "chown",
+  "lchown",
+  "fchown",
+  "fchownat",
+  "setxattr",
+  "lsetxattr",
+  "fsetxattr",
+  "removexattr",
+  "lremovexattr",
+  "fremovexattr",
+  "mknod",
+  "mknodat",
+  "setuid",
+  "setgid",
+  "setreuid",
+  "setregid",
+  "setresuid",
+  "setresgid",
+  "setgroups",
+  "setfsuid",
+  "setfsgid",
+  "capset",
+};
+
+static int
+add_rules (scmp_filter_ctx filter)
+{
+  const uint32_t refuse = SCMP_ACT_ERRNO (EPERM);
+  const scmp_datum_t self = (scmp_datum_t)getpid ();
+  int code = 0;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (refused) && code == 0; i++)
+    {
+      int number = seccomp_syscall_resolve_name (refused[i]);
+
+      /* Below 0: this library or this architecture doesn't know the call. */
+      if (number >= 0)
+        code = seccomp_rule_add (filter, refuse, number, 0);
+    }
+  if (code == 0) /* threads yes, processes no */
+    code = seccomp_rule_add (filter, refuse, SCMP_SYS (clone), 1,
+                             SCMP_A0 (SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+  /* clone3's flags are in memory, where a filter can't look; the C library takes clone when there is none. */
+  if (code == 0)
+    code = seccomp_rule_add (filter, SCMP_ACT_ERRNO (ENOSYS), SCMP_SYS (clone3), 0);
+  if (code == 0)
+    code = seccomp_rule_add (filter, refuse, SCMP_SYS (kill), 1, SCMP_A0 (SCMP_CMP_NE, self));
+  if (code == 0)
+    code = seccomp_rule_add (filter, refuse, SCMP_SYS (tgkill), 1, SCMP_A0 (SCMP_CMP_NE, self));
+  if (code == 0) /* others' limits */
+    code = seccomp_rule_add (filter, refuse, SCMP_SYS (prlimit64), 1, SCMP_A0 (SCMP_CMP_NE, 0));
+  /* Commands typed into the terminal that the monitor was started from.  The kernel takes 32 bits of the request. */
+  if (code == 0)
+    code = seccomp_rule_add (filter, refuse, SCMP_SYS (ioctl), 1,
+                             SCMP_A1 (SCMP_CMP_MASKED_EQ, 0xffffffffu, TIOCSTI));
+  if (code == 0)
+    code = seccomp_rule_add (filter, refuse, SCMP_SYS (ioctl), 1,
+                             SCMP_A1 (SCMP_CMP_MASKED_EQ, 0xffffffffu, TIOCLINUX));
+  return code;
+}
+
+static gboolean
+enter_seccomp (GError **error)
+{
+  scmp_filter_ctx filter;
+  int code;
+
+  if (SANITIZED)
+    return TRUE;
+  /* A kernel without seccomp says EINVAL. */
+  if (prctl (PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
+    return TRUE;
+  filter = seccomp_init (SCMP_ACT_ALLOW);
+  if (filter == NULL)
+    return fail (error, ENOMEM, "seccomp");
+  /* Calls by another architecture's numbers (32-bit, x32) would pass the list by. */
+  code = seccomp_attr_set (filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO (EPERM));
+  if (code == 0)
+    code = seccomp_attr_set (filter, SCMP_FLTATR_CTL_TSYNC, 1);
+  /* The vCPUs' ioctls are many; a binary tree costs them a few comparisons instead of the whole list. */
+  if (code == 0)
+    (void)seccomp_attr_set (filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+  if (code == 0)
+    code = add_rules (filter);
+  if (code == 0)
+    code = seccomp_load (filter);
+  seccomp_release (filter);
+  if (code != 0)
+    return fail (error, -code, "seccomp");
+  seccomp_on = TRUE;
+  return TRUE;
+}
+
+/* -- Both ----------------------------------------------------------------------------------------- */
+
+gboolean
+sandbox_enter (const SandboxConfig *config, GError **error)
+{
+  g_autofree char *files = NULL;
+
+  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    return fail (error, errno, "no_new_privs");
+  if (!enter_landlock (config, error) || !enter_seccomp (error))
+    return FALSE;
+  files = landlock_abi > 0
+              ? g_strdup_printf ("Landlock ABI %d", landlock_abi)
+              : g_strdup ("no Landlock (this kernel has none, or it is off: the monitor may write "
+                          "wherever you may)");
+  g_message ("sandbox: %s, seccomp %s", files,
+             seccomp_on  ? "on"
+             : SANITIZED ? "off (a build with a sanitizer)"
+                         : "off (this kernel has none)");
+  return TRUE;
+}
