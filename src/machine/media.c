@@ -7,6 +7,7 @@
 
 #include "config.h"
 
+#include "block/floppy.h"
 #include "machine/iso9660.h"
 #include "machine/os-profile-private.h"
 
@@ -19,11 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KIB        1024u
 #define HEAD_BYTES (ISO_DESCRIPTOR_OFFSET + ISO_MAX_DESCRIPTORS * ISO_SECTOR)
-
-/* Sizes of floppy images in KiB: 5¼ and 3½ inch, with the over-formatted 1.68M and 1.72M. */
-static const uint16_t floppy_sizes[] = { 160, 180, 320, 360, 640, 720, 1200, 1440, 1680, 1720, 2880 };
 
 /* Formats that can't be used, so that the person is told so and not "unknown". */
 static const struct
@@ -37,15 +34,6 @@ static const struct
   { "zip", "PK\x03\x04", 4 }, { "zstd", "\x28\xb5\x2f\xfd", 4 },
   { "bzip2", "BZh", 3 },
 };
-
-static gboolean
-is_floppy_size (uint64_t size)
-{
-  for (unsigned i = 0; i < G_N_ELEMENTS (floppy_sizes); i++)
-    if (size == (uint64_t)floppy_sizes[i] * KIB)
-      return TRUE;
-  return FALSE;
-}
 
 /* -- Which system ------------------------------------------------------------------------------------- */
 
@@ -167,8 +155,9 @@ static void
 identify (const uint8_t *head, size_t length, MediaInfo *info)
 {
   gboolean signature = length >= 512 && head[510] == 0x55 && head[511] == 0xaa;
+  FloppyGeometry floppy;
 
-  if (is_floppy_size (info->size))
+  if (floppy_recognize (length >= 512 ? head : NULL, info->size, &floppy))
     {
       info->kind = MEDIA_FLOPPY;
       info->format = g_strdup ("raw");

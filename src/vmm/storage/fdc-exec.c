@@ -174,11 +174,16 @@ last_of_track (Fdc *fdc)
   return MIN (MAX (fdc->eot, fdc->r), fdc_selected (fdc)->format->sectors);
 }
 
-/* The address after the sector that was just done (82077AA, table 6-6).  FALSE at the end of the cylinder. */
+/* The address after the sector that was just done (82077AA, table 6-6).  FALSE at the end of the cylinder.  A multi-track
+ * command turns to the other side behind EOT or behind the track's last sector: a BIOS gives the last sector that it wants as EOT,
+ * wherever that is. */
 static gboolean
 advance (Fdc *fdc, unsigned by)
 {
-  if (fdc->r + by <= fdc->eot && fdc->r + by <= 0xff)
+  unsigned last
+      = fdc->command & OPTION_MULTI_TRACK ? MIN (fdc->eot, fdc_selected (fdc)->format->sectors) : fdc->eot;
+
+  if (fdc->r + by <= last)
     {
       fdc->r = (uint8_t)(fdc->r + by);
       return TRUE;

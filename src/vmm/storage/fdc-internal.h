@@ -83,7 +83,6 @@ typedef enum
 
 typedef struct
 {
-  uint64_t size; /* bytes of the image */
   uint8_t cylinders, heads, sectors;
   uint8_t rates; /* bit n: the medium can be read at rate code n */
   FdcDriveType drive;
@@ -97,9 +96,10 @@ typedef struct
   uint32_t unit;
   uint32_t type; /* FdcDriveType */
   StoragePort port;
-  const FdcFormat *format; /* of the medium; NULL: none */
-  uint8_t track;           /* where the heads are */
-  gboolean changed;        /* DSKCHG */
+  const FdcFormat *format; /* of the medium, in `medium`; NULL: none */
+  FdcFormat medium;
+  uint8_t track;    /* where the heads are */
+  gboolean changed; /* DSKCHG */
   gboolean seeking;
   uint8_t seek_target;
   VmTimer seek_timer;
@@ -152,7 +152,8 @@ fdc_selected (Fdc *fdc)
 }
 
 /* fdc-media.c */
-const FdcFormat *fdc_format_for_size (uint64_t size);
+/* The format of the medium by its image's first sector and size; FALSE if it is no floppy.  Reads the image. */
+gboolean fdc_format_of (Block *block, FdcFormat *format);
 
 /* fdc.c */
 void fdc_raise (Fdc *fdc);

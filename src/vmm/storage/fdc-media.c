@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Floppy formats by the size of their image.
+ * What the controller and a drive make of a floppy's format.
  */
 #define G_LOG_DOMAIN "fdc"
 
+#include "block/floppy.h"
 #include "storage/fdc-internal.h"
 
 enum
@@ -16,42 +17,45 @@ enum
   RATE_DD525 = RATE_250K | RATE_300K,
 };
 
-#define FORMAT(cylinders_, heads_, sectors_, rates_, drive_)                                               \
-  {                                                                                                        \
-    (uint64_t) (cylinders_) * (heads_) * (sectors_)*FDC_SECTOR_SIZE, cylinders_, heads_, sectors_, rates_, \
-        drive_                                                                                             \
-  }
-
-static const FdcFormat formats[] = {
-  FORMAT (40, 1, 8, RATE_DD525, FDC_DRIVE_360K),  /* 160K */
-  FORMAT (40, 1, 9, RATE_DD525, FDC_DRIVE_360K),  /* 180K */
-  FORMAT (40, 2, 8, RATE_DD525, FDC_DRIVE_360K),  /* 320K */
-  FORMAT (40, 2, 9, RATE_DD525, FDC_DRIVE_360K),  /* 360K */
-  FORMAT (40, 2, 10, RATE_DD525, FDC_DRIVE_360K), /* 400K */
-  FORMAT (80, 2, 8, RATE_250K, FDC_DRIVE_720K),   /* 640K */
-  FORMAT (80, 2, 9, RATE_250K, FDC_DRIVE_720K),   /* 720K */
-  FORMAT (80, 2, 10, RATE_250K, FDC_DRIVE_720K),  /* 800K */
-  FORMAT (80, 2, 15, RATE_500K, FDC_DRIVE_1200K), /* 1.2M */
-  FORMAT (80, 2, 18, RATE_500K, FDC_DRIVE_1440K), /* 1.44M */
-  FORMAT (82, 2, 18, RATE_500K, FDC_DRIVE_1440K),
-  FORMAT (83, 2, 18, RATE_500K, FDC_DRIVE_1440K),
-  FORMAT (80, 2, 20, RATE_500K, FDC_DRIVE_1440K),
-  FORMAT (80, 2, 21, RATE_500K, FDC_DRIVE_1440K), /* 1.68M, DMF */
-  FORMAT (82, 2, 21, RATE_500K, FDC_DRIVE_1440K), /* 1.72M */
-  FORMAT (83, 2, 21, RATE_500K, FDC_DRIVE_1440K),
-  FORMAT (80, 2, 36, RATE_1M, FDC_DRIVE_2880K), /* 2.88M */
-};
-
-/* An image of exactly this size, or, for one that was cut after its last used sector, the 1.44M or 2.88M format that has
- * room for it.  NULL if it is larger than any floppy. */
-const FdcFormat *
-fdc_format_for_size (uint64_t size)
+/* By tracks and their density: the least that reads such a medium. */
+static void
+choose_drive (FdcFormat *format)
 {
-  for (unsigned i = 0; i < G_N_ELEMENTS (formats); i++)
-    if (formats[i].size == size)
-      return &formats[i];
-  for (unsigned i = 0; i < G_N_ELEMENTS (formats); i++)
-    if (formats[i].size > size && (formats[i].sectors == 18 || formats[i].sectors == 36))
-      return &formats[i];
-  return NULL;
+  if (format->cylinders <= 43)
+    {
+      format->rates = RATE_DD525;
+      format->drive = FDC_DRIVE_360K;
+    }
+  else if (format->sectors <= 10)
+    {
+      format->rates = RATE_250K;
+      format->drive = FDC_DRIVE_720K;
+    }
+  else if (format->sectors == 15)
+    {
+      format->rates = RATE_500K;
+      format->drive = FDC_DRIVE_1200K;
+    }
+  else
+    {
+      format->rates = format->sectors == 36 ? RATE_1M : RATE_500K;
+      format->drive = format->sectors == 36 ? FDC_DRIVE_2880K : FDC_DRIVE_1440K;
+    }
+}
+
+gboolean
+fdc_format_of (Block *block, FdcFormat *format)
+{
+  uint64_t size = block_size (block);
+  uint8_t boot[FDC_SECTOR_SIZE];
+  gboolean readable = size >= sizeof boot && block_read_sync (block, 0, boot, sizeof boot, NULL);
+  FloppyGeometry geometry;
+
+  if (!floppy_geometry (readable ? boot : NULL, size, &geometry))
+    return FALSE;
+  format->cylinders = geometry.cylinders;
+  format->heads = geometry.heads;
+  format->sectors = geometry.sectors;
+  choose_drive (format);
+  return TRUE;
 }

@@ -794,14 +794,9 @@ get_drive (Device *device, unsigned unit)
 }
 
 static gboolean
-check_medium (Block *block, const FdcFormat **format, GError **error)
+check_medium (Block *block, FdcFormat *format, GError **error)
 {
-  *format = NULL;
-  if (block == NULL)
-    return TRUE;
-  if (block_size (block) > 0)
-    *format = fdc_format_for_size (block_size (block));
-  if (*format != NULL)
+  if (block == NULL || fdc_format_of (block, format))
     return TRUE;
   g_set_error (
       error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
@@ -810,10 +805,19 @@ check_medium (Block *block, const FdcFormat **format, GError **error)
   return FALSE;
 }
 
+static void
+put_in (FdcDrive *drive, Block *block, const FdcFormat *format)
+{
+  storage_port_set_block (&drive->port, block);
+  drive->medium = *format;
+  drive->format = block != NULL ? &drive->medium : NULL;
+  drive->changed = TRUE;
+}
+
 gboolean
 fdc_attach (Device *device, unsigned unit, FdcDriveType type, Block *block, GError **error)
 {
-  const FdcFormat *format;
+  FdcFormat format = { 0 };
 
   if (unit >= FDC_N_DRIVES)
     {
@@ -825,9 +829,7 @@ fdc_attach (Device *device, unsigned unit, FdcDriveType type, Block *block, GErr
   if (drive == NULL || !check_medium (block, &format, error))
     return FALSE;
   drive->type = type;
-  drive->format = format;
-  drive->changed = TRUE;
-  storage_port_set_block (&drive->port, block);
+  put_in (drive, block, &format);
   return TRUE;
 }
 
@@ -835,7 +837,7 @@ gboolean
 fdc_change_media (Device *device, unsigned unit, Block *block, GError **error)
 {
   FdcDrive *drive = unit < FDC_N_DRIVES ? get_drive (device, unit) : NULL;
-  const FdcFormat *format;
+  FdcFormat format = { 0 };
 
   if (drive == NULL || drive->type == FDC_DRIVE_NONE)
     {
@@ -847,9 +849,7 @@ fdc_change_media (Device *device, unsigned unit, Block *block, GError **error)
   Fdc *fdc = drive->fdc;
   if (fdc->phase == FDC_PHASE_EXECUTE && fdc->unit == unit)
     fdc_exec_medium_gone (fdc);
-  storage_port_set_block (&drive->port, block);
-  drive->format = format;
-  drive->changed = TRUE;
+  put_in (drive, block, &format);
   return TRUE;
 }
 

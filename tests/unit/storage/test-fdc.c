@@ -220,6 +220,81 @@ test_formats (void)
     }
 }
 
+/* Multi-track commands whose EOT is the last sector wanted, beyond the track: they go on with the other side. */
+static void
+test_eot_beyond (void)
+{
+  uint8_t r[16];
+
+  setup (1440 * 1024, 0);
+  start_controller (0, FALSE);
+  program_dma (18 * 512);
+  SEND (0xe6, 0, 0, 0, 2, 2, 19, 27, 255);
+  g_assert_cmpuint (results (r), ==, 7);
+  g_assert_cmphex (r[0], ==, 4);
+  g_assert_cmphex (r[1], ==, 0);
+  for (unsigned s = 0; s < 18; s++)
+    g_assert_cmpuint (pci_number (dma_memory + s * 512), ==, s + 1);
+  /* Where it ends: side 1, sector 2. */
+  g_assert_cmpuint (r[3], ==, 0);
+  g_assert_cmpuint (r[4], ==, 1);
+  g_assert_cmpuint (r[5], ==, 2);
+  /* The second side's end is the cylinder's. */
+  program_dma (100000);
+  SEND (0xe6, 0, 0, 0, 2, 2, 255, 27, 255);
+  results (r);
+  g_assert_cmphex (r[0], ==, 0x44);
+  g_assert_cmphex (r[1], ==, 0x80);
+  g_assert_cmpuint (dma_pos, ==, 35 * 512);
+  /* Without the second side there is no sector 19. */
+  program_dma (18 * 512);
+  SEND (0x66, 0, 0, 0, 2, 2, 19, 27, 255);
+  results (r);
+  g_assert_cmphex (r[1], ==, 4);
+  /* Writing. */
+  for (unsigned s = 0; s < 18; s++)
+    memset (dma_memory + s * 512, (int)(0x80 + s), 512);
+  program_dma (18 * 512);
+  SEND (0xc5, 0, 0, 0, 3, 2, 20, 27, 255);
+  g_assert_cmpuint (results (r), ==, 7);
+  g_assert_cmphex (r[0], ==, 4);
+  g_assert_cmpuint (r[5], ==, 3);
+  program_dma (36 * 512);
+  SEND (0xe6, 0, 0, 0, 1, 2, 18, 27, 255);
+  results (r);
+  g_assert_cmphex (dma_memory[2 * 512 + 9], ==, 0x80);
+  g_assert_cmphex (dma_memory[17 * 512 + 9], ==, 0x8f);
+  g_assert_cmphex (dma_memory[18 * 512 + 9], ==, 0x90);
+  g_assert_cmphex (dma_memory[19 * 512 + 9], ==, 0x91);
+  g_assert_cmpuint (pci_number (dma_memory + 20 * 512), ==, 20);
+  /* Verifying 18 sectors, and scanning past the side. */
+  SEND (0xd6, 0x80, 0, 0, 2, 2, 19, 27, 18);
+  results (r);
+  g_assert_cmphex (r[0], ==, 4);
+  g_assert_cmpuint (r[5], ==, 2);
+  program_dma (2 * 512);
+  memset (dma_memory, 0x8f, 512);
+  memset (dma_memory + 512, 0x90, 512);
+  dma_memory[5] = 0;
+  SEND (0xd1, 0, 0, 0, 18, 2, 30, 27, 1);
+  results (r);
+  g_assert_cmphex (r[0], ==, 4);
+  g_assert_cmphex (r[2], ==, 8);
+  /* FORMAT TRACK with more sectors than the track has room for: the rest has no place. */
+  for (unsigned s = 0; s < 24; s++)
+    memcpy (dma_memory + 4 * s, ((uint8_t[]){ 0, 0, (uint8_t)(s + 1), 2 }), 4);
+  program_dma (4 * 24);
+  SEND (0x4d, 0, 2, 24, 80, 0xf6);
+  g_assert_cmpuint (results (r), ==, 7);
+  g_assert_cmphex (r[0] & 0xc0, ==, 0);
+  program_dma (36 * 512);
+  SEND (0xe6, 0, 0, 0, 1, 2, 18, 27, 255);
+  results (r);
+  g_assert_cmphex (dma_memory[17 * 512 + 9], ==, 0xf6);
+  g_assert_cmphex (dma_memory[18 * 512 + 9], ==, 0x90);
+  teardown ();
+}
+
 static void
 test_read (void)
 {
@@ -328,6 +403,42 @@ test_fifo (void)
     }
   g_assert_cmpuint (results (r), ==, 7);
   g_assert_cmphex (r[1], ==, 0x80);
+  teardown ();
+}
+
+/* An image a sector too long is what it nearly is, and its rest stays as it is. */
+static void
+test_odd_size (void)
+{
+  uint8_t r[16], sector[512];
+
+  setup (720 * 1024 + 512, 0);
+  g_assert_cmphex (fdc_cmos_type (fdc), ==, 4 << 4);
+  start_controller (2, FALSE);
+  seek (79);
+  memset (dma_memory, 0x5a, 512);
+  program_dma (512);
+  SEND (0x45, 4, 79, 1, 9, 2, 9, 27, 255);
+  results (r);
+  g_assert_cmphex (r[0], ==, 4);
+  program_dma (512);
+  SEND (0x46, 4, 79, 1, 9, 2, 9, 27, 255);
+  results (r);
+  g_assert_cmphex (r[0], ==, 4);
+  g_assert_cmphex (dma_memory[9], ==, 0x5a);
+  g_assert_true (block_read_sync (fdc_drive_media (fdc, 0), 720 * 1024, sector, sizeof sector, NULL));
+  g_assert_cmpuint (pci_number (sector), ==, 1440);
+  teardown ();
+  /* One that is too short reads zeros where nothing is. */
+  setup (720 * 1024 - 512, 0);
+  start_controller (2, FALSE);
+  seek (79);
+  program_dma (1024);
+  SEND (0x46, 4, 79, 1, 8, 2, 9, 27, 255);
+  results (r);
+  g_assert_cmphex (r[0], ==, 4);
+  g_assert_cmpuint (pci_number (dma_memory), ==, 1438);
+  g_assert_cmphex (dma_memory[512 + 9], ==, 0);
   teardown ();
 }
 
@@ -483,8 +594,10 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/fdc/formats", test_formats);
   g_test_add_func ("/fdc/read", test_read);
+  g_test_add_func ("/fdc/eot-beyond", test_eot_beyond);
   g_test_add_func ("/fdc/fifo", test_fifo);
   g_test_add_func ("/fdc/media", test_media);
+  g_test_add_func ("/fdc/odd-size", test_odd_size);
   g_test_add_func ("/fdc/hostile", test_hostile);
   return g_test_run ();
 }
