@@ -17,6 +17,7 @@ typedef struct
   ControlService *service;
   GDBusConnection *connection;
   gulong closed_handler;
+  gint64 flush_start;  /* a flush is under way since then (µs); 0: none */
   gboolean sent_input; /* keys that it holds are released when it goes */
 } ControlConnection;
 
@@ -41,9 +42,9 @@ struct ControlService
   int lock_fd;
   gboolean bound; /* the socket at socket_path is ours */
   GSocketService *listener;
-  GCancellable *cancellable; /* of handshakes under way */
-  GPtrArray *connections;    /* ControlConnection */
-  unsigned handshakes;
+  GPtrArray *connections; /* ControlConnection */
+  GQueue handshakes;      /* under way, the oldest first */
+  GSource *handshake_timer;
   GPtrArray *screens; /* ShmServer, freed by themselves or by us */
   DisplayViewer *size_viewer;
   VncServer *vnc;

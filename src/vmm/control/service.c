@@ -17,7 +17,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define MAX_HANDSHAKES 8
+/* Each handshake occupies a thread of GLib's pool until it ends, so they are few, and short when others wait for their turn. */
+#define MAX_HANDSHAKES     8
+#define HANDSHAKE_MS       5000
+#define HANDSHAKE_CROWD_MS 1000
+#define BACKLOG            128
+/* A client that reads nothing for so long while there is something to read is sent away; at the end it is waited for less. */
+#define STALLED_MS  30000
+#define FAREWELL_MS 1000
 
 /* vm_add_state_func() has no opposite; a machine that outlives its service must not find freed memory. */
 static GPtrArray *live_services;
@@ -135,7 +142,7 @@ bind_socket (const char *path, GError **error)
   int result = bind (fd, (struct sockaddr *)&address, sizeof (address));
   int code = errno;
   umask (mask);
-  if (result != 0 || listen (fd, 16) != 0)
+  if (result != 0 || listen (fd, BACKLOG) != 0)
     {
       set_errno_error (error, result != 0 ? code : errno, "can't listen on", path);
       close (fd);
@@ -184,22 +191,57 @@ on_closed (GDBusConnection *connection, gboolean vanished, GError *error, Contro
   g_ptr_array_remove (c->service->connections, c);
 }
 
+typedef struct
+{
+  ControlService *service; /* NULL: it is gone */
+  GCancellable *cancellable;
+  gint64 start;
+} Handshake;
+
+/* Ends those that have had their time; arms the timer for the next. */
 static void
-on_handshake (GObject *source, GAsyncResult *result, gpointer data)
+check_handshakes (ControlService *service)
+{
+  gint64 now = g_get_monotonic_time (), limit = service->config.handshake_ms * G_TIME_SPAN_MILLISECOND;
+  gboolean crowd = service->handshakes.length >= MAX_HANDSHAKES;
+  Handshake *oldest = NULL;
+
+  if (crowd)
+    limit = MIN (limit, HANDSHAKE_CROWD_MS * G_TIME_SPAN_MILLISECOND);
+  for (GList *l = service->handshakes.head; l != NULL && oldest == NULL; l = l->next)
+    {
+      Handshake *handshake = l->data;
+
+      if (g_cancellable_is_cancelled (handshake->cancellable))
+        continue;
+      if (now - handshake->start >= limit)
+        g_cancellable_cancel (handshake->cancellable);
+      else
+        oldest = handshake;
+    }
+  g_source_set_ready_time (service->handshake_timer, oldest != NULL ? oldest->start + limit : -1);
+  if (crowd)
+    g_socket_service_stop (service->listener); /* who comes now waits in the kernel's queue */
+  else
+    g_socket_service_start (service->listener);
+}
+
+static gboolean
+on_handshake_timer (gpointer data)
+{
+  check_handshakes (data);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+accept_connection (ControlService *service, GDBusConnection *connection)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GDBusConnection) connection = g_dbus_connection_new_finish (result, &error);
-  ControlService *service = data;
 
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return; /* the service is gone */
-  service->handshakes--;
-  if (connection == NULL)
-    {
-      g_debug ("a client gave up: %s", error->message);
-      return;
-    }
   g_dbus_connection_set_exit_on_close (connection, FALSE);
+  /* One that closed before we listened for it would stay for ever. */
+  if (g_dbus_connection_is_closed (connection))
+    return;
   if (!g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (service->skeleton), connection,
                                          CONTROL_OBJECT_PATH, &error))
     {
@@ -213,6 +255,27 @@ on_handshake (GObject *source, GAsyncResult *result, gpointer data)
   c->closed_handler = g_signal_connect (connection, "closed", G_CALLBACK (on_closed), c);
   g_ptr_array_add (service->connections, c);
   g_dbus_connection_start_message_processing (connection);
+}
+
+static void
+on_handshake (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDBusConnection) connection = g_dbus_connection_new_finish (result, &error);
+  Handshake *handshake = data;
+  ControlService *service = handshake->service;
+
+  g_object_unref (handshake->cancellable);
+  if (service != NULL)
+    {
+      g_queue_remove (&service->handshakes, handshake);
+      check_handshakes (service);
+      if (connection != NULL)
+        accept_connection (service, connection);
+      else /* GLib has no error where the stream ended early */
+        g_debug ("a client gave up: %s", error != NULL ? error->message : "it hung up");
+    }
+  g_free (handshake);
 }
 
 static gboolean
@@ -231,21 +294,70 @@ on_incoming (GSocketService *listener, GSocketConnection *stream, GObject *sourc
       g_io_stream_close (G_IO_STREAM (stream), NULL, NULL);
       return TRUE;
     }
-  if (service->connections->len + service->handshakes >= CONTROL_MAX_CONNECTIONS
-      || service->handshakes >= MAX_HANDSHAKES)
+  if (service->connections->len + service->handshakes.length >= CONTROL_MAX_CONNECTIONS)
     {
-      g_message ("too many clients on the control socket; one was sent away");
+      g_debug ("too many clients on the control socket; one was sent away");
       g_io_stream_close (G_IO_STREAM (stream), NULL, NULL);
       return TRUE;
     }
   g_autofree char *guid = g_dbus_generate_guid ();
-  service->handshakes++;
+  Handshake *handshake = g_new0 (Handshake, 1);
+  handshake->service = service;
+  handshake->cancellable = g_cancellable_new ();
+  handshake->start = g_get_monotonic_time ();
+  g_queue_push_tail (&service->handshakes, handshake);
   g_dbus_connection_new (G_IO_STREAM (stream), guid,
                          G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER
                              | G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_REQUIRE_SAME_USER
                              | G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
-                         NULL, service->cancellable, on_handshake, service);
+                         NULL, handshake->cancellable, on_handshake, handshake);
+  check_handshakes (service);
   return TRUE;
+}
+
+/* -- Clients that don't read -------------------------------------------------------------------------- */
+
+static void
+hang_up (GDBusConnection *connection)
+{
+  GIOStream *stream = g_dbus_connection_get_stream (connection);
+
+  /* Whatever GDBus is at: a write that waits for room ends with an error. */
+  if (G_IS_SOCKET_CONNECTION (stream))
+    g_socket_shutdown (g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream)), TRUE, TRUE, NULL);
+}
+
+static void
+on_flushed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  ControlConnection *c = NULL;
+
+  g_dbus_connection_flush_finish (G_DBUS_CONNECTION (source), result, NULL);
+  if (live_services != NULL && g_ptr_array_find (live_services, data, NULL))
+    c = control_service_connection (data, G_DBUS_CONNECTION (source));
+  if (c != NULL)
+    c->flush_start = 0;
+}
+
+/* Something is about to be sent to all.  GDBus queues without limit for a client that doesn't read: its queue must be empty now and
+ * then. */
+static void
+check_readers (ControlService *service)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  for (guint i = 0; i < service->connections->len; i++)
+    {
+      ControlConnection *c = g_ptr_array_index (service->connections, i);
+
+      if (c->flush_start == 0)
+        {
+          c->flush_start = now;
+          g_dbus_connection_flush (c->connection, NULL, on_flushed, service);
+        }
+      else if (now - c->flush_start > STALLED_MS * G_TIME_SPAN_MILLISECOND)
+        hang_up (c->connection);
+    }
 }
 
 /* -- Properties that follow the machine --------------------------------------------------------------- */
@@ -273,6 +385,7 @@ state_name (VmState state)
 static void
 publish_state (ControlService *service)
 {
+  check_readers (service);
   viv_machine1_set_state_reason (service->skeleton, vm_state_reason (service->config.vm));
   viv_machine1_set_state (service->skeleton, state_name (vm_state (service->config.vm)));
   g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (service->skeleton));
@@ -290,6 +403,7 @@ on_router_changed (InputRouter *router, void *opaque)
 {
   ControlService *service = opaque;
 
+  check_readers (service);
   viv_machine1_set_absolute_pointer (service->skeleton, input_router_is_absolute (router));
   viv_machine1_set_leds (service->skeleton, input_router_leds (router));
 }
@@ -299,6 +413,7 @@ on_size_scanout (void *opaque, const Framebuffer *fb)
 {
   ControlService *service = opaque;
 
+  check_readers (service);
   viv_machine1_set_width (service->skeleton, fb != NULL ? fb->width : 0);
   viv_machine1_set_height (service->skeleton, fb != NULL ? fb->height : 0);
 }
@@ -430,6 +545,8 @@ static void
 copy_config (ControlService *service, const ControlConfig *config)
 {
   service->config = *config;
+  if (config->handshake_ms == 0)
+    service->config.handshake_ms = HANDSHAKE_MS;
   service->config.socket_path = g_canonicalize_filename (config->socket_path, NULL);
   service->config.name = g_strdup (config->name);
   service->config.uuid = g_strdup (config->uuid);
@@ -455,6 +572,14 @@ copy_config (ControlService *service, const ControlConfig *config)
   service->config.serials = NULL;
 }
 
+static gboolean
+timer_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+{
+  return callback (data);
+}
+
+static GSourceFuncs timer_funcs = { .dispatch = timer_dispatch };
+
 ControlService *
 control_service_new (const ControlConfig *config, GError **error)
 {
@@ -466,7 +591,11 @@ control_service_new (const ControlConfig *config, GError **error)
   service->lock_fd = -1;
   service->statm_fd = open ("/proc/self/statm", O_RDONLY | O_CLOEXEC);
   service->start_time = g_get_monotonic_time ();
-  service->cancellable = g_cancellable_new ();
+  g_queue_init (&service->handshakes);
+  service->handshake_timer = g_source_new (&timer_funcs, sizeof (GSource));
+  g_source_set_callback (service->handshake_timer, on_handshake_timer, service, NULL);
+  g_source_set_ready_time (service->handshake_timer, -1);
+  g_source_attach (service->handshake_timer, g_main_context_get_thread_default ());
   service->connections = g_ptr_array_new_with_free_func (connection_free);
   service->screens = g_ptr_array_new ();
   if (live_services == NULL)
@@ -512,6 +641,51 @@ free_screens (ControlService *service)
   g_ptr_array_unref (service->screens);
 }
 
+static void
+on_farewell (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_dbus_connection_flush_finish (G_DBUS_CONNECTION (source), result, NULL);
+  g_ptr_array_remove_fast (data, source);
+}
+
+/* Clients hear of the end, if they read at all: the disks are locked until we are gone. */
+static void
+say_farewell (ControlService *service)
+{
+  g_autoptr (GPtrArray) connections = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr (GPtrArray) waiting = g_ptr_array_new ();
+  /* A context of its own: nothing else may run here. */
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  gint64 end = g_get_monotonic_time () + FAREWELL_MS * G_TIME_SPAN_MILLISECOND;
+
+  for (guint i = 0; i < service->connections->len; i++)
+    {
+      ControlConnection *c = g_ptr_array_index (service->connections, i);
+      g_ptr_array_add (connections, g_object_ref (c->connection));
+    }
+  g_ptr_array_set_size (service->connections, 0);
+  g_main_context_push_thread_default (context);
+  for (guint i = 0; i < connections->len; i++)
+    {
+      g_ptr_array_add (waiting, connections->pdata[i]);
+      g_dbus_connection_flush (connections->pdata[i], NULL, on_farewell, waiting);
+    }
+  GSource *timer = g_timeout_source_new (FAREWELL_MS);
+  g_source_set_dummy_callback (timer);
+  g_source_attach (timer, context);
+  while (waiting->len > 0 && g_get_monotonic_time () < end)
+    g_main_context_iteration (context, TRUE);
+  g_source_destroy (timer);
+  g_source_unref (timer);
+  for (guint i = 0; i < waiting->len; i++)
+    hang_up (waiting->pdata[i]);
+  while (waiting->len > 0) /* each ends with an error now */
+    g_main_context_iteration (context, TRUE);
+  g_main_context_pop_thread_default (context);
+  for (guint i = 0; i < connections->len; i++)
+    g_dbus_connection_close_sync (connections->pdata[i], NULL, NULL);
+}
+
 void
 control_service_free (ControlService *service)
 {
@@ -527,17 +701,17 @@ control_service_free (ControlService *service)
       g_socket_listener_close (G_SOCKET_LISTENER (service->listener));
       g_object_unref (service->listener);
     }
-  g_cancellable_cancel (service->cancellable);
-  g_object_unref (service->cancellable);
-  publish_state (service);
-  while (service->connections->len > 0)
+  for (GList *l = service->handshakes.head; l != NULL; l = l->next)
     {
-      ControlConnection *c = g_ptr_array_index (service->connections, 0);
-      g_autoptr (GDBusConnection) connection = g_object_ref (c->connection);
-      g_ptr_array_remove_index (service->connections, 0);
-      g_dbus_connection_flush_sync (connection, NULL, NULL);
-      g_dbus_connection_close_sync (connection, NULL, NULL);
+      Handshake *handshake = l->data;
+      handshake->service = NULL;
+      g_cancellable_cancel (handshake->cancellable);
     }
+  g_queue_clear (&service->handshakes);
+  g_source_destroy (service->handshake_timer);
+  g_source_unref (service->handshake_timer);
+  publish_state (service);
+  say_farewell (service);
   g_ptr_array_unref (service->connections);
   g_clear_pointer (&service->vnc, vnc_server_free);
   free_screens (service);
@@ -585,6 +759,7 @@ control_service_media_changed (ControlService *service, const char *id, const ch
         char *copy = path != NULL && *path != '\0' ? g_strdup (path) : NULL;
         g_free (service->drives[i].path);
         service->drives[i].path = copy;
+        check_readers (service);
         viv_machine1_emit_media_changed (service->skeleton, id, copy != NULL ? copy : "");
         return;
       }

@@ -54,6 +54,7 @@ typedef struct
   unsigned n_drives;
   SerialPort *const *serials; /* borrowed; must outlive the service */
   unsigned n_serials;
+  unsigned handshake_ms; /* how long a client may take to say who it is; 0: 5 s */
   /* Presses the ACPI power button; NULL: there is none.  VM lock held. */
   void (*power_button) (void *opaque);
   /* A client asked for the end: stop the machine and leave the main loop. */

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The control socket against clients that don't do their part: half a handshake, silence, a socket that nobody reads.
+ */
+#include "control/service.h"
+
+#include <gio/gio.h>
+#include <gio/gunixsocketaddress.h>
+#include <glib/gstdio.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define PATIENCE (30 * G_TIME_SPAN_SECOND)
+
+typedef struct
+{
+  Vm *vm;
+  InputRouter *router;
+  ControlService *service;
+  char *folder, *socket, *address;
+} Fixture;
+
+static void
+begin (Fixture *f, unsigned handshake_ms)
+{
+  g_autoptr (GError) error = NULL;
+
+  memset (f, 0, sizeof *f);
+  f->vm = vm_new (NULL, TRUE);
+  f->router = input_router_new (f->vm);
+  f->folder = g_dir_make_tmp ("viv-service-XXXXXX", &error);
+  g_assert_no_error (error);
+  f->socket = g_build_filename (f->folder, "control", NULL);
+  f->address = g_strconcat ("unix:path=", f->socket, NULL);
+  f->service = control_service_new (&(ControlConfig){ .vm = f->vm,
+                                                      .socket_path = f->socket,
+                                                      .name = "test",
+                                                      .uuid = "00000000-0000-4000-8000-000000000001",
+                                                      .router = f->router,
+                                                      .handshake_ms = handshake_ms },
+                                    &error);
+  g_assert_no_error (error);
+}
+
+static void
+end (Fixture *f)
+{
+  control_service_free (f->service);
+  input_router_free (f->router);
+  vm_free (f->vm);
+  g_rmdir (f->folder);
+  g_free (f->folder);
+  g_free (f->socket);
+  g_free (f->address);
+}
+
+static int
+dial (Fixture *f)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  g_strlcpy (address.sun_path, f->socket, sizeof address.sun_path);
+  g_assert_cmpint (connect (fd, (struct sockaddr *)&address, sizeof address), ==, 0);
+  return fd;
+}
+
+static void
+on_connected (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **)data = g_object_ref (result);
+}
+
+/* A client that does it right; NULL: it was sent away. */
+static GDBusConnection *
+join (Fixture *f)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  gint64 limit = g_get_monotonic_time () + PATIENCE;
+  unsigned before = control_service_n_connections (f->service);
+
+  g_dbus_connection_new_for_address (f->address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, NULL,
+                                     on_connected, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  GDBusConnection *connection = g_dbus_connection_new_for_address_finish (result, NULL);
+  while (connection != NULL && control_service_n_connections (f->service) == before)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, limit);
+      g_main_context_iteration (NULL, FALSE);
+      g_usleep (500);
+    }
+  return connection;
+}
+
+static gboolean
+hung_up (int fd)
+{
+  struct pollfd p = { fd, POLLIN | POLLRDHUP, 0 };
+
+  return poll (&p, 1, 0) == 1 && p.revents & (POLLRDHUP | POLLHUP);
+}
+
+static void
+leave (GDBusConnection *connection)
+{
+  g_dbus_connection_close_sync (connection, NULL, NULL);
+  g_object_unref (connection);
+}
+
+/* What a client says until it is in. */
+static GString *
+handshake (void)
+{
+  g_autofree char *uid = g_strdup_printf ("%u", (unsigned)geteuid ());
+  GString *text = g_string_new_len ("", 1);
+
+  g_string_append (text, "AUTH EXTERNAL ");
+  for (const char *p = uid; *p != '\0'; p++)
+    g_string_append_printf (text, "%02x", *p);
+  g_string_append (text, "\r\nBEGIN\r\n");
+  return text;
+}
+
+static void
+pump (void)
+{
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_usleep (200);
+}
+
+#define wait_for(condition)                                                       \
+  for (gint64 limit_ = g_get_monotonic_time () + PATIENCE; !(condition); pump ()) \
+  g_assert_cmpint (g_get_monotonic_time (), <, limit_)
+
+/* Closed after each byte of the handshake, more often than there are places: politely, at once, and before it was even accepted. */
+static void
+test_half_way (void)
+{
+  g_autoptr (GString) text = handshake ();
+  Fixture f;
+
+  begin (&f, 0);
+  for (unsigned how = 0; how < 3; how++)
+    for (unsigned i = 0; i < MAX (text->len + 1, 2 * CONTROL_MAX_CONNECTIONS); i++)
+      {
+        gsize length = i % (text->len + 1);
+        int fd = dial (&f);
+
+        g_assert_cmpint (send (fd, text->str, length, MSG_NOSIGNAL), ==, length);
+        if (how == 0)
+          {
+            shutdown (fd, SHUT_WR);
+            wait_for (hung_up (fd));
+          }
+        else if (how == 1)
+          for (unsigned j = 0; j < 5; j++)
+            pump ();
+        close (fd);
+        if (how == 2 && i % 8 == 7)
+          pump ();
+      }
+  GDBusConnection *connection = join (&f);
+  g_assert_nonnull (connection);
+  leave (connection);
+  wait_for (control_service_n_connections (f.service) == 0);
+  end (&f);
+}
+
+/* More silent clients than places: whoever comes next gets in. */
+static void
+test_silent (void)
+{
+  int fds[40];
+  Fixture f;
+
+  begin (&f, 200);
+  for (unsigned i = 0; i < G_N_ELEMENTS (fds); i++)
+    fds[i] = dial (&f);
+  GDBusConnection *connection = join (&f);
+  g_assert_nonnull (connection);
+  for (unsigned i = 0; i < G_N_ELEMENTS (fds); i++)
+    {
+      wait_for (hung_up (fds[i]));
+      close (fds[i]);
+    }
+  g_assert_false (g_dbus_connection_is_closed (connection));
+  leave (connection);
+  end (&f);
+}
+
+/* Many at once who all do it right: none is sent away. */
+static void
+test_crowd (void)
+{
+  g_autoptr (GString) text = handshake ();
+  int fds[CONTROL_MAX_CONNECTIONS];
+  Fixture f;
+
+  begin (&f, 0);
+  for (unsigned i = 0; i < G_N_ELEMENTS (fds); i++)
+    {
+      fds[i] = dial (&f);
+      g_assert_cmpint (send (fds[i], text->str, text->len, MSG_NOSIGNAL), ==, text->len);
+    }
+  wait_for (control_service_n_connections (f.service) == G_N_ELEMENTS (fds));
+  for (unsigned i = 0; i < G_N_ELEMENTS (fds); i++)
+    close (fds[i]);
+  end (&f);
+}
+
+/* The guest toggles its LEDs while a client doesn't read: its end comes all the same. */
+static void
+test_stopped_client (void)
+{
+  g_autoptr (GString) text = handshake ();
+  Fixture f;
+  int fd;
+
+  begin (&f, 0);
+  fd = dial (&f);
+  g_assert_cmpint (send (fd, text->str, text->len, MSG_NOSIGNAL), ==, text->len);
+  wait_for (control_service_n_connections (f.service) == 1);
+  for (unsigned i = 0; i < 5000; i++)
+    {
+      vm_lock (f.vm);
+      input_router_set_leds (f.router, i & 7);
+      vm_unlock (f.vm);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+    }
+  end (&f); /* returns, or the harness ends us */
+  close (fd);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/control/service/half-way", test_half_way);
+  g_test_add_func ("/control/service/silent", test_silent);
+  g_test_add_func ("/control/service/crowd", test_crowd);
+  g_test_add_func ("/control/service/stopped-client", test_stopped_client);
+  return g_test_run ();
+}
