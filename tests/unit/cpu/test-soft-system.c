@@ -477,6 +477,85 @@ test_startup (void)
   guest_free (g);
 }
 
+/* -- Translation buffer ------------------------------------------------------------------------------------------ */
+
+/* Reads a byte, changes its page's entry, forgets the old one in the way that EDX tells, reads again. */
+GUEST_CODE (remap, ".code64",
+            "movb 0xd000, %al\n\t"
+            "movq %rsi, (%rdi)\n\t"
+            "cmp $1, %edx\n\t"
+            "jb 1f\n\t"
+            "je 2f\n\t"
+            "mov %cr4, %rcx\n\t"
+            "xor $0x80, %rcx\n\t"
+            "mov %rcx, %cr4\n\t"
+            "xor $0x80, %rcx\n\t"
+            "mov %rcx, %cr4\n\t"
+            "jmp 3f\n"
+            "1:\tmov %cr3, %rcx\n\t"
+            "mov %rcx, %cr3\n\t"
+            "jmp 3f\n"
+            "2:\tinvlpg (%rbp)\n"
+            "3:\tmovb 0xd000, %bl\n\t"
+            "hlt");
+
+static void
+test_remap (void)
+{
+  enum
+  {
+    LOAD_CR3,
+    INVLPG,
+    TOGGLE_PGE
+  };
+  static const struct
+  {
+    unsigned how;
+    gboolean pge, global, large;
+  } cases[] = {
+    { LOAD_CR3, FALSE, FALSE, FALSE }, { LOAD_CR3, TRUE, FALSE, FALSE },  { LOAD_CR3, FALSE, TRUE, FALSE },
+    { INVLPG, TRUE, FALSE, FALSE },    { INVLPG, TRUE, TRUE, FALSE },     { INVLPG, TRUE, TRUE, TRUE },
+    { INVLPG, FALSE, FALSE, TRUE },    { TOGGLE_PGE, TRUE, TRUE, FALSE }, { TOGGLE_PGE, TRUE, TRUE, TRUE },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      Guest *g = guest_new (1);
+      uint64_t flags = 7 | (cases[i].global ? 0x100 : 0);
+      CpuState s;
+
+      guest_state (g, &s, 64, 0, TRUE);
+      GUEST_LOAD (g, CODE, remap);
+      if (cases[i].pge)
+        s.cr4 |= CR4_PGE;
+      if (cases[i].large)
+        {
+          /* The first 2 MiB at 0 become those at 4 MiB, with the same code. */
+          memcpy (g->ram + 0x400000, g->ram, 0x200000);
+          s.gpr[CPU_RDI] = TABLES + 0x2000;
+          s.gpr[CPU_RSI] = 0x400000 | flags | 0x80;
+          s.gpr[CPU_RBP] = 0x123456;
+          guest_set (g, TABLES + 0x2000, flags | 0x80, 8);
+          guest_set (g, 0x40d000, 0x22, 1);
+        }
+      else
+        {
+          s.gpr[CPU_RDI] = TABLES + 0x3000 + (DATA >> 12) * 8;
+          s.gpr[CPU_RSI] = 0xe000 | flags;
+          s.gpr[CPU_RBP] = DATA + 0x123;
+          guest_set (g, TABLES + 0x3000 + (DATA >> 12) * 8, DATA | flags, 8);
+          guest_set (g, 0xe000, 0x22, 1);
+        }
+      guest_set (g, DATA, 0x11, 1);
+      s.gpr[CPU_RDX] = cases[i].how;
+      guest_start (g, &s);
+      g_assert_true (guest_run (g, 100000));
+      g_assert_cmphex (g->cpu->reg[CPU_RAX] & 0xff, ==, 0x11);
+      g_assert_cmphex (g->cpu->reg[CPU_RBX] & 0xff, ==, 0x22);
+      guest_free (g);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -496,5 +575,6 @@ main (int argc, char **argv)
   g_test_add_func ("/soft-system/return-outward", test_return_outward);
   g_test_add_func ("/soft-system/rdpmc", test_rdpmc);
   g_test_add_func ("/soft-system/startup", test_startup);
+  g_test_add_func ("/soft-system/remap", test_remap);
   return g_test_run ();
 }

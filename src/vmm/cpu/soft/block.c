@@ -339,8 +339,8 @@ protect_page (SoftEngine *engine, const uint8_t *page)
         for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
           {
             SoftTlbEntry *entry = &cpu->tlbs[m][i];
-            if (entry->write != SOFT_TLB_EMPTY && entry->write + entry->addend == (uintptr_t)page)
-              entry->write = SOFT_TLB_EMPTY;
+            if (entry->page == (uintptr_t)page)
+              entry->write = soft_tlb_empty (i);
           }
     }
 }
@@ -533,6 +533,16 @@ commit_block (SoftCpu *cpu, SoftBlock *block, Region *region, Region *region2)
     add_to_page (cpu->engine, block, page_of (block->host2), region2);
 }
 
+/* Where code is that was fetched from before, or NULL. */
+static inline const uint8_t *
+fetch (const SoftCpu *cpu, uint64_t linear)
+{
+  const SoftExecEntry *entry = &cpu->execs[cpu->cpl == 3 ? SOFT_EXEC_USER : SOFT_EXEC_SUPERVISOR]
+                                          [(linear >> 12) & (SOFT_EXEC_SIZE - 1)];
+
+  return entry->page == (linear & SOFT_PAGE_MASK) ? (const uint8_t *)(entry->addend + linear) : NULL;
+}
+
 SoftBlock *
 soft_find_block (SoftCpu *cpu)
 {
@@ -553,12 +563,9 @@ soft_find_block (SoftCpu *cpu)
   else if (jump->linear == linear && jump->key == cpu->jump_key && jump->block->cost != SOFT_STALE)
     return jump->block;
 
-  {
-    unsigned mmu = cpu->cpl == 3 ? SOFT_MMU_USER : SOFT_MMU_SUPERVISOR;
-    const SoftTlbEntry *entry = &cpu->tlbs[mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)];
-    host = entry->exec == (linear & SOFT_PAGE_MASK) ? (const uint8_t *)(entry->addend + linear)
-                                                    : soft_translate_exec (cpu, linear, &physical, &region);
-  }
+  host = fetch (cpu, linear);
+  if (host == NULL)
+    host = soft_translate_exec (cpu, linear, &physical, &region);
   if (host == NULL)
     return decode_gathered (cpu, code->scratch, linear, rip);
   for (block = code->hash[block_hash (host, cpu->key)]; block != NULL; block = block->hash_next)
@@ -566,8 +573,11 @@ soft_find_block (SoftCpu *cpu)
       break;
   if (block != NULL && block->host2 != NULL)
     {
-      host2 = soft_translate_exec (cpu, (linear + 4096) & SOFT_PAGE_MASK & cpu->linear_mask, &physical2,
-                                   &region2);
+      uint64_t at = (linear + 4096) & SOFT_PAGE_MASK & cpu->linear_mask;
+
+      host2 = fetch (cpu, at);
+      if (host2 == NULL)
+        host2 = soft_translate_exec (cpu, at, &physical2, &region2);
       if (host2 != block->host2 || bytes_to_limit (cpu, rip) < block->bytes)
         return decode_gathered (cpu, code->scratch, linear, rip);
       return block;

@@ -20,7 +20,8 @@ soft_cpu_new (SoftEngine *engine, unsigned n)
   cpu->n = n;
   cpu->delivering = -1;
   cpu->memory_generation = ~(uint64_t)0;
-  memset (cpu->tlbs, 0xff, sizeof cpu->tlbs);
+  /* All entries count as filled: the reset empties them. */
+  cpu->n_filled[SOFT_FILLED_LOCAL] = SOFT_N_FILLED + 1;
   memset (cpu->jumps, 0xff, sizeof cpu->jumps);
   for (unsigned i = 0; i < SOFT_N_TABLES; i++)
     cpu->table_cache[i].page = SOFT_TLB_EMPTY;
@@ -345,7 +346,7 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
 {
   cpu->slice = cpu->budget = budget;
   cpu->irq_check = TRUE;
-  if (sigsetjmp (cpu->recover, 0) != 0)
+  if (soft_setjmp (&cpu->recover) != 0)
     deliver_fault (cpu);
   for (;;)
     {

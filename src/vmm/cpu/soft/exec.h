@@ -294,6 +294,8 @@ gboolean soft_condition (const SoftCpu *cpu, unsigned n);
 /* -- mmu.c ---------------------------------------------------------------------------------------------- */
 /* Drops all translations, and with them all that was found through linear addresses. */
 void soft_tlb_flush (SoftCpu *cpu);
+/* As a load of CR3 does: spares global pages. */
+void soft_tlb_flush_local (SoftCpu *cpu);
 void soft_tlb_flush_page (SoftCpu *cpu, uint64_t linear);
 /* Linear to the host's memory for execution; NULL: not RAM, then *physical says what.  Raises #PF. */
 const uint8_t *soft_translate_exec (SoftCpu *cpu, uint64_t linear, uint64_t *physical, Region **region);

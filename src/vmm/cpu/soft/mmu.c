@@ -14,6 +14,7 @@ enum
   PTE_A = 1 << 5,
   PTE_D = 1 << 6,
   PTE_PS = 1 << 7,
+  PTE_G = 1 << 8,
 };
 #define PTE_NX       (1ULL << 63)
 #define PTE_ADDRESS  (((1ULL << SOFT_PHYSICAL_BITS) - 1) & SOFT_PAGE_MASK)
@@ -48,19 +49,71 @@ forget_io (SoftCpu *cpu)
     cpu->io[i].page = SOFT_TLB_EMPTY;
 }
 
+static inline void
+empty_entry (SoftCpu *cpu, unsigned mmu, unsigned index)
+{
+  SoftTlbEntry *entry = &cpu->tlbs[mmu][index];
+  entry->read = entry->write = soft_tlb_empty (index);
+}
+
+static void
+empty_all (SoftCpu *cpu)
+{
+  for (unsigned m = 0; m < SOFT_N_MMU; m++)
+    for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
+      empty_entry (cpu, m, i);
+  memset (cpu->execs, 0xff, sizeof cpu->execs);
+  cpu->n_filled[SOFT_FILLED_LOCAL] = cpu->n_filled[SOFT_FILLED_GLOBAL] = 0;
+}
+
+static void
+empty_filled (SoftCpu *cpu, unsigned list)
+{
+  if (cpu->n_filled[list] > SOFT_N_FILLED)
+    {
+      empty_all (cpu);
+      return;
+    }
+  for (unsigned i = 0; i < cpu->n_filled[list]; i++)
+    {
+      unsigned kind = cpu->filled[list][i].kind, index = cpu->filled[list][i].index;
+      if (kind < SOFT_N_MMU)
+        empty_entry (cpu, kind, index);
+      else
+        cpu->execs[kind - SOFT_N_MMU][index].page = SOFT_TLB_EMPTY;
+    }
+  cpu->n_filled[list] = 0;
+}
+
+static void
+note_filled (SoftCpu *cpu, unsigned list, unsigned kind, unsigned index)
+{
+  unsigned n = cpu->n_filled[list];
+
+  if (n < SOFT_N_FILLED)
+    {
+      cpu->filled[list][n].kind = (uint8_t)kind;
+      cpu->filled[list][n].index = (uint16_t)index;
+      cpu->n_filled[list]++;
+    }
+  else
+    cpu->n_filled[list] = SOFT_N_FILLED + 1;
+}
+
 void
 soft_tlb_flush (SoftCpu *cpu)
 {
-  if (cpu->n_filled > SOFT_N_FILLED)
-    memset (cpu->tlbs, 0xff, sizeof cpu->tlbs);
-  else
-    for (unsigned i = 0; i < cpu->n_filled; i++)
-      {
-        SoftTlbEntry *entry = &cpu->tlbs[cpu->filled[i].mmu][cpu->filled[i].index];
-        entry->read = entry->write = entry->exec = SOFT_TLB_EMPTY;
-      }
-  cpu->n_filled = 0;
-  cpu->any_large = FALSE;
+  empty_filled (cpu, SOFT_FILLED_LOCAL);
+  empty_filled (cpu, SOFT_FILLED_GLOBAL);
+  memset (cpu->large_filter, 0, sizeof cpu->large_filter);
+  forget_io (cpu);
+  cpu->jump_key += 1ULL << 32;
+}
+
+void
+soft_tlb_flush_local (SoftCpu *cpu)
+{
+  empty_filled (cpu, SOFT_FILLED_LOCAL);
   forget_io (cpu);
   cpu->jump_key += 1ULL << 32;
 }
@@ -68,22 +121,37 @@ soft_tlb_flush (SoftCpu *cpu)
 void
 soft_tlb_flush_page (SoftCpu *cpu, uint64_t linear)
 {
-  unsigned index = (linear >> 12) & (SOFT_TLB_SIZE - 1);
+  unsigned index = (linear >> 12) & (SOFT_TLB_SIZE - 1), place = (linear >> 21) & 4095;
 
   for (unsigned m = 0; m < SOFT_N_MMU; m++)
-    cpu->tlbs[m][index].read = cpu->tlbs[m][index].write = cpu->tlbs[m][index].exec = SOFT_TLB_EMPTY;
+    empty_entry (cpu, m, index);
+  for (unsigned m = 0; m < SOFT_N_EXEC; m++)
+    cpu->execs[m][(linear >> 12) & (SOFT_EXEC_SIZE - 1)].page = SOFT_TLB_EMPTY;
   forget_io (cpu);
-  if (cpu->any_large)
-    for (unsigned m = 0; m < SOFT_N_MMU; m++)
-      for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
-        {
-          SoftTlbEntry *entry = &cpu->tlbs[m][i];
-          uint64_t page = entry->read != SOFT_TLB_EMPTY ? entry->read : entry->exec;
-
-          if (cpu->large[m][i] != 0 && page != SOFT_TLB_EMPTY && (page ^ linear) >> cpu->large[m][i] == 0)
-            entry->read = entry->write = entry->exec = SOFT_TLB_EMPTY;
-        }
+  if ((cpu->large_filter[place / 64] >> (place % 64) & 1) != 0)
+    {
+      for (unsigned m = 0; m < SOFT_N_MMU; m++)
+        for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
+          if (cpu->large[m][i] != 0 && (cpu->tlbs[m][i].read ^ linear) >> cpu->large[m][i] == 0)
+            empty_entry (cpu, m, i);
+      for (unsigned m = 0; m < SOFT_N_EXEC; m++)
+        for (unsigned i = 0; i < SOFT_EXEC_SIZE; i++)
+          if (cpu->exec_large[m][i] != 0 && (cpu->execs[m][i].page ^ linear) >> cpu->exec_large[m][i] == 0)
+            cpu->execs[m][i].page = SOFT_TLB_EMPTY;
+    }
   cpu->jump_key += 1ULL << 32;
+}
+
+/* INVLPG of an address in this large page has more to drop than one entry. */
+static void
+note_large (SoftCpu *cpu, uint64_t linear, unsigned bits)
+{
+  unsigned first = (unsigned)(linear >> bits << bits >> 21) & 4095;
+
+  if (bits == 30)
+    memset (&cpu->large_filter[first / 64], 0xff, 64);
+  else
+    cpu->large_filter[first / 64] |= (bits == 22 ? 3ULL : 1ULL) << first % 64;
 }
 
 void
@@ -94,7 +162,7 @@ soft_drop_logged (SoftCpu *cpu)
       SoftTlbEntry *entry = &cpu->tlbs[cpu->logged[i].mmu][cpu->logged[i].index];
       region_mark_dirty (cpu->logged[i].region, cpu->logged[i].offset, GUEST_PAGE_SIZE);
       region_unref (cpu->logged[i].region);
-      entry->write = SOFT_TLB_EMPTY;
+      entry->write = soft_tlb_empty (cpu->logged[i].index);
     }
   cpu->n_logged = 0;
 }
@@ -223,6 +291,7 @@ typedef struct
   uint64_t physical;
   gboolean writable; /* a later write needs no walk: allowed, and D is set */
   gboolean executable;
+  gboolean global;
   uint8_t large; /* address bits within a large page, else 0 */
 } Walk;
 
@@ -357,6 +426,7 @@ walk (SoftCpu *cpu, uint64_t linear, Access access, unsigned mmu, Walk *result, 
     }
   result->writable = write_ok && (entries[n - 1] & PTE_D) != 0;
   result->executable = !no_exec && !(!user && u && (cpu->cr4 & CR4_SMEP));
+  result->global = (cpu->cr4 & CR4_PGE) != 0 && (entries[n - 1] & PTE_G) != 0;
   return TRUE;
 }
 
@@ -421,6 +491,7 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsign
   gboolean ram_writable = FALSE;
   uint8_t *host;
   Walk result;
+  unsigned list;
 
   check_generation (cpu);
   if (cpu->cr0 & CR0_PG)
@@ -437,6 +508,7 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsign
       result.physical = linear;
       result.writable = result.executable = TRUE;
       result.large = 0;
+      result.global = FALSE;
     }
   *physical = result.physical;
   host = soft_apic_hit (cpu, result.physical)
@@ -453,26 +525,33 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsign
       return NULL;
     }
 
-  /* Entries are by 4 KiB page; one that already knows the page keeps its other kinds of access. */
-  if (entry->addend != (uintptr_t)host - page || (entry->read != page && entry->exec != page))
+  if (result.large != 0)
+    note_large (cpu, linear, result.large);
+  list = result.global ? SOFT_FILLED_GLOBAL : SOFT_FILLED_LOCAL;
+  if (access == ACCESS_EXEC)
     {
-      entry->read = entry->write = entry->exec = SOFT_TLB_EMPTY;
+      SoftExecEntry *exec;
+
+      mmu = mmu == SOFT_MMU_USER ? SOFT_EXEC_USER : SOFT_EXEC_SUPERVISOR;
+      index &= SOFT_EXEC_SIZE - 1;
+      exec = &cpu->execs[mmu][index];
+      exec->page = page;
+      exec->addend = (uintptr_t)host - page;
+      cpu->exec_large[mmu][index] = result.large;
+      note_filled (cpu, list, SOFT_N_MMU + mmu, index);
+      return host + (linear & 0xfff);
+    }
+  /* Entries are by 4 KiB page; one that already knows the page keeps its other kinds of access. */
+  if (entry->addend != (uintptr_t)host - page || entry->read != page)
+    {
+      empty_entry (cpu, mmu, index);
       entry->addend = (uintptr_t)host - page;
+      entry->page = (uintptr_t)host;
       cpu->guarded[mmu][index] = FALSE;
     }
   cpu->large[mmu][index] = result.large;
-  cpu->any_large |= result.large != 0;
-  if (cpu->n_filled < SOFT_N_FILLED)
-    {
-      cpu->filled[cpu->n_filled].mmu = (uint8_t)mmu;
-      cpu->filled[cpu->n_filled].index = (uint16_t)index;
-      cpu->n_filled++;
-    }
-  else
-    cpu->n_filled = SOFT_N_FILLED + 1;
-  if (access == ACCESS_EXEC)
-    entry->exec = page;
-  else if (!cpu->watching)
+  note_filled (cpu, list, mmu, index);
+  if (!cpu->watching)
     {
       entry->read = page;
       if (access == ACCESS_WRITE && result.writable && ram_writable

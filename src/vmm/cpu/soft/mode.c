@@ -170,7 +170,7 @@ soft_raise (SoftCpu *cpu, const SoftInsn *insn, unsigned vector)
   cpu->fault_vector = (int)vector;
   cpu->fault_error = 0;
   cpu->fault_has_error = FALSE;
-  siglongjmp (cpu->recover, 1);
+  soft_longjmp (&cpu->recover);
 }
 
 void
@@ -182,7 +182,7 @@ soft_raise_error (SoftCpu *cpu, const SoftInsn *insn, unsigned vector, uint32_t 
   cpu->fault_vector = (int)vector;
   cpu->fault_error = error_code;
   cpu->fault_has_error = TRUE;
-  siglongjmp (cpu->recover, 1);
+  soft_longjmp (&cpu->recover);
 }
 
 void

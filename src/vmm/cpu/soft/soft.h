@@ -109,20 +109,36 @@ enum
 
 /* -- Translation buffer --------------------------------------------------------------------------- */
 
-#define SOFT_TLB_SIZE  1024
-#define SOFT_N_FILLED  512
+#define SOFT_TLB_SIZE  4096
+#define SOFT_EXEC_SIZE 1024
+#define SOFT_N_FILLED  4096
 #define SOFT_N_LOGGED  512
 #define SOFT_N_IO      8
 #define SOFT_N_TABLES  64
 #define SOFT_TLB_EMPTY (~(uint64_t)0) /* never equal to a page's address */
 
-/* One page: its linear address for each kind of access (or SOFT_TLB_EMPTY), and what to add to a linear address to get
- * the host's. */
+/* One page: its linear address for each kind of access (or soft_tlb_empty()), what to add to a linear address to get
+ * the host's, and the page's host address. */
 typedef struct
 {
-  uint64_t read, write, exec;
+  uint64_t read, write;
   uintptr_t addend;
+  uintptr_t page;
 } SoftTlbEntry;
+
+/* A tag that no address that is looked up in this place can have, nor be less than a page beyond. */
+static inline uint64_t
+soft_tlb_empty (unsigned index)
+{
+  return (uint64_t)(index ^ (SOFT_TLB_SIZE / 2)) << 12;
+}
+
+/* A page with code: the same for fetches. */
+typedef struct
+{
+  uint64_t page; /* SOFT_TLB_EMPTY: none */
+  uintptr_t addend;
+} SoftExecEntry;
 
 enum
 {
@@ -130,6 +146,20 @@ enum
   SOFT_MMU_SUPERVISOR,      /* CR4.SMAP off, or EFLAGS.AC set */
   SOFT_MMU_SUPERVISOR_SMAP, /* user pages fault */
   SOFT_N_MMU
+};
+/* Privileges of fetches. */
+enum
+{
+  SOFT_EXEC_USER,
+  SOFT_EXEC_SUPERVISOR,
+  SOFT_N_EXEC
+};
+/* Which pages a flush drops. */
+enum
+{
+  SOFT_FILLED_LOCAL,
+  SOFT_FILLED_GLOBAL, /* CR4.PGE is set, and G in their entry: loads of CR3 spare them */
+  SOFT_N_FILLED_LISTS
 };
 
 /* What segmentation asks of an access: low <= offset, offset + size - 1 <= high; [0] reads, [1] writes. */
@@ -184,6 +214,21 @@ enum
   SOFT_REG_RIP = 17,  /* RIP of the running block's first byte; an instruction's own is that + insn->offset */
   SOFT_N_REGS = 18
 };
+
+/* Where a fault goes on: the dispatcher's loop.  Sanitizers want the C library's way; otherwise it is our own, as that refuses to go to another
+ * stack, and mangles pointers, which takes time. */
+typedef union
+{
+  uint64_t registers[8]; /* RBX, RBP, R12 to R15, RSP, RIP */
+  sigjmp_buf library;
+} SoftJumpBuffer;
+#ifdef SOFT_PLAIN_DISPATCH
+#define soft_setjmp(buffer)  sigsetjmp ((buffer)->library, 0)
+#define soft_longjmp(buffer) siglongjmp ((buffer)->library, 1)
+#else
+__attribute__ ((returns_twice)) int soft_setjmp (SoftJumpBuffer *buffer);
+G_NORETURN void soft_longjmp (const SoftJumpBuffer *buffer);
+#endif
 
 struct SoftCpu
 {
@@ -243,7 +288,7 @@ struct SoftCpu
   uint32_t pending_db; /* DR6 bits of data breakpoints hit by the running instruction */
 
   /* Delivery of an exception. */
-  sigjmp_buf recover;
+  SoftJumpBuffer recover;
   int fault_vector; /* of the fault that is being raised */
   uint32_t fault_error;
   gboolean fault_has_error;
@@ -270,14 +315,15 @@ struct SoftCpu
   uint64_t memory_generation; /* of the view that the translation buffer knows */
 
   /* Which entries were filled since the last flush, so that a flush touches no more; over the array's end: all. */
-  unsigned n_filled;
+  unsigned n_filled[SOFT_N_FILLED_LISTS];
   struct
   {
-    uint8_t mmu;
+    uint8_t kind; /* SOFT_MMU_…, or SOFT_N_MMU + SOFT_EXEC_… */
     uint16_t index;
-  } filled[SOFT_N_FILLED];
-  /* Entries that are a piece of a large page: INVLPG of any address in it drops them all. */
-  gboolean any_large;
+  } filled[SOFT_N_FILLED_LISTS][SOFT_N_FILLED];
+  /* Entries that are a piece of a large page: INVLPG of any address in it drops them all.  The filter has a bit for each 2 MiB, of the address's
+   * bits 21 to 32, that any such entry has been filled from. */
+  uint64_t large_filter[64];
   uint8_t large[SOFT_N_MMU][SOFT_TLB_SIZE]; /* address bits within the page, 0 for 4 KiB */
   /* Writable, but with decoded code in the page: stores take the slow way and look. */
   uint8_t guarded[SOFT_N_MMU][SOFT_TLB_SIZE];
@@ -305,7 +351,9 @@ struct SoftCpu
     uint8_t *host;
   } table_cache[SOFT_N_TABLES];
 
+  uint8_t exec_large[SOFT_N_EXEC][SOFT_EXEC_SIZE];
   SoftTlbEntry tlbs[SOFT_N_MMU][SOFT_TLB_SIZE];
+  SoftExecEntry execs[SOFT_N_EXEC][SOFT_EXEC_SIZE];
   SoftJump jumps[SOFT_JUMP_CACHE_SIZE];
 };
 

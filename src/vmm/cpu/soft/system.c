@@ -72,7 +72,7 @@ soft_set_cr3 (SoftCpu *cpu, const SoftInsn *insn, uint64_t value)
     }
   cpu->cr3 = value;
   if (cpu->cr0 & CR0_PG)
-    soft_tlb_flush (cpu);
+    soft_tlb_flush_local (cpu);
 }
 
 void

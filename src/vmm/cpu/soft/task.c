@@ -216,7 +216,7 @@ soft_task_switch (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, SoftTas
       cpu->cr3 = t.cr3;
       if ((cpu->cr4 & CR4_PAE) != 0)
         soft_load_pdptes (cpu, t.cr3);
-      soft_tlb_flush (cpu);
+      soft_tlb_flush_local (cpu);
     }
   cpu->eflags = 0;
   soft_set_eflags (cpu, wide ? t.eflags : t.eflags & 0xffff, ~(uint32_t)0);
