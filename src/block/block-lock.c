@@ -8,17 +8,32 @@
 #include "block/block-private.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
+
+/* A line of /proc/PID/fdinfo/N: "lock:\t1: OFDLCK ADVISORY  WRITE -1 00:2d:4711 0 EOF". */
+static gboolean
+line_locks (const char *line, uint64_t at)
+{
+  g_auto (GStrv) words = NULL;
+  guint64 from, to;
+  guint n;
+
+  if (!g_str_has_prefix (line, "lock:"))
+    return FALSE;
+  words = g_strsplit (line, " ", -1);
+  n = g_strv_length (words);
+  return n >= 2 && g_ascii_string_to_unsigned (words[n - 2], 10, 0, G_MAXUINT64, &from, NULL) && from <= at
+         && (g_str_equal (words[n - 1], "EOF")
+             || (g_ascii_string_to_unsigned (words[n - 1], 10, 0, G_MAXUINT64, &to, NULL) && at <= to));
+}
 
 /* /proc/locks says -1 for the owner of an OFD lock, so look for a process that has this file open with a lock on it. */
 static gboolean
-process_locks_file (const char *pid, const struct stat *image)
+process_locks_file (const char *pid, const struct stat *file, uint64_t at)
 {
   g_autofree char *fds = g_build_filename ("/proc", pid, "fd", NULL);
   g_autoptr (GDir) dir = g_dir_open (fds, 0, NULL);
@@ -28,60 +43,68 @@ process_locks_file (const char *pid, const struct stat *image)
     {
       g_autofree char *path = g_build_filename (fds, name, NULL);
       struct stat st;
-      if (stat (path, &st) < 0 || st.st_dev != image->st_dev || st.st_ino != image->st_ino)
+      if (stat (path, &st) < 0 || st.st_dev != file->st_dev || st.st_ino != file->st_ino)
         continue;
       g_autofree char *info = g_build_filename ("/proc", pid, "fdinfo", name, NULL);
       g_autofree char *text = NULL;
-      if (g_file_get_contents (info, &text, NULL, NULL) && strstr (text, "lock:") != NULL)
-        return TRUE;
+      if (!g_file_get_contents (info, &text, NULL, NULL))
+        continue;
+      g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+      for (char **line = lines; *line != NULL; line++)
+        if (line_locks (*line, at))
+          return TRUE;
     }
   return FALSE;
 }
 
-static pid_t
-holder_from_proc_locks (const struct stat *image)
+pid_t
+block_find_lock_holder (int fd, uint64_t at)
 {
-  g_autofree char *text = NULL;
-  g_autofree char *wanted = g_strdup_printf ("%02x:%02x:%" G_GUINT64_FORMAT, major (image->st_dev),
-                                             minor (image->st_dev), (guint64)image->st_ino);
+  g_autoptr (GDir) dir = g_dir_open ("/proc", 0, NULL);
+  const char *name;
+  struct stat st;
 
-  if (!g_file_get_contents ("/proc/locks", &text, NULL, NULL))
+  if (fstat (fd, &st) < 0)
     return 0;
-  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
-  for (char **line = lines; *line != NULL; line++)
-    {
-      char mode[16], place[64];
-      int pid;
-      if (sscanf (*line, "%*s %*s %*s %15s %d %63s", mode, &pid, place) == 3 && pid > 0
-          && strcmp (place, wanted) == 0)
-        return pid;
-    }
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    if (g_ascii_isdigit (name[0]) && process_locks_file (name, &st, at))
+      return (pid_t)atoi (name);
   return 0;
 }
 
-static pid_t
-find_holder (const struct stat *image)
+/* What a monitor of ours runs, by its command line; NULL: it is none. */
+static char *
+name_machine (pid_t pid)
 {
-  pid_t holder = holder_from_proc_locks (image);
-  g_autoptr (GDir) dir = g_dir_open ("/proc", 0, NULL);
-  const char *name;
+  g_autofree char *path = g_strdup_printf ("/proc/%d/cmdline", (int)pid);
+  g_autofree char *text = NULL;
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  gsize length;
 
-  while (holder == 0 && dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    if (g_ascii_isdigit (name[0]) && process_locks_file (name, image))
-      holder = (pid_t)atoi (name);
-  return holder;
+  if (!g_file_get_contents (path, &text, &length, NULL))
+    return NULL;
+  for (const char *word = text; word < text + length; word += strlen (word) + 1)
+    {
+      const char *value = word + strlen (word) + 1;
+      if (g_str_equal (word, "--definition") && value < text + length
+          && g_key_file_load_from_file (file, value, G_KEY_FILE_NONE, NULL))
+        return g_key_file_get_string (file, "machine", "name", NULL);
+    }
+  return NULL;
 }
 
 static char *
 describe_holder (int fd)
 {
-  struct stat st;
-  pid_t holder;
+  pid_t holder = block_find_lock_holder (fd, 0);
 
-  if (fstat (fd, &st) < 0 || (holder = find_holder (&st)) == 0)
+  if (holder == 0)
     return g_strdup ("another program");
   if (holder == getpid ())
     return g_strdup ("this machine itself, as another drive");
+  g_autofree char *machine = name_machine (holder);
+  if (machine != NULL)
+    return g_strdup_printf ("the machine “%s”, which runs (process %d)", machine, (int)holder);
   g_autofree char *path = g_strdup_printf ("/proc/%d/comm", (int)holder);
   g_autofree char *name = NULL;
   if (!g_file_get_contents (path, &name, NULL, NULL))

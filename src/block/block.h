@@ -11,6 +11,7 @@
 
 #include <gio/gio.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 G_BEGIN_DECLS
 
@@ -67,6 +68,9 @@ typedef struct
   uint64_t read_bytes, written_bytes, reads, writes, flushes;
 } BlockStats;
 void block_get_stats (const Block *block, BlockStats *stats);
+
+/* The process that has an OFD lock on byte `at` of the file behind `fd`; 0: none that we may look into.  Reads all of /proc. */
+pid_t block_find_lock_holder (int fd, uint64_t at);
 
 /* Image jobs (machine/, vivctl). */
 gboolean block_image_create (const char *path, const char *format, uint64_t size, GError **error);

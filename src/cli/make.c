@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "machine/edit.h"
 #include "machine/os-profile.h"
 
 #include <string.h>
@@ -188,20 +189,20 @@ print_keys (void)
     }
 }
 
+/* "KEY=VALUE", of which `key` and value then point into the argument's copy. */
 static gboolean
-set_one (MachineDefinition *definition, const char *argument, GError **error)
+read_change (const char *argument, char **key, VivChange *change, GError **error)
 {
   const char *equals = strchr (argument, '=');
-  g_autofree char *key = equals != NULL ? g_strndup (argument, equals - argument) : NULL;
 
-  if (key == NULL)
+  if (equals == NULL)
     {
       g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX, "“%s”: give KEY=VALUE", argument);
       return FALSE;
     }
-  if (strchr (key, '.') == NULL && equals[1] == '\0' && definition_remove_drive (definition, key))
-    return TRUE;
-  return definition_set (definition, key, equals + 1, error);
+  *key = g_strndup (argument, equals - argument);
+  *change = (VivChange){ *key, equals + 1 };
+  return TRUE;
 }
 
 int
@@ -236,17 +237,22 @@ cli_set (int argc, char **argv)
       g_printerr ("vivctl: %s\n", viv_machine_get_error (machine));
       return EXIT_FAILED;
     }
-  g_autoptr (MachineDefinition) definition = definition_copy (viv_machine_get_definition (machine));
-  g_autofree char *name = g_strdup (definition->name);
+  g_auto (GStrv) keys_of = g_new0 (char *, argc);
+  g_autofree VivChange *changes = g_new0 (VivChange, argc);
+  const char *new_name = NULL;
+  unsigned n = 0;
   for (int i = 2; i < argc; i++)
-    if (!set_one (definition, argv[i], &error))
-      return cli_fail (error);
-  /* The folder has the machine's name: that is the library's affair. */
-  g_autofree char *new_name = g_steal_pointer (&definition->name);
-  definition->name = g_steal_pointer (&name);
-  if (!viv_machine_save (machine, definition, &error)
-      || (!g_str_equal (new_name, definition->name)
-          && !viv_library_rename (library, machine, new_name, &error)))
+    {
+      if (!read_change (argv[i], &keys_of[i - 2], &changes[n], &error))
+        return cli_fail (error);
+      /* The folder is called after the machine: that is the library's affair. */
+      if (g_str_equal (changes[n].key, "machine.name"))
+        new_name = changes[n].value;
+      else
+        n++;
+    }
+  if ((n > 0 && !viv_machine_edit (machine, changes, n, &error))
+      || (new_name != NULL && !viv_library_rename (library, machine, new_name, &error)))
     return cli_fail (error);
   if (viv_machine_is_live (machine))
     g_printerr ("vivctl: “%s” runs; it follows at its next start\n", viv_machine_get_name (machine));

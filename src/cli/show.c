@@ -101,8 +101,8 @@ cli_list (int argc, char **argv)
 
 /* Calls `func` with each setting in use. */
 static void
-each_setting (MachineDefinition *definition, void (*func) (const char *key, const char *value, gpointer data),
-              gpointer data)
+each_setting (const MachineDefinition *definition,
+              void (*func) (const char *key, const char *value, gpointer data), gpointer data)
 {
   for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
     if (!g_str_has_suffix (key->group, "*"))
@@ -157,7 +157,7 @@ show_json (VivMachine *machine)
 {
   g_autoptr (GVariant) base = g_variant_ref_sink (summary (machine)), numbers = statistics (machine);
   g_autoptr (GVariantDict) dict = g_variant_dict_new (base);
-  MachineDefinition *definition = viv_machine_get_definition (machine);
+  const MachineDefinition *definition = viv_machine_get_definition (machine);
   GVariantBuilder settings;
 
   g_variant_builder_init (&settings, G_VARIANT_TYPE ("a{ss}"));
@@ -173,7 +173,7 @@ static void
 show_text (VivMachine *machine)
 {
   g_autoptr (GVariant) base = g_variant_ref_sink (summary (machine)), numbers = statistics (machine);
-  MachineDefinition *definition = viv_machine_get_definition (machine);
+  const MachineDefinition *definition = viv_machine_get_definition (machine);
   GVariantIter iter;
   const char *key;
   GVariant *value;
@@ -228,7 +228,7 @@ cli_show (int argc, char **argv)
     }
   else if (argc == 3)
     {
-      MachineDefinition *definition = viv_machine_get_definition (machine);
+      const MachineDefinition *definition = viv_machine_get_definition (machine);
       g_autofree char *value = definition != NULL ? definition_get (definition, argv[2], &error) : NULL;
       if (error != NULL)
         return cli_fail (error);

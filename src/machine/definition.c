@@ -8,6 +8,8 @@
 
 #include "machine/definition.h"
 
+#include "machine/output-file.h"
+
 #include <errno.h>
 #include <glib/gi18n.h>
 #include <string.h>
@@ -584,7 +586,7 @@ definition_set (MachineDefinition *definition, const char *key, const char *valu
 }
 
 char *
-definition_get (MachineDefinition *definition, const char *key, GError **error)
+definition_get (const MachineDefinition *definition, const char *key, GError **error)
 {
   g_autofree char *group = NULL;
   const char *name;
@@ -593,7 +595,7 @@ definition_get (MachineDefinition *definition, const char *key, GError **error)
     return NULL;
 
   const DefinitionKey *entry = definition_find_key (group, name);
-  gpointer object = entry != NULL ? group_object (definition, group, FALSE) : NULL;
+  gconstpointer object = entry != NULL ? group_object ((MachineDefinition *)definition, group, FALSE) : NULL;
   if (entry == NULL)
     {
       set_unknown_error (group, name, error);
@@ -705,67 +707,72 @@ definition_load (const char *path, GError **error)
 }
 
 static void
-store_group (MachineDefinition *definition, const char *group, gconstpointer object)
+store_group (GKeyFile *file, const char *group, gconstpointer object, gboolean numbered)
 {
-  gboolean numbered = definition != object;
 
   for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
     {
       if (!key_in_group (key, group))
         continue;
       g_autofree char *value = get_value (key, object);
-      gboolean present = g_key_file_has_key (definition->file, group, key->name, NULL);
+      gboolean present = g_key_file_has_key (file, group, key->name, NULL);
 
       if (value == NULL || *value == '\0')
         {
           /* An empty drive is said so: its group must not vanish. */
           if (numbered && key->type == KEY_PATH)
-            g_key_file_set_string (definition->file, group, key->name, "");
+            g_key_file_set_string (file, group, key->name, "");
           else if (present)
-            g_key_file_remove_key (definition->file, group, key->name, NULL);
+            g_key_file_remove_key (file, group, key->name, NULL);
           continue;
         }
       /* What is left to the default follows the default of later versions.  What a person sees first is spelled out. */
       if (!present && g_strcmp0 (value, key->fallback) == 0 && key->type != KEY_SIZE
           && !g_str_equal (key->name, "cpus") && !(numbered && key->type == KEY_CHOICE))
         continue;
-      g_autofree char *old
-          = present ? g_key_file_get_string (definition->file, group, key->name, NULL) : NULL;
+      g_autofree char *old = present ? g_key_file_get_string (file, group, key->name, NULL) : NULL;
       if (g_strcmp0 (old, value) != 0)
-        g_key_file_set_string (definition->file, group, key->name, value);
+        g_key_file_set_string (file, group, key->name, value);
     }
 }
 
-static void
-store (MachineDefinition *definition)
+/* A definition that somebody holds never changes: what it becomes is written to a copy of its file. */
+static GKeyFile *
+store (const MachineDefinition *definition)
 {
   static const char *const fixed[] = { "machine", "display0", "input", "net0" };
-  g_auto (GStrv) groups = g_key_file_get_groups (definition->file, NULL);
+  g_autofree char *text = g_key_file_to_data (definition->file, NULL, NULL);
+  GKeyFile *file = g_key_file_new ();
   NumberedGroup kind;
   unsigned number;
 
+  g_key_file_load_from_data (file, text, -1, G_KEY_FILE_KEEP_COMMENTS, NULL);
+  g_auto (GStrv) groups = g_key_file_get_groups (file, NULL);
   for (char **group = groups; *group != NULL; group++)
-    if (parse_numbered (*group, &kind, &number) && group_object (definition, *group, FALSE) == NULL)
-      g_key_file_remove_group (definition->file, *group, NULL);
+    if (parse_numbered (*group, &kind, &number)
+        && group_object ((MachineDefinition *)definition, *group, FALSE) == NULL)
+      g_key_file_remove_group (file, *group, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS (fixed); i++)
-    store_group (definition, fixed[i], definition);
+    store_group (file, fixed[i], definition, FALSE);
   for (guint i = 0; i < definition->drives->len; i++)
-    store_group (definition, ((MachineDrive *)g_ptr_array_index (definition->drives, i))->id,
-                 g_ptr_array_index (definition->drives, i));
+    store_group (file, ((MachineDrive *)g_ptr_array_index (definition->drives, i))->id,
+                 g_ptr_array_index (definition->drives, i), TRUE);
   for (guint i = 0; i < definition->serials->len; i++)
-    store_group (definition, ((MachineSerial *)g_ptr_array_index (definition->serials, i))->id,
-                 g_ptr_array_index (definition->serials, i));
+    store_group (file, ((MachineSerial *)g_ptr_array_index (definition->serials, i))->id,
+                 g_ptr_array_index (definition->serials, i), TRUE);
+  return file;
 }
 
 char *
-definition_to_text (MachineDefinition *definition)
+definition_to_text (const MachineDefinition *definition)
 {
-  store (definition);
-  return g_key_file_to_data (definition->file, NULL, NULL);
+  g_autoptr (GKeyFile) file = store (definition);
+
+  return g_key_file_to_data (file, NULL, NULL);
 }
 
 MachineDefinition *
-definition_copy (MachineDefinition *definition)
+definition_copy (const MachineDefinition *definition)
 {
   g_autofree char *text = definition_to_text (definition);
   g_autoptr (GError) error = NULL;
@@ -775,14 +782,14 @@ definition_copy (MachineDefinition *definition)
     {
       /* Somebody set a field past definition_set() to what the parser refuses. */
       g_critical ("definition_copy: %s", error->message);
-      return definition_ref (definition);
+      return definition_new ("?");
     }
   copy->folder = g_strdup (definition->folder);
   return copy;
 }
 
 gboolean
-definition_save (MachineDefinition *definition, const char *path, GError **error)
+definition_save (const MachineDefinition *definition, const char *path, GError **error)
 {
   g_autofree char *text = definition_to_text (definition);
 
@@ -790,6 +797,5 @@ definition_save (MachineDefinition *definition, const char *path, GError **error
   g_autoptr (MachineDefinition) check = definition_parse (text, -1, path, error);
   if (check == NULL)
     return FALSE;
-  return g_file_set_contents_full (path, text, -1,
-                                   G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
+  return viv_write_file (path, text, strlen (text), 0600, error);
 }

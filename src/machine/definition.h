@@ -88,20 +88,21 @@ MachineDefinition *definition_new (const char *name); /* defaults, new UUID and 
 /* From text; `path` names it in errors and its folder is the definition's (NULL: none). */
 MachineDefinition *definition_parse (const char *text, gssize length, const char *path, GError **error);
 /* As definition_save() would write it. */
-char *definition_to_text (MachineDefinition *definition);
+char *definition_to_text (const MachineDefinition *definition);
 /* A deep copy, unknown keys included. */
-MachineDefinition *definition_copy (MachineDefinition *definition);
+MachineDefinition *definition_copy (const MachineDefinition *definition);
 /* Errors name the file, the group, the key and what is accepted. */
 MachineDefinition *definition_load (const char *path, GError **error);
-/* Atomically; keeps what it doesn't know. */
-gboolean definition_save (MachineDefinition *definition, const char *path, GError **error);
+/* In one step that a power cut can't halve (machine/output-file.h); keeps what it doesn't know.  A machine's file is changed by
+ * machine/edit.h, which locks. */
+gboolean definition_save (const MachineDefinition *definition, const char *path, GError **error);
 MachineDefinition *definition_ref (MachineDefinition *definition);
 void definition_unref (MachineDefinition *definition);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MachineDefinition, definition_unref)
 
 /* "machine.memory" = "2G", "cdrom0.path" = "…": one door for files, `vivctl set` and the settings page. */
 gboolean definition_set (MachineDefinition *definition, const char *key, const char *value, GError **error);
-char *definition_get (MachineDefinition *definition, const char *key, GError **error);
+char *definition_get (const MachineDefinition *definition, const char *key, GError **error);
 /* Absolute path of a drive's or kernel's file; NULL for an empty one. */
 char *definition_resolve (const MachineDefinition *definition, const char *path);
 MachineDrive *definition_add_drive (MachineDefinition *definition, DriveKind kind, const char *path);

@@ -7,6 +7,7 @@
 
 #include "config.h"
 
+#include "machine/folder-lock.h"
 #include "machine/machine-private.h"
 #include "machine/paths.h"
 
@@ -18,15 +19,19 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define START_TIMEOUT_S 60
 #define QUIT_TIMEOUT_S  5
 #define LOG_LINES       12
-/* The number under which the monitor finds its end of the pipe. */
+/* The numbers under which the monitor finds its end of the pipe, the lock on its folder, and what tells that its owner is gone. */
 #define READY_FD 3
+#define LOCK_FD  4
+#define OWNER_FD 5
 
 /* -- The end ------------------------------------------------------------------------------------------ */
 
@@ -45,13 +50,15 @@ static char *
 describe_exit (VivMachine *self)
 {
   if (self->process != NULL && self->process_ended && g_subprocess_get_if_signaled (self->process))
-    return g_strdup_printf (_ ("The machine's monitor was ended by a signal: %s."),
-                            g_strsignal (g_subprocess_get_term_sig (self->process)));
+    return g_strdup_printf (
+        _ ("The machine crashed: its monitor was ended by a signal (%s). Its log follows; start it again."),
+        g_strsignal (g_subprocess_get_term_sig (self->process)));
   if (self->process != NULL && self->process_ended && g_subprocess_get_if_exited (self->process)
       && g_subprocess_get_exit_status (self->process) != 0)
-    return g_strdup_printf (_ ("The machine's monitor failed with status %d."),
-                            g_subprocess_get_exit_status (self->process));
-  return g_strdup (_ ("The machine's monitor has vanished."));
+    return g_strdup_printf (
+        _ ("The machine crashed: its monitor failed with status %d. Its log follows; start it again."),
+        g_subprocess_get_exit_status (self->process));
+  return g_strdup (_ ("The machine crashed: its monitor has vanished. Its log follows; start it again."));
 }
 
 /* The monitor's process is gone. */
@@ -79,11 +86,68 @@ viv_machine_ended (VivMachine *self)
   self->pidfd = -1;
   self->pid = 0;
   self->was_killed = FALSE;
+  if (self->owner_fd >= 0)
+    close (self->owner_fd);
+  self->owner_fd = -1;
   g_clear_pointer (&self->vmm_state, g_free);
   g_clear_pointer (&self->vmm_reason, g_free);
   viv_machine_set_state (self, self->definition == NULL ? "broken" : orderly ? "off" : "crashed", why);
   g_signal_emit_by_name (self, "state-changed");
   complete_off_tasks (self);
+}
+
+/* Who made the socket, found without his help: the kernel answers for a process that is stopped, too.  0: nobody. */
+static pid_t
+find_socket_peer (const char *path)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  struct ucred peer = { 0 };
+  socklen_t length = sizeof (peer);
+
+  if (path == NULL || strlen (path) >= sizeof (address.sun_path))
+    return 0;
+  strcpy (address.sun_path, path);
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  gboolean known = fd >= 0 && connect (fd, (struct sockaddr *)&address, sizeof (address)) == 0
+                   && getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.uid == geteuid ();
+  if (fd >= 0)
+    close (fd);
+  return known && peer.pid != getpid () ? peer.pid : 0;
+}
+
+static gboolean
+on_holder_gone (int fd, GIOCondition condition, gpointer data)
+{
+  VivMachine *self = data;
+
+  self->pid_watch = 0;
+  viv_machine_ended (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* A monitor that has our folder and does not answer.  Its number is the kernel's word, and is looked up again when a descriptor stands for
+ * the process, so that no other process can have got it meanwhile. */
+static gboolean
+find_holder (VivMachine *self)
+{
+  if (self->pidfd >= 0)
+    return TRUE;
+  g_autofree char *path = self->definition != NULL ? viv_socket_path (self->definition->uuid, NULL) : NULL;
+  for (unsigned way = 0; way < 2; way++)
+    {
+      pid_t pid = way == 0 ? find_socket_peer (path) : viv_folder_find_monitor (self->folder);
+      int fd = pid > 0 && pid != getpid () ? syscall (SYS_pidfd_open, pid, 0) : -1;
+      if (fd < 0)
+        continue;
+      if (pid == (way == 0 ? find_socket_peer (path) : viv_folder_find_monitor (self->folder)))
+        {
+          self->pid = pid;
+          self->pidfd = fd;
+          return TRUE;
+        }
+      close (fd);
+    }
+  return FALSE;
 }
 
 static void
@@ -92,9 +156,17 @@ kill_monitor (VivMachine *self)
   self->was_killed = TRUE;
   if (self->process != NULL)
     g_subprocess_force_exit (self->process);
-  else if (self->pidfd >= 0)
-    /* The descriptor can't mean another process that got the number meanwhile. */
-    syscall (SYS_pidfd_send_signal, self->pidfd, SIGKILL, NULL, 0);
+  else if (find_holder (self))
+    {
+      /* The descriptor can't mean another process that got the number meanwhile. */
+      syscall (SYS_pidfd_send_signal, self->pidfd, SIGKILL, NULL, 0);
+      if (self->held && self->pid_watch == 0)
+        {
+          self->held = FALSE;
+          viv_machine_cancel_connect (self);
+          self->pid_watch = g_unix_fd_add (self->pidfd, G_IO_IN, on_holder_gone, self);
+        }
+    }
 }
 
 static gboolean
@@ -128,7 +200,19 @@ viv_machine_force_off (VivMachine *self, GCancellable *cancellable, GAsyncReadyC
         self->kill_timeout = g_timeout_add_seconds (QUIT_TIMEOUT_S, on_kill_timeout, self);
     }
   else
-    kill_monitor (self);
+    {
+      kill_monitor (self);
+      if (self->held)
+        {
+          g_autoptr (GPtrArray) tasks = g_steal_pointer (&self->off_tasks);
+
+          self->off_tasks = g_ptr_array_new_with_free_func (g_object_unref);
+          for (guint i = 0; i < tasks->len; i++)
+            g_task_return_new_error (
+                g_ptr_array_index (tasks, i), VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE,
+                _ ("“%s” does not answer, and its process can't be found to end it"), self->name);
+        }
+    }
 }
 
 /* -- The start ---------------------------------------------------------------------------------------- */
@@ -150,6 +234,7 @@ viv_machine_fail_start (VivMachine *self, GError *error)
   if (task == NULL)
     {
       g_debug ("%s: no monitor: %s", self->name, error->message);
+      viv_machine_follow_holder (self);
       return;
     }
   /* A monitor that we can't talk to is of no use to anybody. */
@@ -278,6 +363,7 @@ detach (gpointer data)
 static GPtrArray *
 command_line (VivMachine *self, const VivStartOptions *options, GError **error)
 {
+  const gboolean owned = options != NULL && options->owned;
   g_autofree char *program = viv_find_program ("vivarium-vmm", error);
   GPtrArray *argv;
 
@@ -293,6 +379,13 @@ command_line (VivMachine *self, const VivStartOptions *options, GError **error)
   g_ptr_array_add (argv, g_strdup (self->socket_path));
   g_ptr_array_add (argv, g_strdup ("--ready-fd"));
   g_ptr_array_add (argv, g_strdup_printf ("%d", READY_FD));
+  g_ptr_array_add (argv, g_strdup ("--lock-fd"));
+  g_ptr_array_add (argv, g_strdup_printf ("%d", LOCK_FD));
+  if (owned)
+    {
+      g_ptr_array_add (argv, g_strdup ("--owner-fd"));
+      g_ptr_array_add (argv, g_strdup_printf ("%d", OWNER_FD));
+    }
   if (options != NULL && options->paused)
     g_ptr_array_add (argv, g_strdup ("--paused"));
   const struct
@@ -314,23 +407,42 @@ command_line (VivMachine *self, const VivStartOptions *options, GError **error)
   return argv;
 }
 
+/* The far end of the pipe that says whether we live; -1 and an error. */
+static int
+make_owner_pipe (VivMachine *self, GError **error)
+{
+  int fds[2];
+
+  if (!g_unix_open_pipe (fds, FD_CLOEXEC, error))
+    return -1;
+  if (self->owner_fd >= 0)
+    close (self->owner_fd);
+  self->owner_fd = fds[1];
+  return fds[0];
+}
+
+/* Takes `lock`, which goes to the monitor: so nobody can have the folder between us and it. */
 static gboolean
-spawn (VivMachine *self, const VivStartOptions *options, GError **error)
+spawn (VivMachine *self, const VivStartOptions *options, int lock, GError **error)
 {
   g_autoptr (GPtrArray) argv = command_line (self, options, error);
-  g_autoptr (GSubprocessLauncher) launcher = NULL;
-  int pipe_fds[2];
+  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDERR_MERGE);
+  int pipe_fds[2], log, owner = -1;
 
-  int log = argv != NULL ? open_log (self, error) : -1;
+  g_subprocess_launcher_take_fd (launcher, lock, LOCK_FD);
+  log = argv != NULL ? open_log (self, error) : -1;
   if (log < 0)
     return FALSE;
-  if (!g_unix_open_pipe (pipe_fds, FD_CLOEXEC, error))
-    {
-      close (log);
-      return FALSE;
-    }
-  launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDERR_MERGE);
   g_subprocess_launcher_take_stdout_fd (launcher, log);
+  if (options != NULL && options->owned)
+    {
+      owner = make_owner_pipe (self, error);
+      if (owner < 0)
+        return FALSE;
+      g_subprocess_launcher_take_fd (launcher, owner, OWNER_FD);
+    }
+  if (!g_unix_open_pipe (pipe_fds, FD_CLOEXEC, error))
+    return FALSE;
   g_subprocess_launcher_take_fd (launcher, pipe_fds[1], READY_FD);
   g_subprocess_launcher_set_cwd (launcher, self->folder);
   g_subprocess_launcher_set_child_setup (launcher, detach, NULL, NULL);
@@ -374,11 +486,12 @@ viv_machine_start (VivMachine *self, const VivStartOptions *options, GCancellabl
       g_task_return_new_error (task, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_BROKEN, "%s", self->error);
       return;
     }
-  /* A probe may have found a socket; the monitor itself refuses to be a second one. */
   viv_machine_cancel_connect (self);
   g_free (self->socket_path);
   self->socket_path = viv_socket_path (self->definition->uuid, &error);
-  if (self->socket_path == NULL || !spawn (self, options, &error))
+  /* Before anything of the folder is touched, its log first of all. */
+  int lock = self->socket_path != NULL ? viv_folder_lock (self->folder, VIV_LOCK_RUN, &error) : -1;
+  if (lock < 0 || !spawn (self, options, lock, &error))
     {
       g_task_return_error (task, error);
       return;

@@ -9,6 +9,9 @@
 
 #include "machine/library.h"
 
+#include "machine/edit.h"
+#include "machine/folder-lock.h"
+#include "machine/output-file.h"
 #include "machine/paths.h"
 
 #include <errno.h>
@@ -500,7 +503,7 @@ mac_is_taken (VivLibrary *self, const char *mac)
 {
   for (guint i = 0; i < self->machines->len; i++)
     {
-      MachineDefinition *other = viv_machine_get_definition (g_ptr_array_index (self->machines, i));
+      const MachineDefinition *other = viv_machine_get_definition (g_ptr_array_index (self->machines, i));
       if (other != NULL && other->mac != NULL && g_ascii_strcasecmp (other->mac, mac) == 0)
         return TRUE;
     }
@@ -519,25 +522,40 @@ check_free_name (VivLibrary *self, const char *name, GError **error)
   return FALSE;
 }
 
-static gboolean
-check_off (VivMachine *machine, GError **error)
+/* Both locks on the folder of a machine that is off, for who moves or removes it; -1 and an error. */
+static int
+lock_off (VivMachine *machine, GError **error)
 {
-  if (!viv_machine_is_busy (machine))
-    return TRUE;
-  g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING, _ ("“%s” runs; turn it off first"),
-               viv_machine_get_name (machine));
-  return FALSE;
+  if (g_str_equal (viv_machine_get_state (machine), "unresponsive"))
+    {
+      g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE,
+                   _ ("“%s” runs and does not answer; end it by force first"),
+                   viv_machine_get_name (machine));
+      return -1;
+    }
+  if (viv_machine_is_busy (machine))
+    {
+      g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING, _ ("“%s” runs; turn it off first"),
+                   viv_machine_get_name (machine));
+      return -1;
+    }
+  return viv_folder_lock (viv_machine_get_folder (machine), VIV_LOCK_RUN | VIV_LOCK_DEFINITION, error);
 }
 
 /* Never onto something that is there. */
 static gboolean
 move_folder (const char *from, const char *to, GError **error)
 {
-  if (renameat2 (AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
-    return TRUE;
-  /* File systems without that flag: the check above has to do. */
-  if (errno == EINVAL && !g_file_test (to, G_FILE_TEST_EXISTS) && rename (from, to) == 0)
-    return TRUE;
+  /* File systems without that flag: the check has to do. */
+  if (renameat2 (AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0
+      || (errno == EINVAL && !g_file_test (to, G_FILE_TEST_EXISTS) && rename (from, to) == 0))
+    {
+      g_autofree char *old_parent = g_path_get_dirname (from), *new_parent = g_path_get_dirname (to);
+      viv_sync_folder (new_parent);
+      if (!g_str_equal (old_parent, new_parent))
+        viv_sync_folder (old_parent);
+      return TRUE;
+    }
   int code = errno;
   g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), _ ("can't move %s to %s: %s"), from, to,
                g_strerror (code));
@@ -587,7 +605,7 @@ viv_library_create (VivLibrary *self, MachineDefinition *definition, const VivNe
 gboolean
 viv_library_rename (VivLibrary *self, VivMachine *machine, const char *name, GError **error)
 {
-  MachineDefinition *definition = viv_machine_get_definition (machine);
+  const MachineDefinition *definition = viv_machine_get_definition (machine);
 
   if (definition == NULL)
     {
@@ -597,24 +615,25 @@ viv_library_rename (VivLibrary *self, VivMachine *machine, const char *name, GEr
     }
   if (g_str_equal (name, definition->name))
     return TRUE;
-  if (!check_off (machine, error) || !check_free_name (self, name, error))
+  if (!check_free_name (self, name, error))
+    return FALSE;
+  int lock = lock_off (machine, error);
+  if (lock < 0)
     return FALSE;
 
-  g_autoptr (MachineDefinition) changed = definition_copy (definition);
-  g_autoptr (MachineDefinition) before = definition_ref (definition);
+  g_autofree char *old_name = g_strdup (definition->name);
   g_autofree char *from = g_strdup (viv_machine_get_folder (machine));
   g_autofree char *to = g_build_filename (self->path, name, NULL);
-  g_free (changed->name);
-  changed->name = g_strdup (name);
-  if (!viv_machine_save (machine, changed, error))
-    return FALSE;
-  if (!move_folder (from, to, error))
+  const VivChange there = { "machine.name", name }, back = { "machine.name", old_name };
+  gboolean done = viv_folder_edit (from, TRUE, &there, 1, error);
+  if (done && !move_folder (from, to, error))
     {
-      viv_machine_save (machine, before, NULL);
-      return FALSE;
+      viv_folder_edit (from, TRUE, &back, 1, NULL);
+      done = FALSE;
     }
+  viv_folder_unlock (lock);
   viv_library_rescan (self);
-  return TRUE;
+  return done;
 }
 
 static char *
@@ -629,11 +648,13 @@ viv_library_delete (VivLibrary *self, VivMachine *machine, GError **error)
   g_autofree char *trash = trash_path (self), *base = NULL, *stamp = NULL, *entry = NULL, *to = NULL;
   g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
 
-  if (!check_off (machine, error))
+  int lock = lock_off (machine, error);
+  if (lock < 0)
     return NULL;
   if (g_mkdir_with_parents (trash, 0700) != 0)
     {
       int code = errno;
+      viv_folder_unlock (lock);
       g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), _ ("can't make %s: %s"), trash,
                    g_strerror (code));
       return NULL;
@@ -642,13 +663,25 @@ viv_library_delete (VivLibrary *self, VivMachine *machine, GError **error)
   stamp = g_date_time_format (now, "%Y%m%d-%H%M%S");
   entry = g_strdup_printf ("%s-%s-%06d", base, stamp, g_date_time_get_microsecond (now));
   to = g_build_filename (trash, entry, NULL);
-  if (!move_folder (viv_machine_get_folder (machine), to, error))
+  gboolean moved = move_folder (viv_machine_get_folder (machine), to, error);
+  viv_folder_unlock (lock);
+  if (!moved)
     return NULL;
   viv_library_rescan (self);
   return g_steal_pointer (&entry);
 }
 
-/* The entry's folder; an error if it is none. */
+static gboolean
+set_errno_error (GError **error, int code, const char *format, const char *path)
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), format, path, g_strerror (code));
+#pragma GCC diagnostic pop
+  return FALSE;
+}
+
+/* The entry's folder, or a link to one; an error if it is none. */
 static char *
 trash_entry (VivLibrary *self, const char *entry, GError **error)
 {
@@ -656,7 +689,7 @@ trash_entry (VivLibrary *self, const char *entry, GError **error)
   g_autofree char *path = g_build_filename (trash, entry, NULL);
 
   if (strchr (entry, '/') == NULL && entry[0] != '.' && strlen (entry) > STAMP_LENGTH
-      && !g_file_test (path, G_FILE_TEST_IS_SYMLINK) && g_file_test (path, G_FILE_TEST_IS_DIR))
+      && (g_file_test (path, G_FILE_TEST_IS_SYMLINK) || g_file_test (path, G_FILE_TEST_IS_DIR)))
     return g_steal_pointer (&path);
   g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND, _ ("“%s” is not in the trash"), entry);
   return NULL;
@@ -677,13 +710,9 @@ viv_library_restore (VivLibrary *self, const char *entry, GError **error)
     {
       g_free (name);
       name = viv_library_propose_name (self, definition != NULL ? definition->name : base);
-      if (definition != NULL)
-        {
-          g_free (definition->name);
-          definition->name = g_strdup (name);
-          if (!definition_save (definition, file, error))
-            return NULL;
-        }
+      const VivChange change = { "machine.name", name };
+      if (definition != NULL && !viv_folder_edit (path, FALSE, &change, 1, error))
+        return NULL;
     }
   folder = g_build_filename (self->path, name, NULL);
   if (!move_folder (path, folder, error))
@@ -696,7 +725,15 @@ viv_library_purge (VivLibrary *self, const char *entry, GError **error)
 {
   g_autofree char *path = trash_entry (self, entry, error);
 
-  return path != NULL && viv_remove_tree (path, error);
+  if (path == NULL)
+    return FALSE;
+  /* Of a machine that is elsewhere only the link was in the library. */
+  if (g_file_test (path, G_FILE_TEST_IS_SYMLINK))
+    return g_unlink (path) == 0 || set_errno_error (error, errno, _ ("can't remove %s: %s"), path);
+  int lock = viv_folder_lock (path, VIV_LOCK_RUN, error);
+  gboolean done = lock >= 0 && viv_remove_tree (path, error);
+  viv_folder_unlock (lock);
+  return done;
 }
 
 static int

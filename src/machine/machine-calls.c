@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "machine/edit.h"
 #include "machine/machine-private.h"
 
 #include <errno.h>
@@ -18,6 +19,8 @@
 /* Calls that end when the guest or the disk has done something take as long as that takes. */
 #define NO_TIMEOUT G_MAXINT
 #define TIMEOUT_MS 25000
+/* Of those that wait for nothing. */
+#define QUICK_TIMEOUT_MS 8000
 
 typedef struct
 {
@@ -35,15 +38,29 @@ reply_free (gpointer data)
   g_free (reply);
 }
 
+/* After each call: has it answered at all? */
+static void
+note_answer (VivMachine *self, const GError *error)
+{
+  if (self->proxy == NULL)
+    return;
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) && !g_dbus_error_is_remote_error (error))
+    viv_machine_show_unresponsive (self);
+  else if (g_str_equal (self->state, "unresponsive"))
+    viv_machine_show_vmm_state (self);
+}
+
 static void
 on_reply (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GTask) task = data;
+  VivMachine *self = g_task_get_source_object (task);
   GError *error = NULL;
   Reply *reply = g_new0 (Reply, 1);
 
   reply->values = g_dbus_connection_call_with_unix_fd_list_finish (G_DBUS_CONNECTION (source), &reply->fds,
                                                                    result, &error);
+  note_answer (self, error);
   if (reply->values != NULL)
     {
       g_task_return_pointer (task, reply, reply_free);
@@ -59,8 +76,12 @@ check_live (VivMachine *self, GTask *task)
 {
   if (self->proxy != NULL)
     return TRUE;
-  g_task_return_new_error (task, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING, _ ("“%s” doesn't run"),
-                           self->name);
+  if (self->held)
+    g_task_return_new_error (task, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE,
+                             _ ("“%s” does not answer; it can be ended by force"), self->name);
+  else
+    g_task_return_new_error (task, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING, _ ("“%s” doesn't run"),
+                             self->name);
   return FALSE;
 }
 
@@ -127,15 +148,91 @@ void
 viv_machine_power_down (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
                         gpointer data)
 {
-  call (self, "PowerDown", NULL, TIMEOUT_MS, cancellable, callback, data);
+  call (self, "PowerDown", NULL, QUICK_TIMEOUT_MS, cancellable, callback, data);
+}
+
+typedef struct
+{
+  char *drive, *path;
+} MediaChange;
+
+static void
+media_change_free (gpointer data)
+{
+  MediaChange *change = data;
+
+  g_free (change->drive);
+  g_free (change->path);
+  g_free (change);
+}
+
+/* So that the medium is still there the next time. */
+static void
+keep_medium (VivMachine *self, GTask *task)
+{
+  MediaChange *change = g_task_get_task_data (task);
+  g_autofree char *key = g_strconcat (change->drive, ".path", NULL);
+  const VivChange edit = { key, change->path };
+  GError *error = NULL;
+
+  /* A drive that the definition lost while the machine ran is not made anew. */
+  if (self->definition == NULL || definition_find_drive (self->definition, change->drive) == NULL
+      || viv_machine_edit (self, &edit, 1, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    {
+      g_prefix_error (&error,
+                      _ ("the medium is changed until the machine is off, but not for its next start: "));
+      g_task_return_error (task, error);
+    }
+}
+
+static void
+on_medium (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  VivMachine *self = g_task_get_source_object (task);
+  GError *error = NULL;
+  g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+
+  note_answer (self, error);
+  if (reply != NULL)
+    {
+      keep_medium (self, task);
+      return;
+    }
+  g_dbus_error_strip_remote_error (error);
+  g_task_return_error (task, error);
 }
 
 void
 viv_machine_change_media (VivMachine *self, const char *drive, const char *path, gboolean readonly,
                           GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
-  call (self, "ChangeMedia", g_variant_new ("(ssb)", drive, path != NULL ? path : "", readonly), TIMEOUT_MS,
-        cancellable, callback, data);
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
+  MediaChange *change = g_new0 (MediaChange, 1);
+
+  g_task_set_source_tag (task, viv_machine_change_media);
+  change->drive = g_strdup (drive);
+  change->path = path != NULL && *path != '\0' ? g_canonicalize_filename (path, self->folder) : NULL;
+  g_task_set_task_data (task, change, media_change_free);
+  if (!viv_machine_is_busy (self))
+    {
+      if (self->definition == NULL || definition_find_drive (self->definition, drive) == NULL)
+        g_task_return_new_error (task, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND,
+                                 _ ("the machine has no %s"), drive);
+      else
+        keep_medium (self, task);
+      return;
+    }
+  if (!check_live (self, task))
+    return;
+  /* The monitor first: what it refuses is not written. */
+  g_dbus_connection_call (g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL,
+                          VIV_MACHINE_OBJECT_PATH, VIV_MACHINE_INTERFACE, "ChangeMedia",
+                          g_variant_new ("(ssb)", drive, change->path != NULL ? change->path : "", readonly),
+                          NULL, G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, cancellable, on_medium,
+                          g_steal_pointer (&task));
 }
 
 void
@@ -152,7 +249,7 @@ viv_machine_finish (VivMachine *self, GAsyncResult *result, GError **error)
 
   gpointer tag = g_task_get_source_tag (G_TASK (result));
   if (tag == viv_machine_start || tag == viv_machine_force_off || tag == viv_machine_screenshot
-      || tag == viv_machine_save_state)
+      || tag == viv_machine_save_state || tag == viv_machine_change_media)
     return g_task_propagate_boolean (G_TASK (result), error);
   Reply *reply = finish (self, result, "r", error);
   if (reply == NULL)
@@ -341,7 +438,7 @@ viv_machine_type_text_finish (VivMachine *self, GAsyncResult *result, unsigned *
 void
 viv_machine_text (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
-  call (self, "Text", NULL, TIMEOUT_MS, cancellable, callback, data);
+  call (self, "Text", NULL, QUICK_TIMEOUT_MS, cancellable, callback, data);
 }
 
 char *
@@ -398,7 +495,7 @@ void
 viv_machine_statistics (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
                         gpointer data)
 {
-  call (self, "Statistics", NULL, TIMEOUT_MS, cancellable, callback, data);
+  call (self, "Statistics", NULL, QUICK_TIMEOUT_MS, cancellable, callback, data);
 }
 
 GVariant *
@@ -411,7 +508,7 @@ void
 viv_machine_list_drives (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
                          gpointer data)
 {
-  call (self, "ListDrives", NULL, TIMEOUT_MS, cancellable, callback, data);
+  call (self, "ListDrives", NULL, QUICK_TIMEOUT_MS, cancellable, callback, data);
 }
 
 GVariant *

@@ -24,15 +24,21 @@ struct _VivMachine
 
   /* The connection. */
   GCancellable *connecting; /* NULL: not under way */
+  guint connect_timeout;    /* of a mere probe */
   VivMachine1 *proxy;
   gulong properties_handler, media_handler, closed_handler;
   char *socket_path; /* of the connection, or of the start under way */
   char *vmm_state;   /* what the monitor said last, and why */
   char *vmm_reason;
-  pid_t pid;
+  pid_t pid;       /* the socket's peer, as the kernel says */
   int pidfd;       /* readable when the monitor is gone; -1: not known */
   guint pid_watch; /* waits for that, the connection being closed */
   gboolean was_killed;
+
+  /* Somebody else's monitor has the folder, and we have no connection. */
+  gboolean held, never_answered;
+  gint64 held_since;
+  guint holder_watch;
 
   /* A monitor that we started ourselves. */
   GSubprocess *process;
@@ -41,6 +47,7 @@ struct _VivMachine
   GInputStream *ready; /* "ready\n" comes here */
   char ready_buffer[64];
   guint start_timeout;
+  int owner_fd; /* while it is open, a monitor that dies with its owner lives; -1: none */
 
   GPtrArray *off_tasks; /* GTask: complete when it is off */
   guint kill_timeout;
@@ -50,8 +57,13 @@ struct _VivMachine
 void viv_machine_set_state (VivMachine *self, const char *state, const char *reason);
 void viv_machine_connect (VivMachine *self);
 void viv_machine_cancel_connect (VivMachine *self);
-void viv_machine_fail_start (VivMachine *self, GError *error);
+/* Looks whether somebody else's monitor has the folder, and shows that; goes on looking while it is so. */
+void viv_machine_follow_holder (VivMachine *self);
+/* What the monitor said last is what is so: it has answered. */
+void viv_machine_show_vmm_state (VivMachine *self);
+void viv_machine_show_unresponsive (VivMachine *self);
 /* launcher.c */
+void viv_machine_fail_start (VivMachine *self, GError *error);
 void viv_machine_ended (VivMachine *self);
 void viv_machine_connected (VivMachine *self);
 /* TRUE if the folder that the monitor serves is another one than ours, and still there. */

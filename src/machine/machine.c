@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "machine/folder-lock.h"
 #include "machine/machine-private.h"
 #include "machine/paths.h"
 
@@ -14,9 +15,16 @@
 #include <glib-unix.h>
 #include <glib/gi18n.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* What a monitor that answers needs, on a loaded host, to answer. */
+#define CONNECT_TIMEOUT_S 8
+/* A monitor that has its folder and no socket yet is starting, for so long. */
+#define STARTING_US    (60 * G_USEC_PER_SEC)
+#define HOLDER_TICK_MS 500
 
 G_DEFINE_QUARK (viv - machine - error - quark, viv_machine_error)
 G_DEFINE_FINAL_TYPE (VivMachine, viv_machine, G_TYPE_OBJECT)
@@ -88,8 +96,8 @@ notify_live (VivMachine *self)
     g_object_notify_by_pspec (G_OBJECT (self), props[live_props[i]]);
 }
 
-static void
-show_vmm_state (VivMachine *self)
+void
+viv_machine_show_vmm_state (VivMachine *self)
 {
   const char *state = viv_machine1_get_state (self->proxy),
              *reason = viv_machine1_get_state_reason (self->proxy);
@@ -103,10 +111,76 @@ show_vmm_state (VivMachine *self)
     viv_machine_set_state (self, self->vmm_state, self->vmm_reason);
 }
 
+void
+viv_machine_show_unresponsive (VivMachine *self)
+{
+  pid_t pid = self->pid > 0 ? self->pid : viv_folder_find_monitor (self->folder);
+  g_autofree char *who = pid > 0 ? g_strdup_printf (_ ("process %d"), (int)pid) : g_strdup (_ ("a process"));
+  g_autofree char *why
+      = g_strdup_printf (_ ("Its monitor (%s) lives and does not answer. It may be at work and come "
+                            "back; else end it by force."),
+                         who);
+
+  viv_machine_set_state (self, "unresponsive", why);
+}
+
+static gboolean
+on_holder_tick (gpointer data)
+{
+  VivMachine *self = data;
+
+  self->holder_watch = 0;
+  viv_machine_follow_holder (self);
+  viv_machine_probe (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* Nobody has the folder any more, and we were not told how it ended. */
+static void
+holder_gone (VivMachine *self)
+{
+  self->held = FALSE;
+  self->never_answered = FALSE;
+  viv_machine_cancel_connect (self);
+  self->was_killed = TRUE;
+  viv_machine_ended (self);
+}
+
+void
+viv_machine_follow_holder (VivMachine *self)
+{
+  gboolean ours = self->proxy != NULL || self->start != NULL || self->pid_watch != 0
+                  || (self->process != NULL && !self->process_ended);
+  /* Where there are no locks, a socket that was made and says nothing tells as much. */
+  gboolean held
+      = !ours && (viv_folder_is_running (self->folder) || (self->never_answered && self->connecting != NULL)),
+      was_held = self->held;
+
+  if (!held)
+    {
+      g_clear_handle_id (&self->holder_watch, g_source_remove);
+      if (was_held && !ours)
+        holder_gone (self);
+      self->held = FALSE;
+      return;
+    }
+  self->held = TRUE;
+  if (!was_held)
+    self->held_since = g_get_monotonic_time ();
+  if (self->holder_watch == 0)
+    self->holder_watch = g_timeout_add (HOLDER_TICK_MS, on_holder_tick, self);
+  if (self->definition == NULL)
+    ;
+  else if (self->never_answered || g_get_monotonic_time () - self->held_since > STARTING_US)
+    viv_machine_show_unresponsive (self);
+  else if (self->connecting == NULL)
+    viv_machine_set_state (self, "starting", "");
+}
+
 static void
 on_vmm_properties (GDBusProxy *proxy, GVariant *changed, const char *const *invalidated, VivMachine *self)
 {
-  show_vmm_state (self);
+  viv_machine_show_vmm_state (self);
   g_object_freeze_notify (G_OBJECT (self));
   notify_live (self);
   g_object_thaw_notify (G_OBJECT (self));
@@ -190,9 +264,59 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Attempt, attempt_free)
 void
 viv_machine_cancel_connect (VivMachine *self)
 {
+  g_clear_handle_id (&self->connect_timeout, g_source_remove);
   if (self->connecting != NULL)
     g_cancellable_cancel (self->connecting);
   g_clear_object (&self->connecting);
+}
+
+static void
+end_connecting (VivMachine *self)
+{
+  g_clear_handle_id (&self->connect_timeout, g_source_remove);
+  g_clear_object (&self->connecting);
+}
+
+/* It has a socket and says nothing. */
+static gboolean
+on_connect_timeout (gpointer data)
+{
+  VivMachine *self = data;
+
+  /* The attempt goes on: it may yet answer, and one that hangs need not be asked again. */
+  self->connect_timeout = 0;
+  self->never_answered = TRUE;
+  viv_machine_follow_holder (self);
+  g_signal_emit (self, signals[STATE_CHANGED], 0);
+  return G_SOURCE_REMOVE;
+}
+
+/* Who made the socket, as the kernel says; what the monitor says of itself is not believed.  Sets pid and pidfd. */
+static void
+find_peer (VivMachine *self, GDBusConnection *connection)
+{
+  GIOStream *stream = g_dbus_connection_get_stream (connection);
+  struct ucred peer = { 0 };
+  socklen_t length = sizeof (peer);
+
+  if (self->pidfd >= 0)
+    close (self->pidfd);
+  self->pidfd = -1;
+  self->pid = 0;
+  if (!G_IS_SOCKET_CONNECTION (stream))
+    return;
+  int fd = g_socket_get_fd (g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream)));
+  if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || peer.pid <= 0
+      || peer.uid != geteuid ())
+    return;
+  self->pid = peer.pid;
+#ifdef SO_PEERPIDFD
+  length = sizeof (self->pidfd);
+  if (getsockopt (fd, SOL_SOCKET, SO_PEERPIDFD, &self->pidfd, &length) == 0)
+    return;
+#endif
+  /* The number is still the peer's, since the peer has just answered. */
+  self->pidfd = syscall (SYS_pidfd_open, self->pid, 0);
 }
 
 static void
@@ -205,7 +329,7 @@ on_proxy (GObject *source, GAsyncResult *result, gpointer data)
 
   if (self->connecting != attempt->cancellable)
     return;
-  g_clear_object (&self->connecting);
+  end_connecting (self);
   if (proxy == NULL || viv_machine1_get_uuid (proxy) == NULL)
     {
       if (error == NULL)
@@ -228,11 +352,10 @@ on_proxy (GObject *source, GAsyncResult *result, gpointer data)
 
   GDBusConnection *connection = g_dbus_proxy_get_connection (G_DBUS_PROXY (proxy));
   self->proxy = g_steal_pointer (&proxy);
-  self->pid = viv_machine1_get_pid (self->proxy);
-  if (self->pidfd >= 0)
-    close (self->pidfd);
-  self->pidfd = self->pid > 0 ? syscall (SYS_pidfd_open, self->pid, 0) : -1;
+  find_peer (self, connection);
   self->was_killed = FALSE;
+  self->held = FALSE;
+  self->never_answered = FALSE;
   g_dbus_connection_set_exit_on_close (connection, FALSE);
   self->properties_handler
       = g_signal_connect (self->proxy, "g-properties-changed", G_CALLBACK (on_vmm_properties), self);
@@ -244,7 +367,7 @@ on_proxy (GObject *source, GAsyncResult *result, gpointer data)
       return;
     }
   viv_machine_connected (self);
-  show_vmm_state (self);
+  viv_machine_show_vmm_state (self);
   notify_live (self);
   g_signal_emit (self, signals[STATE_CHANGED], 0);
 }
@@ -261,7 +384,7 @@ on_connection (GObject *source, GAsyncResult *result, gpointer data)
     return;
   if (connection == NULL)
     {
-      g_clear_object (&self->connecting);
+      end_connecting (self);
       viv_machine_fail_start (self, error);
       return;
     }
@@ -281,6 +404,9 @@ viv_machine_connect (VivMachine *self)
   Attempt *attempt = g_new0 (Attempt, 1);
   attempt->self = g_object_ref (self);
   attempt->cancellable = g_object_ref (self->connecting);
+  /* A start has a time limit of its own. */
+  if (self->start == NULL)
+    self->connect_timeout = g_timeout_add_seconds (CONNECT_TIMEOUT_S, on_connect_timeout, self);
   g_dbus_connection_new_for_address (address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL,
                                      self->connecting, on_connection, attempt);
 }
@@ -290,10 +416,11 @@ viv_machine_probe (VivMachine *self)
 {
   g_return_if_fail (VIV_IS_MACHINE (self));
 
-  if (self->definition == NULL || self->proxy != NULL || self->connecting != NULL || self->start != NULL
-      || self->pid_watch != 0 || (self->process != NULL && !self->process_ended))
+  if (self->proxy != NULL || self->connecting != NULL || self->start != NULL || self->pid_watch != 0
+      || (self->process != NULL && !self->process_ended))
     return;
-  g_autofree char *path = viv_socket_path (self->definition->uuid, NULL);
+  viv_machine_follow_holder (self);
+  g_autofree char *path = self->definition != NULL ? viv_socket_path (self->definition->uuid, NULL) : NULL;
   if (path == NULL || !g_file_test (path, G_FILE_TEST_EXISTS))
     return;
   g_free (self->socket_path);
@@ -305,7 +432,7 @@ viv_machine_probe (VivMachine *self)
 
 /* What a start would miss, for a person; NULL: nothing. */
 static char *
-find_missing_image (MachineDefinition *definition)
+find_missing_image (const MachineDefinition *definition)
 {
   for (guint i = 0; i < definition->drives->len; i++)
     {
@@ -360,25 +487,13 @@ viv_machine_reload (VivMachine *self)
   find_thumbnail (self);
   g_object_thaw_notify (G_OBJECT (self));
 
-  if (viv_machine_is_busy (self))
+  if (viv_machine_is_busy (self) && !self->held)
     return;
   if (definition == NULL)
     viv_machine_set_state (self, "broken", self->error);
   else if (self->state == NULL || g_str_equal (self->state, "broken"))
     viv_machine_set_state (self, "off", "");
   viv_machine_probe (self);
-}
-
-gboolean
-viv_machine_save (VivMachine *self, MachineDefinition *definition, GError **error)
-{
-  g_return_val_if_fail (VIV_IS_MACHINE (self), FALSE);
-
-  g_autofree char *path = g_build_filename (self->folder, "machine.ini", NULL);
-  if (!definition_check_name (definition->name, error) || !definition_save (definition, path, error))
-    return FALSE;
-  viv_machine_reload (self);
-  return TRUE;
 }
 
 char *
@@ -487,7 +602,12 @@ viv_machine_dispose (GObject *object)
   g_clear_handle_id (&self->pid_watch, g_source_remove);
   g_clear_handle_id (&self->kill_timeout, g_source_remove);
   g_clear_handle_id (&self->start_timeout, g_source_remove);
+  g_clear_handle_id (&self->connect_timeout, g_source_remove);
+  g_clear_handle_id (&self->holder_watch, g_source_remove);
   disconnect (self);
+  if (self->owner_fd >= 0)
+    close (self->owner_fd);
+  self->owner_fd = -1;
   if (self->pidfd >= 0)
     close (self->pidfd);
   self->pidfd = -1;
@@ -557,6 +677,7 @@ static void
 viv_machine_init (VivMachine *self)
 {
   self->pidfd = -1;
+  self->owner_fd = -1;
   self->off_tasks = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
@@ -615,13 +736,13 @@ viv_machine_is_live (VivMachine *self)
 gboolean
 viv_machine_is_connecting (VivMachine *self)
 {
-  return self->connecting != NULL;
+  return self->connecting != NULL && !self->never_answered;
 }
 
 gboolean
 viv_machine_is_busy (VivMachine *self)
 {
-  return self->proxy != NULL || self->start != NULL || self->pid_watch != 0
+  return self->proxy != NULL || self->start != NULL || self->pid_watch != 0 || self->held
          || (self->process != NULL && !self->process_ended);
 }
 
@@ -682,7 +803,7 @@ viv_machine_get_thumbnail (VivMachine *self)
   return self->thumbnail;
 }
 
-MachineDefinition *
+const MachineDefinition *
 viv_machine_get_definition (VivMachine *self)
 {
   return self->definition;

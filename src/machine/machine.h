@@ -27,13 +27,16 @@ typedef enum
   VIV_MACHINE_ERROR_BROKEN,  /* machine.ini can't be used */
   VIV_MACHINE_ERROR_NOT_FOUND,
   VIV_MACHINE_ERROR_EXISTS,
+  VIV_MACHINE_ERROR_BUSY,         /* somebody else changes it */
+  VIV_MACHINE_ERROR_UNRESPONSIVE, /* its monitor lives and does not answer */
 } VivMachineError;
 
 /* Properties (all with notify, read-only):
  *   folder       s  absolute
  *   name         s  the definition's, or the folder's name if that is broken
  *   uuid         s  NULL if broken
- *   state        s  "off", "starting", "running", "paused", "crashed", "broken" (see error)
+ *   state        s  "off", "starting", "running", "paused", "crashed", "broken" (see error), "unresponsive" (its monitor
+ *                   lives and does not answer)
  *   state-reason s  for a person; "" if there is nothing to say
  *   error        s  what is wrong with machine.ini, or which image is missing; NULL: nothing
  *   live         b  a monitor runs and we are connected to it
@@ -56,7 +59,7 @@ const char *viv_machine_get_error (VivMachine *machine);
 gboolean viv_machine_is_live (VivMachine *machine);
 /* TRUE while a monitor's socket is being tried: what "live" says may change soon. */
 gboolean viv_machine_is_connecting (VivMachine *machine);
-/* TRUE if live or starting: files of it must be left alone. */
+/* TRUE if a monitor has it, whether it answers or not: files of it must be left alone. */
 gboolean viv_machine_is_busy (VivMachine *machine);
 const char *viv_machine_get_engine (VivMachine *machine);
 const char *viv_machine_get_engine_reason (VivMachine *machine);
@@ -65,17 +68,16 @@ gboolean viv_machine_get_absolute_pointer (VivMachine *machine);
 unsigned viv_machine_get_leds (VivMachine *machine);
 unsigned viv_machine_get_width (VivMachine *machine);
 unsigned viv_machine_get_height (VivMachine *machine);
-pid_t viv_machine_get_pid (VivMachine *machine); /* of the monitor; 0: not live */
+pid_t viv_machine_get_pid (VivMachine *machine); /* of the monitor, as the kernel says; 0: not live */
 const char *viv_machine_get_thumbnail (VivMachine *machine);
-/* Owned by the machine until it is reloaded; take a reference to keep it.  NULL if broken. */
-MachineDefinition *viv_machine_get_definition (VivMachine *machine);
+/* It never changes; another one comes when the file did.  Owned by the machine until then: take a definition_copy() to keep it.
+ * NULL if broken.  machine/edit.h changes the file. */
+const MachineDefinition *viv_machine_get_definition (VivMachine *machine);
 /* The VivMachine1 proxy; NULL while not live. */
 GDBusProxy *viv_machine_get_proxy (VivMachine *machine);
 
 /* Reads machine.ini again (the library does when it changes). */
 void viv_machine_reload (VivMachine *machine);
-/* Checks, writes machine.ini and reloads. */
-gboolean viv_machine_save (VivMachine *machine, MachineDefinition *definition, GError **error);
 /* Looks whether a monitor has come up; harmless at any time. */
 void viv_machine_probe (VivMachine *machine);
 /* The last `lines` lines of the monitor's log; "" if there is none. */
@@ -89,6 +91,7 @@ typedef struct
   const char *load;        /* a saved state */
   const char *vnc_address; /* instead of the definition's */
   const char *vnc_password_file;
+  gboolean owned; /* it ends when this process does, however that is, or when the VivMachine goes */
 } VivStartOptions;
 
 /* Starts the monitor, detached from us, and completes when it serves its socket.  `options` may be NULL. */
@@ -106,7 +109,7 @@ void viv_machine_power_down (VivMachine *machine, GCancellable *cancellable, GAs
 /* Pulls the plug; completes when the monitor is gone.  One that doesn't answer within 5 s is killed. */
 void viv_machine_force_off (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
                             gpointer data);
-/* `path` NULL: ejects. */
+/* `path` NULL: ejects.  In the running machine, and when that has done it in the definition; in the definition alone if it is off. */
 void viv_machine_change_media (VivMachine *machine, const char *drive, const char *path, gboolean readonly,
                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 void viv_machine_vnc_stop (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,

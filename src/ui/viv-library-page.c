@@ -49,7 +49,7 @@ matches (gpointer item, gpointer data)
 {
   VivLibraryPage *self = data;
   VivMachine *machine = item;
-  MachineDefinition *definition = viv_machine_get_definition (machine);
+  const MachineDefinition *definition = viv_machine_get_definition (machine);
   g_autofree char *name = g_utf8_casefold (viv_machine_get_name (machine), -1);
 
   if (!self->needle || !*self->needle || strstr (name, self->needle))

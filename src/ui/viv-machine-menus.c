@@ -99,7 +99,7 @@ viv_menu_machine (VivMachine *machine)
   g_autoptr (GMenu) view = g_menu_new ();
   g_autoptr (GMenu) more = g_menu_new ();
   g_autoptr (GMenu) media = g_menu_new ();
-  MachineDefinition *definition = viv_machine_get_definition (machine);
+  const MachineDefinition *definition = viv_machine_get_definition (machine);
 
   append (power, _ ("_Reset…"), "page.reset", NULL);
   append (power, _ ("_Power Off"), "page.power-off", NULL);

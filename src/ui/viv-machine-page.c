@@ -134,16 +134,18 @@ update_report (VivMachinePage *self)
 static void
 update_trouble (VivMachinePage *self, gboolean broken)
 {
+  gboolean unresponsive = g_str_equal (viv_machine_get_state (self->machine), "unresponsive");
   const char *reason
       = broken ? viv_machine_get_error (self->machine) : viv_machine_get_state_reason (self->machine);
   g_autofree char *line = g_strndup (reason ? reason : "", reason ? strcspn (reason, "\n") : 0);
   g_autofree char *escaped = g_markup_escape_text (line, -1);
 
-  adw_status_page_set_title (self->trouble,
-                             broken ? _ ("This Machine Can't Be Used") : _ ("The Machine Crashed"));
+  adw_status_page_set_title (self->trouble, broken         ? _ ("This Machine Can't Be Used")
+                                            : unresponsive ? _ ("The Machine Does Not Answer")
+                                                           : _ ("The Machine Crashed"));
   adw_status_page_set_description (self->trouble, escaped);
-  gtk_widget_set_visible (self->restart_button, !broken);
-  gtk_widget_set_visible (self->trouble_off_button, !broken && viv_machine_is_live (self->machine));
+  gtk_widget_set_visible (self->restart_button, !broken && !unresponsive);
+  gtk_widget_set_visible (self->trouble_off_button, !broken && viv_machine_is_busy (self->machine));
   gtk_widget_set_visible (self->trouble_folder_button, broken);
   update_report (self);
 }
@@ -151,7 +153,7 @@ update_trouble (VivMachinePage *self, gboolean broken)
 static void
 update_off (VivMachinePage *self)
 {
-  MachineDefinition *definition = viv_machine_get_definition (self->machine);
+  const MachineDefinition *definition = viv_machine_get_definition (self->machine);
   const char *error = viv_machine_get_error (self->machine);
   g_autofree char *memory = NULL;
   g_autofree char *facts = NULL;
@@ -183,8 +185,8 @@ update_actions (VivMachinePage *self)
   gtk_widget_action_set_enabled (widget, "page.resume", paused);
   gtk_widget_action_set_enabled (widget, "page.reset", live);
   gtk_widget_action_set_enabled (widget, "page.power-off", running);
-  gtk_widget_action_set_enabled (widget, "page.force-off", live);
-  gtk_widget_action_set_enabled (widget, "page.switch-off", live);
+  gtk_widget_action_set_enabled (widget, "page.force-off", busy);
+  gtk_widget_action_set_enabled (widget, "page.switch-off", busy);
   gtk_widget_action_set_enabled (widget, "page.restart", !broken);
   gtk_widget_action_set_enabled (widget, "page.send-keys", running);
   gtk_widget_action_set_enabled (widget, "page.type-clipboard", running);
@@ -223,7 +225,7 @@ update (VivMachinePage *self)
 
   update_actions (self);
   update_title (self);
-  if (g_str_equal (state, "crashed") || g_str_equal (state, "broken"))
+  if (g_str_equal (state, "crashed") || g_str_equal (state, "broken") || g_str_equal (state, "unresponsive"))
     {
       page = "trouble";
       update_trouble (self, g_str_equal (state, "broken"));
@@ -553,28 +555,15 @@ on_media_changed (GObject *source, GAsyncResult *result, gpointer data)
     viv_operation_failed (window, VIV_MACHINE (source), _ ("The Medium Could Not Be Changed"), error);
 }
 
-/* In the running machine, and in its definition, so that it is still there the next time. */
 static void
 change_medium (VivMachinePage *self, const char *drive, const char *path)
 {
-  MachineDefinition *definition = viv_machine_get_definition (self->machine);
-  g_autofree char *key = g_strdup_printf ("%s.path", drive);
+  const MachineDefinition *definition = viv_machine_get_definition (self->machine);
   const MachineDrive *found = definition ? definition_find_drive (definition, drive) : NULL;
   gboolean readonly = !found || found->readonly || found->kind == DRIVE_CDROM;
-  g_autoptr (GError) error = NULL;
 
-  if (viv_machine_is_live (self->machine))
-    viv_machine_change_media (self->machine, drive, path, readonly, NULL, on_media_changed,
-                              g_object_ref (self));
-  if (definition)
-    {
-      g_autoptr (MachineDefinition) held = definition_ref (definition);
-
-      if ((!definition_set (held, key, path ? path : "", &error)
-           || !viv_machine_save (self->machine, held, &error))
-          && window_of (self))
-        viv_operation_failed (window_of (self), self->machine, _ ("The Medium Could Not Be Changed"), error);
-    }
+  viv_machine_change_media (self->machine, drive, path, readonly, NULL, on_media_changed,
+                            g_object_ref (self));
 }
 
 static void

@@ -285,6 +285,7 @@ static const struct
   { "paused", N_ ("Paused"), "paused" },
   { "crashed", N_ ("Crashed"), "crashed" },
   { "broken", N_ ("Unusable"), "crashed" },
+  { "unresponsive", N_ ("Does Not Answer"), "crashed" },
 };
 
 const char *

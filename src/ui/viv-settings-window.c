@@ -9,6 +9,7 @@
 
 #include "ui/viv-settings-window.h"
 
+#include "machine/edit.h"
 #include "machine/os-profile.h"
 #include "ui/viv-dialogs.h"
 
@@ -92,24 +93,34 @@ tell_restart (VivSettingsWindow *self)
                                     adw_toast_new (_ ("Takes effect when the machine starts the next time")));
 }
 
+static void
+take_definition (VivSettingsWindow *self)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (self->machine);
+
+  if (!definition)
+    return;
+  g_clear_pointer (&self->definition, definition_unref);
+  self->definition = definition_copy (definition);
+}
+
 /* FALSE if the value won't do: it is said in a toast, and nothing has changed. */
 static gboolean
 store (VivSettingsWindow *self, const char *key, const char *value)
 {
   g_autoptr (GError) error = NULL;
+  const VivChange change = { key, value };
   g_autofree char *old = definition_get (self->definition, key, NULL);
   g_autofree char *escaped = NULL;
 
   if (g_strcmp0 (old ? old : "", value ? value : "") == 0)
     return TRUE;
-  if (definition_set (self->definition, key, value, &error)
-      && viv_machine_save (self->machine, self->definition, &error))
+  if (viv_machine_edit (self->machine, &change, 1, &error))
     {
+      take_definition (self);
       tell_restart (self);
       return TRUE;
     }
-  if (old)
-    definition_set (self->definition, key, old, NULL);
   escaped = g_markup_escape_text (error->message, -1);
   adw_preferences_window_add_toast (ADW_PREFERENCES_WINDOW (self), adw_toast_new (escaped));
   return FALSE;
@@ -420,12 +431,13 @@ static void
 on_add_drive (GtkButton *button, VivSettingsWindow *self)
 {
   DriveKind kind = GPOINTER_TO_INT (g_object_get_data (G_OBJECT (button), "viv-kind"));
+  g_autofree char *key = g_strconcat (drive_kind_name (kind), "+.path", NULL);
+  const VivChange change = { key, NULL };
   g_autoptr (GError) error = NULL;
 
-  if (!definition_add_drive (self->definition, kind, NULL))
-    return;
-  if (!viv_machine_save (self->machine, self->definition, &error))
+  if (!viv_machine_edit (self->machine, &change, 1, &error))
     viv_show_error (GTK_WINDOW (self), _ ("The Drive Could Not Be Added"), error->message, NULL);
+  take_definition (self);
   tell_restart (self);
   build_drives (self);
 }
@@ -435,12 +447,12 @@ static void
 on_remove_drive (GtkButton *button, VivSettingsWindow *self)
 {
   g_autofree char *id = g_strdup (row_key (button));
+  const VivChange change = { id, NULL };
   g_autoptr (GError) error = NULL;
 
-  if (!definition_remove_drive (self->definition, id))
-    return;
-  if (!viv_machine_save (self->machine, self->definition, &error))
+  if (!viv_machine_edit (self->machine, &change, 1, &error))
     viv_show_error (GTK_WINDOW (self), _ ("The Drive Could Not Be Removed"), error->message, NULL);
+  take_definition (self);
   tell_restart (self);
   build_drives (self);
 }
@@ -587,7 +599,7 @@ viv_settings_window_new (VivMachine *machine)
 
   gtk_window_set_title (GTK_WINDOW (self), title);
   self->machine = g_object_ref (machine);
-  self->definition = definition_ref (viv_machine_get_definition (machine));
+  self->definition = definition_copy (viv_machine_get_definition (machine));
   pages[PAGE_GENERAL] = add_page (self, _ ("General"), "preferences-other-symbolic");
   general = add_os (self, pages[PAGE_GENERAL]);
   pages[PAGE_SYSTEM] = add_page (self, _ ("System"), "application-x-firmware-symbolic");

@@ -11,6 +11,7 @@
 #include "control/service.h"
 #include "cpu/engine.h"
 #include "cpu/none/qtest.h"
+#include "machine/folder-lock.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -26,7 +27,7 @@
 typedef struct
 {
   char *definition, *folder, *socket, *engine, *load, *vnc, *vnc_password_file, *qtest;
-  int ready_fd;
+  int ready_fd, lock_fd, owner_fd;
   gboolean paused, probe, json, version, no_sandbox;
 } Options;
 
@@ -55,6 +56,10 @@ parse_options (int *argc, char ***argv, Options *o, GError **error)
     { "socket", 0, 0, G_OPTION_ARG_FILENAME, &o->socket, "Control socket to make", "PATH" },
     { "ready-fd", 0, 0, G_OPTION_ARG_INT, &o->ready_fd,
       "Write “ready” to this descriptor when the machine runs", "N" },
+    { "lock-fd", 0, 0, G_OPTION_ARG_INT, &o->lock_fd,
+      "This descriptor has the lock on the machine's folder; without it one is taken", "N" },
+    { "owner-fd", 0, 0, G_OPTION_ARG_INT, &o->owner_fd, "End when the other end of this pipe is closed",
+      "N" },
     { "engine", 0, 0, G_OPTION_ARG_STRING, &o->engine,
       "auto, kvm, software or none, instead of the definition's", "NAME" },
     { "paused", 0, 0, G_OPTION_ARG_NONE, &o->paused, "Start paused", NULL },
@@ -73,7 +78,7 @@ parse_options (int *argc, char ***argv, Options *o, GError **error)
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("- run one machine");
 
-  o->ready_fd = -1;
+  o->ready_fd = o->lock_fd = o->owner_fd = -1;
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_set_description (
       context, "This program is started by vivarium and vivctl; “vivctl run --help” is what a person wants.");
@@ -292,6 +297,28 @@ on_signal (gpointer data)
 }
 
 static gboolean
+on_owner_gone (int fd, GIOCondition condition, gpointer data)
+{
+  Monitor *monitor = data;
+
+  vm_stop (monitor->vm, "the program that it belonged to has ended");
+  return G_SOURCE_REMOVE;
+}
+
+/* First of all: nobody may move or remove a folder that a machine runs from.  Only what is laid out as a machine's folder has a lock. */
+static gboolean
+lock_folder (Options *o, GError **error)
+{
+  g_autofree char *path = g_canonicalize_filename (o->definition, NULL);
+  g_autofree char *base = g_path_get_basename (path), *folder = g_path_get_dirname (path);
+
+  if (o->lock_fd >= 0 || !g_str_equal (base, "machine.ini"))
+    return TRUE;
+  o->lock_fd = viv_folder_lock (folder, VIV_LOCK_RUN, error);
+  return o->lock_fd >= 0;
+}
+
+static gboolean
 build (Monitor *monitor, GError **error)
 {
   const Options *o = &monitor->options;
@@ -407,8 +434,8 @@ main (int argc, char **argv)
   prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 
   monitor.loop = g_main_loop_new (NULL, FALSE);
-  if (!build (&monitor, &error) || !confine (&monitor, &error) || !start_control (&monitor, &error)
-      || !start_vnc (&monitor, &error) || !power_on (&monitor, &error))
+  if (!lock_folder (&monitor.options, &error) || !build (&monitor, &error) || !confine (&monitor, &error)
+      || !start_control (&monitor, &error) || !start_vnc (&monitor, &error) || !power_on (&monitor, &error))
     {
       g_printerr ("%s\n", error->message);
       status = 1;
@@ -418,6 +445,8 @@ main (int argc, char **argv)
       g_unix_signal_add (SIGTERM, on_signal, &monitor);
       g_unix_signal_add (SIGINT, on_signal, &monitor);
       g_unix_signal_add (SIGHUP, on_signal, &monitor);
+      if (monitor.options.owner_fd >= 0)
+        g_unix_fd_add (monitor.options.owner_fd, G_IO_HUP | G_IO_ERR, on_owner_gone, &monitor);
       g_main_loop_run (monitor.loop);
       g_message ("the machine is off: %s", vm_state_reason (monitor.vm));
     }

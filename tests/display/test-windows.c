@@ -96,7 +96,7 @@ test_assistant (void)
   g_autoptr (VivMachine) machine = NULL;
   GtkWidget *assistant = viv_assistant_new (library);
   GtkWidget *name, *memory;
-  MachineDefinition *definition;
+  const MachineDefinition *definition;
   const MachineDrive *drive;
   GStatBuf info;
   g_autofree char *image = NULL;

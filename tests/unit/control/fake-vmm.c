@@ -4,7 +4,7 @@
  * the serial line, and the command line of vivarium-vmm.  For tests of the launcher and of vivctl.
  *
  * The definition's kernel command line says how it misbehaves: "fail" ends with an error, "hang" never gets ready, "die" is killed
- * when asked to pause, "deaf" ignores Quit.
+ * when asked to pause, "deaf" ignores Quit, "liar" is deaf and says its parent's process number for its own.
  */
 #include "config.h"
 
@@ -15,14 +15,15 @@
 #include <linux/input-event-codes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct
 {
   char *definition, *folder, *socket, *engine, *load, *vnc, *password;
-  int ready_fd;
+  int ready_fd, lock_fd, owner_fd;
   gboolean paused;
-} options = { .ready_fd = -1 };
+} options = { .ready_fd = -1, .lock_fd = -1, .owner_fd = -1 };
 
 static MachineDefinition *definition;
 static GMainLoop *loop;
@@ -97,10 +98,23 @@ on_power_button (void *opaque)
   vm_request (vm, VM_REQUEST_POWER_OFF, "the guest turned itself off");
 }
 
+static gboolean
+behaves (const char *how)
+{
+  return definition != NULL && g_strcmp0 (definition->append, how) == 0;
+}
+
+/* In place of the C library's: what the service says of itself. */
+pid_t
+getpid (void)
+{
+  return behaves ("liar") ? getppid () : (pid_t)syscall (SYS_getpid);
+}
+
 static void
 on_quit (void *opaque)
 {
-  if (g_strcmp0 (definition->append, "deaf") != 0)
+  if (!behaves ("deaf") && !behaves ("liar"))
     vm_stop (vm, "ended from outside");
 }
 
@@ -110,7 +124,14 @@ on_state (Vm *machine, VmState state, void *opaque)
   if (state == VM_STATE_STOPPED)
     g_main_loop_quit (loop);
   if (state == VM_STATE_PAUSED && g_strcmp0 (definition->append, "die") == 0)
-    kill (getpid (), SIGKILL);
+    raise (SIGKILL);
+}
+
+static gboolean
+on_owner_gone (int fd, GIOCondition condition, gpointer data)
+{
+  vm_stop (vm, "its owner is gone");
+  return G_SOURCE_REMOVE;
 }
 
 static gboolean
@@ -184,6 +205,8 @@ run (void)
   else
     {
       g_unix_signal_add (SIGTERM, on_term, NULL);
+      if (options.owner_fd >= 0)
+        g_unix_fd_add (options.owner_fd, G_IO_HUP | G_IO_ERR, on_owner_gone, NULL);
       vm_start (vm, options.paused);
       if (options.ready_fd >= 0 && write (options.ready_fd, "ready\n", 6) == 6)
         close (options.ready_fd);
@@ -209,6 +232,8 @@ main (int argc, char **argv)
     { "folder", 0, 0, G_OPTION_ARG_FILENAME, &options.folder, NULL, NULL },
     { "socket", 0, 0, G_OPTION_ARG_FILENAME, &options.socket, NULL, NULL },
     { "ready-fd", 0, 0, G_OPTION_ARG_INT, &options.ready_fd, NULL, NULL },
+    { "lock-fd", 0, 0, G_OPTION_ARG_INT, &options.lock_fd, NULL, NULL },
+    { "owner-fd", 0, 0, G_OPTION_ARG_INT, &options.owner_fd, NULL, NULL },
     { "engine", 0, 0, G_OPTION_ARG_STRING, &options.engine, NULL, NULL },
     { "load", 0, 0, G_OPTION_ARG_FILENAME, &options.load, NULL, NULL },
     { "vnc", 0, 0, G_OPTION_ARG_STRING, &options.vnc, NULL, NULL },

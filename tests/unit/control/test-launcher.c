@@ -4,6 +4,8 @@
  */
 #include "config.h"
 
+#include "machine/edit.h"
+#include "machine/folder-lock.h"
 #include "machine/library.h"
 #include "machine/paths.h"
 
@@ -240,6 +242,160 @@ test_bad_monitors (void)
   }
 }
 
+/* A monitor that lives and says nothing: its files are left alone, and it can be ended. */
+static void
+test_stopped (void)
+{
+  g_autoptr (VivMachine) machine = create ("stopped", NULL);
+  g_autofree char *folder = g_strdup (viv_machine_get_folder (machine));
+  g_autofree char *log = viv_machine_log_path (machine);
+  g_autoptr (GError) error = NULL;
+  struct stat before, after;
+
+  start (machine);
+  pid_t pid = viv_machine_get_pid (machine);
+  g_assert_true (viv_folder_is_running (folder));
+  g_assert_cmpint (viv_folder_find_monitor (folder), ==, pid);
+  g_assert_cmpint (stat (log, &before), ==, 0);
+  g_assert_cmpint (kill (pid, SIGSTOP), ==, 0);
+
+  /* As another program finds it. */
+  g_autoptr (VivMachine) second = viv_machine_new (folder);
+  g_assert_true (viv_machine_is_busy (second));
+  WAIT_WHILE (viv_machine_is_connecting (second));
+  g_assert_cmpstr (viv_machine_get_state (second), ==, "unresponsive");
+  g_assert_nonnull (strstr (viv_machine_get_state_reason (second), "does not answer"));
+  g_assert_true (viv_machine_is_busy (second));
+  g_assert_false (simple (second, viv_machine_pause, &error));
+  g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE);
+  g_clear_error (&error);
+  g_assert_null (viv_library_delete (library, second, &error));
+  g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE);
+  g_clear_error (&error);
+  g_assert_false (viv_library_rename (library, second, "moved", &error));
+  g_clear_error (&error);
+  {
+    CALL (result, viv_machine_start (second, NULL, NULL, on_result, &result));
+    g_assert_false (viv_machine_finish (second, result, &error));
+    g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING);
+    g_clear_error (&error);
+  }
+  g_assert_cmpint (stat (log, &after), ==, 0);
+  g_assert_cmpint (before.st_ino, ==, after.st_ino);
+
+  /* It comes back. */
+  g_assert_cmpint (kill (pid, SIGCONT), ==, 0);
+  WAIT_WHILE (!viv_machine_is_live (second));
+  g_assert_cmpstr (viv_machine_get_state (second), ==, "running");
+
+  g_assert_cmpint (kill (pid, SIGSTOP), ==, 0);
+  g_autoptr (VivMachine) third = viv_machine_new (folder);
+  WAIT_WHILE (viv_machine_is_connecting (third));
+  force_off (third);
+  g_assert_cmpstr (viv_machine_get_state (third), ==, "off");
+  WAIT_WHILE (viv_machine_is_busy (machine) || viv_machine_is_busy (second));
+  g_assert_false (viv_folder_is_running (folder));
+}
+
+/* What is deleted behind the library's back while its monitor is stopped: the purge is refused as well. */
+static void
+test_purge_of_running (void)
+{
+  g_autoptr (VivMachine) machine = create ("purged", NULL);
+  g_autofree char *trash = g_build_filename (viv_library_get_path (library), ".trash", NULL);
+  g_autofree char *entry = g_build_filename (trash, "purged-20260101-000000-000000", NULL);
+  g_autoptr (GError) error = NULL;
+
+  start (machine);
+  g_mkdir (trash, 0700);
+  g_assert_cmpint (g_rename (viv_machine_get_folder (machine), entry), ==, 0);
+  g_assert_false (viv_library_purge (library, "purged-20260101-000000-000000", &error));
+  g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING);
+  g_clear_error (&error);
+  g_assert_true (g_file_test (entry, G_FILE_TEST_IS_DIR));
+  force_off (machine);
+  g_assert_true (viv_library_purge (library, "purged-20260101-000000-000000", &error));
+  g_assert_no_error (error);
+}
+
+/* Whom a monitor says it is, is not whom we kill: this one says it was us. */
+static void
+test_liar (void)
+{
+  g_autoptr (VivMachine) machine = create ("liar", "liar");
+
+  start (machine);
+  g_assert_cmpint (viv_machine_get_pid (machine), >, 0);
+  g_assert_cmpint (viv_machine_get_pid (machine), !=, getpid ());
+  g_autoptr (VivMachine) second = viv_machine_new (viv_machine_get_folder (machine));
+  WAIT_WHILE (!viv_machine_is_live (second));
+  force_off (second);
+  WAIT_WHILE (viv_machine_is_busy (machine));
+}
+
+/* However its owner ends; the object's end stands for the process's. */
+static void
+test_owned (void)
+{
+  VivMachine *machine = create ("owned", NULL);
+  g_autofree char *folder = g_strdup (viv_machine_get_folder (machine));
+  const VivStartOptions options = { .owned = TRUE };
+  g_autoptr (GError) error = NULL;
+
+  {
+    CALL (result, viv_machine_start (machine, &options, NULL, on_result, &result));
+    g_assert_true (viv_machine_finish (machine, result, &error));
+    g_assert_no_error (error);
+  }
+  g_assert_true (viv_folder_is_running (folder));
+  g_autoptr (VivMachine) second = viv_machine_new (folder);
+  WAIT_WHILE (!viv_machine_is_live (second));
+  g_autoptr (VivMachine) in_library = viv_library_find (library, "owned", NULL);
+  g_assert_true (in_library != NULL);
+  g_object_run_dispose (G_OBJECT (machine));
+  g_object_unref (machine);
+  WAIT_WHILE (viv_machine_is_busy (second));
+  g_assert_false (viv_folder_is_running (folder));
+}
+
+/* What the monitor refuses is not written; what it takes is there at the next start. */
+static void
+test_medium_is_kept (void)
+{
+  g_autoptr (VivMachine) machine = create ("media", NULL);
+  g_autoptr (GError) error = NULL;
+  const char *const key = "cdrom0.path";
+
+  start (machine);
+  {
+    CALL (result,
+          viv_machine_change_media (machine, "cdrom0", "/nonexistent", TRUE, NULL, on_result, &result));
+    g_assert_false (viv_machine_finish (machine, result, &error));
+    g_clear_error (&error);
+    g_autofree char *path = definition_get (viv_machine_get_definition (machine), key, NULL);
+    g_assert_cmpstr (path, ==, "");
+  }
+  {
+    CALL (result,
+          viv_machine_change_media (machine, "cdrom0", "/etc/passwd", TRUE, NULL, on_result, &result));
+    g_assert_true (viv_machine_finish (machine, result, &error));
+    g_autofree char *path = definition_get (viv_machine_get_definition (machine), key, NULL);
+    g_assert_cmpstr (path, ==, "/etc/passwd");
+  }
+  force_off (machine);
+  {
+    CALL (result, viv_machine_change_media (machine, "cdrom0", NULL, TRUE, NULL, on_result, &result));
+    g_assert_true (viv_machine_finish (machine, result, &error));
+    g_autofree char *path = definition_get (viv_machine_get_definition (machine), key, NULL);
+    g_assert_cmpstr (path, ==, "");
+  }
+  {
+    CALL (result, viv_machine_change_media (machine, "cdrom3", "/x", TRUE, NULL, on_result, &result));
+    g_assert_false (viv_machine_finish (machine, result, NULL));
+    g_assert_null (definition_find_drive (viv_machine_get_definition (machine), "cdrom3"));
+  }
+}
+
 static char *
 read_serial (int fd, const char *until)
 {
@@ -408,6 +564,11 @@ main (int argc, char **argv)
   g_autofree char *path = g_build_filename (top, "machines", NULL);
   g_setenv ("VIVARIUM_DATA_DIR", path, TRUE);
   library = viv_library_new (NULL);
+  g_test_add_func ("/launcher/stopped", test_stopped);
+  g_test_add_func ("/launcher/purge-of-running", test_purge_of_running);
+  g_test_add_func ("/launcher/liar", test_liar);
+  g_test_add_func ("/launcher/owned", test_owned);
+  g_test_add_func ("/launcher/medium-is-kept", test_medium_is_kept);
   g_test_add_func ("/launcher/life", test_life);
   g_test_add_func ("/launcher/found-again", test_found_again);
   g_test_add_func ("/launcher/killed", test_killed);
