@@ -5,6 +5,7 @@
  */
 #define G_LOG_DOMAIN "viv-vnc"
 
+#include "block/regular-file.h"
 #include "display/keymap.h"
 #include "display/vnc-address.h"
 #include "display/vnc-peer.h"
@@ -19,7 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_CLIENTS 16
+#define MAX_CLIENTS       16
+#define PASSWORD_FILE_MAX (64 * 1024)
 
 /* RFB 3.8, 7.5.5: buttons 4 to 7 are the wheels. */
 enum
@@ -438,24 +440,13 @@ static const DisplayViewerFuncs viewer_funcs = { on_scanout, on_damage, on_curso
 static char *
 read_password (const char *path, GError **error)
 {
-  char line[256] = "";
-  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  ssize_t n = -1;
+  g_autofree char *line = NULL;
 
-  if (fd >= 0)
-    n = read (fd, line, sizeof line - 1);
-  if (n < 0)
+  if (!regular_file_read (path, PASSWORD_FILE_MAX, &line, NULL, error))
     {
-      int errsv = errno;
-
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errsv),
-                   "cannot read the VNC password file %s: %s", path, g_strerror (errsv));
-      if (fd >= 0)
-        close (fd);
+      g_prefix_error (error, "The VNC password: ");
       return NULL;
     }
-  close (fd);
-  line[n] = 0;
   line[strcspn (line, "\r\n")] = 0;
   if (line[0] == 0)
     {

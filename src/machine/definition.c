@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "block/regular-file.h"
 #include "machine/definition.h"
 
 #include "machine/output-file.h"
@@ -13,7 +14,6 @@
 #include <errno.h>
 #include <glib/gi18n.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* A definition is a page of text; a file of this size is something else. */
 #define MAX_FILE_SIZE      (1024 * 1024)
@@ -692,16 +692,8 @@ definition_load (const char *path, GError **error)
 {
   g_autofree char *text = NULL;
   gsize length;
-  struct stat info;
 
-  /* g_file_get_contents() would read a device or a huge file for ever. */
-  if (stat (path, &info) == 0 && (!S_ISREG (info.st_mode) || info.st_size > MAX_FILE_SIZE))
-    {
-      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX,
-                   _ ("%s: this is not a machine definition"), path);
-      return NULL;
-    }
-  if (!g_file_get_contents (path, &text, &length, error))
+  if (!regular_file_read (path, MAX_FILE_SIZE, &text, &length, error))
     return NULL;
   return definition_parse (text, length, path, error);
 }

@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "block/regular-file.h"
 #include "board/board.h"
 #include "control/sandbox.h"
 #include "control/service.h"
@@ -367,8 +368,17 @@ power_on (Monitor *monitor, GError **error)
   const Options *o = &monitor->options;
 
   vm_start (monitor->vm, TRUE);
-  if (o->load != NULL && !vm_load (monitor->vm, o->load, error))
-    return FALSE;
+  if (o->load != NULL)
+    {
+      uint64_t size;
+      int fd = regular_file_open (o->load, G_MAXINT64, &size, error);
+
+      if (fd < 0)
+        return FALSE;
+      close (fd);
+      if (!vm_load (monitor->vm, o->load, error))
+        return FALSE;
+    }
   if (!o->paused)
     vm_resume (monitor->vm);
   if (o->ready_fd >= 0)

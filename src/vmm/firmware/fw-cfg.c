@@ -31,8 +31,14 @@ enum
 static const char signature[] = "QEMU CFG";
 
 #define N_ITEMS         FW_CFG_FILE_FIRST
-#define N_ARCH_ITEMS    0x20
+#define N_ARCH_ITEMS    0x60
 #define DIRECTORY_ENTRY 64
+/* What one turn of the main loop copies for a DMA read: a kernel or its RAM disk may have gigabytes, and the lock is held. */
+#define DMA_PIECE   (256u * 1024)
+#define DMA_STEP_NS 1000
+/* Behind an item there are zeros, for integers and structures that an older item doesn't fill.  What a guest asks for beyond that
+ * isn't written. */
+#define ZEROS_MAX 4096u
 /* All writable files together; they are few and small (addresses that firmware tells us). */
 #define WRITABLE_SIZE 4096
 
@@ -62,16 +68,21 @@ typedef struct
   uint16_t selector;
   uint32_t offset;
   uint32_t dma_high; /* address of the descriptor, upper half */
+  /* A read under way: to where, how much is left; `reading` FALSE: none. */
+  gboolean reading;
+  uint64_t read_descriptor, read_address;
+  uint32_t read_left;
+  VmTimer read_timer;
   Dma dma;
   Mapping *mapping[2];
 } FwCfg;
 
 static const StateField fw_cfg_state[] = {
-  STATE_U16 (FwCfg, selector),
-  STATE_U32 (FwCfg, offset),
-  STATE_U32 (FwCfg, dma_high),
-  STATE_U8_ARRAY (FwCfg, writable),
-  STATE_END,
+  STATE_U16 (FwCfg, selector),        STATE_U32 (FwCfg, offset),
+  STATE_U32 (FwCfg, dma_high),        STATE_BOOL (FwCfg, reading),
+  STATE_U64 (FwCfg, read_descriptor), STATE_U64 (FwCfg, read_address),
+  STATE_U32 (FwCfg, read_left),       STATE_TIMER (FwCfg, read_timer),
+  STATE_U8_ARRAY (FwCfg, writable),   STATE_END,
 };
 
 /* -- Items --------------------------------------------------------------------------------------------- */
@@ -302,27 +313,46 @@ next_byte (FwCfg *fw_cfg)
   return rest (fw_cfg, item) > 0 ? item->data[fw_cfg->offset++] : 0;
 }
 
-static gboolean
-transfer_read (FwCfg *fw_cfg, uint64_t address, uint32_t length)
+static void
+answer (FwCfg *fw_cfg, uint64_t descriptor, gboolean ok)
 {
-  static const uint8_t zeroes[4096];
-  const Item *item = selected_item (fw_cfg);
-  size_t n = MIN (length, rest (fw_cfg, item));
+  uint8_t control[4];
 
-  if (n > 0 && !dma_write (&fw_cfg->dma, address, item->data + fw_cfg->offset, n))
-    return FALSE;
-  fw_cfg->offset += (uint32_t)n;
-  address += n;
-  length -= (uint32_t)n;
-  while (length > 0) /* past the end of an item there are zeroes */
+  put_be32 (control, ok ? 0 : DMA_ERROR);
+  dma_write (&fw_cfg->dma, descriptor + DMA_CONTROL, control, sizeof control);
+}
+
+/* The next piece of the read; the last one answers.  The guest polls the descriptor meanwhile. */
+static void
+read_on (FwCfg *fw_cfg)
+{
+  static const uint8_t zeros[ZEROS_MAX];
+  const Item *item = selected_item (fw_cfg);
+  uint32_t n = (uint32_t)MIN (MIN (fw_cfg->read_left, DMA_PIECE), rest (fw_cfg, item));
+  gboolean ok = n == 0 || dma_write (&fw_cfg->dma, fw_cfg->read_address, item->data + fw_cfg->offset, n);
+
+  fw_cfg->offset += n;
+  fw_cfg->read_address += n;
+  fw_cfg->read_left -= n;
+  if (ok && fw_cfg->read_left > 0 && rest (fw_cfg, item) > 0)
     {
-      n = MIN (length, sizeof zeroes);
-      if (!dma_write (&fw_cfg->dma, address, zeroes, n))
-        return FALSE;
-      address += n;
-      length -= (uint32_t)n;
+      vm_timer_arm (&fw_cfg->read_timer, vm_clock_now (fw_cfg->device.vm->clock) + DMA_STEP_NS);
+      return;
     }
-  return TRUE;
+  if (ok && fw_cfg->read_left > 0)
+    ok = dma_write (&fw_cfg->dma, fw_cfg->read_address, zeros, MIN (fw_cfg->read_left, ZEROS_MAX));
+  fw_cfg->reading = FALSE;
+  fw_cfg->read_left = 0;
+  answer (fw_cfg, fw_cfg->read_descriptor, ok);
+}
+
+static void
+on_read_timer (void *opaque)
+{
+  FwCfg *fw_cfg = opaque;
+
+  if (fw_cfg->reading)
+    read_on (fw_cfg);
 }
 
 static gboolean
@@ -343,7 +373,7 @@ transfer_write (FwCfg *fw_cfg, uint64_t address, uint32_t length)
 static void
 run_descriptor (FwCfg *fw_cfg, uint64_t at)
 {
-  uint8_t descriptor[DMA_DESCRIPTOR], answer[4];
+  uint8_t descriptor[DMA_DESCRIPTOR];
   uint32_t control, length;
   uint64_t address;
   gboolean ok = TRUE;
@@ -357,17 +387,29 @@ run_descriptor (FwCfg *fw_cfg, uint64_t at)
   length = get_be32 (descriptor + DMA_LENGTH);
   address = (uint64_t)get_be32 (descriptor + DMA_ADDRESS) << 32 | get_be32 (descriptor + DMA_ADDRESS + 4);
 
+  if (fw_cfg->reading)
+    {
+      device_log (&fw_cfg->device, "a DMA descriptor came while another was at work");
+      answer (fw_cfg, at, FALSE);
+      return;
+    }
   if (control & DMA_SELECT)
     select_item (fw_cfg, (uint16_t)(control >> 16));
   if (control & DMA_READ)
-    ok = transfer_read (fw_cfg, address, length);
-  else if (control & DMA_WRITE)
+    {
+      fw_cfg->reading = TRUE;
+      fw_cfg->read_descriptor = at;
+      fw_cfg->read_address = address;
+      fw_cfg->read_left = length;
+      read_on (fw_cfg);
+      return;
+    }
+  if (control & DMA_WRITE)
     ok = transfer_write (fw_cfg, address, length);
   else if (control & DMA_SKIP)
     fw_cfg->offset += (uint32_t)MIN (length, rest (fw_cfg, selected_item (fw_cfg)));
 
-  put_be32 (answer, ok ? 0 : DMA_ERROR);
-  dma_write (&fw_cfg->dma, at + DMA_CONTROL, answer, sizeof answer);
+  answer (fw_cfg, at, ok);
 }
 
 static uint64_t
@@ -429,6 +471,8 @@ fw_cfg_reset (Device *device)
   fw_cfg->selector = 0;
   fw_cfg->offset = 0;
   fw_cfg->dma_high = 0;
+  fw_cfg->reading = FALSE;
+  vm_timer_cancel (&fw_cfg->read_timer);
 }
 
 static gboolean
@@ -437,6 +481,7 @@ fw_cfg_post_load (Device *device, GError **error)
   FwCfg *fw_cfg = (FwCfg *)device;
 
   fw_cfg->selector &= SELECTOR_MASK;
+  fw_cfg->reading = vm_timer_armed (&fw_cfg->read_timer);
   return TRUE;
 }
 
@@ -454,6 +499,7 @@ fw_cfg_realize (Device *device, GError **error)
   FwCfg *fw_cfg = (FwCfg *)device;
 
   fw_cfg->files = g_ptr_array_new_with_free_func (file_free);
+  vm_timer_init (&fw_cfg->read_timer, device->vm->clock, on_read_timer, fw_cfg);
   dma_init (&fw_cfg->dma, device->vm->memory);
   fw_cfg->dma.enabled = TRUE;
   fw_cfg_add_item (device, FW_CFG_SIGNATURE, "QEMU", 4);
@@ -469,6 +515,7 @@ fw_cfg_unrealize (Device *device)
 {
   FwCfg *fw_cfg = (FwCfg *)device;
 
+  vm_timer_cancel (&fw_cfg->read_timer);
   for (unsigned i = 0; i < G_N_ELEMENTS (fw_cfg->mapping); i++)
     g_clear_pointer (&fw_cfg->mapping[i], mapping_remove);
   for (unsigned i = 0; i < N_ITEMS; i++)

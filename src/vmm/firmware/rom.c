@@ -8,6 +8,8 @@
 
 #include "firmware/rom.h"
 
+#include "block/regular-file.h"
+
 #include <gio/gio.h>
 #include <string.h>
 
@@ -50,9 +52,9 @@ firmware_load_bios (const char *path, GError **error)
   gsize length;
   Region *region;
 
-  if (!g_file_get_contents (path, &data, &length, error))
+  if (!regular_file_read (path, BIOS_MAX, &data, &length, error))
     return NULL;
-  if (length == 0 || length > BIOS_MAX || length % BIOS_UNIT != 0)
+  if (length % BIOS_UNIT != 0)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
                    "%s is no BIOS image: its size is %" G_GSIZE_FORMAT

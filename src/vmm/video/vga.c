@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "block/regular-file.h"
 #include "video/vga-private.h"
 
 enum
@@ -39,12 +40,12 @@ load_rom (Vga *vga, GError **error)
 
   if (vga->romfile == NULL || *vga->romfile == 0)
     return TRUE;
-  if (!g_file_get_contents (vga->romfile, &bytes, &length, error))
+  if (!regular_file_read (vga->romfile, MAX_ROM_SIZE, &bytes, &length, error))
     {
       g_prefix_error (error, "The VGA BIOS: ");
       return FALSE;
     }
-  if (length < 512 || length > MAX_ROM_SIZE)
+  if (length < 512)
     {
       g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                    "The VGA BIOS “%s” has %" G_GSIZE_FORMAT " bytes; a ROM has 512 to %u.", vga->romfile,

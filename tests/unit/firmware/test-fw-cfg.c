@@ -159,6 +159,58 @@ test_dma (Fixture *f, gconstpointer data)
   g_assert_cmpuint (f->written, ==, 1);
 }
 
+/* A long item comes in pieces, with the machine's lock free in between; what is asked for behind an item isn't written. */
+static void
+test_long (Fixture *f, gconstpointer data)
+{
+  const size_t length = 3 * 1024 * 1024 + 5;
+  g_autofree uint8_t *content = g_malloc (length);
+  Region *ram = region_new_ram ("more", 0x800000, RAM_DEFAULT, NULL);
+  uint8_t *host = region_host (ram);
+  Mapping *mapping;
+  unsigned turns = 0;
+
+  for (size_t i = 0; i < length; i++)
+    content[i] = (uint8_t)(i * 7 + i / 4096);
+  vm_lock (f->vm);
+  mapping = address_space_map (f->vm->memory, ram, 0x1000000, 0, 0x800000, 0);
+  fw_cfg_add_file (f->fw_cfg, "etc/long", content, length);
+  fw_cfg_add_file (f->fw_cfg, "etc/short", "short", 5);
+  vm_unlock (f->vm);
+  memset (host, 0xee, 0x800000);
+  g_assert_cmphex (dma (f, 0x100, 0x20 << 16 | 8 | 2, (uint32_t)length, 0x1000000), !=, 0); /* at work */
+  /* Another one meanwhile is refused, and harms nothing. */
+  g_assert_cmphex (dma (f, 0x200, 0x21 << 16 | 8 | 2, 5, 0x1000), ==, 1);
+  check_round_trip (f->vm, f->fw_cfg);
+  for (; f->host[0x103] != 0 && turns < 1000; turns++)
+    {
+      vm_clock_advance (f->vm->clock, 1000000);
+      g_main_context_iteration (NULL, FALSE);
+    }
+  g_assert_cmpmem (f->host + 0x100, 4, "\0\0\0\0", 4);
+  g_assert_cmpuint (turns, >, 0);
+  g_assert_cmpmem (host, length, content, length);
+  g_assert_cmphex (host[length], ==, 0xee);
+  /* Hardly anything is written behind the end of an item, however much is asked for. */
+  memset (host, 0xee, 0x800000);
+  g_assert_cmphex (dma (f, 0x100, 0x21 << 16 | 8 | 2, 0x800000, 0x1000000), ==, 0);
+  g_assert_cmpmem (host, 9, "short\0\0\0\0", 9);
+  g_assert_cmphex (host[0x10000], ==, 0xee);
+  /* A reset forgets the read. */
+  dma (f, 0x100, 0x20 << 16 | 8 | 2, (uint32_t)length, 0x1000000);
+  vm_lock (f->vm);
+  f->fw_cfg->klass->reset (f->fw_cfg);
+  vm_unlock (f->vm);
+  memset (host, 0xee, 0x800000);
+  vm_clock_advance (f->vm->clock, 1000000000);
+  g_assert_cmphex (host[length - 1], ==, 0xee);
+  g_assert_cmphex (dma (f, 0x100, 0x21 << 16 | 8 | 2, 5, 0x1000000), ==, 0);
+  vm_lock (f->vm);
+  mapping_remove (mapping);
+  vm_unlock (f->vm);
+  region_unref (ram);
+}
+
 static void
 test_hostile (Fixture *f, gconstpointer data)
 {
@@ -167,7 +219,8 @@ test_hostile (Fixture *f, gconstpointer data)
                                      RAM_SIZE, 0xffffffff, G_MAXUINT64,   1ull << 52,    G_MAXUINT64 - 15 };
 
   fw_cfg_add_file_callback (f->fw_cfg, "etc/w", "\0\0\0\0\0\0\0\0", 8, on_select, on_written, f);
-  g_assert_cmphex (dma (f, 0x100, 8 | 2, G_MAXUINT32, 0x1000), ==, 1); /* longer than memory */
+  g_assert_cmphex (dma (f, 0x100, 8 | 2, G_MAXUINT32, 0x1000), ==, 0); /* longer than memory, not the item */
+  g_assert_cmphex (dma (f, 0x100, 8 | 2, 8, RAM_SIZE - 4), ==, 1);
   g_assert_cmphex (dma (f, 0x100, 2, 4, RAM_SIZE - 2), ==, 1);
   g_assert_cmphex (dma (f, 0x100, 0x20 << 16 | 8 | 16, 4, RAM_SIZE - 2), ==, 1);
   g_assert_cmphex (dma (f, 0x100, 2, 16, 0x100), ==, 0); /* over its own descriptor */
@@ -189,6 +242,7 @@ main (int argc, char **argv)
   ADD (items);
   ADD (directory);
   ADD (dma);
+  ADD (long);
   ADD (hostile);
   return g_test_run ();
 }
