@@ -88,7 +88,7 @@ void cli_print_json (GVariant *value);
 /* The options that describe a machine: create and run. */
 typedef struct
 {
-  char **disks, **cdroms, **floppies;
+  char **disks, **cdroms, **floppies, **modules;
   char *kernel, *initrd, *append, *memory, *engine, *name, *vnc, *vnc_password_file, *boot, *os, *disk_size;
   int cpus;
   gboolean snapshot, boot_menu;
@@ -100,6 +100,13 @@ typedef struct
       { "disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &(o).disks, "Image of a hard disk", "FILE" },               \
       { "kernel", 0, 0, G_OPTION_ARG_FILENAME, &(o).kernel, "Kernel to boot directly", "FILE" },               \
       { "initrd", 0, 0, G_OPTION_ARG_FILENAME, &(o).initrd, "The kernel's initial RAM disk", "FILE" },         \
+      { "module",                                                                                              \
+        0,                                                                                                     \
+        0,                                                                                                     \
+        G_OPTION_ARG_FILENAME_ARRAY,                                                                           \
+        &(o).modules,                                                                                          \
+        "Boot module of a Multiboot or PVH kernel (more than once: several)",                                  \
+        "\"FILE STRING\"" },                                                                                   \
       { "append", 0, 0, G_OPTION_ARG_STRING, &(o).append, "The kernel's command line", "TEXT" },               \
       { "memory", 0, 0, G_OPTION_ARG_STRING, &(o).memory, "Memory, such as 512M or 2G", "SIZE" },              \
       { "cpus", 0, 0, G_OPTION_ARG_INT, &(o).cpus, "Number of processors", "N" },                              \

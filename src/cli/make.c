@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "machine/boot-modules.h"
 #include "machine/edit.h"
 #include "machine/os-profile.h"
 
@@ -23,6 +24,7 @@ machine_options_clear (MachineOptions *o)
   g_clear_pointer (&o->disks, g_strfreev);
   g_clear_pointer (&o->cdroms, g_strfreev);
   g_clear_pointer (&o->floppies, g_strfreev);
+  g_clear_pointer (&o->modules, g_strfreev);
   for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
     g_clear_pointer (strings[i], g_free);
 }
@@ -61,6 +63,20 @@ set_path (MachineDefinition *definition, const char *key, const char *path, GErr
     return definition_set (definition, key, absolute, error);
   g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "%s can't be read", absolute);
   return FALSE;
+}
+
+static gboolean
+add_modules (MachineDefinition *definition, char **modules, GError **error)
+{
+  g_autofree char *value = NULL;
+
+  for (char **module = modules; module != NULL && *module != NULL; module++)
+    {
+      char *more = boot_modules_add (value, *module);
+      g_free (value);
+      value = more;
+    }
+  return value == NULL || definition_set (definition, "machine.modules", value, error);
 }
 
 /* The system that a medium is of; NULL: not recognised. */
@@ -110,6 +126,7 @@ machine_options_build (const MachineOptions *o, const char *name, gboolean ident
       return NULL;
   if ((o->kernel != NULL && !set_path (definition, "machine.kernel", o->kernel, error))
       || (o->initrd != NULL && !set_path (definition, "machine.initrd", o->initrd, error))
+      || !add_modules (definition, o->modules, error)
       || (o->vnc_password_file != NULL
           && !set_path (definition, "display0.vnc-password-file", o->vnc_password_file, error))
       || !add_drives (definition, DRIVE_DISK, o->disks, o->snapshot, error)

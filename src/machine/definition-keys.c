@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "machine/boot-modules.h"
 #include "machine/definition.h"
 
 #include <glib/gi18n.h>
@@ -82,6 +83,13 @@ check_vnc (const char *value)
   guint64 port;
   return colon != NULL && colon != value && strchr (value, ' ') == NULL
          && g_ascii_string_to_unsigned (colon + 1, 10, 0, 65535, &port, NULL);
+}
+
+static gboolean
+check_modules (const char *value)
+{
+  g_autoptr (GPtrArray) modules = boot_modules_parse (value, NULL);
+  return modules != NULL;
 }
 
 #define MACHINE(f) offsetof (MachineDefinition, f)
@@ -221,6 +229,13 @@ const DefinitionKey definition_keys[] = {
     .type = KEY_PATH,
     .offset = MACHINE (initrd),
     .help = N_ ("The kernel's initial RAM disk") },
+  { .group = "machine",
+    .name = "modules",
+    .type = KEY_STRING,
+    .offset = MACHINE (modules),
+    .help = N_ ("Boot modules of a Multiboot or PVH kernel"),
+    .accepts = N_ ("FILE or \"FILE STRING…\", one after another"),
+    .check = check_modules },
   { .group = "machine",
     .name = "append",
     .type = KEY_STRING,

@@ -3,7 +3,7 @@
  * What a machine is: machine.ini (a GKeyFile).  One table (definition_keys) gives each key its parser, default, range, help;
  * the settings page, `vivctl set` and the documentation are built on it.  Unknown keys and groups are kept on save.
  *
- *   [machine]  name uuid os chipset firmware engine memory cpus clock boot kernel initrd append …
+ *   [machine]  name uuid os chipset firmware engine memory cpus clock boot kernel initrd modules append …
  *   [disk0] [cdrom0] [floppy0] …   path format readonly snapshot
  *   [display0]  video video-memory vnc-address vnc-password-file
  *   [input]  absolute-pointer
@@ -68,6 +68,7 @@ typedef struct MachineDefinition
   char *boot_order; /* "cdn" letters: a floppy, c disk, d CD-ROM, n network */
   gboolean boot_menu;
   char *kernel, *initrd, *append; /* direct boot */
+  char *modules;                  /* see boot-modules.h */
   char *video;                    /* "vga", "none" */
   uint32_t video_memory;          /* MiB */
   gboolean absolute_pointer;

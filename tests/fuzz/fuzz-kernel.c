@@ -41,9 +41,13 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
   vm = vm_new (NULL, TRUE);
   vm_lock (vm);
   fw_cfg = fw_cfg_new (vm, NULL);
-  if (!direct_boot_setup (fw_cfg, path, how & 4 ? path : NULL, append[how & 3],
-                          how & 8 ? 64u << 20 : (how >> 4 & 3) << 20, &error)
-      && error == NULL)
+  DirectBootModule module = { path, "module" };
+  DirectBoot boot = { .kernel = path,
+                      .initrd = how & 4 ? path : NULL,
+                      .modules = &module,
+                      .n_modules = how >> 7,
+                      .append = append[how & 3] };
+  if (!direct_boot_setup (fw_cfg, &boot, how & 8 ? 64u << 20 : (how >> 4 & 3) << 20, &error) && error == NULL)
     abort ();
   device_free (fw_cfg);
   vm_unlock (vm);

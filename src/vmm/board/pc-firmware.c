@@ -14,6 +14,7 @@
 #include "firmware/direct-boot.h"
 #include "firmware/fw-cfg.h"
 #include "firmware/smbios.h"
+#include "machine/boot-modules.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
 
@@ -277,10 +278,25 @@ tell_kernel (Board *board, GError **error)
   const MachineDefinition *def = board->definition;
   g_autofree char *kernel = definition_resolve (def, def->kernel),
                   *initrd = definition_resolve (def, def->initrd);
+  DirectBootModule modules[BOOT_MODULES_MAX];
+  DirectBoot boot = { .kernel = kernel, .initrd = initrd, .modules = modules, .append = def->append };
+  gboolean ok;
 
   if (kernel == NULL)
     return TRUE;
-  return direct_boot_setup (board->fw_cfg, kernel, initrd, def->append, region_size (board->low_ram), error);
+  g_autoptr (GPtrArray) wanted = boot_modules_parse (def->modules, error);
+  if (wanted == NULL)
+    return FALSE;
+  for (; boot.n_modules < wanted->len; boot.n_modules++)
+    {
+      const BootModule *module = wanted->pdata[boot.n_modules];
+      modules[boot.n_modules]
+          = (DirectBootModule){ .path = definition_resolve (def, module->path), .string = module->string };
+    }
+  ok = direct_boot_setup (board->fw_cfg, &boot, region_size (board->low_ram), error);
+  for (unsigned i = 0; i < boot.n_modules; i++)
+    g_free ((char *)modules[i].path);
+  return ok;
 }
 
 gboolean

@@ -6,9 +6,12 @@
  *   linux   real mode, Documentation/arch/x86/boot.rst
  *   pm32    32-bit protected mode, flat: Multiboot 1 and PVH, with the memory map that the BIOS gives and the RSDP
  *
- * Low memory: 0x7c00 stack, 0x7e00 DMA control, 0x7e80 far pointer and GDT, 0x8000 descriptor.
+ * A kernel may want any of conventional memory below 0x90000, so all of ours lies above: in segment 0x9000 0x7c00 stack, 0x7e00 DMA
+ * control, 0x7e80 far pointer and GDT, 0x8000 descriptor, 0x9000 memory map.
  * The checksum is set when the ROM is handed to fw_cfg.
  */
+#define SEGMENT           0x9000
+#define LINEAR(offset)    (SEGMENT * 16 + (offset))
 #define DESCRIPTOR        0x8000
 #define DESCRIPTOR_SIZE   1024
 #define D_MODE            (DESCRIPTOR + 0)
@@ -80,7 +83,7 @@ dma:
         xorl    %eax, %eax
         movw    $FW_CFG_DMA_HIGH, %dx
         outl    %eax, %dx
-        movl    $CONTROL, %eax
+        movl    $LINEAR(CONTROL), %eax
         bswapl  %eax
         movw    $FW_CFG_DMA_LOW, %dx
         outl    %eax, %dx
@@ -93,7 +96,7 @@ dma:
 bev:
         cli
         cld
-        xorw    %ax, %ax
+        movw    $SEGMENT, %ax
         movw    %ax, %ds
         movw    %ax, %es
         movw    %ax, %ss
@@ -101,7 +104,7 @@ bev:
         movl    $(DESCRIPTOR_ITEM << 16 | DMA_SELECT | DMA_READ), %eax
         movl    $DESCRIPTOR_SIZE, %ecx
         xorl    %edx, %edx
-        movl    $DESCRIPTOR, %edi
+        movl    $LINEAR(DESCRIPTOR), %edi
         call    dma
 
         movw    D_N_PIECES, %bx
@@ -135,7 +138,8 @@ protected:
         sti
         xorl    %ebx, %ebx
         xorl    %ebp, %ebp
-        movl    D_MAP, %edi
+        movl    D_MAP, %edi             /* linear; our segment's offsets from here on */
+        subl    $LINEAR(0), %edi
 1:      movl    $0xe820, %eax
         movl    $0x534d4150, %edx       /* "SMAP" */
         movl    $20, %ecx
@@ -155,12 +159,12 @@ protected:
         testl   %ebx, %ebx
         jnz     1b
 2:      cli
-        movl    D_MAP_COUNT_AT, %edi
+        movl    D_MAP_COUNT_AT, %edi    /* linear, as what follows: the structure lies below our segment */
         testl   %edi, %edi
         jz      1f
         movl    %ebp, %eax
         mull    D_MAP_COUNT_UNIT
-        movl    %eax, (%di)
+        call    store
 
         /* The RSDP, on a 16-byte boundary of 0xe0000 to 0xfffff. */
 1:      movl    D_RSDP_AT, %edi
@@ -174,15 +178,12 @@ protected:
         jne     2f
         movzwl  %ax, %eax
         shll    $4, %eax
-        movl    %eax, (%di)
-        movl    $0, 4(%di)
+        call    store                   /* the upper half is 0 */
         jmp     enter
 2:      incw    %ax
         jnz     1b
 
 enter:
-        xorw    %ax, %ax
-        movw    %ax, %es
         movl    $0, GDT
         movl    $0, GDT + 4
         movl    $0x0000ffff, GDT + 8    /* 0x08: code, flat, 32 bit */
@@ -192,7 +193,7 @@ enter:
         movl    $0x0000ffff, GDT + 24   /* 0x18: TSS, 32 bit, for PVH */
         movl    $0x00008b00, GDT + 28
         movw    $31, GDT_POINTER
-        movl    $GDT, GDT_POINTER + 2
+        movl    $LINEAR(GDT), GDT_POINTER + 2
         xorl    %eax, %eax
         movw    %cs, %ax
         shll    $4, %eax
@@ -205,6 +206,18 @@ enter:
         movl    %eax, %cr0
         ljmpl   *FAR_POINTER
 
+/* eax to the linear address edi, below 1 MiB. */
+store:
+        pushl   %edi
+        pushw   %es
+        rorl    $4, %edi
+        movw    %di, %es
+        shrl    $28, %edi
+        movl    %eax, %es:(%di)
+        popw    %es
+        popl    %edi
+        ret
+
         .code32
 protected32:
         movw    $0x10, %ax
@@ -213,11 +226,18 @@ protected32:
         movw    %ax, %fs
         movw    %ax, %gs
         movw    %ax, %ss
-        movl    $0x7c00, %esp
-        movl    D_EAX, %eax
-        movl    D_EBX, %ebx
-        movl    D_ENTRY, %ecx
-        jmp     *%ecx
+        movl    $LINEAR(0x7c00), %esp
+        /* Nothing of ours stays in the other registers; EFLAGS has its one fixed bit. */
+        movl    LINEAR(D_EAX), %eax
+        movl    LINEAR(D_EBX), %ebx
+        xorl    %ecx, %ecx
+        xorl    %edx, %edx
+        xorl    %esi, %esi
+        xorl    %edi, %edi
+        xorl    %ebp, %ebp
+        pushl   $2
+        popfl
+        jmp     *LINEAR(D_ENTRY)
 
         .balign 512
 firmware_boot_rom_end:

@@ -7,11 +7,11 @@
 
 #include "firmware/direct-boot.h"
 
+#include "block/regular-file.h"
 #include "firmware/fw-cfg.h"
 
 #include <elf.h>
 #include <gio/gio.h>
-#include <glib/gstdio.h>
 #include <string.h>
 
 extern const uint8_t firmware_boot_rom[], firmware_boot_rom_end[];
@@ -55,17 +55,28 @@ enum
 #define XEN_NOTE_PHYS32     18u
 #define PVH_MAGIC           0x336ec578u
 
-/* Low memory for protected-mode kernels: above the ROM's descriptor. */
-#define MAP_ADDRESS  0x9004u
-#define INFO_ADDRESS 0xa000u /* multiboot_info or hvm_start_info, then the module list */
-#define INFO_SIZE    0x200u
+/* Low memory for protected-mode kernels.  Free conventional memory begins behind the BIOS's data; from 0x90000 on is what the ROM
+ * needs until it has entered the kernel, the memory map that it writes, and firmware's own.  Information and strings lie right
+ * below. */
+#define LOW_FREE    0x500u
+#define LOW_END     0x90000u
+#define MAP_ADDRESS 0x99004u
+#define HIGH_START  0x100000u
 
 /* What firmware keeps for its tables at the end of RAM. */
 #define FIRMWARE_RESERVE 0x100000u
 
 #define DESCRIPTOR_ITEM (FW_CFG_ARCH_LOCAL + 0x10)
-#define MAX_PIECES      8
+#define MAX_PIECES      (DIRECT_BOOT_MAX_MODULES + 6)
 #define MAX_FILE        (2u << 30)
+
+typedef struct
+{
+  char *data;
+  gsize length;
+  char *string;     /* for the kernel */
+  uint32_t address; /* once placed */
+} Module;
 
 typedef struct
 {
@@ -74,9 +85,10 @@ typedef struct
   const char *path;
   const uint8_t *data;
   size_t length;
-  uint8_t *initrd;
-  size_t initrd_length;
+  Module module[DIRECT_BOOT_MAX_MODULES]; /* the first may be the initrd */
+  unsigned n_modules;
   char *append;
+  uint64_t low_used; /* end of what lies in conventional memory */
   uint8_t descriptor[64 + 16 * MAX_PIECES];
   unsigned n_pieces;
 } Loader;
@@ -138,16 +150,25 @@ add_piece (Loader *loader, uint64_t address, const void *data, size_t length)
   put32 (p + 12, (uint32_t)(address >> 32));
 }
 
-/* Highest page-aligned place for the initrd, below `limit` and what firmware keeps.  0: no room above `floor`. */
-static uint32_t
-place_initrd (Loader *loader, uint64_t floor, uint64_t limit)
+/* The highest pages for all modules, below `limit` and what firmware keeps. */
+static gboolean
+place_modules (Loader *loader, uint64_t floor, uint64_t limit, GError **error)
 {
   uint64_t top = loader->low_ram > FIRMWARE_RESERVE ? loader->low_ram - FIRMWARE_RESERVE : 0;
 
   top = MIN (top, limit);
-  if (top < loader->initrd_length || top - loader->initrd_length < floor)
-    return 0;
-  return (uint32_t)((top - loader->initrd_length) & ~(uint64_t)0xfff);
+  for (unsigned i = loader->n_modules; i-- > 0;)
+    {
+      Module *module = &loader->module[i];
+
+      if (top < module->length || ((top - module->length) & ~(uint64_t)0xfff) < floor)
+        return bad_kernel (loader, error,
+                           "the machine's memory is too small for the kernel and its initrd or modules");
+      top = (top - module->length) & ~(uint64_t)0xfff;
+      module->address = (uint32_t)top;
+      add_piece (loader, top, module->data, module->length);
+    }
+  return TRUE;
 }
 
 /* -- Linux ---------------------------------------------------------------------------------------- */
@@ -209,15 +230,14 @@ load_linux (Loader *loader, GError **error)
   put32 (setup + LINUX_CMD_LINE_PTR, CMDLINE_ADDRESS);
   if (video_mode (loader->append, &mode))
     put16 (setup + LINUX_VID_MODE, mode);
-  if (loader->initrd_length > 0)
+  if (loader->n_modules > 1)
+    return bad_kernel (loader, error, "Linux takes one initrd and no modules");
+  if (loader->n_modules > 0)
     {
-      uint32_t address = place_initrd (loader, KERNEL_ADDRESS + kernel_length, (uint64_t)initrd_max + 1);
-
-      if (address == 0)
-        return bad_kernel (loader, error, "the machine's memory is too small for the kernel and its initrd");
-      put32 (setup + LINUX_RAMDISK_IMAGE, address);
-      put32 (setup + LINUX_RAMDISK_SIZE, (uint32_t)loader->initrd_length);
-      add_piece (loader, address, loader->initrd, loader->initrd_length);
+      if (!place_modules (loader, KERNEL_ADDRESS + kernel_length, (uint64_t)initrd_max + 1, error))
+        return FALSE;
+      put32 (setup + LINUX_RAMDISK_IMAGE, loader->module[0].address);
+      put32 (setup + LINUX_RAMDISK_SIZE, (uint32_t)loader->module[0].length);
     }
   add_piece (loader, SETUP_ADDRESS, setup, setup_length);
   add_piece (loader, KERNEL_ADDRESS, data + setup_length, kernel_length);
@@ -328,61 +348,111 @@ find_pvh_entry (const uint8_t *data, size_t length, uint32_t *entry)
   return FALSE;
 }
 
-/* Places all loadable segments as one image.  `*end` is the first byte behind it. */
+/* A part of memory that a kernel may be loaded to. */
+typedef struct
+{
+  uint64_t start, end; /* where it may lie */
+  uint64_t low, high;  /* what segments use of it */
+  uint8_t *image;
+} Part;
+
+/* The part that a kernel's bytes lie in whole; NULL: none. */
+static Part *
+find_part (Part *parts, uint64_t address, uint64_t size)
+{
+  for (unsigned i = 0; i < 2; i++)
+    if (address >= parts[i].start && address <= parts[i].end && size <= parts[i].end - address)
+      return &parts[i];
+  return NULL;
+}
+
+static void
+init_parts (Loader *loader, Part *parts)
+{
+  uint64_t end = loader->low_ram - MIN (loader->low_ram, FIRMWARE_RESERVE);
+
+  parts[0] = (Part){ .start = LOW_FREE, .end = MIN (LOW_END, end), .low = G_MAXUINT64 };
+  parts[1] = (Part){ .start = HIGH_START, .end = MAX (HIGH_START, end), .low = G_MAXUINT64 };
+}
+
+static gboolean
+outside (Loader *loader, const char *what, uint64_t address, uint64_t size, GError **error)
+{
+  return bad_kernel (loader, error,
+                     "%s wants %#" G_GINT64_MODIFIER "x bytes at %#" G_GINT64_MODIFIER
+                     "x, outside of the machine's free memory (%#x to %#x, and from %#x on)",
+                     what, size, address, LOW_FREE, LOW_END, HIGH_START);
+}
+
+/* Places all loadable segments: those in conventional memory as one image, those above 1 MiB as another.  `*end` is the first
+ * byte behind all that is above. */
 static gboolean
 load_elf (Loader *loader, uint64_t *end, uint64_t *entry, GError **error)
 {
   g_autoptr (GArray) segments = g_array_new (FALSE, FALSE, sizeof (Segment));
-  uint64_t low = G_MAXUINT64, high = 0, limit = loader->low_ram - MIN (loader->low_ram, FIRMWARE_RESERVE);
-  g_autofree uint8_t *image = NULL;
+  Part parts[2];
 
+  init_parts (loader, parts);
   if (!elf_segments (loader->data, loader->length, segments, entry))
     return bad_kernel (loader, error, "its ELF headers are damaged");
+  for (unsigned i = 0; i < segments->len; i++)
+    {
+      const Segment *s = &g_array_index (segments, Segment, i);
+      Part *part = find_part (parts, s->paddr, s->memsz);
+
+      if (s->type != PT_LOAD || s->memsz == 0)
+        continue;
+      if (part == NULL || s->filesz > s->memsz)
+        return outside (loader, "a segment", s->paddr, s->memsz, error);
+      part->low = MIN (part->low, s->paddr);
+      part->high = MAX (part->high, s->paddr + s->memsz);
+    }
+  if (parts[0].high == 0 && parts[1].high == 0)
+    return bad_kernel (loader, error, "it has no loadable segment");
+  for (unsigned i = 0; i < 2; i++)
+    {
+      Part *part = &parts[i];
+      part->image = part->high != 0 ? g_try_malloc0 (part->high - part->low) : NULL;
+      if (part->high != 0 && part->image == NULL)
+        {
+          g_free (parts[0].image);
+          return bad_kernel (loader, error, "the host has no memory for its %" G_GUINT64_FORMAT " MiB",
+                             (part->high - part->low) >> 20);
+        }
+    }
   for (unsigned i = 0; i < segments->len; i++)
     {
       const Segment *s = &g_array_index (segments, Segment, i);
 
       if (s->type != PT_LOAD || s->memsz == 0)
         continue;
-      if (s->paddr < 0x100000 || s->filesz > s->memsz || s->paddr > limit || s->memsz > limit - s->paddr)
-        return bad_kernel (loader, error,
-                           "a segment wants %#" G_GINT64_MODIFIER "x bytes at %#" G_GINT64_MODIFIER
-                           "x, outside of the machine's memory above 1 MiB",
-                           s->memsz, s->paddr);
-      low = MIN (low, s->paddr);
-      high = MAX (high, s->paddr + s->memsz);
-    }
-  if (high == 0)
-    return bad_kernel (loader, error, "it has no loadable segment");
-  image = g_try_malloc0 (high - low);
-  if (image == NULL)
-    return bad_kernel (loader, error, "the host has no memory for its %" G_GUINT64_FORMAT " MiB",
-                       (high - low) >> 20);
-  for (unsigned i = 0; i < segments->len; i++)
-    {
-      const Segment *s = &g_array_index (segments, Segment, i);
-
-      if (s->type == PT_LOAD && s->memsz > 0)
-        memcpy (image + (s->paddr - low), loader->data + s->offset, s->filesz);
+      Part *part = find_part (parts, s->paddr, s->memsz);
+      memcpy (part->image + (s->paddr - part->low), loader->data + s->offset, s->filesz);
       /* The entry is an address that code is linked at; it is physical only if the two are the same. */
-      if (s->type == PT_LOAD && *entry >= s->vaddr && *entry - s->vaddr < s->memsz && s->vaddr != s->paddr)
+      if (*entry >= s->vaddr && *entry - s->vaddr < s->memsz && s->vaddr != s->paddr)
         *entry = *entry - s->vaddr + s->paddr;
     }
-  add_piece (loader, low, image, high - low);
-  *end = high;
+  for (unsigned i = 0; i < 2; i++)
+    if (parts[i].image != NULL)
+      {
+        add_piece (loader, parts[i].low, parts[i].image, parts[i].high - parts[i].low);
+        g_free (parts[i].image);
+      }
+  loader->low_used = parts[0].high;
+  *end = MAX (parts[1].high, HIGH_START);
   return TRUE;
 }
 
 static void
-describe_protected (Loader *loader, uint32_t entry, uint32_t eax, gboolean prefix, uint32_t count_at,
-                    uint32_t count_unit, uint32_t rsdp_at)
+describe_protected (Loader *loader, uint32_t entry, uint32_t eax, uint32_t info, gboolean prefix,
+                    uint32_t count_at, uint32_t count_unit, uint32_t rsdp_at)
 {
   uint8_t *d = loader->descriptor;
 
   put32 (d, 1);
   put32 (d + 8, entry);
   put32 (d + 12, eax);
-  put32 (d + 16, INFO_ADDRESS);
+  put32 (d + 16, info);
   put32 (d + 20, prefix);
   put32 (d + 24, MAP_ADDRESS);
   put32 (d + 28, count_at);
@@ -390,44 +460,76 @@ describe_protected (Loader *loader, uint32_t entry, uint32_t eax, gboolean prefi
   put32 (d + 36, rsdp_at);
 }
 
-/* The initrd as the kernel's one module, behind the image. */
-static gboolean
-load_module (Loader *loader, uint64_t end, uint32_t *address, GError **error)
+/* What a kernel is told: a structure, the list of modules and the strings, as one block that ends at LOW_END. */
+typedef struct
 {
-  *address = 0;
-  if (loader->initrd_length == 0)
-    return TRUE;
-  *address = place_initrd (loader, end, G_MAXUINT32);
-  if (*address == 0)
-    return bad_kernel (loader, error, "the machine's memory is too small for the kernel and its initrd");
-  add_piece (loader, *address, loader->initrd, loader->initrd_length);
+  uint32_t address;
+  GByteArray *bytes;
+  size_t used;
+} Info;
+
+static uint32_t
+info_string (Info *info, const char *string)
+{
+  uint32_t address = info->address + (uint32_t)info->used;
+
+  memcpy (info->bytes->data + info->used, string, strlen (string) + 1);
+  info->used += strlen (string) + 1;
+  return address;
+}
+
+/* Room for `fixed` bytes, the command line and each module's string. */
+static gboolean
+info_begin (Loader *loader, Info *info, size_t fixed, const char *line, GError **error)
+{
+  size_t length = fixed + strlen (line) + 1;
+
+  for (unsigned i = 0; i < loader->n_modules; i++)
+    length += strlen (loader->module[i].string) + 1;
+  if (length > LOW_END - LOW_FREE || ((LOW_END - length) & ~15u) < MAX (loader->low_used, LOW_FREE))
+    return bad_kernel (loader, error, "there is no room for its command line between it and %#x", LOW_END);
+  info->address = (uint32_t)((LOW_END - length) & ~15u);
+  info->bytes = g_byte_array_sized_new ((guint)length);
+  g_byte_array_set_size (info->bytes, (guint)length);
+  memset (info->bytes->data, 0, length);
+  info->used = fixed;
   return TRUE;
+}
+
+static void
+info_end (Loader *loader, Info *info)
+{
+  add_piece (loader, info->address, info->bytes->data, info->bytes->len);
+  g_byte_array_unref (info->bytes);
 }
 
 static gboolean
 load_pvh (Loader *loader, uint32_t entry, GError **error)
 {
-  uint8_t info[INFO_SIZE] = { 0 };
-  uint32_t module;
+  const size_t list = 56, entry_size = 32;
   uint64_t end, unused;
+  Info info;
 
-  if (!load_elf (loader, &end, &unused, error) || !load_module (loader, end, &module, error))
+  if (!load_elf (loader, &end, &unused, error) || !place_modules (loader, end, G_MAXUINT32, error)
+      || !info_begin (loader, &info, list + entry_size * loader->n_modules, loader->append, error))
     return FALSE;
-  /* hvm_start_info, version 1; the module list (32 bytes an entry) stands at 0x100. */
-  put32 (info, PVH_MAGIC);
-  put32 (info + 4, 1);
-  put32 (info + 24, CMDLINE_ADDRESS);
-  put32 (info + 40, MAP_ADDRESS);
-  if (module != 0)
+  /* hvm_start_info, version 1, then the module list. */
+  uint8_t *p = info.bytes->data;
+  put32 (p, PVH_MAGIC);
+  put32 (p + 4, 1);
+  put32 (p + 24, info_string (&info, loader->append));
+  put32 (p + 40, MAP_ADDRESS);
+  put32 (p + 12, loader->n_modules);
+  put32 (p + 16, loader->n_modules > 0 ? info.address + (uint32_t)list : 0);
+  for (unsigned i = 0; i < loader->n_modules; i++)
     {
-      put32 (info + 12, 1);
-      put32 (info + 16, INFO_ADDRESS + 0x100);
-      put32 (info + 0x100, module);
-      put32 (info + 0x108, (uint32_t)loader->initrd_length);
+      uint8_t *m = p + list + entry_size * i;
+      put32 (m, loader->module[i].address);
+      put32 (m + 8, (uint32_t)loader->module[i].length);
+      put32 (m + 16, info_string (&info, loader->module[i].string));
     }
-  add_piece (loader, INFO_ADDRESS, info, sizeof info);
-  add_piece (loader, CMDLINE_ADDRESS, loader->append, strlen (loader->append) + 1);
-  describe_protected (loader, entry, 0, FALSE, INFO_ADDRESS + 48, 1, INFO_ADDRESS + 32);
+  info_end (loader, &info);
+  describe_protected (loader, entry, 0, info.address, FALSE, info.address + 48, 1, info.address + 32);
   return TRUE;
 }
 
@@ -453,8 +555,9 @@ load_flat (Loader *loader, size_t header, uint64_t *end, uint64_t *entry, GError
   const uint8_t *h = loader->data + header;
   uint32_t header_addr = get32 (h + 12), load_addr = get32 (h + 16), load_end = get32 (h + 20),
            bss_end = get32 (h + 24);
-  uint64_t start, length, total, limit = loader->low_ram - MIN (loader->low_ram, FIRMWARE_RESERVE);
+  uint64_t start, length, total;
   g_autofree uint8_t *image = NULL;
+  Part parts[2], *part;
 
   *entry = get32 (h + 28);
   if (load_addr > header_addr || header_addr - load_addr > header)
@@ -465,24 +568,35 @@ load_flat (Loader *loader, size_t header, uint64_t *end, uint64_t *entry, GError
     return bad_kernel (loader, error, "its Multiboot header names impossible addresses");
   length = MIN (length, loader->length - start);
   total = bss_end > load_addr ? MAX (length, (uint64_t)bss_end - load_addr) : length;
-  if (load_addr < 0x100000 || load_addr > limit || total > limit - load_addr)
-    return bad_kernel (loader, error, "it wants memory outside of the machine's");
+  init_parts (loader, parts);
+  part = find_part (parts, load_addr, total);
+  if (part == NULL)
+    return outside (loader, "it", load_addr, total, error);
   image = g_try_malloc0 (MAX (total, 1));
   if (image == NULL)
     return bad_kernel (loader, error, "the host has no memory for it");
   memcpy (image, loader->data + start, length);
   add_piece (loader, load_addr, image, total);
-  *end = load_addr + total;
+  if (part == &parts[0])
+    loader->low_used = load_addr + total;
+  *end = MAX (load_addr + total, HIGH_START);
   return TRUE;
 }
 
+/* Multiboot Specification 0.6.96, 3.3. */
 static gboolean
 load_multiboot (Loader *loader, size_t header, GError **error)
 {
-  uint32_t flags = get32 (loader->data + header + 4), module;
-  uint8_t info[INFO_SIZE] = { 0 };
+  static const char name[] = "Vivarium";
+  /* multiboot_info, the loader's name, the module list. */
+  const size_t name_at = 88, list = 104, entry_size = 16;
+  uint32_t flags = get32 (loader->data + header + 4);
+  /* Multiboot kernels expect their own name first. */
+  g_autofree char *line
+      = g_strdup_printf ("%s%s%s", loader->path, loader->append[0] != '\0' ? " " : "", loader->append);
   uint64_t end, entry;
   gboolean ok;
+  Info info;
 
   if (flags & MULTIBOOT_UNKNOWN)
     return bad_kernel (loader, error, "its Multiboot header asks for unknown features (%#x)",
@@ -491,29 +605,30 @@ load_multiboot (Loader *loader, size_t header, GError **error)
     return bad_kernel (loader, error, "it is cut short");
   ok = flags & MULTIBOOT_ADDRESSES ? load_flat (loader, header, &end, &entry, error)
                                    : load_elf (loader, &end, &entry, error);
-  if (!ok || !load_module (loader, end, &module, error))
+  if (!ok || !place_modules (loader, end, G_MAXUINT32, error)
+      || !info_begin (loader, &info, list + entry_size * loader->n_modules, line, error))
     return FALSE;
-  /* multiboot_info: memory, command line, modules, memory map, loader's name. */
-  put32 (info, 1u << 0 | 1u << 2 | (module ? 1u << 3 : 0) | 1u << 6 | 1u << 9);
-  put32 (info + 4, 639);
-  put32 (info + 8, (uint32_t)((loader->low_ram - 0x100000) >> 10));
-  put32 (info + 16, CMDLINE_ADDRESS);
-  put32 (info + 20, module != 0);
-  put32 (info + 24, INFO_ADDRESS + 0x100);
-  put32 (info + 48, MAP_ADDRESS - 4);
-  put32 (info + 64, INFO_ADDRESS + 0x180);
-  put32 (info + 0x100, module);
-  put32 (info + 0x104, module + (uint32_t)loader->initrd_length);
-  put32 (info + 0x108, CMDLINE_ADDRESS);
-  memcpy (info + 0x180, "Vivarium", 9);
-  add_piece (loader, INFO_ADDRESS, info, sizeof info);
-  {
-    /* Multiboot kernels expect their own name first. */
-    g_autofree char *line = g_strdup_printf ("%s %s", loader->path, loader->append);
-
-    add_piece (loader, CMDLINE_ADDRESS, line, strlen (line) + 1);
-  }
-  describe_protected (loader, (uint32_t)entry, MULTIBOOT_LOADED, TRUE, INFO_ADDRESS + 44, 24, 0);
+  uint8_t *p = info.bytes->data;
+  /* Memory, command line, modules, memory map, loader's name. */
+  put32 (p, 1u << 0 | 1u << 2 | (loader->n_modules > 0 ? 1u << 3 : 0) | 1u << 6 | 1u << 9);
+  put32 (p + 4, 639);
+  put32 (p + 8, (uint32_t)((loader->low_ram - HIGH_START) >> 10));
+  put32 (p + 16, info_string (&info, line));
+  put32 (p + 20, loader->n_modules);
+  put32 (p + 24, info.address + (uint32_t)list);
+  put32 (p + 48, MAP_ADDRESS - 4);
+  put32 (p + 64, info.address + (uint32_t)name_at);
+  memcpy (p + name_at, name, sizeof name);
+  for (unsigned i = 0; i < loader->n_modules; i++)
+    {
+      uint8_t *m = p + list + entry_size * i;
+      put32 (m, loader->module[i].address);
+      put32 (m + 4, loader->module[i].address + (uint32_t)loader->module[i].length);
+      put32 (m + 8, info_string (&info, loader->module[i].string));
+    }
+  info_end (loader, &info);
+  describe_protected (loader, (uint32_t)entry, MULTIBOOT_LOADED, info.address, TRUE, info.address + 44, 24,
+                      0);
   return TRUE;
 }
 
@@ -578,40 +693,56 @@ offer_rom (Device *fw_cfg)
   fw_cfg_add_file (fw_cfg, "bootorder", order, sizeof order);
 }
 
-/* A definition may name anything: a device without an end, or a pipe that nobody writes to, is no kernel. */
 static gboolean
 read_file (const char *path, char **data, gsize *length, GError **error)
 {
-  GStatBuf st;
+  if (regular_file_read (path, MAX_FILE, data, length, error))
+    return TRUE;
+  g_prefix_error (error, "Can't boot: ");
+  return FALSE;
+}
 
-  if (g_stat (path, &st) == 0 && (!S_ISREG (st.st_mode) || st.st_size > MAX_FILE))
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "Can't boot %s: %s", path,
-                   S_ISREG (st.st_mode) ? "a file of more than 2 GiB" : "it is not a file");
+static gboolean
+read_module (Loader *loader, const char *path, const char *string, GError **error)
+{
+  Module *module = &loader->module[loader->n_modules];
+
+  if (loader->n_modules == DIRECT_BOOT_MAX_MODULES)
+    return bad_kernel (loader, error, "it can be given %u modules at most", DIRECT_BOOT_MAX_MODULES);
+  if (!read_file (path, &module->data, &module->length, error))
+    return FALSE;
+  module->string = g_strdup (string);
+  loader->n_modules++;
+  return TRUE;
+}
+
+static gboolean
+read_modules (Loader *loader, const DirectBoot *boot, GError **error)
+{
+  if (boot->initrd != NULL && !read_module (loader, boot->initrd, boot->initrd, error))
+    return FALSE;
+  for (unsigned i = 0; i < boot->n_modules; i++)
+    if (!read_module (loader, boot->modules[i].path, boot->modules[i].string, error))
       return FALSE;
-    }
-  return g_file_get_contents (path, data, length, error);
+  return TRUE;
 }
 
 gboolean
-direct_boot_setup (Device *fw_cfg, const char *kernel, const char *initrd, const char *append,
-                   uint64_t low_ram, GError **error)
+direct_boot_setup (Device *fw_cfg, const DirectBoot *boot, uint64_t low_ram, GError **error)
 {
-  Loader loader = { .fw_cfg = fw_cfg, .low_ram = low_ram, .path = kernel };
-  g_autofree char *data = NULL, *initrd_data = NULL, *line = g_strdup (append != NULL ? append : "");
-  gsize initrd_length = 0;
+  Loader loader = { .fw_cfg = fw_cfg, .low_ram = low_ram, .path = boot->kernel };
+  g_autofree char *data = NULL, *line = g_strdup (boot->append != NULL ? boot->append : "");
 
-  if (!read_file (kernel, &data, &loader.length, error))
-    return FALSE;
-  if (initrd != NULL && !read_file (initrd, &initrd_data, &initrd_length, error))
-    return FALSE;
+  gboolean ok = read_file (boot->kernel, &data, &loader.length, error);
   loader.data = (const uint8_t *)data;
-  loader.initrd = (uint8_t *)initrd_data;
-  loader.initrd_length = initrd_length;
   loader.append = line;
-  if (loader.length > MAX_FILE || initrd_length > MAX_FILE)
-    return bad_kernel (&loader, error, "a file of more than 2 GiB");
-  if (!load_kernel (&loader, error))
+  ok = ok && read_modules (&loader, boot, error) && load_kernel (&loader, error);
+  for (unsigned i = 0; i < loader.n_modules; i++)
+    {
+      g_free (loader.module[i].data);
+      g_free (loader.module[i].string);
+    }
+  if (!ok)
     return FALSE;
   put32 (loader.descriptor + 4, loader.n_pieces);
   fw_cfg_add_item (fw_cfg, DESCRIPTOR_ITEM, loader.descriptor, sizeof loader.descriptor);

@@ -16,10 +16,27 @@ typedef enum
   KERNEL_PVH,
 } KernelKind;
 
-/* Paths are absolute; `initrd` and `append` may be NULL.  `low_ram` is the number of bytes of RAM below 4 GiB.  Files are read
- * here; errors name the file and what is wrong with it.  VM lock held. */
-gboolean direct_boot_setup (Device *fw_cfg, const char *kernel, const char *initrd, const char *append,
-                            uint64_t low_ram, GError **error);
+#define DIRECT_BOOT_MAX_MODULES 32
+
+typedef struct
+{
+  const char *path, *string; /* the string is the kernel's to read: by habit a name and arguments */
+} DirectBootModule;
+
+/* Paths are absolute. */
+typedef struct
+{
+  const char *kernel;
+  const char
+      *initrd; /* Linux's initial RAM disk, or the first module, whose string is its path.  NULL: none */
+  const DirectBootModule *modules; /* for Multiboot and PVH */
+  unsigned n_modules;
+  const char *append; /* NULL: none */
+} DirectBoot;
+
+/* `low_ram` is the number of bytes of RAM below 4 GiB.  Files are read here; errors name the file and what is wrong with it.  VM
+ * lock held. */
+gboolean direct_boot_setup (Device *fw_cfg, const DirectBoot *boot, uint64_t low_ram, GError **error);
 
 /* What a file is, for tests and proposals.  FALSE: none of them. */
 gboolean direct_boot_identify (const uint8_t *data, size_t length, KernelKind *kind);
