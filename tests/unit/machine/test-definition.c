@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include "machine/boot-modules.h"
 #include "machine/definition.h"
 
 #include <glib/gstdio.h>
@@ -27,6 +28,8 @@ other_value (const DefinitionKey *key)
     return g_strdup ("[::1]:5901");
   if (g_str_equal (key->name, "mac"))
     return g_strdup ("02:00:00:00:00:07");
+  if (g_str_equal (key->name, "modules"))
+    return g_strdup ("a.mod 'b\\ c.mod -v; # x' \"/d \"");
   if (g_str_equal (key->name, "video-memory"))
     return g_strdup ("64");
   switch (key->type)
@@ -236,6 +239,31 @@ test_drives (void)
   g_assert_null (definition_find_drive (definition, "disk5"));
 }
 
+/* machine.modules: blanks in names, strings, what can't be read. */
+static void
+test_modules (void)
+{
+  static const char *const bad[] = { "'open", "\"\"", "a ' b'" };
+  g_autofree char *one = boot_modules_add (NULL, "/a\\ b/x.mod  -v 'y'"), *two = boot_modules_add (one, "/m");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) modules = boot_modules_parse (two, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (modules->len, ==, 2);
+  g_assert_cmpstr (((BootModule *)modules->pdata[0])->path, ==, "/a b/x.mod");
+  g_assert_cmpstr (((BootModule *)modules->pdata[0])->string, ==, "/a b/x.mod  -v 'y'");
+  g_assert_cmpstr (((BootModule *)modules->pdata[1])->path, ==, "/m");
+  g_assert_cmpstr (((BootModule *)modules->pdata[1])->string, ==, "/m");
+  g_autoptr (GPtrArray) none = boot_modules_parse (NULL, &error);
+  g_assert_cmpuint (none->len, ==, 0);
+  for (unsigned i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_assert_null (boot_modules_parse (bad[i], &error));
+      g_assert_nonnull (error);
+      g_clear_error (&error);
+    }
+}
+
 static void
 test_save (void)
 {
@@ -298,6 +326,7 @@ main (int argc, char **argv)
   g_test_add_func ("/definition/names", test_names);
   g_test_add_func ("/definition/sizes", test_sizes);
   g_test_add_func ("/definition/drives", test_drives);
+  g_test_add_func ("/definition/modules", test_modules);
   g_test_add_func ("/definition/save", test_save);
   g_test_add_func ("/definition/hostile", test_hostile);
   return g_test_run ();
