@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "machine/paths.h"
 
 #include <locale.h>
 #include <signal.h>
@@ -75,6 +76,7 @@ int
 main (int argc, char **argv)
 {
   setlocale (LC_ALL, "");
+  viv_bind_text_domain ();
   signal (SIGPIPE, SIG_IGN);
   g_set_prgname ("vivctl");
   if (argc < 2)

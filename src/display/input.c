@@ -8,6 +8,7 @@
 #include "display/keymap.h"
 
 #include <gio/gio.h>
+#include <glib/gi18n.h>
 #include <linux/input-event-codes.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ chord_push (uint16_t *codes, unsigned *n, uint16_t code, const char *text, GErro
       return TRUE;
   if (*n == CHORD_MAX)
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "“%s” has more than %d keys", text,
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, _ ("“%s” has more than %d keys"), text,
                    CHORD_MAX);
       return FALSE;
     }
@@ -38,7 +39,7 @@ input_parse_chord (const char *text, uint16_t *codes, unsigned *n, GError **erro
   if (!g_utf8_validate (text, -1, NULL))
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                           "the key's name is not valid UTF-8");
+                           _ ("the key's name is not valid UTF-8"));
       return FALSE;
     }
   while (*p)
@@ -58,7 +59,7 @@ input_parse_chord (const char *text, uint16_t *codes, unsigned *n, GError **erro
       if (code == 0)
         {
           g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                       "“%s” is not a key that Vivarium knows", word);
+                       _ ("“%s” is not a key that Vivarium knows"), word);
           return FALSE;
         }
       if (shift && !chord_push (codes, n, KEY_LEFTSHIFT, text, error))
@@ -72,6 +73,6 @@ input_parse_chord (const char *text, uint16_t *codes, unsigned *n, GError **erro
         break;
     }
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-               *text ? "“%s” ends where a key should follow" : "no key was given", text);
+               *text ? _ ("“%s” ends where a key should follow") : _ ("no key was given"), text);
   return FALSE;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
+#include <glib/gi18n.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -27,8 +28,8 @@ display_memfd_new (const char *name, size_t size, void **map, GError **error)
       if (*map != MAP_FAILED)
         return fd;
     }
-  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "cannot make %zu bytes of shared memory: %s",
-               size, g_strerror (errno));
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno),
+               _ ("cannot make %zu bytes of shared memory: %s"), size, g_strerror (errno));
   *map = NULL;
   if (fd >= 0)
     close (fd);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <gio/gio.h>
+#include <glib/gi18n.h>
 #include <png.h>
 #include <unistd.h>
 
@@ -102,7 +103,7 @@ display_write_png (const Framebuffer *fb, int fd, GError **error)
       || fb->height > DISPLAY_MAX_SIZE)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                           "the screen is off: there is no picture to save");
+                           _ ("the screen is off: there is no picture to save"));
       return FALSE;
     }
   row = g_malloc (3 * (size_t)fb->width);
@@ -116,7 +117,7 @@ display_write_png (const Framebuffer *fb, int fd, GError **error)
     }
   if (!ok)
     g_set_error (error, G_IO_ERROR, file.errsv ? g_io_error_from_errno (file.errsv) : G_IO_ERROR_FAILED,
-                 "cannot write the picture: %s",
+                 _ ("cannot write the picture: %s"),
                  file.errsv        ? g_strerror (file.errsv)
                  : file.message[0] ? file.message
                                    : "out of memory");

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
+#include <glib/gi18n.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -155,7 +156,7 @@ static gboolean
 refuse (GError **error, const char *why)
 {
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
-               "the machine's process sent a screen that is not valid (%s)", why);
+               _ ("the machine's process sent a screen that is not valid (%s)"), why);
   return FALSE;
 }
 
@@ -170,7 +171,7 @@ handle_hello (ShmViewer *viewer, const ShmMessage *message, int *fds, unsigned n
     {
       g_set_error (
           error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-          "the machine runs another version of Vivarium (screen protocol %u, here %u): restart the machine to see it",
+          _ ("the machine runs another version of Vivarium (screen protocol %u, here %u): restart the machine to see it"),
           message->value, SHM_VERSION);
       return FALSE;
     }
@@ -391,7 +392,7 @@ shm_viewer_new (int socket, const ShmViewerFuncs *funcs, void *opaque, GError **
   if (getsockopt (socket, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                           "what the machine sent is not a screen's socket");
+                           _ ("what the machine sent is not a screen's socket"));
       if (socket >= 0)
         close (socket);
       return NULL;

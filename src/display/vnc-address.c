@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gio/gio.h>
+#include <glib/gi18n.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -24,8 +25,8 @@ fail_errno (const char *address, int fd, GError **error)
 {
   int errsv = errno;
 
-  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errsv), "cannot listen for VNC on %s: %s", address,
-               g_strerror (errsv));
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errsv), _ ("cannot listen for VNC on %s: %s"),
+               address, g_strerror (errsv));
   if (fd >= 0)
     close (fd);
   return -1;
@@ -41,7 +42,7 @@ listen_unix (const char *address, const char *path, char **actual, GError **erro
   if (*path == 0 || strlen (path) >= sizeof name.sun_path)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                   "cannot listen for VNC on %s: the path must have 1 to %zu characters", address,
+                   _ ("cannot listen for VNC on %s: the path must have 1 to %zu characters"), address,
                    sizeof name.sun_path - 1);
       return -1;
     }
@@ -143,22 +144,22 @@ vnc_listen (const char *address, gboolean allow_public, char **actual, GError **
   if (!split (address, &host, &port))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                   "“%s” is not a VNC address: write it as 127.0.0.1:5901, [::1]:5901 or unix:/path",
+                   _ ("“%s” is not a VNC address: write it as 127.0.0.1:5901, [::1]:5901 or unix:/path"),
                    address);
       return -1;
     }
   rc = getaddrinfo (*host ? host : NULL, port, &hints, &list);
   if (rc != 0)
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_HOST_NOT_FOUND, "cannot listen for VNC on %s: %s", address,
-                   gai_strerror (rc));
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_HOST_NOT_FOUND, _ ("cannot listen for VNC on %s: %s"),
+                   address, gai_strerror (rc));
       return -1;
     }
   if (!allow_public && !is_loopback (list->ai_addr))
     {
       freeaddrinfo (list);
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
-                   "VNC on %s could be reached by others: give a password file, or listen on 127.0.0.1",
+                   _ ("VNC on %s could be reached by others: give a password file, or listen on 127.0.0.1"),
                    address);
       return -1;
     }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
+#include <glib/gi18n.h>
 #include <linux/input-event-codes.h>
 #include <poll.h>
 #include <pthread.h>
@@ -640,16 +641,22 @@ connect_server (VncClient *client, GError **error)
     return TRUE;
   client->rfb = NULL; /* freed */
   if (client->gave_up)
-    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "no password was given");
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _ ("no password was given"));
   else if (client->asked)
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED, "%s did not accept the password",
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED, _ ("%s did not accept the password"),
                  client->host);
   else if (client->too_big)
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "the screen of %s has an impossible size",
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, _ ("the screen of %s has an impossible size"),
                  client->host);
+  else if (last_error[0] && !strcasestr (last_error, "connect"))
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, _ ("the screen of %s, port %d, can't be shown: %s"),
+                 client->host, client->port, last_error);
   else
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED, "cannot connect to %s: %s", client->host,
-                 last_error[0] ? last_error : "no VNC server answers there");
+    g_set_error (
+        error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED,
+        _ ("nobody answers at %s, port %d. Is the machine there on, and is its screen shared at this "
+           "port?"),
+        client->host, client->port);
   return FALSE;
 }
 
@@ -701,10 +708,10 @@ run (void *data)
       rfbClientCleanup (client->rfb);
       client->rfb = NULL;
       if (client->too_big)
-        g_set_error (&error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "the screen of %s took an impossible size",
-                     client->host);
+        g_set_error (&error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+                     _ ("the screen of %s took an impossible size"), client->host);
       else
-        g_set_error (&error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED, "%s closed the connection",
+        g_set_error (&error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED, _ ("%s closed the connection"),
                      client->host);
       g_mutex_lock (&client->lock);
       if (client->alarm_fd >= 0)

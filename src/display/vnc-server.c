@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <glib-unix.h>
+#include <glib/gi18n.h>
 #include <linux/input-event-codes.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -444,14 +445,14 @@ read_password (const char *path, GError **error)
 
   if (!regular_file_read (path, PASSWORD_FILE_MAX, &line, NULL, error))
     {
-      g_prefix_error (error, "The VNC password: ");
+      g_prefix_error (error, "%s ", _ ("The VNC password:"));
       return NULL;
     }
   line[strcspn (line, "\r\n")] = 0;
   if (line[0] == 0)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
-                   "the VNC password file %s has no password in its first line", path);
+                   _ ("the VNC password file %s has no password in its first line"), path);
       return NULL;
     }
   if (strlen (line) > 8)

@@ -130,3 +130,39 @@ viv_find_program (const char *name, GError **error)
                  _ ("the program %s is missing; is Vivarium installed whole?"), name);
   return found;
 }
+
+/* Translations that meson has built: po/LANGUAGE/LC_MESSAGES/vivarium.mo. */
+static gboolean
+has_translations (const char *path)
+{
+  g_autoptr (GDir) directory = g_dir_open (path, 0, NULL);
+  const char *language;
+
+  while (directory != NULL && (language = g_dir_read_name (directory)) != NULL)
+    {
+      g_autofree char *file = g_build_filename (path, language, "LC_MESSAGES", GETTEXT_PACKAGE ".mo", NULL);
+      if (g_file_test (file, G_FILE_TEST_EXISTS))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+void
+viv_bind_text_domain (void)
+{
+  /* Seen from a room's programs, and from a test. */
+  static const char *const near_us[] = { "../../po", "../../../po" };
+  g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *directory = self != NULL ? g_path_get_dirname (self) : NULL;
+  g_autofree char *found = NULL;
+
+  for (unsigned i = 0; directory != NULL && found == NULL && i < G_N_ELEMENTS (near_us); i++)
+    {
+      g_autofree char *path = g_canonicalize_filename (near_us[i], directory);
+      if (has_translations (path))
+        found = g_steal_pointer (&path);
+    }
+  bindtextdomain (GETTEXT_PACKAGE, found != NULL ? found : LOCALEDIR);
+  bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
+  textdomain (GETTEXT_PACKAGE);
+}

@@ -20,5 +20,7 @@ char *viv_socket_path (const char *uuid, GError **error);
 /* "vivarium-vmm", "vivarium": in the build tree that we run from, else installed, else in $PATH; NULL: not there.
  * $VIVARIUM_VMM names the monitor. */
 char *viv_find_program (const char *name, GError **error);
+/* For a program's main(), after setlocale(): the translations of the build tree that we run from, else the installed ones. */
+void viv_bind_text_domain (void);
 
 G_END_DECLS

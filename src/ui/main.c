@@ -6,18 +6,21 @@
 
 #include "config.h"
 
+#include "machine/paths.h"
 #include "ui/viv-application.h"
 
-#include <glib/gi18n.h>
+#include <locale.h>
+#include <signal.h>
 
 int
 main (int argc, char **argv)
 {
   g_autoptr (VivApplication) application = NULL;
 
-  bindtextdomain (GETTEXT_PACKAGE, LOCALEDIR);
-  bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
-  textdomain (GETTEXT_PACKAGE);
+  setlocale (LC_ALL, "");
+  viv_bind_text_domain ();
+  /* A program that reads from our clipboard, or a server, may go at any time. */
+  signal (SIGPIPE, SIG_IGN);
   g_set_prgname (APP_ID);
 
   application = viv_application_new ();

@@ -89,7 +89,7 @@ view_screen (VivApplication *self, const char *address)
 }
 
 static char *
-check_address (const char *text, gpointer data)
+check_address (const char *text, gpointer owner, gpointer about)
 {
   g_autofree char *address = viv_viewer_parse_address (text);
 
@@ -97,10 +97,10 @@ check_address (const char *text, gpointer data)
 }
 
 static void
-accepted_address (const char *text, gpointer data)
+accepted_address (const char *text, gpointer owner, gpointer about)
 {
   g_settings_set_string (viv_settings (), "screen-address", text);
-  view_screen (data, text);
+  view_screen (owner, text);
 }
 
 static void
@@ -111,7 +111,7 @@ action_connect (GSimpleAction *action, GVariant *parameter, gpointer data)
 
   gtk_window_present (GTK_WINDOW (window));
   viv_ask_text (GTK_WINDOW (window), _ ("Connect to a Screen"), last, _ ("_Connect"), check_address,
-                accepted_address, G_OBJECT (data));
+                accepted_address, data, NULL, NULL);
 }
 
 static gboolean
@@ -125,8 +125,7 @@ action_preferences (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   GtkWidget *preferences = viv_preferences_window_new ();
 
-  gtk_window_set_transient_for (GTK_WINDOW (preferences), GTK_WINDOW (ensure_window (data)));
-  gtk_window_present (GTK_WINDOW (preferences));
+  viv_present_over (GTK_WINDOW (preferences), GTK_WINDOW (ensure_window (data)));
 }
 
 static void

@@ -11,6 +11,7 @@
 #include "machine/os-profile.h"
 #include "ui/viv-dialogs.h"
 #include "ui/viv-operations.h"
+#include "ui/viv-os.h"
 #include "ui/viv-window.h"
 
 #include <glib/gi18n.h>
@@ -347,15 +348,15 @@ action_empty (GtkWidget *widget, const char *name, GVariant *parameter)
 }
 
 static void
-on_chosen (GFile *file, gpointer data)
+on_chosen (GFile *file, gpointer owner, gpointer about)
 {
-  viv_assistant_set_image (data, file);
+  viv_assistant_set_image (owner, file);
 }
 
 static void
 action_choose (GtkWidget *widget, const char *name, GVariant *parameter)
 {
-  viv_choose_image (GTK_WINDOW (widget), _ ("Choose an Image"), on_chosen, G_OBJECT (widget));
+  viv_choose_image (GTK_WINDOW (widget), _ ("Choose an Image"), on_chosen, widget, NULL, NULL);
 }
 
 static void
@@ -507,7 +508,7 @@ viv_assistant_init (VivAssistant *self)
   self->setting = TRUE;
   self->profiles = os_profile_list ();
   for (guint i = 0; self->profiles && self->profiles[i]; i += 2)
-    gtk_string_list_append (names, self->profiles[i + 1]);
+    gtk_string_list_append (names, viv_os_name (self->profiles[i + 1]));
   adw_combo_row_set_model (self->os_row, G_LIST_MODEL (names));
   self->setting = FALSE;
   gtk_switch_set_active (self->start_switch, g_settings_get_boolean (viv_settings (), "start-after-create"));

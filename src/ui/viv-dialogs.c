@@ -13,10 +13,12 @@
 
 #define DETAILS_HEIGHT 180
 
-/* An owner that may go while the question stands. */
+/* An owner that may go while the question stands, and what the question is about, which stays. */
 typedef struct
 {
   GWeakRef owner;
+  gpointer about;
+  GDestroyNotify destroy;
   union
   {
     VivFileFunc file;
@@ -29,11 +31,13 @@ typedef struct
 } Question;
 
 static Question *
-question_new (GObject *owner)
+question_new (gpointer owner, gpointer about, GDestroyNotify destroy)
 {
   Question *question = g_new0 (Question, 1);
 
   g_weak_ref_init (&question->owner, owner);
+  question->about = about;
+  question->destroy = destroy;
   return question;
 }
 
@@ -43,6 +47,8 @@ question_free (gpointer data)
   Question *question = data;
 
   g_weak_ref_clear (&question->owner);
+  if (question->destroy && question->about)
+    question->destroy (question->about);
   g_free (question);
 }
 
@@ -50,6 +56,25 @@ static void
 question_free_closure (gpointer data, GClosure *closure)
 {
   question_free (data);
+}
+
+/* -- The keyboard -- */
+
+void
+viv_release_keyboard (GtkWindow *window)
+{
+  GtkWidget *focus = window ? gtk_window_get_focus (window) : NULL;
+
+  if (focus)
+    gtk_widget_activate_action (focus, "display.release", NULL);
+}
+
+void
+viv_present_over (GtkWindow *window, GtkWindow *parent)
+{
+  viv_release_keyboard (parent);
+  gtk_window_set_transient_for (window, parent);
+  gtk_window_present (window);
 }
 
 /* -- Files -- */
@@ -66,7 +91,7 @@ on_file_response (GtkNativeDialog *dialog, int response, Question *question)
       g_autofree char *uri = folder ? g_file_get_uri (folder) : g_strdup ("");
 
       g_settings_set_string (viv_settings (), "image-folder", uri);
-      question->func.file (file, owner);
+      question->func.file (file, owner, question->about);
     }
   gtk_native_dialog_destroy (dialog);
   g_object_unref (dialog);
@@ -84,7 +109,8 @@ make_filter (const char *name, const char *const *suffixes)
 }
 
 void
-viv_choose_image (GtkWindow *parent, const char *title, VivFileFunc func, GObject *owner)
+viv_choose_image (GtkWindow *parent, const char *title, VivFileFunc func, gpointer owner, gpointer about,
+                  GDestroyNotify destroy)
 {
   static const char *const suffixes[]
       = { "iso", "img", "ima", "vfd", "flp", "raw", "bin", "dsk", "vhd", "qcow2", NULL };
@@ -93,7 +119,7 @@ viv_choose_image (GtkWindow *parent, const char *title, VivFileFunc func, GObjec
   g_autoptr (GtkFileFilter) images = make_filter (_ ("Disc and disk images"), suffixes);
   g_autoptr (GtkFileFilter) all = gtk_file_filter_new ();
   g_autofree char *uri = g_settings_get_string (viv_settings (), "image-folder");
-  Question *question = question_new (owner);
+  Question *question = question_new (owner, about, destroy);
 
   gtk_file_filter_set_name (all, _ ("All files"));
   gtk_file_filter_add_pattern (all, "*");
@@ -109,6 +135,7 @@ viv_choose_image (GtkWindow *parent, const char *title, VivFileFunc func, GObjec
   question->func.file = func;
   g_signal_connect_data (dialog, "response", G_CALLBACK (on_file_response), question, question_free_closure,
                          0);
+  viv_release_keyboard (parent);
   gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
 }
 
@@ -120,15 +147,15 @@ on_confirm_response (AdwMessageDialog *dialog, const char *response, Question *q
   g_autoptr (GObject) owner = g_weak_ref_get (&question->owner);
 
   if (owner && g_str_equal (response, "accept"))
-    question->func.confirm (owner);
+    question->func.confirm (owner, question->about);
 }
 
 void
 viv_confirm (GtkWindow *parent, const char *heading, const char *body, const char *accept,
-             VivConfirmFunc func, GObject *owner)
+             VivConfirmFunc func, gpointer owner, gpointer about, GDestroyNotify destroy)
 {
   AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (parent, heading, body));
-  Question *question = question_new (owner);
+  Question *question = question_new (owner, about, destroy);
 
   adw_message_dialog_add_responses (dialog, "cancel", _ ("_Cancel"), "accept", accept, NULL);
   adw_message_dialog_set_response_appearance (dialog, "accept", ADW_RESPONSE_DESTRUCTIVE);
@@ -137,7 +164,7 @@ viv_confirm (GtkWindow *parent, const char *heading, const char *body, const cha
   question->func.confirm = func;
   g_signal_connect_data (dialog, "response", G_CALLBACK (on_confirm_response), question,
                          question_free_closure, 0);
-  gtk_window_present (GTK_WINDOW (dialog));
+  viv_present_over (GTK_WINDOW (dialog), parent);
 }
 
 static void
@@ -148,7 +175,7 @@ on_text_changed (GtkEditable *entry, AdwMessageDialog *dialog)
   g_autofree char *problem = NULL;
 
   if (question->check && owner)
-    problem = question->check (gtk_editable_get_text (entry), owner);
+    problem = question->check (gtk_editable_get_text (entry), owner, question->about);
   adw_message_dialog_set_response_enabled (dialog, "accept", problem == NULL);
   gtk_label_set_label (GTK_LABEL (question->problem), problem ? problem : "");
   if (problem)
@@ -164,17 +191,17 @@ on_text_response (AdwMessageDialog *dialog, const char *response, Question *ques
   g_autofree char *text = g_strdup (gtk_editable_get_text (question->entry));
 
   if (owner && g_str_equal (response, "accept"))
-    question->func.text (text, owner);
+    question->func.text (text, owner, question->about);
 }
 
 void
 viv_ask_text (GtkWindow *parent, const char *heading, const char *text, const char *accept,
-              VivCheckFunc check, VivTextFunc func, GObject *owner)
+              VivCheckFunc check, VivTextFunc func, gpointer owner, gpointer about, GDestroyNotify destroy)
 {
   AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (parent, heading, NULL));
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
   GtkWidget *entry = gtk_entry_new ();
-  Question *question = question_new (owner);
+  Question *question = question_new (owner, about, destroy);
 
   question->func.text = func;
   question->check = check;
@@ -197,7 +224,9 @@ viv_ask_text (GtkWindow *parent, const char *heading, const char *text, const ch
   g_object_set_data_full (G_OBJECT (dialog), "question", question, question_free);
   g_signal_connect (dialog, "response", G_CALLBACK (on_text_response), question);
   g_signal_connect (entry, "changed", G_CALLBACK (on_text_changed), dialog);
-  gtk_window_present (GTK_WINDOW (dialog));
+  /* What stands there already may be no answer either. */
+  on_text_changed (GTK_EDITABLE (entry), dialog);
+  viv_present_over (GTK_WINDOW (dialog), parent);
   gtk_editable_select_region (GTK_EDITABLE (entry), 0, -1);
   gtk_widget_grab_focus (entry);
 }
@@ -252,10 +281,13 @@ viv_sentence (const char *message)
 }
 
 void
-viv_show_error (GtkWindow *parent, const char *heading, const char *body, const char *log)
+viv_show_error_with (GtkWindow *parent, const char *heading, const char *body, const char *log,
+                     const char *action, VivConfirmFunc func, gpointer owner, gpointer about,
+                     GDestroyNotify destroy)
 {
   g_autofree char *sentence = viv_sentence (body ? body : "");
   AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (parent, heading, sentence));
+  Question *question = question_new (owner, about, destroy);
   g_autofree char *details = NULL;
 
   if (log && *log)
@@ -264,9 +296,20 @@ viv_show_error (GtkWindow *parent, const char *heading, const char *body, const 
   if (details)
     adw_message_dialog_set_extra_child (dialog, make_details (details));
   adw_message_dialog_add_response (dialog, "close", _ ("_Close"));
-  adw_message_dialog_set_default_response (dialog, "close");
+  if (action)
+    adw_message_dialog_add_response (dialog, "accept", action);
+  adw_message_dialog_set_default_response (dialog, action ? "accept" : "close");
   adw_message_dialog_set_close_response (dialog, "close");
-  gtk_window_present (GTK_WINDOW (dialog));
+  question->func.confirm = func;
+  g_signal_connect_data (dialog, "response", G_CALLBACK (on_confirm_response), question,
+                         question_free_closure, 0);
+  viv_present_over (GTK_WINDOW (dialog), parent);
+}
+
+void
+viv_show_error (GtkWindow *parent, const char *heading, const char *body, const char *log)
+{
+  viv_show_error_with (parent, heading, body, log, NULL, NULL, NULL, NULL, NULL);
 }
 
 /* -- About -- */

@@ -9,26 +9,41 @@
 
 G_BEGIN_DECLS
 
-/* `file` is valid during the call; not called if the person gave up. */
-typedef void (*VivFileFunc) (GFile *file, gpointer data);
-/* A disc, disk or floppy image, through the portal when sandboxed; remembers the folder.  `owner` (also the `data` of `func`) may
- * go meanwhile: then nothing is called. */
-void viv_choose_image (GtkWindow *parent, const char *title, VivFileFunc func, GObject *owner);
+/* Questions are asked over `parent`, for `owner` (an object, which may go meanwhile: then nothing is called) and about `about`,
+ * which is the question's until it is answered: an answer belongs to what it was asked about, whatever is shown by then.
+ * `destroy` frees it and may be NULL. */
 
-typedef void (*VivConfirmFunc) (gpointer data);
+/* `file` is valid during the call; not called if the person gave up. */
+typedef void (*VivFileFunc) (GFile *file, gpointer owner, gpointer about);
+/* A disc, disk or floppy image, through the portal when sandboxed; remembers the folder. */
+void viv_choose_image (GtkWindow *parent, const char *title, VivFileFunc func, gpointer owner, gpointer about,
+                       GDestroyNotify destroy);
+
+typedef void (*VivConfirmFunc) (gpointer owner, gpointer about);
 /* Asks before something that can't be undone; `func` is called if the answer is `accept`. */
 void viv_confirm (GtkWindow *parent, const char *heading, const char *body, const char *accept,
-                  VivConfirmFunc func, GObject *owner);
+                  VivConfirmFunc func, gpointer owner, gpointer about, GDestroyNotify destroy);
 
 /* Returns a message if `text` won't do, NULL if it will. */
-typedef char *(*VivCheckFunc) (const char *text, gpointer data);
-typedef void (*VivTextFunc) (const char *text, gpointer data);
+typedef char *(*VivCheckFunc) (const char *text, gpointer owner, gpointer about);
+typedef void (*VivTextFunc) (const char *text, gpointer owner, gpointer about);
 /* Asks for a line of text, checked while it is typed. */
 void viv_ask_text (GtkWindow *parent, const char *heading, const char *text, const char *accept,
-                   VivCheckFunc check, VivTextFunc func, GObject *owner);
+                   VivCheckFunc check, VivTextFunc func, gpointer owner, gpointer about,
+                   GDestroyNotify destroy);
+
+/* Every window that comes up over another comes up by this: a machine's screen in `parent` gives the keyboard back first. */
+void viv_present_over (GtkWindow *window, GtkWindow *parent);
+/* The screen that has the keyboard in `window`, if any, gives it back. */
+void viv_release_keyboard (GtkWindow *window);
 
 /* The one way to tell of a failure: what failed, why, and behind "Details" what a report needs (`log` may be NULL), to copy. */
 void viv_show_error (GtkWindow *parent, const char *heading, const char *body, const char *log);
+
+/* The same with a way out: a button `action` that calls `func`. */
+void viv_show_error_with (GtkWindow *parent, const char *heading, const char *body, const char *log,
+                          const char *action, VivConfirmFunc func, gpointer owner, gpointer about,
+                          GDestroyNotify destroy);
 
 /* An error's message as a sentence by itself: with a capital at its beginning. */
 char *viv_sentence (const char *message);

@@ -7,6 +7,7 @@
 #include "ui/viv-display-view.h"
 
 #include "ui/viv-display-picture.h"
+#include "ui/viv-focus-watch.h"
 #include "ui/viv-pointer-lock.h"
 
 struct _VivDisplayView
@@ -25,6 +26,7 @@ struct _VivDisplayView
   gboolean focused;
   uint32_t buttons; /* held, by their distance from BTN_LEFT */
   VivMotion motion;
+  VivFocusWatch *focus_watch; /* of this window, from the first grab on */
   VivPointerLock *lock;
   gboolean loose; /* locked in spirit: the display system can't hold the pointer */
   GtkWindow *window;
@@ -117,10 +119,18 @@ inhibit_shortcuts (VivDisplayView *self, gboolean on)
 }
 
 static void
+on_focus_lost (gpointer data)
+{
+  viv_display_view_release (data);
+}
+
+static void
 grab_keyboard (VivDisplayView *self)
 {
   if (self->grab.grabbed || !self->interactive)
     return;
+  if (!self->focus_watch)
+    self->focus_watch = viv_focus_watch_new (GTK_WIDGET (self), on_focus_lost, self);
   viv_grab_begin (&self->grab);
   viv_display_picture_set_keyboard (VIV_DISPLAY_PICTURE (self->picture), TRUE);
   inhibit_shortcuts (self, TRUE);
@@ -234,6 +244,12 @@ on_pressed (VivDisplayPicture *picture, VivDisplayView *self)
 /* -- Widget -- */
 
 static void
+action_release (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  viv_display_view_release (VIV_DISPLAY_VIEW (widget));
+}
+
+static void
 viv_display_view_root (GtkWidget *widget)
 {
   VivDisplayView *self = VIV_DISPLAY_VIEW (widget);
@@ -261,6 +277,16 @@ viv_display_view_unroot (GtkWidget *widget)
 }
 
 static void
+viv_display_view_unrealize (GtkWidget *widget)
+{
+  VivDisplayView *self = VIV_DISPLAY_VIEW (widget);
+
+  viv_display_view_release (self);
+  g_clear_pointer (&self->focus_watch, viv_focus_watch_free);
+  GTK_WIDGET_CLASS (viv_display_view_parent_class)->unrealize (widget);
+}
+
+static void
 viv_display_view_unmap (GtkWidget *widget)
 {
   viv_display_view_release (VIV_DISPLAY_VIEW (widget));
@@ -279,6 +305,7 @@ viv_display_view_dispose (GObject *object)
   VivDisplayView *self = VIV_DISPLAY_VIEW (object);
 
   g_clear_pointer (&self->lock, viv_pointer_lock_free);
+  g_clear_pointer (&self->focus_watch, viv_focus_watch_free);
   G_OBJECT_CLASS (viv_display_view_parent_class)->dispose (object);
 }
 
@@ -311,8 +338,10 @@ viv_display_view_class_init (VivDisplayViewClass *klass)
   widget_class->root = viv_display_view_root;
   widget_class->unroot = viv_display_view_unroot;
   widget_class->unmap = viv_display_view_unmap;
+  widget_class->unrealize = viv_display_view_unrealize;
   widget_class->grab_focus = viv_display_view_grab_focus;
 
+  gtk_widget_class_install_action (widget_class, "display.release", NULL, action_release);
   props[PROP_GRABBED]
       = g_param_spec_boolean ("grabbed", NULL, NULL, FALSE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
   props[PROP_LOCKED]
@@ -359,6 +388,12 @@ viv_display_view_set_framebuffer (VivDisplayView *self, VivFramebuffer *framebuf
 {
   viv_display_view_release (self);
   viv_display_picture_set_framebuffer (VIV_DISPLAY_PICTURE (self->picture), framebuffer);
+}
+
+void
+viv_display_view_set_label (VivDisplayView *self, const char *label)
+{
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->picture), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
 }
 
 void

@@ -16,9 +16,12 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (VivDisplayView, viv_display_view, VIV, DISPLAY_VIEW, AdwBin)
 
 /* Properties: "grabbed" (b, read only): keys go to the guest;  "locked" (b, read only): the pointer is held.
- * Signals: "input" (const InputEvent *). */
+ * Signals: "input" (const InputEvent *).
+ * Action: "display.release", viv_display_view_release() for what has the focus within. */
 GtkWidget *viv_display_view_new (void);
 void viv_display_view_set_framebuffer (VivDisplayView *self, VivFramebuffer *framebuffer);
+/* What a screen reader says it is. */
+void viv_display_view_set_label (VivDisplayView *self, const char *label);
 void viv_display_view_set_scaling (VivDisplayView *self, VivScaling scaling);
 VivScaling viv_display_view_get_scaling (VivDisplayView *self);
 /* Whether the guest has a pointing device with absolute positions: then the pointer needs no lock. */

@@ -75,14 +75,17 @@ viv_menu_send_keys (void)
 }
 
 static void
-append_drive (GMenu *menu, const MachineDrive *drive)
+append_drive (GMenu *menu, const MachineDefinition *definition, const MachineDrive *drive)
 {
   g_autoptr (GMenu) section = g_menu_new ();
   gboolean empty = !drive->path || !*drive->path;
   g_autofree char *file = empty ? NULL : g_path_get_basename (drive->path);
+  g_autofree char *resolved = definition_resolve (definition, drive->path);
+  gboolean missing = resolved && !g_file_test (resolved, G_FILE_TEST_EXISTS);
   const char *kind = drive->kind == DRIVE_CDROM ? _ ("CD") : _ ("Floppy");
   /* Translators: a drive, and the file in it */
-  g_autofree char *title = g_strdup_printf (_ ("%s: %s"), kind, empty ? _ ("empty") : file);
+  g_autofree char *title
+      = g_strdup_printf (missing ? _ ("%s: %s (missing)") : _ ("%s: %s"), kind, empty ? _ ("empty") : file);
 
   append (section, drive->kind == DRIVE_CDROM ? _ ("Change _CD…") : _ ("Change _Floppy…"),
           "page.change-media", drive->id);
@@ -92,14 +95,30 @@ append_drive (GMenu *menu, const MachineDrive *drive)
 }
 
 GMenuModel *
+viv_menu_media (VivMachine *machine)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (machine);
+  GMenu *menu = g_menu_new ();
+
+  for (guint i = 0; definition && i < definition->drives->len; i++)
+    {
+      const MachineDrive *drive = definition->drives->pdata[i];
+
+      if (drive->kind != DRIVE_DISK)
+        append_drive (menu, definition, drive);
+    }
+  return G_MENU_MODEL (menu);
+}
+
+GMenuModel *
 viv_menu_machine (VivMachine *machine)
 {
   GMenu *menu = g_menu_new ();
   g_autoptr (GMenu) power = g_menu_new ();
   g_autoptr (GMenu) view = g_menu_new ();
   g_autoptr (GMenu) more = g_menu_new ();
-  g_autoptr (GMenu) media = g_menu_new ();
-  const MachineDefinition *definition = viv_machine_get_definition (machine);
+  g_autoptr (GMenuModel) media = viv_menu_media (machine);
+  g_autoptr (GMenuModel) send = viv_menu_send_keys ();
 
   append (power, _ ("_Reset…"), "page.reset", NULL);
   append (power, _ ("_Power Off"), "page.power-off", NULL);
@@ -109,15 +128,10 @@ viv_menu_machine (VivMachine *machine)
   append (view, _ ("E_xact Pixels"), "page.scaling", "exact");
   append (view, _ ("F_ull Screen"), "win.fullscreen", NULL);
   append (view, _ ("_Take a Screenshot"), "page.screenshot", NULL);
+  append (view, _ ("Release _Keyboard and Pointer"), "page.release", NULL);
 
-  for (guint i = 0; definition && i < definition->drives->len; i++)
-    {
-      const MachineDrive *drive = definition->drives->pdata[i];
-
-      if (drive->kind != DRIVE_DISK)
-        append_drive (media, drive);
-    }
-
+  /* In a narrow window the header bar has no room for its button. */
+  g_menu_append_submenu (more, _ ("Send Ke_ys"), send);
   append (more, _ ("Remote _View (VNC)…"), "page.vnc", NULL);
   append (more, _ ("_Information"), "page.facts", NULL);
   append (more, _ ("Open Fo_lder"), "page.open-folder", NULL);
@@ -125,8 +139,8 @@ viv_menu_machine (VivMachine *machine)
 
   g_menu_append_section (menu, NULL, G_MENU_MODEL (power));
   g_menu_append_section (menu, NULL, G_MENU_MODEL (view));
-  if (g_menu_model_get_n_items (G_MENU_MODEL (media)))
-    g_menu_append_submenu (more, _ ("Removable _Media"), G_MENU_MODEL (media));
+  if (g_menu_model_get_n_items (media))
+    g_menu_append_submenu (more, _ ("Removable _Media"), media);
   g_menu_append_section (menu, NULL, G_MENU_MODEL (more));
   return G_MENU_MODEL (menu);
 }

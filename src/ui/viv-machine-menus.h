@@ -12,6 +12,8 @@ G_BEGIN_DECLS
 GMenuModel *viv_menu_send_keys (void);
 /* The combinations alone. */
 GMenuModel *viv_menu_send_chords (void);
+/* A section for each drive whose medium can be changed, and what is in it; no items if there is none. */
+GMenuModel *viv_menu_media (VivMachine *machine);
 /* Made anew whenever it opens: it names the media in the drives. */
 GMenuModel *viv_menu_machine (VivMachine *machine);
 

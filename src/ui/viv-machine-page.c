@@ -12,8 +12,11 @@
 #include "ui/viv-display-view.h"
 #include "ui/viv-facts-window.h"
 #include "ui/viv-machine-menus.h"
+#include "ui/viv-media.h"
 #include "ui/viv-operations.h"
+#include "ui/viv-reveal.h"
 #include "ui/viv-screen.h"
+#include "ui/viv-screenshot.h"
 #include "ui/viv-thumbnail.h"
 #include "ui/viv-vnc-window.h"
 
@@ -22,9 +25,7 @@
 
 #define LOG_LINES    80
 #define MAX_CHORD    8
-#define REVEAL_EDGE  2   /* pixels at the top of a full screen */
 #define REVEAL_DELAY 250 /* ms: not on the way to something else */
-#define HIDE_BELOW   80
 
 struct _VivMachinePage
 {
@@ -35,7 +36,7 @@ struct _VivMachinePage
   AdwWindowTitle *title;
   GtkWidget *back_button, *start_button, *pause_button, *resume_button, *screenshot_button,
       *fullscreen_button;
-  GtkMenuButton *menu_button, *keys_button;
+  GtkMenuButton *menu_button, *keys_button, *media_button;
   GtkStack *stack;
   VivDisplayView *display;
   GtkWidget *paused;
@@ -49,9 +50,8 @@ struct _VivMachinePage
   GtkTextView *report;
 
   VivMachine *machine;
-  GtkWindow *window; /* while rooted */
-  char *medium;      /* the drive whose medium is being chosen */
-  gboolean restarting;
+  GtkWindow *window;          /* while rooted */
+  GtkEventController *motion; /* on the window: without a compositor a frame of it is around us */
   gboolean told_keyboard, told_pointer;
   AdwToast *hint; /* weak: how to get out, while it is of use */
   guint reveal_source;
@@ -99,6 +99,7 @@ update_title (VivMachinePage *self)
            locked = viv_display_view_get_locked (self->display);
   g_autofree char *state = describe_state (self);
   g_autofree char *hint = NULL;
+  g_autofree char *label = NULL;
 
   /* Translators: %s is a combination of keys */
   if (locked)
@@ -114,6 +115,9 @@ update_title (VivMachinePage *self)
   else
     adw_window_title_set_subtitle (self->title, state);
   adw_window_title_set_title (self->title, viv_machine_get_name (self->machine));
+  /* Translators: %s is a machine's name; a screen reader says it */
+  label = g_strdup_printf (_ ("Screen of “%s”"), viv_machine_get_name (self->machine));
+  viv_display_view_set_label (self->display, label);
   gtk_widget_set_tooltip_text (GTK_WIDGET (self->title), viv_machine_get_engine_reason (self->machine));
 }
 
@@ -195,6 +199,7 @@ update_actions (VivMachinePage *self)
   gtk_widget_action_set_enabled (widget, "page.eject", !broken);
   gtk_widget_action_set_enabled (widget, "page.vnc", live);
   gtk_widget_action_set_enabled (widget, "page.settings", !broken);
+  gtk_widget_action_set_enabled (widget, "page.release", running);
 
   gtk_widget_set_visible (self->start_button, !busy && !broken && !g_str_equal (state, "crashed"));
   gtk_widget_set_visible (self->pause_button, running);
@@ -204,7 +209,13 @@ update_actions (VivMachinePage *self)
   gtk_widget_set_sensitive (GTK_WIDGET (self->keys_button), running);
 }
 
-/* A button that goes away with a state takes the focus along: then nobody has it. */
+static gboolean
+can_have_focus (GtkWidget *widget)
+{
+  return widget && gtk_widget_get_mapped (widget) && gtk_widget_is_sensitive (widget);
+}
+
+/* What goes away or is disabled with a state takes the focus along: then nobody has it. */
 static gboolean
 has_focus (VivMachinePage *self)
 {
@@ -246,7 +257,9 @@ update (VivMachinePage *self)
   else
     gtk_spinner_stop (self->spinner);
   gtk_stack_set_visible_child_name (self->stack, page);
-  if (had_focus && (g_strcmp0 (before, page) != 0 || was_paused != (live && paused)))
+  if (had_focus
+      && (g_strcmp0 (before, page) != 0 || was_paused != (live && paused)
+          || !can_have_focus (gtk_window_get_focus (self->window))))
     viv_machine_page_focus (self);
 }
 
@@ -260,8 +273,11 @@ static void
 rebuild_menu (VivMachinePage *self)
 {
   g_autoptr (GMenuModel) menu = self->machine ? viv_menu_machine (self->machine) : NULL;
+  g_autoptr (GMenuModel) media = self->machine ? viv_menu_media (self->machine) : NULL;
 
   gtk_menu_button_set_menu_model (self->menu_button, menu);
+  gtk_menu_button_set_menu_model (self->media_button, media);
+  gtk_widget_set_visible (GTK_WIDGET (self->media_button), media && g_menu_model_get_n_items (media) > 0);
 }
 
 static void
@@ -270,6 +286,85 @@ on_settings_changed (VivMachinePage *self)
   viv_display_view_set_chord (self->display, release_chord ());
   viv_display_view_set_inhibit_shortcuts (self->display,
                                           g_settings_get_boolean (viv_settings (), "grab-keyboard"));
+}
+
+/* -- Full screen -- */
+
+static gboolean
+on_reveal (gpointer data)
+{
+  VivMachinePage *self = data;
+
+  self->reveal_source = 0;
+  adw_flap_set_reveal_flap (self->flap, TRUE);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+menu_is_open (GtkMenuButton *button)
+{
+  GtkPopover *popover = gtk_menu_button_get_popover (button);
+
+  return popover && gtk_widget_get_visible (GTK_WIDGET (popover));
+}
+
+static void
+update_header (VivMachinePage *self, gboolean pointer, double y)
+{
+  VivRevealState state = { .fullscreen = self->window && gtk_window_is_fullscreen (self->window),
+                           .grabbed = viv_display_view_get_grabbed (self->display),
+                           .menu_open = menu_is_open (self->menu_button) || menu_is_open (self->keys_button)
+                                        || menu_is_open (self->media_button),
+                           .shown = adw_flap_get_reveal_flap (self->flap),
+                           .pointer = pointer,
+                           .y = y };
+
+  switch (viv_reveal (&state))
+    {
+    case VIV_REVEAL_SOON:
+      if (!self->reveal_source)
+        self->reveal_source = g_timeout_add (REVEAL_DELAY, on_reveal, self);
+      break;
+    case VIV_REVEAL_SHOW:
+      g_clear_handle_id (&self->reveal_source, g_source_remove);
+      adw_flap_set_reveal_flap (self->flap, TRUE);
+      break;
+    case VIV_REVEAL_HIDE:
+      g_clear_handle_id (&self->reveal_source, g_source_remove);
+      adw_flap_set_reveal_flap (self->flap, FALSE);
+      break;
+    case VIV_REVEAL_KEEP:
+      break;
+    }
+}
+
+static void
+on_fullscreen_changed (VivMachinePage *self)
+{
+  gboolean fullscreen = gtk_window_is_fullscreen (self->window);
+
+  adw_flap_set_fold_policy (self->flap,
+                            fullscreen ? ADW_FLAP_FOLD_POLICY_ALWAYS : ADW_FLAP_FOLD_POLICY_NEVER);
+  adw_header_bar_set_show_end_title_buttons (ADW_HEADER_BAR (self->header), !fullscreen);
+  gtk_button_set_icon_name (GTK_BUTTON (self->fullscreen_button),
+                            fullscreen ? "view-restore-symbolic" : "view-fullscreen-symbolic");
+  gtk_widget_set_tooltip_text (self->fullscreen_button,
+                               fullscreen ? _ ("Leave Full Screen") : _ ("Full Screen"));
+  /* The button that asked for it is in the bar that goes. */
+  if (gtk_widget_get_mapped (GTK_WIDGET (self)))
+    viv_machine_page_focus (self);
+  update_header (self, FALSE, 0);
+}
+
+static void
+on_window_motion (GtkEventControllerMotion *controller, double x, double y, VivMachinePage *self)
+{
+  double page_x, page_y;
+
+  if (gtk_widget_get_mapped (GTK_WIDGET (self)) && gtk_window_is_fullscreen (self->window)
+      && gtk_widget_translate_coordinates (GTK_WIDGET (self->window), GTK_WIDGET (self), x, y, &page_x,
+                                           &page_y))
+    update_header (self, TRUE, page_y);
 }
 
 /* -- The grab -- */
@@ -304,8 +399,7 @@ on_grab_changed (VivMachinePage *self)
                            viv_chord_label (release_chord ())));
   else if (self->hint)
     adw_toast_dismiss (self->hint);
-  if (!grabbed && self->window && gtk_window_is_fullscreen (self->window))
-    adw_flap_set_reveal_flap (self->flap, TRUE);
+  update_header (self, FALSE, 0);
   if (self->machine)
     update_title (self);
 }
@@ -329,59 +423,6 @@ on_input (VivMachinePage *self, const InputEvent *event)
     viv_machine_send_input (self->machine, event, 1);
 }
 
-/* -- Full screen -- */
-
-static void
-on_fullscreen_changed (VivMachinePage *self)
-{
-  gboolean fullscreen = gtk_window_is_fullscreen (self->window);
-
-  adw_flap_set_fold_policy (self->flap,
-                            fullscreen ? ADW_FLAP_FOLD_POLICY_ALWAYS : ADW_FLAP_FOLD_POLICY_NEVER);
-  adw_flap_set_reveal_flap (self->flap, !fullscreen);
-  adw_header_bar_set_show_end_title_buttons (ADW_HEADER_BAR (self->header), !fullscreen);
-  gtk_button_set_icon_name (GTK_BUTTON (self->fullscreen_button),
-                            fullscreen ? "view-restore-symbolic" : "view-fullscreen-symbolic");
-  gtk_widget_set_tooltip_text (self->fullscreen_button,
-                               fullscreen ? _ ("Leave Full Screen") : _ ("Full Screen"));
-}
-
-static gboolean
-on_reveal (gpointer data)
-{
-  VivMachinePage *self = data;
-
-  self->reveal_source = 0;
-  adw_flap_set_reveal_flap (self->flap, TRUE);
-  return G_SOURCE_REMOVE;
-}
-
-static gboolean
-menu_is_open (GtkMenuButton *button)
-{
-  GtkPopover *popover = gtk_menu_button_get_popover (button);
-
-  return popover && gtk_widget_get_visible (GTK_WIDGET (popover));
-}
-
-static void
-on_page_motion (GtkEventControllerMotion *controller, double x, double y, VivMachinePage *self)
-{
-  gboolean open = menu_is_open (self->menu_button) || menu_is_open (self->keys_button);
-
-  if (!self->window || !gtk_window_is_fullscreen (self->window))
-    return;
-  if (y <= REVEAL_EDGE)
-    {
-      if (!self->reveal_source && !adw_flap_get_reveal_flap (self->flap))
-        self->reveal_source = g_timeout_add (REVEAL_DELAY, on_reveal, self);
-      return;
-    }
-  g_clear_handle_id (&self->reveal_source, g_source_remove);
-  if (y > HIDE_BELOW && !open)
-    adw_flap_set_reveal_flap (self->flap, FALSE);
-}
-
 /* -- Actions -- */
 
 static const struct
@@ -393,6 +434,8 @@ static const struct
   { "page.resume", viv_operation_resume },       { "page.reset", viv_operation_reset },
   { "page.power-off", viv_operation_power_off }, { "page.force-off", viv_operation_force_off },
   { "page.settings", viv_operation_settings },   { "page.open-folder", viv_operation_open_folder },
+  { "page.restart", viv_operation_restart },     { "page.switch-off", viv_operation_switch_off },
+  { "page.screenshot", viv_screenshot_take },
 };
 
 static void
@@ -406,37 +449,6 @@ on_operation (GtkWidget *widget, const char *name, GVariant *parameter)
   for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
     if (g_str_equal (operations[i].action, name))
       operations[i].run (window, self->machine);
-}
-
-static void
-on_switched_off (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (VivMachinePage) self = data;
-  g_autoptr (GError) error = NULL;
-  VivMachine *machine = VIV_MACHINE (source);
-  VivWindow *window = window_of (self);
-  gboolean restart = self->restarting;
-
-  self->restarting = FALSE;
-  if (!viv_machine_finish (machine, result, &error) && window)
-    viv_operation_failed (window, machine, _ ("The Machine Could Not Be Switched Off"), error);
-  else if (restart && window)
-    viv_operation_start (window, machine);
-}
-
-/* Nothing can be lost of a machine that has crashed: no question. */
-static void
-on_restart (GtkWidget *widget, const char *name, GVariant *parameter)
-{
-  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
-
-  if (!viv_machine_is_live (self->machine))
-    {
-      viv_operation_start (window_of (self), self->machine);
-      return;
-    }
-  self->restarting = g_str_equal (name, "page.restart");
-  viv_machine_force_off (self->machine, NULL, on_switched_off, g_object_ref (self));
 }
 
 static void
@@ -462,14 +474,39 @@ on_send_keys (GtkWidget *widget, const char *name, GVariant *parameter)
   viv_machine_page_focus (self);
 }
 
+/* What is in the clipboard is for the machine that was shown when it was asked for. */
+typedef struct
+{
+  GWeakRef page;
+  VivMachine *machine;
+} Typing;
+
+static void
+typing_free (Typing *typing)
+{
+  g_weak_ref_clear (&typing->page);
+  g_object_unref (typing->machine);
+  g_free (typing);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Typing, typing_free)
+
+static void
+typing_say (Typing *typing, const char *message)
+{
+  g_autoptr (VivMachinePage) self = g_weak_ref_get (&typing->page);
+  VivWindow *window = self ? window_of (self) : NULL;
+
+  if (window)
+    viv_window_message (window, message);
+}
+
 static void
 on_typed (GObject *source, GAsyncResult *result, gpointer data)
 {
-  g_autoptr (VivMachinePage) self = data;
+  g_autoptr (Typing) typing = data;
   g_autoptr (GError) error = NULL;
   g_autofree char *message = NULL;
   unsigned skipped = 0;
-  VivWindow *window = window_of (self);
 
   if (!viv_machine_type_text_finish (VIV_MACHINE (source), result, &skipped, &error))
     message = g_strdup (error->message);
@@ -477,103 +514,35 @@ on_typed (GObject *source, GAsyncResult *result, gpointer data)
     message = g_strdup_printf (ngettext ("%u character is not on a US keyboard and was left out",
                                          "%u characters are not on a US keyboard and were left out", skipped),
                                skipped);
-  if (message && window)
-    viv_window_message (window, message);
+  if (message)
+    typing_say (typing, message);
 }
 
 static void
 on_clipboard (GObject *source, GAsyncResult *result, gpointer data)
 {
-  g_autoptr (VivMachinePage) self = data;
+  g_autoptr (Typing) typing = data;
   g_autofree char *text = gdk_clipboard_read_text_finish (GDK_CLIPBOARD (source), result, NULL);
-  VivWindow *window = window_of (self);
 
-  if (text && *text && self->machine)
-    viv_machine_type_text (self->machine, text, NULL, on_typed, g_object_ref (self));
-  else if (window)
-    viv_window_message (window, _ ("There is no text in the clipboard"));
+  if (!text || !*text)
+    {
+      typing_say (typing, _ ("There is no text in the clipboard"));
+      return;
+    }
+  viv_machine_type_text (typing->machine, text, NULL, on_typed, typing);
+  g_steal_pointer (&typing);
 }
 
 static void
 on_type_clipboard (GtkWidget *widget, const char *name, GVariant *parameter)
 {
-  gdk_clipboard_read_text_async (gtk_widget_get_clipboard (widget), NULL, on_clipboard,
-                                 g_object_ref (widget));
-}
+  Typing *typing = g_new0 (Typing, 1);
 
-static void
-on_open_screenshot (AdwToast *toast, const char *uri)
-{
-  gtk_show_uri (NULL, uri, GDK_CURRENT_TIME);
-}
-
-static void
-on_screenshot_done (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (VivMachinePage) self = data;
-  g_autoptr (GError) error = NULL;
-  const char *path = g_object_get_data (source, "viv-screenshot");
-  VivWindow *window = window_of (self);
-  AdwToast *toast;
-
-  if (!window)
-    return;
-  if (!viv_machine_finish (VIV_MACHINE (source), result, &error))
-    {
-      viv_operation_failed (window, VIV_MACHINE (source), _ ("The Screenshot Could Not Be Saved"), error);
-      return;
-    }
-  toast = adw_toast_new (_ ("Screenshot saved"));
-  adw_toast_set_button_label (toast, _ ("_Open"));
-  g_signal_connect_data (toast, "button-clicked", G_CALLBACK (on_open_screenshot),
-                         g_filename_to_uri (path, NULL, NULL), (GClosureNotify)(GCallback)g_free, 0);
-  viv_window_toast (window, toast);
-}
-
-static void
-on_screenshot (GtkWidget *widget, const char *name, GVariant *parameter)
-{
-  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
-  const char *pictures = g_get_user_special_dir (G_USER_DIRECTORY_PICTURES);
-  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
-  g_autofree char *stamp = g_date_time_format (now, "%Y-%m-%d %H-%M-%S");
-  g_autofree char *file = g_strdup_printf ("%s %s.png", viv_machine_get_name (self->machine), stamp);
-  char *path = g_build_filename (pictures ? pictures : g_get_home_dir (), file, NULL);
-
-  g_object_set_data_full (G_OBJECT (self->machine), "viv-screenshot", path, g_free);
-  viv_machine_screenshot (self->machine, path, NULL, on_screenshot_done, g_object_ref (self));
-}
-
-static void
-on_media_changed (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (VivMachinePage) self = data;
-  g_autoptr (GError) error = NULL;
-  VivWindow *window = window_of (self);
-
-  if (!viv_machine_finish (VIV_MACHINE (source), result, &error) && window)
-    viv_operation_failed (window, VIV_MACHINE (source), _ ("The Medium Could Not Be Changed"), error);
-}
-
-static void
-change_medium (VivMachinePage *self, const char *drive, const char *path)
-{
-  const MachineDefinition *definition = viv_machine_get_definition (self->machine);
-  const MachineDrive *found = definition ? definition_find_drive (definition, drive) : NULL;
-  gboolean readonly = !found || found->readonly || found->kind == DRIVE_CDROM;
-
-  viv_machine_change_media (self->machine, drive, path, readonly, NULL, on_media_changed,
-                            g_object_ref (self));
-}
-
-static void
-on_medium_chosen (GFile *file, gpointer data)
-{
-  VivMachinePage *self = data;
-  g_autofree char *path = g_file_get_path (file);
-
-  if (path && self->machine && self->medium)
-    change_medium (self, self->medium, path);
+  g_weak_ref_init (&typing->page, widget);
+  typing->machine = g_object_ref (VIV_MACHINE_PAGE (widget)->machine);
+  gdk_clipboard_read_text_async (gtk_widget_get_clipboard (widget), NULL, on_clipboard, typing);
+  /* The button that asked for it has lost the focus to a menu that is gone. */
+  viv_machine_page_focus (VIV_MACHINE_PAGE (widget));
 }
 
 static void
@@ -583,13 +552,15 @@ on_change_media (GtkWidget *widget, const char *name, GVariant *parameter)
   const char *drive = g_variant_get_string (parameter, NULL);
 
   if (g_str_equal (name, "page.eject"))
-    {
-      change_medium (self, drive, NULL);
-      return;
-    }
-  g_free (self->medium);
-  self->medium = g_strdup (drive);
-  viv_choose_image (self->window, _ ("Choose an Image"), on_medium_chosen, G_OBJECT (self));
+    viv_media_change (window_of (self), self->machine, drive, NULL);
+  else
+    viv_media_choose (window_of (self), self->machine, drive);
+}
+
+static void
+on_release (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  viv_display_view_release (VIV_MACHINE_PAGE (widget)->display);
 }
 
 static void
@@ -598,8 +569,7 @@ on_vnc (GtkWidget *widget, const char *name, GVariant *parameter)
   VivMachinePage *self = VIV_MACHINE_PAGE (widget);
   GtkWidget *vnc = viv_vnc_window_new (self->machine);
 
-  gtk_window_set_transient_for (GTK_WINDOW (vnc), self->window);
-  gtk_window_present (GTK_WINDOW (vnc));
+  viv_present_over (GTK_WINDOW (vnc), self->window);
 }
 
 static void
@@ -608,8 +578,7 @@ on_facts (GtkWidget *widget, const char *name, GVariant *parameter)
   VivMachinePage *self = VIV_MACHINE_PAGE (widget);
   GtkWidget *facts = viv_facts_window_new (self->machine);
 
-  gtk_window_set_transient_for (GTK_WINDOW (facts), self->window);
-  gtk_window_present (GTK_WINDOW (facts));
+  viv_present_over (GTK_WINDOW (facts), self->window);
 }
 
 static void
@@ -633,6 +602,10 @@ viv_machine_page_root (GtkWidget *widget)
   GTK_WIDGET_CLASS (viv_machine_page_parent_class)->root (widget);
   self->window = GTK_WINDOW (gtk_widget_get_root (widget));
   g_signal_connect_swapped (self->window, "notify::fullscreened", G_CALLBACK (on_fullscreen_changed), self);
+  self->motion = gtk_event_controller_motion_new ();
+  gtk_event_controller_set_propagation_phase (self->motion, GTK_PHASE_CAPTURE);
+  g_signal_connect (self->motion, "motion", G_CALLBACK (on_window_motion), self);
+  gtk_widget_add_controller (GTK_WIDGET (self->window), self->motion);
 }
 
 static void
@@ -641,6 +614,8 @@ viv_machine_page_unroot (GtkWidget *widget)
   VivMachinePage *self = VIV_MACHINE_PAGE (widget);
 
   g_signal_handlers_disconnect_by_data (self->window, self);
+  gtk_widget_remove_controller (GTK_WIDGET (self->window), self->motion);
+  self->motion = NULL;
   self->window = NULL;
   GTK_WIDGET_CLASS (viv_machine_page_parent_class)->unroot (widget);
 }
@@ -658,7 +633,6 @@ viv_machine_page_dispose (GObject *object)
     g_signal_handlers_disconnect_by_data (self->display, self);
   self->display = NULL;
   adw_bin_set_child (ADW_BIN (self), NULL);
-  g_clear_pointer (&self->medium, g_free);
   g_clear_weak_pointer (&self->hint);
   G_OBJECT_CLASS (viv_machine_page_parent_class)->dispose (object);
 }
@@ -711,6 +685,7 @@ bind_children (GtkWidgetClass *widget_class)
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, fullscreen_button);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, menu_button);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, keys_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, media_button);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, stack);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, display);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, paused);
@@ -748,14 +723,12 @@ viv_machine_page_class_init (VivMachinePageClass *klass)
   bind_children (widget_class);
   for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
     gtk_widget_class_install_action (widget_class, operations[i].action, NULL, on_operation);
-  gtk_widget_class_install_action (widget_class, "page.restart", NULL, on_restart);
-  gtk_widget_class_install_action (widget_class, "page.switch-off", NULL, on_restart);
   gtk_widget_class_install_action (widget_class, "page.send-keys", "s", on_send_keys);
   gtk_widget_class_install_action (widget_class, "page.type-clipboard", NULL, on_type_clipboard);
-  gtk_widget_class_install_action (widget_class, "page.screenshot", NULL, on_screenshot);
   gtk_widget_class_install_property_action (widget_class, "page.scaling", "scaling");
   gtk_widget_class_install_action (widget_class, "page.change-media", "s", on_change_media);
   gtk_widget_class_install_action (widget_class, "page.eject", "s", on_change_media);
+  gtk_widget_class_install_action (widget_class, "page.release", NULL, on_release);
   gtk_widget_class_install_action (widget_class, "page.vnc", NULL, on_vnc);
   gtk_widget_class_install_action (widget_class, "page.facts", NULL, on_facts);
   gtk_widget_class_install_action (widget_class, "page.copy-report", NULL, on_copy_report);
@@ -764,7 +737,6 @@ viv_machine_page_class_init (VivMachinePageClass *klass)
 static void
 viv_machine_page_init (VivMachinePage *self)
 {
-  GtkEventController *motion = gtk_event_controller_motion_new ();
   g_autoptr (GMenuModel) keys = viv_menu_send_keys ();
 
   gtk_widget_init_template (GTK_WIDGET (self));
@@ -772,9 +744,6 @@ viv_machine_page_init (VivMachinePage *self)
   g_signal_connect_swapped (self->display, "notify::grabbed", G_CALLBACK (on_grab_changed), self);
   g_signal_connect_swapped (self->display, "notify::locked", G_CALLBACK (on_lock_changed), self);
   g_signal_connect_swapped (self->display, "input", G_CALLBACK (on_input), self);
-  g_signal_connect (motion, "motion", G_CALLBACK (on_page_motion), self);
-  gtk_event_controller_set_propagation_phase (motion, GTK_PHASE_CAPTURE);
-  gtk_widget_add_controller (GTK_WIDGET (self), motion);
   g_signal_connect_swapped (viv_settings (), "changed", G_CALLBACK (on_settings_changed), self);
   on_settings_changed (self);
   viv_display_view_set_scaling (self->display, g_settings_get_enum (viv_settings (), "scaling") == 1

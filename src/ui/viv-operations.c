@@ -8,6 +8,7 @@
 
 #include "ui/viv-operations.h"
 
+#include "ui/viv-blame.h"
 #include "ui/viv-dialogs.h"
 #include "ui/viv-settings-window.h"
 
@@ -15,6 +16,7 @@
 
 #define LOG_LINES    60
 #define UNDO_SECONDS 12
+#define OFF_PATIENCE 20 /* seconds for a system to shut down */
 
 /* One operation under way, and the window that is told how it ended, if it is still there. */
 typedef struct
@@ -66,11 +68,69 @@ on_done (GObject *source, GAsyncResult *result, gpointer data)
     viv_operation_failed (window, operation->machine, operation->heading, error);
 }
 
+typedef struct
+{
+  VivMachine *machine;
+  char *key;
+} Blame;
+
+static Blame *
+blame_new (VivMachine *machine, const char *key)
+{
+  Blame *blame = g_new0 (Blame, 1);
+
+  blame->machine = g_object_ref (machine);
+  blame->key = g_strdup (key);
+  return blame;
+}
+
+static void
+blame_free (gpointer data)
+{
+  Blame *blame = data;
+
+  g_object_unref (blame->machine);
+  g_free (blame->key);
+  g_free (blame);
+}
+
+static void
+open_settings (gpointer owner, gpointer about)
+{
+  Blame *blame = about;
+
+  viv_operation_settings_at (owner, blame->machine, blame->key);
+}
+
+/* A setting is to blame more often than not: the way there is offered. */
+static void
+on_started (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (Operation) operation = data;
+  g_autoptr (VivWindow) window = g_weak_ref_get (&operation->window);
+  VivMachine *machine = operation->machine;
+  const MachineDefinition *definition = viv_machine_get_definition (machine);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *log = NULL;
+  g_autofree char *key = NULL;
+
+  if (viv_machine_finish (machine, result, &error) || !window
+      || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  key = definition ? viv_blame_key (definition, error->message) : NULL;
+  log = viv_machine_log_tail (machine, LOG_LINES);
+  if (key)
+    viv_show_error_with (GTK_WINDOW (window), operation->heading, error->message, log, _ ("Open _Settings"),
+                         open_settings, window, blame_new (machine, key), blame_free);
+  else
+    viv_show_error (GTK_WINDOW (window), operation->heading, error->message, log);
+}
+
 void
 viv_operation_start (VivWindow *window, VivMachine *machine)
 {
   if (!viv_machine_is_busy (machine))
-    viv_machine_start (machine, NULL, NULL, on_done,
+    viv_machine_start (machine, NULL, NULL, on_started,
                        operation_new (window, machine, _ ("The Machine Could Not Start")));
 }
 
@@ -88,34 +148,135 @@ viv_operation_resume (VivWindow *window, VivMachine *machine)
                       operation_new (window, machine, _ ("The Machine Could Not Go On")));
 }
 
+/* Nothing can be lost of a machine that has crashed: no question. */
+void
+viv_operation_switch_off (VivWindow *window, VivMachine *machine)
+{
+  viv_machine_force_off (machine, NULL, on_done,
+                         operation_new (window, machine, _ ("The Machine Could Not Be Switched Off")));
+}
+
+static void
+on_off_for_restart (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (Operation) operation = data;
+  g_autoptr (VivWindow) window = g_weak_ref_get (&operation->window);
+  g_autoptr (GError) error = NULL;
+
+  if (!window)
+    return;
+  if (viv_machine_finish (VIV_MACHINE (source), result, &error))
+    viv_operation_start (window, operation->machine);
+  else
+    viv_operation_failed (window, operation->machine, operation->heading, error);
+}
+
+void
+viv_operation_restart (VivWindow *window, VivMachine *machine)
+{
+  if (viv_machine_is_live (machine))
+    viv_machine_force_off (machine, NULL, on_off_for_restart,
+                           operation_new (window, machine, _ ("The Machine Could Not Be Switched Off")));
+  else
+    viv_operation_start (window, machine);
+}
+
+/* Whoever pressed the power button is told if it did nothing. */
+typedef struct
+{
+  GWeakRef window, machine;
+  pid_t pid;
+} Wait;
+
+static void
+wait_free (gpointer data)
+{
+  Wait *wait = data;
+
+  g_weak_ref_clear (&wait->window);
+  g_weak_ref_clear (&wait->machine);
+  g_free (wait);
+}
+
+static void
+wait_free_closure (gpointer data, GClosure *closure)
+{
+  wait_free (data);
+}
+
+static void
+on_force_off_clicked (AdwToast *toast, Wait *wait)
+{
+  g_autoptr (VivWindow) window = g_weak_ref_get (&wait->window);
+  g_autoptr (VivMachine) machine = g_weak_ref_get (&wait->machine);
+
+  if (window && machine)
+    viv_operation_force_off (window, machine);
+}
+
+static Wait *
+wait_new (VivWindow *window, VivMachine *machine)
+{
+  Wait *wait = g_new0 (Wait, 1);
+
+  g_weak_ref_init (&wait->window, window);
+  g_weak_ref_init (&wait->machine, machine);
+  wait->pid = viv_machine_get_pid (machine);
+  return wait;
+}
+
+void
+viv_operation_still_on (VivWindow *window, VivMachine *machine)
+{
+  /* Translators: %s is a machine's name */
+  g_autofree char *text = g_strdup_printf (_ ("“%s” does not shut down"), viv_machine_get_name (machine));
+  g_autofree char *escaped = g_markup_escape_text (text, -1);
+  AdwToast *toast = adw_toast_new (escaped);
+
+  adw_toast_set_button_label (toast, _ ("_Force Off…"));
+  adw_toast_set_timeout (toast, UNDO_SECONDS);
+  g_signal_connect_data (toast, "button-clicked", G_CALLBACK (on_force_off_clicked),
+                         wait_new (window, machine), wait_free_closure, 0);
+  viv_window_toast (window, toast);
+}
+
+static gboolean
+on_patience (gpointer data)
+{
+  Wait *wait = data;
+  g_autoptr (VivWindow) window = g_weak_ref_get (&wait->window);
+  g_autoptr (VivMachine) machine = g_weak_ref_get (&wait->machine);
+
+  if (window && machine && viv_machine_is_live (machine) && viv_machine_get_pid (machine) == wait->pid
+      && g_str_equal (viv_machine_get_state (machine), "running"))
+    viv_operation_still_on (window, machine);
+  return G_SOURCE_REMOVE;
+}
+
 void
 viv_operation_power_off (VivWindow *window, VivMachine *machine)
 {
   viv_machine_power_down (machine, NULL, on_done,
                           operation_new (window, machine, _ ("The Power Button Could Not Be Pressed")));
   viv_window_message (window, _ ("The power button was pressed. The system decides what it does."));
+  g_timeout_add_seconds_full (G_PRIORITY_DEFAULT, OFF_PATIENCE, on_patience, wait_new (window, machine),
+                              wait_free);
 }
 
 /* -- With a question -- */
 
 static void
-confirmed_reset (gpointer data)
+confirmed_reset (gpointer owner, gpointer about)
 {
-  VivMachine *machine = data;
-  VivWindow *window = g_object_get_data (data, "viv-asking-window");
-
-  viv_machine_reset (machine, NULL, on_done,
-                     operation_new (window, machine, _ ("The Machine Could Not Be Reset")));
+  viv_machine_reset (about, NULL, on_done,
+                     operation_new (owner, about, _ ("The Machine Could Not Be Reset")));
 }
 
 static void
-confirmed_force_off (gpointer data)
+confirmed_force_off (gpointer owner, gpointer about)
 {
-  VivMachine *machine = data;
-  VivWindow *window = g_object_get_data (data, "viv-asking-window");
-
-  viv_machine_force_off (machine, NULL, on_done,
-                         operation_new (window, machine, _ ("The Machine Could Not Be Switched Off")));
+  viv_machine_force_off (about, NULL, on_done,
+                         operation_new (owner, about, _ ("The Machine Could Not Be Switched Off")));
 }
 
 static void
@@ -124,8 +285,8 @@ ask (VivWindow *window, VivMachine *machine, char *heading, const char *body, co
 {
   g_autofree char *title = heading;
 
-  g_object_set_data_full (G_OBJECT (machine), "viv-asking-window", g_object_ref (window), g_object_unref);
-  viv_confirm (GTK_WINDOW (window), title, body, accept, func, G_OBJECT (machine));
+  viv_confirm (GTK_WINDOW (window), title, body, accept, func, window, g_object_ref (machine),
+               g_object_unref);
 }
 
 void
@@ -148,11 +309,9 @@ viv_operation_force_off (VivWindow *window, VivMachine *machine)
 }
 
 static char *
-check_new_name (const char *text, gpointer data)
+check_new_name (const char *text, gpointer owner, gpointer about)
 {
-  VivMachine *machine = data;
-  VivWindow *window = g_object_get_data (data, "viv-asking-window");
-  VivLibrary *library = viv_window_get_library (window);
+  VivLibrary *library = viv_window_get_library (owner);
   g_autoptr (GError) error = NULL;
 
   if (!definition_check_name (text, &error))
@@ -161,30 +320,33 @@ check_new_name (const char *text, gpointer data)
     {
       g_autoptr (VivMachine) other = g_list_model_get_item (G_LIST_MODEL (library), i);
 
-      if (other != machine && g_str_equal (viv_machine_get_name (other), text))
+      if (other != about && g_str_equal (viv_machine_get_name (other), text))
         return g_strdup (_ ("Another machine has this name."));
     }
   return NULL;
 }
 
 static void
-accepted_new_name (const char *text, gpointer data)
+accepted_new_name (const char *text, gpointer owner, gpointer about)
 {
-  VivMachine *machine = data;
-  VivWindow *window = g_object_get_data (data, "viv-asking-window");
+  VivWindow *window = owner;
+  VivMachine *machine = about;
+  g_autoptr (VivMachine) renamed = NULL;
   g_autoptr (GError) error = NULL;
 
   if (!g_str_equal (text, viv_machine_get_name (machine))
       && !viv_library_rename (viv_window_get_library (window), machine, text, &error))
     viv_show_error (GTK_WINDOW (window), _ ("The Machine Could Not Be Renamed"), error->message, NULL);
+  /* Renamed, it is another object: its folder has moved. */
+  renamed = viv_library_find (viv_window_get_library (window), text, NULL);
+  viv_window_focus (window, renamed ? renamed : machine);
 }
 
 void
 viv_operation_rename (VivWindow *window, VivMachine *machine)
 {
-  g_object_set_data_full (G_OBJECT (machine), "viv-asking-window", g_object_ref (window), g_object_unref);
   viv_ask_text (GTK_WINDOW (window), _ ("Rename Machine"), viv_machine_get_name (machine), _ ("_Rename"),
-                check_new_name, accepted_new_name, G_OBJECT (machine));
+                check_new_name, accepted_new_name, window, g_object_ref (machine), g_object_unref);
 }
 
 /* -- Delete and undo -- */
@@ -264,15 +426,22 @@ viv_operation_open_folder (VivWindow *window, VivMachine *machine)
 }
 
 void
-viv_operation_settings (VivWindow *window, VivMachine *machine)
+viv_operation_settings_at (VivWindow *window, VivMachine *machine, const char *key)
 {
   GtkWidget *settings;
 
   if (!viv_machine_get_definition (machine))
     return;
   settings = viv_settings_window_new (machine);
-  gtk_window_set_transient_for (GTK_WINDOW (settings), GTK_WINDOW (window));
-  gtk_window_present (GTK_WINDOW (settings));
+  viv_present_over (GTK_WINDOW (settings), GTK_WINDOW (window));
+  if (key)
+    viv_settings_window_show_key (VIV_SETTINGS_WINDOW (settings), key);
+}
+
+void
+viv_operation_settings (VivWindow *window, VivMachine *machine)
+{
+  viv_operation_settings_at (window, machine, NULL);
 }
 
 static const struct

@@ -25,7 +25,6 @@ struct _VivTrashWindow
   GtkWidget *empty_button;
 
   VivLibrary *library;
-  char *doomed; /* the entry in question; NULL: all */
 };
 
 G_DEFINE_FINAL_TYPE (VivTrashWindow, viv_trash_window, ADW_TYPE_WINDOW)
@@ -86,16 +85,17 @@ on_restore (GtkButton *button, VivTrashWindow *self)
 }
 
 static void
-confirmed_purge (gpointer data)
+confirmed_purge (gpointer owner, gpointer about)
 {
-  VivTrashWindow *self = data;
+  VivTrashWindow *self = owner;
+  const char *doomed = about; /* NULL: all */
   g_auto (GStrv) entries = viv_library_list_trash (self->library);
 
   for (char **entry = entries; *entry; entry++)
     {
       g_autoptr (GError) error = NULL;
 
-      if (self->doomed && !g_str_equal (self->doomed, *entry))
+      if (doomed && !g_str_equal (doomed, *entry))
         continue;
       if (!viv_library_purge (self->library, *entry, &error))
         {
@@ -109,27 +109,25 @@ confirmed_purge (gpointer data)
 static void
 on_purge (GtkButton *button, VivTrashWindow *self)
 {
+  const char *entry = g_object_get_data (G_OBJECT (button), "entry");
   g_autofree char *name = NULL;
   g_autofree char *heading = NULL;
   g_autoptr (GDateTime) when = NULL;
 
-  g_free (self->doomed);
-  self->doomed = g_strdup (g_object_get_data (G_OBJECT (button), "entry"));
-  split_entry (self->doomed, &name, &when);
+  split_entry (entry, &name, &when);
   /* Translators: %s is a machine's name */
   heading = g_strdup_printf (_ ("Delete “%s” for Ever?"), name);
   viv_confirm (GTK_WINDOW (self), heading,
                _ ("Its disks are removed with it. Images outside of its folder stay."), _ ("_Delete"),
-               confirmed_purge, G_OBJECT (self));
+               confirmed_purge, self, g_strdup (entry), g_free);
 }
 
 static void
 on_empty (VivTrashWindow *self)
 {
-  g_clear_pointer (&self->doomed, g_free);
   viv_confirm (GTK_WINDOW (self), _ ("Delete All These Machines for Ever?"),
                _ ("Their disks are removed with them. Images outside of their folders stay."),
-               _ ("_Empty Trash"), confirmed_purge, G_OBJECT (self));
+               _ ("_Empty Trash"), confirmed_purge, self, NULL, NULL);
 }
 
 static GtkWidget *
@@ -192,7 +190,6 @@ viv_trash_window_dispose (GObject *object)
   VivTrashWindow *self = VIV_TRASH_WINDOW (object);
 
   g_clear_object (&self->library);
-  g_clear_pointer (&self->doomed, g_free);
   G_OBJECT_CLASS (viv_trash_window_parent_class)->dispose (object);
 }
 

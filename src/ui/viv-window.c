@@ -10,9 +10,12 @@
 
 #include "ui/viv-assistant.h"
 #include "ui/viv-dialogs.h"
+#include "ui/viv-facts-window.h"
 #include "ui/viv-library-page.h"
 #include "ui/viv-machine-page.h"
+#include "ui/viv-settings-window.h"
 #include "ui/viv-trash-window.h"
+#include "ui/viv-vnc-window.h"
 
 #include <glib/gi18n.h>
 
@@ -28,7 +31,8 @@ struct _VivWindow
   VivMachinePage *machine_page;
 
   VivLibrary *library;
-  guint thumbnail_source;
+  gboolean listed; /* the machine that is shown was in the library */
+  guint thumbnail_source, follow_source;
 };
 
 G_DEFINE_FINAL_TYPE (VivWindow, viv_window, ADW_TYPE_APPLICATION_WINDOW)
@@ -66,8 +70,7 @@ action_trash (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   GtkWidget *trash = viv_trash_window_new (VIV_WINDOW (widget)->library);
 
-  gtk_window_set_transient_for (GTK_WINDOW (trash), GTK_WINDOW (widget));
-  gtk_window_present (GTK_WINDOW (trash));
+  viv_present_over (GTK_WINDOW (trash), GTK_WINDOW (widget));
 }
 
 static void
@@ -104,6 +107,81 @@ update_thumbnails (gpointer data)
         viv_machine_update_thumbnail (machine, NULL, on_thumbnail_done, NULL);
     }
   return G_SOURCE_CONTINUE;
+}
+
+/* -- A machine that is deleted or renamed while it is shown -- */
+
+static VivMachine *
+find_listed (VivWindow *self, VivMachine *machine, gboolean *same)
+{
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->library));
+  const char *uuid = viv_machine_get_uuid (machine);
+  VivMachine *found = NULL;
+
+  *same = FALSE;
+  for (guint i = 0; i < n && !*same; i++)
+    {
+      g_autoptr (VivMachine) item = g_list_model_get_item (G_LIST_MODEL (self->library), i);
+
+      *same = item == machine;
+      if (*same || (!found && uuid && g_strcmp0 (viv_machine_get_uuid (item), uuid) == 0))
+        found = item;
+    }
+  return found; /* the library has it */
+}
+
+/* Windows about a machine that isn't any more. */
+static void
+close_dialogs (VivWindow *self, VivMachine *machine)
+{
+  g_autoptr (GList) toplevels = gtk_window_list_toplevels ();
+
+  for (GList *l = toplevels; l; l = l->next)
+    if (gtk_window_get_transient_for (l->data) == GTK_WINDOW (self)
+        && ((VIV_IS_SETTINGS_WINDOW (l->data) && viv_settings_window_get_machine (l->data) == machine)
+            || VIV_IS_FACTS_WINDOW (l->data) || VIV_IS_VNC_WINDOW (l->data)))
+      gtk_window_destroy (l->data);
+}
+
+static gboolean
+on_follow (gpointer data)
+{
+  VivWindow *self = data;
+  VivMachine *shown = viv_machine_page_get_machine (self->machine_page);
+  g_autoptr (VivMachine) machine = shown ? g_object_ref (shown) : NULL;
+  gboolean same;
+  VivMachine *found;
+
+  self->follow_source = 0;
+  if (!machine || !self->listed)
+    return G_SOURCE_REMOVE;
+  found = find_listed (self, machine, &same);
+  if (same)
+    return G_SOURCE_REMOVE;
+  close_dialogs (self, machine);
+  if (!machine_shown (self))
+    viv_machine_page_set_machine (self->machine_page, NULL);
+  else if (found)
+    viv_window_view (self, found);
+  else
+    {
+      /* Translators: %s is a machine's name */
+      g_autofree char *text
+          = g_strdup_printf (_ ("“%s” was deleted elsewhere"), viv_machine_get_name (machine));
+
+      viv_window_back (self);
+      viv_machine_page_set_machine (self->machine_page, NULL);
+      viv_window_message (self, text);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+/* A renamed machine goes and comes again under its new name: look when both have happened. */
+static void
+on_library_changed (VivWindow *self)
+{
+  if (!self->follow_source)
+    self->follow_source = g_idle_add (on_follow, self);
 }
 
 /* -- Closing -- */
@@ -167,6 +245,9 @@ viv_window_dispose (GObject *object)
   VivWindow *self = VIV_WINDOW (object);
 
   g_clear_handle_id (&self->thumbnail_source, g_source_remove);
+  g_clear_handle_id (&self->follow_source, g_source_remove);
+  if (self->library)
+    g_signal_handlers_disconnect_by_data (self->library, self);
   if (self->machine_page)
     viv_machine_page_set_machine (self->machine_page, NULL);
   gtk_widget_dispose_template (GTK_WIDGET (object), VIV_TYPE_WINDOW);
@@ -215,6 +296,7 @@ viv_window_new (VivApplication *application)
   VivWindow *self = g_object_new (VIV_TYPE_WINDOW, "application", application, NULL);
 
   self->library = g_object_ref (viv_application_get_library (application));
+  g_signal_connect_swapped (self->library, "items-changed", G_CALLBACK (on_library_changed), self);
   viv_library_page_set_library (self->library_page, self->library);
   viv_library_page_focus (self->library_page, NULL);
   return self;
@@ -237,6 +319,10 @@ viv_window_of (GtkWidget *widget)
 void
 viv_window_view (VivWindow *self, VivMachine *machine)
 {
+  gboolean same;
+
+  find_listed (self, machine, &same);
+  self->listed = same;
   viv_machine_page_set_machine (self->machine_page, machine);
   adw_leaflet_set_visible_child (self->leaflet, GTK_WIDGET (self->machine_page));
   gtk_window_set_title (GTK_WINDOW (self), viv_machine_get_name (machine));
@@ -274,12 +360,20 @@ viv_window_back (VivWindow *self)
 }
 
 void
+viv_window_focus (VivWindow *self, VivMachine *machine)
+{
+  if (machine_shown (self))
+    viv_machine_page_focus (self->machine_page);
+  else
+    viv_library_page_focus (self->library_page, machine);
+}
+
+void
 viv_window_create_machine (VivWindow *self, GFile *image)
 {
   GtkWidget *assistant = viv_assistant_new (self->library);
 
-  gtk_window_set_transient_for (GTK_WINDOW (assistant), GTK_WINDOW (self));
-  gtk_window_present (GTK_WINDOW (assistant));
+  viv_present_over (GTK_WINDOW (assistant), GTK_WINDOW (self));
   if (image)
     viv_assistant_set_image (VIV_ASSISTANT (assistant), image);
 }

@@ -20,6 +20,8 @@ void viv_window_view (VivWindow *self, VivMachine *machine);
 /* By name or UUID; says so if there is none. */
 void viv_window_view_name (VivWindow *self, const char *name);
 void viv_window_back (VivWindow *self);
+/* Puts the focus where it belongs after a dialog about `machine`: on its card, or on its page. */
+void viv_window_focus (VivWindow *self, VivMachine *machine);
 /* Opens the assistant; `image` may be NULL. */
 void viv_window_create_machine (VivWindow *self, GFile *image);
 /* Takes the toast. */

@@ -13,6 +13,7 @@
 #include "cpu/engine.h"
 #include "cpu/none/qtest.h"
 #include "machine/folder-lock.h"
+#include "machine/paths.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -421,6 +422,7 @@ main (int argc, char **argv)
   int status = 0;
 
   setlocale (LC_ALL, "");
+  viv_bind_text_domain ();
   /* A monitor has few threads that allocate; an arena for each would only spread memory. */
   mallopt (M_ARENA_MAX, 2);
   signal (SIGPIPE, SIG_IGN);

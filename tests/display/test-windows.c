@@ -1,54 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The application's windows with a library in a temporary folder: an image becomes a machine, what is wrong with one is said,
- * settings are written, and every window can be made and unmade without a warning.
+ * and every window can be made and unmade without a warning.
  */
+#include "display-test.h"
+
 #include "ui/viv-application.h"
 #include "ui/viv-assistant.h"
 #include "ui/viv-library-page.h"
 #include "ui/viv-machine-card.h"
 #include "ui/viv-machine-page.h"
 #include "ui/viv-preferences-window.h"
-#include "ui/viv-settings-window.h"
 #include "ui/viv-vnc-window.h"
 #include "ui/viv-window.h"
 
-#include "machine/library.h"
 #include "machine/paths.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
 
 #define FLOPPY_SIZE (1440 * 1024)
-
-static void
-settle (void)
-{
-  for (int i = 0; i < 20; i++)
-    {
-      while (g_main_context_pending (NULL))
-        g_main_context_iteration (NULL, FALSE);
-      g_usleep (5000);
-    }
-}
-
-/* The first of a type below a widget whose accessible role or buildable id is not needed. */
-static GtkWidget *
-find (GtkWidget *widget, GType type, const char *id)
-{
-  if (g_type_is_a (G_OBJECT_TYPE (widget), type)
-      && (!id || g_strcmp0 (gtk_buildable_get_buildable_id (GTK_BUILDABLE (widget)), id) == 0))
-    return widget;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
-       child = gtk_widget_get_next_sibling (child))
-    {
-      GtkWidget *found = find (child, type, id);
-
-      if (found)
-        return found;
-    }
-  return NULL;
-}
 
 static char *
 make_floppy (const char *name)
@@ -60,31 +31,6 @@ make_floppy (const char *name)
   data[511] = (char)0xaa;
   g_assert_true (g_file_set_contents (path, data, FLOPPY_SIZE, NULL));
   return path;
-}
-
-static void
-empty_library (VivLibrary *library)
-{
-  while (g_list_model_get_n_items (G_LIST_MODEL (library)))
-    {
-      g_autoptr (VivMachine) machine = g_list_model_get_item (G_LIST_MODEL (library), 0);
-      g_autofree char *entry = viv_library_delete (library, machine, NULL);
-
-      g_assert_nonnull (entry);
-      g_assert_true (viv_library_purge (library, entry, NULL));
-    }
-}
-
-static VivMachine *
-add_machine (VivLibrary *library, const char *name)
-{
-  g_autoptr (MachineDefinition) definition = definition_new (name);
-  VivMachine *machine;
-
-  definition_add_drive (definition, DRIVE_CDROM, NULL);
-  machine = viv_library_create (library, definition, NULL, 0, NULL);
-  g_assert_nonnull (machine);
-  return machine;
 }
 
 static void
@@ -165,42 +111,6 @@ test_assistant_problems (void)
   settle ();
   gtk_window_destroy (GTK_WINDOW (assistant));
   g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (library)), ==, 0);
-}
-
-static void
-test_settings (void)
-{
-  g_autoptr (VivLibrary) library = viv_library_new (NULL);
-  g_autoptr (VivMachine) machine = add_machine (library, "Settings");
-  GtkWidget *window = viv_settings_window_new (machine);
-  g_autofree char *path = g_build_filename (viv_machine_get_folder (machine), "machine.ini", NULL);
-  g_autoptr (MachineDefinition) written = NULL;
-  gboolean found = FALSE;
-
-  gtk_window_present (GTK_WINDOW (window));
-  settle ();
-  /* The memory row is the spin button that shows what the definition says. */
-  for (GtkWidget *page = find (window, ADW_TYPE_PREFERENCES_PAGE, NULL); page && !found;
-       page = gtk_widget_get_next_sibling (page))
-    {
-      GtkWidget *spin = find (page, GTK_TYPE_SPIN_BUTTON, NULL);
-
-      if (spin
-          && gtk_spin_button_get_value (GTK_SPIN_BUTTON (spin))
-                 == viv_machine_get_definition (machine)->memory >> 20)
-        {
-          gtk_spin_button_set_value (GTK_SPIN_BUTTON (spin), 96);
-          found = TRUE;
-        }
-    }
-  g_assert_true (found);
-  written = definition_load (path, NULL);
-  g_assert_nonnull (written);
-  g_assert_cmpuint (written->memory, ==, 96u << 20);
-  gtk_window_destroy (GTK_WINDOW (window));
-  settle ();
-  g_clear_object (&machine);
-  empty_library (library);
 }
 
 static void
@@ -298,7 +208,6 @@ main (int argc, char **argv)
   adw_init ();
   g_test_add_func ("/windows/assistant", test_assistant);
   g_test_add_func ("/windows/assistant-problems", test_assistant_problems);
-  g_test_add_func ("/windows/settings", test_settings);
   g_test_add_func ("/windows/application", test_application);
   return g_test_run ();
 }

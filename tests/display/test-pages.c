@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The window's pages: answers go to the machine that asked, a machine that goes takes its page along, the keyboard's focus is never
+ * lost, every page fits 360 pixels, and nothing stays in memory.
+ */
+#include "display-test.h"
+
+#include "ui/viv-application.h"
+#include "ui/viv-assistant.h"
+#include "ui/viv-dialogs.h"
+#include "ui/viv-facts-window.h"
+#include "ui/viv-library-page.h"
+#include "ui/viv-machine-card.h"
+#include "ui/viv-machine-page.h"
+#include "ui/viv-media.h"
+#include "ui/viv-operations.h"
+#include "ui/viv-os.h"
+#include "ui/viv-preferences-window.h"
+#include "ui/viv-screenshot.h"
+#include "ui/viv-settings-window.h"
+#include "ui/viv-trash-window.h"
+#include "ui/viv-viewer-window.h"
+#include "ui/viv-vnc-window.h"
+#include "ui/viv-window.h"
+
+#include "machine/os-profile.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#define NARROW 360
+
+typedef struct
+{
+  VivApplication *application;
+  VivLibrary *library;
+  VivWindow *window;
+} Fixture;
+
+static void (*body) (Fixture *f);
+
+static GtkWidget *
+machine_page (Fixture *f)
+{
+  return find (GTK_WIDGET (f->window), VIV_TYPE_MACHINE_PAGE, NULL);
+}
+
+static gboolean
+machine_shown (Fixture *f)
+{
+  return gtk_widget_get_mapped (machine_page (f));
+}
+
+/* -- Answers -- */
+
+static void
+test_rename_answer (Fixture *f)
+{
+  g_autoptr (VivMachine) first = add_machine (f->library, "First");
+  g_autoptr (VivMachine) second = add_machine (f->library, "Second");
+  GtkWidget *dialog, *entry;
+
+  viv_window_view (f->window, first);
+  settle ();
+  viv_operation_rename (f->window, first);
+  until ((dialog = window_over (f->window, ADW_TYPE_MESSAGE_DIALOG)) != NULL);
+  viv_window_view (f->window, second);
+  settle ();
+  entry = find (dialog, GTK_TYPE_ENTRY, NULL);
+  gtk_editable_set_text (GTK_EDITABLE (entry), "Renamed");
+  g_assert_true (press (dialog, "_Rename"));
+  until (window_over (f->window, ADW_TYPE_MESSAGE_DIALOG) == NULL);
+  g_assert_cmpstr (viv_machine_get_name (second), ==, "Second");
+  g_clear_object (&first);
+  first = viv_library_find (f->library, "Renamed", NULL);
+  g_assert_nonnull (first);
+}
+
+static char *
+medium_in (VivMachine *machine)
+{
+  g_autofree char *path = definition_get (viv_machine_get_definition (machine), "cdrom0.path", NULL);
+
+  return path && *path ? g_steal_pointer (&path) : NULL;
+}
+
+/* The chooser's answer comes after another machine was opened. */
+static void
+test_medium_answer (Fixture *f)
+{
+  g_autoptr (VivMachine) first = add_machine (f->library, "First");
+  g_autoptr (VivMachine) second = add_machine (f->library, "Second");
+  g_autofree char *disc = g_build_filename (g_get_home_dir (), "disc.iso", NULL);
+  g_autoptr (GFile) file = g_file_new_for_path (disc);
+  g_autofree char *in_first = NULL;
+  g_autofree char *in_second = NULL;
+  GtkWidget *chooser;
+
+  g_assert_true (g_file_set_contents (disc, "x", 1, NULL));
+  viv_window_view (f->window, first);
+  settle ();
+  gtk_widget_activate_action (machine_page (f), "page.change-media", "s", "cdrom0");
+  until ((chooser = window_over (f->window, GTK_TYPE_FILE_CHOOSER_DIALOG)) != NULL);
+  viv_window_view (f->window, second);
+  settle ();
+  gtk_file_chooser_set_file (GTK_FILE_CHOOSER (chooser), file, NULL);
+  for (int i = 0; i < 10; i++)
+    settle ();
+  gtk_dialog_response (GTK_DIALOG (chooser), GTK_RESPONSE_ACCEPT);
+  until ((g_free (in_first), (in_first = medium_in (first)) != NULL));
+  g_assert_cmpstr (in_first, ==, disc);
+  in_second = medium_in (second);
+  g_assert_null (in_second);
+}
+
+static char *
+refuse (const char *text, gpointer owner, gpointer about)
+{
+  return *text ? NULL : g_strdup ("a name is needed");
+}
+
+static void
+accept (const char *text, gpointer owner, gpointer about)
+{
+}
+
+/* A text that won't do is no answer even if nobody has touched it. */
+static void
+test_first_text (Fixture *f)
+{
+  GtkWidget *dialog;
+
+  viv_ask_text (GTK_WINDOW (f->window), "Name?", "", "_OK", refuse, accept, f->window, NULL, NULL);
+  until ((dialog = window_over (f->window, ADW_TYPE_MESSAGE_DIALOG)) != NULL);
+  g_assert_false (adw_message_dialog_get_response_enabled (ADW_MESSAGE_DIALOG (dialog), "accept"));
+  gtk_editable_set_text (GTK_EDITABLE (find (dialog, GTK_TYPE_ENTRY, NULL)), "x");
+  g_assert_true (adw_message_dialog_get_response_enabled (ADW_MESSAGE_DIALOG (dialog), "accept"));
+  g_assert_true (press (dialog, "_Cancel"));
+  until (window_over (f->window, ADW_TYPE_MESSAGE_DIALOG) == NULL);
+}
+
+/* -- A machine that goes -- */
+
+static void
+test_deleted_elsewhere (Fixture *f)
+{
+  VivMachine *machine = add_machine (f->library, "Fern");
+  g_autofree char *folder = g_strdup (viv_machine_get_folder (machine));
+
+  viv_window_view (f->window, machine);
+  settle ();
+  g_object_unref (machine);
+  viv_operation_settings (f->window, machine);
+  until (window_over (f->window, VIV_TYPE_SETTINGS_WINDOW) != NULL);
+  settle ();
+  g_assert_true (machine_shown (f));
+  g_assert_true (viv_remove_tree (folder, NULL));
+  viv_library_rescan (f->library);
+  until (!machine_shown (f));
+  g_assert_null (window_over (f->window, VIV_TYPE_SETTINGS_WINDOW));
+  g_assert_null (viv_machine_page_get_machine (VIV_MACHINE_PAGE (machine_page (f))));
+}
+
+static void
+test_renamed_elsewhere (Fixture *f)
+{
+  g_autoptr (VivMachine) machine = add_machine (f->library, "Fern");
+  g_autoptr (VivLibrary) other = viv_library_new (NULL);
+  g_autoptr (VivMachine) same = viv_library_find (other, "Fern", NULL);
+
+  viv_window_view (f->window, machine);
+  settle ();
+  g_assert_true (viv_library_rename (other, same, "Moss", NULL));
+  viv_library_rescan (f->library);
+  until (g_str_equal (
+      viv_machine_get_name (viv_machine_page_get_machine (VIV_MACHINE_PAGE (machine_page (f)))), "Moss"));
+  g_assert_true (machine_shown (f));
+  g_assert_cmpstr (gtk_window_get_title (GTK_WINDOW (f->window)), ==, "Moss");
+  g_assert_true (g_str_has_suffix (
+      viv_machine_get_folder (viv_machine_page_get_machine (VIV_MACHINE_PAGE (machine_page (f)))), "/Moss"));
+}
+
+/* -- Focus -- */
+
+static gboolean
+card_has_focus (Fixture *f, const char *name)
+{
+  GtkWidget *focus = gtk_window_get_focus (GTK_WINDOW (f->window));
+  GtkWidget *card = focus ? find (focus, VIV_TYPE_MACHINE_CARD, NULL) : NULL;
+
+  return card
+         && g_str_equal (viv_machine_get_name (viv_machine_card_get_machine (VIV_MACHINE_CARD (card))), name);
+}
+
+static void
+test_focus_after_rename (Fixture *f)
+{
+  g_autoptr (VivMachine) first = add_machine (f->library, "First");
+  g_autoptr (VivMachine) second = add_machine (f->library, "Second");
+  GtkWidget *dialog;
+
+  settle ();
+  viv_operation_rename (f->window, first);
+  until ((dialog = window_over (f->window, ADW_TYPE_MESSAGE_DIALOG)) != NULL);
+  gtk_editable_set_text (GTK_EDITABLE (find (dialog, GTK_TYPE_ENTRY, NULL)), "Third");
+  g_assert_true (press (dialog, "_Rename"));
+  until (card_has_focus (f, "Third"));
+}
+
+/* -- Width -- */
+
+static void
+assert_narrow (GtkWidget *window, const char *what)
+{
+  /* Without a compositor, as here, there is a frame of some pixels around the content. */
+  GtkWidget *widget = gtk_widget_get_first_child (window);
+  int minimum;
+
+  gtk_widget_measure (widget, GTK_ORIENTATION_HORIZONTAL, -1, &minimum, NULL, NULL, NULL);
+  g_test_message ("%s: %d", what, minimum);
+  g_assert_cmpint (minimum, <=, NARROW);
+}
+
+/* A window that is shown takes its size from its content's minimum. */
+static void
+assert_window_narrow (GtkWidget *window, GtkWidget *parent, const char *what)
+{
+  viv_present_over (GTK_WINDOW (window), GTK_WINDOW (parent));
+  settle ();
+  assert_narrow (window, what);
+  gtk_window_destroy (GTK_WINDOW (window));
+  settle ();
+}
+
+static void
+test_width (Fixture *f)
+{
+  static const char *const pages[] = { "screen", "off", "starting", "trouble" };
+  g_autoptr (VivMachine) machine
+      = add_machine (f->library, "A machine with a name that is as long as a name may be here");
+  GtkWidget *window = GTK_WIDGET (f->window);
+  GtkWidget *stack;
+  GtkWidget *settings;
+
+  settle ();
+  assert_narrow (window, "library");
+  viv_window_view (f->window, machine);
+  settle ();
+  assert_narrow (window, "machine");
+  stack = find (machine_page (f), GTK_TYPE_STACK, "stack");
+  /* All that the header bar has at once while a machine runs. */
+  gtk_widget_set_visible (find (machine_page (f), GTK_TYPE_BUTTON, "start_button"), FALSE);
+  gtk_widget_set_visible (find (machine_page (f), GTK_TYPE_BUTTON, "pause_button"), TRUE);
+  gtk_widget_set_visible (find (machine_page (f), GTK_TYPE_BUTTON, "screenshot_button"), TRUE);
+  gtk_widget_set_visible (find (machine_page (f), GTK_TYPE_MENU_BUTTON, "keys_button"), TRUE);
+  for (unsigned i = 0; i < G_N_ELEMENTS (pages); i++)
+    {
+      gtk_stack_set_visible_child_name (GTK_STACK (stack), pages[i]);
+      settle ();
+      assert_narrow (window, pages[i]);
+    }
+  assert_window_narrow (viv_vnc_window_new (machine), window, "vnc");
+  assert_window_narrow (viv_facts_window_new (machine), window, "facts");
+  assert_window_narrow (viv_trash_window_new (f->library), window, "trash");
+  assert_window_narrow (viv_preferences_window_new (), window, "preferences");
+  assert_window_narrow (viv_assistant_new (f->library), window, "assistant");
+  assert_window_narrow (viv_viewer_window_new (f->application, "vnc://127.0.0.1:1"), window, "viewer");
+  settings = viv_settings_window_new (machine);
+  viv_present_over (GTK_WINDOW (settings), GTK_WINDOW (window));
+  for (unsigned i = 0; i < 5; i++)
+    {
+      static const char *const keys[]
+          = { "machine.clock", "machine.memory", "cdrom0.path", "machine.boot", "display0.video" };
+
+      g_assert_true (viv_settings_window_show_key (VIV_SETTINGS_WINDOW (settings), keys[i]));
+      settle ();
+      assert_narrow (settings, keys[i]);
+    }
+  gtk_window_destroy (GTK_WINDOW (settings));
+  settle ();
+}
+
+/* -- Screenshots -- */
+
+static void
+test_screenshots (Fixture *f)
+{
+  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
+  g_autofree char *first = viv_screenshot_reserve (g_get_home_dir (), "Fern", now, NULL);
+  g_autofree char *second = viv_screenshot_reserve (g_get_home_dir (), "Fern", now, NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_nonnull (first);
+  g_assert_nonnull (second);
+  g_assert_cmpstr (first, !=, second);
+  g_assert_null (viv_screenshot_reserve ("/nonexistent", "Fern", now, &error));
+  g_assert_nonnull (strstr (error->message, "/nonexistent"));
+  g_unlink (first);
+  g_unlink (second);
+}
+
+/* -- Lists that must agree -- */
+
+static void
+test_desktop_actions (Fixture *f)
+{
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autofree char *path
+      = g_build_filename (g_getenv ("VIVARIUM_SRCDIR"), "data", "org.vivarium.Vivarium.desktop.in", NULL);
+  g_auto (GStrv) actions = NULL;
+
+  g_assert_true (g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, NULL));
+  actions = g_key_file_get_string_list (file, "Desktop Entry", "Actions", NULL, NULL);
+  g_assert_cmpuint (g_strv_length (actions), >, 0);
+  for (char **action = actions; *action; action++)
+    {
+      g_autofree char *group = g_strdup_printf ("Desktop Action %s", *action);
+
+      g_test_message ("%s", *action);
+      g_assert_true (g_key_file_has_group (file, group));
+      g_assert_true (g_action_group_has_action (G_ACTION_GROUP (f->application), *action));
+    }
+}
+
+/* A medium in the menu whose file is gone is said to be missing. */
+static gboolean
+menu_says (GMenuModel *menu, const char *text)
+{
+  for (int i = 0; i < g_menu_model_get_n_items (menu); i++)
+    {
+      g_autofree char *label = NULL;
+
+      if (g_menu_model_get_item_attribute (menu, i, "label", "s", &label) && strstr (label, text))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+GMenuModel *viv_menu_media (VivMachine *machine);
+
+static void
+test_missing_medium (Fixture *f)
+{
+  g_autoptr (VivMachine) machine = add_machine (f->library, "Fern");
+  g_autofree char *disc = g_build_filename (g_get_home_dir (), "going.iso", NULL);
+  g_autoptr (GMenuModel) menu = NULL;
+
+  g_assert_true (g_file_set_contents (disc, "x", 1, NULL));
+  viv_media_change (f->window, machine, "cdrom0", disc);
+  menu = viv_menu_media (machine);
+  g_assert_true (menu_says (menu, "going.iso"));
+  g_assert_false (menu_says (menu, "missing"));
+  g_clear_object (&menu);
+  g_unlink (disc);
+  menu = viv_menu_media (machine);
+  g_assert_true (menu_says (menu, "missing"));
+}
+
+/* -- The application -- */
+
+static int
+on_command_line (GApplication *application, GApplicationCommandLine *line, gpointer data)
+{
+  Fixture f = { VIV_APPLICATION (application), NULL, NULL };
+
+  f.library = g_object_ref (viv_application_get_library (f.application));
+  f.window = viv_window_new (f.application);
+  gtk_window_present (GTK_WINDOW (f.window));
+  settle ();
+  body (&f);
+  /* libadwaita 1.2 is confused by a window that goes while a toast fades. */
+  for (int i = 0; i < 6; i++)
+    settle ();
+  g_object_add_weak_pointer (G_OBJECT (f.window), (gpointer *)&f.window);
+  gtk_window_destroy (GTK_WINDOW (f.window));
+  for (int i = 0; i < 6; i++)
+    settle ();
+  g_assert_null (f.window);
+  empty_library (f.library);
+  g_object_unref (f.library);
+  return 0;
+}
+
+static void
+run (gconstpointer data)
+{
+  VivApplication *application = viv_application_new ();
+  char *arguments[] = { (char *)"vivarium", NULL };
+
+  body = data;
+  g_application_set_flags (G_APPLICATION (application),
+                           g_application_get_flags (G_APPLICATION (application)) | G_APPLICATION_NON_UNIQUE);
+  g_signal_connect (application, "command-line", G_CALLBACK (on_command_line), NULL);
+  g_assert_cmpint (g_application_run (G_APPLICATION (application), 1, arguments), ==, 0);
+  g_assert_finalize_object (application);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct
+  {
+    const char *name;
+    void (*function) (Fixture *f);
+  } tests[] = {
+    { "rename-answer", test_rename_answer },
+    { "medium-answer", test_medium_answer },
+    { "first-text", test_first_text },
+    { "deleted-elsewhere", test_deleted_elsewhere },
+    { "renamed-elsewhere", test_renamed_elsewhere },
+    { "focus-after-rename", test_focus_after_rename },
+    { "width", test_width },
+    { "screenshots", test_screenshots },
+    { "desktop-actions", test_desktop_actions },
+    { "missing-medium", test_missing_medium },
+  };
+
+  g_test_init (&argc, &argv, NULL);
+  adw_init ();
+  for (unsigned i = 0; i < G_N_ELEMENTS (tests); i++)
+    {
+      g_autofree char *path = g_strconcat ("/pages/", tests[i].name, NULL);
+
+      g_test_add_data_func (path, (gconstpointer)tests[i].function, run);
+    }
+  return g_test_run ();
+}

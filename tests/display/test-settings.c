@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The settings window: what is written is checked before, what is refused goes back, what goes away comes back, what others write is
+ * seen.
+ */
+#include "display-test.h"
+
+#include "ui/viv-blame.h"
+#include "machine/edit.h"
+#include "ui/viv-settings-private.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+typedef struct
+{
+  VivLibrary *library;
+  VivMachine *machine;
+  VivSettingsWindow *window;
+} Fixture;
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  f->library = viv_library_new (NULL);
+  f->machine = add_machine (f->library, "Fern");
+  f->window = VIV_SETTINGS_WINDOW (viv_settings_window_new (f->machine));
+  gtk_window_present (GTK_WINDOW (f->window));
+  settle ();
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  g_object_add_weak_pointer (G_OBJECT (f->window), (gpointer *)&f->window);
+  /* libadwaita 1.2 is confused by a window that goes while a toast fades. */
+  for (int i = 0; i < 6; i++)
+    settle ();
+  gtk_window_destroy (GTK_WINDOW (f->window));
+  settle ();
+  g_assert_null (f->window);
+  g_clear_object (&f->machine);
+  empty_library (f->library);
+  g_assert_finalize_object (f->library);
+}
+
+static SettingsRow *
+row_of (Fixture *f, const char *key)
+{
+  for (guint i = 0; i < f->window->rows->len; i++)
+    {
+      SettingsRow *row = f->window->rows->pdata[i];
+
+      if (g_str_equal (row->key, key))
+        return row;
+    }
+  g_assert_not_reached ();
+}
+
+static char *
+written (Fixture *f, const char *key)
+{
+  g_autofree char *path = g_build_filename (viv_machine_get_folder (f->machine), "machine.ini", NULL);
+  g_autoptr (MachineDefinition) definition = definition_load (path, NULL);
+
+  g_assert_nonnull (definition);
+  return definition_get (definition, key, NULL);
+}
+
+#define assert_written(f, key, value)                      \
+  G_STMT_START                                             \
+  {                                                        \
+    g_autofree char *is = written (f, key);                \
+    g_assert_cmpstr (is &&*is ? is : "(none)", ==, value); \
+  }                                                        \
+  G_STMT_END
+
+static void
+test_values (Fixture *f, gconstpointer data)
+{
+  SettingsRow *row = row_of (f, "machine.memory");
+
+  gtk_spin_button_set_value (GTK_SPIN_BUTTON (row->control), 96);
+  assert_written (f, "machine.memory", "96M");
+  row = row_of (f, "machine.boot-menu");
+  gtk_switch_set_active (GTK_SWITCH (row->control), TRUE);
+  assert_written (f, "machine.boot-menu", "true");
+  /* Only what a BAR can be is offered. */
+  row = row_of (f, "display0.video-memory");
+  g_assert_true (ADW_IS_COMBO_ROW (row->row));
+  for (char **value = row->values; *value; value++)
+    {
+      guint64 n = g_ascii_strtoull (*value, NULL, 10);
+
+      g_assert_true (n && !(n & (n - 1)));
+    }
+  adw_combo_row_set_selected (ADW_COMBO_ROW (row->row), 0);
+  assert_written (f, "display0.video-memory", "1");
+}
+
+/* A folder that can't be written refuses all: each row then shows what is. */
+static void
+test_refused (Fixture *f, gconstpointer data)
+{
+  SettingsRow *clock = row_of (f, "machine.clock"), *menu = row_of (f, "machine.boot-menu"),
+              *cpus = row_of (f, "machine.cpus"), *engine = row_of (f, "machine.engine");
+  guint before = adw_combo_row_get_selected (ADW_COMBO_ROW (clock->row));
+  g_autofree char *file = g_build_filename (viv_machine_get_folder (f->machine), "machine.ini", NULL);
+  g_autofree char *text = NULL;
+
+  /* What is on the disk no longer parses: no change can be made of it. */
+  g_assert_true (g_file_get_contents (file, &text, NULL, NULL));
+  g_chmod (viv_machine_get_folder (f->machine), 0500);
+  if (g_access (viv_machine_get_folder (f->machine), W_OK) == 0)
+    {
+      /* root may write anywhere: a folder in the place of the file stops it too. */
+      g_assert_cmpint (g_unlink (file), ==, 0);
+      g_assert_cmpint (g_mkdir (file, 0700), ==, 0);
+    }
+  adw_combo_row_set_selected (ADW_COMBO_ROW (clock->row), 1 - before);
+  g_assert_cmpuint (adw_combo_row_get_selected (ADW_COMBO_ROW (clock->row)), ==, before);
+  gtk_switch_set_active (GTK_SWITCH (menu->control), TRUE);
+  g_assert_false (gtk_switch_get_active (GTK_SWITCH (menu->control)));
+  gtk_spin_button_set_value (GTK_SPIN_BUTTON (cpus->control), 3);
+  g_assert_cmpint (gtk_spin_button_get_value_as_int (GTK_SPIN_BUTTON (cpus->control)), ==, 1);
+  g_assert_cmpuint (adw_combo_row_get_selected (ADW_COMBO_ROW (engine->row)), ==, 0);
+  g_chmod (viv_machine_get_folder (f->machine), 0700);
+  g_rmdir (file);
+  g_assert_true (g_file_set_contents (file, text, -1, NULL));
+  viv_machine_reload (f->machine);
+}
+
+/* What another program writes meanwhile is shown, and stays when something else is changed here. */
+static void
+test_others (Fixture *f, gconstpointer data)
+{
+  g_autofree char *file = g_build_filename (viv_machine_get_folder (f->machine), "machine.ini", NULL);
+  g_autoptr (MachineDefinition) other = definition_load (file, NULL);
+
+  g_assert_true (definition_set (other, "machine.cpus", "4", NULL));
+  g_assert_true (definition_save (other, file, NULL));
+  viv_machine_reload (f->machine);
+  g_assert_cmpint (gtk_spin_button_get_value_as_int (GTK_SPIN_BUTTON (row_of (f, "machine.cpus")->control)),
+                   ==, 4);
+  gtk_switch_set_active (GTK_SWITCH (row_of (f, "machine.boot-menu")->control), TRUE);
+  assert_written (f, "machine.cpus", "4");
+  assert_written (f, "machine.boot-menu", "true");
+}
+
+static GtkWidget *
+button_of (GtkWidget *widget, const char *icon)
+{
+  if (GTK_IS_BUTTON (widget) && g_strcmp0 (gtk_button_get_icon_name (GTK_BUTTON (widget)), icon) == 0)
+    return widget;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
+       child = gtk_widget_get_next_sibling (child))
+    {
+      GtkWidget *found = button_of (child, icon);
+
+      if (found)
+        return found;
+    }
+  return NULL;
+}
+
+static void
+undo (Fixture *f)
+{
+  GtkWidget *button;
+
+  until ((button = toast_button (GTK_WIDGET (f->window))) != NULL);
+  g_signal_emit_by_name (button, "clicked");
+}
+
+static void
+test_new_disk (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (viv_machine_get_folder (f->machine), "disk0.img", NULL);
+  GtkWidget *dialog, *spin, *row;
+  GStatBuf info;
+
+  gtk_widget_activate_action (GTK_WIDGET (f->window), "settings.new-disk", NULL);
+  until ((dialog = window_over (f->window, ADW_TYPE_MESSAGE_DIALOG)) != NULL);
+  spin = find (dialog, GTK_TYPE_SPIN_BUTTON, NULL);
+  gtk_spin_button_set_value (GTK_SPIN_BUTTON (spin), 0.5);
+  settle ();
+  g_assert_true (press (dialog, "_Add"));
+  until (viv_settings_drive_row (f->window, "disk0") != NULL);
+  assert_written (f, "disk0.path", "disk0.img");
+  g_assert_cmpint (g_stat (path, &info), ==, 0);
+  g_assert_cmpint (info.st_size, ==, 512 << 20);
+  g_assert_cmpint (info.st_blocks, <, 2048);
+
+  /* Taken away and back: with what was set, and the file was there all the time. */
+  gtk_switch_set_active (GTK_SWITCH (row_of (f, "disk0.snapshot")->control), TRUE);
+  row = viv_settings_drive_row (f->window, "disk0");
+  g_signal_emit_by_name (button_of (row, "list-remove-symbolic"), "clicked");
+  g_assert_null (viv_settings_drive_row (f->window, "disk0"));
+  g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
+  undo (f);
+  g_assert_nonnull (viv_settings_drive_row (f->window, "disk0"));
+  assert_written (f, "disk0.path", "disk0.img");
+  assert_written (f, "disk0.snapshot", "true");
+}
+
+static void
+test_images (Fixture *f, gconstpointer data)
+{
+  g_autofree char *foreign = g_build_filename (g_get_home_dir (), "other.qcow2", NULL);
+  g_autofree char *good = g_build_filename (g_get_home_dir (), "good.img", NULL);
+  g_autofree char *empty = g_build_filename (g_get_home_dir (), "empty.img", NULL);
+  const char *bad[] = { "/nonexistent/disk.img", g_get_home_dir (), foreign, empty };
+  char header[1024] = "QFI\xfb\0\0\0\3";
+  g_autofree char *sectors = g_malloc0 (1 << 20);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (foreign, header, sizeof header, NULL));
+  g_assert_true (g_file_set_contents (empty, "", 0, NULL));
+  g_assert_true (g_file_set_contents (good, sectors, 1 << 20, NULL));
+  for (unsigned i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_test_message ("%s", bad[i]);
+      g_assert_false (viv_settings_check_image (f->window->definition, DRIVE_DISK, bad[i], &error));
+      g_assert_nonnull (error);
+      g_assert_cmpstr (error->message, !=, "");
+      g_clear_error (&error);
+    }
+  g_assert_true (viv_settings_check_image (f->window->definition, DRIVE_DISK, good, &error));
+  g_assert_no_error (error);
+  g_assert_true (viv_settings_edit (f->window, &(VivChange){ "disk+.path", good }, 1));
+  g_assert_false (viv_settings_check_image (f->window->definition, DRIVE_DISK, good, NULL));
+}
+
+static void
+test_eject (Fixture *f, gconstpointer data)
+{
+  g_autofree char *disc = g_build_filename (g_get_home_dir (), "disc.iso", NULL);
+
+  g_assert_true (g_file_set_contents (disc, "x", 1, NULL));
+  g_assert_true (viv_settings_edit (f->window, &(VivChange){ "cdrom0.path", disc }, 1));
+  g_signal_emit_by_name (button_of (viv_settings_drive_row (f->window, "cdrom0"), "media-eject-symbolic"),
+                         "clicked");
+  assert_written (f, "cdrom0.path", "(none)");
+  undo (f);
+  assert_written (f, "cdrom0.path", disc);
+}
+
+static void
+test_show_key (Fixture *f, gconstpointer data)
+{
+  GtkWidget *focus;
+
+  g_assert_true (viv_settings_window_show_key (f->window, "cdrom0.path"));
+  settle ();
+  focus = gtk_window_get_focus (GTK_WINDOW (f->window));
+  g_assert_nonnull (focus);
+  g_assert_true (gtk_widget_is_ancestor (focus, viv_settings_drive_row (f->window, "cdrom0"))
+                 || focus == viv_settings_drive_row (f->window, "cdrom0"));
+  g_assert_true (viv_settings_window_show_key (f->window, "machine.firmware"));
+  g_assert_false (viv_settings_window_show_key (f->window, "disk9.path"));
+}
+
+static void
+test_blame (void)
+{
+  static const struct
+  {
+    const char *message, *key;
+  } cases[] = {
+    { "disk0: the image /images/a.img is missing", "disk0.path" },
+    { "“/images/a.img” is in use by another program.", "disk0.path" },
+    { "can't open /boot/kernel: no such file", "machine.kernel" },
+    { "cannot read the firmware image /fw.bin", "machine.firmware" },
+    { "/dev/kvm: permission denied", "machine.engine" },
+    { "cannot listen for VNC on 127.0.0.1:5901: in use", "display0.vnc-address" },
+    { "something else", NULL },
+  };
+  g_autoptr (MachineDefinition) definition = definition_new ("Blame");
+
+  definition_add_drive (definition, DRIVE_DISK, "/images/a.img");
+  g_assert_true (definition_set (definition, "machine.kernel", "/boot/kernel", NULL));
+  g_assert_true (definition_set (definition, "machine.firmware", "/fw.bin", NULL));
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *key = viv_blame_key (definition, cases[i].message);
+
+      g_assert_cmpstr (key, ==, cases[i].key);
+    }
+}
+
+/* No row says under its title what the title says. */
+static void
+test_words (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < f->window->rows->len; i++)
+    {
+      SettingsRow *row = f->window->rows->pdata[i];
+      const char *title = adw_preferences_row_get_title (ADW_PREFERENCES_ROW (row->row));
+      const char *help = ADW_IS_ACTION_ROW (row->row)
+                             ? adw_action_row_get_subtitle (ADW_ACTION_ROW (row->row))
+                             : gtk_widget_get_tooltip_text (row->row);
+      g_autofree char *small = g_utf8_strdown (title, -1);
+      g_autofree char *line = g_utf8_strdown (help ? help : "", -1);
+
+      g_test_message ("%s: %s", title, help);
+      g_assert_cmpstr (line, !=, "");
+      g_assert_cmpstr (line, !=, small);
+      g_assert_false (g_str_has_prefix (title, "disk0") || strchr (title, '.'));
+      if (row->values && GTK_IS_STRING_LIST (adw_combo_row_get_model (ADW_COMBO_ROW (row->row))))
+        {
+          GtkStringList *list = GTK_STRING_LIST (adw_combo_row_get_model (ADW_COMBO_ROW (row->row)));
+
+          g_assert_cmpstr (gtk_string_list_get_string (list, 0), !=, "bios");
+          g_assert_cmpstr (gtk_string_list_get_string (list, 0), !=, "dca");
+        }
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  adw_init ();
+#define ADD(name, function) g_test_add (name, Fixture, NULL, set_up, function, tear_down)
+  ADD ("/settings/values", test_values);
+  ADD ("/settings/refused", test_refused);
+  ADD ("/settings/others", test_others);
+  ADD ("/settings/new-disk", test_new_disk);
+  ADD ("/settings/images", test_images);
+  ADD ("/settings/eject", test_eject);
+  ADD ("/settings/show-key", test_show_key);
+  ADD ("/settings/words", test_words);
+  g_test_add_func ("/settings/blame", test_blame);
+  return g_test_run ();
+}
