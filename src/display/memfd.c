@@ -54,3 +54,17 @@ display_memfd_is_safe (int fd, size_t size)
   return seals >= 0 && (seals & F_SEAL_SHRINK) && fstat (fd, &st) == 0 && st.st_size >= 0
          && (uint64_t)st.st_size >= size;
 }
+
+gboolean
+display_is_eventfd (int fd)
+{
+  char path[32], target[64];
+  ssize_t length;
+
+  g_snprintf (path, sizeof path, "/proc/self/fd/%d", fd);
+  length = readlink (path, target, sizeof target - 1);
+  if (length < 0)
+    return FALSE;
+  target[length] = 0;
+  return g_str_equal (target, "anon_inode:[eventfd]");
+}

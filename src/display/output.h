@@ -21,6 +21,9 @@ typedef struct DisplayOutput DisplayOutput;
 #define DISPLAY_MAX_SIZE   16384 /* width and height in pixels */
 #define DISPLAY_MAX_CURSOR 512
 
+/* Of sources by which a screen of another process comes: below GTK's redraw (GDK_PRIORITY_REDRAW), above idle work. */
+#define DISPLAY_PRIORITY_VIEWER (G_PRIORITY_HIGH_IDLE + 30)
+
 typedef struct
 {
   int x, y, width, height; /* pixels; empty if width or height is 0 */

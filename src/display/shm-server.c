@@ -313,7 +313,7 @@ shm_server_new (DisplayOutput *output, int socket, void (*closed) (ShmServer *se
   server->copy.fd = -1;
   server->event_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   server->ring_fd = display_memfd_new ("damage ring", sizeof (ShmRing), (void **)&server->ring, &error);
-  server->watch = shm_socket_watch (socket, G_SOURCE_FUNC (on_socket), server);
+  server->watch = shm_socket_watch (socket, G_PRIORITY_DEFAULT, on_socket, server);
   if (server->ring_fd < 0 || server->event_fd < 0)
     {
       g_warning ("no screen for a viewer: %s", error ? error->message : g_strerror (errno));

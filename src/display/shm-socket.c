@@ -12,6 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define SHM_REST_US 1000
+#define WATCHED     (G_IO_IN | G_IO_HUP | G_IO_ERR)
+
 ShmSocketResult
 shm_socket_send (int socket, const ShmMessage *message, const int *fds, unsigned n_fds)
 {
@@ -86,13 +89,65 @@ shm_socket_receive (int socket, ShmMessage *message, int fds[SHM_MAX_FDS], unsig
   return good ? SHM_SOCKET_OK : SHM_SOCKET_BAD;
 }
 
-GSource *
-shm_socket_watch (int fd, GSourceFunc func, void *data)
+/* -- Watching -- */
+
+typedef struct
 {
-  GSource *source = g_unix_fd_source_new (fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
+  GSource source;
+  int fd;
+  gpointer tag;        /* NULL: resting */
+  int64_t last, spent; /* when the last turn ended, and how long it took: µs */
+} Watch;
+
+/* A peer that always has something to say must not have the main loop to itself, whatever its priority: a turn that follows closely
+ * on another is followed by as long a rest. */
+static gboolean
+watch_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+{
+  Watch *watch = (Watch *)source;
+  int64_t start = g_get_monotonic_time ();
+  gboolean hurried = start - watch->last < MAX (watch->spent, SHM_REST_US);
+  GIOCondition condition;
+
+  if (watch->tag == NULL)
+    {
+      g_source_set_ready_time (source, -1);
+      watch->tag = g_source_add_unix_fd (source, watch->fd, WATCHED);
+      return G_SOURCE_CONTINUE;
+    }
+  g_source_set_ready_time (source, -1);
+  condition = g_source_query_unix_fd (source, watch->tag); /* none if the owner set a ready time */
+  if (!((GUnixFDSourceFunc)(void (*) (void))callback) (watch->fd, condition, data))
+    return G_SOURCE_REMOVE;
+  if (g_source_is_destroyed (source))
+    return G_SOURCE_REMOVE;
+  watch->last = g_get_monotonic_time ();
+  watch->spent = watch->last - start;
+  if (hurried)
+    {
+      g_source_remove_unix_fd (source, watch->tag);
+      watch->tag = NULL;
+      watch->last += MAX (watch->spent, SHM_REST_US);
+      g_source_set_ready_time (source, watch->last);
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs watch_funcs = { .dispatch = watch_dispatch };
+
+GSource *
+shm_socket_watch (int fd, int priority, GUnixFDSourceFunc func, void *data)
+{
+  GSource *source = g_source_new (&watch_funcs, sizeof (Watch));
+  Watch *watch = (Watch *)source;
   g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
 
-  g_source_set_callback (source, func, data, NULL);
+  watch->fd = fd;
+  watch->last = -SHM_REST_US;
+  watch->tag = g_source_add_unix_fd (source, fd, WATCHED);
+  g_source_set_static_name (source, "shared screen");
+  g_source_set_priority (source, priority);
+  g_source_set_callback (source, G_SOURCE_FUNC (func), data, NULL);
   g_source_attach (source, context);
   return source;
 }

@@ -6,7 +6,7 @@
 
 #include "display/shm-protocol.h"
 
-#include <glib.h>
+#include <glib-unix.h>
 
 G_BEGIN_DECLS
 
@@ -24,7 +24,7 @@ typedef enum
 ShmSocketResult shm_socket_send (int socket, const ShmMessage *message, const int *fds, unsigned n_fds);
 /* Never blocks.  The descriptors become the caller's; with any result but OK there are none. */
 ShmSocketResult shm_socket_receive (int socket, ShmMessage *message, int fds[SHM_MAX_FDS], unsigned *n_fds);
-/* A watch on the thread's default context. */
-GSource *shm_socket_watch (int fd, GSourceFunc func, void *data);
+/* A watch on the thread's default context.  However much the peer has to say, it gets half of the loop's time at most. */
+GSource *shm_socket_watch (int fd, int priority, GUnixFDSourceFunc func, void *data);
 
 G_END_DECLS

@@ -179,6 +179,9 @@ handle_hello (ShmViewer *viewer, const ShmMessage *message, int *fds, unsigned n
     return refuse (error, "a greeting without descriptors");
   if (!display_memfd_is_safe (fds[0], sizeof (ShmRing)))
     return refuse (error, "the damage ring is too small or not sealed");
+  /* /dev/zero, a pipe or a timer would be readable for ever. */
+  if (!display_is_eventfd (fds[1]))
+    return refuse (error, "no eventfd");
   map = mmap (NULL, sizeof (ShmRing), PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
   if (map == MAP_FAILED)
     return refuse (error, "the damage ring can't be mapped");
@@ -192,7 +195,7 @@ handle_hello (ShmViewer *viewer, const ShmMessage *message, int *fds, unsigned n
   /* Whatever came as an eventfd must not be able to hold us in read(). */
   if (fcntl (viewer->event_fd, F_SETFL, O_NONBLOCK) < 0)
     return refuse (error, "no eventfd");
-  viewer->event_watch = shm_socket_watch (viewer->event_fd, G_SOURCE_FUNC (on_event), viewer);
+  viewer->event_watch = shm_socket_watch (viewer->event_fd, DISPLAY_PRIORITY_VIEWER, on_event, viewer);
   atomic_store (&viewer->ring->waiting, 1);
   return TRUE;
 }
@@ -403,7 +406,7 @@ shm_viewer_new (int socket, const ShmViewerFuncs *funcs, void *opaque, GError **
   viewer->socket = socket;
   viewer->event_fd = -1;
   viewer->fb.fd = -1;
-  viewer->watch = shm_socket_watch (socket, G_SOURCE_FUNC (on_socket), viewer);
+  viewer->watch = shm_socket_watch (socket, DISPLAY_PRIORITY_VIEWER, on_socket, viewer);
   return viewer;
 }
 

@@ -8,9 +8,11 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 typedef struct
@@ -495,6 +497,83 @@ test_hostile_hello (void)
   hostile_end (&h, TRUE);
 }
 
+/* What is handed over as an eventfd and would keep the main loop busy, or in read(). */
+static void
+test_hostile_event (void)
+{
+  int pipes[2], pair[2];
+
+  g_assert_cmpint (pipe2 (pipes, O_CLOEXEC), ==, 0);
+  g_assert_cmpint (write (pipes[1], "xxxxxxxx", 8), ==, 8);
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
+  const int fds[] = { open ("/dev/zero", O_RDONLY | O_CLOEXEC),
+                      open ("/dev/null", O_RDWR | O_CLOEXEC),
+                      open ("/proc/self/maps", O_RDONLY | O_CLOEXEC),
+                      pipes[0],
+                      pair[0],
+                      timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC),
+                      epoll_create1 (EPOLL_CLOEXEC),
+                      sealed (4096, F_SEAL_SHRINK) };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (fds); i++)
+    {
+      Hostile h;
+
+      g_test_message ("case %u", i);
+      g_assert_cmpint (fds[i], >=, 0);
+      hostile_begin (&h, FALSE);
+      shm_socket_send (h.socket, &(ShmMessage){ .type = SHM_HELLO, .value = SHM_VERSION },
+                       (int[]){ h.ring_fd, fds[i] }, 2);
+      hostile_end (&h, TRUE);
+      close (fds[i]);
+    }
+  close (pipes[1]);
+  close (pair[1]);
+}
+
+static gboolean
+on_idle (gpointer data)
+{
+  ++*(unsigned *)data;
+  return G_SOURCE_CONTINUE;
+}
+
+/* An eventfd that never runs dry, and messages without end: redraw, and even idle work, get their turns. */
+static void
+test_hostile_noise (void)
+{
+  for (unsigned kind = 0; kind < 2; kind++)
+    {
+      ShmMessage noise = { .type = SHM_SCANOUT, .serial = 9, .width = 64, .height = 64, .stride = 256 };
+      int fd = sealed (64 * 64 * 4, F_SEAL_SHRINK);
+      unsigned idles = 0, redraws = 0, i = 0;
+      guint idle = g_idle_add (on_idle, &idles);
+      guint redraw = g_idle_add_full (G_PRIORITY_HIGH_IDLE + 20, on_idle, &redraws, NULL);
+      Hostile h;
+
+      hostile_begin (&h, FALSE);
+      close (h.event_fd);
+      h.event_fd = eventfd (G_MAXUINT32, EFD_SEMAPHORE | EFD_CLOEXEC | EFD_NONBLOCK);
+      shm_socket_send (h.socket, &(ShmMessage){ .type = SHM_HELLO, .value = SHM_VERSION },
+                       (int[]){ h.ring_fd, h.event_fd }, 2);
+      for (; i < 100000 && redraws < 100; i++)
+        g_main_context_iteration (NULL, FALSE);
+      g_assert_cmpuint (redraws, >=, 100);
+      g_source_remove (redraw);
+      for (i = 0; i < 100000 && idles < 100; i++)
+        {
+          if (kind == 1)
+            for (unsigned j = 0; j < 8; j++)
+              shm_socket_send (h.socket, &noise, &fd, 1);
+          g_main_context_iteration (NULL, FALSE);
+        }
+      g_assert_cmpuint (idles, >=, 100);
+      g_source_remove (idle);
+      close (fd);
+      hostile_end (&h, FALSE);
+    }
+}
+
 static void
 test_hostile_ring (void)
 {
@@ -526,7 +605,7 @@ test_hostile_ring (void)
       h.w.total.n = 0;
       h.ring->head = 0x80000000u * (i & 1) + 1000 * i + 400;
       g_assert_cmpint (write (h.event_fd, &one, 8), ==, 8);
-      spin (2);
+      spin (10);
       g_assert_cmpint (h.w.total.rect[0].width, ==, 64);
     }
   close (fd);
@@ -594,6 +673,8 @@ main (int argc, char **argv)
   g_test_add_func ("/display/shm/overflow", test_overflow);
   g_test_add_func ("/display/shm/hostile-messages", test_hostile_messages);
   g_test_add_func ("/display/shm/hostile-hello", test_hostile_hello);
+  g_test_add_func ("/display/shm/hostile-event", test_hostile_event);
+  g_test_add_func ("/display/shm/hostile-noise", test_hostile_noise);
   g_test_add_func ("/display/shm/hostile-ring", test_hostile_ring);
   g_test_add_func ("/display/shm/hostile-viewer", test_hostile_viewer);
   return g_test_run ();
