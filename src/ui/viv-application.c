@@ -10,6 +10,7 @@
 
 #include "ui/viv-dialogs.h"
 #include "ui/viv-preferences-window.h"
+#include "ui/viv-renderer.h"
 #include "ui/viv-viewer-window.h"
 #include "ui/viv-window.h"
 
@@ -175,6 +176,7 @@ viv_application_startup (GApplication *application)
   VivApplication *self = VIV_APPLICATION (application);
 
   G_APPLICATION_CLASS (viv_application_parent_class)->startup (application);
+  viv_renderer_choose (gdk_display_get_default ());
   gtk_window_set_default_icon_name (APP_ID);
   gtk_icon_theme_add_resource_path (gtk_icon_theme_get_for_display (gdk_display_get_default ()),
                                     "/org/vivarium/Vivarium/icons");

@@ -271,7 +271,8 @@ viv_display_picture_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
   if (!self->framebuffer)
     return;
   gtk_snapshot_push_clip (snapshot, &GRAPHENE_RECT_INIT (0, 0, width, height));
-  viv_framebuffer_draw (self->framebuffer, snapshot, &self->transform);
+  viv_framebuffer_draw (self->framebuffer, snapshot, gtk_native_get_renderer (gtk_widget_get_native (widget)),
+                        &self->transform);
   gtk_snapshot_pop (snapshot);
 }
 

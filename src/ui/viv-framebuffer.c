@@ -8,24 +8,11 @@
 
 #include "display/shm.h"
 #include "display/vnc-client.h"
+#include "ui/viv-layer.h"
 #include "ui/viv-pixels.h"
-
-#include <math.h>
 
 #define VIEW_INTERVAL      16   /* ms */
 #define THUMBNAIL_INTERVAL 1000 /* ms */
-#define TILE_SIZE          256  /* image pixels; sparse damage touches few of them */
-#define MAX_MULTIPLE       4
-#define MAX_TEXTURE        8192 /* what any GL can do */
-
-/* A picture of the screen at one size: tiles where sparse damage is worth it, else one texture. */
-typedef struct
-{
-  VivLevel level;
-  guint columns, rows;   /* 1 × 1: the whole */
-  int tile;              /* image pixels; a tile at the right or bottom edge is smaller */
-  GdkTexture **textures; /* NULL: dirty */
-} Layer;
 
 struct _VivFramebuffer
 {
@@ -38,7 +25,7 @@ struct _VivFramebuffer
   int factor;
 
   Framebuffer scanout; /* width 0: off */
-  Layer layers[2];     /* the viewer's, and the thumbnail's */
+  VivLayer *layers[2]; /* the viewer's, and the thumbnail's */
   GdkTexture *still;   /* the last picture of a machine that has gone */
 
   GdkTexture *cursor;
@@ -71,92 +58,13 @@ static void paintable_init (GdkPaintableInterface *iface);
 G_DEFINE_FINAL_TYPE_WITH_CODE (VivFramebuffer, viv_framebuffer, G_TYPE_OBJECT,
                                G_IMPLEMENT_INTERFACE (GDK_TYPE_PAINTABLE, paintable_init))
 
-/* -- Layers -- */
-
-static void
-layer_clear (Layer *layer)
-{
-  for (guint i = 0; i < layer->columns * layer->rows; i++)
-    g_clear_object (&layer->textures[i]);
-  g_clear_pointer (&layer->textures, g_free);
-  *layer = (Layer){ 0 };
-}
-
-static void
-layer_setup (Layer *layer, const Framebuffer *fb, const VivLevel *level, gboolean tiled)
-{
-  int tile = tiled ? TILE_SIZE : (int)MAX (fb->width, fb->height);
-  guint columns = tiled ? (fb->width + tile - 1) / tile : 1;
-  guint rows = tiled ? (fb->height + tile - 1) / tile : 1;
-
-  if (layer->textures && layer->level.multiply == level->multiply && layer->level.divide == level->divide
-      && layer->columns == columns && layer->rows == rows && layer->tile == tile)
-    return;
-  layer_clear (layer);
-  layer->level = *level;
-  layer->tile = tile;
-  layer->columns = columns;
-  layer->rows = rows;
-  layer->textures = g_new0 (GdkTexture *, columns * rows);
-}
-
-static DisplayRect
-layer_tile_rect (const Layer *layer, const Framebuffer *fb, guint column, guint row)
-{
-  DisplayRect rect = { .x = column * layer->tile, .y = row * layer->tile };
-
-  rect.width = MIN (layer->tile, (int)fb->width - rect.x);
-  rect.height = MIN (layer->tile, (int)fb->height - rect.y);
-  return rect;
-}
-
-static void
-layer_damage (Layer *layer, const DisplayRect *rect)
-{
-  if (!layer->textures)
-    return;
-  for (guint row = rect->y / layer->tile;
-       row < layer->rows && (int)(row * layer->tile) < rect->y + rect->height; row++)
-    for (guint column = rect->x / layer->tile;
-         column < layer->columns && (int)(column * layer->tile) < rect->x + rect->width; column++)
-      g_clear_object (&layer->textures[row * layer->columns + column]);
-}
-
-static guint
-layer_dirty (const Layer *layer)
-{
-  guint n = 0;
-
-  for (guint i = 0; i < layer->columns * layer->rows; i++)
-    n += layer->textures[i] == NULL;
-  return n;
-}
-
-/* Seams show between tiles unless their edges lie on device pixels; and when all is dirty, one texture is cheaper. */
-static gboolean
-wants_tiles (const Layer *layer, const Framebuffer *fb, const VivTransform *transform, const VivLevel *level)
-{
-  guint tiles;
-
-  if (!viv_transform_is_exact (transform) || level->divide != 1)
-    return FALSE;
-  if (level->multiply * MAX (fb->width, fb->height) > MAX_TEXTURE)
-    return TRUE;
-  tiles = ((fb->width + TILE_SIZE - 1) / TILE_SIZE) * ((fb->height + TILE_SIZE - 1) / TILE_SIZE);
-  if (tiles <= 2)
-    return FALSE;
-  if (layer->textures && layer->columns * layer->rows > 1)
-    return layer_dirty (layer) * 4 < tiles * 3;
-  return TRUE;
-}
-
 /* -- What comes from the source -- */
 
 static void
 drop_layers (VivFramebuffer *self)
 {
   for (guint i = 0; i < G_N_ELEMENTS (self->layers); i++)
-    layer_clear (&self->layers[i]);
+    viv_layer_clear (self->layers[i]);
 }
 
 static void
@@ -188,7 +96,7 @@ on_damage (void *opaque, const Damage *damage)
       if (!display_rect_intersect (&damage->rect[i], &all, &rect))
         continue;
       for (guint l = 0; l < G_N_ELEMENTS (self->layers); l++)
-        layer_damage (&self->layers[l], &rect);
+        viv_layer_damage (self->layers[l], &rect);
     }
   gdk_paintable_invalidate_contents (GDK_PAINTABLE (self));
 }
@@ -295,13 +203,10 @@ make_texture (const Framebuffer *fb, const DisplayRect *rect, const VivLevel *le
 }
 
 void
-viv_framebuffer_draw (VivFramebuffer *self, GtkSnapshot *snapshot, const VivTransform *transform)
+viv_framebuffer_draw (VivFramebuffer *self, GtkSnapshot *snapshot, GskRenderer *renderer,
+                      const VivTransform *transform)
 {
   const Framebuffer *fb = &self->scanout;
-  double unit_x, unit_y;
-  VivLevel level;
-  Layer *layer;
-  gboolean tiled;
 
   if (transform->width <= 0)
     return;
@@ -314,26 +219,7 @@ viv_framebuffer_draw (VivFramebuffer *self, GtkSnapshot *snapshot, const VivTran
       return;
     }
 
-  viv_level_choose (&level, transform->scale, fb->width, fb->height, MAX_MULTIPLE, MAX_TEXTURE);
-  layer = &self->layers[level.divide > 1];
-  tiled = wants_tiles (layer, fb, transform, &level);
-  layer_setup (layer, fb, &level, tiled);
-
-  unit_x = transform->width / fb->width;
-  unit_y = transform->height / fb->height;
-  for (guint row = 0; row < layer->rows; row++)
-    for (guint column = 0; column < layer->columns; column++)
-      {
-        GdkTexture **texture = &layer->textures[row * layer->columns + column];
-        DisplayRect rect = layer_tile_rect (layer, fb, column, row);
-
-        if (!*texture)
-          *texture = make_texture (fb, &rect, &level);
-        gtk_snapshot_append_texture (snapshot, *texture,
-                                     &GRAPHENE_RECT_INIT (transform->x + rect.x * unit_x,
-                                                          transform->y + rect.y * unit_y, rect.width * unit_x,
-                                                          rect.height * unit_y));
-      }
+  viv_layer_draw (self->layers[transform->scale <= 0.5], snapshot, renderer, fb, transform);
 }
 
 static void
@@ -345,7 +231,7 @@ viv_framebuffer_snapshot (GdkPaintable *paintable, GdkSnapshot *snapshot, double
   if (!viv_framebuffer_get_size (self, &transform.image_width, &transform.image_height) || width <= 0)
     return;
   transform.scale = width * self->factor / transform.image_width;
-  viv_framebuffer_draw (self, GTK_SNAPSHOT (snapshot), &transform);
+  viv_framebuffer_draw (self, GTK_SNAPSHOT (snapshot), NULL, &transform);
 }
 
 static int
@@ -399,6 +285,16 @@ viv_framebuffer_dispose (GObject *object)
 }
 
 static void
+viv_framebuffer_finalize (GObject *object)
+{
+  VivFramebuffer *self = VIV_FRAMEBUFFER (object);
+
+  for (guint i = 0; i < G_N_ELEMENTS (self->layers); i++)
+    viv_layer_free (self->layers[i]);
+  G_OBJECT_CLASS (viv_framebuffer_parent_class)->finalize (object);
+}
+
+static void
 viv_framebuffer_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
   switch (id)
@@ -417,6 +313,7 @@ viv_framebuffer_class_init (VivFramebufferClass *klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
   object_class->dispose = viv_framebuffer_dispose;
+  object_class->finalize = viv_framebuffer_finalize;
   object_class->get_property = viv_framebuffer_get_property;
 
   props[PROP_LIVE]
@@ -437,6 +334,8 @@ viv_framebuffer_class_init (VivFramebufferClass *klass)
 static void
 viv_framebuffer_init (VivFramebuffer *self)
 {
+  for (guint i = 0; i < G_N_ELEMENTS (self->layers); i++)
+    self->layers[i] = viv_layer_new ();
   self->factor = 1;
   self->cursor_visible = TRUE;
 }

@@ -49,8 +49,9 @@ void viv_framebuffer_unwatch (VivFramebuffer *self, VivWatch watch);
 
 /* Pixels of the guest; FALSE if the screen is off. */
 gboolean viv_framebuffer_get_size (VivFramebuffer *self, int *width, int *height);
-/* Draws at `transform`, exactly where transform says so, over what is there. */
-void viv_framebuffer_draw (VivFramebuffer *self, GtkSnapshot *snapshot, const VivTransform *transform);
+/* Draws at `transform`, exactly where transform says so, over what is there.  `renderer` as viv_layer_draw(). */
+void viv_framebuffer_draw (VivFramebuffer *self, GtkSnapshot *snapshot, GskRenderer *renderer,
+                           const VivTransform *transform);
 /* Device pixels a logical pixel, for users of the plain GdkPaintable. */
 void viv_framebuffer_set_scale_factor (VivFramebuffer *self, int factor);
 /* The screen as it is now, a copy; NULL if it is off. */

@@ -5,6 +5,7 @@
  */
 #include "display/shm.h"
 #include "ui/viv-display-picture.h"
+#include "ui/viv-layer.h"
 #include "ui/viv-display-view.h"
 #include "ui/viv-pixels.h"
 
@@ -391,6 +392,151 @@ test_pixels (void)
   g_assert_cmpint (level.divide, ==, 64);
 }
 
+/* -- What is drawn anew -- */
+
+#define SHOWN_WIDTH  1070 /* no multiple: every edge is filtered */
+#define SHOWN_HEIGHT 713
+
+static GskRenderNode *
+draw_layer (VivLayer *layer, GskRenderer *renderer, const Framebuffer *fb)
+{
+  const VivTransform transform = { .x = 7,
+                                   .y = 3,
+                                   .width = SHOWN_WIDTH,
+                                   .height = SHOWN_HEIGHT,
+                                   .scale = (double)SHOWN_WIDTH / WIDTH,
+                                   .image_width = WIDTH,
+                                   .image_height = HEIGHT,
+                                   .factor = 1 };
+  GtkSnapshot *snapshot = gtk_snapshot_new ();
+
+  viv_layer_draw (layer, snapshot, renderer, fb, &transform);
+  return gtk_snapshot_free_to_node (snapshot);
+}
+
+static guint
+n_children (GskRenderNode *node)
+{
+  return gsk_render_node_get_node_type (node) == GSK_CONTAINER_NODE ? gsk_container_node_get_n_children (node)
+                                                                    : 1;
+}
+
+static GskRenderNode *
+child (GskRenderNode *node, guint i)
+{
+  return gsk_render_node_get_node_type (node) == GSK_CONTAINER_NODE ? gsk_container_node_get_child (node, i)
+                                                                    : node;
+}
+
+static void
+assert_same_pixels (GskRenderNode *a, GskRenderNode *b)
+{
+  GskRenderNode *nodes[] = { a, b };
+  cairo_surface_t *surfaces[2];
+
+  for (guint i = 0; i < 2; i++)
+    {
+      surfaces[i] = cairo_image_surface_create (CAIRO_FORMAT_RGB24, SHOWN_WIDTH + 20, SHOWN_HEIGHT + 20);
+      cairo_t *cr = cairo_create (surfaces[i]);
+      gsk_render_node_draw (nodes[i], cr);
+      cairo_destroy (cr);
+      cairo_surface_flush (surfaces[i]);
+    }
+  for (int y = 0; y < SHOWN_HEIGHT + 20; y++)
+    for (int x = 0; x < (SHOWN_WIDTH + 20) * 4; x++)
+      {
+        int stride = cairo_image_surface_get_stride (surfaces[0]);
+        int difference = cairo_image_surface_get_data (surfaces[0])[y * stride + x]
+                         - cairo_image_surface_get_data (surfaces[1])[y * stride + x];
+
+        if (x % 4 != 3 && ABS (difference) > 3)
+          g_error ("row %d, byte %d differs by %d", y, x, difference);
+      }
+  cairo_surface_destroy (surfaces[0]);
+  cairo_surface_destroy (surfaces[1]);
+}
+
+/* A cursor that blinks: nodes outside it stay what they were, by which GTK knows that there is nothing to draw there; and the picture is
+ * the one that a whole new one would be. */
+static void
+blink (GskRenderer *renderer)
+{
+  g_autofree uint32_t *pixels = g_new (uint32_t, WIDTH * HEIGHT);
+  const Framebuffer fb
+      = { .width = WIDTH, .height = HEIGHT, .stride = WIDTH * 4, .pixels = (uint8_t *)pixels, .fd = -1 };
+  const DisplayRect cell = { 186, 190, 9, 16 }; /* over the corner of four tiles */
+  VivLayer *layer = viv_layer_new ();
+  GskRenderNode *last, *next;
+
+  for (int i = 0; i < WIDTH * HEIGHT; i++)
+    pixels[i] = pattern (i % WIDTH, i / WIDTH);
+  last = draw_layer (layer, renderer, &fb);
+  g_assert_cmpuint (n_children (last), ==, 1);
+  for (guint i = 0; i < 4; i++)
+    {
+      VivLayer *fresh = viv_layer_new ();
+      GskRenderNode *whole;
+      double area = 0;
+
+      for (int y = cell.y; y < cell.y + cell.height; y++)
+        for (int x = cell.x; x < cell.x + cell.width; x++)
+          pixels[y * WIDTH + x] ^= 0xffffff;
+      viv_layer_damage (layer, &cell);
+      next = draw_layer (layer, renderer, &fb);
+      g_assert_cmpuint (viv_layer_n_patches (layer), ==, 4);
+      g_assert_cmpuint (n_children (next), ==, 5);
+      g_assert_true (child (next, 0) == child (last, 0));
+      for (guint n = 1; n < n_children (next); n++)
+        {
+          graphene_rect_t bounds;
+
+          gsk_render_node_get_bounds (child (next, n), &bounds);
+          area += bounds.size.width * bounds.size.height;
+        }
+      g_assert_cmpfloat (area, <, SHOWN_WIDTH * SHOWN_HEIGHT / 8);
+      whole = draw_layer (fresh, renderer, &fb);
+      assert_same_pixels (whole, next);
+      gsk_render_node_unref (whole);
+      gsk_render_node_unref (last);
+      viv_layer_free (fresh);
+      last = next;
+    }
+
+  /* The guest writes what was there: nothing at all is new. */
+  viv_layer_damage (layer, &cell);
+  next = draw_layer (layer, renderer, &fb);
+  for (guint n = 0; n < n_children (next); n++)
+    {
+      GskRenderNode *a = child (last, n), *b = child (next, n);
+
+      if (n > 0)
+        {
+          a = gsk_clip_node_get_child (a);
+          b = gsk_clip_node_get_child (b);
+        }
+      g_assert_true (a == b);
+    }
+  gsk_render_node_unref (last);
+
+  /* Much has changed: one picture again. */
+  viv_layer_damage (layer, &(DisplayRect){ 0, 0, WIDTH, HEIGHT });
+  last = draw_layer (layer, renderer, &fb);
+  g_assert_cmpuint (n_children (last), ==, 1);
+  gsk_render_node_unref (last);
+  gsk_render_node_unref (next);
+  viv_layer_free (layer);
+}
+
+static void
+test_blink (void)
+{
+  GskRenderer *renderer = gsk_cairo_renderer_new ();
+
+  blink (NULL);
+  blink (renderer);
+  g_object_unref (renderer);
+}
+
 #define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
 
 int
@@ -399,6 +545,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   adw_init ();
   g_test_add_func ("/display/pixels", test_pixels);
+  g_test_add_func ("/display/blink", test_blink);
   ADD ("/display/exact", test_exact);
   ADD ("/display/letterbox", test_letterbox);
   ADD ("/display/twice", test_twice);
