@@ -24,13 +24,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 typedef struct
 {
   char *definition, *folder, *socket, *engine, *load, *vnc, *vnc_password_file, *qtest;
   int ready_fd, lock_fd, owner_fd;
-  gboolean paused, probe, json, version, no_sandbox;
+  gboolean paused, probe, json, version, no_sandbox, test_device;
 } Options;
 
 typedef struct
@@ -44,6 +45,8 @@ typedef struct
   Board *board;
   ControlService *control;
   Qtest *qtest;
+  int status;      /* that the process ends with */
+  int test_output; /* the first serial port's far end, with --test-device; else -1 */
 } Monitor;
 
 /* -- Arguments ------------------------------------------------------------------------------------ */
@@ -71,6 +74,10 @@ parse_options (int *argc, char ***argv, Options *o, GError **error)
       "FILE" },
     { "qtest", 0, 0, G_OPTION_ARG_FILENAME, &o->qtest,
       "With engine none: listen here for the qtest line protocol", "PATH" },
+    { "test-device", 0, 0, G_OPTION_ARG_NONE, &o->test_device,
+      "For test programs: the devices that end the machine with a status, pull interrupt lines and so on; the first "
+      "serial port writes to the standard output",
+      NULL },
     { "no-sandbox", 0, 0, G_OPTION_ARG_NONE, &o->no_sandbox,
       "For debugging: don't confine the process (also: VIVARIUM_SANDBOX=0 in the environment)", NULL },
     { "probe", 0, 0, G_OPTION_ARG_NONE, &o->probe, "Say what /dev/kvm is worth on this host, and end", NULL },
@@ -233,6 +240,59 @@ start_vnc (Monitor *monitor, GError **error)
   return control_service_vnc_start (monitor->control, address, password, error) != NULL;
 }
 
+/* -- Test programs -------------------------------------------------------------------------------- */
+
+static void
+on_test_exit (void *opaque, int status)
+{
+  Monitor *monitor = opaque;
+
+  monitor->status = status;
+  vm_request (monitor->vm, VM_REQUEST_POWER_OFF, "the test program has ended");
+}
+
+static gboolean
+on_test_output (int fd, GIOCondition condition, gpointer data)
+{
+  char buffer[4096];
+  ssize_t n;
+
+  while ((n = recv (fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0)
+    if (fwrite (buffer, 1, (size_t)n, stdout) != (size_t)n)
+      return G_SOURCE_REMOVE;
+  fflush (stdout);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+add_test_device (Monitor *monitor, GError **error)
+{
+  Board *board = monitor->board;
+
+  if (!board_add_test_device (board, on_test_exit, monitor, error))
+    return FALSE;
+  if (board->n_serials == 0)
+    return TRUE;
+  vm_lock (monitor->vm);
+  monitor->test_output = serial_port_attach (board->serial[0], TRUE, error);
+  vm_unlock (monitor->vm);
+  if (monitor->test_output < 0)
+    return FALSE;
+  g_unix_fd_add (monitor->test_output, G_IO_IN, on_test_output, monitor);
+  return TRUE;
+}
+
+/* What the program wrote last. */
+static void
+finish_test_output (Monitor *monitor)
+{
+  if (monitor->test_output < 0)
+    return;
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  close (monitor->test_output);
+}
+
 /* -- Sandbox -------------------------------------------------------------------------------------- */
 
 /* The machine's folder, that of the control socket, where snapshots write, and media that may be put back.  Before the control
@@ -349,6 +409,8 @@ build (Monitor *monitor, GError **error)
   monitor->board = board_new (monitor->vm, monitor->definition, error);
   if (monitor->board == NULL)
     return FALSE;
+  if (o->test_device && !add_test_device (monitor, error))
+    return FALSE;
   if (o->qtest != NULL)
     {
       if (klass != &none_engine_class)
@@ -418,8 +480,7 @@ int
 main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
-  Monitor monitor = { 0 };
-  int status = 0;
+  Monitor monitor = { .test_output = -1 };
 
   setlocale (LC_ALL, "");
   viv_bind_text_domain ();
@@ -450,7 +511,7 @@ main (int argc, char **argv)
       || !start_control (&monitor, &error) || !start_vnc (&monitor, &error) || !power_on (&monitor, &error))
     {
       g_printerr ("%s\n", error->message);
-      status = 1;
+      monitor.status = 1;
     }
   else
     {
@@ -461,7 +522,8 @@ main (int argc, char **argv)
         g_unix_fd_add (monitor.options.owner_fd, G_IO_HUP | G_IO_ERR, on_owner_gone, &monitor);
       g_main_loop_run (monitor.loop);
       g_message ("the machine is off: %s", vm_state_reason (monitor.vm));
+      finish_test_output (&monitor);
     }
   monitor_clear (&monitor);
-  return status;
+  return monitor.status;
 }

@@ -47,6 +47,17 @@ board_new (Vm *vm, MachineDefinition *definition, GError **error)
   return board;
 }
 
+gboolean
+board_add_test_device (Board *board, TestDeviceExit exit, void *opaque, GError **error)
+{
+  Device *device;
+
+  vm_lock (board->vm);
+  device = test_device_new (board->vm, board->gsi, exit, opaque, error);
+  vm_unlock (board->vm);
+  return device != NULL;
+}
+
 void
 board_free (Board *board)
 {

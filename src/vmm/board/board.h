@@ -6,6 +6,7 @@
 #pragma once
 
 #include "block/block.h"
+#include "chipset/test-device.h"
 #include "control/serial.h"
 #include "core/vm.h"
 #include "display/output.h"
@@ -43,6 +44,8 @@ struct Board
 
 /* "pc": i440FX and PIIX3.  The engine must have been made for `vm`.  Errors name the file or the key. */
 Board *board_new (Vm *vm, MachineDefinition *definition, GError **error);
+/* The devices of test programs for processors (chipset/test-device.h), before the machine starts.  VM lock NOT held. */
+gboolean board_add_test_device (Board *board, TestDeviceExit exit, void *opaque, GError **error);
 /* Before vm_free(): the serial ports and the router go, devices stay with the machine until then. */
 void board_free (Board *board);
 /* Presses the power button; FALSE if the guest doesn't listen.  VM lock held. */
