@@ -3,7 +3,8 @@
  * The local APIC (SDM volume 3, chapter 10), xAPIC and x2APIC.
  *
  * Requests come from any thread and wait in atomic words; the processor's thread alone moves them to IRR and changes the
- * rest.  The timer's rate is 1 GHz before its divider.
+ * rest.  What routing looks at from other threads (id, mode, logical id, spurious vector, LVT) it stores atomically.  The
+ * timer expires on the main loop and has a lock (SoftApic.lock).  Its rate is 1 GHz before its divider.
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
@@ -72,22 +73,48 @@ enum
 };
 #define VERSION 0x00060014u /* seven LVT entries, version 0x14 */
 
+/* Registers that other threads look at. */
+static inline uint32_t
+get (const uint32_t *reg)
+{
+  return __atomic_load_n (reg, __ATOMIC_RELAXED);
+}
+
+static inline void
+set (uint32_t *reg, uint32_t value)
+{
+  __atomic_store_n (reg, value, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t
+base (const SoftApic *apic)
+{
+  return __atomic_load_n (&apic->cpu->msr.apic_base, __ATOMIC_RELAXED);
+}
+
 static inline gboolean
 x2apic (const SoftApic *apic)
 {
-  return (apic->cpu->msr.apic_base & (BASE_X2APIC | BASE_ENABLED)) == (BASE_X2APIC | BASE_ENABLED);
+  return (base (apic) & (BASE_X2APIC | BASE_ENABLED)) == (BASE_X2APIC | BASE_ENABLED);
 }
 
 static inline gboolean
 hardware_enabled (const SoftApic *apic)
 {
-  return (apic->cpu->msr.apic_base & BASE_ENABLED) != 0;
+  return (base (apic) & BASE_ENABLED) != 0;
 }
 
 static inline gboolean
 accepting (const SoftApic *apic)
 {
-  return hardware_enabled (apic) && (apic->svr & SVR_ENABLED) != 0;
+  return hardware_enabled (apic) && (get (&apic->svr) & SVR_ENABLED) != 0;
+}
+
+/* The x2APIC id is hard-wired; the xAPIC's is a register. */
+static inline uint32_t
+identity (const SoftApic *apic)
+{
+  return x2apic (apic) ? apic->cpu->n : get (&apic->id);
 }
 
 static int
@@ -99,7 +126,10 @@ highest (const uint32_t bits[8])
   return -1;
 }
 
-/* -- Timer ------------------------------------------------------------------------------------------------------ */
+/* -- Timer ------------------------------------------------------------------------------------------------------
+ * `due` is when the count reaches zero (guest time), or -1: it stands at zero.  A change of mode or divider thus leaves the
+ * count where it is. All of it under the lock.  An expiry that the main loop had already taken when the processor cancelled or
+ * moved it finds `due` in the future or gone, and does nothing. */
 
 static unsigned
 divider (const SoftApic *apic)
@@ -114,35 +144,45 @@ now (const SoftApic *apic)
   return vm_clock_now (apic->cpu->vm->clock);
 }
 
-static gboolean
+static inline gboolean
 deadline_mode (const SoftApic *apic)
 {
-  return (apic->lvt[LVT_TIMER] & TIMER_DEADLINE) != 0;
+  return (get (&apic->lvt[LVT_TIMER]) & TIMER_DEADLINE) != 0;
 }
 
 static void request (SoftApic *apic, unsigned vector, gboolean level);
 
 static void
-timer_start (SoftApic *apic)
+timer_set (SoftApic *apic, int64_t due)
 {
-  apic->timer_start = now (apic);
-  if (apic->initial_count == 0 || deadline_mode (apic))
+  apic->due = due;
+  if (due < 0)
     vm_timer_cancel (&apic->timer);
   else
-    vm_timer_arm (&apic->timer, apic->timer_start + (int64_t)apic->initial_count * divider (apic));
+    vm_timer_arm (&apic->timer, due);
+}
+
+/* `count` as what is left of it; 0 stops. */
+static void
+timer_count (SoftApic *apic, uint32_t count)
+{
+  timer_set (apic, count == 0 ? -1 : now (apic) + (int64_t)count * divider (apic));
 }
 
 static uint32_t
 timer_current (const SoftApic *apic)
 {
-  uint64_t ticks;
+  int64_t left;
 
-  if (apic->initial_count == 0 || deadline_mode (apic))
+  if (apic->due < 0 || apic->initial_count == 0 || deadline_mode (apic))
     return 0;
-  ticks = (uint64_t)MAX (now (apic) - apic->timer_start, 0) / divider (apic);
-  if (apic->lvt[LVT_TIMER] & TIMER_PERIODIC)
-    return apic->initial_count - (uint32_t)(ticks % apic->initial_count);
-  return ticks >= apic->initial_count ? 0 : apic->initial_count - (uint32_t)ticks;
+  left = apic->due - now (apic);
+  if (left > 0)
+    return (uint32_t)MIN ((left - 1) / divider (apic) + 1, (int64_t)apic->initial_count);
+  /* Over, and the main loop has not come to it yet. */
+  if (get (&apic->lvt[LVT_TIMER]) & TIMER_PERIODIC)
+    return apic->initial_count - (uint32_t)((uint64_t)-left / divider (apic) % apic->initial_count);
+  return 0;
 }
 
 /* Main loop's thread. */
@@ -150,48 +190,81 @@ static void
 on_timer (void *opaque)
 {
   SoftApic *apic = opaque;
-  uint32_t lvt = __atomic_load_n (&apic->lvt[LVT_TIMER], __ATOMIC_RELAXED);
+  uint32_t lvt;
+  int64_t time = now (apic);
 
-  if (lvt & TIMER_DEADLINE)
-    apic->cpu->msr.tsc_deadline = 0;
-  else if ((lvt & TIMER_PERIODIC) != 0 && apic->initial_count != 0)
+  g_mutex_lock (&apic->lock);
+  if (apic->due < 0 || apic->due > time)
     {
-      int64_t period = (int64_t)apic->initial_count * divider (apic);
-      int64_t next = apic->timer_start + period, time = now (apic);
+      g_mutex_unlock (&apic->lock);
+      return;
+    }
+  lvt = get (&apic->lvt[LVT_TIMER]);
+  if ((lvt & TIMER_PERIODIC) != 0 && apic->initial_count != 0)
+    {
+      int64_t period = (int64_t)apic->initial_count * divider (apic), next = apic->due + period;
 
       /* Late by more than a period: what was missed is lost, as one bit of IRR holds only one. */
       if (period < 20000)
         next = MAX (next, time + 20000);
       if (next <= time)
-        next += (time - next) / period * period;
-      apic->timer_start = next;
-      vm_timer_arm (&apic->timer, next + period);
+        next += (time - next) / period * period + period;
+      timer_set (apic, next);
     }
+  else
+    {
+      apic->due = -1;
+      apic->tsc_deadline = 0;
+    }
+  g_mutex_unlock (&apic->lock);
   if ((lvt & LVT_MASKED) == 0)
+    request (apic, lvt & 0xff, FALSE);
+}
+
+/* One that is past is an interrupt at once (SDM volume 3, 10.5.4.1). */
+static void
+set_deadline (SoftApic *apic, uint64_t tsc)
+{
+  SoftCpu *cpu = apic->cpu;
+  uint32_t lvt = get (&apic->lvt[LVT_TIMER]);
+  int64_t left = (int64_t)(tsc - soft_tsc (cpu));
+  gboolean past = tsc != 0 && left <= 0;
+
+  if ((lvt & TIMER_DEADLINE) == 0)
+    return;
+  g_mutex_lock (&apic->lock);
+  apic->tsc_deadline = past ? 0 : tsc;
+  if (tsc == 0 || past)
+    timer_set (apic, -1);
+  else
+    timer_set (apic,
+               now (apic) + clock_muldiv (MIN (left, INT64_MAX / 4), NS_PER_SECOND, cpu->engine->tsc_hz));
+  g_mutex_unlock (&apic->lock);
+  if (past && (lvt & LVT_MASKED) == 0)
     request (apic, lvt & 0xff, FALSE);
 }
 
 void
 soft_apic_set_deadline (SoftCpu *cpu, uint64_t tsc)
 {
-  SoftApic *apic = cpu->apic;
-  uint64_t at;
+  set_deadline (cpu->apic, tsc);
+}
 
-  if (!deadline_mode (apic))
-    return;
-  cpu->msr.tsc_deadline = tsc;
-  if (tsc == 0)
-    {
-      vm_timer_cancel (&apic->timer);
-      return;
-    }
-  at = soft_tsc (cpu);
-  if ((int64_t)(tsc - at) <= 0)
-    vm_timer_arm (&apic->timer, now (apic));
-  else
-    vm_timer_arm (&apic->timer, now (apic)
-                                    + clock_muldiv ((int64_t)MIN (tsc - at, (uint64_t)INT64_MAX / 4),
-                                                    NS_PER_SECOND, cpu->engine->tsc_hz));
+void
+soft_apic_tsc_changed (SoftCpu *cpu)
+{
+  set_deadline (cpu->apic, soft_apic_get_deadline (cpu));
+}
+
+uint64_t
+soft_apic_get_deadline (SoftCpu *cpu)
+{
+  uint64_t tsc;
+
+  g_mutex_lock (&cpu->apic->lock);
+  tsc = cpu->apic->tsc_deadline;
+  g_mutex_unlock (&cpu->apic->lock);
+  return tsc;
 }
 
 /* -- Requests ------------------------------------------------------------------------------------------------------ */
@@ -201,8 +274,11 @@ request (SoftApic *apic, unsigned vector, gboolean level)
 {
   if (vector < 16)
     return;
+  /* How it was triggered last; noted before the request, so that it is there when the request is. */
   if (level)
     g_atomic_int_or ((guint *)&apic->pending_level[vector / 32], 1u << (vector & 31));
+  else
+    g_atomic_int_and ((guint *)&apic->pending_level[vector / 32], ~(1u << (vector & 31)));
   g_atomic_int_or ((guint *)&apic->pending[vector / 32], 1u << (vector & 31));
   soft_attend (apic->cpu, SOFT_ATTENTION_INTERRUPT);
 }
@@ -242,28 +318,31 @@ deliver (SoftApic *apic, unsigned mode, unsigned vector, gboolean level)
 static gboolean
 matches (const SoftApic *apic, uint32_t destination, gboolean logical, gboolean wide)
 {
+  uint32_t ldr;
+
   if (!hardware_enabled (apic))
     return FALSE;
   if (destination == (wide ? 0xffffffffu : 0xffu))
     return TRUE;
   if (!logical)
-    return x2apic (apic) || !wide ? apic->id == destination : (apic->id & 0xff) == destination;
+    return identity (apic) == destination;
   if (x2apic (apic))
     {
-      uint32_t cluster = apic->id >> 4;
+      uint32_t cluster = apic->cpu->n >> 4, bit = 1u << (apic->cpu->n & 15);
 
       /* A message of 8 bits can only reach the first cluster's flat set. */
       if (!wide)
-        return cluster == 0 && ((1u << (apic->id & 15)) & destination) != 0;
-      return destination >> 16 == cluster && ((1u << (apic->id & 15)) & destination & 0xffff) != 0;
+        return cluster == 0 && (bit & destination) != 0;
+      return destination >> 16 == cluster && (bit & destination & 0xffff) != 0;
     }
-  if (apic->dfr >> 28 == 0xf)
-    return ((apic->ldr >> 24) & destination) != 0;
-  return (apic->ldr >> 28) == (destination >> 4 & 15) && ((apic->ldr >> 24) & destination & 15) != 0;
+  ldr = get (&apic->ldr) >> 24;
+  if (get (&apic->dfr) >> 28 == 0xf)
+    return (ldr & destination) != 0;
+  return ldr >> 4 == (destination >> 4 & 15) && (ldr & destination & 15) != 0;
 }
 
 /* Arbitration of lowest priority: the processor whose task priority is lowest; among equals take turns. */
-static void
+static SoftApic *
 deliver_lowest (SoftEngine *engine, uint32_t destination, gboolean logical, gboolean wide, unsigned vector,
                 gboolean level)
 {
@@ -274,11 +353,12 @@ deliver_lowest (SoftEngine *engine, uint32_t destination, gboolean logical, gboo
     {
       SoftApic *apic = engine->cpus[(start + i) % n]->apic;
       if (matches (apic, destination, logical, wide) && accepting (apic)
-          && (best == NULL || (apic->tpr & 0xf0) < (best->tpr & 0xf0)))
+          && (best == NULL || (get (&apic->tpr) & 0xf0) < (get (&best->tpr) & 0xf0)))
         best = apic;
     }
   if (best != NULL)
     request (best, vector, level);
+  return best;
 }
 
 void
@@ -304,11 +384,19 @@ soft_apic_nmi (SoftEngine *engine)
   for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
     {
       SoftApic *apic = engine->cpus[i]->apic;
-      uint32_t lvt = apic->lvt[LVT_LINT1];
+      uint32_t lvt = get (&apic->lvt[LVT_LINT1]);
 
       if (!hardware_enabled (apic) ? i == 0 : (lvt & LVT_MASKED) == 0 && ((lvt >> 8) & 7) == DELIVER_NMI)
         deliver (apic, DELIVER_NMI, 0, FALSE);
     }
+}
+
+/* A message for another processor ends the turn: it waits for the answer more often than not, and they share a thread. */
+static void
+give_way (SoftApic *from, const SoftApic *to)
+{
+  if (to != from)
+    soft_attend (from->cpu, SOFT_ATTENTION_YIELD);
 }
 
 static void
@@ -330,7 +418,10 @@ send_ipi (SoftApic *apic)
     }
   if (shorthand == 0 && mode == DELIVER_LOWEST)
     {
-      deliver_lowest (engine, destination, logical, wide, vector, FALSE);
+      SoftApic *to = deliver_lowest (engine, destination, logical, wide, vector, FALSE);
+
+      if (to != NULL)
+        give_way (apic, to);
       return;
     }
   for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
@@ -342,8 +433,10 @@ send_ipi (SoftApic *apic)
                      : shorthand == 2 ? TRUE
                                       : !self;
 
-      if (hit && !(self && (mode == DELIVER_INIT || mode == DELIVER_SIPI)))
-        deliver (to, mode, vector, FALSE);
+      if (!hit)
+        continue;
+      deliver (to, mode, vector, FALSE);
+      give_way (apic, to);
     }
 }
 
@@ -364,9 +457,8 @@ collect (SoftApic *apic)
   for (unsigned i = 0; i < 8; i++)
     if (g_atomic_int_get (&apic->pending[i]) != 0)
       {
-        /* The level was noted before the request, so it is there when the request is. */
         uint32_t bits = g_atomic_int_and ((guint *)&apic->pending[i], 0);
-        uint32_t level = g_atomic_int_and ((guint *)&apic->pending_level[i], ~bits);
+        uint32_t level = (uint32_t)g_atomic_int_get (&apic->pending_level[i]);
 
         if (!accepting (apic))
           continue;
@@ -454,9 +546,9 @@ soft_apic_get_cr8 (SoftCpu *cpu)
 }
 
 void
-soft_apic_set_cr8 (SoftCpu *cpu, uint8_t value)
+soft_apic_set_tpr (SoftCpu *cpu, uint32_t value)
 {
-  cpu->apic->tpr = (uint32_t)value << 4;
+  set (&cpu->apic->tpr, value & 0xff);
   soft_attend (cpu, SOFT_ATTENTION_INTERRUPT);
 }
 
@@ -474,7 +566,7 @@ static uint32_t
 logical_id (const SoftApic *apic)
 {
   if (x2apic (apic))
-    return (apic->id >> 4) << 16 | 1u << (apic->id & 15);
+    return (apic->cpu->n >> 4) << 16 | 1u << (apic->cpu->n & 15);
   return apic->ldr;
 }
 
@@ -492,7 +584,7 @@ register_read (SoftApic *apic, unsigned reg, uint32_t *value)
   switch (reg)
     {
     case APIC_ID:
-      *value = x2apic (apic) ? apic->id : apic->id << 24;
+      *value = x2apic (apic) ? identity (apic) : identity (apic) << 24;
       return TRUE;
     case APIC_VERSION:
       *value = VERSION;
@@ -501,6 +593,8 @@ register_read (SoftApic *apic, unsigned reg, uint32_t *value)
       *value = apic->tpr;
       return TRUE;
     case APIC_APR:
+      *value = priority (apic);
+      return !x2apic (apic);
     case APIC_PPR:
       *value = priority (apic);
       return TRUE;
@@ -538,7 +632,9 @@ register_read (SoftApic *apic, unsigned reg, uint32_t *value)
       *value = apic->initial_count;
       return TRUE;
     case APIC_CURRENT:
+      g_mutex_lock (&apic->lock);
       *value = timer_current (apic);
+      g_mutex_unlock (&apic->lock);
       return TRUE;
     case APIC_DIVIDE:
       *value = apic->divide;
@@ -548,29 +644,61 @@ register_read (SoftApic *apic, unsigned reg, uint32_t *value)
     }
 }
 
-static gboolean
+static const uint32_t lvt_mask[7] = { 0x117ff, 0x700ff, 0x117ff, 0x117ff, 0x1f7ff, 0x1f7ff, 0x100ff };
+
+static void
 write_lvt (SoftApic *apic, int n, uint32_t value)
 {
-  static const uint32_t masks[7] = { 0x117ff, 0x700ff, 0x117ff, 0x117ff, 0x1f7ff, 0x1f7ff, 0x100ff };
   uint32_t old = apic->lvt[n];
 
-  value &= masks[n];
+  value &= lvt_mask[n];
   if ((apic->svr & SVR_ENABLED) == 0)
     value |= LVT_MASKED;
-  __atomic_store_n (&apic->lvt[n], value, __ATOMIC_RELAXED);
-  if (n == LVT_TIMER && ((old ^ value) & (TIMER_DEADLINE | TIMER_PERIODIC)) != 0)
+  if (n == LVT_TIMER)
     {
-      vm_timer_cancel (&apic->timer);
-      apic->cpu->msr.tsc_deadline = 0;
+      g_mutex_lock (&apic->lock);
+      set (&apic->lvt[n], value);
+      /* Between one-shot and periodic the count goes on; from or to the deadline it ends (SDM volume 3, 10.5.4.1). */
       if ((old ^ value) & TIMER_DEADLINE)
-        apic->initial_count = 0;
-      else
-        timer_start (apic);
+        {
+          timer_set (apic, -1);
+          apic->tsc_deadline = 0;
+          apic->initial_count = 0;
+        }
+      g_mutex_unlock (&apic->lock);
     }
+  else
+    set (&apic->lvt[n], value);
   if (n == LVT_LINT0)
     soft_attend (apic->cpu, SOFT_ATTENTION_INTERRUPT);
-  return TRUE;
 }
+
+/* Bits that WRMSR must leave clear; MMIO ignores them (SDM volume 3, 10.12.1.3). */
+static uint32_t
+reserved_bits (unsigned reg)
+{
+  int lvt = lvt_of (reg);
+
+  /* Delivery status and remote IRR may be written, and aren't. */
+  if (lvt >= 0)
+    return ~(lvt_mask[lvt] | 0x5000);
+  switch (reg)
+    {
+    case APIC_TPR:
+    case APIC_SELF_IPI:
+      return ~0xffu;
+    case APIC_SVR:
+      return ~0x3ffu;
+    case APIC_EOI:
+    case APIC_ESR:
+      return ~0u;
+    case APIC_DIVIDE:
+      return ~0xbu;
+    default:
+      return 0;
+    }
+}
+#define ICR_RESERVED 0xfff32000u
 
 static gboolean
 register_write (SoftApic *apic, unsigned reg, uint32_t value)
@@ -578,17 +706,19 @@ register_write (SoftApic *apic, unsigned reg, uint32_t value)
   int lvt = lvt_of (reg);
 
   if (lvt >= 0)
-    return write_lvt (apic, lvt, value);
+    {
+      write_lvt (apic, lvt, value);
+      return TRUE;
+    }
   switch (reg)
     {
     case APIC_ID:
       if (x2apic (apic))
         return FALSE;
-      apic->id = value >> 24;
+      set (&apic->id, value >> 24);
       return TRUE;
     case APIC_TPR:
-      apic->tpr = value & 0xff;
-      soft_attend (apic->cpu, SOFT_ATTENTION_INTERRUPT);
+      soft_apic_set_tpr (apic->cpu, value);
       return TRUE;
     case APIC_EOI:
       end_of_interrupt (apic);
@@ -596,18 +726,18 @@ register_write (SoftApic *apic, unsigned reg, uint32_t value)
     case APIC_LDR:
       if (x2apic (apic))
         return FALSE;
-      apic->ldr = value & 0xff000000;
+      set (&apic->ldr, value & 0xff000000);
       return TRUE;
     case APIC_DFR:
       if (x2apic (apic))
         return FALSE;
-      apic->dfr = value | 0x0fffffff;
+      set (&apic->dfr, value | 0x0fffffff);
       return TRUE;
     case APIC_SVR:
-      apic->svr = value & 0x3ff;
+      set (&apic->svr, value & 0x3ff);
       if ((value & SVR_ENABLED) == 0)
         for (unsigned i = 0; i < 7; i++)
-          apic->lvt[i] |= LVT_MASKED;
+          set (&apic->lvt[i], apic->lvt[i] | LVT_MASKED);
       return TRUE;
     case APIC_ESR:
       apic->esr = apic->esr_shadow;
@@ -625,15 +755,24 @@ register_write (SoftApic *apic, unsigned reg, uint32_t value)
     case APIC_INITIAL:
       if (!deadline_mode (apic))
         {
+          g_mutex_lock (&apic->lock);
           apic->initial_count = value;
-          timer_start (apic);
+          timer_count (apic, value);
+          g_mutex_unlock (&apic->lock);
         }
       return TRUE;
     case APIC_DIVIDE:
-      apic->divide = value & 0xb;
-      if (apic->initial_count != 0)
-        timer_start (apic);
-      return TRUE;
+      {
+        uint32_t left;
+
+        g_mutex_lock (&apic->lock);
+        left = timer_current (apic);
+        apic->divide = value & 0xb;
+        if (left != 0)
+          timer_count (apic, left);
+        g_mutex_unlock (&apic->lock);
+        return TRUE;
+      }
     case APIC_SELF_IPI:
       if (!x2apic (apic))
         return FALSE;
@@ -694,11 +833,13 @@ soft_apic_msr_write (SoftCpu *cpu, uint32_t index, uint64_t value)
     return FALSE;
   if (index - 0x800 == APIC_ICR)
     {
+      if ((value & ICR_RESERVED) != 0)
+        return FALSE;
       apic->icr = value & 0xffffffff000ccfffULL;
       send_ipi (apic);
       return TRUE;
     }
-  if ((value >> 32) != 0)
+  if ((value & (0xffffffff00000000ULL | reserved_bits (index - 0x800))) != 0)
     return FALSE;
   return register_write (apic, index - 0x800, (uint32_t)value);
 }
@@ -706,21 +847,18 @@ soft_apic_msr_write (SoftCpu *cpu, uint32_t index, uint64_t value)
 gboolean
 soft_apic_set_base (SoftCpu *cpu, uint64_t value)
 {
-  uint64_t old = cpu->msr.apic_base;
+  uint64_t old = cpu->msr.apic_base, mode;
 
   if ((value & ~((((1ULL << SOFT_PHYSICAL_BITS) - 1) & SOFT_PAGE_MASK) | 0xd00)) != 0)
     return FALSE;
-  /* x2APIC is left only through off; off to x2APIC isn't a way (SDM volume 3, 10.12.5). */
-  if ((value & (BASE_X2APIC | BASE_ENABLED)) == BASE_X2APIC)
+  /* SDM volume 3, figure 10-27: x2APIC is entered from xAPIC alone, and left through off. */
+  mode = value & (BASE_X2APIC | BASE_ENABLED);
+  if (mode == BASE_X2APIC || (mode == BASE_ENABLED && (old & BASE_X2APIC) != 0)
+      || (mode == (BASE_X2APIC | BASE_ENABLED) && (old & BASE_ENABLED) == 0))
     return FALSE;
-  if ((old & BASE_X2APIC) != 0 && (value & (BASE_X2APIC | BASE_ENABLED)) == BASE_ENABLED)
-    return FALSE;
-  cpu->msr.apic_base = value;
-  if ((old & BASE_X2APIC) != 0 && (value & BASE_ENABLED) == 0)
-    {
-      soft_apic_reset (cpu->apic, FALSE);
-      cpu->msr.apic_base = value;
-    }
+  __atomic_store_n (&cpu->msr.apic_base, value, __ATOMIC_RELAXED);
+  if ((old & BASE_X2APIC) != 0 && mode == 0)
+    soft_apic_reset (cpu->apic, FALSE);
   /* The page's meaning has changed. */
   soft_tlb_flush (cpu);
   soft_attend (cpu, SOFT_ATTENTION_INTERRUPT);
@@ -735,6 +873,8 @@ soft_apic_new (SoftCpu *cpu)
   SoftApic *apic = g_new0 (SoftApic, 1);
 
   apic->cpu = cpu;
+  apic->due = -1;
+  g_mutex_init (&apic->lock);
   vm_timer_init (&apic->timer, cpu->vm->clock, on_timer, apic);
   return apic;
 }
@@ -743,6 +883,7 @@ void
 soft_apic_free (SoftApic *apic)
 {
   vm_timer_cancel (&apic->timer);
+  g_mutex_clear (&apic->lock);
   g_free (apic);
 }
 
@@ -750,29 +891,35 @@ void
 soft_apic_reset (SoftApic *apic, gboolean init)
 {
   SoftCpu *cpu = apic->cpu;
-  uint32_t id = apic->id;
 
-  vm_timer_cancel (&apic->timer);
-  apic->tpr = apic->ldr = apic->esr = apic->esr_shadow = 0;
-  apic->dfr = 0xffffffff;
-  apic->svr = 0xff;
+  g_mutex_lock (&apic->lock);
+  timer_set (apic, -1);
+  apic->tsc_deadline = 0;
+  apic->initial_count = apic->divide = 0;
+  for (unsigned i = 0; i < 7; i++)
+    set (&apic->lvt[i], LVT_MASKED);
+  /* Firmware of PCs expects the 8259's line to get through before it has set up anything. */
+  if (cpu->n == 0)
+    set (&apic->lvt[LVT_LINT0], DELIVER_EXTINT << 8);
+  g_mutex_unlock (&apic->lock);
+  apic->esr = apic->esr_shadow = 0;
+  set (&apic->tpr, 0);
+  set (&apic->ldr, 0);
+  set (&apic->dfr, 0xffffffff);
+  set (&apic->svr, 0xff);
   memset (apic->isr, 0, sizeof apic->isr);
   memset (apic->irr, 0, sizeof apic->irr);
   memset (apic->tmr, 0, sizeof apic->tmr);
   apic->icr = 0;
-  apic->initial_count = apic->divide = 0;
-  for (unsigned i = 0; i < 7; i++)
-    apic->lvt[i] = LVT_MASKED;
-  /* Firmware of PCs expects the 8259's line to get through before it has set up anything. */
-  if (cpu->n == 0)
-    apic->lvt[LVT_LINT0] = DELIVER_EXTINT << 8;
   for (unsigned i = 0; i < 8; i++)
     {
       g_atomic_int_set (&apic->pending[i], 0);
       g_atomic_int_set (&apic->pending_level[i], 0);
     }
   g_atomic_int_set (&apic->extint, 0);
-  apic->id = init ? id : cpu->n;
+  /* INIT leaves the id as it was set. */
+  if (!init)
+    set (&apic->id, cpu->n);
 }
 
 /* -- Saved state: a register every 16 bytes ----------------------------------------------------------------------------- */
@@ -791,6 +938,9 @@ soft_apic_save (SoftCpu *cpu, uint8_t *page)
         register_read (apic, reg, &value);
       if (reg == APIC_ICR2)
         value = (uint32_t)(apic->icr >> 32);
+      /* An expiry that the main loop has not come to yet is still to come; zero would mean that it was. */
+      if (reg == APIC_CURRENT && apic->due >= 0 && !deadline_mode (apic))
+        value = MAX (value, 1);
       memcpy (page + reg * 16, &value, 4);
     }
 }
@@ -804,11 +954,11 @@ soft_apic_load (SoftCpu *cpu, const uint8_t *page)
   for (unsigned reg = 0; reg < 64; reg++)
     memcpy (&value[reg], page + reg * 16, 4);
   soft_apic_reset (apic, FALSE);
-  apic->id = x2apic (apic) ? cpu->n : value[APIC_ID] >> 24;
-  apic->tpr = value[APIC_TPR] & 0xff;
-  apic->ldr = value[APIC_LDR] & 0xff000000;
-  apic->dfr = value[APIC_DFR] | 0x0fffffff;
-  apic->svr = value[APIC_SVR] & 0x3ff;
+  set (&apic->id, x2apic (apic) ? cpu->n : value[APIC_ID] >> 24);
+  set (&apic->tpr, value[APIC_TPR] & 0xff);
+  set (&apic->ldr, value[APIC_LDR] & 0xff000000);
+  set (&apic->dfr, value[APIC_DFR] | 0x0fffffff);
+  set (&apic->svr, value[APIC_SVR] & 0x3ff);
   for (unsigned i = 0; i < 8; i++)
     {
       uint32_t mask = i == 0 ? 0xffff0000u : ~0u;
@@ -818,19 +968,14 @@ soft_apic_load (SoftCpu *cpu, const uint8_t *page)
     }
   apic->esr = value[APIC_ESR];
   apic->icr = value[APIC_ICR] | (uint64_t)value[APIC_ICR2] << 32;
+  g_mutex_lock (&apic->lock);
   for (unsigned reg = 0; reg < 64; reg++)
     if (lvt_of (reg) >= 0)
-      apic->lvt[lvt_of (reg)] = value[reg] & 0x7f7ff;
+      set (&apic->lvt[lvt_of (reg)], value[reg] & 0x7f7ff);
   apic->divide = value[APIC_DIVIDE] & 0xb;
   apic->initial_count = value[APIC_INITIAL];
-  if (apic->initial_count != 0 && !deadline_mode (apic))
-    {
-      /* As far into the count as it was. */
-      uint32_t left = MIN (value[APIC_CURRENT], apic->initial_count);
-      gboolean periodic = (apic->lvt[LVT_TIMER] & TIMER_PERIODIC) != 0;
-
-      apic->timer_start = now (apic) - (int64_t)(apic->initial_count - left) * divider (apic);
-      if (left > 0 || periodic)
-        vm_timer_arm (&apic->timer, now (apic) + (int64_t)left * divider (apic));
-    }
+  /* As far into the count as it was. */
+  if (!deadline_mode (apic))
+    timer_count (apic, MIN (value[APIC_CURRENT], apic->initial_count));
+  g_mutex_unlock (&apic->lock);
 }

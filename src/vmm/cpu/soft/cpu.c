@@ -182,7 +182,8 @@ debug_trap (SoftCpu *cpu, uint32_t bits)
 
 /* -- Events -------------------------------------------------------------------------------------------------------- */
 
-static void
+/* TRUE: the turn is over. */
+static gboolean
 take_attention (SoftCpu *cpu)
 {
   gint what;
@@ -197,6 +198,7 @@ take_attention (SoftCpu *cpu)
     soft_drop_logged (cpu);
   if (what & SOFT_ATTENTION_CODE)
     soft_code_take_written (cpu->engine);
+  return (what & (SOFT_ATTENTION_STOP | SOFT_ATTENTION_YIELD)) != 0;
 }
 
 static gboolean
@@ -310,11 +312,12 @@ static void
 run_one (SoftCpu *cpu)
 {
   gboolean tf = (cpu->eflags & FLAG_TF) != 0, rf = (cpu->eflags & FLAG_RF) != 0;
-  uint32_t shadow = cpu->shadow, bits;
+  uint32_t bits;
   SoftBlock *block;
 
   cpu->shadow = 0;
-  if (has_breakpoints (cpu) && !rf && shadow != 2)
+  /* Behind MOV SS too: an AMD processor holds back traps there, but not this fault; Intel's hold it back. */
+  if (has_breakpoints (cpu) && !rf)
     soft_check_breakpoints (cpu);
   cpu->key |= SOFT_KEY_STEP;
   cpu->jump_key |= SOFT_KEY_STEP;
@@ -352,8 +355,7 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
     {
       if (G_UNLIKELY (cpu->threshold != 0 || cpu->attention != 0))
         {
-          take_attention (cpu);
-          if (cpu->attention & SOFT_ATTENTION_STOP)
+          if (take_attention (cpu))
             break;
         }
       if (G_UNLIKELY (cpu->budget <= 0))
@@ -392,7 +394,8 @@ static const uint32_t saved_msrs[] = {
   0x2ff, 0x200, 0x201, 0x202,      0x203,      0x204,      0x205,      0x206,      0x207,      0x208,
   0x209, 0x20a, 0x20b, 0x20c,      0x20d,      0x20e,      0x20f,      0x250,      0x258,      0x259,
   0x268, 0x269, 0x26a, 0x26b,      0x26c,      0x26d,      0x26e,      0x26f,      0x6e0,      0x400,
-  0x404, 0x408, 0x40c, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000102, 0xc0000103,
+  0x404, 0x408, 0x40c, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000102, 0xc0000103, 0x402,
+  0x403, 0x406, 0x407, 0x40a,      0x40b,      0x40e,      0x40f,
 };
 G_STATIC_ASSERT (G_N_ELEMENTS (saved_msrs) <= CPU_MAX_MSRS);
 
@@ -430,6 +433,8 @@ soft_cpu_get_state (SoftCpu *cpu, CpuState *state)
   state->interrupt_shadow = cpu->shadow;
   state->nmi_masked = cpu->nmi_masked;
   state->nmi_pending = g_atomic_int_get (&cpu->apic->nmi) != 0;
+  state->init_pending = g_atomic_int_get (&cpu->apic->init) != 0;
+  state->sipi_pending = (uint32_t)g_atomic_int_get (&cpu->apic->sipi);
 }
 
 gboolean
@@ -473,13 +478,14 @@ soft_cpu_set_state (SoftCpu *cpu, const CpuState *state)
     if (state->msr[i].index != 0xc0000080 && state->msr[i].index != 0x1b
         && state->msr[i].index - 0x800u > 0xff)
       soft_msr_write (cpu, state->msr[i].index, state->msr[i].value);
-  soft_apic_set_cr8 (cpu, (uint8_t)(state->cr8 & 15));
-  cpu->apic->tpr |= state->apic[0x80] & 15;
+  soft_apic_set_tpr (cpu, (uint32_t)(state->cr8 & 15) << 4 | (state->apic[0x80] & 15));
   soft_fpu_load (cpu, state->xsave);
   cpu->run_state = state->run_state;
   cpu->shadow = state->interrupt_shadow;
   cpu->nmi_masked = state->nmi_masked != 0;
   g_atomic_int_set (&cpu->apic->nmi, state->nmi_pending != 0);
+  g_atomic_int_set (&cpu->apic->init, state->init_pending != 0);
+  g_atomic_int_set (&cpu->apic->sipi, (gint)(state->sipi_pending & 0x1ff));
   if ((cpu->cr0 & CR0_PG) != 0 && (cpu->cr4 & CR4_PAE) != 0 && (cpu->efer & EFER_LMA) == 0)
     soft_load_pdptes (cpu, cpu->cr3);
   soft_tlb_flush (cpu);

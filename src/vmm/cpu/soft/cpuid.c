@@ -140,7 +140,7 @@ soft_cpuid (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
       break;
     case 1:
       out[0] = SIGNATURE;
-      out[1] = 8 << 8 | per_socket << 16 | (cpu->apic->id & 0xff) << 24; /* CLFLUSH of 64 bytes */
+      out[1] = 8 << 8 | per_socket << 16 | (cpu->n & 0xff) << 24; /* CLFLUSH of 64 bytes */
       out[2] = FEATURES_1_ECX | ((cpu->cr4 & CR4_OSXSAVE) != 0 ? F_OSXSAVE : 0);
       out[3] = FEATURES_1_EDX | (per_socket > 1 ? F_HTT : 0);
       if ((cpu->msr.apic_base & 0x800) == 0)
@@ -162,7 +162,7 @@ soft_cpuid (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
         }
       else
         out[2] = subleaf;
-      out[3] = cpu->apic->id;
+      out[3] = cpu->n;
       break;
     case 0xd:
       if (subleaf == 0)

@@ -32,17 +32,19 @@ struct SoftEngine
 struct SoftApic
 {
   SoftCpu *cpu;
-  uint32_t id; /* 8 bits, or all of x2APIC's */
+  uint32_t id; /* of the xAPIC; the x2APIC's is SoftCpu.n */
   uint32_t tpr, ldr, dfr, svr, esr, esr_shadow;
   uint32_t isr[8], tmr[8], irr[8];
   uint64_t icr;
-  uint32_t lvt[7]; /* CMCI, timer, thermal, performance, LINT0, LINT1, error */
+  uint32_t lvt[7];       /* CMCI, timer, thermal, performance, LINT0, LINT1, error */
+  gint pending[8];       /* vectors set by other threads (atomic), moved to IRR by the processor */
+  gint pending_level[8]; /* how a vector was triggered last (atomic) */
+  gint nmi, init, sipi;  /* atomic; sipi: vector | 0x100 */
+  gint extint;           /* atomic: an ExtINT message waits for INTA */
+  GMutex lock;           /* of the timer: what follows, and its LVT; leaf */
   uint32_t initial_count, divide;
-  int64_t timer_start; /* guest time at which the count was loaded */
-  gint pending[8];     /* vectors set by other threads (atomic), moved to IRR by the processor */
-  gint pending_level[8];
-  gint nmi, init, sipi; /* atomic; sipi: vector | 0x100 */
-  gint extint;          /* atomic: an ExtINT message waits for INTA */
+  int64_t due; /* guest time of the expiry; -1: none */
+  uint64_t tsc_deadline;
   VmTimer timer;
 };
 
@@ -56,8 +58,11 @@ gboolean soft_apic_msr_read (SoftCpu *cpu, uint32_t index, uint64_t *value);
 gboolean soft_apic_msr_write (SoftCpu *cpu, uint32_t index, uint64_t value);
 gboolean soft_apic_set_base (SoftCpu *cpu, uint64_t value);
 void soft_apic_set_deadline (SoftCpu *cpu, uint64_t tsc);
+uint64_t soft_apic_get_deadline (SoftCpu *cpu);
+/* The deadline stays the same number; when that is has changed. */
+void soft_apic_tsc_changed (SoftCpu *cpu);
 uint8_t soft_apic_get_cr8 (SoftCpu *cpu);
-void soft_apic_set_cr8 (SoftCpu *cpu, uint8_t value);
+void soft_apic_set_tpr (SoftCpu *cpu, uint32_t value);
 /* An interrupt message; any thread. */
 void soft_apic_message (SoftEngine *engine, uint64_t address, uint32_t data);
 void soft_apic_nmi (SoftEngine *engine);

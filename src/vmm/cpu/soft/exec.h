@@ -373,7 +373,7 @@ enum
   SOFT_ATTENTION_MAP = 1 << 2,   /* address spaces changed */
   SOFT_ATTENTION_DIRTY = 1 << 3, /* dirty bits were taken */
   SOFT_ATTENTION_CODE = 1 << 4,  /* a device wrote into decoded code */
-  SOFT_ATTENTION_RESET = 1 << 5,
+  SOFT_ATTENTION_YIELD = 1 << 5, /* the turn is over */
 };
 /* Any thread. */
 void soft_attend (SoftCpu *cpu, gint what);

@@ -270,8 +270,12 @@ soft_do_into (SoftCpu *cpu, const SoftInsn *insn)
     software_interrupt (cpu, insn, EXC_OF, SOFT_EVENT_SOFTWARE);
 }
 
+/* A data breakpoint that MOV SS held back joins ICEBP's own #DB (SDM volume 3, 6.8.3). */
 void
 soft_do_int1 (SoftCpu *cpu, const SoftInsn *insn)
 {
   software_interrupt (cpu, insn, EXC_DB, SOFT_EVENT_ICEBP);
+  cpu->dr[6] |= cpu->pending_db;
+  cpu->dr[7] &= ~(uint64_t)(1u << 13); /* GD, as for every #DB */
+  cpu->pending_db = 0;
 }

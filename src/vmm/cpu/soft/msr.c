@@ -79,7 +79,6 @@ static const struct
   { 0x309, 0x30b },
   { 0x345, 0x345 },
   { 0x38d, 0x390 },
-  { 0x410, 0x417 }, /* machine check banks beyond those that there are */
   { 0x600, 0x61e },
   { 0x639, 0x641 },
   { 0xc80, 0xc80 },           /* IA32_DEBUG_INTERFACE: OpenBSD reads it early */
@@ -279,7 +278,7 @@ soft_msr_read (SoftCpu *cpu, uint32_t index, uint64_t *value)
       *value = cpu->msr.pat;
       return TRUE;
     case MSR_TSC_DEADLINE:
-      *value = cpu->msr.tsc_deadline;
+      *value = soft_apic_get_deadline (cpu);
       return TRUE;
     case MSR_EFER:
       *value = cpu->efer;
@@ -343,6 +342,9 @@ soft_msr_write (SoftCpu *cpu, uint32_t index, uint64_t value)
     return soft_apic_msr_write (cpu, index, value);
   if (index >= MSR_MC_FIRST && index <= MSR_MC_LAST)
     {
+      /* MCi_CTL takes none or all, MCi_STATUS can only be cleared (SDM volume 3, 15.3.2.1 and 15.3.2.2). */
+      if (((index & 3) == 0 && value != 0 && value != ~(uint64_t)0) || ((index & 3) == 1 && value != 0))
+        return FALSE;
       *machine_check (cpu, index) = value;
       return TRUE;
     }
@@ -362,12 +364,12 @@ soft_msr_write (SoftCpu *cpu, uint32_t index, uint64_t value)
     case MSR_TSC:
       cpu->msr.tsc_adjust += value - soft_tsc (cpu);
       cpu->tsc_offset += (int64_t)(value - soft_tsc (cpu));
-      soft_apic_set_deadline (cpu, cpu->msr.tsc_deadline);
+      soft_apic_tsc_changed (cpu);
       return TRUE;
     case MSR_TSC_ADJUST:
       cpu->tsc_offset += (int64_t)(value - cpu->msr.tsc_adjust);
       cpu->msr.tsc_adjust = value;
-      soft_apic_set_deadline (cpu, cpu->msr.tsc_deadline);
+      soft_apic_tsc_changed (cpu);
       return TRUE;
     case MSR_PLATFORM_ID:
     case MSR_BIOS_UPDATE:

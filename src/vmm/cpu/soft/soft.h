@@ -276,7 +276,7 @@ struct SoftCpu
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     uint64_t pat, apic_base, misc_enable, mtrr_def_type, mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
     uint64_t mcg_status, mcg_ctl, mc_ctl[4], mc_status[4], mc_addr[4], mc_misc[4];
-    uint64_t tsc_adjust, tsc_deadline, debugctl, bios_sign;
+    uint64_t tsc_adjust, debugctl, bios_sign;
   } msr;
   int64_t tsc_offset; /* ticks added to the clock's */
 

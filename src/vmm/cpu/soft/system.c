@@ -145,7 +145,7 @@ soft_do_mov_cr (SoftCpu *cpu, const SoftInsn *insn)
     default:
       if (value > 15)
         soft_raise_error (cpu, insn, EXC_GP, 0);
-      soft_apic_set_cr8 (cpu, (uint8_t)value);
+      soft_apic_set_tpr (cpu, (uint32_t)value << 4);
       break;
     }
 }
@@ -242,12 +242,15 @@ void
 soft_do_invpcid (SoftCpu *cpu, const SoftInsn *insn)
 {
   uint8_t bytes[16];
-  uint64_t type = soft_get_reg (cpu, insn->a, insn->size), pcid;
+  uint64_t type = soft_get_reg (cpu, insn->a, insn->size), pcid, linear;
 
   privileged (cpu, insn);
   soft_load_bytes (cpu, insn, insn->seg, soft_ea (cpu, insn), bytes, 16);
   memcpy (&pcid, bytes, 8);
-  if (type > 3 || (type < 2 && pcid > 0xfff) || (type < 2 && pcid != 0 && (cpu->cr4 & CR4_PCIDE) == 0))
+  memcpy (&linear, bytes + 8, 8);
+  /* The descriptor's reserved bits count for each type, the address for the first alone. */
+  if (type > 3 || pcid > 0xfff || (type < 2 && pcid != 0 && (cpu->cr4 & CR4_PCIDE) == 0)
+      || (type == 0 && !soft_is_canonical (linear)))
     soft_raise_error (cpu, insn, EXC_GP, 0);
   soft_tlb_flush (cpu);
 }
