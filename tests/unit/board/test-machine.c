@@ -33,7 +33,6 @@ static void
 test_dma_nowhere (void)
 {
   FuzzMachine machine;
-  gint64 begin = g_get_monotonic_time ();
 
   fuzz_machine_open (&machine);
   fuzz_machine_map (&machine);
@@ -59,8 +58,14 @@ test_dma_nowhere (void)
       g_usleep (500);
       fuzz_pump ();
     }
+  /* It goes on, and serves: the signature of fw_cfg. */
+  g_assert_cmpint (vm_state (machine.vm), ==, VM_STATE_RUNNING);
+  fuzz_fw_cfg (&machine, FUZZ_DESCRIPTOR, 0 << 16 | 8 | 2, 4, 0x9000);
+  while (address_space_load (machine.vm->memory, &machine.memory, FUZZ_DESCRIPTOR, 4, FALSE) != 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmphex (address_space_load (machine.vm->memory, &machine.memory, 0x9000, 4, FALSE), ==,
+                   0x554d4551);
   fuzz_machine_close (&machine);
-  g_assert_cmpint (g_get_monotonic_time () - begin, <, 60 * G_TIME_SPAN_SECOND);
 }
 
 /* Saved states with changed fields and a right checksum: refused, or harmless to go on from. */

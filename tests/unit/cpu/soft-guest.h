@@ -72,7 +72,7 @@ static int
 guest_intack (void *opaque)
 {
   Guest *g = opaque;
-  vm_lock_held (g->vm);
+  g_assert_true (vm_lock_held (g->vm));
   g->vm->processor->set_intr (g->vm->processor_opaque, FALSE);
   return g->vector;
 }

@@ -480,6 +480,43 @@ test_syscall (void)
   guest_free (g);
 }
 
+GUEST_CODE (
+    touch, ".code32",
+    "mov 0x201000, %eax\n int $0x20\n  mov 0x202000, %eax\n int $0x20\n  movl $1, 0x202000\n int $0x20\n");
+
+/* Bits that the processor sets in a page table are writes of the guest: the dirty log has them, each time. */
+static void
+test_tables_dirty (void)
+{
+  static const struct
+  {
+    uint32_t rip, page;
+    uint64_t bits;
+  } steps[] = { { CODE, 0x201, 0x20 }, { CODE + 7, 0x202, 0x20 }, { CODE + 14, 0x202, 0x60 } };
+  const uint32_t table = TABLES + 0x1000;
+  uint64_t bitmap[GUEST_RAM / GUEST_PAGE_SIZE / 64];
+  Guest *g = guest_new (1);
+  CpuState s;
+
+  guest_state (g, &s, 32, 0, TRUE);
+  GUEST_LOAD (g, CODE, touch);
+  region_set_dirty_log (g->region, DIRTY_MIGRATION, TRUE);
+  for (unsigned i = 0; i < G_N_ELEMENTS (steps); i++)
+    {
+      uint32_t entry = table + steps[i].page * 4;
+
+      s.rip = steps[i].rip;
+      guest_start (g, &s);
+      region_take_dirty (g->region, DIRTY_MIGRATION, 0, GUEST_RAM / GUEST_PAGE_SIZE, bitmap);
+      g_assert_true (guest_run (g, 100));
+      g_assert_cmpuint (guest_vector (g), ==, 0x20);
+      g_assert_cmphex (guest_get (g, entry, 4) & 0x60, ==, steps[i].bits);
+      region_take_dirty (g->region, DIRTY_MIGRATION, 0, GUEST_RAM / GUEST_PAGE_SIZE, bitmap);
+      g_assert_cmphex (bitmap[(entry >> 12) / 64] >> ((entry >> 12) % 64) & 1, ==, 1);
+    }
+  guest_free (g);
+}
+
 /* -- Code that changes ---------------------------------------------------------------------------------------------- */
 
 GUEST_CODE (smc, ".code64",
@@ -523,6 +560,48 @@ test_written_code (void)
   guest_start (g, &s);
   g_assert_true (guest_run (g, 100));
   g_assert_cmpuint (g->cpu->reg[CPU_RAX], ==, 2);
+  guest_free (g);
+}
+
+/* A device that copies code at the guest's word: port 0x90 takes the byte that the routine at 0xc000 is to return. */
+static void
+on_copy_port (void *opaque, uint64_t addr G_GNUC_UNUSED, uint64_t value, unsigned size G_GNUC_UNUSED)
+{
+  Guest *g = opaque;
+  const uint8_t routine[] = { 0xb0, (uint8_t)value, 0xc3 }; /* mov $value, %al; ret */
+
+  g_assert_true (address_space_write_memory (g->vm->memory, 0xc000, routine, sizeof routine));
+}
+
+GUEST_CODE (copied, ".code32",
+            "  xor %ebx, %ebx\n mov $8, %ecx\n"
+            "1: mov %cl, %al\n out %al, $0x90\n"
+            "  mov $0xc000, %edx\n call *%edx\n"
+            "  shl $4, %ebx\n movzbl %al, %eax\n or %eax, %ebx\n"
+            "  dec %ecx\n jnz 1b\n"
+            "  mov %ebx, 0xd000\n cli\n hlt\n");
+
+/* DMA that the processor's own thread carries out, within a register's write, is seen as any other. */
+static void
+test_own_dma (void)
+{
+  static const IoOps ops = { .read = guest_port_read, .write = on_copy_port };
+  Guest *g = guest_new (1);
+  SoftEngine *engine = (SoftEngine *)g->engine;
+  g_autoptr (Region) port = region_new_io ("copier", 1, &ops, g);
+  CpuState s;
+
+  vm_lock (g->vm);
+  address_space_map (g->vm->ports, port, 0x90, 0, 1, 0);
+  vm_unlock (g->vm);
+  guest_state (g, &s, 32, 0, FALSE);
+  GUEST_LOAD (g, CODE, copied);
+  guest_start (g, &s);
+  g->vm->processor->resume (g->vm->processor_opaque);
+  while (g_atomic_int_get (&engine->sleeping) == 0)
+    g_usleep (1000);
+  g->vm->processor->pause (g->vm->processor_opaque);
+  g_assert_cmphex (guest_get (g, 0xd000, 4), ==, 0x87654321);
   guest_free (g);
 }
 
@@ -847,6 +926,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/soft/v86", test_v86);
   g_test_add_func ("/soft/syscall", test_syscall);
   g_test_add_func ("/soft/self-modifying", test_self_modifying);
+  g_test_add_func ("/soft/own-dma", test_own_dma);
+  g_test_add_func ("/soft/tables-dirty", test_tables_dirty);
   g_test_add_func ("/soft/written-code", test_written_code);
   g_test_add_func ("/soft/straddle", test_straddle);
   g_test_add_func ("/soft/debug", test_debug);

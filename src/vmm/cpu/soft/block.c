@@ -243,20 +243,30 @@ soft_code_store (SoftCode *code, const uint8_t *host, unsigned length)
 }
 
 void
-soft_code_written (SoftCpu *cpu, const uint8_t *host, unsigned length)
+soft_code_written (SoftCode *code, const uint8_t *host, uint64_t length)
 {
-  SoftCode *code = cpu->engine->code;
+  if (length / 4096 > code->n_pages)
+    {
+      for (unsigned i = 0; i < code->n_pages; i++)
+        {
+          const uint8_t *page = code->pages[i].host;
+          const uint8_t *first = MAX (page, host), *end = MIN (page + 4096, host + length);
 
+          if (first < end)
+            written_in_page (code, first, (unsigned)(end - first));
+        }
+      return;
+    }
   while (length > 0)
     {
-      unsigned n = MIN (length, 4096 - (unsigned)((uintptr_t)host & 0xfff));
+      unsigned n = (unsigned)MIN (length, 4096 - ((uintptr_t)host & 0xfff));
       written_in_page (code, host, n);
       host += n;
       length -= n;
     }
 }
 
-/* -- Writes by devices ---------------------------------------------------------------------------------------- */
+/* -- Writes that region_mark_dirty() tells of ------------------------------------------------------------------- */
 
 GArray *
 soft_code_written_new (void)
@@ -269,9 +279,11 @@ on_region_written (Region *region, uint64_t offset, uint64_t length, void *opaqu
 {
   SoftEngine *engine = opaque;
 
-  if (engine->thread != NULL && g_thread_self () == engine->thread)
-    return;
-  soft_code_written_elsewhere (engine, region_host (region) + offset, length);
+  /* Whoever wrote: the processor itself on a slow path, or a device whose register it has just written. */
+  if (soft_running == engine)
+    soft_code_written (engine->code, region_host (region) + offset, length);
+  else
+    soft_code_written_elsewhere (engine, region_host (region) + offset, length);
 }
 
 void
@@ -308,21 +320,12 @@ soft_code_take_written (SoftEngine *engine)
   g_mutex_unlock (&engine->code_mutex);
   for (unsigned i = 0; i < n; i++)
     {
-      const uint8_t *host = ranges[i].host;
-      uint64_t left = ranges[i].length;
-
-      if (host == NULL || left > 4096 * (uint64_t)MAX (code->n_pages, 16) * 4)
+      if (ranges[i].host == NULL)
         {
           soft_code_flush (engine);
           return;
         }
-      while (left > 0)
-        {
-          unsigned part = (unsigned)MIN (left, 4096 - ((uintptr_t)host & 0xfff));
-          written_in_page (code, host, part);
-          host += part;
-          left -= part;
-        }
+      soft_code_written (code, ranges[i].host, ranges[i].length);
     }
 }
 

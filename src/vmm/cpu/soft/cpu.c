@@ -344,9 +344,12 @@ run_one (SoftCpu *cpu)
     }
 }
 
+__thread SoftEngine *soft_running;
+
 void
 soft_cpu_run (SoftCpu *cpu, int64_t budget)
 {
+  soft_running = cpu->engine;
   cpu->slice = cpu->budget = budget;
   cpu->irq_check = TRUE;
   if (soft_setjmp (&cpu->recover) != 0)
@@ -385,6 +388,7 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
     }
   cpu->instructions += (uint64_t)(cpu->slice - cpu->budget);
   cpu->slice = cpu->budget = 0;
+  soft_running = NULL;
 }
 
 /* -- Saved state ------------------------------------------------------------------------------------------------------------- */

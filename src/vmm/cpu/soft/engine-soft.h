@@ -202,6 +202,8 @@ void soft_cpu_free (SoftCpu *cpu);
 void soft_cpu_reset (SoftCpu *cpu, gboolean init);
 void soft_cpu_get_state (SoftCpu *cpu, CpuState *state);
 gboolean soft_cpu_set_state (SoftCpu *cpu, const CpuState *state);
+/* The engine of which this thread runs a processor just now, or NULL. */
+extern __thread SoftEngine *soft_running;
 /* Runs at most `budget` instructions; returns early when halted or asked to stop. */
 void soft_cpu_run (SoftCpu *cpu, int64_t budget);
 /* It would do something if it ran: not halted, or an event would wake it. */

@@ -331,11 +331,11 @@ GArray *soft_code_written_new (void);
 SoftBlock *soft_find_block (SoftCpu *cpu);
 /* TRUE if decoded code lies in the page of `host`. */
 gboolean soft_code_in_page (SoftCode *code, const uint8_t *host);
-/* Bytes at `host` were or are about to be overwritten (within one page). */
-void soft_code_written (SoftCpu *cpu, const uint8_t *host, unsigned length);
+/* Bytes at `host` were or are about to be overwritten: what was decoded from them is dropped.  On the thread that runs the processors. */
+void soft_code_written (SoftCode *code, const uint8_t *host, uint64_t length);
 /* As soft_code_written() within a page that is thought to hold code; FALSE: it doesn't any more. */
 gboolean soft_code_store (SoftCode *code, const uint8_t *host, unsigned length);
-/* A device wrote there; any thread but the processor's. */
+/* The same from any other thread; it takes effect when the processors next look. */
 void soft_code_written_elsewhere (SoftEngine *engine, const uint8_t *host, uint64_t length);
 void soft_code_take_written (SoftEngine *engine);
 

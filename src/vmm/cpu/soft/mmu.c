@@ -226,24 +226,20 @@ soft_physical_read (SoftCpu *cpu, uint64_t physical, unsigned size)
 void
 soft_physical_write (SoftCpu *cpu, uint64_t physical, uint64_t value, unsigned size)
 {
-  const FlatRange *r;
-
   check_generation (cpu);
   if (soft_apic_hit (cpu, physical))
     {
       soft_apic_mmio_write (cpu, physical & 0xfff, (uint32_t)value, size);
       return;
     }
-  r = access_cache_find (&cpu->memory_cache, cpu->vm->memory, physical);
-  if (r != NULL && region_is_ram (r->region) && !r->readonly)
-    soft_code_written (cpu, region_host (r->region) + r->offset + (physical - r->start), size);
+  /* Into decoded code, too: region_mark_dirty() tells block.c. */
   address_space_store (cpu->vm->memory, &cpu->memory_cache, physical, value, size, cpu->vm_locked);
 }
 
 /* -- Page tables ------------------------------------------------------------------------------------------ */
 
 static uint8_t *
-table_host (SoftCpu *cpu, uint64_t physical)
+table_host (SoftCpu *cpu, uint64_t physical, Region **region)
 {
   uint64_t page = physical & SOFT_PAGE_MASK;
   unsigned slot = (page >> 12) % SOFT_N_TABLES;
@@ -253,21 +249,24 @@ table_host (SoftCpu *cpu, uint64_t physical)
 
   check_generation (cpu);
   if (cpu->table_cache[slot].page == page)
-    return cpu->table_cache[slot].host + (physical & 0xfff);
+    {
+      *region = cpu->table_cache[slot].region;
+      return cpu->table_cache[slot].host + (physical & 0xfff);
+    }
   host = physical_page (cpu, page, &writable, &range);
   if (host == NULL || !writable)
     return NULL;
   cpu->table_cache[slot].page = page;
   cpu->table_cache[slot].host = host;
-  /* A table changes without telling: mark its page dirty for good. */
-  region_mark_dirty (range->region, range->offset + (page - range->start), GUEST_PAGE_SIZE);
+  cpu->table_cache[slot].region = *region = range->region;
   return host + (physical & 0xfff);
 }
 
 static uint64_t
 table_read (SoftCpu *cpu, uint64_t physical, unsigned size)
 {
-  const uint8_t *host = table_host (cpu, physical);
+  Region *region;
+  const uint8_t *host = table_host (cpu, physical, &region);
   if (G_LIKELY (host != NULL))
     return size == 8 ? *(const uint64_t *)host : *(const uint32_t *)host;
   return soft_physical_read (cpu, physical, size);
@@ -276,11 +275,12 @@ table_read (SoftCpu *cpu, uint64_t physical, unsigned size)
 static void
 table_set_bits (SoftCpu *cpu, uint64_t physical, uint32_t bits)
 {
-  uint8_t *host = table_host (cpu, physical);
+  Region *region;
+  uint8_t *host = table_host (cpu, physical, &region);
   if (G_LIKELY (host != NULL))
     {
       *(uint32_t *)host |= bits;
-      soft_code_written (cpu, host, 4);
+      region_mark_dirty (region, (uint64_t)(host - region_host (region)), 4);
     }
   else
     soft_physical_write (cpu, physical, soft_physical_read (cpu, physical, 4) | bits, 4);

@@ -349,6 +349,7 @@ struct SoftCpu
   {
     uint64_t page; /* SOFT_TLB_EMPTY: none */
     uint8_t *host;
+    Region *region;
   } table_cache[SOFT_N_TABLES];
 
   uint8_t exec_large[SOFT_N_EXEC][SOFT_EXEC_SIZE];
