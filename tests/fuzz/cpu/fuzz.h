@@ -150,6 +150,9 @@ gboolean fuzz_native_compat (void);
 void fuzz_native_submit (unsigned which);
 /* FALSE if the child died or hung on a case, which is named; it has been started again and the batch is to be dropped. */
 gboolean fuzz_native_wait (unsigned which, unsigned *culprit);
+
+/* -- code.c ---------------------------------------------------------------------------------------- */
+
 /* Linear address of case `slot` of batch `which`, given its length. */
 uint32_t fuzz_code_address (unsigned which, unsigned slot, const FuzzCase *c);
 /* What a page of code holds for a batch. */
@@ -170,7 +173,8 @@ const char *fuzz_class_name (FuzzClass klass);
 
 /* -- soft.c ---------------------------------------------------------------------------------------- */
 
-void fuzz_soft_init (void);
+/* `low`: with the data page at FUZZ_LOW too. */
+void fuzz_soft_init (gboolean low);
 void fuzz_soft_free (void);
 /* New code in the page of a batch. */
 void fuzz_soft_code (unsigned which, const uint8_t page[FUZZ_PAGE]);

@@ -1019,9 +1019,12 @@ fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsi
   /* A whole batch is in one mode, so that switching costs little. */
   g.compat = options->compat && (number / FUZZ_BATCH) % 3 == 2;
   c->compat = (uint8_t)g.compat;
+  unsigned tries = 0;
   do
     g.t = pick_template (&g);
-  while ((g.t->attributes & (g.compat ? A_64 : A_32)) != 0);
+  while ((g.t->attributes & (g.compat ? A_64 : A_32)) != 0 && ++tries < 10000);
+  if (tries == 10000) /* what was asked for by name is not in this mode */
+    c->skip = TRUE;
   c->template = g.t;
   c->undefined_flags = g.t->undefined;
   memcpy (c->memory, pool + below (&g, 64) * 64, FUZZ_PAGE);

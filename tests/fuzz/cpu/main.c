@@ -71,12 +71,12 @@ print_outcome (const char *title, const FuzzResult *r)
 }
 
 static void
-print_difference (const FuzzCase *c, const FuzzResult *native, const FuzzResult *soft)
+print_case (const char *title, const FuzzCase *c, const FuzzResult *native, const FuzzResult *soft)
 {
   char *hex = g_strdup ("");
 
-  printf ("DIFFERENCE seed %" PRId64 " case %" PRIu64 ": %s [%s] %d-bit, ", seed, c->number,
-          c->template->name, fuzz_class_name (c->template->klass), c->compat ? 32 : 64);
+  printf ("%s seed %" PRId64 " case %" PRIu64 ": %s [%s] %d-bit, ", title, seed, c->number, c->template->name,
+          fuzz_class_name (c->template->klass), c->compat ? 32 : 64);
   for (unsigned i = 0; i < c->length; i++)
     {
       char *more = g_strdup_printf ("%s%02x ", hex, c->code[i]);
@@ -95,10 +95,10 @@ print_difference (const FuzzCase *c, const FuzzResult *native, const FuzzResult 
   print_outcome ("native", native);
   print_outcome ("soft", soft);
   for (unsigned i = 0; i < 16; i++)
-    if (native->out.gpr[i] != soft->out.gpr[i])
+    if (verbose || native->out.gpr[i] != soft->out.gpr[i])
       printf ("  %-3s      before %016" PRIx64 " native %016" PRIx64 " soft %016" PRIx64 "\n", gpr_names[i],
               c->in.gpr[i], native->out.gpr[i], soft->out.gpr[i]);
-  if (memcmp (native->out.fx, soft->out.fx, FX_END) != 0)
+  if (verbose || memcmp (native->out.fx, soft->out.fx, FX_END) != 0)
     {
       print_x87 ("before", c->in.fx);
       print_x87 ("native", native->out.fx);
@@ -136,19 +136,6 @@ print_difference (const FuzzCase *c, const FuzzResult *native, const FuzzResult 
   fflush (stdout);
 }
 
-static gboolean
-equal (const FuzzCase *c, FuzzResult *native, FuzzResult *soft)
-{
-  fuzz_mask (c, native, soft);
-  if (native->vector != soft->vector || native->error != soft->error || native->address != soft->address)
-    return FALSE;
-  if (native->out.rip != soft->out.rip || native->out.rflags != soft->out.rflags)
-    return FALSE;
-  return memcmp (native->out.gpr, soft->out.gpr, sizeof native->out.gpr) == 0
-         && memcmp (native->out.fx, soft->out.fx, FX_END) == 0
-         && memcmp (native->memory, soft->memory, FUZZ_PAGE) == 0;
-}
-
 /* -- Runs ------------------------------------------------------------------------------------------ */
 
 typedef struct
@@ -158,6 +145,7 @@ typedef struct
 
 static Coverage coverage[2048];
 static uint64_t n_cases, n_differences, n_lost;
+static FuzzVendor vendor;
 
 static void
 generate (const FuzzOptions *options, unsigned which, uint64_t number, unsigned n)
@@ -195,13 +183,13 @@ check (unsigned which)
       if (batch->native[i].vector >= 0)
         cover->exceptions++;
       if (verbose)
-        print_outcome (c->template->name, &batch->native[i]);
-      if (equal (c, &batch->native[i], &soft))
+        print_case ("CASE", c, &batch->native[i], &soft);
+      if (fuzz_equal (vendor, c, &batch->native[i], &soft))
         continue;
       cover->differences++;
       /* One of a kind says enough. */
       if (n_differences++ < (uint64_t)max_differences && (cover->differences <= 2 || max_differences > 1000))
-        print_difference (c, &batch->native[i], &soft);
+        print_case ("DIFFERENCE", c, &batch->native[i], &soft);
     }
 }
 
@@ -281,7 +269,9 @@ main (int argc, char **argv)
     printf ("this host has no 32-bit code segment: 64-bit instructions only\n");
   if (!options.low)
     printf ("low addresses can't be mapped here: no 16-bit addressing\n");
-  fuzz_soft_init ();
+  vendor = fuzz_host_vendor ();
+  printf ("this host's processor is of %s\n", fuzz_vendor_name (vendor));
+  fuzz_soft_init (options.low);
 
   /* One batch runs natively while the one before is compared. */
   last = count != 0 ? first + count : G_MAXINT64;

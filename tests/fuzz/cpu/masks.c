@@ -1,22 +1,99 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What need not be equal, and why.  Each entry names its reason; SDM is Intel's manual, APM is AMD's.
+ * What need not be equal, and why.  SDM is Intel's manual, APM is AMD's.
  */
 #define G_LOG_DOMAIN "fuzz-cpu"
 
 #include "masks.h"
 
+#include <cpuid.h>
 #include <string.h>
 
-/* The soft processor's value counts as the host's. */
+enum
+{
+  RAX = 0,
+  RCX = 1,
+  RSP = 4,
+  RSI = 6,
+  RDI = 7,
+};
+
+enum
+{
+  UD = 6,
+  BR = 5,
+  SS = 12,
+  GP = 13,
+  PF = 14,
+  XM = 19,
+};
+
+/* The longest operand: XSAVE's. */
+#define LONGEST 576
+
+/* x87 status word: SDM 1, 8.1.3. */
+enum
+{
+  FSW_IE = 1 << 0,
+  FSW_OE = 1 << 3,
+  FSW_UE = 1 << 4,
+  FSW_ES = 1 << 7,
+  FSW_C1 = 1 << 9,
+  FSW_TOP = 7 << 11,
+};
+
+FuzzVendor
+fuzz_vendor (const char id[12])
+{
+  return memcmp (id, "AuthenticAMD", 12) == 0   ? FUZZ_AMD
+         : memcmp (id, "GenuineIntel", 12) == 0 ? FUZZ_INTEL
+                                                : FUZZ_ANY_VENDOR;
+}
+
+FuzzVendor
+fuzz_host_vendor (void)
+{
+  uint32_t max, id[3];
+
+  __cpuid (0, max, id[0], id[2], id[1]);
+  return fuzz_vendor ((const char *)id);
+}
+
+const char *
+fuzz_vendor_name (FuzzVendor vendor)
+{
+  return vendor == FUZZ_AMD     ? "AMD"
+         : vendor == FUZZ_INTEL ? "Intel"
+                                : "a maker that is neither AMD nor Intel";
+}
+
+/* -- Helpers --------------------------------------------------------------------------------------- */
+
+static uint16_t
+get16 (const uint8_t *p)
+{
+  uint16_t value;
+
+  memcpy (&value, p, 2);
+  return value;
+}
+
 static void
-ignore (FuzzResult *native, FuzzResult *soft, unsigned fx_offset, unsigned length)
+put16 (uint8_t *p, uint16_t value)
+{
+  memcpy (p, &value, 2);
+}
+
+/* The software processor's value counts as the host's. */
+static void
+ignore (const FuzzResult *native, FuzzResult *soft, unsigned fx_offset, unsigned length)
 {
   memcpy (soft->out.fx + fx_offset, native->out.fx + fx_offset, length);
 }
 
 static void
-ignore_memory (const FuzzCase *c, FuzzResult *native, FuzzResult *soft, unsigned offset, unsigned length)
+ignore_memory (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft, unsigned offset,
+               unsigned length)
 {
   uint64_t at = (c->operand >= FUZZ_DATA ? c->operand - FUZZ_DATA : c->operand - FUZZ_LOW) + offset;
 
@@ -24,142 +101,355 @@ ignore_memory (const FuzzCase *c, FuzzResult *native, FuzzResult *soft, unsigned
     memcpy (soft->memory + at, native->memory + at, MIN (length, FUZZ_PAGE - at));
 }
 
-void
-fuzz_mask (const FuzzCase *c, FuzzResult *native, FuzzResult *soft)
+static void
+take_exception (const FuzzResult *native, FuzzResult *soft)
+{
+  soft->vector = native->vector;
+  soft->error = native->error;
+  soft->address = native->address;
+}
+
+static gboolean
+both_fault (const FuzzResult *native, const FuzzResult *soft)
+{
+  return native->vector >= SS && soft->vector >= SS;
+}
+
+static gboolean
+both_page_fault (const FuzzResult *native, const FuzzResult *soft)
+{
+  return native->vector == PF && soft->vector == PF;
+}
+
+static gboolean
+is (const FuzzCase *c, FuzzClass klass, unsigned map, unsigned opcode)
+{
+  return c->template->klass == klass && c->template->map == map && c->template->opcode == opcode;
+}
+
+static gboolean
+has_prefix (const FuzzCase *c, uint8_t prefix)
+{
+  static const uint8_t prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3 };
+
+  for (unsigned i = 0; i < c->length && memchr (prefixes, c->code[i], sizeof prefixes) != NULL; i++)
+    if (c->code[i] == prefix)
+      return TRUE;
+  return FALSE;
+}
+
+/* -- What no manual says, and what the host's kernel does ------------------------------------------- */
+
+/* The host has instructions that the guest's CPUID doesn't announce; those that it does are checked by their own classes. */
+static void
+unannounced (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  if (c->template->klass == FUZZ_CLASS_DECODE && soft->vector == UD && native->vector != UD)
+    *soft = *native;
+}
+
+static void
+pushed_selector (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
 {
   const FuzzTemplate *t = c->template;
+  gboolean push = t->klass == FUZZ_CLASS_STACK
+                  && ((t->map == 0 && (t->opcode & 0xe7) == 0x06)
+                      || (t->map == 1 && (t->opcode == 0xa0 || t->opcode == 0xa8)));
+
+  if (push && c->in.gpr[RSP] - native->out.gpr[RSP] == 4)
+    {
+      uint64_t upper = native->out.gpr[RSP] + 2 - (native->out.gpr[RSP] >= FUZZ_DATA ? FUZZ_DATA : FUZZ_LOW);
+
+      if (upper < FUZZ_PAGE)
+        memcpy (soft->memory + upper, native->memory + upper, MIN (2, FUZZ_PAGE - upper));
+    }
+}
+
+static void
+x87_pointers (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  static const uint8_t zeroes[8];
+  const FuzzTemplate *t = c->template;
+
+  if ((get16 (native->out.fx + FX_FSW) & FSW_ES) == 0)
+    {
+      ignore (native, soft, FX_FOP, 2);
+      ignore (native, soft, FX_FIP, 16);
+    }
+  else if (memcmp (native->out.fx + FX_FDP, zeroes, 8) == 0)
+    /* For the same reason the host's kernel may lose what FXRSTOR loaded, when it switches tasks before the instruction. */
+    ignore (native, soft, FX_FDP, 8);
+  if (t->klass == FUZZ_CLASS_FXSAVE && t->opcode == 0xae && (t->digit == 0 || t->digit == 4)
+      && (get16 (c->in.fx + FX_FSW) & FSW_ES) == 0)
+    {
+      ignore_memory (c, native, soft, FX_FOP, 2);
+      ignore_memory (c, native, soft, FX_FIP, 16);
+    }
+}
+
+/* MXCSR's mask: AMD's has one bit more, which the guest's CPUID doesn't announce. */
+static void
+mxcsr_mask (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  const FuzzTemplate *t = c->template;
+
+  ignore (native, soft, FX_MXCSR_MASK, 4);
+  if (t->klass == FUZZ_CLASS_FXSAVE && t->opcode == 0xae && (t->digit == 0 || t->digit == 4))
+    ignore_memory (c, native, soft, FX_MXCSR_MASK, 4);
+}
+
+static void
+two_bad_pages (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  if (both_page_fault (native, soft) && native->address != soft->address
+      && (c->template->klass == FUZZ_CLASS_X87 || c->template->klass == FUZZ_CLASS_FXSAVE)
+      && native->address - c->operand < LONGEST && soft->address - c->operand < LONGEST)
+    take_exception (native, soft);
+}
+
+/* Linux reports every fault of user code in its own half as a protection violation, so as not to tell what is mapped there.  Nor
+ * need what the child has mapped elsewhere for itself be unmapped there. */
+static void
+kernel_half (const FuzzCase *c G_GNUC_UNUSED, const FuzzResult *native, FuzzResult *soft)
+{
+  if (both_page_fault (native, soft) && (int64_t)native->address < 0)
+    soft->error |= 1;
+  if (both_page_fault (native, soft) && native->address == soft->address && native->address >> 31 != 0)
+    soft->error = native->error;
+}
+
+static void
+maskmovq_fault (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  if (native->vector >= SS && is (c, FUZZ_CLASS_SSE, 1, 0xf7))
+    {
+      ignore (native, soft, FX_FSW, 4);
+      ignore (native, soft, FX_ST, 128);
+    }
+}
+
+/* The software processor takes the result for inexact. */
+static void
+unmasked_overflow (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  uint16_t mxcsr = get16 (native->out.fx + FX_MXCSR);
+
+  if (native->vector == XM && c->template->klass >= FUZZ_CLASS_SSE && (mxcsr & 0x18) != 0)
+    put16 (soft->out.fx + FX_MXCSR, (uint16_t)((get16 (soft->out.fx + FX_MXCSR) & ~0x20) | (mxcsr & 0x20)));
+}
+
+/* What they have pushed by then is below the stack pointer. */
+static void
+many_pushes (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  const FuzzTemplate *t = c->template;
+
+  if (t->klass == FUZZ_CLASS_STACK && t->map == 0 && (t->opcode == 0xc8 || (t->opcode & 0xfe) == 0x60)
+      && both_fault (native, soft))
+    {
+      memcpy (soft->memory, native->memory, FUZZ_PAGE);
+      if (both_page_fault (native, soft) && native->address >> 12 == soft->address >> 12)
+        soft->address = native->address;
+    }
+}
+
+static void
+invalid_at_page_end (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  if (native->vector == PF && native->error == 0x14 && soft->vector == UD
+      && c->in.rip % FUZZ_PAGE + c->length >= FUZZ_PAGE)
+    *soft = *native;
+}
+
+static void
+cmps_order (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  if (c->template->klass == FUZZ_CLASS_STRING && (c->template->opcode & 0xfe) == 0xa6
+      && both_fault (native, soft))
+    take_exception (native, soft);
+}
+
+/* -- What Intel's processors do in another way ------------------------------------------------------- */
+
+static void
+fcomi (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  const FuzzTemplate *t = c->template;
+  uint16_t fsw = get16 (native->out.fx + FX_FSW);
+
+  if (t->klass == FUZZ_CLASS_X87 && (t->attributes & A_REG) != 0 && (t->opcode == 0xdb || t->opcode == 0xdf)
+      && (t->digit == 5 || t->digit == 6))
+    {
+      put16 (soft->out.fx + FX_FSW, (uint16_t)((get16 (soft->out.fx + FX_FSW) & ~FSW_C1) | (fsw & FSW_C1)));
+      if ((fsw & FSW_ES) != 0)
+        soft->out.rflags = native->out.rflags;
+    }
+}
+
+/* The page of an end that is looked at instead; nothing of the instruction is done in either case. */
+static void
+wrapped_operand (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  if (c->compat && (soft->vector == SS || soft->vector == GP) && soft->error == 0 && native->vector == PF
+      && (native->address >= 0x100000000 - LONGEST || native->address < LONGEST))
+    take_exception (native, soft);
+}
+
+/* An x87 store that an unmasked exception keeps from memory: AMD's processors look at the page all the same. */
+static void
+x87_no_store (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  uint16_t before = get16 (c->in.fx + FX_FSW), after = get16 (native->out.fx + FX_FSW);
+  uint16_t unmasked = (uint16_t)(after & ~before & ~get16 (c->in.fx + FX_FCW));
+
+  if (c->template->klass != FUZZ_CLASS_X87 || (c->template->attributes & A_MEM) == 0 || soft->vector != PF
+      || soft->address - c->operand >= 10 || native->vector >= 0 || (after & FSW_ES) == 0
+      || (unmasked & (FSW_IE | FSW_OE | FSW_UE)) == 0 || ((before ^ after) & FSW_TOP) != 0)
+    return;
+  soft->vector = -1;
+  soft->error = 0;
+  soft->address = 0;
+  soft->out.rip = c->in.rip + c->length;
+  ignore (native, soft, FX_FSW, 2);
+  ignore (native, soft, FX_FOP, 2);
+  ignore (native, soft, FX_FIP, 16);
+}
+
+/* An MMX store that faults may have made the registers MMX ones by then: the top is 0 and all are in use; their contents stay. */
+static void
+mmx_store_fault (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  const FuzzTemplate *t = c->template;
+  uint16_t fsw = get16 (soft->out.fx + FX_FSW);
+  unsigned top = (fsw & FSW_TOP) >> 11;
+  uint8_t registers[128];
+
+  if (!both_fault (native, soft) || t->map != 1
+      || !((t->klass == FUZZ_CLASS_MMX && (t->opcode == 0x7e || t->opcode == 0x7f))
+           || (t->klass == FUZZ_CLASS_SSE && t->prefix == 0 && t->opcode == 0xe7)))
+    return;
+  if (native->out.fx[FX_FTW] == 0xff)
+    soft->out.fx[FX_FTW] = 0xff;
+  if (get16 (native->out.fx + FX_FSW) != (fsw & ~FSW_TOP))
+    return;
+  /* The image has the registers by their distance from the top. */
+  memcpy (registers, soft->out.fx + FX_ST, sizeof registers);
+  for (unsigned i = 0; i < 8; i++)
+    memcpy (soft->out.fx + FX_ST + 16 * ((i + top) & 7), registers + 16 * i, 16);
+  put16 (soft->out.fx + FX_FSW, (uint16_t)(fsw & ~FSW_TOP));
+}
+
+/* The lower bound is compared before the upper one is read. */
+static void
+bound_order (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  if (is (c, FUZZ_CLASS_MISC, 0, 0x62) && native->vector == BR && soft->vector == PF
+      && soft->address - c->operand < 8)
+    {
+      soft->vector = BR;
+      soft->error = 0;
+      soft->address = 0;
+    }
+}
+
+/* A repeated string instruction with 32-bit addresses in 64-bit code writes its registers back when it faults, which clears their
+ * upper halves. */
+static void
+string_upper_halves (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  static const uint8_t registers[] = { RCX, RSI, RDI };
+
+  if (c->template->klass != FUZZ_CLASS_STRING || c->compat || !both_fault (native, soft)
+      || !has_prefix (c, 0x67) || !(has_prefix (c, 0xf2) || has_prefix (c, 0xf3)))
+    return;
+  for (unsigned i = 0; i < G_N_ELEMENTS (registers); i++)
+    {
+      uint64_t *value = &soft->out.gpr[registers[i]];
+
+      if (native->out.gpr[registers[i]] == (uint32_t)*value)
+        *value = (uint32_t)*value;
+    }
+}
+
+static void
+movsxd_16 (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  if (native->vector < 0 && soft->vector == PF && is (c, FUZZ_CLASS_MOVE, 0, 0x63) && !c->compat)
+    *soft = *native;
+}
+
+/* AMD's processors take LOCK before MOV CR0 for MOV CR8; it is then a privileged instruction. */
+static void
+lock_mov_cr0 (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  if (c->template->klass == FUZZ_CLASS_DECODE && has_prefix (c, 0xf0) && native->vector == UD
+      && soft->vector == GP && c->length >= 3 && (c->code[c->length - 2] & 0xfd) == 0x20
+      && (c->code[c->length - 1] & 0x38) == 0)
+    take_exception (native, soft);
+}
+
+/* -- The table --------------------------------------------------------------------------------------- */
+
+static const struct
+{
+  FuzzVendor vendors; /* whose processors may differ so */
+  const char *source; /* what leaves it open, or says it */
+  void (*apply) (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft);
+} rows[] = {
+  { FUZZ_ANY_VENDOR, "the host's CPUID", unannounced },
+  { FUZZ_ANY_VENDOR, "SDM 2, PUSH; APM 3, PUSH: bytes above the selector", pushed_selector },
+  { FUZZ_ANY_VENDOR, "APM 2, 11.4.4; SDM 1, 8.1.8: pointers without a pending exception", x87_pointers },
+  { FUZZ_ANY_VENDOR, "APM 1, 4.2.2; SDM 1, 11.6.6", mxcsr_mask },
+  { FUZZ_ANY_VENDOR, "not in the manuals: which byte of an operand with two bad pages is reported",
+    two_bad_pages },
+  { FUZZ_ANY_VENDOR, "Linux, arch/x86/mm/fault.c", kernel_half },
+  { FUZZ_ANY_VENDOR, "not in the manuals: whether registers count as MMX by then", maskmovq_fault },
+  { FUZZ_ANY_VENDOR, "SDM 1, 4.9.1.4: PE by the result with an unbounded exponent", unmasked_overflow },
+  { FUZZ_ANY_VENDOR, "not in the manuals: order of the accesses of ENTER, PUSHA, POPA", many_pushes },
+  { FUZZ_ANY_VENDOR, "not in the manuals: how much of no instruction is fetched", invalid_at_page_end },
+  { FUZZ_ANY_VENDOR, "not in the manuals: order of CMPS's reads", cmps_order },
+  { FUZZ_INTEL, "SDM 2, FCOMI: C1 cleared, flags kept with an unmasked exception", fcomi },
+  { FUZZ_INTEL, "SDM 3, 5.3: a wrap at 4 GiB may or may not fault; APM 2, 4.12.1 says it does",
+    wrapped_operand },
+  { FUZZ_INTEL, "SDM 1, 8.5.1.1: a stack fault that isn't masked stores nothing", x87_no_store },
+  { FUZZ_INTEL, "SDM 3, 12.2: TOP and tags; not said for one that faults", mmx_store_fault },
+  { FUZZ_INTEL, "SDM 2, BOUND: the order of its operation", bound_order },
+  { FUZZ_INTEL, "SDM 1, 3.4.1.1: a 32-bit result is zero-extended", string_upper_halves },
+  { FUZZ_INTEL, "SDM 2, MOVSXD: 16 bits are read; APM 3, MOVSXD: 32", movsxd_16 },
+  { FUZZ_INTEL, "SDM 2, MOV CR: LOCK is #UD; APM 3, MOV CRn: CR8", lock_mov_cr0 },
+};
+
+gboolean
+fuzz_equal (FuzzVendor vendor, const FuzzCase *c, const FuzzResult *native_result,
+            const FuzzResult *soft_result)
+{
+  static FuzzResult native, soft;
   /* RF of a fault's image is the kernel's business; undefined flags as the table says. */
   uint64_t flags = ~(uint64_t)(c->undefined_flags | FUZZ_RF);
 
-  /* The host has instructions that the guest's CPUID doesn't announce; those that it does are checked by their own classes. */
-  if (t->klass == FUZZ_CLASS_DECODE && soft->vector == 6 && native->vector != 6)
-    *soft = *native;
-  native->out.rflags &= flags;
-  soft->out.rflags &= flags;
+  native = *native_result;
+  soft = *soft_result;
+  for (unsigned i = 0; i < G_N_ELEMENTS (rows); i++)
+    if ((rows[i].vendors & vendor) != 0)
+      rows[i].apply (c, &native, &soft);
+  native.out.rflags &= flags;
+  soft.out.rflags &= flags;
   /* Bits 80 to 127 of the register slots are reserved (SDM 1, table 10-2). */
   for (unsigned i = 0; i < 8; i++)
-    ignore (native, soft, FX_ST + 16 * i + 10, 6);
-  /* The mask of MXCSR's bits: AMD has one more (misaligned SSE, APM 1, 4.2.2). */
-  ignore (native, soft, FX_MXCSR_MASK, 4);
+    ignore (&native, &soft, FX_ST + 16 * i + 10, 6);
   if (c->compat)
     {
       /* Out of 32-bit code R8 to R15 and XMM8 to XMM15 can't be seen. */
       for (unsigned i = 0; i < 16; i++)
         {
-          native->out.gpr[i] = i < 8 ? (uint32_t)native->out.gpr[i] : 0;
-          soft->out.gpr[i] = i < 8 ? (uint32_t)soft->out.gpr[i] : 0;
+          native.out.gpr[i] = i < 8 ? (uint32_t)native.out.gpr[i] : 0;
+          soft.out.gpr[i] = i < 8 ? (uint32_t)soft.out.gpr[i] : 0;
         }
-      ignore (native, soft, FX_XMM + 128, 128);
+      ignore (&native, &soft, FX_XMM + 128, 128);
     }
-  /* A 32-bit push of a segment register: the upper half of the slot is zeroed or left, as the processor pleases (SDM 2, PUSH); the
-   * host mostly leaves it. */
-  if ((strcmp (t->name, "push seg") == 0 || strcmp (t->name, "push fs/gs") == 0) && native->vector < 0
-      && c->in.gpr[4] - native->out.gpr[4] == 4)
-    {
-      uint64_t upper = native->out.gpr[4] + 2 - (c->operand >= FUZZ_DATA ? FUZZ_DATA : FUZZ_LOW);
-
-      if (upper < FUZZ_PAGE)
-        memcpy (soft->memory + upper, native->memory + upper, MIN (2, FUZZ_PAGE - upper));
-    }
-  /* AMD saves the pointers of the last x87 instruction only if its exception is pending, else zeroes (APM 2, 11.4.4). */
-  if ((native->out.fx[FX_FSW] & 0x80) == 0)
-    {
-      ignore (native, soft, FX_FOP, 2);
-      ignore (native, soft, FX_FIP, 16);
-    }
-  else
-    {
-      /* For the same reason the host's kernel may lose what FXRSTOR loaded, when it switches tasks before the instruction. */
-      static const uint8_t zeroes[8];
-
-      if (memcmp (native->out.fx + FX_FDP, zeroes, 8) == 0)
-        ignore (native, soft, FX_FDP, 8);
-    }
-  /* FCOMI, FUCOMI: SDM clears C1, AMD leaves it; with an unmasked exception SDM leaves the flags, AMD sets them. */
-  if (t->klass == FUZZ_CLASS_X87 && (t->attributes & A_REG) != 0 && (t->opcode == 0xdb || t->opcode == 0xdf)
-      && (t->digit == 5 || t->digit == 6))
-    {
-      soft->out.fx[FX_FSW + 1]
-          = (uint8_t)((soft->out.fx[FX_FSW + 1] & ~2) | (native->out.fx[FX_FSW + 1] & 2));
-      if ((native->out.fx[FX_FSW] & 0x80) != 0)
-        soft->out.rflags = native->out.rflags;
-    }
-  /* Of an operand over two pages with two faults no manual says which byte's is reported: AMD tries the last one of an
-   * x87 environment first. */
-  if (native->vector == 14 && soft->vector == 14 && native->address != soft->address
-      && (t->klass == FUZZ_CLASS_X87 || t->klass == FUZZ_CLASS_FXSAVE) && native->address - c->operand < 576
-      && soft->address - c->operand < 576)
-    {
-      soft->address = native->address;
-      soft->error = native->error;
-    }
-  /* Linux reports every fault of user code in its own half as a protection violation, so as not to tell what is mapped there. */
-  if (native->vector == 14 && soft->vector == 14 && (int64_t)native->address < 0)
-    soft->error |= 1;
-  /* Nor need what the child has mapped elsewhere for itself be unmapped there. */
-  if (native->vector == 14 && soft->vector == 14 && native->address == soft->address
-      && native->address >> 31 != 0)
-    soft->error = native->error;
-  /* MASKMOVQ that faults: whether the registers count as MMX by then is not said. */
-  if (native->vector >= 12 && t->klass == FUZZ_CLASS_SSE && t->opcode == 0xf7)
-    {
-      ignore (native, soft, FX_FSW, 4);
-      ignore (native, soft, FX_ST, 128);
-    }
-  /* An unmasked overflow or underflow sets PE by the result with an unbounded exponent (SDM 1, 4.9.1.4), which the software processor
-   * takes for inexact. */
-  if (native->vector == 19 && t->klass >= FUZZ_CLASS_SSE && (native->out.fx[FX_MXCSR] & 0x18) != 0)
-    {
-      native->out.fx[FX_MXCSR] |= 0x20;
-      soft->out.fx[FX_MXCSR] |= 0x20;
-    }
-  /* PUSH of a segment register with a 32-bit operand: older and AMD's processors write zeroes above the selector, Intel's since
-   * the Pentium leave those bytes alone (SDM 2, PUSH). */
-  if (t->klass == FUZZ_CLASS_STACK && c->compat
-      && ((t->map == 0 && (t->opcode & 0xe7) == 0x06)
-          || (t->map == 1 && (t->opcode == 0xa0 || t->opcode == 0xa8))))
-    {
-      uint64_t at = native->out.gpr[4] - FUZZ_DATA;
-
-      if (native->out.gpr[4] == c->in.gpr[4] - 4 && at + 4 <= FUZZ_PAGE)
-        memcpy (soft->memory + at + 2, native->memory + at + 2, 2);
-    }
-  /* ENTER, PUSHA and POPA that fault half-way: what they have pushed by then is below the stack pointer, and the order of their
-   * accesses isn't said. */
-  if (t->klass == FUZZ_CLASS_STACK && t->map == 0 && (t->opcode == 0xc8 || (t->opcode & 0xfe) == 0x60)
-      && native->vector >= 12 && soft->vector >= 12)
-    {
-      memcpy (soft->memory, native->memory, FUZZ_PAGE);
-      if (native->vector == 14 && soft->vector == 14 && native->address >> 12 == soft->address >> 12)
-        soft->address = native->address;
-    }
-  /* An access that wraps at 4 GiB in a segment of that size may fault or not (SDM 3, 5.3.1). */
-  if (c->compat && (native->vector == 12 || native->vector == 13) && soft->vector == 14
-      && (soft->address >= 0xfffffd00 || soft->address < 0x1000))
-    *soft = *native;
-  /* MOVSXD r16: SDM reads 16 bits, APM 32. */
-  if (native->vector == 14 && soft->vector < 0 && t->map == 0 && t->opcode == 0x63
-      && t->klass == FUZZ_CLASS_MOVE && !c->compat)
-    *soft = *native;
-  /* What isn't an instruction and runs into a page that isn't there: how many of its bytes are fetched before #UD isn't said. */
-  if (native->vector == 14 && native->error == 0x14 && soft->vector == 6
-      && c->in.rip % FUZZ_PAGE + c->length >= FUZZ_PAGE)
-    *soft = *native;
-  /* CMPS with two operands that fault: the order of the reads is the processor's. */
-  if (t->klass == FUZZ_CLASS_STRING && (t->opcode & 0xfe) == 0xa6 && native->vector >= 12
-      && soft->vector >= 12)
-    {
-      soft->vector = native->vector;
-      soft->error = native->error;
-      soft->address = native->address;
-    }
-  if (t->klass == FUZZ_CLASS_FXSAVE && t->opcode == 0xae && (t->digit == 0 || t->digit == 4))
-    {
-      ignore_memory (c, native, soft, FX_MXCSR_MASK, 4);
-      if ((c->in.fx[FX_FSW] & 0x80) == 0)
-        {
-          ignore_memory (c, native, soft, FX_FOP, 2);
-          ignore_memory (c, native, soft, FX_FIP, 16);
-        }
-    }
+  return native.vector == soft.vector && native.error == soft.error && native.address == soft.address
+         && native.out.rip == soft.out.rip && native.out.rflags == soft.out.rflags
+         && memcmp (native.out.gpr, soft.out.gpr, sizeof native.out.gpr) == 0
+         && memcmp (native.out.fx, soft.out.fx, FX_END) == 0
+         && memcmp (native.memory, soft.memory, FUZZ_PAGE) == 0;
 }

@@ -119,7 +119,7 @@ __asm__(".text\n"
 static FuzzResult *signal_result;
 
 /* Runs with the case's FS base and flags: no thread-local storage, no instrumentation, and no way back but fuzz_return. */
-__attribute__ ((no_sanitize ("address", "undefined"), optimize ("no-stack-protector"))) static void
+__attribute__ ((no_sanitize ("address", "undefined"), no_stack_protector)) static void
 on_signal (int number G_GNUC_UNUSED, siginfo_t *info G_GNUC_UNUSED, void *context)
 {
   static const uint8_t order[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
@@ -145,49 +145,6 @@ static long
 futex (uint32_t *word, int op, uint32_t value, const struct timespec *timeout)
 {
   return syscall (SYS_futex, word, op, value, timeout, NULL, 0);
-}
-
-uint32_t
-fuzz_code_address (unsigned which, unsigned slot, const FuzzCase *c)
-{
-  uint32_t page = FUZZ_CODE + which * FUZZ_CODE_STRIDE;
-
-  /* The last slot's instruction runs over the end of the page, into an unmapped one. */
-  if (slot == FUZZ_BATCH - 1)
-    return page + FUZZ_PAGE - 1 - (uint32_t)(c->number % MAX (1, c->length));
-  return page + slot * FUZZ_SLOT + FUZZ_SLOT_START;
-}
-
-void
-fuzz_fill_code (const FuzzBatch *batch, uint8_t page[FUZZ_PAGE])
-{
-  memset (page, 0xcc, FUZZ_PAGE);
-  for (unsigned i = 0; i < batch->n_cases; i++)
-    {
-      const FuzzCase *c = &batch->cases[i];
-      uint32_t offset = (uint32_t)(c->in.rip % FUZZ_PAGE);
-      uint32_t after = offset + c->length;
-
-      memcpy (page + offset, c->code, MIN (c->length, FUZZ_PAGE - offset));
-      if (c->no_exit || after + 7 > FUZZ_PAGE)
-        continue;
-      if (c->compat)
-        {
-          uint32_t exit_address = FUZZ_EXIT;
-
-          page[after] = 0xea;
-          memcpy (page + after + 1, &exit_address, 4);
-          page[after + 5] = FUZZ_CS64;
-          page[after + 6] = 0;
-        }
-      else
-        {
-          int32_t distance = (int32_t)(FUZZ_EXIT - (c->in.rip + c->length + 5));
-
-          page[after] = 0xe9;
-          memcpy (page + after + 1, &distance, 4);
-        }
-    }
 }
 
 static void

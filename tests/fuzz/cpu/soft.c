@@ -85,7 +85,7 @@ get64 (unsigned address)
 }
 
 static void
-build_tables (void)
+build_tables (gboolean low)
 {
   const unsigned user_table = PTE_PRESENT | PTE_WRITE | PTE_USER;
 
@@ -103,7 +103,7 @@ build_tables (void)
   put64 (PHYS_PT_CODE + (FUZZ_EXIT - FUZZ_CODE) / FUZZ_PAGE * 8, PHYS_EXIT | PTE_PRESENT | PTE_USER);
   put64 (PHYS_PT_DATA, PHYS_DATA | user_table | PTE_NX);
   put64 (PHYS_PT_DATA + 8, PHYS_READONLY | PTE_PRESENT | PTE_USER | PTE_NX);
-  if (fuzz_native_low ())
+  if (low)
     put64 (PHYS_PT_LOW + FUZZ_LOW / FUZZ_PAGE * 8, PHYS_DATA | user_table | PTE_NX);
 
   put64 (PHYS_GDT + KERNEL_CS, 0x00af9b000000ffff);
@@ -159,7 +159,7 @@ load_mode (gboolean compat)
 }
 
 void
-fuzz_soft_init (void)
+fuzz_soft_init (gboolean low)
 {
   g_autoptr (GError) error = NULL;
   EngineConfig config = { .n_cpus = 1 };
@@ -179,7 +179,7 @@ fuzz_soft_init (void)
   if (engine == NULL)
     g_error ("%s", error->message);
   cpu = ((SoftEngine *)engine)->cpus[0];
-  build_tables ();
+  build_tables (low);
 
   if (!engine->klass->get_state (engine, 0, &state))
     g_error ("no state");

@@ -93,7 +93,8 @@ of_insn:
         movw    $br_insn, insn
         movw    $9, %ax
 br_insn:
-        boundw  %ax, bounds
+        .byte   0x62, 0x06              /* bound %ax, bounds: assemblers disagree about its operands' order */
+        .word   bounds
 1:      movw    $1f, resume
         movw    $ud_insn, insn
 ud_insn:

@@ -535,6 +535,8 @@ decode_one (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
       operands (d, insn);
       if (d->operand_size == 8)
         insn->handler = insn->mem ? soft_movsxd_rm[soft_ea_variant (d, insn)] : soft_movsxd_rr;
+      else if (d->operand_size == 2 && insn->mem)
+        return plain_call (insn, soft_do_movsxd_16);
       else
         {
           s = size_index (insn->size);

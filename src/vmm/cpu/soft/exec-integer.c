@@ -842,3 +842,10 @@ HANDLER (soft_do_flag)
       break;
     }
 }
+
+/* Its operand has 32 bits whatever the operand size (APM 3, MOVSXD), of which a 16-bit register takes half. */
+void
+soft_do_movsxd_16 (SoftCpu *cpu, const SoftInsn *insn)
+{
+  SOFT_R16 (cpu, insn->a) = (uint16_t)soft_load32 (cpu, insn, insn->seg, soft_ea (cpu, insn));
+}

@@ -330,8 +330,9 @@ soft_do_push_seg (SoftCpu *cpu, const SoftInsn *insn)
 {
   uint64_t sp = (cpu->reg[CPU_RSP] - insn->size) & cpu->stack_mask;
 
-  /* With a 32-bit operand only 16 bits are written, as all processors since the Pentium do. */
-  soft_store (cpu, insn, CPU_SS, sp, cpu->segment[insn->a].selector, insn->size == 4 ? 2 : insn->size);
+  /* With a 32-bit operand only 16 bits are written, as all processors since the Pentium do; the limit is that of the whole. */
+  soft_write (cpu, insn, soft_linear (cpu, insn, CPU_SS, sp, insn->size, TRUE),
+              cpu->segment[insn->a].selector, insn->size == 4 ? 2 : insn->size);
   soft_set_sp (cpu, sp);
 }
 

@@ -229,7 +229,8 @@ OP_COMPARE_MEMORY (i32, 32, 1)
 OP_COMPARE_MEMORY (i16, 16, 0)
 OP_COMPARE_MEMORY (i16, 16, 1)
 
-/* FCOMI, FUCOMI: the result goes to ZF, PF and CF. */
+/* FCOMI, FUCOMI: the result goes to ZF, PF and CF.  As AMD's processors do it: with an exception that isn't masked, too, and C1
+ * is left as it was but by a stack fault (SDM: it is cleared, and the flags are left). */
 static inline void
 compare_flags (SoftCpu *cpu, const SoftInsn *insn, HostCompare host, gboolean pop)
 {
@@ -240,12 +241,13 @@ compare_flags (SoftCpu *cpu, const SoftInsn *insn, HostCompare host, gboolean po
   soft_fpu_begin (cpu, insn);
   soft_fpu_pointers (cpu, insn);
   if (G_UNLIKELY (soft_st_empty (cpu, 0) || soft_st_empty (cpu, i)))
-    sw = FSW_IE | FSW_SF | FSW_C0 | FSW_C2 | FSW_C3;
+    {
+      sw = FSW_IE | FSW_SF | FSW_C0 | FSW_C2 | FSW_C3;
+      cpu->fsw &= (uint16_t)~FSW_C1;
+    }
   else
-    sw = host (soft_st (cpu, 0), soft_st (cpu, i)) & ~FSW_C1;
-  soft_fpu_flags (cpu, sw, FSW_C1);
-  if (G_UNLIKELY (soft_fpu_stopped (cpu, sw)))
-    return;
+    sw = host (soft_st (cpu, 0), soft_st (cpu, i));
+  soft_fpu_flags (cpu, sw, 0);
   if ((sw & FSW_C0) != 0)
     eflags |= FLAG_CF;
   if ((sw & FSW_C2) != 0)
@@ -253,7 +255,7 @@ compare_flags (SoftCpu *cpu, const SoftInsn *insn, HostCompare host, gboolean po
   if ((sw & FSW_C3) != 0)
     eflags |= FLAG_ZF;
   cpu->af = soft_eflags_to_af (eflags);
-  if (pop)
+  if (pop && !soft_fpu_stopped (cpu, sw))
     soft_fpu_pop (cpu);
 }
 

@@ -668,6 +668,16 @@ probe_crossing (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned si
   probe_part (cpu, insn, last_page (cpu, linear, size), access, mmu);
 }
 
+/* An access that goes through the flat segments of 32-bit code without a look at their limit, which an operand over 4 GiB is beyond
+ * (APM 2, 4.12.1; SDM 3, 5.3 leaves it open).  In other segments soft_linear() has looked; their addresses may well wrap. */
+static inline void
+check_wrap (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size)
+{
+  if (G_UNLIKELY (linear + (size - 1) > cpu->linear_mask) && !soft_in_64 (cpu)
+      && (cpu->key & SOFT_KEY_FLAT) != 0 && insn != NULL && insn->seg != CPU_FS && insn->seg != CPU_GS)
+    soft_raise_error (cpu, insn, is_stack_access (cpu, insn, linear) ? EXC_SS : EXC_GP, 0);
+}
+
 static uint64_t
 read_any (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, unsigned mmu)
 {
@@ -710,6 +720,7 @@ check_watch (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size,
 uint64_t
 soft_read_slow (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size)
 {
+  check_wrap (cpu, insn, linear, size);
   check_watch (cpu, insn, linear, size, FALSE);
   return read_any (cpu, insn, linear, size, cpu->mmu);
 }
@@ -717,6 +728,7 @@ soft_read_slow (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned si
 void
 soft_write_slow (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, unsigned size)
 {
+  check_wrap (cpu, insn, linear, size);
   check_watch (cpu, insn, linear, size, TRUE);
   write_any (cpu, insn, linear, value, size, cpu->mmu);
 }
@@ -726,6 +738,7 @@ soft_read_bytes (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, void *buff
 {
   uint8_t *out = buffer;
 
+  check_wrap (cpu, insn, linear, length);
   check_watch (cpu, insn, linear, length, FALSE);
   if (GUEST_PAGE_SIZE - (linear & 0xfff) < length)
     probe_crossing (cpu, insn, linear, length, ACCESS_READ, cpu->mmu);
@@ -762,6 +775,7 @@ soft_write_bytes (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, const voi
 void
 soft_probe_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned length)
 {
+  check_wrap (cpu, insn, linear, length);
   if (GUEST_PAGE_SIZE - (linear & 0xfff) < length)
     probe_crossing (cpu, insn, linear, length, ACCESS_WRITE, cpu->mmu);
   else

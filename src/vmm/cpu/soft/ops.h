@@ -63,6 +63,7 @@ void soft_op_movbe_load (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_movbe_store (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_xlat (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_mov_moffs (SoftCpu *cpu, const SoftInsn *insn); /* imm: offset; a: 0 load, 1 store */
+void soft_do_movsxd_16 (SoftCpu *cpu, const SoftInsn *insn); /* from memory */
 void soft_do_cmpxchg (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_cmpxchg8b (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_cmpxchg16b (SoftCpu *cpu, const SoftInsn *insn);

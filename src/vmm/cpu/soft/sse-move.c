@@ -257,8 +257,10 @@ op_maskmovdqu (SoftCpu *cpu, const SoftInsn *insn)
   uint64_t linear;
 
   soft_sse_check (cpu, insn);
-  linear = soft_linear (cpu, insn, insn->seg, ea, 16, TRUE);
-  soft_probe_write (cpu, insn, linear, 16); /* whatever the mask, as the SDM allows */
+  /* Both halves, whatever the mask, as the manuals allow; the first one's page before the second one's segment. */
+  linear = soft_linear (cpu, insn, insn->seg, ea, 8, TRUE);
+  soft_probe_write (cpu, insn, linear, 8);
+  soft_probe_write (cpu, insn, soft_linear (cpu, insn, insn->seg, ea + 8, 8, TRUE), 8);
   for (unsigned i = 0; i < 16; i++)
     if ((mask[i] & 0x80) != 0)
       soft_write8 (cpu, insn, (linear + i) & cpu->linear_mask, value[i]);
