@@ -33,6 +33,7 @@ enum
   FUZZ_CS64 = 0x33,
   FUZZ_CS32 = 0x23,
   FUZZ_DS = 0x2b,
+  FUZZ_SHORT_SS = 0x07, /* in the LDT: as FUZZ_DS, but SP and not ESP is the stack pointer */
 };
 
 enum
@@ -114,6 +115,7 @@ typedef struct
   const FuzzTemplate *template; /* the same address in parent and child: the child is forked */
   uint32_t undefined_flags;     /* of this instance: shifts depend on the count */
   uint8_t compat;               /* 32-bit code segment */
+  uint8_t short_stack;          /* FUZZ_SHORT_SS */
   uint8_t length;               /* of the code bytes */
   uint8_t no_exit;              /* INT3 follows instead of the jump */
   uint8_t skip;                 /* could not be made safe: do not run */
@@ -147,9 +149,18 @@ FuzzBatch *fuzz_native_batch (unsigned which); /* 0 or 1, memory shared with the
 /* 16-bit addresses can be used. */
 gboolean fuzz_native_low (void);
 gboolean fuzz_native_compat (void);
+/* There is a FUZZ_SHORT_SS. */
+gboolean fuzz_native_short_stack (void);
 void fuzz_native_submit (unsigned which);
 /* FALSE if the child died or hung on a case, which is named; it has been started again and the batch is to be dropped. */
 gboolean fuzz_native_wait (unsigned which, unsigned *culprit);
+
+/* Linear address of the stack pointer's value `rsp` in this case. */
+static inline uint64_t
+fuzz_stack (const FuzzCase *c, uint64_t rsp)
+{
+  return c->short_stack ? rsp & 0xffff : rsp;
+}
 
 /* -- code.c ---------------------------------------------------------------------------------------- */
 
@@ -166,6 +177,7 @@ typedef struct
   int only;         /* a class, or -1 */
   const char *name; /* a template's name, or NULL */
   gboolean low, compat;
+  gboolean short_stack; /* in all 32-bit cases */
 } FuzzOptions;
 
 void fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsigned slot, FuzzCase *c);

@@ -342,6 +342,13 @@ initial_state (Generator *g)
     s->gpr[RSP] = FUZZ_DATA + 256 + below (g, FUZZ_PAGE - 512) / 8 * 8;
   if (g->t->attributes & A_STACK && !one_in (g, 4))
     s->gpr[RBP] = FUZZ_DATA + 256 + below (g, FUZZ_PAGE - 512) / 8 * 8;
+  if (g->c->short_stack)
+    {
+      static const uint32_t upper[] = { 0, 0x10000, FUZZ_DATA, 0xffff0000 };
+
+      s->gpr[RSP] = upper[below (g, G_N_ELEMENTS (upper))] | (FUZZ_LOW + (s->gpr[RSP] & (FUZZ_PAGE - 1)));
+      s->gpr[RBP] = upper[below (g, G_N_ELEMENTS (upper))] | (FUZZ_LOW + (s->gpr[RBP] & (FUZZ_PAGE - 1)));
+    }
   s->rflags = 0x202 | (rnd (g) & (FUZZ_CF | FUZZ_PF | FUZZ_AF | FUZZ_ZF | FUZZ_SF | FUZZ_OF));
   if (one_in (g, 8))
     s->rflags |= FUZZ_DF;
@@ -898,7 +905,7 @@ fix_up (Generator *g, unsigned which, unsigned slot)
       uint64_t target = pad (g, slot, page);
 
       if ((g->t->attributes & A_MODRM) == 0)
-        put (c, c->in.gpr[RSP], &target, g->compat ? 4 : 8);
+        put (c, fuzz_stack (c, c->in.gpr[RSP]), &target, g->compat ? 4 : 8);
       else if (g->register_operand)
         c->in.gpr[(c->code[g->modrm_position] & 7) | ((g->rex & 1) != 0 ? 8 : 0)] = target;
       else
@@ -1019,6 +1026,7 @@ fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsi
   /* A whole batch is in one mode, so that switching costs little. */
   g.compat = options->compat && (number / FUZZ_BATCH) % 3 == 2;
   c->compat = (uint8_t)g.compat;
+  c->short_stack = g.compat && options->short_stack;
   unsigned tries = 0;
   do
     g.t = pick_template (&g);
@@ -1057,7 +1065,7 @@ fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsi
   /* POPF must not turn on single step (a signal at the next instruction) nor alignment checks (nor BOUND, if it isn't one). */
   if (g.t->map == 0 && g.t->opcode == 0x9d)
     {
-      uint64_t offset = c->in.gpr[RSP] - FUZZ_DATA;
+      uint64_t offset = fuzz_stack (c, c->in.gpr[RSP]) - (c->short_stack ? FUZZ_LOW : FUZZ_DATA);
 
       if (offset < FUZZ_PAGE - 1)
         c->memory[offset + 1] &= 0xfe;

@@ -2,7 +2,8 @@
  *
  * fuzz-cpu: random instructions on the host's processor and on the software processor.
  *
- *   fuzz-cpu [--seconds N] [--count N] [--seed S] [--first N] [--only CLASS] [--name TEMPLATE] [--max-differences N] [--verbose]
+ *   fuzz-cpu [--seconds N] [--count N] [--seed S] [--first N] [--only CLASS] [--name TEMPLATE] [--short-stack]
+ *            [--max-differences N] [--verbose]
  *
  * Ends with 0 if there was no difference, 1 if there was one, 77 (skipped) where the host can't run it.
  */
@@ -21,7 +22,7 @@ static const char *const gpr_names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "r
 static gint64 seconds = 0, count = 0, first = 0, max_differences = 10;
 static gint64 seed = 1;
 static char *only_name, *template_name;
-static gboolean verbose;
+static gboolean verbose, short_stack;
 
 static const GOptionEntry entries[] = {
   { "seconds", 0, 0, G_OPTION_ARG_INT64, &seconds, "Run for this long", "N" },
@@ -30,6 +31,7 @@ static const GOptionEntry entries[] = {
   { "first", 0, 0, G_OPTION_ARG_INT64, &first, "Number of the first case to look at", "N" },
   { "only", 0, 0, G_OPTION_ARG_STRING, &only_name, "One class of instructions", "CLASS" },
   { "name", 0, 0, G_OPTION_ARG_STRING, &template_name, "Templates whose name holds this", "TEXT" },
+  { "short-stack", 0, 0, G_OPTION_ARG_NONE, &short_stack, "32-bit code with a 16-bit stack pointer", NULL },
   { "max-differences", 0, 0, G_OPTION_ARG_INT64, &max_differences, "Stop after this many", "N" },
   { "verbose", 0, 0, G_OPTION_ARG_NONE, &verbose, "Print each case", NULL },
   { NULL },
@@ -85,9 +87,10 @@ print_case (const char *title, const FuzzCase *c, const FuzzResult *native, cons
       hex = more;
     }
   printf ("%s\n", hex);
-  printf ("  again:   fuzz-cpu --seed %" PRId64 " --first %" PRIu64 " --count 1%s%s%s%s\n", seed, c->number,
-          only_name != NULL ? " --only " : "", only_name != NULL ? only_name : "",
-          template_name != NULL ? " --name " : "", template_name != NULL ? template_name : "");
+  printf ("  again:   fuzz-cpu --seed %" PRId64 " --first %" PRIu64 " --count 1%s%s%s%s%s\n", seed, c->number,
+          short_stack ? " --short-stack" : "", only_name != NULL ? " --only " : "",
+          only_name != NULL ? only_name : "", template_name != NULL ? " --name " : "",
+          template_name != NULL ? template_name : "");
   printf ("  hint:    echo %s| xxd -r -p | ndisasm -b %d -\n", hex, c->compat ? 32 : 64);
   g_free (hex);
   printf ("  before   rip %" PRIx64 " rflags %" PRIx64 " operand %" PRIx64 " fs %" PRIx64 " gs %" PRIx64 "\n",
@@ -269,6 +272,14 @@ main (int argc, char **argv)
     printf ("this host has no 32-bit code segment: 64-bit instructions only\n");
   if (!options.low)
     printf ("low addresses can't be mapped here: no 16-bit addressing\n");
+  options.short_stack = short_stack;
+  if (short_stack && (!options.low || !fuzz_native_short_stack ()))
+    {
+      printf ("this host has no 16-bit stack for 32-bit code: %s\n",
+              options.low ? "no segments can be made (modify_ldt)" : "its addresses can't be mapped");
+      fuzz_native_stop ();
+      return 77;
+    }
   vendor = fuzz_host_vendor ();
   printf ("this host's processor is of %s\n", fuzz_vendor_name (vendor));
   fuzz_soft_init (options.low);

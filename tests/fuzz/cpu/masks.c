@@ -158,7 +158,8 @@ pushed_selector (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
 
   if (push && c->in.gpr[RSP] - native->out.gpr[RSP] == 4)
     {
-      uint64_t upper = native->out.gpr[RSP] + 2 - (native->out.gpr[RSP] >= FUZZ_DATA ? FUZZ_DATA : FUZZ_LOW);
+      uint64_t at = fuzz_stack (c, native->out.gpr[RSP]);
+      uint64_t upper = at + 2 - (at >= FUZZ_DATA ? FUZZ_DATA : FUZZ_LOW);
 
       if (upper < FUZZ_PAGE)
         memcpy (soft->memory + upper, native->memory + upper, MIN (2, FUZZ_PAGE - upper));
@@ -250,6 +251,28 @@ many_pushes (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
       memcpy (soft->memory, native->memory, FUZZ_PAGE);
       if (both_page_fault (native, soft) && native->address >> 12 == soft->address >> 12)
         soft->address = native->address;
+    }
+}
+
+/* Registers that were popped before the access that faulted; the stack pointer is the old one, so it can begin again. */
+static void
+popa_half_way (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  unsigned size = has_prefix (c, 0x66) ? 2 : 4;
+
+  if (!is (c, FUZZ_CLASS_STACK, 0, 0x61) || !both_fault (native, soft))
+    return;
+  for (unsigned i = 0; i < 8; i++)
+    {
+      uint64_t at = fuzz_stack (c, c->in.gpr[RSP] + i * size),
+               offset = at - (at >= FUZZ_DATA ? FUZZ_DATA : FUZZ_LOW);
+      uint64_t popped = c->in.gpr[7 - i];
+
+      if (7 - i == RSP || offset > FUZZ_PAGE - size)
+        continue;
+      memcpy (&popped, c->memory + offset, size);
+      if ((uint32_t)native->out.gpr[7 - i] == (uint32_t)popped)
+        soft->out.gpr[7 - i] = native->out.gpr[7 - i];
     }
 }
 
@@ -406,6 +429,7 @@ static const struct
   { FUZZ_ANY_VENDOR, "not in the manuals: whether registers count as MMX by then", maskmovq_fault },
   { FUZZ_ANY_VENDOR, "SDM 1, 4.9.1.4: PE by the result with an unbounded exponent", unmasked_overflow },
   { FUZZ_ANY_VENDOR, "not in the manuals: order of the accesses of ENTER, PUSHA, POPA", many_pushes },
+  { FUZZ_ANY_VENDOR, "not in the manuals: registers of a POPA that faults half-way", popa_half_way },
   { FUZZ_ANY_VENDOR, "not in the manuals: how much of no instruction is fetched", invalid_at_page_end },
   { FUZZ_ANY_VENDOR, "not in the manuals: order of CMPS's reads", cmps_order },
   { FUZZ_INTEL, "SDM 2, FCOMI: C1 cleared, flags kept with an unmasked exception", fcomi },

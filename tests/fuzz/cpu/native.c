@@ -10,6 +10,7 @@
 
 #include "fuzz.h"
 
+#include <asm/ldt.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -47,7 +48,7 @@ typedef struct
   uint32_t far_offset; /* the same for a far jump to the 32-bit segment */
   uint16_t far_selector;
   uint16_t padding;
-  uint32_t mxcsr, zero;
+  uint32_t mxcsr, stack_selector;
   uint64_t stack[64];
 } Control;
 
@@ -59,13 +60,14 @@ G_STATIC_ASSERT (offsetof (Control, saved_rsp) == 704);
 G_STATIC_ASSERT (offsetof (Control, target) == 728);
 G_STATIC_ASSERT (offsetof (Control, far_offset) == 736);
 G_STATIC_ASSERT (offsetof (Control, mxcsr) == 744);
+G_STATIC_ASSERT (offsetof (Control, stack_selector) == 748);
 G_STATIC_ASSERT (offsetof (Control, stack) == 752);
 
 static Shared *shared;
 static int code_fd = -1, data_fd = -1;
 static uint8_t *code_view; /* the parent's writable view of both code pages */
 static pid_t child;
-static gboolean low_mapped, compat_works;
+static gboolean low_mapped, compat_works, short_stack_works;
 
 void fuzz_enter (const FuzzState *in, unsigned compat);
 void fuzz_leave (void);
@@ -81,6 +83,7 @@ __asm__(".text\n"
         "  rdgsbase %rax\n  mov %rax, 0x3a5c72d0\n"
         "  test %esi, %esi\n  jz 1f\n"
         "  mov $0x2b, %eax\n  mov %eax, %ds\n  mov %eax, %es\n  mov %eax, %fs\n  mov %eax, %gs\n"
+        "  mov 0x3a5c72ec, %eax\n  mov %eax, %ss\n"
         "  jmp 2f\n"
         "1: mov 144(%rdi), %rax\n  wrfsbase %rax\n"
         "  mov 152(%rdi), %rax\n  wrgsbase %rax\n"
@@ -110,6 +113,7 @@ __asm__(".text\n"
         "  mov 0x3a5c72c0, %rsp\n"
         "  pushq $0x202\n  popfq\n"
         "  fninit\n  ldmxcsr 0x3a5c72e8\n"
+        "  mov $0x2b, %eax\n  mov %eax, %ss\n"
         "  xor %eax, %eax\n  mov %eax, %ds\n  mov %eax, %es\n  mov %eax, %fs\n  mov %eax, %gs\n"
         "  mov 0x3a5c72c8, %rax\n  wrfsbase %rax\n"
         "  mov 0x3a5c72d0, %rax\n  wrgsbase %rax\n"
@@ -158,6 +162,7 @@ run_case (const FuzzCase *c, FuzzResult *result)
   CONTROL->target = c->in.rip;
   CONTROL->far_offset = (uint32_t)c->in.rip;
   CONTROL->far_selector = FUZZ_CS32;
+  CONTROL->stack_selector = c->short_stack ? FUZZ_SHORT_SS : FUZZ_DS;
   CONTROL->out.rip = c->in.rip + c->length;
   fuzz_enter (&c->in, c->compat);
   memcpy (&result->out, &CONTROL->out, sizeof result->out);
@@ -265,6 +270,20 @@ start_child (void)
     child_main ();
 }
 
+/* The LDT's first descriptor; inherited by the child. */
+static gboolean
+make_short_stack (void)
+{
+  struct user_desc descriptor = {
+    .entry_number = FUZZ_SHORT_SS >> 3,
+    .limit = 0xfffff,
+    .limit_in_pages = 1,
+    .useable = 1,
+  };
+
+  return syscall (SYS_modify_ldt, 1, &descriptor, sizeof descriptor) == 0;
+}
+
 /* A far jump to the 32-bit segment and back, in a process of its own: some kernels and hypervisors have none. */
 static gboolean
 probe_compat (void)
@@ -326,6 +345,7 @@ fuzz_native_start (void)
   if (low != MAP_FAILED)
     munmap (low, FUZZ_PAGE);
   compat_works = probe_compat ();
+  short_stack_works = compat_works && make_short_stack ();
   start_child ();
   for (unsigned tries = 0; child > 0 && __atomic_load_n (&shared->ready, __ATOMIC_ACQUIRE) == 0 && tries < 30;
        tries++)
@@ -380,6 +400,12 @@ gboolean
 fuzz_native_compat (void)
 {
   return compat_works;
+}
+
+gboolean
+fuzz_native_short_stack (void)
+{
+  return short_stack_works;
 }
 
 void

@@ -30,6 +30,7 @@ enum
   PHYS_STACK = 0xc000,
   PHYS_HANDLERS = 0xd000, /* 16 bytes a vector */
   PHYS_IRET = 0xe000,
+  PHYS_LDT = 0xf000,
   PHYS_CODE = 0x10000, /* two pages */
   PHYS_EXIT = 0x12000,
   PHYS_DATA = 0x13000,
@@ -53,11 +54,14 @@ enum
   KERNEL_CS = 0x10,
   KERNEL_SS = 0x18,
   TSS_SELECTOR = 0x40,
+  LDT_SELECTOR = 0x50, /* only in its register */
 };
 
 enum
 {
   CS64_ATTRIBUTES = 0xa9b,
+  CS32_ATTRIBUTES = 0xcfb,
+  SHORT_STACK_ATTRIBUTES = 0x8f3,
   DATA_ATTRIBUTES = 0xc93,
   USER = 0x60,
 };
@@ -114,6 +118,8 @@ build_tables (gboolean low)
   put64 (PHYS_GDT + TSS_SELECTOR, 0x00008b0000000067 | (uint64_t)PHYS_TSS << 16);
   put64 (PHYS_GDT + TSS_SELECTOR + 8, KERNEL >> 32);
 
+  put64 (PHYS_LDT + (FUZZ_SHORT_SS & ~7), 0x008ff3000000ffff);
+
   put64 (PHYS_TSS + 4, KERNEL + PHYS_STACK + FUZZ_PAGE); /* RSP0 */
   memset (ram + PHYS_TSS + 102, 0xff, 2);                /* no I/O bitmap */
   ram[PHYS_TSS + 102] = 0x68;
@@ -149,7 +155,7 @@ load_mode (gboolean compat)
   state.segment[CPU_SS] = segment (KERNEL_SS, DATA_ATTRIBUTES, 0, 0xffffffff);
   state.segment[CPU_DS] = state.segment[CPU_ES] = state.segment[CPU_FS] = state.segment[CPU_GS] = data;
   state.segment[CPU_TR] = segment (TSS_SELECTOR, 0x8b, KERNEL + PHYS_TSS, 0x67);
-  state.segment[CPU_LDTR] = segment (0, 0x82, 0, 0);
+  state.segment[CPU_LDTR] = segment (LDT_SELECTOR, 0x82, KERNEL + PHYS_LDT, 7);
   state.rip = KERNEL + PHYS_IRET;
   state.rflags = 2;
   state.run_state = CPU_RUN_RUNNING;
@@ -221,19 +227,28 @@ set_base (unsigned n, uint64_t base)
   cpu->check[n].base = base;
 }
 
-void
-fuzz_soft_run (const FuzzCase *c, FuzzResult *result)
+/* Into 32-bit code with a 16-bit stack.  IRET would load no more than SP, as a processor's does, and leave the kernel's bits above it. */
+static void
+enter_short_stack (const FuzzCase *c)
 {
-  static uint8_t area[CPU_XSAVE_SIZE];
+  load_mode (TRUE);
+  state.segment[CPU_CS] = segment (FUZZ_CS32, CS32_ATTRIBUTES, 0, 0xffffffff);
+  state.segment[CPU_SS] = segment (FUZZ_SHORT_SS, SHORT_STACK_ATTRIBUTES, 0, 0xffffffff);
+  state.rip = c->in.rip;
+  state.rflags = c->in.rflags | 2;
+  memcpy (state.gpr, c->in.gpr, sizeof state.gpr);
+  if (!soft_cpu_set_state (cpu, &state))
+    g_error ("the software processor refuses the state");
+  mode = -1;
+}
+
+static void
+enter_by_iret (const FuzzCase *c)
+{
   const unsigned frame = PHYS_STACK + FUZZ_PAGE - 40;
-  unsigned vector, at;
 
   if (mode != c->compat)
     load_mode (c->compat);
-  memcpy (ram + PHYS_DATA, c->memory, FUZZ_PAGE);
-  memcpy (area, c->in.fx, sizeof c->in.fx);
-  area[512] = 3;
-  soft_fpu_load (cpu, area);
   memcpy (cpu->reg, c->in.gpr, sizeof c->in.gpr);
   set_base (CPU_FS, c->in.fs_base);
   set_base (CPU_GS, c->in.gs_base);
@@ -244,6 +259,22 @@ fuzz_soft_run (const FuzzCase *c, FuzzResult *result)
   put64 (frame + 32, FUZZ_DS);
   cpu->reg[CPU_RSP] = KERNEL + frame;
   cpu->reg[SOFT_REG_RIP] = KERNEL + PHYS_IRET;
+}
+
+void
+fuzz_soft_run (const FuzzCase *c, FuzzResult *result)
+{
+  static uint8_t area[CPU_XSAVE_SIZE];
+  unsigned vector, at;
+
+  if (c->short_stack)
+    enter_short_stack (c);
+  else
+    enter_by_iret (c);
+  memcpy (ram + PHYS_DATA, c->memory, FUZZ_PAGE);
+  memcpy (area, c->in.fx, sizeof c->in.fx);
+  area[512] = 3;
+  soft_fpu_load (cpu, area);
   cpu->run_state = CPU_RUN_RUNNING;
   cpu->cr2 = 0;
   for (unsigned tries = 0; cpu->run_state == CPU_RUN_RUNNING && tries < 100; tries++)

@@ -517,6 +517,28 @@ test_tables_dirty (void)
   guest_free (g);
 }
 
+/* With a 16-bit stack segment only the addresses of the stack are cut: what an instruction makes of ESP keeps the upper half. */
+GUEST_CODE (short_enter, ".code32", "  mov $0x12345678, %ebp\n enter $36, $4\n cli\n hlt\n");
+
+static void
+test_short_stack (void)
+{
+  Guest *g = guest_new (1);
+  CpuState s;
+
+  guest_state (g, &s, 32, 0, FALSE);
+  GUEST_LOAD (g, CODE, short_enter);
+  guest_segment (&s, CPU_SS, DS32, 0xffffffff, 0x893);
+  s.gpr[CPU_RSP] = 0x10000;
+  guest_start (g, &s);
+  g_assert_true (guest_run (g, 100));
+  g_assert_cmphex (g->cpu->reg[CPU_RBP], ==, 0x1fffc);
+  g_assert_cmphex (g->cpu->reg[CPU_RSP], ==, 0x1ffc8);
+  g_assert_cmphex (guest_get (g, 0xfffc, 4), ==, 0x12345678);
+  g_assert_cmphex (guest_get (g, 0xffec, 4), ==, 0x1fffc); /* the fourth level's frame */
+  guest_free (g);
+}
+
 /* -- Code that changes ---------------------------------------------------------------------------------------------- */
 
 GUEST_CODE (smc, ".code64",
@@ -925,6 +947,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/soft/task-switch", test_task_switch);
   g_test_add_func ("/soft/v86", test_v86);
   g_test_add_func ("/soft/syscall", test_syscall);
+  g_test_add_func ("/soft/short-stack", test_short_stack);
   g_test_add_func ("/soft/self-modifying", test_self_modifying);
   g_test_add_func ("/soft/own-dma", test_own_dma);
   g_test_add_func ("/soft/tables-dirty", test_tables_dirty);

@@ -209,10 +209,12 @@ soft_do_enter (SoftCpu *cpu, const SoftInsn *insn)
 {
   unsigned level = insn->a & 31, size = insn->size;
   uint64_t sp = cpu->reg[CPU_RSP] & cpu->stack_mask, frame, bp = cpu->reg[CPU_RBP];
-  uint64_t value = soft_get_reg (cpu, CPU_RBP, size), at;
+  uint64_t value = soft_get_reg (cpu, CPU_RBP, size), at, pointer;
 
   /* All that may fault first, so that a fault half-way is not seen. */
   frame = (sp - size) & cpu->stack_mask;
+  /* A small stack cuts addresses only: the frame pointer has ESP's upper half. */
+  pointer = (cpu->reg[CPU_RSP] & ~cpu->stack_mask) | frame;
   soft_probe_write (cpu, insn, soft_linear (cpu, insn, CPU_SS, frame, size, TRUE), size);
   for (unsigned i = 1; i <= level; i++)
     {
@@ -229,10 +231,10 @@ soft_do_enter (SoftCpu *cpu, const SoftInsn *insn)
   soft_store (cpu, insn, CPU_SS, frame, value, size);
   for (unsigned i = 1; i <= level; i++)
     {
-      value = i < level ? soft_load (cpu, insn, CPU_SS, (bp - i * size) & cpu->stack_mask, size) : frame;
+      value = i < level ? soft_load (cpu, insn, CPU_SS, (bp - i * size) & cpu->stack_mask, size) : pointer;
       soft_store (cpu, insn, CPU_SS, (frame - i * size) & cpu->stack_mask, value, size);
     }
-  soft_set_reg (cpu, CPU_RBP, size, frame);
+  soft_set_reg (cpu, CPU_RBP, size, pointer);
   soft_set_sp (cpu, sp);
 }
 
