@@ -104,12 +104,14 @@ on_server_gone (ShmServer *server, void *opaque)
   ((World *)opaque)->server_gone = TRUE;
 }
 
+/* At least so long, and as many turns of the loop as fit in there on an idle host: a loaded one may take all the time from a single
+ * turn. */
 static void
 spin (unsigned ms)
 {
   int64_t end = g_get_monotonic_time () + ms * 1000ll;
 
-  while (g_get_monotonic_time () < end)
+  for (unsigned turn = 0; turn < ms * 1000 / 300 || g_get_monotonic_time () < end; turn++)
     {
       g_main_context_iteration (NULL, FALSE);
       g_usleep (300);

@@ -82,12 +82,14 @@ on_absolute (void *opaque)
 
 static const VncServerFuncs server_funcs = { on_input, on_clipboard, on_clients, on_absolute };
 
+/* At least so long, and as many turns of the loop as fit in there on an idle host: a loaded one may take all the time from a single
+ * turn. */
 static void
 spin (unsigned ms)
 {
   int64_t end = g_get_monotonic_time () + ms * 1000ll;
 
-  while (g_get_monotonic_time () < end)
+  for (unsigned turn = 0; turn < ms * 1000 / 300 || g_get_monotonic_time () < end; turn++)
     {
       g_main_context_iteration (NULL, FALSE);
       g_usleep (300);
@@ -822,12 +824,8 @@ test_hostile (void)
   spin (50);
   viewer_begin (&v, vnc_server_address (m.server), NULL);
   wait_for (same (&m, &v));
-  {
-    int64_t start = g_get_monotonic_time ();
-
-    machine_end (&m);
-    g_assert_cmpint (g_get_monotonic_time () - start, <, 3 * G_TIME_SPAN_SECOND);
-  }
+  /* Nor the end, which doesn't wait for it to read. */
+  machine_end (&m);
   close (fd);
   viewer_end (&v);
 }
