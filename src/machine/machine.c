@@ -439,14 +439,17 @@ find_missing_image (const MachineDefinition *definition)
       MachineDrive *drive = g_ptr_array_index (definition->drives, i);
       g_autofree char *path = definition_resolve (definition, drive->path);
       if (path != NULL && !g_file_test (path, G_FILE_TEST_EXISTS))
-        return g_strdup_printf (_ ("%s: the image %s is missing"), drive->id, path);
+        return g_strdup_printf (drive->kind == DRIVE_DISK    ? _ ("The disk image %s is missing")
+                                : drive->kind == DRIVE_CDROM ? _ ("The disc image %s is missing")
+                                                             : _ ("The floppy image %s is missing"),
+                                path);
     }
   const char *files[] = { definition->kernel, definition->initrd };
   for (unsigned i = 0; i < G_N_ELEMENTS (files); i++)
     {
       g_autofree char *path = definition_resolve (definition, files[i]);
       if (path != NULL && !g_file_test (path, G_FILE_TEST_EXISTS))
-        return g_strdup_printf (_ ("%s is missing"), path);
+        return g_strdup_printf (_ ("The file %s is missing"), path);
     }
   return NULL;
 }

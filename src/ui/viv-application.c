@@ -30,10 +30,28 @@ static const struct
   const char *action;
   const char *accels[3];
 } accels[] = {
-  { "app.quit", { "<Control>q" } },   { "app.preferences", { "<Control>comma" } },
-  { "app.create", { "<Control>n" } }, { "win.show-help-overlay", { "<Control>question" } },
-  { "win.search", { "<Control>f" } }, { "win.back", { "<Alt>Left", "Back" } },
-  { "win.fullscreen", { "F11" } },    { "window.close", { "<Control>w" } },
+  { "app.quit", { "<Control>q" } },
+  { "app.preferences", { "<Control>comma" } },
+  { "app.create", { "<Control>n" } },
+  { "app.connect", { "<Control><Shift>n" } },
+  { "win.show-help-overlay", { "<Control>question" } },
+  { "win.search", { "<Control>f" } },
+  { "win.trash", { "<Control><Shift>d" } },
+  { "win.back", { "<Alt>Left", "Back" } },
+  { "win.fullscreen", { "F11" } },
+  { "window.close", { "<Control>w" } },
+  { "page.start", { "<Control>Return" } },
+  { "page.pause", { "<Control>p" } },
+  { "page.resume", { "<Control>r" } },
+  { "page.reset", { "<Control><Shift>r" } },
+  { "page.power-off", { "<Control>o" } },
+  { "page.force-off", { "<Control><Shift>o" } },
+  { "page.screenshot", { "<Control>s" } },
+  { "page.type-clipboard", { "<Control><Shift>v" } },
+  { "page.settings", { "<Alt>Return" } },
+  { "page.facts", { "<Control>i" } },
+  { "page.vnc", { "<Control><Shift>s" } },
+  { "page.open-folder", { "<Control>l" } },
 };
 
 GSettings *

@@ -421,10 +421,11 @@ viv_display_view_set_absolute (VivDisplayView *self, gboolean absolute)
 }
 
 void
-viv_display_view_set_chord (VivDisplayView *self, VivChord chord)
+viv_display_view_set_chord (VivDisplayView *self, VivChord chord, gboolean in_turn)
 {
   viv_display_view_release (self);
   viv_grab_init (&self->grab, chord);
+  viv_grab_set_in_turn (&self->grab, in_turn);
 }
 
 void

@@ -26,7 +26,8 @@ void viv_display_view_set_scaling (VivDisplayView *self, VivScaling scaling);
 VivScaling viv_display_view_get_scaling (VivDisplayView *self);
 /* Whether the guest has a pointing device with absolute positions: then the pointer needs no lock. */
 void viv_display_view_set_absolute (VivDisplayView *self, gboolean absolute);
-void viv_display_view_set_chord (VivDisplayView *self, VivChord chord);
+/* `in_turn`: its keys one after another do it too. */
+void viv_display_view_set_chord (VivDisplayView *self, VivChord chord, gboolean in_turn);
 /* Whether the desktop's own shortcuts (Super, Alt+Tab) go to the guest too. */
 void viv_display_view_set_inhibit_shortcuts (VivDisplayView *self, gboolean inhibit);
 /* FALSE: nothing is taken (the machine is off or paused). */

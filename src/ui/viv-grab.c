@@ -55,14 +55,21 @@ hold (VivGrab *grab, uint16_t code, gboolean down)
     grab->held[code / 32] &= ~(1u << (code % 32));
 }
 
-static gboolean
-in_chord (const VivGrab *grab, uint16_t code)
+/* The group of the chord that a key belongs to, as a bit; 0: none. */
+static unsigned
+group_bit (const VivGrab *grab, uint16_t code)
 {
   for (unsigned g = 0; g < CHORD_GROUPS; g++)
     for (unsigned k = 0; k < CHORD_KEYS; k++)
       if (code && chords[grab->chord].group[g][k] == code)
-        return TRUE;
-  return FALSE;
+        return 1u << g;
+  return 0;
+}
+
+static gboolean
+in_chord (const VivGrab *grab, uint16_t code)
+{
+  return group_bit (grab, code) != 0;
 }
 
 /* How much of the chord is down: 0 nothing, 1 a part, 2 all. */
@@ -98,10 +105,40 @@ others_down (const VivGrab *grab)
   return FALSE;
 }
 
+static void
+forget (VivGrab *grab)
+{
+  gboolean in_turn = grab->in_turn;
+
+  viv_grab_init (grab, grab->chord);
+  grab->in_turn = in_turn;
+}
+
+void
+viv_grab_set_in_turn (VivGrab *grab, gboolean in_turn)
+{
+  grab->in_turn = in_turn;
+  grab->turn = 0;
+}
+
+/* A key of the chord was pressed and released with nothing between: is the chord whole by that? */
+static gboolean
+take_turn (VivGrab *grab, uint16_t code)
+{
+  unsigned all = 0, bit = group_bit (grab, code);
+
+  for (unsigned g = 0; g < CHORD_GROUPS; g++)
+    if (chords[grab->chord].group[g][0])
+      all |= 1u << g;
+  /* The same key twice begins anew. */
+  grab->turn = grab->turn & bit ? bit : grab->turn | bit;
+  return grab->in_turn && grab->turn == all;
+}
+
 void
 viv_grab_begin (VivGrab *grab)
 {
-  viv_grab_init (grab, grab->chord);
+  forget (grab);
   grab->grabbed = TRUE;
 }
 
@@ -113,7 +150,7 @@ viv_grab_end (VivGrab *grab, uint16_t codes[KEY_CNT])
   for (unsigned i = 0; i < G_N_ELEMENTS (grab->held); i++)
     for (uint32_t left = grab->held[i]; left; left &= left - 1)
       codes[n++] = i * 32 + __builtin_ctz (left);
-  viv_grab_init (grab, grab->chord);
+  forget (grab);
   return n;
 }
 
@@ -135,7 +172,10 @@ viv_grab_key (VivGrab *grab, uint16_t code, gboolean down)
             grab->spoiled = others_down (grab);
         }
       else
-        grab->spoiled = TRUE;
+        {
+          grab->spoiled = TRUE;
+          grab->turn = 0;
+        }
       hold (grab, code, TRUE);
       if (chord_down (grab) == 2)
         grab->whole = TRUE;
@@ -143,7 +183,7 @@ viv_grab_key (VivGrab *grab, uint16_t code, gboolean down)
     }
 
   if (in_chord (grab, code))
-    release = grab->whole && !grab->spoiled;
+    release = (grab->whole && !grab->spoiled) || (!grab->spoiled && take_turn (grab, code));
   hold (grab, code, FALSE);
   if (chord_down (grab) == 0)
     grab->whole = grab->spoiled = FALSE;
@@ -153,6 +193,7 @@ viv_grab_key (VivGrab *grab, uint16_t code, gboolean down)
 void
 viv_grab_button (VivGrab *grab)
 {
+  grab->turn = 0;
   if (chord_down (grab) != 0)
     grab->spoiled = TRUE;
 }

@@ -3,7 +3,8 @@
  * Which keys the guest holds, and when the person wants the keyboard back.  Pure C, no GTK.
  *
  * The keyboard comes back when the keys of the chord (Ctrl and Alt, say) were all down and one of them is released, unless
- * another key or a button came between: Ctrl+Alt+Delete is the guest's own.
+ * another key or a button came between: Ctrl+Alt+Delete is the guest's own.  Who can't hold two keys at once (sticky keys) may have
+ * it so that the keys pressed one after another do it too.
  */
 #pragma once
 
@@ -29,6 +30,9 @@ typedef struct
   gboolean grabbed;
   gboolean whole;   /* all of the chord was down together */
   gboolean spoiled; /* another key came between */
+  gboolean in_turn; /* the chord's keys one after another count too */
+  unsigned
+      turn; /* groups of the chord that were pressed and released alone, the last things that were: a bit each */
   uint32_t held[(KEY_CNT + 31) / 32];
 } VivGrab;
 
@@ -42,6 +46,8 @@ typedef enum
 void viv_grab_init (VivGrab *grab, VivChord chord);
 /* For people: "Ctrl+Alt". */
 const char *viv_chord_label (VivChord chord);
+/* Whether the chord's keys one after another count as the chord.  Kept by viv_grab_begin() and viv_grab_end(). */
+void viv_grab_set_in_turn (VivGrab *grab, gboolean in_turn);
 void viv_grab_begin (VivGrab *grab);
 /* Every key that the guest still holds is put in `codes` (KEY_CNT of them at most); returns how many: send them as released. */
 unsigned viv_grab_end (VivGrab *grab, uint16_t codes[KEY_CNT]);

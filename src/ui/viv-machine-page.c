@@ -283,7 +283,8 @@ rebuild_menu (VivMachinePage *self)
 static void
 on_settings_changed (VivMachinePage *self)
 {
-  viv_display_view_set_chord (self->display, release_chord ());
+  viv_display_view_set_chord (self->display, release_chord (),
+                              g_settings_get_boolean (viv_settings (), "release-in-turn"));
   viv_display_view_set_inhibit_shortcuts (self->display,
                                           g_settings_get_boolean (viv_settings (), "grab-keyboard"));
 }
@@ -734,9 +735,33 @@ viv_machine_page_class_init (VivMachinePageClass *klass)
   gtk_widget_class_install_action (widget_class, "page.copy-report", NULL, on_copy_report);
 }
 
+/* A disc or a floppy that is dropped on the screen goes into its drive. */
+static gboolean
+on_drop (GtkDropTarget *target, const GValue *value, double x, double y, VivMachinePage *self)
+{
+  GSList *files = g_value_get_boxed (value);
+  g_autofree char *path = files ? g_file_get_path (files->data) : NULL;
+  const MachineDrive *drive = path && self->machine ? viv_media_drive_for (self->machine, path) : NULL;
+  VivWindow *window = window_of (self);
+
+  if (!files || !window || !self->machine)
+    return FALSE;
+  if (!drive)
+    viv_window_message (window, path ? _ ("The machine has no drive for this image")
+                                     : _ ("The image is not on this computer. Copy it here first."));
+  else
+    {
+      g_autofree char *id = g_strdup (drive->id);
+
+      viv_media_change (window, self->machine, id, path);
+    }
+  return drive != NULL;
+}
+
 static void
 viv_machine_page_init (VivMachinePage *self)
 {
+  GtkDropTarget *drop = gtk_drop_target_new (GDK_TYPE_FILE_LIST, GDK_ACTION_COPY);
   g_autoptr (GMenuModel) keys = viv_menu_send_keys ();
 
   gtk_widget_init_template (GTK_WIDGET (self));
@@ -744,6 +769,8 @@ viv_machine_page_init (VivMachinePage *self)
   g_signal_connect_swapped (self->display, "notify::grabbed", G_CALLBACK (on_grab_changed), self);
   g_signal_connect_swapped (self->display, "notify::locked", G_CALLBACK (on_lock_changed), self);
   g_signal_connect_swapped (self->display, "input", G_CALLBACK (on_input), self);
+  g_signal_connect (drop, "drop", G_CALLBACK (on_drop), self);
+  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (drop));
   g_signal_connect_swapped (viv_settings (), "changed", G_CALLBACK (on_settings_changed), self);
   on_settings_changed (self);
   viv_display_view_set_scaling (self->display, g_settings_get_enum (viv_settings (), "scaling") == 1

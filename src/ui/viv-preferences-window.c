@@ -15,7 +15,7 @@ struct _VivPreferencesWindow
   AdwPreferencesWindow parent_instance;
 
   AdwComboRow *color_scheme, *scaling, *release_keys;
-  GtkSwitch *grab_keyboard;
+  GtkSwitch *grab_keyboard, *release_in_turn;
 };
 
 G_DEFINE_FINAL_TYPE (VivPreferencesWindow, viv_preferences_window, ADW_TYPE_PREFERENCES_WINDOW)
@@ -45,6 +45,7 @@ viv_preferences_window_class_init (VivPreferencesWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, VivPreferencesWindow, scaling);
   gtk_widget_class_bind_template_child (widget_class, VivPreferencesWindow, release_keys);
   gtk_widget_class_bind_template_child (widget_class, VivPreferencesWindow, grab_keyboard);
+  gtk_widget_class_bind_template_child (widget_class, VivPreferencesWindow, release_in_turn);
 }
 
 static void
@@ -55,6 +56,8 @@ viv_preferences_window_init (VivPreferencesWindow *self)
   bind (self->scaling, "scaling");
   bind (self->release_keys, "release-keys");
   g_settings_bind (viv_settings (), "grab-keyboard", self->grab_keyboard, "active", G_SETTINGS_BIND_DEFAULT);
+  g_settings_bind (viv_settings (), "release-in-turn", self->release_in_turn, "active",
+                   G_SETTINGS_BIND_DEFAULT);
 }
 
 GtkWidget *

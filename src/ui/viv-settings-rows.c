@@ -78,7 +78,8 @@ set_title (GtkWidget *row, const char *title, const char *help)
   g_autofree char *escaped = g_markup_escape_text (help ? help : "", -1);
 
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
-  if (ADW_IS_ACTION_ROW (row))
+  if (ADW_IS_ACTION_ROW (row)
+      && !(ADW_IS_COMBO_ROW (row) && adw_combo_row_get_use_subtitle (ADW_COMBO_ROW (row))))
     adw_action_row_set_subtitle (ADW_ACTION_ROW (row), escaped);
   else
     gtk_widget_set_tooltip_text (row, help);
@@ -301,6 +302,9 @@ make_choice (VivSettingsWindow *self, const DefinitionKey *definition_key, const
   row->values = g_strdupv (values);
   row->show = show_choice;
   adw_combo_row_set_model (ADW_COMBO_ROW (widget), G_LIST_MODEL (list));
+  /* What may be long stands below the title, where a narrow window has room for it. */
+  adw_combo_row_set_use_subtitle (ADW_COMBO_ROW (widget), definition_key && definition_key->type != KEY_CHOICE
+                                                              && definition_key->type != KEY_NUMBER);
   g_signal_connect (widget, "notify::selected", G_CALLBACK (on_choice), row);
   if (definition_key && definition_key->type == KEY_PATH)
     adw_action_row_add_suffix (ADW_ACTION_ROW (widget), choose_button (row));

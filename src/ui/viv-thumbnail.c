@@ -8,10 +8,12 @@
 
 #include "ui/viv-screen.h"
 
-#define WIDTH        232
-#define HEIGHT       145
-#define GLYPH_SIZE   64
-#define STILL_FACTOR 2 /* stored pictures are kept for a display of this scale */
+#include <stdint.h>
+#include <sys/stat.h>
+
+#define WIDTH      232
+#define HEIGHT     145
+#define GLYPH_SIZE 64
 
 struct _VivThumbnail
 {
@@ -21,6 +23,7 @@ struct _VivThumbnail
   VivMachine *machine;
   VivFramebuffer *framebuffer;
   GdkPaintable *still;
+  char *still_of; /* what `still` was made from: unchanged, it isn't decoded again */
   gboolean watching;
 };
 
@@ -43,17 +46,37 @@ update (VivThumbnail *self)
   gtk_widget_queue_draw (GTK_WIDGET (self));
 }
 
-/* Scaled down once, well, instead of at each frame by a filter that skips pixels. */
+/* Which picture it is, and for which scale; NULL: none. */
+static char *
+still_id (VivThumbnail *self)
+{
+  const char *path = self->machine ? viv_machine_get_thumbnail (self->machine) : NULL;
+  struct stat info;
+
+  if (!path || stat (path, &info) != 0)
+    return NULL;
+  return g_strdup_printf ("%s %ju %ju %jd.%09ld %d", path, (uintmax_t)info.st_ino, (uintmax_t)info.st_size,
+                          (intmax_t)info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
+                          gtk_widget_get_scale_factor (GTK_WIDGET (self)));
+}
+
+/* Scaled down once, well, instead of at each frame by a filter that skips pixels; and only as large as it is shown: a library has
+ * many.  Said to be new whenever a machine is read again. */
 static void
 load_still (VivThumbnail *self)
 {
-  const char *path = self->machine ? viv_machine_get_thumbnail (self->machine) : NULL;
+  g_autofree char *id = still_id (self);
+  int scale = gtk_widget_get_scale_factor (GTK_WIDGET (self));
   g_autoptr (GdkPixbuf) pixbuf = NULL;
 
+  if (g_strcmp0 (id, self->still_of) == 0)
+    return;
+  g_free (self->still_of);
+  self->still_of = g_steal_pointer (&id);
   g_clear_object (&self->still);
-  if (path)
-    pixbuf
-        = gdk_pixbuf_new_from_file_at_scale (path, WIDTH * STILL_FACTOR, HEIGHT * STILL_FACTOR, TRUE, NULL);
+  if (self->still_of)
+    pixbuf = gdk_pixbuf_new_from_file_at_scale (viv_machine_get_thumbnail (self->machine), WIDTH * scale,
+                                                HEIGHT * scale, TRUE, NULL);
   if (pixbuf)
     self->still = GDK_PAINTABLE (gdk_texture_new_for_pixbuf (pixbuf));
   update (self);
@@ -168,6 +191,13 @@ viv_thumbnail_init (VivThumbnail *self)
   gtk_widget_add_css_class (self->glyph, "glyph");
   gtk_widget_set_parent (self->glyph, GTK_WIDGET (self));
   gtk_widget_set_overflow (GTK_WIDGET (self), GTK_OVERFLOW_HIDDEN);
+  g_signal_connect (self, "notify::scale-factor", G_CALLBACK (load_still), NULL);
+}
+
+GdkPaintable *
+viv_thumbnail_get_still (VivThumbnail *self)
+{
+  return self->still;
 }
 
 void
@@ -184,6 +214,7 @@ viv_thumbnail_set_machine (VivThumbnail *self, VivMachine *machine)
     }
   g_set_object (&self->machine, machine);
   g_clear_object (&self->still);
+  g_clear_pointer (&self->still_of, g_free);
   if (!machine)
     return;
   self->framebuffer = g_object_ref (viv_screen_for_machine (machine));
@@ -191,4 +222,5 @@ viv_thumbnail_set_machine (VivThumbnail *self, VivMachine *machine)
   g_signal_connect_swapped (machine, "notify::thumbnail", G_CALLBACK (load_still), self);
   watch (self, gtk_widget_get_mapped (GTK_WIDGET (self)));
   load_still (self);
+  update (self);
 }

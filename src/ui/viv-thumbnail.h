@@ -15,5 +15,7 @@ G_DECLARE_FINAL_TYPE (VivThumbnail, viv_thumbnail, VIV, THUMBNAIL, GtkWidget)
 
 /* May be NULL. */
 void viv_thumbnail_set_machine (VivThumbnail *self, VivMachine *machine);
+/* The stored picture as it is drawn while the machine is off; NULL if there is none. */
+GdkPaintable *viv_thumbnail_get_still (VivThumbnail *self);
 
 G_END_DECLS

@@ -84,8 +84,11 @@ update (VivViewerWindow *self)
   GtkWidget *widget = GTK_WIDGET (self);
   const char *title = self->desktop && *self->desktop ? self->desktop : self->address;
   g_autofree char *subtitle = NULL;
+  g_autofree char *label = NULL;
 
   adw_window_title_set_title (self->title, title);
+  label = g_strdup_printf (_ ("Screen of “%s”"), title);
+  viv_display_view_set_label (self->display, label);
   if (viv_display_view_get_grabbed (self->display))
     {
       /* Translators: %s is a combination of keys */
@@ -231,7 +234,8 @@ on_input (VivViewerWindow *self, const InputEvent *event)
 static void
 on_settings_changed (VivViewerWindow *self)
 {
-  viv_display_view_set_chord (self->display, g_settings_get_enum (viv_settings (), "release-keys"));
+  viv_display_view_set_chord (self->display, g_settings_get_enum (viv_settings (), "release-keys"),
+                              g_settings_get_boolean (viv_settings (), "release-in-turn"));
   viv_display_view_set_inhibit_shortcuts (self->display,
                                           g_settings_get_boolean (viv_settings (), "grab-keyboard"));
 }
@@ -242,6 +246,12 @@ static void
 on_reconnect (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   connect_now (VIV_VIEWER_WINDOW (widget));
+}
+
+static void
+on_release (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  viv_display_view_release (VIV_VIEWER_WINDOW (widget)->display);
 }
 
 static void
@@ -386,6 +396,7 @@ viv_viewer_window_class_init (VivViewerWindowClass *klass)
   /* The menu of keys is the machine page's. */
   gtk_widget_class_install_action (widget_class, "page.send-keys", "s", on_send_keys);
   gtk_widget_class_install_property_action (widget_class, "page.scaling", "scaling");
+  gtk_widget_class_install_action (widget_class, "viewer.release", NULL, on_release);
   gtk_widget_class_install_action (widget_class, "viewer.reconnect", NULL, on_reconnect);
   gtk_widget_class_install_action (widget_class, "viewer.send-clipboard", NULL, on_send_clipboard);
   gtk_widget_class_install_action (widget_class, "viewer.take-clipboard", NULL, on_take_clipboard);

@@ -18,6 +18,7 @@
 #include "ui/viv-preferences-window.h"
 #include "ui/viv-screenshot.h"
 #include "ui/viv-settings-window.h"
+#include "ui/viv-thumbnail.h"
 #include "ui/viv-trash-window.h"
 #include "ui/viv-viewer-window.h"
 #include "ui/viv-vnc-window.h"
@@ -228,8 +229,10 @@ assert_window_narrow (GtkWidget *window, GtkWidget *parent, const char *what)
   viv_present_over (GTK_WINDOW (window), GTK_WINDOW (parent));
   settle ();
   assert_narrow (window, what);
+  /* And it goes when it is closed. */
+  g_object_add_weak_pointer (G_OBJECT (window), (gpointer *)&window);
   gtk_window_destroy (GTK_WINDOW (window));
-  settle ();
+  until (window == NULL);
 }
 
 static void
@@ -356,6 +359,37 @@ test_missing_medium (Fixture *f)
   g_assert_true (menu_says (menu, "missing"));
 }
 
+/* A picture is decoded when it is new, as large as it is shown, and not for each change of the machine. */
+static void
+test_thumbnail (Fixture *f)
+{
+  g_autoptr (VivMachine) machine = add_machine (f->library, "Fern");
+  g_autofree char *path = g_build_filename (viv_machine_get_folder (machine), "screenshot.png", NULL);
+  g_autoptr (GdkPixbuf) pixbuf = gdk_pixbuf_new (GDK_COLORSPACE_RGB, FALSE, 8, 1920, 1200);
+  g_autoptr (GdkPaintable) still = NULL;
+  VivThumbnail *thumbnail;
+
+  gdk_pixbuf_fill (pixbuf, 0x204060ff);
+  g_assert_true (gdk_pixbuf_save (pixbuf, path, "png", NULL, NULL));
+  until (find (GTK_WIDGET (f->window), VIV_TYPE_MACHINE_CARD, NULL) != NULL);
+  viv_machine_reload (machine);
+  thumbnail = VIV_THUMBNAIL (
+      find (find (GTK_WIDGET (f->window), VIV_TYPE_MACHINE_CARD, NULL), VIV_TYPE_THUMBNAIL, NULL));
+  until (gtk_widget_get_width (GTK_WIDGET (thumbnail)) > 0);
+  g_set_object (&still, viv_thumbnail_get_still (thumbnail));
+  g_assert_nonnull (still);
+  g_assert_cmpint (gdk_paintable_get_intrinsic_width (still), ==,
+                   gtk_widget_get_width (GTK_WIDGET (thumbnail))
+                       * gtk_widget_get_scale_factor (GTK_WIDGET (thumbnail)));
+  viv_machine_reload (machine);
+  g_assert_true (viv_thumbnail_get_still (thumbnail) == still);
+  gdk_pixbuf_fill (pixbuf, 0x604020ff);
+  g_unlink (path);
+  g_assert_true (gdk_pixbuf_save (pixbuf, path, "png", NULL, NULL));
+  viv_machine_reload (machine);
+  g_assert_true (viv_thumbnail_get_still (thumbnail) != still);
+}
+
 /* -- The application -- */
 
 static int
@@ -413,6 +447,7 @@ main (int argc, char **argv)
     { "screenshots", test_screenshots },
     { "desktop-actions", test_desktop_actions },
     { "missing-medium", test_missing_medium },
+    { "thumbnail", test_thumbnail },
   };
 
   g_test_init (&argc, &argv, NULL);

@@ -5,13 +5,17 @@
  */
 #include "display/shm.h"
 #include "ui/viv-display-picture.h"
-#include "ui/viv-layer.h"
+#include "ui/viv-dialogs.h"
 #include "ui/viv-display-view.h"
+#include "ui/viv-layer.h"
 #include "ui/viv-pixels.h"
 
 #include <adwaita.h>
 #include <string.h>
 #include <sys/socket.h>
+#ifdef GDK_WINDOWING_X11
+#include <gdk/x11/gdkx.h>
+#endif
 
 #define WIDTH   600
 #define HEIGHT  400
@@ -539,6 +543,66 @@ test_blink (void)
 
 #define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
 
+#ifdef GDK_WINDOWING_X11
+
+static gboolean
+is_active (gpointer window)
+{
+  return gtk_window_is_active (window);
+}
+
+static gboolean
+is_grabbed (gpointer view)
+{
+  return viv_display_view_get_grabbed (view);
+}
+
+static gboolean
+is_free (gpointer view)
+{
+  return !viv_display_view_get_grabbed (view);
+}
+
+static void
+give_focus (Display *display, Window window)
+{
+  XSetInputFocus (display, window, RevertToParent, CurrentTime);
+  XSync (display, False);
+}
+
+/* What is typed elsewhere is not the guest's: a grab ends with the focus, and with a window of ours above. */
+static void
+test_focus (void)
+{
+  GtkWidget *window = gtk_window_new (), *dialog = gtk_window_new ();
+  GtkWidget *view = viv_display_view_new ();
+  Display *display = XOpenDisplay (NULL);
+  Window other = XCreateSimpleWindow (display, DefaultRootWindow (display), 900, 600, 50, 50, 0, 0, 0), own;
+
+  XMapWindow (display, other);
+  gtk_window_set_child (GTK_WINDOW (window), view);
+  gtk_window_set_default_size (GTK_WINDOW (window), 320, 200);
+  gtk_window_present (GTK_WINDOW (window));
+  own = gdk_x11_surface_get_xid (gtk_native_get_surface (GTK_NATIVE (window)));
+  give_focus (display, own);
+  until (is_active, window);
+  gtk_widget_grab_focus (view);
+  until (is_grabbed, view);
+
+  give_focus (display, other);
+  until (is_free, view);
+  give_focus (display, own);
+  until (is_grabbed, view);
+
+  viv_present_over (GTK_WINDOW (dialog), GTK_WINDOW (window));
+  g_assert_false (viv_display_view_get_grabbed (VIV_DISPLAY_VIEW (view)));
+  gtk_window_destroy (GTK_WINDOW (dialog));
+  gtk_window_destroy (GTK_WINDOW (window));
+  XCloseDisplay (display);
+}
+
+#endif
+
 int
 main (int argc, char **argv)
 {
@@ -553,5 +617,8 @@ main (int argc, char **argv)
   ADD ("/display/still", test_still);
   ADD ("/display/sleep", test_sleep);
   ADD ("/display/view", test_view);
+#ifdef GDK_WINDOWING_X11
+  g_test_add_func ("/viewer/focus", test_focus);
+#endif
   return g_test_run ();
 }

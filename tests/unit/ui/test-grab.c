@@ -201,6 +201,42 @@ test_motion (void)
   g_assert_cmpint (sum, ==, 4);
 }
 
+static gboolean
+tap (VivGrab *grab, uint16_t code)
+{
+  g_assert_cmpint (viv_grab_key (grab, code, TRUE), ==, VIV_GRAB_FORWARD);
+  return viv_grab_key (grab, code, FALSE) == VIV_GRAB_FORWARD_RELEASE;
+}
+
+/* Sticky keys: one at a time. */
+static void
+test_in_turn (void)
+{
+  VivGrab grab;
+  uint16_t codes[KEY_CNT];
+
+  viv_grab_init (&grab, VIV_CHORD_CTRL_ALT);
+  viv_grab_begin (&grab);
+  g_assert_false (tap (&grab, KEY_LEFTCTRL));
+  g_assert_false (tap (&grab, KEY_LEFTALT)); /* not unless it is wanted */
+  viv_grab_set_in_turn (&grab, TRUE);
+  g_assert_false (tap (&grab, KEY_LEFTCTRL));
+  g_assert_true (tap (&grab, KEY_RIGHTALT));
+  viv_grab_end (&grab, codes);
+  viv_grab_begin (&grab);
+  g_assert_false (tap (&grab, KEY_LEFTALT));
+  g_assert_true (tap (&grab, KEY_LEFTCTRL));
+  viv_grab_end (&grab, codes);
+  viv_grab_begin (&grab);
+  g_assert_false (tap (&grab, KEY_LEFTCTRL));
+  g_assert_false (tap (&grab, KEY_A)); /* between */
+  g_assert_false (tap (&grab, KEY_LEFTALT));
+  g_assert_false (tap (&grab, KEY_LEFTALT));
+  g_assert_false (tap (&grab, KEY_LEFTALT)); /* one key twice is no chord */
+  viv_grab_button (&grab);
+  g_assert_false (tap (&grab, KEY_LEFTCTRL)); /* a click between */
+}
+
 int
 main (int argc, char **argv)
 {
@@ -211,5 +247,6 @@ main (int argc, char **argv)
   g_test_add_func ("/ui/grab/translation", test_translation);
   g_test_add_func ("/ui/grab/wheel", test_wheel);
   g_test_add_func ("/ui/grab/motion", test_motion);
+  g_test_add_func ("/grab/in-turn", test_in_turn);
   return g_test_run ();
 }
