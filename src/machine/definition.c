@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <glib/gi18n.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* A definition is a page of text; a file of this size is something else. */
@@ -258,8 +259,7 @@ set_value (const DefinitionKey *key, gpointer object, const char *text, GError *
       if (!g_ascii_string_to_unsigned (text, 10, key->min, key->max, &number, NULL))
         {
           g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE,
-                       _ ("“%s” is not a number from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT), text,
-                       key->min, key->max);
+                       _ ("“%s” is not a number from %" PRIu64 " to %" PRIu64), text, key->min, key->max);
           return FALSE;
         }
       break;
@@ -291,7 +291,7 @@ set_value (const DefinitionKey *key, gpointer object, const char *text, GError *
       if (strlen (text) > (key->max != 0 ? key->max : DEFAULT_MAX_STRING))
         {
           g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE,
-                       _ ("the value is longer than %" G_GUINT64_FORMAT " bytes"),
+                       _ ("the value is longer than %" PRIu64 " bytes"),
                        key->max != 0 ? key->max : (guint64)DEFAULT_MAX_STRING);
           return FALSE;
         }
