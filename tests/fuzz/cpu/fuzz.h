@@ -174,9 +174,9 @@ void fuzz_fill_code (const FuzzBatch *batch, uint8_t page[FUZZ_PAGE]);
 typedef struct
 {
   uint64_t seed;
-  int only;         /* a class, or -1 */
-  const char *name; /* a template's name, or NULL */
-  gboolean low, compat;
+  int only;             /* a class, or -1 */
+  const char *name;     /* a template's name, or NULL */
+  gboolean low, compat; /* what the host can run; the others are skipped */
   gboolean short_stack; /* in all 32-bit cases */
 } FuzzOptions;
 

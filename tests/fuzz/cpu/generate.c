@@ -690,7 +690,7 @@ prefixes (Generator *g)
       g->operand_size = 2;
     }
   g->address_size = g->compat ? 4 : 8;
-  if (one_in (g, 10) && (!g->compat || g->options->low) && (a & A_BRANCH) == 0)
+  if (one_in (g, 10) && (a & A_BRANCH) == 0)
     {
       list[n++] = 0x67;
       g->address_size = g->compat ? 2 : 4;
@@ -959,7 +959,7 @@ any_bytes (Generator *g)
 
   while (n-- > 0)
     {
-      uint8_t prefix = list[below (g, g->options->low || !g->compat ? sizeof list : 1)];
+      uint8_t prefix = list[below (g, sizeof list)];
 
       if (!g->compat && one_in (g, 8))
         emit (g, (uint8_t)(0x40 | below (g, 16))); /* has no effect here */
@@ -1024,7 +1024,7 @@ fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsi
   c->skip = FALSE;
   c->no_exit = FALSE;
   /* A whole batch is in one mode, so that switching costs little. */
-  g.compat = options->compat && (number / FUZZ_BATCH) % 3 == 2;
+  g.compat = (number / FUZZ_BATCH) % 3 == 2;
   c->compat = (uint8_t)g.compat;
   c->short_stack = g.compat && options->short_stack;
   unsigned tries = 0;
@@ -1075,6 +1075,9 @@ fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsi
   /* The host may have more components than the guest. */
   if (g.t->map == 1 && g.t->opcode == 0xae && (g.t->digit == 4 || g.t->digit == 5)
       && (c->in.gpr[0] & 0xfffffffc) != 0)
+    c->skip = TRUE;
+  /* The same cases on every host, but some can't be run there. */
+  if (g.compat && (!options->compat || (g.address_size == 2 && !options->low)))
     c->skip = TRUE;
   fix_up (&g, which, slot);
   c->operand = g.operand;
