@@ -292,6 +292,38 @@ cmps_order (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
     take_exception (native, soft);
 }
 
+static gboolean
+is_canonical (uint64_t address, unsigned bits)
+{
+  return (uint64_t)((int64_t)(address << (64 - bits)) >> (64 - bits)) == address;
+}
+
+/* A host with five levels of page tables takes linear addresses of 57 bits; the guest's CPUID announces 48. */
+static void
+wide_addresses (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  const FuzzTemplate *t = c->template;
+
+  if (c->compat || soft->error != 0 || (soft->vector != GP && soft->vector != SS))
+    return;
+  if (native->vector == PF && is_canonical (native->address, 57) && !is_canonical (native->address, 48))
+    {
+      if ((t->attributes & A_BRANCH) != 0) /* it arrives there */
+        *soft = *native;
+      else
+        take_exception (native, soft);
+    }
+  else if (native->vector < 0 && is (c, FUZZ_CLASS_MOVE, 1, 0xae) && c->length >= 4)
+    {
+      /* WRFSBASE, WRGSBASE */
+      uint8_t rex = (c->code[c->length - 4] & 0xf0) == 0x40 ? c->code[c->length - 4] : 0;
+      uint64_t value = c->in.gpr[(c->code[c->length - 1] & 7) | (rex & 1) << 3];
+
+      if (is_canonical (value, 57) && !is_canonical (value, 48))
+        *soft = *native;
+    }
+}
+
 /* -- What Intel's processors do in another way ------------------------------------------------------- */
 
 static void
@@ -425,6 +457,7 @@ static const struct
   { FUZZ_ANY_VENDOR, "APM 1, 4.2.2; SDM 1, 11.6.6", mxcsr_mask },
   { FUZZ_ANY_VENDOR, "not in the manuals: which byte of an operand with two bad pages is reported",
     two_bad_pages },
+  { FUZZ_ANY_VENDOR, "SDM 3, 4.5; APM 2, 5.3: CR4.LA57", wide_addresses },
   { FUZZ_ANY_VENDOR, "Linux, arch/x86/mm/fault.c", kernel_half },
   { FUZZ_ANY_VENDOR, "not in the manuals: whether registers count as MMX by then", maskmovq_fault },
   { FUZZ_ANY_VENDOR, "SDM 1, 4.9.1.4: PE by the result with an unbounded exponent", unmasked_overflow },

@@ -170,6 +170,42 @@ test_known (gconstpointer data)
     }
 }
 
+/* Hosts with linear addresses of 57 bits. */
+static void
+test_wide (void)
+{
+  static const uint8_t load[] = { 0x48, 0x8b, 0x01 }; /* mov (%rcx), %rax */
+  static const FuzzTemplate template
+      = { .name = "mov", .klass = FUZZ_CLASS_MOVE, .opcode = 0x8b, .digit = -1 };
+  static uint8_t page[FUZZ_PAGE];
+  g_autofree FuzzBatch *batch = g_new0 (FuzzBatch, 1);
+  g_autofree FuzzResult *soft = g_new0 (FuzzResult, 1), *native = g_new0 (FuzzResult, 1);
+  FuzzCase *c = &batch->cases[0];
+
+  batch->n_cases = 1;
+  c->template = &template;
+  c->length = sizeof load;
+  memcpy (c->code, load, sizeof load);
+  c->in.gpr[1] = (uint64_t)1 << 50;
+  c->in.rflags = 0x202;
+  put16 (c->in.fx + FX_FCW, 0x37f);
+  put16 (c->in.fx + FX_MXCSR, 0x1f80);
+  c->in.rip = fuzz_code_address (0, 0, c);
+  fuzz_fill_code (batch, page);
+  fuzz_soft_code (0, page);
+  fuzz_soft_run (c, soft);
+  g_assert_cmpint (soft->vector, ==, 13);
+  *native = *soft;
+  native->vector = 14;
+  native->error = 4;
+  native->address = c->in.gpr[1];
+  g_assert_true (fuzz_equal (FUZZ_AMD, c, native, soft));
+  native->address = (uint64_t)1 << 60; /* that is none there either */
+  g_assert_false (fuzz_equal (FUZZ_AMD, c, native, soft));
+  native->address = 1 << 20;
+  g_assert_false (fuzz_equal (FUZZ_AMD, c, native, soft));
+}
+
 static void
 test_vendor (void)
 {
@@ -187,6 +223,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   fuzz_soft_init (TRUE);
   g_test_add_func ("/vendors/host", test_vendor);
+  g_test_add_func ("/vendors/wide", test_wide);
   for (unsigned i = 0; i < G_N_ELEMENTS (known); i++)
     {
       g_autofree char *path = g_strdup_printf ("/vendors/%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT "-%s",
