@@ -219,6 +219,14 @@ kernel_half (const FuzzCase *c G_GNUC_UNUSED, const FuzzResult *native, FuzzResu
     soft->error = native->error;
 }
 
+/* The child's own words are mapped where the guest has nothing. */
+static void
+child_memory (const FuzzCase *c G_GNUC_UNUSED, const FuzzResult *native, FuzzResult *soft)
+{
+  if (soft->vector == PF && (soft->address & ~(uint64_t)(FUZZ_PAGE - 1)) == FUZZ_CONTROL)
+    *soft = *native;
+}
+
 static void
 maskmovq_fault (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
 {
@@ -459,6 +467,7 @@ static const struct
     two_bad_pages },
   { FUZZ_ANY_VENDOR, "SDM 3, 4.5; APM 2, 5.3: CR4.LA57", wide_addresses },
   { FUZZ_ANY_VENDOR, "Linux, arch/x86/mm/fault.c", kernel_half },
+  { FUZZ_ANY_VENDOR, "native.c: FUZZ_CONTROL", child_memory },
   { FUZZ_ANY_VENDOR, "not in the manuals: whether registers count as MMX by then", maskmovq_fault },
   { FUZZ_ANY_VENDOR, "SDM 1, 4.9.1.4: PE by the result with an unbounded exponent", unmasked_overflow },
   { FUZZ_ANY_VENDOR, "not in the manuals: order of the accesses of ENTER, PUSHA, POPA", many_pushes },
