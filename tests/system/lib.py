@@ -181,6 +181,7 @@ class Room:
             os.mkdir(path, 0o700)
             self.env[name] = path
         self.env["LC_ALL"] = "C.UTF-8"
+        self.env["LANGUAGE"] = "en"
         self.env["VIVARIUM_VMM"] = VMM
         for name in ("WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"):
             self.env.pop(name, None)

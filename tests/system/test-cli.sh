@@ -6,6 +6,7 @@ set -u
 vivctl=$1
 export VIVARIUM_VMM=$2
 unset DISPLAY WAYLAND_DISPLAY
+export LC_ALL=C.UTF-8 LANGUAGE=en
 top=$(mktemp -d /tmp/viv-cli-XXXXXX)
 export XDG_RUNTIME_DIR="$top" VIVARIUM_DATA_DIR="$top/machines"
 trap '"$vivctl" stop --force M >/dev/null 2>&1; "$vivctl" stop --force R >/dev/null 2>&1; rm -rf "$top"' EXIT
