@@ -7,6 +7,9 @@
 #define G_LOG_DOMAIN "cpu-soft"
 
 #include "cpu/soft/engine-soft.h"
+#ifdef SOFT_TRANSLATOR
+#include "cpu/soft/translate/translate.h"
+#endif
 
 #define HASH_SIZE      (1u << 16)
 #define PAGE_HASH_SIZE (1u << 13)
@@ -30,6 +33,7 @@ typedef struct
 
 struct SoftCode
 {
+  SoftEngine *engine;
   uint8_t *arena;
   size_t size, used;
   SoftBlock *hash[HASH_SIZE];
@@ -61,10 +65,11 @@ page_of (const uint8_t *host)
 }
 
 SoftCode *
-soft_code_new (size_t arena_size)
+soft_code_new (SoftEngine *engine, size_t arena_size)
 {
   SoftCode *code = g_new0 (SoftCode, 1);
 
+  code->engine = engine;
   code->size = arena_size;
   code->arena = g_malloc (arena_size);
   code->pages = g_new0 (CodePage, MAX_PAGES);
@@ -105,6 +110,10 @@ soft_code_flush (SoftEngine *engine)
   while (g_hash_table_iter_next (&iter, &region, NULL))
     region_set_written (region, NULL, NULL);
   g_hash_table_remove_all (code->regions);
+#ifdef SOFT_TRANSLATOR
+  if (engine->translator != NULL)
+    soft_translator_flush (engine->translator);
+#endif
   for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
     engine->cpus[i]->jump_key += 1ULL << 32;
 }
@@ -195,6 +204,10 @@ invalidate (SoftCode *code, SoftBlock *block)
   for (unsigned i = 0; i <= block->n_insns; i++)
     block->insns[i].handler = soft_stale;
   block->cost = SOFT_STALE;
+#ifdef SOFT_TRANSLATOR
+  if (block->unit != NULL)
+    soft_unit_kill (code->engine, block->unit);
+#endif
 }
 
 static void
@@ -507,11 +520,23 @@ decode_gathered (SoftCpu *cpu, SoftBlock *block, uint64_t linear, uint64_t rip)
   return block;
 }
 
-static SoftBlock *
-new_block (SoftCpu *cpu)
+uint32_t
+soft_code_ref (const SoftCode *code, const SoftInsn *insn)
+{
+  return (uint32_t)(((const uint8_t *)insn - code->arena) / 16);
+}
+
+const SoftInsn *
+soft_code_deref (const SoftCode *code, uint32_t ref)
+{
+  return (const SoftInsn *)(code->arena + (size_t)ref * 16);
+}
+
+SoftBlock *
+soft_code_reserve (SoftCpu *cpu, unsigned n_insns)
 {
   SoftCode *code = cpu->engine->code;
-  size_t worst = sizeof (SoftBlock) + (SOFT_MAX_BLOCK_INSNS + 2) * sizeof (SoftInsn);
+  size_t worst = sizeof (SoftBlock) + n_insns * sizeof (SoftInsn);
   SoftBlock *block;
 
   if (code->used + worst > code->size || code->n_pages + 2 > MAX_PAGES)
@@ -521,24 +546,29 @@ new_block (SoftCpu *cpu)
   return block;
 }
 
+void
+soft_code_commit (SoftCpu *cpu, SoftBlock *block, unsigned n_insns, Region *region, Region *region2)
+{
+  cpu->engine->code->used += (sizeof (SoftBlock) + n_insns * sizeof (SoftInsn) + 15) & ~(size_t)15;
+  add_to_page (cpu->engine, block, page_of (block->host), region);
+  if (block->host2 != NULL && page_of (block->host2) != page_of (block->host))
+    add_to_page (cpu->engine, block, page_of (block->host2), region2);
+}
+
 static void
 commit_block (SoftCpu *cpu, SoftBlock *block, Region *region, Region *region2)
 {
   SoftCode *code = cpu->engine->code;
   unsigned h = block_hash (block->host, block->key);
 
-  code->used += (sizeof (SoftBlock) + (block->n_insns + 1) * sizeof (SoftInsn) + 15) & ~(size_t)15;
   block->cost = block->n_insns;
   block->hash_next = code->hash[h];
   code->hash[h] = block;
-  add_to_page (cpu->engine, block, page_of (block->host), region);
-  if (block->host2 != NULL && page_of (block->host2) != page_of (block->host))
-    add_to_page (cpu->engine, block, page_of (block->host2), region2);
+  soft_code_commit (cpu, block, block->n_insns + 1u, region, region2);
 }
 
-/* Where code is that was fetched from before, or NULL. */
-static inline const uint8_t *
-fetch (const SoftCpu *cpu, uint64_t linear)
+const uint8_t *
+soft_fetched (const SoftCpu *cpu, uint64_t linear)
 {
   const SoftExecEntry *entry = &cpu->execs[cpu->cpl == 3 ? SOFT_EXEC_USER : SOFT_EXEC_SUPERVISOR]
                                           [(linear >> 12) & (SOFT_EXEC_SIZE - 1)];
@@ -566,7 +596,7 @@ soft_find_block (SoftCpu *cpu)
   else if (jump->linear == linear && jump->key == cpu->jump_key && jump->block->cost != SOFT_STALE)
     return jump->block;
 
-  host = fetch (cpu, linear);
+  host = soft_fetched (cpu, linear);
   if (host == NULL)
     host = soft_translate_exec (cpu, linear, &physical, &region);
   if (host == NULL)
@@ -578,7 +608,7 @@ soft_find_block (SoftCpu *cpu)
     {
       uint64_t at = (linear + 4096) & SOFT_PAGE_MASK & cpu->linear_mask;
 
-      host2 = fetch (cpu, at);
+      host2 = soft_fetched (cpu, at);
       if (host2 == NULL)
         host2 = soft_translate_exec (cpu, at, &physical2, &region2);
       if (host2 != block->host2 || bytes_to_limit (cpu, rip) < block->bytes)
@@ -591,7 +621,7 @@ soft_find_block (SoftCpu *cpu)
     {
       if (region == NULL)
         host = soft_translate_exec (cpu, linear, &physical, &region);
-      block = new_block (cpu);
+      block = soft_code_reserve (cpu, SOFT_MAX_BLOCK_INSNS + 2);
       block->host = host;
       block->key = cpu->key;
       decode_block (cpu, block, host, rip);

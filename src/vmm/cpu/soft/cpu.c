@@ -6,15 +6,27 @@
 
 #include "cpu/soft/engine-soft.h"
 #include "cpu/soft/ops.h"
+#ifdef SOFT_TRANSLATOR
+#include "cpu/soft/translate/translate.h"
+#endif
+
+#include <sys/mman.h>
+
+/* Below the processor lies the stack of what translated code calls: its stack pointer is the processor. */
+#define STACK_GUARD (16u << 10)
+#define STACK       (256u << 10)
+#define MEMORY      (STACK_GUARD + STACK + sizeof (SoftCpu))
 
 SoftCpu *
 soft_cpu_new (SoftEngine *engine, unsigned n)
 {
   SoftCpu *cpu;
+  uint8_t *memory
+      = mmap (NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-  if (posix_memalign ((void **)&cpu, 64, sizeof *cpu) != 0)
+  if (memory == MAP_FAILED || mprotect (memory, STACK_GUARD, PROT_NONE) != 0)
     g_error ("no memory for a processor");
-  memset (cpu, 0, sizeof *cpu);
+  cpu = (SoftCpu *)(memory + STACK_GUARD + STACK);
   cpu->engine = engine;
   cpu->vm = engine->parent.vm;
   cpu->n = n;
@@ -26,6 +38,12 @@ soft_cpu_new (SoftEngine *engine, unsigned n)
   for (unsigned i = 0; i < SOFT_N_TABLES; i++)
     cpu->table_cache[i].page = SOFT_TLB_EMPTY;
   cpu->apic = soft_apic_new (cpu);
+  cpu->counting = TRUE;
+  cpu->unit_key = ~(uint32_t)0;
+#ifdef SOFT_TRANSLATOR
+  if (engine->translator != NULL)
+    soft_unit_setup (cpu);
+#endif
   soft_cpu_reset (cpu, FALSE);
   return cpu;
 }
@@ -37,7 +55,7 @@ soft_cpu_free (SoftCpu *cpu)
   soft_drop_logged (cpu);
   access_cache_clear (&cpu->memory_cache);
   access_cache_clear (&cpu->port_cache);
-  free (cpu);
+  munmap ((uint8_t *)cpu - STACK - STACK_GUARD, MEMORY);
 }
 
 /* SDM volume 3, table 9-1. */
@@ -128,6 +146,8 @@ deliver_fault (SoftCpu *cpu)
   gboolean has_error = cpu->fault_has_error;
 
   cpu->rip_set = FALSE;
+  if (cpu->holding)
+    soft_release (cpu);
   if (cpu->stepping)
     {
       cpu->stepping = FALSE;
@@ -189,6 +209,10 @@ take_attention (SoftCpu *cpu)
   gint what;
 
   cpu->threshold = 0;
+#ifdef SOFT_TRANSLATOR
+  if (cpu->engine->translator != NULL)
+    cpu->poll = cpu->engine->translator->poll_page;
+#endif
   what = (gint)g_atomic_int_and ((guint *)&cpu->attention, SOFT_ATTENTION_STOP);
   if (what & SOFT_ATTENTION_INTERRUPT)
     cpu->irq_check = TRUE;
@@ -347,6 +371,15 @@ run_one (SoftCpu *cpu)
 __thread SoftEngine *soft_running;
 
 void
+soft_cpu_set_counting (SoftCpu *cpu, gboolean counting)
+{
+  if (cpu->counting == counting)
+    return;
+  cpu->counting = counting;
+  soft_update_mode (cpu);
+}
+
+void
 soft_cpu_run (SoftCpu *cpu, int64_t budget)
 {
   soft_running = cpu->engine;
@@ -378,6 +411,22 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
           run_one (cpu);
           continue;
         }
+#ifdef SOFT_TRANSLATOR
+      if ((cpu->unit_key & SOFT_UNIT_KEY_NONE) == 0)
+        {
+          SoftBlock *block = soft_unit_step (cpu);
+
+          if (block == NULL)
+            continue;
+          /* One at a time, to see what becomes hot. */
+          cpu->rep_stopped = FALSE;
+          cpu->budget -= block->cost;
+          soft_hold (cpu);
+          run_block (cpu, block);
+          soft_release (cpu);
+          continue;
+        }
+#endif
       {
         SoftBlock *block = soft_find_block (cpu);
 

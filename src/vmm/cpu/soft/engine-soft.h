@@ -14,6 +14,7 @@ struct SoftEngine
   Engine parent;
   SoftCpu **cpus;
   SoftCode *code;
+  SoftTranslator *translator; /* NULL: everything is interpreted */
   GThread *thread;
   GMutex mutex; /* protects what follows; may be taken with the VM lock held, never the other way round */
   GCond cond;   /* the thread waits: paused, or all processors halted */
@@ -26,6 +27,10 @@ struct SoftEngine
   GMutex code_mutex;
   GArray *written; /* what devices wrote into pages with code; under code_mutex */
   uint64_t tsc_hz;
+  /* Turns of translated code end by the clock. */
+  GThread *clock;
+  GCond tick;
+  SoftCpu *running; /* under mutex; NULL while all sleep */
 };
 
 /* -- apic.c ------------------------------------------------------------------------------------------------- */
@@ -206,6 +211,8 @@ gboolean soft_cpu_set_state (SoftCpu *cpu, const CpuState *state);
 extern __thread SoftEngine *soft_running;
 /* Runs at most `budget` instructions; returns early when halted or asked to stop. */
 void soft_cpu_run (SoftCpu *cpu, int64_t budget);
+/* Whether translated code counts down the budget, as it does at first; else only SOFT_ATTENTION_YIELD ends a turn, which is faster. */
+void soft_cpu_set_counting (SoftCpu *cpu, gboolean counting);
 /* It would do something if it ran: not halted, or an event would wake it. */
 gboolean soft_cpu_runnable (SoftCpu *cpu);
 /* Nothing can be done: a triple fault. */

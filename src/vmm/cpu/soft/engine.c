@@ -5,12 +5,16 @@
 #define G_LOG_DOMAIN "cpu-soft"
 
 #include "cpu/soft/engine-soft.h"
+#ifdef SOFT_TRANSLATOR
+#include "cpu/soft/translate/translate.h"
+#endif
 
 #include <glib/gi18n.h>
 
 /* Instructions of a turn; about a fifth of a millisecond, or longer where there is no other processor. */
 #define SLICE        50000
 #define SINGLE_SLICE 20000000
+#define TURN_US      1000 /* the same for translated code, in microseconds */
 #define ARENA_SIZE   (96u << 20)
 
 /* -- Asking for attention ------------------------------------------------------------------------------------------ */
@@ -21,6 +25,11 @@ soft_attend (SoftCpu *cpu, gint what)
   SoftEngine *engine = cpu->engine;
 
   g_atomic_int_or ((guint *)&cpu->attention, (guint)what);
+#ifdef SOFT_TRANSLATOR
+  if (engine->translator != NULL)
+    __atomic_store_n (&cpu->poll, engine->translator->stop_page, __ATOMIC_SEQ_CST);
+#endif
+  /* Last: who finds it set looks at all of them once more, and resets them in the other order. */
   __atomic_store_n (&cpu->threshold, INT64_MAX, __ATOMIC_SEQ_CST);
   if (g_atomic_int_get (&engine->sleeping) != 0)
     {
@@ -69,6 +78,7 @@ engine_thread (gpointer data)
       g_mutex_lock (&engine->mutex);
       while (!engine->run && !engine->quit)
         {
+          engine->running = NULL;
           engine->stopped = TRUE;
           g_cond_broadcast (&engine->idle);
           g_cond_wait (&engine->cond, &engine->mutex);
@@ -84,16 +94,53 @@ engine_thread (gpointer data)
       cpu = next_runnable (engine);
       if (cpu == NULL)
         {
+          engine->running = NULL;
           g_atomic_int_set (&engine->sleeping, 1);
           /* What came before the flag was up. */
           while (engine->run && !engine->quit && (cpu = next_runnable (engine)) == NULL)
             g_cond_wait (&engine->cond, &engine->mutex);
           g_atomic_int_set (&engine->sleeping, 0);
         }
+      if (engine->clock != NULL)
+        {
+          if (engine->running == NULL && cpu != NULL)
+            g_cond_signal (&engine->tick);
+          engine->running = cpu;
+        }
       g_mutex_unlock (&engine->mutex);
-      if (cpu != NULL)
-        soft_cpu_run (cpu, n > 1 ? SLICE : SINGLE_SLICE);
+      if (cpu == NULL)
+        continue;
+      if (engine->translator != NULL)
+        soft_cpu_set_counting (cpu, FALSE);
+      soft_cpu_run (cpu, n > 1 ? SLICE : SINGLE_SLICE);
     }
+}
+
+/* Ends turns, as long as there are several processors and any of them runs. */
+static gpointer
+clock_thread (gpointer data)
+{
+  SoftEngine *engine = data;
+
+  g_mutex_lock (&engine->mutex);
+  while (!engine->quit)
+    {
+      SoftCpu *cpu = engine->running;
+
+      if (cpu == NULL)
+        {
+          g_cond_wait (&engine->tick, &engine->mutex);
+          continue;
+        }
+      g_mutex_unlock (&engine->mutex);
+      g_usleep (TURN_US);
+      g_mutex_lock (&engine->mutex);
+      /* Nobody sleeps on the mutex while it runs. */
+      if (engine->running == cpu && g_atomic_int_get (&engine->sleeping) == 0)
+        soft_attend (cpu, SOFT_ATTENTION_YIELD);
+    }
+  g_mutex_unlock (&engine->mutex);
+  return NULL;
 }
 
 /* -- What the machine asks of a processor -------------------------------------------------------------------------------- */
@@ -257,8 +304,11 @@ engine_free_soft (Engine *parent)
   g_mutex_lock (&engine->mutex);
   engine->quit = TRUE;
   g_cond_signal (&engine->cond);
+  g_cond_signal (&engine->tick);
   g_mutex_unlock (&engine->mutex);
   g_thread_join (engine->thread);
+  if (engine->clock != NULL)
+    g_thread_join (engine->clock);
   if (parent->vm->processor_opaque == engine)
     vm_set_processor (parent->vm, NULL, NULL);
   address_space_remove_listener (parent->vm->memory, on_map_changed, engine);
@@ -271,12 +321,35 @@ engine_free_soft (Engine *parent)
   for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
     soft_cpu_free (engine->cpus[i]);
   g_free (engine->cpus);
+#ifdef SOFT_TRANSLATOR
+  if (engine->translator != NULL)
+    soft_translator_free (engine->translator);
+#endif
   g_array_unref (engine->written);
   g_mutex_clear (&engine->mutex);
   g_mutex_clear (&engine->code_mutex);
   g_cond_clear (&engine->cond);
   g_cond_clear (&engine->idle);
+  g_cond_clear (&engine->tick);
   g_free (engine);
+}
+
+/* VIVARIUM_SOFT: interpret, translate (what runs often), always (everything; for tests). */
+static void
+start_translator (SoftEngine *engine)
+{
+#ifdef SOFT_TRANSLATOR
+  g_autoptr (GError) error = NULL;
+  const char *mode = g_getenv ("VIVARIUM_SOFT");
+
+  if (mode == NULL || g_str_equal (mode, "interpret"))
+    return;
+  engine->translator = soft_translator_new (engine, &error);
+  if (engine->translator == NULL)
+    g_message ("instructions are interpreted, which is slower: %s", error->message);
+  else
+    engine->translator->always = g_str_equal (mode, "always");
+#endif
 }
 
 static Engine *
@@ -292,13 +365,17 @@ engine_create (Vm *vm, const EngineConfig *config, GError **error)
   g_mutex_init (&engine->code_mutex);
   g_cond_init (&engine->cond);
   g_cond_init (&engine->idle);
+  g_cond_init (&engine->tick);
   engine->written = soft_code_written_new ();
-  engine->code = soft_code_new (ARENA_SIZE);
+  engine->code = soft_code_new (engine, ARENA_SIZE);
   engine->cpus = g_new0 (SoftCpu *, config->n_cpus);
+  start_translator (engine);
   for (unsigned i = 0; i < config->n_cpus; i++)
     engine->cpus[i] = soft_cpu_new (engine, i);
   vm_set_processor (vm, &ops, engine);
   address_space_add_listener (vm->memory, on_map_changed, engine);
+  if (engine->translator != NULL && config->n_cpus > 1)
+    engine->clock = g_thread_new ("turns", clock_thread, engine);
   engine->thread = g_thread_new ("processor", engine_thread, engine);
   return &engine->parent;
 }

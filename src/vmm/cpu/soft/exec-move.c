@@ -295,6 +295,7 @@ const SoftHandler soft_nop = nop;
 /* The rest of this block was overwritten: decode it again. */
 HANDLER (stale)
 {
+  soft_give_back (cpu, insn, 0);
   cpu->reg[SOFT_REG_RIP] += insn->offset;
   cpu->block = NULL;
   SOFT_EXIT (cpu);

@@ -293,6 +293,8 @@ run_string (SoftCpu *cpu, const SoftInsn *insn)
           done = 0;
           if (one || cpu->budget < cpu->threshold || cpu->block == NULL || cpu->block->cost == SOFT_STALE)
             {
+              if (cpu->block != NULL)
+                soft_give_back (cpu, insn, 0);
               cpu->reg[SOFT_REG_RIP] += insn->offset;
               cpu->block = NULL;
               cpu->rep_stopped = TRUE;

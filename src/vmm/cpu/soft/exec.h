@@ -17,11 +17,13 @@ struct SoftBlock
   const uint8_t *host;  /* its first byte in the host's memory: what identifies it, with the key */
   const uint8_t *host2; /* rest of an instruction that crosses into the next page, else NULL */
   uint32_t key;
-  uint16_t bytes, n_insns;
-  int64_t cost; /* instructions; SOFT_STALE once its bytes were overwritten */
+  uint16_t bytes, n_insns; /* n_insns of a unit: twice its instructions */
+  int64_t cost;            /* instructions; SOFT_STALE once its bytes were overwritten */
   SoftBlock *hash_next;
   SoftBlock *page_next[2]; /* in the lists of the pages of host and host2 */
-  SoftInsn insns[];
+  struct SoftUnit *unit;   /* what it was translated to; such a block isn't in the hash */
+  uint16_t heat;           /* runs that a translator has seen */
+  SoftInsn insns[] __attribute__ ((aligned (16)));
 };
 #define SOFT_STALE (INT64_MAX / 4)
 
@@ -322,11 +324,20 @@ void soft_drop_logged (SoftCpu *cpu);
 
 /* -- block.c -------------------------------------------------------------------------------------------- */
 typedef struct SoftCode SoftCode;
-SoftCode *soft_code_new (size_t arena_size);
+SoftCode *soft_code_new (SoftEngine *engine, size_t arena_size);
 void soft_code_free (SoftCode *code);
 void soft_code_flush (SoftEngine *engine);
 /* An empty array for SoftEngine.written. */
 GArray *soft_code_written_new (void);
+/* Where code is that was fetched from before, or NULL. */
+const uint8_t *soft_fetched (const SoftCpu *cpu, uint64_t linear);
+/* For units: room for a block of that many instructions, and its registration as made of the bytes of host and host2, which is to be followed by a look whether
+ * they are still the same. */
+SoftBlock *soft_code_reserve (SoftCpu *cpu, unsigned n_insns);
+void soft_code_commit (SoftCpu *cpu, SoftBlock *block, unsigned n_insns, Region *region, Region *region2);
+/* Where in the arena an instruction is, in 16 bytes. */
+uint32_t soft_code_ref (const SoftCode *code, const SoftInsn *insn);
+const SoftInsn *soft_code_deref (const SoftCode *code, uint32_t ref);
 /* The block at CS:RIP in the present mode, decoded if need be. */
 SoftBlock *soft_find_block (SoftCpu *cpu);
 /* TRUE if decoded code lies in the page of `host`. */
@@ -338,6 +349,23 @@ gboolean soft_code_store (SoftCode *code, const uint8_t *host, unsigned length);
 /* The same from any other thread; it takes effect when the processors next look. */
 void soft_code_written_elsewhere (SoftEngine *engine, const uint8_t *host, uint64_t length);
 void soft_code_take_written (SoftEngine *engine);
+
+/* The block's entry has been charged for all of its instructions: those from `insn` on, less `done`, have not come about. */
+void soft_give_back (SoftCpu *cpu, const SoftInsn *insn, unsigned done);
+/* Until released, no way leads from one block into another. */
+static inline void
+soft_hold (SoftCpu *cpu)
+{
+  cpu->held = cpu->budget;
+  cpu->budget = 0;
+  cpu->holding = TRUE;
+}
+static inline void
+soft_release (SoftCpu *cpu)
+{
+  cpu->budget += cpu->held;
+  cpu->holding = FALSE;
+}
 
 /* -- decode.c ------------------------------------------------------------------------------------------- */
 /* Decodes one instruction; FALSE when it ends the block.  `d` is set up by the caller, `insn` is zeroed. */

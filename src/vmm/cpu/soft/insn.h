@@ -40,6 +40,8 @@ struct SoftInsn
   uint16_t opcode; /* last opcode byte; map in bits 8-9 (0, 0F, 0F38, 0F3A); x87: 11 bits as FOP has them */
   uint8_t modrm;
   uint8_t rex;
+  uint8_t unit_place; /* in a translated unit: the instruction's number */
+  uint8_t unit_run;   /* how many are interpreted in one go from here on; 0: one */
 };
 
 /* -- Decoding -------------------------------------------------------------------------------------- */

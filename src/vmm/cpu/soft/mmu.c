@@ -105,6 +105,7 @@ soft_tlb_flush (SoftCpu *cpu)
 {
   empty_filled (cpu, SOFT_FILLED_LOCAL);
   empty_filled (cpu, SOFT_FILLED_GLOBAL);
+  memset (cpu->exec_id, 0, sizeof cpu->exec_id);
   memset (cpu->large_filter, 0, sizeof cpu->large_filter);
   forget_io (cpu);
   cpu->jump_key += 1ULL << 32;
@@ -113,7 +114,12 @@ soft_tlb_flush (SoftCpu *cpu)
 void
 soft_tlb_flush_local (SoftCpu *cpu)
 {
+  uint32_t *id = &cpu->exec_id[0][0];
+  const uint32_t *keep = &cpu->exec_keep[0][0];
+
   empty_filled (cpu, SOFT_FILLED_LOCAL);
+  for (unsigned i = 0; i < SOFT_N_EXEC * SOFT_EXEC_SIZE; i++)
+    id[i] &= keep[i];
   forget_io (cpu);
   cpu->jump_key += 1ULL << 32;
 }
@@ -126,7 +132,10 @@ soft_tlb_flush_page (SoftCpu *cpu, uint64_t linear)
   for (unsigned m = 0; m < SOFT_N_MMU; m++)
     empty_entry (cpu, m, index);
   for (unsigned m = 0; m < SOFT_N_EXEC; m++)
-    cpu->execs[m][(linear >> 12) & (SOFT_EXEC_SIZE - 1)].page = SOFT_TLB_EMPTY;
+    {
+      cpu->execs[m][(linear >> 12) & (SOFT_EXEC_SIZE - 1)].page = SOFT_TLB_EMPTY;
+      cpu->exec_id[m][(linear >> 12) & (SOFT_EXEC_SIZE - 1)] = 0;
+    }
   forget_io (cpu);
   if ((cpu->large_filter[place / 64] >> (place % 64) & 1) != 0)
     {
@@ -138,6 +147,7 @@ soft_tlb_flush_page (SoftCpu *cpu, uint64_t linear)
         for (unsigned i = 0; i < SOFT_EXEC_SIZE; i++)
           if (cpu->exec_large[m][i] != 0 && (cpu->execs[m][i].page ^ linear) >> cpu->exec_large[m][i] == 0)
             cpu->execs[m][i].page = SOFT_TLB_EMPTY;
+      memset (cpu->exec_id, 0, sizeof cpu->exec_id);
     }
   cpu->jump_key += 1ULL << 32;
 }
@@ -538,6 +548,7 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsign
       exec->page = page;
       exec->addend = (uintptr_t)host - page;
       cpu->exec_large[mmu][index] = result.large;
+      cpu->exec_global[mmu][index] = result.global;
       note_filled (cpu, list, SOFT_N_MMU + mmu, index);
       return host + (linear & 0xfff);
     }

@@ -6,6 +6,9 @@
 #define G_LOG_DOMAIN "cpu-soft"
 
 #include "cpu/soft/engine-soft.h"
+#ifdef SOFT_TRANSLATOR
+#include "cpu/soft/translate/translate.h"
+#endif
 
 static void
 update_check (SoftCpu *cpu, unsigned n, gboolean in64)
@@ -64,6 +67,28 @@ is_flat (const SoftCpu *cpu, unsigned n)
          && check->high[1] == 0xffffffffu;
 }
 
+/* What translated code depends on.  64-bit code, and 32-bit code where segments need no checks. */
+static void
+update_unit_key (SoftCpu *cpu)
+{
+#ifdef SOFT_TRANSLATOR
+  const uint32_t flat = SOFT_KEY_32 | SOFT_KEY_FLAT | SOFT_KEY_STACK32 | SOFT_KEY_PROTECTED;
+  const CpuSegment *cs = &cpu->segment[CPU_CS];
+  uint32_t key = SOFT_UNIT_KEY_NONE;
+
+  if (cpu->engine->translator != NULL
+      && ((cpu->key & SOFT_KEY_SIZE) == SOFT_KEY_64
+          || ((cpu->key & (flat | SOFT_KEY_SIZE)) == flat && cs->base == 0 && cs->limit == 0xffffffffu)))
+    key = cpu->key | (uint32_t)cpu->mmu << SOFT_UNIT_KEY_MMU_SHIFT
+          | (cpu->counting ? SOFT_UNIT_KEY_COUNT : 0);
+  if (key != cpu->unit_key)
+    {
+      cpu->unit_key = key;
+      cpu->unit_class = -1;
+    }
+#endif
+}
+
 void
 soft_update_mode (SoftCpu *cpu)
 {
@@ -111,6 +136,7 @@ soft_update_mode (SoftCpu *cpu)
   else
     cpu->mmu = SOFT_MMU_SUPERVISOR;
   cpu->tlb = cpu->tlbs[cpu->mmu];
+  update_unit_key (cpu);
 
   /* Data breakpoints and alignment checks look at each access. */
   watching = FALSE;
@@ -158,15 +184,32 @@ soft_rip (const SoftCpu *cpu, const SoftInsn *insn)
 }
 
 void
-soft_raise (SoftCpu *cpu, const SoftInsn *insn, unsigned vector)
+soft_give_back (SoftCpu *cpu, const SoftInsn *insn, unsigned done)
+{
+  const SoftBlock *block = cpu->block;
+
+  if (block->unit == NULL)
+    cpu->budget += block->n_insns - (insn - block->insns) - done;
+  else if (cpu->counting)
+    cpu->budget += block->n_insns / 2 - insn->unit_place - (int)done;
+}
+
+static void
+leave_block (SoftCpu *cpu, const SoftInsn *insn)
 {
   if (insn != NULL && !cpu->rip_set)
     {
       cpu->reg[SOFT_REG_RIP] = soft_rip (cpu, insn);
       if (cpu->block != NULL)
-        cpu->budget += cpu->block->n_insns - 1 - (insn - cpu->block->insns);
+        soft_give_back (cpu, insn, 1);
     }
   cpu->block = NULL;
+}
+
+void
+soft_raise (SoftCpu *cpu, const SoftInsn *insn, unsigned vector)
+{
+  leave_block (cpu, insn);
   cpu->fault_vector = (int)vector;
   cpu->fault_error = 0;
   cpu->fault_has_error = FALSE;
@@ -176,9 +219,7 @@ soft_raise (SoftCpu *cpu, const SoftInsn *insn, unsigned vector)
 void
 soft_raise_error (SoftCpu *cpu, const SoftInsn *insn, unsigned vector, uint32_t error_code)
 {
-  if (insn != NULL && !cpu->rip_set)
-    cpu->reg[SOFT_REG_RIP] = soft_rip (cpu, insn);
-  cpu->block = NULL;
+  leave_block (cpu, insn);
   cpu->fault_vector = (int)vector;
   cpu->fault_error = error_code;
   cpu->fault_has_error = TRUE;

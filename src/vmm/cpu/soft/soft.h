@@ -18,6 +18,7 @@ typedef struct SoftInsn SoftInsn;
 typedef struct SoftBlock SoftBlock;
 typedef struct SoftEngine SoftEngine;
 typedef struct SoftApic SoftApic;
+typedef struct SoftTranslator SoftTranslator;
 
 /* -- Bits of the control registers (SDM volume 3, 2.5) ------------------------------------------- */
 enum
@@ -184,6 +185,15 @@ enum
   SOFT_KEY_LEGACY_CS = 1 << 7, /* CS has a limit below 4 GiB or a base */
 };
 
+/* Jump caches of translated code: how many keys have one of their own at a time. */
+#define SOFT_N_UNIT_CLASSES 8
+#define SOFT_UNIT_JUMPS     4096
+typedef struct
+{
+  uint64_t rip;
+  uintptr_t guard; /* where its translation is entered */
+} SoftUnitJump;
+
 #define SOFT_JUMP_CACHE_SIZE 4096
 typedef struct
 {
@@ -242,6 +252,23 @@ struct SoftCpu
   volatile int64_t
       threshold;        /* leave the blocks when the budget is below; INT64_MAX asks to stop (any thread) */
   const SoftInsn *next; /* where handlers can't call each other (builds without optimisation) */
+  /* What translated code finds by constant offsets (translate/layout.h). */
+  uint64_t host_sp;
+  const void *unit_entry;
+  uint32_t unit_exit;  /* what it was left with */
+  void *volatile poll; /* what its polls read (any thread) */
+  void (*thunk_run) (void), (*thunk_cold) (void), (*thunk_leave) (void);
+  uint64_t unit_temp;
+  uint64_t bounce[2];
+
+  uint32_t unit_key; /* SOFT_UNIT_KEY_… */
+  int unit_class;    /* which of unit_jumps; -1: to be found */
+  void *unit_link;   /* the SoftExit that translated code was left by */
+  gboolean
+      counting; /* `budget` counts instructions in translated code too, else a slice is ended by attention */
+  gboolean run_stopped; /* a run of interpreted instructions ended where it should */
+  gboolean holding;     /* `held` is the budget: the interpreter may not enter another block */
+  int64_t held;
   uint64_t jump_key;    /* key and generation of `jumps` */
   SoftTlbEntry *tlb;    /* of `mmu` */
   uint64_t linear_mask; /* 2^32 - 1, or all ones in 64-bit mode */
@@ -352,10 +379,13 @@ struct SoftCpu
     Region *region;
   } table_cache[SOFT_N_TABLES];
 
-  uint8_t exec_large[SOFT_N_EXEC][SOFT_EXEC_SIZE];
+  uint8_t exec_large[SOFT_N_EXEC][SOFT_EXEC_SIZE], exec_global[SOFT_N_EXEC][SOFT_EXEC_SIZE];
+  /* Which (linear page, host page) translated code may run at: ids of the translator, 0 for none; and what a load of CR3 leaves of them. */
+  uint32_t exec_id[SOFT_N_EXEC][SOFT_EXEC_SIZE], exec_keep[SOFT_N_EXEC][SOFT_EXEC_SIZE];
   SoftTlbEntry tlbs[SOFT_N_MMU][SOFT_TLB_SIZE];
   SoftExecEntry execs[SOFT_N_EXEC][SOFT_EXEC_SIZE];
   SoftJump jumps[SOFT_JUMP_CACHE_SIZE];
+  SoftUnitJump unit_jumps[SOFT_N_UNIT_CLASSES][SOFT_UNIT_JUMPS];
 };
 
 /* Ends the running instruction with an exception; the instruction's RIP is what the handler sees.  Nothing that the

@@ -324,10 +324,12 @@ soft_do_hlt (SoftCpu *cpu, const SoftInsn *insn)
 void
 soft_do_pause (SoftCpu *cpu, const SoftInsn *insn)
 {
-  if (cpu->engine->parent.config.n_cpus > 1 && cpu->budget > 0)
+  int64_t *left = cpu->holding ? &cpu->held : &cpu->budget;
+
+  if (cpu->engine->parent.config.n_cpus > 1 && *left > 0)
     {
-      cpu->slice -= cpu->budget;
-      cpu->budget = 0;
+      cpu->slice -= *left;
+      *left = 0;
     }
 }
 

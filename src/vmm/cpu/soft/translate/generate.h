@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Making host code of one unit.
+ *
+ * Where the guest's registers are in translated code:
+ *
+ *   RBX RCX RDX RBP R15 R13 R8 R9    RAX RCX RDX RBX RSP RBP RSI RDI
+ *   R12 R10 R11                      R12 R13 R14
+ *   in SoftCpu.reg                   R8 R9 R10 R11 R15
+ *
+ * RAX keeps saved flags, RDI, RSI and R14 are scratch, RSP is the SoftCpu.  The guest's AH, CH and DH are BH, CH and DH.
+ *
+ * Arithmetic flags are in EFLAGS, or in RAX as SoftCpu.af, or in both.  Whatever destroys EFLAGS, or may leave the unit, saves them before.
+ */
+#pragma once
+
+#include "cpu/soft/translate/translate.h"
+
+G_BEGIN_DECLS
+
+enum
+{
+  FLAGS_EFLAGS = 1,
+  FLAGS_RAX = 2,
+};
+
+/* A linear address: segment's base + (base + index << scale + disp), guest registers. */
+typedef struct
+{
+  uint8_t base, index; /* SOFT_REG_ZERO: absent */
+  uint8_t scale;
+  uint8_t size;    /* 4: the sum is cut to 32 bits */
+  uint8_t segment; /* CPU_FS or CPU_GS: their base is added; else 0 */
+  gboolean constant;
+  int32_t disp;
+  uint64_t value; /* if it is constant, but for the segment */
+} GenAddress;
+
+/* Code that is seldom run, put behind the unit's. */
+typedef struct
+{
+  enum
+  {
+    GEN_COLD_ACCESS, /* a look-up failed */
+    GEN_COLD_RUN,    /* the interpreter does the whole instruction */
+    GEN_COLD_EXIT,   /* a conditional jump is taken */
+    GEN_COLD_POLL,
+  } kind;
+  uint32_t jump;  /* the distance to patch; GEN_COLD_POLL: the load */
+  uint32_t retry; /* behind the look-up */
+  uint32_t next;  /* behind the instruction */
+  uint8_t flags;  /* FLAGS_… at the jump */
+  uint8_t next_flags;
+  uint8_t access; /* SOFT_ACCESS_… */
+  const SoftInsn *insn;
+  unsigned n; /* its number in the unit */
+  GenAddress address;
+  uint32_t offset; /* what the operand adds to RDI */
+  SoftExit *exit;
+} GenCold;
+
+#define GEN_MAX_COLD 320
+
+typedef struct
+{
+  Emit e;
+  SoftCpu *cpu;
+  SoftTranslator *translator;
+  SoftUnit *unit;
+  SoftBlock *block;
+  const SoftInsn *insn; /* the one that is translated, */
+  const SoftDecode *d;  /* how it was decoded, */
+  unsigned n;           /* and its number */
+  gboolean mode64;
+  unsigned mmu;
+  uint8_t flags;       /* FLAGS_… where they are; 0: not decided yet how the unit begins */
+  uint8_t start_flags; /* how it begins; 0: it overwrites them */
+  gboolean ended;
+  gboolean polled; /* before the instruction that comes before a jump */
+  unsigned n_exits;
+  unsigned n_cold;
+  unsigned first_cold; /* of the running instruction */
+  GenCold cold[GEN_MAX_COLD];
+} Gen;
+
+extern const uint8_t soft_host_reg[16]; /* HOST_NONE: in SoftCpu.reg */
+
+/* -- Flags (generate.c) ---------------------------------------------------------------------------- */
+/* Into RAX, EFLAGS as they were. */
+void gen_flags_save (Gen *g);
+/* Into EFLAGS. */
+void gen_flags_load (Gen *g);
+/* EFLAGS will be destroyed. */
+void gen_flags_clobber (Gen *g);
+/* The instruction that follows sets them all. */
+void gen_flags_set (Gen *g);
+/* Only EFLAGS are right from here on. */
+static inline void
+gen_flags_changed (Gen *g)
+{
+  g->flags = FLAGS_EFLAGS;
+}
+
+/* -- Operands -------------------------------------------------------------------------------------- */
+static inline EmitRm
+gen_frame (uint32_t offset)
+{
+  return emit_at (HOST_RSP, offset);
+}
+#define GEN_FIELD(field) gen_frame ((uint32_t)offsetof (SoftCpu, field))
+
+/* A guest register as an operand: a host register, or memory. */
+static inline EmitRm
+gen_reg (unsigned n)
+{
+  return soft_host_reg[n] != HOST_NONE ? emit_reg (soft_host_reg[n]) : gen_frame (n * 8);
+}
+
+/* A host register that holds guest register n: its own, or `scratch`. */
+unsigned gen_reg_in (Gen *g, unsigned n, unsigned scratch);
+/* Sets guest register n from a host register; 4 bytes clear the upper half, 2 leave the rest. */
+void gen_set_reg (Gen *g, unsigned n, unsigned size, unsigned host);
+
+/* -- memory.c -------------------------------------------------------------------------------------- */
+/* The instruction's memory operand can be looked up in line. */
+gboolean gen_can_access (const Gen *g);
+GenAddress gen_operand (const Gen *g);
+/* Into a host register; RSI and RDI may be destroyed, and EFLAGS where there is a segment. */
+void gen_address (Gen *g, const GenAddress *address, unsigned host);
+/* Saves flags and looks up.  Returns the operand, on RDI; RSI and R14 are free. */
+EmitRm gen_access_to (Gen *g, const GenAddress *address, unsigned size, unsigned access);
+/* The same for the instruction's operand. */
+EmitRm gen_access (Gen *g, unsigned size, unsigned access);
+/* What the stack pointer plus `disp` points at. */
+EmitRm gen_access_stack (Gen *g, unsigned reg, int32_t disp, unsigned size, unsigned access);
+void gen_cold_access (Gen *g, const GenCold *cold);
+
+/* -- integer.c, branch.c --------------------------------------------------------------------------- */
+/* Translate g->insn; FALSE: there is no translation, nothing was emitted. */
+gboolean gen_integer (Gen *g);
+gboolean gen_integer_two (Gen *g); /* 0F … */
+gboolean gen_stack (Gen *g);
+gboolean gen_branch (Gen *g);
+
+/* -- exits (generate.c) ---------------------------------------------------------------------------- */
+/* Goes on at `rip`. */
+void gen_exit (Gen *g, uint64_t rip);
+/* Goes on at `rip` if the condition is met; flags are in EFLAGS. */
+void gen_exit_if (Gen *g, unsigned condition, uint64_t rip);
+/* Leaves with RIP at the running instruction, which has done nothing yet, if attention is wanted. */
+void gen_poll (Gen *g);
+/* Leaves with that RIP, the running instruction being done. */
+void gen_poll_at (Gen *g, uint64_t rip);
+/* The interpreter does the running instruction if the condition is met; flags are in RAX. */
+void gen_run_if (Gen *g, unsigned condition);
+GenCold *gen_cold (Gen *g);
+/* ESI for a thunk: which instruction, and how the access is. */
+uint32_t gen_ref (const Gen *g, const SoftInsn *insn, unsigned access);
+static inline uint64_t
+gen_rip_mask (const Gen *g)
+{
+  return g->mode64 ? ~(uint64_t)0 : 0xffffffffu;
+}
+static inline uint64_t
+gen_rip (const Gen *g)
+{
+  return (g->unit->rip + g->insn->offset) & gen_rip_mask (g);
+}
+static inline uint64_t
+gen_next_rip (const Gen *g)
+{
+  return (g->unit->rip + g->insn->offset + g->insn->length) & gen_rip_mask (g);
+}
+
+G_END_DECLS

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Where translated code and the thunks, which are written in assembly, find things: offsets from RSP, which is the SoftCpu while translated
+ * code runs.  translate/runtime.c asserts that they are right.
+ */
+#pragma once
+
+#define FRAME_AF     144
+#define FRAME_BUDGET 152
+/* The host's stack pointer while translated code runs on the processor's own stack. */
+#define FRAME_HOST_SP 176
+#define FRAME_ENTRY   184
+#define FRAME_EXIT    192 /* what translated code was left with: 0, or which SoftExit */
+#define FRAME_POLL    200
+#define FRAME_RUN     208 /* soft_unit_thunk_run and so on */
+#define FRAME_COLD    216
+#define FRAME_LEAVE   224
+#define FRAME_TEMP    232
+#define FRAME_BOUNCE  240 /* 16 bytes: the value of a load that isn't from RAM */

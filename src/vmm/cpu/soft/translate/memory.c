@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Memory operands: the look-up in the translation buffer.
+ *
+ *   lea  edi, [ea]
+ *   mov  esi, edi
+ *   shr  esi, 7
+ *   and  esi, (entries - 1) * 32
+ *   sub  rdi, [rsp + rsi + tag]       where in the page, if it is this page
+ *   cmp  rdi, 4096 - size             that, and not over its end
+ *   ja   cold
+ *   add  rdi, [rsp + rsi + page]
+ *   …    [rdi]
+ *
+ * The tag is the one for writes if anything is written.  All that has no tag goes the interpreter's way: pages not seen yet, registers of
+ * devices, ROM, code, pages under a dirty log, data breakpoints.
+ */
+#include "cpu/soft/translate/generate.h"
+#include "cpu/soft/translate/layout.h"
+
+#define ENTRY_SHIFT 5
+G_STATIC_ASSERT (sizeof (SoftTlbEntry) == 1 << ENTRY_SHIFT);
+
+unsigned
+gen_reg_in (Gen *g, unsigned n, unsigned scratch)
+{
+  if (soft_host_reg[n] != HOST_NONE)
+    return soft_host_reg[n];
+  emit_load (&g->e, 8, scratch, gen_reg (n));
+  return scratch;
+}
+
+void
+gen_set_reg (Gen *g, unsigned n, unsigned size, unsigned host)
+{
+  unsigned own = soft_host_reg[n];
+
+  if (own != HOST_NONE)
+    {
+      if (own != host || size == 4)
+        emit_store (&g->e, size, emit_reg (own), host);
+    }
+  else if (size == 4)
+    {
+      /* The upper half is zero: the value came from a 32-bit operation. */
+      emit_store (&g->e, 8, gen_reg (n), host);
+    }
+  else
+    emit_store (&g->e, size, gen_reg (n), host);
+}
+
+gboolean
+gen_can_access (const Gen *g)
+{
+  const SoftInsn *insn = g->insn;
+
+  if (g->mode64)
+    return insn->address != 2;
+  return insn->address == 4 && (insn->seg == CPU_DS || insn->seg == CPU_SS || insn->seg == CPU_ES);
+}
+
+GenAddress
+gen_operand (const Gen *g)
+{
+  const SoftInsn *insn = g->insn;
+  GenAddress a = { .base = insn->base, .index = insn->index, .scale = insn->scale, .disp = insn->disp };
+
+  a.size = insn->address == 8 ? 8 : 4;
+  if (g->mode64 && insn->seg >= CPU_FS)
+    a.segment = insn->seg;
+  if (a.index == SOFT_REG_ZERO && (a.base == SOFT_REG_ZERO || a.base == SOFT_REG_RIP))
+    {
+      a.constant = TRUE;
+      a.value = (a.base == SOFT_REG_RIP ? g->unit->rip : 0) + (uint64_t)(int64_t)a.disp;
+      if (a.size == 4)
+        a.value = (uint32_t)a.value;
+    }
+  return a;
+}
+
+void
+gen_address (Gen *g, const GenAddress *a, unsigned host)
+{
+  Emit *e = &g->e;
+  unsigned base, index;
+
+  if (a->constant)
+    emit_constant (e, host, a->value);
+  else if (a->base == SOFT_REG_ZERO)
+    {
+      index = gen_reg_in (g, a->index, HOST_RDI);
+      if (a->scale == 0 && a->disp == 0)
+        emit_load (e, a->size, host, emit_reg (index));
+      else if (a->scale == 0)
+        emit_lea (e, a->size, host, emit_at (index, a->disp));
+      else
+        emit_lea (e, a->size, host, emit_at_index (HOST_NONE, index, a->scale, a->disp));
+    }
+  else
+    {
+      base = gen_reg_in (g, a->base, HOST_RDI);
+      if (a->index != SOFT_REG_ZERO)
+        {
+          index = gen_reg_in (g, a->index, HOST_RSI);
+          emit_lea (e, a->size, host, emit_at_index (base, index, a->scale, a->disp));
+        }
+      else if (a->disp != 0)
+        emit_lea (e, a->size, host, emit_at (base, a->disp));
+      else if (base != host || a->size == 4)
+        emit_load (e, a->size, host, emit_reg (base));
+    }
+  if (a->segment != 0)
+    emit_rm (e, 8, 0x03, host, gen_frame ((uint32_t)offsetof (SoftCpu, check[a->segment].base)));
+}
+
+static uint32_t
+tag_offset (const Gen *g, unsigned access)
+{
+  return (uint32_t)(offsetof (SoftCpu, tlbs) + g->mmu * sizeof (SoftTlbEntry[SOFT_TLB_SIZE])
+                    + ((access & SOFT_ACCESS_WRITE) != 0 ? offsetof (SoftTlbEntry, write)
+                                                         : offsetof (SoftTlbEntry, read)));
+}
+
+static uint32_t
+page_offset (const Gen *g)
+{
+  return (uint32_t)(offsetof (SoftCpu, tlbs) + g->mmu * sizeof (SoftTlbEntry[SOFT_TLB_SIZE])
+                    + offsetof (SoftTlbEntry, page));
+}
+
+static unsigned
+log2_of (unsigned size)
+{
+  return (unsigned)__builtin_ctz (size);
+}
+
+EmitRm
+gen_access_to (Gen *g, const GenAddress *a, unsigned size, unsigned access)
+{
+  Emit *e = &g->e;
+  GenCold *cold;
+  EmitRm operand;
+  uint32_t jump;
+
+  gen_flags_clobber (g);
+  if (a->constant && a->segment == 0 && (int64_t)a->value == (int32_t)a->value
+      && (a->value & 0xfff) + size <= 4096)
+    {
+      uint32_t entry = (uint32_t)((a->value >> 12) & (SOFT_TLB_SIZE - 1)) << ENTRY_SHIFT;
+
+      emit_digit (e, 8, 0x81, 7, gen_frame (tag_offset (g, access) + entry));
+      emit32 (e, (uint32_t)(a->value & SOFT_PAGE_MASK));
+      jump = emit_jcc (e, CC_NE);
+      emit_load (e, 8, HOST_RDI, gen_frame (page_offset (g) + entry));
+      operand = emit_at (HOST_RDI, (int64_t)(a->value & 0xfff));
+    }
+  else
+    {
+      gen_address (g, a, HOST_RDI);
+      emit_load (e, 4, HOST_RSI, emit_reg (HOST_RDI));
+      emit_digit (e, 4, 0xc1, 5, emit_reg (HOST_RSI));
+      emit8 (e, 12 - ENTRY_SHIFT);
+      emit_alu_imm (e, 4, 4, emit_reg (HOST_RSI), (SOFT_TLB_SIZE - 1) << ENTRY_SHIFT);
+      emit_rm (e, 8, 0x2b, HOST_RDI, emit_at_index (HOST_RSP, HOST_RSI, 0, tag_offset (g, access)));
+      emit_alu_imm (e, 8, 7, emit_reg (HOST_RDI), (int32_t)(4096 - size));
+      jump = emit_jcc (e, CC_A);
+      emit_rm (e, 8, 0x03, HOST_RDI, emit_at_index (HOST_RSP, HOST_RSI, 0, page_offset (g)));
+      operand = emit_at (HOST_RDI, 0);
+    }
+  cold = gen_cold (g);
+  cold->kind = GEN_COLD_ACCESS;
+  cold->jump = jump;
+  cold->retry = e->at;
+  cold->flags = FLAGS_RAX;
+  cold->access = (uint8_t)(access | log2_of (size));
+  cold->address = *a;
+  cold->offset = (uint32_t)operand.disp;
+  return operand;
+}
+
+EmitRm
+gen_access (Gen *g, unsigned size, unsigned access)
+{
+  GenAddress a = gen_operand (g);
+  return gen_access_to (g, &a, size, access);
+}
+
+EmitRm
+gen_access_stack (Gen *g, unsigned reg, int32_t disp, unsigned size, unsigned access)
+{
+  GenAddress a = { .base = (uint8_t)reg, .index = SOFT_REG_ZERO, .disp = disp, .size = g->mode64 ? 8 : 4 };
+  return gen_access_to (g, &a, size, access);
+}
+
+void
+gen_cold_access (Gen *g, const GenCold *cold)
+{
+  Emit *e = &g->e;
+  uint32_t fix = 0;
+
+  emit_patch_here (e, cold->jump);
+  gen_address (g, &cold->address, HOST_RDI);
+  emit_constant (e, HOST_RSI, gen_ref (g, cold->insn, cold->access));
+  emit_digit (e, 4, 0xff, 2, gen_frame (FRAME_COLD));
+  /* It comes back here with the address, */
+  if (cold->offset != 0)
+    fix = emit_jmp (e);
+  else
+    emit_jmp_to (e, cold->retry);
+  /* or here. */
+  if ((cold->next_flags & FLAGS_EFLAGS) != 0)
+    {
+      g->flags = FLAGS_RAX;
+      gen_flags_load (g);
+    }
+  emit_jmp_to (e, cold->next);
+  if (fix != 0)
+    {
+      emit_patch_here (e, fix);
+      emit_lea (e, 8, HOST_RDI, emit_at (HOST_RDI, -(int64_t)cold->offset));
+      emit_jmp_to (e, cold->retry);
+    }
+}

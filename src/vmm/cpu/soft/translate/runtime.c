@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Into translated code and out of it: finding units, linking them, what they ask C for.
+ */
+#define G_LOG_DOMAIN "cpu-soft"
+
+#include "cpu/soft/translate/layout.h"
+#include "cpu/soft/translate/translate.h"
+
+#define HOT 32 /* runs by the interpreter before a block is translated */
+
+G_STATIC_ASSERT (offsetof (SoftCpu, reg) == 0);
+G_STATIC_ASSERT (offsetof (SoftCpu, af) == FRAME_AF);
+G_STATIC_ASSERT (offsetof (SoftCpu, budget) == FRAME_BUDGET);
+G_STATIC_ASSERT (offsetof (SoftCpu, host_sp) == FRAME_HOST_SP);
+G_STATIC_ASSERT (offsetof (SoftCpu, unit_entry) == FRAME_ENTRY);
+G_STATIC_ASSERT (offsetof (SoftCpu, unit_exit) == FRAME_EXIT);
+G_STATIC_ASSERT (offsetof (SoftCpu, poll) == FRAME_POLL);
+G_STATIC_ASSERT (offsetof (SoftCpu, thunk_run) == FRAME_RUN);
+G_STATIC_ASSERT (offsetof (SoftCpu, thunk_cold) == FRAME_COLD);
+G_STATIC_ASSERT (offsetof (SoftCpu, thunk_leave) == FRAME_LEAVE);
+G_STATIC_ASSERT (offsetof (SoftCpu, unit_temp) == FRAME_TEMP);
+G_STATIC_ASSERT (offsetof (SoftCpu, bounce) == FRAME_BOUNCE);
+
+void
+soft_unit_setup (SoftCpu *cpu)
+{
+  SoftTranslator *translator = cpu->engine->translator;
+
+  cpu->poll = translator->poll_page;
+  cpu->thunk_run = soft_unit_thunk_run;
+  cpu->thunk_cold = soft_unit_thunk_cold;
+  cpu->thunk_leave = soft_unit_thunk_leave;
+  soft_unit_forget (cpu);
+}
+
+void
+soft_unit_forget (SoftCpu *cpu)
+{
+  /* An empty place has an address that is looked up elsewhere. */
+  for (unsigned k = 0; k < SOFT_N_UNIT_CLASSES; k++)
+    for (unsigned i = 0; i < SOFT_UNIT_JUMPS; i++)
+      cpu->unit_jumps[k][i].rip = i ^ 1;
+  memset (cpu->exec_id, 0, sizeof cpu->exec_id);
+  cpu->unit_class = -1;
+  cpu->unit_link = NULL;
+}
+
+/* The jump cache of the processor's mode. */
+static void
+find_class (SoftCpu *cpu)
+{
+  SoftTranslator *translator = cpu->engine->translator;
+  unsigned k;
+
+  for (k = 0; k < translator->n_classes; k++)
+    if (translator->classes[k] == cpu->unit_key)
+      break;
+  if (k == SOFT_N_UNIT_CLASSES)
+    {
+      soft_code_flush (cpu->engine);
+      k = 0;
+    }
+  if (k == translator->n_classes)
+    translator->classes[translator->n_classes++] = cpu->unit_key;
+  cpu->unit_class = (int)k;
+}
+
+/* Host address of code at `linear`; NULL if it isn't in RAM.  Raises #PF. */
+static const uint8_t *
+fetch (SoftCpu *cpu, uint64_t linear)
+{
+  const uint8_t *host = soft_fetched (cpu, linear);
+  uint64_t physical;
+  Region *region;
+
+  return host != NULL ? host : soft_translate_exec (cpu, linear, &physical, &region);
+}
+
+/* Page `i` of the unit is where it was made for. */
+static void
+set_id (SoftCpu *cpu, const SoftUnit *unit, unsigned i)
+{
+  unsigned exec = cpu->cpl == 3 ? SOFT_EXEC_USER : SOFT_EXEC_SUPERVISOR;
+  unsigned slot = (unsigned)((unit->rip >> 12) + i) & (SOFT_EXEC_SIZE - 1);
+
+  cpu->exec_id[exec][slot] = unit->page_id[i];
+  cpu->exec_keep[exec][slot] = cpu->exec_global[exec][slot] ? ~(uint32_t)0 : 0;
+}
+
+/* The unit at CS:RIP, or NULL. */
+static SoftUnit *
+find_unit (SoftCpu *cpu)
+{
+  uint64_t rip = cpu->reg[SOFT_REG_RIP];
+  const uint8_t *host;
+  SoftUnit *unit;
+
+  if ((cpu->key & SOFT_KEY_SIZE) == SOFT_KEY_64 && !soft_is_canonical (rip))
+    return NULL;
+  host = fetch (cpu, rip);
+  if (host == NULL)
+    return NULL;
+  unit = soft_translator_find (cpu->engine->translator, host, rip, cpu->unit_key);
+  if (unit == NULL)
+    return NULL;
+  if (unit->n_pages > 1
+      && fetch (cpu, ((rip + 4096) & SOFT_PAGE_MASK) & cpu->linear_mask) != unit->block->host2)
+    return NULL;
+  return unit;
+}
+
+static SoftUnit *
+make_unit (SoftCpu *cpu, SoftBlock *block)
+{
+  SoftTranslator *translator = cpu->engine->translator;
+  const uint8_t *host;
+  uint64_t physical;
+  Region *region = NULL;
+
+  if (block->heat == SOFT_HEAT_NEVER)
+    return NULL;
+  if (!translator->always && ++block->heat <= HOT)
+    return NULL;
+  if (soft_translator_full (translator))
+    {
+      soft_code_flush (cpu->engine);
+      return NULL;
+    }
+  host = soft_translate_exec (cpu, cpu->reg[SOFT_REG_RIP], &physical, &region);
+  if (host == NULL)
+    return NULL;
+  return soft_unit_make (cpu, host, region);
+}
+
+static void
+link_exit (SoftTranslator *translator, const SoftExit *exit, const SoftUnit *unit)
+{
+  Emit e = { .start = translator->write };
+
+  if (exit->rip != unit->rip || exit->unit->dead || exit->unit->key != unit->key)
+    return;
+  if (exit->cross)
+    emit_patch (&e, exit->site, unit->guard);
+  else if (exit->unit->page_id[0] == unit->page_id[0])
+    emit_patch (&e, exit->site, soft_unit_entry (unit, exit->eflags));
+  else
+    return;
+  translator->changed = TRUE;
+  translator->count.linked++;
+}
+
+SoftBlock *
+soft_unit_step (SoftCpu *cpu)
+{
+  SoftTranslator *translator = cpu->engine->translator;
+  SoftUnitJump *jump;
+  SoftExit *link = cpu->unit_link;
+  SoftUnit *unit;
+
+  cpu->unit_link = NULL;
+  if (cpu->unit_class < 0)
+    find_class (cpu);
+  unit = find_unit (cpu);
+  if (unit == NULL)
+    {
+      SoftBlock *block = soft_find_block (cpu);
+      uint64_t flushes = translator->count.flushes;
+
+      unit = make_unit (cpu, block);
+      if (unit == NULL)
+        {
+          if (translator->count.flushes != flushes)
+            return soft_find_block (cpu);
+          return block;
+        }
+      if (translator->count.flushes != flushes)
+        link = NULL;
+    }
+  if ((unit->key & SOFT_UNIT_KEY_COUNT) != 0 && unit->block->cost > cpu->budget)
+    return soft_find_block (cpu);
+  for (unsigned i = 0; i < unit->n_pages; i++)
+    set_id (cpu, unit, i);
+  if (cpu->unit_class < 0)
+    find_class (cpu);
+  jump = &cpu->unit_jumps[cpu->unit_class][unit->rip & (SOFT_UNIT_JUMPS - 1)];
+  jump->rip = unit->rip;
+  jump->guard = (uintptr_t)translator->execute + unit->guard;
+  if (link != NULL)
+    link_exit (translator, link, unit);
+  if (translator->changed)
+    {
+      soft_unit_serialize ();
+      translator->changed = FALSE;
+    }
+  translator->count.entered++;
+  soft_unit_enter (cpu, translator->execute + soft_unit_entry (unit, FALSE));
+  if (cpu->unit_exit != 0)
+    {
+      SoftExit *exit = (SoftExit *)(translator->arena + (size_t)cpu->unit_exit * 8);
+
+      cpu->reg[SOFT_REG_RIP] = exit->rip;
+      cpu->unit_link = exit->site != 0 ? exit : NULL;
+      translator->count.misses += exit->site == 0;
+    }
+  cpu->block = NULL;
+  return NULL;
+}
+
+/* -- What translated code calls ------------------------------------------------------------------------------------ */
+
+void
+soft_unit_stop (SoftCpu *cpu, const SoftInsn *insn)
+{
+  cpu->run_stopped = TRUE;
+}
+
+static inline const SoftInsn *
+begin (SoftCpu *cpu, uint32_t ref)
+{
+  const SoftInsn *insn = soft_code_deref (cpu->engine->code, ref & ((1u << SOFT_REF_BITS) - 1));
+  SoftBlock *block = (SoftBlock *)((uint8_t *)(insn - 2 * insn->unit_place) - offsetof (SoftBlock, insns));
+
+  cpu->block = block;
+  cpu->reg[SOFT_REG_RIP] = block->unit->rip;
+  return insn;
+}
+
+/* TRUE: translated code goes on behind them. */
+static gboolean
+interpret (SoftCpu *cpu, const SoftInsn *insn, unsigned n)
+{
+  gboolean go_on = TRUE;
+
+  soft_hold (cpu);
+  for (; n > 0 && go_on; n--, insn += 2)
+    {
+      cpu->run_stopped = FALSE;
+      insn->handler (cpu, insn);
+      go_on = cpu->run_stopped;
+    }
+  soft_release (cpu);
+  return go_on;
+}
+
+uint32_t
+soft_unit_run (SoftCpu *cpu, uint32_t ref)
+{
+  const SoftInsn *insn = begin (cpu, ref);
+
+  return !interpret (cpu, insn, MAX (1, insn->unit_run));
+}
+
+uintptr_t
+soft_unit_cold (SoftCpu *cpu, uint32_t ref, uint64_t linear)
+{
+  const SoftInsn *insn = begin (cpu, ref);
+  SoftTranslator *translator = cpu->engine->translator;
+  unsigned access = ref >> SOFT_REF_BITS, size = 1u << (access & SOFT_ACCESS_SIZE);
+
+  translator->count.cold++;
+  if ((linear & 0xfff) + size <= 4096)
+    {
+      uint8_t *host = soft_host_range (cpu, insn, linear, (access & SOFT_ACCESS_WRITE) != 0);
+
+      if (host != NULL)
+        return (uintptr_t)host;
+    }
+  if ((access & (SOFT_ACCESS_WRITE | SOFT_ACCESS_WHOLE)) == 0)
+    {
+      uint64_t value;
+
+      translator->count.cold_bounce++;
+      if (size == 16)
+        soft_read_bytes (cpu, insn, linear, cpu->bounce, 16);
+      else
+        {
+          value = soft_read_slow (cpu, insn, linear, size);
+          memcpy (cpu->bounce, &value, 8);
+        }
+      return (uintptr_t)cpu->bounce;
+    }
+  translator->count.cold_runs++;
+  return interpret (cpu, insn, 1) ? 0 : 1;
+}
