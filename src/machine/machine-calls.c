@@ -327,7 +327,6 @@ static void
 on_into_file (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GTask) task = data;
-  VivMachine *self = g_task_get_source_object (task);
   IntoFile *into = g_task_get_task_data (task);
   GError *error = NULL;
   g_autoptr (GVariant) values
@@ -347,13 +346,6 @@ on_into_file (GObject *source, GAsyncResult *result, gpointer data)
       return;
     }
   g_clear_pointer (&into->temporary, g_free);
-  g_autofree char *thumbnail = g_build_filename (self->folder, "screenshot.png", NULL);
-  if (g_str_equal (thumbnail, into->path))
-    {
-      g_free (self->thumbnail);
-      self->thumbnail = g_steal_pointer (&thumbnail);
-      g_object_notify (G_OBJECT (self), "thumbnail");
-    }
   g_task_return_boolean (task, TRUE);
 }
 
@@ -390,27 +382,11 @@ call_into_file (VivMachine *self, gpointer tag, const char *method, const char *
 }
 
 void
-viv_machine_screenshot (VivMachine *self, const char *path, GCancellable *cancellable,
-                        GAsyncReadyCallback callback, gpointer data)
-{
-  call_into_file (self, viv_machine_screenshot, "Screenshot", path, 0666, "(uu)", TIMEOUT_MS, cancellable,
-                  callback, data);
-}
-
-void
 viv_machine_save_state (VivMachine *self, const char *path, GCancellable *cancellable,
                         GAsyncReadyCallback callback, gpointer data)
 {
   call_into_file (self, viv_machine_save_state, "SaveStateFile", path, 0600, "()", NO_TIMEOUT, cancellable,
                   callback, data);
-}
-
-void
-viv_machine_update_thumbnail (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
-                              gpointer data)
-{
-  g_autofree char *path = g_build_filename (self->folder, "screenshot.png", NULL);
-  viv_machine_screenshot (self, path, cancellable, callback, data);
 }
 
 /* -- Text, VNC, numbers ------------------------------------------------------------------------------- */

@@ -117,10 +117,10 @@ void viv_machine_vnc_stop (VivMachine *machine, GCancellable *cancellable, GAsyn
 /* To `path` by way of a temporary file, which this process opens: it may be outside the machine's folder. */
 void viv_machine_save_state (VivMachine *machine, const char *path, GCancellable *cancellable,
                              GAsyncReadyCallback callback, gpointer data);
-/* Writes a PNG to `path` by way of a temporary file. */
+/* Writes a PNG to `path`, as machine/output-file.h does; copied and encoded on a thread of this process. */
 void viv_machine_screenshot (VivMachine *machine, const char *path, GCancellable *cancellable,
                              GAsyncReadyCallback callback, gpointer data);
-/* A screenshot to the folder's screenshot.png, the "thumbnail". */
+/* A small one to the folder's screenshot.png, the "thumbnail"; viv_thumbnail_read() reads it. */
 void viv_machine_update_thumbnail (VivMachine *machine, GCancellable *cancellable,
                                    GAsyncReadyCallback callback, gpointer data);
 /* Of all of the above. */

@@ -6,6 +6,7 @@
 
 #include "ui/viv-thumbnail.h"
 
+#include "machine/picture.h"
 #include "ui/viv-screen.h"
 
 #include <stdint.h>
@@ -60,14 +61,39 @@ still_id (VivThumbnail *self)
                           gtk_widget_get_scale_factor (GTK_WIDGET (self)));
 }
 
-/* Scaled down once, well, instead of at each frame by a filter that skips pixels; and only as large as it is shown: a library has
- * many.  Said to be new whenever a machine is read again. */
+static void
+on_size (GdkPixbufLoader *loader, int width, int height, VivThumbnail *self)
+{
+  int factor = gtk_widget_get_scale_factor (GTK_WIDGET (self));
+  double scale = MIN ((double)WIDTH * factor / width, (double)HEIGHT * factor / height);
+
+  gdk_pixbuf_loader_set_size (loader, MAX (1, (int)(width * scale)), MAX (1, (int)(height * scale)));
+}
+
+/* Scaled once, well, instead of at each frame by a filter that skips pixels; and only as large as it is shown: a library has many.  As a
+ * PNG and nothing else: a monitor could have written it. */
+static GdkPaintable *
+decode (VivThumbnail *self)
+{
+  g_autoptr (GBytes) bytes = viv_thumbnail_read (viv_machine_get_thumbnail (self->machine), NULL);
+  g_autoptr (GdkPixbufLoader) loader = bytes ? gdk_pixbuf_loader_new_with_type ("png", NULL) : NULL;
+  gboolean good;
+
+  if (!loader)
+    return NULL;
+  g_signal_connect (loader, "size-prepared", G_CALLBACK (on_size), self);
+  good = gdk_pixbuf_loader_write_bytes (loader, bytes, NULL);
+  good = gdk_pixbuf_loader_close (loader, NULL) && good;
+  if (!good || !gdk_pixbuf_loader_get_pixbuf (loader))
+    return NULL;
+  return GDK_PAINTABLE (gdk_texture_new_for_pixbuf (gdk_pixbuf_loader_get_pixbuf (loader)));
+}
+
+/* Said to be new whenever a machine is read again. */
 static void
 load_still (VivThumbnail *self)
 {
   g_autofree char *id = still_id (self);
-  int scale = gtk_widget_get_scale_factor (GTK_WIDGET (self));
-  g_autoptr (GdkPixbuf) pixbuf = NULL;
 
   if (g_strcmp0 (id, self->still_of) == 0)
     return;
@@ -75,10 +101,7 @@ load_still (VivThumbnail *self)
   self->still_of = g_steal_pointer (&id);
   g_clear_object (&self->still);
   if (self->still_of)
-    pixbuf = gdk_pixbuf_new_from_file_at_scale (viv_machine_get_thumbnail (self->machine), WIDTH * scale,
-                                                HEIGHT * scale, TRUE, NULL);
-  if (pixbuf)
-    self->still = GDK_PAINTABLE (gdk_texture_new_for_pixbuf (pixbuf));
+    self->still = decode (self);
   update (self);
 }
 

@@ -187,34 +187,15 @@ on_attach_screen (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *un
   if (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0)
     return fail_with (invocation, g_io_error_from_errno (errno), "can't make a socket for the screen");
 
+  /* The first thing that the viewer gets is the screen as it is now, even if nobody has looked for long: whoever wants one picture is
+   * then done. */
+  display_output_snapshot (service->config.output);
   list = g_unix_fd_list_new_from_array (&fds[1], 1);
   ShmServer *server = shm_server_new (service->config.output, fds[0], on_screen_closed, service);
   if (server == NULL)
     return fail_with (invocation, G_IO_ERROR_FAILED, "the screen can't be shared");
   g_ptr_array_add (service->screens, server);
   viv_machine1_complete_attach_screen (skeleton, invocation, list, g_variant_new_handle (0));
-  return TRUE;
-}
-
-static gboolean
-on_screenshot (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *list, GVariant *handle,
-               ControlService *service)
-{
-  int fd = take_fd (list, handle);
-  GError *error = NULL;
-
-  if (fd < 0)
-    return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "no file came with the call");
-  const Framebuffer *fb
-      = service->config.output != NULL ? display_output_snapshot (service->config.output) : NULL;
-  guint width = fb != NULL ? fb->width : 0, height = fb != NULL ? fb->height : 0;
-  gboolean written = fb != NULL && display_write_png (fb, fd, &error);
-  close (fd);
-  if (fb == NULL)
-    return fail_with (invocation, G_IO_ERROR_NOT_FOUND, "the screen is off");
-  if (!written)
-    return fail (invocation, error);
-  viv_machine1_complete_screenshot (skeleton, invocation, NULL, width, height);
   return TRUE;
 }
 
@@ -548,7 +529,6 @@ control_methods_connect (ControlService *service)
     { "handle-save-state", G_CALLBACK (on_save_state) },
     { "handle-save-state-file", G_CALLBACK (on_save_state_file) },
     { "handle-attach-screen", G_CALLBACK (on_attach_screen) },
-    { "handle-screenshot", G_CALLBACK (on_screenshot) },
     { "handle-text", G_CALLBACK (on_text) },
     { "handle-vnc-start", G_CALLBACK (on_vnc_start) },
     { "handle-vnc-stop", G_CALLBACK (on_vnc_stop) },

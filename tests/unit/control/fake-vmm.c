@@ -5,6 +5,7 @@
  *
  * The definition's kernel command line says how it misbehaves: "fail" ends with an error, "hang" never gets ready, "die" is killed
  * when asked to pause, "deaf" ignores Quit, "liar" is deaf and says its parent's process number for its own.
+ * "large" has a large screen.
  */
 #include "config.h"
 
@@ -35,11 +36,14 @@ static unsigned keys;
 static void
 on_refresh (void *opaque)
 {
-  Framebuffer *fb = display_output_surface (output, 64, 32);
+  gboolean large = g_strcmp0 (definition->append, "large") == 0;
+  unsigned width = large ? 1930 : 64, height = large ? 1085 : 32;
+  Framebuffer *fb = display_output_surface (output, width, height);
 
-  for (unsigned y = 0; y < 32; y++)
-    for (unsigned x = 0; x < 64; x++)
-      memcpy (fb->pixels + y * fb->stride + x * 4, &(uint32_t){ x << 16 | y << 8 | (keys & 0xff) }, 4);
+  for (unsigned y = 0; y < height; y++)
+    for (unsigned x = 0; x < width; x++)
+      memcpy (fb->pixels + y * fb->stride + x * 4,
+              &(uint32_t){ (x & 0xff) << 16 | (y & 0xff) << 8 | (keys & 0xff) }, 4);
   display_output_set_scanout (output, fb);
 }
 

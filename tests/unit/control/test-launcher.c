@@ -8,6 +8,7 @@
 #include "machine/folder-lock.h"
 #include "machine/library.h"
 #include "machine/paths.h"
+#include "machine/picture.h"
 
 #include <glib/gstdio.h>
 #include <linux/input-event-codes.h>
@@ -553,6 +554,59 @@ test_serial_history (void)
   force_off (machine);
 }
 
+static guint32
+png_number (const char *data, gsize at)
+{
+  guint32 value;
+
+  memcpy (&value, data + at, 4);
+  return GUINT32_FROM_BE (value);
+}
+
+/* The screen as it is now, though nobody looked till then; whole as a screenshot, small as a thumbnail; an error where it can't be
+ * written, and the monitor has no part in it. */
+static void
+test_pictures (void)
+{
+  g_autoptr (VivMachine) machine = create ("pictures", "large");
+  g_autofree char *png = g_build_filename (top, "large.png", NULL), *data = NULL, *again = NULL;
+  g_autoptr (GError) error = NULL;
+  gsize length, length_again;
+
+  start (machine);
+  {
+    CALL (result, viv_machine_screenshot (machine, png, NULL, on_result, &result));
+    g_assert_true (viv_machine_finish (machine, result, &error));
+  }
+  g_assert_true (g_file_get_contents (png, &data, &length, NULL));
+  g_assert_cmpuint (png_number (data, 16), ==, 1930);
+  g_assert_cmpuint (png_number (data, 20), ==, 1085);
+  {
+    /* A key changes the picture. */
+    const InputEvent press = { INPUT_EVENT_KEY, KEY_A, 1, 0, 0 };
+    viv_machine_send_input (machine, &press, 1);
+    CALL (result, viv_machine_screenshot (machine, png, NULL, on_result, &result));
+    g_assert_true (viv_machine_finish (machine, result, &error));
+  }
+  g_assert_true (g_file_get_contents (png, &again, &length_again, NULL));
+  g_assert_false (length == length_again && memcmp (data, again, length) == 0);
+
+  g_assert_true (simple (machine, viv_machine_update_thumbnail, &error));
+  g_autoptr (GBytes) small = viv_thumbnail_read (viv_machine_get_thumbnail (machine), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (png_number (g_bytes_get_data (small, NULL), 16), ==, 386); /* a fifth */
+  g_assert_cmpuint (png_number (g_bytes_get_data (small, NULL), 20), ==, 217);
+  {
+    CALL (result, viv_machine_screenshot (machine, "/dev/full", NULL, on_result, &result));
+    g_assert_false (viv_machine_finish (machine, result, &error));
+    g_assert_nonnull (error);
+    g_clear_error (&error);
+  }
+  g_assert_true (viv_machine_is_live (machine));
+  force_off (machine);
+  g_assert_false (simple (machine, viv_machine_update_thumbnail, NULL));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -573,6 +627,7 @@ main (int argc, char **argv)
   g_test_add_func ("/launcher/found-again", test_found_again);
   g_test_add_func ("/launcher/killed", test_killed);
   g_test_add_func ("/launcher/calls", test_calls);
+  g_test_add_func ("/launcher/pictures", test_pictures);
   g_test_add_func ("/launcher/serial-history", test_serial_history);
   g_test_add_func ("/launcher/bad-monitors", test_bad_monitors);
   int status = g_test_run ();
