@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A screen seen over VNC.  libvncclient waits on its socket, so it has a thread; the thread is left to itself when the client is
- * freed in the middle of connecting, and lets go of what is shared when it ends.
+ * freed, and lets go of what is shared when it ends.  It ends soon, whatever it is at: looking up a name and connecting are cancelled, the
+ * connection is shut down, and what has arrived already is no longer drawn.
  */
 #define G_LOG_DOMAIN "viv-vnc-client"
 
@@ -11,21 +12,29 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
+#include <gio/gunixsocketaddress.h>
 #include <glib/gi18n.h>
 #include <linux/input-event-codes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <rfb/rfbclient.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DEFAULT_PORT       5900
-#define CONNECT_SECONDS    15
-#define READ_SECONDS       30
-#define MAX_PIXELS         (1 << 27)
+#define DEFAULT_PORT    5900
+#define CONNECT_SECONDS 15
+#define READ_SECONDS    30
+#define MAX_PIXELS      (1 << 27)
+#define MAX_CUT_TEXT    (1 << 20)
+/* What a message may draw: so many times the screen.  A rectangle counts for some pixels more than it has. */
+#define MAX_WORK           64
+#define RECT_WORK          256
 #define COMMANDS_MAX       4096
 #define RELATIVE_ORIGIN    0x7fff
 #define ENCODING_MOTION    (-257)
@@ -88,15 +97,21 @@ struct VncClient
   GCond answered;
   gboolean freed, password_given;
   char *password;
-  int alarm_fd; /* a duplicate of the connection, to shut it down */
+  int alarm_fd;              /* a duplicate of the connection, to shut it down */
+  GCancellable *cancellable; /* of the look-up, the connecting and the drawing */
   GQueue mail, commands;
+  gint64 rested; /* the main loop's next turn is not before; µs */
   Damage damage;
   uint32_t width, height;
 
   /* The thread's. */
   rfbClient *rfb;
   Picture *drawn;
-  gboolean too_big, gave_up, asked;
+  gboolean too_big, too_much, gave_up, asked;
+  uint64_t work; /* pixels of this message */
+  GotFillRectProc fill;
+  GotCopyRectProc copy;
+  GotBitmapProc bitmap;
   gboolean relative;
   unsigned buttons;
   int x, y;
@@ -170,6 +185,7 @@ client_unref (VncClient *client)
     explicit_bzero (client->password, strlen (client->password));
   g_free (client->password);
   g_free (client->host);
+  g_object_unref (client->cancellable);
   if (client->wake_fd >= 0)
     close (client->wake_fd);
   g_source_unref (client->mail_source);
@@ -179,12 +195,43 @@ client_unref (VncClient *client)
 }
 
 static void
+wake_main (VncClient *client)
+{
+  gint64 rested;
+
+  g_mutex_lock (&client->lock);
+  rested = client->rested;
+  g_mutex_unlock (&client->lock);
+  g_source_set_ready_time (client->mail_source, rested);
+}
+
+/* The newest of a kind wins: a server that sends more than the main loop takes fills no memory. */
+static void
 post (VncClient *client, const Event *event)
 {
   g_mutex_lock (&client->lock);
+  for (GList *l = client->mail.head; l != NULL; l = l->next)
+    if (((Event *)l->data)->type == event->type)
+      {
+        event_free (l->data);
+        g_queue_delete_link (&client->mail, l);
+        break;
+      }
   g_queue_push_tail (&client->mail, g_memdup2 (event, sizeof *event));
   g_mutex_unlock (&client->lock);
-  g_source_set_ready_time (client->mail_source, 0);
+  wake_main (client);
+}
+
+/* A connection that is only shut down still delivers what a server goes on sending: it is also reset.  (A UNIX socket can't be, and
+ * needn't.) */
+static void
+hang_up (int fd)
+{
+  const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+
+  shutdown (fd, SHUT_RDWR);
+  if (connect (fd, &nowhere, sizeof nowhere) < 0)
+    g_debug ("disconnect: %s", g_strerror (errno));
 }
 
 static gboolean
@@ -250,6 +297,7 @@ static gboolean
 mail_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 {
   VncClient *client = ((MailSource *)source)->client;
+  gint64 start = g_get_monotonic_time ();
   Damage damage = { 0 };
   GQueue mail;
 
@@ -278,6 +326,10 @@ mail_dispatch (GSource *source, GSourceFunc callback, gpointer data)
       if (clipped.n > 0)
         client->funcs.damage (client->opaque, &clipped);
     }
+  /* As long a rest as the work has taken: nobody has the main loop to themselves. */
+  g_mutex_lock (&client->lock);
+  client->rested = 2 * g_get_monotonic_time () - start;
+  g_mutex_unlock (&client->lock);
   client_unref (client);
   return G_SOURCE_CONTINUE;
 }
@@ -314,11 +366,55 @@ client_of (rfbClient *rfb)
   return rfbClientGetClientData (rfb, &client_tag);
 }
 
+/* FALSE: it isn't to be drawn.  libvncclient's decoders can't be stopped, but without drawing they only read what has arrived. */
+static gboolean
+may_draw (rfbClient *rfb, int width, int height)
+{
+  VncClient *client = client_of (rfb);
+
+  if (client->too_much || g_cancellable_is_cancelled (client->cancellable))
+    return FALSE;
+  client->work += (uint64_t)MAX (width, 0) * MAX (height, 0) + RECT_WORK;
+  if (client->work <= (uint64_t)MAX_WORK * MAX (rfb->width * rfb->height, 1 << 16))
+    return TRUE;
+  client->too_much = TRUE;
+  hang_up (rfb->sock);
+  return FALSE;
+}
+
+static void
+on_fill (rfbClient *rfb, int x, int y, int width, int height, uint32_t colour)
+{
+  if (may_draw (rfb, width, height))
+    client_of (rfb)->fill (rfb, x, y, width, height, colour);
+}
+
+static void
+on_copy (rfbClient *rfb, int from_x, int from_y, int width, int height, int x, int y)
+{
+  if (may_draw (rfb, width, height))
+    client_of (rfb)->copy (rfb, from_x, from_y, width, height, x, y);
+}
+
+static void
+on_bitmap (rfbClient *rfb, const uint8_t *pixels, int x, int y, int width, int height)
+{
+  if (may_draw (rfb, width, height))
+    client_of (rfb)->bitmap (rfb, pixels, x, y, width, height);
+}
+
 static rfbBool
 on_malloc (rfbClient *rfb)
 {
   VncClient *client = client_of (rfb);
   Picture *picture = NULL;
+
+  /* A picture costs as much as drawing all of it. */
+  if (client->drawn && !may_draw (rfb, rfb->width, rfb->height))
+    {
+      rfb->width = rfb->height = 0;
+      return FALSE;
+    }
 
   if (rfb->width > 0 && rfb->height > 0 && rfb->width <= DISPLAY_MAX_SIZE && rfb->height <= DISPLAY_MAX_SIZE
       && (int64_t)rfb->width * rfb->height <= MAX_PIXELS)
@@ -360,7 +456,7 @@ on_update (rfbClient *rfb, int x, int y, int width, int height)
 static void
 on_update_end (rfbClient *rfb)
 {
-  g_source_set_ready_time (client_of (rfb)->mail_source, 0);
+  wake_main (client_of (rfb));
 }
 
 static void
@@ -563,7 +659,10 @@ run_command (VncClient *client, const Command *command)
         g_autofree char *latin1
             = g_convert_with_fallback (command->text, -1, "ISO-8859-1", "UTF-8", "?", NULL, &len, NULL);
 
-        return latin1 == NULL || SendClientCutText (client->rfb, latin1, MIN (len, G_MAXINT));
+        if (len > MAX_CUT_TEXT)
+          g_message ("%s gets the clipboard cut to 1 MiB",
+                     client->host); /* more would end the connection at many servers */
+        return latin1 == NULL || SendClientCutText (client->rfb, latin1, MIN (len, MAX_CUT_TEXT));
       }
     case COMMAND_RESIZE:
       return SendExtDesktopSize (client->rfb, command->width, command->height);
@@ -595,12 +694,51 @@ run_commands (VncClient *client)
 
 /* -- The thread -- */
 
+/* A connected socket of our own; -1 on error.  libvncclient's own look-up and connect can't be cancelled. */
+static int
+dial (VncClient *client, GError **error)
+{
+  g_autoptr (GSocketClient) dialer = g_socket_client_new ();
+  g_autoptr (GSocketConnectable) where = NULL;
+  g_autoptr (GSocketConnection) connection = NULL;
+  int fd, one = 1;
+
+  if (client->host[0] == '/')
+    where = G_SOCKET_CONNECTABLE (g_unix_socket_address_new (client->host));
+  else
+    where = g_network_address_new (client->host, client->port);
+  g_socket_client_set_enable_proxy (dialer, FALSE);
+  g_socket_client_set_timeout (dialer, CONNECT_SECONDS);
+  connection = g_socket_client_connect (dialer, where, client->cancellable, error);
+  if (connection == NULL)
+    return -1;
+  fd = fcntl (g_socket_get_fd (g_socket_connection_get_socket (connection)), F_DUPFD_CLOEXEC, 0);
+  /* libvncclient uses select(), whose sets end at FD_SETSIZE. */
+  if (fd < 0 || fd >= FD_SETSIZE)
+    {
+      if (fd >= 0)
+        close (fd);
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES, _ ("too many open files"));
+      return -1;
+    }
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  fcntl (fd, F_SETFL, O_NONBLOCK);
+  g_mutex_lock (&client->lock);
+  client->alarm_fd = fcntl (fd, F_DUPFD_CLOEXEC, 0);
+  if (client->freed && client->alarm_fd >= 0)
+    hang_up (client->alarm_fd);
+  g_mutex_unlock (&client->lock);
+  return fd;
+}
+
 static gboolean
 connect_server (VncClient *client, GError **error)
 {
   static const uint32_t schemes[] = { rfbVncAuth, rfbNoAuth };
   static gsize once;
   rfbClient *rfb;
+  g_autoptr (GError) local = NULL;
+  int fd;
 
   if (g_once_init_enter (&once))
     {
@@ -610,6 +748,15 @@ connect_server (VncClient *client, GError **error)
       g_once_init_leave (&once, 1);
     }
   last_error[0] = 0;
+  fd = dial (client, &local);
+  if (fd < 0)
+    {
+      g_set_error (error, G_IO_ERROR,
+                   g_error_matches (local, G_IO_ERROR, G_IO_ERROR_CANCELLED) ? G_IO_ERROR_CANCELLED
+                                                                             : G_IO_ERROR_CONNECTION_REFUSED,
+                   _ ("cannot connect to %s: %s"), client->host, local->message);
+      return FALSE;
+    }
   rfb = rfbGetClient (8, 3, 4);
   rfbClientSetClientData (rfb, &client_tag, client);
   rfb->format.redShift = 16;
@@ -623,7 +770,12 @@ connect_server (VncClient *client, GError **error)
   rfb->appData.useRemoteCursor = TRUE;
   rfb->appData.shareDesktop = TRUE;
   rfb->canHandleNewFBSize = TRUE;
-  rfb->connectTimeout = CONNECT_SECONDS;
+  client->fill = rfb->GotFillRect;
+  client->copy = rfb->GotCopyRect;
+  client->bitmap = rfb->GotBitmap;
+  rfb->GotFillRect = on_fill;
+  rfb->GotCopyRect = on_copy;
+  rfb->GotBitmap = on_bitmap;
   rfb->readTimeout = READ_SECONDS;
   rfb->MallocFrameBuffer = on_malloc;
   rfb->GotFrameBufferUpdate = on_update;
@@ -636,6 +788,8 @@ connect_server (VncClient *client, GError **error)
   free (rfb->serverHost);
   rfb->serverHost = strdup (client->host);
   rfb->serverPort = client->port;
+  rfb->listenSpecified = TRUE; /* "there is a connection already" */
+  rfb->sock = fd;
   client->rfb = rfb;
   if (rfbInitClient (rfb, NULL, NULL))
     return TRUE;
@@ -660,6 +814,53 @@ connect_server (VncClient *client, GError **error)
   return FALSE;
 }
 
+/* ServerCutText, whose length libvncclient takes as a reason to hang up: kept as far as it is reasonable, and the rest read. */
+static gboolean
+read_cut_text (VncClient *client)
+{
+  rfbClient *rfb = client->rfb;
+  rfbServerCutTextMsg message;
+  g_autofree char *text = NULL;
+  char rest[16384];
+  uint32_t length, kept;
+
+  if (!ReadFromRFBServer (rfb, (char *)&message, sz_rfbServerCutTextMsg))
+    return FALSE;
+  length = GUINT32_FROM_BE (message.length);
+  kept = MIN (length, MAX_CUT_TEXT);
+  text = g_malloc (kept + 1);
+  if (kept > 0 && !ReadFromRFBServer (rfb, text, kept))
+    return FALSE;
+  if (length > kept)
+    g_message ("the clipboard of %s, of %u bytes, was cut to 1 MiB", client->host, length);
+  for (length -= kept; length > 0;)
+    {
+      uint32_t n = MIN (length, sizeof rest);
+
+      if (g_cancellable_is_cancelled (client->cancellable) || !ReadFromRFBServer (rfb, rest, n))
+        return FALSE;
+      length -= n;
+    }
+  on_cut_text (rfb, text, kept);
+  return TRUE;
+}
+
+static gboolean
+handle_message (VncClient *client)
+{
+  rfbClient *rfb = client->rfb;
+  uint8_t type;
+
+  client->work = 0;
+  if (rfb->buffered > 0)
+    type = *rfb->bufoutptr;
+  else if (recv (rfb->sock, &type, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
+    return errno == EAGAIN || errno == EINTR ? TRUE : FALSE;
+  if (type == rfbServerCutText)
+    return read_cut_text (client);
+  return HandleRFBServerMessage (rfb) && !client->too_much;
+}
+
 static void
 serve (VncClient *client)
 {
@@ -681,7 +882,7 @@ serve (VncClient *client)
           if (fds[0].revents == 0)
             continue;
         }
-      if (!HandleRFBServerMessage (rfb))
+      if (!handle_message (client))
         return;
     }
 }
@@ -700,9 +901,6 @@ run (void *data)
     {
       post (client,
             &(Event){ .type = EVENT_CONNECTED, .text = g_utf8_make_valid (client->rfb->desktopName, -1) });
-      g_mutex_lock (&client->lock);
-      client->alarm_fd = fcntl (client->rfb->sock, F_DUPFD_CLOEXEC, 0);
-      g_mutex_unlock (&client->lock);
       serve (client);
       client->rfb->frameBuffer = NULL; /* ours */
       rfbClientCleanup (client->rfb);
@@ -710,15 +908,18 @@ run (void *data)
       if (client->too_big)
         g_set_error (&error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
                      _ ("the screen of %s took an impossible size"), client->host);
+      else if (client->too_much)
+        g_set_error (&error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+                     _ ("%s draws without end: the connection was closed"), client->host);
       else
         g_set_error (&error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED, _ ("%s closed the connection"),
                      client->host);
-      g_mutex_lock (&client->lock);
-      if (client->alarm_fd >= 0)
-        close (client->alarm_fd);
-      client->alarm_fd = -1;
-      g_mutex_unlock (&client->lock);
     }
+  g_mutex_lock (&client->lock);
+  if (client->alarm_fd >= 0)
+    close (client->alarm_fd);
+  client->alarm_fd = -1;
+  g_mutex_unlock (&client->lock);
   post (client, &(Event){ .type = EVENT_CLOSED, .error = error });
   client_unref (client);
   return NULL;
@@ -766,6 +967,7 @@ vnc_client_new (const char *address, const VncClientFuncs *funcs, void *opaque)
   client->funcs = *funcs;
   client->opaque = opaque;
   client->alarm_fd = -1;
+  client->cancellable = g_cancellable_new ();
   client->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   parse_address (client, address);
   g_mutex_init (&client->lock);
@@ -774,6 +976,7 @@ vnc_client_new (const char *address, const VncClientFuncs *funcs, void *opaque)
   g_queue_init (&client->commands);
   client->mail_source = g_source_new (&mail_funcs, sizeof (MailSource));
   ((MailSource *)client->mail_source)->client = client;
+  g_source_set_priority (client->mail_source, DISPLAY_PRIORITY_VIEWER);
   g_source_set_ready_time (client->mail_source, -1);
   g_source_attach (client->mail_source, context);
   g_thread_unref (g_thread_new ("vnc", run, client));
@@ -798,8 +1001,9 @@ vnc_client_free (VncClient *client)
   client->freed = TRUE;
   g_cond_broadcast (&client->answered);
   if (client->alarm_fd >= 0)
-    shutdown (client->alarm_fd, SHUT_RDWR);
+    hang_up (client->alarm_fd);
   g_mutex_unlock (&client->lock);
+  g_cancellable_cancel (client->cancellable);
   wake (client);
   g_source_destroy (client->mail_source);
   client_unref (client);

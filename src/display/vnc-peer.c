@@ -25,10 +25,12 @@
 #define MESSAGE_QEMU                   255
 #define RELATIVE_ORIGIN                0x7fff
 
-#define HANDSHAKE_SECONDS 20
-#define IO_TIMEOUT_MS     10000
-#define EVENTS_MAX        256
-#define STATUS_FORWARDED  4 /* ExtendedDesktopSize: the request went to somebody else and may complete later */
+#define GREETING_SECONDS 10 /* what programs do by themselves, before a person is asked for the password */
+#define MAX_CUT_TEXT     (1 << 20)
+#define MAX_DRAINED_TEXT (1 << 28) /* nobody's clipboard */
+#define IO_TIMEOUT_MS    10000
+#define EVENTS_MAX       256
+#define STATUS_FORWARDED 4 /* ExtendedDesktopSize: the request went to somebody else and may complete later */
 
 typedef struct
 {
@@ -45,6 +47,7 @@ struct VncPeer
   char *name;
   char password[9];
   gboolean has_password, view_only;
+  gint64 delay, handshake;
   void (*event) (VncPeer *peer, const VncPeerEvent *event, void *opaque);
   void *opaque;
   GSource *mail_source;
@@ -209,13 +212,24 @@ on_set_desktop_size (int width, int height, int n_screens, rfbExtDesktopScreen *
   return STATUS_FORWARDED;
 }
 
+/* Or until the owner wants no more. */
+static void
+pause_for (VncPeer *peer, gint64 us)
+{
+  gint64 end = g_get_monotonic_time () + us;
+
+  g_mutex_lock (&peer->lock);
+  while (!peer->stop && g_cond_wait_until (&peer->stopped, &peer->lock, end))
+    ;
+  g_mutex_unlock (&peer->lock);
+}
+
 static rfbBool
 on_check_password (rfbClientRec *client, const char *response, int len)
 {
   VncPeer *peer = peer_of (client);
   uint8_t want[CHALLENGESIZE];
   unsigned differ = len != CHALLENGESIZE;
-  int64_t end;
 
   memcpy (want, client->authChallenge, sizeof want);
   rfbEncryptBytes (want, peer->password);
@@ -226,13 +240,9 @@ on_check_password (rfbClientRec *client, const char *response, int len)
       peer->authenticated = TRUE;
       return TRUE;
     }
-  /* Slows guessing down; only this client waits. */
-  end = g_get_monotonic_time () + G_TIME_SPAN_SECOND;
-  g_mutex_lock (&peer->lock);
-  while (!peer->stop && g_cond_wait_until (&peer->stopped, &peer->lock, end))
-    ;
-  g_mutex_unlock (&peer->lock);
-  g_message ("a VNC client gave a wrong password");
+  post (peer, &(VncPeerEvent){ .type = VNC_PEER_WRONG_PASSWORD });
+  /* Slows guessing down; only this client waits.  The next from its address waits longer. */
+  pause_for (peer, G_TIME_SPAN_SECOND);
   return FALSE;
 }
 
@@ -470,6 +480,19 @@ use_buffer (VncPeer *peer)
   pthread_mutex_unlock (&client->updateMutex);
 }
 
+/* To what other programs take (libvncclient hangs up on more), at a character's end. */
+static gboolean
+cut_text (char *text)
+{
+  const char *end;
+
+  if (strlen (text) <= MAX_CUT_TEXT)
+    return FALSE;
+  g_utf8_validate_len (text, MAX_CUT_TEXT, &end);
+  text[end - text] = 0;
+  return TRUE;
+}
+
 /* Takes the buffer back, with what the main loop left. */
 static void
 take (VncPeer *peer)
@@ -516,6 +539,9 @@ take (VncPeer *peer)
       g_autofree char *latin1 = NULL;
       gsize len = 0;
 
+      if (cut_text (text))
+        post (peer,
+              &(VncPeerEvent){ .type = VNC_PEER_NOTE, .text = g_strdup ("gets the clipboard cut to 1 MiB") });
       latin1 = g_convert_with_fallback (text, -1, "ISO-8859-1", "UTF-8", "?", NULL, &len, NULL);
       if (latin1 && peer->client->enableExtendedClipboard)
         rfbSendServerCutTextUTF8 (peer->screen, text, strlen (text), latin1, len);
@@ -613,6 +639,62 @@ allowed (uint8_t type)
     }
 }
 
+static gboolean stopping (VncPeer *peer, unsigned *mail);
+
+/* libvncserver hangs up on more than 1 MiB.  TRUE: it was such a message, and is done with. */
+static gboolean
+take_long_text (VncPeer *peer)
+{
+  rfbClientRec *client = peer->client;
+  gint64 end = g_get_monotonic_time () + IO_TIMEOUT_MS * G_TIME_SPAN_MILLISECOND;
+  rfbClientCutTextMsg message;
+  g_autofree char *text = NULL;
+  char rest[16384];
+  uint32_t length, kept;
+  unsigned mail;
+
+  /* Looked at only: what is not too long is libvncserver's. */
+  while (recv (client->sock, &message, sizeof message, MSG_PEEK | MSG_DONTWAIT) < (ssize_t)sizeof message)
+    {
+      if (stopping (peer, &mail) || g_get_monotonic_time () > end)
+        return FALSE;
+      g_usleep (2000);
+    }
+  length = GUINT32_FROM_BE (message.length);
+  /* The extended clipboard's lengths are negative; what it holds is compressed and can't be cut. */
+  kept = length & 0x80000000u ? 0 : MAX_CUT_TEXT;
+  if (kept == 0)
+    length = -length;
+  if (length <= MAX_CUT_TEXT)
+    return FALSE;
+  text = g_malloc (kept + 1);
+  if (length > MAX_DRAINED_TEXT || rfbReadExact (client, (char *)&message, sizeof message) <= 0
+      || (kept > 0 && rfbReadExact (client, text, kept) <= 0))
+    {
+      rfbCloseClient (client);
+      return TRUE;
+    }
+  for (uint32_t left = length - kept; left > 0;)
+    {
+      uint32_t n = MIN (left, sizeof rest);
+
+      if (stopping (peer, &mail) || rfbReadExact (client, rest, n) <= 0)
+        {
+          rfbCloseClient (client);
+          return TRUE;
+        }
+      left -= n;
+    }
+  post (peer,
+        &(VncPeerEvent){ .type = VNC_PEER_NOTE,
+                         .text = g_strdup_printf (kept > 0 ? "its clipboard of %u bytes was cut to 1 MiB"
+                                                           : "its clipboard of %u bytes was refused",
+                                                  length) });
+  if (kept > 0 && !client->viewOnly)
+    on_cut_text (text, kept, client);
+  return TRUE;
+}
+
 static void
 process (VncPeer *peer)
 {
@@ -649,6 +731,8 @@ process (VncPeer *peer)
           rfbCloseClient (client);
           return;
         }
+      if (head[0] == rfbClientCutText && take_long_text (peer))
+        break;
       G_GNUC_FALLTHROUGH;
     default:
       rfbProcessClientMessage (client);
@@ -681,7 +765,7 @@ static void
 serve (VncPeer *peer)
 {
   rfbClientRec *client = peer->client;
-  int64_t deadline = g_get_monotonic_time () + HANDSHAKE_SECONDS * G_TIME_SPAN_SECOND;
+  gint64 deadline = g_get_monotonic_time () + MIN (GREETING_SECONDS * G_TIME_SPAN_SECOND, peer->handshake);
   unsigned mail;
 
   while (client->sock >= 0 && !stopping (peer, &mail))
@@ -700,8 +784,9 @@ serve (VncPeer *peer)
             send_answers (peer);
           lend (peer);
         }
-      else if (g_get_monotonic_time () > deadline)
-        break;
+      else if ((client->state == RFB_PROTOCOL_VERSION || client->state == RFB_SECURITY_TYPE)
+               && g_get_monotonic_time () > deadline)
+        break; /* the owner has another deadline for all of it */
       if (client->sock < 0)
         break;
       if (poll (fds, 2, mail < EVENTS_MAX ? (peer->ready ? -1 : 500) : 5) < 0 && errno != EINTR)
@@ -724,6 +809,7 @@ run (void *data)
   sigaddset (&pipe, SIGPIPE);
   pthread_sigmask (SIG_BLOCK, &pipe, NULL);
 
+  pause_for (peer, peer->delay);
   peer->screen = screen_new (peer);
   if (peer->screen == NULL)
     close (peer->fd);
@@ -767,7 +853,6 @@ vnc_peer_new (int fd, const VncPeerConfig *config,
   /* libvncserver uses select(), whose sets end at FD_SETSIZE. */
   if (alarm_fd < 0 || wake_fd < 0 || fd >= FD_SETSIZE)
     {
-      g_message ("a VNC client was refused: too many open files");
       close (fd);
       if (alarm_fd >= 0)
         close (alarm_fd);
@@ -785,6 +870,8 @@ vnc_peer_new (int fd, const VncPeerConfig *config,
     g_strlcpy (peer->password, config->password, sizeof peer->password);
   peer->view_only = config->view_only;
   peer->absolute = config->absolute;
+  peer->delay = config->delay;
+  peer->handshake = config->handshake;
   peer->event = event;
   peer->opaque = opaque;
   peer->width = config->width;
@@ -803,16 +890,22 @@ vnc_peer_new (int fd, const VncPeerConfig *config,
 }
 
 void
-vnc_peer_free (VncPeer *peer)
+vnc_peer_hang_up (VncPeer *peer)
 {
-  if (peer == NULL)
-    return;
   g_mutex_lock (&peer->lock);
   peer->stop = TRUE;
   g_cond_broadcast (&peer->stopped);
   g_mutex_unlock (&peer->lock);
   shutdown (peer->alarm_fd, SHUT_RDWR);
   wake (peer);
+}
+
+void
+vnc_peer_free (VncPeer *peer)
+{
+  if (peer == NULL)
+    return;
+  vnc_peer_hang_up (peer);
   g_thread_join (peer->thread);
   g_source_destroy (peer->mail_source);
   g_source_unref (peer->mail_source);

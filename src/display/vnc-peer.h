@@ -17,7 +17,9 @@ typedef struct VncPeer VncPeer;
 
 typedef enum
 {
-  VNC_PEER_READY,     /* past the password */
+  VNC_PEER_READY, /* past the password */
+  VNC_PEER_WRONG_PASSWORD,
+  VNC_PEER_NOTE,      /* text: for the log */
   VNC_PEER_KEY,       /* down, keysym, qnum (0: none sent) */
   VNC_PEER_POINTER,   /* mask, x, y; relative: x and y are deltas */
   VNC_PEER_CLIPBOARD, /* text */
@@ -42,6 +44,8 @@ typedef struct
   const char *password; /* NULL: none */
   gboolean view_only, absolute;
   uint32_t width, height; /* of the picture that the client is greeted with */
+  gint64 delay;           /* before it is greeted; µs */
+  gint64 handshake;       /* in which the owner expects it to be ready after that; µs */
 } VncPeerConfig;
 
 /* Takes `fd`.  `event` is called on the thread's default context of the caller. */
@@ -49,6 +53,9 @@ VncPeer *vnc_peer_new (int fd, const VncPeerConfig *config,
                        void (*event) (VncPeer *peer, const VncPeerEvent *event, void *opaque), void *opaque);
 /* Hangs up and waits for the thread. Not from inside `event`. */
 void vnc_peer_free (VncPeer *peer);
+
+/* Ends the connection, whatever the thread is at; VNC_PEER_GONE follows. */
+void vnc_peer_hang_up (VncPeer *peer);
 
 /* Main loop.  `fb` NULL: black. */
 void vnc_peer_damage (VncPeer *peer, const Framebuffer *fb, const Damage *damage);

@@ -8,6 +8,7 @@
 #include "block/regular-file.h"
 #include "display/keymap.h"
 #include "display/vnc-address.h"
+#include "display/vnc-guard.h"
 #include "display/vnc-peer.h"
 #include "display/vnc-server.h"
 
@@ -22,6 +23,9 @@
 #include <unistd.h>
 
 #define MAX_CLIENTS       16
+#define MAX_STRANGERS     4  /* of one address, that have not given the password yet */
+#define MAX_THREADS       64 /* with those whose threads are about to end */
+#define HANDSHAKE_SECONDS 60 /* a person types the password in this time */
 #define PASSWORD_FILE_MAX (64 * 1024)
 
 /* RFB 3.8, 7.5.5: buttons 4 to 7 are the wheels. */
@@ -37,7 +41,9 @@ typedef struct
 {
   VncServer *server;
   VncPeer *peer;
-  gboolean ready, dead;
+  gboolean ready, leaving, dead; /* past the password; hung up on; its thread has ended */
+  char *key;                     /* whom it comes from, see vnc_guard_key() */
+  gint64 deadline;               /* to be ready; µs */
   uint8_t held[(KEY_CNT + 7) / 8];
   gboolean caps; /* as far as this client's presses tell */
   unsigned buttons;
@@ -54,7 +60,9 @@ struct VncServer
   VncServerFuncs funcs;
   void *opaque;
   int socket;
-  GSource *watch, *pause, *reaper;
+  GSource *watch, *pause, *reaper, *deadline;
+  VncGuard *guard;
+  gint64 handshake; /* µs */
   GMainContext *context;
   GPtrArray *clients;
   Framebuffer fb;
@@ -214,12 +222,122 @@ release_all (Client *client)
 
 /* -- Clients -- */
 
+/* What anybody can cause as often as they like must not fill the log. */
+static void G_GNUC_PRINTF (2, 3) say (VncServer *server, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  unsigned unsaid = 0;
+  va_list args;
+
+  if (!vnc_guard_may_log (server->guard, g_get_monotonic_time (), &unsaid))
+    return;
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  if (unsaid > 0)
+    g_message ("%s (and %u more before it)", text, unsaid);
+  else
+    g_message ("%s", text);
+}
+
+static gboolean
+is_stranger (const Client *client)
+{
+  return !client->ready && !client->leaving && !client->dead;
+}
+
+static void
+hang_up (Client *client)
+{
+  client->leaving = TRUE;
+  vnc_peer_hang_up (client->peer);
+}
+
+static gboolean
+on_deadline (gpointer data)
+{
+  VncServer *server = data;
+  gint64 now = g_get_monotonic_time (), next = -1;
+
+  for (unsigned i = 0; i < server->clients->len; i++)
+    {
+      Client *client = server->clients->pdata[i];
+
+      if (!is_stranger (client))
+        continue;
+      if (client->deadline <= now)
+        hang_up (client);
+      else if (next < 0 || client->deadline < next)
+        next = client->deadline;
+    }
+  g_source_set_ready_time (server->deadline, next);
+  return G_SOURCE_CONTINUE;
+}
+
+static unsigned
+count_strangers (VncServer *server, const char *key)
+{
+  unsigned n = 0;
+
+  for (unsigned i = 0; i < server->clients->len; i++)
+    {
+      Client *client = server->clients->pdata[i];
+
+      n += is_stranger (client) && g_str_equal (client->key, key);
+    }
+  return n;
+}
+
+/* The array is in the order of arrival. */
+static void
+hang_up_oldest (VncServer *server, const char *key)
+{
+  for (unsigned i = 0; i < server->clients->len; i++)
+    {
+      Client *client = server->clients->pdata[i];
+
+      if (is_stranger (client) && g_str_equal (client->key, key))
+        {
+          hang_up (client);
+          return;
+        }
+    }
+}
+
+/* Those who wait and say nothing lock nobody out: the newcomer takes the place of the oldest, of its own address if that has
+ * enough, else of the one that has the most.  FALSE: all places are taken by those who know the password. */
+static gboolean
+make_place (VncServer *server, const char *key)
+{
+  unsigned present = 0, most = 0;
+  const char *crowd = NULL;
+
+  if (count_strangers (server, key) >= MAX_STRANGERS)
+    hang_up_oldest (server, key);
+  for (unsigned i = 0; i < server->clients->len; i++)
+    {
+      Client *client = server->clients->pdata[i];
+      unsigned n = is_stranger (client) ? count_strangers (server, client->key) : 0;
+
+      present += !client->leaving && !client->dead;
+      if (n > most)
+        {
+          most = n;
+          crowd = client->key;
+        }
+    }
+  if (present >= MAX_CLIENTS && crowd != NULL)
+    hang_up_oldest (server, crowd);
+  return (present < MAX_CLIENTS || crowd != NULL) && server->clients->len < MAX_THREADS;
+}
+
 static void
 client_free (void *data)
 {
   Client *client = data;
 
   vnc_peer_free (client->peer);
+  g_free (client->key);
   g_free (client);
 }
 
@@ -249,7 +367,7 @@ on_reap (gpointer data)
       if (!client->dead)
         continue;
       changed |= client->ready;
-      g_ptr_array_remove_index (server->clients, i);
+      g_ptr_array_remove_index (server->clients, i); /* keeps the order */
     }
   if (changed)
     clients_changed (server);
@@ -272,6 +390,8 @@ on_event (VncPeer *peer, const VncPeerEvent *event, void *opaque)
     {
     case VNC_PEER_READY:
       client->ready = TRUE;
+      if (server->password)
+        vnc_guard_passed (server->guard, client->key);
       vnc_peer_cursor (peer, display_output_cursor (server->output));
       clients_changed (server);
       vnc_peer_flush (peer, current (server));
@@ -285,6 +405,13 @@ on_event (VncPeer *peer, const VncPeerEvent *event, void *opaque)
     case VNC_PEER_CLIPBOARD:
       if (server->funcs.clipboard && !server->view_only)
         server->funcs.clipboard (server->opaque, event->text);
+      break;
+    case VNC_PEER_WRONG_PASSWORD:
+      vnc_guard_failed (server->guard, client->key, g_get_monotonic_time ());
+      say (server, "a VNC client (%s) gave a wrong password", client->key);
+      break;
+    case VNC_PEER_NOTE:
+      say (server, "a VNC client (%s): %s", client->key, event->text);
       break;
     case VNC_PEER_RESIZE:
       display_viewer_resize (server->viewer, event->x, event->y);
@@ -332,7 +459,10 @@ static gboolean
 on_accept (int fd, GIOCondition condition, void *data)
 {
   VncServer *server = data;
-  int connection = accept4 (fd, NULL, NULL, SOCK_CLOEXEC);
+  struct sockaddr_storage address = { 0 };
+  socklen_t length = sizeof address;
+  int connection = accept4 (fd, (struct sockaddr *)&address, &length, SOCK_CLOEXEC);
+  g_autofree char *key = NULL;
   VncPeerConfig config
       = { .name = server->name, .password = server->password, .view_only = server->view_only };
   const Framebuffer *fb;
@@ -349,9 +479,10 @@ on_accept (int fd, GIOCondition condition, void *data)
       g_source_attach (server->pause, server->context);
       return G_SOURCE_REMOVE;
     }
-  if (server->clients->len >= MAX_CLIENTS)
+  key = vnc_guard_key ((struct sockaddr *)&address, length);
+  if (!make_place (server, key))
     {
-      g_message ("a VNC client was refused: there are %d already", MAX_CLIENTS);
+      say (server, "a VNC client (%s) was refused: there are %d already", key, MAX_CLIENTS);
       close (connection);
       return G_SOURCE_CONTINUE;
     }
@@ -361,13 +492,21 @@ on_accept (int fd, GIOCondition condition, void *data)
   config.width = fb ? fb->width : 640;
   config.height = fb ? fb->height : 480;
   config.absolute = server->absolute;
+  config.delay = vnc_guard_delay (server->guard, key, g_get_monotonic_time ());
+  config.handshake = server->handshake;
   client = g_new0 (Client, 1);
   client->server = server;
+  client->key = g_steal_pointer (&key);
+  client->deadline = g_get_monotonic_time () + config.delay + server->handshake;
   client->peer = vnc_peer_new (connection, &config, on_event, client);
   if (client->peer)
     g_ptr_array_add (server->clients, client);
   else
-    g_free (client);
+    {
+      say (server, "a VNC client (%s) was refused: too many open files", client->key);
+      client_free (client);
+    }
+  on_deadline (server);
   return G_SOURCE_CONTINUE;
 }
 
@@ -503,6 +642,13 @@ vnc_server_new (DisplayOutput *output, const VncServerConfig *config, const VncS
   g_source_set_callback (server->reaper, on_reap, server, NULL);
   g_source_set_ready_time (server->reaper, -1);
   g_source_attach (server->reaper, server->context);
+  server->deadline = g_source_new (&reaper_funcs, sizeof (GSource));
+  g_source_set_callback (server->deadline, on_deadline, server, NULL);
+  g_source_set_ready_time (server->deadline, -1);
+  g_source_attach (server->deadline, server->context);
+  server->guard = vnc_guard_new ();
+  server->handshake = config->handshake_ms ? config->handshake_ms * G_TIME_SPAN_MILLISECOND
+                                           : HANDSHAKE_SECONDS * G_TIME_SPAN_SECOND;
   server->viewer = display_output_attach (output, &viewer_funcs, server);
   display_viewer_set_interval (server->viewer, 0);
   watch (server);
@@ -521,6 +667,8 @@ vnc_server_free (VncServer *server)
     release_all (server->clients->pdata[i]);
   g_ptr_array_unref (server->clients);
   drop_source (&server->reaper);
+  drop_source (&server->deadline);
+  vnc_guard_free (server->guard);
   display_viewer_detach (server->viewer);
   close (server->socket);
   if (g_str_has_prefix (server->address, "unix:"))

@@ -2,6 +2,9 @@
  *
  * The screen over VNC (RFB 3.8), on libvncserver.  Several clients, each served by a thread of its own so that a slow
  * one stalls nobody; the callbacks come on the main loop.
+ *
+ * Clients that have not given the password yet have a deadline and few places, which the newest gets; each wrong password makes the
+ * next try from that address wait longer; the log has a limit (vnc-guard.h).  A client's cut text above 1 MiB is cut.
  */
 #pragma once
 
@@ -18,6 +21,7 @@ typedef struct
   const char *password_file; /* first line, at most 8 bytes count (VNC authentication); NULL: none */
   const char *name;          /* of the desktop */
   gboolean view_only;
+  unsigned handshake_ms; /* how long a client may take to give the password; 0: a minute */
 } VncServerConfig;
 
 typedef struct
