@@ -226,7 +226,12 @@ vm_clock_stop (VmClock *clock)
 gboolean
 vm_clock_running (VmClock *clock)
 {
-  return clock->running;
+  gboolean running;
+
+  g_mutex_lock (&clock->mutex);
+  running = clock->running;
+  g_mutex_unlock (&clock->mutex);
+  return running;
 }
 
 void

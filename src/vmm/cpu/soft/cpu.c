@@ -208,7 +208,7 @@ take_attention (SoftCpu *cpu)
 {
   gint what;
 
-  cpu->threshold = 0;
+  __atomic_store_n (&cpu->threshold, 0, __ATOMIC_SEQ_CST);
 #ifdef SOFT_TRANSLATOR
   if (cpu->engine->translator != NULL)
     cpu->poll = cpu->engine->translator->poll_page;
@@ -389,7 +389,8 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
     deliver_fault (cpu);
   for (;;)
     {
-      if (G_UNLIKELY (cpu->threshold != 0 || cpu->attention != 0))
+      if (G_UNLIKELY (__atomic_load_n (&cpu->threshold, __ATOMIC_RELAXED) != 0
+                      || __atomic_load_n (&cpu->attention, __ATOMIC_RELAXED) != 0))
         {
           if (take_attention (cpu))
             break;
