@@ -11,15 +11,17 @@
 #include "machine/edit.h"
 #include "machine/os-profile.h"
 
+#include <errno.h>
+#include <glib/gi18n.h>
 #include <string.h>
 #include <unistd.h>
 
 void
 machine_options_clear (MachineOptions *o)
 {
-  char **strings[] = { &o->kernel, &o->initrd, &o->append,   &o->memory,
-                       &o->engine, &o->name,   &o->vnc,      &o->vnc_password_file,
-                       &o->boot,   &o->os,     &o->disk_size };
+  char **strings[] = { &o->kernel, &o->initrd, &o->append,    &o->memory,
+                       &o->engine, &o->name,   &o->vnc,       &o->vnc_password_file,
+                       &o->boot,   &o->os,     &o->disk_size, &o->cpus };
 
   g_clear_pointer (&o->disks, g_strfreev);
   g_clear_pointer (&o->cdroms, g_strfreev);
@@ -30,6 +32,17 @@ machine_options_clear (MachineOptions *o)
 }
 
 static gboolean
+cannot_read (const char *path, GError **error)
+{
+  int code = errno;
+  g_autofree char *shown = g_filename_display_name (path);
+
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), _ ("%s can't be read: %s"), shown,
+               g_strerror (code));
+  return FALSE;
+}
+
+static gboolean
 add_drives (MachineDefinition *definition, DriveKind kind, char **paths, gboolean snapshot, GError **error)
 {
   for (char **path = paths; path != NULL && *path != NULL; path++)
@@ -37,7 +50,7 @@ add_drives (MachineDefinition *definition, DriveKind kind, char **paths, gboolea
       g_autofree char *absolute = **path != '\0' ? g_canonicalize_filename (*path, NULL) : NULL;
       if (absolute != NULL && access (absolute, R_OK) != 0)
         {
-          g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "%s can't be read", absolute);
+          cannot_read (absolute, error);
           return FALSE;
         }
       MachineDrive *drive = definition_add_drive (definition, kind, absolute);
@@ -61,8 +74,7 @@ set_path (MachineDefinition *definition, const char *key, const char *path, GErr
 
   if (access (absolute, R_OK) == 0)
     return definition_set (definition, key, absolute, error);
-  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "%s can't be read", absolute);
-  return FALSE;
+  return cannot_read (absolute, error);
 }
 
 static gboolean
@@ -94,7 +106,6 @@ machine_options_build (const MachineOptions *o, const char *name, gboolean ident
 {
   g_autoptr (MachineDefinition) definition = NULL;
   g_autofree char *os = o->os != NULL ? g_strdup (o->os) : identify ? identify_os (o) : NULL;
-  g_autofree char *cpus = g_strdup_printf ("%d", o->cpus);
 
   if (!definition_check_name (name, error))
     return NULL;
@@ -114,7 +125,7 @@ machine_options_build (const MachineOptions *o, const char *name, gboolean ident
     const char *key, *value;
   } values[] = {
     { "machine.memory", o->memory },
-    { "machine.cpus", o->cpus != 0 ? cpus : NULL },
+    { "machine.cpus", o->cpus },
     { "machine.engine", o->engine },
     { "machine.boot", o->boot },
     { "machine.boot-menu", o->boot_menu ? "true" : NULL },
@@ -142,7 +153,7 @@ cli_create (int argc, char **argv)
   MachineOptions o = { 0 };
   const GOptionEntry entries[] = {
     MACHINE_OPTION_ENTRIES (o),
-    { "name", 0, 0, G_OPTION_ARG_STRING, &o.name, "The machine's name", "NAME" },
+    { "name", 0, 0, G_OPTION_ARG_FILENAME, &o.name, "The machine's name", "NAME" },
     { "disk-size", 0, 0, G_OPTION_ARG_STRING, &o.disk_size, "Make an empty disk of this size", "SIZE" },
     { NULL },
   };

@@ -95,6 +95,9 @@ cli_media (int argc, char **argv)
   gboolean fixed;
   g_variant_iter_init (&iter, drives);
   while (g_variant_iter_next (&iter, "(&s&s&sb)", &id, &kind, &path, &fixed))
-    g_print ("%-9s %-10s %s\n", id, fixed ? "read-only" : "", *path != '\0' ? path : "(empty)");
+    {
+      g_autofree char *bytes = definition_path_from_text (path);
+      g_print ("%-9s %-10s %s\n", id, fixed ? "read-only" : "", *bytes != '\0' ? bytes : "(empty)");
+    }
   return EXIT_DONE;
 }

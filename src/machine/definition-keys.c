@@ -120,10 +120,9 @@ const DefinitionKey definition_keys[] = {
     .name = "name",
     .type = KEY_STRING,
     .offset = MACHINE (name),
-    .max = 64,
+    .max = DEFINITION_MAX_NAME,
     .help = N_ ("The machine's name"),
-    .accepts = N_ (
-        "1 to 64 bytes of letters, digits, blanks and . _ -, without a leading dot or a blank at either end"),
+    .accepts = N_ ("1 to 128 bytes of text in one line, without a blank at either end"),
     .check = check_name },
   { .group = "machine",
     .name = "uuid",

@@ -236,7 +236,8 @@ on_closed (GDBusConnection *connection, gboolean vanished, GError *error, VivMac
 gboolean
 viv_machine_is_other_folder (VivMachine *self, const char *folder)
 {
-  g_autofree char *other = folder != NULL ? g_build_filename (folder, "machine.ini", NULL) : NULL;
+  g_autofree char *there = definition_path_from_text (folder);
+  g_autofree char *other = there != NULL ? g_build_filename (there, "machine.ini", NULL) : NULL;
   g_autofree char *ours = g_build_filename (self->folder, "machine.ini", NULL);
   struct stat a, b;
 
@@ -438,18 +439,20 @@ find_missing_image (const MachineDefinition *definition)
     {
       MachineDrive *drive = g_ptr_array_index (definition->drives, i);
       g_autofree char *path = definition_resolve (definition, drive->path);
+      g_autofree char *shown = path != NULL ? g_filename_display_name (path) : NULL;
       if (path != NULL && !g_file_test (path, G_FILE_TEST_EXISTS))
         return g_strdup_printf (drive->kind == DRIVE_DISK    ? _ ("The disk image %s is missing")
                                 : drive->kind == DRIVE_CDROM ? _ ("The disc image %s is missing")
                                                              : _ ("The floppy image %s is missing"),
-                                path);
+                                shown);
     }
   const char *files[] = { definition->kernel, definition->initrd };
   for (unsigned i = 0; i < G_N_ELEMENTS (files); i++)
     {
       g_autofree char *path = definition_resolve (definition, files[i]);
+      g_autofree char *shown = path != NULL ? g_filename_display_name (path) : NULL;
       if (path != NULL && !g_file_test (path, G_FILE_TEST_EXISTS))
-        return g_strdup_printf (_ ("The file %s is missing"), path);
+        return g_strdup_printf (_ ("The file %s is missing"), shown);
     }
   return NULL;
 }
@@ -481,8 +484,8 @@ viv_machine_reload (VivMachine *self)
   g_clear_pointer (&self->error, g_free);
   g_free (self->name);
   self->definition = definition;
-  self->error = definition == NULL ? g_strdup (error->message) : find_missing_image (definition);
-  self->name = definition != NULL ? g_strdup (definition->name) : g_path_get_basename (self->folder);
+  self->error = definition == NULL ? g_utf8_make_valid (error->message, -1) : find_missing_image (definition);
+  self->name = definition != NULL ? g_strdup (definition->name) : g_filename_display_basename (self->folder);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_DEFINITION]);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_ERROR]);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_NAME]);

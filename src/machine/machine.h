@@ -114,7 +114,8 @@ void viv_machine_change_media (VivMachine *machine, const char *drive, const cha
                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 void viv_machine_vnc_stop (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
                            gpointer data);
-/* To `path` by way of a temporary file, which this process opens: it may be outside the machine's folder. */
+/* To `path` as machine/output-file.h writes; this process opens it, so it may be anywhere.  A save that fails leaves the machine running if
+ * it ran. */
 void viv_machine_save_state (VivMachine *machine, const char *path, GCancellable *cancellable,
                              GAsyncReadyCallback callback, gpointer data);
 /* Writes a PNG to `path`, as machine/output-file.h does; copied and encoded on a thread of this process. */

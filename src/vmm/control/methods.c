@@ -26,6 +26,11 @@ typedef GDBusMethodInvocation Invocation;
 static gboolean
 fail (Invocation *invocation, GError *error)
 {
+  /* A path in it may be of any bytes; D-Bus takes UTF-8 alone. */
+  char *valid = g_utf8_make_valid (error->message, -1);
+
+  g_free (error->message);
+  error->message = valid;
   g_dbus_method_invocation_take_error (invocation, error);
   return TRUE;
 }
@@ -107,10 +112,19 @@ take_fd (GUnixFDList *list, GVariant *handle)
 }
 
 static gboolean
-pause_to_save (ControlService *service)
+pause_to_save (ControlService *service, gboolean *ran)
 {
+  *ran = vm_state (service->config.vm) == VM_STATE_RUNNING;
   vm_pause (service->config.vm, "");
   return vm_state (service->config.vm) == VM_STATE_PAUSED;
+}
+
+/* A save that failed, for want of room say, is no reason to stop. */
+static void
+go_on_if (ControlService *service, gboolean ran)
+{
+  if (ran && vm_state (service->config.vm) == VM_STATE_PAUSED)
+    vm_resume (service->config.vm);
 }
 
 static gboolean
@@ -128,14 +142,18 @@ on_save_state_file (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *
         close (fd);
       return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "no regular file came with the call");
     }
-  gboolean paused = pause_to_save (service);
+  gboolean ran;
+  gboolean paused = pause_to_save (service, &ran);
   gboolean saved = paused && vm_save_fd (service->config.vm, fd, "the file", &error);
   close (fd);
   if (!paused)
     return fail_with (invocation, G_IO_ERROR_FAILED,
                       "only a machine that runs or is paused has a state to save");
   if (!saved)
-    return fail (invocation, error);
+    {
+      go_on_if (service, ran);
+      return fail (invocation, error);
+    }
   viv_machine1_complete_save_state_file (skeleton, invocation, NULL);
   return TRUE;
 }
@@ -145,15 +163,17 @@ on_save_state (VivMachine1 *skeleton, Invocation *invocation, const char *path, 
 {
   g_autofree char *absolute = NULL;
   GError *error = NULL;
+  gboolean ran;
 
   if (*path == '\0' || (!g_path_is_absolute (path) && service->config.folder == NULL))
     return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "give an absolute path for the state");
   absolute = g_canonicalize_filename (path, service->config.folder);
-  if (!pause_to_save (service))
+  if (!pause_to_save (service, &ran))
     return fail_with (invocation, G_IO_ERROR_FAILED,
                       "only a machine that runs or is paused has a state to save");
   if (!vm_save (service->config.vm, absolute, &error))
     {
+      go_on_if (service, ran);
       if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) && sandbox_restricts_files ())
         g_prefix_error (&error,
                         "A running machine writes only in its own folder, %s; save there, or pass an open "
@@ -357,8 +377,9 @@ on_list_drives (VivMachine1 *skeleton, Invocation *invocation, ControlService *s
   for (unsigned i = 0; i < service->config.n_drives; i++)
     {
       const ServiceDrive *drive = &service->drives[i];
+      g_autofree char *path = definition_path_to_text (drive->path);
       g_variant_builder_add (&drives, "(sssb)", drive->id, drive_kind_name (drive->kind),
-                             drive->path != NULL ? drive->path : "", drive->readonly);
+                             path != NULL ? path : "", drive->readonly);
     }
   viv_machine1_complete_list_drives (skeleton, invocation, g_variant_builder_end (&drives));
   return TRUE;
@@ -382,9 +403,11 @@ on_change_media (VivMachine1 *skeleton, Invocation *invocation, const char *id, 
                       "the drive's medium can't be changed while the machine runs");
   if (*path != '\0')
     {
-      if (!g_path_is_absolute (path) && service->config.folder == NULL)
+      if (!g_path_is_absolute (path) && !g_str_has_prefix (path, "file:///")
+          && service->config.folder == NULL)
         return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "give the image's absolute path");
-      absolute = g_canonicalize_filename (path, service->config.folder);
+      g_autofree char *bytes = definition_path_from_text (path);
+      absolute = g_canonicalize_filename (bytes, service->config.folder);
     }
   if (!drive->change_media (drive->opaque, drive->id, absolute, readonly, &error))
     return fail (invocation, error);

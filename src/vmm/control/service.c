@@ -438,7 +438,8 @@ make_skeleton (ControlService *service)
   service->skeleton = viv_machine1_skeleton_new ();
   viv_machine1_set_name (service->skeleton, config->name);
   viv_machine1_set_uuid (service->skeleton, config->uuid);
-  viv_machine1_set_folder (service->skeleton, config->folder != NULL ? config->folder : "");
+  g_autofree char *folder = definition_path_to_text (config->folder);
+  viv_machine1_set_folder (service->skeleton, folder != NULL ? folder : "");
   viv_machine1_set_engine (service->skeleton, config->engine);
   viv_machine1_set_engine_reason (service->skeleton, config->engine_reason);
   viv_machine1_set_vnc_address (service->skeleton, "");
@@ -760,7 +761,8 @@ control_service_media_changed (ControlService *service, const char *id, const ch
         g_free (service->drives[i].path);
         service->drives[i].path = copy;
         check_readers (service);
-        viv_machine1_emit_media_changed (service->skeleton, id, copy != NULL ? copy : "");
+        g_autofree char *text = definition_path_to_text (copy);
+        viv_machine1_emit_media_changed (service->skeleton, id, text != NULL ? text : "");
         return;
       }
 }
