@@ -10,6 +10,7 @@
 #include "machine/boot-modules.h"
 #include "machine/edit.h"
 #include "machine/os-profile.h"
+#include "machine/plan.h"
 
 #include <errno.h>
 #include <glib/gi18n.h>
@@ -56,7 +57,7 @@ add_drives (MachineDefinition *definition, DriveKind kind, char **paths, gboolea
       MachineDrive *drive = definition_add_drive (definition, kind, absolute);
       if (drive == NULL)
         {
-          g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE, "too many drives of kind %s",
+          g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE, _ ("too many drives of kind %s"),
                        drive_kind_name (kind));
           return FALSE;
         }
@@ -110,16 +111,20 @@ machine_options_build (const MachineOptions *o, const char *name, gboolean ident
   if (!definition_check_name (name, error))
     return NULL;
   definition = definition_new (name);
-  if (os != NULL || identify)
-    {
-      g_autoptr (OsProfile) profile = os_profile_lookup (os);
-      os_profile_apply (profile, definition);
-    }
-  if (os != NULL && !definition_set (definition, "machine.os", os, error))
+  if ((os != NULL && !definition_set (definition, "machine.os", os, error))
+      || !add_drives (definition, DRIVE_DISK, o->disks, o->snapshot, error)
+      || !add_drives (definition, DRIVE_CDROM, o->cdroms, o->snapshot, error)
+      || !add_drives (definition, DRIVE_FLOPPY, o->floppies, o->snapshot, error))
     return NULL;
-  /* What the person names comes first: a floppy, else the CD, else the disk. */
-  if (o->boot == NULL && (o->floppies != NULL || o->cdroms != NULL) && !identify)
-    definition_set (definition, "machine.boot", o->floppies != NULL ? "adc" : "dca", NULL);
+  if (o->disk_size != NULL && plan_add_new_disk (definition) == NULL)
+    {
+      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE,
+                   _ ("there are too many disks for one more"));
+      return NULL;
+    }
+  if (os != NULL || identify)
+    plan_set_system (definition, os);
+  plan_order (definition);
   const struct
   {
     const char *key, *value;
@@ -139,12 +144,24 @@ machine_options_build (const MachineOptions *o, const char *name, gboolean ident
       || (o->initrd != NULL && !set_path (definition, "machine.initrd", o->initrd, error))
       || !add_modules (definition, o->modules, error)
       || (o->vnc_password_file != NULL
-          && !set_path (definition, "display0.vnc-password-file", o->vnc_password_file, error))
-      || !add_drives (definition, DRIVE_DISK, o->disks, o->snapshot, error)
-      || !add_drives (definition, DRIVE_CDROM, o->cdroms, o->snapshot, error)
-      || !add_drives (definition, DRIVE_FLOPPY, o->floppies, o->snapshot, error))
+          && !set_path (definition, "display0.vnc-password-file", o->vnc_password_file, error)))
     return NULL;
   return g_steal_pointer (&definition);
+}
+
+/* The one that plan_add_new_disk() has added: the last whose image is in the machine's folder. */
+static MachineDrive *
+new_disk (MachineDefinition *definition)
+{
+  MachineDrive *found = NULL;
+
+  for (guint i = 0; i < definition->drives->len; i++)
+    {
+      MachineDrive *drive = g_ptr_array_index (definition->drives, i);
+      if (drive->kind == DRIVE_DISK && !g_path_is_absolute (drive->path))
+        found = drive;
+    }
+  return found;
 }
 
 int
@@ -183,17 +200,11 @@ cli_create (int argc, char **argv)
       if (good && (image.size < 512 || image.size % 512 != 0))
         {
           g_set_error (&error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE,
-                       "a disk is a whole number of 512-byte sectors");
+                       _ ("a disk is a whole number of 512-byte sectors"));
           good = FALSE;
         }
       if (good)
-        {
-          MachineDrive *drive = definition_add_drive (definition, DRIVE_DISK, "disk0.img");
-          g_autofree char *file = g_strconcat (drive->id, ".img", NULL);
-          g_free (drive->path);
-          drive->path = g_strdup (file);
-          image.file = drive->path;
-        }
+        image.file = new_disk (definition)->path;
     }
   if (good)
     machine = viv_library_create (library, definition, &image, o.disk_size != NULL, &error);

@@ -137,7 +137,10 @@ static void
 on_definition_changed (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event,
                        Entry *entry)
 {
-  if (entry->machine == NULL || !g_file_query_exists (file, NULL))
+  /* `file` may be a writer's temporary file, which has its name no more: that is no reason to look at all machines. */
+  g_autofree char *definition = g_build_filename (entry->folder, "machine.ini", NULL);
+
+  if (entry->machine == NULL || !g_file_test (definition, G_FILE_TEST_EXISTS))
     schedule_rescan (entry->library);
   else if (event == G_FILE_MONITOR_EVENT_CHANGES_DONE_HINT || event == G_FILE_MONITOR_EVENT_CREATED
            || event == G_FILE_MONITOR_EVENT_RENAMED || event == G_FILE_MONITOR_EVENT_MOVED_IN)
@@ -226,7 +229,7 @@ viv_library_rescan (VivLibrary *self)
           show (self, entry->machine);
         }
       else if (there)
-        viv_machine_reload (entry->machine);
+        viv_machine_reload_if_changed (entry->machine);
       else if (entry->machine != NULL)
         {
           g_autoptr (VivMachine) gone = g_steal_pointer (&entry->machine);

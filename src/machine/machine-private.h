@@ -8,6 +8,8 @@
 
 #include "data/viv-machine1.h"
 
+#include <sys/stat.h>
+
 G_BEGIN_DECLS
 
 #define VIV_MACHINE_OBJECT_PATH "/org/vivarium/Machine"
@@ -20,6 +22,7 @@ struct _VivMachine
   char *folder, *name, *error;
   char *thumbnail;
   MachineDefinition *definition; /* NULL: broken */
+  struct stat file;              /* machine.ini as it was read */
   char *state, *reason;          /* as shown */
 
   /* The connection. */

@@ -477,6 +477,9 @@ viv_machine_reload (VivMachine *self)
   g_return_if_fail (VIV_IS_MACHINE (self));
 
   path = g_build_filename (self->folder, "machine.ini", NULL);
+  /* Before it is read: a change in between shows as one the next time. */
+  if (stat (path, &self->file) != 0)
+    memset (&self->file, 0, sizeof (self->file));
   MachineDefinition *definition = definition_load (path, &error);
 
   g_object_freeze_notify (G_OBJECT (self));
@@ -500,6 +503,20 @@ viv_machine_reload (VivMachine *self)
   else if (self->state == NULL || g_str_equal (self->state, "broken"))
     viv_machine_set_state (self, "off", "");
   viv_machine_probe (self);
+}
+
+void
+viv_machine_reload_if_changed (VivMachine *self)
+{
+  g_autofree char *path = g_build_filename (self->folder, "machine.ini", NULL);
+  struct stat now;
+
+  if (stat (path, &now) == 0 && now.st_ino == self->file.st_ino && now.st_dev == self->file.st_dev
+      && now.st_size == self->file.st_size && now.st_mtim.tv_sec == self->file.st_mtim.tv_sec
+      && now.st_mtim.tv_nsec == self->file.st_mtim.tv_nsec)
+    viv_machine_probe (self);
+  else
+    viv_machine_reload (self);
 }
 
 char *

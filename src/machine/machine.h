@@ -78,6 +78,8 @@ GDBusProxy *viv_machine_get_proxy (VivMachine *machine);
 
 /* Reads machine.ini again (the library does when it changes). */
 void viv_machine_reload (VivMachine *machine);
+/* The same if the file is another one than was read last. */
+void viv_machine_reload_if_changed (VivMachine *machine);
 /* Looks whether a monitor has come up; harmless at any time. */
 void viv_machine_probe (VivMachine *machine);
 /* The last `lines` lines of the monitor's log; "" if there is none. */

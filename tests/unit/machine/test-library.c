@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include "machine/edit.h"
 #include "machine/folder-lock.h"
 #include "machine/library.h"
 
@@ -315,6 +316,48 @@ test_follows_disk (void)
 }
 
 static void
+on_reloaded (VivMachine *machine, GParamSpec *pspec, gpointer data)
+{
+  (*(unsigned *)data)++;
+}
+
+static gboolean
+on_time (gpointer data)
+{
+  *(gboolean *)data = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* A change of one machine is no other's business. */
+static void
+test_reloads_one (void)
+{
+  g_autoptr (VivLibrary) library = new_library ();
+  g_autoptr (VivMachine) changed = create (library, "changed"), other = create (library, "other");
+  const VivChange change = { "machine.memory", "64M" };
+  unsigned changed_reloads = 0, other_reloads = 0;
+  gboolean over = FALSE;
+  g_autoptr (GError) error = NULL;
+
+  /* What creating them brought is over. */
+  g_timeout_add (500, on_time, &over);
+  while (!over)
+    g_main_context_iteration (NULL, TRUE);
+  g_signal_connect (changed, "notify::definition", G_CALLBACK (on_reloaded), &changed_reloads);
+  g_signal_connect (other, "notify::definition", G_CALLBACK (on_reloaded), &other_reloads);
+  g_assert_true (viv_folder_edit (viv_machine_get_folder (changed), FALSE, &change, 1, &error));
+  over = FALSE;
+  guint timeout = g_timeout_add_seconds (20, on_time, &over);
+  while (!over && changed_reloads == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_false (over);
+  g_source_remove (timeout);
+  g_assert_cmpuint (viv_machine_get_definition (changed)->memory, ==, 64ull << 20);
+  viv_library_rescan (library);
+  g_assert_cmpuint (other_reloads, ==, 0);
+}
+
+static void
 test_rename (void)
 {
   g_autoptr (VivLibrary) library = new_library ();
@@ -399,6 +442,7 @@ main (int argc, char **argv)
   g_test_add_func ("/library/sweep", test_sweep);
   g_test_add_func ("/library/trash-names", test_trash_names);
   g_test_add_func ("/library/follows-disk", test_follows_disk);
+  g_test_add_func ("/library/reloads-one", test_reloads_one);
   g_test_add_func ("/library/rename", test_rename);
   g_test_add_func ("/library/trash", test_trash);
   int status = g_test_run ();
