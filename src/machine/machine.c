@@ -104,7 +104,8 @@ viv_machine_show_vmm_state (VivMachine *self)
 
   g_free (self->vmm_state);
   g_free (self->vmm_reason);
-  self->vmm_state = g_strdup (state != NULL ? state : "");
+  /* For a person there is no difference: it stands still. */
+  self->vmm_state = g_strdup (state == NULL ? "" : g_str_equal (state, "pausing") ? "paused" : state);
   self->vmm_reason = g_strdup (reason != NULL ? reason : "");
   /* "stopped" shows as off when the process is gone, so that a new start finds the disks free. */
   if (!g_str_equal (self->vmm_state, "stopped"))

@@ -44,37 +44,57 @@ fail_with (Invocation *invocation, int code, const char *message)
 
 /* -- Life cycle --------------------------------------------------------------------------------------- */
 
+/* An order's answer comes when it is carried out: the machine may have requests in flight, or earlier orders. */
+typedef void (*CompleteFunc) (VivMachine1 *skeleton, Invocation *invocation);
+
+typedef struct
+{
+  ControlService *service;
+  Invocation *invocation;
+  CompleteFunc complete;
+} Order;
+
+static Order *
+order_new (ControlService *service, Invocation *invocation, CompleteFunc complete)
+{
+  Order *order = g_new (Order, 1);
+
+  *order = (Order){ service, invocation, complete };
+  return order;
+}
+
+static void
+on_order_done (Vm *vm, const GError *error, void *opaque)
+{
+  g_autofree Order *order = opaque;
+
+  if (error != NULL)
+    g_dbus_method_invocation_return_gerror (order->invocation, error);
+  else
+    order->complete (order->service->skeleton, order->invocation);
+}
+
 static gboolean
 on_pause (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
 {
-  VmState state = vm_state (service->config.vm);
-
-  if (state != VM_STATE_RUNNING && state != VM_STATE_PAUSED)
-    return fail_with (invocation, G_IO_ERROR_FAILED, "only a machine that runs can be paused");
-  vm_pause (service->config.vm, "");
-  viv_machine1_complete_pause (skeleton, invocation);
+  vm_pause_async (service->config.vm, "", on_order_done,
+                  order_new (service, invocation, viv_machine1_complete_pause));
   return TRUE;
 }
 
 static gboolean
 on_resume (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
 {
-  VmState state = vm_state (service->config.vm);
-
-  if (state == VM_STATE_CRASHED)
-    return fail_with (invocation, G_IO_ERROR_FAILED, "the machine has crashed; reset it");
-  if (state != VM_STATE_RUNNING && state != VM_STATE_PAUSED)
-    return fail_with (invocation, G_IO_ERROR_FAILED, "only a paused machine can go on");
-  vm_resume (service->config.vm);
-  viv_machine1_complete_resume (skeleton, invocation);
+  vm_resume_async (service->config.vm, on_order_done,
+                   order_new (service, invocation, viv_machine1_complete_resume));
   return TRUE;
 }
 
 static gboolean
 on_reset (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
 {
-  vm_reset (service->config.vm);
-  viv_machine1_complete_reset (skeleton, invocation);
+  vm_reset_async (service->config.vm, on_order_done,
+                  order_new (service, invocation, viv_machine1_complete_reset));
   return TRUE;
 }
 
@@ -111,20 +131,66 @@ take_fd (GUnixFDList *list, GVariant *handle)
   return g_unix_fd_list_get (list, g_variant_get_handle (handle), NULL);
 }
 
-static gboolean
-pause_to_save (ControlService *service, gboolean *ran)
+/* A machine is saved standing still, when requests in flight have ended. */
+typedef struct
 {
-  *ran = vm_state (service->config.vm) == VM_STATE_RUNNING;
-  vm_pause (service->config.vm, "");
-  return vm_state (service->config.vm) == VM_STATE_PAUSED;
+  ControlService *service;
+  Invocation *invocation;
+  int fd;     /* where it goes, or -1: */
+  char *path; /* there */
+  gboolean was_running;
+} SaveJob;
+
+static gboolean
+write_state (SaveJob *job, GError **error)
+{
+  Vm *vm = job->service->config.vm;
+  const char *folder = job->service->config.folder;
+
+  if (job->path == NULL)
+    return vm_save_fd (vm, job->fd, "the file", error);
+  if (vm_save (vm, job->path, error))
+    return TRUE;
+  if (g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) && sandbox_restricts_files ())
+    g_prefix_error (error,
+                    "A running machine writes only in its own folder, %s; save there, or pass an open "
+                    "file (SaveStateFile). ",
+                    folder != NULL ? folder : "which this one has not");
+  return FALSE;
 }
 
-/* A save that failed, for want of room say, is no reason to stop. */
 static void
-go_on_if (ControlService *service, gboolean ran)
+on_paused_to_save (Vm *vm, const GError *refusal, void *opaque)
 {
-  if (ran && vm_state (service->config.vm) == VM_STATE_PAUSED)
-    vm_resume (service->config.vm);
+  g_autofree SaveJob *job = opaque;
+  VivMachine1 *skeleton = job->service->skeleton;
+  GError *error = NULL;
+
+  if (refusal != NULL)
+    g_dbus_method_invocation_return_gerror (job->invocation, refusal);
+  else if (!write_state (job, &error))
+    {
+      g_dbus_method_invocation_take_error (job->invocation, error);
+      /* As it was before. */
+      if (job->was_running)
+        vm_resume (vm);
+    }
+  else if (job->path != NULL)
+    viv_machine1_complete_save_state (skeleton, job->invocation);
+  else
+    viv_machine1_complete_save_state_file (skeleton, job->invocation, NULL);
+  if (job->fd >= 0)
+    close (job->fd);
+  g_free (job->path);
+}
+
+static void
+save_state (ControlService *service, Invocation *invocation, int fd, char *path)
+{
+  SaveJob *job = g_new (SaveJob, 1);
+
+  *job = (SaveJob){ service, invocation, fd, path, vm_state (service->config.vm) == VM_STATE_RUNNING };
+  vm_pause_async (service->config.vm, "", on_paused_to_save, job);
 }
 
 static gboolean
@@ -132,7 +198,6 @@ on_save_state_file (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *
                     ControlService *service)
 {
   int fd = take_fd (list, handle);
-  GError *error = NULL;
   struct stat st;
 
   /* A pipe that nobody reads would stop the machine for good. */
@@ -142,46 +207,16 @@ on_save_state_file (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *
         close (fd);
       return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "no regular file came with the call");
     }
-  gboolean ran;
-  gboolean paused = pause_to_save (service, &ran);
-  gboolean saved = paused && vm_save_fd (service->config.vm, fd, "the file", &error);
-  close (fd);
-  if (!paused)
-    return fail_with (invocation, G_IO_ERROR_FAILED,
-                      "only a machine that runs or is paused has a state to save");
-  if (!saved)
-    {
-      go_on_if (service, ran);
-      return fail (invocation, error);
-    }
-  viv_machine1_complete_save_state_file (skeleton, invocation, NULL);
+  save_state (service, invocation, fd, NULL);
   return TRUE;
 }
 
 static gboolean
 on_save_state (VivMachine1 *skeleton, Invocation *invocation, const char *path, ControlService *service)
 {
-  g_autofree char *absolute = NULL;
-  GError *error = NULL;
-  gboolean ran;
-
   if (*path == '\0' || (!g_path_is_absolute (path) && service->config.folder == NULL))
     return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "give an absolute path for the state");
-  absolute = g_canonicalize_filename (path, service->config.folder);
-  if (!pause_to_save (service, &ran))
-    return fail_with (invocation, G_IO_ERROR_FAILED,
-                      "only a machine that runs or is paused has a state to save");
-  if (!vm_save (service->config.vm, absolute, &error))
-    {
-      go_on_if (service, ran);
-      if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) && sandbox_restricts_files ())
-        g_prefix_error (&error,
-                        "A running machine writes only in its own folder, %s; save there, or pass an open "
-                        "file (SaveStateFile). ",
-                        service->config.folder != NULL ? service->config.folder : "which this one has not");
-      return fail (invocation, error);
-    }
-  viv_machine1_complete_save_state (skeleton, invocation);
+  save_state (service, invocation, -1, g_canonicalize_filename (path, service->config.folder));
   return TRUE;
 }
 

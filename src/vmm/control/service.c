@@ -371,6 +371,8 @@ state_name (VmState state)
       return "starting";
     case VM_STATE_RUNNING:
       return "running";
+    case VM_STATE_PAUSING:
+      return "pausing";
     case VM_STATE_PAUSED:
       return "paused";
     case VM_STATE_CRASHED:
