@@ -262,7 +262,7 @@ test_sleep (Fixture *f, gconstpointer unused)
   g_assert_cmpuint (p.resumed, ==, 1);
   set_asleep (f, TRUE);
   settle ();
-  g_assert_cmpuint (p.paused, ==, 1);
+  g_assert_cmpuint (p.paused, ==, 2);
   g_assert_cmpint (vm_state (f->vm), ==, VM_STATE_RUNNING);
   g_assert_cmpstr (vm_state_reason (f->vm), ==, VM_REASON_ASLEEP);
   g_assert_true (vm_clock_running (f->vm->clock));
