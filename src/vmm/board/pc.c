@@ -244,7 +244,9 @@ build_input (Board *board, Device *a20, GError **error)
   I8042Config config = {
     .keyboard_irq = gsi_line (board->gsi, 1),
     .mouse_irq = gsi_line (board->gsi, 12),
-    .a20 = a20_line (a20, A20_KEYBOARD),
+    .a20 = a20_line (a20),
+    .a20_is_open = a20_is_open,
+    .a20_opaque = a20,
   };
 
   board->router = input_router_new (board->vm);
@@ -280,7 +282,7 @@ pc_build (Board *board, GError **error)
       || pit_new (vm, hpet_legacy_line (hpet, 0), error) == NULL
       || (board->rtc = rtc_new (vm, hpet_legacy_line (hpet, 1), localtime, error)) == NULL
       || (dma8237 = dma8237_new (vm, error)) == NULL || (a20 = a20_new (vm, board->low_ram, error)) == NULL
-      || port92_new (vm, a20_line (a20, A20_PORT92), error) == NULL
+      || port92_new (vm, a20, error) == NULL
       || (board->fw_cfg = fw_cfg_new (vm, error)) == NULL
       || ferr_new (vm, gsi_line (board->gsi, 13), error) == NULL
       || (board->debugcon = debugcon_new (vm, error)) == NULL)

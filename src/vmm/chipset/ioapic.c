@@ -68,6 +68,8 @@ message_data (uint64_t entry)
          | (entry & RED_LEVEL ? MSI_LEVEL_ASSERT : 0);
 }
 
+/* An interrupt in service needs its route until it ends, though systems mask the pin meanwhile (BSD at each interrupt, Linux when it
+ * moves one to another processor): without it the engine would not tell us of the end. */
 static void
 tell_route (Ioapic *ioapic, unsigned pin)
 {
@@ -75,7 +77,8 @@ tell_route (Ioapic *ioapic, unsigned pin)
   uint64_t entry = ioapic->entry[pin];
 
   if (vm->processor != NULL && vm->processor->ioapic_route != NULL)
-    vm->processor->ioapic_route (vm->processor_opaque, pin, (entry & RED_LEVEL) && !(entry & RED_MASK),
+    vm->processor->ioapic_route (vm->processor_opaque, pin,
+                                 (entry & RED_LEVEL) && (!(entry & RED_MASK) || (entry & RED_REMOTE_IRR)),
                                  message_address (entry), message_data (entry));
 }
 
@@ -133,6 +136,7 @@ ioapic_eoi (void *opaque, unsigned vector)
       if (!(entry & RED_REMOTE_IRR) || (entry & RED_VECTOR) != vector)
         continue;
       ioapic->entry[pin] &= ~RED_REMOTE_IRR;
+      tell_route (ioapic, pin); /* what was written meanwhile */
       service_level (ioapic, pin);
     }
 }
@@ -174,7 +178,9 @@ write_entry (Ioapic *ioapic, unsigned n, uint32_t value)
   if (!(entry & RED_LEVEL))
     entry &= ~RED_REMOTE_IRR;
   ioapic->entry[pin] = entry;
-  tell_route (ioapic, pin);
+  /* In service, the route by which it came stays. */
+  if (!(entry & RED_REMOTE_IRR))
+    tell_route (ioapic, pin);
   service_level (ioapic, pin);
 }
 

@@ -76,6 +76,8 @@ typedef struct
 {
   Device device;
   IrqLine keyboard_irq, mouse_irq, a20;
+  gboolean (*a20_is_open) (void *opaque);
+  void *a20_opaque;
   InputRouter *router;
   Region *data_region, *status_region;
   Mapping *data_mapping, *status_mapping;
@@ -232,7 +234,11 @@ output_port (const I8042 *kbc)
 {
   gboolean full = (kbc->status & STATUS_OUTPUT_FULL) != 0, aux = (kbc->status & STATUS_AUX_FULL) != 0;
 
-  return (uint8_t)(OUTPUT_PORT_CLOCK_DATA | kbc->output_port | (full && !aux ? OUTPUT_PORT_IRQ1 : 0)
+  uint8_t port = kbc->output_port;
+
+  if (kbc->a20_is_open != NULL)
+    port = (uint8_t)((port & ~OUTPUT_PORT_A20) | (kbc->a20_is_open (kbc->a20_opaque) ? OUTPUT_PORT_A20 : 0));
+  return (uint8_t)(OUTPUT_PORT_CLOCK_DATA | port | (full && !aux ? OUTPUT_PORT_IRQ1 : 0)
                    | (full && aux ? OUTPUT_PORT_IRQ12 : 0));
 }
 
@@ -464,7 +470,6 @@ i8042_post_load (Device *device, GError **error)
 
   if (!ps2_keyboard_post_load (&kbc->keyboard, error) || !ps2_mouse_post_load (&kbc->mouse, error))
     return FALSE;
-  irq_set (&kbc->a20, (kbc->output_port & OUTPUT_PORT_A20) != 0);
   update_irqs (kbc);
   schedule (kbc, REPLY_NS);
   return TRUE;
@@ -502,6 +507,8 @@ i8042_new (Vm *vm, const I8042Config *config)
   kbc->keyboard_irq = config->keyboard_irq;
   kbc->mouse_irq = config->mouse_irq;
   kbc->a20 = config->a20;
+  kbc->a20_is_open = config->a20_is_open;
+  kbc->a20_opaque = config->a20_opaque;
   kbc->router = config->router;
   return &kbc->device;
 }

@@ -39,7 +39,7 @@ set_up (Fixture *f, gconstpointer data)
   f->isa = piix3_new (f->vm, f->host, f->gsi, NULL);
   f->pm = piix4_pm_new (f->vm, i440fx_bus (f->host), WIRE (&f->sci), NULL);
   f->a20 = a20_new (f->vm, f->ram, NULL);
-  f->port92 = port92_new (f->vm, a20_line (f->a20, A20_PORT92), NULL);
+  f->port92 = port92_new (f->vm, f->a20, NULL);
   f->debugcon = debugcon_new (f->vm, NULL);
   vm_unlock (f->vm);
   for (unsigned i = 0; i < f->vm->devices->len; i++)
@@ -163,7 +163,7 @@ test_a20 (Fixture *f, gconstpointer data)
   ram[0x500] = 1;
   ram[0x100500] = 2;
   g_assert_cmphex (peek (f->vm, 0x100500, 1), ==, 2);
-  drive (f->vm, a20_line (f->a20, A20_KEYBOARD), FALSE);
+  drive (f->vm, a20_line (f->a20), FALSE);
   g_assert_false (a20_is_open (f->a20));
   g_assert_cmphex (peek (f->vm, 0x100500, 1), ==, 1);
   poke (f->vm, 0x10fff0, 3, 1);
@@ -176,6 +176,16 @@ test_a20 (Fixture *f, gconstpointer data)
   check_round_trip (f->vm, f->port92);
   outb (f->vm, 0x92, 0x00);
   g_assert_cmphex (peek (f->vm, 0x100500, 1), ==, 1);
+  /* The last write wins, each way round, and both see the line. */
+  drive (f->vm, a20_line (f->a20), TRUE);
+  g_assert_cmphex (peek (f->vm, 0x100500, 1), ==, 2);
+  g_assert_cmphex (inb (f->vm, 0x92), ==, 0x02);
+  outb (f->vm, 0x92, inb (f->vm, 0x92) & 0xfd);
+  g_assert_cmphex (peek (f->vm, 0x100500, 1), ==, 1);
+  outb (f->vm, 0x92, 0x02);
+  drive (f->vm, a20_line (f->a20), FALSE);
+  g_assert_cmphex (peek (f->vm, 0x100500, 1), ==, 1);
+  g_assert_cmphex (inb (f->vm, 0x92), ==, 0x00);
   reset_device (f->vm, f->a20);
   g_assert_cmphex (peek (f->vm, 0x100500, 1), ==, 2);
   check_hostile (f->vm, f->a20, 0x92, 1);
