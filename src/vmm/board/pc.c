@@ -282,8 +282,7 @@ pc_build (Board *board, GError **error)
       || pit_new (vm, hpet_legacy_line (hpet, 0), error) == NULL
       || (board->rtc = rtc_new (vm, hpet_legacy_line (hpet, 1), localtime, error)) == NULL
       || (dma8237 = dma8237_new (vm, error)) == NULL || (a20 = a20_new (vm, board->low_ram, error)) == NULL
-      || port92_new (vm, a20, error) == NULL
-      || (board->fw_cfg = fw_cfg_new (vm, error)) == NULL
+      || port92_new (vm, a20, error) == NULL || (board->fw_cfg = fw_cfg_new (vm, error)) == NULL
       || ferr_new (vm, gsi_line (board->gsi, 13), error) == NULL
       || (board->debugcon = debugcon_new (vm, error)) == NULL)
     return FALSE;
