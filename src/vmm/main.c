@@ -166,12 +166,12 @@ on_drive_block (void *opaque, const char *id)
   return board_drive_block (monitor->board, id);
 }
 
-static void
+static gboolean
 on_power_button (void *opaque)
 {
   Monitor *monitor = opaque;
 
-  board_power_button (monitor->board);
+  return board_power_button (monitor->board);
 }
 
 static void

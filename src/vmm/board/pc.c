@@ -257,6 +257,18 @@ build_input (Board *board, Device *a20, GError **error)
 
 /* -- The whole ------------------------------------------------------------------------------------ */
 
+/* SeaBIOS resumes where the FACS says when it finds this in the AT's shutdown byte. */
+#define CMOS_SHUTDOWN        0x0f
+#define CMOS_SHUTDOWN_RESUME 0xfe
+
+static void
+on_wake (void *opaque)
+{
+  Board *board = opaque;
+
+  rtc_set_cmos (board->rtc, CMOS_SHUTDOWN, CMOS_SHUTDOWN_RESUME);
+}
+
 static void
 on_debug_line (void *opaque, const char *line)
 {
@@ -286,6 +298,8 @@ pc_build (Board *board, GError **error)
       || ferr_new (vm, gsi_line (board->gsi, 13), error) == NULL
       || (board->debugcon = debugcon_new (vm, error)) == NULL)
     return FALSE;
+  rtc_set_alarm_line (board->rtc, piix4_pm_rtc_line (board->pm));
+  piix4_pm_set_wake_func (board->pm, on_wake, board);
   debugcon_set_func (board->debugcon, on_debug_line, board);
   return build_input (board, a20, error) && build_serials (board, error)
          && build_storage (board, dma8237, error) && build_video (board, error)

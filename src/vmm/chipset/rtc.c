@@ -55,7 +55,7 @@ enum
 typedef struct
 {
   Device device;
-  IrqLine irq;
+  IrqLine irq, alarm;
   gboolean localtime;
   uint8_t cmos[CMOS_SIZE];
   uint8_t index, index_high;
@@ -255,6 +255,7 @@ update_irq (Rtc *rtc)
   else
     rtc->cmos[RTC_C] &= (uint8_t)~C_IRQF;
   irq_set (&rtc->irq, on);
+  irq_set (&rtc->alarm, (rtc->cmos[RTC_C] & rtc->cmos[RTC_B] & B_AIE) != 0);
 }
 
 /* Does the updates since the last time, and raises the flags that came with them. */
@@ -550,6 +551,12 @@ rtc_new (Vm *vm, IrqLine irq8, gboolean localtime, GError **error)
   rtc->irq = irq8;
   rtc->localtime = localtime;
   return chipset_realize (rtc, error);
+}
+
+void
+rtc_set_alarm_line (Device *device, IrqLine alarm)
+{
+  ((Rtc *)device)->alarm = alarm;
 }
 
 void

@@ -103,11 +103,19 @@ on_power_down (VivMachine1 *skeleton, Invocation *invocation, ControlService *se
 {
   if (service->config.power_button == NULL)
     return fail_with (invocation, G_IO_ERROR_NOT_SUPPORTED, "the machine has no power button");
+  if (vm_state (service->config.vm) == VM_STATE_PAUSED || vm_state (service->config.vm) == VM_STATE_PAUSING)
+    return fail_with (invocation, G_IO_ERROR_FAILED,
+                      "the machine is paused and doesn't see its power button; resume it first");
   if (vm_state (service->config.vm) != VM_STATE_RUNNING)
     return fail_with (invocation, G_IO_ERROR_FAILED, "a machine that doesn't run can't see its power button");
   vm_lock (service->config.vm);
-  service->config.power_button (service->config.opaque);
+  gboolean heard = service->config.power_button (service->config.opaque);
   vm_unlock (service->config.vm);
+  if (!heard)
+    return fail_with (
+        invocation, G_IO_ERROR_FAILED,
+        "nothing in the machine listens to its power button: it is still in its firmware, or its system "
+        "has no ACPI; shut it down from within, or turn it off by force");
   viv_machine1_complete_power_down (skeleton, invocation);
   return TRUE;
 }

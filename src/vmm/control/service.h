@@ -55,8 +55,8 @@ typedef struct
   SerialPort *const *serials; /* borrowed; must outlive the service */
   unsigned n_serials;
   unsigned handshake_ms; /* how long a client may take to say who it is; 0: 5 s */
-  /* Presses the ACPI power button; NULL: there is none.  VM lock held. */
-  void (*power_button) (void *opaque);
+  /* Presses the ACPI power button; NULL: there is none.  FALSE: nobody in the guest listens to it.  VM lock held. */
+  gboolean (*power_button) (void *opaque);
   /* A client asked for the end: stop the machine and leave the main loop. */
   void (*quit) (void *opaque);
   void *opaque;

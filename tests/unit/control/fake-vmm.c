@@ -96,10 +96,11 @@ on_change_media (void *opaque, const char *id, const char *path, gboolean readon
   return FALSE;
 }
 
-static void
+static gboolean
 on_power_button (void *opaque)
 {
   vm_request (vm, VM_REQUEST_POWER_OFF, "the guest turned itself off");
+  return TRUE;
 }
 
 static gboolean

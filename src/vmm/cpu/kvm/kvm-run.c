@@ -205,11 +205,44 @@ inject_intr (KvmVcpu *vcpu)
 
           if (ioctl (vcpu->fd, KVM_INTERRUPT, &interrupt) < 0)
             g_debug ("interrupt %d: %s", vector, g_strerror (errno));
+          else
+            vcpu->handed = TRUE;
         }
       run->ready_for_interrupt_injection = 0;
     }
   if (g_atomic_int_get (&kvm->intr))
     run->request_interrupt_window = 1;
+}
+
+/* A vector that KVM_INTERRUPT has passed stands in no field that can be read, until an entry makes an injected event of it.  So
+ * there is one more entry, which a signal that waits from the beginning turns back at the processor's door; immediate_exit would
+ * turn it back before it looked at interrupts. */
+static void
+push_vector (KvmVcpu *vcpu)
+{
+  struct
+  {
+    struct kvm_signal_mask head;
+    uint8_t set[8];
+  } mask = { .head.len = sizeof mask.set };
+  sigset_t blocked, old, open;
+
+  sigemptyset (&blocked);
+  sigaddset (&blocked, KICK_SIGNAL);
+  pthread_sigmask (SIG_BLOCK, &blocked, &old);
+  pthread_kill (pthread_self (), KICK_SIGNAL);
+  open = old;
+  sigdelset (&open, KICK_SIGNAL);
+  memcpy (mask.set, &open, sizeof mask.set);
+  if (ioctl (vcpu->fd, KVM_SET_SIGNAL_MASK, &mask) == 0)
+    {
+      __atomic_store_n (&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+      if (ioctl (vcpu->fd, KVM_RUN, 0) == 0)
+        serve_exit (vcpu);
+      (void)ioctl (vcpu->fd, KVM_SET_SIGNAL_MASK, NULL);
+    }
+  pthread_sigmask (SIG_SETMASK, &old, NULL);
+  vcpu->handed = FALSE;
 }
 
 static void
@@ -235,8 +268,11 @@ run_guest (KvmVcpu *vcpu)
           }
           return;
         }
+      vcpu->handed = FALSE;
       serve_exit (vcpu);
     }
+  if (vcpu->handed)
+    push_vector (vcpu);
   /* An exit that was served is finished only by the next entry (KVM completes the instruction then): enter once more with
    * immediate_exit so that the state that others read is whole. */
   if (!vcpu->halted)

@@ -65,6 +65,18 @@ ops_reset (void *opaque)
 }
 
 static void
+ops_clock_stop (void *opaque)
+{
+  kvm_clock_stop (opaque);
+}
+
+static void
+ops_clock_start (void *opaque)
+{
+  kvm_clock_start (opaque);
+}
+
+static void
 ops_set_intr (void *opaque, gboolean level)
 {
   KvmEngine *kvm = opaque;
@@ -124,6 +136,8 @@ ops_save (void *opaque, unsigned n, GByteArray *out)
   g_autofree CpuState *state = g_new0 (CpuState, 1);
 
   kvm_get_state (opaque, n, state);
+  if (n == 0 && ((KvmEngine *)opaque)->clock_known)
+    state->paravirtual_clock = ((KvmEngine *)opaque)->clock;
   state_save (cpu_state_fields, state, out);
 }
 
@@ -134,6 +148,7 @@ ops_load (void *opaque, unsigned n, const uint8_t *data, size_t length, GError *
 
   if (!state_load (cpu_state_fields, state, data, length, error) || !cpu_state_check (state, error))
     return FALSE;
+  kvm_clock_loaded (opaque, n, state);
   if (!kvm_set_state (opaque, n, state))
     {
       g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE, "KVM refuses the saved state of processor %u", n);
@@ -146,6 +161,8 @@ static const VmProcessorOps kvm_ops = {
   .resume = ops_resume,
   .pause = ops_pause,
   .reset = ops_reset,
+  .clock_stop = ops_clock_stop,
+  .clock_start = ops_clock_start,
   .set_intr = ops_set_intr,
   .nmi = ops_nmi,
   .msi = ops_msi,
