@@ -280,7 +280,7 @@ pc_build (Board *board, GError **error)
 {
   Vm *vm = board->vm;
   gboolean localtime = g_strcmp0 (board->definition->clock_base, "localtime") == 0;
-  Device *pic, *ioapic, *hpet, *dma8237, *a20;
+  Device *pic, *ioapic, *hpet, *pit, *dma8237, *a20;
 
   if (!build_memory (board, error))
     return FALSE;
@@ -291,13 +291,14 @@ pc_build (Board *board, GError **error)
       || piix3_new (vm, board->i440fx, board->gsi, error) == NULL
       || (board->pm = piix4_pm_new (vm, i440fx_bus (board->i440fx), gsi_line (board->gsi, 9), error)) == NULL
       || (hpet = hpet_new (vm, board->gsi, error)) == NULL
-      || pit_new (vm, hpet_legacy_line (hpet, 0), error) == NULL
+      || (pit = pit_new (vm, hpet_legacy_line (hpet, 0), error)) == NULL
       || (board->rtc = rtc_new (vm, hpet_legacy_line (hpet, 1), localtime, error)) == NULL
       || (dma8237 = dma8237_new (vm, error)) == NULL || (a20 = a20_new (vm, board->low_ram, error)) == NULL
       || port92_new (vm, a20, error) == NULL || (board->fw_cfg = fw_cfg_new (vm, error)) == NULL
       || ferr_new (vm, gsi_line (board->gsi, 13), error) == NULL
       || (board->debugcon = debugcon_new (vm, error)) == NULL)
     return FALSE;
+  pit_count_acknowledged (pit, board->gsi);
   rtc_set_alarm_line (board->rtc, piix4_pm_rtc_line (board->pm));
   piix4_pm_set_wake_func (board->pm, on_wake, board);
   debugcon_set_func (board->debugcon, on_debug_line, board);

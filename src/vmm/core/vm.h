@@ -86,8 +86,10 @@ struct Vm
   /* The interrupt controllers' side, set by the 8259 and the IOAPIC; called with the VM lock held. */
   int (*intack) (void *opaque); /* vector of the 8259 pair, as on INTA */
   void *intack_opaque;
-  void (*eoi) (void *opaque, unsigned vector); /* a local APIC ended a level-triggered vector */
+  void (*eoi) (void *opaque,
+               unsigned vector); /* a local APIC ended a level-triggered vector, or one of these: */
   void *eoi_opaque;
+  uint32_t eoi_edges[8]; /* a bit a vector; set by the IOAPIC, words read atomically */
 
   /* Set by the owner of the AT's shutdown byte; main loop, VM lock held.  NULL: never. */
   gboolean (*firmware_resumes) (void *opaque);
