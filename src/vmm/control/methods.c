@@ -398,6 +398,9 @@ on_type_text (VivMachine1 *skeleton, Invocation *invocation, const char *text, C
     return fail_with (invocation, G_IO_ERROR_NOT_SUPPORTED, "the machine has no keyboard");
   if (strlen (text) > MAX_TEXT)
     return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "at most 64 KiB of text at a time");
+  if (vm_state (service->config.vm) != VM_STATE_RUNNING)
+    return fail_with (invocation, G_IO_ERROR_FAILED,
+                      "only a machine that runs can be typed to; resume, start or reset it first");
 
   TypeJob *job = g_new0 (TypeJob, 1);
   job->invocation = invocation;

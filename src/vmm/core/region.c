@@ -131,9 +131,13 @@ region_new_io (const char *name, uint64_t size, const IoOps *ops, void *opaque)
 }
 
 void
-region_set_unlocked (Region *region)
+region_disconnect (Region *region)
 {
-  region->unlocked = TRUE;
+  static const IoOps nothing = { 0 };
+
+  g_return_if_fail (region->host == NULL);
+  region->ops = &nothing;
+  region->opaque = NULL;
 }
 
 Region *

@@ -39,6 +39,67 @@ kvm_vcpu_kick (KvmVcpu *vcpu)
     pthread_kill (vcpu->thread, KICK_SIGNAL);
 }
 
+void
+kvm_hold (KvmEngine *kvm)
+{
+  g_mutex_lock (&kvm->mutex);
+  __atomic_store_n (&kvm->hold, TRUE, __ATOMIC_SEQ_CST);
+  for (unsigned i = 0; i < kvm->n_vcpus; i++)
+    if (__atomic_load_n (&kvm->vcpus[i].in_guest, __ATOMIC_SEQ_CST))
+      kvm_vcpu_kick (&kvm->vcpus[i]);
+  for (unsigned i = 0; i < kvm->n_vcpus; i++)
+    while (__atomic_load_n (&kvm->vcpus[i].in_guest, __ATOMIC_SEQ_CST))
+      g_cond_wait (&kvm->cond, &kvm->mutex);
+  g_mutex_unlock (&kvm->mutex);
+}
+
+void
+kvm_release (KvmEngine *kvm)
+{
+  g_mutex_lock (&kvm->mutex);
+  __atomic_store_n (&kvm->hold, FALSE, __ATOMIC_SEQ_CST);
+  g_cond_broadcast (&kvm->cond);
+  g_mutex_unlock (&kvm->mutex);
+}
+
+static void
+leave_guest (KvmVcpu *vcpu)
+{
+  KvmEngine *kvm = vcpu->engine;
+
+  __atomic_store_n (&vcpu->in_guest, FALSE, __ATOMIC_SEQ_CST);
+  if (G_LIKELY (!__atomic_load_n (&kvm->hold, __ATOMIC_SEQ_CST)))
+    return;
+  g_mutex_lock (&kvm->mutex);
+  g_cond_broadcast (&kvm->cond);
+  g_mutex_unlock (&kvm->mutex);
+}
+
+/* KVM_RUN, unless slots are about to change: either we see that, or who changes them sees us and kicks. */
+static int
+enter_guest (KvmVcpu *vcpu)
+{
+  KvmEngine *kvm = vcpu->engine;
+  int ret, code;
+
+  for (;;)
+    {
+      __atomic_store_n (&vcpu->in_guest, TRUE, __ATOMIC_SEQ_CST);
+      if (G_LIKELY (!__atomic_load_n (&kvm->hold, __ATOMIC_SEQ_CST)))
+        break;
+      leave_guest (vcpu);
+      g_mutex_lock (&kvm->mutex);
+      while (kvm->hold)
+        g_cond_wait (&kvm->cond, &kvm->mutex);
+      g_mutex_unlock (&kvm->mutex);
+    }
+  ret = ioctl (vcpu->fd, KVM_RUN, 0);
+  code = errno;
+  leave_guest (vcpu);
+  errno = code;
+  return ret;
+}
+
 static void
 crash (KvmVcpu *vcpu, const char *title)
 {
@@ -237,7 +298,7 @@ push_vector (KvmVcpu *vcpu)
   if (ioctl (vcpu->fd, KVM_SET_SIGNAL_MASK, &mask) == 0)
     {
       __atomic_store_n (&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-      if (ioctl (vcpu->fd, KVM_RUN, 0) == 0)
+      if (enter_guest (vcpu) == 0)
         serve_exit (vcpu);
       (void)ioctl (vcpu->fd, KVM_SET_SIGNAL_MASK, NULL);
     }
@@ -254,7 +315,7 @@ run_guest (KvmVcpu *vcpu)
     {
       if (vcpu->index == 0)
         inject_intr (vcpu);
-      if (ioctl (vcpu->fd, KVM_RUN, 0) < 0)
+      if (enter_guest (vcpu) < 0)
         {
           if (errno == EINTR || errno == EAGAIN)
             {
@@ -278,7 +339,7 @@ run_guest (KvmVcpu *vcpu)
   if (!vcpu->halted)
     {
       __atomic_store_n (&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-      (void)ioctl (vcpu->fd, KVM_RUN, 0);
+      (void)enter_guest (vcpu);
     }
   __atomic_store_n (&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 }

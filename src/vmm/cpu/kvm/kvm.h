@@ -25,6 +25,7 @@ typedef struct
   GThread *gthread;
   pthread_t thread;
   gboolean thread_known; /* atomic: `thread` is valid */
+  gboolean in_guest;     /* atomic: in KVM_RUN, or about to be */
   gboolean in_run;       /* under the engine's mutex: executing guest code or an exit */
   gboolean halted;       /* crashed or shut down: waits for a reset */
   gboolean handed;   /* the thread's: KVM_INTERRUPT has passed a vector that no entry may have taken yet */
@@ -51,6 +52,7 @@ struct KvmEngine
   GMutex mutex;
   GCond cond;
   gboolean run, quit; /* run control; atomic reads on the way */
+  gboolean hold;      /* memory slots change: no processor enters KVM_RUN; atomic reads on the way */
 
   gint intr; /* INTR of the 8259 pair; atomic */
   KvmSlot *slots;
@@ -64,7 +66,7 @@ struct KvmEngine
 };
 
 /* kvm-slots.c */
-void kvm_slots_listen (AddressSpace *as, const FlatView *old_view, const FlatView *new_view, void *opaque);
+extern const AddressSpaceListener kvm_slots_listener;
 void kvm_slots_free (KvmEngine *kvm);
 
 /* kvm-state.c */
@@ -91,6 +93,9 @@ int kvm_open (GError **error);
 /* kvm-run.c */
 gpointer kvm_vcpu_thread (gpointer data);
 void kvm_vcpu_kick (KvmVcpu *vcpu);
+/* Keeps all processors out of the guest from one to the other; those that serve an exit go on with that.  VM lock held. */
+void kvm_hold (KvmEngine *kvm);
+void kvm_release (KvmEngine *kvm);
 void kvm_kick_init (void);
 
 G_END_DECLS
