@@ -101,6 +101,7 @@ static const StateField hpet_state[] = {
   STATE_U64 (Hpet, base),
   STATE_U64 (Hpet, since),
   STATE_STRUCTS (Hpet, timer, HpetTimer, timer_state),
+  STATE_FIELD_ (Hpet, alarm, STATE_TYPE_TIMER, N_TIMERS, sizeof (VmTimer), 0, NULL),
   STATE_STRUCT (Hpet, backlog, backlog_state),
   STATE_U8_MAX (Hpet, legacy_input, (1 << N_LEGACY) - 1),
   STATE_U32_MAX (Hpet, level, (1u << GSI_COUNT) - 1),
@@ -440,16 +441,7 @@ hpet_post_load (Device *device, GError **error)
   Hpet *hpet = (Hpet *)device;
 
   for (unsigned n = 0; n < N_TIMERS; n++)
-    {
-      HpetTimer *timer = &hpet->timer[n];
-
-      timer->config &= TN_WRITABLE;
-      schedule (hpet, n);
-      /* A period that ended just before the save is still to be told. */
-      if ((hpet->config & CONFIG_ENABLE) && (timer->config & TN_PERIODIC)
-          && ((counter_now (hpet) - timer->comparator) & width_mask (timer)) < width_mask (timer) / 2)
-        vm_timer_arm (&hpet->alarm[n], vm_clock_now (device->vm->clock));
-    }
+    hpet->timer[n].config &= TN_WRITABLE;
   for (unsigned gsi = 0; gsi < GSI_COUNT; gsi++)
     irq_set (&hpet->gsi[gsi], hpet->level >> gsi & 1);
   update_levels (hpet);

@@ -127,13 +127,10 @@ check_overflow (Piix4Pm *pm)
 }
 
 static void
-update_sci (Piix4Pm *pm)
+set_sci (Piix4Pm *pm)
 {
-  gboolean level;
-
-  check_overflow (pm);
-  level = (pm->pm_control & CNT_SCI_EN)
-          && ((pm->pm_status & pm->pm_enable & EN_ALL) || (pm->gpe_status & pm->gpe_enable));
+  gboolean level = (pm->pm_control & CNT_SCI_EN)
+                   && ((pm->pm_status & pm->pm_enable & EN_ALL) || (pm->gpe_status & pm->gpe_enable));
   irq_set (&pm->sci, level);
   if ((pm->pm_enable & STS_TMR) && !(pm->pm_status & STS_TMR))
     vm_timer_arm (
@@ -141,6 +138,13 @@ update_sci (Piix4Pm *pm)
         clock_muldiv ((int64_t)((pm->last_overflow + 1) * TMR_STS_PERIOD), NS_PER_SECOND, PM_TIMER_HZ) + 1);
   else
     vm_timer_cancel (&pm->overflow);
+}
+
+static void
+update_sci (Piix4Pm *pm)
+{
+  check_overflow (pm);
+  set_sci (pm);
 }
 
 static void
@@ -440,7 +444,7 @@ piix4_pm_post_load (Device *device, GError **error)
   update_mappings (pm);
   set_asleep (pm, pm->asleep);
   pm->last_overflow = MIN (pm->last_overflow, timer_ticks (pm) / TMR_STS_PERIOD);
-  update_sci (pm);
+  set_sci (pm);
   return pci_device_post_load (&pm->pci, error);
 }
 

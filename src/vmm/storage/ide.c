@@ -544,7 +544,7 @@ ide_post_load (Device *device, GError **error)
                          "The saved state of IDE drive %u.%u contradicts itself.", i, unit);
             return FALSE;
           }
-        if (drive->cur_heads == 0 || drive->cur_sectors == 0)
+        if (drive->kind == IDE_DRIVE_DISK && (drive->cur_heads == 0 || drive->cur_sectors == 0))
           {
             drive->cur_heads = MAX (drive->heads, 1);
             drive->cur_sectors = MAX (drive->sectors, 1);
