@@ -42,7 +42,7 @@ def power(room, engine):
     machine.wait_serial(r"RESULT hwclock ok", 100)
     machine.wait_serial(r"RESULT alarm ok", 100)
     machine.wait_serial(r"RESULT woken by the alarm", 200)
-    for way, wake in (("key", lambda: machine.key("space")), ("button", lambda: room.vivctl("stop", "power", "--timeout", "0", ok=False))):
+    for way, wake in (("key", lambda: machine.key("space")), ("button", lambda: room.vivctl("stop", "power", "--timeout", "1", ok=False))):
         machine.wait_serial("READY " + way, 100)
         until(lambda: "sleeps" in machine.vivctl("show").stdout, 100, "the guest's sleep")
         wake()
