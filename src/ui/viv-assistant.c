@@ -294,6 +294,12 @@ show_medium (VivAssistant *self, const MediaInfo *media, const char *path)
   gtk_image_set_from_icon_name (self->medium_icon, kind_icon (media));
 }
 
+static gboolean
+starts (const MediaInfo *media)
+{
+  return media->kind == MEDIA_KERNEL || (media->kind != MEDIA_UNKNOWN && media->bootable);
+}
+
 static void
 stop_looking (VivAssistant *self)
 {
@@ -343,6 +349,7 @@ on_identified (GObject *source, GAsyncResult *result, gpointer data)
   show_problem (self, NULL);
   set_definition (self, plan_for_medium (media, path, &disk_size));
   show_medium (self, media, path);
+  mark (self->medium_row, "warning", !starts (media));
   gtk_widget_set_visible (self->medium_group, TRUE);
   fill (self, disk_size);
   show_page (self, "details");

@@ -398,8 +398,8 @@ on_grab_changed (VivMachinePage *self)
     tell (self, &self->told_keyboard,
           g_strdup_printf (_ ("The machine has the keyboard. Press and release %s to get it back."),
                            viv_chord_label (release_chord ())));
-  else if (self->hint)
-    adw_toast_dismiss (self->hint);
+  else if (self->hint && window_of (self))
+    viv_window_dismiss (window_of (self), self->hint);
   update_header (self, FALSE, 0);
   if (self->machine)
     update_title (self);

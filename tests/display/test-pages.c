@@ -13,6 +13,7 @@
 #include "ui/viv-machine-card.h"
 #include "ui/viv-machine-page.h"
 #include "ui/viv-media.h"
+#include "ui/viv-message-bar.h"
 #include "ui/viv-operations.h"
 #include "ui/viv-os.h"
 #include "ui/viv-preferences-window.h"
@@ -283,6 +284,54 @@ test_width (Fixture *f)
   settle ();
 }
 
+/* The assistant's second page, with what it says of a medium. */
+static void
+test_assistant_width (Fixture *f)
+{
+  g_autofree char *path = g_build_filename (
+      g_get_home_dir (), "an image with a name that is far too long for a phone.img", NULL);
+  g_autofree char *sectors = g_malloc0 (1440 * 1024);
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  GtkWidget *assistant = viv_assistant_new (f->library);
+
+  g_assert_true (g_file_set_contents (path, sectors, 1440 * 1024, NULL));
+  viv_present_over (GTK_WINDOW (assistant), GTK_WINDOW (f->window));
+  viv_assistant_set_image (VIV_ASSISTANT (assistant), file);
+  until (gtk_widget_get_mapped (find (assistant, ADW_TYPE_ENTRY_ROW, "name_row")));
+  settle ();
+  assert_narrow (assistant, "details");
+  gtk_window_destroy (GTK_WINDOW (assistant));
+  settle ();
+}
+
+/* A toast in the bar takes room of its own, its button works once, and it goes when it is dismissed. */
+static void
+on_toast_clicked (AdwToast *toast, unsigned *clicks)
+{
+  ++*clicks;
+}
+
+static void
+test_message_bar (Fixture *f)
+{
+  VivMessageBar *bar = VIV_MESSAGE_BAR (find (GTK_WIDGET (f->window), VIV_TYPE_MESSAGE_BAR, NULL));
+  AdwToast *toast = adw_toast_new ("One &amp; only");
+  unsigned clicks = 0;
+
+  g_assert_cmpint (gtk_widget_get_height (GTK_WIDGET (bar)), ==, 0);
+  adw_toast_set_button_label (toast, "_Act");
+  g_signal_connect (toast, "button-clicked", G_CALLBACK (on_toast_clicked), &clicks);
+  viv_message_bar_show (bar, toast);
+  until (gtk_widget_get_height (GTK_WIDGET (bar)) > 0);
+  g_assert_true (press (GTK_WIDGET (bar), "_Act"));
+  g_assert_cmpuint (clicks, ==, 1);
+  until (gtk_widget_get_height (GTK_WIDGET (bar)) == 0);
+  toast = adw_toast_new ("Two");
+  viv_message_bar_show (bar, toast);
+  viv_message_bar_dismiss (bar, toast);
+  until (gtk_widget_get_height (GTK_WIDGET (bar)) == 0);
+}
+
 /* -- Screenshots -- */
 
 static void
@@ -444,6 +493,8 @@ main (int argc, char **argv)
     { "renamed-elsewhere", test_renamed_elsewhere },
     { "focus-after-rename", test_focus_after_rename },
     { "width", test_width },
+    { "assistant-width", test_assistant_width },
+    { "message-bar", test_message_bar },
     { "screenshots", test_screenshots },
     { "desktop-actions", test_desktop_actions },
     { "missing-medium", test_missing_medium },
