@@ -286,7 +286,7 @@ kvm_create (Vm *vm, const EngineConfig *config, GError **error)
   KvmEngine *kvm = g_new0 (KvmEngine, 1);
 
   kvm_kick_init ();
-  kvm->engine.vm = vm;
+  kvm->engine = (Engine){ .klass = &kvm_engine_class, .vm = vm, .config = *config };
   kvm->kvm_fd = kvm->vm_fd = -1;
   kvm->n_vcpus = config->n_cpus;
   kvm->vcpus = g_new0 (KvmVcpu, config->n_cpus);
