@@ -853,12 +853,17 @@ handle_message (VncClient *client)
 {
   rfbClient *rfb = client->rfb;
   uint8_t type;
+  ssize_t n = 1;
 
   client->work = 0;
   if (rfb->buffered > 0)
     type = *rfb->bufoutptr;
-  else if (recv (rfb->sock, &type, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
-    return errno == EAGAIN || errno == EINTR ? TRUE : FALSE;
+  else
+    n = recv (rfb->sock, &type, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (n < 0)
+    return errno == EAGAIN || errno == EINTR;
+  if (n == 0) /* the server has gone; errno says nothing here */
+    return FALSE;
   if (type == rfbServerCutText)
     return read_cut_text (client);
   return HandleRFBServerMessage (rfb) && !client->too_much;
