@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "display/layout.h"
 #include "machine/boot-modules.h"
 #include "machine/definition.h"
 
@@ -276,7 +277,17 @@ const DefinitionKey definition_keys[] = {
     .type = KEY_BOOL,
     .offset = MACHINE (absolute_pointer),
     .fallback = "true",
-    .help = N_ ("Offer a pointing device that needs no grab, where the guest can use one") },
+    .help = N_ (
+        "Offer a pointing device that needs no grab, where the board has one; the PC's mouse tells movements only") },
+  { .group = "input",
+    .name = "layout",
+    .type = KEY_STRING,
+    .offset = MACHINE (input_layout),
+    .fallback = KEY_LAYOUT_DEFAULT,
+    .max = 64,
+    .help = N_ ("Keyboard layout that the guest has set, for typed text"),
+    .accepts = N_ ("a layout such as us, de or de(nodeadkeys)"),
+    .check = key_layout_check_name },
   { .group = "net0",
     .name = "mac",
     .type = KEY_STRING,

@@ -6,7 +6,7 @@
  *   [machine]  name uuid os chipset firmware engine memory cpus clock boot kernel initrd modules append …
  *   [disk0] [cdrom0] [floppy0] …   path format readonly snapshot
  *   [display0]  video video-memory vnc-address vnc-password-file
- *   [input]  absolute-pointer
+ *   [input]  absolute-pointer layout
  *   [net0]  mac
  *   [serial0] …  backend
  */
@@ -72,7 +72,8 @@ typedef struct MachineDefinition
   char *video;                    /* "vga", "none" */
   uint32_t video_memory;          /* MiB */
   gboolean absolute_pointer;
-  char *vnc_address; /* NULL: off */
+  char *input_layout; /* of the guest's keyboard, as display/layout.h has it */
+  char *vnc_address;  /* NULL: off */
   char *vnc_password_file;
   GPtrArray *drives;  /* MachineDrive *, in order: disks, CD-ROMs, floppies */
   GPtrArray *serials; /* MachineSerial * */

@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "display/layout.h"
 #include "machine/edit.h"
 #include "machine/machine-private.h"
 #include "machine/output-file.h"
@@ -14,8 +15,9 @@
 #include <glib/gi18n.h>
 
 /* Calls that end when the guest or the disk has done something take as long as that takes. */
-#define NO_TIMEOUT G_MAXINT
-#define TIMEOUT_MS 25000
+#define NO_TIMEOUT    G_MAXINT
+#define TIMEOUT_MS    25000
+#define LED_CAPS_LOCK 4u
 /* Of those that wait for nothing. */
 #define QUICK_TIMEOUT_MS 8000
 
@@ -413,24 +415,46 @@ viv_machine_save_state (VivMachine *self, const char *path, GCancellable *cancel
 
 /* -- Text, VNC, numbers ------------------------------------------------------------------------------- */
 
+static GVariant *
+keys_of (VivMachine *self, const char *text, const char *layout_name, GError **error)
+{
+  const char *own = self->definition != NULL ? self->definition->input_layout : NULL;
+  g_autoptr (KeyLayout) layout = key_layout_new (layout_name != NULL ? layout_name
+                                                 : own != NULL       ? own
+                                                                     : KEY_LAYOUT_DEFAULT,
+                                                 error);
+  g_autoptr (GArray) strokes = g_array_new (FALSE, FALSE, sizeof (KeyStroke));
+  GVariantBuilder keys;
+
+  if (layout == NULL
+      || !key_layout_type (layout, text, (viv_machine_get_leds (self) & LED_CAPS_LOCK) != 0, strokes, error))
+    return NULL;
+  g_variant_builder_init (&keys, G_VARIANT_TYPE ("a(qb)"));
+  for (guint i = 0; i < strokes->len; i++)
+    {
+      KeyStroke stroke = g_array_index (strokes, KeyStroke, i);
+      g_variant_builder_add (&keys, "(qb)", stroke.code, stroke.down);
+    }
+  return g_variant_new ("(a(qb))", &keys);
+}
+
 void
-viv_machine_type_text (VivMachine *self, const char *text, GCancellable *cancellable,
+viv_machine_type_text (VivMachine *self, const char *text, const char *layout, GCancellable *cancellable,
                        GAsyncReadyCallback callback, gpointer data)
 {
-  call (self, "TypeText", g_variant_new ("(s)", text), NO_TIMEOUT, cancellable, callback, data);
+  GError *error = NULL;
+  GVariant *keys = keys_of (self, text, layout, &error);
+
+  if (keys != NULL)
+    call (self, "TypeKeys", keys, NO_TIMEOUT, cancellable, callback, data);
+  else
+    g_task_report_error (self, callback, data, viv_machine_type_text, error);
 }
 
 gboolean
-viv_machine_type_text_finish (VivMachine *self, GAsyncResult *result, unsigned *skipped, GError **error)
+viv_machine_type_text_finish (VivMachine *self, GAsyncResult *result, GError **error)
 {
-  Reply *reply = finish (self, result, "(u)", error);
-
-  if (reply == NULL)
-    return FALSE;
-  if (skipped != NULL)
-    g_variant_get (reply->values, "(u)", skipped);
-  reply_free (reply);
-  return TRUE;
+  return viv_machine_finish (self, result, error);
 }
 
 void

@@ -137,11 +137,11 @@ int viv_machine_attach_screen_finish (VivMachine *machine, GAsyncResult *result,
 void viv_machine_attach_serial (VivMachine *machine, unsigned port, gboolean history,
                                 GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 int viv_machine_attach_serial_finish (VivMachine *machine, GAsyncResult *result, GError **error);
-/* Completes when the last key is up; `*skipped` (may be NULL): characters that a US keyboard can't make. */
-void viv_machine_type_text (VivMachine *machine, const char *text, GCancellable *cancellable,
-                            GAsyncReadyCallback callback, gpointer data);
-gboolean viv_machine_type_text_finish (VivMachine *machine, GAsyncResult *result, unsigned *skipped,
-                                       GError **error);
+/* Types on the keyboard layout (display/layout.h) that the guest has set; NULL: the machine's own, input.layout.  Completes when the
+ * last key is up.  Text with characters that the layout hasn't is refused whole, and so is text for a machine that doesn't run. */
+void viv_machine_type_text (VivMachine *machine, const char *text, const char *layout,
+                            GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+gboolean viv_machine_type_text_finish (VivMachine *machine, GAsyncResult *result, GError **error);
 /* The text-mode screen; NULL without an error: the screen is graphical. */
 void viv_machine_text (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
                        gpointer data);

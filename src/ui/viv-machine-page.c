@@ -506,17 +506,9 @@ on_typed (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (Typing) typing = data;
   g_autoptr (GError) error = NULL;
-  g_autofree char *message = NULL;
-  unsigned skipped = 0;
 
-  if (!viv_machine_type_text_finish (VIV_MACHINE (source), result, &skipped, &error))
-    message = g_strdup (error->message);
-  else if (skipped)
-    message = g_strdup_printf (ngettext ("%u character is not on a US keyboard and was left out",
-                                         "%u characters are not on a US keyboard and were left out", skipped),
-                               skipped);
-  if (message)
-    typing_say (typing, message);
+  if (!viv_machine_type_text_finish (VIV_MACHINE (source), result, &error))
+    typing_say (typing, error->message);
 }
 
 static void
@@ -530,7 +522,7 @@ on_clipboard (GObject *source, GAsyncResult *result, gpointer data)
       typing_say (typing, _ ("There is no text in the clipboard"));
       return;
     }
-  viv_machine_type_text (typing->machine, text, NULL, on_typed, typing);
+  viv_machine_type_text (typing->machine, text, NULL, NULL, on_typed, typing);
   g_steal_pointer (&typing);
 }
 

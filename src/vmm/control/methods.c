@@ -17,9 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Of one Input or TypeText call. */
+/* Of one Input or TypeKeys call. */
 #define MAX_EVENTS 4096
-#define MAX_TEXT   (64 * 1024)
+#define MAX_KEYS   (1024 * 1024)
 
 typedef GDBusMethodInvocation Invocation;
 
@@ -334,6 +334,7 @@ on_input (VivMachine1 *skeleton, Invocation *invocation, GVariant *events, Contr
   guint32 type;
   guint16 code;
   InputEvent event = { 0 };
+  unsigned refused = 0;
 
   if (g_variant_n_children (events) > MAX_EVENTS)
     return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "too many events in one call");
@@ -344,9 +345,17 @@ on_input (VivMachine1 *skeleton, Invocation *invocation, GVariant *events, Contr
       vm_lock (service->config.vm);
       g_variant_iter_init (&iter, events);
       while (g_variant_iter_next (&iter, "(uqiii)", &type, &code, &event.value, &event.x, &event.y))
-        if (check_event (&event, type, code))
-          input_router_send (service->config.router, &event);
+        if (check_event (&event, type, code) && !input_router_send (service->config.router, &event))
+          refused++;
       vm_unlock (service->config.vm);
+    }
+  if (refused > 0)
+    {
+      g_dbus_method_invocation_return_error (
+          invocation, G_IO_ERROR, G_IO_ERROR_BUSY,
+          "the guest doesn't read its keyboard or mouse: %u events wait for it, and %u more were refused",
+          INPUT_QUEUE_MAX, refused);
+      return TRUE;
     }
   viv_machine1_complete_input (skeleton, invocation);
   return TRUE;
@@ -365,50 +374,38 @@ on_release_keys (VivMachine1 *skeleton, Invocation *invocation, ControlService *
   return TRUE;
 }
 
-/* A TypeText call under way.  Two things end it: input_router_type() has returned, and the last key is up. */
-typedef struct
-{
-  Invocation *invocation;
-  unsigned skipped;
-  gboolean returned, typed;
-} TypeJob;
-
-static void
-type_job_end (TypeJob *job)
-{
-  if (!job->returned || !job->typed)
-    return;
-  g_dbus_method_invocation_return_value (job->invocation, g_variant_new ("(u)", job->skipped));
-  g_free (job);
-}
-
 static void
 on_typed (void *opaque)
 {
-  TypeJob *job = opaque;
-
-  job->typed = TRUE;
-  type_job_end (job);
+  g_dbus_method_invocation_return_value (opaque, NULL);
 }
 
 static gboolean
-on_type_text (VivMachine1 *skeleton, Invocation *invocation, const char *text, ControlService *service)
+on_type_keys (VivMachine1 *skeleton, Invocation *invocation, GVariant *keys, ControlService *service)
 {
+  g_autoptr (GArray) list = g_array_new (FALSE, FALSE, sizeof (InputKey));
+  VmState state = vm_state (service->config.vm);
+  GVariantIter iter;
+  guint16 code;
+  gboolean down;
+
   if (service->config.router == NULL)
     return fail_with (invocation, G_IO_ERROR_NOT_SUPPORTED, "the machine has no keyboard");
-  if (strlen (text) > MAX_TEXT)
-    return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "at most 64 KiB of text at a time");
-  if (vm_state (service->config.vm) != VM_STATE_RUNNING)
-    return fail_with (invocation, G_IO_ERROR_FAILED,
-                      "only a machine that runs can be typed to; resume, start or reset it first");
-
-  TypeJob *job = g_new0 (TypeJob, 1);
-  job->invocation = invocation;
+  if (g_variant_n_children (keys) > MAX_KEYS)
+    return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "too many keys in one call");
+  if (state == VM_STATE_PAUSED)
+    return fail_with (invocation, G_IO_ERROR_FAILED, "the machine is paused; let it go on, then type");
+  if (state != VM_STATE_RUNNING)
+    return fail_with (invocation, G_IO_ERROR_FAILED, "only a machine that runs can be typed to");
+  g_variant_iter_init (&iter, keys);
+  while (g_variant_iter_next (&iter, "(qb)", &code, &down))
+    {
+      InputKey key = { .code = code, .down = down };
+      g_array_append_val (list, key);
+    }
   vm_lock (service->config.vm);
-  job->skipped = input_router_type (service->config.router, text, on_typed, job);
-  job->returned = TRUE;
+  input_router_type (service->config.router, (const InputKey *)list->data, list->len, on_typed, invocation);
   vm_unlock (service->config.vm);
-  type_job_end (job);
   return TRUE;
 }
 
@@ -603,7 +600,7 @@ control_methods_connect (ControlService *service)
     { "handle-vnc-stop", G_CALLBACK (on_vnc_stop) },
     { "handle-input", G_CALLBACK (on_input) },
     { "handle-release-keys", G_CALLBACK (on_release_keys) },
-    { "handle-type-text", G_CALLBACK (on_type_text) },
+    { "handle-type-keys", G_CALLBACK (on_type_keys) },
     { "handle-list-drives", G_CALLBACK (on_list_drives) },
     { "handle-change-media", G_CALLBACK (on_change_media) },
     { "handle-attach-serial", G_CALLBACK (on_attach_serial) },

@@ -92,6 +92,7 @@ typedef struct
   uint8_t argument_of; /* command whose argument is awaited, 0: none */
   gboolean loading_password;
   gboolean break_pending; /* the translator has seen 0xf0 */
+  gboolean refilling;     /* devices that wake say nothing new: whoever refills them looks at them next */
 } I8042;
 
 /* Scan code set 2 to set 1, as the controller's ROM has it; 0x80 and above pass but for 0x83 and 0x84. */
@@ -201,7 +202,20 @@ on_timer (void *opaque)
 static void
 on_device_ready (void *opaque)
 {
-  schedule (opaque, REPLY_NS);
+  I8042 *kbc = opaque;
+
+  if (!kbc->refilling)
+    schedule (kbc, REPLY_NS);
+}
+
+/* The guest has read or commanded: there may be room for what waits in front of the devices. */
+static void
+refill (I8042 *kbc)
+{
+  kbc->refilling = TRUE;
+  ps2_keyboard_refill (&kbc->keyboard);
+  ps2_mouse_refill (&kbc->mouse);
+  kbc->refilling = FALSE;
 }
 
 /* What the timer would have done by now. */
@@ -359,6 +373,7 @@ data_read (void *opaque, uint64_t addr, unsigned size)
     {
       kbc->status &= (uint8_t) ~(STATUS_OUTPUT_FULL | STATUS_AUX_FULL);
       update_irqs (kbc);
+      refill (kbc);
       schedule (kbc, BYTE_NS);
     }
   return kbc->output;
@@ -384,6 +399,7 @@ data_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
       kbc->break_pending = FALSE;
       ps2_keyboard_write (&kbc->keyboard, (uint8_t)value);
     }
+  refill (kbc);
   schedule (kbc, REPLY_NS);
 }
 

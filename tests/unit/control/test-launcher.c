@@ -466,7 +466,6 @@ test_calls (void)
 {
   g_autoptr (VivMachine) machine = create ("calls", NULL);
   g_autoptr (GError) error = NULL;
-  unsigned skipped = 99;
 
   start (machine);
   int fd = attach_serial (machine, TRUE);
@@ -488,9 +487,21 @@ test_calls (void)
   g_assert_cmpstr (rest, ==, " 0 0 32767 0\r\n");
 
   {
-    CALL (result, viv_machine_type_text (machine, "hi\xe4\xb8\xad", NULL, on_result, &result));
-    g_assert_true (viv_machine_type_text_finish (machine, result, &skipped, &error));
-    g_assert_cmpuint (skipped, ==, 1);
+    CALL (result, viv_machine_type_text (machine, "h\xc3\xa4", "de", NULL, on_result, &result));
+    g_assert_true (viv_machine_type_text_finish (machine, result, &error));
+  }
+  {
+    /* All or nothing, by the machine's own layout; not to one that is paused. */
+    CALL (result, viv_machine_type_text (machine, "hi\xe4\xb8\xad", NULL, NULL, on_result, &result));
+    g_assert_false (viv_machine_type_text_finish (machine, result, &error));
+    g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA);
+    g_clear_error (&error);
+    g_assert_true (simple (machine, viv_machine_pause, &error));
+    CALL (paused, viv_machine_type_text (machine, "hi", NULL, NULL, on_result, &paused));
+    g_assert_false (viv_machine_type_text_finish (machine, paused, &error));
+    g_assert_nonnull (strstr (error->message, "paused"));
+    g_clear_error (&error);
+    g_assert_true (simple (machine, viv_machine_resume, &error));
   }
   {
     CALL (result, viv_machine_text (machine, NULL, on_result, &result));

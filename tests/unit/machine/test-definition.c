@@ -30,6 +30,8 @@ other_value (const DefinitionKey *key)
     return g_strdup ("02:00:00:00:00:07");
   if (g_str_equal (key->name, "modules"))
     return g_strdup ("a.mod 'b\\ c.mod -v; # x' \"/d \"");
+  if (g_str_equal (key->name, "layout"))
+    return g_strdup ("de(nodeadkeys)");
   if (g_str_equal (key->name, "video-memory"))
     return g_strdup ("64");
   switch (key->type)
