@@ -92,7 +92,7 @@ void cli_print_json (GVariant *value);
 /* The options that describe a machine: create and run. */
 typedef struct
 {
-  char **disks, **cdroms, **floppies, **modules;
+  char **disks, **cdroms, **floppies, **modules, **serials;
   char *kernel, *initrd, *append, *memory, *engine, *name, *vnc, *vnc_password_file, *boot, *os, *disk_size;
   char *cpus;
   gboolean snapshot, boot_menu;
@@ -112,6 +112,13 @@ typedef struct
         "Boot module of a Multiboot or PVH kernel (more than once: several)",                                  \
         "\"FILE STRING\"" },                                                                                   \
       { "append", 0, 0, G_OPTION_ARG_FILENAME, &(o).append, "The kernel's command line", "TEXT" },             \
+      { "serial",                                                                                              \
+        0,                                                                                                     \
+        0,                                                                                                     \
+        G_OPTION_ARG_STRING_ARRAY,                                                                             \
+        &(o).serials,                                                                                          \
+        "A serial port, COM1 first (up to four times): socket, none, or with run stdio (this terminal)",       \
+        "WHERE" },                                                                                             \
       { "memory", 0, 0, G_OPTION_ARG_STRING, &(o).memory, "Memory, such as 512M or 2G", "SIZE" },              \
       { "cpus", 0, 0, G_OPTION_ARG_STRING, &(o).cpus, "Number of processors", "N" },                           \
       { "engine", 0, 0, G_OPTION_ARG_STRING, &(o).engine, "auto, kvm, software or none", "NAME" },             \

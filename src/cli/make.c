@@ -28,6 +28,7 @@ machine_options_clear (MachineOptions *o)
   g_clear_pointer (&o->cdroms, g_strfreev);
   g_clear_pointer (&o->floppies, g_strfreev);
   g_clear_pointer (&o->modules, g_strfreev);
+  g_clear_pointer (&o->serials, g_strfreev);
   for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
     g_clear_pointer (strings[i], g_free);
 }
@@ -63,7 +64,12 @@ add_drives (MachineDefinition *definition, DriveKind kind, char **paths, gboolea
         }
       drive->snapshot = snapshot && kind != DRIVE_CDROM;
       if (absolute != NULL && !drive->snapshot && access (absolute, W_OK) != 0)
-        drive->readonly = TRUE;
+        {
+          drive->readonly = TRUE;
+          /* A CD is never written; of the others people expect that they are. */
+          if (kind != DRIVE_CDROM)
+            g_printerr ("vivctl: %s can't be written, so %s is read-only\n", absolute, drive->id);
+        }
     }
   return TRUE;
 }
@@ -90,6 +96,19 @@ add_modules (MachineDefinition *definition, char **modules, GError **error)
       value = more;
     }
   return value == NULL || definition_set (definition, "machine.modules", value, error);
+}
+
+/* --serial: the first is COM1.  "stdio" is a port at the socket, which run connects to the terminal. */
+static gboolean
+add_serials (MachineDefinition *definition, char **serials, GError **error)
+{
+  for (unsigned i = 0; serials != NULL && serials[i] != NULL; i++)
+    {
+      g_autofree char *key = g_strdup_printf ("serial%u.backend", i);
+      if (!definition_set (definition, key, g_str_equal (serials[i], "stdio") ? "socket" : serials[i], error))
+        return FALSE;
+    }
+  return TRUE;
 }
 
 /* The system that a medium is of; NULL: not recognised. */
@@ -142,7 +161,7 @@ machine_options_build (const MachineOptions *o, const char *name, gboolean ident
       return NULL;
   if ((o->kernel != NULL && !set_path (definition, "machine.kernel", o->kernel, error))
       || (o->initrd != NULL && !set_path (definition, "machine.initrd", o->initrd, error))
-      || !add_modules (definition, o->modules, error)
+      || !add_modules (definition, o->modules, error) || !add_serials (definition, o->serials, error)
       || (o->vnc_password_file != NULL
           && !set_path (definition, "display0.vnc-password-file", o->vnc_password_file, error)))
     return NULL;
@@ -181,6 +200,8 @@ cli_create (int argc, char **argv)
 
   if (!cli_parse (entries, &argc, &argv, 0, 1, &status))
     return status;
+  if (o.serials != NULL && g_strv_contains ((const char *const *)o.serials, "stdio"))
+    return cli_usage ("--serial=stdio goes with run; give socket, and connect with “vivctl serial”");
   g_autoptr (VivLibrary) library = viv_library_new (NULL);
   g_autofree char *name = g_strdup (o.name != NULL ? o.name : argv[1]);
   if (name == NULL)

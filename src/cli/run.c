@@ -21,7 +21,6 @@ typedef struct
 {
   MachineOptions machine;
   gboolean headless, paused, exit_on_crash, detach;
-  char *serial;
   int told; /* with --detach: the parent waits here for our status; -1: nobody does */
 } RunOptions;
 
@@ -167,7 +166,7 @@ static int
 stay (VivMachine *machine, SerialBridge *serial, const RunOptions *o)
 {
   GAsyncResult *result = NULL;
-  gboolean crashed = FALSE, told = FALSE;
+  gboolean crashed = FALSE, told = FALSE, paused = FALSE;
 
   while (viv_machine_is_busy (machine) && !interrupted && !(serial != NULL && serial_bridge_closed (serial)))
     {
@@ -179,6 +178,13 @@ stay (VivMachine *machine, SerialBridge *serial, const RunOptions *o)
           if (o->exit_on_crash)
             break;
         }
+      /* Why it paused by itself; a pause that somebody asked for has no reason. */
+      gboolean trouble = g_str_equal (viv_machine_get_state (machine), "paused")
+                         && *viv_machine_get_state_reason (machine) != '\0';
+      if (trouble && !paused)
+        g_printerr ("vivctl: the machine is paused. %s (vivctl resume “%s”)\n",
+                    viv_machine_get_state_reason (machine), viv_machine_get_name (machine));
+      paused = trouble;
       g_main_context_iteration (NULL, TRUE);
     }
   if (viv_machine_is_busy (machine))
@@ -192,6 +198,26 @@ stay (VivMachine *machine, SerialBridge *serial, const RunOptions *o)
       g_printerr ("vivctl: %s\n", viv_machine_get_state_reason (machine));
     }
   return crashed ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* The serial port that this terminal goes to; -1: none. */
+static int
+stdio_port (const RunOptions *o)
+{
+  for (int i = 0; o->machine.serials != NULL && o->machine.serials[i] != NULL; i++)
+    if (g_str_equal (o->machine.serials[i], "stdio"))
+      return i;
+  return -1;
+}
+
+static unsigned
+count_stdio (const RunOptions *o)
+{
+  unsigned n = 0;
+
+  for (unsigned i = 0; o->machine.serials != NULL && o->machine.serials[i] != NULL; i++)
+    n += g_str_equal (o->machine.serials[i], "stdio");
+  return n;
 }
 
 static int
@@ -209,9 +235,10 @@ run (VivMachine *machine, RunOptions *o)
   if (*viv_machine_get_vnc_address (machine) != '\0')
     g_printerr ("; VNC at %s", viv_machine_get_vnc_address (machine));
   g_printerr ("\n");
-  if (o->serial != NULL)
+  int port = stdio_port (o);
+  if (port >= 0)
     {
-      serial = serial_bridge_new (machine, 0, TRUE, &error);
+      serial = serial_bridge_new (machine, (unsigned)port, TRUE, &error);
       if (serial == NULL)
         g_printerr ("vivctl: no serial line: %s\n", error->message);
       g_clear_error (&error);
@@ -235,8 +262,6 @@ cli_run (int argc, char **argv)
       "Return when the machine runs, and print its name; it ends by “vivctl stop”, or of itself", NULL },
     { "name", 0, 0, G_OPTION_ARG_FILENAME, &o.machine.name, "What other commands call it", "NAME" },
     { "headless", 0, 0, G_OPTION_ARG_NONE, &o.headless, "Open no window", NULL },
-    { "serial", 0, 0, G_OPTION_ARG_STRING, &o.serial, "stdio: connect this terminal to the serial port",
-      "stdio" },
     { "paused", 0, 0, G_OPTION_ARG_NONE, &o.paused, "Power on, but run nothing yet", NULL },
     { "exit-on-crash", 0, 0, G_OPTION_ARG_NONE, &o.exit_on_crash,
       "End when the guest can't go on, with status 1", NULL },
@@ -247,11 +272,11 @@ cli_run (int argc, char **argv)
 
   if (!cli_parse (entries, &argc, &argv, 0, 0, &status))
     return status;
-  if (o.serial != NULL && !g_str_equal (o.serial, "stdio"))
-    return cli_usage ("--serial knows “stdio” only");
-  if (o.serial != NULL && o.detach)
+  if (count_stdio (&o) > 1)
+    return cli_usage ("this terminal can be connected to one serial port only");
+  if (count_stdio (&o) > 0 && o.detach)
     return cli_usage (
-        "--serial needs a terminal that stays; “vivctl serial” connects to a machine that runs detached");
+        "--serial=stdio needs a terminal that stays; “vivctl serial” connects to a machine that runs detached");
   /* Before there are threads, and before anything is made. */
   if (o.detach && !go_behind (&o, &status))
     return status;
@@ -268,6 +293,5 @@ cli_run (int argc, char **argv)
     }
   tell_status (&o, status);
   machine_options_clear (&o.machine);
-  g_free (o.serial);
   return status;
 }

@@ -142,6 +142,31 @@ add_setting (const char *key, const char *value, gpointer data)
   g_variant_builder_add (data, "{ss}", key, value);
 }
 
+/* What is in the drives now: a medium may have been changed, ejected by the guest, or write-protected. */
+static void
+print_drives (VivMachine *machine)
+{
+  GAsyncResult *result = NULL;
+  GVariantIter iter;
+  const char *id, *kind, *path;
+  gboolean readonly;
+
+  if (!viv_machine_is_live (machine))
+    return;
+  viv_machine_list_drives (machine, NULL, cli_on_result, &result);
+  g_autoptr (GAsyncResult) done = cli_wait_result (&result);
+  g_autoptr (GVariant) drives = viv_machine_list_drives_finish (machine, done, NULL);
+  if (drives == NULL || g_variant_n_children (drives) == 0)
+    return;
+  g_print ("drives:\n");
+  g_variant_iter_init (&iter, drives);
+  while (g_variant_iter_next (&iter, "(&s&s&sb)", &id, &kind, &path, &readonly))
+    {
+      g_autofree char *bytes = definition_path_from_text (path);
+      g_print ("  %-9s %-10s %s\n", id, readonly ? "read-only" : "", *path != '\0' ? bytes : "(empty)");
+    }
+}
+
 static GVariant *
 statistics (VivMachine *machine)
 {
@@ -191,6 +216,7 @@ show_text (VivMachine *machine)
       g_print ("settings:\n");
       each_setting (definition, print_setting, NULL);
     }
+  print_drives (machine);
   if (numbers == NULL)
     return;
   g_print ("statistics:\n");

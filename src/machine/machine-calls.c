@@ -205,9 +205,9 @@ on_medium (GObject *source, GAsyncResult *result, gpointer data)
   g_task_return_error (task, error);
 }
 
-void
-viv_machine_change_media (VivMachine *self, const char *drive, const char *path, gboolean readonly,
-                          GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+static void
+change_media (VivMachine *self, const char *method, const char *drive, const char *path, gboolean readonly,
+              GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
   MediaChange *change = g_new0 (MediaChange, 1);
@@ -229,11 +229,24 @@ viv_machine_change_media (VivMachine *self, const char *drive, const char *path,
     return;
   g_autofree char *text = definition_path_to_text (change->path);
   /* The monitor first: what it refuses is not written. */
-  g_dbus_connection_call (g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL,
-                          VIV_MACHINE_OBJECT_PATH, VIV_MACHINE_INTERFACE, "ChangeMedia",
-                          g_variant_new ("(ssb)", drive, text != NULL ? text : "", readonly), NULL,
-                          G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, cancellable, on_medium,
-                          g_steal_pointer (&task));
+  g_dbus_connection_call (
+      g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL, VIV_MACHINE_OBJECT_PATH,
+      VIV_MACHINE_INTERFACE, method, g_variant_new ("(ssb)", drive, text != NULL ? text : "", readonly), NULL,
+      G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, cancellable, on_medium, g_steal_pointer (&task));
+}
+
+void
+viv_machine_change_media (VivMachine *self, const char *drive, const char *path, gboolean readonly,
+                          GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  change_media (self, "ChangeMedia", drive, path, readonly, cancellable, callback, data);
+}
+
+void
+viv_machine_force_media (VivMachine *self, const char *drive, const char *path, gboolean readonly,
+                         GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  change_media (self, "ForceMedia", drive, path, readonly, cancellable, callback, data);
 }
 
 void

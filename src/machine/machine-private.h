@@ -29,7 +29,7 @@ struct _VivMachine
   GCancellable *connecting; /* NULL: not under way */
   guint connect_timeout;    /* of a mere probe */
   VivMachine1 *proxy;
-  gulong properties_handler, media_handler, closed_handler;
+  gulong properties_handler, media_handler, notice_handler, closed_handler;
   char *socket_path; /* of the connection, or of the start under way */
   char *vmm_state;   /* what the monitor said last, and why */
   char *vmm_reason;

@@ -56,6 +56,7 @@ enum
 {
   STATE_CHANGED,
   MEDIA_CHANGED,
+  NOTICE,
   N_SIGNALS
 };
 static guint signals[N_SIGNALS];
@@ -188,6 +189,12 @@ on_vmm_properties (GDBusProxy *proxy, GVariant *changed, const char *const *inva
 }
 
 static void
+on_vmm_notice (VivMachine1 *proxy, const char *text, VivMachine *self)
+{
+  g_signal_emit (self, signals[NOTICE], 0, text);
+}
+
+static void
 on_vmm_media (VivMachine1 *proxy, const char *drive, const char *path, VivMachine *self)
 {
   g_signal_emit (self, signals[MEDIA_CHANGED], 0, drive, path);
@@ -204,6 +211,7 @@ disconnect (VivMachine *self)
   g_clear_signal_handler (&self->closed_handler, connection);
   g_clear_signal_handler (&self->properties_handler, self->proxy);
   g_clear_signal_handler (&self->media_handler, self->proxy);
+  g_clear_signal_handler (&self->notice_handler, self->proxy);
   g_dbus_connection_close (connection, NULL, NULL, NULL);
   g_clear_object (&self->proxy);
 }
@@ -362,6 +370,7 @@ on_proxy (GObject *source, GAsyncResult *result, gpointer data)
   self->properties_handler
       = g_signal_connect (self->proxy, "g-properties-changed", G_CALLBACK (on_vmm_properties), self);
   self->media_handler = g_signal_connect (self->proxy, "media-changed", G_CALLBACK (on_vmm_media), self);
+  self->notice_handler = g_signal_connect (self->proxy, "notice", G_CALLBACK (on_vmm_notice), self);
   self->closed_handler = g_signal_connect (connection, "closed", G_CALLBACK (on_closed), self);
   if (g_dbus_connection_is_closed (connection))
     {
@@ -695,6 +704,8 @@ viv_machine_class_init (VivMachineClass *klass)
                                          NULL, G_TYPE_NONE, 0);
   signals[MEDIA_CHANGED] = g_signal_new ("media-changed", VIV_TYPE_MACHINE, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                          NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
+  signals[NOTICE] = g_signal_new ("notice", VIV_TYPE_MACHINE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                  G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 static void

@@ -44,7 +44,8 @@ typedef enum
  *   absolute-pointer b,  leds u,  width u,  height u
  *   thumbnail    s  path of the last picture; NULL: none yet
  *   definition   boxed pointer, NULL if broken
- * Signals: "state-changed" (whenever state, state-reason or live changes), "media-changed" (drive, path).
+ * Signals: "state-changed" (whenever state, state-reason or live changes), "media-changed" (drive, path: by a client or by the guest;
+ * "" when it was ejected), "notice" (a sentence of the monitor's for the person at the machine).
  */
 
 /* `folder` has a machine.ini, or is shown as broken.  Looks for a running monitor at once (async; "live" follows). */
@@ -114,6 +115,9 @@ void viv_machine_force_off (VivMachine *machine, GCancellable *cancellable, GAsy
 /* `path` NULL: ejects.  In the running machine, and when that has done it in the definition; in the definition alone if it is off. */
 void viv_machine_change_media (VivMachine *machine, const char *drive, const char *path, gboolean readonly,
                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+/* The same, also where the guest has locked the drive and viv_machine_change_media() failed with G_IO_ERROR_PENDING. */
+void viv_machine_force_media (VivMachine *machine, const char *drive, const char *path, gboolean readonly,
+                              GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 void viv_machine_vnc_stop (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
                            gpointer data);
 /* To `path` as machine/output-file.h writes; this process opens it, so it may be anywhere.  A save that fails leaves the machine running if

@@ -25,6 +25,7 @@ struct _VivMachineCard
   GtkPopover *popover;
 
   VivMachine *machine;
+  char *told; /* why it paused, as far as that was said; NULL: not */
 };
 
 G_DEFINE_FINAL_TYPE (VivMachineCard, viv_machine_card, GTK_TYPE_WIDGET)
@@ -59,6 +60,31 @@ update (VivMachineCard *self)
   gtk_widget_action_set_enabled (widget, "card.settings", !broken);
   gtk_widget_action_set_enabled (widget, "card.rename", !busy && !broken);
   gtk_widget_action_set_enabled (widget, "card.delete", !busy);
+}
+
+/* A machine that had to stop for something that a person can put right. */
+static void
+tell_why (VivMachineCard *self)
+{
+  const char *reason = viv_machine_get_state_reason (self->machine);
+  VivWindow *window = viv_window_of (GTK_WIDGET (self));
+
+  if (!g_str_equal (viv_machine_get_state (self->machine), "paused") || !reason || !*reason)
+    {
+      g_clear_pointer (&self->told, g_free);
+      return;
+    }
+  if (g_strcmp0 (self->told, reason) == 0 || !window)
+    return;
+  g_free (self->told);
+  self->told = g_strdup (reason);
+  g_autofree char *title = g_strdup_printf (_ ("“%s” Is Paused"), viv_machine_get_name (self->machine));
+  g_autoptr (GNotification) notification = g_notification_new (title);
+  g_notification_set_body (notification, reason);
+  g_notification_set_priority (notification, G_NOTIFICATION_PRIORITY_HIGH);
+  g_application_send_notification (g_application_get_default (), viv_machine_get_uuid (self->machine),
+                                   notification);
+  viv_window_message (window, reason);
 }
 
 static const struct
@@ -118,6 +144,7 @@ viv_machine_card_dispose (GObject *object)
   GtkWidget *child;
 
   viv_machine_card_set_machine (VIV_MACHINE_CARD (object), NULL);
+  g_clear_pointer (&VIV_MACHINE_CARD (object)->told, g_free);
   gtk_widget_dispose_template (GTK_WIDGET (object), VIV_TYPE_MACHINE_CARD);
   while ((child = gtk_widget_get_first_child (GTK_WIDGET (object))))
     gtk_widget_unparent (child);
@@ -181,6 +208,7 @@ viv_machine_card_set_machine (VivMachineCard *self, VivMachine *machine)
   g_signal_connect_swapped (machine, "notify::name", G_CALLBACK (update), self);
   g_signal_connect_swapped (machine, "notify::error", G_CALLBACK (update), self);
   g_signal_connect_swapped (machine, "state-changed", G_CALLBACK (update), self);
+  g_signal_connect_swapped (machine, "state-changed", G_CALLBACK (tell_why), self);
   update (self);
 }
 

@@ -770,6 +770,27 @@ viv_machine_page_init (VivMachinePage *self)
                                                    : VIV_SCALING_FIT);
 }
 
+static void
+on_notice (VivMachine *machine, const char *text, VivMachinePage *self)
+{
+  VivWindow *window = window_of (self);
+
+  if (window)
+    viv_window_message (window, text);
+}
+
+/* The guest's own doing is said; what somebody did here they know. */
+static void
+on_media_changed (VivMachine *machine, const char *drive, const char *path, VivMachinePage *self)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (machine);
+  const MachineDrive *found = definition ? definition_find_drive (definition, drive) : NULL;
+  VivWindow *window = window_of (self);
+
+  if (window && *path == '\0' && found && found->path && *found->path)
+    viv_window_message (window, _ ("The system in the machine has ejected its disc"));
+}
+
 void
 viv_machine_page_set_machine (VivMachinePage *self, VivMachine *machine)
 {
@@ -789,6 +810,8 @@ viv_machine_page_set_machine (VivMachinePage *self, VivMachine *machine)
   g_signal_connect_swapped (machine, "notify::engine", G_CALLBACK (update_title), self);
   g_signal_connect_swapped (machine, "notify::absolute-pointer", G_CALLBACK (update_pointer), self);
   g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (rebuild_menu), self);
+  g_signal_connect (machine, "notice", G_CALLBACK (on_notice), self);
+  g_signal_connect (machine, "media-changed", G_CALLBACK (on_media_changed), self);
   rebuild_menu (self);
   update_pointer (self);
   update (self);

@@ -31,6 +31,7 @@
 #include "video/vga.h"
 
 #include <gio/gio.h>
+#include <string.h>
 
 /* RAM below 4 GiB ends here at the latest; above it is the PCI hole.  SeaBIOS places BARs from the end of RAM on. */
 #define LOW_RAM_MAX 0xc0000000ULL
@@ -89,16 +90,23 @@ build_serials (Board *board, GError **error)
     uint8_t irq;
   } com[BOARD_MAX_SERIALS] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
 
-  for (unsigned i = 0; i < board->definition->serials->len && i < BOARD_MAX_SERIALS; i++)
+  for (unsigned n = 0; n < board->definition->serials->len; n++)
     {
-      const MachineSerial *serial = board->definition->serials->pdata[i];
-      Device *uart = uart_new (board->vm, serial->id, com[i].base, gsi_line (board->gsi, com[i].irq), error);
+      const MachineSerial *serial = board->definition->serials->pdata[n];
+      /* serial0 is COM1, whichever others there are. */
+      guint64 i = g_ascii_strtoull (serial->id + strlen ("serial"), NULL, 10);
+      Device *uart;
 
+      if (i >= BOARD_MAX_SERIALS)
+        continue;
+      uart = uart_new (board->vm, serial->id, com[i].base, gsi_line (board->gsi, com[i].irq), error);
       if (uart == NULL)
         return FALSE;
       board->uart[i] = uart;
+      if (g_strcmp0 (serial->backend, "none") == 0)
+        continue;
       board->serial[i] = serial_port_new (board->vm);
-      board->n_serials = i + 1;
+      board->n_serials = MAX (board->n_serials, (unsigned)i + 1);
       serial_port_connect_uart (board->serial[i], uart);
     }
   return TRUE;
@@ -210,6 +218,7 @@ build_storage (Board *board, Device *dma8237, GError **error)
   unsigned n_floppies = 0;
 
   board->ide = ide_new (vm, "ide", i440fx_bus (board->i440fx), IDE_DEVFN, ide_irq);
+  ide_set_tray_func (board->ide, board_tray_moved, board);
   board->fdc = fdc_new (vm, "fdc", &fdc_irq, &dma, 2);
   for (unsigned i = 0; i < board->definition->drives->len; i++)
     if (!add_drive (board, board->definition->drives->pdata[i], &n_floppies, error))

@@ -429,8 +429,8 @@ on_list_drives (VivMachine1 *skeleton, Invocation *invocation, ControlService *s
 }
 
 static gboolean
-on_change_media (VivMachine1 *skeleton, Invocation *invocation, const char *id, const char *path,
-                 gboolean readonly, ControlService *service)
+change_media (ControlService *service, Invocation *invocation, const char *id, const char *path,
+              gboolean readonly, gboolean force)
 {
   g_autofree char *absolute = NULL;
   GError *error = NULL;
@@ -452,15 +452,28 @@ on_change_media (VivMachine1 *skeleton, Invocation *invocation, const char *id, 
       g_autofree char *bytes = definition_path_from_text (path);
       absolute = g_canonicalize_filename (bytes, service->config.folder);
     }
-  if (!drive->change_media (drive->opaque, drive->id, absolute, readonly, &error))
+  if (!drive->change_media (drive->opaque, drive->id, absolute, readonly, force, &error))
     return fail (invocation, error);
-  /* A sandbox may have made less of it than was asked for. */
-  Block *block
-      = drive->kind == DRIVE_FLOPPY && drive->block != NULL ? drive->block (drive->opaque, drive->id) : NULL;
-  drive->readonly = block != NULL ? block_read_only (block) : readonly;
+  /* A sandbox may have made less of it than was asked for, and a CD is never written. */
+  Block *block = drive->block != NULL ? drive->block (drive->opaque, drive->id) : NULL;
+  drive->readonly = drive->kind == DRIVE_CDROM || (block != NULL ? block_read_only (block) : readonly);
   control_service_media_changed (service, id, absolute);
-  viv_machine1_complete_change_media (skeleton, invocation);
+  g_dbus_method_invocation_return_value (invocation, NULL);
   return TRUE;
+}
+
+static gboolean
+on_change_media (VivMachine1 *skeleton, Invocation *invocation, const char *id, const char *path,
+                 gboolean readonly, ControlService *service)
+{
+  return change_media (service, invocation, id, path, readonly, FALSE);
+}
+
+static gboolean
+on_force_media (VivMachine1 *skeleton, Invocation *invocation, const char *id, const char *path,
+                gboolean readonly, ControlService *service)
+{
+  return change_media (service, invocation, id, path, readonly, TRUE);
 }
 
 static gboolean
@@ -603,6 +616,7 @@ control_methods_connect (ControlService *service)
     { "handle-type-keys", G_CALLBACK (on_type_keys) },
     { "handle-list-drives", G_CALLBACK (on_list_drives) },
     { "handle-change-media", G_CALLBACK (on_change_media) },
+    { "handle-force-media", G_CALLBACK (on_force_media) },
     { "handle-attach-serial", G_CALLBACK (on_attach_serial) },
     { "handle-statistics", G_CALLBACK (on_statistics) },
     { "handle-dump-state", G_CALLBACK (on_dump_state) },

@@ -523,6 +523,11 @@ on_requests (gpointer data)
     init_processors (vm, taken[VM_REQUEST_INIT]);
   else if (pending & 1u << VM_REQUEST_CRASH)
     give_order (vm, ORDER_CRASH, taken[VM_REQUEST_CRASH], NULL, NULL);
+  else if (pending & 1u << VM_REQUEST_PAUSE)
+    {
+      g_message ("paused: %s", taken[VM_REQUEST_PAUSE] ? taken[VM_REQUEST_PAUSE] : "");
+      give_order (vm, ORDER_PAUSE, taken[VM_REQUEST_PAUSE], NULL, NULL);
+    }
   for (unsigned i = 0; i < VM_N_REQUESTS; i++)
     g_free (taken[i]);
   return G_SOURCE_REMOVE;

@@ -33,6 +33,7 @@ typedef enum
   VM_REQUEST_RESET,
   VM_REQUEST_POWER_OFF,
   VM_REQUEST_CRASH,
+  VM_REQUEST_PAUSE, /* something outside of the guest must be put right first; see the reason */
   /* The INIT line alone, as a triple fault, the keyboard controller and port 0x92 pull it on a PC: resets the processors and
    * leaves memory and devices as they are if the firmware will go on where the guest told it to (`vm->firmware_resumes`);
    * otherwise firmware would start the machine anew, and gets it reset. */
