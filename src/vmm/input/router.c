@@ -282,6 +282,13 @@ input_router_send (InputRouter *router, const InputEvent *event)
 }
 
 void
+input_router_forget (InputRouter *router)
+{
+  for (unsigned i = 0; i < router->sinks->len; i++)
+    cut_off (router, g_ptr_array_index (router->sinks, i));
+}
+
+void
 input_router_release_all (InputRouter *router)
 {
   for (unsigned code = 0; code < N_CODES; code++)

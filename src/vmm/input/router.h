@@ -50,6 +50,9 @@ gboolean input_router_send (InputRouter *router, const InputEvent *event);
 void input_router_ready (InputRouter *router, InputSink *sink);
 /* Releases all that is held (client gone, focus lost). */
 void input_router_release_all (InputRouter *router);
+/* What loading a saved machine does to input that was on its way: it is in no file, so what waits is dropped, and each device hears
+ * at once of the end of what it holds. */
+void input_router_forget (InputRouter *router);
 /* One movement of a key. */
 typedef struct
 {
