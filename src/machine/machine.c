@@ -564,6 +564,15 @@ viv_machine_log_tail (VivMachine *self, unsigned lines)
   return g_utf8_make_valid (start, buffer + length - start);
 }
 
+gint64
+viv_machine_get_last_used (VivMachine *self)
+{
+  g_autofree char *path = viv_machine_log_path (self);
+  struct stat info;
+
+  return stat (path, &info) == 0 ? info.st_mtim.tv_sec : 0;
+}
+
 /* -- Object ------------------------------------------------------------------------------------------- */
 
 static void

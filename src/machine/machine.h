@@ -86,6 +86,8 @@ void viv_machine_probe (VivMachine *machine);
 /* The last `lines` lines of the monitor's log; "" if there is none. */
 char *viv_machine_log_tail (VivMachine *machine, unsigned lines);
 char *viv_machine_log_path (VivMachine *machine);
+/* When it last ran, or wrote something to its log, in seconds of real time; 0: never. */
+gint64 viv_machine_get_last_used (VivMachine *machine);
 
 typedef struct
 {
