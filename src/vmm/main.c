@@ -135,40 +135,27 @@ show_probe (gboolean json)
 /* -- Control -------------------------------------------------------------------------------------- */
 
 static gboolean
-on_change_media (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force,
-                 GError **error)
+on_change_media (void *opaque, const char *id, const char *path, gboolean readonly, GError **error)
 {
   Monitor *monitor = opaque;
   g_autoptr (GError) refused = NULL;
 
-  if (board_change_media (monitor->board, id, path, readonly, force, &refused))
+  if (board_change_media (monitor->board, id, path, readonly, &refused))
     return TRUE;
   /* The user may write the file, the sandbox doesn't let us: a medium that is write-protected is better than none. */
   if (!readonly && path != NULL && sandbox_restricts_files ()
       && g_error_matches (refused, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) && access (path, W_OK) == 0)
     {
-      if (!board_change_media (monitor->board, id, path, TRUE, force, error))
+      if (!board_change_media (monitor->board, id, path, TRUE, error))
         return FALSE;
-      g_autofree char *text = g_strdup_printf (
+      g_message (
           "“%s” is write-protected in %s: a running machine writes only in its own folder. To write on it, "
           "copy it to %s and insert that, or name it in the machine's settings and start the machine again.",
           path, id, monitor->definition->folder);
-      g_message ("%s", text);
-      control_service_notice (monitor->control, text);
       return TRUE;
     }
   g_propagate_error (error, g_steal_pointer (&refused));
   return FALSE;
-}
-
-/* The guest has opened or closed a tray. */
-static void
-on_media_changed (void *opaque, const char *id, const char *path)
-{
-  Monitor *monitor = opaque;
-
-  if (monitor->control != NULL)
-    control_service_media_changed (monitor->control, id, path);
 }
 
 static Block *
@@ -179,12 +166,12 @@ on_drive_block (void *opaque, const char *id)
   return board_drive_block (monitor->board, id);
 }
 
-static gboolean
+static void
 on_power_button (void *opaque)
 {
   Monitor *monitor = opaque;
 
-  return board_power_button (monitor->board);
+  board_power_button (monitor->board);
 }
 
 static void
@@ -235,8 +222,6 @@ start_control (Monitor *monitor, GError **error)
         .opaque = monitor,
       };
     }
-  board->media_changed = on_media_changed;
-  board->media_opaque = monitor;
   monitor->control = control_service_new (&config, error);
   return monitor->control != NULL;
 }
@@ -472,7 +457,8 @@ power_on (Monitor *monitor, GError **error)
 static void
 monitor_clear (Monitor *monitor)
 {
-  g_clear_pointer (&monitor->control, control_service_free);
+  if (monitor->control != NULL)
+    control_service_free (monitor->control);
   qtest_free (monitor->qtest);
   engine_free (monitor->engine);
   board_free (monitor->board);

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "fuzz.h"
+
 #include "board/board.h"
 
 #include "cpu/engine.h"
@@ -36,18 +38,6 @@ fuzz_unlink_image (void)
   unlink (fuzz_image);
 }
 
-static inline GLogWriterOutput
-fuzz_no_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
-{
-  /* A g_critical() is a finding: g_return_if_fail() on something that came from outside. */
-  if (level & (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR))
-    {
-      g_log_writer_standard_streams (level, fields, n_fields, data);
-      abort ();
-    }
-  return G_LOG_WRITER_HANDLED;
-}
-
 static inline void
 fuzz_once (void)
 {
@@ -57,7 +47,6 @@ fuzz_once (void)
   if (done)
     return;
   done = TRUE;
-  g_log_set_writer_func (fuzz_no_log, NULL, NULL);
   fd = mkstemp (fuzz_image);
   if (fd < 0 || ftruncate (fd, 1440 * 1024) < 0)
     abort ();
@@ -70,15 +59,6 @@ fuzz_pump (void)
 {
   for (unsigned i = 0; i < 64 && g_main_context_iteration (NULL, FALSE); i++)
     ;
-}
-
-/* Stands still, and nothing of it is in flight. */
-static inline void
-fuzz_machine_pause (FuzzMachine *m)
-{
-  vm_pause (m->vm, NULL);
-  while (vm_state (m->vm) == VM_STATE_PAUSING)
-    g_main_context_iteration (NULL, TRUE);
 }
 
 static inline void
@@ -112,8 +92,6 @@ static inline void
 fuzz_machine_close (FuzzMachine *m)
 {
   vm_stop (m->vm, "done");
-  while (vm_state (m->vm) != VM_STATE_STOPPED)
-    g_main_context_iteration (NULL, TRUE);
   access_cache_clear (&m->memory);
   access_cache_clear (&m->ports);
   engine_free (m->engine);
@@ -211,7 +189,7 @@ fuzz_life (FuzzMachine *m, const uint8_t *s)
       break;
     case 4: /* media */
       board_change_media (m->board, s[2] & 1 ? "cdrom0" : "floppy0", s[2] & 2 ? fuzz_image : NULL, TRUE,
-                          (s[2] & 4) != 0, &error);
+                          &error);
       break;
     case 5:
       {
@@ -219,7 +197,7 @@ fuzz_life (FuzzMachine *m, const uint8_t *s)
         g_autofree char *path = fuzz_memfd (&fd);
         g_autofree char *part = g_strdup_printf ("%s.state", fuzz_image);
 
-        fuzz_machine_pause (m);
+        vm_pause (m->vm, NULL);
         if (!vm_save (m->vm, part, &error) || !vm_load (m->vm, part, &error))
           {
             fprintf (stderr, "a machine doesn't load what it saved: %s\n", error->message);

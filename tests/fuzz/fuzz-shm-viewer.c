@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * libFuzzer: a monitor that has been taken over sends any messages, descriptors and damage to the viewer.
+ * A monitor that has been taken over sends any messages, descriptors and damage to the viewer.
  *
  * Input: steps of 24 bytes { what, descriptors, fields… }.
  */
+#include "fuzz.h"
+
 #include "display/shm-protocol.h"
 #include "display/shm-socket.h"
 #include "display/shm.h"
@@ -15,8 +17,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-int LLVMFuzzerTestOneInput (const uint8_t *data, size_t length);
 
 #define STEP 24
 
@@ -168,3 +168,59 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
   close (pair[1]);
   return 0;
 }
+
+typedef struct
+{
+  uint8_t what, descriptors, serial, flags;
+  uint32_t width, height, stride, offset;
+  int8_t hot_x, hot_y;
+  uint8_t size_low, size_high; /* 256 bytes */
+} Step;
+G_STATIC_ASSERT (sizeof (Step) == STEP);
+
+static void
+make (void)
+{
+#define HELLO                 \
+  {                           \
+    0, 0, 0, 2, .size_low = 1 \
+  }
+#define SCREEN(serial)                                                \
+  {                                                                   \
+    1, 1, serial, 0, 320, 200, 0, 0, .size_low = 0xff, .size_high = 7 \
+  }
+#define DAMAGE(serial)                      \
+  {                                         \
+    4, 3, 0, serial, 10, 10, 100, 50, 20, 0 \
+  }
+  static const Step usual[]
+      = { HELLO,      SCREEN (1),
+          DAMAGE (1), { 3, 1, 2, 1, 32, 32, 0, 0, 3, 4, 0, 1 },
+          DAMAGE (1), { 1, 1, 3, 0, 640, 400, 0, 0, .size_low = 0xff, .size_high = 0xf },
+          DAMAGE (3), DAMAGE (1) };
+  static const Step off[]
+      = { HELLO, SCREEN (1), { 1, 0, 2 }, { 3, 0, 3 }, SCREEN (4), { 4, 9, 250, 4, 10, 10, 5, 5, 8, 1 } };
+  static const Step wrong[][3] = {
+    { { 0, 0, 7, 0 }, SCREEN (1), DAMAGE (1) },
+    { { 0, 4 }, SCREEN (1), DAMAGE (1) },
+    { { 0, 5 }, SCREEN (1), DAMAGE (1) },
+    { HELLO, { 1, 0x81, 1, 0, 320, 200 }, DAMAGE (1) },
+    { HELLO, { 1, 0x41, 1, 0, 320, 200, .size_low = 0xff }, DAMAGE (1) },
+    { HELLO, { 0x81, 1, 1, 0, 0xffffffff, 200, .size_low = 0xff }, DAMAGE (1) },
+    { HELLO, { 0x41, 1, 1, 0, 320, 200, 3, .size_low = 0xff, .size_high = 7 }, DAMAGE (1) },
+    { HELLO, { 0x21, 1, 1, 0, 320, 200, 0, 0x7fffffff, .size_low = 0xff, .size_high = 7 }, DAMAGE (1) },
+    { HELLO, { 3, 1, 1, 0, 64, 64, .size_low = 0x10 }, SCREEN (2) },
+    { HELLO, { 0x83, 1, 1, 0, 65535, 65535, .size_low = 0x10 }, SCREEN (2) },
+    { HELLO, HELLO, SCREEN (2) },
+    { HELLO, { 5, 0, 18 }, { 5, 0, 99 } },
+    { SCREEN (1), DAMAGE (1), HELLO },
+    { HELLO, SCREEN (1), { 0x14, 31, 0, 1, 600, 400, 700, 900, .hot_x = -1, .hot_y = 1 } },
+  };
+
+  fuzz_seed (usual, sizeof usual);
+  fuzz_seed (off, sizeof off);
+  for (unsigned i = 0; i < G_N_ELEMENTS (wrong); i++)
+    fuzz_seed (wrong[i], sizeof wrong[i]);
+}
+
+const FuzzTarget fuzz_target = { "display/shm-viewer.c display/shm-socket.c", 64 * STEP, make };

@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * libFuzzer: a saved machine of which fields and bytes were changed by somebody who also knows how to make the checksum, loaded,
+ * A saved machine of which fields and bytes were changed by somebody who also knows how to make the checksum, loaded,
  * run for a while, saved again.
  *
  * Input: a byte n, n changes of eight bytes { what, place (16 bits), -, value (32 bits) }, then a program for fuzz-machine.h.
  */
 #include "fuzz-machine.h"
+#include "fuzz-slots.h"
 
 #include <stdio.h>
 
-int LLVMFuzzerTestOneInput (const uint8_t *data, size_t length);
-
 #define SHA_LENGTH 32u
-
-typedef struct
-{
-  size_t at;
-  unsigned size;
-} Slot;
 
 static char *base;
 static gsize base_length;
@@ -34,39 +27,6 @@ number (size_t at, unsigned size)
 }
 
 static void
-find_slots (size_t at, size_t end)
-{
-  static const unsigned sizes[]
-      = { [STATE_TYPE_BOOL] = 1, [STATE_TYPE_U8] = 1,    [STATE_TYPE_U16] = 2,    [STATE_TYPE_U32] = 4,
-          [STATE_TYPE_U64] = 8,  [STATE_TYPE_TIMER] = 8, [STATE_TYPE_BUFFER] = 1, [STATE_TYPE_STRUCT] = 0 };
-
-  while (at < end)
-    {
-      size_t name = (uint8_t)base[at];
-      unsigned type = (uint8_t)base[at + 1 + name];
-      uint64_t count = number (at + 2 + name, 4);
-
-      at += 6 + name;
-      for (uint64_t i = 0; i < count; i++)
-        {
-          Slot slot = { at, sizes[type] };
-
-          if (type == STATE_TYPE_STRUCT)
-            {
-              size_t inner = number (at, 4);
-
-              find_slots (at + 4, at + 4 + inner);
-              at += 4 + inner;
-              continue;
-            }
-          if (i < 64)
-            g_array_append_val (slots, slot);
-          at += sizes[type];
-        }
-    }
-}
-
-static void
 make_base (void)
 {
   g_autoptr (GError) error = NULL;
@@ -77,13 +37,13 @@ make_base (void)
   fuzz_once ();
   path = g_strdup_printf ("%s.base", fuzz_image);
   fuzz_machine_open (&machine);
-  fuzz_machine_pause (&machine);
+  vm_pause (machine.vm, NULL);
   if (!vm_save (machine.vm, path, &error) || !g_file_get_contents (path, &base, &base_length, &error))
     g_error ("%s", error->message);
   unlink (path);
   fuzz_machine_close (&machine);
 
-  slots = g_array_new (FALSE, FALSE, sizeof (Slot));
+  slots = g_array_new (FALSE, FALSE, sizeof (FuzzSlot));
   while (at < base_length)
     {
       char kind = base[at];
@@ -94,10 +54,10 @@ make_base (void)
         devices_from = at;
       at += 10 + name;
       if (kind == 'D')
-        find_slots (at, at + length);
+        fuzz_find_slots ((const uint8_t *)base, at, at + length, slots);
       else if (kind == 'C')
         {
-          Slot slot = { at, 8 };
+          FuzzSlot slot = { at, 8 };
 
           g_array_append_val (slots, slot);
         }
@@ -115,7 +75,7 @@ change (char *state, const uint8_t *c)
   static const uint64_t values[8] = { 0, 1, 0x7f, 0xff, 0x7fffffff, 0xffffffff, G_MAXINT64, G_MAXUINT64 };
   unsigned place = c[1] | (unsigned)c[2] << 8;
   uint32_t value32 = c[4] | (uint32_t)c[5] << 8 | (uint32_t)c[6] << 16 | (uint32_t)c[7] << 24;
-  const Slot *slot = &g_array_index (slots, Slot, place % slots->len);
+  const FuzzSlot *slot = &g_array_index (slots, FuzzSlot, place % slots->len);
   uint64_t value = c[0] & 8 ? values[value32 & 7] : value32 * (c[0] & 16 ? 0x100000001ull : 1);
 
   if ((c[0] & 0xe0) == 0xe0) /* any byte of headers, names, counts */
@@ -152,18 +112,54 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
     abort ();
 
   fuzz_machine_open (&machine);
-  fuzz_machine_pause (&machine);
+  vm_pause (machine.vm, NULL);
   if (vm_load (machine.vm, path, &error))
     {
       vm_resume (machine.vm);
       display_output_snapshot (machine.board->output);
-      fuzz_machine_run (&machine, data, MIN (length, 1024));
+      fuzz_machine_run (&machine, data, length);
       vm_clock_advance (machine.vm->clock, 50 * 1000 * 1000);
       g_free (display_output_text (machine.board->output));
       display_output_snapshot (machine.board->output);
-      fuzz_machine_pause (&machine);
+      vm_pause (machine.vm, NULL);
     }
   close (fd);
   fuzz_machine_close (&machine);
   return 0;
 }
+
+static void
+make (void)
+{
+  static const uint8_t run[][FUZZ_STEP]
+      = { { 12, 0, 0, 0, 0xff, 0xff, 0xff, 0x0f }, { 14, 5 }, { 14, 0 }, { 14, 6 } };
+
+  /* Each element of each field with the values that are most often wrong, sixteen to an input. */
+  make_base ();
+  for (unsigned from = 0; from < slots->len; from += 31)
+    for (unsigned value = from % 8; value < 8; value += 8)
+      {
+        uint8_t seed[1 + 31 * 8 + sizeof run] = { 31 };
+
+        for (unsigned i = 0; i < 31; i++)
+          {
+            uint8_t *c = seed + 1 + 8 * i;
+
+            c[0] = 8;
+            c[1] = (uint8_t)(from + i);
+            c[2] = (uint8_t)((from + i) >> 8);
+            c[4] = (uint8_t)(value + i);
+          }
+        memcpy (seed + 1 + 31 * 8, run, sizeof run);
+        fuzz_seed (seed, sizeof seed);
+      }
+  for (unsigned i = 0; i < 16; i++)
+    {
+      const uint8_t seed[9] = { 1, 0xe0, 0, 0, 0, (uint8_t)(i * 37), (uint8_t)(i * 151), (uint8_t)i, 0 };
+
+      fuzz_seed (seed, sizeof seed);
+    }
+}
+
+const FuzzTarget fuzz_target
+    = { "vmm/core/state.c vmm/core/vm-save.c vmm/core/vm.c vmm/core/clock.c", 1024, make };

@@ -15,30 +15,31 @@ typedef struct
 {
   Device device;
   Region *ram;
-  gboolean open;
+  uint8_t open; /* a bit a source */
   Mapping *mapping;
 } A20;
 
 static const StateField a20_state[] = {
-  STATE_BOOL (A20, open),
+  STATE_U8_MAX (A20, open, (1 << A20_N_SOURCES) - 1),
   STATE_END,
 };
 
 static void
 update (A20 *a20)
 {
-  gboolean closed = !a20->open;
+  gboolean closed = a20->open == 0;
 
   if (mapping_enabled (a20->mapping) != closed)
     mapping_set_enabled (a20->mapping, closed);
 }
 
 static void
-a20_set (void *opaque, unsigned n, gboolean level)
+a20_set (void *opaque, unsigned source, gboolean level)
 {
   A20 *a20 = opaque;
+  uint8_t bit = (uint8_t)(1 << source);
 
-  a20->open = level != FALSE;
+  a20->open = (uint8_t)(level ? a20->open | bit : a20->open & ~bit);
   update (a20);
 }
 
@@ -47,7 +48,7 @@ a20_reset (Device *device)
 {
   A20 *a20 = (A20 *)device;
 
-  a20->open = TRUE;
+  a20->open = 1 << A20_KEYBOARD;
   update (a20);
 }
 
@@ -101,13 +102,14 @@ a20_new (Vm *vm, Region *low_ram, GError **error)
 }
 
 IrqLine
-a20_line (Device *device)
+a20_line (Device *device, unsigned source)
 {
-  return IRQ_LINE (a20_set, device, 0);
+  g_return_val_if_fail (source < A20_N_SOURCES, (IrqLine){ 0 });
+  return IRQ_LINE (a20_set, device, source);
 }
 
 gboolean
-a20_is_open (void *device)
+a20_is_open (Device *device)
 {
-  return ((A20 *)device)->open;
+  return ((A20 *)device)->open != 0;
 }

@@ -56,8 +56,6 @@ enum
 
 #define MOVE_MAX  4095 /* movement kept while the guest doesn't read */
 #define WHEEL_MAX 127
-/* Room for what one event may add: the packet before a button, and the one with it. */
-#define ROOM_MIN 8u
 
 static void
 wake (Ps2Mouse *mouse)
@@ -201,7 +199,7 @@ on_event (void *opaque, const InputEvent *event)
         }
       /* A click shorter than a sample must not vanish: what is pending goes out before the button changes back. */
       if (bit != 0 && ((mouse->buttons ^ mouse->sent_buttons) & bit) && mouse->reporting && !mouse->remote
-          && !mouse->wrap && ps2_queue_room (&mouse->packets) >= ROOM_MIN)
+          && !mouse->wrap && ps2_queue_room (&mouse->packets) >= 16)
         put_packet (mouse, &mouse->packets, mouse->scaling);
       mouse->buttons = (uint8_t)(event->value ? mouse->buttons | bit : mouse->buttons & ~bit);
       break;
@@ -218,7 +216,7 @@ on_ready (void *opaque)
 {
   Ps2Mouse *mouse = opaque;
 
-  return ps2_queue_room (&mouse->packets) >= ROOM_MIN;
+  return mouse->packets.count == 0;
 }
 
 /* -- Commands ------------------------------------------------------------------------------------- */
@@ -408,13 +406,6 @@ ps2_mouse_read (Ps2Mouse *mouse, uint8_t *value)
   return TRUE;
 }
 
-void
-ps2_mouse_refill (Ps2Mouse *mouse)
-{
-  if (mouse->router != NULL && mouse->sink.pending.length > 0)
-    input_router_ready (mouse->router, &mouse->sink);
-}
-
 gboolean
 ps2_mouse_pending (const Ps2Mouse *mouse)
 {
@@ -463,10 +454,10 @@ ps2_mouse_init (Ps2Mouse *mouse, VmClock *clock, InputRouter *router, const Ps2W
 void
 ps2_mouse_exit (Ps2Mouse *mouse)
 {
-  vm_timer_cancel (&mouse->bat_timer);
-  vm_timer_cancel (&mouse->sample_timer);
   if (mouse->router != NULL)
     input_router_remove (mouse->router, &mouse->sink);
+  vm_timer_cancel (&mouse->bat_timer);
+  vm_timer_cancel (&mouse->sample_timer);
 }
 
 void

@@ -89,6 +89,43 @@ test_state (void)
   g_clear_pointer (&slots, g_array_unref);
 }
 
+/* Of a machine that can't be made nothing stays: the image of the drive that was in order is free again. */
+static void
+test_half_made (void)
+{
+  static const char *const wrong[]
+      = { "[disk1]\npath=/nowhere/disk.img\n", "[disk1]\n", "[floppy0]\npath=/\n", "[cdrom0]\npath=/\n" };
+  g_autofree char *image = g_build_filename (fuzz_folder (), "half-made.img", NULL);
+
+  g_assert_true (g_file_set_contents (image, "x", 1, NULL));
+  g_assert_cmpint (truncate (image, 1 << 20), ==, 0);
+  for (unsigned i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      g_autofree char *text = g_strdup_printf (
+          "[machine]\nname=half\nuuid=6f9619ff-8b86-4d01-b42d-00cf4fc964ff\nengine=none\nmemory=4M\n"
+          "[disk0]\npath=%s\nformat=raw\n%s",
+          image, wrong[i]);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (MachineDefinition) definition = definition_parse (text, -1, NULL, &error);
+      const EngineConfig one = { .n_cpus = 1 };
+      const BlockConfig config = { .path = image, .format = "raw" };
+      Vm *vm = vm_new (NULL, TRUE);
+
+      g_assert_no_error (error);
+      Engine *engine = engine_new (&none_engine_class, vm, &one, &error);
+      g_assert_no_error (error);
+      g_assert_null (board_new (vm, definition, &error));
+      g_assert_nonnull (error);
+      g_clear_error (&error);
+      engine_free (engine);
+      fuzz_pump ();
+      Block *block = block_open (&config, &error);
+      g_assert_no_error (error);
+      block_close (block);
+      vm_free (vm);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -96,5 +133,6 @@ main (int argc, char **argv)
   g_test_add_func ("/machine/random", test_random);
   g_test_add_func ("/machine/state", test_state);
   g_test_add_func ("/machine/dma-nowhere", test_dma_nowhere);
+  g_test_add_func ("/machine/half-made", test_half_made);
   return g_test_run ();
 }

@@ -4,7 +4,9 @@
  */
 #include "control/service.h"
 
+#include <fcntl.h>
 #include <gio/gio.h>
+#include <gio/gunixfdlist.h>
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 #include <poll.h>
@@ -237,6 +239,42 @@ test_stopped_client (void)
   close (fd);
 }
 
+static void
+on_called (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **)data = g_object_ref (result);
+}
+
+/* A call names a descriptor by its number among those that came with it: any number, and none may have come. */
+static void
+test_wrong_descriptor (void)
+{
+  static const gint32 numbers[] = { 0, 1, 5, -1, G_MAXINT32, G_MININT32 };
+  Fixture f;
+
+  begin (&f, 0);
+  GDBusConnection *connection = join (&f);
+  for (unsigned i = 0; i < 2 * G_N_ELEMENTS (numbers); i++)
+    {
+      int fd = open ("/dev/null", O_RDWR | O_CLOEXEC);
+      g_autoptr (GUnixFDList) list = i & 1 ? g_unix_fd_list_new_from_array (&fd, 1) : NULL;
+      g_autoptr (GAsyncResult) result = NULL;
+      g_autoptr (GError) error = NULL;
+
+      g_dbus_connection_call_with_unix_fd_list (connection, NULL, CONTROL_OBJECT_PATH,
+                                                "org.vivarium.Machine1", "SaveStateFile",
+                                                g_variant_new ("(h)", numbers[i / 2]), NULL,
+                                                G_DBUS_CALL_FLAGS_NONE, -1, list, NULL, on_called, &result);
+      wait_for (result != NULL);
+      g_assert_null (g_dbus_connection_call_with_unix_fd_list_finish (connection, NULL, result, &error));
+      g_assert_nonnull (strstr (error->message, "no regular file came with the call"));
+      if (list == NULL)
+        close (fd);
+    }
+  leave (connection);
+  end (&f);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -244,6 +282,7 @@ main (int argc, char **argv)
   g_test_add_func ("/control/service/half-way", test_half_way);
   g_test_add_func ("/control/service/silent", test_silent);
   g_test_add_func ("/control/service/crowd", test_crowd);
+  g_test_add_func ("/control/service/wrong-descriptor", test_wrong_descriptor);
   g_test_add_func ("/control/service/stopped-client", test_stopped_client);
   return g_test_run ();
 }

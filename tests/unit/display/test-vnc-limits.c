@@ -363,6 +363,7 @@ typedef enum
   FALSE_TEXT,     /* a long clipboard, then a short one */
   FALSE_TARPIT,   /* a byte of a long name now and then */
   FALSE_ENDLESS,  /* clipboard */
+  FALSE_HALVES,   /* an update in two halves, then nothing more */
 } Falsehood;
 
 typedef struct
@@ -452,6 +453,16 @@ run_false_server (void *data)
     case FALSE_ENDLESS:
       pour (fd, "\3\0\0\0\xff\xff\xff\xff", 8);
       pour_for_ever (fd, "0123456789", 10);
+      break;
+    case FALSE_HALVES:
+      for (unsigned i = 0; i < 3; i++)
+        {
+          pour (fd, "\0\0\0\1\0\0\0\0\0\1\0\1\0\0\0\0", 16);
+          g_usleep (30 * 1000); /* the client waits for the other half */
+          pour (fd, "\1\2\3\4", 4);
+          g_usleep (30 * 1000);
+        }
+      shutdown (fd, SHUT_WR);
       break;
     case FALSE_TARPIT:
       break;
@@ -549,6 +560,21 @@ test_server_text (void)
   false_end (&s);
 }
 
+/* The end of what a server says is the end, even if the client had to wait before: errno is then left from that. */
+static void
+test_server_gone (void)
+{
+  FalseServer s;
+  Viewer v;
+
+  false_begin (&s, FALSE_HALVES);
+  viewer_begin (&v, s.address);
+  wait_for (v.closed > 0);
+  g_assert_error (v.error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED);
+  viewer_end (&v);
+  false_end (&s);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -560,5 +586,6 @@ main (int argc, char **argv)
   g_test_add_func ("/display/vnc-limits/endless-drawing", test_endless_drawing);
   g_test_add_func ("/display/vnc-limits/cancel", test_cancel);
   g_test_add_func ("/display/vnc-limits/server-text", test_server_text);
+  g_test_add_func ("/display/vnc-limits/server-gone", test_server_gone);
   return g_test_run ();
 }

@@ -97,7 +97,8 @@ uint64_t
 soft_tsc (SoftCpu *cpu)
 {
   int64_t now = vm_clock_now (cpu->vm->clock);
-  return (uint64_t)(clock_muldiv (now, cpu->engine->tsc_hz, NS_PER_SECOND) + cpu->tsc_offset);
+  /* The count wraps: a guest may set it to anything. */
+  return (uint64_t)clock_muldiv (now, cpu->engine->tsc_hz, NS_PER_SECOND) + (uint64_t)cpu->tsc_offset;
 }
 
 static void
@@ -363,11 +364,11 @@ soft_msr_write (SoftCpu *cpu, uint32_t index, uint64_t value)
     {
     case MSR_TSC:
       cpu->msr.tsc_adjust += value - soft_tsc (cpu);
-      cpu->tsc_offset += (int64_t)(value - soft_tsc (cpu));
+      cpu->tsc_offset = (int64_t)((uint64_t)cpu->tsc_offset + value - soft_tsc (cpu));
       soft_apic_tsc_changed (cpu);
       return TRUE;
     case MSR_TSC_ADJUST:
-      cpu->tsc_offset += (int64_t)(value - cpu->msr.tsc_adjust);
+      cpu->tsc_offset = (int64_t)((uint64_t)cpu->tsc_offset + value - cpu->msr.tsc_adjust);
       cpu->msr.tsc_adjust = value;
       soft_apic_tsc_changed (cpu);
       return TRUE;

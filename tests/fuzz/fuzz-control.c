@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A process of our own user that calls anything at the control socket of a machine without a processor: every method with arguments of
+ * the right type and hostile values, with others, with descriptors of any kind; and bytes that are no messages at all.
+ *
+ * Input: a byte that says whether calls are made or bytes sent (HOW_…), then steps: a byte for the method, a byte for how, arguments.
+ */
+#include "fuzz-machine.h"
+
+#include "control/service.h"
+
+#include <gio/gunixfdlist.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+enum
+{
+  HOW_BYTES = 1 << 0,     /* after the handshake come bytes, not calls */
+  HOW_NO_SHAKE = 1 << 1,  /* and no handshake either */
+  HOW_NO_SCREEN = 1 << 2, /* a machine with neither screen, router, drives nor ports */
+};
+
+#define PATIENCE (60 * G_TIME_SPAN_SECOND)
+
+typedef struct
+{
+  FuzzMachine machine;
+  ControlService *service;
+  GDBusConnection *client;
+  GArray *fds; /* that the service has given */
+  unsigned pending;
+  gboolean ended;
+} Fuzz;
+
+static char *socket_path;
+
+static gboolean
+change_media (void *opaque, const char *id, const char *path, gboolean readonly, GError **error)
+{
+  return board_change_media (((Fuzz *)opaque)->machine.board, id, path, readonly, error);
+}
+
+static Block *
+drive_block (void *opaque, const char *id)
+{
+  return board_drive_block (((Fuzz *)opaque)->machine.board, id);
+}
+
+static void
+power_button (void *opaque)
+{
+  board_power_button (((Fuzz *)opaque)->machine.board);
+}
+
+static void
+quit (void *opaque)
+{
+  ((Fuzz *)opaque)->ended = TRUE;
+}
+
+static void
+serve (Fuzz *f, unsigned how)
+{
+  const ControlDrive drives[]
+      = { { "disk0", DRIVE_DISK, fuzz_image, FALSE, NULL, drive_block, f },
+          { "cdrom0", DRIVE_CDROM, fuzz_image, TRUE, change_media, drive_block, f },
+          { "floppy0", DRIVE_FLOPPY, fuzz_image, FALSE, change_media, drive_block, f } };
+  g_autoptr (GError) error = NULL;
+  ControlConfig config = { .vm = f->machine.vm,
+                           .socket_path = socket_path,
+                           .name = "fuzz",
+                           .uuid = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                           .engine = "none",
+                           .engine_reason = "there is none",
+                           .quit = quit,
+                           .opaque = f };
+
+  if (!(how & HOW_NO_SCREEN))
+    {
+      config.folder = fuzz_folder ();
+      config.output = f->machine.board->output;
+      config.router = f->machine.board->router;
+      config.drives = drives;
+      config.n_drives = G_N_ELEMENTS (drives);
+      config.serials = f->machine.board->serial;
+      config.n_serials = f->machine.board->n_serials;
+      config.power_button = power_button;
+    }
+  f->service = control_service_new (&config, &error);
+  if (f->service == NULL)
+    g_error ("%s", error->message);
+}
+
+/* -- Calls -- */
+
+static void
+keep_fds (Fuzz *f, GUnixFDList *list)
+{
+  int n = 0;
+  g_autofree int *fds = list != NULL ? g_unix_fd_list_steal_fds (list, &n) : NULL;
+
+  g_array_append_vals (f->fds, fds, (guint)MAX (n, 0));
+}
+
+static void
+on_reply (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Fuzz *f = data;
+  g_autoptr (GUnixFDList) list = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) answer
+      = g_dbus_connection_call_with_unix_fd_list_finish (G_DBUS_CONNECTION (source), &list, result, &error);
+
+  f->pending--;
+  keep_fds (f, list);
+  if (answer == NULL && (error == NULL || !g_utf8_validate (error->message, -1, NULL)))
+    g_error ("neither an answer nor an error");
+}
+
+static void
+call (Fuzz *f, const char *interface, const char *method, GVariant *arguments, GUnixFDList *list)
+{
+  f->pending++;
+  g_dbus_connection_call_with_unix_fd_list (f->client, NULL, CONTROL_OBJECT_PATH, interface, method,
+                                            arguments, NULL, G_DBUS_CALL_FLAGS_NONE, -1, list, NULL, on_reply,
+                                            f);
+}
+
+/* Time passes for what is typed, which is all that may take long. */
+static void
+wait_for (Fuzz *f, unsigned left)
+{
+  gint64 end = g_get_monotonic_time () + PATIENCE;
+
+  while (f->pending > left)
+    {
+      if (!g_main_context_iteration (NULL, FALSE))
+        g_usleep (20);
+      vm_clock_advance (f->machine.vm->clock, 1000000);
+      address_space_load (f->machine.vm->ports, &f->machine.ports, 0x60, 1, FALSE);
+      if (g_get_monotonic_time () > end)
+        g_error ("a call is not answered");
+    }
+}
+
+/* A string that D-Bus carries. */
+static char *
+text (FuzzBytes *bytes)
+{
+  static const char *const usual[]
+      = { "",       ".",           "/",       "state",     "../state",  "cdrom0",   "floppy0",
+          "disk0",  "127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "localhost", "password", "missing/file",
+          "disk0 ", "/dev/null" };
+  unsigned how = fuzz_u8 (bytes);
+
+  if (how < 128)
+    return g_strdup (usual[how % G_N_ELEMENTS (usual)]);
+  g_autofree char *any = fuzz_text (bytes, (how & 31) + 1);
+  return g_utf8_make_valid (any, -1);
+}
+
+/* A file of this process's own folder: nothing else of the host may be written or bound. */
+static char *
+path (FuzzBytes *bytes)
+{
+  static const char *const names[] = { "state", "missing/state", ".", "", "disk", "control", "fifo" };
+  unsigned how = fuzz_u8 (bytes);
+
+  if (how & 0x80)
+    return g_strdup (names[how % G_N_ELEMENTS (names)]);
+  return how % G_N_ELEMENTS (names) == 4
+             ? g_strdup (fuzz_image)
+             : g_build_filename (fuzz_folder (), names[how % G_N_ELEMENTS (names)], NULL);
+}
+
+static char *
+vnc_address (FuzzBytes *bytes)
+{
+  g_autofree char *any = text (bytes);
+
+  if (g_str_has_prefix (any, "unix:") || strchr (any, '/') != NULL)
+    return g_strdup_printf ("unix:%s/vnc", fuzz_folder ());
+  return g_steal_pointer (&any);
+}
+
+static GUnixFDList *
+descriptor (unsigned how)
+{
+  int fd = -1, other = -1, ends[2];
+
+  switch (how % 8)
+    {
+    case 0:
+    case 1:
+      fd = memfd_create ("state", MFD_CLOEXEC);
+      break;
+    case 2:
+      if (pipe2 (ends, O_CLOEXEC) == 0)
+        {
+          fd = ends[1];
+          other = ends[0];
+        }
+      break;
+    case 3:
+      fd = open ("/dev/null", O_RDWR | O_CLOEXEC);
+      break;
+    case 4:
+      fd = open (fuzz_folder (), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      break;
+    case 5:
+      fd = eventfd (0, EFD_CLOEXEC);
+      break;
+    case 6: /* sealed */
+      fd = memfd_create ("state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+      fcntl (fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_WRITE);
+      break;
+    default:
+      return NULL;
+    }
+  if (other >= 0)
+    close (other);
+  return g_unix_fd_list_new_from_array (&fd, 1);
+}
+
+static GVariant *
+events (FuzzBytes *bytes)
+{
+  GVariantBuilder builder;
+  unsigned n = fuzz_u8 (bytes);
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("(a(uqiii))"));
+  g_variant_builder_open (&builder, G_VARIANT_TYPE ("a(uqiii)"));
+  for (n = n == 255 ? 4097 : n % 16; n > 0; n--)
+    {
+      unsigned type = fuzz_u8 (bytes), code = fuzz_u16 (bytes);
+      int value = (int8_t)fuzz_u8 (bytes), x = (int32_t)fuzz_u32 (bytes), y = (int32_t)fuzz_u32 (bytes);
+
+      g_variant_builder_add (&builder, "(uqiii)", type & 0x80 ? type : type % 5, code, value, x, y);
+    }
+  g_variant_builder_close (&builder);
+  return g_variant_builder_end (&builder);
+}
+
+static void
+use_fds (Fuzz *f, FuzzBytes *bytes)
+{
+  for (guint i = 0; i < f->fds->len; i++)
+    {
+      int fd = g_array_index (f->fds, int, i);
+      uint8_t data[64];
+      size_t n = MIN (fuzz_u8 (bytes) % sizeof data, bytes->length);
+
+      memcpy (data, bytes->data, n);
+      if (send (fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0
+          || recv (fd, data, sizeof data, MSG_DONTWAIT) < 0)
+        continue;
+    }
+}
+
+static const char *const methods[]
+    = { "Pause",       "Resume",     "Reset",     "PowerDown",  "Quit",         "AttachScreen", "Input",
+        "ReleaseKeys", "TypeText",   "Text",      "ListDrives", "ChangeMedia",  "AttachSerial", "VncStart",
+        "VncStop",     "Statistics", "DumpState", "SaveState",  "SaveStateFile" };
+
+#define INTERFACE "org.vivarium.Machine1"
+enum
+{
+  OTHER_TYPES = G_N_ELEMENTS (methods), /* a method with arguments that it doesn't have */
+  PROPERTY,
+  ALL_PROPERTIES,
+  SET_PROPERTY,
+  INTROSPECT,
+  USE_FDS,
+  GUEST, /* the machine goes on */
+  N_STEPS,
+};
+
+static GVariant *
+other_arguments (FuzzBytes *bytes)
+{
+  switch (fuzz_u8 (bytes) % 6)
+    {
+    case 0:
+      return NULL;
+    case 1:
+      return g_variant_new ("(u)", fuzz_u32 (bytes));
+    case 2:
+      return g_variant_new ("(s)", "text");
+    case 3:
+      return g_variant_new ("(h)", (gint32)fuzz_u32 (bytes));
+    case 4:
+      return g_variant_new ("(v)", g_variant_new ("a{sv}", NULL));
+    default:
+      return g_variant_new ("(ssb)", "", "", FALSE);
+    }
+}
+
+static void
+step (Fuzz *f, FuzzBytes *bytes)
+{
+  unsigned what = fuzz_u8 (bytes) % N_STEPS, how = fuzz_u8 (bytes);
+  g_autofree char *one = NULL, *two = NULL;
+  g_autoptr (GUnixFDList) list = NULL;
+  GVariant *arguments = NULL;
+
+  switch (what)
+    {
+    case 5:
+      arguments = g_variant_new ("(u)", how & 0x80 ? fuzz_u32 (bytes) : 0);
+      break;
+    case 6:
+      arguments = events (bytes);
+      break;
+    case 8:
+      one = text (bytes);
+      arguments = g_variant_new ("(s)", one);
+      break;
+    case 11:
+      one = text (bytes);
+      two = path (bytes);
+      arguments = g_variant_new ("(ssb)",
+                                 how & 1   ? "cdrom0"
+                                 : how & 2 ? "floppy0"
+                                           : one,
+                                 how & 4 ? "" : two, how >> 7);
+      break;
+    case 12:
+      arguments = g_variant_new ("(ub)", how & 0x80 ? fuzz_u32 (bytes) : 0, how & 1);
+      break;
+    case 13:
+      one = vnc_address (bytes);
+      two = path (bytes);
+      arguments = g_variant_new ("(ss)", one, how & 1 ? two : "");
+      break;
+    case 17:
+      one = path (bytes);
+      arguments = g_variant_new ("(s)", one);
+      break;
+    case 18:
+      list = descriptor (how);
+      arguments = g_variant_new ("(h)", how & 0x80 ? (gint32)fuzz_u32 (bytes) : 0);
+      break;
+    case OTHER_TYPES:
+      list = descriptor (how);
+      call (f, INTERFACE, methods[how % G_N_ELEMENTS (methods)], other_arguments (bytes), list);
+      return;
+    case PROPERTY:
+      one = text (bytes);
+      call (f, "org.freedesktop.DBus.Properties", "Get",
+            g_variant_new ("(ss)", INTERFACE, how & 1 ? "State" : one), NULL);
+      return;
+    case ALL_PROPERTIES:
+      call (f, "org.freedesktop.DBus.Properties", "GetAll", g_variant_new ("(s)", how & 1 ? "" : INTERFACE),
+            NULL);
+      return;
+    case SET_PROPERTY:
+      call (f, "org.freedesktop.DBus.Properties", "Set",
+            g_variant_new ("(ssv)", INTERFACE, "Name", g_variant_new_string ("x")), NULL);
+      return;
+    case INTROSPECT:
+      call (f, "org.freedesktop.DBus.Introspectable", "Introspect", NULL, NULL);
+      return;
+    case USE_FDS:
+      use_fds (f, bytes);
+      return;
+    case GUEST:
+      if (bytes->length >= FUZZ_STEP)
+        {
+          fuzz_machine_step (&f->machine, bytes->data);
+          bytes->data += FUZZ_STEP;
+          bytes->length -= FUZZ_STEP;
+        }
+      return;
+    default:
+      break;
+    }
+  call (f, INTERFACE, methods[what], arguments, list);
+}
+
+static void
+on_connected (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Fuzz *f = data;
+  g_autoptr (GError) error = NULL;
+
+  f->pending--;
+  f->client = g_dbus_connection_new_for_address_finish (result, &error);
+  if (f->client == NULL)
+    g_error ("no connection: %s", error->message);
+}
+
+static void
+on_client_closed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  ((Fuzz *)data)->pending--;
+  g_dbus_connection_close_finish (G_DBUS_CONNECTION (source), result, NULL);
+}
+
+static void
+make_calls (Fuzz *f, FuzzBytes *bytes)
+{
+  g_autofree char *address = g_strconcat ("unix:path=", socket_path, NULL);
+
+  f->pending++;
+  g_dbus_connection_new_for_address (address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, NULL,
+                                     on_connected, f);
+  wait_for (f, 0);
+  for (unsigned i = 0; i < 32 && bytes->length > 0 && !f->ended; i++)
+    {
+      step (f, bytes);
+      wait_for (f, i % 3); /* so that some calls overlap */
+    }
+  if (!f->ended)
+    wait_for (f, 0);
+  f->pending++;
+  g_dbus_connection_close (f->client, NULL, on_client_closed, f);
+  wait_for (f, 0);
+}
+
+/* -- Bytes -- */
+
+static void
+send_bytes (Fuzz *f, FuzzBytes *bytes, unsigned how)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  g_strlcpy (address.sun_path, socket_path, sizeof address.sun_path);
+  if (fd < 0 || connect (fd, (struct sockaddr *)&address, sizeof address) < 0)
+    abort ();
+  if (!(how & HOW_NO_SHAKE))
+    {
+      g_autofree char *uid = g_strdup_printf ("%u", (unsigned)geteuid ());
+
+      g_string_append_c (text, 0);
+      g_string_append (text, "AUTH EXTERNAL ");
+      for (const char *p = uid; *p != '\0'; p++)
+        g_string_append_printf (text, "%02x", *p);
+      g_string_append (text, "\r\nBEGIN\r\n");
+    }
+  g_string_append_len (text, (const char *)bytes->data, (gssize)bytes->length);
+  if (send (fd, text->str, text->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    abort ();
+  for (unsigned i = 0; i < 20; i++)
+    {
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+      g_usleep (100);
+    }
+  close (fd);
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
+{
+  FuzzBytes bytes = { data, length };
+  unsigned how = fuzz_u8 (&bytes);
+  Fuzz f = { .fds = g_array_new (FALSE, FALSE, sizeof (int)) };
+
+  if (socket_path == NULL)
+    {
+      g_autofree char *password = g_build_filename (fuzz_folder (), "password", NULL);
+
+      socket_path = g_build_filename (fuzz_folder (), "control", NULL);
+      g_file_set_contents (password, "secret\n", -1, NULL);
+    }
+  fuzz_machine_open (&f.machine);
+  serve (&f, how);
+  if (how & HOW_BYTES)
+    send_bytes (&f, &bytes, how);
+  else
+    make_calls (&f, &bytes);
+  for (guint i = 0; i < f.fds->len; i++)
+    close (g_array_index (f.fds, int, i));
+  g_array_unref (f.fds);
+  fuzz_pump ();
+  control_service_free (f.service);
+  fuzz_pump ();
+  g_clear_object (&f.client);
+  fuzz_machine_close (&f.machine);
+  return 0;
+}
+
+/* -- Seeds -- */
+
+static void
+seed_calls (uint8_t how, const char *steps, size_t length)
+{
+  g_autofree char *seed = g_malloc (length + 1);
+
+  seed[0] = (char)how;
+  memcpy (seed + 1, steps, length);
+  fuzz_seed (seed, length + 1);
+}
+#define CALLS(how, steps) seed_calls (how, steps, sizeof steps - 1)
+
+static void
+seed_message (const char *method, GVariant *arguments, gboolean shaken)
+{
+  g_autoptr (GDBusMessage) message
+      = g_dbus_message_new_method_call (NULL, CONTROL_OBJECT_PATH, INTERFACE, method);
+  g_autofree guchar *blob = NULL;
+  gsize size;
+
+  g_dbus_message_set_serial (message, 1);
+  if (arguments != NULL)
+    g_dbus_message_set_body (message, arguments);
+  blob = g_dbus_message_to_blob (message, &size, G_DBUS_CAPABILITY_FLAGS_NONE, NULL);
+  seed_calls (shaken ? HOW_BYTES : HOW_BYTES | HOW_NO_SHAKE, (const char *)blob, size);
+}
+
+static void
+make (void)
+{
+  for (unsigned what = 0; what < N_STEPS; what++)
+    {
+      for (unsigned how = 0; how < 8; how++)
+        {
+          const char steps[] = { (char)what,
+                                 (char)(how | (how & 1) << 7),
+                                 (char)(how * 3),
+                                 (char)(how & 4),
+                                 1,
+                                 0,
+                                 0,
+                                 0,
+                                 5,
+                                 0,
+                                 0,
+                                 0,
+                                 1,
+                                 2,
+                                 3,
+                                 4,
+                                 15,
+                                 0,
+                                 16,
+                                 0 };
+
+          seed_calls (0, steps, sizeof steps);
+        }
+      seed_calls (HOW_NO_SCREEN, (const char[]){ (char)what, 1, 6, 0, 0, 0 }, 6);
+    }
+  CALLS (0, "\5\0\x18\0\14\1\x18\0\4abcd\6\0\2\0\x1e\0\1\0\0\0\0\0\0\0\0\3\0\0\0\xff\x7f\0\0\0\x40\0\0");
+  CALLS (0, "\0\0\1\0\0\0\x11\0\0\1\0\2\0\3\0\17\0\20\0");
+  CALLS (0, "\x10\0\x0b\1\0\4\x0b\2\0\4\x0b\5\0\0\x0b\0\5\4\x0a\0");
+  CALLS (0, "\x0d\0\x08\0\x0d\1\x08\0\x0e\0\x0d\0\x8fnowhere:99\0");
+  CALLS (0, "\x08\0\x9eHello, World! \303\274 and so on\7\0\x08\0\x88typing\0\4\0");
+  CALLS (0, "\6\0\xff\1\2\3\4\5\6\7\10");
+  CALLS (0, "\x12\0\x12\1\x12\2\x12\3\x12\4\x12\5\x12\6\x12\7\x12\x80\5\0\0\0");
+  CALLS (HOW_BYTES | HOW_NO_SHAKE, "\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n");
+  CALLS (HOW_BYTES | HOW_NO_SHAKE, "\0AUTH ANONYMOUS 61\r\nCANCEL\r\nAUTH DBUS_COOKIE_SHA1 30\r\n");
+  CALLS (HOW_BYTES | HOW_NO_SHAKE, "GET / HTTP/1.0\r\n\r\n");
+  seed_message ("Pause", NULL, TRUE);
+  seed_message ("Text", NULL, TRUE);
+  seed_message ("TypeText", g_variant_new ("(s)", "text"), TRUE);
+  seed_message ("AttachScreen", g_variant_new ("(u)", 0), TRUE);
+  seed_message ("SaveStateFile", g_variant_new ("(h)", 3), TRUE);
+  seed_message ("Pause", NULL, FALSE);
+}
+
+const FuzzTarget fuzz_target
+    = { "vmm/control/methods.c vmm/control/service.c vmm/control/serial.c vmm/control/serial-uart.c", 512,
+        make };
