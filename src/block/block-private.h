@@ -29,4 +29,7 @@ void block_raw_close (BlockRaw *raw);
 /* Takes an OFD lock over the whole of `fd`: shared, or exclusive for writing.  The error names the holder if it can be found. */
 gboolean block_lock (int fd, const char *path, gboolean exclusive, GError **error);
 
+/* For tests: the next `n` requests of the kind fail with `error` (a positive errno) before they touch the image. */
+void block_inject_error (Block *block, BlockOp op, int error, unsigned n);
+
 G_END_DECLS

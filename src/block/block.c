@@ -49,6 +49,9 @@ struct Block
   unsigned in_flight;                   /* not yet called back; under lock */
   BlockRequest *done_head, **done_tail; /* under lock */
   BlockStats stats;                     /* under lock */
+  int injected_error;                   /* of tests; under lock */
+  BlockOp injected_op;
+  unsigned injected_left;
 };
 
 typedef struct
@@ -158,10 +161,40 @@ post_completion (BlockRequest *request, gboolean from_worker)
 
 /* -- Workers ------------------------------------------------------------------------------------- */
 
+void
+block_inject_error (Block *block, BlockOp op, int error, unsigned n)
+{
+  g_mutex_lock (&block->lock);
+  block->injected_op = op;
+  block->injected_error = error;
+  block->injected_left = n;
+  g_mutex_unlock (&block->lock);
+}
+
+static int
+take_injected (BlockRequest *request)
+{
+  Block *block = request->block;
+  int error = 0;
+
+  g_mutex_lock (&block->lock);
+  if (block->injected_left > 0 && block->injected_op == request->op)
+    {
+      block->injected_left--;
+      error = block->injected_error;
+    }
+  g_mutex_unlock (&block->lock);
+  return error;
+}
+
 static int
 run_request (BlockRequest *request)
 {
   BlockRaw *raw = &request->block->raw;
+  int injected = take_injected (request);
+
+  if (injected != 0)
+    return injected;
 
   switch (request->op)
     {

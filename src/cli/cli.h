@@ -56,6 +56,8 @@ int cli_view (int argc, char **argv);
 /* Parses the present command's options: `entries` may be NULL.  From `least` to `most` (-1: any) arguments must be left in argv[1…].
  * TRUE: go on; else *status is what to return (0 after --help). */
 gboolean cli_parse (const GOptionEntry *entries, int *argc, char ***argv, int least, int most, int *status);
+/* g_print() and g_printerr() put out text as it is, in any locale, and no control characters. */
+void cli_init_output (void);
 /* Says it on stderr and frees it. */
 int cli_fail (GError *error);
 int cli_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
@@ -63,7 +65,9 @@ int cli_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
 /* By name or UUID prefix, with its monitor connected if one runs. */
 VivMachine *cli_find (const char *name, GError **error);
 VivMachine *cli_find_live (const char *name, GError **error);
-/* Runs the main context until no connection is being tried. */
+/* Why it can't be asked: it is off, is starting, or does not answer. */
+GError *cli_not_live_error (VivMachine *machine);
+/* Runs the main context until no connection is being tried: a few seconds at most, then the state is "unresponsive". */
 void cli_settle (VivMachine *machine);
 
 /* Asynchronous calls made synchronous: pass cli_on_result and a zeroed GAsyncResult *, then wait. */
@@ -80,7 +84,7 @@ gboolean cli_wait_off (VivMachine *machine, double seconds);
 
 /* A key that begins so has a string that is JSON already; the mark is left out. */
 #define CLI_RAW_JSON "\001"
-/* Appends a GVariant (a{sv}, arrays, strings, numbers, booleans) as JSON. */
+/* Appends a GVariant (a{sv}, arrays, strings, bytestrings, numbers, booleans) as JSON. */
 void cli_json (GVariant *value, GString *out);
 /* Prints it with a newline; sinks `value`. */
 void cli_print_json (GVariant *value);
@@ -88,9 +92,9 @@ void cli_print_json (GVariant *value);
 /* The options that describe a machine: create and run. */
 typedef struct
 {
-  char **disks, **cdroms, **floppies, **modules;
+  char **disks, **cdroms, **floppies, **modules, **serials;
   char *kernel, *initrd, *append, *memory, *engine, *name, *vnc, *vnc_password_file, *boot, *os, *disk_size;
-  int cpus;
+  char *cpus;
   gboolean snapshot, boot_menu;
 } MachineOptions;
 #define MACHINE_OPTION_ENTRIES(o)                                                                              \
@@ -107,9 +111,16 @@ typedef struct
         &(o).modules,                                                                                          \
         "Boot module of a Multiboot or PVH kernel (more than once: several)",                                  \
         "\"FILE STRING\"" },                                                                                   \
-      { "append", 0, 0, G_OPTION_ARG_STRING, &(o).append, "The kernel's command line", "TEXT" },               \
+      { "append", 0, 0, G_OPTION_ARG_FILENAME, &(o).append, "The kernel's command line", "TEXT" },             \
+      { "serial",                                                                                              \
+        0,                                                                                                     \
+        0,                                                                                                     \
+        G_OPTION_ARG_STRING_ARRAY,                                                                             \
+        &(o).serials,                                                                                          \
+        "A serial port, COM1 first (up to four times): socket, none, or with run stdio (this terminal)",       \
+        "WHERE" },                                                                                             \
       { "memory", 0, 0, G_OPTION_ARG_STRING, &(o).memory, "Memory, such as 512M or 2G", "SIZE" },              \
-      { "cpus", 0, 0, G_OPTION_ARG_INT, &(o).cpus, "Number of processors", "N" },                              \
+      { "cpus", 0, 0, G_OPTION_ARG_STRING, &(o).cpus, "Number of processors", "N" },                           \
       { "engine", 0, 0, G_OPTION_ARG_STRING, &(o).engine, "auto, kvm, software or none", "NAME" },             \
       { "boot",   0, 0, G_OPTION_ARG_STRING, &(o).boot, "Boot order: a floppy, c disk, d CD-ROM, n network",   \
         "LETTERS" },                                                                                           \

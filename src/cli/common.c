@@ -8,7 +8,9 @@
 
 #include "cli/cli.h"
 
+#include <glib/gi18n.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 /* -- Arguments ---------------------------------------------------------------------------------------- */
@@ -89,6 +91,45 @@ cli_usage (const char *format, ...)
   return EXIT_USAGE;
 }
 
+/* -- Output ------------------------------------------------------------------------------------------- */
+
+/* Whatever the locale, our text is UTF-8 and names are bytes: they come out as they are.  But a guest, a monitor and a file's name do not
+ * speak to the terminal: control characters other than line ends and tabs are shown as U+FFFD. */
+static void
+put (const char *text, FILE *stream)
+{
+  for (const char *p = text; *p != '\0';)
+    {
+      gunichar c = g_utf8_get_char_validated (p, -1);
+      gsize length = c == (gunichar)-1 || c == (gunichar)-2 ? 1 : g_utf8_next_char (p) - p;
+      if (length > 1 || c < 0x80 ? g_unichar_iscntrl (c) && c != '\n' && c != '\t' : FALSE)
+        fputs ("\357\277\275", stream);
+      else
+        fwrite (p, 1, length, stream);
+      p += length;
+    }
+  fflush (stream);
+}
+
+static void
+put_out (const char *text)
+{
+  put (text, stdout);
+}
+
+static void
+put_error (const char *text)
+{
+  put (text, stderr);
+}
+
+void
+cli_init_output (void)
+{
+  g_set_print_handler (put_out);
+  g_set_printerr_handler (put_error);
+}
+
 /* -- Waiting ------------------------------------------------------------------------------------------ */
 
 void
@@ -108,6 +149,22 @@ cli_find (const char *name, GError **error)
   return machine;
 }
 
+GError *
+cli_not_live_error (VivMachine *machine)
+{
+  const char *name = viv_machine_get_name (machine), *state = viv_machine_get_state (machine);
+
+  if (g_str_equal (state, "unresponsive"))
+    return g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE,
+                        _ ("“%s” does not answer. %s “vivctl stop --force” ends it."), name,
+                        viv_machine_get_state_reason (machine));
+  if (viv_machine_is_busy (machine))
+    return g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE,
+                        _ ("“%s” is starting; “vivctl wait --state running” waits for it"), name);
+  return g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING,
+                      _ ("“%s” doesn't run; start it with “vivctl start”"), name);
+}
+
 VivMachine *
 cli_find_live (const char *name, GError **error)
 {
@@ -115,8 +172,7 @@ cli_find_live (const char *name, GError **error)
 
   if (machine == NULL || viv_machine_is_live (machine))
     return g_steal_pointer (&machine);
-  g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING,
-               "“%s” doesn't run; start it with “vivctl start”", viv_machine_get_name (machine));
+  g_propagate_error (error, cli_not_live_error (machine));
   return NULL;
 }
 
@@ -185,27 +241,30 @@ cli_wait_off (VivMachine *machine, double seconds)
 
 /* -- JSON --------------------------------------------------------------------------------------------- */
 
+/* Bytes that are not UTF-8 become U+DC80 to U+DCFF, as Python's “surrogateescape” has it: text never has these, so nothing is
+ * lost. */
 static void
 json_string (const char *text, GString *out)
 {
   g_string_append_c (out, '"');
-  for (const char *p = text; *p != '\0'; p++)
-    switch (*p)
-      {
-      case '"':
-      case '\\':
-        g_string_append_c (out, '\\');
-        g_string_append_c (out, *p);
-        break;
-      case '\n':
+  for (const char *p = text; *p != '\0';)
+    {
+      gunichar c = g_utf8_get_char_validated (p, -1);
+      if (c == (gunichar)-1 || c == (gunichar)-2)
+        {
+          g_string_append_printf (out, "\\udc%02x", (guchar)*p++);
+          continue;
+        }
+      if (c == '"' || c == '\\')
+        g_string_append_printf (out, "\\%c", (char)c);
+      else if (c == '\n')
         g_string_append (out, "\\n");
-        break;
-      default:
-        if ((guchar)*p < 0x20)
-          g_string_append_printf (out, "\\u%04x", *p);
-        else
-          g_string_append_c (out, *p);
-      }
+      else if (g_unichar_iscntrl (c))
+        g_string_append_printf (out, "\\u%04x", c);
+      else
+        g_string_append_unichar (out, c);
+      p = g_utf8_next_char (p);
+    }
   g_string_append_c (out, '"');
 }
 
@@ -265,6 +324,11 @@ cli_json (GVariant *value, GString *out)
         break;
       }
     case G_VARIANT_CLASS_ARRAY:
+      if (g_variant_is_of_type (value, G_VARIANT_TYPE_BYTESTRING))
+        {
+          json_string (g_variant_get_bytestring (value), out);
+          break;
+        }
       json_container (
           value, g_variant_type_is_dict_entry (g_variant_type_element (g_variant_get_type (value))), out);
       break;

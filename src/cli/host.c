@@ -9,8 +9,11 @@
 #include "cli/cli.h"
 #include "machine/paths.h"
 
+#include <glib/gi18n.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct
@@ -57,21 +60,39 @@ read_word (const char *path)
   return g_strstrip (text);
 }
 
+/* What would let this user open /dev/kvm, by what its mode and group are. */
+static char *
+advise_kvm (void)
+{
+  struct stat info;
+  struct group *group;
+
+  if (stat ("/dev/kvm", &info) != 0)
+    return g_strdup (
+        _ ("/dev/kvm is missing: turn on VT-x or SVM in the firmware's setup, and load the module "
+           "kvm_intel or kvm_amd"));
+  if (access ("/dev/kvm", R_OK | W_OK) == 0)
+    return g_strdup (_ ("/dev/kvm is there and may be used"));
+  group = getgrgid (info.st_gid);
+  if (info.st_gid != 0 && (info.st_mode & 060) == 060 && group != NULL)
+    return g_strdup_printf (
+        _ ("/dev/kvm may not be used: add yourself to its group (sudo usermod -aG %s $USER) "
+           "and log in again"),
+        group->gr_name);
+  return g_strdup_printf (
+      _ ("/dev/kvm may not be used: it has the mode %04o and no group that you could join; "
+         "“sudo chmod 0666 /dev/kvm” opens it until the next boot, a udev rule for good"),
+      (unsigned)info.st_mode & 07777);
+}
+
 static void
 report_kvm (Report *report)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *vmm = viv_find_program ("vivarium-vmm", &error);
-  g_autofree char *output = NULL;
-  gboolean present = access ("/dev/kvm", F_OK) == 0, allowed = access ("/dev/kvm", R_OK | W_OK) == 0;
+  g_autofree char *output = NULL, *advice = advise_kvm ();
 
-  say (
-      report, "kvm-device", g_variant_new_boolean (present && allowed),
-      !present
-          ? "/dev/kvm is missing: turn on VT-x or SVM in the firmware's setup, and load the module kvm_intel or kvm_amd"
-      : allowed
-          ? "/dev/kvm is there and may be used"
-          : "/dev/kvm may not be used: add yourself to its group (sudo usermod -aG kvm $USER) and log in again");
+  say (report, "kvm-device", g_variant_new_boolean (access ("/dev/kvm", R_OK | W_OK) == 0), advice);
   const char *argv[] = { vmm, "--probe", report->json ? "--json" : NULL, NULL };
   if (vmm == NULL
       || !g_spawn_sync (NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL, NULL, &error))

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "machine/folder-lock.h"
 #include "machine/paths.h"
 
 #include <stdlib.h>
@@ -101,7 +102,8 @@ cli_save (int argc, char **argv)
   if (machine == NULL)
     return cli_fail (error);
   g_autofree char *path = g_canonicalize_filename (argv[2], NULL);
-  if (!force && g_file_test (path, G_FILE_TEST_EXISTS))
+  /* A FIFO or a device is written to, and loses nothing. */
+  if (!force && g_file_test (path, G_FILE_TEST_IS_REGULAR))
     {
       g_set_error (&error, G_FILE_ERROR, G_FILE_ERROR_EXIST, "%s exists; --force replaces it", path);
       return cli_fail (error);
@@ -117,7 +119,7 @@ remove_throw_away (VivMachine *machine)
   g_autofree char *run = viv_run_dir (NULL);
   g_autofree char *parent = g_path_get_dirname (viv_machine_get_folder (machine));
 
-  if (g_strcmp0 (run, parent) == 0)
+  if (g_strcmp0 (run, parent) == 0 && !viv_folder_is_running (viv_machine_get_folder (machine)))
     viv_remove_tree (viv_machine_get_folder (machine), NULL);
 }
 
@@ -146,6 +148,8 @@ cli_stop (int argc, char **argv)
       remove_throw_away (machine);
       return EXIT_DONE;
     }
+  if (!force && !viv_machine_is_live (machine))
+    return cli_fail (cli_not_live_error (machine));
   if (force)
     viv_machine_force_off (machine, NULL, cli_on_result, &result);
   else
@@ -179,9 +183,9 @@ cli_delete (int argc, char **argv)
   if (!cli_parse (entries, &argc, &argv, 0, 1, &status))
     return status;
   g_autoptr (VivLibrary) library = viv_library_new (NULL);
-  g_auto (GStrv) trash = viv_library_list_trash (library);
   if (list)
     {
+      g_auto (GStrv) trash = viv_library_list_trash (library);
       for (char **entry = trash; *entry != NULL; entry++)
         g_print ("%s\n", *entry);
       return EXIT_DONE;
@@ -190,13 +194,8 @@ cli_delete (int argc, char **argv)
     return cli_usage ("usage: vivctl delete [--purge|--undo] NAME");
   if (undo)
     {
-      /* The newest of that name. */
-      const char *found = NULL;
-      g_autofree char *prefix = g_strconcat (argv[1], "-2", NULL);
-      for (char **entry = trash; *entry != NULL; entry++)
-        if (g_str_equal (*entry, argv[1]) || g_str_has_prefix (*entry, prefix))
-          found = *entry;
-      g_autoptr (VivMachine) back = viv_library_restore (library, found != NULL ? found : argv[1], &error);
+      g_autofree char *found = viv_library_find_trash (library, argv[1], &error);
+      g_autoptr (VivMachine) back = found != NULL ? viv_library_restore (library, found, &error) : NULL;
       if (back == NULL)
         return cli_fail (error);
       g_print ("%s\n", viv_machine_get_name (back));

@@ -77,6 +77,7 @@ main (int argc, char **argv)
 {
   setlocale (LC_ALL, "");
   viv_bind_text_domain ();
+  cli_init_output ();
   signal (SIGPIPE, SIG_IGN);
   g_set_prgname ("vivctl");
   if (argc < 2)

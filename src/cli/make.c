@@ -10,23 +10,38 @@
 #include "machine/boot-modules.h"
 #include "machine/edit.h"
 #include "machine/os-profile.h"
+#include "machine/plan.h"
 
+#include <errno.h>
+#include <glib/gi18n.h>
 #include <string.h>
 #include <unistd.h>
 
 void
 machine_options_clear (MachineOptions *o)
 {
-  char **strings[] = { &o->kernel, &o->initrd, &o->append,   &o->memory,
-                       &o->engine, &o->name,   &o->vnc,      &o->vnc_password_file,
-                       &o->boot,   &o->os,     &o->disk_size };
+  char **strings[] = { &o->kernel, &o->initrd, &o->append,    &o->memory,
+                       &o->engine, &o->name,   &o->vnc,       &o->vnc_password_file,
+                       &o->boot,   &o->os,     &o->disk_size, &o->cpus };
 
   g_clear_pointer (&o->disks, g_strfreev);
   g_clear_pointer (&o->cdroms, g_strfreev);
   g_clear_pointer (&o->floppies, g_strfreev);
   g_clear_pointer (&o->modules, g_strfreev);
+  g_clear_pointer (&o->serials, g_strfreev);
   for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
     g_clear_pointer (strings[i], g_free);
+}
+
+static gboolean
+cannot_read (const char *path, GError **error)
+{
+  int code = errno;
+  g_autofree char *shown = g_filename_display_name (path);
+
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), _ ("%s can't be read: %s"), shown,
+               g_strerror (code));
+  return FALSE;
 }
 
 static gboolean
@@ -37,19 +52,24 @@ add_drives (MachineDefinition *definition, DriveKind kind, char **paths, gboolea
       g_autofree char *absolute = **path != '\0' ? g_canonicalize_filename (*path, NULL) : NULL;
       if (absolute != NULL && access (absolute, R_OK) != 0)
         {
-          g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "%s can't be read", absolute);
+          cannot_read (absolute, error);
           return FALSE;
         }
       MachineDrive *drive = definition_add_drive (definition, kind, absolute);
       if (drive == NULL)
         {
-          g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE, "too many drives of kind %s",
+          g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE, _ ("too many drives of kind %s"),
                        drive_kind_name (kind));
           return FALSE;
         }
       drive->snapshot = snapshot && kind != DRIVE_CDROM;
       if (absolute != NULL && !drive->snapshot && access (absolute, W_OK) != 0)
-        drive->readonly = TRUE;
+        {
+          drive->readonly = TRUE;
+          /* A CD is never written; of the others people expect that they are. */
+          if (kind != DRIVE_CDROM)
+            g_printerr ("vivctl: %s can't be written, so %s is read-only\n", absolute, drive->id);
+        }
     }
   return TRUE;
 }
@@ -61,8 +81,7 @@ set_path (MachineDefinition *definition, const char *key, const char *path, GErr
 
   if (access (absolute, R_OK) == 0)
     return definition_set (definition, key, absolute, error);
-  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "%s can't be read", absolute);
-  return FALSE;
+  return cannot_read (absolute, error);
 }
 
 static gboolean
@@ -77,6 +96,19 @@ add_modules (MachineDefinition *definition, char **modules, GError **error)
       value = more;
     }
   return value == NULL || definition_set (definition, "machine.modules", value, error);
+}
+
+/* --serial: the first is COM1.  "stdio" is a port at the socket, which run connects to the terminal. */
+static gboolean
+add_serials (MachineDefinition *definition, char **serials, GError **error)
+{
+  for (unsigned i = 0; serials != NULL && serials[i] != NULL; i++)
+    {
+      g_autofree char *key = g_strdup_printf ("serial%u.backend", i);
+      if (!definition_set (definition, key, g_str_equal (serials[i], "stdio") ? "socket" : serials[i], error))
+        return FALSE;
+    }
+  return TRUE;
 }
 
 /* The system that a medium is of; NULL: not recognised. */
@@ -94,27 +126,30 @@ machine_options_build (const MachineOptions *o, const char *name, gboolean ident
 {
   g_autoptr (MachineDefinition) definition = NULL;
   g_autofree char *os = o->os != NULL ? g_strdup (o->os) : identify ? identify_os (o) : NULL;
-  g_autofree char *cpus = g_strdup_printf ("%d", o->cpus);
 
   if (!definition_check_name (name, error))
     return NULL;
   definition = definition_new (name);
-  if (os != NULL || identify)
-    {
-      g_autoptr (OsProfile) profile = os_profile_lookup (os);
-      os_profile_apply (profile, definition);
-    }
-  if (os != NULL && !definition_set (definition, "machine.os", os, error))
+  if ((os != NULL && !definition_set (definition, "machine.os", os, error))
+      || !add_drives (definition, DRIVE_DISK, o->disks, o->snapshot, error)
+      || !add_drives (definition, DRIVE_CDROM, o->cdroms, o->snapshot, error)
+      || !add_drives (definition, DRIVE_FLOPPY, o->floppies, o->snapshot, error))
     return NULL;
-  /* What the person names comes first: a floppy, else the CD, else the disk. */
-  if (o->boot == NULL && (o->floppies != NULL || o->cdroms != NULL) && !identify)
-    definition_set (definition, "machine.boot", o->floppies != NULL ? "adc" : "dca", NULL);
+  if (o->disk_size != NULL && plan_add_new_disk (definition) == NULL)
+    {
+      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE,
+                   _ ("there are too many disks for one more"));
+      return NULL;
+    }
+  if (os != NULL || identify)
+    plan_set_system (definition, os);
+  plan_order (definition);
   const struct
   {
     const char *key, *value;
   } values[] = {
     { "machine.memory", o->memory },
-    { "machine.cpus", o->cpus != 0 ? cpus : NULL },
+    { "machine.cpus", o->cpus },
     { "machine.engine", o->engine },
     { "machine.boot", o->boot },
     { "machine.boot-menu", o->boot_menu ? "true" : NULL },
@@ -126,14 +161,26 @@ machine_options_build (const MachineOptions *o, const char *name, gboolean ident
       return NULL;
   if ((o->kernel != NULL && !set_path (definition, "machine.kernel", o->kernel, error))
       || (o->initrd != NULL && !set_path (definition, "machine.initrd", o->initrd, error))
-      || !add_modules (definition, o->modules, error)
+      || !add_modules (definition, o->modules, error) || !add_serials (definition, o->serials, error)
       || (o->vnc_password_file != NULL
-          && !set_path (definition, "display0.vnc-password-file", o->vnc_password_file, error))
-      || !add_drives (definition, DRIVE_DISK, o->disks, o->snapshot, error)
-      || !add_drives (definition, DRIVE_CDROM, o->cdroms, o->snapshot, error)
-      || !add_drives (definition, DRIVE_FLOPPY, o->floppies, o->snapshot, error))
+          && !set_path (definition, "display0.vnc-password-file", o->vnc_password_file, error)))
     return NULL;
   return g_steal_pointer (&definition);
+}
+
+/* The one that plan_add_new_disk() has added: the last whose image is in the machine's folder. */
+static MachineDrive *
+new_disk (MachineDefinition *definition)
+{
+  MachineDrive *found = NULL;
+
+  for (guint i = 0; i < definition->drives->len; i++)
+    {
+      MachineDrive *drive = g_ptr_array_index (definition->drives, i);
+      if (drive->kind == DRIVE_DISK && !g_path_is_absolute (drive->path))
+        found = drive;
+    }
+  return found;
 }
 
 int
@@ -142,7 +189,7 @@ cli_create (int argc, char **argv)
   MachineOptions o = { 0 };
   const GOptionEntry entries[] = {
     MACHINE_OPTION_ENTRIES (o),
-    { "name", 0, 0, G_OPTION_ARG_STRING, &o.name, "The machine's name", "NAME" },
+    { "name", 0, 0, G_OPTION_ARG_FILENAME, &o.name, "The machine's name", "NAME" },
     { "disk-size", 0, 0, G_OPTION_ARG_STRING, &o.disk_size, "Make an empty disk of this size", "SIZE" },
     { NULL },
   };
@@ -153,6 +200,8 @@ cli_create (int argc, char **argv)
 
   if (!cli_parse (entries, &argc, &argv, 0, 1, &status))
     return status;
+  if (o.serials != NULL && g_strv_contains ((const char *const *)o.serials, "stdio"))
+    return cli_usage ("--serial=stdio goes with run; give socket, and connect with “vivctl serial”");
   g_autoptr (VivLibrary) library = viv_library_new (NULL);
   g_autofree char *name = g_strdup (o.name != NULL ? o.name : argv[1]);
   if (name == NULL)
@@ -172,17 +221,11 @@ cli_create (int argc, char **argv)
       if (good && (image.size < 512 || image.size % 512 != 0))
         {
           g_set_error (&error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE,
-                       "a disk is a whole number of 512-byte sectors");
+                       _ ("a disk is a whole number of 512-byte sectors"));
           good = FALSE;
         }
       if (good)
-        {
-          MachineDrive *drive = definition_add_drive (definition, DRIVE_DISK, "disk0.img");
-          g_autofree char *file = g_strconcat (drive->id, ".img", NULL);
-          g_free (drive->path);
-          drive->path = g_strdup (file);
-          image.file = drive->path;
-        }
+        image.file = new_disk (definition)->path;
     }
   if (good)
     machine = viv_library_create (library, definition, &image, o.disk_size != NULL, &error);

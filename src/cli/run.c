@@ -9,22 +9,79 @@
 #include "cli/cli.h"
 #include "machine/paths.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <glib-unix.h>
+#include <glib/gi18n.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct
 {
   MachineOptions machine;
-  gboolean headless, paused, exit_on_crash;
-  char *serial;
+  gboolean headless, paused, exit_on_crash, detach;
+  int told; /* with --detach: the parent waits here for our status; -1: nobody does */
 } RunOptions;
+
+static gboolean interrupted;
 
 static gboolean
 on_signal (gpointer data)
 {
-  *(gboolean *)data = TRUE;
+  interrupted = TRUE;
   return G_SOURCE_CONTINUE;
+}
+
+/* -- In the background -------------------------------------------------------------------------------- */
+
+/* With --detach a process of ours stays behind as the machine's owner: it ends with the machine and takes the folder along.  TRUE in
+ * that one; in the first, which waits until the machine runs, *status is what to return. */
+static gboolean
+go_behind (RunOptions *o, int *status)
+{
+  int fds[2];
+  guint8 said = EXIT_FAILED;
+  pid_t child;
+
+  if (pipe2 (fds, O_CLOEXEC) != 0 || (child = fork ()) < 0)
+    {
+      g_printerr ("vivctl: %s\n", g_strerror (errno));
+      *status = EXIT_FAILED;
+      return FALSE;
+    }
+  if (child == 0)
+    {
+      close (fds[0]);
+      setsid ();
+      o->told = fds[1];
+      return TRUE;
+    }
+  close (fds[1]);
+  /* What ends without a word has failed. */
+  while (read (fds[0], &said, 1) < 0 && errno == EINTR)
+    ;
+  close (fds[0]);
+  *status = said;
+  return FALSE;
+}
+
+/* Lets the first process go, and its terminal or pipe. */
+static void
+tell_status (RunOptions *o, int status)
+{
+  guint8 byte = status;
+  int null;
+
+  if (o->told < 0)
+    return;
+  null = open ("/dev/null", O_RDWR | O_CLOEXEC);
+  if (write (o->told, &byte, 1) != 1)
+    g_debug ("nobody waits for us");
+  close (o->told);
+  o->told = -1;
+  for (int fd = 0; null >= 0 && fd < 3; fd++)
+    dup2 (null, fd);
 }
 
 /* A name from what is run, so that other commands have something to call it by. */
@@ -48,7 +105,8 @@ propose_run_name (const MachineOptions *o, const char *run_dir)
   for (unsigned i = 1;; i++)
     {
       g_autofree char *name = i == 1 ? g_strdup (base) : g_strdup_printf ("%s-%u", base, i);
-      g_autofree char *folder = g_build_filename (run_dir, name, NULL);
+      g_autofree char *base_name = viv_folder_name (name);
+      g_autofree char *folder = g_build_filename (run_dir, base_name, NULL);
       if (!g_file_test (folder, G_FILE_TEST_EXISTS))
         return g_steal_pointer (&name);
     }
@@ -64,7 +122,7 @@ clear_folder (const char *folder, const char *name, GError **error)
   cli_settle (old);
   if (viv_machine_is_busy (old))
     {
-      g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING, "“%s” runs already", name);
+      g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING, _ ("“%s” runs already"), name);
       return FALSE;
     }
   return viv_remove_tree (folder, error);
@@ -78,11 +136,14 @@ make_machine (RunOptions *o, GError **error)
 
   if (run == NULL)
     return NULL;
+  /* Of those that were killed, and had nobody left to tidy up. */
+  viv_sweep_folders (run, "");
   name = o->machine.name != NULL ? g_strdup (o->machine.name) : propose_run_name (&o->machine, run);
   g_autoptr (MachineDefinition) definition = machine_options_build (&o->machine, name, FALSE, error);
   if (definition == NULL)
     return NULL;
-  folder = g_build_filename (run, name, NULL);
+  g_autofree char *base = viv_folder_name (name);
+  folder = g_build_filename (run, base, NULL);
   if (!clear_folder (folder, name, error) || !viv_create_machine_folder (folder, definition, NULL, 0, error))
     return NULL;
   return viv_machine_new (folder);
@@ -104,12 +165,8 @@ open_viewer (VivMachine *machine, gboolean headless)
 static int
 stay (VivMachine *machine, SerialBridge *serial, const RunOptions *o)
 {
-  gboolean interrupted = FALSE, told = FALSE;
-  guint sources[] = { g_unix_signal_add (SIGINT, on_signal, &interrupted),
-                      g_unix_signal_add (SIGTERM, on_signal, &interrupted),
-                      g_unix_signal_add (SIGHUP, on_signal, &interrupted) };
   GAsyncResult *result = NULL;
-  gboolean crashed = FALSE;
+  gboolean crashed = FALSE, told = FALSE, paused = FALSE;
 
   while (viv_machine_is_busy (machine) && !interrupted && !(serial != NULL && serial_bridge_closed (serial)))
     {
@@ -121,6 +178,13 @@ stay (VivMachine *machine, SerialBridge *serial, const RunOptions *o)
           if (o->exit_on_crash)
             break;
         }
+      /* Why it paused by itself; a pause that somebody asked for has no reason. */
+      gboolean trouble = g_str_equal (viv_machine_get_state (machine), "paused")
+                         && *viv_machine_get_state_reason (machine) != '\0';
+      if (trouble && !paused)
+        g_printerr ("vivctl: the machine is paused. %s (vivctl resume “%s”)\n",
+                    viv_machine_get_state_reason (machine), viv_machine_get_name (machine));
+      paused = trouble;
       g_main_context_iteration (NULL, TRUE);
     }
   if (viv_machine_is_busy (machine))
@@ -133,15 +197,33 @@ stay (VivMachine *machine, SerialBridge *serial, const RunOptions *o)
       crashed = TRUE;
       g_printerr ("vivctl: %s\n", viv_machine_get_state_reason (machine));
     }
-  for (unsigned i = 0; i < G_N_ELEMENTS (sources); i++)
-    g_source_remove (sources[i]);
   return crashed ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* The serial port that this terminal goes to; -1: none. */
+static int
+stdio_port (const RunOptions *o)
+{
+  for (int i = 0; o->machine.serials != NULL && o->machine.serials[i] != NULL; i++)
+    if (g_str_equal (o->machine.serials[i], "stdio"))
+      return i;
+  return -1;
+}
+
+static unsigned
+count_stdio (const RunOptions *o)
+{
+  unsigned n = 0;
+
+  for (unsigned i = 0; o->machine.serials != NULL && o->machine.serials[i] != NULL; i++)
+    n += g_str_equal (o->machine.serials[i], "stdio");
+  return n;
 }
 
 static int
 run (VivMachine *machine, RunOptions *o)
 {
-  VivStartOptions start = { .paused = o->paused };
+  VivStartOptions start = { .paused = o->paused, .owned = TRUE };
   GAsyncResult *result = NULL;
   GError *error = NULL;
   SerialBridge *serial = NULL;
@@ -153,14 +235,18 @@ run (VivMachine *machine, RunOptions *o)
   if (*viv_machine_get_vnc_address (machine) != '\0')
     g_printerr ("; VNC at %s", viv_machine_get_vnc_address (machine));
   g_printerr ("\n");
-  if (o->serial != NULL)
+  int port = stdio_port (o);
+  if (port >= 0)
     {
-      serial = serial_bridge_new (machine, 0, TRUE, &error);
+      serial = serial_bridge_new (machine, (unsigned)port, TRUE, &error);
       if (serial == NULL)
         g_printerr ("vivctl: no serial line: %s\n", error->message);
       g_clear_error (&error);
     }
   open_viewer (machine, o->headless);
+  if (o->detach)
+    g_print ("%s\n", viv_machine_get_name (machine));
+  tell_status (o, EXIT_DONE);
   int status = stay (machine, serial, o);
   serial_bridge_free (serial);
   return status;
@@ -169,13 +255,13 @@ run (VivMachine *machine, RunOptions *o)
 int
 cli_run (int argc, char **argv)
 {
-  RunOptions o = { 0 };
+  RunOptions o = { .told = -1 };
   const GOptionEntry entries[] = {
     MACHINE_OPTION_ENTRIES (o.machine),
-    { "name", 0, 0, G_OPTION_ARG_STRING, &o.machine.name, "What other commands call it", "NAME" },
+    { "detach", 0, 0, G_OPTION_ARG_NONE, &o.detach,
+      "Return when the machine runs, and print its name; it ends by “vivctl stop”, or of itself", NULL },
+    { "name", 0, 0, G_OPTION_ARG_FILENAME, &o.machine.name, "What other commands call it", "NAME" },
     { "headless", 0, 0, G_OPTION_ARG_NONE, &o.headless, "Open no window", NULL },
-    { "serial", 0, 0, G_OPTION_ARG_STRING, &o.serial, "stdio: connect this terminal to the serial port",
-      "stdio" },
     { "paused", 0, 0, G_OPTION_ARG_NONE, &o.paused, "Power on, but run nothing yet", NULL },
     { "exit-on-crash", 0, 0, G_OPTION_ARG_NONE, &o.exit_on_crash,
       "End when the guest can't go on, with status 1", NULL },
@@ -186,8 +272,17 @@ cli_run (int argc, char **argv)
 
   if (!cli_parse (entries, &argc, &argv, 0, 0, &status))
     return status;
-  if (o.serial != NULL && !g_str_equal (o.serial, "stdio"))
-    return cli_usage ("--serial knows “stdio” only");
+  if (count_stdio (&o) > 1)
+    return cli_usage ("this terminal can be connected to one serial port only");
+  if (count_stdio (&o) > 0 && o.detach)
+    return cli_usage (
+        "--serial=stdio needs a terminal that stays; “vivctl serial” connects to a machine that runs detached");
+  /* Before there are threads, and before anything is made. */
+  if (o.detach && !go_behind (&o, &status))
+    return status;
+  g_unix_signal_add (SIGINT, on_signal, NULL);
+  g_unix_signal_add (SIGTERM, on_signal, NULL);
+  g_unix_signal_add (SIGHUP, on_signal, NULL);
   g_autoptr (VivMachine) machine = make_machine (&o, &error);
   if (machine == NULL)
     status = cli_fail (error);
@@ -196,7 +291,7 @@ cli_run (int argc, char **argv)
       status = run (machine, &o);
       viv_remove_tree (viv_machine_get_folder (machine), NULL);
     }
+  tell_status (&o, status);
   machine_options_clear (&o.machine);
-  g_free (o.serial);
   return status;
 }

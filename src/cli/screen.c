@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define POLL_MS 100
+/* A machine that is just being made, or started, in another process is waited for: so long on a loaded host. */
+#define APPEAR_S 15
 
 int
 cli_screenshot (int argc, char **argv)
@@ -71,10 +73,23 @@ typedef struct
   VivMachine *machine;
   GRegex *text, *serial;
   const char *state;
-  int serial_fd;
+  int serial_fd, port;
+  gboolean was_busy;    /* it ran at some time while we waited */
+  gint64 appear_before; /* monotonic µs: until then it may yet be started */
   GString *serial_text;
   char *last_screen; /* NULL: graphical or not asked for */
 } Wait;
+
+static gboolean
+attach_serial (Wait *wait, GError **error)
+{
+  GAsyncResult *result = NULL;
+
+  viv_machine_attach_serial (wait->machine, wait->port, TRUE, NULL, cli_on_result, &result);
+  g_autoptr (GAsyncResult) done = cli_wait_result (&result);
+  wait->serial_fd = viv_machine_attach_serial_finish (wait->machine, done, error);
+  return wait->serial_fd >= 0;
+}
 
 static void
 read_serial (Wait *wait)
@@ -82,7 +97,7 @@ read_serial (Wait *wait)
   char buffer[4096];
   ssize_t length;
 
-  while ((length = recv (wait->serial_fd, buffer, sizeof (buffer), MSG_DONTWAIT)) > 0)
+  while (wait->serial_fd >= 0 && (length = recv (wait->serial_fd, buffer, sizeof (buffer), MSG_DONTWAIT)) > 0)
     for (ssize_t i = 0; i < length; i++)
       /* Patterns are over lines of text. */
       if (buffer[i] != '\0' && buffer[i] != '\r')
@@ -95,6 +110,9 @@ look (Wait *wait, GError **error)
 {
   if (wait->state != NULL && g_str_equal (viv_machine_get_state (wait->machine), wait->state))
     return TRUE;
+  if (wait->serial != NULL && wait->serial_fd < 0 && viv_machine_is_live (wait->machine)
+      && !attach_serial (wait, error))
+    return FALSE;
   if (wait->serial != NULL)
     {
       read_serial (wait);
@@ -108,6 +126,13 @@ look (Wait *wait, GError **error)
       wait->last_screen = screen_text (wait->machine, NULL);
       if (wait->last_screen != NULL && g_regex_match (wait->text, wait->last_screen, 0, NULL))
         return TRUE;
+    }
+  if (viv_machine_is_busy (wait->machine))
+    wait->was_busy = TRUE;
+  else if (!wait->was_busy && g_get_monotonic_time () < wait->appear_before)
+    {
+      viv_machine_probe (wait->machine);
+      return FALSE;
     }
   if (!viv_machine_is_busy (wait->machine) && (wait->state == NULL || g_str_equal (wait->state, "running")))
     g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING, "the machine is %s%s%s",
@@ -131,6 +156,25 @@ print_last (Wait *wait)
     }
 }
 
+/* NULL and an error when it has not appeared in time. */
+static VivMachine *
+wait_for_machine (const char *name, Wait *wait, GError **error)
+{
+  for (;;)
+    {
+      g_autoptr (GError) why = NULL;
+      VivMachine *machine = cli_find (name, &why);
+      if (machine != NULL)
+        return machine;
+      if (g_get_monotonic_time () >= wait->appear_before)
+        {
+          g_propagate_error (error, g_steal_pointer (&why));
+          return NULL;
+        }
+      cli_sleep (POLL_MS);
+    }
+}
+
 static GRegex *
 compile (const char *pattern, GError **error)
 {
@@ -144,8 +188,8 @@ cli_wait (int argc, char **argv)
   double timeout = 60;
   int port = 0, status;
   const GOptionEntry entries[] = {
-    { "text", 0, 0, G_OPTION_ARG_STRING, &text, "Until this is on the text screen", "REGEX" },
-    { "serial", 0, 0, G_OPTION_ARG_STRING, &serial, "Until this has come over the serial line", "REGEX" },
+    { "text", 0, 0, G_OPTION_ARG_FILENAME, &text, "Until this is on the text screen", "REGEX" },
+    { "serial", 0, 0, G_OPTION_ARG_FILENAME, &serial, "Until this has come over the serial line", "REGEX" },
     { "state", 0, 0, G_OPTION_ARG_STRING, &state, "Until the state is off, running, paused or crashed",
       "STATE" },
     { "port", 0, 0, G_OPTION_ARG_INT, &port, "Which serial port (0)", "N" },
@@ -159,23 +203,17 @@ cli_wait (int argc, char **argv)
     return status;
   if (text == NULL && serial == NULL && state == NULL)
     return cli_usage ("say what to wait for: --text, --serial or --state");
-  g_autoptr (VivMachine) machine
-      = state != NULL ? cli_find (argv[1], &error) : cli_find_live (argv[1], &error);
-  if (machine == NULL)
-    return cli_fail (error);
-
-  Wait wait = { .machine = machine, .state = state, .serial_fd = -1, .serial_text = g_string_new (NULL) };
+  gint64 start = g_get_monotonic_time (), end = start + (gint64)(timeout * G_USEC_PER_SEC);
+  Wait wait = { .state = state,
+                .serial_fd = -1,
+                .serial_text = g_string_new (NULL),
+                .appear_before = MIN (end, start + APPEAR_S * G_USEC_PER_SEC) };
   if ((text != NULL && (wait.text = compile (text, &error)) == NULL)
       || (serial != NULL && (wait.serial = compile (serial, &error)) == NULL))
     return cli_usage ("%s", error->message);
-  if (serial != NULL)
-    {
-      GAsyncResult *result = NULL;
-      viv_machine_attach_serial (machine, port, TRUE, NULL, cli_on_result, &result);
-      g_autoptr (GAsyncResult) done = cli_wait_result (&result);
-      wait.serial_fd = viv_machine_attach_serial_finish (machine, done, &error);
-    }
-  gint64 end = g_get_monotonic_time () + (gint64)(timeout * G_USEC_PER_SEC);
+  g_autoptr (VivMachine) machine = wait_for_machine (argv[1], &wait, &error);
+  wait.machine = machine;
+  wait.port = port;
   while (error == NULL && !(found = look (&wait, &error)) && error == NULL)
     {
       if (g_get_monotonic_time () >= end)

@@ -44,7 +44,6 @@ summary (VivMachine *machine)
     { "uuid", viv_machine_get_uuid (machine) },
     { "state", viv_machine_get_state (machine) },
     { "state-reason", viv_machine_get_state_reason (machine) },
-    { "folder", viv_machine_get_folder (machine) },
     { "error", viv_machine_get_error (machine) },
     { "engine", viv_machine_get_engine (machine) },
     { "engine-reason", viv_machine_get_engine_reason (machine) },
@@ -55,6 +54,9 @@ summary (VivMachine *machine)
   for (unsigned i = 0; i < G_N_ELEMENTS (texts); i++)
     if (texts[i].value != NULL)
       g_variant_builder_add (&values, "{sv}", texts[i].key, g_variant_new_string (texts[i].value));
+  /* Bytes, not text. */
+  g_variant_builder_add (&values, "{sv}", "folder",
+                         g_variant_new_bytestring (viv_machine_get_folder (machine)));
   g_variant_builder_add (&values, "{sv}", "pid", g_variant_new_int32 (viv_machine_get_pid (machine)));
   return g_variant_builder_end (&values);
 }
@@ -91,7 +93,7 @@ cli_list (int argc, char **argv)
     {
       VivMachine *machine = g_ptr_array_index (machines, i);
       const char *uuid = viv_machine_get_uuid (machine);
-      g_print ("%-9s %.8s  %s\n", viv_machine_get_state (machine), uuid != NULL ? uuid : "-",
+      g_print ("%-12s %.8s  %s\n", viv_machine_get_state (machine), uuid != NULL ? uuid : "-",
                viv_machine_get_name (machine));
     }
   return EXIT_DONE;
@@ -140,6 +142,31 @@ add_setting (const char *key, const char *value, gpointer data)
   g_variant_builder_add (data, "{ss}", key, value);
 }
 
+/* What is in the drives now: a medium may have been changed, ejected by the guest, or write-protected. */
+static void
+print_drives (VivMachine *machine)
+{
+  GAsyncResult *result = NULL;
+  GVariantIter iter;
+  const char *id, *kind, *path;
+  gboolean readonly;
+
+  if (!viv_machine_is_live (machine))
+    return;
+  viv_machine_list_drives (machine, NULL, cli_on_result, &result);
+  g_autoptr (GAsyncResult) done = cli_wait_result (&result);
+  g_autoptr (GVariant) drives = viv_machine_list_drives_finish (machine, done, NULL);
+  if (drives == NULL || g_variant_n_children (drives) == 0)
+    return;
+  g_print ("drives:\n");
+  g_variant_iter_init (&iter, drives);
+  while (g_variant_iter_next (&iter, "(&s&s&sb)", &id, &kind, &path, &readonly))
+    {
+      g_autofree char *bytes = definition_path_from_text (path);
+      g_print ("  %-9s %-10s %s\n", id, readonly ? "read-only" : "", *path != '\0' ? bytes : "(empty)");
+    }
+}
+
 static GVariant *
 statistics (VivMachine *machine)
 {
@@ -182,11 +209,14 @@ show_text (VivMachine *machine)
   while (g_variant_iter_loop (&iter, "{&sv}", &key, &value))
     if (g_variant_is_of_type (value, G_VARIANT_TYPE_STRING) && *g_variant_get_string (value, NULL) != '\0')
       g_print ("%s: %s\n", key, g_variant_get_string (value, NULL));
+    else if (g_variant_is_of_type (value, G_VARIANT_TYPE_BYTESTRING))
+      g_print ("%s: %s\n", key, g_variant_get_bytestring (value));
   if (definition != NULL)
     {
       g_print ("settings:\n");
       each_setting (definition, print_setting, NULL);
     }
+  print_drives (machine);
   if (numbers == NULL)
     return;
   g_print ("statistics:\n");

@@ -58,12 +58,43 @@ cli_vnc (int argc, char **argv)
   return EXIT_DONE;
 }
 
+static void
+on_notice (VivMachine *machine, const char *text, gpointer data)
+{
+  g_printerr ("vivctl: %s\n", text);
+}
+
+static int
+change_medium (VivMachine *machine, const char *drive, const char *file, gboolean readonly, gboolean force)
+{
+  g_autofree char *path = *file != '\0' ? g_canonicalize_filename (file, NULL) : NULL;
+  gulong handler = g_signal_connect (machine, "notice", G_CALLBACK (on_notice), NULL);
+  GAsyncResult *result = NULL;
+  GError *error = NULL;
+
+  /* A CD is never written; of a floppy or disk people expect that it is. */
+  if (!readonly && path != NULL && access (path, W_OK) != 0)
+    {
+      readonly = TRUE;
+      if (!g_str_has_prefix (drive, "cdrom"))
+        g_printerr ("vivctl: %s can't be written, so it is write-protected\n", path);
+    }
+  (force ? viv_machine_force_media : viv_machine_change_media) (machine, drive, path, readonly, NULL,
+                                                                cli_on_result, &result);
+  gboolean done = cli_finish (machine, &result, &error);
+  g_signal_handler_disconnect (machine, handler);
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PENDING))
+    g_prefix_error (&error, "(by force: --force) ");
+  return done ? EXIT_DONE : cli_fail (error);
+}
+
 int
 cli_media (int argc, char **argv)
 {
-  gboolean readonly = FALSE;
+  gboolean readonly = FALSE, force = FALSE;
   const GOptionEntry entries[] = {
     { "read-only", 0, 0, G_OPTION_ARG_NONE, &readonly, "The machine can't write to it", NULL },
+    { "force", 0, 0, G_OPTION_ARG_NONE, &force, "Open a CD drive that the guest has locked", NULL },
     { NULL },
   };
   GAsyncResult *result = NULL;
@@ -78,13 +109,7 @@ cli_media (int argc, char **argv)
   if (machine == NULL)
     return cli_fail (error);
   if (argc == 4)
-    {
-      g_autofree char *path = *argv[3] != '\0' ? g_canonicalize_filename (argv[3], NULL) : NULL;
-      viv_machine_change_media (machine, argv[2], path,
-                                readonly || (path != NULL && access (path, W_OK) != 0), NULL, cli_on_result,
-                                &result);
-      return cli_finish (machine, &result, &error) ? EXIT_DONE : cli_fail (error);
-    }
+    return change_medium (machine, argv[2], argv[3], readonly, force);
   viv_machine_list_drives (machine, NULL, cli_on_result, &result);
   g_autoptr (GAsyncResult) done = cli_wait_result (&result);
   g_autoptr (GVariant) drives = viv_machine_list_drives_finish (machine, done, &error);
@@ -95,6 +120,9 @@ cli_media (int argc, char **argv)
   gboolean fixed;
   g_variant_iter_init (&iter, drives);
   while (g_variant_iter_next (&iter, "(&s&s&sb)", &id, &kind, &path, &fixed))
-    g_print ("%-9s %-10s %s\n", id, fixed ? "read-only" : "", *path != '\0' ? path : "(empty)");
+    {
+      g_autofree char *bytes = definition_path_from_text (path);
+      g_print ("%-9s %-10s %s\n", id, fixed ? "read-only" : "", *bytes != '\0' ? bytes : "(empty)");
+    }
   return EXIT_DONE;
 }

@@ -751,10 +751,19 @@ connect_server (VncClient *client, GError **error)
   fd = dial (client, &local);
   if (fd < 0)
     {
-      g_set_error (error, G_IO_ERROR,
-                   g_error_matches (local, G_IO_ERROR, G_IO_ERROR_CANCELLED) ? G_IO_ERROR_CANCELLED
-                                                                             : G_IO_ERROR_CONNECTION_REFUSED,
-                   _ ("cannot connect to %s: %s"), client->host, local->message);
+      if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED)
+          || g_error_matches (local, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+        g_set_error (
+            error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED,
+            _ ("nobody answers at %s, port %d. Is the machine there on, and is its screen shared at this "
+               "port?"),
+            client->host, client->port);
+      else
+        g_set_error (error, G_IO_ERROR,
+                     g_error_matches (local, G_IO_ERROR, G_IO_ERROR_CANCELLED)
+                         ? G_IO_ERROR_CANCELLED
+                         : G_IO_ERROR_CONNECTION_REFUSED,
+                     _ ("cannot connect to %s: %s"), client->host, local->message);
       return FALSE;
     }
   rfb = rfbGetClient (8, 3, 4);
@@ -802,15 +811,9 @@ connect_server (VncClient *client, GError **error)
   else if (client->too_big)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, _ ("the screen of %s has an impossible size"),
                  client->host);
-  else if (last_error[0] && !strcasestr (last_error, "connect"))
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, _ ("the screen of %s, port %d, can't be shown: %s"),
-                 client->host, client->port, last_error);
   else
-    g_set_error (
-        error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED,
-        _ ("nobody answers at %s, port %d. Is the machine there on, and is its screen shared at this "
-           "port?"),
-        client->host, client->port);
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, _ ("the screen of %s, port %d, can't be shown: %s"),
+                 client->host, client->port, last_error[0] ? last_error : _ ("no VNC server answers there"));
   return FALSE;
 }
 
@@ -857,9 +860,9 @@ handle_message (VncClient *client)
     type = *rfb->bufoutptr;
   else
     n = recv (rfb->sock, &type, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR))
-    return TRUE;
-  if (n <= 0)
+  if (n < 0)
+    return errno == EAGAIN || errno == EINTR;
+  if (n == 0) /* the server has gone; errno says nothing here */
     return FALSE;
   if (type == rfbServerCutText)
     return read_cut_text (client);

@@ -22,6 +22,7 @@
 /* Pseudo-encodings and messages of QEMU, as registered with the RFB protocol's community registry. */
 #define ENCODING_POINTER_MOTION_CHANGE (-257)
 #define ENCODING_EXTENDED_KEY_EVENT    (-258)
+#define ENCODING_LED_STATE             (-261) /* a byte: bit 0 scroll, 1 num, 2 caps lock */
 #define MESSAGE_QEMU                   255
 #define RELATIVE_ORIGIN                0x7fff
 
@@ -69,12 +70,15 @@ struct VncPeer
   DisplayCursor *next_cursor;
   char *next_clipboard;
   gboolean absolute;
+  uint8_t leds;
 
   /* The thread's. */
   rfbScreenInfo *screen;
   rfbClientRec *client;
   gboolean authenticated, ready;
   gboolean want_key_ack, motion_change, motion_told, told_absolute;
+  gboolean led_state, leds_told;
+  uint8_t told_leds;
 };
 
 /* libvncserver keeps its list of security types in a global that each new client rewrites. */
@@ -275,7 +279,8 @@ on_set_format (rfbClientRec *client)
 
 /* -- QEMU's extensions -- */
 
-static int qemu_encodings[] = { ENCODING_POINTER_MOTION_CHANGE, ENCODING_EXTENDED_KEY_EVENT, 0 };
+static int qemu_encodings[]
+    = { ENCODING_POINTER_MOTION_CHANGE, ENCODING_EXTENDED_KEY_EVENT, ENCODING_LED_STATE, 0 };
 
 static rfbBool
 qemu_enable (rfbClientRec *client, void **data, int encoding)
@@ -289,6 +294,11 @@ qemu_enable (rfbClientRec *client, void **data, int encoding)
     {
       peer->motion_change = TRUE;
       peer->motion_told = FALSE;
+    }
+  else if (encoding == ENCODING_LED_STATE)
+    {
+      peer->led_state = TRUE;
+      peer->leds_told = FALSE;
     }
   else
     return FALSE;
@@ -556,6 +566,7 @@ send_answers (VncPeer *peer)
 {
   rfbClientRec *client = peer->client;
   gboolean absolute;
+  uint8_t leds;
 
   /* Not before the list of supported messages, which would take it back from a libvncclient. */
   if (peer->want_key_ack && !client->enableSupportedMessages)
@@ -565,7 +576,16 @@ send_answers (VncPeer *peer)
     }
   g_mutex_lock (&peer->lock);
   absolute = peer->absolute;
+  leds = peer->leds;
   g_mutex_unlock (&peer->lock);
+  if (client->sock >= 0 && peer->led_state && (!peer->leds_told || peer->told_leds != leds))
+    {
+      peer->leds_told = TRUE;
+      peer->told_leds = leds;
+      send_pseudo_rect (client, ENCODING_LED_STATE, 0);
+      if (client->sock >= 0 && rfbWriteExact (client, (const char *)&leds, 1) < 0)
+        rfbCloseClient (client);
+    }
   if (client->sock >= 0 && peer->motion_change && (!peer->motion_told || peer->told_absolute != absolute))
     {
       peer->motion_told = TRUE;
@@ -1042,6 +1062,15 @@ vnc_peer_set_absolute (VncPeer *peer, gboolean absolute)
 {
   g_mutex_lock (&peer->lock);
   peer->absolute = absolute;
+  g_mutex_unlock (&peer->lock);
+  wake (peer);
+}
+
+void
+vnc_peer_set_leds (VncPeer *peer, uint8_t leds)
+{
+  g_mutex_lock (&peer->lock);
+  peer->leds = leds;
   g_mutex_unlock (&peer->lock);
   wake (peer);
 }

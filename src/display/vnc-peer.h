@@ -65,6 +65,8 @@ void vnc_peer_damage_all (VncPeer *peer);
 void vnc_peer_cursor (VncPeer *peer, const DisplayCursor *cursor);
 void vnc_peer_clipboard (VncPeer *peer, const char *text);
 void vnc_peer_set_absolute (VncPeer *peer, gboolean absolute);
+/* Of the guest's keyboard: bit 0 scroll, 1 num, 2 caps lock. */
+void vnc_peer_set_leds (VncPeer *peer, uint8_t leds);
 /* The size of the client's picture. */
 void vnc_peer_get_size (VncPeer *peer, uint32_t *width, uint32_t *height);
 

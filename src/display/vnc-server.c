@@ -28,6 +28,22 @@
 #define HANDSHAKE_SECONDS 60 /* a person types the password in this time */
 #define PASSWORD_FILE_MAX (64 * 1024)
 
+enum
+{
+  LED_NUM = 1 << 1,
+  LED_CAPS = 1 << 2,
+};
+
+/* X11 protocol, appendix A. */
+enum
+{
+  KEYSYM_KP_HOME = 0xff95, /* Left, Up, Right, Down, Prior, Next, End follow */
+  KEYSYM_KP_INSERT = 0xff9e,
+  KEYSYM_KP_DELETE = 0xff9f,
+  KEYSYM_KP_DECIMAL = 0xffae,
+  KEYSYM_KP_0 = 0xffb0,
+};
+
 /* RFB 3.8, 7.5.5: buttons 4 to 7 are the wheels. */
 enum
 {
@@ -45,7 +61,6 @@ typedef struct
   char *key;                     /* whom it comes from, see vnc_guard_key() */
   gint64 deadline;               /* to be ready; µs */
   uint8_t held[(KEY_CNT + 7) / 8];
-  gboolean caps; /* as far as this client's presses tell */
   unsigned buttons;
   gboolean placed; /* x and y are known */
   int x, y;
@@ -53,6 +68,7 @@ typedef struct
 
 struct VncServer
 {
+  unsigned leds; /* of the guest's keyboard */
   DisplayOutput *output;
   DisplayViewer *viewer;
   char *name, *address, *password;
@@ -97,23 +113,51 @@ key (Client *client, uint16_t code, gboolean down)
   emit (client, INPUT_EVENT_KEY, code, down, 0, 0);
 }
 
+/* The keypad's keys are two each.  A client that says which one is meant gets that one, whatever the guest's Num Lock: as the key of
+ * the same meaning elsewhere on the keyboard. */
+static uint32_t
+by_num_lock (uint32_t keysym, gboolean num_lock)
+{
+  static const uint16_t grey[]
+      = { 0xff50, 0xff51, 0xff52, 0xff53, 0xff54, 0xff55, 0xff56, 0xff57 }; /* Home … End */
+
+  if (keysym >= KEYSYM_KP_0 && keysym <= KEYSYM_KP_0 + 9 && !num_lock)
+    return '0' + (keysym - KEYSYM_KP_0);
+  if (keysym == KEYSYM_KP_DECIMAL && !num_lock)
+    return '.';
+  if (keysym >= KEYSYM_KP_HOME && keysym < KEYSYM_KP_HOME + G_N_ELEMENTS (grey) && num_lock)
+    return grey[keysym - KEYSYM_KP_HOME];
+  if (keysym == KEYSYM_KP_INSERT && num_lock)
+    return 0xff63;
+  if (keysym == KEYSYM_KP_DELETE && num_lock)
+    return 0xffff;
+  return keysym;
+}
+
 /* A keysym says what character is wanted, the guest's keyboard is a US one: Shift is put right around the press. */
 static void
 key_by_keysym (Client *client, uint32_t keysym, gboolean down)
 {
   gboolean shift, left = is_held (client, KEY_LEFTSHIFT), right = is_held (client, KEY_RIGHTSHIFT);
+
+  if (!down)
+    {
+      /* Num Lock may have changed since the press; what isn't held isn't released. */
+      for (unsigned num_lock = 0; num_lock < 2; num_lock++)
+        key (client, keymap_keysym_to_evdev (by_num_lock (keysym, num_lock != 0), NULL), FALSE);
+      return;
+    }
+  keysym = by_num_lock (keysym, (client->server->leds & LED_NUM) != 0);
   uint16_t code = keymap_keysym_to_evdev (keysym, &shift);
   gboolean character = (keysym > ' ' && keysym < 0x7f) || keysym >= 0x01000000;
 
   if (code == 0)
     return;
-  if (code == KEY_CAPSLOCK && down && !is_held (client, code))
-    client->caps = !client->caps;
   if ((keysym >= 'a' && keysym <= 'z') || (keysym >= 'A' && keysym <= 'Z'))
-    shift ^= client->caps;
-  if (!down || !character || shift == (left || right))
+    shift ^= (client->server->leds & LED_CAPS) != 0;
+  if (!character || shift == (left || right))
     {
-      key (client, code, down);
+      key (client, code, TRUE);
       return;
     }
   if (shift)
@@ -144,8 +188,6 @@ on_key (Client *client, const VncPeerEvent *event)
       key_by_keysym (client, event->keysym, event->down);
       return;
     }
-  if (code == KEY_CAPSLOCK && event->down && !is_held (client, code))
-    client->caps = !client->caps;
   key (client, code, event->down);
 }
 
@@ -500,7 +542,10 @@ on_accept (int fd, GIOCondition condition, void *data)
   client->deadline = g_get_monotonic_time () + config.delay + server->handshake;
   client->peer = vnc_peer_new (connection, &config, on_event, client);
   if (client->peer)
-    g_ptr_array_add (server->clients, client);
+    {
+      vnc_peer_set_leds (client->peer, (uint8_t)server->leds);
+      g_ptr_array_add (server->clients, client);
+    }
   else
     {
       say (server, "a VNC client (%s) was refused: too many open files", client->key);
@@ -700,6 +745,14 @@ vnc_server_n_clients (VncServer *server)
       n += client->ready && !client->dead;
     }
   return n;
+}
+
+void
+vnc_server_set_leds (VncServer *server, unsigned leds)
+{
+  server->leds = leds & 7;
+  for (unsigned i = 0; i < server->clients->len; i++)
+    vnc_peer_set_leds (((Client *)server->clients->pdata[i])->peer, (uint8_t)server->leds);
 }
 
 void

@@ -39,6 +39,8 @@ void vnc_server_free (VncServer *server);
 /* "127.0.0.1:5901", with the port that was found. */
 const char *vnc_server_address (VncServer *server);
 unsigned vnc_server_n_clients (VncServer *server);
+/* What the guest's keyboard shows, bit 0 scroll, 1 num, 2 caps lock: told to clients, and what keysyms are typed by. */
+void vnc_server_set_leds (VncServer *server, unsigned leds);
 void vnc_server_send_clipboard (VncServer *server, const char *text);
 
 G_END_DECLS

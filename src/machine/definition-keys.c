@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "display/layout.h"
 #include "machine/boot-modules.h"
 #include "machine/definition.h"
 
@@ -120,10 +121,9 @@ const DefinitionKey definition_keys[] = {
     .name = "name",
     .type = KEY_STRING,
     .offset = MACHINE (name),
-    .max = 64,
+    .max = DEFINITION_MAX_NAME,
     .help = N_ ("The machine's name"),
-    .accepts = N_ (
-        "1 to 64 bytes of letters, digits, blanks and . _ -, without a leading dot or a blank at either end"),
+    .accepts = N_ ("1 to 128 bytes of text in one line, without a blank at either end"),
     .check = check_name },
   { .group = "machine",
     .name = "uuid",
@@ -277,7 +277,17 @@ const DefinitionKey definition_keys[] = {
     .type = KEY_BOOL,
     .offset = MACHINE (absolute_pointer),
     .fallback = "true",
-    .help = N_ ("Offer a pointing device that needs no grab, where the guest can use one") },
+    .help = N_ (
+        "Offer a pointing device that needs no grab, where the board has one; the PC's mouse tells movements only") },
+  { .group = "input",
+    .name = "layout",
+    .type = KEY_STRING,
+    .offset = MACHINE (input_layout),
+    .fallback = KEY_LAYOUT_DEFAULT,
+    .max = 64,
+    .help = N_ ("Keyboard layout that the guest has set, for typed text"),
+    .accepts = N_ ("a layout such as us, de or de(nodeadkeys)"),
+    .check = key_layout_check_name },
   { .group = "net0",
     .name = "mac",
     .type = KEY_STRING,

@@ -182,21 +182,49 @@ gboolean
 definition_check_name (const char *name, GError **error)
 {
   size_t length = name != NULL ? strlen (name) : 0;
-  gboolean good = length >= 1 && length <= 64 && g_utf8_validate (name, length, NULL) && name[0] != '.'
-                  && name[0] != ' ' && name[length - 1] != ' ';
+  gboolean good = length >= 1 && length <= DEFINITION_MAX_NAME && g_utf8_validate (name, length, NULL)
+                  && !g_unichar_isspace (g_utf8_get_char (name))
+                  && !g_unichar_isspace (g_utf8_get_char (g_utf8_prev_char (name + length)));
 
   for (const char *p = name; good && *p != '\0'; p = g_utf8_next_char (p))
     {
-      gunichar c = g_utf8_get_char (p);
-      good = g_unichar_isalnum (c) || g_unichar_ismark (c) || (c < 128 && strchr (" ._-", (int)c) != NULL);
+      GUnicodeType type = g_unichar_type (g_utf8_get_char (p));
+      good = type != G_UNICODE_CONTROL && type != G_UNICODE_LINE_SEPARATOR
+             && type != G_UNICODE_PARAGRAPH_SEPARATOR;
     }
   if (!good)
-    g_set_error (
-        error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX,
-        _ ("“%s” can't be a machine's name: give 1 to 64 bytes of letters, digits, blanks and . _ -, "
-           "without a leading dot or a blank at either end"),
-        name != NULL && g_utf8_validate (name, -1, NULL) ? name : "?");
+    {
+      g_autofree char *shown = g_utf8_make_valid (name != NULL ? name : "", -1);
+      g_set_error (
+          error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX,
+          _ ("“%s” can't be a machine's name: give 1 to 128 bytes of text in one line, without a blank "
+             "at either end"),
+          shown);
+    }
   return good;
+}
+
+/* -- Paths ------------------------------------------------------------------------------------------ */
+
+#define URI_SCHEME "file:"
+
+char *
+definition_path_to_text (const char *path)
+{
+  if (path == NULL || (g_utf8_validate (path, -1, NULL) && !g_str_has_prefix (path, URI_SCHEME)))
+    return g_strdup (path);
+  g_autofree char *escaped = g_uri_escape_string (path, "/", FALSE);
+  return g_strconcat (URI_SCHEME, path[0] == '/' ? "//" : "", escaped, NULL);
+}
+
+char *
+definition_path_from_text (const char *text)
+{
+  if (text == NULL || !g_str_has_prefix (text, URI_SCHEME))
+    return g_strdup (text);
+  text += strlen (URI_SCHEME);
+  char *path = g_uri_unescape_string (g_str_has_prefix (text, "///") ? text + 2 : text, NULL);
+  return path != NULL ? path : g_strdup (text);
 }
 
 char *
@@ -237,7 +265,10 @@ set_value (const DefinitionKey *key, gpointer object, const char *text, GError *
   if (key->type != KEY_STRING && key->type != KEY_PATH)
     text = stripped = g_strstrip (g_strdup (text));
 
-  if (!g_utf8_validate (text, -1, NULL))
+  g_autofree char *path = key->type == KEY_PATH ? definition_path_from_text (text) : NULL;
+  if (path != NULL)
+    text = path;
+  else if (!g_utf8_validate (text, -1, NULL))
     {
       g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX, _ ("the value is not UTF-8 text"));
       return FALSE;
@@ -341,6 +372,8 @@ get_value (const DefinitionKey *key, gconstpointer object)
       return g_strdup_printf ("%u", *(const uint32_t *)field);
     case KEY_SIZE:
       return definition_format_size (*(const uint64_t *)field);
+    case KEY_PATH:
+      return definition_path_to_text (*(char *const *)field);
     default:
       return g_strdup (*(char *const *)field);
     }
@@ -683,7 +716,10 @@ definition_parse (const char *text, gssize length, const char *path, GError **er
 
 fail:
   if (path != NULL)
-    g_prefix_error (error, "%s: ", path);
+    {
+      g_autofree char *shown = g_filename_display_name (path);
+      g_prefix_error (error, "%s: ", shown);
+    }
   /* GLib's errors quote the file's bytes, whatever they are. */
   if (error != NULL && !g_utf8_validate ((*error)->message, -1, NULL))
     {

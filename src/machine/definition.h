@@ -6,7 +6,7 @@
  *   [machine]  name uuid os chipset firmware engine memory cpus clock boot kernel initrd modules append …
  *   [disk0] [cdrom0] [floppy0] …   path format readonly snapshot
  *   [display0]  video video-memory vnc-address vnc-password-file
- *   [input]  absolute-pointer
+ *   [input]  absolute-pointer layout
  *   [net0]  mac
  *   [serial0] …  backend
  */
@@ -72,7 +72,8 @@ typedef struct MachineDefinition
   char *video;                    /* "vga", "none" */
   uint32_t video_memory;          /* MiB */
   gboolean absolute_pointer;
-  char *vnc_address; /* NULL: off */
+  char *input_layout; /* of the guest's keyboard, as display/layout.h has it */
+  char *vnc_address;  /* NULL: off */
   char *vnc_password_file;
   GPtrArray *drives;  /* MachineDrive *, in order: disks, CD-ROMs, floppies */
   GPtrArray *serials; /* MachineSerial * */
@@ -139,8 +140,14 @@ typedef struct
 } DefinitionKey;
 extern const DefinitionKey definition_keys[]; /* ends with a NULL name */
 
-/* Letters, digits, space, ._- ; 1 to 64 bytes; no leading dot or blank at either end. */
+/* A name is what a person types: "C++", "Tom's PC", "a/b".  1 to DEFINITION_MAX_NAME bytes of UTF-8 in one line, no blank at either
+ * end.  The folder's name is derived from it (viv_folder_name()). */
+#define DEFINITION_MAX_NAME 128
 gboolean definition_check_name (const char *name, GError **error);
+/* A path is bytes.  Where text must be UTF-8 (machine.ini, the control socket) one that isn't, or that looks so, is written
+ * "file:///tmp/a%FF.img", relative ones "file:a%FF.img".  NULL stays NULL. */
+char *definition_path_to_text (const char *path);
+char *definition_path_from_text (const char *text);
 /* "512M", "2G", "1536" (MiB) → bytes. */
 gboolean definition_parse_size (const char *text, uint64_t *bytes, GError **error);
 /* 2147483648 → "2G": the shortest text that parses back to the same number of bytes. */

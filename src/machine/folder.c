@@ -6,7 +6,9 @@
 
 #include "config.h"
 
+#include "machine/folder-lock.h"
 #include "machine/library.h"
+#include "machine/output-file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +18,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_DEPTH 32
+#define MAX_DEPTH         32
+#define MOST_FOLDER_BYTES 100
+/* What is younger may be between two steps of its maker. */
+#define SWEEP_AGE_S 60
 
 static gboolean
 set_file_error (GError **error, int code, const char *format, const char *path)
@@ -102,7 +107,7 @@ make_image (const char *folder, const VivNewImage *image, GError **error)
       return FALSE;
     }
   int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0 || ftruncate (fd, image->size) != 0)
+  if (fd < 0 || ftruncate (fd, image->size) != 0 || fsync (fd) != 0)
     {
       set_file_error (error, errno, _ ("can't make the disk image %s: %s"), path);
       if (fd >= 0)
@@ -118,14 +123,62 @@ viv_create_machine_folder (const char *folder, MachineDefinition *definition, co
                            unsigned n_images, GError **error)
 {
   g_autofree char *file = g_build_filename (folder, "machine.ini", NULL);
-  gboolean done = TRUE;
 
   if (mkdir (folder, 0700) != 0)
     return set_file_error (error, errno, _ ("can't make the machine's folder %s: %s"), folder);
+  /* Says that somebody is at work here: viv_sweep_folders(). */
+  int lock = viv_folder_lock (folder, VIV_LOCK_RUN, error);
+  gboolean done = lock >= 0;
   for (unsigned i = 0; done && i < n_images; i++)
     done = make_image (folder, &images[i], error);
   done = done && definition_save (definition, file, error);
   if (!done)
     viv_remove_tree (folder, NULL);
+  viv_folder_unlock (lock);
   return done;
+}
+
+char *
+viv_folder_name (const char *name)
+{
+  g_autofree char *valid = g_utf8_make_valid (name, -1);
+  GString *folder = g_string_new (NULL);
+
+  for (const char *p = valid; *p != '\0' && folder->len < MOST_FOLDER_BYTES; p = g_utf8_next_char (p))
+    {
+      gunichar c = g_utf8_get_char (p);
+      /* Also what other systems' file systems, on a stick say, refuse. */
+      if (g_unichar_iscntrl (c) || (c < 128 && strchr ("/\\:*?\"<>|", (int)c) != NULL)
+          || (c == '.' && folder->len == 0))
+        g_string_append_c (folder, '_');
+      else
+        g_string_append_unichar (folder, c);
+    }
+  while (folder->len > 0 && strchr (". ", folder->str[folder->len - 1]) != NULL)
+    g_string_truncate (folder, folder->len - 1);
+  if (folder->len == 0)
+    g_string_append (folder, "_");
+  return g_string_free (folder, FALSE);
+}
+
+void
+viv_sweep_folders (const char *path, const char *prefix)
+{
+  g_autoptr (GDir) directory = g_dir_open (path, 0, NULL);
+  gint64 now = g_get_real_time () / G_USEC_PER_SEC;
+  const char *name;
+  struct stat info;
+
+  while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
+    {
+      g_autofree char *folder = g_build_filename (path, name, NULL);
+      if (!g_str_has_prefix (name, prefix) || lstat (folder, &info) != 0 || !S_ISDIR (info.st_mode)
+          || now - info.st_mtime < SWEEP_AGE_S || viv_folder_is_running (folder))
+        continue;
+      /* Somebody may be quicker than we: who has the lock removes it. */
+      int lock = viv_folder_lock (folder, VIV_LOCK_RUN, NULL);
+      if (lock >= 0 && !viv_remove_tree (folder, NULL))
+        g_debug ("%s can't be swept away", folder);
+      viv_folder_unlock (lock);
+    }
 }

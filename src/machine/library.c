@@ -23,6 +23,8 @@
 #include <sys/stat.h>
 
 #define TRASH ".trash"
+/* A machine while it is made. */
+#define HIDDEN ".new-"
 /* "-20261123-155000-123456" at the end of a trash entry */
 #define STAMP_LENGTH 23
 /* A folder is made in several steps; look when they are done. */
@@ -135,7 +137,10 @@ static void
 on_definition_changed (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event,
                        Entry *entry)
 {
-  if (entry->machine == NULL || !g_file_query_exists (file, NULL))
+  /* `file` may be a writer's temporary file, which has its name no more: that is no reason to look at all machines. */
+  g_autofree char *definition = g_build_filename (entry->folder, "machine.ini", NULL);
+
+  if (entry->machine == NULL || !g_file_test (definition, G_FILE_TEST_EXISTS))
     schedule_rescan (entry->library);
   else if (event == G_FILE_MONITOR_EVENT_CHANGES_DONE_HINT || event == G_FILE_MONITOR_EVENT_CREATED
            || event == G_FILE_MONITOR_EVENT_RENAMED || event == G_FILE_MONITOR_EVENT_MOVED_IN)
@@ -224,7 +229,7 @@ viv_library_rescan (VivLibrary *self)
           show (self, entry->machine);
         }
       else if (there)
-        viv_machine_reload (entry->machine);
+        viv_machine_reload_if_changed (entry->machine);
       else if (entry->machine != NULL)
         {
           g_autoptr (VivMachine) gone = g_steal_pointer (&entry->machine);
@@ -364,55 +369,89 @@ viv_library_get_path (VivLibrary *self)
 
 /* -- Looking up --------------------------------------------------------------------------------------- */
 
-/* One candidate after the other; the best so far is kept. */
+/* In order: what is said more exactly wins over what is said less so. */
+typedef enum
+{
+  BY_IDENTITY, /* the UUID, or the folder's path */
+  BY_NAME,
+  BY_FOLDER, /* its name */
+  BY_UUID_PREFIX,
+  N_WAYS
+} SearchWay;
+
 typedef struct
 {
   const char *wanted;
-  char *exact;   /* folder */
-  char *by_uuid; /* folder */
-  unsigned n_uuids;
+  char *path;               /* what it is as a path */
+  GPtrArray *found[N_WAYS]; /* folders */
 } Search;
+
+static void
+search_begin (Search *search, const char *wanted)
+{
+  search->wanted = wanted;
+  search->path = g_canonicalize_filename (wanted, NULL);
+  for (unsigned i = 0; i < N_WAYS; i++)
+    search->found[i] = g_ptr_array_new_with_free_func (g_free);
+}
 
 static void
 search_consider (Search *search, const char *folder, const char *name, const char *uuid)
 {
-  if (search->exact == NULL
-      && (g_strcmp0 (name, search->wanted) == 0 || g_strcmp0 (uuid, search->wanted) == 0))
-    search->exact = g_strdup (folder);
-  if (uuid != NULL && strlen (search->wanted) >= 4
-      && g_ascii_strncasecmp (uuid, search->wanted, strlen (search->wanted)) == 0)
-    {
-      search->n_uuids++;
-      if (search->by_uuid == NULL)
-        search->by_uuid = g_strdup (folder);
-    }
+  const char *base = strrchr (folder, '/');
+  const gboolean fits[N_WAYS] = {
+    [BY_IDENTITY] = (uuid != NULL && g_ascii_strcasecmp (uuid, search->wanted) == 0)
+                    || (strchr (search->wanted, '/') != NULL && g_str_equal (folder, search->path)),
+    [BY_NAME] = g_strcmp0 (name, search->wanted) == 0,
+    [BY_FOLDER] = base != NULL && g_str_equal (base + 1, search->wanted),
+    [BY_UUID_PREFIX] = uuid != NULL && strlen (search->wanted) >= 4
+                       && g_ascii_strncasecmp (uuid, search->wanted, strlen (search->wanted)) == 0,
+  };
+
+  for (unsigned i = 0; i < N_WAYS; i++)
+    if (fits[i])
+      g_ptr_array_add (search->found[i], g_strdup (folder));
 }
 
 /* The folder that was found; NULL and an error. */
 static char *
 search_end (Search *search, GError **error)
 {
-  g_autofree char *exact = g_steal_pointer (&search->exact), *by_uuid = g_steal_pointer (&search->by_uuid);
+  g_autofree char *shown = g_utf8_make_valid (search->wanted, -1);
+  char *folder = NULL;
+  unsigned way = 0;
 
-  if (exact != NULL)
-    return g_steal_pointer (&exact);
-  if (search->n_uuids == 1)
-    return g_steal_pointer (&by_uuid);
-  if (search->n_uuids > 1)
-    g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND,
-                 _ ("the UUIDs of %u machines begin with “%s”; give more of it"), search->n_uuids,
-                 search->wanted);
-  else
+  while (way < N_WAYS && search->found[way]->len == 0)
+    way++;
+  if (way == N_WAYS)
     g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND, _ ("there is no machine “%s”"),
-                 search->wanted);
-  return NULL;
+                 shown);
+  else if (search->found[way]->len == 1)
+    folder = g_strdup (g_ptr_array_index (search->found[way], 0));
+  else
+    {
+      g_autoptr (GString) list = g_string_new (NULL);
+      for (guint i = 0; i < search->found[way]->len && i < 5; i++)
+        {
+          g_autofree char *one = g_filename_display_name (g_ptr_array_index (search->found[way], i));
+          g_string_append_printf (list, "%s%s", i > 0 ? ", " : "", one);
+        }
+      g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND,
+                   _ ("“%s” could be one of %u machines: %s; give the folder or more of the UUID"), shown,
+                   search->found[way]->len, list->str);
+    }
+  for (unsigned i = 0; i < N_WAYS; i++)
+    g_ptr_array_unref (search->found[i]);
+  g_free (search->path);
+  return folder;
 }
 
 VivMachine *
 viv_library_find (VivLibrary *self, const char *name, GError **error)
 {
-  Search search = { .wanted = name };
+  Search search;
 
+  search_begin (&search, name);
   for (guint i = 0; i < self->machines->len; i++)
     {
       VivMachine *machine = g_ptr_array_index (self->machines, i);
@@ -445,9 +484,10 @@ search_directory (Search *search, const char *path)
 VivMachine *
 viv_find_machine (const char *name, GError **error)
 {
-  Search search = { .wanted = name };
   g_autofree char *run = viv_run_dir (NULL), *library = viv_machines_dir ();
+  Search search;
 
+  search_begin (&search, name);
   search_directory (&search, run);
   search_directory (&search, library);
   g_autofree char *folder = search_end (&search, error);
@@ -457,14 +497,26 @@ viv_find_machine (const char *name, GError **error)
 static gboolean
 name_is_taken (VivLibrary *self, const char *name)
 {
-  g_autofree char *folder = g_build_filename (self->path, name, NULL);
-
-  if (g_file_test (folder, G_FILE_TEST_EXISTS))
-    return TRUE;
   for (guint i = 0; i < self->machines->len; i++)
     if (g_str_equal (viv_machine_get_name (g_ptr_array_index (self->machines, i)), name))
       return TRUE;
   return FALSE;
+}
+
+/* A folder's path for a machine of this name, where nothing is yet. */
+static char *
+free_folder (VivLibrary *self, const char *name)
+{
+  g_autofree char *base = viv_folder_name (name);
+
+  for (unsigned i = 1;; i++)
+    {
+      g_autofree char *numbered = i == 1 ? g_strdup (base) : g_strdup_printf ("%s %u", base, i);
+      char *folder = g_build_filename (self->path, numbered, NULL);
+      if (!g_file_test (folder, G_FILE_TEST_EXISTS) && !g_file_test (folder, G_FILE_TEST_IS_SYMLINK))
+        return folder;
+      g_free (folder);
+    }
 }
 
 char *
@@ -473,26 +525,21 @@ viv_library_propose_name (VivLibrary *self, const char *base)
   g_autoptr (GString) clean = g_string_new (NULL);
   g_autofree char *valid = g_utf8_make_valid (base != NULL ? base : "", -1);
 
-  for (const char *p = valid; *p != '\0' && clean->len < 48; p = g_utf8_next_char (p))
+  for (const char *p = valid; *p != '\0' && clean->len < DEFINITION_MAX_NAME - 16; p = g_utf8_next_char (p))
     {
       gunichar c = g_utf8_get_char (p);
-      gboolean good = g_unichar_isalnum (c) || (c < 128 && strchr ("._-", (int)c) != NULL);
-      if (good && !(clean->len == 0 && c == '.'))
+      if (!g_unichar_iscntrl (c))
         g_string_append_unichar (clean, c);
-      else if (clean->len > 0 && clean->str[clean->len - 1] != ' ')
-        g_string_append_c (clean, ' ');
     }
-  g_strchomp (clean->str);
-  if (!definition_check_name (clean->str, NULL))
-    g_string_assign (clean, _ ("Machine"));
-  clean->len = strlen (clean->str);
-  if (!name_is_taken (self, clean->str))
-    return g_strdup (clean->str);
+  g_autofree char *stripped = g_strstrip (g_strdup (clean->str));
+  g_autofree char *name = g_strdup (definition_check_name (stripped, NULL) ? stripped : _ ("Machine"));
+  if (!name_is_taken (self, name))
+    return g_steal_pointer (&name);
   for (unsigned i = 2;; i++)
     {
-      g_autofree char *name = g_strdup_printf ("%s %u", clean->str, i);
-      if (!name_is_taken (self, name))
-        return g_steal_pointer (&name);
+      g_autofree char *numbered = g_strdup_printf ("%s %u", name, i);
+      if (!name_is_taken (self, numbered))
+        return g_steal_pointer (&numbered);
     }
 }
 
@@ -588,9 +635,10 @@ viv_library_create (VivLibrary *self, MachineDefinition *definition, const VivNe
     }
   g_clear_pointer (&copy->folder, g_free);
 
+  viv_sweep_folders (self->path, HIDDEN);
   /* It appears whole, under its name, or not at all. */
-  folder = g_build_filename (self->path, copy->name, NULL);
-  hidden = g_strconcat (".new-", copy->uuid, NULL);
+  folder = free_folder (self, copy->name);
+  hidden = g_strconcat (HIDDEN, copy->uuid, NULL);
   scratch = g_build_filename (self->path, hidden, NULL);
   if (!viv_create_machine_folder (scratch, copy, images, n_images, error))
     return NULL;
@@ -623,10 +671,11 @@ viv_library_rename (VivLibrary *self, VivMachine *machine, const char *name, GEr
 
   g_autofree char *old_name = g_strdup (definition->name);
   g_autofree char *from = g_strdup (viv_machine_get_folder (machine));
-  g_autofree char *to = g_build_filename (self->path, name, NULL);
+  g_autofree char *base = viv_folder_name (name), *same = g_build_filename (self->path, base, NULL);
+  g_autofree char *to = g_str_equal (same, from) ? g_strdup (from) : free_folder (self, name);
   const VivChange there = { "machine.name", name }, back = { "machine.name", old_name };
   gboolean done = viv_folder_edit (from, TRUE, &there, 1, error);
-  if (done && !move_folder (from, to, error))
+  if (done && !g_str_equal (from, to) && !move_folder (from, to, error))
     {
       viv_folder_edit (from, TRUE, &back, 1, NULL);
       done = FALSE;
@@ -705,16 +754,19 @@ viv_library_restore (VivLibrary *self, const char *entry, GError **error)
   file = g_build_filename (path, "machine.ini", NULL);
   g_autoptr (MachineDefinition) definition = definition_load (file, NULL);
   g_autofree char *base = g_strndup (entry, strlen (entry) - STAMP_LENGTH);
-  name = g_strdup (base);
-  if (name_is_taken (self, base) || (definition != NULL && name_is_taken (self, definition->name)))
+  name = g_strdup (definition != NULL ? definition->name : base);
+  if (name_is_taken (self, name))
     {
-      g_free (name);
-      name = viv_library_propose_name (self, definition != NULL ? definition->name : base);
-      const VivChange change = { "machine.name", name };
+      g_autofree char *other = viv_library_propose_name (self, name);
+      const VivChange change = { "machine.name", other };
       if (definition != NULL && !viv_folder_edit (path, FALSE, &change, 1, error))
         return NULL;
+      g_free (name);
+      name = g_steal_pointer (&other);
+      folder = free_folder (self, name);
     }
-  folder = g_build_filename (self->path, name, NULL);
+  else
+    folder = free_folder (self, base);
   if (!move_folder (path, folder, error))
     return NULL;
   return take_in (self, folder);
@@ -734,6 +786,66 @@ viv_library_purge (VivLibrary *self, const char *entry, GError **error)
   gboolean done = lock >= 0 && viv_remove_tree (path, error);
   viv_folder_unlock (lock);
   return done;
+}
+
+static void
+purge_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  GError *error = NULL;
+
+  if (viv_library_purge (source, data, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+void
+viv_library_purge_async (VivLibrary *self, const char *entry, GAsyncReadyCallback callback, gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, data);
+
+  /* viv_library_purge() touches nothing of the library but its path, which never changes. */
+  g_task_set_source_tag (task, viv_library_purge_async);
+  g_task_set_task_data (task, g_strdup (entry), g_free);
+  g_task_run_in_thread (task, purge_thread);
+}
+
+gboolean
+viv_library_purge_finish (VivLibrary *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+char *
+viv_library_find_trash (VivLibrary *self, const char *name, GError **error)
+{
+  g_auto (GStrv) entries = viv_library_list_trash (self);
+  char *found = NULL;
+
+  /* Oldest first: the last that fits is the newest. */
+  for (char **entry = entries; *entry != NULL; entry++)
+    {
+      g_autofree char *path = g_build_filename (self->path, TRASH, *entry, "machine.ini", NULL);
+      g_autofree char *base = g_strndup (*entry, strlen (*entry) - STAMP_LENGTH);
+      g_autoptr (MachineDefinition) definition = definition_load (path, NULL);
+      if (!g_str_equal (*entry, name) && !g_str_equal (base, name)
+          && (definition == NULL
+              || (!g_str_equal (definition->name, name) && g_ascii_strcasecmp (definition->uuid, name) != 0)))
+        continue;
+      g_free (found);
+      found = g_strdup (*entry);
+      if (g_str_equal (found, name))
+        break;
+    }
+  if (found == NULL)
+    {
+      g_autofree char *shown = g_utf8_make_valid (name, -1);
+      g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND, _ ("“%s” is not in the trash"),
+                   shown);
+    }
+  return found;
 }
 
 static int

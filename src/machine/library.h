@@ -17,9 +17,10 @@ VivLibrary *viv_library_new (const char *path);
 const char *viv_library_get_path (VivLibrary *library);
 /* Looks at the disk now (tests; file systems that can't be watched). */
 void viv_library_rescan (VivLibrary *library);
-/* By name, or by the first letters (at least 4) of the UUID.  Transfer full. */
+/* By UUID or path of the folder, else by name, else by the folder's name, else by the first letters (at least 4) of the UUID.  An
+ * error names the candidates if several machines answer to the same.  Transfer full. */
 VivMachine *viv_library_find (VivLibrary *library, const char *name, GError **error);
-/* Among the library's machines and those of `vivctl run`, by name or UUID prefix.  For `vivarium --view` and vivctl; it
+/* Among the library's machines and those of `vivctl run`, in the same way.  For `vivarium --view` and vivctl; it
  * needs no library.  Transfer full. */
 VivMachine *viv_find_machine (const char *name, GError **error);
 
@@ -40,17 +41,29 @@ VivMachine *viv_library_create (VivLibrary *library, MachineDefinition *definiti
 /* As viv_library_create(), at any place: `vivctl run`. */
 gboolean viv_create_machine_folder (const char *folder, MachineDefinition *definition,
                                     const VivNewImage *images, unsigned n_images, GError **error);
-/* Renames machine and folder; not while it runs. */
+/* Renames the machine, and its folder after it; not while it runs. */
 gboolean viv_library_rename (VivLibrary *library, VivMachine *machine, const char *name, GError **error);
-/* Moves the folder to .trash/NAME-STAMP; not while it runs.  Images elsewhere are not touched.  Returns the
+/* Moves the folder, or the link that stands for it, to .trash/FOLDER-STAMP; not while it runs.  Images elsewhere are not touched.  Returns the
  * trash entry's name for the two below. */
 char *viv_library_delete (VivLibrary *library, VivMachine *machine, GError **error);
 /* Undo; under a free name if the old one has been taken meanwhile.  Transfer full. */
 VivMachine *viv_library_restore (VivLibrary *library, const char *entry, GError **error);
-/* For good.  Symbolic links in the folder are removed, not followed. */
+/* For good; not while it runs.  Symbolic links are removed, not followed: also if the machine's folder is one. */
 gboolean viv_library_purge (VivLibrary *library, const char *entry, GError **error);
+/* The same in a thread. */
+void viv_library_purge_async (VivLibrary *library, const char *entry, GAsyncReadyCallback callback,
+                              gpointer data);
+gboolean viv_library_purge_finish (VivLibrary *library, GAsyncResult *result, GError **error);
+/* The newest entry that was called so: by the entry's own name, the machine's name, its folder's or its UUID, in whole. */
+char *viv_library_find_trash (VivLibrary *library, const char *name, GError **error);
 /* Names of trash entries, oldest first. */
 char **viv_library_list_trash (VivLibrary *library);
+/* A folder's name for a machine's (or a file's for any text): no slash, no leading dot, nothing that other systems' file systems
+ * refuse, at most 100 bytes. */
+char *viv_folder_name (const char *name);
+/* Removes folders of `path`, called `prefix`…, that a maker who was killed left: nobody has them locked, and they are older than a
+ * minute. */
+void viv_sweep_folders (const char *path, const char *prefix);
 /* Removes a folder and what is in it; symbolic links are not followed, other file systems not entered. */
 gboolean viv_remove_tree (const char *path, GError **error);
 

@@ -6,19 +6,18 @@
 
 #include "config.h"
 
+#include "display/layout.h"
 #include "machine/edit.h"
 #include "machine/machine-private.h"
+#include "machine/output-file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <gio/gunixfdlist.h>
 #include <glib/gi18n.h>
-#include <glib/gstdio.h>
-#include <unistd.h>
 
 /* Calls that end when the guest or the disk has done something take as long as that takes. */
-#define NO_TIMEOUT G_MAXINT
-#define TIMEOUT_MS 25000
+#define NO_TIMEOUT    G_MAXINT
+#define TIMEOUT_MS    25000
+#define LED_CAPS_LOCK 4u
 /* Of those that wait for nothing. */
 #define QUICK_TIMEOUT_MS 8000
 
@@ -172,7 +171,8 @@ keep_medium (VivMachine *self, GTask *task)
 {
   MediaChange *change = g_task_get_task_data (task);
   g_autofree char *key = g_strconcat (change->drive, ".path", NULL);
-  const VivChange edit = { key, change->path };
+  g_autofree char *text = definition_path_to_text (change->path);
+  const VivChange edit = { key, text };
   GError *error = NULL;
 
   /* A drive that the definition lost while the machine ran is not made anew. */
@@ -205,9 +205,9 @@ on_medium (GObject *source, GAsyncResult *result, gpointer data)
   g_task_return_error (task, error);
 }
 
-void
-viv_machine_change_media (VivMachine *self, const char *drive, const char *path, gboolean readonly,
-                          GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+static void
+change_media (VivMachine *self, const char *method, const char *drive, const char *path, gboolean readonly,
+              GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
   MediaChange *change = g_new0 (MediaChange, 1);
@@ -227,12 +227,26 @@ viv_machine_change_media (VivMachine *self, const char *drive, const char *path,
     }
   if (!check_live (self, task))
     return;
+  g_autofree char *text = definition_path_to_text (change->path);
   /* The monitor first: what it refuses is not written. */
-  g_dbus_connection_call (g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL,
-                          VIV_MACHINE_OBJECT_PATH, VIV_MACHINE_INTERFACE, "ChangeMedia",
-                          g_variant_new ("(ssb)", drive, change->path != NULL ? change->path : "", readonly),
-                          NULL, G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, cancellable, on_medium,
-                          g_steal_pointer (&task));
+  g_dbus_connection_call (
+      g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL, VIV_MACHINE_OBJECT_PATH,
+      VIV_MACHINE_INTERFACE, method, g_variant_new ("(ssb)", drive, text != NULL ? text : "", readonly), NULL,
+      G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, cancellable, on_medium, g_steal_pointer (&task));
+}
+
+void
+viv_machine_change_media (VivMachine *self, const char *drive, const char *path, gboolean readonly,
+                          GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  change_media (self, "ChangeMedia", drive, path, readonly, cancellable, callback, data);
+}
+
+void
+viv_machine_force_media (VivMachine *self, const char *drive, const char *path, gboolean readonly,
+                         GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  change_media (self, "ForceMedia", drive, path, readonly, cancellable, callback, data);
 }
 
 void
@@ -305,10 +319,12 @@ viv_machine_attach_serial_finish (VivMachine *self, GAsyncResult *result, GError
   return finish_fd (self, result, error);
 }
 
-/* Calls that make a file: we open it, because a confined monitor may not, under a temporary name until it is whole. */
+/* Calls that make a file: we open it, because a confined monitor may not, and put it in its place when it is whole. */
 typedef struct
 {
-  char *path, *temporary;
+  char *path;
+  VivOutputFile *file;
+  gboolean resume; /* the machine ran, and goes on if this fails */
 } IntoFile;
 
 static void
@@ -316,37 +332,62 @@ into_file_free (gpointer data)
 {
   IntoFile *into = data;
 
-  if (into->temporary != NULL)
-    unlink (into->temporary);
-  g_free (into->temporary);
+  viv_output_file_free (into->file);
   g_free (into->path);
   g_free (into);
+}
+
+static void
+commit_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  IntoFile *into = data;
+  GError *error = NULL;
+
+  if (viv_output_file_commit (into->file, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+on_committed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  VivMachine *self = VIV_MACHINE (source);
+  IntoFile *into = g_task_get_task_data (task);
+  GError *error = NULL;
+
+  if (!g_task_propagate_boolean (G_TASK (result), &error))
+    {
+      if (into->resume && self->proxy != NULL)
+        viv_machine1_call_resume (self->proxy, NULL, NULL, NULL);
+      g_task_return_error (task, error);
+      return;
+    }
+  g_task_return_boolean (task, TRUE);
 }
 
 static void
 on_into_file (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GTask) task = data;
-  IntoFile *into = g_task_get_task_data (task);
+  VivMachine *self = g_task_get_source_object (task);
   GError *error = NULL;
   g_autoptr (GVariant) values
       = g_dbus_connection_call_with_unix_fd_list_finish (G_DBUS_CONNECTION (source), NULL, result, &error);
 
+  note_answer (self, error);
   if (values == NULL)
     {
       g_dbus_error_strip_remote_error (error);
       g_task_return_error (task, error);
       return;
     }
-  if (g_rename (into->temporary, into->path) != 0)
-    {
-      int code = errno;
-      g_task_return_new_error (task, G_FILE_ERROR, g_file_error_from_errno (code), _ ("can't write %s: %s"),
-                               into->path, g_strerror (code));
-      return;
-    }
-  g_clear_pointer (&into->temporary, g_free);
-  g_task_return_boolean (task, TRUE);
+  /* The disk, or a FIFO's reader, may take its time. */
+  IntoFile *into = g_task_get_task_data (task);
+  g_autoptr (GTask) commit = g_task_new (self, NULL, on_committed, g_steal_pointer (&task));
+  g_task_set_task_data (commit, into, NULL);
+  g_task_run_in_thread (commit, commit_thread);
 }
 
 static void
@@ -357,24 +398,20 @@ call_into_file (VivMachine *self, gpointer tag, const char *method, const char *
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
   g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
   IntoFile *into = g_new0 (IntoFile, 1);
+  GError *error = NULL;
 
   g_task_set_source_tag (task, tag);
   g_task_set_task_data (task, into, into_file_free);
   if (!check_live (self, task))
     return;
   into->path = g_canonicalize_filename (path, NULL);
-  into->temporary = g_strconcat (into->path, ".XXXXXX", NULL);
-  int fd = g_mkstemp_full (into->temporary, O_RDWR | O_CLOEXEC, mode);
-  if (fd < 0)
+  into->resume = tag == viv_machine_save_state && g_str_equal (self->state, "running");
+  into->file = viv_output_file_new (into->path, mode, &error);
+  if (into->file == NULL || g_unix_fd_list_append (fds, viv_output_file_fd (into->file), &error) < 0)
     {
-      int code = errno;
-      g_clear_pointer (&into->temporary, g_free);
-      g_task_return_new_error (task, G_FILE_ERROR, g_file_error_from_errno (code), _ ("can't write %s: %s"),
-                               into->path, g_strerror (code));
+      g_task_return_error (task, error);
       return;
     }
-  g_unix_fd_list_append (fds, fd, NULL);
-  close (fd);
   g_dbus_connection_call_with_unix_fd_list (
       g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL, VIV_MACHINE_OBJECT_PATH,
       VIV_MACHINE_INTERFACE, method, g_variant_new ("(h)", 0), G_VARIANT_TYPE (reply), G_DBUS_CALL_FLAGS_NONE,
@@ -391,24 +428,46 @@ viv_machine_save_state (VivMachine *self, const char *path, GCancellable *cancel
 
 /* -- Text, VNC, numbers ------------------------------------------------------------------------------- */
 
+static GVariant *
+keys_of (VivMachine *self, const char *text, const char *layout_name, GError **error)
+{
+  const char *own = self->definition != NULL ? self->definition->input_layout : NULL;
+  g_autoptr (KeyLayout) layout = key_layout_new (layout_name != NULL ? layout_name
+                                                 : own != NULL       ? own
+                                                                     : KEY_LAYOUT_DEFAULT,
+                                                 error);
+  g_autoptr (GArray) strokes = g_array_new (FALSE, FALSE, sizeof (KeyStroke));
+  GVariantBuilder keys;
+
+  if (layout == NULL
+      || !key_layout_type (layout, text, (viv_machine_get_leds (self) & LED_CAPS_LOCK) != 0, strokes, error))
+    return NULL;
+  g_variant_builder_init (&keys, G_VARIANT_TYPE ("a(qb)"));
+  for (guint i = 0; i < strokes->len; i++)
+    {
+      KeyStroke stroke = g_array_index (strokes, KeyStroke, i);
+      g_variant_builder_add (&keys, "(qb)", stroke.code, stroke.down);
+    }
+  return g_variant_new ("(a(qb))", &keys);
+}
+
 void
-viv_machine_type_text (VivMachine *self, const char *text, GCancellable *cancellable,
+viv_machine_type_text (VivMachine *self, const char *text, const char *layout, GCancellable *cancellable,
                        GAsyncReadyCallback callback, gpointer data)
 {
-  call (self, "TypeText", g_variant_new ("(s)", text), NO_TIMEOUT, cancellable, callback, data);
+  GError *error = NULL;
+  GVariant *keys = keys_of (self, text, layout, &error);
+
+  if (keys != NULL)
+    call (self, "TypeKeys", keys, NO_TIMEOUT, cancellable, callback, data);
+  else
+    g_task_report_error (self, callback, data, viv_machine_type_text, error);
 }
 
 gboolean
-viv_machine_type_text_finish (VivMachine *self, GAsyncResult *result, unsigned *skipped, GError **error)
+viv_machine_type_text_finish (VivMachine *self, GAsyncResult *result, GError **error)
 {
-  Reply *reply = finish (self, result, "(u)", error);
-
-  if (reply == NULL)
-    return FALSE;
-  if (skipped != NULL)
-    g_variant_get (reply->values, "(u)", skipped);
-  reply_free (reply);
-  return TRUE;
+  return viv_machine_finish (self, result, error);
 }
 
 void

@@ -8,6 +8,8 @@
 
 #include "data/viv-machine1.h"
 
+#include <sys/stat.h>
+
 G_BEGIN_DECLS
 
 #define VIV_MACHINE_OBJECT_PATH "/org/vivarium/Machine"
@@ -20,13 +22,14 @@ struct _VivMachine
   char *folder, *name, *error;
   char *thumbnail;
   MachineDefinition *definition; /* NULL: broken */
+  struct stat file;              /* machine.ini as it was read */
   char *state, *reason;          /* as shown */
 
   /* The connection. */
   GCancellable *connecting; /* NULL: not under way */
   guint connect_timeout;    /* of a mere probe */
   VivMachine1 *proxy;
-  gulong properties_handler, media_handler, closed_handler;
+  gulong properties_handler, media_handler, notice_handler, closed_handler;
   char *socket_path; /* of the connection, or of the start under way */
   char *vmm_state;   /* what the monitor said last, and why */
   char *vmm_reason;

@@ -56,6 +56,7 @@ enum
 {
   STATE_CHANGED,
   MEDIA_CHANGED,
+  NOTICE,
   N_SIGNALS
 };
 static guint signals[N_SIGNALS];
@@ -104,7 +105,8 @@ viv_machine_show_vmm_state (VivMachine *self)
 
   g_free (self->vmm_state);
   g_free (self->vmm_reason);
-  self->vmm_state = g_strdup (state != NULL ? state : "");
+  /* For a person there is no difference: it stands still. */
+  self->vmm_state = g_strdup (state == NULL ? "" : g_str_equal (state, "pausing") ? "paused" : state);
   self->vmm_reason = g_strdup (reason != NULL ? reason : "");
   /* "stopped" shows as off when the process is gone, so that a new start finds the disks free. */
   if (!g_str_equal (self->vmm_state, "stopped"))
@@ -187,6 +189,12 @@ on_vmm_properties (GDBusProxy *proxy, GVariant *changed, const char *const *inva
 }
 
 static void
+on_vmm_notice (VivMachine1 *proxy, const char *text, VivMachine *self)
+{
+  g_signal_emit (self, signals[NOTICE], 0, text);
+}
+
+static void
 on_vmm_media (VivMachine1 *proxy, const char *drive, const char *path, VivMachine *self)
 {
   g_signal_emit (self, signals[MEDIA_CHANGED], 0, drive, path);
@@ -203,6 +211,7 @@ disconnect (VivMachine *self)
   g_clear_signal_handler (&self->closed_handler, connection);
   g_clear_signal_handler (&self->properties_handler, self->proxy);
   g_clear_signal_handler (&self->media_handler, self->proxy);
+  g_clear_signal_handler (&self->notice_handler, self->proxy);
   g_dbus_connection_close (connection, NULL, NULL, NULL);
   g_clear_object (&self->proxy);
 }
@@ -236,7 +245,8 @@ on_closed (GDBusConnection *connection, gboolean vanished, GError *error, VivMac
 gboolean
 viv_machine_is_other_folder (VivMachine *self, const char *folder)
 {
-  g_autofree char *other = folder != NULL ? g_build_filename (folder, "machine.ini", NULL) : NULL;
+  g_autofree char *there = definition_path_from_text (folder);
+  g_autofree char *other = there != NULL ? g_build_filename (there, "machine.ini", NULL) : NULL;
   g_autofree char *ours = g_build_filename (self->folder, "machine.ini", NULL);
   struct stat a, b;
 
@@ -360,6 +370,7 @@ on_proxy (GObject *source, GAsyncResult *result, gpointer data)
   self->properties_handler
       = g_signal_connect (self->proxy, "g-properties-changed", G_CALLBACK (on_vmm_properties), self);
   self->media_handler = g_signal_connect (self->proxy, "media-changed", G_CALLBACK (on_vmm_media), self);
+  self->notice_handler = g_signal_connect (self->proxy, "notice", G_CALLBACK (on_vmm_notice), self);
   self->closed_handler = g_signal_connect (connection, "closed", G_CALLBACK (on_closed), self);
   if (g_dbus_connection_is_closed (connection))
     {
@@ -438,18 +449,20 @@ find_missing_image (const MachineDefinition *definition)
     {
       MachineDrive *drive = g_ptr_array_index (definition->drives, i);
       g_autofree char *path = definition_resolve (definition, drive->path);
+      g_autofree char *shown = path != NULL ? g_filename_display_name (path) : NULL;
       if (path != NULL && !g_file_test (path, G_FILE_TEST_EXISTS))
         return g_strdup_printf (drive->kind == DRIVE_DISK    ? _ ("The disk image %s is missing")
                                 : drive->kind == DRIVE_CDROM ? _ ("The disc image %s is missing")
                                                              : _ ("The floppy image %s is missing"),
-                                path);
+                                shown);
     }
   const char *files[] = { definition->kernel, definition->initrd };
   for (unsigned i = 0; i < G_N_ELEMENTS (files); i++)
     {
       g_autofree char *path = definition_resolve (definition, files[i]);
+      g_autofree char *shown = path != NULL ? g_filename_display_name (path) : NULL;
       if (path != NULL && !g_file_test (path, G_FILE_TEST_EXISTS))
-        return g_strdup_printf (_ ("The file %s is missing"), path);
+        return g_strdup_printf (_ ("The file %s is missing"), shown);
     }
   return NULL;
 }
@@ -474,6 +487,9 @@ viv_machine_reload (VivMachine *self)
   g_return_if_fail (VIV_IS_MACHINE (self));
 
   path = g_build_filename (self->folder, "machine.ini", NULL);
+  /* Before it is read: a change in between shows as one the next time. */
+  if (stat (path, &self->file) != 0)
+    memset (&self->file, 0, sizeof (self->file));
   MachineDefinition *definition = definition_load (path, &error);
 
   g_object_freeze_notify (G_OBJECT (self));
@@ -481,8 +497,8 @@ viv_machine_reload (VivMachine *self)
   g_clear_pointer (&self->error, g_free);
   g_free (self->name);
   self->definition = definition;
-  self->error = definition == NULL ? g_strdup (error->message) : find_missing_image (definition);
-  self->name = definition != NULL ? g_strdup (definition->name) : g_path_get_basename (self->folder);
+  self->error = definition == NULL ? g_utf8_make_valid (error->message, -1) : find_missing_image (definition);
+  self->name = definition != NULL ? g_strdup (definition->name) : g_filename_display_basename (self->folder);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_DEFINITION]);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_ERROR]);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_NAME]);
@@ -497,6 +513,20 @@ viv_machine_reload (VivMachine *self)
   else if (self->state == NULL || g_str_equal (self->state, "broken"))
     viv_machine_set_state (self, "off", "");
   viv_machine_probe (self);
+}
+
+void
+viv_machine_reload_if_changed (VivMachine *self)
+{
+  g_autofree char *path = g_build_filename (self->folder, "machine.ini", NULL);
+  struct stat now;
+
+  if (stat (path, &now) == 0 && now.st_ino == self->file.st_ino && now.st_dev == self->file.st_dev
+      && now.st_size == self->file.st_size && now.st_mtim.tv_sec == self->file.st_mtim.tv_sec
+      && now.st_mtim.tv_nsec == self->file.st_mtim.tv_nsec)
+    viv_machine_probe (self);
+  else
+    viv_machine_reload (self);
 }
 
 char *
@@ -532,6 +562,15 @@ viv_machine_log_tail (VivMachine *self, unsigned lines)
     if (start[-1] == '\n' && ++found == lines)
       break;
   return g_utf8_make_valid (start, buffer + length - start);
+}
+
+gint64
+viv_machine_get_last_used (VivMachine *self)
+{
+  g_autofree char *path = viv_machine_log_path (self);
+  struct stat info;
+
+  return stat (path, &info) == 0 ? info.st_mtim.tv_sec : 0;
 }
 
 /* -- Object ------------------------------------------------------------------------------------------- */
@@ -674,6 +713,8 @@ viv_machine_class_init (VivMachineClass *klass)
                                          NULL, G_TYPE_NONE, 0);
   signals[MEDIA_CHANGED] = g_signal_new ("media-changed", VIV_TYPE_MACHINE, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                          NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
+  signals[NOTICE] = g_signal_new ("notice", VIV_TYPE_MACHINE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                  G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 static void

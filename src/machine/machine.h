@@ -44,7 +44,8 @@ typedef enum
  *   absolute-pointer b,  leds u,  width u,  height u
  *   thumbnail    s  path of the last picture; NULL: none yet
  *   definition   boxed pointer, NULL if broken
- * Signals: "state-changed" (whenever state, state-reason or live changes), "media-changed" (drive, path).
+ * Signals: "state-changed" (whenever state, state-reason or live changes), "media-changed" (drive, path: by a client or by the guest;
+ * "" when it was ejected), "notice" (a sentence of the monitor's for the person at the machine).
  */
 
 /* `folder` has a machine.ini, or is shown as broken.  Looks for a running monitor at once (async; "live" follows). */
@@ -78,11 +79,15 @@ GDBusProxy *viv_machine_get_proxy (VivMachine *machine);
 
 /* Reads machine.ini again (the library does when it changes). */
 void viv_machine_reload (VivMachine *machine);
+/* The same if the file is another one than was read last. */
+void viv_machine_reload_if_changed (VivMachine *machine);
 /* Looks whether a monitor has come up; harmless at any time. */
 void viv_machine_probe (VivMachine *machine);
 /* The last `lines` lines of the monitor's log; "" if there is none. */
 char *viv_machine_log_tail (VivMachine *machine, unsigned lines);
 char *viv_machine_log_path (VivMachine *machine);
+/* When it last ran, or wrote something to its log, in seconds of real time; 0: never. */
+gint64 viv_machine_get_last_used (VivMachine *machine);
 
 typedef struct
 {
@@ -112,9 +117,13 @@ void viv_machine_force_off (VivMachine *machine, GCancellable *cancellable, GAsy
 /* `path` NULL: ejects.  In the running machine, and when that has done it in the definition; in the definition alone if it is off. */
 void viv_machine_change_media (VivMachine *machine, const char *drive, const char *path, gboolean readonly,
                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+/* The same, also where the guest has locked the drive and viv_machine_change_media() failed with G_IO_ERROR_PENDING. */
+void viv_machine_force_media (VivMachine *machine, const char *drive, const char *path, gboolean readonly,
+                              GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 void viv_machine_vnc_stop (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
                            gpointer data);
-/* To `path` by way of a temporary file, which this process opens: it may be outside the machine's folder. */
+/* To `path` as machine/output-file.h writes; this process opens it, so it may be anywhere.  A save that fails leaves the machine running if
+ * it ran. */
 void viv_machine_save_state (VivMachine *machine, const char *path, GCancellable *cancellable,
                              GAsyncReadyCallback callback, gpointer data);
 /* Writes a PNG to `path`, as machine/output-file.h does; copied and encoded on a thread of this process. */
@@ -134,11 +143,11 @@ int viv_machine_attach_screen_finish (VivMachine *machine, GAsyncResult *result,
 void viv_machine_attach_serial (VivMachine *machine, unsigned port, gboolean history,
                                 GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 int viv_machine_attach_serial_finish (VivMachine *machine, GAsyncResult *result, GError **error);
-/* Completes when the last key is up; `*skipped` (may be NULL): characters that a US keyboard can't make. */
-void viv_machine_type_text (VivMachine *machine, const char *text, GCancellable *cancellable,
-                            GAsyncReadyCallback callback, gpointer data);
-gboolean viv_machine_type_text_finish (VivMachine *machine, GAsyncResult *result, unsigned *skipped,
-                                       GError **error);
+/* Types on the keyboard layout (display/layout.h) that the guest has set; NULL: the machine's own, input.layout.  Completes when the
+ * last key is up.  Text with characters that the layout hasn't is refused whole, and so is text for a machine that doesn't run. */
+void viv_machine_type_text (VivMachine *machine, const char *text, const char *layout,
+                            GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+gboolean viv_machine_type_text_finish (VivMachine *machine, GAsyncResult *result, GError **error);
 /* The text-mode screen; NULL without an error: the screen is graphical. */
 void viv_machine_text (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
                        gpointer data);

@@ -63,6 +63,8 @@ osinfo_database (void)
 static gboolean
 ask_osinfo (const IsoInfo *iso, MediaInfo *info)
 {
+  static GMutex lock;
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&lock); /* the database says nothing about threads */
   OsinfoDb *db = osinfo_database ();
   g_autoptr (OsinfoMedia) media = NULL;
 
@@ -234,73 +236,36 @@ media_info_free (MediaInfo *info)
   g_free (info);
 }
 
-/* -- A proposal --------------------------------------------------------------------------------------- */
+/* -- In a thread -------------------------------------------------------------------------------------- */
 
-/* "debian-12.5.0-amd64-netinst.iso" → "debian-12.5.0-amd64-netinst"; what a name can't have becomes blanks. */
-static char *
-name_from_file (const char *path)
+static void
+identify_thread (GTask *task, gpointer source, gpointer path, GCancellable *cancellable)
 {
-  g_autofree char *base = g_path_get_basename (path);
-  g_autofree char *valid = g_utf8_make_valid (base, -1);
-  g_autoptr (GString) name = g_string_new (NULL);
-  char *dot = strrchr (valid, '.');
+  GError *error = NULL;
+  MediaInfo *info = media_identify (path, &error);
 
-  if (dot != NULL && dot != valid && strlen (dot) <= 5)
-    *dot = '\0';
-  for (const char *p = valid; *p != '\0' && name->len < 56; p = g_utf8_next_char (p))
-    {
-      gunichar c = g_utf8_get_char (p);
-      if (g_unichar_isalnum (c) || (name->len > 0 && c < 128 && strchr ("._-", (int)c) != NULL))
-        g_string_append_unichar (name, c);
-      else if (name->len > 0)
-        g_string_append_c (name, ' ');
-    }
-  g_strstrip (name->str);
-  return g_strdup (definition_check_name (name->str, NULL) ? name->str : _ ("Machine"));
+  if (info != NULL)
+    g_task_return_pointer (task, info, (GDestroyNotify)media_info_free);
+  else
+    g_task_return_error (task, error);
 }
 
-MachineDefinition *
-media_propose (const MediaInfo *media, const char *path, uint64_t *disk_size)
+void
+media_identify_async (const char *path, GCancellable *cancellable, GAsyncReadyCallback callback,
+                      gpointer data)
 {
-  g_autoptr (OsProfile) profile = os_profile_lookup (media->os_id);
-  g_autofree char *absolute = g_canonicalize_filename (path, NULL);
-  g_autofree char *name = media->os_name != NULL && definition_check_name (media->os_name, NULL)
-                              ? g_strdup (media->os_name)
-                              : name_from_file (path);
-  MachineDefinition *definition = definition_new (name);
+  g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
 
-  os_profile_apply (profile, definition);
-  definition->os = g_strdup (media->os_id);
-  *disk_size = profile->disk;
-  switch (media->kind)
-    {
-    case MEDIA_DISK:
-      *disk_size = 0;
-      definition_add_drive (definition, DRIVE_DISK, absolute);
-      break;
-    case MEDIA_FLOPPY:
-      definition_add_drive (definition, DRIVE_FLOPPY, absolute);
-      /* The floppy is what the person chose: it starts, whatever else is bootable. */
-      g_free (definition->boot_order);
-      definition->boot_order = g_strdup ("acd");
-      break;
-    case MEDIA_KERNEL:
-      g_free (definition->kernel);
-      definition->kernel = g_strdup (absolute);
-      break;
-    case MEDIA_ISO:
-    case MEDIA_UNKNOWN:
-    case MEDIA_FOREIGN:
-      break;
-    }
-  if (*disk_size != 0)
-    definition_add_drive (definition, DRIVE_DISK, "disk0.img");
-  definition_add_drive (definition, DRIVE_CDROM, media->kind == MEDIA_ISO ? absolute : NULL);
-  if (media->kind == MEDIA_ISO && *disk_size != 0)
-    {
-      /* The empty disk doesn't boot, so the medium does; once installed, the disk comes first. */
-      g_free (definition->boot_order);
-      definition->boot_order = g_strdup ("cda");
-    }
-  return definition;
+  g_task_set_source_tag (task, media_identify_async);
+  g_task_set_task_data (task, g_strdup (path), g_free);
+  g_task_set_return_on_cancel (task, TRUE);
+  g_task_run_in_thread (task, identify_thread);
+}
+
+MediaInfo *
+media_identify_finish (GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, NULL), NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
 }

@@ -6,6 +6,8 @@
 
 #include "machine/definition.h"
 
+#include <gio/gio.h>
+
 G_BEGIN_DECLS
 
 typedef enum
@@ -31,6 +33,10 @@ typedef struct
 
 /* Reads the first sectors.  Never fails because of what is in them. */
 MediaInfo *media_identify (const char *path, GError **error);
+/* The same in a thread: the database of systems takes most of a second to load, and an image may be on a server that doesn't answer. */
+void media_identify_async (const char *path, GCancellable *cancellable, GAsyncReadyCallback callback,
+                           gpointer data);
+MediaInfo *media_identify_finish (GAsyncResult *result, GError **error);
 void media_info_free (MediaInfo *info);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MediaInfo, media_info_free)
 
@@ -54,10 +60,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (OsProfile, os_profile_free)
 /* Ids and names of all profiles, for a list: a NULL-terminated array of id, name, id, name, … */
 char **os_profile_list (void);
 void os_profile_apply (const OsProfile *profile, MachineDefinition *definition);
-
-/* A definition for "choose or drop an image": named after the system or the file, the medium in the right drive, and a disk
- * (group disk0, path "disk0.img", not made yet) if the profile wants one and the medium is not a disk itself.  `*disk_size` is 0
- * without one. */
-MachineDefinition *media_propose (const MediaInfo *media, const char *path, uint64_t *disk_size);
 
 G_END_DECLS

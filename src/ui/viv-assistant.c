@@ -9,6 +9,7 @@
 #include "ui/viv-assistant.h"
 
 #include "machine/os-profile.h"
+#include "machine/plan.h"
 #include "ui/viv-dialogs.h"
 #include "ui/viv-operations.h"
 #include "ui/viv-os.h"
@@ -40,7 +41,8 @@ struct _VivAssistant
 
   VivLibrary *library;
   MachineDefinition *definition;
-  char **profiles; /* id, name, … as in os_row */
+  GCancellable *looking; /* into an image; NULL: not */
+  char **profiles;       /* id, name, … as in os_row */
   gboolean setting;
 };
 
@@ -110,7 +112,8 @@ check_name (VivAssistant *self)
   const char *title = _ ("_Name");
 
   if (!definition_check_name (name, &error))
-    title = *name ? _ ("_Name: letters, digits, blanks and . __ - only") : _ ("_Name: a machine needs one");
+    title = *name ? _ ("_Name: one line of text, without a blank at either end")
+                  : _ ("_Name: a machine needs one");
   else if (name_taken (self, name))
     title = _ ("_Name: another machine has this one");
   else
@@ -214,7 +217,7 @@ on_os_selected (VivAssistant *self)
   if (self->setting || !self->definition || selected == GTK_INVALID_LIST_POSITION)
     return;
   profile = os_profile_lookup (self->profiles[2 * selected]);
-  os_profile_apply (profile, self->definition);
+  plan_set_system (self->definition, self->profiles[2 * selected]);
   self->setting = TRUE;
   gtk_spin_button_set_value (self->memory, profile->memory / MIB);
   gtk_spin_button_set_value (self->cpus, profile->cpus);
@@ -291,22 +294,42 @@ show_medium (VivAssistant *self, const MediaInfo *media, const char *path)
   gtk_image_set_from_icon_name (self->medium_icon, kind_icon (media));
 }
 
-void
-viv_assistant_set_image (VivAssistant *self, GFile *image)
+static gboolean
+starts (const MediaInfo *media)
 {
-  g_autofree char *path = g_file_get_path (image);
+  return media->kind == MEDIA_KERNEL || (media->kind != MEDIA_UNKNOWN && media->bootable);
+}
+
+static void
+stop_looking (VivAssistant *self)
+{
+  g_cancellable_cancel (self->looking);
+  g_clear_object (&self->looking);
+}
+
+typedef struct
+{
+  VivAssistant *assistant;
+  GCancellable *cancellable;
+  char *path;
+} Looking;
+
+static void
+on_identified (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autofree Looking *looking = data;
+  g_autoptr (VivAssistant) self = looking->assistant;
+  g_autoptr (GCancellable) cancellable = looking->cancellable;
+  g_autofree char *path = looking->path;
   g_autofree char *problem = NULL;
-  g_autoptr (MediaInfo) media = NULL;
   g_autoptr (GError) error = NULL;
+  g_autoptr (MediaInfo) media = media_identify_finish (result, &error);
   uint64_t disk_size = 0;
 
-  show_page (self, "medium");
-  if (!path)
-    {
-      show_problem (self, _ ("The image is not on this computer. Copy it here first."));
-      return;
-    }
-  media = media_identify (path, &error);
+  /* Another image was chosen meanwhile, or the window is gone. */
+  if (self->looking != cancellable)
+    return;
+  g_clear_object (&self->looking);
   if (!media)
     {
       show_problem (self, error->message);
@@ -324,22 +347,49 @@ viv_assistant_set_image (VivAssistant *self, GFile *image)
       return;
     }
   show_problem (self, NULL);
-  set_definition (self, media_propose (media, path, &disk_size));
+  set_definition (self, plan_for_medium (media, path, &disk_size));
   show_medium (self, media, path);
+  mark (self->medium_row, "warning", !starts (media));
   gtk_widget_set_visible (self->medium_group, TRUE);
   fill (self, disk_size);
   show_page (self, "details");
+}
+
+void
+viv_assistant_set_image (VivAssistant *self, GFile *image)
+{
+  g_autofree char *path = g_file_get_path (image);
+  Looking *looking;
+
+  show_page (self, "medium");
+  if (!path)
+    {
+      show_problem (self, _ ("The image is not on this computer. Copy it here first."));
+      return;
+    }
+  stop_looking (self);
+  self->looking = g_cancellable_new ();
+  looking = g_new0 (Looking, 1);
+  looking->assistant = g_object_ref (self);
+  looking->cancellable = g_object_ref (self->looking);
+  looking->path = g_strdup (path);
+  media_identify_async (path, self->looking, on_identified, looking);
+}
+
+gboolean
+viv_assistant_is_looking (VivAssistant *self)
+{
+  return self->looking != NULL;
 }
 
 static void
 action_empty (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   VivAssistant *self = VIV_ASSISTANT (widget);
-  MachineDefinition *definition = definition_new (_ ("Machine"));
+  MachineDefinition *definition = plan_empty (_ ("Machine"));
   g_autoptr (OsProfile) profile = os_profile_lookup (NULL);
 
-  os_profile_apply (profile, definition);
-  definition_add_drive (definition, DRIVE_CDROM, NULL);
+  stop_looking (self);
   set_definition (self, definition);
   show_problem (self, NULL);
   gtk_widget_set_visible (self->medium_group, FALSE);
@@ -377,7 +427,7 @@ prepare_disk (VivAssistant *self, VivNewImage *image, unsigned *n)
     {
       MachineDrive *candidate = self->definition->drives->pdata[i];
 
-      if (candidate->kind == DRIVE_DISK && g_strcmp0 (candidate->path, "disk0.img") == 0)
+      if (candidate->kind == DRIVE_DISK && !g_path_is_absolute (candidate->path))
         drive = candidate;
     }
   *n = 0;
@@ -388,12 +438,15 @@ prepare_disk (VivAssistant *self, VivNewImage *image, unsigned *n)
           g_autofree char *id = g_strdup (drive->id);
 
           definition_remove_drive (self->definition, id);
+          plan_order (self->definition);
         }
       return TRUE;
     }
   if (!drive)
-    drive = definition_add_drive (self->definition, DRIVE_DISK, "disk0.img");
-  image->file = "disk0.img";
+    drive = plan_add_new_disk (self->definition);
+  if (!drive)
+    return FALSE;
+  image->file = drive->path;
   /* Whole MiB: what partitioning tools expect. */
   image->size = (uint64_t)(gtk_spin_button_get_value (self->disk) * 1024) * (uint64_t)MIB;
   *n = 1;
@@ -453,6 +506,7 @@ viv_assistant_dispose (GObject *object)
 {
   VivAssistant *self = VIV_ASSISTANT (object);
 
+  stop_looking (self);
   g_clear_pointer (&self->definition, definition_unref);
   g_clear_object (&self->library);
   g_clear_pointer (&self->profiles, g_strfreev);

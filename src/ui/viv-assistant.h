@@ -16,5 +16,7 @@ G_DECLARE_FINAL_TYPE (VivAssistant, viv_assistant, VIV, ASSISTANT, AdwWindow)
 GtkWidget *viv_assistant_new (VivLibrary *library);
 /* As if it had been chosen or dropped; what is wrong with it is said in the window. */
 void viv_assistant_set_image (VivAssistant *self, GFile *image);
+/* TRUE while a file is read to see what it is. */
+gboolean viv_assistant_is_looking (VivAssistant *self);
 
 G_END_DECLS

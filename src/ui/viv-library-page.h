@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The library: all machines as a grid, to be searched.
+ * The library: all machines as a grid or a list, searched and sorted.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ G_DECLARE_FINAL_TYPE (VivLibraryPage, viv_library_page, VIV, LIBRARY_PAGE, AdwBi
 
 void viv_library_page_set_library (VivLibraryPage *self, VivLibrary *library);
 void viv_library_page_toggle_search (VivLibraryPage *self);
-/* Puts the focus on a machine; NULL: on the grid. */
+/* Puts the focus on a machine; NULL: on the first. */
 void viv_library_page_focus (VivLibraryPage *self, VivMachine *machine);
 
 G_END_DECLS

@@ -9,6 +9,7 @@
 #include "ui/viv-machine-card.h"
 
 #include "ui/viv-operations.h"
+#include "ui/viv-os.h"
 #include "ui/viv-thumbnail.h"
 
 #include <glib/gi18n.h>
@@ -17,17 +18,52 @@ struct _VivMachineCard
 {
   GtkWidget parent_instance;
 
+  GtkBox *box;
+  GtkWidget *picture;
   VivThumbnail *thumbnail;
   GtkWidget *badge;
+  GtkWidget *texts, *name_box, *state_box;
+  GtkImage *big_icon, *small_icon;
   GtkLabel *name;
+  GtkLabel *detail;
   GtkLabel *state;
   GtkWidget *dot;
   GtkPopover *popover;
 
+  VivCardShape shape;
   VivMachine *machine;
+  char *told; /* why it paused, as far as that was said; NULL: not */
 };
 
 G_DEFINE_FINAL_TYPE (VivMachineCard, viv_machine_card, GTK_TYPE_WIDGET)
+
+static char *
+describe (VivMachineCard *self)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (self->machine);
+  gint64 used = viv_machine_get_last_used (self->machine);
+  g_autoptr (GDateTime) when = used ? g_date_time_new_from_unix_local (used) : NULL;
+  g_autofree char *date = when ? g_date_time_format (when, "%x") : NULL;
+  /* Translators: %s is a date */
+  g_autofree char *last = date ? g_strdup_printf (_ ("Last used on %s"), date) : g_strdup (_ ("Never used"));
+  const char *os = viv_os_label (definition ? definition->os : NULL);
+
+  return *os ? g_strdup_printf ("%s · %s", os, last) : g_steal_pointer (&last);
+}
+
+static void
+update_system (VivMachineCard *self)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (self->machine);
+  const char *os = definition ? definition->os : NULL;
+  const char *icon = viv_os_icon (os);
+  g_autofree char *detail = self->shape == VIV_CARD_LIST ? describe (self) : NULL;
+
+  gtk_image_set_from_icon_name (self->small_icon, icon);
+  gtk_image_set_from_icon_name (self->big_icon, icon);
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->small_icon), viv_os_label (os));
+  gtk_label_set_label (self->detail, detail ? detail : "");
+}
 
 static void
 update (VivMachineCard *self)
@@ -40,6 +76,7 @@ update (VivMachineCard *self)
   g_autofree char *description = NULL;
 
   gtk_label_set_label (self->name, viv_machine_get_name (self->machine));
+  update_system (self);
   gtk_label_set_label (self->state,
                        error && !busy && !broken ? _ ("A file is missing") : viv_state_label (self->machine));
   gtk_widget_set_tooltip_text (widget, error && !busy ? error : NULL);
@@ -59,6 +96,31 @@ update (VivMachineCard *self)
   gtk_widget_action_set_enabled (widget, "card.settings", !broken);
   gtk_widget_action_set_enabled (widget, "card.rename", !busy && !broken);
   gtk_widget_action_set_enabled (widget, "card.delete", !busy);
+}
+
+/* A machine that had to stop for something that a person can put right. */
+static void
+tell_why (VivMachineCard *self)
+{
+  const char *reason = viv_machine_get_state_reason (self->machine);
+  VivWindow *window = viv_window_of (GTK_WIDGET (self));
+
+  if (!g_str_equal (viv_machine_get_state (self->machine), "paused") || !reason || !*reason)
+    {
+      g_clear_pointer (&self->told, g_free);
+      return;
+    }
+  if (g_strcmp0 (self->told, reason) == 0 || !window)
+    return;
+  g_free (self->told);
+  self->told = g_strdup (reason);
+  g_autofree char *title = g_strdup_printf (_ ("“%s” Is Paused"), viv_machine_get_name (self->machine));
+  g_autoptr (GNotification) notification = g_notification_new (title);
+  g_notification_set_body (notification, reason);
+  g_notification_set_priority (notification, G_NOTIFICATION_PRIORITY_HIGH);
+  g_application_send_notification (g_application_get_default (), viv_machine_get_uuid (self->machine),
+                                   notification);
+  viv_window_message (window, reason);
 }
 
 static const struct
@@ -118,6 +180,7 @@ viv_machine_card_dispose (GObject *object)
   GtkWidget *child;
 
   viv_machine_card_set_machine (VIV_MACHINE_CARD (object), NULL);
+  g_clear_pointer (&VIV_MACHINE_CARD (object)->told, g_free);
   gtk_widget_dispose_template (GTK_WIDGET (object), VIV_TYPE_MACHINE_CARD);
   while ((child = gtk_widget_get_first_child (GTK_WIDGET (object))))
     gtk_widget_unparent (child);
@@ -133,6 +196,14 @@ viv_machine_card_class_init (VivMachineCardClass *klass)
   widget_class->size_allocate = viv_machine_card_size_allocate;
   g_type_ensure (VIV_TYPE_THUMBNAIL);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-machine-card.ui");
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, box);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, picture);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, texts);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, name_box);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, state_box);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, big_icon);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, small_icon);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, detail);
   gtk_widget_class_bind_template_child (widget_class, VivMachineCard, thumbnail);
   gtk_widget_class_bind_template_child (widget_class, VivMachineCard, badge);
   gtk_widget_class_bind_template_child (widget_class, VivMachineCard, name);
@@ -160,10 +231,30 @@ viv_machine_card_init (VivMachineCard *self)
   gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (press));
 }
 
-GtkWidget *
-viv_machine_card_new (void)
+/* The template is the grid's. */
+static void
+lay_out_as_row (VivMachineCard *self)
 {
-  return g_object_new (VIV_TYPE_MACHINE_CARD, NULL);
+  gtk_orientable_set_orientation (GTK_ORIENTABLE (self->box), GTK_ORIENTATION_HORIZONTAL);
+  gtk_box_set_spacing (self->box, 12);
+  gtk_widget_set_visible (self->picture, FALSE);
+  gtk_widget_set_visible (GTK_WIDGET (self->big_icon), TRUE);
+  gtk_widget_set_visible (GTK_WIDGET (self->small_icon), FALSE);
+  gtk_widget_set_visible (GTK_WIDGET (self->detail), TRUE);
+  gtk_widget_set_hexpand (self->texts, TRUE);
+  gtk_widget_set_halign (self->name_box, GTK_ALIGN_START);
+  gtk_widget_set_halign (self->state_box, GTK_ALIGN_END);
+}
+
+GtkWidget *
+viv_machine_card_new (VivCardShape shape)
+{
+  VivMachineCard *self = g_object_new (VIV_TYPE_MACHINE_CARD, NULL);
+
+  self->shape = shape;
+  if (shape == VIV_CARD_LIST)
+    lay_out_as_row (self);
+  return GTK_WIDGET (self);
 }
 
 void
@@ -174,13 +265,15 @@ viv_machine_card_set_machine (VivMachineCard *self, VivMachine *machine)
   if (self->machine)
     g_signal_handlers_disconnect_by_data (self->machine, self);
   g_set_object (&self->machine, machine);
-  if (self->thumbnail)
+  if (self->thumbnail && self->shape == VIV_CARD_GRID)
     viv_thumbnail_set_machine (self->thumbnail, machine);
   if (!machine)
     return;
   g_signal_connect_swapped (machine, "notify::name", G_CALLBACK (update), self);
   g_signal_connect_swapped (machine, "notify::error", G_CALLBACK (update), self);
+  g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (update_system), self);
   g_signal_connect_swapped (machine, "state-changed", G_CALLBACK (update), self);
+  g_signal_connect_swapped (machine, "state-changed", G_CALLBACK (tell_why), self);
   update (self);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A machine in the library: its screen, name and state, and a menu of what can be done to it.
+ * A machine in the library: its screen, name and state, and a menu of what can be done to it.  A card of the grid, or a row of the list.
  */
 #pragma once
 
@@ -13,7 +13,13 @@ G_BEGIN_DECLS
 #define VIV_TYPE_MACHINE_CARD (viv_machine_card_get_type ())
 G_DECLARE_FINAL_TYPE (VivMachineCard, viv_machine_card, VIV, MACHINE_CARD, GtkWidget)
 
-GtkWidget *viv_machine_card_new (void);
+typedef enum
+{
+  VIV_CARD_GRID, /* the screen above the name */
+  VIV_CARD_LIST, /* the system's icon, name, what it is, state: side by side */
+} VivCardShape;
+
+GtkWidget *viv_machine_card_new (VivCardShape shape);
 /* May be NULL. */
 void viv_machine_card_set_machine (VivMachineCard *self, VivMachine *machine);
 VivMachine *viv_machine_card_get_machine (VivMachineCard *self);

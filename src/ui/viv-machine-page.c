@@ -398,8 +398,8 @@ on_grab_changed (VivMachinePage *self)
     tell (self, &self->told_keyboard,
           g_strdup_printf (_ ("The machine has the keyboard. Press and release %s to get it back."),
                            viv_chord_label (release_chord ())));
-  else if (self->hint)
-    adw_toast_dismiss (self->hint);
+  else if (self->hint && window_of (self))
+    viv_window_dismiss (window_of (self), self->hint);
   update_header (self, FALSE, 0);
   if (self->machine)
     update_title (self);
@@ -506,17 +506,9 @@ on_typed (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (Typing) typing = data;
   g_autoptr (GError) error = NULL;
-  g_autofree char *message = NULL;
-  unsigned skipped = 0;
 
-  if (!viv_machine_type_text_finish (VIV_MACHINE (source), result, &skipped, &error))
-    message = g_strdup (error->message);
-  else if (skipped)
-    message = g_strdup_printf (ngettext ("%u character is not on a US keyboard and was left out",
-                                         "%u characters are not on a US keyboard and were left out", skipped),
-                               skipped);
-  if (message)
-    typing_say (typing, message);
+  if (!viv_machine_type_text_finish (VIV_MACHINE (source), result, &error))
+    typing_say (typing, error->message);
 }
 
 static void
@@ -530,7 +522,7 @@ on_clipboard (GObject *source, GAsyncResult *result, gpointer data)
       typing_say (typing, _ ("There is no text in the clipboard"));
       return;
     }
-  viv_machine_type_text (typing->machine, text, NULL, on_typed, typing);
+  viv_machine_type_text (typing->machine, text, NULL, NULL, on_typed, typing);
   g_steal_pointer (&typing);
 }
 
@@ -778,6 +770,27 @@ viv_machine_page_init (VivMachinePage *self)
                                                    : VIV_SCALING_FIT);
 }
 
+static void
+on_notice (VivMachine *machine, const char *text, VivMachinePage *self)
+{
+  VivWindow *window = window_of (self);
+
+  if (window)
+    viv_window_message (window, text);
+}
+
+/* The guest's own doing is said; what somebody did here they know. */
+static void
+on_media_changed (VivMachine *machine, const char *drive, const char *path, VivMachinePage *self)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (machine);
+  const MachineDrive *found = definition ? definition_find_drive (definition, drive) : NULL;
+  VivWindow *window = window_of (self);
+
+  if (window && *path == '\0' && found && found->path && *found->path)
+    viv_window_message (window, _ ("The system in the machine has ejected its disc"));
+}
+
 void
 viv_machine_page_set_machine (VivMachinePage *self, VivMachine *machine)
 {
@@ -797,6 +810,8 @@ viv_machine_page_set_machine (VivMachinePage *self, VivMachine *machine)
   g_signal_connect_swapped (machine, "notify::engine", G_CALLBACK (update_title), self);
   g_signal_connect_swapped (machine, "notify::absolute-pointer", G_CALLBACK (update_pointer), self);
   g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (rebuild_menu), self);
+  g_signal_connect (machine, "notice", G_CALLBACK (on_notice), self);
+  g_signal_connect (machine, "media-changed", G_CALLBACK (on_media_changed), self);
   rebuild_menu (self);
   update_pointer (self);
   update (self);

@@ -20,7 +20,8 @@ typedef struct
 {
   GWeakRef window;
   VivMachine *machine;
-  char *drive;
+  char *drive, *path; /* path NULL: ejects */
+  gboolean readonly;
 } Change;
 
 static Change *
@@ -42,9 +43,39 @@ change_free (gpointer data)
   g_weak_ref_clear (&change->window);
   g_object_unref (change->machine);
   g_free (change->drive);
+  g_free (change->path);
   g_free (change);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Change, change_free)
+
+static void on_changed (GObject *source, GAsyncResult *result, gpointer data);
+
+static void
+on_force (gpointer owner, gpointer about)
+{
+  Change *change = about;
+  Change *again = change_new (owner, change->machine, change->drive);
+
+  viv_machine_force_media (change->machine, change->drive, change->path, change->readonly, NULL, on_changed,
+                           again);
+}
+
+static void
+free_change (gpointer change)
+{
+  change_free (change);
+}
+
+/* The system in the machine was asked to let go of the disc, and may never do it. */
+static void
+offer_force (VivWindow *window, Change *change)
+{
+  viv_confirm (
+      GTK_WINDOW (window), _ ("The Drive Is Locked"),
+      _ ("The system in the machine uses the disc, and was asked to release it. Eject it there and try "
+         "again, or open the drive by force: what is being read from it fails."),
+      _ ("_Open by Force"), on_force, window, change, free_change);
+}
 
 static void
 on_changed (GObject *source, GAsyncResult *result, gpointer data)
@@ -53,7 +84,11 @@ on_changed (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (VivWindow) window = g_weak_ref_get (&change->window);
   g_autoptr (GError) error = NULL;
 
-  if (!viv_machine_finish (VIV_MACHINE (source), result, &error) && window)
+  if (viv_machine_finish (VIV_MACHINE (source), result, &error) || !window)
+    return;
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PENDING))
+    offer_force (window, g_steal_pointer (&change));
+  else
     viv_operation_failed (window, change->machine, _ ("The Medium Could Not Be Changed"), error);
 }
 
@@ -64,8 +99,11 @@ viv_media_change (VivWindow *window, VivMachine *machine, const char *drive, con
   const MachineDrive *found = definition ? definition_find_drive (definition, drive) : NULL;
   gboolean readonly = !found || found->readonly || found->kind == DRIVE_CDROM;
 
-  viv_machine_change_media (machine, drive, path, readonly, NULL, on_changed,
-                            change_new (window, machine, drive));
+  Change *change = change_new (window, machine, drive);
+
+  change->path = g_strdup (path);
+  change->readonly = readonly;
+  viv_machine_change_media (machine, drive, path, readonly, NULL, on_changed, change);
 }
 
 static void

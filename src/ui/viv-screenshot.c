@@ -8,6 +8,8 @@
 
 #include "ui/viv-screenshot.h"
 
+#include "machine/library.h"
+
 #include "ui/viv-operations.h"
 
 #include <errno.h>
@@ -36,12 +38,13 @@ char *
 viv_screenshot_reserve (const char *folder, const char *name, GDateTime *when, GError **error)
 {
   g_autofree char *stamp = g_date_time_format (when, "%Y-%m-%d %H-%M-%S");
+  g_autofree char *base = viv_folder_name (name); /* a machine may be called "a/b" */
   int code = EEXIST;
 
   for (unsigned i = 1; i <= MANY && code == EEXIST; i++)
     {
       g_autofree char *number = i > 1 ? g_strdup_printf (" %u", i) : g_strdup ("");
-      g_autofree char *file = g_strdup_printf ("%s %s%s.png", name, stamp, number);
+      g_autofree char *file = g_strdup_printf ("%s %s%s.png", base, stamp, number);
       g_autofree char *path = g_build_filename (folder, file, NULL);
       int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 

@@ -36,9 +36,8 @@ static const struct
 } places[] = {
   { "machine.clock", N_ ("Hardware Clock"), N_ ("Windows and DOS expect local time there, others world time"),
     PAGE_GENERAL, "" },
-  { "input.absolute-pointer", N_ ("Pointer Without Grab"),
-    N_ ("It moves in and out of the screen, where the system can use such a device"), PAGE_GENERAL,
-    N_ ("Input") },
+  { "input.layout", N_ ("Keyboard Layout"),
+    N_ ("What the system in the machine has set; text is typed by it"), PAGE_GENERAL, N_ ("Input") },
   { "machine.memory", N_ ("Size"), N_ ("Taken from this computer as the machine comes to use it"),
     PAGE_SYSTEM, N_ ("Memory") },
   { "machine.memory-merge", N_ ("Share Equal Pages"),

@@ -7,6 +7,7 @@
 #include "ui/viv-thumbnail.h"
 
 #include "machine/picture.h"
+#include "ui/viv-os.h"
 #include "ui/viv-screen.h"
 
 #include <stdint.h>
@@ -103,6 +104,14 @@ load_still (VivThumbnail *self)
   if (self->still_of)
     self->still = decode (self);
   update (self);
+}
+
+static void
+update_glyph (VivThumbnail *self)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (self->machine);
+
+  gtk_image_set_from_icon_name (GTK_IMAGE (self->glyph), viv_os_icon (definition ? definition->os : NULL));
 }
 
 static void
@@ -209,7 +218,7 @@ viv_thumbnail_class_init (VivThumbnailClass *klass)
 static void
 viv_thumbnail_init (VivThumbnail *self)
 {
-  self->glyph = gtk_image_new_from_icon_name ("computer-symbolic");
+  self->glyph = gtk_image_new ();
   gtk_image_set_pixel_size (GTK_IMAGE (self->glyph), GLYPH_SIZE);
   gtk_widget_add_css_class (self->glyph, "glyph");
   gtk_widget_set_parent (self->glyph, GTK_WIDGET (self));
@@ -243,6 +252,8 @@ viv_thumbnail_set_machine (VivThumbnail *self, VivMachine *machine)
   self->framebuffer = g_object_ref (viv_screen_for_machine (machine));
   g_signal_connect_swapped (self->framebuffer, "invalidate-contents", G_CALLBACK (update), self);
   g_signal_connect_swapped (machine, "notify::thumbnail", G_CALLBACK (load_still), self);
+  g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (update_glyph), self);
+  update_glyph (self);
   watch (self, gtk_widget_get_mapped (GTK_WIDGET (self)));
   load_still (self);
   update (self);

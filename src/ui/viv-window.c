@@ -13,6 +13,7 @@
 #include "ui/viv-facts-window.h"
 #include "ui/viv-library-page.h"
 #include "ui/viv-machine-page.h"
+#include "ui/viv-message-bar.h"
 #include "ui/viv-settings-window.h"
 #include "ui/viv-trash-window.h"
 #include "ui/viv-vnc-window.h"
@@ -29,6 +30,7 @@ struct _VivWindow
   AdwLeaflet *leaflet;
   VivLibraryPage *library_page;
   VivMachinePage *machine_page;
+  VivMessageBar *messages;
 
   VivLibrary *library;
   gboolean listed; /* the machine that is shown was in the library */
@@ -264,11 +266,13 @@ viv_window_class_init (VivWindowClass *klass)
   GTK_WINDOW_CLASS (klass)->close_request = viv_window_close_request;
   g_type_ensure (VIV_TYPE_LIBRARY_PAGE);
   g_type_ensure (VIV_TYPE_MACHINE_PAGE);
+  g_type_ensure (VIV_TYPE_MESSAGE_BAR);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-window.ui");
   gtk_widget_class_bind_template_child (widget_class, VivWindow, toasts);
   gtk_widget_class_bind_template_child (widget_class, VivWindow, leaflet);
   gtk_widget_class_bind_template_child (widget_class, VivWindow, library_page);
   gtk_widget_class_bind_template_child (widget_class, VivWindow, machine_page);
+  gtk_widget_class_bind_template_child (widget_class, VivWindow, messages);
   gtk_widget_class_install_action (widget_class, "win.search", NULL, action_search);
   gtk_widget_class_install_action (widget_class, "win.back", NULL, action_back);
   gtk_widget_class_install_action (widget_class, "win.fullscreen", NULL, action_fullscreen);
@@ -381,7 +385,22 @@ viv_window_create_machine (VivWindow *self, GFile *image)
 void
 viv_window_toast (VivWindow *self, AdwToast *toast)
 {
-  adw_toast_overlay_add_toast (self->toasts, toast);
+  VivMachine *machine = viv_machine_page_get_machine (self->machine_page);
+
+  /* Not over a guest's last line. */
+  if (machine_shown (self) && machine && viv_machine_is_live (machine))
+    viv_message_bar_show (self->messages, toast);
+  else
+    adw_toast_overlay_add_toast (self->toasts, toast);
+}
+
+void
+viv_window_dismiss (VivWindow *self, AdwToast *toast)
+{
+  g_autoptr (AdwToast) held = g_object_ref (toast);
+
+  viv_message_bar_dismiss (self->messages, held);
+  adw_toast_dismiss (held);
 }
 
 void

@@ -26,6 +26,7 @@ void viv_window_focus (VivWindow *self, VivMachine *machine);
 void viv_window_create_machine (VivWindow *self, GFile *image);
 /* Takes the toast. */
 void viv_window_toast (VivWindow *self, AdwToast *toast);
+void viv_window_dismiss (VivWindow *self, AdwToast *toast);
 void viv_window_message (VivWindow *self, const char *text);
 
 G_END_DECLS

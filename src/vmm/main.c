@@ -135,27 +135,40 @@ show_probe (gboolean json)
 /* -- Control -------------------------------------------------------------------------------------- */
 
 static gboolean
-on_change_media (void *opaque, const char *id, const char *path, gboolean readonly, GError **error)
+on_change_media (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force,
+                 GError **error)
 {
   Monitor *monitor = opaque;
   g_autoptr (GError) refused = NULL;
 
-  if (board_change_media (monitor->board, id, path, readonly, &refused))
+  if (board_change_media (monitor->board, id, path, readonly, force, &refused))
     return TRUE;
   /* The user may write the file, the sandbox doesn't let us: a medium that is write-protected is better than none. */
   if (!readonly && path != NULL && sandbox_restricts_files ()
       && g_error_matches (refused, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) && access (path, W_OK) == 0)
     {
-      if (!board_change_media (monitor->board, id, path, TRUE, error))
+      if (!board_change_media (monitor->board, id, path, TRUE, force, error))
         return FALSE;
-      g_message (
+      g_autofree char *text = g_strdup_printf (
           "“%s” is write-protected in %s: a running machine writes only in its own folder. To write on it, "
           "copy it to %s and insert that, or name it in the machine's settings and start the machine again.",
           path, id, monitor->definition->folder);
+      g_message ("%s", text);
+      control_service_notice (monitor->control, text);
       return TRUE;
     }
   g_propagate_error (error, g_steal_pointer (&refused));
   return FALSE;
+}
+
+/* The guest has opened or closed a tray. */
+static void
+on_media_changed (void *opaque, const char *id, const char *path)
+{
+  Monitor *monitor = opaque;
+
+  if (monitor->control != NULL)
+    control_service_media_changed (monitor->control, id, path);
 }
 
 static Block *
@@ -166,12 +179,12 @@ on_drive_block (void *opaque, const char *id)
   return board_drive_block (monitor->board, id);
 }
 
-static void
+static gboolean
 on_power_button (void *opaque)
 {
   Monitor *monitor = opaque;
 
-  board_power_button (monitor->board);
+  return board_power_button (monitor->board);
 }
 
 static void
@@ -222,6 +235,8 @@ start_control (Monitor *monitor, GError **error)
         .opaque = monitor,
       };
     }
+  board->media_changed = on_media_changed;
+  board->media_opaque = monitor;
   monitor->control = control_service_new (&config, error);
   return monitor->control != NULL;
 }
@@ -457,8 +472,7 @@ power_on (Monitor *monitor, GError **error)
 static void
 monitor_clear (Monitor *monitor)
 {
-  if (monitor->control != NULL)
-    control_service_free (monitor->control);
+  g_clear_pointer (&monitor->control, control_service_free);
   qtest_free (monitor->qtest);
   engine_free (monitor->engine);
   board_free (monitor->board);

@@ -13,6 +13,7 @@
 #include "ui/viv-machine-card.h"
 #include "ui/viv-machine-page.h"
 #include "ui/viv-media.h"
+#include "ui/viv-message-bar.h"
 #include "ui/viv-operations.h"
 #include "ui/viv-os.h"
 #include "ui/viv-preferences-window.h"
@@ -28,6 +29,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <utime.h>
 
 #define NARROW 360
 
@@ -208,7 +210,7 @@ test_focus_after_rename (Fixture *f)
   until (card_has_focus (f, "Third"));
 }
 
-/* -- Width -- */
+/* -- View and order -- */
 
 static void
 assert_narrow (GtkWidget *window, const char *what)
@@ -221,6 +223,124 @@ assert_narrow (GtkWidget *window, const char *what)
   g_test_message ("%s: %d", what, minimum);
   g_assert_cmpint (minimum, <=, NARROW);
 }
+
+static void
+set_log_time (VivMachine *machine, gint64 seconds)
+{
+  g_autofree char *path = viv_machine_log_path (machine);
+  struct utimbuf times = { seconds, seconds };
+
+  g_assert_true (g_file_set_contents (path, "x", 1, NULL));
+  g_assert_cmpint (g_utime (path, &times), ==, 0);
+}
+
+/* The names of the cards in `widget`, in the order of its cells. */
+static char *
+shown_in (Fixture *f, GType type)
+{
+  GtkWidget *widget = find (find (GTK_WIDGET (f->window), VIV_TYPE_LIBRARY_PAGE, NULL), type, NULL);
+  GListModel *model = NULL;
+  GString *names = g_string_new (NULL);
+
+  g_object_get (widget, "model", &model, NULL);
+  for (guint i = 0; model && i < g_list_model_get_n_items (model); i++)
+    {
+      g_autoptr (VivMachine) machine = g_list_model_get_item (model, i);
+
+      g_string_append_printf (names, "%s%s", i ? " " : "", viv_machine_get_name (machine));
+    }
+  g_clear_object (&model);
+  return g_string_free (names, FALSE);
+}
+
+#define assert_shown(type, expected)               \
+  G_STMT_START                                     \
+  {                                                \
+    g_autofree char *shown = shown_in (f, (type)); \
+                                                   \
+    g_assert_cmpstr (shown, ==, (expected));       \
+  }                                                \
+  G_STMT_END
+
+static void
+choose (Fixture *f, const char *action, const char *target)
+{
+  GtkWidget *page = find (GTK_WIDGET (f->window), VIV_TYPE_LIBRARY_PAGE, NULL);
+
+  g_assert_true (gtk_widget_activate_action (page, action, "s", target));
+}
+
+static void
+test_library_order (Fixture *f)
+{
+  g_autoptr (VivMachine) ash = add_machine (f->library, "Ash");
+  g_autoptr (VivMachine) birch = add_machine (f->library, "Birch");
+  g_autoptr (VivMachine) cedar = add_machine (f->library, "Cedar");
+  g_autofree char *broken = g_build_filename (viv_machine_get_folder (birch), "machine.ini", NULL);
+  g_autofree char *good = NULL;
+  GtkWidget *page = find (GTK_WIDGET (f->window), VIV_TYPE_LIBRARY_PAGE, NULL);
+  GtkWidget *entry = find (page, GTK_TYPE_SEARCH_ENTRY, NULL);
+
+  settle ();
+  assert_shown (GTK_TYPE_GRID_VIEW, "Ash Birch Cedar");
+  set_log_time (cedar, 2000);
+  set_log_time (birch, 1000);
+  g_assert_cmpint (viv_machine_get_last_used (cedar), ==, 2000);
+  g_assert_cmpint (viv_machine_get_last_used (ash), ==, 0);
+  choose (f, "library.library-sort", "last-used");
+  assert_shown (GTK_TYPE_GRID_VIEW, "Cedar Birch Ash");
+  choose (f, "library.library-sort", "state");
+  assert_shown (GTK_TYPE_GRID_VIEW, "Ash Birch Cedar");
+  /* A state that changes is sorted anew. */
+  g_assert_true (g_file_get_contents (broken, &good, NULL, NULL));
+  g_assert_true (g_file_set_contents (broken, "nonsense", -1, NULL));
+  viv_machine_reload (birch);
+  g_assert_cmpstr (viv_machine_get_state (birch), ==, "broken");
+  assert_shown (GTK_TYPE_GRID_VIEW, "Birch Ash Cedar");
+  g_assert_true (g_file_set_contents (broken, good, -1, NULL));
+  viv_machine_reload (birch);
+  assert_shown (GTK_TYPE_GRID_VIEW, "Ash Birch Cedar");
+
+  choose (f, "library.library-view", "list");
+  settle ();
+  assert_shown (GTK_TYPE_GRID_VIEW, "");
+  assert_shown (GTK_TYPE_LIST_VIEW, "Ash Birch Cedar");
+  assert_narrow (GTK_WIDGET (f->window), "list");
+  viv_window_focus (f->window, cedar);
+  until (card_has_focus (f, "Cedar"));
+  gtk_editable_set_text (GTK_EDITABLE (entry), "bIR");
+  until (g_list_model_get_n_items (
+             G_LIST_MODEL (gtk_list_view_get_model (GTK_LIST_VIEW (find (page, GTK_TYPE_LIST_VIEW, NULL)))))
+         == 1);
+  assert_shown (GTK_TYPE_LIST_VIEW, "Birch");
+  gtk_editable_set_text (GTK_EDITABLE (entry), "");
+  g_settings_reset (viv_settings (), "library-view");
+  g_settings_reset (viv_settings (), "library-sort");
+  settle ();
+  assert_shown (GTK_TYPE_LIST_VIEW, "");
+}
+
+/* Each system has an icon, and each icon that is named is in the program. */
+static void
+test_system_icons (Fixture *f)
+{
+  GtkIconTheme *theme = gtk_icon_theme_get_for_display (gdk_display_get_default ());
+  g_auto (GStrv) profiles = os_profile_list ();
+
+  for (guint i = 0; profiles[i]; i += 2)
+    {
+      g_test_message ("%s: %s", profiles[i], viv_os_icon (profiles[i]));
+      g_assert_true (gtk_icon_theme_has_icon (theme, viv_os_icon (profiles[i])));
+    }
+  g_assert_cmpstr (viv_os_icon ("debian12"), ==, "vivarium-os-linux-symbolic");
+  g_assert_cmpstr (viv_os_icon ("openbsd7.4"), ==, "vivarium-os-bsd-symbolic");
+  g_assert_cmpstr (viv_os_icon ("msdos6.22"), ==, "vivarium-os-dos-symbolic");
+  g_assert_cmpstr (viv_os_icon (NULL), ==, "vivarium-os-other-symbolic");
+  g_assert_cmpstr (viv_os_label (NULL), ==, "");
+  g_assert_cmpstr (viv_os_label ("debian12"), ==, "Debian");
+}
+
+/* -- Width -- */
 
 /* A window that is shown takes its size from its content's minimum. */
 static void
@@ -281,6 +401,54 @@ test_width (Fixture *f)
     }
   gtk_window_destroy (GTK_WINDOW (settings));
   settle ();
+}
+
+/* The assistant's second page, with what it says of a medium. */
+static void
+test_assistant_width (Fixture *f)
+{
+  g_autofree char *path = g_build_filename (
+      g_get_home_dir (), "an image with a name that is far too long for a phone.img", NULL);
+  g_autofree char *sectors = g_malloc0 (1440 * 1024);
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  GtkWidget *assistant = viv_assistant_new (f->library);
+
+  g_assert_true (g_file_set_contents (path, sectors, 1440 * 1024, NULL));
+  viv_present_over (GTK_WINDOW (assistant), GTK_WINDOW (f->window));
+  viv_assistant_set_image (VIV_ASSISTANT (assistant), file);
+  until (gtk_widget_get_mapped (find (assistant, ADW_TYPE_ENTRY_ROW, "name_row")));
+  settle ();
+  assert_narrow (assistant, "details");
+  gtk_window_destroy (GTK_WINDOW (assistant));
+  settle ();
+}
+
+/* A toast in the bar takes room of its own, its button works once, and it goes when it is dismissed. */
+static void
+on_toast_clicked (AdwToast *toast, unsigned *clicks)
+{
+  ++*clicks;
+}
+
+static void
+test_message_bar (Fixture *f)
+{
+  VivMessageBar *bar = VIV_MESSAGE_BAR (find (GTK_WIDGET (f->window), VIV_TYPE_MESSAGE_BAR, NULL));
+  AdwToast *toast = adw_toast_new ("One &amp; only");
+  unsigned clicks = 0;
+
+  g_assert_cmpint (gtk_widget_get_height (GTK_WIDGET (bar)), ==, 0);
+  adw_toast_set_button_label (toast, "_Act");
+  g_signal_connect (toast, "button-clicked", G_CALLBACK (on_toast_clicked), &clicks);
+  viv_message_bar_show (bar, toast);
+  until (gtk_widget_get_height (GTK_WIDGET (bar)) > 0);
+  g_assert_true (press (GTK_WIDGET (bar), "_Act"));
+  g_assert_cmpuint (clicks, ==, 1);
+  until (gtk_widget_get_height (GTK_WIDGET (bar)) == 0);
+  toast = adw_toast_new ("Two");
+  viv_message_bar_show (bar, toast);
+  viv_message_bar_dismiss (bar, toast);
+  until (gtk_widget_get_height (GTK_WIDGET (bar)) == 0);
 }
 
 /* -- Screenshots -- */
@@ -443,7 +611,11 @@ main (int argc, char **argv)
     { "deleted-elsewhere", test_deleted_elsewhere },
     { "renamed-elsewhere", test_renamed_elsewhere },
     { "focus-after-rename", test_focus_after_rename },
+    { "library-order", test_library_order },
+    { "system-icons", test_system_icons },
     { "width", test_width },
+    { "assistant-width", test_assistant_width },
+    { "message-bar", test_message_bar },
     { "screenshots", test_screenshots },
     { "desktop-actions", test_desktop_actions },
     { "missing-medium", test_missing_medium },

@@ -326,6 +326,29 @@ test_password (void)
   server_stop (&server);
 }
 
+/* Nobody listens: the page says where, and what to look for; not what a library calls its functions. */
+static void
+test_nobody (void)
+{
+  g_autoptr (GSocketListener) listener = g_socket_listener_new ();
+  guint16 port = g_socket_listener_add_any_inet_port (listener, NULL, NULL);
+  g_autofree char *address = g_strdup_printf ("127.0.0.1:%u", port);
+  g_autofree char *number = g_strdup_printf ("%u", port);
+  const char *text;
+  GtkWidget *window;
+
+  g_socket_listener_close (listener);
+  window = open_window (address);
+  until (g_str_equal (page (window), "closed"));
+  text = adw_status_page_get_description (ADW_STATUS_PAGE (find (window, ADW_TYPE_STATUS_PAGE, "closed")));
+  g_assert_nonnull (strstr (text, "127.0.0.1"));
+  g_assert_nonnull (strstr (text, number));
+  g_assert_nonnull (strstr (text, "Is the machine there on"));
+  g_assert_null (strstr (text, "ConnectClient"));
+  gtk_window_destroy (GTK_WINDOW (window));
+  settle ();
+}
+
 int
 main (int argc, char **argv)
 {
@@ -334,5 +357,6 @@ main (int argc, char **argv)
   g_test_add_func ("/screen/addresses", test_addresses);
   g_test_add_func ("/screen/screen", test_screen);
   g_test_add_func ("/screen/password", test_password);
+  g_test_add_func ("/screen/nobody", test_nobody);
   return g_test_run ();
 }

@@ -34,6 +34,14 @@ make_floppy (const char *name)
 }
 
 static void
+look_into (GtkWidget *assistant, GFile *file)
+{
+  viv_assistant_set_image (VIV_ASSISTANT (assistant), file);
+  while (viv_assistant_is_looking (VIV_ASSISTANT (assistant)))
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
 test_assistant (void)
 {
   g_autoptr (VivLibrary) library = viv_library_new (NULL);
@@ -49,14 +57,17 @@ test_assistant (void)
 
   gtk_window_present (GTK_WINDOW (assistant));
   settle ();
-  viv_assistant_set_image (VIV_ASSISTANT (assistant), file);
+  look_into (assistant, file);
   settle ();
   name = find (assistant, ADW_TYPE_ENTRY_ROW, "name_row");
+  until (gtk_widget_get_mapped (name));
+  settle ();
+  g_assert_false (gtk_widget_has_css_class (find (assistant, ADW_TYPE_ACTION_ROW, "medium_row"), "warning"));
   memory = find (assistant, GTK_TYPE_SPIN_BUTTON, "memory");
   g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (name)), !=, "");
 
   /* Live checks. */
-  gtk_editable_set_text (GTK_EDITABLE (name), "../evil");
+  gtk_editable_set_text (GTK_EDITABLE (name), " evil");
   g_assert_true (gtk_widget_has_css_class (name, "error"));
   gtk_widget_activate_action (assistant, "assistant.create", NULL);
   g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (library)), ==, 0);
@@ -90,6 +101,8 @@ static void
 test_assistant_problems (void)
 {
   g_autoptr (VivLibrary) library = viv_library_new (NULL);
+  g_autofree char *plain = g_build_filename (g_get_home_dir (), "plain.img", NULL);
+  g_autoptr (GFile) other = g_file_new_for_path (plain);
   g_autofree char *foreign = g_build_filename (g_get_home_dir (), "disk.qcow2", NULL);
   g_autoptr (GFile) missing = g_file_new_for_path ("/nonexistent/image.iso");
   g_autoptr (GFile) file = g_file_new_for_path (foreign);
@@ -101,14 +114,18 @@ test_assistant_problems (void)
   problem = find (assistant, GTK_TYPE_BOX, "problem");
   label = find (problem, GTK_TYPE_LABEL, NULL);
   g_assert_false (gtk_widget_get_visible (problem));
-  viv_assistant_set_image (VIV_ASSISTANT (assistant), missing);
+  look_into (assistant, missing);
   g_assert_true (gtk_widget_get_visible (problem));
   g_assert_nonnull (strstr (gtk_label_get_label (GTK_LABEL (label)), "image.iso"));
   g_assert_true (g_file_set_contents (foreign, header, sizeof header, NULL));
-  viv_assistant_set_image (VIV_ASSISTANT (assistant), file);
+  look_into (assistant, file);
   g_assert_true (gtk_widget_get_visible (problem));
   g_assert_nonnull (strstr (gtk_label_get_label (GTK_LABEL (label)), "qcow2"));
   settle ();
+  /* What doesn't start is offered with a warning. */
+  g_assert_true (g_file_set_contents (plain, header + 4, sizeof header - 4, NULL));
+  look_into (assistant, other);
+  g_assert_true (gtk_widget_has_css_class (find (assistant, ADW_TYPE_ACTION_ROW, "medium_row"), "warning"));
   gtk_window_destroy (GTK_WINDOW (assistant));
   g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (library)), ==, 0);
 }

@@ -61,6 +61,15 @@ fuzz_pump (void)
     ;
 }
 
+/* Stands still, and nothing of it is in flight. */
+static inline void
+fuzz_machine_pause (FuzzMachine *m)
+{
+  vm_pause (m->vm, NULL);
+  while (vm_state (m->vm) == VM_STATE_PAUSING)
+    g_main_context_iteration (NULL, TRUE);
+}
+
 static inline void
 fuzz_machine_open (FuzzMachine *m)
 {
@@ -92,6 +101,8 @@ static inline void
 fuzz_machine_close (FuzzMachine *m)
 {
   vm_stop (m->vm, "done");
+  while (vm_state (m->vm) != VM_STATE_STOPPED)
+    g_main_context_iteration (NULL, TRUE);
   access_cache_clear (&m->memory);
   access_cache_clear (&m->ports);
   engine_free (m->engine);
@@ -189,7 +200,7 @@ fuzz_life (FuzzMachine *m, const uint8_t *s)
       break;
     case 4: /* media */
       board_change_media (m->board, s[2] & 1 ? "cdrom0" : "floppy0", s[2] & 2 ? fuzz_image : NULL, TRUE,
-                          &error);
+                          (s[2] & 4) != 0, &error);
       break;
     case 5:
       {
@@ -197,7 +208,7 @@ fuzz_life (FuzzMachine *m, const uint8_t *s)
         g_autofree char *path = fuzz_memfd (&fd);
         g_autofree char *part = g_strdup_printf ("%s.state", fuzz_image);
 
-        vm_pause (m->vm, NULL);
+        fuzz_machine_pause (m);
         if (!vm_save (m->vm, part, &error) || !vm_load (m->vm, part, &error))
           {
             fprintf (stderr, "a machine doesn't load what it saved: %s\n", error->message);

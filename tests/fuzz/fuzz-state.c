@@ -37,7 +37,7 @@ make_base (void)
   fuzz_once ();
   path = g_strdup_printf ("%s.base", fuzz_image);
   fuzz_machine_open (&machine);
-  vm_pause (machine.vm, NULL);
+  fuzz_machine_pause (&machine);
   if (!vm_save (machine.vm, path, &error) || !g_file_get_contents (path, &base, &base_length, &error))
     g_error ("%s", error->message);
   unlink (path);
@@ -112,7 +112,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
     abort ();
 
   fuzz_machine_open (&machine);
-  vm_pause (machine.vm, NULL);
+  fuzz_machine_pause (&machine);
   if (vm_load (machine.vm, path, &error))
     {
       vm_resume (machine.vm);
@@ -121,7 +121,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
       vm_clock_advance (machine.vm->clock, 50 * 1000 * 1000);
       g_free (display_output_text (machine.board->output));
       display_output_snapshot (machine.board->output);
-      vm_pause (machine.vm, NULL);
+      fuzz_machine_pause (&machine);
     }
   close (fd);
   fuzz_machine_close (&machine);

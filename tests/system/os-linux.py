@@ -67,4 +67,5 @@ def script(cpus):
 
 
 need_programs("sha256sum")
-run_cases({"two-processors": script(2), "one-processor": script(1)}, slow=("one-processor",))
+run_cases({"two-processors": script(2), "one-processor": script(1), "four-processors": script(4)},
+          slow=("one-processor", "four-processors"))

@@ -55,7 +55,48 @@ expect 0 "create" "$vivctl" create --name M --memory 64M --cpus 2 --disk-size 10
 [ "$(stat -c %s "$top/machines/M/disk0.img")" = 10485760 ]
 result $? "the disk is there"
 expect 1 "create twice" "$vivctl" create --name M
-expect 1 "a name that can't be" "$vivctl" create --name a/b
+expect 1 "a name that can't be" "$vivctl" create --name "a
+b"
+expect 1 "no processors" "$vivctl" create --name N --cpus 0
+[ ! -e "$top/machines/N" ]
+result $? "leave no machine"
+for name in "C++" "Tom's PC" "R&D" "a,b" "Windows (test)" "🐧" "a/b" "机器"; do
+  expect 0 "create $name" env LC_ALL=C "$vivctl" create --name "$name"
+  expect 0 "show $name" env LC_ALL=C "$vivctl" show "$name"
+  has "^name: $name\$" "has its name, in the C locale"
+  expect 0 "list --json" env LC_ALL=C "$vivctl" list --json
+  python3 -c 'import json, sys; sys.exit(not any(m["name"] == sys.argv[1] for m in json.load(open(sys.argv[2], "rb"))))' "$name" "$top/out"
+  result $? "lists it"
+  expect 0 "delete $name" env LC_ALL=C "$vivctl" delete "$name"
+  expect 0 "undo $name" env LC_ALL=C "$vivctl" delete --undo "$name"
+  expect 0 "purge $name" env LC_ALL=C "$vivctl" delete --purge "$name"
+done
+expect 0 "create win-2003" "$vivctl" create --name win-2003
+expect 0 "delete it" "$vivctl" delete win-2003
+expect 1 "undo of another" "$vivctl" delete --undo win
+expect 0 "undo" "$vivctl" delete --undo win-2003
+expect 0 "purge" "$vivctl" delete --purge win-2003
+
+# Paths are bytes.
+odd=$(printf '%s/odd\377 100%%.iso' "$top")
+printf 'x' >"$odd"
+expect 0 "create with a path that is not UTF-8" env LC_ALL=C "$vivctl" create --name Odd --cdrom "$odd"
+expect 0 "show --json" "$vivctl" show Odd --json
+python3 -c 'import json, sys; s = json.load(open(sys.argv[1], "rb")); sys.exit(not s["settings"]["cdrom0.path"].endswith("/odd%FF%20100%25.iso"))' "$top/out"
+result $? "has the path, escaped"
+expect 0 "start" "$vivctl" start Odd
+expect 0 "media" "$vivctl" media Odd
+grep -a -q -F "$odd" "$top/out"
+result $? "lists its bytes"
+expect 0 "insert it again" "$vivctl" media Odd cdrom0 "$odd"
+expect 0 "stop" "$vivctl" stop --force Odd
+mv "$top/machines/Odd" "$(printf '%s/machines/\377odd' "$top")"
+expect 0 "list --json of a folder that is not UTF-8" "$vivctl" list --json
+python3 -c 'import json, os, sys; sys.exit(not any(os.fsencode(m["folder"]).endswith(b"/\xffodd") for m in json.load(open(sys.argv[1], "rb"))))' "$top/out"
+result $? "loses nothing of it"
+expect 0 "start there" "$vivctl" start Odd
+expect 0 "stop there" "$vivctl" stop --force Odd
+expect 0 "delete" "$vivctl" delete --purge Odd
 expect 1 "an image that isn't there" "$vivctl" create --name N --cdrom /nonexistent.iso
 expect 1 "memory that can't be" "$vivctl" create --name N --memory 0
 expect 0 "list" "$vivctl" list
@@ -104,6 +145,23 @@ has "^login:" "has the history"
 expect 0 "screenshot" "$vivctl" screenshot M "$top/shot.png"
 head -c 4 "$top/shot.png" | grep -q PNG
 result $? "is a PNG"
+mkfifo "$top/fifo"
+cat "$top/fifo" >"$top/through" &
+reader=$!
+expect 0 "screenshot to a FIFO" "$vivctl" screenshot M "$top/fifo"
+wait $reader
+head -c 4 "$top/through" | grep -q PNG
+result $? "comes through"
+[ -p "$top/fifo" ]
+result $? "which is one still"
+ln -s far.png "$top/link.png"
+expect 0 "screenshot to a link" "$vivctl" screenshot M "$top/link.png"
+[ -L "$top/link.png" ] && head -c 4 "$top/far.png" | grep -q PNG
+result $? "writes its target"
+expect 1 "save to a full disk" "$vivctl" save M /dev/full
+expect 0 "leaves it running" "$vivctl" wait M --state running --timeout 5
+[ -c /dev/full ]
+result $? "and the device a device"
 expect 0 "media" "$vivctl" media M
 has "^cdrom0 .*(empty)" "lists the drives"
 expect 0 "insert" "$vivctl" media M cdrom0 "$top/shot.png"
@@ -128,11 +186,43 @@ expect 0 "stop" "$vivctl" stop M
 expect 0 "it is off" "$vivctl" wait M --state off --timeout 1
 expect 0 "log" "$vivctl" log M
 has "fake monitor" "prints the log"
+# A monitor that hangs.
+expect 0 "start" "$vivctl" start M
+expect 0 "create another" "$vivctl" create --name Other
+"$vivctl" show M >"$top/out"
+pid=$(python3 -c 'import json, sys; print(json.load(sys.stdin)["pid"])' <<E
+$("$vivctl" show M --json)
+E
+)
+kill -STOP "$pid"
+expect 0 "list beside one that hangs" timeout 60 "$vivctl" list
+has "^unresponsive .* M\$" "says which"
+has "^off .* Other\$" "shows the others"
+expect 0 "show one that hangs" timeout 60 "$vivctl" show M
+has "does not answer" "says so"
+expect 1 "text of one that hangs" timeout 60 "$vivctl" text M
+has "“M” does not answer" "names it"
+has "stop --force" "says the way out"
+expect 1 "delete one that hangs" timeout 60 "$vivctl" delete --purge M
+[ -e "$top/machines/M/machine.ini" ]
+result $? "leaves its files"
+expect 1 "start one that hangs" timeout 60 "$vivctl" start M
+expect 1 "stop one that hangs" timeout 60 "$vivctl" stop M
+expect 0 "stop one that hangs by force" timeout 60 "$vivctl" stop --force M
+expect 0 "it is off" "$vivctl" wait M --state off --timeout 5
+expect 0 "delete" "$vivctl" delete --purge Other
+
+# What a guest, or a monitor, says is not for the terminal.
+printf 'a \033]0;x\007\033[31m b\n' >>"$top/machines/M/vmm.log"
+expect 0 "log" "$vivctl" log M
+! grep -q "$(printf '\033')" "$top/out"
+result $? "has no control characters"
 expect 0 "delete" "$vivctl" delete M
 expect 1 "it is gone" "$vivctl" show M
 expect 0 "delete --undo" "$vivctl" delete --undo M
 expect 0 "it is back" "$vivctl" show M
 expect 0 "delete --purge" "$vivctl" delete --purge M
+
 
 "$vivctl" run --headless --name R --append "a b" --kernel "$vivctl" >"$top/run.out" 2>"$top/run.err" &
 run=$!
@@ -155,5 +245,44 @@ wait $run
 result $? "run: ends with the machine"
 grep -q login: "$top/run.out"
 result $? "run --serial stdio prints the line"
+
+# A throw-away machine ends with its owner, however that ends.
+gone() { # NAME: within 20 s
+  for i in $(seq 100); do
+    "$vivctl" list 2>/dev/null | grep -q "^off .*$1\$\|^crashed .*$1\$" && return 0
+    "$vivctl" list | grep -q "$1\$" || return 0
+    sleep 0.2
+  done
+  return 1
+}
+"$vivctl" run --headless --name K >"$top/run.out" 2>"$top/run.err" &
+run=$!
+expect 0 "wait for one that is being made" "$vivctl" wait K --text 'ready>$' --timeout 30
+kill -KILL $run
+wait $run 2>/dev/null
+gone K
+result $? "run: its machine ends with it when it is killed"
+for delay in 0.02 0.05 0.1 0.2 0.4; do
+  "$vivctl" run --headless --name T >"$top/run.out" 2>"$top/run.err" &
+  run=$!
+  sleep $delay
+  kill -TERM $run
+  wait $run
+  gone T
+  result $? "run: ended after $delay s it leaves no machine"
+done
+expect 0 "run --detach" "$vivctl" run --detach --headless --name D
+has "^D\$" "prints its name"
+expect 0 "it runs" "$vivctl" wait D --state running --timeout 10
+expect 0 "wait for its serial line" "$vivctl" wait D --serial '^login:' --timeout 10
+expect 0 "stop it" "$vivctl" stop D
+gone D
+result $? "it is gone"
+[ ! -e "$top/vivarium/run/D" ]
+result $? "and its folder"
+expect 1 "run --detach that fails" "$vivctl" run --detach --headless --name F --append fail --kernel "$vivctl"
+has "firmware is missing" "says why"
+expect 2 "run --detach --serial" "$vivctl" run --detach --headless --serial stdio
+expect 1 "wait for what never comes" "$vivctl" wait nobody --state running --timeout 0.5
 echo "1..$n"
 exit $failed

@@ -64,6 +64,11 @@ board_free (Board *board)
   if (board == NULL)
     return;
   vm_lock (board->vm);
+  if (board->tray_source != NULL)
+    {
+      g_source_destroy (board->tray_source);
+      g_clear_pointer (&board->tray_source, g_source_unref);
+    }
   /* Devices before what they are wired to, in reverse order of making. */
   while (board->vm->devices->len > 0)
     device_free (board->vm->devices->pdata[board->vm->devices->len - 1]);
@@ -99,6 +104,54 @@ find_drive (Board *board, const char *id)
   return NULL;
 }
 
+/* -- Trays that the guest moves ------------------------------------------------------------------- */
+
+static gboolean
+on_tray_news (gpointer data)
+{
+  Board *board = data;
+  g_autoptr (GPtrArray) news = g_ptr_array_new ();
+
+  vm_lock (board->vm);
+  g_clear_pointer (&board->tray_source, g_source_unref);
+  for (unsigned i = 0; i < board->drives->len; i++)
+    {
+      BoardDrive *drive = board->drives->pdata[i];
+      gboolean open = drive->kind == DRIVE_CDROM && ide_tray_open (board->ide, drive->channel, drive->unit);
+
+      if (open == drive->ejected)
+        continue;
+      drive->ejected = open;
+      if (drive->path != NULL)
+        g_ptr_array_add (news, drive);
+    }
+  vm_unlock (board->vm);
+  for (unsigned i = 0; i < news->len; i++)
+    {
+      const BoardDrive *drive = news->pdata[i];
+
+      g_message (drive->ejected ? "%s: the guest has ejected %s" : "%s: the guest has drawn %s in again",
+                 drive->id, drive->path);
+      if (board->media_changed != NULL)
+        board->media_changed (board->media_opaque, drive->id, drive->ejected ? NULL : drive->path);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+void
+board_tray_moved (void *opaque, unsigned channel, unsigned unit, gboolean open)
+{
+  Board *board = opaque;
+
+  if (board->tray_source != NULL)
+    return;
+  board->tray_source = g_idle_source_new ();
+  g_source_set_callback (board->tray_source, on_tray_news, board, NULL);
+  g_source_attach (board->tray_source, board->vm->context);
+}
+
+/* -- Media ---------------------------------------------------------------------------------------- */
+
 Block *
 board_drive_block (Board *board, const char *id)
 {
@@ -111,7 +164,8 @@ board_drive_block (Board *board, const char *id)
 }
 
 gboolean
-board_change_media (Board *board, const char *id, const char *path, gboolean readonly, GError **error)
+board_change_media (Board *board, const char *id, const char *path, gboolean readonly, gboolean force,
+                    GError **error)
 {
   BoardDrive *drive = find_drive (board, id);
   Block *block = NULL;
@@ -141,7 +195,9 @@ board_change_media (Board *board, const char *id, const char *path, gboolean rea
   vm_lock (board->vm);
   ok = drive->kind == DRIVE_FLOPPY
            ? fdc_change_media (board->fdc, drive->unit, block, error)
-           : ide_change_media (board->ide, drive->channel, drive->unit, block, FALSE, error);
+           : ide_change_media (board->ide, drive->channel, drive->unit, block, force, error);
+  if (ok)
+    drive->ejected = FALSE;
   vm_unlock (board->vm);
   if (!ok)
     {

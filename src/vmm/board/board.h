@@ -26,6 +26,7 @@ typedef struct
   char *path; /* absolute; NULL: empty */
   gboolean readonly;
   unsigned channel, unit; /* IDE; for floppies the unit alone */
+  gboolean ejected;       /* the guest has opened the tray, and that was told */
 } BoardDrive;
 
 struct Board
@@ -40,6 +41,10 @@ struct Board
   InputRouter *router;
   DisplayOutput *output; /* NULL without video */
   GPtrArray *drives;     /* BoardDrive * */
+  /* The guest has ejected a medium (`path` NULL) or drawn it in again: main loop, VM lock NOT held.  Set by the owner; may be NULL. */
+  void (*media_changed) (void *opaque, const char *id, const char *path);
+  void *media_opaque;
+  GSource *tray_source; /* NULL: no news */
 };
 
 /* "pc": i440FX and PIIX3.  The engine must have been made for `vm`.  Errors name the file or the key. */
@@ -50,9 +55,9 @@ gboolean board_add_test_device (Board *board, TestDeviceExit exit, void *opaque,
 void board_free (Board *board);
 /* Presses the power button; FALSE if the guest doesn't listen.  VM lock held. */
 gboolean board_power_button (Board *board);
-/* Puts `path` (absolute; NULL: nothing) in a drive with removable media. VM lock NOT held. */
+/* Puts `path` (absolute; NULL: nothing) in a drive with removable media; `force`: also in one that the guest has locked. VM lock NOT held. */
 gboolean board_change_media (Board *board, const char *id, const char *path, gboolean readonly,
-                             GError **error);
+                             gboolean force, GError **error);
 /* The medium in a drive, or NULL. */
 Block *board_drive_block (Board *board, const char *id);
 

@@ -226,6 +226,8 @@ tell_fw_cfg (Board *board)
   Device *fw = board->fw_cfg;
   const MachineDefinition *def = board->definition;
   g_autoptr (GByteArray) e820 = g_byte_array_new ();
+  /* S0 to S5: bit 7 is "there", the rest SLP_TYP, as the DSDT has them. */
+  static const uint8_t sleep_states[6] = { 0x80, 0, 0, 0x81, 0x82, 0x80 };
   uint64_t numa[1] = { 0 };
   uint8_t uuid[16] = { 0 };
   unsigned nibble = 0;
@@ -249,6 +251,7 @@ tell_fw_cfg (Board *board)
   e820_add (e820, 0, region_size (board->low_ram), E820_RAM);
   if (board->high_ram != NULL)
     e820_add (e820, 0x100000000ULL, region_size (board->high_ram), E820_RAM);
+  fw_cfg_add_file (fw, "etc/system-states", sleep_states, sizeof sleep_states);
   fw_cfg_add_file (fw, "etc/e820", e820->data, e820->len);
 }
 

@@ -31,6 +31,7 @@
 #include "video/vga.h"
 
 #include <gio/gio.h>
+#include <string.h>
 
 /* RAM below 4 GiB ends here at the latest; above it is the PCI hole.  SeaBIOS places BARs from the end of RAM on. */
 #define LOW_RAM_MAX 0xc0000000ULL
@@ -89,16 +90,23 @@ build_serials (Board *board, GError **error)
     uint8_t irq;
   } com[BOARD_MAX_SERIALS] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
 
-  for (unsigned i = 0; i < board->definition->serials->len && i < BOARD_MAX_SERIALS; i++)
+  for (unsigned n = 0; n < board->definition->serials->len; n++)
     {
-      const MachineSerial *serial = board->definition->serials->pdata[i];
-      Device *uart = uart_new (board->vm, serial->id, com[i].base, gsi_line (board->gsi, com[i].irq), error);
+      const MachineSerial *serial = board->definition->serials->pdata[n];
+      /* serial0 is COM1, whichever others there are. */
+      guint64 i = g_ascii_strtoull (serial->id + strlen ("serial"), NULL, 10);
+      Device *uart;
 
+      if (i >= BOARD_MAX_SERIALS)
+        continue;
+      uart = uart_new (board->vm, serial->id, com[i].base, gsi_line (board->gsi, com[i].irq), error);
       if (uart == NULL)
         return FALSE;
       board->uart[i] = uart;
+      if (g_strcmp0 (serial->backend, "none") == 0)
+        continue;
       board->serial[i] = serial_port_new (board->vm);
-      board->n_serials = i + 1;
+      board->n_serials = MAX (board->n_serials, (unsigned)i + 1);
       serial_port_connect_uart (board->serial[i], uart);
     }
   return TRUE;
@@ -211,6 +219,7 @@ build_storage (Board *board, Device *dma8237, GError **error)
   gboolean ok = TRUE;
 
   board->ide = ide_new (vm, "ide", i440fx_bus (board->i440fx), IDE_DEVFN, ide_irq);
+  ide_set_tray_func (board->ide, board_tray_moved, board);
   board->fdc = fdc_new (vm, "fdc", &fdc_irq, &dma, 2);
   for (unsigned i = 0; i < board->definition->drives->len && ok; i++)
     ok = add_drive (board, board->definition->drives->pdata[i], &n_floppies, error);
@@ -246,7 +255,9 @@ build_input (Board *board, Device *a20, GError **error)
   I8042Config config = {
     .keyboard_irq = gsi_line (board->gsi, 1),
     .mouse_irq = gsi_line (board->gsi, 12),
-    .a20 = a20_line (a20, A20_KEYBOARD),
+    .a20 = a20_line (a20),
+    .a20_is_open = a20_is_open,
+    .a20_opaque = a20,
   };
 
   board->router = input_router_new (board->vm);
@@ -256,6 +267,18 @@ build_input (Board *board, Device *a20, GError **error)
 }
 
 /* -- The whole ------------------------------------------------------------------------------------ */
+
+/* SeaBIOS resumes where the FACS says when it finds this in the AT's shutdown byte. */
+#define CMOS_SHUTDOWN        0x0f
+#define CMOS_SHUTDOWN_RESUME 0xfe
+
+static void
+on_wake (void *opaque)
+{
+  Board *board = opaque;
+
+  rtc_set_cmos (board->rtc, CMOS_SHUTDOWN, CMOS_SHUTDOWN_RESUME);
+}
 
 static void
 on_debug_line (void *opaque, const char *line)
@@ -268,7 +291,7 @@ pc_build (Board *board, GError **error)
 {
   Vm *vm = board->vm;
   gboolean localtime = g_strcmp0 (board->definition->clock_base, "localtime") == 0;
-  Device *pic, *ioapic, *hpet, *dma8237, *a20;
+  Device *pic, *ioapic, *hpet, *pit, *dma8237, *a20;
 
   if (!build_memory (board, error))
     return FALSE;
@@ -279,14 +302,16 @@ pc_build (Board *board, GError **error)
       || piix3_new (vm, board->i440fx, board->gsi, error) == NULL
       || (board->pm = piix4_pm_new (vm, i440fx_bus (board->i440fx), gsi_line (board->gsi, 9), error)) == NULL
       || (hpet = hpet_new (vm, board->gsi, error)) == NULL
-      || pit_new (vm, hpet_legacy_line (hpet, 0), error) == NULL
+      || (pit = pit_new (vm, hpet_legacy_line (hpet, 0), error)) == NULL
       || (board->rtc = rtc_new (vm, hpet_legacy_line (hpet, 1), localtime, error)) == NULL
       || (dma8237 = dma8237_new (vm, error)) == NULL || (a20 = a20_new (vm, board->low_ram, error)) == NULL
-      || port92_new (vm, a20_line (a20, A20_PORT92), error) == NULL
-      || (board->fw_cfg = fw_cfg_new (vm, error)) == NULL
+      || port92_new (vm, a20, error) == NULL || (board->fw_cfg = fw_cfg_new (vm, error)) == NULL
       || ferr_new (vm, gsi_line (board->gsi, 13), error) == NULL
       || (board->debugcon = debugcon_new (vm, error)) == NULL)
     return FALSE;
+  pit_count_acknowledged (pit, board->gsi);
+  rtc_set_alarm_line (board->rtc, piix4_pm_rtc_line (board->pm));
+  piix4_pm_set_wake_func (board->pm, on_wake, board);
   debugcon_set_func (board->debugcon, on_debug_line, board);
   return build_input (board, a20, error) && build_serials (board, error)
          && build_storage (board, dma8237, error) && build_video (board, error)

@@ -17,4 +17,7 @@ gboolean pc_tell_firmware (Board *board, GError **error);
 gboolean pc_geometry_from_mbr (const uint8_t *mbr, uint64_t n_sectors, unsigned *cylinders, unsigned *heads,
                                unsigned *sectors);
 
+/* board.c: what the IDE controller calls when the guest moves a tray. */
+void board_tray_moved (void *opaque, unsigned channel, unsigned unit, gboolean open);
+
 G_END_DECLS

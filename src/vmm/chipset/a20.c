@@ -15,31 +15,30 @@ typedef struct
 {
   Device device;
   Region *ram;
-  uint8_t open; /* a bit a source */
+  gboolean open;
   Mapping *mapping;
 } A20;
 
 static const StateField a20_state[] = {
-  STATE_U8_MAX (A20, open, (1 << A20_N_SOURCES) - 1),
+  STATE_BOOL (A20, open),
   STATE_END,
 };
 
 static void
 update (A20 *a20)
 {
-  gboolean closed = a20->open == 0;
+  gboolean closed = !a20->open;
 
   if (mapping_enabled (a20->mapping) != closed)
     mapping_set_enabled (a20->mapping, closed);
 }
 
 static void
-a20_set (void *opaque, unsigned source, gboolean level)
+a20_set (void *opaque, unsigned n, gboolean level)
 {
   A20 *a20 = opaque;
-  uint8_t bit = (uint8_t)(1 << source);
 
-  a20->open = (uint8_t)(level ? a20->open | bit : a20->open & ~bit);
+  a20->open = level != FALSE;
   update (a20);
 }
 
@@ -48,7 +47,7 @@ a20_reset (Device *device)
 {
   A20 *a20 = (A20 *)device;
 
-  a20->open = 1 << A20_KEYBOARD;
+  a20->open = TRUE;
   update (a20);
 }
 
@@ -102,14 +101,13 @@ a20_new (Vm *vm, Region *low_ram, GError **error)
 }
 
 IrqLine
-a20_line (Device *device, unsigned source)
+a20_line (Device *device)
 {
-  g_return_val_if_fail (source < A20_N_SOURCES, (IrqLine){ 0 });
-  return IRQ_LINE (a20_set, device, source);
+  return IRQ_LINE (a20_set, device, 0);
 }
 
 gboolean
-a20_is_open (Device *device)
+a20_is_open (void *device)
 {
-  return ((A20 *)device)->open != 0;
+  return ((A20 *)device)->open;
 }

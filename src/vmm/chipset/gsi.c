@@ -17,7 +17,16 @@
 
 typedef struct
 {
+  unsigned n;
+  GsiAckFunc func;
+  void *opaque;
+} Watcher;
+
+typedef struct
+{
   Device device;
+  Device *pic_device, *ioapic_device;
+  GArray *watchers;
   IrqLine pic[GSI_COUNT], ioapic[GSI_COUNT];
   unsigned n_sources[GSI_COUNT];
   uint32_t level[GSI_COUNT]; /* a bit a source */
@@ -54,10 +63,59 @@ gsi_reset (Device *device)
     gsi->level[n] = 0;
 }
 
+static void
+acknowledged (Gsi *gsi, unsigned n)
+{
+  for (unsigned i = 0; i < gsi->watchers->len; i++)
+    {
+      const Watcher *watcher = &g_array_index (gsi->watchers, Watcher, i);
+
+      if (watcher->n == n)
+        watcher->func (watcher->opaque);
+    }
+}
+
+static unsigned
+ioapic_pin (unsigned n)
+{
+  return n == 0 ? TIMER_PIN : n;
+}
+
+static void
+on_pic_ack (void *opaque, unsigned irq)
+{
+  acknowledged (opaque, irq);
+}
+
+static void
+on_ioapic_ack (void *opaque, unsigned pin)
+{
+  acknowledged (opaque, pin == TIMER_PIN ? 0 : pin);
+}
+
 static gboolean
 gsi_realize (Device *device, GError **error)
 {
+  Gsi *gsi = (Gsi *)device;
+
+  gsi->watchers = g_array_new (FALSE, FALSE, sizeof (Watcher));
+  if (gsi->pic_device != NULL)
+    pic_set_ack_func (gsi->pic_device, on_pic_ack, gsi);
+  if (gsi->ioapic_device != NULL)
+    ioapic_set_ack_func (gsi->ioapic_device, on_ioapic_ack, gsi);
   return TRUE;
+}
+
+static void
+gsi_unrealize (Device *device)
+{
+  Gsi *gsi = (Gsi *)device;
+
+  if (gsi->pic_device != NULL)
+    pic_set_ack_func (gsi->pic_device, NULL, NULL);
+  if (gsi->ioapic_device != NULL)
+    ioapic_set_ack_func (gsi->ioapic_device, NULL, NULL);
+  g_array_unref (gsi->watchers);
 }
 
 static const DeviceClass gsi_class = {
@@ -66,6 +124,7 @@ static const DeviceClass gsi_class = {
   .state = gsi_state,
   .realize = gsi_realize,
   .reset = gsi_reset,
+  .unrealize = gsi_unrealize,
 };
 
 Device *
@@ -73,12 +132,14 @@ gsi_new (Vm *vm, Device *pic, Device *ioapic, GError **error)
 {
   Gsi *gsi = device_new (vm, &gsi_class, "gsi");
 
+  gsi->pic_device = pic;
+  gsi->ioapic_device = ioapic;
   for (unsigned n = 0; n < GSI_COUNT; n++)
     {
       if (pic != NULL && n < N_ISA && n != CASCADE)
         gsi->pic[n] = pic_line (pic, n);
       if (ioapic != NULL && n != TIMER_PIN)
-        gsi->ioapic[n] = ioapic_line (ioapic, n == 0 ? TIMER_PIN : n);
+        gsi->ioapic[n] = ioapic_line (ioapic, ioapic_pin (n));
     }
   return chipset_realize (gsi, error);
 }
@@ -90,4 +151,25 @@ gsi_line (Device *device, unsigned n)
 
   g_return_val_if_fail (n < GSI_COUNT && gsi->n_sources[n] < MAX_SOURCES, (IrqLine){ 0 });
   return IRQ_LINE (gsi_set, device, n | gsi->n_sources[n]++ << SOURCE_SHIFT);
+}
+
+void
+gsi_watch (Device *device, unsigned n, GsiAckFunc func, void *opaque)
+{
+  Gsi *gsi = (Gsi *)device;
+  Watcher watcher = { n, func, opaque };
+
+  g_return_if_fail (n < GSI_COUNT);
+  g_array_append_val (gsi->watchers, watcher);
+  if (gsi->ioapic_device != NULL)
+    ioapic_watch (gsi->ioapic_device, ioapic_pin (n));
+}
+
+gboolean
+gsi_open (Device *device, unsigned n)
+{
+  const Gsi *gsi = (const Gsi *)device;
+
+  return (gsi->pic_device != NULL && n < N_ISA && !pic_masked (gsi->pic_device, n))
+         || (gsi->ioapic_device != NULL && !ioapic_masked (gsi->ioapic_device, ioapic_pin (n)));
 }

@@ -5,6 +5,7 @@
 #define G_LOG_DOMAIN "hpet"
 
 #include "chipset/hpet.h"
+#include "chipset/backlog.h"
 #include "chipset/common.h"
 #include "chipset/gsi.h"
 
@@ -72,6 +73,8 @@ struct Hpet
   uint64_t since; /* ns of guest time */
   HpetTimer timer[N_TIMERS];
   VmTimer alarm[N_TIMERS];
+  Device *gsi_device;
+  Backlog backlog; /* of timer 0 in the 8254's place */
   struct
   {
     Hpet *hpet;
@@ -98,6 +101,8 @@ static const StateField hpet_state[] = {
   STATE_U64 (Hpet, base),
   STATE_U64 (Hpet, since),
   STATE_STRUCTS (Hpet, timer, HpetTimer, timer_state),
+  STATE_FIELD_ (Hpet, alarm, STATE_TYPE_TIMER, N_TIMERS, sizeof (VmTimer), 0, NULL),
+  STATE_STRUCT (Hpet, backlog, backlog_state),
   STATE_U8_MAX (Hpet, legacy_input, (1 << N_LEGACY) - 1),
   STATE_U32_MAX (Hpet, level, (1u << GSI_COUNT) - 1),
   STATE_END,
@@ -190,6 +195,22 @@ fire (Hpet *hpet, unsigned n)
     }
 }
 
+static gboolean
+is_tick (const Hpet *hpet, unsigned n)
+{
+  return n == LEGACY_PIT && (hpet->config & CONFIG_LEGACY) && (hpet->timer[n].config & TN_PERIODIC)
+         && (hpet->timer[n].config & TN_ENABLE) && !(hpet->timer[n].config & (TN_LEVEL | TN_FSB_ENABLE));
+}
+
+static void
+on_acknowledged (void *opaque)
+{
+  Hpet *hpet = opaque;
+
+  if (is_tick (hpet, LEGACY_PIT) && backlog_acknowledged (&hpet->backlog))
+    fire (hpet, LEGACY_PIT);
+}
+
 static void
 schedule (Hpet *hpet, unsigned n)
 {
@@ -221,6 +242,9 @@ on_alarm (void *opaque)
   HpetTimer *timer = &hpet->timer[alarm->n];
   uint64_t mask = width_mask (timer);
 
+  if (is_tick (hpet, alarm->n))
+    backlog_edge (&hpet->backlog, gsi_open (hpet->gsi_device, 0),
+                  (int64_t)MIN (timer->period, NS_PER_SECOND) * PERIOD_NS);
   fire (hpet, alarm->n);
   if ((timer->config & TN_PERIODIC) && timer->period != 0)
     {
@@ -284,6 +308,8 @@ write_timer (Hpet *hpet, unsigned n, unsigned reg, uint64_t value, uint64_t lane
 {
   HpetTimer *timer = &hpet->timer[n];
 
+  if (n == LEGACY_PIT)
+    hpet->backlog = (Backlog){ 0 };
   switch (reg)
     {
     case TIMER_CONFIG:
@@ -316,6 +342,7 @@ write_config (Hpet *hpet, uint64_t value)
 {
   uint64_t now = counter_now (hpet);
 
+  hpet->backlog = (Backlog){ 0 };
   hpet->base = now;
   hpet->since = (uint64_t)vm_clock_now (hpet->device.vm->clock);
   hpet->config = value & (CONFIG_ENABLE | CONFIG_LEGACY);
@@ -398,6 +425,7 @@ hpet_reset (Device *device)
 
   hpet->config = hpet->status = 0;
   hpet->base = hpet->since = 0;
+  hpet->backlog = (Backlog){ 0 };
   for (unsigned n = 0; n < N_TIMERS; n++)
     {
       vm_timer_cancel (&hpet->alarm[n]);
@@ -413,16 +441,7 @@ hpet_post_load (Device *device, GError **error)
   Hpet *hpet = (Hpet *)device;
 
   for (unsigned n = 0; n < N_TIMERS; n++)
-    {
-      HpetTimer *timer = &hpet->timer[n];
-
-      timer->config &= TN_WRITABLE;
-      schedule (hpet, n);
-      /* A period that ended just before the save is still to be told. */
-      if ((hpet->config & CONFIG_ENABLE) && (timer->config & TN_PERIODIC)
-          && ((counter_now (hpet) - timer->comparator) & width_mask (timer)) < width_mask (timer) / 2)
-        vm_timer_arm (&hpet->alarm[n], vm_clock_now (device->vm->clock));
-    }
+    hpet->timer[n].config &= TN_WRITABLE;
   for (unsigned gsi = 0; gsi < GSI_COUNT; gsi++)
     irq_set (&hpet->gsi[gsi], hpet->level >> gsi & 1);
   update_levels (hpet);
@@ -475,6 +494,8 @@ hpet_new (Vm *vm, Device *gsi, GError **error)
       hpet->gsi[n] = gsi_line (gsi, n);
   for (unsigned n = 0; n < N_LEGACY; n++)
     hpet->legacy[n] = gsi_line (gsi, legacy_gsi[n]);
+  hpet->gsi_device = gsi;
+  gsi_watch (gsi, legacy_gsi[LEGACY_PIT], on_acknowledged, hpet);
   return chipset_realize (hpet, error);
 }
 

@@ -30,10 +30,12 @@ enum
   RESET_CONTROL = 1,
   CONFIG_DATA = 4,
 };
-#define CONFIG_ENABLE   (1u << 31)
-#define CONFIG_PORT     0xcf8
-#define N_SEGMENTS      13
-#define LOW_END         0xa0000u
+#define CONFIG_ENABLE (1u << 31)
+#define CONFIG_PORT   0xcf8
+#define N_SEGMENTS    13
+#define LOW_END       0xa0000u
+/* The second MiB is a mapping of its own: the gate of A20 hides it, and the large slot behind it should not be cut for that. */
+#define MEBIBYTE        0x100000u
 #define HIGH_START      0x100000u
 #define SMRAM_SIZE      0x20000u
 #define BIOS_ALIAS      0xe0000u
@@ -57,7 +59,7 @@ typedef struct I440fx
   Region *ram, *bios;
   uint32_t config_address;
   Segment segment[N_SEGMENTS];
-  Mapping *low, *high, *smram, *ports;
+  Mapping *low, *second, *high, *smram, *ports;
   PciIntxFunc intx;
   void *intx_opaque;
   const IoOps *reset_ops;
@@ -258,7 +260,11 @@ map_memory (I440fx *bridge)
   address_space_begin (memory);
   bridge->low = address_space_map (memory, bridge->ram, 0, 0, LOW_END, 0);
   if (size > HIGH_START)
-    bridge->high = address_space_map (memory, bridge->ram, HIGH_START, HIGH_START, size - HIGH_START, 0);
+    bridge->second = address_space_map (memory, bridge->ram, HIGH_START, HIGH_START,
+                                        MIN (size - HIGH_START, MEBIBYTE), 0);
+  if (size > HIGH_START + MEBIBYTE)
+    bridge->high = address_space_map (memory, bridge->ram, HIGH_START + MEBIBYTE, HIGH_START + MEBIBYTE,
+                                      size - HIGH_START - MEBIBYTE, 0);
   bridge->smram
       = address_space_map (memory, bridge->ram, LOW_END, LOW_END, SMRAM_SIZE, I440FX_PRIORITY_SHADOW);
   for (unsigned n = 0; n < N_SEGMENTS; n++)
@@ -323,6 +329,7 @@ i440fx_unrealize (Device *device)
       g_clear_pointer (&bridge->segment[n].write_only_io, region_unref);
     }
   g_clear_pointer (&bridge->low, mapping_remove);
+  g_clear_pointer (&bridge->second, mapping_remove);
   g_clear_pointer (&bridge->high, mapping_remove);
   g_clear_pointer (&bridge->smram, mapping_remove);
   g_clear_pointer (&bridge->ports, mapping_remove);

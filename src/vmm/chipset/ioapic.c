@@ -44,6 +44,9 @@ typedef struct
   uint8_t select;
   uint8_t id;
   uint64_t entry[IOAPIC_N_PINS];
+  uint32_t watched; /* edges of whose end somebody wants to know */
+  void (*acked) (void *opaque, unsigned pin);
+  void *acked_opaque;
   Mapping *mapping;
 } Ioapic;
 
@@ -68,15 +71,44 @@ message_data (uint64_t entry)
          | (entry & RED_LEVEL ? MSI_LEVEL_ASSERT : 0);
 }
 
+static gboolean
+edge_watched (const Ioapic *ioapic, unsigned pin)
+{
+  return (ioapic->watched >> pin & 1) && !(ioapic->entry[pin] & (RED_LEVEL | RED_MASK));
+}
+
+/* Local APICs tell the end of level-triggered interrupts, and of these. */
+static void
+update_eoi_edges (Ioapic *ioapic)
+{
+  Vm *vm = ioapic->device.vm;
+  uint32_t edges[8] = { 0 };
+
+  for (unsigned pin = 0; pin < IOAPIC_N_PINS; pin++)
+    if (edge_watched (ioapic, pin))
+      edges[(ioapic->entry[pin] & RED_VECTOR) / 32] |= 1u << (ioapic->entry[pin] & 31);
+  for (unsigned i = 0; i < G_N_ELEMENTS (edges); i++)
+    __atomic_store_n (&vm->eoi_edges[i], edges[i], __ATOMIC_RELAXED);
+}
+
+/* An interrupt in service needs its route until it ends, though systems mask the pin meanwhile (BSD at each interrupt, Linux when it
+ * moves one to another processor): without it the engine would not tell us of the end. */
 static void
 tell_route (Ioapic *ioapic, unsigned pin)
 {
   Vm *vm = ioapic->device.vm;
   uint64_t entry = ioapic->entry[pin];
+  gboolean watched = edge_watched (ioapic, pin);
 
+  if (ioapic->watched >> pin & 1)
+    update_eoi_edges (ioapic);
+  if (watched)
+    entry |= RED_LEVEL; /* of the route alone: the engine tells of no other ends */
   if (vm->processor != NULL && vm->processor->ioapic_route != NULL)
-    vm->processor->ioapic_route (vm->processor_opaque, pin, (entry & RED_LEVEL) && !(entry & RED_MASK),
-                                 message_address (entry), message_data (entry));
+    vm->processor->ioapic_route (
+        vm->processor_opaque, pin,
+        watched || ((entry & RED_LEVEL) && (!(entry & RED_MASK) || (entry & RED_REMOTE_IRR))),
+        message_address (entry), message_data (entry));
 }
 
 static void
@@ -130,9 +162,14 @@ ioapic_eoi (void *opaque, unsigned vector)
     {
       uint64_t entry = ioapic->entry[pin];
 
-      if (!(entry & RED_REMOTE_IRR) || (entry & RED_VECTOR) != vector)
+      if ((entry & RED_VECTOR) != vector)
+        continue;
+      if (edge_watched (ioapic, pin) && ioapic->acked != NULL)
+        ioapic->acked (ioapic->acked_opaque, pin);
+      if (!(entry & RED_REMOTE_IRR))
         continue;
       ioapic->entry[pin] &= ~RED_REMOTE_IRR;
+      tell_route (ioapic, pin); /* what was written meanwhile */
       service_level (ioapic, pin);
     }
 }
@@ -174,7 +211,9 @@ write_entry (Ioapic *ioapic, unsigned n, uint32_t value)
   if (!(entry & RED_LEVEL))
     entry &= ~RED_REMOTE_IRR;
   ioapic->entry[pin] = entry;
-  tell_route (ioapic, pin);
+  /* In service, the route by which it came stays. */
+  if (!(entry & RED_REMOTE_IRR))
+    tell_route (ioapic, pin);
   service_level (ioapic, pin);
 }
 
@@ -292,4 +331,29 @@ ioapic_line (Device *device, unsigned pin)
 {
   g_return_val_if_fail (pin < IOAPIC_N_PINS, (IrqLine){ 0 });
   return IRQ_LINE (ioapic_set_irq, device, pin);
+}
+
+void
+ioapic_set_ack_func (Device *device, void (*func) (void *opaque, unsigned pin), void *opaque)
+{
+  Ioapic *ioapic = (Ioapic *)device;
+
+  ioapic->acked = func;
+  ioapic->acked_opaque = opaque;
+}
+
+void
+ioapic_watch (Device *device, unsigned pin)
+{
+  Ioapic *ioapic = (Ioapic *)device;
+
+  g_return_if_fail (pin < IOAPIC_N_PINS);
+  ioapic->watched |= 1u << pin;
+  tell_route (ioapic, pin);
+}
+
+gboolean
+ioapic_masked (Device *device, unsigned pin)
+{
+  return (((const Ioapic *)device)->entry[pin] & RED_MASK) != 0;
 }

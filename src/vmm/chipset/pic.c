@@ -75,6 +75,8 @@ typedef struct
   IrqLine intr;
   Chip chip[N_CHIPS];
   Mapping *mapping[3];
+  void (*acked) (void *opaque, unsigned irq);
+  void *acked_opaque;
 } Pic;
 
 static const StateField chip_state[] = {
@@ -186,11 +188,13 @@ pic_intack (void *opaque)
   Chip *master = &pic->chip[MASTER], *slave = &pic->chip[SLAVE];
   int n = pending (pic, master);
   int vector;
+  unsigned irq;
 
   /* A request that went away before INTA is answered with 7, without a bit in service. */
   if (n < 0)
     return master->base | SPURIOUS;
   vector = master->base | n;
+  irq = (unsigned)n;
   acknowledge (pic, master, (unsigned)n);
   if (n == CASCADE)
     {
@@ -198,8 +202,11 @@ pic_intack (void *opaque)
       if (n >= 0)
         acknowledge (pic, slave, (unsigned)n);
       vector = slave->base | (n >= 0 ? n : SPURIOUS);
+      irq = 8 + (unsigned)(n >= 0 ? n : SPURIOUS);
     }
   update (pic);
+  if (pic->acked != NULL)
+    pic->acked (pic->acked_opaque, irq);
   return vector;
 }
 
@@ -463,4 +470,21 @@ pic_line (Device *device, unsigned irq)
 {
   g_return_val_if_fail (irq < N_CHIPS * N_INPUTS, (IrqLine){ 0 });
   return IRQ_LINE (pic_set_irq, device, irq);
+}
+
+void
+pic_set_ack_func (Device *device, void (*func) (void *opaque, unsigned irq), void *opaque)
+{
+  Pic *pic = (Pic *)device;
+
+  pic->acked = func;
+  pic->acked_opaque = opaque;
+}
+
+gboolean
+pic_masked (Device *device, unsigned irq)
+{
+  const Pic *pic = (const Pic *)device;
+
+  return (pic->chip[irq >> 3].imr >> (irq & 7) & 1) || (irq >= 8 && (pic->chip[MASTER].imr >> CASCADE & 1));
 }

@@ -15,5 +15,8 @@ G_BEGIN_DECLS
 Device *pic_new (Vm *vm, IrqLine intr, GError **error);
 /* Input `irq`, 0 to 15 (2 is the cascade and must not be used). */
 IrqLine pic_line (Device *pic, unsigned irq);
+/* Called when a request was acknowledged (INTA or poll): from then on another edge is latched.  VM lock held. */
+void pic_set_ack_func (Device *pic, void (*func) (void *opaque, unsigned irq), void *opaque);
+gboolean pic_masked (Device *pic, unsigned irq);
 
 G_END_DECLS

@@ -78,6 +78,9 @@ typedef struct
   IrqLine sci;
   uint16_t pm_status, pm_enable, pm_control;
   uint16_t gpe_status, gpe_enable;
+  gboolean asleep, rtc_line;
+  void (*wake_func) (void *opaque);
+  void *wake_opaque;
   uint64_t last_overflow; /* changes of bit 23 seen so far */
   uint8_t smi_command, smi_data;
   uint8_t smbus[SMB_SIZE];
@@ -93,6 +96,8 @@ static const StateField piix4_pm_state[] = {
   STATE_U16_MAX (Piix4Pm, pm_control, CNT_KEPT),
   STATE_U16 (Piix4Pm, gpe_status),
   STATE_U16 (Piix4Pm, gpe_enable),
+  STATE_BOOL (Piix4Pm, asleep),
+  STATE_BOOL (Piix4Pm, rtc_line),
   STATE_U64 (Piix4Pm, last_overflow),
   STATE_U8 (Piix4Pm, smi_command),
   STATE_U8 (Piix4Pm, smi_data),
@@ -122,13 +127,10 @@ check_overflow (Piix4Pm *pm)
 }
 
 static void
-update_sci (Piix4Pm *pm)
+set_sci (Piix4Pm *pm)
 {
-  gboolean level;
-
-  check_overflow (pm);
-  level = (pm->pm_control & CNT_SCI_EN)
-          && ((pm->pm_status & pm->pm_enable & EN_ALL) || (pm->gpe_status & pm->gpe_enable));
+  gboolean level = (pm->pm_control & CNT_SCI_EN)
+                   && ((pm->pm_status & pm->pm_enable & EN_ALL) || (pm->gpe_status & pm->gpe_enable));
   irq_set (&pm->sci, level);
   if ((pm->pm_enable & STS_TMR) && !(pm->pm_status & STS_TMR))
     vm_timer_arm (
@@ -139,9 +141,66 @@ update_sci (Piix4Pm *pm)
 }
 
 static void
+update_sci (Piix4Pm *pm)
+{
+  check_overflow (pm);
+  set_sci (pm);
+}
+
+static void
 on_overflow (void *opaque)
 {
   update_sci (opaque);
+}
+
+static void
+set_asleep (Piix4Pm *pm, gboolean asleep)
+{
+  pm->asleep = pm->pci.device.vm->asleep = asleep;
+}
+
+/* ACPI 6.4, chapter 4.8.3.1: WAK_STS is set by any wake event. */
+static void
+wake (Piix4Pm *pm, const char *reason)
+{
+  if (!pm->asleep)
+    return;
+  set_asleep (pm, FALSE);
+  pm->pm_status |= STS_WAK;
+  if (pm->wake_func != NULL)
+    pm->wake_func (pm->wake_opaque);
+  vm_request (pm->pci.device.vm, VM_REQUEST_WAKE, reason);
+}
+
+static void
+on_wake (void *opaque)
+{
+  wake (opaque, "a key was pressed");
+}
+
+static void
+sleep_s3 (Piix4Pm *pm)
+{
+  set_asleep (pm, TRUE);
+  vm_request (pm->pci.device.vm, VM_REQUEST_SLEEP, "the guest suspended itself to memory");
+  /* What happened on the way to sleep wakes at once. */
+  if (pm->pm_status & pm->pm_enable & (STS_PWRBTN | STS_RTC))
+    wake (pm, "an event came on the way to sleep");
+}
+
+static void
+on_rtc (void *opaque, unsigned n, gboolean level)
+{
+  Piix4Pm *pm = opaque;
+  gboolean rises = level && !pm->rtc_line;
+
+  pm->rtc_line = level != FALSE;
+  if (!rises)
+    return;
+  pm->pm_status |= STS_RTC;
+  update_sci (pm);
+  if (pm->pm_enable & STS_RTC)
+    wake (pm, "its alarm went off");
 }
 
 static void
@@ -157,6 +216,9 @@ write_control (Piix4Pm *pm, uint16_t value)
     {
     case SLEEP_S5:
       vm_request (vm, VM_REQUEST_POWER_OFF, "the guest switched the machine off");
+      break;
+    case SLEEP_S3:
+      sleep_s3 (pm);
       break;
     case SLEEP_S4:
       vm_request (vm, VM_REQUEST_POWER_OFF, "the guest hibernated");
@@ -365,6 +427,8 @@ piix4_pm_reset (Device *device)
   pci_device_reset (&pm->pci);
   pm->pm_status = pm->pm_enable = pm->pm_control = 0;
   pm->gpe_status = pm->gpe_enable = 0;
+  pm->rtc_line = FALSE;
+  set_asleep (pm, FALSE);
   pm->smi_command = pm->smi_data = 0;
   memset (pm->smbus, 0, sizeof pm->smbus);
   pm->last_overflow = timer_ticks (pm) / TMR_STS_PERIOD;
@@ -378,8 +442,9 @@ piix4_pm_post_load (Device *device, GError **error)
   Piix4Pm *pm = (Piix4Pm *)device;
 
   update_mappings (pm);
+  set_asleep (pm, pm->asleep);
   pm->last_overflow = MIN (pm->last_overflow, timer_ticks (pm) / TMR_STS_PERIOD);
-  update_sci (pm);
+  set_sci (pm);
   return pci_device_post_load (&pm->pci, error);
 }
 
@@ -411,6 +476,8 @@ piix4_pm_realize (Device *device, GError **error)
   pci->config[PCI_INTERRUPT_LINE] = pci->reset_config[PCI_INTERRUPT_LINE] = 9;
   pci->config_written = config_written;
 
+  device->vm->wake = on_wake;
+  device->vm->wake_opaque = pm;
   vm_timer_init (&pm->overflow, device->vm->clock, on_overflow, pm);
   pm->pm_region = region_new_io ("piix4-pm", PM_SIZE, &pm_ops, pm);
   pm->smbus_region = region_new_io ("piix4-smbus", SMB_SIZE, &smbus_ops, pm);
@@ -430,6 +497,7 @@ piix4_pm_unrealize (Device *device)
   Piix4Pm *pm = (Piix4Pm *)device;
 
   vm_timer_cancel (&pm->overflow);
+  device->vm->wake = NULL;
   g_clear_pointer (&pm->pm_mapping, mapping_remove);
   g_clear_pointer (&pm->smbus_mapping, mapping_remove);
   g_clear_pointer (&pm->gpe_mapping, mapping_remove);
@@ -464,9 +532,27 @@ piix4_pm_power_button (Device *device)
 {
   Piix4Pm *pm = (Piix4Pm *)device;
 
+  if (!pm->asleep && (!(pm->pm_control & CNT_SCI_EN) || !(pm->pm_enable & STS_PWRBTN)))
+    return FALSE;
   pm->pm_status |= STS_PWRBTN;
   update_sci (pm);
-  return (pm->pm_control & CNT_SCI_EN) && (pm->pm_enable & STS_PWRBTN);
+  wake (pm, "the power button was pressed");
+  return TRUE;
+}
+
+IrqLine
+piix4_pm_rtc_line (Device *device)
+{
+  return IRQ_LINE (on_rtc, device, 0);
+}
+
+void
+piix4_pm_set_wake_func (Device *device, void (*func) (void *opaque), void *opaque)
+{
+  Piix4Pm *pm = (Piix4Pm *)device;
+
+  pm->wake_func = func;
+  pm->wake_opaque = opaque;
 }
 
 void

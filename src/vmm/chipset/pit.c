@@ -6,7 +6,9 @@
 #define G_LOG_DOMAIN "pit"
 
 #include "chipset/pit.h"
+#include "chipset/backlog.h"
 #include "chipset/common.h"
+#include "chipset/gsi.h"
 
 #define N_COUNTERS 3
 #define SPEAKER    2
@@ -81,6 +83,8 @@ typedef struct
   IrqLine irq0;
   Counter counter[N_COUNTERS];
   uint8_t port61;
+  Device *gsi; /* NULL: nobody tells of acknowledgements */
+  Backlog backlog;
   uint64_t due; /* int64: tick of the edge that the timer waits for */
   VmTimer timer;
   PitSpeakerFunc speaker;
@@ -116,6 +120,7 @@ static const StateField counter_state[] = {
 static const StateField pit_state[] = {
   STATE_STRUCTS (Pit, counter, Counter, counter_state),
   STATE_U8_MAX (Pit, port61, PORT61_WRITABLE),
+  STATE_STRUCT (Pit, backlog, backlog_state),
   STATE_U64 (Pit, due),
   STATE_TIMER (Pit, timer),
   STATE_END,
@@ -291,15 +296,34 @@ schedule (Pit *pit, int64_t after)
 }
 
 static void
+send_edge (Pit *pit)
+{
+  irq_set (&pit->irq0, FALSE);
+  irq_set (&pit->irq0, TRUE);
+}
+
+static void
+on_acknowledged (void *opaque)
+{
+  Pit *pit = opaque;
+
+  if (backlog_acknowledged (&pit->backlog))
+    send_edge (pit);
+}
+
+static void
 on_timer (void *opaque)
 {
   Pit *pit = opaque;
   Counter *c = &pit->counter[0];
 
   load_next (c, (int64_t)pit->due);
-  if (c->mode != MODE_TERMINAL_COUNT)
-    irq_set (&pit->irq0, FALSE);
-  irq_set (&pit->irq0, TRUE);
+  if (periodic (c) && pit->gsi != NULL)
+    backlog_edge (&pit->backlog, gsi_open (pit->gsi, 0), tick_ns (c->initial));
+  if (c->mode == MODE_TERMINAL_COUNT)
+    irq_set (&pit->irq0, TRUE);
+  else
+    send_edge (pit);
   schedule (pit, (int64_t)pit->due);
 }
 
@@ -324,6 +348,7 @@ changed (Pit *pit, unsigned n, int64_t now)
 {
   if (n == 0)
     {
+      pit->backlog = (Backlog){ 0 };
       irq_set (&pit->irq0, counter_out (&pit->counter[0], now));
       schedule (pit, now);
     }
@@ -629,6 +654,7 @@ pit_reset (Device *device)
     pit->counter[n]
         = (Counter){ .initial = 0x10000, .rw = RW_LSB_MSB, .mode = MODE_SQUARE, .gate = n != SPEAKER };
   pit->port61 = 0;
+  pit->backlog = (Backlog){ 0 };
   pit->due = 0;
   irq_set (&pit->irq0, FALSE);
   update_speaker (pit);
@@ -712,4 +738,11 @@ pit_set_speaker_func (Device *device, PitSpeakerFunc speaker, void *opaque)
 
   pit->speaker = speaker;
   pit->speaker_opaque = opaque;
+}
+
+void
+pit_count_acknowledged (Device *device, Device *gsi)
+{
+  ((Pit *)device)->gsi = gsi;
+  gsi_watch (gsi, 0, on_acknowledged, device);
 }

@@ -18,4 +18,7 @@ Device *pit_new (Vm *vm, IrqLine irq0, GError **error);
 typedef void (*PitSpeakerFunc) (void *opaque, gboolean on, unsigned hz);
 void pit_set_speaker_func (Device *pit, PitSpeakerFunc speaker, void *opaque);
 
+/* Counter 0 is interrupt 0 of `gsi`: edges that come while the guest is behind are owed to it instead of lost. */
+void pit_count_acknowledged (Device *pit, Device *gsi);
+
 G_END_DECLS

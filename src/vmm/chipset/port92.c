@@ -5,6 +5,7 @@
 #define G_LOG_DOMAIN "port92"
 
 #include "chipset/port92.h"
+#include "chipset/a20.h"
 #include "chipset/common.h"
 
 enum
@@ -16,8 +17,8 @@ enum
 typedef struct
 {
   Device device;
-  IrqLine a20;
-  uint8_t value;
+  Device *gate;
+  uint8_t value; /* but for the gate of A20 */
   Mapping *mapping;
 } Port92;
 
@@ -29,7 +30,9 @@ static const StateField port92_state[] = {
 static uint64_t
 port92_read (void *opaque, uint64_t addr, unsigned size)
 {
-  return ((Port92 *)opaque)->value;
+  const Port92 *port92 = opaque;
+
+  return port92->value | (a20_is_open (port92->gate) ? A20_GATE : 0);
 }
 
 static void
@@ -37,9 +40,10 @@ port92_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
 {
   Port92 *port92 = opaque;
   uint8_t rises = (uint8_t)value & (uint8_t)~port92->value;
+  IrqLine a20 = a20_line (port92->gate);
 
-  port92->value = (uint8_t)value;
-  irq_set (&port92->a20, !!(value & A20_GATE));
+  port92->value = (uint8_t)value & (uint8_t)~A20_GATE;
+  irq_set (&a20, !!(value & A20_GATE));
   if (rises & FAST_RESET)
     vm_request (port92->device.vm, VM_REQUEST_INIT, "the guest asked for it through port 0x92");
 }
@@ -49,10 +53,7 @@ static const IoOps port92_ops = { .read = port92_read, .write = port92_write, .i
 static void
 port92_reset (Device *device)
 {
-  Port92 *port92 = (Port92 *)device;
-
-  port92->value = 0;
-  irq_set (&port92->a20, FALSE);
+  ((Port92 *)device)->value = 0;
 }
 
 static gboolean
@@ -80,10 +81,10 @@ static const DeviceClass port92_class = {
 };
 
 Device *
-port92_new (Vm *vm, IrqLine a20, GError **error)
+port92_new (Vm *vm, Device *a20, GError **error)
 {
   Port92 *port92 = device_new (vm, &port92_class, "port92");
 
-  port92->a20 = a20;
+  port92->gate = a20;
   return chipset_realize (port92, error);
 }

@@ -9,7 +9,7 @@
 
 G_BEGIN_DECLS
 
-/* `a20` is a20_line (…, A20_PORT92). */
-Device *port92_new (Vm *vm, IrqLine a20, GError **error);
+/* `a20` is a20_new()'s. */
+Device *port92_new (Vm *vm, Device *a20, GError **error);
 
 G_END_DECLS

@@ -6,6 +6,7 @@
 #define G_LOG_DOMAIN "rtc"
 
 #include "chipset/rtc.h"
+#include "chipset/backlog.h"
 #include "chipset/common.h"
 
 enum
@@ -55,13 +56,14 @@ enum
 typedef struct
 {
   Device device;
-  IrqLine irq;
+  IrqLine irq, alarm;
   gboolean localtime;
   uint8_t cmos[CMOS_SIZE];
   uint8_t index, index_high;
   uint64_t offset;        /* int64, ns: time of this clock less the host's */
   uint8_t weekday_offset; /* the guest's day of the week less the calendar's, 0 to 6 */
   uint64_t last_second;   /* int64: seconds since 1970 up to which updates were done */
+  Backlog periods;        /* that the guest, which reads register C for each, has not seen */
   uint64_t last_period;   /* periods up to which PF was computed */
   VmTimer second_timer, periodic_timer;
   Mapping *mapping;
@@ -74,6 +76,7 @@ static const StateField rtc_state[] = {
   STATE_U64 (Rtc, offset),
   STATE_U8_MAX (Rtc, weekday_offset, 6),
   STATE_U64 (Rtc, last_second),
+  STATE_STRUCT (Rtc, periods, backlog_state),
   STATE_U64 (Rtc, last_period),
   STATE_TIMER (Rtc, second_timer),
   STATE_TIMER (Rtc, periodic_timer),
@@ -255,6 +258,7 @@ update_irq (Rtc *rtc)
   else
     rtc->cmos[RTC_C] &= (uint8_t)~C_IRQF;
   irq_set (&rtc->irq, on);
+  irq_set (&rtc->alarm, (rtc->cmos[RTC_C] & rtc->cmos[RTC_B] & B_AIE) != 0);
 }
 
 /* Does the updates since the last time, and raises the flags that came with them. */
@@ -280,6 +284,10 @@ catch_up (Rtc *rtc)
     }
   if (period != rtc->last_period)
     {
+      uint64_t edges = MIN (period - rtc->last_period, HZ / 4);
+
+      for (uint64_t i = 0; i < edges && (rtc->cmos[RTC_B] & B_PIE); i++)
+        backlog_edge (&rtc->periods, TRUE, (int64_t)period_ticks (rtc) * NS_PER_SECOND / HZ);
       rtc->cmos[RTC_C] |= B_PIE;
       rtc->last_period = period;
     }
@@ -342,6 +350,11 @@ read_register (Rtc *rtc, unsigned reg)
       value = rtc->cmos[RTC_C];
       rtc->cmos[RTC_C] = 0;
       update_irq (rtc);
+      if ((value & rtc->cmos[RTC_B] & B_PIE) && backlog_acknowledged (&rtc->periods))
+        {
+          rtc->cmos[RTC_C] |= B_PIE;
+          update_irq (rtc);
+        }
       return value;
     case RTC_D:
       return D_VRT;
@@ -369,6 +382,7 @@ write_a_or_b (Rtc *rtc, unsigned reg, uint8_t value)
   if (was_halted && !halted (rtc))
     time_from_registers (rtc, was_reset ? NS_PER_SECOND / 2 : fraction);
   rtc->last_period = period_now (rtc);
+  rtc->periods = (Backlog){ 0 };
   update_irq (rtc);
   schedule (rtc);
 }
@@ -460,6 +474,7 @@ rtc_reset (Device *device)
   /* The chip is on the battery: RESET clears the enables and the flags, no more. */
   rtc->cmos[RTC_B] &= (uint8_t) ~(B_PIE | B_AIE | B_UIE | B_SQWE);
   rtc->cmos[RTC_C] = 0;
+  rtc->periods = (Backlog){ 0 };
   /* What firmware does when it starts the machine: a byte left behind must not send a later INIT astray. */
   rtc->cmos[RTC_SHUTDOWN] = 0;
   rtc->index = rtc->index_high = 0;
@@ -550,6 +565,12 @@ rtc_new (Vm *vm, IrqLine irq8, gboolean localtime, GError **error)
   rtc->irq = irq8;
   rtc->localtime = localtime;
   return chipset_realize (rtc, error);
+}
+
+void
+rtc_set_alarm_line (Device *device, IrqLine alarm)
+{
+  ((Rtc *)device)->alarm = alarm;
 }
 
 void

@@ -13,6 +13,8 @@ G_BEGIN_DECLS
 
 /* `irq8` is the interrupt output.  `localtime`: the guest wants the host's local time in it, else UTC. */
 Device *rtc_new (Vm *vm, IrqLine irq8, gboolean localtime, GError **error);
+/* High while the alarm's interrupt is: power management's RTC_STS, which comes though the HPET may have taken IRQ 8. */
+void rtc_set_alarm_line (Device *rtc, IrqLine alarm);
 /* What the board tells firmware (memory size, floppy types, boot order, …).  Registers 0x0e to 0xff but for the century;
  * survives a reset. */
 void rtc_set_cmos (Device *rtc, unsigned reg, uint8_t value);

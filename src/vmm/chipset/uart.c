@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * 16550A.  See uart.h.  What the guest sends leaves at once, whatever the divisor says: nobody waits for a baud rate here.
+ * 16550A.  See uart.h.  What the guest sends leaves at once, whatever the divisor says: nobody waits for a baud rate here.  Only a
+ * reader that is slow keeps the transmitter busy.
  */
 #define G_LOG_DOMAIN "uart"
 
@@ -37,6 +38,7 @@ enum
 
   FCR_ENABLE = 1 << 0,
   FCR_CLEAR_RECEIVER = 1 << 1,
+  FCR_CLEAR_TRANSMITTER = 1 << 2,
   FCR_TRIGGER_SHIFT = 6,
   FCR_KEPT = 0xc9,
 
@@ -85,6 +87,7 @@ typedef struct
   uint8_t fifo[FIFO_SIZE];
   uint8_t flags[FIFO_SIZE]; /* LSR errors that came with the byte */
   uint8_t head, count;
+  uint8_t sending[FIFO_SIZE], n_sending; /* what the backend doesn't take yet */
   gboolean thre_pending, timed_out;
   gboolean starved; /* the outside holds bytes back */
   VmTimer timeout;
@@ -108,6 +111,8 @@ static const StateField uart_state[] = {
   STATE_U8_ARRAY (Uart, flags),
   STATE_U8_MAX (Uart, head, FIFO_SIZE - 1),
   STATE_U8_MAX (Uart, count, FIFO_SIZE),
+  STATE_U8_ARRAY (Uart, sending),
+  STATE_U8_MAX (Uart, n_sending, FIFO_SIZE),
   STATE_BOOL (Uart, thre_pending),
   STATE_BOOL (Uart, timed_out),
   STATE_BOOL (Uart, starved),
@@ -274,14 +279,40 @@ read_data (Uart *uart)
   return byte;
 }
 
+/* As much as the backend takes.  The holding register's interrupt comes when all of it is out. */
+static void
+transmit (Uart *uart)
+{
+  if (uart->n_sending > 0 && uart->backend != NULL && uart->backend->ready != NULL
+      && !uart->backend->ready (uart->backend_opaque))
+    {
+      uart->lsr &= (uint8_t) ~(LSR_THRE | LSR_TEMT);
+      return;
+    }
+  if (uart->n_sending > 0 && uart->backend != NULL)
+    uart->backend->write (uart->backend_opaque, uart->sending, uart->n_sending);
+  uart->n_sending = 0;
+  uart->lsr |= LSR_THRE | LSR_TEMT;
+  uart->thre_pending = TRUE;
+}
+
 static void
 write_data (Uart *uart, uint8_t byte)
 {
   if (uart->mcr & MCR_LOOP)
-    receive (uart, (uint8_t)(byte & (0x1f << (uart->lcr & LCR_WORD) | 0x1f)), 0);
-  else if (uart->backend != NULL)
-    uart->backend->write (uart->backend_opaque, &byte, 1);
-  uart->thre_pending = TRUE;
+    {
+      receive (uart, (uint8_t)(byte & (0x1f << (uart->lcr & LCR_WORD) | 0x1f)), 0);
+      uart->thre_pending = TRUE;
+    }
+  else
+    {
+      /* A guest that doesn't look whether there is room overwrites the last byte, as on the chip without FIFOs. */
+      if (uart->n_sending == depth (uart))
+        uart->n_sending--;
+      uart->sending[uart->n_sending++] = byte;
+      uart->thre_pending = FALSE;
+      transmit (uart);
+    }
   update_irq (uart);
 }
 
@@ -290,6 +321,13 @@ write_fcr (Uart *uart, uint8_t value)
 {
   if ((value ^ uart->fcr) & FCR_ENABLE || value & FCR_CLEAR_RECEIVER)
     clear_receiver (uart);
+  if ((value ^ uart->fcr) & FCR_ENABLE || value & FCR_CLEAR_TRANSMITTER)
+    {
+      gboolean busy = uart->n_sending > 0;
+      uart->n_sending = 0;
+      if (busy)
+        transmit (uart);
+    }
   uart->fcr = value & FCR_ENABLE ? value & FCR_KEPT : 0;
   update_irq (uart);
   tell_room (uart);
@@ -299,9 +337,9 @@ static void
 write_ier (Uart *uart, uint8_t value)
 {
   value &= IER_BITS;
-  /* The holding register is always empty: turning its interrupt on raises it. */
+  /* Turning the empty holding register's interrupt on raises it. */
   if ((value ^ uart->ier) & IER_ETBEI)
-    uart->thre_pending = !!(value & IER_ETBEI);
+    uart->thre_pending = (value & IER_ETBEI) && (uart->lsr & LSR_THRE);
   uart->ier = value;
   update_irq (uart);
 }
@@ -401,6 +439,7 @@ uart_reset (Device *device)
   uart->ier = uart->fcr = uart->lcr = uart->mcr = uart->scr = 0;
   uart->divisor = 12; /* 9600 baud */
   uart->lsr = LSR_THRE | LSR_TEMT;
+  uart->n_sending = 0;
   uart->msr = MSR_CTS | MSR_DSR | MSR_DCD;
   uart->thre_pending = FALSE;
   update_irq (uart);
@@ -418,7 +457,10 @@ uart_post_load (Device *device, GError **error)
                    device->id);
       return FALSE;
     }
-  uart->lsr |= LSR_THRE | LSR_TEMT;
+  if (uart->n_sending > 0)
+    transmit (uart);
+  else
+    uart->lsr |= LSR_THRE | LSR_TEMT;
   update_irq (uart);
   return TRUE;
 }
@@ -485,6 +527,17 @@ uart_receive (Device *device, const uint8_t *data, size_t length)
     uart->starved = TRUE;
   update_irq (uart);
   return n;
+}
+
+void
+uart_transmit_ready (Device *device)
+{
+  Uart *uart = (Uart *)device;
+
+  if (uart->n_sending == 0)
+    return;
+  transmit (uart);
+  update_irq (uart);
 }
 
 void

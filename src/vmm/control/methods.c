@@ -17,15 +17,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Of one Input or TypeText call. */
+/* Of one Input or TypeKeys call. */
 #define MAX_EVENTS 4096
-#define MAX_TEXT   (64 * 1024)
+#define MAX_KEYS   (1024 * 1024)
 
 typedef GDBusMethodInvocation Invocation;
 
 static gboolean
 fail (Invocation *invocation, GError *error)
 {
+  /* A path in it may be of any bytes; D-Bus takes UTF-8 alone. */
+  char *valid = g_utf8_make_valid (error->message, -1);
+
+  g_free (error->message);
+  error->message = valid;
   g_dbus_method_invocation_take_error (invocation, error);
   return TRUE;
 }
@@ -39,37 +44,57 @@ fail_with (Invocation *invocation, int code, const char *message)
 
 /* -- Life cycle --------------------------------------------------------------------------------------- */
 
+/* An order's answer comes when it is carried out: the machine may have requests in flight, or earlier orders. */
+typedef void (*CompleteFunc) (VivMachine1 *skeleton, Invocation *invocation);
+
+typedef struct
+{
+  ControlService *service;
+  Invocation *invocation;
+  CompleteFunc complete;
+} Order;
+
+static Order *
+order_new (ControlService *service, Invocation *invocation, CompleteFunc complete)
+{
+  Order *order = g_new (Order, 1);
+
+  *order = (Order){ service, invocation, complete };
+  return order;
+}
+
+static void
+on_order_done (Vm *vm, const GError *error, void *opaque)
+{
+  g_autofree Order *order = opaque;
+
+  if (error != NULL)
+    g_dbus_method_invocation_return_gerror (order->invocation, error);
+  else
+    order->complete (order->service->skeleton, order->invocation);
+}
+
 static gboolean
 on_pause (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
 {
-  VmState state = vm_state (service->config.vm);
-
-  if (state != VM_STATE_RUNNING && state != VM_STATE_PAUSED)
-    return fail_with (invocation, G_IO_ERROR_FAILED, "only a machine that runs can be paused");
-  vm_pause (service->config.vm, "");
-  viv_machine1_complete_pause (skeleton, invocation);
+  vm_pause_async (service->config.vm, "", on_order_done,
+                  order_new (service, invocation, viv_machine1_complete_pause));
   return TRUE;
 }
 
 static gboolean
 on_resume (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
 {
-  VmState state = vm_state (service->config.vm);
-
-  if (state == VM_STATE_CRASHED)
-    return fail_with (invocation, G_IO_ERROR_FAILED, "the machine has crashed; reset it");
-  if (state != VM_STATE_RUNNING && state != VM_STATE_PAUSED)
-    return fail_with (invocation, G_IO_ERROR_FAILED, "only a paused machine can go on");
-  vm_resume (service->config.vm);
-  viv_machine1_complete_resume (skeleton, invocation);
+  vm_resume_async (service->config.vm, on_order_done,
+                   order_new (service, invocation, viv_machine1_complete_resume));
   return TRUE;
 }
 
 static gboolean
 on_reset (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
 {
-  vm_reset (service->config.vm);
-  viv_machine1_complete_reset (skeleton, invocation);
+  vm_reset_async (service->config.vm, on_order_done,
+                  order_new (service, invocation, viv_machine1_complete_reset));
   return TRUE;
 }
 
@@ -78,11 +103,19 @@ on_power_down (VivMachine1 *skeleton, Invocation *invocation, ControlService *se
 {
   if (service->config.power_button == NULL)
     return fail_with (invocation, G_IO_ERROR_NOT_SUPPORTED, "the machine has no power button");
+  if (vm_state (service->config.vm) == VM_STATE_PAUSED || vm_state (service->config.vm) == VM_STATE_PAUSING)
+    return fail_with (invocation, G_IO_ERROR_FAILED,
+                      "the machine is paused and doesn't see its power button; resume it first");
   if (vm_state (service->config.vm) != VM_STATE_RUNNING)
     return fail_with (invocation, G_IO_ERROR_FAILED, "a machine that doesn't run can't see its power button");
   vm_lock (service->config.vm);
-  service->config.power_button (service->config.opaque);
+  gboolean heard = service->config.power_button (service->config.opaque);
   vm_unlock (service->config.vm);
+  if (!heard)
+    return fail_with (
+        invocation, G_IO_ERROR_FAILED,
+        "nothing in the machine listens to its power button: it is still in its firmware, or its system "
+        "has no ACPI; shut it down from within, or turn it off by force");
   viv_machine1_complete_power_down (skeleton, invocation);
   return TRUE;
 }
@@ -109,11 +142,66 @@ take_fd (GUnixFDList *list, GVariant *handle)
   return g_unix_fd_list_get (list, index, NULL);
 }
 
-static gboolean
-pause_to_save (ControlService *service)
+/* A machine is saved standing still, when requests in flight have ended. */
+typedef struct
 {
-  vm_pause (service->config.vm, "");
-  return vm_state (service->config.vm) == VM_STATE_PAUSED;
+  ControlService *service;
+  Invocation *invocation;
+  int fd;     /* where it goes, or -1: */
+  char *path; /* there */
+  gboolean was_running;
+} SaveJob;
+
+static gboolean
+write_state (SaveJob *job, GError **error)
+{
+  Vm *vm = job->service->config.vm;
+  const char *folder = job->service->config.folder;
+
+  if (job->path == NULL)
+    return vm_save_fd (vm, job->fd, "the file", error);
+  if (vm_save (vm, job->path, error))
+    return TRUE;
+  if (g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) && sandbox_restricts_files ())
+    g_prefix_error (error,
+                    "A running machine writes only in its own folder, %s; save there, or pass an open "
+                    "file (SaveStateFile). ",
+                    folder != NULL ? folder : "which this one has not");
+  return FALSE;
+}
+
+static void
+on_paused_to_save (Vm *vm, const GError *refusal, void *opaque)
+{
+  g_autofree SaveJob *job = opaque;
+  VivMachine1 *skeleton = job->service->skeleton;
+  GError *error = NULL;
+
+  if (refusal != NULL)
+    g_dbus_method_invocation_return_gerror (job->invocation, refusal);
+  else if (!write_state (job, &error))
+    {
+      g_dbus_method_invocation_take_error (job->invocation, error);
+      /* As it was before. */
+      if (job->was_running)
+        vm_resume (vm);
+    }
+  else if (job->path != NULL)
+    viv_machine1_complete_save_state (skeleton, job->invocation);
+  else
+    viv_machine1_complete_save_state_file (skeleton, job->invocation, NULL);
+  if (job->fd >= 0)
+    close (job->fd);
+  g_free (job->path);
+}
+
+static void
+save_state (ControlService *service, Invocation *invocation, int fd, char *path)
+{
+  SaveJob *job = g_new (SaveJob, 1);
+
+  *job = (SaveJob){ service, invocation, fd, path, vm_state (service->config.vm) == VM_STATE_RUNNING };
+  vm_pause_async (service->config.vm, "", on_paused_to_save, job);
 }
 
 static gboolean
@@ -121,7 +209,6 @@ on_save_state_file (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *
                     ControlService *service)
 {
   int fd = take_fd (list, handle);
-  GError *error = NULL;
   struct stat st;
 
   /* A pipe that nobody reads would stop the machine for good. */
@@ -131,40 +218,16 @@ on_save_state_file (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *
         close (fd);
       return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "no regular file came with the call");
     }
-  gboolean paused = pause_to_save (service);
-  gboolean saved = paused && vm_save_fd (service->config.vm, fd, "the file", &error);
-  close (fd);
-  if (!paused)
-    return fail_with (invocation, G_IO_ERROR_FAILED,
-                      "only a machine that runs or is paused has a state to save");
-  if (!saved)
-    return fail (invocation, error);
-  viv_machine1_complete_save_state_file (skeleton, invocation, NULL);
+  save_state (service, invocation, fd, NULL);
   return TRUE;
 }
 
 static gboolean
 on_save_state (VivMachine1 *skeleton, Invocation *invocation, const char *path, ControlService *service)
 {
-  g_autofree char *absolute = NULL;
-  GError *error = NULL;
-
   if (*path == '\0' || (!g_path_is_absolute (path) && service->config.folder == NULL))
     return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "give an absolute path for the state");
-  absolute = g_canonicalize_filename (path, service->config.folder);
-  if (!pause_to_save (service))
-    return fail_with (invocation, G_IO_ERROR_FAILED,
-                      "only a machine that runs or is paused has a state to save");
-  if (!vm_save (service->config.vm, absolute, &error))
-    {
-      if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) && sandbox_restricts_files ())
-        g_prefix_error (&error,
-                        "A running machine writes only in its own folder, %s; save there, or pass an open "
-                        "file (SaveStateFile). ",
-                        service->config.folder != NULL ? service->config.folder : "which this one has not");
-      return fail (invocation, error);
-    }
-  viv_machine1_complete_save_state (skeleton, invocation);
+  save_state (service, invocation, -1, g_canonicalize_filename (path, service->config.folder));
   return TRUE;
 }
 
@@ -274,6 +337,7 @@ on_input (VivMachine1 *skeleton, Invocation *invocation, GVariant *events, Contr
   guint32 type;
   guint16 code;
   InputEvent event = { 0 };
+  unsigned refused = 0;
 
   if (g_variant_n_children (events) > MAX_EVENTS)
     return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "too many events in one call");
@@ -284,9 +348,17 @@ on_input (VivMachine1 *skeleton, Invocation *invocation, GVariant *events, Contr
       vm_lock (service->config.vm);
       g_variant_iter_init (&iter, events);
       while (g_variant_iter_next (&iter, "(uqiii)", &type, &code, &event.value, &event.x, &event.y))
-        if (check_event (&event, type, code))
-          input_router_send (service->config.router, &event);
+        if (check_event (&event, type, code) && !input_router_send (service->config.router, &event))
+          refused++;
       vm_unlock (service->config.vm);
+    }
+  if (refused > 0)
+    {
+      g_dbus_method_invocation_return_error (
+          invocation, G_IO_ERROR, G_IO_ERROR_BUSY,
+          "the guest doesn't read its keyboard or mouse: %u events wait for it, and %u more were refused",
+          INPUT_QUEUE_MAX, refused);
+      return TRUE;
     }
   viv_machine1_complete_input (skeleton, invocation);
   return TRUE;
@@ -305,47 +377,38 @@ on_release_keys (VivMachine1 *skeleton, Invocation *invocation, ControlService *
   return TRUE;
 }
 
-/* A TypeText call under way.  Two things end it: input_router_type() has returned, and the last key is up. */
-typedef struct
-{
-  Invocation *invocation;
-  unsigned skipped;
-  gboolean returned, typed;
-} TypeJob;
-
-static void
-type_job_end (TypeJob *job)
-{
-  if (!job->returned || !job->typed)
-    return;
-  g_dbus_method_invocation_return_value (job->invocation, g_variant_new ("(u)", job->skipped));
-  g_free (job);
-}
-
 static void
 on_typed (void *opaque)
 {
-  TypeJob *job = opaque;
-
-  job->typed = TRUE;
-  type_job_end (job);
+  g_dbus_method_invocation_return_value (opaque, NULL);
 }
 
 static gboolean
-on_type_text (VivMachine1 *skeleton, Invocation *invocation, const char *text, ControlService *service)
+on_type_keys (VivMachine1 *skeleton, Invocation *invocation, GVariant *keys, ControlService *service)
 {
+  g_autoptr (GArray) list = g_array_new (FALSE, FALSE, sizeof (InputKey));
+  VmState state = vm_state (service->config.vm);
+  GVariantIter iter;
+  guint16 code;
+  gboolean down;
+
   if (service->config.router == NULL)
     return fail_with (invocation, G_IO_ERROR_NOT_SUPPORTED, "the machine has no keyboard");
-  if (strlen (text) > MAX_TEXT)
-    return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "at most 64 KiB of text at a time");
-
-  TypeJob *job = g_new0 (TypeJob, 1);
-  job->invocation = invocation;
+  if (g_variant_n_children (keys) > MAX_KEYS)
+    return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "too many keys in one call");
+  if (state == VM_STATE_PAUSED)
+    return fail_with (invocation, G_IO_ERROR_FAILED, "the machine is paused; let it go on, then type");
+  if (state != VM_STATE_RUNNING)
+    return fail_with (invocation, G_IO_ERROR_FAILED, "only a machine that runs can be typed to");
+  g_variant_iter_init (&iter, keys);
+  while (g_variant_iter_next (&iter, "(qb)", &code, &down))
+    {
+      InputKey key = { .code = code, .down = down };
+      g_array_append_val (list, key);
+    }
   vm_lock (service->config.vm);
-  job->skipped = input_router_type (service->config.router, text, on_typed, job);
-  job->returned = TRUE;
+  input_router_type (service->config.router, (const InputKey *)list->data, list->len, on_typed, invocation);
   vm_unlock (service->config.vm);
-  type_job_end (job);
   return TRUE;
 }
 
@@ -360,16 +423,17 @@ on_list_drives (VivMachine1 *skeleton, Invocation *invocation, ControlService *s
   for (unsigned i = 0; i < service->config.n_drives; i++)
     {
       const ServiceDrive *drive = &service->drives[i];
+      g_autofree char *path = definition_path_to_text (drive->path);
       g_variant_builder_add (&drives, "(sssb)", drive->id, drive_kind_name (drive->kind),
-                             drive->path != NULL ? drive->path : "", drive->readonly);
+                             path != NULL ? path : "", drive->readonly);
     }
   viv_machine1_complete_list_drives (skeleton, invocation, g_variant_builder_end (&drives));
   return TRUE;
 }
 
 static gboolean
-on_change_media (VivMachine1 *skeleton, Invocation *invocation, const char *id, const char *path,
-                 gboolean readonly, ControlService *service)
+change_media (ControlService *service, Invocation *invocation, const char *id, const char *path,
+              gboolean readonly, gboolean force)
 {
   g_autofree char *absolute = NULL;
   GError *error = NULL;
@@ -385,19 +449,34 @@ on_change_media (VivMachine1 *skeleton, Invocation *invocation, const char *id, 
                       "the drive's medium can't be changed while the machine runs");
   if (*path != '\0')
     {
-      if (!g_path_is_absolute (path) && service->config.folder == NULL)
+      if (!g_path_is_absolute (path) && !g_str_has_prefix (path, "file:///")
+          && service->config.folder == NULL)
         return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "give the image's absolute path");
-      absolute = g_canonicalize_filename (path, service->config.folder);
+      g_autofree char *bytes = definition_path_from_text (path);
+      absolute = g_canonicalize_filename (bytes, service->config.folder);
     }
-  if (!drive->change_media (drive->opaque, drive->id, absolute, readonly, &error))
+  if (!drive->change_media (drive->opaque, drive->id, absolute, readonly, force, &error))
     return fail (invocation, error);
-  /* A sandbox may have made less of it than was asked for. */
-  Block *block
-      = drive->kind == DRIVE_FLOPPY && drive->block != NULL ? drive->block (drive->opaque, drive->id) : NULL;
-  drive->readonly = block != NULL ? block_read_only (block) : readonly;
+  /* A sandbox may have made less of it than was asked for, and a CD is never written. */
+  Block *block = drive->block != NULL ? drive->block (drive->opaque, drive->id) : NULL;
+  drive->readonly = drive->kind == DRIVE_CDROM || (block != NULL ? block_read_only (block) : readonly);
   control_service_media_changed (service, id, absolute);
-  viv_machine1_complete_change_media (skeleton, invocation);
+  g_dbus_method_invocation_return_value (invocation, NULL);
   return TRUE;
+}
+
+static gboolean
+on_change_media (VivMachine1 *skeleton, Invocation *invocation, const char *id, const char *path,
+                 gboolean readonly, ControlService *service)
+{
+  return change_media (service, invocation, id, path, readonly, FALSE);
+}
+
+static gboolean
+on_force_media (VivMachine1 *skeleton, Invocation *invocation, const char *id, const char *path,
+                gboolean readonly, ControlService *service)
+{
+  return change_media (service, invocation, id, path, readonly, TRUE);
 }
 
 static gboolean
@@ -537,9 +616,10 @@ control_methods_connect (ControlService *service)
     { "handle-vnc-stop", G_CALLBACK (on_vnc_stop) },
     { "handle-input", G_CALLBACK (on_input) },
     { "handle-release-keys", G_CALLBACK (on_release_keys) },
-    { "handle-type-text", G_CALLBACK (on_type_text) },
+    { "handle-type-keys", G_CALLBACK (on_type_keys) },
     { "handle-list-drives", G_CALLBACK (on_list_drives) },
     { "handle-change-media", G_CALLBACK (on_change_media) },
+    { "handle-force-media", G_CALLBACK (on_force_media) },
     { "handle-attach-serial", G_CALLBACK (on_attach_serial) },
     { "handle-statistics", G_CALLBACK (on_statistics) },
     { "handle-dump-state", G_CALLBACK (on_dump_state) },

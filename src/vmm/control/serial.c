@@ -20,6 +20,9 @@ typedef struct
   SerialPort *port;
   int fd;
   uint64_t position; /* of the next byte to send, as counted by port->total */
+  uint64_t seen;     /* `position` when the guest was held up */
+  uint64_t lost;     /* bytes, since the log told */
+  gboolean stalled;  /* it takes nothing: the guest doesn't wait for it */
   GSource *input, *output;
   gboolean blocked; /* the guest doesn't read: `input` waits for the end of the client only */
 } SerialClient;
@@ -36,7 +39,14 @@ struct SerialPort
   size_t n_pending, pending_start;
   /* One turn of the loop is asked for at a time.  NULL: none. */
   GSource *flush;
+  gboolean held; /* the device was told to wait */
+  VmTimer stall_timer;
+  VmFunc room;
+  void *room_opaque;
 };
+
+/* Where a slow client begins to hold the guest up: some FIFOs before the ring comes round. */
+#define HOLD_AT (SERIAL_HISTORY - 1024)
 
 static void
 drop_source (GSource **source)
@@ -48,14 +58,93 @@ drop_source (GSource **source)
 }
 
 static void
+tell_loss (SerialClient *client)
+{
+  if (client->lost > 0)
+    g_message ("a reader of a serial port that didn't keep up has lost %" G_GUINT64_FORMAT " bytes",
+               (guint64)client->lost);
+  client->lost = 0;
+}
+
+static void
 client_free (gpointer data)
 {
   SerialClient *client = data;
+
+  tell_loss (client);
 
   drop_source (&client->input);
   drop_source (&client->output);
   close (client->fd);
   g_free (client);
+}
+
+static gboolean
+all_follow (SerialPort *port)
+{
+  for (guint i = 0; i < port->clients->len; i++)
+    {
+      const SerialClient *client = g_ptr_array_index (port->clients, i);
+      if (!client->stalled && port->total - client->position > HOLD_AT)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Somebody has read, or is gone. */
+static void
+look_for_room (SerialPort *port)
+{
+  if (!port->held || !all_follow (port))
+    return;
+  port->held = FALSE;
+  vm_timer_cancel (&port->stall_timer);
+  if (port->room != NULL)
+    port->room (port->room_opaque);
+}
+
+static void
+watch_stall (SerialPort *port)
+{
+  for (guint i = 0; i < port->clients->len; i++)
+    {
+      SerialClient *client = g_ptr_array_index (port->clients, i);
+      client->seen = client->position;
+    }
+  vm_timer_arm (&port->stall_timer, vm_clock_now (port->vm->clock) + SERIAL_STALL_NS);
+}
+
+static void
+on_stall (void *opaque)
+{
+  SerialPort *port = opaque;
+
+  for (guint i = 0; i < port->clients->len; i++)
+    {
+      SerialClient *client = g_ptr_array_index (port->clients, i);
+      if (client->position == client->seen && port->total - client->position > HOLD_AT)
+        client->stalled = TRUE;
+    }
+  watch_stall (port);
+  look_for_room (port);
+}
+
+gboolean
+serial_port_can_write (SerialPort *port)
+{
+  if (all_follow (port))
+    return TRUE;
+  if (!port->held)
+    watch_stall (port);
+  port->held = TRUE;
+  return FALSE;
+}
+
+void
+serial_port_set_room_func (SerialPort *port, VmFunc room, void *opaque)
+{
+  port->room = room;
+  port->room_opaque = opaque;
 }
 
 static void on_output (int fd, GIOCondition condition, void *opaque);
@@ -67,7 +156,10 @@ client_send (SerialClient *client)
   SerialPort *port = client->port;
 
   if (port->total - client->position > SERIAL_HISTORY)
-    client->position = port->total - SERIAL_HISTORY;
+    {
+      client->lost += port->total - SERIAL_HISTORY - client->position;
+      client->position = port->total - SERIAL_HISTORY;
+    }
   while (client->position < port->total)
     {
       size_t start = client->position % SERIAL_HISTORY;
@@ -77,6 +169,8 @@ client_send (SerialClient *client)
       if (sent > 0)
         {
           client->position += sent;
+          client->stalled = FALSE;
+          tell_loss (client);
           continue;
         }
       if (errno == EINTR)
@@ -98,7 +192,10 @@ client_send (SerialClient *client)
 static void
 on_output (int fd, GIOCondition condition, void *opaque)
 {
+  SerialPort *port = ((SerialClient *)opaque)->port;
+
   client_send (opaque);
+  look_for_room (port);
 }
 
 /* Gives the device what waits.  TRUE if nothing is left. */
@@ -131,7 +228,11 @@ on_hangup (int fd, GIOCondition condition, void *opaque)
   if (ioctl (fd, FIONREAD, &left) == 0 && left > 0)
     drop_source (&client->input);
   else
-    g_ptr_array_remove (client->port->clients, client);
+    {
+      SerialPort *port = client->port;
+      g_ptr_array_remove (port->clients, client);
+      look_for_room (port);
+    }
 }
 
 /* The guest doesn't read: leave the bytes in the sockets, but see who goes. */
@@ -162,7 +263,10 @@ on_input (int fd, GIOCondition condition, void *opaque)
       deliver (port);
     }
   else if (got == 0 || (errno != EAGAIN && errno != EINTR && errno != EWOULDBLOCK))
-    g_ptr_array_remove (port->clients, client);
+    {
+      g_ptr_array_remove (port->clients, client);
+      look_for_room (port);
+    }
 }
 
 static void
@@ -186,6 +290,7 @@ on_flush (gpointer data)
   drop_source (&port->flush);
   for (guint i = port->clients->len; i-- > 0;)
     client_send (g_ptr_array_index (port->clients, i));
+  look_for_room (port);
   if (deliver (port))
     for (guint i = 0; i < port->clients->len; i++)
       watch_input (g_ptr_array_index (port->clients, i));
@@ -212,6 +317,7 @@ serial_port_new (Vm *vm)
   port->vm = vm;
   port->ring = g_malloc (SERIAL_HISTORY);
   port->clients = g_ptr_array_new_with_free_func (client_free);
+  vm_timer_init (&port->stall_timer, vm->clock, on_stall, port);
   return port;
 }
 
@@ -224,6 +330,7 @@ serial_port_free (SerialPort *port)
   for (guint i = port->clients->len; i-- > 0;)
     client_send (g_ptr_array_index (port->clients, i));
   drop_source (&port->flush);
+  vm_timer_cancel (&port->stall_timer);
   g_ptr_array_unref (port->clients);
   g_free (port->ring);
   g_free (port);

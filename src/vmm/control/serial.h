@@ -3,8 +3,10 @@
  * A serial port's far end: what the guest has sent is kept (the last SERIAL_HISTORY bytes), and any number of stream
  * sockets can be attached, each of which gets what the guest sends and may send to the guest.
  *
- * A client that doesn't read falls behind and, once it is more than SERIAL_HISTORY bytes late, loses the oldest ones; the
- * guest is never held up.  What clients send waits in their sockets until the port has room.
+ * A client that reads slowly holds the guest up once it is nearly SERIAL_HISTORY bytes late: serial_port_can_write() says no, and the
+ * device's transmitter stays busy.  One that takes nothing for SERIAL_STALL_NS is gone as far as the guest can tell: it holds
+ * up nobody and loses the oldest bytes, and the log says how many.  What clients send waits in their sockets until the port has
+ * room.
  *
  * Threads: every function is called with the VM lock held.  serial_port_write() may come from any thread, the others from the
  * main loop's.
@@ -17,6 +19,7 @@ G_BEGIN_DECLS
 
 #define SERIAL_HISTORY     (256u * 1024)
 #define SERIAL_MAX_CLIENTS 16u
+#define SERIAL_STALL_NS    (10 * NS_PER_SECOND)
 
 typedef struct SerialPort SerialPort;
 
@@ -30,6 +33,10 @@ void serial_port_free (SerialPort *port);
 void serial_port_connect (SerialPort *port, SerialReceive receive, void *opaque);
 /* Both ways to a 16550A (chipset/uart.h); the port must outlive it. */
 void serial_port_connect_uart (SerialPort *port, Device *uart);
+/* `room` is called, with the VM lock held, when serial_port_can_write() is TRUE again after it was FALSE. */
+void serial_port_set_room_func (SerialPort *port, VmFunc room, void *opaque);
+/* Whether all clients can follow. */
+gboolean serial_port_can_write (SerialPort *port);
 /* The guest has sent `length` bytes. */
 void serial_port_write (SerialPort *port, const uint8_t *data, size_t length);
 /* The device has room again.  From any thread; cheap when nothing waits. */

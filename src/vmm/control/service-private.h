@@ -26,7 +26,7 @@ typedef struct
   char *id, *path;
   DriveKind kind;
   gboolean readonly;
-  gboolean (*change_media) (void *opaque, const char *id, const char *path, gboolean readonly,
+  gboolean (*change_media) (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force,
                             GError **error);
   Block *(*block) (void *opaque, const char *id);
   void *opaque;
@@ -48,7 +48,9 @@ struct ControlService
   GPtrArray *screens; /* ShmServer, freed by themselves or by us */
   DisplayViewer *size_viewer;
   VncServer *vnc;
-  int statm_fd; /* /proc/self/statm, opened before a sandbox closes the door */
+  GSource *input_source; /* lights or pointer have changed; under the VM lock.  NULL: no news */
+  gboolean refused_told; /* a VNC client's event was refused, and the log says so */
+  int statm_fd;          /* /proc/self/statm, opened before a sandbox closes the door */
   gint64 start_time;
 };
 

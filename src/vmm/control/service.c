@@ -371,6 +371,8 @@ state_name (VmState state)
       return "starting";
     case VM_STATE_RUNNING:
       return "running";
+    case VM_STATE_PAUSING:
+      return "pausing";
     case VM_STATE_PAUSED:
       return "paused";
     case VM_STATE_CRASHED:
@@ -399,13 +401,40 @@ on_vm_state (Vm *vm, VmState state, void *opaque)
 }
 
 static void
+publish_input (ControlService *service)
+{
+  unsigned leds = input_router_leds (service->config.router);
+
+  viv_machine1_set_absolute_pointer (service->skeleton, input_router_is_absolute (service->config.router));
+  viv_machine1_set_leds (service->skeleton, leds);
+  if (service->vnc != NULL)
+    vnc_server_set_leds (service->vnc, leds);
+}
+
+static gboolean
+on_input_news (gpointer data)
+{
+  ControlService *service = data;
+
+  check_readers (service);
+  vm_lock (service->config.vm);
+  g_clear_pointer (&service->input_source, g_source_unref);
+  publish_input (service);
+  vm_unlock (service->config.vm);
+  return G_SOURCE_REMOVE;
+}
+
+/* On a processor's thread, when its guest has set the lights. */
+static void
 on_router_changed (InputRouter *router, void *opaque)
 {
   ControlService *service = opaque;
 
-  check_readers (service);
-  viv_machine1_set_absolute_pointer (service->skeleton, input_router_is_absolute (router));
-  viv_machine1_set_leds (service->skeleton, input_router_leds (router));
+  if (service->input_source != NULL)
+    return;
+  service->input_source = g_idle_source_new ();
+  g_source_set_callback (service->input_source, on_input_news, service, NULL);
+  g_source_attach (service->input_source, service->config.vm->context);
 }
 
 static void
@@ -438,7 +467,8 @@ make_skeleton (ControlService *service)
   service->skeleton = viv_machine1_skeleton_new ();
   viv_machine1_set_name (service->skeleton, config->name);
   viv_machine1_set_uuid (service->skeleton, config->uuid);
-  viv_machine1_set_folder (service->skeleton, config->folder != NULL ? config->folder : "");
+  g_autofree char *folder = definition_path_to_text (config->folder);
+  viv_machine1_set_folder (service->skeleton, folder != NULL ? folder : "");
   viv_machine1_set_engine (service->skeleton, config->engine);
   viv_machine1_set_engine_reason (service->skeleton, config->engine_reason);
   viv_machine1_set_vnc_address (service->skeleton, "");
@@ -450,7 +480,7 @@ make_skeleton (ControlService *service)
     {
       vm_lock (config->vm);
       input_router_set_changed_func (config->router, on_router_changed, service);
-      on_router_changed (config->router, service);
+      publish_input (service);
       vm_unlock (config->vm);
     }
   if (config->output != NULL)
@@ -471,8 +501,12 @@ on_vnc_input (void *opaque, const InputEvent *event)
   if (service->config.router == NULL)
     return;
   vm_lock (service->config.vm);
-  input_router_send (service->config.router, event);
+  gboolean taken = input_router_send (service->config.router, event);
   vm_unlock (service->config.vm);
+  /* RFB has no answer for it. */
+  if (!taken && !service->refused_told)
+    g_message ("the guest doesn't read its keyboard or mouse; what a VNC client types is lost from here on");
+  service->refused_told = !taken;
 }
 
 static gboolean
@@ -529,6 +563,12 @@ control_service_vnc_start (ControlService *service, const char *address, const c
   control_service_vnc_stop (service);
   service->vnc = server;
   viv_machine1_set_vnc_address (service->skeleton, vnc_server_address (server));
+  if (service->config.router != NULL)
+    {
+      vm_lock (service->config.vm);
+      publish_input (service);
+      vm_unlock (service->config.vm);
+    }
   return vnc_server_address (server);
 }
 
@@ -720,6 +760,11 @@ control_service_free (ControlService *service)
     {
       vm_lock (service->config.vm);
       input_router_set_changed_func (service->config.router, NULL, NULL);
+      if (service->input_source != NULL)
+        {
+          g_source_destroy (service->input_source);
+          g_clear_pointer (&service->input_source, g_source_unref);
+        }
       vm_unlock (service->config.vm);
     }
   g_object_unref (service->skeleton);
@@ -760,9 +805,16 @@ control_service_media_changed (ControlService *service, const char *id, const ch
         g_free (service->drives[i].path);
         service->drives[i].path = copy;
         check_readers (service);
-        viv_machine1_emit_media_changed (service->skeleton, id, copy != NULL ? copy : "");
+        g_autofree char *text = definition_path_to_text (copy);
+        viv_machine1_emit_media_changed (service->skeleton, id, text != NULL ? text : "");
         return;
       }
+}
+
+void
+control_service_notice (ControlService *service, const char *text)
+{
+  viv_machine1_emit_notice (service->skeleton, text);
 }
 
 unsigned

@@ -31,9 +31,9 @@ typedef struct
   DriveKind kind;
   const char *path; /* absolute; NULL: empty */
   gboolean readonly;
-  /* Puts another image in (NULL: ejects).  `path` is absolute.  On error the drive keeps what it had.  VM lock NOT held.
-   * NULL for drives whose medium can't be changed. */
-  gboolean (*change_media) (void *opaque, const char *id, const char *path, gboolean readonly,
+  /* Puts another image in (NULL: ejects).  `path` is absolute.  On error the drive keeps what it had;
+   * G_IO_ERROR_PENDING: the guest has locked it, and `force` would open it.  VM lock NOT held. NULL for drives whose medium can't be changed. */
+  gboolean (*change_media) (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force,
                             GError **error);
   /* The open image, for statistics; NULL result: empty.  May be NULL. */
   Block *(*block) (void *opaque, const char *id);
@@ -55,8 +55,8 @@ typedef struct
   SerialPort *const *serials; /* borrowed; must outlive the service */
   unsigned n_serials;
   unsigned handshake_ms; /* how long a client may take to say who it is; 0: 5 s */
-  /* Presses the ACPI power button; NULL: there is none.  VM lock held. */
-  void (*power_button) (void *opaque);
+  /* Presses the ACPI power button; NULL: there is none.  FALSE: nobody in the guest listens to it.  VM lock held. */
+  gboolean (*power_button) (void *opaque);
   /* A client asked for the end: stop the machine and leave the main loop. */
   void (*quit) (void *opaque);
   void *opaque;
@@ -75,6 +75,8 @@ void control_service_vnc_stop (ControlService *service);
 
 /* The medium changed without a client (the guest ejected it). */
 void control_service_media_changed (ControlService *service, const char *id, const char *path);
+/* Something that a person at the machine should hear, as a sentence: goes to all clients. */
+void control_service_notice (ControlService *service, const char *text);
 unsigned control_service_n_connections (ControlService *service);
 
 G_END_DECLS

@@ -21,7 +21,7 @@ struct Mapping
 
 typedef struct
 {
-  AddressSpaceListener func;
+  const AddressSpaceListener *funcs;
   void *opaque;
 } Listener;
 
@@ -155,21 +155,30 @@ flatten (const AddressSpace *as)
 }
 
 static void
+tell (AddressSpace *as, const FlatView *old, const FlatView *new, gboolean commit)
+{
+  for (unsigned i = 0; i < as->listeners->len; i++)
+    {
+      const Listener *l = &g_array_index (as->listeners, Listener, i);
+      AddressSpaceFunc func = commit ? l->funcs->commit : l->funcs->begin;
+
+      if (func != NULL)
+        func (as, old, new, l->opaque);
+    }
+}
+
+static void
 publish (AddressSpace *as)
 {
   FlatView *view = flatten (as), *old = as->view;
 
   view->generation = as->generation + 1;
-  for (unsigned i = 0; i < as->listeners->len; i++)
-    {
-      Listener *l = &g_array_index (as->listeners, Listener, i);
-
-      l->func (as, old, view, l->opaque);
-    }
+  tell (as, old, view, FALSE);
   g_mutex_lock (&as->publish);
   as->view = view;
   __atomic_store_n (&as->generation, view->generation, __ATOMIC_RELEASE);
   g_mutex_unlock (&as->publish);
+  tell (as, old, view, TRUE);
   flat_view_unref (old);
 }
 
@@ -200,12 +209,8 @@ touch (AddressSpace *as)
 void
 address_space_dirty_log_changed (AddressSpace *as)
 {
-  for (unsigned i = 0; i < as->listeners->len; i++)
-    {
-      Listener *l = &g_array_index (as->listeners, Listener, i);
-
-      l->func (as, as->view, as->view, l->opaque);
-    }
+  tell (as, as->view, as->view, FALSE);
+  tell (as, as->view, as->view, TRUE);
 }
 
 AddressSpace *
@@ -241,22 +246,25 @@ address_space_free (AddressSpace *as)
 }
 
 void
-address_space_add_listener (AddressSpace *as, AddressSpaceListener listener, void *opaque)
+address_space_add_listener (AddressSpace *as, const AddressSpaceListener *listener, void *opaque)
 {
   Listener l = { listener, opaque };
 
   g_array_append_val (as->listeners, l);
-  listener (as, NULL, as->view, opaque);
+  if (listener->begin != NULL)
+    listener->begin (as, NULL, as->view, opaque);
+  if (listener->commit != NULL)
+    listener->commit (as, NULL, as->view, opaque);
 }
 
 void
-address_space_remove_listener (AddressSpace *as, AddressSpaceListener listener, void *opaque)
+address_space_remove_listener (AddressSpace *as, const AddressSpaceListener *listener, void *opaque)
 {
   for (unsigned i = 0; i < as->listeners->len; i++)
     {
       Listener *l = &g_array_index (as->listeners, Listener, i);
 
-      if (l->func == listener && l->opaque == opaque)
+      if (l->funcs == listener && l->opaque == opaque)
         {
           g_array_remove_index (as->listeners, i);
           return;
@@ -298,6 +306,8 @@ mapping_remove (Mapping *m)
   g_ptr_array_remove_fast (m->region->spaces, as);
   if (m->enabled)
     touch (as);
+  if (m->region->host == NULL && m->region->spaces->len == 0)
+    region_disconnect (m->region);
   region_unref (m->region);
   g_free (m);
 }
@@ -461,7 +471,7 @@ address_space_load (AddressSpace *as, AccessCache *cache, uint64_t addr, unsigne
   offset = r->offset + (addr - r->start);
   if (r->region->host != NULL)
     return load_host (r->region->host + offset, size);
-  if (locked || r->region->unlocked)
+  if (locked)
     return region_io_read (r->region, offset, size);
   vm_lock (as->vm);
   value = region_io_read (r->region, offset, size);
@@ -493,7 +503,7 @@ address_space_store (AddressSpace *as, AccessCache *cache, uint64_t addr, uint64
       region_mark_dirty (r->region, offset, size);
       return;
     }
-  if (locked || r->region->unlocked)
+  if (locked)
     {
       region_io_write (r->region, offset, value, size);
       return;

@@ -16,6 +16,7 @@
 
 /* Timers that always re-arm in the past may not keep the main loop for ever. */
 #define MAX_TIMERS_A_TURN 256
+#define MAX_TURNS_AT_STOP 64
 
 struct VmClock
 {
@@ -213,20 +214,38 @@ vm_clock_start (VmClock *clock)
 void
 vm_clock_stop (VmClock *clock)
 {
+  gboolean was_running;
+  int64_t next;
+
   g_mutex_lock (&clock->mutex);
-  if (clock->running)
+  was_running = clock->running;
+  if (was_running)
     {
       clock->base = now_unlocked (clock);
       clock->running = FALSE;
       program (clock, TRUE);
     }
   g_mutex_unlock (&clock->mutex);
+  /* A state that is saved now says of a one-shot timer no more than what its device's registers say, and there "due" and
+   * "fired" look the same. */
+  for (unsigned i = 0; was_running && i < MAX_TURNS_AT_STOP; i++)
+    {
+      next = vm_clock_next_deadline (clock);
+      if (next < 0 || next > clock->base)
+        break;
+      run_timers (clock, clock->base);
+    }
 }
 
 gboolean
 vm_clock_running (VmClock *clock)
 {
-  return clock->running;
+  gboolean running;
+
+  g_mutex_lock (&clock->mutex);
+  running = clock->running;
+  g_mutex_unlock (&clock->mutex);
+  return running;
 }
 
 void

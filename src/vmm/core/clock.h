@@ -38,6 +38,7 @@ int64_t vm_clock_now (VmClock *clock);
 /* Wall time of the host in ns since 1970 UTC, shifted by what vm_clock_advance() added (RTC base). */
 int64_t vm_clock_wall (VmClock *clock);
 void vm_clock_start (VmClock *clock);
+/* Timers that are due by then run first: none is pending in the past of a clock that stands.  VM lock held, processors paused. */
 void vm_clock_stop (VmClock *clock);
 gboolean vm_clock_running (VmClock *clock);
 /* Only while stopped (load of a saved machine). */

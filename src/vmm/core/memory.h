@@ -8,7 +8,7 @@
  * AccessCache (one a vCPU, one a DMA handle), so that the view they use can't go away under them.
  *
  * Threads: mappings change under the VM lock.  Loads and stores come from any thread; the dispatcher
- * takes the VM lock around a region's functions unless the region says that it does its own locking.
+ * takes the VM lock around a region's functions.
  */
 #pragma once
 
@@ -61,8 +61,10 @@ typedef enum
 Region *region_new_ram (const char *name, uint64_t size, RamFlags flags, GError **error);
 /* `ops` and `opaque` must outlive the region. */
 Region *region_new_io (const char *name, uint64_t size, const IoOps *ops, void *opaque);
-/* The functions do their own locking: the dispatcher doesn't take the VM lock. */
-void region_set_unlocked (Region *region);
+/* For good: reads give all ones and writes are dropped, the functions are not called again.  VM lock held.  A processor that waits
+ * for that lock has found the region already and comes to it later, when its device may be gone; so the removal of an I/O
+ * region's last mapping does this. */
+void region_disconnect (Region *region);
 Region *region_ref (Region *region);
 void region_unref (Region *region);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Region, region_unref)
@@ -124,17 +126,22 @@ typedef struct
   unsigned last;
 } AccessCache;
 
-/* Told of each new view, under the VM lock, before any accessor uses it: `old` (NULL at first) and `new`.
- * KVM brings its memory slots in line, the software processor drops its TLB. Also called when a region's
- * dirty log is turned on or off (old and new then have equal ranges). */
-typedef void (*AddressSpaceListener) (AddressSpace *as, const FlatView *old_view, const FlatView *new_view,
-                                      void *opaque);
+/* Told of each new view, under the VM lock: `old` (NULL at first) and `new`.  begin() before any accessor uses it (KVM stops
+ * processors and brings its memory slots in line), commit() when all that look anew find it (the software processor drops its
+ * TLB, KVM lets processors go on).  Either may be NULL.  Also called when a region's dirty log is turned on or off (old and new
+ * then have equal ranges). */
+typedef void (*AddressSpaceFunc) (AddressSpace *as, const FlatView *old_view, const FlatView *new_view,
+                                  void *opaque);
+typedef struct
+{
+  AddressSpaceFunc begin, commit;
+} AddressSpaceListener;
 
 /* `size`: number of addresses (0 stands for 2^64).  The space starts empty: reads give all ones. */
 AddressSpace *address_space_new (Vm *vm, const char *name, uint64_t size);
 void address_space_free (AddressSpace *as);
-void address_space_add_listener (AddressSpace *as, AddressSpaceListener listener, void *opaque);
-void address_space_remove_listener (AddressSpace *as, AddressSpaceListener listener, void *opaque);
+void address_space_add_listener (AddressSpace *as, const AddressSpaceListener *listener, void *opaque);
+void address_space_remove_listener (AddressSpace *as, const AddressSpaceListener *listener, void *opaque);
 
 /* Maps [offset, offset + size) of `region` at `base`.  Where mappings overlap the higher priority wins, then
  * the later one.  The mapping takes a reference; it starts enabled.  Mapping a region twice makes an alias. */
@@ -146,7 +153,8 @@ void mapping_move (Mapping *mapping, uint64_t base);
 void mapping_set_offset (Mapping *mapping, uint64_t offset, uint64_t size);
 gboolean mapping_enabled (const Mapping *mapping);
 uint64_t mapping_base (const Mapping *mapping);
-void mapping_remove (Mapping *mapping); /* frees it */
+/* Frees it; see region_disconnect(). */
+void mapping_remove (Mapping *mapping);
 /* Several changes, one rebuild.  Nests. */
 void address_space_begin (AddressSpace *as);
 void address_space_commit (AddressSpace *as);

@@ -47,6 +47,11 @@ sealed_memfd (const char *name, uint64_t size, GError **error)
   return fd;
 }
 
+#ifdef __SANITIZE_THREAD__
+void AnnotateBenignRaceSized (const char *file, int line, const volatile void *memory, size_t size,
+                              const char *description);
+#endif
+
 Region *
 region_new_ram (const char *name, uint64_t size, RamFlags flags, GError **error)
 {
@@ -96,6 +101,10 @@ region_new_ram (const char *name, uint64_t size, RamFlags flags, GError **error)
         close (fd);
       return NULL;
     }
+#ifdef __SANITIZE_THREAD__
+  /* A guest's own programs may race on its memory, and its processor with the devices that it has set to work there. */
+  AnnotateBenignRaceSized (__FILE__, __LINE__, host, size, "guest memory");
+#endif
   /* Advice only: a host without these features runs the machine as well. */
   if (flags & RAM_HUGE)
     (void)madvise (host, size, MADV_HUGEPAGE);
@@ -122,9 +131,13 @@ region_new_io (const char *name, uint64_t size, const IoOps *ops, void *opaque)
 }
 
 void
-region_set_unlocked (Region *region)
+region_disconnect (Region *region)
 {
-  region->unlocked = TRUE;
+  static const IoOps nothing = { 0 };
+
+  g_return_if_fail (region->host == NULL);
+  region->ops = &nothing;
+  region->opaque = NULL;
 }
 
 Region *

@@ -18,7 +18,6 @@ struct Region
   RamFlags flags;
   const IoOps *ops;
   void *opaque;
-  gboolean unlocked;
 
   guint dirty_on;                   /* bit a DirtyClient; atomic */
   uint64_t *dirty[N_DIRTY_CLIENTS]; /* atomic words */

@@ -21,7 +21,7 @@
 #include <zstd.h>
 
 #define MAGIC      "VIVSTATE"
-#define VERSION    1u
+#define VERSION    2u
 #define RAM_CHUNK  (1u << 20)
 #define SHA_LENGTH 32u
 

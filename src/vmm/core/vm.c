@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The machine's life cycle, lock and main-loop helpers.
+ * The machine: making, lock and main-loop helpers.  Its life cycle is in vm-life.c.
  */
 #define G_LOG_DOMAIN "vm"
 
@@ -50,6 +50,7 @@ vm_new (GMainContext *context, gboolean manual_clock)
   vm->rams = g_ptr_array_new_with_free_func ((GDestroyNotify)region_unref);
   vm->priv->state_funcs = g_array_new (FALSE, FALSE, sizeof (VmStateListener));
   vm->priv->reason = g_strdup ("");
+  g_queue_init (&vm->priv->orders);
   vm->clock = manual_clock ? vm_clock_new_manual (vm) : vm_clock_new (vm, vm->context);
   return vm;
 }
@@ -59,8 +60,7 @@ vm_free (Vm *vm)
 {
   if (vm == NULL)
     return;
-  if (vm->priv->request_source != NULL)
-    g_source_destroy (vm->priv->request_source);
+  vm_life_free (vm);
   vm_lock (vm);
   while (vm->devices->len > 0)
     device_free (vm->devices->pdata[vm->devices->len - 1]);
@@ -71,8 +71,6 @@ vm_free (Vm *vm)
   g_ptr_array_unref (vm->devices);
   g_ptr_array_unref (vm->rams);
   g_array_unref (vm->priv->state_funcs);
-  for (unsigned i = 0; i < G_N_ELEMENTS (vm->priv->request_reason); i++)
-    g_free (vm->priv->request_reason[i]);
   g_free (vm->priv->reason);
   g_mutex_clear (&vm->lock);
   g_mutex_clear (&vm->priv->request_mutex);
@@ -122,300 +120,6 @@ void
 vm_add_ram (Vm *vm, Region *region)
 {
   g_ptr_array_add (vm->rams, region_ref (region));
-}
-
-/* -- Life cycle ----------------------------------------------------------------------------------- */
-
-VmState
-vm_state (Vm *vm)
-{
-  return vm->priv->state;
-}
-
-const char *
-vm_state_reason (Vm *vm)
-{
-  return vm->priv->reason;
-}
-
-void
-vm_add_state_func (Vm *vm, VmStateFunc func, void *opaque)
-{
-  VmStateListener listener = { func, opaque };
-
-  g_array_append_val (vm->priv->state_funcs, listener);
-}
-
-static void
-set_state (Vm *vm, VmState state, const char *reason)
-{
-  g_autofree char *old = vm->priv->reason;
-
-  vm->priv->reason = g_strdup (reason != NULL ? reason : "");
-  vm->priv->state = state;
-  for (unsigned i = 0; i < vm->priv->state_funcs->len; i++)
-    {
-      VmStateListener *l = &g_array_index (vm->priv->state_funcs, VmStateListener, i);
-
-      l->func (vm, state, l->opaque);
-    }
-}
-
-static gboolean
-all_drained (Vm *vm)
-{
-  for (unsigned i = 0; i < vm->devices->len; i++)
-    {
-      Device *device = vm->devices->pdata[i];
-
-      if (device->realized && device->klass->drained != NULL && !device->klass->drained (device))
-        return FALSE;
-    }
-  return TRUE;
-}
-
-/* Stops processors, clock and devices.  Completions of requests in flight arrive on the main loop, so it must turn while
- * we wait; `busy` makes life-cycle calls from there come to nothing. */
-static void
-quiesce (Vm *vm)
-{
-  vm->priv->busy = TRUE;
-  if (vm->processor != NULL && vm->priv->processors_run)
-    vm->processor->pause (vm->processor_opaque);
-  vm->priv->processors_run = FALSE;
-  vm_lock (vm);
-  vm_clock_stop (vm->clock);
-  for (unsigned i = 0; i < vm->devices->len; i++)
-    {
-      Device *device = vm->devices->pdata[i];
-
-      if (device->realized && device->klass->pause != NULL)
-        device->klass->pause (device);
-    }
-  while (!all_drained (vm))
-    {
-      vm_unlock (vm);
-      g_main_context_iteration (vm->context, TRUE);
-      vm_lock (vm);
-    }
-  vm_unlock (vm);
-  vm->priv->busy = FALSE;
-}
-
-static void
-let_run (Vm *vm)
-{
-  vm_lock (vm);
-  for (unsigned i = 0; i < vm->devices->len; i++)
-    {
-      Device *device = vm->devices->pdata[i];
-
-      if (device->realized && device->klass->resume != NULL)
-        device->klass->resume (device);
-    }
-  vm_clock_start (vm->clock);
-  vm->priv->processors_run = TRUE;
-  if (vm->processor != NULL)
-    vm->processor->resume (vm->processor_opaque);
-  vm_unlock (vm);
-}
-
-static void
-reset_all (Vm *vm)
-{
-  vm_lock (vm);
-  address_space_begin (vm->memory);
-  address_space_begin (vm->ports);
-  for (unsigned i = 0; i < vm->devices->len; i++)
-    {
-      Device *device = vm->devices->pdata[i];
-
-      if (device->realized && device->klass->reset != NULL)
-        device->klass->reset (device);
-    }
-  address_space_commit (vm->ports);
-  address_space_commit (vm->memory);
-  if (vm->processor != NULL)
-    vm->processor->reset (vm->processor_opaque);
-  vm_unlock (vm);
-}
-
-void
-vm_start (Vm *vm, gboolean paused)
-{
-  reset_all (vm);
-  if (paused)
-    {
-      set_state (vm, VM_STATE_PAUSED, NULL);
-      return;
-    }
-  let_run (vm);
-  set_state (vm, VM_STATE_RUNNING, NULL);
-}
-
-void
-vm_pause (Vm *vm, const char *reason)
-{
-  if (vm->priv->busy || vm->priv->state != VM_STATE_RUNNING)
-    return;
-  quiesce (vm);
-  set_state (vm, VM_STATE_PAUSED, reason);
-}
-
-void
-vm_resume (Vm *vm)
-{
-  if (vm->priv->busy || vm->priv->state != VM_STATE_PAUSED)
-    return;
-  let_run (vm);
-  set_state (vm, VM_STATE_RUNNING, NULL);
-}
-
-/* What the processors asked for until they stopped belongs to the time before the reset. */
-static void
-forget_requests (Vm *vm)
-{
-  VmPrivate *priv = vm->priv;
-
-  g_mutex_lock (&priv->request_mutex);
-  priv->requests &= 1u << VM_REQUEST_POWER_OFF;
-  g_clear_pointer (&priv->request_reason[VM_REQUEST_RESET], g_free);
-  g_clear_pointer (&priv->request_reason[VM_REQUEST_CRASH], g_free);
-  g_clear_pointer (&priv->request_reason[VM_REQUEST_INIT], g_free);
-  g_mutex_unlock (&priv->request_mutex);
-}
-
-void
-vm_reset (Vm *vm)
-{
-  if (vm->priv->busy || vm->priv->state == VM_STATE_STOPPED || vm->priv->state == VM_STATE_STARTING)
-    return;
-  quiesce (vm);
-  forget_requests (vm);
-  reset_all (vm);
-  if (vm->priv->state == VM_STATE_PAUSED)
-    {
-      set_state (vm, VM_STATE_PAUSED, NULL);
-      return;
-    }
-  let_run (vm);
-  set_state (vm, VM_STATE_RUNNING, NULL);
-}
-
-/* Software of the 286's days returns from protected mode by this several hundred times a second: no state change, no line
- * in the log. */
-static void
-init_processors (Vm *vm, const char *reason)
-{
-  gboolean resumes;
-
-  if (vm->priv->state != VM_STATE_RUNNING && vm->priv->state != VM_STATE_PAUSED)
-    return;
-  vm_lock (vm);
-  resumes = vm->firmware_resumes != NULL && vm->firmware_resumes (vm->firmware_resumes_opaque);
-  vm_unlock (vm);
-  if (!resumes)
-    {
-      g_message ("reset: %s", reason != NULL ? reason : "");
-      vm_reset (vm);
-      return;
-    }
-  g_debug ("INIT: %s", reason != NULL ? reason : "");
-  vm->priv->busy = TRUE;
-  if (vm->processor != NULL)
-    {
-      if (vm->priv->processors_run)
-        vm->processor->pause (vm->processor_opaque);
-      forget_requests (vm);
-      vm_lock (vm);
-      vm->processor->reset (vm->processor_opaque);
-      if (vm->priv->processors_run)
-        vm->processor->resume (vm->processor_opaque);
-      vm_unlock (vm);
-    }
-  vm->priv->busy = FALSE;
-}
-
-void
-vm_stop (Vm *vm, const char *reason)
-{
-  if (vm->priv->state == VM_STATE_STOPPED)
-    return;
-  if (vm->priv->busy)
-    {
-      /* Called from a callback while requests drain: a wish to end may come late, but is not lost. */
-      vm_request (vm, VM_REQUEST_POWER_OFF, reason);
-      return;
-    }
-  quiesce (vm);
-  set_state (vm, VM_STATE_STOPPED, reason);
-}
-
-/* -- Requests ------------------------------------------------------------------------------------- */
-
-static gboolean
-on_requests (gpointer data)
-{
-  Vm *vm = data;
-  unsigned pending;
-  char *taken[VM_N_REQUESTS];
-
-  if (vm->priv->busy)
-    return G_SOURCE_CONTINUE;
-  g_mutex_lock (&vm->priv->request_mutex);
-  pending = vm->priv->requests;
-  vm->priv->requests = 0;
-  for (unsigned i = 0; i < VM_N_REQUESTS; i++)
-    taken[i] = g_steal_pointer (&vm->priv->request_reason[i]);
-  vm->priv->request_source = NULL;
-  g_mutex_unlock (&vm->priv->request_mutex);
-
-  if (pending & 1u << VM_REQUEST_POWER_OFF)
-    vm_stop (vm, taken[VM_REQUEST_POWER_OFF]);
-  /* A processor runs on for a few instructions after the write that asked for a reset, into whatever comes then: firmware
-   * has a triple fault there as its second way.  So a reset goes before a crash. */
-  else if (pending & 1u << VM_REQUEST_RESET)
-    {
-      g_message ("reset: %s", taken[VM_REQUEST_RESET] ? taken[VM_REQUEST_RESET] : "");
-      vm_reset (vm);
-    }
-  else if (pending & 1u << VM_REQUEST_INIT)
-    init_processors (vm, taken[VM_REQUEST_INIT]);
-  else if (pending & 1u << VM_REQUEST_CRASH)
-    {
-      if (vm->priv->state == VM_STATE_RUNNING)
-        {
-          quiesce (vm);
-          g_message ("the machine has crashed\n%s", taken[VM_REQUEST_CRASH] ? taken[VM_REQUEST_CRASH] : "");
-          set_state (vm, VM_STATE_CRASHED, taken[VM_REQUEST_CRASH]);
-        }
-    }
-  for (unsigned i = 0; i < VM_N_REQUESTS; i++)
-    g_free (taken[i]);
-  return G_SOURCE_REMOVE;
-}
-
-void
-vm_request (Vm *vm, VmRequest request, const char *reason)
-{
-  VmPrivate *priv = vm->priv;
-
-  g_mutex_lock (&priv->request_mutex);
-  if ((priv->requests & 1u << request) == 0)
-    {
-      priv->requests |= 1u << request;
-      g_free (priv->request_reason[request]);
-      priv->request_reason[request] = g_strdup (reason);
-    }
-  if (priv->request_source == NULL)
-    {
-      priv->request_source = g_idle_source_new ();
-      g_source_set_priority (priv->request_source, G_PRIORITY_HIGH);
-      g_source_set_callback (priv->request_source, on_requests, vm, NULL);
-      g_source_attach (priv->request_source, vm->context);
-      g_source_unref (priv->request_source);
-    }
-  g_mutex_unlock (&priv->request_mutex);
 }
 
 /* -- Main loop ------------------------------------------------------------------------------------ */

@@ -22,6 +22,7 @@ typedef enum
 {
   VM_STATE_STARTING,
   VM_STATE_RUNNING,
+  VM_STATE_PAUSING, /* stands still, but requests of its devices are in flight; orders wait */
   VM_STATE_PAUSED,
   VM_STATE_CRASHED, /* the processor can't go on; see vm_state_reason() */
   VM_STATE_STOPPED, /* powered off; the process is about to end */
@@ -32,12 +33,18 @@ typedef enum
   VM_REQUEST_RESET,
   VM_REQUEST_POWER_OFF,
   VM_REQUEST_CRASH,
+  VM_REQUEST_PAUSE, /* something outside of the guest must be put right first; see the reason */
   /* The INIT line alone, as a triple fault, the keyboard controller and port 0x92 pull it on a PC: resets the processors and
    * leaves memory and devices as they are if the firmware will go on where the guest told it to (`vm->firmware_resumes`);
    * otherwise firmware would start the machine anew, and gets it reset. */
   VM_REQUEST_INIT,
+  VM_REQUEST_SLEEP, /* `vm->asleep` was set: stops the processors */
+  VM_REQUEST_WAKE,  /* `vm->asleep` was cleared: resets the processors and lets them run */
   VM_N_REQUESTS,
 } VmRequest;
+
+/* vm_state_reason() of a machine that runs while its guest sleeps. */
+#define VM_REASON_ASLEEP "the guest sleeps (suspended to RAM); a key or the power button wakes it"
 
 /* What the rest of the machine asks of a processor.  cpu/engine.h implements it. */
 typedef struct
@@ -45,6 +52,10 @@ typedef struct
   void (*resume) (void *opaque); /* let the processors run; VM lock held */
   void (*pause) (void *opaque);  /* returns when none runs; called WITHOUT the VM lock */
   void (*reset) (void *opaque);  /* paused */
+  /* The machine's clock stops and starts again: clocks that the processors have of their own (time stamp counter,
+   * paravirtual ones) do the same.  Paused, VM lock held.  May be NULL. */
+  void (*clock_stop) (void *opaque);
+  void (*clock_start) (void *opaque);
   /* INTR of the 8259 pair, wired to LINT0 of the first processor. */
   void (*set_intr) (void *opaque, gboolean level);
   void (*nmi) (void *opaque);
@@ -59,6 +70,8 @@ typedef struct
 } VmProcessorOps;
 
 typedef void (*VmStateFunc) (Vm *vm, VmState state, void *opaque);
+/* An order was carried out, or refused: `error` says why, for a person.  Main loop, VM lock NOT held. */
+typedef void (*VmDoneFunc) (Vm *vm, const GError *error, void *opaque);
 
 struct Vm
 {
@@ -74,12 +87,20 @@ struct Vm
   /* The interrupt controllers' side, set by the 8259 and the IOAPIC; called with the VM lock held. */
   int (*intack) (void *opaque); /* vector of the 8259 pair, as on INTA */
   void *intack_opaque;
-  void (*eoi) (void *opaque, unsigned vector); /* a local APIC ended a level-triggered vector */
+  void (*eoi) (void *opaque,
+               unsigned vector); /* a local APIC ended a level-triggered vector, or one of these: */
   void *eoi_opaque;
+  uint32_t eoi_edges[8]; /* a bit a vector; set by the IOAPIC, words read atomically */
 
   /* Set by the owner of the AT's shutdown byte; main loop, VM lock held.  NULL: never. */
   gboolean (*firmware_resumes) (void *opaque);
   void *firmware_resumes_opaque;
+
+  /* The guest sleeps (suspend to RAM): processors stand still, memory, devices and the clock go on.  Under the VM lock; power
+   * management's, which also saves it.  See vm_wake(). */
+  gboolean asleep;
+  void (*wake) (void *opaque);
+  void *wake_opaque;
 
   /* FERR#: a processor with CR0.NE clear raises it at an unmasked x87 exception; VM lock held. */
   IrqLine ferr;
@@ -121,15 +142,29 @@ const char *vm_state_reason (Vm *vm);
 void vm_add_state_func (Vm *vm, VmStateFunc func, void *opaque);
 /* Power on: resets everything and leaves it paused or running. */
 void vm_start (Vm *vm, gboolean paused);
-void vm_pause (Vm *vm, const char *reason); /* returns when no processor runs and devices are drained */
+/* Orders.  They are carried out one after the other: at once where nothing is in flight, else when the last request of a device
+ * has ended on the main loop (VM_STATE_PAUSING until then).  `done` may be NULL and may be called before these return. An order
+ * for what is so already succeeds; one that the state then forbids is refused with words.  None is lost. */
+void vm_pause_async (Vm *vm, const char *reason, VmDoneFunc done, void *opaque);
+void vm_resume_async (Vm *vm, VmDoneFunc done, void *opaque);
+void vm_reset_async (Vm *vm, VmDoneFunc done, void *opaque);
+/* The same, for who need not know. */
+void vm_pause (Vm *vm, const char *reason);
 void vm_resume (Vm *vm);
 void vm_reset (Vm *vm);
-/* Ends; state is VM_STATE_STOPPED on return. */
+/* Ends: the state becomes VM_STATE_STOPPED, orders behind it are refused. */
 void vm_stop (Vm *vm, const char *reason);
 
 /* From any thread, locked or not: done on the main loop's next turn.  The reason is copied.  A second request of the same
  * kind before that is dropped. */
 void vm_request (Vm *vm, VmRequest request, const char *reason);
+/* The person did something that wakes a sleeping guest (a key).  VM lock held. */
+static inline void
+vm_wake (Vm *vm)
+{
+  if (G_UNLIKELY (vm->asleep) && vm->wake != NULL)
+    vm->wake (vm->wake_opaque);
+}
 
 /* -- Saved machines (paused) ---------------------------------------------------------------------- */
 /* Sections: header, clock, RAM (zstd), a section a device, a section a processor; SHA-256 at the end. */

@@ -71,15 +71,19 @@ typedef struct
   uint64_t cr0, cr2, cr3, cr4, cr8, xcr0;
   uint64_t dr[8];
   uint64_t efer, apic_base;
+  uint64_t paravirtual_clock; /* kvmclock in ns, of the whole machine, in its first processor; 0: none */
   uint32_t n_msrs;
   CpuMsr msr[CPU_MAX_MSRS];
   uint8_t xsave[CPU_XSAVE_SIZE]; /* standard (not compacted) format */
   uint8_t apic[1024];            /* the local APIC's registers, a 16-byte slot each, as in its MMIO page */
   uint32_t run_state;            /* CPU_RUN_… */
   uint32_t interrupt_shadow;     /* 1 after STI, 2 after MOV SS */
+  uint32_t debug_pending;        /* DR6 bits of debug traps that MOV SS holds back */
   uint32_t nmi_masked, nmi_pending;
   uint32_t init_pending,
       sipi_pending;         /* messages that the processor has not taken; sipi: vector | 0x100, or 0 */
+  uint32_t extint_pending;  /* an ExtINT message that the processor has not taken */
+  uint32_t apic_errors;     /* what the local APIC's ESR will read as after the next write to it */
   uint32_t injected_vector; /* an event being delivered: vector | 0x80000000, else 0 */
   uint32_t injected_type;   /* 0 external, 2 NMI, 3 exception, 4 software */
   uint32_t injected_error;  /* valid if injected_has_error */

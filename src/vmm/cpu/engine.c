@@ -11,8 +11,6 @@
 Engine *
 engine_new (const EngineClass *klass, Vm *vm, const EngineConfig *config, GError **error)
 {
-  Engine *engine;
-
   if (config->n_cpus < 1 || config->n_cpus > 64)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "A machine has 1 to 64 processors, not %u",
@@ -20,14 +18,7 @@ engine_new (const EngineClass *klass, Vm *vm, const EngineConfig *config, GError
       return NULL;
     }
   vm->n_cpus = config->n_cpus;
-  engine = klass->create (vm, config, error);
-  if (engine != NULL)
-    {
-      engine->klass = klass;
-      engine->vm = vm;
-      engine->config = *config;
-    }
-  return engine;
+  return klass->create (vm, config, error);
 }
 
 void

@@ -28,7 +28,7 @@ typedef struct
   const char *name;  /* "kvm", "soft", "none" */
   const char *title; /* for a person, translatable: "KVM", "software processor" */
   /* Creates the virtual processors, paused, in reset state, and connects itself with vm_set_processor() and the
-   * address spaces' listeners.  An error says what is missing and how to mend it. */
+   * address spaces' listeners; fills in the Engine before it starts a thread.  An error says what is missing and how to mend it. */
   Engine *(*create) (Vm *vm, const EngineConfig *config, GError **error);
   /* All processors are paused. */
   void (*free) (Engine *engine);

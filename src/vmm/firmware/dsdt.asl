@@ -223,5 +223,6 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "VIVAR ", "VIVPC   ", 1)
     }
 
     /* All four elements: an incomplete package faults OpenBSD early. */
+    Name (\_S3, Package (4) { One, One, Zero, Zero })
     Name (\_S5, Package (4) { Zero, Zero, Zero, Zero })
 }

@@ -93,8 +93,8 @@ put_memory (Smbios *s, uint64_t memory, unsigned n_cpus)
       put_string (s, "1");
       put (s, 0, 1); /* voltage */
       put (s, 0, 2);
-      put (s, 2000, 2);
-      put (s, 2000, 2);
+      put (s, 0, 2); /* speeds: unknown */
+      put (s, 0, 2);
       put (s, 0x41, 1); /* enabled */
       put (s, 1, 1);
       put (s, 0xffff, 2);

@@ -76,6 +76,8 @@ typedef struct
 {
   Device device;
   IrqLine keyboard_irq, mouse_irq, a20;
+  gboolean (*a20_is_open) (void *opaque);
+  void *a20_opaque;
   InputRouter *router;
   Region *data_region, *status_region;
   Mapping *data_mapping, *status_mapping;
@@ -90,6 +92,7 @@ typedef struct
   uint8_t argument_of; /* command whose argument is awaited, 0: none */
   gboolean loading_password;
   gboolean break_pending; /* the translator has seen 0xf0 */
+  gboolean refilling;     /* devices that wake say nothing new: whoever refills them looks at them next */
 } I8042;
 
 /* Scan code set 2 to set 1, as the controller's ROM has it; 0x80 and above pass but for 0x83 and 0x84. */
@@ -199,7 +202,20 @@ on_timer (void *opaque)
 static void
 on_device_ready (void *opaque)
 {
-  schedule (opaque, REPLY_NS);
+  I8042 *kbc = opaque;
+
+  if (!kbc->refilling)
+    schedule (kbc, REPLY_NS);
+}
+
+/* The guest has read or commanded: there may be room for what waits in front of the devices. */
+static void
+refill (I8042 *kbc)
+{
+  kbc->refilling = TRUE;
+  ps2_keyboard_refill (&kbc->keyboard);
+  ps2_mouse_refill (&kbc->mouse);
+  kbc->refilling = FALSE;
 }
 
 /* What the timer would have done by now. */
@@ -232,7 +248,11 @@ output_port (const I8042 *kbc)
 {
   gboolean full = (kbc->status & STATUS_OUTPUT_FULL) != 0, aux = (kbc->status & STATUS_AUX_FULL) != 0;
 
-  return (uint8_t)(OUTPUT_PORT_CLOCK_DATA | kbc->output_port | (full && !aux ? OUTPUT_PORT_IRQ1 : 0)
+  uint8_t port = kbc->output_port;
+
+  if (kbc->a20_is_open != NULL)
+    port = (uint8_t)((port & ~OUTPUT_PORT_A20) | (kbc->a20_is_open (kbc->a20_opaque) ? OUTPUT_PORT_A20 : 0));
+  return (uint8_t)(OUTPUT_PORT_CLOCK_DATA | port | (full && !aux ? OUTPUT_PORT_IRQ1 : 0)
                    | (full && aux ? OUTPUT_PORT_IRQ12 : 0));
 }
 
@@ -353,6 +373,7 @@ data_read (void *opaque, uint64_t addr, unsigned size)
     {
       kbc->status &= (uint8_t) ~(STATUS_OUTPUT_FULL | STATUS_AUX_FULL);
       update_irqs (kbc);
+      refill (kbc);
       schedule (kbc, BYTE_NS);
     }
   return kbc->output;
@@ -378,6 +399,7 @@ data_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
       kbc->break_pending = FALSE;
       ps2_keyboard_write (&kbc->keyboard, (uint8_t)value);
     }
+  refill (kbc);
   schedule (kbc, REPLY_NS);
 }
 
@@ -465,7 +487,6 @@ i8042_post_load (Device *device, GError **error)
 
   if (!ps2_keyboard_post_load (&kbc->keyboard, error) || !ps2_mouse_post_load (&kbc->mouse, error))
     return FALSE;
-  irq_set (&kbc->a20, (kbc->output_port & OUTPUT_PORT_A20) != 0);
   update_irqs (kbc);
   schedule (kbc, REPLY_NS);
   return TRUE;
@@ -503,6 +524,8 @@ i8042_new (Vm *vm, const I8042Config *config)
   kbc->keyboard_irq = config->keyboard_irq;
   kbc->mouse_irq = config->mouse_irq;
   kbc->a20 = config->a20;
+  kbc->a20_is_open = config->a20_is_open;
+  kbc->a20_opaque = config->a20_opaque;
   kbc->router = config->router;
   return &kbc->device;
 }

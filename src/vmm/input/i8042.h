@@ -14,8 +14,10 @@ typedef struct
 {
   IrqLine keyboard_irq; /* IRQ 1 */
   IrqLine mouse_irq;    /* IRQ 12 */
-  IrqLine a20;          /* level of output port bit 1; the board ORs it with port 0x92's */
-  InputRouter *router;  /* must outlive the device */
+  IrqLine a20;          /* set to output port bit 1 when that is written; others set the gate, too */
+  gboolean (*a20_is_open) (void *opaque); /* what is read back; NULL: what was written */
+  void *a20_opaque;
+  InputRouter *router; /* must outlive the device */
 } I8042Config;
 
 extern const DeviceClass i8042_class;

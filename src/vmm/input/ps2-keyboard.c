@@ -32,6 +32,7 @@ enum
 
 #define KBD_DEFAULT_RATE 0x2b /* 10.9 characters a second after 500 ms */
 #define KBD_FIFO         16u  /* bytes that a real keyboard keeps */
+#define KBD_KEY_MAX      8u   /* bytes of one key at most: Pause, a grey key between two faked shifts */
 #define KBD_CODES        768u
 
 static gboolean
@@ -64,7 +65,8 @@ reply (Ps2Keyboard *keyboard, uint8_t value)
   wake (keyboard);
 }
 
-/* A key's bytes go in whole or not at all: half a prefix would make another key of it. */
+/* A key's bytes go in whole or not at all: half a prefix would make another key of it.  The router sends none that there is no room
+ * for; but for a guest that reset the keyboard in between, a real one's overrun code says what was lost. */
 static gboolean
 put_scan (Ps2Keyboard *keyboard, const uint8_t *bytes, unsigned n)
 {
@@ -332,7 +334,7 @@ on_ready (void *opaque)
 {
   Ps2Keyboard *keyboard = opaque;
 
-  return !keyboard->scanning || keyboard->scans.count == 0;
+  return !keyboard->scanning || keyboard->scans.count + KBD_KEY_MAX <= KBD_FIFO;
 }
 
 /* -- Commands ------------------------------------------------------------------------------------- */
@@ -526,6 +528,13 @@ ps2_keyboard_read (Ps2Keyboard *keyboard, uint8_t *value)
   return TRUE;
 }
 
+void
+ps2_keyboard_refill (Ps2Keyboard *keyboard)
+{
+  if (keyboard->router != NULL && keyboard->sink.pending.length > 0)
+    input_router_ready (keyboard->router, &keyboard->sink);
+}
+
 gboolean
 ps2_keyboard_pending (const Ps2Keyboard *keyboard)
 {
@@ -593,6 +602,7 @@ ps2_keyboard_reset (Ps2Keyboard *keyboard)
   ps2_queue_clear (&keyboard->replies);
   keyboard->last_sent = 0;
   memset (keyboard->held, 0, sizeof keyboard->held);
+  set_scanning (keyboard, FALSE); /* what waits is for a system that is gone */
   start_bat (keyboard);
   /* The self test's result at power-on is long gone when the processor first looks at the controller. */
   vm_timer_cancel (&keyboard->bat_timer);

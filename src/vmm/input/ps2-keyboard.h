@@ -43,6 +43,8 @@ gboolean ps2_keyboard_post_load (Ps2Keyboard *keyboard, GError **error);
 void ps2_keyboard_write (Ps2Keyboard *keyboard, uint8_t value);
 /* The next byte to the host; FALSE if there is none. */
 gboolean ps2_keyboard_read (Ps2Keyboard *keyboard, uint8_t *value);
+/* Takes what waits at the router, as far as there is room. */
+void ps2_keyboard_refill (Ps2Keyboard *keyboard);
 gboolean ps2_keyboard_pending (const Ps2Keyboard *keyboard);
 
 G_END_DECLS

@@ -56,6 +56,8 @@ enum
 
 #define MOVE_MAX  4095 /* movement kept while the guest doesn't read */
 #define WHEEL_MAX 127
+/* Room for what one event may add: the packet before a button, and the one with it. */
+#define ROOM_MIN 8u
 
 static void
 wake (Ps2Mouse *mouse)
@@ -199,7 +201,7 @@ on_event (void *opaque, const InputEvent *event)
         }
       /* A click shorter than a sample must not vanish: what is pending goes out before the button changes back. */
       if (bit != 0 && ((mouse->buttons ^ mouse->sent_buttons) & bit) && mouse->reporting && !mouse->remote
-          && !mouse->wrap && ps2_queue_room (&mouse->packets) >= 16)
+          && !mouse->wrap && ps2_queue_room (&mouse->packets) >= ROOM_MIN)
         put_packet (mouse, &mouse->packets, mouse->scaling);
       mouse->buttons = (uint8_t)(event->value ? mouse->buttons | bit : mouse->buttons & ~bit);
       break;
@@ -216,7 +218,7 @@ on_ready (void *opaque)
 {
   Ps2Mouse *mouse = opaque;
 
-  return mouse->packets.count == 0;
+  return ps2_queue_room (&mouse->packets) >= ROOM_MIN;
 }
 
 /* -- Commands ------------------------------------------------------------------------------------- */
@@ -404,6 +406,13 @@ ps2_mouse_read (Ps2Mouse *mouse, uint8_t *value)
   if (mouse->packets.count == 0)
     stream (mouse);
   return TRUE;
+}
+
+void
+ps2_mouse_refill (Ps2Mouse *mouse)
+{
+  if (mouse->router != NULL && mouse->sink.pending.length > 0)
+    input_router_ready (mouse->router, &mouse->sink);
 }
 
 gboolean

@@ -43,6 +43,7 @@ void ps2_mouse_reset (Ps2Mouse *mouse);
 gboolean ps2_mouse_post_load (Ps2Mouse *mouse, GError **error);
 void ps2_mouse_write (Ps2Mouse *mouse, uint8_t value);
 gboolean ps2_mouse_read (Ps2Mouse *mouse, uint8_t *value);
+void ps2_mouse_refill (Ps2Mouse *mouse);
 gboolean ps2_mouse_pending (const Ps2Mouse *mouse);
 
 G_END_DECLS

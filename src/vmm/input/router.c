@@ -7,7 +7,6 @@
 #include <linux/input-event-codes.h>
 #include <string.h>
 
-#include "display/keymap.h"
 #include "input/router.h"
 
 #define N_CODES 768u
@@ -58,30 +57,105 @@ find_pointer (InputRouter *router)
   return sink != NULL ? sink : find_active (router, INPUT_SINK_RELATIVE);
 }
 
+/* -- What waits for a device ---------------------------------------------------------------------- */
+
+static gboolean
+is_ready (const InputSink *sink)
+{
+  return sink->ready == NULL || sink->ready (sink->opaque);
+}
+
+static gboolean
+is_switch (const InputEvent *event)
+{
+  return event->type == INPUT_EVENT_KEY || event->type == INPUT_EVENT_BUTTON;
+}
+
+static void
+forget_pending (InputSink *sink)
+{
+  g_queue_clear_full (&sink->pending, g_free);
+}
+
+void
+input_router_ready (InputRouter *router, InputSink *sink)
+{
+  while (sink->pending.length > 0 && is_ready (sink))
+    {
+      g_autofree InputEvent *event = g_queue_pop_head (&sink->pending);
+      sink->event (sink->opaque, event);
+    }
+}
+
+/* Movement that comes on top of movement is one. */
+static gboolean
+merge (InputSink *sink, const InputEvent *event)
+{
+  InputEvent *last = g_queue_peek_tail (&sink->pending);
+
+  if (last == NULL || last->type != event->type || is_switch (event))
+    return FALSE;
+  if (event->type == INPUT_EVENT_ABSOLUTE)
+    {
+      *last = *event;
+      return TRUE;
+    }
+  last->x = CLAMP (last->x + event->x, -INPUT_ABSOLUTE_MAX, INPUT_ABSOLUTE_MAX);
+  last->y = CLAMP (last->y + event->y, -INPUT_ABSOLUTE_MAX, INPUT_ABSOLUTE_MAX);
+  return TRUE;
+}
+
+static gboolean
+deliver (InputSink *sink, const InputEvent *event)
+{
+  /* Devices add movement up by themselves. */
+  if (sink->pending.length == 0 && (!is_switch (event) || is_ready (sink)))
+    {
+      sink->event (sink->opaque, event);
+      return TRUE;
+    }
+  if (merge (sink, event))
+    return TRUE;
+  if (sink->pending.length >= INPUT_QUEUE_MAX && (!is_switch (event) || event->value != 0))
+    return FALSE;
+  g_queue_push_tail (&sink->pending, g_memdup2 (event, sizeof *event));
+  return TRUE;
+}
+
 static gboolean
 is_button (unsigned code)
 {
   return code >= BTN_MISC && code < KEY_OK;
 }
 
-static void
-release (InputRouter *router, unsigned code)
+static InputEvent
+take_release (InputRouter *router, unsigned code)
 {
-  InputEvent event = { .type = is_button (code) ? INPUT_EVENT_BUTTON : INPUT_EVENT_KEY,
-                       .code = (uint16_t)code,
-                       .value = 0 };
-  InputSink *sink = router->holder[code];
-
   router->holder[code] = NULL;
-  sink->event (sink->opaque, &event);
+  return (InputEvent){ .type = is_button (code) ? INPUT_EVENT_BUTTON : INPUT_EVENT_KEY,
+                       .code = (uint16_t)code };
 }
 
 static void
-release_of (InputRouter *router, InputSink *sink)
+release (InputRouter *router, unsigned code)
 {
+  InputSink *sink = router->holder[code];
+  InputEvent event = take_release (router, code);
+
+  deliver (sink, &event);
+}
+
+/* The device hears no more: what waits for it is void, and what it holds ends now. */
+static void
+cut_off (InputRouter *router, InputSink *sink)
+{
+  forget_pending (sink);
   for (unsigned code = 0; code < N_CODES; code++)
-    if (router->holder[code] != NULL && (sink == NULL || router->holder[code] == sink))
-      release (router, code);
+    if (router->holder[code] == sink)
+      {
+        InputEvent event = take_release (router, code);
+        sink->event (sink->opaque, &event);
+      }
 }
 
 static void
@@ -96,7 +170,7 @@ update (InputRouter *router)
     router->changed (router, router->changed_opaque);
 }
 
-/* -- Typed text ----------------------------------------------------------------------------------- */
+/* -- Typed keys ----------------------------------------------------------------------------------- */
 
 static void
 on_type (void *opaque)
@@ -109,7 +183,7 @@ on_type (void *opaque)
     {
       if (step->code != 0)
         {
-          if (sink == NULL || sink->ready == NULL || sink->ready (sink->opaque))
+          if (sink == NULL || (sink->pending.length == 0 && is_ready (sink)))
             {
               InputEvent event = { .type = INPUT_EVENT_KEY, .code = step->code, .value = step->down };
               input_router_send (router, &event);
@@ -134,75 +208,56 @@ add_step (InputRouter *router, uint16_t code, gboolean down, VmFunc done, void *
   g_queue_push_tail (router->typing, step);
 }
 
-unsigned
-input_router_type (InputRouter *router, const char *text, VmFunc done, void *opaque)
+void
+input_router_type (InputRouter *router, const InputKey *keys, unsigned n, VmFunc done, void *opaque)
 {
-  unsigned missing = 0;
-  gboolean shifted = FALSE;
-  g_autofree char *valid = g_utf8_make_valid (text, -1);
-
-  for (const char *p = valid; *p != 0; p = g_utf8_next_char (p))
-    {
-      gboolean shift = FALSE;
-      gunichar c = g_utf8_get_char (p);
-      if (c == '\r' && p[1] == '\n')
-        continue;
-      uint16_t code = keymap_unichar_to_evdev (c == '\r' ? '\n' : c, &shift);
-      if (code == 0)
-        {
-          missing++;
-          continue;
-        }
-      if (shift != shifted)
-        add_step (router, KEY_LEFTSHIFT, shift, NULL, NULL);
-      shifted = shift;
-      add_step (router, code, TRUE, NULL, NULL);
-      add_step (router, code, FALSE, NULL, NULL);
-    }
-  if (shifted)
-    add_step (router, KEY_LEFTSHIFT, FALSE, NULL, NULL);
+  for (unsigned i = 0; i < n; i++)
+    if (keys[i].code != 0)
+      add_step (router, keys[i].code, keys[i].down, NULL, NULL);
   add_step (router, 0, FALSE, done, opaque);
   if (!vm_timer_armed (&router->type_timer))
     vm_timer_arm (&router->type_timer, vm_clock_now (router->vm->clock));
-  return missing;
 }
 
 /* -- Events --------------------------------------------------------------------------------------- */
 
-static void
+static gboolean
 send_key (InputRouter *router, const InputEvent *event)
 {
   if (event->code == 0 || event->code >= N_CODES)
-    return;
+    return TRUE;
   if (event->value == 0)
     {
       if (router->holder[event->code] != NULL)
         release (router, event->code);
-      return;
+      return TRUE;
     }
   if (router->holder[event->code] != NULL)
-    return; /* a repeat: keyboards repeat by themselves */
+    return TRUE; /* a repeat: keyboards repeat by themselves */
   InputSink *sink
       = event->type == INPUT_EVENT_KEY ? find_active (router, INPUT_SINK_KEYBOARD) : find_pointer (router);
   if (sink == NULL)
-    return;
+    return TRUE;
   InputEvent down = *event;
   down.value = 1;
+  if (!deliver (sink, &down))
+    return FALSE;
   router->holder[event->code] = sink;
-  sink->event (sink->opaque, &down);
+  return TRUE;
 }
 
-void
+gboolean
 input_router_send (InputRouter *router, const InputEvent *event)
 {
   InputSink *sink = NULL;
 
+  if (event->value != 0 && (event->type == INPUT_EVENT_KEY || event->type == INPUT_EVENT_BUTTON))
+    vm_wake (router->vm);
   switch (event->type)
     {
     case INPUT_EVENT_KEY:
     case INPUT_EVENT_BUTTON:
-      send_key (router, event);
-      return;
+      return send_key (router, event);
     case INPUT_EVENT_RELATIVE:
       sink = find_active (router, INPUT_SINK_RELATIVE);
       break;
@@ -213,23 +268,32 @@ input_router_send (InputRouter *router, const InputEvent *event)
       sink = find_pointer (router);
       break;
     default:
-      return;
+      return TRUE;
     }
   if (sink == NULL)
-    return;
+    return TRUE;
   InputEvent copy = *event;
   if (event->type == INPUT_EVENT_ABSOLUTE)
     {
       copy.x = CLAMP (event->x, 0, INPUT_ABSOLUTE_MAX);
       copy.y = CLAMP (event->y, 0, INPUT_ABSOLUTE_MAX);
     }
-  sink->event (sink->opaque, &copy);
+  return deliver (sink, &copy);
+}
+
+void
+input_router_forget (InputRouter *router)
+{
+  for (unsigned i = 0; i < router->sinks->len; i++)
+    cut_off (router, g_ptr_array_index (router->sinks, i));
 }
 
 void
 input_router_release_all (InputRouter *router)
 {
-  release_of (router, NULL);
+  for (unsigned code = 0; code < N_CODES; code++)
+    if (router->holder[code] != NULL)
+      release (router, code);
 }
 
 /* -- Sinks ---------------------------------------------------------------------------------------- */
@@ -253,6 +317,8 @@ input_router_free (InputRouter *router)
     return;
   vm_timer_cancel (&router->type_timer);
   g_queue_free_full (router->typing, g_free);
+  for (unsigned i = 0; i < router->sinks->len; i++)
+    forget_pending (g_ptr_array_index (router->sinks, i));
   g_ptr_array_unref (router->sinks);
   g_free (router);
 }
@@ -267,7 +333,7 @@ input_router_add (InputRouter *router, InputSink *sink)
 void
 input_router_remove (InputRouter *router, InputSink *sink)
 {
-  release_of (router, sink);
+  cut_off (router, sink);
   g_ptr_array_remove (router->sinks, sink);
   update (router);
 }
@@ -281,12 +347,12 @@ input_router_set_active (InputRouter *router, InputSink *sink, gboolean active)
     return;
   /* Whoever loses the events hears first that nothing is held any more. */
   if (!active)
-    release_of (router, sink);
+    cut_off (router, sink);
   sink->active = active;
   if (keyboard != NULL && find_active (router, INPUT_SINK_KEYBOARD) != keyboard)
-    release_of (router, keyboard);
+    cut_off (router, keyboard);
   if (pointer != NULL && find_pointer (router) != pointer)
-    release_of (router, pointer);
+    cut_off (router, pointer);
   update (router);
 }
 

@@ -25,11 +25,16 @@ struct InputSink
   const char *name;
   InputSinkKind kinds;
   void (*event) (void *opaque, const InputEvent *event);
-  /* TRUE while the device can take one more event without losing it: paces typed text. */
+  /* TRUE while the device can take one more key or button without losing it.  NULL: always.  One that was not calls
+   * input_router_ready() when the guest has read enough. */
   gboolean (*ready) (void *opaque);
   void *opaque;
   gboolean active;
+  GQueue pending; /* the router's: what waits for the device */
 };
+
+/* Events that wait for one device.  A press more is refused. */
+#define INPUT_QUEUE_MAX 4096u
 
 InputRouter *input_router_new (Vm *vm);
 void input_router_free (InputRouter *router);
@@ -37,13 +42,27 @@ void input_router_add (InputRouter *router, InputSink *sink);
 void input_router_remove (InputRouter *router, InputSink *sink);
 /* The guest enabled or disabled the device. Held keys are released on the old one. */
 void input_router_set_active (InputRouter *router, InputSink *sink, gboolean active);
-/* Keeps track of held keys; a release of a key that isn't held is dropped, a press of one that is held is a repeat. */
-void input_router_send (InputRouter *router, const InputEvent *event);
+/* Keeps track of held keys; a release of a key that isn't held is dropped, a press of one that is held is a repeat.  Keys and buttons
+ * that the device can't take yet wait, in order, and movement behind them; releases are never lost.  FALSE: the guest doesn't read,
+ * INPUT_QUEUE_MAX events wait, and the press or movement was refused. */
+gboolean input_router_send (InputRouter *router, const InputEvent *event);
+/* From the device: it may be ready. */
+void input_router_ready (InputRouter *router, InputSink *sink);
 /* Releases all that is held (client gone, focus lost). */
 void input_router_release_all (InputRouter *router);
-/* Types text (UTF-8) as a US keyboard would, paced by the device; characters that it can't make are counted in the
- * result.  `done` (may be NULL) is called when the last key is up. */
-unsigned input_router_type (InputRouter *router, const char *text, VmFunc done, void *opaque);
+/* What loading a saved machine does to input that was on its way: it is in no file, so what waits is dropped, and each device hears
+ * at once of the end of what it holds. */
+void input_router_forget (InputRouter *router);
+/* One movement of a key. */
+typedef struct
+{
+  uint16_t code; /* evdev; 0 is left out */
+  gboolean down;
+} InputKey;
+
+/* Presses and releases keys as fast as guests can follow, paced by the device.  `done` (may be NULL) is called when the last
+ * one is through. */
+void input_router_type (InputRouter *router, const InputKey *keys, unsigned n, VmFunc done, void *opaque);
 /* TRUE if absolute positions reach the guest: viewers then need no grab. */
 gboolean input_router_is_absolute (InputRouter *router);
 typedef void (*InputRouterFunc) (InputRouter *router, void *opaque);

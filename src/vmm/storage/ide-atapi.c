@@ -316,6 +316,15 @@ request_sense (IdeDrive *drive)
 /* -- Tray ---------------------------------------------------------------------------------------- */
 
 static void
+tell_tray (IdeDrive *drive)
+{
+  Ide *ide = drive->ide;
+
+  if (ide->tray_moved != NULL)
+    ide->tray_moved (ide->tray_opaque, drive->channel->index, drive->unit, drive->tray_open);
+}
+
+static void
 start_stop_unit (IdeDrive *drive)
 {
   gboolean start = drive->cdb[4] & 1, load_eject = drive->cdb[4] & 2;
@@ -335,6 +344,7 @@ start_stop_unit (IdeDrive *drive)
       drive->tray_open = TRUE;
       drive->medium_change = 0;
       drive->media_event = 3; /* medium removal */
+      tell_tray (drive);
     }
   else if (start && drive->tray_open)
     {
@@ -344,8 +354,20 @@ start_stop_unit (IdeDrive *drive)
           drive->medium_change = 1;
           drive->media_event = 2; /* new medium */
         }
+      tell_tray (drive);
     }
   ide_atapi_done (drive);
+}
+
+gboolean
+ide_check_disc (const Block *block, GError **error)
+{
+  if (block == NULL || block_size (block) > 0)
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+               "The disc image “%s” is empty; was its download broken off? Choose another one.",
+               block_path (block));
+  return FALSE;
 }
 
 gboolean
@@ -358,13 +380,15 @@ ide_change_media (Device *device, unsigned channel, unsigned unit, Block *block,
                    unit);
       return FALSE;
     }
+  if (!ide_check_disc (block, error))
+    return FALSE;
   IdeDrive *drive = &((Ide *)device)->channel[channel].drive[unit];
   gboolean had = drive->port.block != NULL && !drive->tray_open;
   if (drive->tray_locked && had && !force)
     {
       drive->media_event = 1; /* eject request: a guest that listens unlocks and ejects */
       g_set_error (
-          error, G_IO_ERROR, G_IO_ERROR_BUSY,
+          error, G_IO_ERROR, G_IO_ERROR_PENDING,
           "The guest has locked the CD-ROM drive and was asked to release it. Eject the disc in the guest and "
           "try again, or change it by force.");
       return FALSE;

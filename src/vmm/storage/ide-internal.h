@@ -185,6 +185,8 @@ struct Ide
   IdeChannel channel[IDE_N_CHANNELS];
   Region *bm_region;
   gboolean paused;
+  IdeTrayFunc tray_moved; /* may be NULL */
+  void *tray_opaque;
 };
 
 static inline IdeDrive *
@@ -238,6 +240,8 @@ void ide_smart_data (uint8_t *data);
 void ide_smart_thresholds (uint8_t *data);
 
 /* ide-atapi.c */
+/* A disc that has nothing on it is a mistake, such as a download that failed.  NULL: no disc, which is fine. */
+gboolean ide_check_disc (const Block *block, GError **error);
 void ide_atapi_command (IdeDrive *drive, uint8_t command);
 void ide_atapi_packet (IdeDrive *drive);
 void ide_atapi_done (IdeDrive *drive);

@@ -544,7 +544,7 @@ ide_post_load (Device *device, GError **error)
                          "The saved state of IDE drive %u.%u contradicts itself.", i, unit);
             return FALSE;
           }
-        if (drive->cur_heads == 0 || drive->cur_sectors == 0)
+        if (drive->kind == IDE_DRIVE_DISK && (drive->cur_heads == 0 || drive->cur_sectors == 0))
           {
             drive->cur_heads = MAX (drive->heads, 1);
             drive->cur_sectors = MAX (drive->sectors, 1);
@@ -643,6 +643,8 @@ ide_attach (Device *device, unsigned channel, unsigned unit, const IdeDriveConfi
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS, "IDE drive %u.%u is there already.", channel, unit);
       return FALSE;
     }
+  if (config->kind == IDE_DRIVE_CDROM && !ide_check_disc (config->block, error))
+    return FALSE;
   if (config->kind == IDE_DRIVE_DISK && (config->block == NULL || block_size (config->block) == 0))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
@@ -703,6 +705,15 @@ ide_tray_open (Device *device, unsigned channel, unsigned unit)
 {
   IdeDrive *drive = get_drive (device, channel, unit);
   return drive != NULL && drive->tray_open;
+}
+
+void
+ide_set_tray_func (Device *device, IdeTrayFunc func, void *opaque)
+{
+  Ide *ide = (Ide *)device;
+
+  ide->tray_moved = func;
+  ide->tray_opaque = opaque;
 }
 
 gboolean

@@ -42,13 +42,16 @@ IdeDriveKind ide_drive_kind (Device *ide, unsigned channel, unsigned unit);
 
 /* Opens the tray of a CD-ROM drive and, with `block` (taken over on success), closes it over that medium; NULL leaves the drive
  * empty.  While the guest has the drive locked, the guest is told of the wish and FALSE returned with an error for a
- * person, unless `force`. */
+ * person (G_IO_ERROR_PENDING), unless `force`. */
 gboolean ide_change_media (Device *ide, unsigned channel, unsigned unit, Block *block, gboolean force,
                            GError **error);
 /* The medium in a drive, or NULL; owned by the drive. */
 Block *ide_drive_media (Device *ide, unsigned channel, unsigned unit);
 gboolean ide_drive_locked (Device *ide, unsigned channel, unsigned unit);
 gboolean ide_tray_open (Device *ide, unsigned channel, unsigned unit);
+/* `func` hears that the guest has opened or closed the tray of a drive, with the VM lock held, on any thread. */
+typedef void (*IdeTrayFunc) (void *opaque, unsigned channel, unsigned unit, gboolean open);
+void ide_set_tray_func (Device *ide, IdeTrayFunc func, void *opaque);
 
 /* Physical geometry that the drive reports, for CMOS and firmware tables. */
 gboolean ide_drive_geometry (Device *ide, unsigned channel, unsigned unit, unsigned *cylinders,

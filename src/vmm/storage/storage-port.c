@@ -19,6 +19,24 @@ struct StorageRequest
   size_t tail_length;
 };
 
+/* Errors that go away when somebody makes room. */
+static gboolean
+host_is_full (int error)
+{
+  return error == ENOSPC || error == EDQUOT;
+}
+
+static void
+ask_for_room (StoragePort *port)
+{
+  g_autofree char *reason = g_strdup_printf (
+      "There is no room left for what the machine writes to “%s”. Make room on that disk, then let the machine go "
+      "on: it writes again.",
+      block_path (port->block));
+
+  vm_request (port->vm, VM_REQUEST_PAUSE, reason);
+}
+
 static void
 on_block_done (void *opaque, int error)
 {
@@ -39,7 +57,9 @@ on_block_done (void *opaque, int error)
     port->request = NULL;
   g_free (request->orphan_buffer);
   g_free (request);
-  if (port != NULL && !orphan)
+  if (port != NULL && !orphan && host_is_full (error))
+    ask_for_room (port);
+  else if (port != NULL && !orphan)
     port->done (port->opaque, error);
   else if (port != NULL && port->orphans->len == 0)
     port->idle (port->opaque);

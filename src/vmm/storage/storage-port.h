@@ -4,6 +4,10 @@
  *
  * A drive that is reset while a request is in flight cancels it: the request becomes an orphan, keeps its buffer, and no
  * other request starts until it has ended, so that a guest that resets and writes again never sees the older write win.
+ *
+ * A write that the host has no room for isn't the guest's affair: the machine is asked to pause with a sentence that says why, done()
+ * is not called, and the port is free.  The drive keeps the request in its own state, as at any pause, and submits it
+ * again when the machine goes on.
  */
 #pragma once
 

@@ -421,6 +421,13 @@ test_a20 (void)
   call (0x15, 0x2400, 0, 0, 0);
   kbc_a20 (0xdd);
   check ("A20 closed by all: memory wraps at 1 MiB", !a20_open (), inb (0x92));
+  outb (0x92, inb (0x92) | 2);
+  kbc_a20 (0xdd);
+  check ("opened by port 0x92, closed by the keyboard controller", !a20_open () && !(inb (0x92) & 2),
+         inb (0x92));
+  kbc_a20 (0xdf);
+  outb (0x92, inb (0x92) & 0xfd);
+  check ("opened by the keyboard controller, closed by port 0x92", !a20_open (), inb (0x92));
   kbc_a20 (0xdf);
   check ("the keyboard controller opens A20", a20_open (), 0);
   kbc_a20 (0xdd);

@@ -39,7 +39,7 @@ set_up (Fixture *f, gconstpointer data)
   f->isa = piix3_new (f->vm, f->host, f->gsi, NULL);
   f->pm = piix4_pm_new (f->vm, i440fx_bus (f->host), WIRE (&f->sci), NULL);
   f->a20 = a20_new (f->vm, f->ram, NULL);
-  f->port92 = port92_new (f->vm, a20_line (f->a20, A20_PORT92), NULL);
+  f->port92 = port92_new (f->vm, f->a20, NULL);
   f->debugcon = debugcon_new (f->vm, NULL);
   vm_unlock (f->vm);
   for (unsigned i = 0; i < f->vm->devices->len; i++)
@@ -163,7 +163,7 @@ test_a20 (Fixture *f, gconstpointer data)
   ram[0x500] = 1;
   ram[0x100500] = 2;
   g_assert_cmphex (peek (f->vm, 0x100500, 1), ==, 2);
-  drive (f->vm, a20_line (f->a20, A20_KEYBOARD), FALSE);
+  drive (f->vm, a20_line (f->a20), FALSE);
   g_assert_false (a20_is_open (f->a20));
   g_assert_cmphex (peek (f->vm, 0x100500, 1), ==, 1);
   poke (f->vm, 0x10fff0, 3, 1);
@@ -176,6 +176,16 @@ test_a20 (Fixture *f, gconstpointer data)
   check_round_trip (f->vm, f->port92);
   outb (f->vm, 0x92, 0x00);
   g_assert_cmphex (peek (f->vm, 0x100500, 1), ==, 1);
+  /* The last write wins, each way round, and both see the line. */
+  drive (f->vm, a20_line (f->a20), TRUE);
+  g_assert_cmphex (peek (f->vm, 0x100500, 1), ==, 2);
+  g_assert_cmphex (inb (f->vm, 0x92), ==, 0x02);
+  outb (f->vm, 0x92, inb (f->vm, 0x92) & 0xfd);
+  g_assert_cmphex (peek (f->vm, 0x100500, 1), ==, 1);
+  outb (f->vm, 0x92, 0x02);
+  drive (f->vm, a20_line (f->a20), FALSE);
+  g_assert_cmphex (peek (f->vm, 0x100500, 1), ==, 1);
+  g_assert_cmphex (inb (f->vm, 0x92), ==, 0x00);
   reset_device (f->vm, f->a20);
   g_assert_cmphex (peek (f->vm, 0x100500, 1), ==, 2);
   check_hostile (f->vm, f->a20, 0x92, 1);
@@ -276,7 +286,7 @@ test_pm (Fixture *f, gconstpointer data)
   g_assert_cmphex (inb (f->vm, 0x700), ==, 0x00);
 
   vm_add_state_func (f->vm, count_request, &stopped);
-  outw (f->vm, 0x604, 0x2001 | 1 << 10); /* S3: not offered */
+  outw (f->vm, 0x604, 0x2001 | 7 << 10); /* not offered */
   while (g_main_context_iteration (NULL, FALSE))
     ;
   g_assert_cmpuint (stopped, ==, 0);
@@ -284,6 +294,82 @@ test_pm (Fixture *f, gconstpointer data)
   while (g_main_context_iteration (NULL, FALSE))
     ;
   g_assert_cmpuint (stopped, ==, 1);
+}
+
+static void
+on_wake (void *opaque)
+{
+  ++*(unsigned *)opaque;
+}
+
+/* Suspend to RAM: the power button, the RTC's alarm and a key wake, each says so in PM1_STS, and firmware is told. */
+static void
+test_pm_sleep (Fixture *f, gconstpointer data)
+{
+  unsigned fn = PCI_DEVFN (1, 3), woken = 0;
+  IrqLine rtc = piix4_pm_rtc_line (f->pm);
+
+  piix4_pm_set_wake_func (f->pm, on_wake, &woken);
+  config_write (f, fn, 0x40, 0x601, 4);
+  config_write (f, fn, 0x80, 1, 1);
+  outb (f->vm, 0xb2, PIIX4_PM_ACPI_ENABLE);
+
+  /* RTC_STS and its interrupt, awake. */
+  outw (f->vm, 0x602, 0x400);
+  drive (f->vm, rtc, TRUE);
+  g_assert_cmphex (inw (f->vm, 0x600), ==, 0x400);
+  g_assert_true (f->sci.level);
+  outw (f->vm, 0x600, 0x400);
+  g_assert_false (f->sci.level); /* the line is still high: one event */
+  g_assert_cmphex (inw (f->vm, 0x600), ==, 0);
+  drive (f->vm, rtc, FALSE);
+  g_assert_cmpuint (woken, ==, 0);
+
+  outw (f->vm, 0x604, 0x2001 | 1 << 10);
+  g_assert_true (f->vm->asleep);
+  check_round_trip (f->vm, f->pm);
+  g_assert_true (f->vm->asleep);
+  drive (f->vm, rtc, TRUE);
+  g_assert_false (f->vm->asleep);
+  g_assert_cmphex (inw (f->vm, 0x600), ==, 0x8400);
+  g_assert_cmpuint (woken, ==, 1);
+  drive (f->vm, rtc, FALSE);
+
+  /* One that isn't enabled doesn't wake; the power button always does. */
+  outw (f->vm, 0x600, 0xffff);
+  outw (f->vm, 0x602, 0);
+  outw (f->vm, 0x604, 0x2001 | 1 << 10);
+  drive (f->vm, rtc, TRUE);
+  g_assert_true (f->vm->asleep);
+  vm_lock (f->vm);
+  g_assert_true (piix4_pm_power_button (f->pm));
+  vm_unlock (f->vm);
+  g_assert_false (f->vm->asleep);
+  g_assert_cmphex (inw (f->vm, 0x600), ==, 0x8500);
+
+  outw (f->vm, 0x600, 0xffff);
+  outw (f->vm, 0x604, 0x2001 | 1 << 10);
+  vm_lock (f->vm);
+  vm_wake (f->vm);
+  vm_unlock (f->vm);
+  g_assert_false (f->vm->asleep);
+  g_assert_cmphex (inw (f->vm, 0x600), ==, 0x8000);
+  g_assert_cmpuint (woken, ==, 3);
+
+  /* An event on the way. */
+  outw (f->vm, 0x602, 0x100);
+  vm_lock (f->vm);
+  piix4_pm_power_button (f->pm);
+  vm_unlock (f->vm);
+  outw (f->vm, 0x604, 0x2001 | 1 << 10);
+  g_assert_false (f->vm->asleep);
+  g_assert_cmpuint (woken, ==, 4);
+
+  outw (f->vm, 0x600, 0xffff);
+  outw (f->vm, 0x604, 0x2001 | 1 << 10);
+  g_assert_true (f->vm->asleep);
+  reset_device (f->vm, f->pm);
+  g_assert_false (f->vm->asleep);
 }
 
 static void
@@ -331,6 +417,7 @@ main (int argc, char **argv)
 #define ADD(name) g_test_add ("/bridges/" #name, Fixture, NULL, set_up, test_##name, tear_down)
   ADD (configuration);
   ADD (pam);
+  ADD (pm_sleep);
   ADD (a20);
   ADD (pirq);
   ADD (pm);

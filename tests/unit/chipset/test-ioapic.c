@@ -10,7 +10,7 @@
 static unsigned n_messages, n_routes;
 static uint64_t last_address;
 static uint32_t last_data;
-static gboolean last_active;
+static gboolean last_active, pin_active[IOAPIC_N_PINS];
 
 static void
 on_msi (void *opaque, uint64_t address, uint32_t data)
@@ -25,6 +25,7 @@ on_route (void *opaque, unsigned pin, gboolean active, uint64_t address, uint32_
 {
   n_routes++;
   last_active = active;
+  pin_active[pin] = active;
 }
 
 static void
@@ -168,11 +169,56 @@ test_gsi (void)
   check_hostile (vm, gsi, 0x20, 2);
 }
 
+/* The end of an interrupt whose pin was masked while it was in service: the engine tells of it only while it knows the route. */
+static void
+test_masked_in_service (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  Device *ioapic;
+  IrqLine line;
+
+  vm_set_processor (vm, &processor, NULL);
+  vm_lock (vm);
+  ioapic = ioapic_new (vm, IOAPIC_ADDRESS, NULL);
+  vm_unlock (vm);
+  reset_device (vm, ioapic);
+  line = ioapic_line (ioapic, 9);
+  set_entry (vm, 9, 0x8041);
+  g_assert_true (pin_active[9]);
+  n_messages = 0;
+  drive (vm, line, TRUE);
+  g_assert_cmpuint (n_messages, ==, 1);
+  drive (vm, line, FALSE);
+  n_routes = 0;
+  set_entry (vm, 9, 0x18041);
+  g_assert_true (pin_active[9]);
+  /* Moved to another processor meanwhile: the old route holds until the end. */
+  set_entry (vm, 9, 0x0200000000018041ull);
+  set_entry (vm, 9, 0x0200000000008041ull);
+  g_assert_cmpuint (n_routes, ==, 0);
+  check_round_trip (vm, ioapic);
+  g_assert_true (pin_active[9]);
+  set_entry (vm, 9, 0x0200000000018041ull);
+  vm_lock (vm);
+  vm->eoi (vm->eoi_opaque, 0x41);
+  vm_unlock (vm);
+  g_assert_false (pin_active[9]);
+  g_assert_cmphex (low_entry (vm, 9), ==, 0x18041);
+  set_entry (vm, 9, 0x0200000000008041ull);
+  g_assert_true (pin_active[9]);
+  g_assert_cmphex (last_address, ==, 0xfee00000);
+  drive (vm, line, TRUE);
+  g_assert_cmpuint (n_messages, ==, 2);
+  g_assert_cmphex (last_address, ==, 0xfee02000);
+  vm_set_processor (vm, NULL, NULL);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/ioapic/redirection", test_ioapic);
   g_test_add_func ("/ioapic/gsi", test_gsi);
+  g_test_add_func ("/ioapic/masked-in-service", test_masked_in_service);
   return g_test_run ();
 }

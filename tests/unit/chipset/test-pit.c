@@ -2,6 +2,9 @@
  *
  * 8254: its six modes tick by tick, read-back, gate, speaker.
  */
+#include "chipset/gsi.h"
+#include "chipset/ioapic.h"
+#include "chipset/pic.h"
 #include "chipset/pit.h"
 #include "tests/unit/chipset/fixture.h"
 
@@ -243,6 +246,118 @@ test_state (Fixture *f, gconstpointer data)
   check_hostile (f->vm, f->pit, 0x40, 0x22);
 }
 
+/* 200 ticks of 1 kHz, with nobody to answer them for the middle 100 ms: the guest counts them all.  `answer` is INTA and EOI of the
+ * 8259, or the end of the vector at the I/O APIC. */
+typedef struct
+{
+  unsigned messages, ended;
+} Apic;
+
+static void
+on_msi (void *opaque, uint64_t address, uint32_t data)
+{
+  ((Apic *)opaque)->messages = 1; /* one bit of IRR */
+}
+
+static void
+on_intr (void *opaque, gboolean level)
+{
+}
+
+static const VmProcessorOps apic_ops = { .msi = on_msi, .set_intr = on_intr };
+
+static unsigned
+answer (Vm *vm, Apic *apic, gboolean ioapic)
+{
+  unsigned n = 0;
+
+  vm_lock (vm);
+  if (ioapic)
+    for (; apic->messages > 0; n++)
+      {
+        apic->messages = 0;
+        vm->eoi (vm->eoi_opaque, 0x30);
+      }
+  vm_unlock (vm);
+  while (!ioapic && (outb (vm, 0x20, 0x0a), inb (vm, 0x20) & 1))
+    {
+      vm_lock (vm);
+      g_assert_cmpint (vm->intack (vm->intack_opaque), ==, 8);
+      vm_unlock (vm);
+      outb (vm, 0x20, 0x20);
+      n++;
+    }
+  return n;
+}
+
+static void
+check_backlog (gboolean ioapic)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  Apic apic = { 0 };
+  Device *pic, *io, *gsi, *pit;
+  unsigned counted = 0;
+
+  vm_set_processor (vm, &apic_ops, &apic);
+  vm_lock (vm);
+  pic = pic_new (vm, vm_intr_line (vm), NULL);
+  io = ioapic_new (vm, IOAPIC_ADDRESS, NULL);
+  gsi = gsi_new (vm, pic, io, NULL);
+  pit = pit_new (vm, gsi_line (gsi, 0), NULL);
+  pit_count_acknowledged (pit, gsi);
+  vm_unlock (vm);
+  reset_device (vm, io);
+  outb (vm, 0x20, 0x11);
+  outb (vm, 0x21, 0x08);
+  outb (vm, 0x21, 0x04);
+  outb (vm, 0x21, 0x01);
+  outb (vm, 0x21, ioapic ? 0xff : 0xfe);
+  if (ioapic)
+    {
+      poke (vm, IOAPIC_ADDRESS, 0x14, 4);
+      poke (vm, IOAPIC_ADDRESS + 0x10, 0x30, 4);
+      g_assert_cmphex (vm->eoi_edges[1], ==, 1u << 16);
+    }
+  outb (vm, 0x43, 0x34);
+  outb (vm, 0x40, 1193 & 0xff);
+  outb (vm, 0x40, 1193 >> 8);
+  answer (vm, &apic, ioapic); /* the output rose when the mode was set */
+  for (unsigned ms = 0; ms < 200; ms++)
+    {
+      vm_clock_advance (vm->clock, NS_PER_SECOND / 1000);
+      if (ms < 50 || ms >= 150)
+        counted += answer (vm, &apic, ioapic);
+      if (ms == 100)
+        check_round_trip (vm, pit);
+    }
+  g_assert_cmpuint (counted, ==, 200);
+
+  /* Nobody looks for seconds: what is owed is bounded. */
+  vm_clock_advance (vm->clock, 5 * NS_PER_SECOND);
+  g_assert_cmpuint (answer (vm, &apic, ioapic), <=, 252);
+  /* A masked interrupt owes nothing. */
+  outb (vm, 0x21, 0xff);
+  poke (vm, IOAPIC_ADDRESS + 0x10, 0x10030, 4);
+  vm_clock_advance (vm->clock, NS_PER_SECOND / 10);
+  outb (vm, 0x21, ioapic ? 0xff : 0xfe);
+  if (ioapic)
+    poke (vm, IOAPIC_ADDRESS + 0x10, 0x30, 4);
+  g_assert_cmpuint (answer (vm, &apic, ioapic), <=, 1);
+  vm_set_processor (vm, NULL, NULL);
+}
+
+static void
+test_backlog_pic (void)
+{
+  check_backlog (FALSE);
+}
+
+static void
+test_backlog_ioapic (void)
+{
+  check_backlog (TRUE);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -252,5 +367,7 @@ main (int argc, char **argv)
   g_test_add ("/pit/irq0", Fixture, NULL, set_up, test_irq0, tear_down);
   g_test_add ("/pit/speaker", Fixture, NULL, set_up, test_speaker, tear_down);
   g_test_add ("/pit/state", Fixture, NULL, set_up, test_state, tear_down);
+  g_test_add_func ("/pit/backlog-pic", test_backlog_pic);
+  g_test_add_func ("/pit/backlog-ioapic", test_backlog_ioapic);
   return g_test_run ();
 }

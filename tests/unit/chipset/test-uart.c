@@ -12,6 +12,7 @@ typedef struct
   Wire irq;
   GString *sent;
   unsigned room;
+  gboolean slow;
 } Fixture;
 
 static void
@@ -26,7 +27,13 @@ on_room (void *opaque)
   ((Fixture *)opaque)->room++;
 }
 
-static const UartBackend backend = { .write = on_write };
+static gboolean
+is_ready (void *opaque)
+{
+  return !((Fixture *)opaque)->slow;
+}
+
+static const UartBackend backend = { .write = on_write, .ready = is_ready };
 
 static void
 set_up (Fixture *f, gconstpointer data)
@@ -202,6 +209,63 @@ test_state (Fixture *f, gconstpointer data)
   check_hostile (f->vm, f->uart, 0x3f8, 8);
 }
 
+/* A reader that is slow keeps the transmitter busy; nothing is lost, and the interrupt comes when it is empty. */
+static void
+test_slow (Fixture *f, gconstpointer data)
+{
+  out (f, 4, 8);
+  out (f, 1, 2);
+  in (f, 2);
+  out (f, 0, 'a');
+  g_assert_cmpstr (f->sent->str, ==, "a");
+  g_assert_cmphex (in (f, 5) & 0x60, ==, 0x60);
+  g_assert_cmphex (in (f, 2), ==, 2);
+  f->slow = TRUE;
+  out (f, 0, 'b');
+  g_assert_cmpstr (f->sent->str, ==, "a");
+  g_assert_cmphex (in (f, 5) & 0x60, ==, 0);
+  g_assert_cmphex (in (f, 2), ==, 1);
+  g_assert_false (f->irq.level);
+  /* Turning its interrupt off and on raises nothing while it isn't empty. */
+  out (f, 1, 0);
+  out (f, 1, 2);
+  g_assert_false (f->irq.level);
+  check_round_trip (f->vm, f->uart);
+  g_assert_cmpstr (f->sent->str, ==, "a");
+  f->slow = FALSE;
+  vm_lock (f->vm);
+  uart_transmit_ready (f->uart);
+  vm_unlock (f->vm);
+  g_assert_cmpstr (f->sent->str, ==, "ab");
+  g_assert_cmphex (in (f, 5) & 0x60, ==, 0x60);
+  g_assert_true (f->irq.level);
+  /* The FIFO takes sixteen. */
+  out (f, 2, 1);
+  f->slow = TRUE;
+  for (unsigned i = 0; i < 16; i++)
+    out (f, 0, (uint8_t)('c' + i));
+  f->slow = FALSE;
+  vm_lock (f->vm);
+  uart_transmit_ready (f->uart);
+  vm_unlock (f->vm);
+  g_assert_cmpstr (f->sent->str, ==, "abcdefghijklmnopqr");
+  /* Cleared by the guest, by a reset. */
+  f->slow = TRUE;
+  out (f, 0, 'x');
+  out (f, 2, 5);
+  g_assert_cmphex (in (f, 5) & 0x60, ==, 0x60);
+  out (f, 0, 'y');
+  vm_lock (f->vm);
+  f->uart->klass->reset (f->uart);
+  vm_unlock (f->vm);
+  g_assert_cmphex (in (f, 5) & 0x60, ==, 0x60);
+  f->slow = FALSE;
+  vm_lock (f->vm);
+  uart_transmit_ready (f->uart);
+  vm_unlock (f->vm);
+  g_assert_cmpstr (f->sent->str, ==, "abcdefghijklmnopqr");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -210,6 +274,7 @@ main (int argc, char **argv)
   g_test_add ("/uart/send", Fixture, NULL, set_up, test_send, tear_down);
   g_test_add ("/uart/receive", Fixture, NULL, set_up, test_receive, tear_down);
   g_test_add ("/uart/loopback", Fixture, NULL, set_up, test_loopback, tear_down);
+  g_test_add ("/uart/slow", Fixture, NULL, set_up, test_slow, tear_down);
   g_test_add ("/uart/state", Fixture, NULL, set_up, test_state, tear_down);
   return g_test_run ();
 }

@@ -88,7 +88,8 @@ on_serial (void *opaque, const uint8_t *data, size_t length)
 }
 
 static gboolean
-on_change_media (void *opaque, const char *id, const char *path, gboolean readonly, GError **error)
+on_change_media (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force,
+                 GError **error)
 {
   if (path == NULL || g_file_test (path, G_FILE_TEST_EXISTS))
     return TRUE;
@@ -96,10 +97,11 @@ on_change_media (void *opaque, const char *id, const char *path, gboolean readon
   return FALSE;
 }
 
-static void
+static gboolean
 on_power_button (void *opaque)
 {
   vm_request (vm, VM_REQUEST_POWER_OFF, "the guest turned itself off");
+  return TRUE;
 }
 
 static gboolean

@@ -10,6 +10,8 @@
 #include "machine/paths.h"
 #include "machine/picture.h"
 
+#include <fcntl.h>
+#include <gio/gunixfdlist.h>
 #include <glib/gstdio.h>
 #include <linux/input-event-codes.h>
 #include <signal.h>
@@ -397,6 +399,42 @@ test_medium_is_kept (void)
   }
 }
 
+/* A save that comes to nothing leaves the machine running, whether the monitor or we could not write. */
+static void
+test_failed_save (void)
+{
+  g_autoptr (VivMachine) machine = create ("save", NULL);
+  g_autofree char *path = g_build_filename (top, "state", NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+
+  start (machine);
+  {
+    CALL (result, viv_machine_save_state (machine, "/dev/full", NULL, on_result, &result));
+    g_assert_false (viv_machine_finish (machine, result, &error));
+    g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_NOSPC);
+    g_clear_error (&error);
+    WAIT_WHILE (!g_str_equal (viv_machine_get_state (machine), "running"));
+  }
+  /* A descriptor that can't be written stands for a disk that is full. */
+  int fd = open (path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+  g_assert_cmpint (g_unix_fd_list_append (fds, fd, &error), ==, 0);
+  close (fd);
+  g_autoptr (GVariant) reply = g_dbus_connection_call_with_unix_fd_list_sync (
+      g_dbus_proxy_get_connection (viv_machine_get_proxy (machine)), NULL, "/org/vivarium/Machine",
+      "org.vivarium.Machine1", "SaveStateFile", g_variant_new ("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE, -1,
+      fds, NULL, NULL, &error);
+  g_assert_null (reply);
+  g_clear_error (&error);
+  WAIT_WHILE (!g_str_equal (viv_machine_get_state (machine), "running"));
+  {
+    CALL (result, viv_machine_save_state (machine, path, NULL, on_result, &result));
+    g_assert_true (viv_machine_finish (machine, result, &error));
+    WAIT_WHILE (!g_str_equal (viv_machine_get_state (machine), "paused"));
+  }
+  force_off (machine);
+}
+
 static char *
 read_serial (int fd, const char *until)
 {
@@ -428,7 +466,6 @@ test_calls (void)
 {
   g_autoptr (VivMachine) machine = create ("calls", NULL);
   g_autoptr (GError) error = NULL;
-  unsigned skipped = 99;
 
   start (machine);
   int fd = attach_serial (machine, TRUE);
@@ -450,9 +487,21 @@ test_calls (void)
   g_assert_cmpstr (rest, ==, " 0 0 32767 0\r\n");
 
   {
-    CALL (result, viv_machine_type_text (machine, "hi\xe4\xb8\xad", NULL, on_result, &result));
-    g_assert_true (viv_machine_type_text_finish (machine, result, &skipped, &error));
-    g_assert_cmpuint (skipped, ==, 1);
+    CALL (result, viv_machine_type_text (machine, "h\xc3\xa4", "de", NULL, on_result, &result));
+    g_assert_true (viv_machine_type_text_finish (machine, result, &error));
+  }
+  {
+    /* All or nothing, by the machine's own layout; not to one that is paused. */
+    CALL (result, viv_machine_type_text (machine, "hi\xe4\xb8\xad", NULL, NULL, on_result, &result));
+    g_assert_false (viv_machine_type_text_finish (machine, result, &error));
+    g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA);
+    g_clear_error (&error);
+    g_assert_true (simple (machine, viv_machine_pause, &error));
+    CALL (paused, viv_machine_type_text (machine, "hi", NULL, NULL, on_result, &paused));
+    g_assert_false (viv_machine_type_text_finish (machine, paused, &error));
+    g_assert_nonnull (strstr (error->message, "paused"));
+    g_clear_error (&error);
+    g_assert_true (simple (machine, viv_machine_resume, &error));
   }
   {
     CALL (result, viv_machine_text (machine, NULL, on_result, &result));
@@ -620,6 +669,7 @@ main (int argc, char **argv)
   library = viv_library_new (NULL);
   g_test_add_func ("/launcher/stopped", test_stopped);
   g_test_add_func ("/launcher/purge-of-running", test_purge_of_running);
+  g_test_add_func ("/launcher/failed-save", test_failed_save);
   g_test_add_func ("/launcher/liar", test_liar);
   g_test_add_func ("/launcher/owned", test_owned);
   g_test_add_func ("/launcher/medium-is-kept", test_medium_is_kept);

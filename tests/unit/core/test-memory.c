@@ -2,6 +2,7 @@
  *
  * Address spaces, regions, dirty logs and DMA.
  */
+#include "core/region.h"
 #include "core/vm.h"
 
 #include <string.h>
@@ -237,6 +238,96 @@ test_shared (void)
   g_assert_cmpint (region_fd (ram), >=, 0);
 }
 
+/* -- Listeners and regions that lose their device ---------------------------------------------------- */
+
+typedef struct
+{
+  uint64_t at_begin, at_commit;
+} Seen;
+
+static void
+seen_begin (AddressSpace *as, const FlatView *old_view, const FlatView *new_view, void *opaque)
+{
+  ((Seen *)opaque)->at_begin = address_space_generation (as);
+}
+
+static void
+seen_commit (AddressSpace *as, const FlatView *old_view, const FlatView *new_view, void *opaque)
+{
+  FlatView *view = address_space_ref_view (as);
+
+  g_assert_true (view == new_view);
+  flat_view_unref (view);
+  ((Seen *)opaque)->at_commit = address_space_generation (as);
+}
+
+static void
+test_listener_order (void)
+{
+  static const AddressSpaceListener listener = { seen_begin, seen_commit };
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (Region) ram = region_new_ram ("ram", GUEST_PAGE_SIZE, RAM_DEFAULT, NULL);
+  Seen seen = { 0 };
+  uint64_t before;
+
+  address_space_add_listener (vm->memory, &listener, &seen);
+  before = address_space_generation (vm->memory);
+  vm_lock (vm);
+  address_space_map (vm->memory, ram, 0, 0, GUEST_PAGE_SIZE, 0);
+  vm_unlock (vm);
+  g_assert_cmpuint (seen.at_begin, ==, before);
+  g_assert_cmpuint (seen.at_commit, ==, before + 1);
+  address_space_remove_listener (vm->memory, &listener, &seen);
+}
+
+static uint64_t
+gone_read (void *opaque, uint64_t addr, unsigned size)
+{
+  ++*(gint *)opaque;
+  return 0;
+}
+
+static gpointer
+reader (gpointer data)
+{
+  Vm *vm = data;
+  AccessCache cache = { 0 };
+  uint64_t value = address_space_load (vm->memory, &cache, 0x1000, 1, FALSE);
+
+  access_cache_clear (&cache);
+  return GUINT_TO_POINTER ((guint)value);
+}
+
+/* A processor that has found a device and waits for the lock comes to it when it is gone. */
+static void
+test_disconnect (void)
+{
+  static const IoOps ops = { .read = gone_read };
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  Region *io;
+  Mapping *mapping;
+  GThread *thread;
+  gint reads = 0;
+  AccessCache cache = { 0 };
+  const FlatRange *range;
+
+  vm_lock (vm);
+  io = region_new_io ("gone", 0x1000, &ops, &reads);
+  mapping = address_space_map (vm->memory, io, 0x1000, 0, 0x1000, 0);
+  region_unref (io);
+  range = access_cache_find (&cache, vm->memory, 0x1000);
+  thread = g_thread_new ("reader", reader, vm);
+  g_usleep (20000); /* time to come to the lock; the test holds whether it has or not */
+  mapping_remove (mapping);
+  vm_unlock (vm);
+  g_assert_cmphex (GPOINTER_TO_UINT (g_thread_join (thread)), ==, 0xff);
+  /* The same without luck: the range that was found is still there. */
+  g_assert_cmphex (region_io_read (range->region, 0, 2), ==, 0xffff);
+  region_io_write (range->region, 0, 1, 2);
+  g_assert_cmpint (reads, ==, 0);
+  access_cache_clear (&cache);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -248,5 +339,7 @@ main (int argc, char **argv)
   g_test_add_func ("/memory/dirty-windows", test_dirty_windows);
   g_test_add_func ("/memory/dma", test_dma);
   g_test_add_func ("/memory/shared", test_shared);
+  g_test_add_func ("/memory/listener-order", test_listener_order);
+  g_test_add_func ("/memory/disconnect", test_disconnect);
   return g_test_run ();
 }

@@ -287,7 +287,7 @@ test_life (void)
   vm_request (vm, VM_REQUEST_POWER_OFF, "button");
   while (vm_state (vm) != VM_STATE_STOPPED)
     g_main_context_iteration (NULL, TRUE);
-  g_assert_cmpstr (log->str, ==, "1 2 1 1 3 1 4 ");
+  g_assert_cmpstr (log->str, ==, "1 3 1 1 4 1 5 ");
 }
 
 /* -- INIT ------------------------------------------------------------------------------------------- */

@@ -246,6 +246,75 @@ test_state (Fixture *f, gconstpointer data)
   g_assert_cmpint (vm_state (f->vm), ==, VM_STATE_RUNNING);
 }
 
+/* Slots are cut and joined again under a processor that runs in them. */
+static void
+test_slots (Fixture *f, gconstpointer data)
+{
+  static const char code[] = DONE "\xeb\xfe"; /* done; jmp . */
+  g_autoptr (Region) over = region_new_ram ("over", GUEST_PAGE_SIZE, RAM_DEFAULT, NULL);
+  Mapping *mapping;
+
+  vm_lock (f->vm);
+  mapping = address_space_map (f->vm->memory, over, 0x40000, 0, GUEST_PAGE_SIZE, 5);
+  vm_unlock (f->vm);
+  run_code (f, code, sizeof code - 1);
+  for (unsigned i = 0; i < 400; i++)
+    {
+      vm_lock (f->vm);
+      mapping_set_enabled (mapping, i & 1);
+      vm_unlock (f->vm);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+      g_assert_cmpint (vm_state (f->vm), ==, VM_STATE_RUNNING);
+    }
+  vm_pause (f->vm, NULL);
+  vm_lock (f->vm);
+  mapping_remove (mapping);
+  vm_unlock (f->vm);
+}
+
+/* The deadline of the APIC's timer is taken by the kernel only in that timer's mode, so it goes behind the APIC. */
+static void
+test_deadline (Fixture *f, gconstpointer data)
+{
+  static const char code[] = DONE "\xeb\xfe";
+  g_autofree CpuState *state = g_new0 (CpuState, 1), *again = g_new0 (CpuState, 1);
+  const uint64_t deadline = (uint64_t)1 << 62;
+  gboolean found = FALSE;
+
+  run_code (f, code, sizeof code - 1);
+  vm_pause (f->vm, NULL);
+  g_assert_true (f->engine->klass->get_state (f->engine, 0, state));
+  for (unsigned i = 0; i < state->n_msrs; i++)
+    if (state->msr[i].index == 0x6e0)
+      {
+        state->msr[i].value = deadline;
+        found = TRUE;
+      }
+  if (!found)
+    {
+      g_test_skip ("this KVM has no TSC deadline");
+      return;
+    }
+  state->apic[0x0f0] |= 0xff;
+  state->apic[0x0f1] |= 1;   /* enabled by software */
+  state->apic[0x320] = 0x40; /* LVT timer: vector, */
+  state->apic[0x321] = 0;
+  state->apic[0x322] = 4; /* TSC deadline, not masked */
+  g_assert_true (f->engine->klass->set_state (f->engine, 0, state));
+  g_assert_true (f->engine->klass->get_state (f->engine, 0, again));
+  for (unsigned i = 0; i < again->n_msrs; i++)
+    if (again->msr[i].index == 0x6e0)
+      g_assert_cmphex (again->msr[i].value, ==, deadline);
+  /* A pause doesn't lose it either. */
+  vm_resume (f->vm);
+  vm_pause (f->vm, NULL);
+  g_assert_true (f->engine->klass->get_state (f->engine, 0, again));
+  for (unsigned i = 0; i < again->n_msrs; i++)
+    if (again->msr[i].index == 0x6e0)
+      g_assert_cmphex (again->msr[i].value, ==, deadline);
+}
+
 static void
 on_state (Vm *vm, VmState state, void *opaque)
 {
@@ -297,6 +366,8 @@ main (int argc, char **argv)
   ADD ("interrupt", test_interrupt);
   ADD ("dirty", test_dirty);
   ADD ("state", test_state);
+  ADD ("slots", test_slots);
+  ADD ("deadline", test_deadline);
   ADD ("triple-fault", test_triple_fault);
   return g_test_run ();
 }

@@ -336,6 +336,19 @@ test_saved (void)
   soft_cpu_run (other, 1);
   g_assert_cmphex (other->segment[CPU_CS].selector, ==, 0x900);
 
+  /* An ExtINT message, and an error that ESR shows after the next write to it. */
+  set_reg (g->cpu, 0x31, 1 << 24);
+  set_reg (g->cpu, 0x30, 0x4700);
+  set_reg (g->cpu, 0x30, 0x4003);
+  g_assert_true (soft_engine_class.get_state (g->engine, 0, &s));
+  g_assert_true (soft_engine_class.set_state (h->engine, 0, &s));
+  g_assert_cmphex (reg (h->cpu, 0x28), ==, 0);
+  set_reg (h->cpu, 0x28, 0);
+  g_assert_cmphex (reg (h->cpu, 0x28), ==, 1 << 5);
+  g_assert_true (soft_engine_class.get_state (g->engine, 1, &s));
+  g_assert_true (soft_engine_class.set_state (h->engine, 1, &s));
+  g_assert_true (soft_apic_has_interrupt (other));
+
   set_reg (g->cpu, 0x3e, 0xb);
   set_reg (g->cpu, 0x32, VECTOR);
   set_reg (g->cpu, 0x38, 1000);

@@ -12,9 +12,9 @@ top (Guest *g, unsigned slot)
 
 /* -- Behind MOV SS (SDM volume 3, 6.8.3) ------------------------------------------------------------------- */
 
-/* MOV SS from a watched word, then `next`. */
+/* MOV SS from a watched word, then `next`; started, but not run. */
 static void
-behind_mov_ss (Guest *g, const void *next, size_t length)
+set_mov_ss (Guest *g, const void *next, size_t length)
 {
   static const uint8_t load[] = { 0x8e, 0x15, 0x00, 0xd1, 0x00, 0x00 }; /* mov ss, [0xd100] */
   CpuState s;
@@ -27,6 +27,12 @@ behind_mov_ss (Guest *g, const void *next, size_t length)
   s.dr[7] = 0x000f0402; /* reads and writes of four bytes */
   guest_start (g, &s);
   soft_code_flush ((SoftEngine *)g->engine);
+}
+
+static void
+behind_mov_ss (Guest *g, const void *next, size_t length)
+{
+  set_mov_ss (g, next, length);
   g_assert_true (guest_run (g, 100));
 }
 
@@ -59,6 +65,30 @@ test_mov_ss_watch (void)
   g_assert_cmphex (top (g, 0), ==, STOP + 0x25 * 16);
   g_assert_cmphex (top (g, 3), ==, CODE + 8);
   guest_free (g);
+}
+
+/* A machine that is saved between the two goes on in another one that knows of the trap. */
+static void
+test_mov_ss_saved (void)
+{
+  Guest *g = guest_new (1), *h = guest_new (1);
+  const VmProcessorOps *ops = g->vm->processor;
+  g_autoptr (GByteArray) state = g_byte_array_new ();
+  g_autoptr (GError) error = NULL;
+
+  set_mov_ss (g, (const uint8_t[]){ 0x90, 0x90 }, 2);
+  soft_cpu_run (g->cpu, 1);
+  g_assert_cmphex (g->cpu->reg[SOFT_REG_RIP], ==, CODE + 6);
+  ops->save (g->vm->processor_opaque, 0, state);
+  guest_put (h, 0, g->ram, GUEST_RAM);
+  g_assert_true (ops->load (h->vm->processor_opaque, 0, state->data, state->len, &error));
+  g_assert_no_error (error);
+  g_assert_true (guest_run (h, 100));
+  g_assert_cmpuint (guest_vector (h), ==, EXC_DB);
+  g_assert_cmphex (top (h, 0), ==, CODE + 7);
+  g_assert_cmphex (h->cpu->dr[6] & 0xf, ==, 1);
+  guest_free (g);
+  guest_free (h);
 }
 
 GUEST_CODE (pop_ss, ".code32", "  push %ss\n mov %esp, %eax\n mov %eax, %dr0\n pop %ss\n .byte 0xf1\n nop\n");
@@ -395,6 +425,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/soft-events/mov-ss-watch", test_mov_ss_watch);
+  g_test_add_func ("/soft-events/mov-ss-saved", test_mov_ss_saved);
   g_test_add_func ("/soft-events/pop-ss-watch", test_pop_ss_watch);
   g_test_add_func ("/soft-events/mov-ss-syscall", test_mov_ss_syscall);
   g_test_add_func ("/soft-events/invpcid", test_invpcid);

@@ -165,7 +165,7 @@ typedef struct
   char *name, *clipboard;
   const Framebuffer *fb;
   DisplayCursor cursor;
-  unsigned scanouts, damages, cursors, closed, asked;
+  unsigned scanouts, damages, cursors, closed, asked, leds;
   GError *error;
 } Viewer;
 
@@ -228,8 +228,14 @@ on_closed (void *opaque, const GError *error)
   v->error = g_error_copy (error);
 }
 
+static void
+on_leds (void *opaque, unsigned leds)
+{
+  ((Viewer *)opaque)->leds = leds;
+}
+
 static const VncClientFuncs client_funcs
-    = { on_connected, on_scanout, on_damage, on_cursor, on_text, NULL, on_password, on_closed };
+    = { on_connected, on_scanout, on_damage, on_cursor, on_text, on_leds, on_password, on_closed };
 
 static void
 viewer_begin (Viewer *v, const char *address, const char *password)
@@ -666,6 +672,56 @@ test_keysyms (void)
   machine_end (&m);
 }
 
+/* Caps Lock and Num Lock are the guest's: its lights say what a keysym takes, and are told to clients that ask. */
+static void
+test_lights (void)
+{
+  Machine m;
+  Viewer v;
+  int fd;
+
+  machine_begin (&m, "127.0.0.1:0", NULL, FALSE);
+  vnc_server_set_leds (m.server, 4);
+  viewer_begin (&v, vnc_server_address (m.server), NULL);
+  wait_for (v.leds == 4);
+  vnc_server_set_leds (m.server, 3);
+  wait_for (v.leds == 3);
+  vnc_server_set_leds (m.server, 0);
+  wait_for (v.leds == 0);
+  viewer_end (&v);
+
+  vnc_server_set_leds (m.server, 4); /* caps */
+  fd = raw_session (&m);
+  raw_key (fd, 'a', TRUE);
+  raw_key (fd, 'a', FALSE);
+  raw_key (fd, 'B', TRUE);
+  raw_key (fd, 'B', FALSE);
+  raw_key (fd, '1', TRUE);
+  raw_key (fd, '1', FALSE);
+  EXPECT (&m, { INPUT_EVENT_KEY, KEY_LEFTSHIFT, 1 }, { INPUT_EVENT_KEY, KEY_A, 1 },
+          { INPUT_EVENT_KEY, KEY_LEFTSHIFT, 0 }, { INPUT_EVENT_KEY, KEY_A, 0 }, { INPUT_EVENT_KEY, KEY_B, 1 },
+          { INPUT_EVENT_KEY, KEY_B, 0 }, { INPUT_EVENT_KEY, KEY_1, 1 }, { INPUT_EVENT_KEY, KEY_1, 0 });
+  /* The keypad's 7 and Home, without and with Num Lock. */
+  raw_key (fd, 0xffb7, TRUE);
+  raw_key (fd, 0xffb7, FALSE);
+  raw_key (fd, 0xff95, TRUE);
+  raw_key (fd, 0xff95, FALSE);
+  EXPECT (&m, { INPUT_EVENT_KEY, KEY_7, 1 }, { INPUT_EVENT_KEY, KEY_7, 0 }, { INPUT_EVENT_KEY, KEY_KP7, 1 },
+          { INPUT_EVENT_KEY, KEY_KP7, 0 });
+  vnc_server_set_leds (m.server, 2);
+  raw_key (fd, 0xffb7, TRUE);
+  EXPECT (&m, { INPUT_EVENT_KEY, KEY_KP7, 1 });
+  vnc_server_set_leds (m.server, 0);
+  raw_key (fd, 0xffb7, FALSE);
+  EXPECT (&m, { INPUT_EVENT_KEY, KEY_KP7, 0 });
+  vnc_server_set_leds (m.server, 2);
+  raw_key (fd, 0xff95, TRUE);
+  raw_key (fd, 0xff95, FALSE);
+  EXPECT (&m, { INPUT_EVENT_KEY, KEY_HOME, 1 }, { INPUT_EVENT_KEY, KEY_HOME, 0 });
+  close (fd);
+  machine_end (&m);
+}
+
 /* A pointer that can't be told "relative" is watched for its movements. */
 static void
 test_deltas (void)
@@ -871,6 +927,7 @@ main (int argc, char **argv)
   g_test_add_func ("/display/vnc/password", test_password);
   g_test_add_func ("/display/vnc/address", test_address);
   g_test_add_func ("/display/vnc/keysyms", test_keysyms);
+  g_test_add_func ("/display/vnc/lights", test_lights);
   g_test_add_func ("/display/vnc/deltas", test_deltas);
   g_test_add_func ("/display/vnc/old-client", test_old_client);
   g_test_add_func ("/display/vnc/hostile", test_hostile);

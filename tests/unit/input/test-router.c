@@ -3,6 +3,7 @@
  * The input router: held keys, active devices, typed text.
  */
 #include <linux/input-event-codes.h>
+#include <string.h>
 
 #include "input/router.h"
 
@@ -172,6 +173,9 @@ on_done (void *opaque)
 static void
 test_typing (void)
 {
+  static const InputKey text[] = { { KEY_A, TRUE },          { KEY_A, FALSE },    { KEY_LEFTSHIFT, TRUE },
+                                   { KEY_B, TRUE },          { 0, TRUE },         { KEY_B, FALSE },
+                                   { KEY_LEFTSHIFT, FALSE }, { KEY_ENTER, TRUE }, { KEY_ENTER, FALSE } };
   Vm *vm = vm_new (NULL, TRUE);
   InputRouter *router = input_router_new (vm);
   Probe keyboard;
@@ -179,7 +183,7 @@ test_typing (void)
 
   vm_lock (vm);
   probe_init (&keyboard, router, INPUT_SINK_KEYBOARD, TRUE);
-  g_assert_cmpuint (input_router_type (router, "aB€\n", on_done, &done), ==, 1);
+  input_router_type (router, text, G_N_ELEMENTS (text), on_done, &done);
   vm_unlock (vm);
   vm_clock_advance (vm->clock, NS_PER_SECOND);
   assert_log (&keyboard, "+30 -30 +42 +48 -48 -42 +28 -28 ");
@@ -187,8 +191,8 @@ test_typing (void)
   /* Waits for the device. */
   vm_lock (vm);
   keyboard.ready = FALSE;
-  input_router_type (router, "a", on_done, &done);
-  input_router_type (router, "", on_done, &done);
+  input_router_type (router, text, 2, on_done, &done);
+  input_router_type (router, NULL, 0, on_done, &done);
   vm_unlock (vm);
   vm_clock_advance (vm->clock, NS_PER_SECOND);
   assert_log (&keyboard, "");
@@ -197,10 +201,86 @@ test_typing (void)
   assert_log (&keyboard, "+30 -30 ");
   g_assert_cmpuint (done, ==, 3);
   vm_lock (vm);
-  input_router_type (router, "left over", on_done, &done);
+  input_router_type (router, text, 3, on_done, &done);
   input_router_free (router);
   vm_unlock (vm);
   g_string_free (keyboard.log, TRUE);
+  vm_free (vm);
+}
+
+/* A device that isn't ready gets all in order later; presses are refused when too many wait, releases never. */
+static void
+test_queue (void)
+{
+  Vm *vm = vm_new (NULL, TRUE);
+  InputRouter *router = input_router_new (vm);
+  InputEvent move = { .type = INPUT_EVENT_RELATIVE, .x = 3, .y = -4 };
+  InputEvent down = { .type = INPUT_EVENT_KEY, .code = KEY_A, .value = 1 };
+  Probe keyboard, mouse;
+  unsigned accepted = 0;
+
+  vm_lock (vm);
+  probe_init (&keyboard, router, INPUT_SINK_KEYBOARD, TRUE);
+  probe_init (&mouse, router, INPUT_SINK_RELATIVE, TRUE);
+  keyboard.ready = mouse.ready = FALSE;
+  key (router, KEY_A, 1);
+  key (router, KEY_A, 0);
+  key (router, KEY_B, 1);
+  input_router_release_all (router);
+  /* A drag: movement stays between the buttons, and adds up. */
+  input_router_send (router, &move);
+  button (router, BTN_LEFT, 1);
+  input_router_send (router, &move);
+  input_router_send (router, &move);
+  button (router, BTN_LEFT, 0);
+  input_router_send (router, &move);
+  assert_log (&keyboard, "");
+  assert_log (&mouse, "2:3,-4 ");
+  keyboard.ready = TRUE;
+  input_router_ready (router, &keyboard.sink);
+  assert_log (&keyboard, "+30 -30 +48 -48 ");
+  mouse.ready = TRUE;
+  input_router_ready (router, &mouse.sink);
+  assert_log (&mouse, "+272 2:6,-8 -272 2:3,-4 ");
+  /* Full. */
+  keyboard.ready = FALSE;
+  while (input_router_send (router, &down))
+    {
+      key (router, KEY_A, 0);
+      accepted++;
+      g_assert_cmpuint (accepted, <=, INPUT_QUEUE_MAX);
+    }
+  g_assert_cmpuint (accepted, ==, INPUT_QUEUE_MAX / 2);
+  key (router, KEY_A, 0);
+  g_assert_cmpuint (keyboard.sink.pending.length, ==, INPUT_QUEUE_MAX);
+  keyboard.ready = TRUE;
+  input_router_ready (router, &keyboard.sink);
+  g_assert_cmpuint (keyboard.log->len, ==, accepted * strlen ("+30 -30 "));
+  g_string_truncate (keyboard.log, 0);
+  /* A release behind a full queue. */
+  keyboard.ready = FALSE;
+  key (router, KEY_LEFTCTRL, 1);
+  while (input_router_send (router, &down))
+    key (router, KEY_A, 0);
+  key (router, KEY_LEFTCTRL, 0);
+  keyboard.ready = TRUE;
+  input_router_ready (router, &keyboard.sink);
+  g_assert_true (g_str_has_prefix (keyboard.log->str, "+29 ")
+                 && g_str_has_suffix (keyboard.log->str, "-29 "));
+  g_string_truncate (keyboard.log, 0);
+  /* A device that goes away hears of the end of what it holds, not of what waited. */
+  key (router, KEY_C, 1);
+  keyboard.ready = FALSE;
+  key (router, KEY_D, 1);
+  input_router_set_active (router, &keyboard.sink, FALSE);
+  g_assert_cmpuint (keyboard.sink.pending.length, ==, 0);
+  g_assert_true (g_str_has_prefix (keyboard.log->str, "+46 "));
+  g_assert_nonnull (strstr (keyboard.log->str, "-46 "));
+  g_assert_null (strstr (keyboard.log->str, "+32"));
+  input_router_free (router);
+  vm_unlock (vm);
+  g_string_free (keyboard.log, TRUE);
+  g_string_free (mouse.log, TRUE);
   vm_free (vm);
 }
 
@@ -211,5 +291,6 @@ main (int argc, char **argv)
   g_test_add_func ("/router/held", test_held);
   g_test_add_func ("/router/switching", test_switching);
   g_test_add_func ("/router/typing", test_typing);
+  g_test_add_func ("/router/queue", test_queue);
   return g_test_run ();
 }

@@ -30,6 +30,8 @@ other_value (const DefinitionKey *key)
     return g_strdup ("02:00:00:00:00:07");
   if (g_str_equal (key->name, "modules"))
     return g_strdup ("a.mod 'b\\ c.mod -v; # x' \"/d \"");
+  if (g_str_equal (key->name, "layout"))
+    return g_strdup ("de(nodeadkeys)");
   if (g_str_equal (key->name, "video-memory"))
     return g_strdup ("64");
   switch (key->type)
@@ -160,13 +162,24 @@ test_errors (void)
 static void
 test_names (void)
 {
-  g_autofree char *longest = g_strnfill (64, 'x'), *longer = g_strnfill (65, 'x');
-  const char *good[] = { "a", "Debian 12", "x.y_z-1", "机器", longest };
+  g_autofree char *longest = g_strnfill (DEFINITION_MAX_NAME, 'x'),
+                  *longer = g_strnfill (DEFINITION_MAX_NAME + 1, 'x');
+  /* What people type. */
+  const char *good[] = { "a",   "Debian 12", "x.y_z-1",        "机器",      longest, "C++",     "Tom's PC",
+                         "R&D", "a,b",       "Windows (test)", "🐧 penguin", "a/b",   ".hidden", "..",
+                         "a:b", "a\\b",      "a\"b",           "<b>",       "%s",    "file:///" };
   const char *bad[]
-      = { "", ".", "..", ".hidden", " a", "a ", "a/b", "a\nb", "a\\b", "\xff", "a:b", longer, "a\"b" };
+      = { "", " a", "a ", "a\nb", "\xff", longer, "a\tb", "\x1b[31m", "\u2028", " ", "\u00a0", "\xc2\x9b" };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (good); i++)
-    g_assert_true (definition_check_name (good[i], NULL));
+    {
+      g_assert_true (definition_check_name (good[i], NULL));
+      /* It comes back from a file as it was. */
+      g_autoptr (MachineDefinition) definition = definition_new (good[i]);
+      g_autofree char *text = definition_to_text (definition);
+      g_autoptr (MachineDefinition) again = definition_parse (text, -1, NULL, NULL);
+      g_assert_cmpstr (again->name, ==, good[i]);
+    }
   for (unsigned i = 0; i < G_N_ELEMENTS (bad); i++)
     {
       g_autoptr (GError) error = NULL;
@@ -174,6 +187,39 @@ test_names (void)
       g_assert_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX);
     }
   g_assert_false (definition_check_name (NULL, NULL));
+}
+
+/* A path is bytes; machine.ini is UTF-8. */
+static void
+test_paths (void)
+{
+  static const char *const paths[] = { "/tmp/a\xff.img", "a\xff b%41.img",         "/tmp/plain.img",
+                                       "file:odd",       "/tmp/\xe4\xc4 100%.iso", "/tmp/ümlaut.img" };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (paths); i++)
+    {
+      g_autoptr (MachineDefinition) definition = definition_new ("x");
+      g_autofree char *as_text = definition_path_to_text (paths[i]);
+      g_autofree char *back = definition_path_from_text (as_text);
+      g_assert_true (g_utf8_validate (as_text, -1, NULL));
+      g_assert_cmpstr (back, ==, paths[i]);
+
+      definition_add_drive (definition, DRIVE_DISK, paths[i]);
+      g_autofree char *text = definition_to_text (definition);
+      g_autoptr (MachineDefinition) again = definition_parse (text, -1, NULL, NULL);
+      g_assert_nonnull (again);
+      g_assert_cmpstr (definition_find_drive (again, "disk0")->path, ==, paths[i]);
+
+      g_autofree char *value = definition_get (again, "disk0.path", NULL);
+      g_assert_true (g_utf8_validate (value, -1, NULL));
+      g_assert_true (definition_set (again, "disk0.path", value, NULL));
+      g_assert_cmpstr (definition_find_drive (again, "disk0")->path, ==, paths[i]);
+    }
+  /* As a command line has it. */
+  g_autoptr (MachineDefinition) definition = definition_new ("x");
+  g_assert_true (definition_set (definition, "cdrom0.path", "/tmp/a\xff.iso", NULL));
+  g_assert_cmpstr (definition_find_drive (definition, "cdrom0")->path, ==, "/tmp/a\xff.iso");
+  g_assert_false (definition_set (definition, "machine.append", "\xff", NULL));
 }
 
 static void
@@ -281,7 +327,7 @@ test_save (void)
   g_assert_cmpstr (loaded->uuid, ==, definition->uuid);
   /* What can't be read back never replaces what can. */
   g_free (loaded->name);
-  loaded->name = g_strdup ("not/allowed");
+  loaded->name = g_strdup ("not\nallowed");
   g_assert_false (definition_save (loaded, path, NULL));
   g_autoptr (MachineDefinition) still = definition_load (path, &error);
   g_assert_cmpstr (still->name, ==, "kept");
@@ -326,6 +372,7 @@ main (int argc, char **argv)
   g_test_add_func ("/definition/unknown-kept", test_unknown_kept);
   g_test_add_func ("/definition/errors", test_errors);
   g_test_add_func ("/definition/names", test_names);
+  g_test_add_func ("/definition/paths", test_paths);
   g_test_add_func ("/definition/sizes", test_sizes);
   g_test_add_func ("/definition/drives", test_drives);
   g_test_add_func ("/definition/modules", test_modules);

@@ -4,11 +4,15 @@
  */
 #include "config.h"
 
+#include "machine/edit.h"
+#include "machine/folder-lock.h"
 #include "machine/library.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static char *top;
@@ -127,6 +131,151 @@ test_find (void)
   g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND);
 }
 
+/* A name is what people type; the folder's is derived from it. */
+static void
+test_names (void)
+{
+  static const struct
+  {
+    const char *name, *folder;
+  } names[] = {
+    { "C++", "C++" },
+    { "Tom's PC", "Tom's PC" },
+    { "R&D", "R&D" },
+    { "a,b", "a,b" },
+    { "Windows (test)", "Windows (test)" },
+    { "🐧", "🐧" },
+    { "a/b", "a_b" },
+    { "a:b", "a_b 2" },
+    { "..", "_" },
+    { ".hidden", "_hidden" },
+    { "..\\..", "_._" },
+  };
+  g_autoptr (VivLibrary) library = new_library ();
+  g_autoptr (GError) error = NULL;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autoptr (VivMachine) machine = create (library, names[i].name);
+      g_autofree char *base = g_path_get_basename (viv_machine_get_folder (machine));
+      g_autoptr (VivMachine) by_name = viv_library_find (library, names[i].name, &error);
+      g_assert_no_error (error);
+      g_assert_true (by_name == machine);
+      g_assert_cmpstr (viv_machine_get_name (machine), ==, names[i].name);
+      g_assert_cmpstr (base, ==, names[i].folder);
+      g_autoptr (VivMachine) by_path = viv_library_find (library, viv_machine_get_folder (machine), &error);
+      g_assert_true (by_path == machine);
+    }
+  g_autoptr (VivMachine) by_folder = viv_library_find (library, "a_b 2", &error);
+  g_assert_cmpstr (viv_machine_get_name (by_folder), ==, "a:b");
+  g_autofree char *proposed = viv_library_propose_name (library, "C++");
+  g_assert_cmpstr (proposed, ==, "C++ 2");
+
+  /* A name only in its letters' look: the folder stays as it is. */
+  g_autofree char *before = g_strdup (viv_machine_get_folder (by_folder));
+  g_assert_true (viv_library_rename (library, by_folder, "a?b", &error));
+  g_assert_no_error (error);
+  g_autoptr (VivMachine) renamed = viv_library_find (library, "a?b", &error);
+  g_assert_nonnull (renamed);
+
+  /* Two of one name, made by hand, are told apart by their folders. */
+  g_autoptr (MachineDefinition) twin = definition_new ("R&D");
+  g_autofree char *twin_folder = g_build_filename (viv_library_get_path (library), "twin", NULL);
+  g_assert_true (viv_create_machine_folder (twin_folder, twin, NULL, 0, &error));
+  viv_library_rescan (library);
+  g_assert_null (viv_library_find (library, "R&D", &error));
+  g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND);
+  g_assert_nonnull (strstr (error->message, twin_folder));
+  g_clear_error (&error);
+  g_autoptr (VivMachine) by_twin = viv_library_find (library, "twin", &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (viv_machine_get_uuid (by_twin), ==, twin->uuid);
+}
+
+static void
+set_age (const char *folder, time_t seconds)
+{
+  const struct timespec times[2]
+      = { { .tv_sec = time (NULL) - seconds }, { .tv_sec = time (NULL) - seconds } };
+
+  g_assert_cmpint (utimensat (AT_FDCWD, folder, times, 0), ==, 0);
+}
+
+/* What a maker that was killed left is swept away, and nothing else. */
+static void
+test_sweep (void)
+{
+  g_autoptr (VivLibrary) library = new_library ();
+  const char *const path = viv_library_get_path (library);
+  g_autofree char *dead = g_build_filename (path, ".new-dead", NULL),
+                  *alive = g_build_filename (path, ".new-alive", NULL),
+                  *young = g_build_filename (path, ".new-young", NULL),
+                  *other = g_build_filename (path, ".other", NULL);
+  const char *const folders[] = { dead, alive, young, other };
+  g_autoptr (MachineDefinition) definition = definition_new ("x");
+  g_autoptr (GError) error = NULL;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (folders); i++)
+    g_assert_true (viv_create_machine_folder (folders[i], definition, NULL, 0, &error));
+  int lock = viv_folder_lock (alive, VIV_LOCK_RUN, &error);
+  set_age (dead, 3600);
+  set_age (alive, 3600);
+  set_age (other, 3600);
+  g_autoptr (VivMachine) machine = create (library, "new");
+  g_assert_false (g_file_test (dead, G_FILE_TEST_EXISTS));
+  g_assert_true (g_file_test (alive, G_FILE_TEST_IS_DIR));
+  g_assert_true (g_file_test (young, G_FILE_TEST_IS_DIR));
+  g_assert_true (g_file_test (other, G_FILE_TEST_IS_DIR));
+  viv_folder_unlock (lock);
+}
+
+/* Undo takes what was named, not what begins so; a machine that is a link can be taken back, and purging it spares what it leads to. */
+static void
+test_trash_names (void)
+{
+  g_autoptr (VivLibrary) library = new_library ();
+  g_autofree char *elsewhere = g_build_filename (top, "elsewhere", NULL);
+  g_autofree char *link = g_build_filename (viv_library_get_path (library), "linked", NULL);
+  g_autofree char *file = g_build_filename (elsewhere, "machine.ini", NULL);
+  g_autoptr (MachineDefinition) definition = definition_new ("linked");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VivMachine) longer = create (library, "win-2003"), odd = create (library, "a/b");
+  g_autofree char *gone = viv_library_delete (library, longer, &error);
+  g_autofree char *odd_gone = viv_library_delete (library, odd, &error);
+
+  g_assert_null (viv_library_find_trash (library, "win", &error));
+  g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  g_autofree char *found = viv_library_find_trash (library, "win-2003", &error);
+  g_assert_cmpstr (found, ==, gone);
+  g_autofree char *odd_found = viv_library_find_trash (library, "a/b", &error);
+  g_assert_cmpstr (odd_found, ==, odd_gone);
+  g_autofree char *itself = viv_library_find_trash (library, gone, &error);
+  g_assert_cmpstr (itself, ==, gone);
+
+  g_assert_true (viv_create_machine_folder (elsewhere, definition, NULL, 0, &error));
+  g_assert_cmpint (symlink (elsewhere, link), ==, 0);
+  for (unsigned i = 0; i < 2; i++)
+    {
+      viv_library_rescan (library);
+      g_autoptr (VivMachine) machine = viv_library_find (library, "linked", &error);
+      g_assert_no_error (error);
+      g_autofree char *entry = viv_library_delete (library, machine, &error);
+      g_assert_no_error (error);
+      g_auto (GStrv) trash = viv_library_list_trash (library);
+      g_assert_true (g_strv_contains ((const char *const *)trash, entry));
+      if (i == 0)
+        {
+          g_autoptr (VivMachine) back = viv_library_restore (library, entry, &error);
+          g_assert_no_error (error);
+          g_assert_true (g_file_test (link, G_FILE_TEST_IS_SYMLINK));
+        }
+      else
+        g_assert_true (viv_library_purge (library, entry, &error));
+    }
+  g_assert_true (g_file_test (file, G_FILE_TEST_EXISTS));
+}
+
 static void
 test_follows_disk (void)
 {
@@ -167,6 +316,48 @@ test_follows_disk (void)
 }
 
 static void
+on_reloaded (VivMachine *machine, GParamSpec *pspec, gpointer data)
+{
+  (*(unsigned *)data)++;
+}
+
+static gboolean
+on_time (gpointer data)
+{
+  *(gboolean *)data = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* A change of one machine is no other's business. */
+static void
+test_reloads_one (void)
+{
+  g_autoptr (VivLibrary) library = new_library ();
+  g_autoptr (VivMachine) changed = create (library, "changed"), other = create (library, "other");
+  const VivChange change = { "machine.memory", "64M" };
+  unsigned changed_reloads = 0, other_reloads = 0;
+  gboolean over = FALSE;
+  g_autoptr (GError) error = NULL;
+
+  /* What creating them brought is over. */
+  g_timeout_add (500, on_time, &over);
+  while (!over)
+    g_main_context_iteration (NULL, TRUE);
+  g_signal_connect (changed, "notify::definition", G_CALLBACK (on_reloaded), &changed_reloads);
+  g_signal_connect (other, "notify::definition", G_CALLBACK (on_reloaded), &other_reloads);
+  g_assert_true (viv_folder_edit (viv_machine_get_folder (changed), FALSE, &change, 1, &error));
+  over = FALSE;
+  guint timeout = g_timeout_add_seconds (20, on_time, &over);
+  while (!over && changed_reloads == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_false (over);
+  g_source_remove (timeout);
+  g_assert_cmpuint (viv_machine_get_definition (changed)->memory, ==, 64ull << 20);
+  viv_library_rescan (library);
+  g_assert_cmpuint (other_reloads, ==, 0);
+}
+
+static void
 test_rename (void)
 {
   g_autoptr (VivLibrary) library = new_library ();
@@ -177,7 +368,7 @@ test_rename (void)
   g_assert_false (viv_library_rename (library, machine, "taken", &error));
   g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_EXISTS);
   g_clear_error (&error);
-  g_assert_false (viv_library_rename (library, machine, "a/b", NULL));
+  g_assert_false (viv_library_rename (library, machine, "a\nb", NULL));
   g_assert_true (viv_library_rename (library, machine, "new", &error));
   g_assert_no_error (error);
   g_autoptr (VivMachine) renamed = viv_library_find (library, "new", &error);
@@ -247,7 +438,11 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/library/create", test_create);
   g_test_add_func ("/library/find", test_find);
+  g_test_add_func ("/library/names", test_names);
+  g_test_add_func ("/library/sweep", test_sweep);
+  g_test_add_func ("/library/trash-names", test_trash_names);
   g_test_add_func ("/library/follows-disk", test_follows_disk);
+  g_test_add_func ("/library/reloads-one", test_reloads_one);
   g_test_add_func ("/library/rename", test_rename);
   g_test_add_func ("/library/trash", test_trash);
   int status = g_test_run ();

@@ -6,6 +6,7 @@
 
 #include "machine/iso9660.h"
 #include "machine/os-profile.h"
+#include "machine/plan.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -195,7 +196,7 @@ test_propose (void)
   uint64_t disk;
 
   g_autoptr (MediaInfo) info = identify (iso, ISO_DESCRIPTOR_OFFSET + 6 * ISO_SECTOR, 1 << 20);
-  g_autoptr (MachineDefinition) definition = media_propose (info, "/isos/my:odd (name)-1.0.iso", &disk);
+  g_autoptr (MachineDefinition) definition = plan_for_medium (info, "/isos/my:odd (name)-1.0.iso", &disk);
   g_assert_true (definition_check_name (definition->name, NULL));
   g_assert_cmpstr (definition_find_drive (definition, "cdrom0")->path, ==, "/isos/my:odd (name)-1.0.iso");
   g_assert_cmpstr (definition_find_drive (definition, "disk0")->path, ==, "disk0.img");
@@ -203,10 +204,90 @@ test_propose (void)
 
   uint8_t zero[512] = { 0 };
   g_autoptr (MediaInfo) floppy = identify (zero, 512, 1474560);
-  g_autoptr (MachineDefinition) small = media_propose (floppy, "/x/boot.img", &disk);
+  g_autoptr (MachineDefinition) small = plan_for_medium (floppy, "/x/boot.img", &disk);
   g_assert_cmpstr (small->name, ==, "boot");
   g_assert_cmpstr (definition_find_drive (small, "floppy0")->path, ==, "/x/boot.img");
   g_assert_cmpint (small->boot_order[0], ==, 'a');
+}
+
+static void
+assert_order (MachineDefinition *definition, const char *order)
+{
+  g_autofree char *there = definition_get (definition, "machine.boot", NULL);
+
+  g_assert_cmpstr (there, ==, order);
+}
+
+/* One plan for the assistant and the command line. */
+static void
+test_plan (void)
+{
+  g_autofree uint8_t *iso = make_iso ("Unheard of");
+  g_autoptr (MediaInfo) info = identify (iso, ISO_DESCRIPTOR_OFFSET + 6 * ISO_SECTOR, 1 << 20);
+  uint64_t disk;
+  g_autoptr (MachineDefinition) definition = plan_for_medium (info, "/isos/x.iso", &disk);
+
+  /* The installer does not come again after the installation, whatever system is chosen; and the choice is kept. */
+  g_assert_cmpuint (disk, >, 0);
+  assert_order (definition, "cda");
+  g_auto (GStrv) profiles = os_profile_list ();
+  for (unsigned i = 0; profiles[i] != NULL; i += 2)
+    {
+      plan_set_system (definition, profiles[i]);
+      g_assert_cmpstr (definition->os, ==, profiles[i]);
+      g_assert_nonnull (strchr (definition->boot_order, 'c'));
+      g_assert_true (strchr (definition->boot_order, 'c') < strchr (definition->boot_order, 'd'));
+    }
+  plan_set_system (definition, NULL);
+  g_assert_null (definition->os);
+  assert_order (definition, "cda");
+
+  /* Without the disk the medium is all there is; and it is again second when a new disk comes. */
+  g_assert_true (definition_remove_drive (definition, "disk0"));
+  plan_order (definition);
+  assert_order (definition, "dca");
+  g_assert_cmpstr (plan_add_new_disk (definition)->path, ==, "disk0.img");
+  assert_order (definition, "cda");
+  definition_add_drive (definition, DRIVE_FLOPPY, "/x/a.img");
+  plan_order (definition);
+  plan_order (definition);
+  assert_order (definition, "acd");
+
+  /* A disk that somebody has: what was put into the CD drive comes first. */
+  g_autoptr (MachineDefinition) live = plan_empty ("live");
+  definition_add_drive (live, DRIVE_DISK, "/x/disk.img");
+  plan_order (live);
+  assert_order (live, "dca");
+}
+
+static void
+on_identified (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **)data = g_object_ref (result);
+}
+
+static void
+test_async (void)
+{
+  g_autoptr (GAsyncResult) good = NULL, bad = NULL, cancelled = NULL;
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
+
+  media_identify_async (self, NULL, on_identified, &good);
+  media_identify_async ("/nonexistent", NULL, on_identified, &bad);
+  media_identify_async (self, cancellable, on_identified, &cancelled);
+  g_cancellable_cancel (cancellable);
+  while (good == NULL || bad == NULL || cancelled == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_autoptr (MediaInfo) info = media_identify_finish (good, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (info->kind, ==, MEDIA_KERNEL);
+  g_assert_null (media_identify_finish (bad, &error));
+  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+  g_clear_error (&error);
+  g_assert_null (media_identify_finish (cancelled, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
 int
@@ -218,5 +299,7 @@ main (int argc, char **argv)
   g_test_add_func ("/media/iso-hostile", test_iso_hostile);
   g_test_add_func ("/media/profiles", test_profiles);
   g_test_add_func ("/media/propose", test_propose);
+  g_test_add_func ("/media/plan", test_plan);
+  g_test_add_func ("/media/async", test_async);
   return g_test_run ();
 }

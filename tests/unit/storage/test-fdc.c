@@ -2,9 +2,12 @@
  *
  * The floppy controller on a DMA channel of the test's own.
  */
+#include "block/block-private.h"
 #include "storage/fdc.h"
 #include "storage/fdc-internal.h"
 #include "tests/unit/storage/storage-fixture.h"
+
+#include <errno.h>
 
 static Device *fdc;
 static uint8_t dma_memory[256 * 1024];
@@ -442,6 +445,35 @@ test_odd_size (void)
   teardown ();
 }
 
+/* A full disk on the host. */
+static void
+test_no_room (void)
+{
+  uint8_t r[16];
+
+  setup (1440 * 1024, 0);
+  vm_start (vm, FALSE);
+  start_controller (0, FALSE);
+  block_inject_error (fdc_drive_media (fdc, 0), BLOCK_OP_WRITE, ENOSPC, 1);
+  memset (dma_memory, 0x5a, 512);
+  program_dma (512);
+  SEND (0x45, 0, 0, 0, 5, 2, 18, 27, 255);
+  for (unsigned i = 0; i < 20000 && vm_state (vm) != VM_STATE_PAUSED; i++)
+    {
+      advance (10000);
+      g_usleep (50);
+    }
+  g_assert_cmpint (vm_state (vm), ==, VM_STATE_PAUSED);
+  g_assert_nonnull (strstr (vm_state_reason (vm), "a.img"));
+  vm_resume (vm);
+  g_assert_cmpuint (results (r), ==, 7);
+  g_assert_cmphex (r[0], ==, 0);
+  g_assert_true (block_read_sync (fdc_drive_media (fdc, 0), 4 * 512, dma_memory + 512, 512, NULL));
+  g_assert_cmpmem (dma_memory, 512, dma_memory + 512, 512);
+  vm_stop (vm, "");
+  teardown ();
+}
+
 static void
 test_media (void)
 {
@@ -597,6 +629,7 @@ main (int argc, char **argv)
   g_test_add_func ("/fdc/eot-beyond", test_eot_beyond);
   g_test_add_func ("/fdc/fifo", test_fifo);
   g_test_add_func ("/fdc/media", test_media);
+  g_test_add_func ("/fdc/no-room", test_no_room);
   g_test_add_func ("/fdc/odd-size", test_odd_size);
   g_test_add_func ("/fdc/hostile", test_hostile);
   return g_test_run ();

@@ -2,9 +2,12 @@
  *
  * The IDE function: disks by PIO and DMA, CD-ROM, resets, saved states, hostile use.
  */
+#include "block/block-private.h"
 #include "storage/ide.h"
 #include "storage/ide-internal.h"
 #include "tests/unit/storage/storage-fixture.h"
+
+#include <errno.h>
 
 #define RAM_SIZE  (16u << 20)
 #define DISK_SIZE (64u << 20)
@@ -642,6 +645,15 @@ test_cd_answers (void)
   teardown ();
 }
 
+static char tray_news[32];
+
+static void
+on_tray (void *opaque, unsigned channel, unsigned unit, gboolean open)
+{
+  g_assert_true (vm_lock_held (vm));
+  g_snprintf (tray_news, sizeof tray_news, "%u.%u %s", channel, unit, open ? "open" : "closed");
+}
+
 static void
 test_media_change (void)
 {
@@ -659,7 +671,8 @@ test_media_change (void)
   g_assert_true (ide_drive_locked (ide, 1, 0));
   g_assert_false (ide_change_media (ide, 1, 0, NULL, FALSE, &error));
   vm_unlock (vm);
-  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
+  g_clear_error (&error);
   g_assert_cmpint (packet (event, data, 8, &key), ==, 8);
   g_assert_cmphex (data[4], ==, 1);
   g_assert_cmpint (packet (eject, data, 0, &key), ==, -1);
@@ -681,14 +694,32 @@ test_media_change (void)
   g_assert_cmpint (packet (ready, data, 0, &key), ==, 0);
   sense (&key, &asc);
   g_assert_cmphex (key, ==, 0);
-  /* The guest ejects and loads. */
+  /* The guest ejects and loads, and that is told. */
+  ide_set_tray_func (ide, on_tray, NULL);
   g_assert_cmpint (packet (eject, data, 0, &key), ==, 0);
   g_assert_true (ide_tray_open (ide, 1, 0));
+  g_assert_cmpstr (tray_news, ==, "1.0 open");
   g_assert_cmpint (packet (ready, data, 0, &key), ==, -1);
   g_assert_cmphex (key, ==, 2);
   g_assert_cmpint (packet (load, data, 0, &key), ==, 0);
+  g_assert_cmpstr (tray_news, ==, "1.0 closed");
   g_assert_cmpint (packet (ready, data, 0, &key), ==, -1);
   g_assert_cmphex (key, ==, 6);
+  /* Locked again, and taken by force. */
+  packet (prevent, data, 0, &key);
+  vm_lock (vm);
+  g_assert_true (ide_change_media (ide, 1, 0, cd_image ("three.iso", 1 << 20), TRUE, NULL));
+  g_assert_false (ide_drive_locked (ide, 1, 0));
+  vm_unlock (vm);
+  for (unsigned i = 0; i < 2; i++)
+    packet (ready, data, 0, &key);
+  /* A disc without a byte is none. */
+  Block *nothing = cd_image ("nothing.iso", 0);
+  vm_lock (vm);
+  g_assert_false (ide_change_media (ide, 1, 0, nothing, FALSE, &error));
+  vm_unlock (vm);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA);
+  block_close (nothing);
   /* Taken out while a read is in flight: the read ends. */
   const uint8_t read10[12] = { 0x28, 0, 0, 0, 0, 0, 0, 0, 60 };
   out (0x177, 0xa0, 1);
@@ -700,6 +731,62 @@ test_media_change (void)
   pump ();
   g_assert_cmphex (in (0x177, 1), ==, 0x51);
   g_assert_cmphex (in (0x171, 1) >> 4, ==, 2);
+  teardown ();
+}
+
+/* A full disk on the host: the machine pauses and says why, and the write is made when it goes on, once or as often as it takes. */
+static void
+test_no_room (void)
+{
+  uint8_t data[512];
+
+  setup ();
+  vm_start (vm, FALSE);
+  block_inject_error (ide_drive_media (ide, 0, 0), BLOCK_OP_WRITE, ENOSPC, 2);
+  command28 (0x30, 100, 1);
+  for (unsigned i = 0; i < 256; i++)
+    out (0x1f0, 0x1234, 2);
+  for (unsigned turn = 0; turn < 2; turn++)
+    {
+      for (unsigned i = 0; i < 20000 && vm_state (vm) != VM_STATE_PAUSED; i++)
+        {
+          pump ();
+          g_usleep (50);
+        }
+      g_assert_cmpint (vm_state (vm), ==, VM_STATE_PAUSED);
+      g_assert_nonnull (strstr (vm_state_reason (vm), "disk.img"));
+      g_assert_cmphex (in (0x3f6, 1) & ATA_BSY, ==, ATA_BSY);
+      vm_resume (vm);
+    }
+  g_assert_cmphex (wait_ready (0x1f0), ==, 0x50);
+  g_assert_cmpint (vm_state (vm), ==, VM_STATE_RUNNING);
+  g_assert_true (block_read_sync (ide_drive_media (ide, 0, 0), 100 * 512, data, sizeof data, NULL));
+  g_assert_cmphex (data[0], ==, 0x34);
+  g_assert_cmphex (data[511], ==, 0x12);
+  /* Other errors are the guest's. */
+  block_inject_error (ide_drive_media (ide, 0, 0), BLOCK_OP_WRITE, EIO, 1);
+  command28 (0x30, 100, 1);
+  for (unsigned i = 0; i < 256; i++)
+    out (0x1f0, 0x1234, 2);
+  g_assert_cmphex (wait_ready (0x1f0) & ATA_ERR, ==, ATA_ERR);
+  g_assert_cmpint (vm_state (vm), ==, VM_STATE_RUNNING);
+  /* A reset in between ends the command; nothing is written late. */
+  block_inject_error (ide_drive_media (ide, 0, 0), BLOCK_OP_WRITE, ENOSPC, 1);
+  command28 (0x30, 101, 1);
+  for (unsigned i = 0; i < 256; i++)
+    out (0x1f0, 0x5678, 2);
+  for (unsigned i = 0; i < 20000 && vm_state (vm) != VM_STATE_PAUSED; i++)
+    {
+      pump ();
+      g_usleep (50);
+    }
+  vm_reset (vm);
+  pump ();
+  vm_resume (vm);
+  pump ();
+  g_assert_true (block_read_sync (ide_drive_media (ide, 0, 0), 101 * 512, data, sizeof data, NULL));
+  g_assert_cmpuint (data[0], ==, 101);
+  vm_stop (vm, "");
   teardown ();
 }
 
@@ -716,5 +803,6 @@ main (int argc, char **argv)
   g_test_add_func ("/ide/cd-read", test_cd_read);
   g_test_add_func ("/ide/cd-answers", test_cd_answers);
   g_test_add_func ("/ide/media-change", test_media_change);
+  g_test_add_func ("/ide/no-room", test_no_room);
   return g_test_run ();
 }

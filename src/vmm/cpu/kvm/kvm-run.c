@@ -39,6 +39,67 @@ kvm_vcpu_kick (KvmVcpu *vcpu)
     pthread_kill (vcpu->thread, KICK_SIGNAL);
 }
 
+void
+kvm_hold (KvmEngine *kvm)
+{
+  g_mutex_lock (&kvm->mutex);
+  __atomic_store_n (&kvm->hold, TRUE, __ATOMIC_SEQ_CST);
+  for (unsigned i = 0; i < kvm->n_vcpus; i++)
+    if (__atomic_load_n (&kvm->vcpus[i].in_guest, __ATOMIC_SEQ_CST))
+      kvm_vcpu_kick (&kvm->vcpus[i]);
+  for (unsigned i = 0; i < kvm->n_vcpus; i++)
+    while (__atomic_load_n (&kvm->vcpus[i].in_guest, __ATOMIC_SEQ_CST))
+      g_cond_wait (&kvm->cond, &kvm->mutex);
+  g_mutex_unlock (&kvm->mutex);
+}
+
+void
+kvm_release (KvmEngine *kvm)
+{
+  g_mutex_lock (&kvm->mutex);
+  __atomic_store_n (&kvm->hold, FALSE, __ATOMIC_SEQ_CST);
+  g_cond_broadcast (&kvm->cond);
+  g_mutex_unlock (&kvm->mutex);
+}
+
+static void
+leave_guest (KvmVcpu *vcpu)
+{
+  KvmEngine *kvm = vcpu->engine;
+
+  __atomic_store_n (&vcpu->in_guest, FALSE, __ATOMIC_SEQ_CST);
+  if (G_LIKELY (!__atomic_load_n (&kvm->hold, __ATOMIC_SEQ_CST)))
+    return;
+  g_mutex_lock (&kvm->mutex);
+  g_cond_broadcast (&kvm->cond);
+  g_mutex_unlock (&kvm->mutex);
+}
+
+/* KVM_RUN, unless slots are about to change: either we see that, or who changes them sees us and kicks. */
+static int
+enter_guest (KvmVcpu *vcpu)
+{
+  KvmEngine *kvm = vcpu->engine;
+  int ret, code;
+
+  for (;;)
+    {
+      __atomic_store_n (&vcpu->in_guest, TRUE, __ATOMIC_SEQ_CST);
+      if (G_LIKELY (!__atomic_load_n (&kvm->hold, __ATOMIC_SEQ_CST)))
+        break;
+      leave_guest (vcpu);
+      g_mutex_lock (&kvm->mutex);
+      while (kvm->hold)
+        g_cond_wait (&kvm->cond, &kvm->mutex);
+      g_mutex_unlock (&kvm->mutex);
+    }
+  ret = ioctl (vcpu->fd, KVM_RUN, 0);
+  code = errno;
+  leave_guest (vcpu);
+  errno = code;
+  return ret;
+}
+
 static void
 crash (KvmVcpu *vcpu, const char *title)
 {
@@ -205,11 +266,44 @@ inject_intr (KvmVcpu *vcpu)
 
           if (ioctl (vcpu->fd, KVM_INTERRUPT, &interrupt) < 0)
             g_debug ("interrupt %d: %s", vector, g_strerror (errno));
+          else
+            vcpu->handed = TRUE;
         }
       run->ready_for_interrupt_injection = 0;
     }
   if (g_atomic_int_get (&kvm->intr))
     run->request_interrupt_window = 1;
+}
+
+/* A vector that KVM_INTERRUPT has passed stands in no field that can be read, until an entry makes an injected event of it.  So
+ * there is one more entry, which a signal that waits from the beginning turns back at the processor's door; immediate_exit would
+ * turn it back before it looked at interrupts. */
+static void
+push_vector (KvmVcpu *vcpu)
+{
+  struct
+  {
+    struct kvm_signal_mask head;
+    uint8_t set[8];
+  } mask = { .head.len = sizeof mask.set };
+  sigset_t blocked, old, open;
+
+  sigemptyset (&blocked);
+  sigaddset (&blocked, KICK_SIGNAL);
+  pthread_sigmask (SIG_BLOCK, &blocked, &old);
+  pthread_kill (pthread_self (), KICK_SIGNAL);
+  open = old;
+  sigdelset (&open, KICK_SIGNAL);
+  memcpy (mask.set, &open, sizeof mask.set);
+  if (ioctl (vcpu->fd, KVM_SET_SIGNAL_MASK, &mask) == 0)
+    {
+      __atomic_store_n (&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+      if (enter_guest (vcpu) == 0)
+        serve_exit (vcpu);
+      (void)ioctl (vcpu->fd, KVM_SET_SIGNAL_MASK, NULL);
+    }
+  pthread_sigmask (SIG_SETMASK, &old, NULL);
+  vcpu->handed = FALSE;
 }
 
 static void
@@ -221,7 +315,7 @@ run_guest (KvmVcpu *vcpu)
     {
       if (vcpu->index == 0)
         inject_intr (vcpu);
-      if (ioctl (vcpu->fd, KVM_RUN, 0) < 0)
+      if (enter_guest (vcpu) < 0)
         {
           if (errno == EINTR || errno == EAGAIN)
             {
@@ -235,14 +329,17 @@ run_guest (KvmVcpu *vcpu)
           }
           return;
         }
+      vcpu->handed = FALSE;
       serve_exit (vcpu);
     }
+  if (vcpu->handed)
+    push_vector (vcpu);
   /* An exit that was served is finished only by the next entry (KVM completes the instruction then): enter once more with
    * immediate_exit so that the state that others read is whole. */
   if (!vcpu->halted)
     {
       __atomic_store_n (&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-      (void)ioctl (vcpu->fd, KVM_RUN, 0);
+      (void)enter_guest (vcpu);
     }
   __atomic_store_n (&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 }

@@ -116,19 +116,21 @@ slot_add (KvmEngine *kvm, const KvmSlot *wanted)
   g_warning ("no free memory slot");
 }
 
-void
-kvm_slots_listen (AddressSpace *as, const FlatView *old_view, const FlatView *new_view, void *opaque)
+static void
+listen_begin (AddressSpace *as, const FlatView *old_view, const FlatView *new_view, void *opaque)
 {
   KvmEngine *kvm = opaque;
   g_autofree KvmSlot *wanted = g_new0 (KvmSlot, new_view->n_ranges + 1);
   g_autofree gboolean *have = g_new0 (gboolean, new_view->n_ranges + 1);
   unsigned n_wanted = 0;
+  gboolean held = FALSE;
 
   for (unsigned i = 0; i < new_view->n_ranges; i++)
     if (slot_for_range (&new_view->ranges[i], &wanted[n_wanted]))
       n_wanted++;
 
-  /* Slots may not overlap at any moment: take away first, then add. */
+  /* Slots may not overlap at any moment: take away first, then add.  A processor that fetched an instruction in between would find
+   * nothing there; so none runs. */
   for (unsigned i = 0; i < kvm->n_slots; i++)
     {
       KvmSlot *slot = &kvm->slots[i];
@@ -141,6 +143,9 @@ kvm_slots_listen (AddressSpace *as, const FlatView *old_view, const FlatView *ne
           break;
       if (j == n_wanted)
         {
+          if (!held)
+            kvm_hold (kvm);
+          held = TRUE;
           slot_remove (kvm, i);
           continue;
         }
@@ -159,6 +164,17 @@ kvm_slots_listen (AddressSpace *as, const FlatView *old_view, const FlatView *ne
     if (!have[j])
       slot_add (kvm, &wanted[j]);
 }
+
+static void
+listen_commit (AddressSpace *as, const FlatView *old_view, const FlatView *new_view, void *opaque)
+{
+  KvmEngine *kvm = opaque;
+
+  if (kvm->hold)
+    kvm_release (kvm);
+}
+
+const AddressSpaceListener kvm_slots_listener = { .begin = listen_begin, .commit = listen_commit };
 
 void
 kvm_slots_free (KvmEngine *kvm)

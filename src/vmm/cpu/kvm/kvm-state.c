@@ -64,11 +64,13 @@ static const uint32_t wanted_msrs[] = {
   0x11,
   0x12,
   0x4b564d00,
-  0x4b564d01,
+  0x4b564d01, /* KVM's clock, by its old and its new numbers */
+  0x4b564d06, /* asynchronous page faults: the vector before what enables it */
   0x4b564d02,
   0x4b564d03,
   0x4b564d04,
-  0x4b564d05, /* KVM's clock and friends */
+  0x4b564d05,
+  0x4b564d08, /* steal time, EOI, polling, migration control */
 };
 
 void
@@ -133,8 +135,8 @@ kvm_segment_of (struct kvm_sregs *s, unsigned i)
 }
 
 /* Kernels refuse single MSRs (guests.md of the field: "partial KVM_SET_MSRS is normal"): step over each and go on. */
-static void
-transfer_msrs (KvmVcpu *vcpu, unsigned long request, CpuMsr *msrs, unsigned n)
+gboolean
+kvm_transfer_msrs (KvmVcpu *vcpu, unsigned long request, CpuMsr *msrs, unsigned n)
 {
   struct
   {
@@ -142,6 +144,7 @@ transfer_msrs (KvmVcpu *vcpu, unsigned long request, CpuMsr *msrs, unsigned n)
     struct kvm_msr_entry entries[CPU_MAX_MSRS];
   } block;
   unsigned done = 0;
+  gboolean all = TRUE;
 
   n = MIN (n, CPU_MAX_MSRS);
   while (done < n)
@@ -154,7 +157,7 @@ transfer_msrs (KvmVcpu *vcpu, unsigned long request, CpuMsr *msrs, unsigned n)
         block.entries[i - done] = (struct kvm_msr_entry){ .index = msrs[i].index, .data = msrs[i].value };
       ret = ioctl (vcpu->fd, request, &block);
       if (ret < 0)
-        return;
+        return FALSE;
       for (int i = 0; request == KVM_GET_MSRS && i < ret; i++)
         msrs[done + (unsigned)i].value = block.entries[i].data;
       done += (unsigned)ret;
@@ -162,15 +165,40 @@ transfer_msrs (KvmVcpu *vcpu, unsigned long request, CpuMsr *msrs, unsigned n)
         {
           g_debug ("MSR %#x is refused by the kernel", msrs[done].index);
           done++;
+          all = FALSE;
         }
     }
+  return all;
+}
+
+/* First of all: the kernel carries out a pending INIT or SIPI here, which changes registers. */
+static void
+get_mp_state (KvmVcpu *vcpu, CpuState *state)
+{
+  struct kvm_mp_state mp = { 0 };
+
+  if (ioctl (vcpu->fd, KVM_GET_MP_STATE, &mp) == 0)
+    switch (mp.mp_state)
+      {
+      case KVM_MP_STATE_HALTED:
+        state->run_state = CPU_RUN_HALTED;
+        break;
+      case KVM_MP_STATE_UNINITIALIZED:
+        state->run_state = CPU_RUN_WAIT_INIT;
+        break;
+      case KVM_MP_STATE_INIT_RECEIVED:
+        state->run_state = CPU_RUN_WAIT_SIPI;
+        break;
+      default:
+        state->run_state = CPU_RUN_RUNNING;
+        break;
+      }
 }
 
 static void
 get_events (KvmVcpu *vcpu, CpuState *state)
 {
   struct kvm_vcpu_events events = { 0 };
-  struct kvm_mp_state mp = { 0 };
 
   if (ioctl (vcpu->fd, KVM_GET_VCPU_EVENTS, &events) == 0)
     {
@@ -197,34 +225,14 @@ get_events (KvmVcpu *vcpu, CpuState *state)
           state->injected_type = 2;
         }
     }
-  if (ioctl (vcpu->fd, KVM_GET_MP_STATE, &mp) == 0)
-    switch (mp.mp_state)
-      {
-      case KVM_MP_STATE_HALTED:
-        state->run_state = CPU_RUN_HALTED;
-        break;
-      case KVM_MP_STATE_UNINITIALIZED:
-        state->run_state = CPU_RUN_WAIT_INIT;
-        break;
-      case KVM_MP_STATE_INIT_RECEIVED:
-        state->run_state = CPU_RUN_WAIT_SIPI;
-        break;
-      default:
-        state->run_state = CPU_RUN_RUNNING;
-        break;
-      }
 }
 
 static void
 set_events (KvmVcpu *vcpu, const CpuState *state)
 {
-  static const uint32_t mp_states[] = { KVM_MP_STATE_RUNNABLE, KVM_MP_STATE_HALTED,
-                                        KVM_MP_STATE_UNINITIALIZED, KVM_MP_STATE_INIT_RECEIVED };
   struct kvm_vcpu_events events = { 0 };
-  struct kvm_mp_state mp = { .mp_state = mp_states[MIN (state->run_state, 3)] };
   uint8_t vector = (uint8_t)state->injected_vector;
 
-  (void)ioctl (vcpu->fd, KVM_SET_MP_STATE, &mp);
   events.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
   events.interrupt.shadow = state->interrupt_shadow == 2   ? KVM_X86_SHADOW_INT_MOV_SS
                             : state->interrupt_shadow == 1 ? KVM_X86_SHADOW_INT_STI
@@ -264,6 +272,7 @@ kvm_get_state (Engine *engine, unsigned n, CpuState *state)
   struct kvm_xcrs xcrs = { 0 };
 
   memset (state, 0, sizeof *state);
+  get_mp_state (vcpu, state);
   if (ioctl (vcpu->fd, KVM_GET_REGS, &regs) < 0 || ioctl (vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
     return FALSE;
   {
@@ -303,7 +312,7 @@ kvm_get_state (Engine *engine, unsigned n, CpuState *state)
   state->n_msrs = kvm->n_msrs;
   for (unsigned i = 0; i < kvm->n_msrs; i++)
     state->msr[i].index = kvm->msr_list[i];
-  transfer_msrs (vcpu, KVM_GET_MSRS, state->msr, state->n_msrs);
+  kvm_transfer_msrs (vcpu, KVM_GET_MSRS, state->msr, state->n_msrs);
   get_events (vcpu, state);
   return TRUE;
 }
@@ -334,7 +343,10 @@ kvm_restore_state (KvmVcpu *vcpu, const CpuState *state, gboolean with_tsc)
   struct kvm_sregs sregs = { 0 };
   struct kvm_debugregs debug = { .dr6 = state->dr[6], .dr7 = state->dr[7] };
   struct kvm_xcrs xcrs = { .nr_xcrs = 1 };
-  CpuMsr msrs[CPU_MAX_MSRS];
+  static const uint32_t mp_states[] = { KVM_MP_STATE_RUNNABLE, KVM_MP_STATE_HALTED,
+                                        KVM_MP_STATE_UNINITIALIZED, KVM_MP_STATE_INIT_RECEIVED };
+  struct kvm_mp_state mp = { .mp_state = mp_states[MIN (state->run_state, 3)] };
+  CpuMsr msrs[CPU_MAX_MSRS], deadline = { 0 };
   unsigned n = 0;
   gboolean ok;
 
@@ -354,17 +366,23 @@ kvm_restore_state (KvmVcpu *vcpu, const CpuState *state, gboolean with_tsc)
   memcpy (debug.db, state->dr, sizeof debug.db);
   xcrs.xcrs[0].value = state->xcr0 | 1;
 
+  (void)ioctl (vcpu->fd, KVM_SET_MP_STATE, &mp);
   ok = ioctl (vcpu->fd, KVM_SET_SREGS, &sregs) == 0;
   ok = ioctl (vcpu->fd, KVM_SET_REGS, &regs) == 0 && ok;
   (void)ioctl (vcpu->fd, KVM_SET_XCRS, &xcrs);
   ok = ioctl (vcpu->fd, KVM_SET_XSAVE, state->xsave) == 0 && ok;
   (void)ioctl (vcpu->fd, KVM_SET_DEBUGREGS, &debug);
   for (unsigned i = 0; i < MIN (state->n_msrs, CPU_MAX_MSRS); i++)
-    if (with_tsc || state->msr[i].index != MSR_IA32_TSC)
+    if (state->msr[i].index == MSR_IA32_TSC_DEADLINE)
+      deadline = state->msr[i];
+    else if (with_tsc || state->msr[i].index != MSR_IA32_TSC)
       msrs[n++] = state->msr[i];
-  transfer_msrs (vcpu, KVM_SET_MSRS, msrs, n);
+  kvm_transfer_msrs (vcpu, KVM_SET_MSRS, msrs, n);
   if (ioctl (vcpu->fd, KVM_SET_LAPIC, state->apic) < 0)
     g_debug ("local APIC: %s", g_strerror (errno));
+  /* After the counter by which it is reckoned, and after the APIC, whose timer must be in that mode for the kernel to take it. */
+  if (deadline.index != 0)
+    kvm_transfer_msrs (vcpu, KVM_SET_MSRS, &deadline, 1);
   set_events (vcpu, state);
   return ok;
 }

@@ -65,6 +65,18 @@ ops_reset (void *opaque)
 }
 
 static void
+ops_clock_stop (void *opaque)
+{
+  kvm_clock_stop (opaque);
+}
+
+static void
+ops_clock_start (void *opaque)
+{
+  kvm_clock_start (opaque);
+}
+
+static void
 ops_set_intr (void *opaque, gboolean level)
 {
   KvmEngine *kvm = opaque;
@@ -124,6 +136,8 @@ ops_save (void *opaque, unsigned n, GByteArray *out)
   g_autofree CpuState *state = g_new0 (CpuState, 1);
 
   kvm_get_state (opaque, n, state);
+  if (n == 0 && ((KvmEngine *)opaque)->clock_known)
+    state->paravirtual_clock = ((KvmEngine *)opaque)->clock;
   state_save (cpu_state_fields, state, out);
 }
 
@@ -134,6 +148,7 @@ ops_load (void *opaque, unsigned n, const uint8_t *data, size_t length, GError *
 
   if (!state_load (cpu_state_fields, state, data, length, error) || !cpu_state_check (state, error))
     return FALSE;
+  kvm_clock_loaded (opaque, n, state);
   if (!kvm_set_state (opaque, n, state))
     {
       g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE, "KVM refuses the saved state of processor %u", n);
@@ -146,6 +161,8 @@ static const VmProcessorOps kvm_ops = {
   .resume = ops_resume,
   .pause = ops_pause,
   .reset = ops_reset,
+  .clock_stop = ops_clock_stop,
+  .clock_start = ops_clock_start,
   .set_intr = ops_set_intr,
   .nmi = ops_nmi,
   .msi = ops_msi,
@@ -249,7 +266,7 @@ kvm_free (Engine *engine)
       access_cache_clear (&vcpu->ports);
       g_free (vcpu->initial);
     }
-  address_space_remove_listener (kvm->engine.vm->memory, kvm_slots_listen, kvm);
+  address_space_remove_listener (kvm->engine.vm->memory, &kvm_slots_listener, kvm);
   kvm_slots_free (kvm);
   if (kvm->vm_fd >= 0)
     close (kvm->vm_fd);
@@ -269,7 +286,7 @@ kvm_create (Vm *vm, const EngineConfig *config, GError **error)
   KvmEngine *kvm = g_new0 (KvmEngine, 1);
 
   kvm_kick_init ();
-  kvm->engine.vm = vm;
+  kvm->engine = (Engine){ .klass = &kvm_engine_class, .vm = vm, .config = *config };
   kvm->kvm_fd = kvm->vm_fd = -1;
   kvm->n_vcpus = config->n_cpus;
   kvm->vcpus = g_new0 (KvmVcpu, config->n_cpus);
@@ -301,7 +318,7 @@ kvm_create (Vm *vm, const EngineConfig *config, GError **error)
 
       kvm->vcpus[i].gthread = g_thread_new (name, kvm_vcpu_thread, &kvm->vcpus[i]);
     }
-  address_space_add_listener (vm->memory, kvm_slots_listen, kvm);
+  address_space_add_listener (vm->memory, &kvm_slots_listener, kvm);
   vm_set_processor (vm, &kvm_ops, kvm);
   return &kvm->engine;
 

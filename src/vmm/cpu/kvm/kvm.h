@@ -25,8 +25,11 @@ typedef struct
   GThread *gthread;
   pthread_t thread;
   gboolean thread_known; /* atomic: `thread` is valid */
+  gboolean in_guest;     /* atomic: in KVM_RUN, or about to be */
   gboolean in_run;       /* under the engine's mutex: executing guest code or an exit */
   gboolean halted;       /* crashed or shut down: waits for a reset */
+  gboolean handed;   /* the thread's: KVM_INTERRUPT has passed a vector that no entry may have taken yet */
+  uint64_t deadline; /* IA32_TSC_DEADLINE while the machine's clock stands; 0: none */
   AccessCache memory, ports;
   CpuState *initial;
 } KvmVcpu;
@@ -49,17 +52,21 @@ struct KvmEngine
   GMutex mutex;
   GCond cond;
   gboolean run, quit; /* run control; atomic reads on the way */
+  gboolean hold;      /* memory slots change: no processor enters KVM_RUN; atomic reads on the way */
 
   gint intr; /* INTR of the 8259 pair; atomic */
   KvmSlot *slots;
   unsigned n_slots;
   struct kvm_irq_routing *routing;
+  /* While the machine's clock stands: kvmclock in ns, and the first processor's time stamp counter. */
+  uint64_t clock, tsc;
+  gboolean clock_known, tsc_known;
   uint32_t *msr_list; /* what is saved, of what this kernel has */
   unsigned n_msrs;
 };
 
 /* kvm-slots.c */
-void kvm_slots_listen (AddressSpace *as, const FlatView *old_view, const FlatView *new_view, void *opaque);
+extern const AddressSpaceListener kvm_slots_listener;
 void kvm_slots_free (KvmEngine *kvm);
 
 /* kvm-state.c */
@@ -68,6 +75,14 @@ gboolean kvm_set_state (Engine *engine, unsigned n, const CpuState *state);
 void kvm_list_msrs (KvmEngine *kvm);
 /* Without MSR_IA32_TSC, which goes on over a reset. */
 gboolean kvm_restore_state (KvmVcpu *vcpu, const CpuState *state, gboolean with_tsc);
+/* KVM_GET_MSRS or KVM_SET_MSRS; steps over those that the kernel refuses and then returns FALSE. */
+gboolean kvm_transfer_msrs (KvmVcpu *vcpu, unsigned long request, CpuMsr *msrs, unsigned n);
+
+/* kvm-clock.c: processors paused. */
+void kvm_clock_stop (KvmEngine *kvm);
+void kvm_clock_start (KvmEngine *kvm);
+/* Before the state of processor `n` is restored from a saved machine. */
+void kvm_clock_loaded (KvmEngine *kvm, unsigned n, const CpuState *state);
 
 /* kvm-cpuid.c */
 gboolean kvm_set_cpuid (KvmVcpu *vcpu, const EngineConfig *config, GError **error);
@@ -78,6 +93,9 @@ int kvm_open (GError **error);
 /* kvm-run.c */
 gpointer kvm_vcpu_thread (gpointer data);
 void kvm_vcpu_kick (KvmVcpu *vcpu);
+/* Keeps all processors out of the guest from one to the other; those that serve an exit go on with that.  VM lock held. */
+void kvm_hold (KvmEngine *kvm);
+void kvm_release (KvmEngine *kvm);
 void kvm_kick_init (void);
 
 G_END_DECLS

@@ -34,7 +34,10 @@ static Engine *
 none_create (Vm *vm, const EngineConfig *config, GError **error)
 {
   vm_set_processor (vm, &none_ops, NULL);
-  return g_new0 (Engine, 1);
+  Engine *engine = g_new (Engine, 1);
+
+  *engine = (Engine){ .klass = &none_engine_class, .vm = vm, .config = *config };
+  return engine;
 }
 
 static void

@@ -528,7 +528,10 @@ end_of_interrupt (SoftApic *apic)
   if (vector < 0)
     return;
   apic->isr[vector / 32] &= ~(1u << (vector & 31));
-  if ((apic->tmr[vector / 32] & 1u << (vector & 31)) != 0 && cpu->vm->eoi != NULL)
+  if (((apic->tmr[vector / 32] | __atomic_load_n (&cpu->vm->eoi_edges[vector / 32], __ATOMIC_RELAXED))
+       & 1u << (vector & 31))
+          != 0
+      && cpu->vm->eoi != NULL)
     {
       if (!cpu->vm_locked)
         vm_lock (cpu->vm);

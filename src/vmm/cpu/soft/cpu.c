@@ -208,10 +208,10 @@ take_attention (SoftCpu *cpu)
 {
   gint what;
 
-  cpu->threshold = 0;
+  __atomic_store_n (&cpu->threshold, 0, __ATOMIC_SEQ_CST);
 #ifdef SOFT_TRANSLATOR
   if (cpu->engine->translator != NULL)
-    cpu->poll = cpu->engine->translator->poll_page;
+    __atomic_store_n (&cpu->poll, cpu->engine->translator->poll_page, __ATOMIC_SEQ_CST);
 #endif
   what = (gint)g_atomic_int_and ((guint *)&cpu->attention, SOFT_ATTENTION_STOP);
   if (what & SOFT_ATTENTION_INTERRUPT)
@@ -389,7 +389,8 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
     deliver_fault (cpu);
   for (;;)
     {
-      if (G_UNLIKELY (cpu->threshold != 0 || cpu->attention != 0))
+      if (G_UNLIKELY (__atomic_load_n (&cpu->threshold, __ATOMIC_RELAXED) != 0
+                      || __atomic_load_n (&cpu->attention, __ATOMIC_RELAXED) != 0))
         {
           if (take_attention (cpu))
             break;
@@ -484,10 +485,13 @@ soft_cpu_get_state (SoftCpu *cpu, CpuState *state)
   soft_apic_save (cpu, state->apic);
   state->run_state = cpu->run_state;
   state->interrupt_shadow = cpu->shadow;
+  state->debug_pending = cpu->pending_db;
   state->nmi_masked = cpu->nmi_masked;
   state->nmi_pending = g_atomic_int_get (&cpu->apic->nmi) != 0;
   state->init_pending = g_atomic_int_get (&cpu->apic->init) != 0;
   state->sipi_pending = (uint32_t)g_atomic_int_get (&cpu->apic->sipi);
+  state->extint_pending = g_atomic_int_get (&cpu->apic->extint) != 0;
+  state->apic_errors = cpu->apic->esr_shadow;
 }
 
 gboolean
@@ -535,10 +539,13 @@ soft_cpu_set_state (SoftCpu *cpu, const CpuState *state)
   soft_fpu_load (cpu, state->xsave);
   cpu->run_state = state->run_state;
   cpu->shadow = state->interrupt_shadow;
+  cpu->pending_db = state->debug_pending & 0xc00f;
   cpu->nmi_masked = state->nmi_masked != 0;
   g_atomic_int_set (&cpu->apic->nmi, state->nmi_pending != 0);
   g_atomic_int_set (&cpu->apic->init, state->init_pending != 0);
   g_atomic_int_set (&cpu->apic->sipi, (gint)(state->sipi_pending & 0x1ff));
+  g_atomic_int_set (&cpu->apic->extint, state->extint_pending != 0);
+  cpu->apic->esr_shadow = state->apic_errors & 0xff;
   if ((cpu->cr0 & CR0_PG) != 0 && (cpu->cr4 & CR4_PAE) != 0 && (cpu->efer & EFER_LMA) == 0)
     soft_load_pdptes (cpu, cpu->cr3);
   soft_tlb_flush (cpu);

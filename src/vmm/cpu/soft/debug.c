@@ -48,7 +48,7 @@ soft_watch_access (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned
           {
             cpu->pending_db |= 1u << i;
             /* Leave the block after this instruction. */
-            cpu->threshold = INT64_MAX;
+            __atomic_store_n (&cpu->threshold, INT64_MAX, __ATOMIC_RELAXED);
             g_atomic_int_or (&cpu->attention, SOFT_ATTENTION_INTERRUPT);
           }
       }

@@ -293,6 +293,8 @@ on_map_changed (AddressSpace *as, const FlatView *old_view, const FlatView *new_
   attend_all (engine, SOFT_ATTENTION_MAP);
 }
 
+static const AddressSpaceListener map_listener = { .commit = on_map_changed };
+
 /* -- Life ---------------------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -311,7 +313,7 @@ engine_free_soft (Engine *parent)
     g_thread_join (engine->clock);
   if (parent->vm->processor_opaque == engine)
     vm_set_processor (parent->vm, NULL, NULL);
-  address_space_remove_listener (parent->vm->memory, on_map_changed, engine);
+  address_space_remove_listener (parent->vm->memory, &map_listener, engine);
   view = address_space_ref_view (parent->vm->memory);
   for (unsigned i = 0; i < view->n_ranges; i++)
     if (region_is_ram (view->ranges[i].region))
@@ -373,7 +375,7 @@ engine_create (Vm *vm, const EngineConfig *config, GError **error)
   for (unsigned i = 0; i < config->n_cpus; i++)
     engine->cpus[i] = soft_cpu_new (engine, i);
   vm_set_processor (vm, &ops, engine);
-  address_space_add_listener (vm->memory, on_map_changed, engine);
+  address_space_add_listener (vm->memory, &map_listener, engine);
   if (engine->translator != NULL && config->n_cpus > 1)
     engine->clock = g_thread_new ("turns", clock_thread, engine);
   engine->thread = g_thread_new ("processor", engine_thread, engine);

@@ -291,7 +291,8 @@ run_string (SoftCpu *cpu, const SoftInsn *insn)
           /* Elements count as instructions of the slice. */
           cpu->budget -= PIECE / 16;
           done = 0;
-          if (one || cpu->budget < cpu->threshold || cpu->block == NULL || cpu->block->cost == SOFT_STALE)
+          if (one || cpu->budget < __atomic_load_n (&cpu->threshold, __ATOMIC_RELAXED) || cpu->block == NULL
+              || cpu->block->cost == SOFT_STALE)
             {
               if (cpu->block != NULL)
                 soft_give_back (cpu, insn, 0);

@@ -57,16 +57,16 @@ struct SoftBlock
 #define SOFT_NEXT(cpu, insn_) SOFT_GO (cpu, (insn_) + 1)
 
 /* Where reg[SOFT_REG_RIP] is the block's address already.  Leaves the blocks if the slice is over or the block is stale. */
-#define SOFT_ENTER(cpu, block_)                       \
-  do                                                  \
-    {                                                 \
-      int64_t left_ = (cpu)->budget - (block_)->cost; \
-      if (G_UNLIKELY (left_ < (cpu)->threshold))      \
-        SOFT_EXIT (cpu);                              \
-      (cpu)->budget = left_;                          \
-      (cpu)->block = (block_);                        \
-      SOFT_GO (cpu, (block_)->insns);                 \
-    }                                                 \
+#define SOFT_ENTER(cpu, block_)                                                       \
+  do                                                                                  \
+    {                                                                                 \
+      int64_t left_ = (cpu)->budget - (block_)->cost;                                 \
+      if (G_UNLIKELY (left_ < __atomic_load_n (&(cpu)->threshold, __ATOMIC_RELAXED))) \
+        SOFT_EXIT (cpu);                                                              \
+      (cpu)->budget = left_;                                                          \
+      (cpu)->block = (block_);                                                        \
+      SOFT_GO (cpu, (block_)->insns);                                                 \
+    }                                                                                 \
   while (0)
 
 static inline unsigned
@@ -91,28 +91,28 @@ soft_jump_slot (uint64_t linear)
   while (0)
 
 /* Near branch of `insn_`: imm is the distance from the block's first byte. */
-#define SOFT_BRANCH(cpu, insn_)                                        \
-  do                                                                   \
-    {                                                                  \
-      uint64_t rip_new_ = (cpu)->reg[SOFT_REG_RIP] + (insn_)->imm;     \
-      SoftBlock *chain_ = (insn_)->chain;                              \
-      int64_t left_;                                                   \
-      if (G_UNLIKELY (rip_new_ > (cpu)->jump_limit || chain_ == NULL)) \
-        {                                                              \
-          soft_branch_out (cpu, insn_);                                \
-          return;                                                      \
-        }                                                              \
-      left_ = (cpu)->budget - chain_->cost;                            \
-      if (G_UNLIKELY (left_ < (cpu)->threshold))                       \
-        {                                                              \
-          soft_branch_out (cpu, insn_);                                \
-          return;                                                      \
-        }                                                              \
-      (cpu)->reg[SOFT_REG_RIP] = rip_new_;                             \
-      (cpu)->budget = left_;                                           \
-      (cpu)->block = chain_;                                           \
-      SOFT_GO (cpu, chain_->insns);                                    \
-    }                                                                  \
+#define SOFT_BRANCH(cpu, insn_)                                                       \
+  do                                                                                  \
+    {                                                                                 \
+      uint64_t rip_new_ = (cpu)->reg[SOFT_REG_RIP] + (insn_)->imm;                    \
+      SoftBlock *chain_ = (insn_)->chain;                                             \
+      int64_t left_;                                                                  \
+      if (G_UNLIKELY (rip_new_ > (cpu)->jump_limit || chain_ == NULL))                \
+        {                                                                             \
+          soft_branch_out (cpu, insn_);                                               \
+          return;                                                                     \
+        }                                                                             \
+      left_ = (cpu)->budget - chain_->cost;                                           \
+      if (G_UNLIKELY (left_ < __atomic_load_n (&(cpu)->threshold, __ATOMIC_RELAXED))) \
+        {                                                                             \
+          soft_branch_out (cpu, insn_);                                               \
+          return;                                                                     \
+        }                                                                             \
+      (cpu)->reg[SOFT_REG_RIP] = rip_new_;                                            \
+      (cpu)->budget = left_;                                                          \
+      (cpu)->block = chain_;                                                          \
+      SOFT_GO (cpu, chain_->insns);                                                   \
+    }                                                                                 \
   while (0)
 
 /* A handler: the same for a branch that isn't chained, leaves the limit, or meets the slice's end. */

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Proposals for a new machine.
+ */
+#define G_LOG_DOMAIN "vivarium-machine"
+
+#include "config.h"
+
+#include "machine/plan.h"
+
+#include <glib/gi18n.h>
+#include <string.h>
+
+/* "debian-12.5.0-amd64-netinst.iso" → "debian-12.5.0-amd64-netinst"; what reads badly becomes blanks. */
+static char *
+name_from_file (const char *path)
+{
+  g_autofree char *base = g_path_get_basename (path);
+  g_autofree char *valid = g_utf8_make_valid (base, -1);
+  g_autoptr (GString) name = g_string_new (NULL);
+  char *dot = strrchr (valid, '.');
+
+  if (dot != NULL && dot != valid && strlen (dot) <= 5)
+    *dot = '\0';
+  for (const char *p = valid; *p != '\0' && name->len < 56; p = g_utf8_next_char (p))
+    {
+      gunichar c = g_utf8_get_char (p);
+      if (g_unichar_isalnum (c) || (name->len > 0 && c < 128 && strchr ("._-+()", (int)c) != NULL))
+        g_string_append_unichar (name, c);
+      else if (name->len > 0)
+        g_string_append_c (name, ' ');
+    }
+  g_strstrip (name->str);
+  return g_strdup (definition_check_name (name->str, NULL) ? name->str : _ ("Machine"));
+}
+
+/* A drive of the kind with something in it. */
+static gboolean
+has_medium (const MachineDefinition *definition, DriveKind kind)
+{
+  for (guint i = 0; i < definition->drives->len; i++)
+    {
+      const MachineDrive *drive = g_ptr_array_index (definition->drives, i);
+      if (drive->kind == kind && drive->path != NULL && *drive->path != '\0')
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Before the machine is made, a path in its own folder is that of an image which will be made with it. */
+static gboolean
+has_new_disk (const MachineDefinition *definition)
+{
+  for (guint i = 0; i < definition->drives->len; i++)
+    {
+      const MachineDrive *drive = g_ptr_array_index (definition->drives, i);
+      if (drive->kind == DRIVE_DISK && drive->path != NULL && *drive->path != '\0'
+          && !g_path_is_absolute (drive->path))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Puts `first` just before `second` if it comes later. */
+static void
+put_before (char *order, char first, char second)
+{
+  char *a = strchr (order, first), *b = strchr (order, second);
+
+  if (a == NULL || b == NULL || a < b)
+    return;
+  memmove (b + 1, b, a - b);
+  *b = first;
+}
+
+void
+plan_order (MachineDefinition *definition)
+{
+  char *order = definition->boot_order;
+
+  if (order == NULL)
+    return;
+  if (has_new_disk (definition))
+    put_before (order, 'c', 'd');
+  else if (has_medium (definition, DRIVE_CDROM))
+    put_before (order, 'd', 'c');
+  if (has_medium (definition, DRIVE_FLOPPY))
+    put_before (order, 'a', order[0]);
+}
+
+void
+plan_set_system (MachineDefinition *definition, const char *os_id)
+{
+  g_autoptr (OsProfile) profile = os_profile_lookup (os_id);
+
+  os_profile_apply (profile, definition);
+  g_free (definition->os);
+  definition->os = g_strdup (os_id != NULL && *os_id != '\0' ? os_id : NULL);
+  plan_order (definition);
+}
+
+MachineDrive *
+plan_add_new_disk (MachineDefinition *definition)
+{
+  MachineDrive *drive = definition_add_drive (definition, DRIVE_DISK, NULL);
+
+  if (drive == NULL)
+    return NULL;
+  g_free (drive->path);
+  drive->path = g_strconcat (drive->id, ".img", NULL);
+  plan_order (definition);
+  return drive;
+}
+
+MachineDefinition *
+plan_empty (const char *name)
+{
+  MachineDefinition *definition = definition_new (name);
+
+  definition_add_drive (definition, DRIVE_CDROM, NULL);
+  plan_set_system (definition, NULL);
+  return definition;
+}
+
+MachineDefinition *
+plan_for_medium (const MediaInfo *media, const char *path, uint64_t *disk_size)
+{
+  g_autoptr (OsProfile) profile = os_profile_lookup (media->os_id);
+  g_autofree char *absolute = g_canonicalize_filename (path, NULL);
+  g_autofree char *name = media->os_name != NULL && definition_check_name (media->os_name, NULL)
+                              ? g_strdup (media->os_name)
+                              : name_from_file (path);
+  MachineDefinition *definition = definition_new (name);
+
+  *disk_size = media->kind == MEDIA_DISK ? 0 : profile->disk;
+  if (media->kind == MEDIA_DISK)
+    definition_add_drive (definition, DRIVE_DISK, absolute);
+  if (*disk_size != 0)
+    plan_add_new_disk (definition);
+  definition_add_drive (definition, DRIVE_CDROM, media->kind == MEDIA_ISO ? absolute : NULL);
+  if (media->kind == MEDIA_FLOPPY)
+    definition_add_drive (definition, DRIVE_FLOPPY, absolute);
+  if (media->kind == MEDIA_KERNEL)
+    {
+      g_free (definition->kernel);
+      definition->kernel = g_strdup (absolute);
+    }
+  plan_set_system (definition, media->os_id);
+  return definition;
+}

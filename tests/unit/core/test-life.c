@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Orders to a machine whose devices have requests in flight, a guest that sleeps, and timers that are due when the clock stops.
+ */
+#include "core/vm.h"
+
+#include <string.h>
+
+/* A device with a request in flight until the test says that it has ended. */
+typedef struct
+{
+  Device device;
+  gboolean in_flight;
+  unsigned resets;
+} Busy;
+
+static const StateField busy_fields[] = { STATE_END };
+
+static gboolean
+busy_realize (Device *device, GError **error)
+{
+  return TRUE;
+}
+
+static gboolean
+busy_drained (Device *device)
+{
+  return !((Busy *)device)->in_flight;
+}
+
+static void
+busy_reset (Device *device)
+{
+  ((Busy *)device)->resets++;
+}
+
+static const DeviceClass busy_class = {
+  .name = "busy",
+  .instance_size = sizeof (Busy),
+  .state = busy_fields,
+  .realize = busy_realize,
+  .reset = busy_reset,
+  .drained = busy_drained,
+};
+
+typedef struct
+{
+  Vm *vm;
+  Busy *busy;
+  GString *log; /* what came about, in order */
+} Fixture;
+
+static void
+on_state (Vm *vm, VmState state, void *opaque)
+{
+  static const char *const names[] = { "starting", "running", "pausing", "paused", "crashed", "stopped" };
+
+  g_string_append_printf (((Fixture *)opaque)->log, "%s ", names[state]);
+}
+
+static void
+setup (Fixture *f, gconstpointer unused)
+{
+  f->vm = vm_new (NULL, TRUE);
+  f->busy = device_new (f->vm, &busy_class, "busy0");
+  f->log = g_string_new (NULL);
+  vm_lock (f->vm);
+  g_assert_true (device_realize (&f->busy->device, NULL));
+  vm_unlock (f->vm);
+  vm_start (f->vm, FALSE);
+  vm_add_state_func (f->vm, on_state, f);
+}
+
+static void
+teardown (Fixture *f, gconstpointer unused)
+{
+  vm_free (f->vm);
+  g_string_free (f->log, TRUE);
+}
+
+typedef struct
+{
+  Fixture *f;
+  const char *name;
+} Done;
+
+static void
+on_done (Vm *vm, const GError *error, void *opaque)
+{
+  Done *done = opaque;
+
+  g_string_append_printf (done->f->log, "%s:%s ", done->name, error != NULL ? error->message : "done");
+}
+
+static gboolean
+end_request (gpointer data)
+{
+  ((Busy *)data)->in_flight = FALSE;
+  return G_SOURCE_REMOVE;
+}
+
+/* A request that ends when the loop turns. */
+static void
+begin_request (Fixture *f)
+{
+  f->busy->in_flight = TRUE;
+  g_idle_add (end_request, f->busy);
+}
+
+static void
+settle (void)
+{
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+}
+
+static void
+test_pause_waits (Fixture *f, gconstpointer unused)
+{
+  Done pause = { f, "pause" };
+
+  begin_request (f);
+  vm_pause_async (f->vm, "to look", on_done, &pause);
+  g_assert_cmpint (vm_state (f->vm), ==, VM_STATE_PAUSING);
+  g_assert_false (vm_clock_running (f->vm->clock));
+  settle ();
+  g_assert_cmpstr (f->log->str, ==, "pausing paused pause:done ");
+  g_assert_cmpstr (vm_state_reason (f->vm), ==, "to look");
+}
+
+/* A pause that comes while a reset waits is not lost; neither is a reset behind a pause. */
+static void
+test_orders_queue (Fixture *f, gconstpointer unused)
+{
+  Done reset = { f, "reset" }, pause = { f, "pause" }, again = { f, "again" }, resume = { f, "resume" };
+
+  begin_request (f);
+  vm_reset_async (f->vm, on_done, &reset);
+  vm_pause_async (f->vm, "", on_done, &pause);
+  g_assert_cmpuint (f->busy->resets, ==, 1);
+  settle ();
+  g_assert_cmpstr (f->log->str, ==, "pausing running reset:done paused pause:done ");
+  g_assert_cmpuint (f->busy->resets, ==, 2);
+
+  g_string_truncate (f->log, 0);
+  vm_resume (f->vm);
+  begin_request (f);
+  vm_pause_async (f->vm, "", on_done, &pause);
+  vm_reset_async (f->vm, on_done, &again);
+  vm_resume_async (f->vm, on_done, &resume);
+  settle ();
+  g_assert_cmpstr (f->log->str, ==,
+                   "running pausing paused pause:done paused again:done running resume:done ");
+  g_assert_cmpuint (f->busy->resets, ==, 3);
+}
+
+static void
+test_refusals (Fixture *f, gconstpointer unused)
+{
+  Done pause = { f, "pause" }, resume = { f, "resume" }, reset = { f, "reset" };
+
+  vm_request (f->vm, VM_REQUEST_CRASH, "registers");
+  settle ();
+  vm_pause_async (f->vm, "", on_done, &pause);
+  vm_resume_async (f->vm, on_done, &resume);
+  g_assert_cmpstr (
+      f->log->str, ==,
+      "crashed pause:the machine has crashed; reset it resume:the machine has crashed; reset it ");
+  g_string_truncate (f->log, 0);
+  /* The end overtakes nobody, and who waits behind it hears of it. */
+  vm_reset (f->vm);
+  begin_request (f);
+  vm_pause_async (f->vm, "", on_done, &pause);
+  vm_stop (f->vm, "end");
+  vm_reset_async (f->vm, on_done, &reset);
+  settle ();
+  g_assert_cmpstr (f->log->str, ==, "running pausing paused pause:done stopped reset:the machine is off ");
+}
+
+/* Without an end in sight orders pile up; the flood is told so, an end is not. */
+static void
+test_flood (Fixture *f, gconstpointer unused)
+{
+  Done pause = { f, "p" };
+
+  f->busy->in_flight = TRUE;
+  for (unsigned i = 0; i < 100; i++)
+    vm_pause_async (f->vm, "", on_done, &pause);
+  g_assert_nonnull (strstr (f->log->str, "busy with earlier orders"));
+  vm_stop (f->vm, "end");
+  g_idle_add (end_request, f->busy);
+  settle ();
+  g_assert_cmpint (vm_state (f->vm), ==, VM_STATE_STOPPED);
+}
+
+/* What the guest asks for while requests drain waits for them and doesn't keep the loop from ending them. */
+static void
+test_request_while_draining (Fixture *f, gconstpointer unused)
+{
+  begin_request (f);
+  vm_pause (f->vm, "");
+  vm_request (f->vm, VM_REQUEST_POWER_OFF, "the guest is done");
+  settle ();
+  g_assert_cmpstr (f->log->str, ==, "pausing paused stopped ");
+  g_assert_cmpstr (vm_state_reason (f->vm), ==, "the guest is done");
+}
+
+static void
+test_request_before_reset (Fixture *f, gconstpointer unused)
+{
+  begin_request (f);
+  vm_reset (f->vm);
+  vm_request (f->vm, VM_REQUEST_CRASH, "of the time before");
+  settle ();
+  g_assert_cmpstr (f->log->str, ==, "pausing running ");
+}
+
+/* -- Sleep ------------------------------------------------------------------------------------------ */
+
+typedef struct
+{
+  unsigned resumed, paused, reset;
+} Processor;
+
+static void
+processor_resume (void *opaque)
+{
+  ((Processor *)opaque)->resumed++;
+}
+
+static void
+processor_pause (void *opaque)
+{
+  ((Processor *)opaque)->paused++;
+}
+
+static void
+processor_reset (void *opaque)
+{
+  ((Processor *)opaque)->reset++;
+}
+
+static const VmProcessorOps processor_ops
+    = { .resume = processor_resume, .pause = processor_pause, .reset = processor_reset };
+
+static void
+set_asleep (Fixture *f, gboolean asleep)
+{
+  vm_lock (f->vm);
+  f->vm->asleep = asleep;
+  vm_unlock (f->vm);
+  vm_request (f->vm, asleep ? VM_REQUEST_SLEEP : VM_REQUEST_WAKE, "a test");
+}
+
+static void
+test_sleep (Fixture *f, gconstpointer unused)
+{
+  Processor p = { 0 };
+
+  vm_set_processor (f->vm, &processor_ops, &p);
+  vm_reset (f->vm);
+  g_assert_cmpuint (p.resumed, ==, 1);
+  set_asleep (f, TRUE);
+  settle ();
+  g_assert_cmpuint (p.paused, ==, 2);
+  g_assert_cmpint (vm_state (f->vm), ==, VM_STATE_RUNNING);
+  g_assert_cmpstr (vm_state_reason (f->vm), ==, VM_REASON_ASLEEP);
+  g_assert_true (vm_clock_running (f->vm->clock));
+  /* A pause and what ends it don't wake the guest. */
+  vm_pause (f->vm, "");
+  vm_resume (f->vm);
+  g_assert_cmpuint (p.resumed, ==, 1);
+  g_assert_cmpstr (vm_state_reason (f->vm), ==, VM_REASON_ASLEEP);
+  set_asleep (f, FALSE);
+  settle ();
+  g_assert_cmpuint (p.reset, ==, 2);
+  g_assert_cmpuint (p.resumed, ==, 2);
+  g_assert_cmpuint (f->busy->resets, ==, 2); /* devices keep what they have */
+  g_assert_cmpstr (vm_state_reason (f->vm), ==, "");
+  /* Awake again before the processors stood. */
+  set_asleep (f, TRUE);
+  set_asleep (f, FALSE);
+  settle ();
+  g_assert_cmpuint (p.reset, ==, 3);
+  g_assert_cmpuint (p.resumed, ==, 3);
+  vm_stop (f->vm, NULL);
+  vm_set_processor (f->vm, NULL, NULL);
+}
+
+/* -- Due timers ----------------------------------------------------------------------------------- */
+
+static void
+on_timer (void *opaque)
+{
+  ++*(unsigned *)opaque;
+}
+
+/* A timer that falls due while the loop is elsewhere fires before the clock stands, not never (who saves the machine then sees a
+ * device of which one can't say whether it has fired). */
+static void
+test_due_at_stop (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, FALSE);
+  unsigned due = 0, later = 0;
+  VmTimer first, second;
+  int64_t at;
+
+  vm_timer_init (&first, vm->clock, on_timer, &due);
+  vm_timer_init (&second, vm->clock, on_timer, &later);
+  vm_start (vm, FALSE);
+  at = vm_clock_now (vm->clock) + 1000;
+  vm_timer_arm (&first, at);
+  vm_timer_arm (&second, at + 3600 * NS_PER_SECOND);
+  while (vm_clock_now (vm->clock) <= at)
+    ;
+  vm_pause (vm, "");
+  g_assert_cmpuint (due, ==, 1);
+  g_assert_cmpuint (later, ==, 0);
+  g_assert_false (vm_timer_armed (&first));
+  g_assert_true (vm_timer_armed (&second));
+  vm_timer_cancel (&second);
+  vm_stop (vm, NULL);
+}
+
+static void
+on_eager (void *opaque)
+{
+  VmTimer *timer = opaque;
+
+  vm_timer_arm (timer, 0);
+}
+
+static void
+test_eager_at_stop (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, FALSE);
+  VmTimer timer;
+
+  vm_timer_init (&timer, vm->clock, on_eager, &timer);
+  vm_start (vm, FALSE);
+  vm_timer_arm (&timer, 0);
+  vm_pause (vm, "");
+  g_assert_cmpint (vm_state (vm), ==, VM_STATE_PAUSED);
+  vm_timer_cancel (&timer);
+  vm_stop (vm, NULL);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct
+  {
+    const char *path;
+    void (*func) (Fixture *, gconstpointer);
+  } tests[] = {
+    { "/life/pause-waits", test_pause_waits },
+    { "/life/orders-queue", test_orders_queue },
+    { "/life/refusals", test_refusals },
+    { "/life/flood", test_flood },
+    { "/life/request-while-draining", test_request_while_draining },
+    { "/life/request-before-reset", test_request_before_reset },
+    { "/life/sleep", test_sleep },
+  };
+
+  g_test_init (&argc, &argv, NULL);
+  for (unsigned i = 0; i < G_N_ELEMENTS (tests); i++)
+    g_test_add (tests[i].path, Fixture, NULL, setup, tests[i].func, teardown);
+  g_test_add_func ("/life/due-at-stop", test_due_at_stop);
+  g_test_add_func ("/life/eager-at-stop", test_eager_at_stop);
+  return g_test_run ();
+}
