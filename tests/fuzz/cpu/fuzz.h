@@ -188,6 +188,11 @@ const char *fuzz_class_name (FuzzClass klass);
 /* `low`: with the data page at FUZZ_LOW too. */
 void fuzz_soft_init (gboolean low);
 void fuzz_soft_free (void);
+/* Which of two machines the other functions are about; at first the first one. */
+void fuzz_soft_select (unsigned n);
+gboolean fuzz_soft_translates (void);
+/* Whether translated code counts instructions. */
+void fuzz_soft_count (gboolean count);
 /* New code in the page of a batch. */
 void fuzz_soft_code (unsigned which, const uint8_t page[FUZZ_PAGE]);
 void fuzz_soft_run (const FuzzCase *c, FuzzResult *result);

@@ -66,17 +66,23 @@ enum
   USER = 0x60,
 };
 
-static Vm *vm;
-static Engine *engine;
-static SoftCpu *cpu;
-static uint8_t *ram;
-static CpuState state;
-static int mode = -1; /* of the segments that are loaded: 0, or 1 for compatibility mode */
+typedef struct
+{
+  Vm *vm;
+  Engine *engine;
+  SoftCpu *cpu;
+  uint8_t *ram;
+  CpuState state;
+  int mode; /* of the segments that are loaded: 0, or 1 for compatibility mode; -1: none */
+} Machine;
+
+static Machine machines[2];
+static Machine *m = machines; /* the one that works */
 
 static void
 put64 (unsigned address, uint64_t value)
 {
-  memcpy (ram + address, &value, 8);
+  memcpy (m->ram + address, &value, 8);
 }
 
 static uint64_t
@@ -84,7 +90,7 @@ get64 (unsigned address)
 {
   uint64_t value;
 
-  memcpy (&value, ram + address, 8);
+  memcpy (&value, m->ram + address, 8);
   return value;
 }
 
@@ -121,9 +127,9 @@ build_tables (gboolean low)
   put64 (PHYS_LDT + (FUZZ_SHORT_SS & ~7), 0x008ff3000000ffff);
 
   put64 (PHYS_TSS + 4, KERNEL + PHYS_STACK + FUZZ_PAGE); /* RSP0 */
-  memset (ram + PHYS_TSS + 102, 0xff, 2);                /* no I/O bitmap */
-  ram[PHYS_TSS + 102] = 0x68;
-  ram[PHYS_TSS + 103] = 0;
+  memset (m->ram + PHYS_TSS + 102, 0xff, 2);             /* no I/O bitmap */
+  m->ram[PHYS_TSS + 102] = 0x68;
+  m->ram[PHYS_TSS + 103] = 0;
 
   for (unsigned vector = 0; vector < 256; vector++)
     {
@@ -132,11 +138,11 @@ build_tables (gboolean low)
       put64 (PHYS_IDT + vector * 16,
              (handler & 0xffff) | KERNEL_CS << 16 | (uint64_t)0xee00 << 32 | (handler >> 16 & 0xffff) << 48);
       put64 (PHYS_IDT + vector * 16 + 8, handler >> 32);
-      ram[PHYS_HANDLERS + vector * 16] = 0xf4; /* HLT */
+      m->ram[PHYS_HANDLERS + vector * 16] = 0xf4; /* HLT */
     }
-  ram[PHYS_IRET] = 0x48; /* IRETQ */
-  ram[PHYS_IRET + 1] = 0xcf;
-  ram[PHYS_EXIT] = 0xf4;
+  m->ram[PHYS_IRET] = 0x48; /* IRETQ */
+  m->ram[PHYS_IRET + 1] = 0xcf;
+  m->ram[PHYS_EXIT] = 0xf4;
 }
 
 static CpuSegment
@@ -151,17 +157,36 @@ load_mode (gboolean compat)
 {
   CpuSegment data = compat ? segment (FUZZ_DS, DATA_ATTRIBUTES | USER, 0, 0xffffffff) : segment (0, 0, 0, 0);
 
-  state.segment[CPU_CS] = segment (KERNEL_CS, CS64_ATTRIBUTES, 0, 0xffffffff);
-  state.segment[CPU_SS] = segment (KERNEL_SS, DATA_ATTRIBUTES, 0, 0xffffffff);
-  state.segment[CPU_DS] = state.segment[CPU_ES] = state.segment[CPU_FS] = state.segment[CPU_GS] = data;
-  state.segment[CPU_TR] = segment (TSS_SELECTOR, 0x8b, KERNEL + PHYS_TSS, 0x67);
-  state.segment[CPU_LDTR] = segment (LDT_SELECTOR, 0x82, KERNEL + PHYS_LDT, 7);
-  state.rip = KERNEL + PHYS_IRET;
-  state.rflags = 2;
-  state.run_state = CPU_RUN_RUNNING;
-  if (!soft_cpu_set_state (cpu, &state))
+  m->state.segment[CPU_CS] = segment (KERNEL_CS, CS64_ATTRIBUTES, 0, 0xffffffff);
+  m->state.segment[CPU_SS] = segment (KERNEL_SS, DATA_ATTRIBUTES, 0, 0xffffffff);
+  m->state.segment[CPU_DS] = m->state.segment[CPU_ES] = m->state.segment[CPU_FS] = m->state.segment[CPU_GS]
+      = data;
+  m->state.segment[CPU_TR] = segment (TSS_SELECTOR, 0x8b, KERNEL + PHYS_TSS, 0x67);
+  m->state.segment[CPU_LDTR] = segment (LDT_SELECTOR, 0x82, KERNEL + PHYS_LDT, 7);
+  m->state.rip = KERNEL + PHYS_IRET;
+  m->state.rflags = 2;
+  m->state.run_state = CPU_RUN_RUNNING;
+  if (!soft_cpu_set_state (m->cpu, &m->state))
     g_error ("the software processor refuses the state");
-  mode = compat;
+  m->mode = compat;
+}
+
+void
+fuzz_soft_select (unsigned n)
+{
+  m = &machines[n];
+}
+
+gboolean
+fuzz_soft_translates (void)
+{
+  return ((SoftEngine *)m->engine)->translator != NULL;
+}
+
+void
+fuzz_soft_count (gboolean count)
+{
+  soft_cpu_set_counting (m->cpu, count);
 }
 
 void
@@ -171,47 +196,48 @@ fuzz_soft_init (gboolean low)
   EngineConfig config = { .n_cpus = 1 };
   Region *region;
 
-  vm = vm_new (NULL, TRUE);
+  m->vm = vm_new (NULL, TRUE);
   region = region_new_ram ("ram", PHYS_SIZE, RAM_DEFAULT, &error);
   if (region == NULL)
     g_error ("%s", error->message);
-  vm_lock (vm);
-  vm_add_ram (vm, region);
-  address_space_map (vm->memory, region, 0, 0, PHYS_SIZE, 0);
-  vm_unlock (vm);
-  ram = region_host (region);
+  vm_lock (m->vm);
+  vm_add_ram (m->vm, region);
+  address_space_map (m->vm->memory, region, 0, 0, PHYS_SIZE, 0);
+  vm_unlock (m->vm);
+  m->ram = region_host (region);
   region_unref (region);
-  engine = engine_new (&soft_engine_class, vm, &config, &error);
-  if (engine == NULL)
+  m->engine = engine_new (&soft_engine_class, m->vm, &config, &error);
+  if (m->engine == NULL)
     g_error ("%s", error->message);
-  cpu = ((SoftEngine *)engine)->cpus[0];
+  m->cpu = ((SoftEngine *)m->engine)->cpus[0];
   build_tables (low);
 
-  if (!engine->klass->get_state (engine, 0, &state))
+  if (!m->engine->klass->get_state (m->engine, 0, &m->state))
     g_error ("no state");
-  state.gdt_base = KERNEL + PHYS_GDT;
-  state.gdt_limit = 0x4f;
-  state.idt_base = KERNEL + PHYS_IDT;
-  state.idt_limit = 0xfff;
-  state.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
-  state.cr3 = PHYS_PML4;
-  state.cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE;
-  state.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
-  state.xcr0 = 3;
+  m->state.gdt_base = KERNEL + PHYS_GDT;
+  m->state.gdt_limit = 0x4f;
+  m->state.idt_base = KERNEL + PHYS_IDT;
+  m->state.idt_limit = 0xfff;
+  m->state.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
+  m->state.cr3 = PHYS_PML4;
+  m->state.cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE;
+  m->state.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+  m->state.xcr0 = 3;
+  m->mode = -1;
 }
 
 void
 fuzz_soft_free (void)
 {
-  engine_free (engine);
-  vm_free (vm);
+  engine_free (m->engine);
+  vm_free (m->vm);
 }
 
 void
 fuzz_soft_code (unsigned which, const uint8_t page[FUZZ_PAGE])
 {
   /* As a device would, so that decoded code is dropped. */
-  address_space_write_memory (vm->memory, PHYS_CODE + which * FUZZ_PAGE, page, FUZZ_PAGE);
+  address_space_write_memory (m->vm->memory, PHYS_CODE + which * FUZZ_PAGE, page, FUZZ_PAGE);
 }
 
 static gboolean
@@ -223,8 +249,8 @@ has_error_code (unsigned vector)
 static void
 set_base (unsigned n, uint64_t base)
 {
-  cpu->segment[n].base = base;
-  cpu->check[n].base = base;
+  m->cpu->segment[n].base = base;
+  m->cpu->check[n].base = base;
 }
 
 /* Into 32-bit code with a 16-bit stack.  IRET would load no more than SP, as a processor's does, and leave the kernel's bits above it. */
@@ -232,14 +258,14 @@ static void
 enter_short_stack (const FuzzCase *c)
 {
   load_mode (TRUE);
-  state.segment[CPU_CS] = segment (FUZZ_CS32, CS32_ATTRIBUTES, 0, 0xffffffff);
-  state.segment[CPU_SS] = segment (FUZZ_SHORT_SS, SHORT_STACK_ATTRIBUTES, 0, 0xffffffff);
-  state.rip = c->in.rip;
-  state.rflags = c->in.rflags | 2;
-  memcpy (state.gpr, c->in.gpr, sizeof state.gpr);
-  if (!soft_cpu_set_state (cpu, &state))
+  m->state.segment[CPU_CS] = segment (FUZZ_CS32, CS32_ATTRIBUTES, 0, 0xffffffff);
+  m->state.segment[CPU_SS] = segment (FUZZ_SHORT_SS, SHORT_STACK_ATTRIBUTES, 0, 0xffffffff);
+  m->state.rip = c->in.rip;
+  m->state.rflags = c->in.rflags | 2;
+  memcpy (m->state.gpr, c->in.gpr, sizeof m->state.gpr);
+  if (!soft_cpu_set_state (m->cpu, &m->state))
     g_error ("the software processor refuses the state");
-  mode = -1;
+  m->mode = -1;
 }
 
 static void
@@ -247,9 +273,9 @@ enter_by_iret (const FuzzCase *c)
 {
   const unsigned frame = PHYS_STACK + FUZZ_PAGE - 40;
 
-  if (mode != c->compat)
+  if (m->mode != c->compat)
     load_mode (c->compat);
-  memcpy (cpu->reg, c->in.gpr, sizeof c->in.gpr);
+  memcpy (m->cpu->reg, c->in.gpr, sizeof c->in.gpr);
   set_base (CPU_FS, c->in.fs_base);
   set_base (CPU_GS, c->in.gs_base);
   put64 (frame, c->in.rip);
@@ -257,8 +283,8 @@ enter_by_iret (const FuzzCase *c)
   put64 (frame + 16, c->in.rflags);
   put64 (frame + 24, c->in.gpr[CPU_RSP]);
   put64 (frame + 32, FUZZ_DS);
-  cpu->reg[CPU_RSP] = KERNEL + frame;
-  cpu->reg[SOFT_REG_RIP] = KERNEL + PHYS_IRET;
+  m->cpu->reg[CPU_RSP] = KERNEL + frame;
+  m->cpu->reg[SOFT_REG_RIP] = KERNEL + PHYS_IRET;
 }
 
 void
@@ -271,27 +297,28 @@ fuzz_soft_run (const FuzzCase *c, FuzzResult *result)
     enter_short_stack (c);
   else
     enter_by_iret (c);
-  memcpy (ram + PHYS_DATA, c->memory, FUZZ_PAGE);
+  memcpy (m->ram + PHYS_DATA, c->memory, FUZZ_PAGE);
   memcpy (area, c->in.fx, sizeof c->in.fx);
   area[512] = 3;
-  soft_fpu_load (cpu, area);
-  cpu->run_state = CPU_RUN_RUNNING;
-  cpu->cr2 = 0;
-  for (unsigned tries = 0; cpu->run_state == CPU_RUN_RUNNING && tries < 100; tries++)
-    soft_cpu_run (cpu, 10000);
+  soft_fpu_load (m->cpu, area);
+  m->cpu->run_state = CPU_RUN_RUNNING;
+  m->cpu->cr2 = 0;
+  for (unsigned tries = 0; m->cpu->run_state == CPU_RUN_RUNNING && tries < 100; tries++)
+    soft_cpu_run (m->cpu, 10000);
 
-  memcpy (result->out.gpr, cpu->reg, sizeof result->out.gpr);
-  soft_fpu_save (cpu, area);
+  memcpy (result->out.gpr, m->cpu->reg, sizeof result->out.gpr);
+  soft_fpu_save (m->cpu, area);
   memcpy (result->out.fx, area, sizeof result->out.fx);
-  memcpy (result->memory, ram + PHYS_DATA, FUZZ_PAGE);
-  vector = (unsigned)(cpu->reg[SOFT_REG_RIP] - (KERNEL + PHYS_HANDLERS)) / 16;
-  at = (unsigned)(cpu->reg[CPU_RSP] - KERNEL);
-  if (cpu->run_state != CPU_RUN_HALTED || vector > 255 || at < PHYS_STACK || at > PHYS_STACK + FUZZ_PAGE - 40)
+  memcpy (result->memory, m->ram + PHYS_DATA, FUZZ_PAGE);
+  vector = (unsigned)(m->cpu->reg[SOFT_REG_RIP] - (KERNEL + PHYS_HANDLERS)) / 16;
+  at = (unsigned)(m->cpu->reg[CPU_RSP] - KERNEL);
+  if (m->cpu->run_state != CPU_RUN_HALTED || vector > 255 || at < PHYS_STACK
+      || at > PHYS_STACK + FUZZ_PAGE - 40)
     {
       result->vector = 1000; /* lost */
       result->error = 0;
-      result->address = cpu->reg[SOFT_REG_RIP];
-      mode = -1;
+      result->address = m->cpu->reg[SOFT_REG_RIP];
+      m->mode = -1;
       return;
     }
   result->error = 0;
@@ -304,7 +331,7 @@ fuzz_soft_run (const FuzzCase *c, FuzzResult *result)
   result->out.rflags = get64 (at + 16);
   result->out.gpr[CPU_RSP] = get64 (at + 24);
   result->vector = (int32_t)vector;
-  result->address = vector == EXC_PF ? cpu->cr2 : 0;
+  result->address = vector == EXC_PF ? m->cpu->cr2 : 0;
   if (vector == EXC_GP && result->out.rip == FUZZ_EXIT)
     {
       result->vector = -1;

@@ -431,15 +431,18 @@ soft_alu_value (unsigned op, unsigned size, uint64_t dst, uint64_t src, uint16_t
 
 /* -- Multiplication to a register ----------------------------------------------------------------------------------- */
 
-#define DEFINE_IMUL(bits, T, sfx)                                                                       \
-  HANDLER (imul_rr_##bits)                                                                              \
-  {                                                                                                     \
-    T dst = SOFT_R##bits (cpu, insn->a);                                                                \
-    uint32_t a;                                                                                         \
-    __asm__("imul" sfx " %2, %0" KEEP : "+r"(dst), "=&a"(a) : "r"(SOFT_R##bits (cpu, insn->b)) : "cc"); \
-    cpu->af = (uint16_t)a;                                                                              \
-    SET##bits (cpu, insn->a, dst);                                                                      \
-    SOFT_NEXT (cpu, insn);                                                                              \
+#define DEFINE_IMUL(bits, T, sfx)                                \
+  HANDLER (imul_rr_##bits)                                       \
+  {                                                              \
+    T dst = SOFT_R##bits (cpu, insn->a);                         \
+    uint32_t a = cpu->af;                                        \
+    __asm__("addb $127, %%al\n\tsahf\n\timul" sfx " %2, %0" KEEP \
+            : "+r"(dst), "+&a"(a)                                \
+            : "r"(SOFT_R##bits (cpu, insn->b))                   \
+            : "cc");                                             \
+    cpu->af = (uint16_t)a;                                       \
+    SET##bits (cpu, insn->a, dst);                               \
+    SOFT_NEXT (cpu, insn);                                       \
   }
 DEFINE_IMUL (16, uint16_t, "w")
 DEFINE_IMUL (32, uint32_t, "l")

@@ -72,83 +72,83 @@ HANDLER (soft_op_bswap)
 
 /* -- Multiplication and division ------------------------------------------------------------------------------ */
 
+/* Some flags are undefined, and kept by some processors: the guest's go in.  They come in EAX as LAHF and SETO left them. */
+#define FLAGS_IN  "addb $127, %%al\n\tsahf\n\t"
+#define FLAGS_OUT "\n\tlahf\n\tseto %%al"
+
+/* The one-operand form works on RAX, where the flags come and go: the product is moved out of the way in between. */
+#define MULTIPLY(op, sfx, T, low, high, src)                                                \
+  __asm__(FLAGS_IN "mov" sfx " %[l], %%" A_##T "\n\t" op sfx " %[s]\n\tmov" sfx " %%" A_##T \
+          ", %[l]" FLAGS_OUT                                                                \
+          : "+a"(flags), [l] "+r"(low), "=&d"(high)                                         \
+          : [s] "r"((T)(src))                                                               \
+          : "cc")
+#define A_uint16_t "ax"
+#define A_uint32_t "eax"
+#define A_uint64_t "rax"
+
 static void
 multiply (SoftCpu *cpu, const SoftInsn *insn, gboolean is_signed)
 {
-  uint64_t src = soft_rm_read (cpu, insn), low, high;
+  uint64_t src = soft_rm_read (cpu, insn), flags = cpu->af;
 
-  if (insn->size == 1)
+  switch (insn->size)
     {
-      uint16_t dst = (uint16_t)cpu->reg[CPU_RAX];
-      uint32_t flags = dst;
+    case 1:
+      {
+        uint16_t dst = (uint16_t)cpu->reg[CPU_RAX];
 
-      if (is_signed)
-        __asm__("imulb %2\n\tmovw %%ax, %0\n\tlahf\n\tseto %%al"
-                : "=&r"(dst), "+&a"(flags)
-                : "q"((uint8_t)src)
-                : "cc");
-      else
-        __asm__("mulb %2\n\tmovw %%ax, %0\n\tlahf\n\tseto %%al"
-                : "=&r"(dst), "+&a"(flags)
-                : "q"((uint8_t)src)
-                : "cc");
-      cpu->af = (uint16_t)flags;
-      SOFT_R16 (cpu, CPU_RAX) = dst;
-      return;
+        if (is_signed)
+          __asm__(FLAGS_IN "movw %0, %%ax\n\timulb %b2\n\tmovw %%ax, %0" FLAGS_OUT
+                  : "+r"(dst), "+&a"(flags)
+                  : "q"((uint8_t)src)
+                  : "cc");
+        else
+          __asm__(FLAGS_IN "movw %0, %%ax\n\tmulb %b2\n\tmovw %%ax, %0" FLAGS_OUT
+                  : "+r"(dst), "+&a"(flags)
+                  : "q"((uint8_t)src)
+                  : "cc");
+        SOFT_R16 (cpu, CPU_RAX) = dst;
+        break;
+      }
+    case 2:
+      {
+        uint16_t low = (uint16_t)cpu->reg[CPU_RAX], high;
+
+        if (is_signed)
+          MULTIPLY ("imul", "w", uint16_t, low, high, src);
+        else
+          MULTIPLY ("mul", "w", uint16_t, low, high, src);
+        SOFT_R16 (cpu, CPU_RAX) = low;
+        SOFT_R16 (cpu, CPU_RDX) = high;
+        break;
+      }
+    case 4:
+      {
+        uint32_t low = (uint32_t)cpu->reg[CPU_RAX], high;
+
+        if (is_signed)
+          MULTIPLY ("imul", "l", uint32_t, low, high, src);
+        else
+          MULTIPLY ("mul", "l", uint32_t, low, high, src);
+        cpu->reg[CPU_RAX] = low;
+        cpu->reg[CPU_RDX] = high;
+        break;
+      }
+    default:
+      {
+        uint64_t low = cpu->reg[CPU_RAX], high;
+
+        if (is_signed)
+          MULTIPLY ("imul", "q", uint64_t, low, high, src);
+        else
+          MULTIPLY ("mul", "q", uint64_t, low, high, src);
+        cpu->reg[CPU_RAX] = low;
+        cpu->reg[CPU_RDX] = high;
+        break;
+      }
     }
-  if (insn->size == 2)
-    {
-      uint16_t low_ = (uint16_t)cpu->reg[CPU_RAX], high_;
-      uint32_t eax = low_;
-      if (is_signed)
-        __asm__("imulw %3\n\tmovw %%ax, %0\n\tlahf\n\tseto %%al"
-                : "=&r"(low_), "=&d"(high_), "+a"(eax)
-                : "r"((uint16_t)src)
-                : "cc");
-      else
-        __asm__("mulw %3\n\tmovw %%ax, %0\n\tlahf\n\tseto %%al"
-                : "=&r"(low_), "=&d"(high_), "+a"(eax)
-                : "r"((uint16_t)src)
-                : "cc");
-      cpu->af = (uint16_t)eax;
-      SOFT_R16 (cpu, CPU_RAX) = low_;
-      SOFT_R16 (cpu, CPU_RDX) = high_;
-      return;
-    }
-  if (insn->size == 4)
-    {
-      uint32_t low_, high_, eax = (uint32_t)cpu->reg[CPU_RAX];
-      if (is_signed)
-        __asm__("imull %3\n\tmovl %%eax, %0\n\tlahf\n\tseto %%al"
-                : "=&r"(low_), "=&d"(high_), "+a"(eax)
-                : "r"((uint32_t)src)
-                : "cc");
-      else
-        __asm__("mull %3\n\tmovl %%eax, %0\n\tlahf\n\tseto %%al"
-                : "=&r"(low_), "=&d"(high_), "+a"(eax)
-                : "r"((uint32_t)src)
-                : "cc");
-      cpu->af = (uint16_t)eax;
-      cpu->reg[CPU_RAX] = low_;
-      cpu->reg[CPU_RDX] = high_;
-      return;
-    }
-  {
-    uint64_t rax = cpu->reg[CPU_RAX];
-    if (is_signed)
-      __asm__("imulq %3\n\tmovq %%rax, %0\n\tlahf\n\tseto %%al"
-              : "=&r"(low), "=&d"(high), "+a"(rax)
-              : "r"(src)
-              : "cc");
-    else
-      __asm__("mulq %3\n\tmovq %%rax, %0\n\tlahf\n\tseto %%al"
-              : "=&r"(low), "=&d"(high), "+a"(rax)
-              : "r"(src)
-              : "cc");
-    cpu->af = (uint16_t)rax;
-    cpu->reg[CPU_RAX] = low;
-    cpu->reg[CPU_RDX] = high;
-  }
+  cpu->af = (uint16_t)flags;
 }
 
 HANDLER (soft_op_mul)
@@ -166,26 +166,26 @@ HANDLER (soft_op_imul1)
 static uint64_t
 signed_product (SoftCpu *cpu, unsigned size, uint64_t a, uint64_t b)
 {
-  uint32_t flags;
+  uint32_t flags = cpu->af;
 
   switch (size)
     {
     case 2:
       {
         uint16_t dst = (uint16_t)a;
-        __asm__("imulw %2, %0\n\tlahf\n\tseto %%al" : "+r"(dst), "=&a"(flags) : "r"((uint16_t)b) : "cc");
+        __asm__(FLAGS_IN "imulw %2, %0" FLAGS_OUT : "+r"(dst), "+&a"(flags) : "r"((uint16_t)b) : "cc");
         a = dst;
         break;
       }
     case 4:
       {
         uint32_t dst = (uint32_t)a;
-        __asm__("imull %2, %0\n\tlahf\n\tseto %%al" : "+r"(dst), "=&a"(flags) : "r"((uint32_t)b) : "cc");
+        __asm__(FLAGS_IN "imull %2, %0" FLAGS_OUT : "+r"(dst), "+&a"(flags) : "r"((uint32_t)b) : "cc");
         a = dst;
         break;
       }
     default:
-      __asm__("imulq %2, %0\n\tlahf\n\tseto %%al" : "+r"(a), "=&a"(flags) : "r"(b) : "cc");
+      __asm__(FLAGS_IN "imulq %2, %0" FLAGS_OUT : "+r"(a), "+&a"(flags) : "r"(b) : "cc");
       break;
     }
   cpu->af = (uint16_t)flags;
@@ -517,23 +517,22 @@ HANDLER (soft_op_bt_imm)
 HANDLER (soft_op_bsf)
 {
   uint64_t value = soft_rm_read (cpu, insn), n = 0;
-  uint32_t flags = 0;
+  uint32_t flags = cpu->af;
 
-  /* The host's flags, for those that are undefined. */
   if (insn->size == 4)
     {
       uint32_t n32 = 0;
-      __asm__("bsfl %2, %0\n\tlahf\n\tseto %%al" : "+r"(n32), "=&a"(flags) : "r"((uint32_t)value) : "cc");
+      __asm__(FLAGS_IN "bsfl %2, %0" FLAGS_OUT : "+r"(n32), "+&a"(flags) : "r"((uint32_t)value) : "cc");
       n = n32;
     }
   else if (insn->size == 2)
     {
       uint16_t n16 = 0;
-      __asm__("bsfw %2, %0\n\tlahf\n\tseto %%al" : "+r"(n16), "=&a"(flags) : "r"((uint16_t)value) : "cc");
+      __asm__(FLAGS_IN "bsfw %2, %0" FLAGS_OUT : "+r"(n16), "+&a"(flags) : "r"((uint16_t)value) : "cc");
       n = n16;
     }
   else
-    __asm__("bsfq %2, %0\n\tlahf\n\tseto %%al" : "+r"(n), "=&a"(flags) : "r"(value) : "cc");
+    __asm__(FLAGS_IN "bsfq %2, %0" FLAGS_OUT : "+r"(n), "+&a"(flags) : "r"(value) : "cc");
   cpu->af = (uint16_t)flags;
   if (value != 0)
     soft_set_reg (cpu, insn->a, insn->size, n);
@@ -543,22 +542,22 @@ HANDLER (soft_op_bsf)
 HANDLER (soft_op_bsr)
 {
   uint64_t value = soft_rm_read (cpu, insn), n = 0;
-  uint32_t flags = 0;
+  uint32_t flags = cpu->af;
 
   if (insn->size == 4)
     {
       uint32_t n32 = 0;
-      __asm__("bsrl %2, %0\n\tlahf\n\tseto %%al" : "+r"(n32), "=&a"(flags) : "r"((uint32_t)value) : "cc");
+      __asm__(FLAGS_IN "bsrl %2, %0" FLAGS_OUT : "+r"(n32), "+&a"(flags) : "r"((uint32_t)value) : "cc");
       n = n32;
     }
   else if (insn->size == 2)
     {
       uint16_t n16 = 0;
-      __asm__("bsrw %2, %0\n\tlahf\n\tseto %%al" : "+r"(n16), "=&a"(flags) : "r"((uint16_t)value) : "cc");
+      __asm__(FLAGS_IN "bsrw %2, %0" FLAGS_OUT : "+r"(n16), "+&a"(flags) : "r"((uint16_t)value) : "cc");
       n = n16;
     }
   else
-    __asm__("bsrq %2, %0\n\tlahf\n\tseto %%al" : "+r"(n), "=&a"(flags) : "r"(value) : "cc");
+    __asm__(FLAGS_IN "bsrq %2, %0" FLAGS_OUT : "+r"(n), "+&a"(flags) : "r"(value) : "cc");
   cpu->af = (uint16_t)flags;
   if (value != 0)
     soft_set_reg (cpu, insn->a, insn->size, n);

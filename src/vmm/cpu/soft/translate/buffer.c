@@ -95,10 +95,12 @@ soft_translator_report (const SoftTranslator *translator)
            translator->count.units, translator->count.insns, translator->count.native, translator->count.runs,
            translator->used, translator->count.flushes);
   g_debug ("translator: entered %" G_GUINT64_FORMAT ", links %" G_GUINT64_FORMAT
-           ", guards missed %" G_GUINT64_FORMAT ", slow accesses %" G_GUINT64_FORMAT " (%" G_GUINT64_FORMAT
-           " loads not from RAM, %" G_GUINT64_FORMAT " interpreted)",
-           translator->count.entered, translator->count.linked, translator->count.misses,
-           translator->count.cold, translator->count.cold_bounce, translator->count.cold_runs);
+           ", not linked %" G_GUINT64_FORMAT ", guards missed and polls %" G_GUINT64_FORMAT
+           ", instructions interpreted %" G_GUINT64_FORMAT ", slow accesses %" G_GUINT64_FORMAT
+           " (%" G_GUINT64_FORMAT " loads not from RAM, %" G_GUINT64_FORMAT " interpreted)",
+           translator->count.entered, translator->count.linked, translator->count.unlinked,
+           translator->count.misses, translator->count.interpreted, translator->count.cold,
+           translator->count.cold_bounce, translator->count.cold_runs);
 }
 
 void

@@ -302,7 +302,9 @@ gen_multiply (Gen *g, unsigned digit)
     }
   else
     rm = operand (g, insn->b, insn->size);
-  gen_flags_set (g);
+  /* Some flags are undefined, and kept by some processors. */
+  gen_flags_load (g);
+  gen_flags_changed (g);
   emit_load (&g->e, 8, HOST_RAX, emit_reg (HOST_RBX));
   emit_digit (&g->e, insn->size, insn->size == 1 ? 0xf6 : 0xf7, digit, rm);
   emit_store (&g->e, insn->size == 1 ? 2 : insn->size, emit_reg (HOST_RBX), HOST_RAX);
@@ -685,7 +687,8 @@ gen_imul (Gen *g, gboolean immediate)
     }
   else
     src = gen_reg (insn->b);
-  gen_flags_set (g);
+  gen_flags_load (g);
+  gen_flags_changed (g);
   if (host == HOST_NONE)
     {
       host = HOST_RSI;

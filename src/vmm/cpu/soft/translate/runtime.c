@@ -150,17 +150,55 @@ link_exit (SoftTranslator *translator, const SoftExit *exit, const SoftUnit *uni
   translator->count.linked++;
 }
 
+static void
+enter (SoftCpu *cpu, uint32_t entry)
+{
+  SoftTranslator *translator = cpu->engine->translator;
+
+  if (translator->changed)
+    {
+      soft_unit_serialize ();
+      translator->changed = FALSE;
+    }
+  translator->count.entered++;
+  cpu->unit_link = NULL;
+  soft_unit_enter (cpu, translator->execute + entry);
+  if (cpu->unit_exit != 0)
+    {
+      SoftExit *exit = (SoftExit *)(translator->arena + (size_t)cpu->unit_exit * 8);
+
+      cpu->reg[SOFT_REG_RIP] = exit->rip;
+      if (exit->site == 0)
+        translator->count.misses++;
+      else
+        {
+          cpu->unit_link = exit;
+          translator->count.unlinked++;
+        }
+    }
+  cpu->block = NULL;
+}
+
 SoftBlock *
 soft_unit_step (SoftCpu *cpu)
 {
   SoftTranslator *translator = cpu->engine->translator;
-  SoftUnitJump *jump;
+  uint64_t rip = cpu->reg[SOFT_REG_RIP];
   SoftExit *link = cpu->unit_link;
+  SoftUnitJump *jump;
   SoftUnit *unit;
 
-  cpu->unit_link = NULL;
   if (cpu->unit_class < 0)
     find_class (cpu);
+  jump = &cpu->unit_jumps[cpu->unit_class][rip & (SOFT_UNIT_JUMPS - 1)];
+  if (jump->rip == rip && link == NULL && !cpu->counting)
+    {
+      /* Its guard tells whether it is mapped as it was. */
+      enter (cpu, (uint32_t)(jump->guard - (uintptr_t)translator->execute));
+      if (cpu->unit_exit == 0 || cpu->reg[SOFT_REG_RIP] != rip)
+        return NULL;
+      link = cpu->unit_link;
+    }
   unit = find_unit (cpu);
   if (unit == NULL)
     {
@@ -168,14 +206,13 @@ soft_unit_step (SoftCpu *cpu)
       uint64_t flushes = translator->count.flushes;
 
       unit = make_unit (cpu, block);
-      if (unit == NULL)
-        {
-          if (translator->count.flushes != flushes)
-            return soft_find_block (cpu);
-          return block;
-        }
       if (translator->count.flushes != flushes)
-        link = NULL;
+        {
+          link = NULL;
+          block = NULL;
+        }
+      if (unit == NULL)
+        return block != NULL ? block : soft_find_block (cpu);
     }
   if ((unit->key & SOFT_UNIT_KEY_COUNT) != 0 && unit->block->cost > cpu->budget)
     return soft_find_block (cpu);
@@ -183,27 +220,12 @@ soft_unit_step (SoftCpu *cpu)
     set_id (cpu, unit, i);
   if (cpu->unit_class < 0)
     find_class (cpu);
-  jump = &cpu->unit_jumps[cpu->unit_class][unit->rip & (SOFT_UNIT_JUMPS - 1)];
-  jump->rip = unit->rip;
+  jump = &cpu->unit_jumps[cpu->unit_class][rip & (SOFT_UNIT_JUMPS - 1)];
+  jump->rip = rip;
   jump->guard = (uintptr_t)translator->execute + unit->guard;
   if (link != NULL)
     link_exit (translator, link, unit);
-  if (translator->changed)
-    {
-      soft_unit_serialize ();
-      translator->changed = FALSE;
-    }
-  translator->count.entered++;
-  soft_unit_enter (cpu, translator->execute + soft_unit_entry (unit, FALSE));
-  if (cpu->unit_exit != 0)
-    {
-      SoftExit *exit = (SoftExit *)(translator->arena + (size_t)cpu->unit_exit * 8);
-
-      cpu->reg[SOFT_REG_RIP] = exit->rip;
-      cpu->unit_link = exit->site != 0 ? exit : NULL;
-      translator->count.misses += exit->site == 0;
-    }
-  cpu->block = NULL;
+  enter (cpu, soft_unit_entry (unit, FALSE));
   return NULL;
 }
 
@@ -248,6 +270,7 @@ soft_unit_run (SoftCpu *cpu, uint32_t ref)
 {
   const SoftInsn *insn = begin (cpu, ref);
 
+  cpu->engine->translator->count.interpreted += MAX (1, insn->unit_run);
   return !interpret (cpu, insn, MAX (1, insn->unit_run));
 }
 

@@ -111,7 +111,7 @@ struct SoftTranslator
   FILE *perf_map;
   struct
   {
-    uint64_t units, insns, native, runs, entered, linked, cold, cold_runs, cold_bounce, misses, flushes;
+    uint64_t units, insns, native, runs, entered, linked, cold, cold_runs, cold_bounce, misses, unlinked, interpreted, flushes;
   } count;
 };
 
