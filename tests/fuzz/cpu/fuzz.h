@@ -190,6 +190,8 @@ void fuzz_soft_init (gboolean low);
 void fuzz_soft_free (void);
 /* Which of two machines the other functions are about; at first the first one. */
 void fuzz_soft_select (unsigned n);
+/* Ends the turn of machine `n`; any thread. */
+void fuzz_soft_yield (unsigned n);
 gboolean fuzz_soft_translates (void);
 /* Whether translated code counts instructions. */
 void fuzz_soft_count (gboolean count);

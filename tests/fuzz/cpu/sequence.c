@@ -528,9 +528,26 @@ print_program (const Program *p, uint64_t number, const FuzzCase *c)
   printf ("\n");
 }
 
+/* Ends turns of translated code that doesn't count, as some programs never end. */
+static gint quit;
+
+static gpointer
+clock_thread (gpointer data)
+{
+  while (g_atomic_int_get (&quit) == 0)
+    {
+      g_usleep (1000);
+      fuzz_soft_yield (1);
+    }
+  return NULL;
+}
+
 static gboolean
 same (const Program *p, uint64_t number, const FuzzCase *c, const FuzzResult *a, const FuzzResult *b)
 {
+  /* One that doesn't come to its end in time is stopped anywhere. */
+  if (a->vector == 1000 || b->vector == 1000)
+    return TRUE;
   if (a->vector == b->vector && a->error == b->error && a->address == b->address && a->out.rip == b->out.rip
       && a->out.rflags == b->out.rflags && memcmp (a->out.gpr, b->out.gpr, sizeof a->out.gpr) == 0
       && memcmp (a->out.fx, b->out.fx, FX_END) == 0 && memcmp (a->memory, b->memory, FUZZ_PAGE) == 0)
@@ -570,7 +587,8 @@ main (int argc, char **argv)
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   g_autoptr (GError) error = NULL;
   gint64 start = g_get_monotonic_time ();
-  uint64_t number, differences = 0, faults = 0, runs = 0;
+  uint64_t number, differences = 0, faults = 0, runs = 0, lost = 0;
+  GThread *clock;
 
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error))
@@ -593,6 +611,7 @@ main (int argc, char **argv)
       return 77;
     }
 
+  clock = g_thread_new ("clock", clock_thread, NULL);
   for (number = (uint64_t)first;
        (count == 0 || number < (uint64_t)(first + count)) && differences < 10
        && (seconds == 0 || g_get_monotonic_time () - start < seconds * G_USEC_PER_SEC);
@@ -631,6 +650,7 @@ main (int argc, char **argv)
             }
           runs++;
           faults += results[0].vector >= 0;
+          lost += results[0].vector == 1000 || results[1].vector == 1000;
           if (!same (&p, number, &c, &results[0], &results[1]))
             {
               differences++;
@@ -638,12 +658,16 @@ main (int argc, char **argv)
             }
         }
     }
-  printf ("%" PRIu64 " runs, %" PRIu64 " with an exception, %" PRIu64 " differences\n", runs, faults,
-          differences);
+  g_atomic_int_set (&quit, 1);
+  g_thread_join (clock);
+  printf ("%" PRIu64 " runs, %" PRIu64 " with an exception, %" PRIu64 " without end, %" PRIu64
+          " differences\n",
+          runs, faults, lost, differences);
   for (unsigned i = 0; i < 2; i++)
     {
       fuzz_soft_select (i);
       fuzz_soft_free ();
     }
-  return differences != 0 ? 1 : 0;
+  /* If most have no end, nothing was compared. */
+  return differences != 0 || lost > runs / 10 ? 1 : 0;
 }

@@ -177,6 +177,12 @@ fuzz_soft_select (unsigned n)
   m = &machines[n];
 }
 
+void
+fuzz_soft_yield (unsigned n)
+{
+  soft_attend (machines[n].cpu, SOFT_ATTENTION_YIELD);
+}
+
 gboolean
 fuzz_soft_translates (void)
 {

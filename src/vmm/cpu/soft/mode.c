@@ -79,8 +79,13 @@ update_unit_key (SoftCpu *cpu)
   if (cpu->engine->translator != NULL
       && ((cpu->key & SOFT_KEY_SIZE) == SOFT_KEY_64
           || ((cpu->key & (flat | SOFT_KEY_SIZE)) == flat && cs->base == 0 && cs->limit == 0xffffffffu)))
-    key = cpu->key | (uint32_t)cpu->mmu << SOFT_UNIT_KEY_MMU_SHIFT
-          | (cpu->counting ? SOFT_UNIT_KEY_COUNT : 0);
+    {
+      key = cpu->key | (uint32_t)cpu->mmu << SOFT_UNIT_KEY_MMU_SHIFT;
+      if (cpu->counting)
+        key |= SOFT_UNIT_KEY_COUNT;
+      if ((cpu->cr0 & (CR0_EM | CR0_TS)) == 0 && (cpu->cr4 & CR4_OSFXSR) != 0)
+        key |= SOFT_UNIT_KEY_SSE;
+    }
   if (key != cpu->unit_key)
     {
       cpu->unit_key = key;

@@ -164,6 +164,7 @@ soft_do_clts (SoftCpu *cpu, const SoftInsn *insn)
 {
   privileged (cpu, insn);
   cpu->cr0 &= ~(uint64_t)CR0_TS;
+  soft_update_mode (cpu);
 }
 
 void

@@ -389,9 +389,9 @@ translate_one (Gen *g)
     case 0:
       return gen_integer (g) || gen_stack (g) || gen_branch (g);
     case 1:
-      return gen_branch (g) || gen_integer_two (g);
+      return gen_branch (g) || gen_integer_two (g) || gen_sse (g);
     default:
-      return FALSE;
+      return gen_sse (g);
     }
 }
 
@@ -439,6 +439,7 @@ generate_body (Gen *g, const SoftDecode *decodes)
               gen_flags_clobber (g);
               emit_run (g, run);
             }
+          g->mxcsr = FALSE;
           g->flags = FLAGS_RAX;
           g->translator->count.runs++;
           /* What ends a block leaves by itself. */
@@ -468,7 +469,7 @@ setup (Gen *g, SoftCpu *cpu, SoftUnit *unit, SoftBlock *block)
   g->e.at = g->translator->used;
   g->e.size = SOFT_UNIT_BUFFER_SIZE;
   g->flags = g->start_flags = 0;
-  g->ended = g->polled = FALSE;
+  g->ended = g->polled = g->mxcsr = FALSE;
   g->n_exits = g->n_cold = 0;
 }
 

@@ -76,6 +76,7 @@ typedef struct
   uint8_t flags;       /* FLAGS_… where they are; 0: not decided yet how the unit begins */
   uint8_t start_flags; /* how it begins; 0: it overwrites them */
   gboolean ended;
+  gboolean mxcsr;  /* the host's MXCSR is the guest's */
   gboolean polled; /* before the instruction that comes before a jump */
   unsigned n_exits;
   unsigned n_cold;
@@ -141,6 +142,7 @@ gboolean gen_integer (Gen *g);
 gboolean gen_integer_two (Gen *g); /* 0F … */
 gboolean gen_stack (Gen *g);
 gboolean gen_branch (Gen *g);
+gboolean gen_sse (Gen *g); /* any map but the first */
 
 /* -- exits (generate.c) ---------------------------------------------------------------------------- */
 /* Goes on at `rip`. */

@@ -167,6 +167,8 @@ gen_access_to (Gen *g, const GenAddress *a, unsigned size, unsigned access)
       emit_rm (e, 8, 0x03, HOST_RDI, emit_at_index (HOST_RSP, HOST_RSI, 0, page_offset (g)));
       operand = emit_at (HOST_RDI, 0);
     }
+  /* C may come in between. */
+  g->mxcsr = FALSE;
   cold = gen_cold (g);
   cold->kind = GEN_COLD_ACCESS;
   cold->jump = jump;

@@ -73,6 +73,7 @@ enum
 {
   SOFT_UNIT_KEY_MMU_SHIFT = 8,   /* SOFT_MMU_… */
   SOFT_UNIT_KEY_COUNT = 1 << 10, /* budget is counted */
+  SOFT_UNIT_KEY_SSE = 1 << 11,   /* SSE instructions don't fault: CR0.EM and TS, CR4.OSFXSR */
   SOFT_UNIT_KEY_NONE = 1 << 31,  /* this mode isn't translated */
 };
 
@@ -111,7 +112,8 @@ struct SoftTranslator
   FILE *perf_map;
   struct
   {
-    uint64_t units, insns, native, runs, entered, linked, cold, cold_runs, cold_bounce, misses, unlinked, interpreted, flushes;
+    uint64_t units, insns, native, runs, entered, linked, cold, cold_runs, cold_bounce, misses, unlinked,
+        interpreted, flushes;
   } count;
 };
 
@@ -178,7 +180,8 @@ enum
 {
   SOFT_ACCESS_SIZE = 7, /* log2 of bytes */
   SOFT_ACCESS_WRITE = 8,
-  SOFT_ACCESS_WHOLE = 16, /* not from RAM: the interpreter does the whole instruction */
+  SOFT_ACCESS_ALIGNED = 32, /* to 16 bytes, or it faults */
+  SOFT_ACCESS_WHOLE = 16,   /* not from RAM: the interpreter does the whole instruction */
 };
 
 G_END_DECLS
