@@ -116,19 +116,21 @@ show_probe (gboolean json)
   const KvmProbe *probe = kvm_probe ();
   g_autofree char *why = NULL;
   const EngineClass *choice = engine_choose ("auto", &why, NULL);
+  g_autofree char *software = soft_engine_detail ();
 
   if (json)
     {
-      g_autofree char *detail = json_string (probe->detail), *reason = json_string (why);
+      g_autofree char *detail = json_string (probe->detail), *reason = json_string (why),
+                      *soft = json_string (software);
       char mips[G_ASCII_DTOSTR_BUF_SIZE];
 
       g_print (
-          "{\"present\": %s, \"usable\": %s, \"fast\": %s, \"mips\": %s, \"detail\": %s, \"auto\": \"%s\", \"reason\": %s}\n",
+          "{\"present\": %s, \"usable\": %s, \"fast\": %s, \"mips\": %s, \"detail\": %s, \"auto\": \"%s\", \"reason\": %s, \"software\": %s}\n",
           probe->present ? "true" : "false", probe->usable ? "true" : "false", probe->fast ? "true" : "false",
-          g_ascii_formatd (mips, sizeof mips, "%.1f", probe->mips), detail, choice->name, reason);
+          g_ascii_formatd (mips, sizeof mips, "%.1f", probe->mips), detail, choice->name, reason, soft);
     }
   else
-    g_print ("%s\nAutomatic choice: %s\n", probe->detail, why);
+    g_print ("%s\nAutomatic choice: %s\n%s\n", probe->detail, why, software);
   return 0;
 }
 

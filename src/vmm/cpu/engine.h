@@ -60,6 +60,9 @@ typedef struct
 /* A few milliseconds; measured once a process. */
 const KvmProbe *kvm_probe (void);
 
+/* How fast a way the software processor has on this host, and why; a sentence for a person, owned by the caller. */
+char *soft_engine_detail (void);
+
 /* "auto", "kvm", "software" (or "soft"), "none".  For "auto", picks KVM where the probe says fast, else the software processor.
  * `*why` (owned by the caller) says in a sentence what was chosen and why. */
 const EngineClass *engine_choose (const char *wanted, char **why, GError **error);

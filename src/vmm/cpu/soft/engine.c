@@ -336,21 +336,48 @@ engine_free_soft (Engine *parent)
   g_free (engine);
 }
 
-/* VIVARIUM_SOFT: interpret, translate (what runs often), always (everything; for tests). */
+/* VIVARIUM_SOFT: translate (what runs often; the default), always (everything; for tests), interpret. */
+#ifdef SOFT_TRANSLATOR
+static const char *
+wanted_mode (void)
+{
+  const char *mode = g_getenv ("VIVARIUM_SOFT");
+
+  return mode != NULL ? mode : "translate";
+}
+#endif
+
 static void
 start_translator (SoftEngine *engine)
 {
 #ifdef SOFT_TRANSLATOR
   g_autoptr (GError) error = NULL;
-  const char *mode = g_getenv ("VIVARIUM_SOFT");
 
-  if (mode == NULL || g_str_equal (mode, "interpret"))
+  if (g_str_equal (wanted_mode (), "interpret"))
     return;
   engine->translator = soft_translator_new (engine, &error);
   if (engine->translator == NULL)
     g_message ("instructions are interpreted, which is slower: %s", error->message);
   else
-    engine->translator->always = g_str_equal (mode, "always");
+    engine->translator->always = g_str_equal (wanted_mode (), "always");
+#else
+  g_message ("instructions are interpreted, which is slower: this build has no translator");
+#endif
+}
+
+char *
+soft_engine_detail (void)
+{
+#ifdef SOFT_TRANSLATOR
+  g_autoptr (GError) error = NULL;
+
+  if (g_str_equal (wanted_mode (), "interpret"))
+    return g_strdup ("The software processor interprets, as VIVARIUM_SOFT asks for.");
+  if (soft_translator_possible (&error))
+    return g_strdup ("The software processor translates what runs often to the host's instructions.");
+  return g_strdup_printf ("The software processor interprets, which is slower: %s", error->message);
+#else
+  return g_strdup ("The software processor interprets, which is slower: this build has no translator.");
 #endif
 }
 

@@ -875,6 +875,19 @@ soft_host_range (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, gboolean w
   return fill (cpu, insn, linear, write ? ACCESS_WRITE : ACCESS_READ, cpu->mmu, &physical);
 }
 
+uint8_t *
+soft_guarded_store (SoftCpu *cpu, uint64_t linear, unsigned size)
+{
+  unsigned index = (linear >> 12) & (SOFT_TLB_SIZE - 1);
+  const SoftTlbEntry *entry = &cpu->tlb[index];
+  uint8_t *host = (uint8_t *)(entry->addend + linear);
+
+  if (entry->read != (linear & SOFT_PAGE_MASK) || !cpu->guarded[cpu->mmu][index]
+      || !soft_code_store (cpu->engine->code, host, size))
+    return NULL;
+  return host;
+}
+
 gboolean
 soft_load_pdptes (SoftCpu *cpu, uint64_t cr3)
 {

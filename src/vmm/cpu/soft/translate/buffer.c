@@ -45,11 +45,29 @@ map_buffer (SoftTranslator *translator, GError **error)
       if (write != MAP_FAILED)
         munmap (write, SOFT_UNIT_BUFFER_SIZE);
       g_set_error (error, G_FILE_ERROR, (gint)g_file_error_from_errno (saved),
-                   "no memory for translated code: %s", g_strerror (saved));
+                   "this system allows no memory for translated code (%s)", g_strerror (saved));
       return FALSE;
     }
   translator->write = write;
   translator->execute = execute;
+  return TRUE;
+}
+
+static void
+unmap_buffer (SoftTranslator *translator)
+{
+  munmap (translator->write, SOFT_UNIT_BUFFER_SIZE);
+  munmap ((void *)translator->execute, SOFT_UNIT_BUFFER_SIZE);
+}
+
+gboolean
+soft_translator_possible (GError **error)
+{
+  SoftTranslator translator;
+
+  if (!map_buffer (&translator, error))
+    return FALSE;
+  unmap_buffer (&translator);
   return TRUE;
 }
 
@@ -110,8 +128,7 @@ soft_translator_free (SoftTranslator *translator)
 
   soft_translator_report (translator);
   soft_signal_remove (translator);
-  munmap (translator->write, SOFT_UNIT_BUFFER_SIZE);
-  munmap ((void *)translator->execute, SOFT_UNIT_BUFFER_SIZE);
+  unmap_buffer (translator);
   munmap (translator->arena, ARENA_SIZE);
   munmap (translator->poll_page, 2 * page);
   g_free (translator->hash);

@@ -124,6 +124,8 @@ struct SoftTranslator
 /* -- buffer.c -------------------------------------------------------------------------------------- */
 /* NULL with a reason where the host gives no executable memory. */
 SoftTranslator *soft_translator_new (SoftEngine *engine, GError **error);
+/* Only tells whether it would work. */
+gboolean soft_translator_possible (GError **error);
 void soft_translator_free (SoftTranslator *translator);
 /* Forgets all translated code; not while any runs. */
 void soft_translator_flush (SoftTranslator *translator);
