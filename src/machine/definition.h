@@ -5,7 +5,7 @@
  *
  *   [machine]  name uuid os chipset firmware engine memory cpus clock boot kernel initrd modules append …
  *   [disk0] [cdrom0] [floppy0] …   path format readonly snapshot
- *   [display0]  video video-memory vnc-address vnc-password-file
+ *   [display0]  video video-memory aspect vnc-address vnc-password-file
  *   [input]  absolute-pointer layout
  *   [net0]  mac
  *   [serial0] …  backend
@@ -71,6 +71,7 @@ typedef struct MachineDefinition
   char *modules;                  /* see boot-modules.h */
   char *video;                    /* "vga", "none" */
   uint32_t video_memory;          /* MiB */
+  char *aspect;                   /* "auto", "square", "4:3": how a viewer shows it */
   gboolean absolute_pointer;
   char *input_layout; /* of the guest's keyboard, as display/layout.h has it */
   char *vnc_address;  /* NULL: off */

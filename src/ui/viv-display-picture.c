@@ -20,6 +20,7 @@ struct _VivDisplayPicture
   VivFramebuffer *framebuffer;
   VivTransform transform;
   VivScaling scaling;
+  VivAspect aspect;
   gboolean absolute;
   gboolean locked;
   gboolean watching;
@@ -49,7 +50,7 @@ update_transform (VivDisplayPicture *self)
 
   if (self->framebuffer)
     viv_framebuffer_get_size (self->framebuffer, &width, &height);
-  viv_transform_init (&self->transform, self->scaling, width, height,
+  viv_transform_init (&self->transform, self->scaling, self->aspect, width, height,
                       gtk_widget_get_width (GTK_WIDGET (self)), gtk_widget_get_height (GTK_WIDGET (self)),
                       gtk_widget_get_scale_factor (GTK_WIDGET (self)));
 }
@@ -98,13 +99,14 @@ move (VivDisplayPicture *self, double x, double y)
       return;
     }
   /* No lock to be had: the way the pointer went since the last event.  Coming in again at another edge is no movement. */
-  if (self->inside && self->transform.scale > 0)
+  if (self->inside && self->transform.width > 0)
     {
-      double factor = self->transform.factor / self->transform.scale;
+      double last_x, last_y, now_x, now_y;
 
+      viv_transform_to_image (&self->transform, self->last_x, self->last_y, &last_x, &last_y);
+      viv_transform_to_image (&self->transform, x, y, &now_x, &now_y);
       event.type = INPUT_EVENT_RELATIVE;
-      viv_motion_add (&self->motion, (x - self->last_x) * factor, (y - self->last_y) * factor, &event.x,
-                      &event.y);
+      viv_motion_add (&self->motion, now_x - last_x, now_y - last_y, &event.x, &event.y);
       if (event.x || event.y)
         send (self, &event);
     }
@@ -421,6 +423,15 @@ viv_display_picture_set_scaling (VivDisplayPicture *self, VivScaling scaling)
   if (self->scaling == scaling)
     return;
   self->scaling = scaling;
+  on_invalidate_size (self);
+}
+
+void
+viv_display_picture_set_aspect (VivDisplayPicture *self, VivAspect aspect)
+{
+  if (self->aspect == aspect)
+    return;
+  self->aspect = aspect;
   on_invalidate_size (self);
 }
 

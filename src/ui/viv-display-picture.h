@@ -20,6 +20,8 @@ GtkWidget *viv_display_picture_new (void);
 /* May be NULL. */
 void viv_display_picture_set_framebuffer (VivDisplayPicture *self, VivFramebuffer *framebuffer);
 void viv_display_picture_set_scaling (VivDisplayPicture *self, VivScaling scaling);
+/* VIV_ASPECT_SQUARE at first. */
+void viv_display_picture_set_aspect (VivDisplayPicture *self, VivAspect aspect);
 /* Absolute positions (TRUE), or relative motion from the pointer's own movement. */
 void viv_display_picture_set_absolute (VivDisplayPicture *self, gboolean absolute);
 /* Movement comes from a pointer lock: that of the pointer is ignored, and it is hidden. */

@@ -410,6 +410,12 @@ viv_display_view_get_scaling (VivDisplayView *self)
 }
 
 void
+viv_display_view_set_aspect (VivDisplayView *self, VivAspect aspect)
+{
+  viv_display_picture_set_aspect (VIV_DISPLAY_PICTURE (self->picture), aspect);
+}
+
+void
 viv_display_view_set_absolute (VivDisplayView *self, gboolean absolute)
 {
   if (self->absolute == absolute)

@@ -24,6 +24,8 @@ void viv_display_view_set_framebuffer (VivDisplayView *self, VivFramebuffer *fra
 void viv_display_view_set_label (VivDisplayView *self, const char *label);
 void viv_display_view_set_scaling (VivDisplayView *self, VivScaling scaling);
 VivScaling viv_display_view_get_scaling (VivDisplayView *self);
+/* VIV_ASPECT_SQUARE at first. */
+void viv_display_view_set_aspect (VivDisplayView *self, VivAspect aspect);
 /* Whether the guest has a pointing device with absolute positions: then the pointer needs no lock. */
 void viv_display_view_set_absolute (VivDisplayView *self, gboolean absolute);
 /* `in_turn`: its keys one after another do it too. */

@@ -126,6 +126,7 @@ viv_menu_machine (VivMachine *machine)
 
   append (view, _ ("_Fit to Window"), "page.scaling", "fit");
   append (view, _ ("E_xact Pixels"), "page.scaling", "exact");
+  append (view, _ ("Correct _Aspect Ratio"), "page.correct-aspect", NULL);
   append (view, _ ("F_ull Screen"), "win.fullscreen", NULL);
   append (view, _ ("_Take a Screenshot"), "page.screenshot", NULL);
   append (view, _ ("Release _Keyboard and Pointer"), "page.release", NULL);

@@ -8,6 +8,7 @@
 
 #include "ui/viv-machine-page.h"
 
+#include "machine/edit.h"
 #include "ui/viv-dialogs.h"
 #include "ui/viv-display-view.h"
 #include "ui/viv-facts-window.h"
@@ -62,7 +63,8 @@ G_DEFINE_FINAL_TYPE (VivMachinePage, viv_machine_page, ADW_TYPE_BIN)
 enum
 {
   PROP_0,
-  PROP_SCALING, /* "fit" or "exact": what the menu's radio items choose */
+  PROP_SCALING,        /* "fit" or "exact": what the menu's radio items choose */
+  PROP_CORRECT_ASPECT, /* whether old modes are shown 4:3: the machine's setting display0.aspect */
   N_PROPS
 };
 static GParamSpec *props[N_PROPS];
@@ -263,10 +265,27 @@ update (VivMachinePage *self)
     viv_machine_page_focus (self);
 }
 
-static void
-update_pointer (VivMachinePage *self)
+static VivAspect
+aspect_of (VivMachinePage *self)
 {
-  viv_display_view_set_absolute (self->display, viv_machine_get_absolute_pointer (self->machine));
+  const MachineDefinition *definition = self->machine ? viv_machine_get_definition (self->machine) : NULL;
+  const char *aspect = definition ? definition->aspect : "auto";
+
+  return g_strcmp0 (aspect, "square") == 0 ? VIV_ASPECT_SQUARE
+         : g_strcmp0 (aspect, "4:3") == 0  ? VIV_ASPECT_4_3
+                                           : VIV_ASPECT_AUTO;
+}
+
+static void
+set_correct_aspect (VivMachinePage *self, gboolean correct)
+{
+  VivChange change = { "display0.aspect", correct ? "auto" : "square" };
+  g_autoptr (GError) error = NULL;
+
+  if (!self->machine || correct == (aspect_of (self) != VIV_ASPECT_SQUARE))
+    return;
+  if (!viv_machine_edit (self->machine, &change, 1, &error) && window_of (self))
+    viv_window_message (window_of (self), error->message);
 }
 
 static void
@@ -278,6 +297,20 @@ rebuild_menu (VivMachinePage *self)
   gtk_menu_button_set_menu_model (self->menu_button, menu);
   gtk_menu_button_set_menu_model (self->media_button, media);
   gtk_widget_set_visible (GTK_WIDGET (self->media_button), media && g_menu_model_get_n_items (media) > 0);
+}
+
+static void
+on_definition_changed (VivMachinePage *self)
+{
+  viv_display_view_set_aspect (self->display, aspect_of (self));
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_CORRECT_ASPECT]);
+  rebuild_menu (self);
+}
+
+static void
+update_pointer (VivMachinePage *self)
+{
+  viv_display_view_set_absolute (self->display, viv_machine_get_absolute_pointer (self->machine));
 }
 
 static void
@@ -641,6 +674,9 @@ viv_machine_page_get_property (GObject *object, guint id, GValue *value, GParamS
       g_value_set_static_string (
           value, viv_display_view_get_scaling (self->display) == VIV_SCALING_EXACT ? "exact" : "fit");
       break;
+    case PROP_CORRECT_ASPECT:
+      g_value_set_boolean (value, aspect_of (self) != VIV_ASPECT_SQUARE);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -658,6 +694,9 @@ viv_machine_page_set_property (GObject *object, guint id, const GValue *value, G
                                                        ? VIV_SCALING_EXACT
                                                        : VIV_SCALING_FIT);
       g_object_notify_by_pspec (object, pspec);
+      break;
+    case PROP_CORRECT_ASPECT:
+      set_correct_aspect (self, g_value_get_boolean (value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -707,6 +746,9 @@ viv_machine_page_class_init (VivMachinePageClass *klass)
   G_OBJECT_CLASS (klass)->set_property = viv_machine_page_set_property;
   props[PROP_SCALING] = g_param_spec_string (
       "scaling", NULL, NULL, "fit", G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+  props[PROP_CORRECT_ASPECT]
+      = g_param_spec_boolean ("correct-aspect", NULL, NULL, TRUE,
+                              G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (G_OBJECT_CLASS (klass), N_PROPS, props);
   widget_class->root = viv_machine_page_root;
   widget_class->unroot = viv_machine_page_unroot;
@@ -719,6 +761,7 @@ viv_machine_page_class_init (VivMachinePageClass *klass)
   gtk_widget_class_install_action (widget_class, "page.send-keys", "s", on_send_keys);
   gtk_widget_class_install_action (widget_class, "page.type-clipboard", NULL, on_type_clipboard);
   gtk_widget_class_install_property_action (widget_class, "page.scaling", "scaling");
+  gtk_widget_class_install_property_action (widget_class, "page.correct-aspect", "correct-aspect");
   gtk_widget_class_install_action (widget_class, "page.change-media", "s", on_change_media);
   gtk_widget_class_install_action (widget_class, "page.eject", "s", on_change_media);
   gtk_widget_class_install_action (widget_class, "page.release", NULL, on_release);
@@ -809,10 +852,10 @@ viv_machine_page_set_machine (VivMachinePage *self, VivMachine *machine)
   g_signal_connect_swapped (machine, "notify::error", G_CALLBACK (update), self);
   g_signal_connect_swapped (machine, "notify::engine", G_CALLBACK (update_title), self);
   g_signal_connect_swapped (machine, "notify::absolute-pointer", G_CALLBACK (update_pointer), self);
-  g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (rebuild_menu), self);
+  g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (on_definition_changed), self);
   g_signal_connect (machine, "notice", G_CALLBACK (on_notice), self);
   g_signal_connect (machine, "media-changed", G_CALLBACK (on_media_changed), self);
-  rebuild_menu (self);
+  on_definition_changed (self);
   update_pointer (self);
   update (self);
 }

@@ -18,6 +18,8 @@
 
 static const char *const choice_labels[][2] = {
   { "auto", N_ ("Automatic") },
+  { "square", N_ ("Square pixels") },
+  { "4:3", N_ ("Always 4:3") },
   { "kvm", N_ ("Hardware virtualisation (KVM)") },
   { "software", N_ ("Software processor") },
   { "none", N_ ("None") },

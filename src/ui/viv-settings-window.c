@@ -64,6 +64,8 @@ static const struct
     N_ ("Display") },
   { "display0.video-memory", N_ ("Video Memory"), N_ ("Limits how large the screen can be"), PAGE_DISPLAY,
     "" },
+  { "display0.aspect", N_ ("Aspect Ratio"), N_ ("Automatic shows old modes such as 720 × 400 as a tube does"),
+    PAGE_DISPLAY, "" },
   { "display0.vnc-address", N_ ("Address"), N_ ("The screen can be seen there as soon as the machine starts"),
     PAGE_DISPLAY, N_ ("Remote View (VNC)") },
   { "display0.vnc-password-file", N_ ("Password File"), N_ ("Its first line is the password"), PAGE_DISPLAY,

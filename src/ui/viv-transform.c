@@ -10,11 +10,34 @@
 
 #include <math.h>
 
-void
-viv_transform_init (VivTransform *transform, VivScaling scaling, int image_width, int image_height,
-                    double view_width, double view_height, int factor)
+/* What the registers of a VGA's CRT controller are set to in its modes.  A monitor of that time shows all of them on the same 4:3. */
+static gboolean
+is_vga_mode (int image_width, int image_height)
 {
-  double device_width, device_height, scale;
+  static const int widths[] = { 320, 360, 640, 720 }, heights[] = { 200, 240, 350, 400, 480 };
+  gboolean width = FALSE, height = FALSE;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (widths); i++)
+    width = width || widths[i] == image_width;
+  for (unsigned i = 0; i < G_N_ELEMENTS (heights); i++)
+    height = height || heights[i] == image_height;
+  return width && height;
+}
+
+double
+viv_aspect_pixel_height (VivAspect aspect, int image_width, int image_height)
+{
+  if (image_width <= 0 || image_height <= 0 || aspect == VIV_ASPECT_SQUARE
+      || (aspect == VIV_ASPECT_AUTO && !is_vga_mode (image_width, image_height)))
+    return 1;
+  return image_width * 3.0 / (image_height * 4.0);
+}
+
+void
+viv_transform_init (VivTransform *transform, VivScaling scaling, VivAspect aspect, int image_width,
+                    int image_height, double view_width, double view_height, int factor)
+{
+  double device_width, device_height, scale, tall;
 
   factor = MAX (factor, 1);
   *transform = (VivTransform){ .image_width = image_width, .image_height = image_height, .factor = factor };
@@ -26,17 +49,20 @@ viv_transform_init (VivTransform *transform, VivScaling scaling, int image_width
   if (device_width < 1 || device_height < 1)
     return;
 
-  scale = 1;
+  scale = tall = 1;
   if (scaling == VIV_SCALING_FIT)
-    scale = MIN (device_width / image_width, device_height / image_height);
+    {
+      tall = viv_aspect_pixel_height (aspect, image_width, image_height);
+      scale = MIN (device_width / image_width, device_height / (image_height * tall));
+    }
 
   /* Edges on the device's grid: a half pixel off would blur every pixel of the picture. */
   double width = MAX (1, round (image_width * scale));
-  double height = MAX (1, round (image_height * scale));
+  double height = MAX (1, round (image_height * tall * scale));
   double x = MAX (0, floor ((device_width - width) / 2));
   double y = MAX (0, floor ((device_height - height) / 2));
 
-  transform->scale = scale;
+  transform->scale = scale * MIN (tall, 1);
   transform->x = x / factor;
   transform->y = y / factor;
   transform->width = width / factor;

@@ -18,17 +18,26 @@ typedef enum
   VIV_SCALING_EXACT, /* a pixel of the image is a pixel of the device; the view scrolls if it is smaller */
 } VivScaling;
 
+typedef enum
+{
+  VIV_ASPECT_SQUARE, /* pixels are as tall as wide */
+  VIV_ASPECT_4_3,    /* the whole is shown 4 to 3, as on a tube */
+  VIV_ASPECT_AUTO,   /* 4 to 3 for what a VGA makes (320x200, 640x350, 720x400, …), else square */
+} VivAspect;
+
 typedef struct
 {
   double x, y, width, height; /* of the picture, in view space; x and y lie on the device's grid */
-  double scale;               /* device pixels an image pixel */
+  double scale;               /* device pixels an image pixel; the lesser of across and down */
   int image_width, image_height;
   int factor; /* device pixels a view pixel */
 } VivTransform;
 
-/* Empty (width 0) if any size is 0 or less.  `factor` less than 1 counts as 1. */
-void viv_transform_init (VivTransform *transform, VivScaling scaling, int image_width, int image_height,
-                         double view_width, double view_height, int factor);
+/* How tall a pixel of the image is shown, in its width. */
+double viv_aspect_pixel_height (VivAspect aspect, int image_width, int image_height);
+/* Empty (width 0) if any size is 0 or less.  `factor` less than 1 counts as 1.  `aspect` is for VIV_SCALING_FIT alone. */
+void viv_transform_init (VivTransform *transform, VivScaling scaling, VivAspect aspect, int image_width,
+                         int image_height, double view_width, double view_height, int factor);
 /* Whether image pixels fall exactly on whole device pixels: nothing is to be filtered then. */
 gboolean viv_transform_is_exact (const VivTransform *transform);
 /* From view space to image space, fractions kept, not clamped. */

@@ -25,6 +25,7 @@
 #include "ui/viv-vnc-window.h"
 #include "ui/viv-window.h"
 
+#include "machine/edit.h"
 #include "machine/os-profile.h"
 
 #include <glib/gstdio.h>
@@ -493,6 +494,29 @@ test_desktop_actions (Fixture *f)
     }
 }
 
+/* "Correct Aspect Ratio" is the machine's own setting, whoever changes it. */
+static void
+test_aspect (Fixture *f)
+{
+  g_autoptr (VivMachine) machine = add_machine (f->library, "Fern");
+  VivChange always = { "display0.aspect", "4:3" };
+  g_autofree char *aspect = NULL;
+  gboolean correct = FALSE;
+
+  viv_window_view (f->window, machine);
+  settle ();
+  g_object_get (machine_page (f), "correct-aspect", &correct, NULL);
+  g_assert_true (correct);
+  g_assert_true (gtk_widget_activate_action (machine_page (f), "page.correct-aspect", NULL));
+  aspect = definition_get (viv_machine_get_definition (machine), "display0.aspect", NULL);
+  g_assert_cmpstr (aspect, ==, "square");
+  g_object_get (machine_page (f), "correct-aspect", &correct, NULL);
+  g_assert_false (correct);
+  g_assert_true (viv_machine_edit (machine, &always, 1, NULL));
+  g_object_get (machine_page (f), "correct-aspect", &correct, NULL);
+  g_assert_true (correct);
+}
+
 /* A medium in the menu whose file is gone is said to be missing. */
 static gboolean
 menu_says (GMenuModel *menu, const char *text)
@@ -613,6 +637,7 @@ main (int argc, char **argv)
     { "focus-after-rename", test_focus_after_rename },
     { "library-order", test_library_order },
     { "system-icons", test_system_icons },
+    { "aspect", test_aspect },
     { "width", test_width },
     { "assistant-width", test_assistant_width },
     { "message-bar", test_message_bar },

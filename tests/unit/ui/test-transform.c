@@ -17,6 +17,7 @@ typedef struct
   int factor;
   double x, y, width, height;
   gboolean exact;
+  VivAspect aspect;
 } Row;
 
 static const Row rows[] = {
@@ -36,6 +37,19 @@ static const Row rows[] = {
   { "exact in a smaller view", VIV_SCALING_EXACT, 1920, 1080, 1000, 700, 1, 0, 0, 1920, 1080, TRUE },
   { "exact at two", VIV_SCALING_EXACT, 640, 480, 1000, 700, 2, 340, 230, 320, 240, TRUE },
   { "exact at two, odd image", VIV_SCALING_EXACT, 641, 481, 1000, 700, 2, 339.5, 229.5, 320.5, 240.5, TRUE },
+  { "mode 13h", VIV_SCALING_FIT, 320, 200, 640, 480, 1, 0, 0, 640, 480, FALSE, VIV_ASPECT_AUTO },
+  { "mode 13h, doubled", VIV_SCALING_FIT, 640, 400, 1000, 480, 1, 180, 0, 640, 480, FALSE, VIV_ASPECT_AUTO },
+  { "text mode as on a tube", VIV_SCALING_FIT, 720, 400, 1920, 1080, 1, 240, 0, 1440, 1080, FALSE,
+    VIV_ASPECT_AUTO },
+  { "EGA", VIV_SCALING_FIT, 640, 350, 640, 600, 1, 0, 60, 640, 480, FALSE, VIV_ASPECT_AUTO },
+  { "EGA in device pixels", VIV_SCALING_FIT, 640, 350, 641, 480, 2, 0.5, 0, 640, 480, FALSE,
+    VIV_ASPECT_AUTO },
+  { "mode X, narrow pixels", VIV_SCALING_FIT, 360, 480, 720, 540, 1, 0, 0, 720, 540, FALSE, VIV_ASPECT_AUTO },
+  { "4:3 as it is", VIV_SCALING_FIT, 640, 480, 1280, 960, 1, 0, 0, 1280, 960, TRUE, VIV_ASPECT_AUTO },
+  { "wide as it is", VIV_SCALING_FIT, 1280, 800, 1280, 800, 1, 0, 0, 1280, 800, TRUE, VIV_ASPECT_AUTO },
+  { "always 4:3", VIV_SCALING_FIT, 1280, 800, 1280, 960, 1, 0, 0, 1280, 960, FALSE, VIV_ASPECT_4_3 },
+  { "exact is not corrected", VIV_SCALING_EXACT, 720, 400, 1000, 700, 1, 140, 150, 720, 400, TRUE,
+    VIV_ASPECT_AUTO },
   { "exact fullscreen", VIV_SCALING_EXACT, 1920, 1080, 1920, 1080, 1, 0, 0, 1920, 1080, TRUE },
 };
 
@@ -48,7 +62,7 @@ test_table (void)
       VivTransform t;
 
       g_test_message ("%s", row->name);
-      viv_transform_init (&t, row->scaling, row->image_width, row->image_height, row->view_width,
+      viv_transform_init (&t, row->scaling, row->aspect, row->image_width, row->image_height, row->view_width,
                           row->view_height, row->factor);
       g_assert_cmpfloat (t.x, ==, row->x);
       g_assert_cmpfloat (t.y, ==, row->y);
@@ -68,7 +82,7 @@ test_pointer (void)
       VivTransform t;
 
       g_test_message ("%s", row->name);
-      viv_transform_init (&t, row->scaling, row->image_width, row->image_height, row->view_width,
+      viv_transform_init (&t, row->scaling, row->aspect, row->image_width, row->image_height, row->view_width,
                           row->view_height, row->factor);
       for (int pixel = 0; pixel < row->image_width; pixel++)
         {
@@ -96,7 +110,7 @@ test_edges (void)
   VivTransform t;
   int x, y;
 
-  viv_transform_init (&t, VIV_SCALING_FIT, 640, 480, 1000, 480, 1);
+  viv_transform_init (&t, VIV_SCALING_FIT, VIV_ASPECT_SQUARE, 640, 480, 1000, 480, 1);
   g_assert_false (viv_transform_contains (&t, 179.9, 10));
   g_assert_true (viv_transform_contains (&t, 180, 0));
   g_assert_false (viv_transform_contains (&t, 820, 10));
@@ -120,7 +134,8 @@ test_empty (void)
 
   for (unsigned i = 0; i < G_N_ELEMENTS (sizes); i++)
     {
-      viv_transform_init (&t, VIV_SCALING_FIT, sizes[i][0], sizes[i][1], sizes[i][2], sizes[i][3], 1);
+      viv_transform_init (&t, VIV_SCALING_FIT, VIV_ASPECT_AUTO, sizes[i][0], sizes[i][1], sizes[i][2],
+                          sizes[i][3], 1);
       g_assert_cmpfloat (t.width, ==, 0);
       g_assert_false (viv_transform_contains (&t, 0, 0));
       g_assert_false (viv_transform_is_exact (&t));
@@ -130,9 +145,21 @@ test_empty (void)
       g_assert_cmpint (x, >=, 0);
       g_assert_cmpint (y, >=, 0);
     }
-  viv_transform_init (&t, VIV_SCALING_FIT, 1, 1, 10, 10, 0);
+  viv_transform_init (&t, VIV_SCALING_FIT, VIV_ASPECT_4_3, 1, 1, 10, 10, 0);
   viv_transform_to_absolute (&t, 5, 5, &x, &y);
   g_assert_cmpint (x, ==, 0);
+}
+
+static void
+test_scale (void)
+{
+  VivTransform t;
+
+  /* The lesser of the two: whoever chooses a smaller picture by it loses no line. */
+  viv_transform_init (&t, VIV_SCALING_FIT, VIV_ASPECT_AUTO, 720, 400, 720, 540, 1);
+  g_assert_cmpfloat (t.scale, ==, 1);
+  viv_transform_init (&t, VIV_SCALING_FIT, VIV_ASPECT_AUTO, 360, 480, 720, 540, 1);
+  g_assert_cmpfloat_with_epsilon (t.scale, 540 / 480.0, 1e-9);
 }
 
 static void
@@ -155,6 +182,7 @@ main (int argc, char **argv)
   g_test_add_func ("/ui/transform/pointer", test_pointer);
   g_test_add_func ("/ui/transform/edges", test_edges);
   g_test_add_func ("/ui/transform/empty", test_empty);
+  g_test_add_func ("/ui/transform/scale", test_scale);
   g_test_add_func ("/ui/transform/natural", test_natural);
   return g_test_run ();
 }
