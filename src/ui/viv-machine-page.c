@@ -583,6 +583,17 @@ on_change_media (GtkWidget *widget, const char *name, GVariant *parameter)
     viv_media_choose (window_of (self), self->machine, drive);
 }
 
+/* What has no key of its own (a drive, a chord) is two keys away. */
+static void
+on_show_menu (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
+  GtkMenuButton *button = g_str_equal (name, "page.show-media") ? self->media_button : self->keys_button;
+
+  if (can_have_focus (GTK_WIDGET (button)))
+    gtk_menu_button_popup (button);
+}
+
 static void
 on_release (GtkWidget *widget, const char *name, GVariant *parameter)
 {
@@ -765,6 +776,8 @@ viv_machine_page_class_init (VivMachinePageClass *klass)
   gtk_widget_class_install_action (widget_class, "page.change-media", "s", on_change_media);
   gtk_widget_class_install_action (widget_class, "page.eject", "s", on_change_media);
   gtk_widget_class_install_action (widget_class, "page.release", NULL, on_release);
+  gtk_widget_class_install_action (widget_class, "page.show-media", NULL, on_show_menu);
+  gtk_widget_class_install_action (widget_class, "page.show-keys", NULL, on_show_menu);
   gtk_widget_class_install_action (widget_class, "page.vnc", NULL, on_vnc);
   gtk_widget_class_install_action (widget_class, "page.facts", NULL, on_facts);
   gtk_widget_class_install_action (widget_class, "page.copy-report", NULL, on_copy_report);

@@ -42,13 +42,10 @@ is_used (const MachineDefinition *definition, const char *path)
 
 gboolean
 viv_settings_check_image (const MachineDefinition *definition, DriveKind kind, const char *path,
-                          GError **error)
+                          const MediaInfo *media, GError **error)
 {
   g_autofree char *name = g_filename_display_basename (path);
-  g_autoptr (MediaInfo) media = media_identify (path, error);
 
-  if (!media)
-    return FALSE;
   if (media->kind == MEDIA_FOREIGN)
     {
       /* Translators: a file, and the format of its image: “disk.qcow2” is a qcow2 image. */
@@ -71,18 +68,58 @@ viv_settings_check_image (const MachineDefinition *definition, DriveKind kind, c
   return TRUE;
 }
 
+/* An image that is being looked at, and the setting that it is for. */
+typedef struct
+{
+  GWeakRef window;
+  DriveKind kind;
+  char *key, *path;
+} Looking;
+
+static void
+looking_free (Looking *looking)
+{
+  g_weak_ref_clear (&looking->window);
+  g_free (looking->key);
+  g_free (looking->path);
+  g_free (looking);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Looking, looking_free)
+
+static void
+on_identified (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (Looking) looking = data;
+  g_autoptr (VivSettingsWindow) self = g_weak_ref_get (&looking->window);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (MediaInfo) media = media_identify_finish (result, &error);
+
+  /* Closed meanwhile: nobody wants it any more. */
+  if (!self || !gtk_widget_get_visible (GTK_WIDGET (self)))
+    return;
+  if (!media || !viv_settings_check_image (self->definition, looking->kind, looking->path, media, &error))
+    viv_settings_say (self, error->message);
+  else
+    viv_settings_edit (self, &(VivChange){ looking->key, looking->path }, 1);
+}
+
 static void
 use_image (VivSettingsWindow *self, DriveKind kind, const char *key, GFile *file)
 {
+  Looking *looking;
   g_autofree char *path = g_file_get_path (file);
-  g_autoptr (GError) error = NULL;
 
   if (!path)
-    viv_settings_say (self, _ ("The image is not on this computer. Copy it here first."));
-  else if (!viv_settings_check_image (self->definition, kind, path, &error))
-    viv_settings_say (self, error->message);
-  else
-    viv_settings_edit (self, &(VivChange){ key, path }, 1);
+    {
+      viv_settings_say (self, _ ("The image is not on this computer. Copy it here first."));
+      return;
+    }
+  looking = g_new0 (Looking, 1);
+  g_weak_ref_init (&looking->window, self);
+  looking->kind = kind;
+  looking->key = g_strdup (key);
+  looking->path = g_strdup (path);
+  media_identify_async (path, NULL, on_identified, looking);
 }
 
 /* -- New drives -- */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "machine/edit.h"
+#include "machine/os-profile.h"
 #include "ui/viv-settings-window.h"
 
 G_BEGIN_DECLS
@@ -55,9 +56,9 @@ void viv_settings_install_drive_actions (GtkWidgetClass *widget_class);
 void viv_settings_build_drives (VivSettingsWindow *self);
 /* The row of a drive; NULL if there is none. */
 GtkWidget *viv_settings_drive_row (VivSettingsWindow *self, const char *drive);
-/* Whether a file can be a drive's: it is there, can be read, and is of a format that can be used.  Otherwise an error that says what
- * to do.  `kind` of the drive. */
+/* Whether a file that is `media` can be a drive's: it is of a format that can be used.  Otherwise an error that says what to do.
+ * `kind` of the drive. */
 gboolean viv_settings_check_image (const MachineDefinition *definition, DriveKind kind, const char *path,
-                                   GError **error);
+                                   const MediaInfo *media, GError **error);
 
 G_END_DECLS

@@ -203,6 +203,14 @@ test_new_disk (Fixture *f, gconstpointer data)
   assert_written (f, "disk0.snapshot", "true");
 }
 
+static gboolean
+will_do (Fixture *f, const char *path, GError **error)
+{
+  g_autoptr (MediaInfo) media = media_identify (path, error);
+
+  return media && viv_settings_check_image (f->window->definition, DRIVE_DISK, path, media, error);
+}
+
 static void
 test_images (Fixture *f, gconstpointer data)
 {
@@ -220,15 +228,15 @@ test_images (Fixture *f, gconstpointer data)
   for (unsigned i = 0; i < G_N_ELEMENTS (bad); i++)
     {
       g_test_message ("%s", bad[i]);
-      g_assert_false (viv_settings_check_image (f->window->definition, DRIVE_DISK, bad[i], &error));
+      g_assert_false (will_do (f, bad[i], &error));
       g_assert_nonnull (error);
       g_assert_cmpstr (error->message, !=, "");
       g_clear_error (&error);
     }
-  g_assert_true (viv_settings_check_image (f->window->definition, DRIVE_DISK, good, &error));
+  g_assert_true (will_do (f, good, &error));
   g_assert_no_error (error);
   g_assert_true (viv_settings_edit (f->window, &(VivChange){ "disk+.path", good }, 1));
-  g_assert_false (viv_settings_check_image (f->window->definition, DRIVE_DISK, good, NULL));
+  g_assert_false (will_do (f, good, NULL));
 }
 
 static void
