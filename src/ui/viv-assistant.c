@@ -11,6 +11,7 @@
 #include "machine/os-profile.h"
 #include "machine/plan.h"
 #include "ui/viv-dialogs.h"
+#include "ui/viv-found-images.h"
 #include "ui/viv-operations.h"
 #include "ui/viv-os.h"
 #include "ui/viv-window.h"
@@ -30,6 +31,7 @@ struct _VivAssistant
   GtkStack *stack;
   GtkWidget *problem;
   GtkLabel *problem_label;
+  AdwPreferencesGroup *found_group;
   GtkWidget *medium_group;
   AdwActionRow *medium_row;
   GtkImage *medium_icon;
@@ -42,6 +44,7 @@ struct _VivAssistant
   VivLibrary *library;
   MachineDefinition *definition;
   GCancellable *looking; /* into an image; NULL: not */
+  GCancellable *finding; /* images */
   char **profiles;       /* id, name, … as in os_row */
   gboolean setting;
 };
@@ -291,7 +294,11 @@ show_medium (VivAssistant *self, const MediaInfo *media, const char *path)
 
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->medium_row), title);
   adw_action_row_set_subtitle (self->medium_row, subtitle);
-  gtk_image_set_from_icon_name (self->medium_icon, kind_icon (media));
+  gtk_image_set_from_icon_name (self->medium_icon,
+                                media->os_id ? viv_os_icon (media->os_id) : kind_icon (media));
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (self->os_row),
+                               media->os_id ? _ ("Recognised by the image; proposes what suits it")
+                                            : _ ("Not recognised: choose it for proposals that suit it"));
 }
 
 static gboolean
@@ -382,6 +389,81 @@ viv_assistant_is_looking (VivAssistant *self)
   return self->looking != NULL;
 }
 
+/* -- Images that are at hand -- */
+
+static void
+on_found_activated (AdwActionRow *row, VivAssistant *self)
+{
+  g_autoptr (GFile) file = g_file_new_for_path (g_object_get_data (G_OBJECT (row), "viv-path"));
+
+  viv_assistant_set_image (self, file);
+}
+
+static void
+add_found (VivAssistant *self, const VivFoundImage *image)
+{
+  GtkWidget *row = adw_action_row_new ();
+  g_autofree char *file = g_filename_display_basename (image->path);
+  g_autofree char *title = g_markup_escape_text (file, -1);
+  g_autofree char *folder = g_path_get_dirname (image->path);
+  g_autofree char *folder_name = g_filename_display_basename (folder);
+  g_autofree char *size = g_format_size (image->size);
+  g_autofree char *about = g_strdup_printf ("%s · %s", folder_name, size);
+  g_autofree char *subtitle = g_markup_escape_text (about, -1);
+
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
+  adw_action_row_set_title_lines (ADW_ACTION_ROW (row), 1);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), subtitle);
+  adw_action_row_set_subtitle_lines (ADW_ACTION_ROW (row), 1);
+  gtk_widget_set_tooltip_text (row, image->path);
+  adw_action_row_add_prefix (ADW_ACTION_ROW (row),
+                             gtk_image_new_from_icon_name (g_str_has_suffix (image->path, ".iso")
+                                                               ? "media-optical-symbolic"
+                                                               : "drive-harddisk-symbolic"));
+  adw_action_row_add_suffix (ADW_ACTION_ROW (row), gtk_image_new_from_icon_name ("go-next-symbolic"));
+  gtk_list_box_row_set_activatable (GTK_LIST_BOX_ROW (row), TRUE);
+  g_object_set_data_full (G_OBJECT (row), "viv-path", g_strdup (image->path), g_free);
+  g_signal_connect (row, "activated", G_CALLBACK (on_found_activated), self);
+  adw_preferences_group_add (self->found_group, row);
+}
+
+static void
+on_found (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (VivAssistant) self = data;
+  g_autoptr (GPtrArray) images = viv_found_images_finish (result, NULL);
+
+  for (guint i = 0; images && self->finding && i < images->len; i++)
+    add_found (self, images->pdata[i]);
+  if (images && self->finding)
+    gtk_widget_set_visible (GTK_WIDGET (self->found_group), images->len > 0);
+}
+
+static void
+find_images (VivAssistant *self)
+{
+  g_autolist (GtkRecentInfo) recent = gtk_recent_manager_get_items (gtk_recent_manager_get_default ());
+  g_autoptr (GStrvBuilder) uris = g_strv_builder_new ();
+  g_autoptr (GStrvBuilder) folders = g_strv_builder_new ();
+  g_autofree char *last = g_settings_get_string (viv_settings (), "image-folder");
+  g_autofree char *last_path = *last ? g_filename_from_uri (last, NULL, NULL) : NULL;
+  const char *downloads = g_get_user_special_dir (G_USER_DIRECTORY_DOWNLOAD);
+  g_auto (GStrv) uri_list = NULL;
+  g_auto (GStrv) folder_list = NULL;
+
+  for (GList *l = recent; l; l = l->next)
+    g_strv_builder_add (uris, gtk_recent_info_get_uri (l->data));
+  if (downloads)
+    g_strv_builder_add (folders, downloads);
+  if (last_path)
+    g_strv_builder_add (folders, last_path);
+  uri_list = g_strv_builder_end (uris);
+  folder_list = g_strv_builder_end (folders);
+  self->finding = g_cancellable_new ();
+  viv_found_images_async ((const char *const *)uri_list, (const char *const *)folder_list, self->finding,
+                          on_found, g_object_ref (self));
+}
+
 static void
 action_empty (GtkWidget *widget, const char *name, GVariant *parameter)
 {
@@ -393,6 +475,7 @@ action_empty (GtkWidget *widget, const char *name, GVariant *parameter)
   set_definition (self, definition);
   show_problem (self, NULL);
   gtk_widget_set_visible (self->medium_group, FALSE);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (self->os_row), _ ("Proposes what suits it"));
   fill (self, profile->disk > 0 ? profile->disk : 20 * GIB);
   show_page (self, "details");
 }
@@ -507,6 +590,8 @@ viv_assistant_dispose (GObject *object)
   VivAssistant *self = VIV_ASSISTANT (object);
 
   stop_looking (self);
+  g_cancellable_cancel (self->finding);
+  g_clear_object (&self->finding);
   g_clear_pointer (&self->definition, definition_unref);
   g_clear_object (&self->library);
   g_clear_pointer (&self->profiles, g_strfreev);
@@ -528,6 +613,7 @@ viv_assistant_class_init (VivAssistantClass *klass)
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, stack);
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, problem);
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, problem_label);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, found_group);
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, medium_group);
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, medium_row);
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, medium_icon);
@@ -577,5 +663,6 @@ viv_assistant_new (VivLibrary *library)
   VivAssistant *self = g_object_new (VIV_TYPE_ASSISTANT, NULL);
 
   self->library = g_object_ref (library);
+  find_images (self);
   return GTK_WIDGET (self);
 }

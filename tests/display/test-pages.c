@@ -9,6 +9,7 @@
 #include "ui/viv-assistant.h"
 #include "ui/viv-dialogs.h"
 #include "ui/viv-facts-window.h"
+#include "ui/viv-found-images.h"
 #include "ui/viv-library-page.h"
 #include "ui/viv-machine-card.h"
 #include "ui/viv-machine-page.h"
@@ -494,6 +495,70 @@ test_desktop_actions (Fixture *f)
     }
 }
 
+/* Newest first, each once; what isn't called so, is empty or is gone is left out. */
+static void
+on_images (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GPtrArray **)data = viv_found_images_finish (result, NULL);
+}
+
+static void
+test_found_images (Fixture *f)
+{
+  g_autofree char *folder = g_build_filename (g_get_home_dir (), "found", NULL);
+  g_autofree char *uri = g_strdup_printf ("file://%s/b.ISO", folder);
+  const char *uris[] = { uri, "file:///nonexistent/x.iso", "http://example.org/y.iso", NULL };
+  const char *folders[] = { folder, "/nonexistent", NULL };
+  static const struct
+  {
+    const char *name, *content;
+    gint64 time;
+  } files[]
+      = { { "a.img", "x", 3000 }, { "b.ISO", "xy", 4000 }, { "c.iso", "", 5000 }, { "d.txt", "x", 6000 } };
+  g_autoptr (GPtrArray) images = NULL;
+
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+  for (unsigned i = 0; i < G_N_ELEMENTS (files); i++)
+    {
+      g_autofree char *path = g_build_filename (folder, files[i].name, NULL);
+      struct utimbuf times = { files[i].time, files[i].time };
+
+      g_assert_true (g_file_set_contents (path, files[i].content, -1, NULL));
+      g_assert_cmpint (g_utime (path, &times), ==, 0);
+    }
+  viv_found_images_async (uris, folders, NULL, on_images, &images);
+  until (images != NULL);
+  g_assert_cmpuint (images->len, ==, 2);
+  g_assert_true (g_str_has_suffix (((VivFoundImage *)images->pdata[0])->path, "/b.ISO"));
+  g_assert_cmpuint (((VivFoundImage *)images->pdata[0])->size, ==, 2);
+  g_assert_true (g_str_has_suffix (((VivFoundImage *)images->pdata[1])->path, "/a.img"));
+}
+
+/* The rows of the assistant's first page lead on. */
+static void
+test_found_rows (Fixture *f)
+{
+  g_autofree char *folder = g_build_filename (g_get_home_dir (), "chosen", NULL);
+  g_autofree char *path = g_build_filename (folder, "tiny.img", NULL);
+  g_autofree char *uri = g_filename_to_uri (folder, NULL, NULL);
+  g_autofree char *sectors = g_malloc0 (1474560);
+  GtkWidget *assistant, *group, *row;
+
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+  g_assert_true (g_file_set_contents (path, sectors, 1474560, NULL));
+  g_settings_set_string (viv_settings (), "image-folder", uri);
+  viv_window_create_machine (f->window, NULL);
+  until ((assistant = window_over (f->window, VIV_TYPE_ASSISTANT)) != NULL);
+  group = find (assistant, ADW_TYPE_PREFERENCES_GROUP, "found_group");
+  until (gtk_widget_get_visible (group));
+  row = find (group, ADW_TYPE_ACTION_ROW, NULL);
+  g_assert_cmpstr (adw_preferences_row_get_title (ADW_PREFERENCES_ROW (row)), ==, "tiny.img");
+  g_signal_emit_by_name (row, "activated");
+  until (gtk_widget_get_visible (find (assistant, GTK_TYPE_BUTTON, "create_button")));
+  gtk_window_destroy (GTK_WINDOW (assistant));
+  g_settings_reset (viv_settings (), "image-folder");
+}
+
 /* "Correct Aspect Ratio" is the machine's own setting, whoever changes it. */
 static void
 test_aspect (Fixture *f)
@@ -637,6 +702,8 @@ main (int argc, char **argv)
     { "focus-after-rename", test_focus_after_rename },
     { "library-order", test_library_order },
     { "system-icons", test_system_icons },
+    { "found-images", test_found_images },
+    { "found-rows", test_found_rows },
     { "aspect", test_aspect },
     { "width", test_width },
     { "assistant-width", test_assistant_width },
