@@ -728,7 +728,8 @@ gen_integer (Gen *g)
         return FALSE;
       if (insn->size == 8)
         return gen_extend (g, 0x63, 4, 8);
-      return gen_move (g, FALSE);
+      /* With 16 bits to write it still reads 32 from memory, as AMD's processors do: left to the interpreter. */
+      return insn->size == 4 && gen_move (g, FALSE);
     case 0x69:
     case 0x6b:
       return gen_imul (g, TRUE);
