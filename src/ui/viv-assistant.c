@@ -31,6 +31,7 @@ struct _VivAssistant
   GtkStack *stack;
   GtkWidget *problem;
   GtkLabel *problem_label;
+  GtkWidget *medium_page;
   AdwPreferencesGroup *found_group;
   GtkWidget *medium_group;
   AdwActionRow *medium_row;
@@ -435,8 +436,11 @@ on_found (GObject *source, GAsyncResult *result, gpointer data)
 
   for (guint i = 0; images && self->finding && i < images->len; i++)
     add_found (self, images->pdata[i]);
-  if (images && self->finding)
-    gtk_widget_set_visible (GTK_WIDGET (self->found_group), images->len > 0);
+  if (!images || !self->finding || images->len == 0)
+    return;
+  gtk_widget_set_visible (GTK_WIDGET (self->found_group), TRUE);
+  /* The picture makes room for them. */
+  gtk_widget_add_css_class (self->medium_page, "compact");
 }
 
 static void
@@ -613,6 +617,7 @@ viv_assistant_class_init (VivAssistantClass *klass)
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, stack);
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, problem);
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, problem_label);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, medium_page);
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, found_group);
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, medium_group);
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, medium_row);

@@ -58,3 +58,11 @@ viv_blame_key (const MachineDefinition *definition, const char *message)
       return g_strdup (words[i].key);
   return NULL;
 }
+
+gboolean
+viv_blame_machine (const char *message, const char *name)
+{
+  g_autofree char *holder = g_strdup_printf ("is in use by the machine “%s”,", name);
+
+  return names (message, holder);
+}

@@ -102,6 +102,28 @@ open_settings (gpointer owner, gpointer about)
   viv_operation_settings_at (owner, blame->machine, blame->key);
 }
 
+static void
+show_holder (gpointer owner, gpointer about)
+{
+  viv_window_view (owner, about);
+}
+
+/* The machine that has the image which another wanted; NULL: it is not about that.  Transfer full. */
+static VivMachine *
+find_holder (VivWindow *window, VivMachine *machine, const char *message)
+{
+  GListModel *library = G_LIST_MODEL (viv_window_get_library (window));
+
+  for (guint i = 0; i < g_list_model_get_n_items (library); i++)
+    {
+      g_autoptr (VivMachine) other = g_list_model_get_item (library, i);
+
+      if (other != machine && viv_blame_machine (message, viv_machine_get_name (other)))
+        return g_steal_pointer (&other);
+    }
+  return NULL;
+}
+
 /* A setting is to blame more often than not: the way there is offered. */
 static void
 on_started (GObject *source, GAsyncResult *result, gpointer data)
@@ -113,13 +135,19 @@ on_started (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GError) error = NULL;
   g_autofree char *log = NULL;
   g_autofree char *key = NULL;
+  g_autoptr (VivMachine) holder = NULL;
 
   if (viv_machine_finish (machine, result, &error) || !window
       || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
   key = definition ? viv_blame_key (definition, error->message) : NULL;
   log = viv_machine_log_tail (machine, LOG_LINES);
-  if (key)
+  holder = find_holder (window, machine, error->message);
+  if (holder)
+    viv_show_error_with (GTK_WINDOW (window), operation->heading, error->message, log,
+                         _ ("_Show That Machine"), show_holder, window, g_steal_pointer (&holder),
+                         g_object_unref);
+  else if (key)
     viv_show_error_with (GTK_WINDOW (window), operation->heading, error->message, log, _ ("Open _Settings"),
                          open_settings, window, blame_new (machine, key), blame_free);
   else

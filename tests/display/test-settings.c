@@ -294,6 +294,12 @@ test_blame (void)
 
       g_assert_cmpstr (key, ==, cases[i].key);
     }
+  /* As block/block-lock.c words it. */
+  g_assert_true (viv_blame_machine (
+      "“/images/a.img” is in use by the machine “Fern”, which runs (process 7). Stop that first.", "Fern"));
+  g_assert_false (viv_blame_machine (
+      "“/images/a.img” is in use by the machine “Fern 2”, which runs (process 7). Stop that first.", "Fern"));
+  g_assert_false (viv_blame_machine ("“/images/Fern” is in use by another program.", "Fern"));
 }
 
 /* No row says under its title what the title says. */
