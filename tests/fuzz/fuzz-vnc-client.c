@@ -199,7 +199,7 @@ put (Fuzz *f, const void *data, size_t length)
 static void
 hear (Fuzz *f, size_t length)
 {
-  gint64 end = g_get_monotonic_time () + 2 * G_TIME_SPAN_SECOND;
+  gint64 end = g_get_monotonic_time () + 200 * G_TIME_SPAN_MILLISECOND;
   uint8_t drop[64];
 
   while (length > 0 && f->fd >= 0 && !f->closed && g_get_monotonic_time () < end)
