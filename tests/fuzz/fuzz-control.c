@@ -36,9 +36,10 @@ typedef struct
 static char *socket_path;
 
 static gboolean
-change_media (void *opaque, const char *id, const char *path, gboolean readonly, GError **error)
+change_media (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force,
+              GError **error)
 {
-  return board_change_media (((Fuzz *)opaque)->machine.board, id, path, readonly, error);
+  return board_change_media (((Fuzz *)opaque)->machine.board, id, path, readonly, force, error);
 }
 
 static Block *
@@ -242,6 +243,24 @@ events (FuzzBytes *bytes)
   return g_variant_builder_end (&builder);
 }
 
+static GVariant *
+keys (FuzzBytes *bytes, unsigned how)
+{
+  GVariantBuilder builder;
+  unsigned n = how == 255 ? 70000 : how % 32;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("(a(qb))"));
+  g_variant_builder_open (&builder, G_VARIANT_TYPE ("a(qb)"));
+  for (; n > 0; n--)
+    {
+      unsigned code = fuzz_u16 (bytes);
+
+      g_variant_builder_add (&builder, "(qb)", how & 0x40 ? code : code & 0x7f, code >> 15);
+    }
+  g_variant_builder_close (&builder);
+  return g_variant_builder_end (&builder);
+}
+
 static void
 use_fds (Fuzz *f, FuzzBytes *bytes)
 {
@@ -259,9 +278,9 @@ use_fds (Fuzz *f, FuzzBytes *bytes)
 }
 
 static const char *const methods[]
-    = { "Pause",       "Resume",     "Reset",     "PowerDown",  "Quit",         "AttachScreen", "Input",
-        "ReleaseKeys", "TypeText",   "Text",      "ListDrives", "ChangeMedia",  "AttachSerial", "VncStart",
-        "VncStop",     "Statistics", "DumpState", "SaveState",  "SaveStateFile" };
+    = { "Pause",       "Resume",     "Reset",     "PowerDown",  "Quit",          "AttachScreen", "Input",
+        "ReleaseKeys", "TypeKeys",   "Text",      "ListDrives", "ChangeMedia",   "AttachSerial", "VncStart",
+        "VncStop",     "Statistics", "DumpState", "SaveState",  "SaveStateFile", "ForceMedia" };
 
 #define INTERFACE "org.vivarium.Machine1"
 enum
@@ -313,10 +332,10 @@ step (Fuzz *f, FuzzBytes *bytes)
       arguments = events (bytes);
       break;
     case 8:
-      one = text (bytes);
-      arguments = g_variant_new ("(s)", one);
+      arguments = keys (bytes, how);
       break;
     case 11:
+    case 19:
       one = text (bytes);
       two = path (bytes);
       arguments = g_variant_new ("(ssb)",
@@ -547,7 +566,8 @@ make (void)
   CALLS (0, "\0\0\1\0\0\0\x11\0\0\1\0\2\0\3\0\17\0\20\0");
   CALLS (0, "\x10\0\x0b\1\0\4\x0b\2\0\4\x0b\5\0\0\x0b\0\5\4\x0a\0");
   CALLS (0, "\x0d\0\x08\0\x0d\1\x08\0\x0e\0\x0d\0\x8fnowhere:99\0");
-  CALLS (0, "\x08\0\x9eHello, World! \303\274 and so on\7\0\x08\0\x88typing\0\4\0");
+  CALLS (0, "\x08\x04\x1e\x80\x1e\0\x2a\x80\x30\x80\7\0\x08\x42\xff\xff\xff\x03\0\0\4\0");
+  CALLS (0, "\x08\xff\x1e\x80");
   CALLS (0, "\6\0\xff\1\2\3\4\5\6\7\10");
   CALLS (0, "\x12\0\x12\1\x12\2\x12\3\x12\4\x12\5\x12\6\x12\7\x12\x80\5\0\0\0");
   CALLS (HOW_BYTES | HOW_NO_SHAKE, "\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n");
@@ -555,7 +575,7 @@ make (void)
   CALLS (HOW_BYTES | HOW_NO_SHAKE, "GET / HTTP/1.0\r\n\r\n");
   seed_message ("Pause", NULL, TRUE);
   seed_message ("Text", NULL, TRUE);
-  seed_message ("TypeText", g_variant_new ("(s)", "text"), TRUE);
+  seed_message ("TypeKeys", g_variant_new ("(s)", "text"), TRUE);
   seed_message ("AttachScreen", g_variant_new ("(u)", 0), TRUE);
   seed_message ("SaveStateFile", g_variant_new ("(h)", 3), TRUE);
   seed_message ("Pause", NULL, FALSE);

@@ -8,7 +8,7 @@
  */
 #include "fuzz.h"
 
-#include "machine/os-profile.h"
+#include "machine/plan.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -131,7 +131,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
   uint64_t disk;
   g_autofree char *shown = name != NULL && *name != 0 ? g_strdup (name) : g_strdup ("fuzz.iso");
   g_autofree char *where = g_strconcat ("/images/", shown, NULL);
-  g_autoptr (MachineDefinition) proposal = media_propose (media, where, &disk);
+  g_autoptr (MachineDefinition) proposal = plan_for_medium (media, where, &disk);
   g_autofree char *text = definition_to_text (proposal);
   g_autoptr (MachineDefinition) again = definition_parse (text, -1, "/m/machine.ini", &error);
   if (again == NULL && g_utf8_validate (where, -1, NULL))
@@ -213,4 +213,5 @@ make (void)
   fuzz_word_text ("HdrS");
 }
 
-const FuzzTarget fuzz_target = { "machine/media.c machine/os-profile.c block/floppy.c", 1024, make };
+const FuzzTarget fuzz_target
+    = { "machine/media.c machine/os-profile.c machine/plan.c block/floppy.c", 1024, make };
