@@ -48,10 +48,10 @@ drive_block (void *opaque, const char *id)
   return board_drive_block (((Fuzz *)opaque)->machine.board, id);
 }
 
-static void
+static gboolean
 power_button (void *opaque)
 {
-  board_power_button (((Fuzz *)opaque)->machine.board);
+  return board_power_button (((Fuzz *)opaque)->machine.board);
 }
 
 static void
