@@ -881,6 +881,117 @@ test_random (void)
   guest_free (g);
 }
 
+/* -- Code that moves and changes -------------------------------------------------------------------------------------- */
+
+/* A function in a page of its own is called often, from one place directly and from another through a register; then another page is put in
+ * its place in the way that R14 tells, then the first one again; then it is overwritten.  R15 gets each round's sum in its own byte.  At the end an instruction is
+ * changed by the one before. */
+GUEST_CODE (moving, ".code64",
+            "0:\tcall 7f\n\t"
+            "mov %r8, (%rdi)\n\t"
+            "call 8f\n\t"
+            "call 7f\n\t"
+            "mov %r9, (%rdi)\n\t"
+            "call 8f\n\t"
+            "call 7f\n\t"
+            "movl $9, 0xe001\n\t"
+            "call 7f\n\t"
+            "mov $20, %ecx\n"
+            "1:\tmov %ecx, 0xb000 + (2f - 0b) + 1\n"
+            "2:\tmov $0, %eax\n\t"
+            "add %rax, %r12\n\t"
+            "dec %ecx\n\t"
+            "jnz 1b\n\t"
+            "hlt\n"
+            /* One round. */
+            "7:\tmov $100, %ecx\n\t"
+            "xor %ebx, %ebx\n"
+            "3:\t.byte 0xe8\n\t"
+            ".long 0x3000 - (4f - 0b)\n"
+            "4:\tadd %eax, %ebx\n\t"
+            "mov $0xe000, %edx\n\t"
+            "call *%rdx\n\t"
+            "add %eax, %ebx\n\t"
+            "dec %ecx\n\t"
+            "jnz 3b\n\t"
+            "shl $16, %r15\n\t"
+            "add %rbx, %r15\n\t"
+            "ret\n"
+            /* Forget the old page. */
+            "8:\ttest %r14, %r14\n\t"
+            "jz 5f\n\t"
+            "invlpg 0xe000\n\t"
+            "ret\n"
+            "5:\tmov %cr3, %rax\n\t"
+            "mov %rax, %cr3\n\t"
+            "ret");
+
+typedef struct
+{
+  SoftCpu *cpu;
+  gint quit;
+} Attention;
+
+/* Somebody wants something all the time. */
+static gpointer
+attention_thread (gpointer data)
+{
+  Attention *attention = data;
+
+  while (g_atomic_int_get (&attention->quit) == 0)
+    {
+      g_usleep (20);
+      soft_attend (attention->cpu, SOFT_ATTENTION_YIELD);
+    }
+  return NULL;
+}
+
+static void
+test_moving_code (void)
+{
+  static const uint8_t one[] = { 0xb8, 1, 0, 0, 0, 0xc3 }, two[] = { 0xb8, 2, 0, 0, 0, 0xc3 };
+  static const int64_t budgets[] = { 1, 3, 10, 64, 100000, 0 };
+
+  for (unsigned how = 0; how < 4 * G_N_ELEMENTS (budgets); how++)
+    {
+      int64_t budget = budgets[how / 4];
+      gboolean invlpg = (how & 1) != 0, global = (how & 3) == 3;
+      Guest *g = guest_new (1);
+      Attention attention = { .cpu = g->cpu };
+      GThread *thread = NULL;
+      CpuState s;
+
+      guest_state (g, &s, 64, 0, TRUE);
+      GUEST_LOAD (g, CODE, moving);
+      guest_put (g, 0xe000, one, sizeof one);
+      guest_put (g, 0xf000, two, sizeof two);
+      if (global)
+        s.cr4 |= CR4_PGE;
+      s.gpr[CPU_RDI] = TABLES + 0x3000 + 0xe * 8;
+      s.gpr[CPU_R8] = 0xf000 | 7 | (global ? 0x100 : 0);
+      s.gpr[CPU_R9] = 0xe000 | 7 | (global ? 0x100 : 0);
+      s.gpr[CPU_R14] = invlpg;
+      guest_set (g, TABLES + 0x3000 + 0xe * 8, s.gpr[CPU_R9], 8);
+      guest_start (g, &s);
+      if (budget == 0)
+        {
+          /* Turns that end by attention alone. */
+          soft_cpu_set_counting (g->cpu, FALSE);
+          thread = g_thread_new ("attention", attention_thread, &attention);
+          budget = 100000;
+        }
+      for (unsigned turns = 0; turns < 1000000 && g->cpu->run_state == CPU_RUN_RUNNING; turns++)
+        soft_cpu_run (g->cpu, budget);
+      g_atomic_int_set (&attention.quit, 1);
+      if (thread != NULL)
+        g_thread_join (thread);
+      g_assert_cmpuint (g->cpu->run_state, ==, CPU_RUN_HALTED);
+      g_assert_cmphex (g->cpu->reg[CPU_R15], ==, 0x00c8019000c80708);
+      g_assert_cmpuint (g->cpu->reg[CPU_R12], ==, 210);
+      guest_free (g);
+    }
+}
+
 /* -- Speed: with -m perf ------------------------------------------------------------------------------------------------------ */
 
 GUEST_CODE (mixed, ".code64",
@@ -959,6 +1070,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/soft/second-processor", test_second_processor);
   g_test_add_func ("/soft/save-load", test_save_load);
   g_test_add_func ("/soft/random", test_random);
+  g_test_add_func ("/soft/moving-code", test_moving_code);
   g_test_add_func ("/soft/speed", test_speed);
   return g_test_run ();
 }

@@ -9,12 +9,6 @@
 
 #define HANDLER(name) void name (SoftCpu *cpu, const SoftInsn *insn)
 
-static inline uint64_t
-size_mask (unsigned size)
-{
-  return size == 8 ? ~(uint64_t)0 : (1ULL << (8 * size)) - 1;
-}
-
 HANDLER (soft_op_ud)
 {
   soft_raise (cpu, insn, EXC_UD);

@@ -313,7 +313,7 @@ uint64_t soft_physical_read (SoftCpu *cpu, uint64_t physical, unsigned size);
 void soft_physical_write (SoftCpu *cpu, uint64_t physical, uint64_t value, unsigned size);
 /* Host address of at most *length bytes (cut at the page's end) for string instructions; NULL where it isn't plain RAM. */
 uint8_t *soft_host_range (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, gboolean write);
-/* Where a store of `size` bytes within a page goes that is known to be writable but for code in it, of which what lies there is dropped; else NULL. */
+/* Where a store of `size` bytes within a page goes that is known to be writable but for code in it, of which what lies there is dropped; NULL if it isn't, or the running block lies there. */
 uint8_t *soft_guarded_store (SoftCpu *cpu, uint64_t linear, unsigned size);
 /* PAE page directory pointers from memory at CR3; FALSE if a reserved bit is set. */
 gboolean soft_load_pdptes (SoftCpu *cpu, uint64_t cr3);

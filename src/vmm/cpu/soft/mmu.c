@@ -882,8 +882,14 @@ soft_guarded_store (SoftCpu *cpu, uint64_t linear, unsigned size)
   const SoftTlbEntry *entry = &cpu->tlb[index];
   uint8_t *host = (uint8_t *)(entry->addend + linear);
 
-  if (entry->read != (linear & SOFT_PAGE_MASK) || !cpu->guarded[cpu->mmu][index]
-      || !soft_code_store (cpu->engine->code, host, size))
+  if (entry->read != (linear & SOFT_PAGE_MASK) || !cpu->guarded[cpu->mmu][index])
+    return NULL;
+  /* The block that runs: it has to end behind the store. */
+  if (host < cpu->block->host + cpu->block->bytes && cpu->block->host < host + size)
+    return NULL;
+  if (cpu->block->host2 != NULL && (((uintptr_t)host ^ (uintptr_t)cpu->block->host2) & SOFT_PAGE_MASK) == 0)
+    return NULL;
+  if (!soft_code_store (cpu->engine->code, host, size))
     return NULL;
   return host;
 }

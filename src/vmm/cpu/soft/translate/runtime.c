@@ -286,17 +286,14 @@ soft_unit_cold (SoftCpu *cpu, uint32_t ref, uint64_t linear)
     return interpret (cpu, insn, 1) ? 0 : 1;
   if ((linear & 0xfff) + size <= 4096)
     {
-      uint8_t *host;
+      gboolean write = (access & SOFT_ACCESS_WRITE) != 0;
+      uint8_t *host = write ? soft_guarded_store (cpu, linear, size) : NULL;
 
-      if ((access & SOFT_ACCESS_WRITE) != 0)
-        {
-          /* Data beside code.  If this unit is what is overwritten, it ends here, as it stands. */
-          host = soft_guarded_store (cpu, linear, size);
-          if (host != NULL && cpu->block->cost != SOFT_STALE)
-            return (uintptr_t)host;
-        }
-      host = soft_host_range (cpu, insn, linear, (access & SOFT_ACCESS_WRITE) != 0);
-
+      if (host == NULL)
+        host = soft_host_range (cpu, insn, linear, write);
+      /* What the processor set in page tables was this code. */
+      if (cpu->block->cost == SOFT_STALE)
+        return interpret (cpu, insn, 1) ? 0 : 1;
       if (host != NULL)
         return (uintptr_t)host;
     }
