@@ -158,6 +158,23 @@ reset_all (Vm *vm)
   vm_unlock (vm);
 }
 
+/* Requests that end what the guest does; on a machine of metal they take effect at once. */
+#define ENDING_REQUESTS \
+  (1u << VM_REQUEST_RESET | 1u << VM_REQUEST_POWER_OFF | 1u << VM_REQUEST_INIT | 1u << VM_REQUEST_SLEEP)
+
+/* The request mutex is held. */
+static void
+hold_or_release (Vm *vm, gboolean hold)
+{
+  void (*func) (void *opaque);
+
+  if (vm->processor == NULL)
+    return;
+  func = hold ? vm->processor->hold : vm->processor->release;
+  if (func != NULL)
+    func (vm->processor_opaque);
+}
+
 /* What the processors asked for until they stopped belongs to the time before the reset. */
 static void
 forget_requests (Vm *vm)
@@ -169,6 +186,8 @@ forget_requests (Vm *vm)
   for (unsigned i = 0; i < VM_N_REQUESTS; i++)
     if (i != VM_REQUEST_POWER_OFF)
       g_clear_pointer (&priv->request_reason[i], g_free);
+  if ((priv->requests & ENDING_REQUESTS) == 0)
+    hold_or_release (vm, FALSE);
   g_mutex_unlock (&priv->request_mutex);
 }
 
@@ -508,8 +527,7 @@ on_requests (gpointer data)
 
   if (pending & 1u << VM_REQUEST_POWER_OFF)
     vm_stop (vm, taken[VM_REQUEST_POWER_OFF]);
-  /* A processor runs on for a few instructions after the write that asked for a reset, into whatever comes then: firmware
-   * has a triple fault there as its second way.  So a reset goes before a crash. */
+  /* Another processor may have crashed meanwhile: a reset goes before that. */
   else if (pending & 1u << VM_REQUEST_RESET)
     {
       g_message ("reset: %s", taken[VM_REQUEST_RESET] ? taken[VM_REQUEST_RESET] : "");
@@ -530,6 +548,13 @@ on_requests (gpointer data)
     }
   for (unsigned i = 0; i < VM_N_REQUESTS; i++)
     g_free (taken[i]);
+  if ((pending & ENDING_REQUESTS) != 0)
+    {
+      g_mutex_lock (&priv->request_mutex);
+      if ((priv->requests & ENDING_REQUESTS) == 0)
+        hold_or_release (vm, FALSE);
+      g_mutex_unlock (&priv->request_mutex);
+    }
   return G_SOURCE_REMOVE;
 }
 
@@ -562,6 +587,8 @@ vm_request (Vm *vm, VmRequest request, const char *reason)
       g_free (priv->request_reason[request]);
       priv->request_reason[request] = g_strdup (reason);
     }
+  if ((ENDING_REQUESTS & 1u << request) != 0)
+    hold_or_release (vm, TRUE);
   g_mutex_unlock (&priv->request_mutex);
   attach_requests (vm);
 }

@@ -52,6 +52,11 @@ typedef struct
   void (*resume) (void *opaque); /* let the processors run; VM lock held */
   void (*pause) (void *opaque);  /* returns when none runs; called WITHOUT the VM lock */
   void (*reset) (void *opaque);  /* paused */
+  /* Called inside an instruction that switches the machine off, resets it or sends it to sleep: on hardware the next one isn't
+   * reached.  The processor that carries it out begins no other one until `release`, even if it is resumed.  Any thread, VM lock
+   * held or not; with nothing running there is nothing to do.  Both may be NULL. */
+  void (*hold) (void *opaque);
+  void (*release) (void *opaque);
   /* The machine's clock stops and starts again: clocks that the processors have of their own (time stamp counter,
    * paravirtual ones) do the same.  Paused, VM lock held.  May be NULL. */
   void (*clock_stop) (void *opaque);
@@ -156,7 +161,7 @@ void vm_reset (Vm *vm);
 void vm_stop (Vm *vm, const char *reason);
 
 /* From any thread, locked or not: done on the main loop's next turn.  The reason is copied.  A second request of the same
- * kind before that is dropped. */
+ * kind before that is dropped.  A processor whose write asked for it doesn't get beyond it; see VmProcessorOps.hold. */
 void vm_request (Vm *vm, VmRequest request, const char *reason);
 /* The person did something that wakes a sleeping guest (a key).  VM lock held. */
 static inline void

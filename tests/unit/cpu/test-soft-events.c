@@ -137,6 +137,74 @@ test_mov_ss_syscall (void)
   guest_free (g);
 }
 
+/* -- What ends a guest's doings ------------------------------------------------------------------------------------ */
+
+typedef struct
+{
+  Guest *guest;
+  VmRequest request;
+  gint asked;
+} Asking;
+
+static void
+ask (void *opaque, uint64_t addr, uint64_t value, unsigned size)
+{
+  Asking *asking = opaque;
+
+  vm_request (asking->guest->vm, asking->request, "the test asks");
+  g_atomic_int_set (&asking->asked, 1);
+}
+
+/* Behind the write that resets the machine, switches it off or sends it to sleep nothing runs, however late the main loop is. */
+static void
+test_requests (void)
+{
+  static const uint8_t code[]
+      = { 0xe6, 0x90, 0xff, 0x05, 0x00, 0xd0, 0x00, 0x00, 0xeb, 0xf6 }; /* 1: out; incl 0xd000; jmp */
+  static const VmRequest requests[]
+      = { VM_REQUEST_RESET, VM_REQUEST_POWER_OFF, VM_REQUEST_INIT, VM_REQUEST_SLEEP };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (requests); i++)
+    {
+      Guest *g = guest_new (2);
+      Asking asking = { .guest = g, .request = requests[i] };
+      static const IoOps ask_ops = { .read = guest_port_read, .write = ask };
+      g_autoptr (Region) port = region_new_io ("ask", 1, &ask_ops, &asking);
+      CpuState s;
+
+      vm_lock (g->vm);
+      address_space_map (g->vm->ports, port, 0x90, 0, 1, 1);
+      vm_unlock (g->vm);
+      vm_start (g->vm, TRUE);
+      guest_state (g, &s, 32, 0, FALSE);
+      guest_put (g, CODE, code, sizeof code);
+      guest_set (g, 0xd000, 0, 4);
+      guest_start (g, &s);
+      vm_resume (g->vm);
+      while (g_atomic_int_get (&asking.asked) == 0)
+        g_usleep (100);
+      g_usleep (20000); /* for a processor that would run on */
+      g->vm->processor->pause (g->vm->processor_opaque);
+      g_assert_cmpuint (guest_get (g, 0xd000, 4), ==, 0);
+      g_assert_cmphex (g->cpu->reg[SOFT_REG_RIP], ==, CODE + 2);
+      /* Resumed without the main loop's leave it still waits, and goes on with it: here in the sleep that nobody set up. */
+      vm_lock (g->vm);
+      g->vm->processor->resume (g->vm->processor_opaque);
+      vm_unlock (g->vm);
+      g_usleep (1000);
+      g_assert_cmpuint (guest_get (g, 0xd000, 4), ==, 0);
+      g_atomic_int_set (&asking.asked, 0);
+      g_main_context_iteration (NULL, FALSE);
+      if (requests[i] == VM_REQUEST_SLEEP)
+        while (g_atomic_int_get (&asking.asked) == 0)
+          g_usleep (100);
+      vm_stop (g->vm, "the test is over");
+      if (requests[i] == VM_REQUEST_SLEEP)
+        g_assert_cmpuint (guest_get (g, 0xd000, 4), ==, 1);
+      guest_free (g);
+    }
+}
+
 /* -- Operands ------------------------------------------------------------------------------------------------ */
 
 static void
@@ -428,6 +496,7 @@ main (int argc, char **argv)
   g_test_add_func ("/soft-events/mov-ss-saved", test_mov_ss_saved);
   g_test_add_func ("/soft-events/pop-ss-watch", test_pop_ss_watch);
   g_test_add_func ("/soft-events/mov-ss-syscall", test_mov_ss_syscall);
+  g_test_add_func ("/soft-events/requests", test_requests);
   g_test_add_func ("/soft-events/invpcid", test_invpcid);
   g_test_add_func ("/soft-events/machine-check", test_machine_check);
   g_test_add_func ("/soft-events/task-nested", test_task_nested);

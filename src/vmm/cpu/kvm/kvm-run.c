@@ -311,7 +311,8 @@ run_guest (KvmVcpu *vcpu)
 {
   KvmEngine *kvm = vcpu->engine;
 
-  while (__atomic_load_n (&kvm->run, __ATOMIC_ACQUIRE) && !vcpu->halted)
+  while (__atomic_load_n (&kvm->run, __ATOMIC_ACQUIRE) && !__atomic_load_n (&kvm->held, __ATOMIC_ACQUIRE)
+         && !vcpu->halted)
     {
       if (vcpu->index == 0)
         inject_intr (vcpu);
@@ -355,7 +356,7 @@ kvm_vcpu_thread (gpointer data)
   g_mutex_lock (&kvm->mutex);
   while (!kvm->quit)
     {
-      if (!kvm->run || vcpu->halted)
+      if (!kvm->run || __atomic_load_n (&kvm->held, __ATOMIC_ACQUIRE) || vcpu->halted)
         {
           g_cond_wait (&kvm->cond, &kvm->mutex);
           continue;

@@ -34,6 +34,26 @@ ops_resume (void *opaque)
 }
 
 static void
+ops_hold (void *opaque)
+{
+  KvmEngine *kvm = opaque;
+
+  /* The processor that asks is on its way through run_guest(); the others get no further than to their next exit. */
+  __atomic_store_n (&kvm->held, TRUE, __ATOMIC_RELEASE);
+}
+
+static void
+ops_release (void *opaque)
+{
+  KvmEngine *kvm = opaque;
+
+  g_mutex_lock (&kvm->mutex);
+  __atomic_store_n (&kvm->held, FALSE, __ATOMIC_RELEASE);
+  g_cond_broadcast (&kvm->cond);
+  g_mutex_unlock (&kvm->mutex);
+}
+
+static void
 ops_pause (void *opaque)
 {
   KvmEngine *kvm = opaque;
@@ -160,6 +180,8 @@ ops_load (void *opaque, unsigned n, const uint8_t *data, size_t length, GError *
 static const VmProcessorOps kvm_ops = {
   .resume = ops_resume,
   .pause = ops_pause,
+  .hold = ops_hold,
+  .release = ops_release,
   .reset = ops_reset,
   .clock_stop = ops_clock_stop,
   .clock_start = ops_clock_start,

@@ -52,6 +52,7 @@ struct KvmEngine
   GMutex mutex;
   GCond cond;
   gboolean run, quit; /* run control; atomic reads on the way */
+  gboolean held;      /* atomic; cleared under the mutex: nobody enters the guest, though `run` may be set */
   gboolean hold;      /* memory slots change: no processor enters KVM_RUN; atomic reads on the way */
 
   gint intr; /* INTR of the 8259 pair; atomic */

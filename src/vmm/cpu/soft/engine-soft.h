@@ -20,6 +20,7 @@ struct SoftEngine
   GCond cond;   /* the thread waits: paused, or all processors halted */
   GCond idle;   /* pause() waits for the thread */
   gboolean run, quit, stopped;
+  gboolean held;    /* nothing runs, though `run` may be set */
   gint sleeping;    /* atomic: the thread waits for an event */
   gint intr;        /* atomic: level of the 8259's line */
   gint arbiter;     /* where arbitration of lowest priority begins */

@@ -76,7 +76,7 @@ engine_thread (gpointer data)
       SoftCpu *cpu;
 
       g_mutex_lock (&engine->mutex);
-      while (!engine->run && !engine->quit)
+      while ((!engine->run || engine->held) && !engine->quit)
         {
           engine->running = NULL;
           engine->stopped = TRUE;
@@ -97,7 +97,7 @@ engine_thread (gpointer data)
           engine->running = NULL;
           g_atomic_int_set (&engine->sleeping, 1);
           /* What came before the flag was up. */
-          while (engine->run && !engine->quit && (cpu = next_runnable (engine)) == NULL)
+          while (engine->run && !engine->held && !engine->quit && (cpu = next_runnable (engine)) == NULL)
             g_cond_wait (&engine->cond, &engine->mutex);
           g_atomic_int_set (&engine->sleeping, 0);
         }
@@ -145,16 +145,49 @@ clock_thread (gpointer data)
 
 /* -- What the machine asks of a processor -------------------------------------------------------------------------------- */
 
+/* Under the mutex. */
+static void
+go_on (SoftEngine *engine)
+{
+  if (!engine->run || engine->held)
+    return;
+  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+    g_atomic_int_and ((guint *)&engine->cpus[i]->attention, ~(guint)SOFT_ATTENTION_STOP);
+  g_cond_signal (&engine->cond);
+}
+
 static void
 engine_resume (void *opaque)
 {
   SoftEngine *engine = opaque;
 
   g_mutex_lock (&engine->mutex);
-  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
-    g_atomic_int_and ((guint *)&engine->cpus[i]->attention, ~(guint)SOFT_ATTENTION_STOP);
   engine->run = TRUE;
-  g_cond_signal (&engine->cond);
+  go_on (engine);
+  g_mutex_unlock (&engine->mutex);
+}
+
+static void
+engine_hold (void *opaque)
+{
+  SoftEngine *engine = opaque;
+  gboolean held;
+
+  g_mutex_lock (&engine->mutex);
+  held = engine->held = engine->run;
+  g_mutex_unlock (&engine->mutex);
+  if (held)
+    attend_all (engine, SOFT_ATTENTION_STOP);
+}
+
+static void
+engine_release (void *opaque)
+{
+  SoftEngine *engine = opaque;
+
+  g_mutex_lock (&engine->mutex);
+  engine->held = FALSE;
+  go_on (engine);
   g_mutex_unlock (&engine->mutex);
 }
 
@@ -254,6 +287,8 @@ engine_load (void *opaque, unsigned n, const uint8_t *data, size_t length, GErro
 static const VmProcessorOps ops = {
   .resume = engine_resume,
   .pause = engine_pause,
+  .hold = engine_hold,
+  .release = engine_release,
   .reset = engine_reset,
   .set_intr = engine_set_intr,
   .nmi = engine_nmi,
