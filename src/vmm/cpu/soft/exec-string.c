@@ -239,6 +239,13 @@ string_run (String *s, unsigned op, uint64_t count)
     }
 }
 
+/* Of the slice, whoever holds it. */
+static inline int64_t
+budget_left (const SoftCpu *cpu)
+{
+  return cpu->holding ? cpu->held + cpu->budget : cpu->budget;
+}
+
 /* TRUE: all done; FALSE: it was left between two elements. */
 static G_GNUC_NO_INLINE gboolean
 run_string (SoftCpu *cpu, const SoftInsn *insn)
@@ -291,8 +298,8 @@ run_string (SoftCpu *cpu, const SoftInsn *insn)
           /* Elements count as instructions of the slice. */
           cpu->budget -= PIECE / 16;
           done = 0;
-          if (one || cpu->budget < __atomic_load_n (&cpu->threshold, __ATOMIC_RELAXED) || cpu->block == NULL
-              || cpu->block->cost == SOFT_STALE)
+          if (one || budget_left (cpu) < __atomic_load_n (&cpu->threshold, __ATOMIC_RELAXED)
+              || cpu->block == NULL || cpu->block->cost == SOFT_STALE)
             {
               if (cpu->block != NULL)
                 soft_give_back (cpu, insn, 0);

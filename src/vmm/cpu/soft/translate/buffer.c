@@ -71,6 +71,16 @@ soft_translator_possible (GError **error)
   return TRUE;
 }
 
+/* For perf, which wants it just there. */
+static void
+open_perf_map (SoftTranslator *translator)
+{
+  g_autofree char *path = g_strdup_printf ("/tmp/perf-%d.map", (int)getpid ());
+
+  if (g_getenv ("VIVARIUM_PERF_MAP") != NULL)
+    translator->perf_map = fopen (path, "we");
+}
+
 SoftTranslator *
 soft_translator_new (SoftEngine *engine, GError **error)
 {
@@ -95,6 +105,7 @@ soft_translator_new (SoftEngine *engine, GError **error)
   translator->pages = g_new0 (SoftPageId, PAGES_SIZE);
   translator->used = START;
   translator->arena_used = 8;
+  open_perf_map (translator);
   if (!soft_signal_add (translator))
     {
       g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "too many translators");
@@ -128,6 +139,8 @@ soft_translator_free (SoftTranslator *translator)
 
   soft_translator_report (translator);
   soft_signal_remove (translator);
+  if (translator->perf_map != NULL)
+    fclose (translator->perf_map);
   unmap_buffer (translator);
   munmap (translator->arena, ARENA_SIZE);
   munmap (translator->poll_page, 2 * page);

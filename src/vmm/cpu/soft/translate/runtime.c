@@ -252,11 +252,23 @@ begin (SoftCpu *cpu, uint32_t ref)
 static gboolean
 interpret (SoftCpu *cpu, const SoftInsn *insn, unsigned n)
 {
+  const SoftBlock *block = cpu->block;
   gboolean go_on = TRUE;
 
   soft_hold (cpu);
   for (; n > 0 && go_on; n--, insn += 2)
     {
+      if (insn->handler == soft_op_call)
+        {
+          cpu->insn = insn;
+          insn->call (cpu, insn);
+          if (G_LIKELY (block->cost != SOFT_STALE))
+            continue;
+          /* It overwrote the unit: the entry behind it knows where to leave. */
+          insn[1].handler (cpu, insn + 1);
+          go_on = FALSE;
+          break;
+        }
       cpu->run_stopped = FALSE;
       insn->handler (cpu, insn);
       go_on = cpu->run_stopped;
