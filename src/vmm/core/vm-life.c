@@ -175,16 +175,17 @@ hold_or_release (Vm *vm, gboolean hold)
     func (vm->processor_opaque);
 }
 
-/* What the processors asked for until they stopped belongs to the time before the reset. */
+/* What the processors asked for until they stopped belongs to the time before the reset.  The rest others have asked for. */
 static void
 forget_requests (Vm *vm)
 {
+  const unsigned kept = 1u << VM_REQUEST_POWER_OFF | 1u << VM_REQUEST_PAUSE;
   VmPrivate *priv = vm->priv;
 
   g_mutex_lock (&priv->request_mutex);
-  priv->requests &= 1u << VM_REQUEST_POWER_OFF;
+  priv->requests &= kept;
   for (unsigned i = 0; i < VM_N_REQUESTS; i++)
-    if (i != VM_REQUEST_POWER_OFF)
+    if ((kept >> i & 1) == 0)
       g_clear_pointer (&priv->request_reason[i], g_free);
   if ((priv->requests & ENDING_REQUESTS) == 0)
     hold_or_release (vm, FALSE);
@@ -201,6 +202,8 @@ running_reason (Vm *vm)
 
 static void work (Vm *vm);
 static void attach_requests (Vm *vm);
+static gboolean has_requests (Vm *vm);
+static void serve_requests (Vm *vm);
 
 static void
 order_end (Vm *vm, VmOrder *order, const char *refusal)
@@ -244,7 +247,7 @@ nothing_to_do (const Vm *vm, const VmOrder *order)
     case ORDER_STOP:
       return vm->priv->state == VM_STATE_STOPPED;
     case ORDER_CRASH:
-      return vm->priv->state != VM_STATE_RUNNING;
+      return vm->priv->state == VM_STATE_CRASHED;
     default:
       return FALSE;
     }
@@ -258,7 +261,8 @@ carry_out (Vm *vm, VmOrder *order)
     {
     case ORDER_PAUSE:
       set_state (vm, VM_STATE_PAUSED, order->reason);
-      break;
+      g_queue_push_head (&vm->priv->orders, order); /* it ends in begin() */
+      return;
     case ORDER_RESET:
       forget_requests (vm);
       reset_all (vm);
@@ -344,6 +348,13 @@ begin (Vm *vm, VmOrder *order)
   const char *refusal = order_refusal (vm, order);
   gboolean drained;
 
+  /* What the processors asked for until they stood comes first: who waits for the pause may want to save the machine. */
+  if (order->kind == ORDER_PAUSE && vm->priv->state == VM_STATE_PAUSED && has_requests (vm))
+    {
+      g_queue_push_head (&vm->priv->orders, order);
+      serve_requests (vm);
+      return;
+    }
   if (refusal != NULL || nothing_to_do (vm, order))
     {
       order_end (vm, order, refusal);
@@ -376,18 +387,33 @@ work (Vm *vm)
   vm->priv->working = FALSE;
 }
 
-static void
-give_order (Vm *vm, OrderKind kind, const char *reason, VmDoneFunc done, void *opaque)
+static VmOrder *
+order_new (OrderKind kind, const char *reason, VmDoneFunc done, void *opaque)
 {
   VmOrder *order = g_new0 (VmOrder, 1);
 
   *order = (VmOrder){ .kind = kind, .reason = g_strdup (reason), .done = done, .opaque = opaque };
+  return order;
+}
+
+static void
+give_order (Vm *vm, OrderKind kind, const char *reason, VmDoneFunc done, void *opaque)
+{
+  VmOrder *order = order_new (kind, reason, done, opaque);
+
   if (vm->priv->orders.length >= MAX_ORDERS && kind != ORDER_STOP)
     {
       order_end (vm, order, "the machine is busy with earlier orders; try again when they are done");
       return;
     }
   g_queue_push_tail (&vm->priv->orders, order);
+  work (vm);
+}
+
+static void
+give_order_first (Vm *vm, OrderKind kind, const char *reason)
+{
+  g_queue_push_head (&vm->priv->orders, order_new (kind, reason, NULL, NULL));
   work (vm);
 }
 
@@ -463,7 +489,7 @@ init_processors (Vm *vm, const char *reason)
   if (!resumes)
     {
       g_message ("reset: %s", reason != NULL ? reason : "");
-      vm_reset (vm);
+      give_order_first (vm, ORDER_RESET, NULL);
       return;
     }
   g_debug ("INIT: %s", reason != NULL ? reason : "");
@@ -506,32 +532,38 @@ wake_up (Vm *vm, const char *reason)
 }
 
 static gboolean
-on_requests (gpointer data)
+has_requests (Vm *vm)
 {
-  Vm *vm = data;
+  gboolean any;
+
+  g_mutex_lock (&vm->priv->request_mutex);
+  any = vm->priv->requests != 0;
+  g_mutex_unlock (&vm->priv->request_mutex);
+  return any;
+}
+
+/* An order that comes of a request goes before those that wait: the guest was first. */
+static void
+serve_requests (Vm *vm)
+{
   VmPrivate *priv = vm->priv;
-  unsigned pending = 0;
-  char *taken[VM_N_REQUESTS] = { NULL };
+  unsigned pending;
+  char *taken[VM_N_REQUESTS];
 
   g_mutex_lock (&priv->request_mutex);
-  priv->request_source = NULL;
-  /* While an order waits they wait, too: a reset is to forget what was asked for before it. */
-  if (priv->current == NULL)
-    {
-      pending = priv->requests;
-      priv->requests = 0;
-      for (unsigned i = 0; i < VM_N_REQUESTS; i++)
-        taken[i] = g_steal_pointer (&priv->request_reason[i]);
-    }
+  pending = priv->requests;
+  priv->requests = 0;
+  for (unsigned i = 0; i < VM_N_REQUESTS; i++)
+    taken[i] = g_steal_pointer (&priv->request_reason[i]);
   g_mutex_unlock (&priv->request_mutex);
 
   if (pending & 1u << VM_REQUEST_POWER_OFF)
-    vm_stop (vm, taken[VM_REQUEST_POWER_OFF]);
+    give_order_first (vm, ORDER_STOP, taken[VM_REQUEST_POWER_OFF]);
   /* Another processor may have crashed meanwhile: a reset goes before that. */
   else if (pending & 1u << VM_REQUEST_RESET)
     {
       g_message ("reset: %s", taken[VM_REQUEST_RESET] ? taken[VM_REQUEST_RESET] : "");
-      vm_reset (vm);
+      give_order_first (vm, ORDER_RESET, NULL);
     }
   else if (pending & 1u << VM_REQUEST_WAKE)
     wake_up (vm, taken[VM_REQUEST_WAKE]);
@@ -540,11 +572,12 @@ on_requests (gpointer data)
   else if (pending & 1u << VM_REQUEST_INIT)
     init_processors (vm, taken[VM_REQUEST_INIT]);
   else if (pending & 1u << VM_REQUEST_CRASH)
-    give_order (vm, ORDER_CRASH, taken[VM_REQUEST_CRASH], NULL, NULL);
-  else if (pending & 1u << VM_REQUEST_PAUSE)
+    give_order_first (vm, ORDER_CRASH, taken[VM_REQUEST_CRASH]);
+  /* Whatever the guest wants, this comes from outside of it, and something waits until the machine goes on. */
+  if (pending & 1u << VM_REQUEST_PAUSE)
     {
       g_message ("paused: %s", taken[VM_REQUEST_PAUSE] ? taken[VM_REQUEST_PAUSE] : "");
-      give_order (vm, ORDER_PAUSE, taken[VM_REQUEST_PAUSE], NULL, NULL);
+      give_order_first (vm, ORDER_PAUSE, taken[VM_REQUEST_PAUSE]);
     }
   for (unsigned i = 0; i < VM_N_REQUESTS; i++)
     g_free (taken[i]);
@@ -555,6 +588,19 @@ on_requests (gpointer data)
         hold_or_release (vm, FALSE);
       g_mutex_unlock (&priv->request_mutex);
     }
+}
+
+static gboolean
+on_requests (gpointer data)
+{
+  Vm *vm = data;
+
+  g_mutex_lock (&vm->priv->request_mutex);
+  vm->priv->request_source = NULL;
+  g_mutex_unlock (&vm->priv->request_mutex);
+  /* While an order waits they wait, too: a reset is to forget what was asked for before it. */
+  if (vm->priv->current == NULL)
+    serve_requests (vm);
   return G_SOURCE_REMOVE;
 }
 

@@ -149,7 +149,8 @@ void vm_add_state_func (Vm *vm, VmStateFunc func, void *opaque);
 void vm_start (Vm *vm, gboolean paused);
 /* Orders.  They are carried out one after the other: at once where nothing is in flight, else when the last request of a device
  * has ended on the main loop (VM_STATE_PAUSING until then).  `done` may be NULL and may be called before these return. An order
- * for what is so already succeeds; one that the state then forbids is refused with words.  None is lost. */
+ * for what is so already succeeds; one that the state then forbids is refused with words.  None is lost.  A pause is done when what
+ * the guest had asked for until then is, too (a reset, a crash): a machine that is saved lacks nothing. */
 void vm_pause_async (Vm *vm, const char *reason, VmDoneFunc done, void *opaque);
 void vm_resume_async (Vm *vm, VmDoneFunc done, void *opaque);
 void vm_reset_async (Vm *vm, VmDoneFunc done, void *opaque);

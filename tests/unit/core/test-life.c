@@ -215,11 +215,24 @@ test_request_before_reset (Fixture *f, gconstpointer unused)
   g_assert_cmpstr (f->log->str, ==, "pausing running ");
 }
 
-/* -- Sleep ------------------------------------------------------------------------------------------ */
+/* A pause doesn't hide that there is nothing to go on with. */
+static void
+test_crash_in_pause (Fixture *f, gconstpointer unused)
+{
+  vm_pause (f->vm, "");
+  vm_request (f->vm, VM_REQUEST_CRASH, "registers");
+  settle ();
+  g_assert_cmpstr (f->log->str, ==, "paused crashed ");
+  g_assert_cmpstr (vm_state_reason (f->vm), ==, "registers");
+}
+
+/* -- Processors ------------------------------------------------------------------------------------- */
 
 typedef struct
 {
   unsigned resumed, paused, reset;
+  Vm *vm;
+  int asks; /* VmRequest with which it stops, once; -1: none */
 } Processor;
 
 static void
@@ -231,7 +244,12 @@ processor_resume (void *opaque)
 static void
 processor_pause (void *opaque)
 {
-  ((Processor *)opaque)->paused++;
+  Processor *p = opaque;
+
+  p->paused++;
+  if (p->vm != NULL && p->asks >= 0)
+    vm_request (p->vm, (VmRequest)p->asks, "its last words");
+  p->asks = -1;
 }
 
 static void
@@ -242,6 +260,103 @@ processor_reset (void *opaque)
 
 static const VmProcessorOps processor_ops
     = { .resume = processor_resume, .pause = processor_pause, .reset = processor_reset };
+
+static gboolean
+always (void *opaque)
+{
+  return TRUE;
+}
+
+/* What a processor asked for until it stood is done when a pause is: who then saves the machine saves what came of it, and not one
+ * that waits for ever for its reset. */
+static void
+test_request_before_pause (Fixture *f, gconstpointer unused)
+{
+  static const struct
+  {
+    VmRequest asks;
+    const char *log;
+    unsigned reset, resets; /* of processors, of devices */
+  } cases[] = {
+    { VM_REQUEST_RESET, "paused paused pause:done ", 1, 1 },
+    { VM_REQUEST_INIT, "paused pause:done ", 1, 0 },
+    { VM_REQUEST_CRASH, "paused crashed pause:the machine has crashed; reset it ", 0, 0 },
+    { VM_REQUEST_POWER_OFF, "paused stopped pause:the machine is off ", 0, 0 },
+  };
+  Processor p = { .vm = f->vm, .asks = -1 };
+  Done pause = { f, "pause" };
+
+  vm_set_processor (f->vm, &processor_ops, &p);
+  f->vm->firmware_resumes = always;
+  vm_reset (f->vm);
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      unsigned reset = p.reset, resets = f->busy->resets;
+
+      g_string_truncate (f->log, 0);
+      p.asks = (int)cases[i].asks;
+      vm_pause_async (f->vm, "", on_done, &pause);
+      g_assert_cmpstr (f->log->str, ==, cases[i].log);
+      g_assert_cmpuint (p.reset - reset, ==, cases[i].reset);
+      g_assert_cmpuint (f->busy->resets - resets, ==, cases[i].resets);
+      /* And not once more. */
+      settle ();
+      g_assert_cmpstr (f->log->str, ==, cases[i].log);
+      g_assert_cmpuint (p.reset - reset, ==, cases[i].reset);
+      if (cases[i].asks == VM_REQUEST_CRASH)
+        vm_reset (f->vm);
+      else
+        vm_resume (f->vm);
+    }
+  vm_set_processor (f->vm, NULL, NULL);
+}
+
+/* Orders that were given behind the pause stay behind what the guest asked for before it. */
+static void
+test_request_goes_first (Fixture *f, gconstpointer unused)
+{
+  Processor p = { .vm = f->vm, .asks = -1 };
+  Done pause = { f, "pause" }, resume = { f, "resume" };
+
+  vm_set_processor (f->vm, &processor_ops, &p);
+  vm_reset (f->vm);
+  g_string_truncate (f->log, 0);
+  begin_request (f);
+  p.asks = VM_REQUEST_RESET;
+  vm_pause_async (f->vm, "", on_done, &pause);
+  vm_resume_async (f->vm, on_done, &resume);
+  settle ();
+  g_assert_cmpstr (f->log->str, ==, "pausing paused paused pause:done running resume:done ");
+  vm_stop (f->vm, NULL);
+  vm_set_processor (f->vm, NULL, NULL);
+}
+
+/* A disk that is full pauses the machine whatever its guest wants in the same moment: its write would wait for ever. */
+static void
+test_pause_beside_others (Fixture *f, gconstpointer unused)
+{
+  static const VmRequest others[] = { VM_REQUEST_INIT, VM_REQUEST_SLEEP, VM_REQUEST_WAKE, VM_REQUEST_RESET };
+  Processor p = { .vm = f->vm, .asks = -1 };
+
+  vm_set_processor (f->vm, &processor_ops, &p);
+  f->vm->firmware_resumes = always;
+  for (unsigned i = 0; i < G_N_ELEMENTS (others); i++)
+    {
+      vm_request (f->vm, others[i], "a test");
+      vm_request (f->vm, VM_REQUEST_PAUSE, "no room");
+      settle ();
+      g_assert_cmpint (vm_state (f->vm), ==, VM_STATE_PAUSED);
+      g_assert_cmpstr (vm_state_reason (f->vm), ==, "no room");
+      vm_resume (f->vm);
+    }
+  /* In the moment of an INIT. */
+  p.asks = VM_REQUEST_PAUSE;
+  vm_request (f->vm, VM_REQUEST_INIT, "a test");
+  settle ();
+  g_assert_cmpint (vm_state (f->vm), ==, VM_STATE_PAUSED);
+  vm_stop (f->vm, NULL);
+  vm_set_processor (f->vm, NULL, NULL);
+}
 
 static void
 set_asleep (Fixture *f, gboolean asleep)
@@ -359,6 +474,10 @@ main (int argc, char **argv)
     { "/life/flood", test_flood },
     { "/life/request-while-draining", test_request_while_draining },
     { "/life/request-before-reset", test_request_before_reset },
+    { "/life/crash-in-pause", test_crash_in_pause },
+    { "/life/request-before-pause", test_request_before_pause },
+    { "/life/request-goes-first", test_request_goes_first },
+    { "/life/pause-beside-others", test_pause_beside_others },
     { "/life/sleep", test_sleep },
   };
 
