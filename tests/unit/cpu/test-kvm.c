@@ -273,6 +273,30 @@ test_slots (Fixture *f, gconstpointer data)
   vm_unlock (f->vm);
 }
 
+/* An instruction that reads a device's memory and writes it leaves the processor twice.  A pause in between loses neither. */
+static void
+test_pause_within (Fixture *f, gconstpointer data)
+{
+  static const char code[]
+      = "\xb8\x00\xd0\x8e\xd8\xb9\x00\x40" /* mov $0xd000,%ax; mov %ax,%ds; mov $0x4000,%cx */
+        "\xfe\x06\x04\x00\xe2\xfa"         /* 1: incb 4; loop 1b */
+      DONE "\xf4\xeb\xfd";
+
+  memcpy (region_host (f->rom), code, sizeof code - 1);
+  vm_start (f->vm, FALSE);
+  while (!f->done)
+    {
+      vm_pause (f->vm, NULL);
+      vm_resume (f->vm);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+      /* Time for a few accesses, so that it comes to an end. */
+      g_usleep (200);
+    }
+  g_assert_cmpuint (f->log->len, ==, 0x4000);
+  g_assert_cmphex (logged (f, 0x3fff), ==, 0x56);
+}
+
 /* The deadline of the APIC's timer is taken by the kernel only in that timer's mode, so it goes behind the APIC. */
 static void
 test_deadline (Fixture *f, gconstpointer data)
@@ -367,6 +391,7 @@ main (int argc, char **argv)
   ADD ("dirty", test_dirty);
   ADD ("state", test_state);
   ADD ("slots", test_slots);
+  ADD ("pause-within", test_pause_within);
   ADD ("deadline", test_deadline);
   ADD ("triple-fault", test_triple_fault);
   return g_test_run ();

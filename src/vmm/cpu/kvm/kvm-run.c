@@ -336,11 +336,14 @@ run_guest (KvmVcpu *vcpu)
   if (vcpu->handed)
     push_vector (vcpu);
   /* An exit that was served is finished only by the next entry (KVM completes the instruction then): enter once more with
-   * immediate_exit so that the state that others read is whole. */
-  if (!vcpu->halted)
+   * immediate_exit so that the state that others read is whole.  That entry may be the way to the instruction's next exit: one that
+   * reads a device's memory and writes it has two, and so has one that KVM cuts in pieces. */
+  while (!vcpu->halted)
     {
       __atomic_store_n (&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-      (void)enter_guest (vcpu);
+      if (enter_guest (vcpu) < 0)
+        break;
+      serve_exit (vcpu);
     }
   __atomic_store_n (&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 }
