@@ -181,7 +181,7 @@ on_paused_to_save (Vm *vm, const GError *refusal, void *opaque)
     g_dbus_method_invocation_return_gerror (job->invocation, refusal);
   else if (!write_state (job, &error))
     {
-      g_dbus_method_invocation_take_error (job->invocation, error);
+      fail (job->invocation, error);
       /* As it was before. */
       if (job->was_running)
         vm_resume (vm);

@@ -2,6 +2,7 @@
  *
  * The control socket against clients that don't do their part: half a handshake, silence, a socket that nobody reads.
  */
+#include "control/service-private.h"
 #include "control/service.h"
 
 #include <fcntl.h>
@@ -50,7 +51,8 @@ begin (Fixture *f, unsigned handshake_ms)
 static void
 end (Fixture *f)
 {
-  control_service_free (f->service);
+  if (f->service != NULL)
+    control_service_free (f->service);
   input_router_free (f->router);
   vm_free (f->vm);
   g_rmdir (f->folder);
@@ -275,6 +277,49 @@ test_wrong_descriptor (void)
   end (&f);
 }
 
+static gpointer
+toggle_leds (gpointer data)
+{
+  Fixture *f = data;
+
+  vm_lock (f->vm);
+  input_router_set_leds (f->router, 5);
+  vm_unlock (f->vm);
+  return NULL;
+}
+
+static void
+on_leds (GObject *skeleton, GParamSpec *property, gpointer data)
+{
+  *(GThread **)data = g_thread_self ();
+}
+
+/* A processor sets the LEDs on its own thread; clients are the main loop's, and so is what tells them. */
+static void
+test_leds_elsewhere (void)
+{
+  GThread *told = NULL;
+  Fixture f;
+
+  begin (&f, 0);
+  g_signal_connect (f.service->skeleton, "notify::leds", G_CALLBACK (on_leds), &told);
+  g_thread_join (g_thread_new ("processor", toggle_leds, &f));
+  g_assert_null (told);
+  wait_for (told != NULL);
+  g_assert_true (told == g_thread_self ());
+  g_assert_cmpuint (viv_machine1_get_leds (f.service->skeleton), ==, 5);
+  /* Once more, and the service ends before the loop comes to it. */
+  vm_lock (f.vm);
+  input_router_set_leds (f.router, 0);
+  vm_unlock (f.vm);
+  g_thread_join (g_thread_new ("processor", toggle_leds, &f));
+  control_service_free (f.service);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  f.service = NULL;
+  end (&f);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -284,5 +329,6 @@ main (int argc, char **argv)
   g_test_add_func ("/control/service/crowd", test_crowd);
   g_test_add_func ("/control/service/wrong-descriptor", test_wrong_descriptor);
   g_test_add_func ("/control/service/stopped-client", test_stopped_client);
+  g_test_add_func ("/control/service/leds-elsewhere", test_leds_elsewhere);
   return g_test_run ();
 }
