@@ -451,9 +451,9 @@ uart_post_load (Device *device, GError **error)
 {
   Uart *uart = (Uart *)device;
 
-  if (uart->count > depth (uart))
+  if (uart->count > depth (uart) || uart->n_sending > depth (uart))
     {
-      g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE, "%s: more bytes saved than the FIFO holds",
+      g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE, "%s: more bytes saved than a FIFO holds",
                    device->id);
       return FALSE;
     }

@@ -266,6 +266,44 @@ test_slow (Fixture *f, gconstpointer data)
   g_assert_cmpstr (f->sent->str, ==, "abcdefghijklmnopqr");
 }
 
+static GByteArray *
+saved (Fixture *f)
+{
+  GByteArray *out = g_byte_array_new ();
+
+  vm_lock (f->vm);
+  state_save (f->uart->klass->state, f->uart, out);
+  vm_unlock (f->vm);
+  return out;
+}
+
+/* A file that says sixteen bytes wait in a transmitter that holds one. */
+static void
+test_overfull (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GByteArray) on = NULL, other = NULL;
+  unsigned n = 0;
+
+  f->slow = TRUE;
+  out (f, 2, 0x01);
+  for (unsigned i = 0; i < 16; i++)
+    out (f, 0, 'x');
+  on = saved (f);
+  out (f, 2, 0x41);
+  other = saved (f);
+  g_assert_true (load_state (f->vm, f->uart, on->data, on->len));
+  g_assert_cmpuint (on->len, ==, other->len);
+  for (guint i = 0; i < on->len; i++)
+    if (on->data[i] != other->data[i])
+      {
+        on->data[i] = 0; /* FCR: no FIFOs */
+        n++;
+      }
+  g_assert_cmpuint (n, ==, 1);
+  g_assert_false (load_state (f->vm, f->uart, on->data, on->len));
+  reset_device (f->vm, f->uart);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -275,6 +313,7 @@ main (int argc, char **argv)
   g_test_add ("/uart/receive", Fixture, NULL, set_up, test_receive, tear_down);
   g_test_add ("/uart/loopback", Fixture, NULL, set_up, test_loopback, tear_down);
   g_test_add ("/uart/slow", Fixture, NULL, set_up, test_slow, tear_down);
+  g_test_add ("/uart/overfull", Fixture, NULL, set_up, test_overfull, tear_down);
   g_test_add ("/uart/state", Fixture, NULL, set_up, test_state, tear_down);
   return g_test_run ();
 }
