@@ -15,12 +15,12 @@ typedef struct
 {
   Device device;
   Region *ram;
-  gboolean open;
+  uint8_t open; /* not 0: yes */
   Mapping *mapping;
 } A20;
 
 static const StateField a20_state[] = {
-  STATE_BOOL (A20, open),
+  STATE_U8_MAX (A20, open, 3),
   STATE_END,
 };
 
@@ -109,5 +109,5 @@ a20_line (Device *device)
 gboolean
 a20_is_open (void *device)
 {
-  return ((A20 *)device)->open;
+  return ((A20 *)device)->open != 0;
 }

@@ -96,13 +96,14 @@ static const StateField piix4_pm_state[] = {
   STATE_U16_MAX (Piix4Pm, pm_control, CNT_KEPT),
   STATE_U16 (Piix4Pm, gpe_status),
   STATE_U16 (Piix4Pm, gpe_enable),
-  STATE_BOOL (Piix4Pm, asleep),
-  STATE_BOOL (Piix4Pm, rtc_line),
   STATE_U64 (Piix4Pm, last_overflow),
   STATE_U8 (Piix4Pm, smi_command),
   STATE_U8 (Piix4Pm, smi_data),
   STATE_U8_ARRAY (Piix4Pm, smbus),
   STATE_TIMER (Piix4Pm, overflow),
+  STATE_ADDED,
+  STATE_BOOL (Piix4Pm, asleep),
+  STATE_BOOL (Piix4Pm, rtc_line),
   STATE_END,
 };
 

@@ -111,12 +111,13 @@ static const StateField uart_state[] = {
   STATE_U8_ARRAY (Uart, flags),
   STATE_U8_MAX (Uart, head, FIFO_SIZE - 1),
   STATE_U8_MAX (Uart, count, FIFO_SIZE),
-  STATE_U8_ARRAY (Uart, sending),
-  STATE_U8_MAX (Uart, n_sending, FIFO_SIZE),
   STATE_BOOL (Uart, thre_pending),
   STATE_BOOL (Uart, timed_out),
   STATE_BOOL (Uart, starved),
   STATE_TIMER (Uart, timeout),
+  STATE_ADDED,
+  STATE_U8_ARRAY (Uart, sending),
+  STATE_U8_MAX (Uart, n_sending, FIFO_SIZE),
   STATE_END,
 };
 

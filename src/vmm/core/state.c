@@ -55,6 +55,7 @@ wire_size (StateType type)
     case STATE_TYPE_TIMER:
       return 8;
     case STATE_TYPE_STRUCT:
+    case STATE_TYPE_ADDED:
     case STATE_TYPE_END:
       break;
     }
@@ -122,6 +123,8 @@ state_save (const StateField *fields, const void *object, GByteArray *out)
       const uint8_t *base = (const uint8_t *)object + f->offset;
       size_t name_length = strlen (f->name);
 
+      if (f->type == STATE_TYPE_ADDED)
+        continue;
       g_assert (name_length < 256);
       put (out, name_length, 1);
       g_byte_array_append (out, (const guint8 *)f->name, (guint)name_length);
@@ -215,12 +218,31 @@ load_elements (const StateField *f, void *object, const uint8_t **data, size_t *
   return TRUE;
 }
 
+/* What an older file says of a field that it doesn't have. */
+static void
+clear_field (const StateField *f, void *object)
+{
+  uint8_t *base = (uint8_t *)object + f->offset;
+
+  if (f->type == STATE_TYPE_BUFFER)
+    {
+      memset (*(uint8_t **)base, 0, f->count);
+      return;
+    }
+  for (unsigned i = 0; i < f->count; i++)
+    if (f->type != STATE_TYPE_STRUCT)
+      set_element (f, base + i * f->stride, f->type == STATE_TYPE_TIMER ? G_MAXUINT64 : 0);
+    else
+      for (const StateField *inner = f->fields; inner->type != STATE_TYPE_END; inner++)
+        clear_field (inner, base + i * f->stride);
+}
+
 gboolean
 state_load (const StateField *fields, void *object, const uint8_t *data, size_t length, GError **error)
 {
   gboolean seen[MAX_FIELDS] = { FALSE };
   size_t left = length;
-  unsigned n_fields = 0;
+  unsigned n_fields = 0, added = MAX_FIELDS;
 
   for (const StateField *f = fields; f->type != STATE_TYPE_END; f++)
     n_fields++;
@@ -235,7 +257,8 @@ state_load (const StateField *fields, void *object, const uint8_t *data, size_t 
       if (left < 1 + name_length + 5)
         return bad_format (error, "cut short", NULL);
       for (f = fields; f->type != STATE_TYPE_END; f++)
-        if (strlen (f->name) == name_length && memcmp (f->name, name, name_length) == 0)
+        if (f->type != STATE_TYPE_ADDED && strlen (f->name) == name_length
+            && memcmp (f->name, name, name_length) == 0)
           break;
       if (f->type == STATE_TYPE_END)
         return bad_format (error, "unknown field", NULL);
@@ -252,7 +275,11 @@ state_load (const StateField *fields, void *object, const uint8_t *data, size_t 
         return FALSE;
     }
   for (unsigned i = 0; i < n_fields; i++)
-    if (!seen[i])
+    if (fields[i].type == STATE_TYPE_ADDED)
+      added = i;
+    else if (!seen[i] && i > added)
+      clear_field (&fields[i], object);
+    else if (!seen[i])
       return bad_format (error, "missing field", fields[i].name);
   return TRUE;
 }
@@ -278,6 +305,8 @@ state_print (const StateField *fields, const void *object, const char *indent, G
     {
       const uint8_t *base = (const uint8_t *)object + f->offset;
 
+      if (f->type == STATE_TYPE_ADDED)
+        continue;
       if (f->type == STATE_TYPE_BUFFER || (f->type == STATE_TYPE_U8 && f->count > 1))
         {
           g_string_append_printf (out, "%s%s = ", indent, f->name);

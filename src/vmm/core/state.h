@@ -23,6 +23,7 @@ typedef enum
   STATE_TYPE_TIMER,  /* VmTimer: the deadline; loading arms or cancels it */
   STATE_TYPE_STRUCT, /* nested table */
   STATE_TYPE_BUFFER, /* uint8_t * to memory of fixed size `count` owned by the device */
+  STATE_TYPE_ADDED,  /* no field: see STATE_ADDED */
 } StateType;
 
 typedef struct StateField
@@ -69,6 +70,13 @@ typedef struct StateField
   STATE_FIELD_ (T, f, STATE_TYPE_STRUCT, STATE_SIZE_ (T, f) / sizeof (E_), sizeof (E_), 0, sub)
 /* `f` is a uint8_t * to exactly n bytes. */
 #define STATE_BUFFER(T, f, n) STATE_FIELD_ (T, f, STATE_TYPE_BUFFER, n, 0, 0, NULL)
+/* The fields behind this one joined the table after files had been saved without them.  A file that lacks one gives it zeroes, and
+ * disarms timers; where that isn't enough, post_load makes it right.  A field is never changed in type or count, and never taken
+ * away. */
+#define STATE_ADDED                      \
+  {                                      \
+    .name = "", .type = STATE_TYPE_ADDED \
+  }
 #define STATE_END          \
   {                        \
     .type = STATE_TYPE_END \
@@ -84,7 +92,7 @@ typedef enum
 
 /* Appends the fields of `object` to `out`. */
 void state_save (const StateField *fields, const void *object, GByteArray *out);
-/* Reads exactly `length` bytes.  Fields come by name in any order, each exactly once. */
+/* Reads exactly `length` bytes.  Fields come by name in any order, each exactly once; those behind STATE_ADDED may be missing. */
 gboolean state_load (const StateField *fields, void *object, const uint8_t *data, size_t length,
                      GError **error);
 /* "name = value" lines, for debugging and golden tests. */

@@ -78,11 +78,17 @@ typedef struct
 } FwCfg;
 
 static const StateField fw_cfg_state[] = {
-  STATE_U16 (FwCfg, selector),        STATE_U32 (FwCfg, offset),
-  STATE_U32 (FwCfg, dma_high),        STATE_BOOL (FwCfg, reading),
-  STATE_U64 (FwCfg, read_descriptor), STATE_U64 (FwCfg, read_address),
-  STATE_U32 (FwCfg, read_left),       STATE_TIMER (FwCfg, read_timer),
-  STATE_U8_ARRAY (FwCfg, writable),   STATE_END,
+  STATE_U16 (FwCfg, selector),
+  STATE_U32 (FwCfg, offset),
+  STATE_U32 (FwCfg, dma_high),
+  STATE_U8_ARRAY (FwCfg, writable),
+  STATE_ADDED,
+  STATE_BOOL (FwCfg, reading),
+  STATE_U64 (FwCfg, read_descriptor),
+  STATE_U64 (FwCfg, read_address),
+  STATE_U32 (FwCfg, read_left),
+  STATE_TIMER (FwCfg, read_timer),
+  STATE_END,
 };
 
 /* -- Items --------------------------------------------------------------------------------------------- */

@@ -197,6 +197,58 @@ test_state (void)
   g_assert_cmpmem (a->buffer, 100, b->buffer, 100);
 }
 
+static const StateField younger_fields[] = {
+  STATE_BOOL (Thing, flag),
+  STATE_U32 (Thing, number),
+  STATE_ADDED,
+  STATE_U64 (Thing, big),
+  STATE_STRUCTS (Thing, inner, Inner, inner_fields),
+  STATE_BUFFER (Thing, buffer, 100),
+  STATE_TIMER (Thing, timer),
+  STATE_END,
+};
+
+/* A file from before a field was added: zeroes, no timer; what the table had from the first must be there. */
+static void
+test_state_older (void)
+{
+  static const StateField older_fields[] = { STATE_U32 (Thing, number), STATE_BOOL (Thing, flag), STATE_END };
+  static const StateField lame_fields[] = { STATE_BOOL (Thing, flag), STATE_U64 (Thing, big), STATE_END };
+  static const StateField newer_fields[]
+      = { STATE_BOOL (Thing, flag), STATE_U32 (Thing, number), STATE_U32 (Thing, resets), STATE_END };
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  Thing *thing = new_thing (vm);
+  g_autoptr (GByteArray) older = g_byte_array_new (), lame = g_byte_array_new (), newer = g_byte_array_new (),
+                         whole = g_byte_array_new ();
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+  const uint8_t nothing[100] = { 0 };
+
+  fill (thing);
+  state_save (older_fields, thing, older);
+  state_save (lame_fields, thing, lame);
+  state_save (newer_fields, thing, newer);
+  state_save (younger_fields, thing, whole);
+  g_assert_true (state_load (younger_fields, thing, older->data, older->len, &error));
+  g_assert_no_error (error);
+  g_assert_true (thing->flag);
+  g_assert_cmphex (thing->number, ==, 0xdeadbeef);
+  g_assert_cmphex (thing->big, ==, 0);
+  g_assert_cmpuint (thing->inner[1].index + thing->inner[1].words[2], ==, 0);
+  g_assert_cmpmem (thing->buffer, 100, nothing, 100);
+  g_assert_false (vm_timer_armed (&thing->timer));
+  g_assert_true (state_load (younger_fields, thing, whole->data, whole->len, &error));
+  g_assert_cmphex (thing->big, ==, 0x123456789abcdef0ULL);
+  g_assert_cmpint (thing->timer.deadline, ==, 12345);
+  state_print (younger_fields, thing, "", text);
+  g_assert_nonnull (strstr (text->str, "number = 0xdeadbeef\nbig = 0x123456789abcdef0\n"));
+  g_assert_false (state_load (younger_fields, thing, lame->data, lame->len, &error));
+  g_assert_error (error, STATE_ERROR, STATE_ERROR_FORMAT);
+  g_clear_error (&error);
+  g_assert_false (state_load (younger_fields, thing, newer->data, newer->len, &error));
+  g_assert_error (error, STATE_ERROR, STATE_ERROR_FORMAT);
+}
+
 static void
 test_state_hostile (void)
 {
@@ -410,6 +462,7 @@ main (int argc, char **argv)
   g_test_add_func ("/clock/timers", test_timers);
   g_test_add_func ("/clock/real", test_real_clock);
   g_test_add_func ("/state/round-trip", test_state);
+  g_test_add_func ("/state/older", test_state_older);
   g_test_add_func ("/state/hostile", test_state_hostile);
   g_test_add_func ("/device/properties", test_properties);
   g_test_add_func ("/vm/life", test_life);
