@@ -205,6 +205,15 @@ const DefinitionKey definition_keys[] = {
     .choices = "utc|localtime",
     .help = N_ ("What the hardware clock shows; Windows and DOS expect the local time") },
   { .group = "machine",
+    .name = "clock-policy",
+    .type = KEY_CHOICE,
+    .offset = MACHINE (clock_policy),
+    .fallback = "stop",
+    .choices = "stop|catch-up",
+    .help = N_ (
+        "After a pause or a load: stop leaves the guest's clocks where they stood; catch-up sends the timer ticks of up to "
+        "an hour a few at a time and sets KVM's clock right.  The hardware clock always shows the time") },
+  { .group = "machine",
     .name = "boot",
     .type = KEY_STRING,
     .offset = MACHINE (boot_order),

@@ -64,8 +64,9 @@ typedef struct MachineDefinition
   uint64_t memory; /* bytes, a multiple of 1 MiB */
   uint32_t cpus;
   gboolean memory_huge, memory_merge, memory_shared;
-  char *clock_base; /* "utc", "localtime" */
-  char *boot_order; /* "cdn" letters: a floppy, c disk, d CD-ROM, n network */
+  char *clock_base;   /* "utc", "localtime" */
+  char *clock_policy; /* "stop", "catch-up" */
+  char *boot_order;   /* "cdn" letters: a floppy, c disk, d CD-ROM, n network */
   gboolean boot_menu;
   char *kernel, *initrd, *append; /* direct boot */
   char *modules;                  /* see boot-modules.h */

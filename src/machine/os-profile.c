@@ -94,6 +94,7 @@ read_profile (GKeyFile *file, const char *group)
   profile->chipset = string_or (file, group, "chipset", "pc");
   profile->firmware = string_or (file, group, "firmware", "bios");
   profile->clock_base = string_or (file, group, "clock", "utc");
+  profile->clock_policy = string_or (file, group, "clock-policy", "stop");
   profile->boot_order = string_or (file, group, "boot", "dca");
   profile->absolute_pointer = !g_key_file_has_key (file, group, "absolute-pointer", NULL)
                               || g_key_file_get_boolean (file, group, "absolute-pointer", NULL);
@@ -142,6 +143,7 @@ os_profile_free (OsProfile *profile)
   g_free (profile->chipset);
   g_free (profile->firmware);
   g_free (profile->clock_base);
+  g_free (profile->clock_policy);
   g_free (profile->boot_order);
   g_free (profile);
 }
@@ -182,5 +184,6 @@ os_profile_apply (const OsProfile *profile, MachineDefinition *definition)
   replace (&definition->chipset, profile->chipset);
   replace (&definition->firmware, profile->firmware);
   replace (&definition->clock_base, profile->clock_base);
+  replace (&definition->clock_policy, profile->clock_policy);
   replace (&definition->boot_order, profile->boot_order);
 }

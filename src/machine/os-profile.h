@@ -48,7 +48,7 @@ typedef struct
   char *family;          /* "dos", "windows", "linux", "bsd", "other" */
   uint64_t memory, disk; /* bytes; disk 0: none needed */
   uint32_t cpus, video_memory;
-  char *chipset, *firmware, *clock_base, *boot_order;
+  char *chipset, *firmware, *clock_base, *clock_policy, *boot_order;
   gboolean absolute_pointer;
 } OsProfile;
 

@@ -25,6 +25,8 @@ static const char *const choice_labels[][2] = {
   { "none", N_ ("None") },
   { "utc", N_ ("World time (UTC)") },
   { "localtime", N_ ("Local time") },
+  { "stop", N_ ("Clocks go on where they stood") },
+  { "catch-up", N_ ("Catch up with the time") },
   { "pc", N_ ("PC of 1996 (i440FX, PIIX3)") },
   { "vga", N_ ("VGA") },
   { "bios", N_ ("BIOS (SeaBIOS)") },

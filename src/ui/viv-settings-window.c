@@ -36,6 +36,8 @@ static const struct
 } places[] = {
   { "machine.clock", N_ ("Hardware Clock"), N_ ("Windows and DOS expect local time there, others world time"),
     PAGE_GENERAL, "" },
+  { "machine.clock-policy", N_ ("After a Pause"),
+    N_ ("Systems that count timer ticks, as Windows does, can catch up with the time"), PAGE_GENERAL, "" },
   { "input.layout", N_ ("Keyboard Layout"),
     N_ ("What the system in the machine has set; text is typed by it"), PAGE_GENERAL, N_ ("Input") },
   { "machine.memory", N_ ("Size"), N_ ("Taken from this computer as the machine comes to use it"),

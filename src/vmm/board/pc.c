@@ -293,6 +293,7 @@ pc_build (Board *board, GError **error)
   gboolean localtime = g_strcmp0 (board->definition->clock_base, "localtime") == 0;
   Device *pic, *ioapic, *hpet, *pit, *dma8237, *a20;
 
+  vm->catch_up = g_strcmp0 (board->definition->clock_policy, "catch-up") == 0;
   if (!build_memory (board, error))
     return FALSE;
   if ((board->i440fx = i440fx_new (vm, board->low_ram, board->bios, error)) == NULL

@@ -80,8 +80,9 @@ struct Hpet
     Hpet *hpet;
     unsigned n;
   } alarm_opaque[N_TIMERS];
-  uint8_t legacy_input; /* levels of the 8254 and the RTC */
-  uint32_t level;       /* lines that timers hold high, a bit a GSI */
+  uint8_t legacy_input;  /* levels of the 8254 and the RTC */
+  uint32_t level;        /* lines that timers hold high, a bit a GSI */
+  gboolean alarms_known; /* TRUE but for a state that was saved without them */
   IrqLine gsi[GSI_COUNT];
   IrqLine legacy[N_LEGACY];
   Mapping *mapping;
@@ -101,10 +102,12 @@ static const StateField hpet_state[] = {
   STATE_U64 (Hpet, base),
   STATE_U64 (Hpet, since),
   STATE_STRUCTS (Hpet, timer, HpetTimer, timer_state),
-  STATE_FIELD_ (Hpet, alarm, STATE_TYPE_TIMER, N_TIMERS, sizeof (VmTimer), 0, NULL),
-  STATE_STRUCT (Hpet, backlog, backlog_state),
   STATE_U8_MAX (Hpet, legacy_input, (1 << N_LEGACY) - 1),
   STATE_U32_MAX (Hpet, level, (1u << GSI_COUNT) - 1),
+  STATE_ADDED,
+  STATE_FIELD_ (Hpet, alarm, STATE_TYPE_TIMER, N_TIMERS, sizeof (VmTimer), 0, NULL),
+  STATE_BOOL (Hpet, alarms_known),
+  STATE_STRUCT (Hpet, backlog, backlog_state),
   STATE_END,
 };
 
@@ -309,7 +312,7 @@ write_timer (Hpet *hpet, unsigned n, unsigned reg, uint64_t value, uint64_t lane
   HpetTimer *timer = &hpet->timer[n];
 
   if (n == LEGACY_PIT)
-    hpet->backlog = (Backlog){ 0 };
+    backlog_restart (&hpet->backlog);
   switch (reg)
     {
     case TIMER_CONFIG:
@@ -342,7 +345,7 @@ write_config (Hpet *hpet, uint64_t value)
 {
   uint64_t now = counter_now (hpet);
 
-  hpet->backlog = (Backlog){ 0 };
+  backlog_restart (&hpet->backlog);
   hpet->base = now;
   hpet->since = (uint64_t)vm_clock_now (hpet->device.vm->clock);
   hpet->config = value & (CONFIG_ENABLE | CONFIG_LEGACY);
@@ -441,7 +444,19 @@ hpet_post_load (Device *device, GError **error)
   Hpet *hpet = (Hpet *)device;
 
   for (unsigned n = 0; n < N_TIMERS; n++)
-    hpet->timer[n].config &= TN_WRITABLE;
+    {
+      HpetTimer *timer = &hpet->timer[n];
+
+      timer->config &= TN_WRITABLE;
+      if (hpet->alarms_known)
+        continue;
+      schedule (hpet, n);
+      /* A period that ended just before the save is still to be told. */
+      if ((hpet->config & CONFIG_ENABLE) && (timer->config & TN_PERIODIC)
+          && ((counter_now (hpet) - timer->comparator) & width_mask (timer)) < width_mask (timer) / 2)
+        vm_timer_arm (&hpet->alarm[n], vm_clock_now (device->vm->clock));
+    }
+  hpet->alarms_known = TRUE;
   for (unsigned gsi = 0; gsi < GSI_COUNT; gsi++)
     irq_set (&hpet->gsi[gsi], hpet->level >> gsi & 1);
   update_levels (hpet);
@@ -453,6 +468,7 @@ hpet_realize (Device *device, GError **error)
 {
   Hpet *hpet = (Hpet *)device;
 
+  hpet->alarms_known = TRUE;
   for (unsigned n = 0; n < N_TIMERS; n++)
     {
       hpet->alarm_opaque[n].hpet = hpet;
@@ -474,12 +490,22 @@ hpet_unrealize (Device *device)
   g_clear_pointer (&hpet->mapping, mapping_remove);
 }
 
+static void
+hpet_missed (Device *device, int64_t ns)
+{
+  Hpet *hpet = (Hpet *)device;
+
+  if ((hpet->config & CONFIG_ENABLE) && is_tick (hpet, LEGACY_PIT) && gsi_open (hpet->gsi_device, 0))
+    backlog_missed (&hpet->backlog, ns);
+}
+
 static const DeviceClass hpet_class = {
   .name = "hpet",
   .instance_size = sizeof (Hpet),
   .state = hpet_state,
   .realize = hpet_realize,
   .reset = hpet_reset,
+  .missed = hpet_missed,
   .post_load = hpet_post_load,
   .unrealize = hpet_unrealize,
 };

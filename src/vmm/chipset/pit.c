@@ -120,9 +120,10 @@ static const StateField counter_state[] = {
 static const StateField pit_state[] = {
   STATE_STRUCTS (Pit, counter, Counter, counter_state),
   STATE_U8_MAX (Pit, port61, PORT61_WRITABLE),
-  STATE_STRUCT (Pit, backlog, backlog_state),
   STATE_U64 (Pit, due),
   STATE_TIMER (Pit, timer),
+  STATE_ADDED,
+  STATE_STRUCT (Pit, backlog, backlog_state),
   STATE_END,
 };
 
@@ -348,7 +349,7 @@ changed (Pit *pit, unsigned n, int64_t now)
 {
   if (n == 0)
     {
-      pit->backlog = (Backlog){ 0 };
+      backlog_restart (&pit->backlog);
       irq_set (&pit->irq0, counter_out (&pit->counter[0], now));
       schedule (pit, now);
     }
@@ -712,12 +713,23 @@ pit_unrealize (Device *device)
     g_clear_pointer (&pit->mapping[i], mapping_remove);
 }
 
+static void
+pit_missed (Device *device, int64_t ns)
+{
+  Pit *pit = (Pit *)device;
+  const Counter *c = &pit->counter[0];
+
+  if (pit->gsi != NULL && c->loaded && !c->stopped && periodic (c) && gsi_open (pit->gsi, 0))
+    backlog_missed (&pit->backlog, ns);
+}
+
 static const DeviceClass pit_class = {
   .name = "pit",
   .instance_size = sizeof (Pit),
   .state = pit_state,
   .realize = pit_realize,
   .reset = pit_reset,
+  .missed = pit_missed,
   .post_load = pit_post_load,
   .unrealize = pit_unrealize,
 };

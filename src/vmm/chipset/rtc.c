@@ -76,10 +76,11 @@ static const StateField rtc_state[] = {
   STATE_U64 (Rtc, offset),
   STATE_U8_MAX (Rtc, weekday_offset, 6),
   STATE_U64 (Rtc, last_second),
-  STATE_STRUCT (Rtc, periods, backlog_state),
   STATE_U64 (Rtc, last_period),
   STATE_TIMER (Rtc, second_timer),
   STATE_TIMER (Rtc, periodic_timer),
+  STATE_ADDED,
+  STATE_STRUCT (Rtc, periods, backlog_state),
   STATE_END,
 };
 
@@ -382,7 +383,7 @@ write_a_or_b (Rtc *rtc, unsigned reg, uint8_t value)
   if (was_halted && !halted (rtc))
     time_from_registers (rtc, was_reset ? NS_PER_SECOND / 2 : fraction);
   rtc->last_period = period_now (rtc);
-  rtc->periods = (Backlog){ 0 };
+  backlog_restart (&rtc->periods);
   update_irq (rtc);
   schedule (rtc);
 }
@@ -547,12 +548,22 @@ rtc_unrealize (Device *device)
   g_clear_pointer (&rtc->mapping, mapping_remove);
 }
 
+static void
+rtc_missed (Device *device, int64_t ns)
+{
+  Rtc *rtc = (Rtc *)device;
+
+  if (period_ticks (rtc) != 0 && (rtc->cmos[RTC_B] & B_PIE))
+    backlog_missed (&rtc->periods, ns);
+}
+
 static const DeviceClass rtc_class = {
   .name = "rtc",
   .instance_size = sizeof (Rtc),
   .state = rtc_state,
   .realize = rtc_realize,
   .reset = rtc_reset,
+  .missed = rtc_missed,
   .post_load = rtc_post_load,
   .unrealize = rtc_unrealize,
 };

@@ -25,6 +25,8 @@ struct VmClock
   gboolean manual, running;
   int64_t base;       /* guest time at `started`, or the time while stopped */
   int64_t started;    /* CLOCK_MONOTONIC */
+  int64_t stopped_at; /* wall time, -1: not known */
+  int64_t skipped;    /* manual: wall time that the machine has not seen */
   VmTimer *timers;    /* by deadline */
   int64_t programmed; /* guest time for which timerfd is set, -1: none */
   int fd;
@@ -69,7 +71,7 @@ vm_clock_wall (VmClock *clock)
   struct timespec ts;
 
   if (clock->manual)
-    return MANUAL_WALL_BASE + vm_clock_now (clock);
+    return MANUAL_WALL_BASE + vm_clock_now (clock) + clock->skipped;
   clock_gettime (CLOCK_REALTIME, &ts);
   return ts.tv_sec * NS_PER_SECOND + ts.tv_nsec;
 }
@@ -157,7 +159,7 @@ vm_clock_new (Vm *vm, GMainContext *context)
   VmClock *clock = g_new0 (VmClock, 1);
 
   clock->vm = vm;
-  clock->programmed = -1;
+  clock->programmed = clock->stopped_at = -1;
   g_mutex_init (&clock->mutex);
   clock->fd = timerfd_create (CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   clock->source = g_source_new (&clock_source_funcs, sizeof (ClockSource));
@@ -177,7 +179,7 @@ vm_clock_new_manual (Vm *vm)
   clock->vm = vm;
   clock->manual = TRUE;
   clock->fd = -1;
-  clock->programmed = -1;
+  clock->programmed = clock->stopped_at = -1;
   g_mutex_init (&clock->mutex);
   return clock;
 }
@@ -198,24 +200,30 @@ vm_clock_free (VmClock *clock)
   g_free (clock);
 }
 
-void
+int64_t
 vm_clock_start (VmClock *clock)
 {
+  int64_t wall = vm_clock_wall (clock), stood = 0;
+
   g_mutex_lock (&clock->mutex);
   if (!clock->running)
     {
+      /* Whoever turned the host's clock back meanwhile has turned back the RTC, too. */
+      if (clock->stopped_at >= 0 && wall > clock->stopped_at)
+        stood = wall - clock->stopped_at;
       clock->running = TRUE;
       clock->started = monotonic_ns ();
       program (clock, TRUE);
     }
   g_mutex_unlock (&clock->mutex);
+  return stood;
 }
 
 void
 vm_clock_stop (VmClock *clock)
 {
   gboolean was_running;
-  int64_t next;
+  int64_t next, wall = vm_clock_wall (clock);
 
   g_mutex_lock (&clock->mutex);
   was_running = clock->running;
@@ -223,6 +231,7 @@ vm_clock_stop (VmClock *clock)
     {
       clock->base = now_unlocked (clock);
       clock->running = FALSE;
+      clock->stopped_at = wall;
       program (clock, TRUE);
     }
   g_mutex_unlock (&clock->mutex);
@@ -248,10 +257,24 @@ vm_clock_running (VmClock *clock)
   return running;
 }
 
+int64_t
+vm_clock_stopped_at (VmClock *clock)
+{
+  return clock->stopped_at;
+}
+
 void
-vm_clock_set (VmClock *clock, int64_t now)
+vm_clock_skip (VmClock *clock, int64_t ns)
+{
+  g_return_if_fail (clock->manual);
+  clock->skipped += ns;
+}
+
+void
+vm_clock_set (VmClock *clock, int64_t now, int64_t stopped_at)
 {
   g_mutex_lock (&clock->mutex);
+  clock->stopped_at = stopped_at;
   clock->base = now;
   clock->started = monotonic_ns ();
   program (clock, TRUE);

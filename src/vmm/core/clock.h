@@ -37,14 +37,19 @@ void vm_clock_free (VmClock *clock);
 int64_t vm_clock_now (VmClock *clock);
 /* Wall time of the host in ns since 1970 UTC, shifted by what vm_clock_advance() added (RTC base). */
 int64_t vm_clock_wall (VmClock *clock);
-void vm_clock_start (VmClock *clock);
+/* ns of wall time since it stopped, in this process or in that which saved the machine; 0: none, or not known. */
+int64_t vm_clock_start (VmClock *clock);
 /* Timers that are due by then run first: none is pending in the past of a clock that stands.  VM lock held, processors paused. */
 void vm_clock_stop (VmClock *clock);
 gboolean vm_clock_running (VmClock *clock);
+/* vm_clock_wall() when it stopped; -1: not known. */
+int64_t vm_clock_stopped_at (VmClock *clock);
 /* Only while stopped (load of a saved machine). */
-void vm_clock_set (VmClock *clock, int64_t now);
+void vm_clock_set (VmClock *clock, int64_t now, int64_t stopped_at);
 /* Manual clocks: moves time by `ns`, running timers in order at their deadlines. */
 void vm_clock_advance (VmClock *clock, int64_t ns);
+/* Manual clocks: the host's wall time goes on by `ns`, the machine's doesn't. */
+void vm_clock_skip (VmClock *clock, int64_t ns);
 /* Deadline of the earliest timer, or -1. */
 int64_t vm_clock_next_deadline (VmClock *clock);
 

@@ -50,6 +50,9 @@ typedef struct
   /* TRUE when nothing is in flight.  Called again until it is.  NULL: always so. */
   gboolean (*drained) (Device *device);
   void (*resume) (Device *device);
+  /* The machine's clock stood for so many ns and goes again, and the guest is to have the ticks of that time (Vm.catch_up).  May be
+   * NULL. */
+  void (*missed) (Device *device, int64_t ns);
   /* After the table has been loaded: check relations between fields, recompute what is derived.  May be NULL. */
   gboolean (*post_load) (Device *device, GError **error);
   void (*unrealize) (Device *device);

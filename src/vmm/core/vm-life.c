@@ -123,6 +123,8 @@ halt (Vm *vm)
 static void
 let_run (Vm *vm)
 {
+  int64_t missed;
+
   vm_lock (vm);
   for (unsigned i = 0; i < vm->devices->len; i++)
     {
@@ -131,9 +133,18 @@ let_run (Vm *vm)
       if (device->realized && device->klass->resume != NULL)
         device->klass->resume (device);
     }
-  vm_clock_start (vm->clock);
+  missed = vm_clock_start (vm->clock);
+  if (!vm->catch_up)
+    missed = 0;
   if (vm->processor != NULL && vm->processor->clock_start != NULL)
-    vm->processor->clock_start (vm->processor_opaque);
+    vm->processor->clock_start (vm->processor_opaque, missed);
+  for (unsigned i = 0; i < vm->devices->len && missed > 0; i++)
+    {
+      Device *device = vm->devices->pdata[i];
+
+      if (device->realized && device->klass->missed != NULL)
+        device->klass->missed (device, missed);
+    }
   start_processors (vm);
   vm_unlock (vm);
 }

@@ -20,7 +20,8 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#define MAGIC      "VIVSTATE"
+#define MAGIC "VIVSTATE"
+/* 2: fields were added to state tables.  Older files are read, see STATE_ADDED. */
 #define VERSION    2u
 #define RAM_CHUNK  (1u << 20)
 #define SHA_LENGTH 32u
@@ -130,8 +131,9 @@ save_all (Vm *vm, Writer *w)
 {
   writer_put (w, MAGIC, 8);
   writer_put_number (w, VERSION, 4);
-  writer_section (w, SECTION_CLOCK, "clock", 8);
+  writer_section (w, SECTION_CLOCK, "clock", 16);
   writer_put_number (w, (uint64_t)vm_clock_now (vm->clock), 8);
+  writer_put_number (w, (uint64_t)vm_clock_stopped_at (vm->clock), 8);
   for (unsigned i = 0; i < vm->rams->len; i++)
     save_ram (w, vm->rams->pdata[i]);
   for (unsigned i = 0; i < vm->devices->len; i++)
@@ -325,14 +327,16 @@ load_section (Vm *vm, Reader *r, GHashTable *seen, gboolean *end, GError **error
   switch (kind)
     {
     case SECTION_CLOCK:
-      /* Below 2^62 ns (146 years), so that sums of times stay in their type. */
-      if (length != 8 || p[7] > 0x3f)
+      /* Below 2^62 ns (146 years), so that sums of times stay in their type.  Format 1 doesn't tell when. */
+      if ((length != 8 && length != 16) || p[7] > 0x3f)
         goto damaged;
       {
-        uint64_t now;
+        uint64_t now, stopped_at = G_MAXUINT64;
 
         memcpy (&now, p, 8);
-        vm_clock_set (vm->clock, (int64_t)GUINT64_FROM_LE (now));
+        if (length == 16)
+          memcpy (&stopped_at, p + 8, 8);
+        vm_clock_set (vm->clock, (int64_t)GUINT64_FROM_LE (now), (int64_t)GUINT64_FROM_LE (stopped_at));
       }
       return TRUE;
     case SECTION_DEVICE:
@@ -392,10 +396,11 @@ vm_load (Vm *vm, const char *path, GError **error)
     }
   r.data += 8;
   r.left -= 8;
-  if (!reader_number (&r, 4, &version) || version != VERSION)
+  if (!reader_number (&r, 4, &version) || version < 1 || version > VERSION)
     {
       g_set_error (error, STATE_ERROR, STATE_ERROR_FORMAT,
-                   "%s was saved by another version of Vivarium (format %u)", path, (unsigned)version);
+                   "%s was saved by a newer Vivarium (format %u; this one reads up to %u): load it with that",
+                   path, (unsigned)version, VERSION);
       return FALSE;
     }
   vm_lock (vm);

@@ -60,7 +60,7 @@ typedef struct
   /* The machine's clock stops and starts again: clocks that the processors have of their own (time stamp counter,
    * paravirtual ones) do the same.  Paused, VM lock held.  May be NULL. */
   void (*clock_stop) (void *opaque);
-  void (*clock_start) (void *opaque);
+  void (*clock_start) (void *opaque, int64_t missed); /* ns by which a clock that shows the time goes ahead */
   /* INTR of the 8259 pair, wired to LINT0 of the first processor. */
   void (*set_intr) (void *opaque, gboolean level);
   void (*nmi) (void *opaque);
@@ -69,6 +69,8 @@ typedef struct
   /* The IOAPIC's redirection entry `pin` as message, so that the engine knows which vectors want an end of
    * interrupt; `active` is FALSE for a masked or edge-triggered entry.  May be NULL. */
   void (*ioapic_route) (void *opaque, unsigned pin, gboolean active, uint64_t address, uint32_t data);
+  /* What CPUID says on the first processor: EAX, EBX, ECX, EDX.  May be NULL. */
+  void (*cpuid) (void *opaque, uint32_t leaf, uint32_t out[4]);
   /* State of all processors: saved and loaded in section "cpuN".  Paused. */
   void (*save) (void *opaque, unsigned n, GByteArray *out);
   gboolean (*load) (void *opaque, unsigned n, const uint8_t *data, size_t length, GError **error);
@@ -100,6 +102,9 @@ struct Vm
   /* Set by the owner of the AT's shutdown byte; main loop, VM lock held.  NULL: never. */
   gboolean (*firmware_resumes) (void *opaque);
   void *firmware_resumes_opaque;
+
+  /* machine.clock-policy: the guest gets the time of a pause afterwards; see DeviceClass.missed. */
+  gboolean catch_up;
 
   /* The guest sleeps (suspend to RAM): processors stand still, memory, devices and the clock go on.  Under the VM lock; power
    * management's, which also saves it.  See vm_wake(). */

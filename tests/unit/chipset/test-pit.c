@@ -264,7 +264,13 @@ on_intr (void *opaque, gboolean level)
 {
 }
 
-static const VmProcessorOps apic_ops = { .msi = on_msi, .set_intr = on_intr };
+static void
+on_nothing (void *opaque)
+{
+}
+
+static const VmProcessorOps apic_ops
+    = { .msi = on_msi, .set_intr = on_intr, .pause = on_nothing, .resume = on_nothing, .reset = on_nothing };
 
 static unsigned
 answer (Vm *vm, Apic *apic, gboolean ioapic)
@@ -290,15 +296,13 @@ answer (Vm *vm, Apic *apic, gboolean ioapic)
   return n;
 }
 
-static void
-check_backlog (gboolean ioapic)
+/* A machine that ticks at 1 kHz. */
+static Device *
+make_ticking (Vm *vm, Apic *apic, gboolean ioapic)
 {
-  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
-  Apic apic = { 0 };
   Device *pic, *io, *gsi, *pit;
-  unsigned counted = 0;
 
-  vm_set_processor (vm, &apic_ops, &apic);
+  vm_set_processor (vm, &apic_ops, apic);
   vm_lock (vm);
   pic = pic_new (vm, vm_intr_line (vm), NULL);
   io = ioapic_new (vm, IOAPIC_ADDRESS, NULL);
@@ -306,7 +310,7 @@ check_backlog (gboolean ioapic)
   pit = pit_new (vm, gsi_line (gsi, 0), NULL);
   pit_count_acknowledged (pit, gsi);
   vm_unlock (vm);
-  reset_device (vm, io);
+  vm_start (vm, FALSE);
   outb (vm, 0x20, 0x11);
   outb (vm, 0x21, 0x08);
   outb (vm, 0x21, 0x04);
@@ -321,7 +325,18 @@ check_backlog (gboolean ioapic)
   outb (vm, 0x43, 0x34);
   outb (vm, 0x40, 1193 & 0xff);
   outb (vm, 0x40, 1193 >> 8);
-  answer (vm, &apic, ioapic); /* the output rose when the mode was set */
+  answer (vm, apic, ioapic); /* the output rose when the mode was set */
+  return pit;
+}
+
+static void
+check_backlog (gboolean ioapic)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  Apic apic = { 0 };
+  Device *pit = make_ticking (vm, &apic, ioapic);
+  unsigned counted = 0;
+
   for (unsigned ms = 0; ms < 200; ms++)
     {
       vm_clock_advance (vm->clock, NS_PER_SECOND / 1000);
@@ -358,6 +373,64 @@ test_backlog_ioapic (void)
   check_backlog (TRUE);
 }
 
+static unsigned
+count_ticks (Vm *vm, Apic *apic, unsigned ms)
+{
+  unsigned counted = 0;
+
+  for (unsigned i = 0; i < ms; i++)
+    {
+      vm_clock_advance (vm->clock, NS_PER_SECOND / 1000);
+      counted += answer (vm, apic, FALSE);
+    }
+  return counted;
+}
+
+static void
+stand_for (Vm *vm, int64_t ns)
+{
+  vm_pause (vm, "");
+  g_assert_cmpint (vm_state (vm), ==, VM_STATE_PAUSED);
+  vm_clock_skip (vm->clock, ns);
+  vm_resume (vm);
+}
+
+/* The ticks of a pause come afterwards where the guest is to catch up, at a bounded rate, and only then. */
+static void
+test_pause (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  Apic apic = { 0 };
+  Device *pit = make_ticking (vm, &apic, FALSE);
+  unsigned counted;
+
+  stand_for (vm, 2 * NS_PER_SECOND);
+  g_assert_cmpuint (count_ticks (vm, &apic, 100), ==, 100);
+  vm->catch_up = TRUE;
+  stand_for (vm, 2 * NS_PER_SECOND);
+  counted = count_ticks (vm, &apic, 10);
+  g_assert_cmpuint (counted, >, 10);
+  g_assert_cmpuint (counted, <=, 90);
+  check_round_trip (vm, pit);
+  counted += count_ticks (vm, &apic, 990);
+  g_assert_cmpuint (counted, >=, 2999); /* of 1193182 / 1193 Hz */
+  g_assert_cmpuint (counted, <=, 3001);
+  /* Two pauses add up. */
+  stand_for (vm, NS_PER_SECOND);
+  stand_for (vm, NS_PER_SECOND);
+  g_assert_cmpuint (count_ticks (vm, &apic, 1000), >=, 2999);
+  g_assert_cmpuint (count_ticks (vm, &apic, 1000), <=, 1001);
+  /* A night is not made up for. */
+  stand_for (vm, 8 * 3600 * NS_PER_SECOND);
+  g_assert_cmpuint (count_ticks (vm, &apic, 100), <=, 101);
+  /* Nor what was missed while nobody listened. */
+  outb (vm, 0x21, 0xff);
+  stand_for (vm, NS_PER_SECOND);
+  outb (vm, 0x21, 0xfe);
+  g_assert_cmpuint (count_ticks (vm, &apic, 100), <=, 101);
+  vm_set_processor (vm, NULL, NULL);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -369,5 +442,6 @@ main (int argc, char **argv)
   g_test_add ("/pit/state", Fixture, NULL, set_up, test_state, tear_down);
   g_test_add_func ("/pit/backlog-pic", test_backlog_pic);
   g_test_add_func ("/pit/backlog-ioapic", test_backlog_ioapic);
+  g_test_add_func ("/pit/pause", test_pause);
   return g_test_run ();
 }

@@ -149,6 +149,68 @@ test_interrupts (Fixture *f, gconstpointer data)
   g_assert_cmphex (get (f, 11), ==, 0x82);
 }
 
+/* The guest answers each interrupt by reading register C. */
+static unsigned
+count_periods (Fixture *f, unsigned ms)
+{
+  unsigned counted = 0;
+
+  for (unsigned i = 0; i < ms; i++)
+    {
+      vm_clock_advance (f->vm->clock, NS_PER_SECOND / 1000);
+      while (f->irq.level)
+        {
+          g_assert_cmphex (get (f, 12) & 0xc0, ==, 0xc0);
+          counted++;
+        }
+    }
+  return counted;
+}
+
+/* 1024 Hz, and nobody answers for half of the time. */
+static void
+test_backlog (Fixture *f, gconstpointer data)
+{
+  unsigned counted;
+
+  put (f, 11, 0x42);
+  get (f, 12);
+  counted = count_periods (f, 50);
+  vm_clock_advance (f->vm->clock, NS_PER_SECOND / 20);
+  check_round_trip (f->vm, f->rtc);
+  vm_clock_advance (f->vm->clock, NS_PER_SECOND / 20);
+  counted += count_periods (f, 50);
+  g_assert_cmpuint (counted, >=, 203); /* of 204.8 */
+  g_assert_cmpuint (counted, <=, 205);
+  /* Nobody looks for seconds: what is owed is bounded. */
+  vm_clock_advance (f->vm->clock, 5 * NS_PER_SECOND);
+  g_assert_cmpuint (count_periods (f, 1), <=, 260);
+}
+
+/* After a pause the time is right; the periods of it come only where the guest is to catch up. */
+static void
+test_pause (Fixture *f, gconstpointer data)
+{
+  vm_start (f->vm, FALSE);
+  put (f, 11, 0x42);
+  get (f, 12);
+  for (unsigned catch_up = 0; catch_up < 2; catch_up++)
+    {
+      unsigned first, all;
+
+      f->vm->catch_up = catch_up != 0;
+      vm_pause (f->vm, "");
+      vm_clock_skip (f->vm->clock, 2 * NS_PER_SECOND);
+      vm_resume (f->vm);
+      first = count_periods (f, 10);
+      all = first + count_periods (f, 990);
+      g_assert_cmpuint (first, <=, catch_up ? 99 : 11);
+      g_assert_cmpuint (all, >=, catch_up ? 3071 : 1023);
+      g_assert_cmpuint (all, <=, catch_up ? 3073 : 1025);
+    }
+  check_now (f, "2024-01-01 00:00:06/2");
+}
+
 static void
 test_cmos (Fixture *f, gconstpointer data)
 {
@@ -189,6 +251,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add ("/rtc/time", Fixture, NULL, set_up, test_time, tear_down);
   g_test_add ("/rtc/interrupts", Fixture, NULL, set_up, test_interrupts, tear_down);
+  g_test_add ("/rtc/backlog", Fixture, NULL, set_up, test_backlog, tear_down);
+  g_test_add ("/rtc/pause", Fixture, NULL, set_up, test_pause, tear_down);
   g_test_add ("/rtc/cmos", Fixture, NULL, set_up, test_cmos, tear_down);
   g_test_add ("/rtc/state", Fixture, NULL, set_up, test_state, tear_down);
   return g_test_run ();

@@ -352,7 +352,7 @@ test_saved (void)
   set_reg (g->cpu, 0x3e, 0xb);
   set_reg (g->cpu, 0x32, VECTOR);
   set_reg (g->cpu, 0x38, 1000);
-  vm_clock_set (g->vm->clock, 5000); /* over, and no timer has run */
+  vm_clock_set (g->vm->clock, 5000, -1); /* over, and no timer has run */
   g_assert_true (soft_engine_class.get_state (g->engine, 0, &s));
   g_assert_true (soft_engine_class.set_state (h->engine, 0, &s));
   g_assert_false (soft_apic_has_interrupt (h->cpu));

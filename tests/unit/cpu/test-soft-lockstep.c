@@ -69,7 +69,7 @@ replace (Guest *g)
   Guest *other = guest_new (1);
 
   memcpy (other->ram, g->ram, GUEST_RAM);
-  vm_clock_set (other->vm->clock, vm_clock_now (g->vm->clock));
+  vm_clock_set (other->vm->clock, vm_clock_now (g->vm->clock), -1);
   g_assert_true (
       other->vm->processor->load (other->vm->processor_opaque, 0, state->data, state->len, &error));
   g_assert_no_error (error);

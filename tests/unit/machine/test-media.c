@@ -187,6 +187,7 @@ test_profiles (void)
   g_assert_cmpstr (none->id, ==, "generic");
   g_autoptr (OsProfile) windows = os_profile_lookup ("win10");
   g_assert_cmpstr (windows->clock_base, ==, "localtime");
+  g_assert_cmpstr (windows->clock_policy, ==, "catch-up");
 }
 
 static void

@@ -27,6 +27,57 @@ get_msr (KvmVcpu *vcpu, uint32_t index, uint64_t *value)
   return TRUE;
 }
 
+/* Offsets in the local APIC's page (SDM volume 3, 11.4.1). */
+enum
+{
+  APIC_IRR = 0x200, /* 32 vectors every 16 bytes */
+  APIC_LVTT = 0x320,
+  APIC_TMCCT = 0x390,
+  LVTT_VECTOR = 0xff,
+  LVTT_MODE_DEADLINE = 1 << 18,
+};
+
+static uint32_t
+apic_register (const uint8_t *apic, unsigned at)
+{
+  uint32_t value;
+
+  memcpy (&value, apic + at, 4);
+  return value;
+}
+
+static unsigned
+irr_byte (const uint8_t *apic)
+{
+  unsigned vector = apic_register (apic, APIC_LVTT) & LVTT_VECTOR;
+
+  return APIC_IRR + vector / 32 * 16 + vector % 32 / 8;
+}
+
+static uint8_t
+irr_bit (const uint8_t *apic)
+{
+  return (uint8_t)(1 << (apic_register (apic, APIC_LVTT) & 7));
+}
+
+static void
+note_count (KvmVcpu *vcpu, const uint8_t *apic)
+{
+  vcpu->count = apic_register (apic, APIC_LVTT) & LVTT_MODE_DEADLINE ? 0 : apic_register (apic, APIC_TMCCT);
+  vcpu->count_told = (apic[irr_byte (apic)] & irr_bit (apic)) != 0;
+}
+
+/* What the timer has done since belongs to a time that the guest has not seen. */
+void
+kvm_clock_put_count (const KvmVcpu *vcpu, uint8_t *apic)
+{
+  if (vcpu->count == 0)
+    return;
+  memcpy (apic + APIC_TMCCT, &vcpu->count, 4);
+  if (!vcpu->count_told)
+    apic[irr_byte (apic)] &= (uint8_t)~irr_bit (apic);
+}
+
 /* By the offset, which is exact: a write to the MSR is taken for an attempt to synchronise, and rounded, if it is within a second of
  * what the kernel expects. */
 static gboolean
@@ -58,8 +109,13 @@ kvm_clock_stop (KvmEngine *kvm)
     {
       KvmVcpu *vcpu = &kvm->vcpus[i];
 
+      struct kvm_lapic_state apic;
+
       if (!get_msr (vcpu, MSR_IA32_TSC_DEADLINE, &vcpu->deadline))
         vcpu->deadline = 0;
+      vcpu->count = 0;
+      if (ioctl (vcpu->fd, KVM_GET_LAPIC, &apic) == 0)
+        note_count (vcpu, (const uint8_t *)apic.regs);
     }
   kvm->tsc_known = get_msr (&kvm->vcpus[0], MSR_IA32_TSC, &kvm->tsc);
 }
@@ -88,12 +144,32 @@ start_counters (KvmEngine *kvm)
       }
 }
 
-void
-kvm_clock_start (KvmEngine *kvm)
+/* The kernel's timer behind a one-shot or periodic count goes on, too, and is late or early by what it likes.  KVM_SET_LAPIC starts it
+ * from the current count; kernels before 5.10 know the initial count alone, and then the timer is late. */
+static void
+start_timers (KvmEngine *kvm)
 {
-  struct kvm_clock_data data = { .clock = kvm->clock };
+  for (unsigned i = 0; i < kvm->n_vcpus; i++)
+    {
+      KvmVcpu *vcpu = &kvm->vcpus[i];
+      struct kvm_lapic_state apic;
+
+      if (vcpu->count == 0 || ioctl (vcpu->fd, KVM_GET_LAPIC, &apic) < 0)
+        continue;
+      kvm_clock_put_count (vcpu, (uint8_t *)apic.regs);
+      if (ioctl (vcpu->fd, KVM_SET_LAPIC, &apic) < 0)
+        g_debug ("local APIC's timer: %s", g_strerror (errno));
+      vcpu->count = 0;
+    }
+}
+
+void
+kvm_clock_start (KvmEngine *kvm, int64_t missed)
+{
+  struct kvm_clock_data data = { .clock = kvm->clock + (uint64_t)missed };
 
   start_counters (kvm);
+  start_timers (kvm);
   if (kvm->clock_known && ioctl (kvm->vm_fd, KVM_SET_CLOCK, &data) < 0)
     g_debug ("paravirtual clock: %s", g_strerror (errno));
   /* A guest with kvmclock is told that it stood, so that its watchdogs keep calm; EINVAL: it has none. */
@@ -108,6 +184,7 @@ kvm_clock_loaded (KvmEngine *kvm, unsigned n, const CpuState *state)
   struct kvm_clock_data data = { .clock = state->paravirtual_clock };
 
   kvm->vcpus[n].deadline = 0;
+  note_count (&kvm->vcpus[n], state->apic);
   for (unsigned i = 0; i < MIN (state->n_msrs, CPU_MAX_MSRS); i++)
     if (state->msr[i].index == MSR_IA32_TSC && n == 0)
       {

@@ -114,10 +114,33 @@ kvm_set_cpuid (KvmVcpu *vcpu, const EngineConfig *wanted, GError **error)
     adjust_entry (&cpuid->entries[i], vcpu->index, &config, deadline);
   if (ioctl (vcpu->fd, KVM_SET_CPUID2, cpuid) < 0)
     goto failed;
+  if (vcpu->index == 0)
+    {
+      g_free (vcpu->engine->cpuid);
+      vcpu->engine->cpuid = g_steal_pointer (&cpuid);
+    }
   return TRUE;
 
 failed:
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
                "KVM does not take the processor's description (CPUID): %s", g_strerror (errno));
   return FALSE;
+}
+
+void
+kvm_get_cpuid (const KvmEngine *kvm, uint32_t leaf, uint32_t out[4])
+{
+  memset (out, 0, 4 * sizeof *out);
+  for (unsigned i = 0; kvm->cpuid != NULL && i < kvm->cpuid->nent; i++)
+    {
+      const struct kvm_cpuid_entry2 *e = &kvm->cpuid->entries[i];
+
+      if (e->function != leaf || e->index != 0)
+        continue;
+      out[0] = e->eax;
+      out[1] = e->ebx;
+      out[2] = e->ecx;
+      out[3] = e->edx;
+      return;
+    }
 }

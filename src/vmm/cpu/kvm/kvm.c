@@ -78,6 +78,8 @@ ops_reset (void *opaque)
       KvmVcpu *vcpu = &kvm->vcpus[i];
 
       kvm_restore_state (vcpu, vcpu->initial, FALSE);
+      vcpu->deadline = 0;
+      vcpu->count = 0;
       g_mutex_lock (&kvm->mutex);
       vcpu->halted = FALSE;
       g_mutex_unlock (&kvm->mutex);
@@ -91,9 +93,15 @@ ops_clock_stop (void *opaque)
 }
 
 static void
-ops_clock_start (void *opaque)
+ops_clock_start (void *opaque, int64_t missed)
 {
-  kvm_clock_start (opaque);
+  kvm_clock_start (opaque, missed);
+}
+
+static void
+ops_cpuid (void *opaque, uint32_t leaf, uint32_t out[4])
+{
+  kvm_get_cpuid (opaque, leaf, out);
 }
 
 static void
@@ -156,6 +164,7 @@ ops_save (void *opaque, unsigned n, GByteArray *out)
   g_autofree CpuState *state = g_new0 (CpuState, 1);
 
   kvm_get_state (opaque, n, state);
+  kvm_clock_put_count (&((KvmEngine *)opaque)->vcpus[n], state->apic);
   if (n == 0 && ((KvmEngine *)opaque)->clock_known)
     state->paravirtual_clock = ((KvmEngine *)opaque)->clock;
   state_save (cpu_state_fields, state, out);
@@ -189,6 +198,7 @@ static const VmProcessorOps kvm_ops = {
   .nmi = ops_nmi,
   .msi = ops_msi,
   .ioapic_route = ops_ioapic_route,
+  .cpuid = ops_cpuid,
   .save = ops_save,
   .load = ops_load,
 };
@@ -295,6 +305,7 @@ kvm_free (Engine *engine)
   if (kvm->kvm_fd >= 0)
     close (kvm->kvm_fd);
   g_free (kvm->routing);
+  g_free (kvm->cpuid);
   g_free (kvm->msr_list);
   g_free (kvm->vcpus);
   g_mutex_clear (&kvm->mutex);

@@ -28,8 +28,12 @@ typedef struct
   gboolean in_guest;     /* atomic: in KVM_RUN, or about to be */
   gboolean in_run;       /* under the engine's mutex: executing guest code or an exit */
   gboolean halted;       /* crashed or shut down: waits for a reset */
-  gboolean handed;   /* the thread's: KVM_INTERRUPT has passed a vector that no entry may have taken yet */
-  uint64_t deadline; /* IA32_TSC_DEADLINE while the machine's clock stands; 0: none */
+  gboolean handed; /* the thread's: KVM_INTERRUPT has passed a vector that no entry may have taken yet */
+  /* While the machine's clock stands: IA32_TSC_DEADLINE, and the current count of the local APIC's timer in its other modes; 0:
+   * none. */
+  uint64_t deadline;
+  uint32_t count;
+  gboolean count_told; /* the timer's vector was in IRR */
   AccessCache memory, ports;
   CpuState *initial;
 } KvmVcpu;
@@ -62,7 +66,8 @@ struct KvmEngine
   /* While the machine's clock stands: kvmclock in ns, and the first processor's time stamp counter. */
   uint64_t clock, tsc;
   gboolean clock_known, tsc_known;
-  uint32_t *msr_list; /* what is saved, of what this kernel has */
+  struct kvm_cpuid2 *cpuid; /* of the first processor */
+  uint32_t *msr_list;       /* what is saved, of what this kernel has */
   unsigned n_msrs;
 };
 
@@ -81,11 +86,15 @@ gboolean kvm_transfer_msrs (KvmVcpu *vcpu, unsigned long request, CpuMsr *msrs, 
 
 /* kvm-clock.c: processors paused. */
 void kvm_clock_stop (KvmEngine *kvm);
-void kvm_clock_start (KvmEngine *kvm);
+void kvm_clock_start (KvmEngine *kvm, int64_t missed);
+/* The local APIC's registers as they were when the clock stopped. */
+void kvm_clock_put_count (const KvmVcpu *vcpu, uint8_t *apic);
 /* Before the state of processor `n` is restored from a saved machine. */
 void kvm_clock_loaded (KvmEngine *kvm, unsigned n, const CpuState *state);
 
 /* kvm-cpuid.c */
+/* Leaf of the first processor, its first subleaf; zeroes: none. */
+void kvm_get_cpuid (const KvmEngine *kvm, uint32_t leaf, uint32_t out[4]);
 gboolean kvm_set_cpuid (KvmVcpu *vcpu, const EngineConfig *config, GError **error);
 
 /* kvm-probe.c: opens /dev/kvm; an error says what is missing and how to mend it. */

@@ -284,6 +284,12 @@ engine_load (void *opaque, unsigned n, const uint8_t *data, size_t length, GErro
   return TRUE;
 }
 
+static void
+engine_cpuid (void *opaque, uint32_t leaf, uint32_t out[4])
+{
+  soft_cpuid (((SoftEngine *)opaque)->cpus[0], leaf, 0, out);
+}
+
 static const VmProcessorOps ops = {
   .resume = engine_resume,
   .pause = engine_pause,
@@ -293,6 +299,7 @@ static const VmProcessorOps ops = {
   .set_intr = engine_set_intr,
   .nmi = engine_nmi,
   .msi = engine_msi,
+  .cpuid = engine_cpuid,
   .save = engine_save,
   .load = engine_load,
 };
