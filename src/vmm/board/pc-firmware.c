@@ -20,6 +20,8 @@
 
 #include <string.h>
 
+#define CPUID_BRAND 0x80000002u /* and the two behind it */
+
 enum
 {
   CMOS_FLOPPY_TYPES = 0x10,
@@ -269,10 +271,26 @@ tell_tables (Board *board)
     .acpi_enable = PIIX4_PM_ACPI_ENABLE,
     .acpi_disable = PIIX4_PM_ACPI_DISABLE,
   };
+  const VmProcessorOps *processor = board->vm->processor;
+  SmbiosProcessors processors = { .n = board->vm->n_cpus };
+  uint32_t leaf[4];
+  char brand[3 * sizeof leaf + 1] = { 0 };
 
   acpi_build (board->fw_cfg, &acpi);
+  if (processor != NULL && processor->cpuid != NULL)
+    {
+      processor->cpuid (board->vm->processor_opaque, 1, leaf);
+      processors.signature = leaf[0];
+      processors.features = leaf[3];
+      for (uint32_t i = 0; i < 3; i++)
+        {
+          processor->cpuid (board->vm->processor_opaque, CPUID_BRAND + i, leaf);
+          memcpy (brand + i * sizeof leaf, leaf, sizeof leaf);
+        }
+    }
+  processors.version = g_strstrip (brand);
   smbios_build (board->fw_cfg, board->definition->name, board->definition->uuid, board->definition->memory,
-                board->vm->n_cpus);
+                &processors);
 }
 
 static gboolean

@@ -78,19 +78,21 @@ put_uuid (Smbios *s, const char *text)
 }
 
 static void
-put_memory (Smbios *s, uint64_t memory, unsigned n_cpus)
+put_processors (Smbios *s, const SmbiosProcessors *processors)
 {
-  uint64_t mib = memory >> 20;
-
-  for (unsigned i = 0; i < n_cpus; i++)
+  for (unsigned i = 0; i < processors->n; i++)
     {
       begin (s, 4, (uint16_t)(0x400 + i));
       put_string (s, "CPU");
       put (s, 3, 1); /* central processor */
       put (s, 1, 1); /* family: other */
       put_string (s, "Vivarium");
-      put (s, 0, 8);
-      put_string (s, "1");
+      put (s, processors->signature, 4); /* 7.5.3.1: EAX, EDX */
+      put (s, processors->features, 4);
+      if (processors->version != NULL && processors->version[0] != '\0')
+        put_string (s, processors->version);
+      else
+        put (s, 0, 1);
       put (s, 0, 1); /* voltage */
       put (s, 0, 2);
       put (s, 0, 2); /* speeds: unknown */
@@ -108,6 +110,13 @@ put_memory (Smbios *s, uint64_t memory, unsigned n_cpus)
       put (s, 1, 2);
       end (s);
     }
+}
+
+static void
+put_memory (Smbios *s, uint64_t memory)
+{
+  uint64_t mib = memory >> 20;
+
   begin (s, 16, 0x1000);
   put (s, 1, 1); /* other */
   put (s, 3, 1); /* system memory */
@@ -169,7 +178,8 @@ build_anchor (Device *fw_cfg, const Smbios *s)
 }
 
 void
-smbios_build (Device *fw_cfg, const char *name, const char *uuid, uint64_t memory, unsigned n_cpus)
+smbios_build (Device *fw_cfg, const char *name, const char *uuid, uint64_t memory,
+              const SmbiosProcessors *processors)
 {
   g_autoptr (GByteArray) out = g_byte_array_new ();
   g_autoptr (GPtrArray) strings = g_ptr_array_new ();
@@ -212,7 +222,8 @@ smbios_build (Device *fw_cfg, const char *name, const char *uuid, uint64_t memor
   put (&s, 0, 1);
   end (&s);
 
-  put_memory (&s, memory, n_cpus);
+  put_processors (&s, processors);
+  put_memory (&s, memory);
 
   begin (&s, 32, 0x2000);
   put (&s, 0, 6);

@@ -8,7 +8,15 @@
 
 G_BEGIN_DECLS
 
+typedef struct
+{
+  unsigned n;
+  uint32_t signature, features; /* CPUID leaf 1: EAX and EDX */
+  const char *version;          /* brand string; NULL or "": not given */
+} SmbiosProcessors;
+
 /* `uuid` as text; `memory` in bytes. */
-void smbios_build (Device *fw_cfg, const char *name, const char *uuid, uint64_t memory, unsigned n_cpus);
+void smbios_build (Device *fw_cfg, const char *name, const char *uuid, uint64_t memory,
+                   const SmbiosProcessors *processors);
 
 G_END_DECLS

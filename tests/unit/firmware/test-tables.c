@@ -92,13 +92,14 @@ setup (Fixture *f, gconstpointer data)
     .acpi_enable = 0xf1,
     .acpi_disable = 0xf0,
   };
+  const SmbiosProcessors processors = { 3, 0x00000f4a, 0x178bfbff, "A Processor of Ours" };
   const uint8_t *p;
 
   f->vm = vm_new (NULL, TRUE);
   vm_lock (f->vm);
   f->fw_cfg = fw_cfg_new (f->vm, NULL);
   acpi_build (f->fw_cfg, &config);
-  smbios_build (f->fw_cfg, "a machine", "12345678-9abc-def0-1122-334455667788", 128u << 20, 3);
+  smbios_build (f->fw_cfg, "a machine", "12345678-9abc-def0-1122-334455667788", 128u << 20, &processors);
   p = fw_cfg_file (f->fw_cfg, "etc/acpi/tables", &f->tables_length);
   f->tables = g_memdup2 (p, f->tables_length);
   p = fw_cfg_file (f->fw_cfg, "etc/acpi/rsdp", &f->rsdp_length);
@@ -214,6 +215,18 @@ test_madt (Fixture *f, gconstpointer data)
   g_assert_cmpuint (count[4], ==, 1);
 }
 
+/* The strings stand behind a structure; the first is 1. */
+static const char *
+string_of (const uint8_t *structure, unsigned n)
+{
+  const char *p = (const char *)structure + structure[1];
+
+  g_assert_cmpuint (n, >, 0);
+  while (--n > 0)
+    p += strlen (p) + 1;
+  return p;
+}
+
 static void
 test_smbios (Fixture *f, gconstpointer data)
 {
@@ -223,7 +236,7 @@ test_smbios (Fixture *f, gconstpointer data)
   static const uint8_t uuid[16]
       = { 0x78, 0x56, 0x34, 0x12, 0xbc, 0x9a, 0xf0, 0xde, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88 };
   const uint8_t *p = tables;
-  unsigned n = 0;
+  unsigned n = 0, n_processors = 0;
 
   g_assert_cmpmem (anchor, 4, "_SM_", 4);
   g_assert_cmpuint (get (anchor + 22, 2), ==, length);
@@ -233,6 +246,13 @@ test_smbios (Fixture *f, gconstpointer data)
 
       if (p[0] == 1)
         g_assert_cmpmem (p + 8, 16, uuid, 16);
+      if (p[0] == 4)
+        {
+          g_assert_cmphex (get (p + 8, 4), ==, 0x00000f4a);  /* CPUID leaf 1, EAX */
+          g_assert_cmphex (get (p + 12, 4), ==, 0x178bfbff); /* EDX */
+          g_assert_cmpstr (string_of (p, p[16]), ==, "A Processor of Ours");
+          n_processors++;
+        }
       for (p += p[1]; p[0] != 0 || p[1] != 0; p++)
         g_assert_true (p + 1 < tables + length);
       p += 2;
@@ -241,6 +261,7 @@ test_smbios (Fixture *f, gconstpointer data)
         break;
     }
   g_assert_true (p == tables + length);
+  g_assert_cmpuint (n_processors, ==, 3);
   g_assert_cmpuint (n, ==, get (anchor + 28, 2));
 }
 
