@@ -377,10 +377,25 @@ on_release_keys (VivMachine1 *skeleton, Invocation *invocation, ControlService *
   return TRUE;
 }
 
-static void
-on_typed (void *opaque)
+typedef struct
 {
-  g_dbus_method_invocation_return_value (opaque, NULL);
+  Invocation *invocation;
+  unsigned n;
+} TypeJob;
+
+static void
+on_typed (void *opaque, unsigned left)
+{
+  g_autofree TypeJob *job = opaque;
+
+  if (left == 0)
+    g_dbus_method_invocation_return_value (job->invocation, NULL);
+  else
+    g_dbus_method_invocation_return_error (
+        job->invocation, G_IO_ERROR, G_IO_ERROR_FAILED,
+        "the machine stopped running while it was typed to: %u of %u movements of keys were made, the rest is "
+        "dropped; let it go on, then type what is missing",
+        job->n - left, job->n);
 }
 
 static gboolean
@@ -391,6 +406,8 @@ on_type_keys (VivMachine1 *skeleton, Invocation *invocation, GVariant *keys, Con
   GVariantIter iter;
   guint16 code;
   gboolean down;
+  unsigned typed = 0;
+  TypeJob *job;
 
   if (service->config.router == NULL)
     return fail_with (invocation, G_IO_ERROR_NOT_SUPPORTED, "the machine has no keyboard");
@@ -405,9 +422,12 @@ on_type_keys (VivMachine1 *skeleton, Invocation *invocation, GVariant *keys, Con
     {
       InputKey key = { .code = code, .down = down };
       g_array_append_val (list, key);
+      typed += code != 0;
     }
+  job = g_new (TypeJob, 1);
+  *job = (TypeJob){ invocation, typed };
   vm_lock (service->config.vm);
-  input_router_type (service->config.router, (const InputKey *)list->data, list->len, on_typed, invocation);
+  input_router_type (service->config.router, (const InputKey *)list->data, list->len, on_typed, job);
   vm_unlock (service->config.vm);
   return TRUE;
 }

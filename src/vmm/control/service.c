@@ -396,8 +396,18 @@ publish_state (ControlService *service)
 static void
 on_vm_state (Vm *vm, VmState state, void *opaque)
 {
-  if (live_services != NULL && g_ptr_array_find (live_services, opaque, NULL))
-    publish_state (opaque);
+  ControlService *service = opaque;
+
+  if (live_services == NULL || !g_ptr_array_find (live_services, opaque, NULL))
+    return;
+  /* Whoever types hears of it, instead of waiting for a machine that stands still. */
+  if (state != VM_STATE_RUNNING && service->config.router != NULL)
+    {
+      vm_lock (vm);
+      input_router_stop_typing (service->config.router);
+      vm_unlock (vm);
+    }
+  publish_state (service);
 }
 
 static void

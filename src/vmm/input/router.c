@@ -19,7 +19,7 @@ typedef struct
 {
   uint16_t code; /* 0: end of a job */
   gboolean down;
-  VmFunc done;
+  InputTypedFunc done;
   void *opaque;
 } TypeStep;
 
@@ -194,13 +194,13 @@ on_type (void *opaque)
         }
       g_queue_pop_head (router->typing);
       if (step->done != NULL)
-        step->done (step->opaque);
+        step->done (step->opaque, 0);
       g_free (step);
     }
 }
 
 static void
-add_step (InputRouter *router, uint16_t code, gboolean down, VmFunc done, void *opaque)
+add_step (InputRouter *router, uint16_t code, gboolean down, InputTypedFunc done, void *opaque)
 {
   TypeStep *step = g_new (TypeStep, 1);
 
@@ -209,7 +209,7 @@ add_step (InputRouter *router, uint16_t code, gboolean down, VmFunc done, void *
 }
 
 void
-input_router_type (InputRouter *router, const InputKey *keys, unsigned n, VmFunc done, void *opaque)
+input_router_type (InputRouter *router, const InputKey *keys, unsigned n, InputTypedFunc done, void *opaque)
 {
   for (unsigned i = 0; i < n; i++)
     if (keys[i].code != 0)
@@ -217,6 +217,30 @@ input_router_type (InputRouter *router, const InputKey *keys, unsigned n, VmFunc
   add_step (router, 0, FALSE, done, opaque);
   if (!vm_timer_armed (&router->type_timer))
     vm_timer_arm (&router->type_timer, vm_clock_now (router->vm->clock));
+}
+
+void
+input_router_stop_typing (InputRouter *router)
+{
+  TypeStep *step;
+  unsigned left = 0;
+
+  if (g_queue_is_empty (router->typing))
+    return;
+  vm_timer_cancel (&router->type_timer);
+  input_router_release_all (router);
+  while ((step = g_queue_pop_head (router->typing)) != NULL)
+    {
+      if (step->code != 0)
+        left++;
+      else
+        {
+          if (step->done != NULL)
+            step->done (step->opaque, left);
+          left = 0;
+        }
+      g_free (step);
+    }
 }
 
 /* -- Events --------------------------------------------------------------------------------------- */

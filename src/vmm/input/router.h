@@ -60,9 +60,14 @@ typedef struct
   gboolean down;
 } InputKey;
 
+/* `left` movements were not made; 0: all are through. */
+typedef void (*InputTypedFunc) (void *opaque, unsigned left);
 /* Presses and releases keys as fast as guests can follow, paced by the device.  `done` (may be NULL) is called when the last
- * one is through. */
-void input_router_type (InputRouter *router, const InputKey *keys, unsigned n, VmFunc done, void *opaque);
+ * one is through, or typing was stopped. */
+void input_router_type (InputRouter *router, const InputKey *keys, unsigned n, InputTypedFunc done,
+                        void *opaque);
+/* Gives up all that is still to be typed, and lets go what is held. */
+void input_router_stop_typing (InputRouter *router);
 /* TRUE if absolute positions reach the guest: viewers then need no grab. */
 gboolean input_router_is_absolute (InputRouter *router);
 typedef void (*InputRouterFunc) (InputRouter *router, void *opaque);

@@ -26,6 +26,14 @@ typedef struct
   char *folder, *socket, *address;
 } Fixture;
 
+static gboolean button_heard;
+
+static gboolean
+on_power_button (void *opaque)
+{
+  return button_heard;
+}
+
 static void
 begin (Fixture *f, unsigned handshake_ms)
 {
@@ -43,6 +51,7 @@ begin (Fixture *f, unsigned handshake_ms)
                                                       .name = "test",
                                                       .uuid = "00000000-0000-4000-8000-000000000001",
                                                       .router = f->router,
+                                                      .power_button = on_power_button,
                                                       .handshake_ms = handshake_ms },
                                     &error);
   g_assert_no_error (error);
@@ -197,6 +206,93 @@ test_silent (void)
   end (&f);
 }
 
+/* A call under way; the error's words when it was refused, "" when not. */
+typedef struct
+{
+  gboolean ended;
+  char *refusal;
+} Call;
+
+static void
+on_answer (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Call *call = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) answer = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+
+  g_assert_true ((answer == NULL) == (error != NULL));
+  call->ended = TRUE;
+  call->refusal = g_strdup (error != NULL ? error->message : "");
+}
+
+static void
+begin_call (GDBusConnection *connection, Call *call, const char *method, GVariant *parameters)
+{
+  *call = (Call){ FALSE, NULL };
+  g_dbus_connection_call (connection, NULL, CONTROL_OBJECT_PATH, "org.vivarium.Machine1", method,
+                          parameters, NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_answer, call);
+}
+
+#define check_refusal(call, text)                               \
+  G_STMT_START                                                  \
+  {                                                             \
+    wait_for ((call)->ended);                                   \
+    g_assert_nonnull (strstr ((call)->refusal, text));          \
+    g_assert_true (text[0] != 0 || (call)->refusal[0] == '\0'); \
+    g_free ((call)->refusal);                                   \
+  }                                                             \
+  G_STMT_END
+
+static GVariant *
+four_keys (void)
+{
+  GVariantBuilder keys;
+
+  g_variant_builder_init (&keys, G_VARIANT_TYPE ("a(qb)"));
+  for (unsigned i = 0; i < 8; i++)
+    g_variant_builder_add (&keys, "(qb)", 30 + i / 2, i % 2 == 0);
+  return g_variant_new ("(@a(qb))", g_variant_builder_end (&keys));
+}
+
+/* What a paused machine, or one that doesn't listen, is asked for in vain is refused with words; who was typing when the pause came
+ * hears how far it went. */
+static void
+test_refusals (void)
+{
+  Fixture f;
+  Call call;
+
+  begin (&f, 0);
+  GDBusConnection *connection = join (&f);
+  g_assert_nonnull (connection);
+  vm_start (f.vm, FALSE);
+  begin_call (connection, &call, "TypeKeys", four_keys ());
+  wait_for (vm_clock_next_deadline (f.vm->clock) >= 0);
+  vm_clock_advance (f.vm->clock, NS_PER_SECOND);
+  check_refusal (&call, "");
+  begin_call (connection, &call, "TypeKeys", four_keys ());
+  wait_for (vm_clock_next_deadline (f.vm->clock) >= 0);
+  vm_clock_advance (f.vm->clock, 30 * 1000 * 1000);
+  g_assert_false (call.ended);
+  vm_pause (f.vm, "");
+  check_refusal (&call, "3 of 8");
+  begin_call (connection, &call, "TypeKeys", four_keys ());
+  check_refusal (&call, "paused");
+  begin_call (connection, &call, "PowerDown", NULL);
+  check_refusal (&call, "paused");
+  vm_resume (f.vm);
+  /* Nothing of it comes later. */
+  g_assert_cmpint (vm_clock_next_deadline (f.vm->clock), <, 0);
+  button_heard = FALSE;
+  begin_call (connection, &call, "PowerDown", NULL);
+  check_refusal (&call, "nothing in the machine listens to its power button");
+  button_heard = TRUE;
+  begin_call (connection, &call, "PowerDown", NULL);
+  check_refusal (&call, "");
+  leave (connection);
+  end (&f);
+}
+
 /* Many at once who all do it right: none is sent away. */
 static void
 test_crowd (void)
@@ -326,6 +422,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/control/service/half-way", test_half_way);
   g_test_add_func ("/control/service/silent", test_silent);
+  g_test_add_func ("/control/service/refusals", test_refusals);
   g_test_add_func ("/control/service/crowd", test_crowd);
   g_test_add_func ("/control/service/wrong-descriptor", test_wrong_descriptor);
   g_test_add_func ("/control/service/stopped-client", test_stopped_client);

@@ -165,9 +165,16 @@ test_switching (void)
 }
 
 static void
-on_done (void *opaque)
+on_done (void *opaque, unsigned left)
 {
+  g_assert_cmpuint (left, ==, 0);
   ++*(unsigned *)opaque;
+}
+
+static void
+on_left (void *opaque, unsigned left)
+{
+  g_string_append_printf (opaque, "%u left ", left);
 }
 
 static void
@@ -180,6 +187,7 @@ test_typing (void)
   InputRouter *router = input_router_new (vm);
   Probe keyboard;
   unsigned done = 0;
+  g_autoptr (GString) left = g_string_new (NULL);
 
   vm_lock (vm);
   probe_init (&keyboard, router, INPUT_SINK_KEYBOARD, TRUE);
@@ -200,8 +208,21 @@ test_typing (void)
   vm_clock_advance (vm->clock, NS_PER_SECOND);
   assert_log (&keyboard, "+30 -30 ");
   g_assert_cmpuint (done, ==, 3);
+  /* Given up, each caller hears what was not made; what is down comes up. */
   vm_lock (vm);
-  input_router_type (router, text, 3, on_done, &done);
+  input_router_type (router, text, 5, on_left, left);
+  input_router_type (router, text, 2, on_left, left);
+  vm_unlock (vm);
+  vm_clock_advance (vm->clock, 30 * 1000 * 1000);
+  assert_log (&keyboard, "+30 -30 +42 ");
+  vm_lock (vm);
+  input_router_stop_typing (router);
+  vm_unlock (vm);
+  vm_clock_advance (vm->clock, NS_PER_SECOND);
+  assert_log (&keyboard, "-42 ");
+  g_assert_cmpstr (left->str, ==, "1 left 2 left ");
+  vm_lock (vm);
+  input_router_type (router, text, 3, NULL, NULL);
   input_router_free (router);
   vm_unlock (vm);
   g_string_free (keyboard.log, TRUE);
