@@ -130,8 +130,8 @@ cli_stop (int argc, char **argv)
   double timeout = 60;
   const GOptionEntry entries[] = {
     { "force", 'f', 0, G_OPTION_ARG_NONE, &force, "Pull the plug", NULL },
-    { "timeout", 't', 0, G_OPTION_ARG_DOUBLE, &timeout, "How long the guest may take (60; 0: for ever)",
-      "SECONDS" },
+    { "timeout", 't', 0, G_OPTION_ARG_DOUBLE, &timeout,
+      "How long the guest may take (60; 0: don't wait for it)", "SECONDS" },
     { NULL },
   };
   GAsyncResult *result = NULL;
@@ -156,6 +156,8 @@ cli_stop (int argc, char **argv)
     viv_machine_power_down (machine, NULL, cli_on_result, &result);
   if (!cli_finish (machine, &result, &error))
     return cli_fail (error);
+  if (timeout <= 0 && !force)
+    return EXIT_DONE;
   if (!cli_wait_off (machine, timeout))
     {
       g_printerr (

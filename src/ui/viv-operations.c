@@ -281,14 +281,32 @@ on_patience (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* A machine that is paused, or in its firmware, doesn't see the button, and that is what is then said. */
+static void
+on_power_pressed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (Operation) operation = data;
+  g_autoptr (VivWindow) window = g_weak_ref_get (&operation->window);
+  g_autoptr (GError) error = NULL;
+  gboolean pressed = viv_machine_finish (VIV_MACHINE (source), result, &error);
+
+  if (!window)
+    return;
+  if (!pressed)
+    {
+      viv_operation_failed (window, operation->machine, operation->heading, error);
+      return;
+    }
+  viv_window_message (window, _ ("The power button was pressed. The system decides what it does."));
+  g_timeout_add_seconds_full (G_PRIORITY_DEFAULT, OFF_PATIENCE, on_patience,
+                              wait_new (window, operation->machine), wait_free);
+}
+
 void
 viv_operation_power_off (VivWindow *window, VivMachine *machine)
 {
-  viv_machine_power_down (machine, NULL, on_done,
+  viv_machine_power_down (machine, NULL, on_power_pressed,
                           operation_new (window, machine, _ ("The Power Button Could Not Be Pressed")));
-  viv_window_message (window, _ ("The power button was pressed. The system decides what it does."));
-  g_timeout_add_seconds_full (G_PRIORITY_DEFAULT, OFF_PATIENCE, on_patience, wait_new (window, machine),
-                              wait_free);
 }
 
 /* -- With a question -- */

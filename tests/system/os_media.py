@@ -77,10 +77,25 @@ def isolinux_iso(room, name, config, files=()):
     return image
 
 
+def with_libraries(program, package):
+    """A program of the host's and the libraries that it loads, as initramfs() takes them."""
+    need((program, package), ("ldd", "libc-bin"))
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    libraries = [word for word in listed.split() if word.startswith("/")]
+    return [(path.lstrip("/"), os.path.realpath(path)) for path in (program, *libraries)]
+
+
+def parents(path):
+    """The folders on the way to a path: "a/b/c" has "a" and "a/b"."""
+    parts = path.split("/")
+    return ["/".join(parts[:n]) for n in range(1, len(parts))]
+
+
 def initramfs(room, name, files, commands):
     """busybox and a few programs, with a script as /init."""
     busybox = find("/bin/busybox", "busybox-static")
-    entries = [(folder, 0o40755, b"") for folder in ("bin", "dev", "proc", "sys", "tmp")]
+    folders = {folder for path, _ in files for folder in parents(path)}
+    entries = [(folder, 0o40755, b"") for folder in sorted({"bin", "dev", "proc", "sys", "tmp"} | folders)]
     entries += [("dev/console", 0o20600, (5, 1)), ("dev/null", 0o20666, (1, 3)), ("dev/ttyS0", 0o20600, (4, 64))]
     for path, source in (("bin/busybox", busybox), *files):
         with open(source, "rb") as file:

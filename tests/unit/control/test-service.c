@@ -229,8 +229,8 @@ static void
 begin_call (GDBusConnection *connection, Call *call, const char *method, GVariant *parameters)
 {
   *call = (Call){ FALSE, NULL };
-  g_dbus_connection_call (connection, NULL, CONTROL_OBJECT_PATH, "org.vivarium.Machine1", method,
-                          parameters, NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_answer, call);
+  g_dbus_connection_call (connection, NULL, CONTROL_OBJECT_PATH, "org.vivarium.Machine1", method, parameters,
+                          NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_answer, call);
 }
 
 #define check_refusal(call, text)                               \
