@@ -74,7 +74,7 @@ enum
   SOFT_UNIT_KEY_MMU_SHIFT = 8,   /* SOFT_MMU_… */
   SOFT_UNIT_KEY_COUNT = 1 << 10, /* budget is counted */
   SOFT_UNIT_KEY_SSE = 1 << 11,   /* SSE instructions don't fault: CR0.EM and TS, CR4.OSFXSR */
-  SOFT_UNIT_KEY_NONE = 1 << 31,  /* this mode isn't translated */
+  SOFT_UNIT_KEY_NONE = 1 << 30,  /* this mode isn't translated */
 };
 
 #define SOFT_UNIT_MAX_INSNS   64
