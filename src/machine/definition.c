@@ -223,8 +223,9 @@ definition_path_from_text (const char *text)
   if (text == NULL || !g_str_has_prefix (text, URI_SCHEME))
     return g_strdup (text);
   text += strlen (URI_SCHEME);
-  char *path = g_uri_unescape_string (g_str_has_prefix (text, "///") ? text + 2 : text, NULL);
-  return path != NULL ? path : g_strdup (text);
+  g_autofree char *path = g_uri_unescape_string (g_str_has_prefix (text, "///") ? text + 2 : text, NULL);
+
+  return path != NULL ? g_steal_pointer (&path) : g_strdup (text);
 }
 
 char *
