@@ -77,7 +77,7 @@ on_line (void *opaque, unsigned n, gboolean level)
 }
 
 static void
-on_typed (void *opaque)
+on_typed (void *opaque, unsigned left)
 {
   ((Fuzz *)opaque)->typed++;
 }
