@@ -4,7 +4,6 @@
  */
 #define G_LOG_DOMAIN "control"
 
-#include "control/sandbox.h"
 #include "control/service-private.h"
 
 #include <errno.h>
@@ -147,28 +146,9 @@ typedef struct
 {
   ControlService *service;
   Invocation *invocation;
-  int fd;     /* where it goes, or -1: */
-  char *path; /* there */
+  int fd; /* where it goes */
   gboolean was_running;
 } SaveJob;
-
-static gboolean
-write_state (SaveJob *job, GError **error)
-{
-  Vm *vm = job->service->config.vm;
-  const char *folder = job->service->config.folder;
-
-  if (job->path == NULL)
-    return vm_save_fd (vm, job->fd, "the file", error);
-  if (vm_save (vm, job->path, error))
-    return TRUE;
-  if (g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) && sandbox_restricts_files ())
-    g_prefix_error (error,
-                    "A running machine writes only in its own folder, %s; save there, or pass an open "
-                    "file (SaveStateFile). ",
-                    folder != NULL ? folder : "which this one has not");
-  return FALSE;
-}
 
 static void
 on_paused_to_save (Vm *vm, const GError *refusal, void *opaque)
@@ -179,29 +159,16 @@ on_paused_to_save (Vm *vm, const GError *refusal, void *opaque)
 
   if (refusal != NULL)
     g_dbus_method_invocation_return_gerror (job->invocation, refusal);
-  else if (!write_state (job, &error))
+  else if (!vm_save_fd (vm, job->fd, "the file", &error))
     {
       fail (job->invocation, error);
       /* As it was before. */
       if (job->was_running)
         vm_resume (vm);
     }
-  else if (job->path != NULL)
-    viv_machine1_complete_save_state (skeleton, job->invocation);
   else
     viv_machine1_complete_save_state_file (skeleton, job->invocation, NULL);
-  if (job->fd >= 0)
-    close (job->fd);
-  g_free (job->path);
-}
-
-static void
-save_state (ControlService *service, Invocation *invocation, int fd, char *path)
-{
-  SaveJob *job = g_new (SaveJob, 1);
-
-  *job = (SaveJob){ service, invocation, fd, path, vm_state (service->config.vm) == VM_STATE_RUNNING };
-  vm_pause_async (service->config.vm, "", on_paused_to_save, job);
+  close (job->fd);
 }
 
 static gboolean
@@ -218,16 +185,9 @@ on_save_state_file (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *
         close (fd);
       return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "no regular file came with the call");
     }
-  save_state (service, invocation, fd, NULL);
-  return TRUE;
-}
-
-static gboolean
-on_save_state (VivMachine1 *skeleton, Invocation *invocation, const char *path, ControlService *service)
-{
-  if (*path == '\0' || (!g_path_is_absolute (path) && service->config.folder == NULL))
-    return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "give an absolute path for the state");
-  save_state (service, invocation, -1, g_canonicalize_filename (path, service->config.folder));
+  SaveJob *job = g_new (SaveJob, 1);
+  *job = (SaveJob){ service, invocation, fd, vm_state (service->config.vm) == VM_STATE_RUNNING };
+  vm_pause_async (service->config.vm, "", on_paused_to_save, job);
   return TRUE;
 }
 
@@ -628,7 +588,6 @@ control_methods_connect (ControlService *service)
     { "handle-reset", G_CALLBACK (on_reset) },
     { "handle-power-down", G_CALLBACK (on_power_down) },
     { "handle-quit", G_CALLBACK (on_quit) },
-    { "handle-save-state", G_CALLBACK (on_save_state) },
     { "handle-save-state-file", G_CALLBACK (on_save_state_file) },
     { "handle-attach-screen", G_CALLBACK (on_attach_screen) },
     { "handle-text", G_CALLBACK (on_text) },

@@ -170,11 +170,6 @@ vm_save_fd (Vm *vm, int fd, const char *name, GError **error)
   writer_section (&w, SECTION_END, "", SHA_LENGTH);
   g_checksum_get_digest (sum, digest, &digest_length);
   writer_raw (&w, digest, sizeof digest);
-  if (!w.failed && fsync (w.fd) < 0)
-    {
-      w.failed = TRUE;
-      w.code = errno;
-    }
   if (w.failed)
     g_set_error (error, G_IO_ERROR, (gint)g_io_error_from_errno (w.code), "Can't save the machine to %s: %s",
                  name, g_strerror (w.code));
@@ -195,6 +190,12 @@ vm_save (Vm *vm, const char *path, GError **error)
       return FALSE;
     }
   ok = vm_save_fd (vm, fd, path, error);
+  if (ok && fsync (fd) < 0)
+    {
+      g_set_error (error, G_IO_ERROR, (gint)g_io_error_from_errno (errno), "Can't save the machine to %s: %s",
+                   path, g_strerror (errno));
+      ok = FALSE;
+    }
   close (fd);
   if (ok && rename (temporary, path) < 0)
     {

@@ -180,7 +180,8 @@ vm_wake (Vm *vm)
 /* -- Saved machines (paused) ---------------------------------------------------------------------- */
 /* Sections: header, clock, RAM (zstd), a section a device, a section a processor; SHA-256 at the end. */
 gboolean vm_save (Vm *vm, const char *path, GError **error);
-/* The same to a file that the caller has opened, and closes; what was written stays on error.  `name` is for errors. */
+/* The same to a file that the caller has opened, brings to stable storage (which may take long), and closes; what was written stays on
+ * error.  `name` is for errors. */
 gboolean vm_save_fd (Vm *vm, int fd, const char *name, GError **error);
 /* Into a machine of the same shape.  On error the machine must be reset or ended by the caller. */
 gboolean vm_load (Vm *vm, const char *path, GError **error);
