@@ -71,21 +71,6 @@ apply (MachineDefinition *definition, const VivChange *changes, unsigned n, GErr
   return done;
 }
 
-/* With the lock held nobody writes: what looks like a writer's temporary file is one that was killed. */
-static void
-remove_leftovers (const char *folder)
-{
-  g_autoptr (GDir) directory = g_dir_open (folder, 0, NULL);
-  const char *name;
-
-  while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
-    if (viv_is_leftover (name, "machine.ini"))
-      {
-        g_autofree char *path = g_build_filename (folder, name, NULL);
-        unlink (path);
-      }
-}
-
 static gboolean
 edit_locked (const char *folder, const VivChange *changes, unsigned n, GError **error)
 {
@@ -101,7 +86,8 @@ edit_locked (const char *folder, const VivChange *changes, unsigned n, GError **
                    _ ("“%s” runs, and keeps its UUID until it is off"), definition->name);
       return FALSE;
     }
-  remove_leftovers (folder);
+  /* With the lock held nobody writes: what looks like a writer's temporary file is one that was killed. */
+  viv_sweep_leftovers (folder, "machine.ini", 0);
   return definition_save (definition, file, error);
 }
 

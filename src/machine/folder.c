@@ -95,6 +95,35 @@ viv_remove_tree (const char *path, GError **error)
   return rmdir (path) == 0 || set_file_error (error, errno, _ ("can't remove %s: %s"), path);
 }
 
+static guint64
+space_taken (const char *path, unsigned depth)
+{
+  g_autoptr (GDir) directory = g_dir_open (path, 0, NULL);
+  guint64 sum = 0;
+  const char *name;
+
+  while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
+    {
+      g_autofree char *child = g_build_filename (path, name, NULL);
+      struct stat info;
+
+      if (lstat (child, &info) != 0)
+        continue;
+      sum += (guint64)info.st_blocks * 512;
+      if (S_ISDIR (info.st_mode) && depth > 0)
+        sum += space_taken (child, depth - 1);
+    }
+  return sum;
+}
+
+guint64
+viv_space_taken (const char *path)
+{
+  struct stat info;
+
+  return lstat (path, &info) == 0 && S_ISDIR (info.st_mode) ? space_taken (path, MAX_DEPTH) : 0;
+}
+
 static gboolean
 make_image (const char *folder, const VivNewImage *image, GError **error)
 {

@@ -10,6 +10,7 @@
 #include "machine/folder-lock.h"
 #include "machine/machine-private.h"
 #include "machine/paths.h"
+#include "machine/plain-text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,7 @@
 #define START_TIMEOUT_S 60
 #define QUIT_TIMEOUT_S  5
 #define LOG_LINES       12
+#define MOST_WORDS      3000 /* bytes */
 /* The numbers under which the monitor finds its end of the pipe, the lock on its folder, and what tells that its owner is gone. */
 #define READY_FD 3
 #define LOCK_FD  4
@@ -61,6 +63,16 @@ describe_exit (VivMachine *self)
   return g_strdup (_ ("The machine crashed: its monitor has vanished. Its log follows; start it again."));
 }
 
+/* The end of the log, so much of it that a sentence before it and it are within VIV_PLAIN_MOST. */
+static char *
+last_words (VivMachine *self)
+{
+  g_autofree char *log = viv_machine_log_tail (self, LOG_LINES);
+  const char *from = log + (strlen (log) > MOST_WORDS ? strlen (log) - MOST_WORDS : 0);
+
+  return viv_plain_text (from, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+}
+
 /* The monitor's process is gone. */
 void
 viv_machine_ended (VivMachine *self)
@@ -75,7 +87,7 @@ viv_machine_ended (VivMachine *self)
     why = g_strdup (g_strcmp0 (self->vmm_state, "stopped") == 0 ? self->vmm_reason : "");
   else
     {
-      g_autofree char *log = viv_machine_log_tail (self, LOG_LINES);
+      g_autofree char *log = last_words (self);
       g_autofree char *exit = describe_exit (self);
       why = *log != '\0' ? g_strconcat (exit, "\n", log, NULL) : g_strdup (exit);
     }
@@ -231,6 +243,7 @@ viv_machine_fail_start (VivMachine *self, GError *error)
   g_autoptr (GTask) task = g_steal_pointer (&self->start);
 
   end_start (self);
+  viv_machine_clean_error (error);
   if (task == NULL)
     {
       g_debug ("%s: no monitor: %s", self->name, error->message);
@@ -280,7 +293,7 @@ on_process_exit (GObject *source, GAsyncResult *result, gpointer data)
   self->process_ended = TRUE;
   if (self->start != NULL)
     {
-      g_autofree char *log = viv_machine_log_tail (self, LOG_LINES);
+      g_autofree char *log = last_words (self);
       g_autofree char *why = complaints (log);
       g_autofree char *exit = describe_exit (self);
       g_autoptr (GError) error

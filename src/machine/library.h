@@ -66,5 +66,7 @@ char *viv_folder_name (const char *name);
 void viv_sweep_folders (const char *path, const char *prefix);
 /* Removes a folder and what is in it; symbolic links are not followed, other file systems not entered. */
 gboolean viv_remove_tree (const char *path, GError **error);
+/* What a folder and what is in it take on the disk, in bytes: images are sparse.  Links are not followed.  May block for long. */
+guint64 viv_space_taken (const char *path);
 
 G_END_DECLS

@@ -8,13 +8,15 @@
 
 #include "display/layout.h"
 #include "machine/edit.h"
+#include "machine/liveness.h"
 #include "machine/machine-private.h"
 #include "machine/output-file.h"
+#include "machine/plain-text.h"
 
 #include <gio/gunixfdlist.h>
 #include <glib/gi18n.h>
 
-/* Calls that end when the guest or the disk has done something take as long as that takes. */
+/* Calls that end when the guest or the disk has done something take as long as that takes: machine/liveness.h. */
 #define NO_TIMEOUT    G_MAXINT
 #define TIMEOUT_MS    25000
 #define LED_CAPS_LOCK 4u
@@ -37,16 +39,33 @@ reply_free (gpointer data)
   g_free (reply);
 }
 
-/* After each call: has it answered at all? */
-static void
-note_answer (VivMachine *self, const GError *error)
+static GError *
+unresponsive_error (VivMachine *self)
 {
-  if (self->proxy == NULL)
-    return;
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) && !g_dbus_error_is_remote_error (error))
-    viv_machine_show_unresponsive (self);
-  else if (g_str_equal (self->state, "unresponsive"))
+  return g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE,
+                      _ ("“%s” does not answer; it can be ended by force"), self->name);
+}
+
+/* After each call: has it answered at all?  Takes the call's error, may be NULL, and gives the one for a person. */
+static GError *
+note_answer (VivMachine *self, GTask *task, GError *error)
+{
+  gboolean lost = viv_liveness_end (task);
+
+  if (error != NULL
+      && (lost
+          || (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT)
+              && !g_dbus_error_is_remote_error (error))))
+    {
+      g_error_free (error);
+      if (self->proxy != NULL)
+        viv_machine_show_unresponsive (self);
+      return unresponsive_error (self);
+    }
+  if (self->proxy != NULL && g_str_equal (self->state, "unresponsive"))
     viv_machine_show_vmm_state (self);
+  viv_machine_clean_error (error);
+  return error;
 }
 
 static void
@@ -59,14 +78,17 @@ on_reply (GObject *source, GAsyncResult *result, gpointer data)
 
   reply->values = g_dbus_connection_call_with_unix_fd_list_finish (G_DBUS_CONNECTION (source), &reply->fds,
                                                                    result, &error);
-  note_answer (self, error);
+  error = note_answer (self, task, error);
   if (reply->values != NULL)
     {
+      gboolean is_text = g_task_get_source_tag (task) == viv_machine_text;
+      GVariant *values = viv_plain_variant (reply->values, is_text ? VIV_PLAIN_MOST_LOG : VIV_PLAIN_MOST);
+      g_variant_unref (reply->values);
+      reply->values = values;
       g_task_return_pointer (task, reply, reply_free);
       return;
     }
   reply_free (reply);
-  g_dbus_error_strip_remote_error (error);
   g_task_return_error (task, error);
 }
 
@@ -76,8 +98,7 @@ check_live (VivMachine *self, GTask *task)
   if (self->proxy != NULL)
     return TRUE;
   if (self->held)
-    g_task_return_new_error (task, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE,
-                             _ ("“%s” does not answer; it can be ended by force"), self->name);
+    g_task_return_error (task, unresponsive_error (self));
   else
     g_task_return_new_error (task, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING, _ ("“%s” doesn't run"),
                              self->name);
@@ -96,10 +117,10 @@ call_with_fds (VivMachine *self, GTask *task, const char *method, GVariant *para
       g_object_unref (task);
       return;
     }
-  g_dbus_connection_call_with_unix_fd_list (g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL,
-                                            VIV_MACHINE_OBJECT_PATH, VIV_MACHINE_INTERFACE, method, sunk,
-                                            NULL, G_DBUS_CALL_FLAGS_NONE, timeout, fds,
-                                            g_task_get_cancellable (task), on_reply, task);
+  g_dbus_connection_call_with_unix_fd_list (
+      g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL, VIV_MACHINE_OBJECT_PATH,
+      VIV_MACHINE_INTERFACE, method, sunk, NULL, G_DBUS_CALL_FLAGS_NONE, timeout, fds,
+      timeout == NO_TIMEOUT ? viv_liveness_watch (task, -1) : g_task_get_cancellable (task), on_reply, task);
 }
 
 static void
@@ -195,14 +216,11 @@ on_medium (GObject *source, GAsyncResult *result, gpointer data)
   GError *error = NULL;
   g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
 
-  note_answer (self, error);
+  error = note_answer (self, task, error);
   if (reply != NULL)
-    {
-      keep_medium (self, task);
-      return;
-    }
-  g_dbus_error_strip_remote_error (error);
-  g_task_return_error (task, error);
+    keep_medium (self, task);
+  else
+    g_task_return_error (task, error);
 }
 
 static void
@@ -325,6 +343,7 @@ typedef struct
   char *path;
   VivOutputFile *file;
   gboolean resume; /* the machine ran, and goes on if this fails */
+  GError *error;   /* why it did, while it is made to go on */
 } IntoFile;
 
 static void
@@ -333,6 +352,7 @@ into_file_free (gpointer data)
   IntoFile *into = data;
 
   viv_output_file_free (into->file);
+  g_clear_error (&into->error);
   g_free (into->path);
   g_free (into);
 }
@@ -350,6 +370,16 @@ commit_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancel
 }
 
 static void
+on_resumed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  IntoFile *into = g_task_get_task_data (task);
+
+  viv_machine1_call_resume_finish (VIV_MACHINE1 (source), result, NULL);
+  g_task_return_error (task, g_steal_pointer (&into->error));
+}
+
+static void
 on_committed (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GTask) task = data;
@@ -357,14 +387,16 @@ on_committed (GObject *source, GAsyncResult *result, gpointer data)
   IntoFile *into = g_task_get_task_data (task);
   GError *error = NULL;
 
-  if (!g_task_propagate_boolean (G_TASK (result), &error))
+  if (g_task_propagate_boolean (G_TASK (result), &error))
+    g_task_return_boolean (task, TRUE);
+  else if (into->resume && self->proxy != NULL)
     {
-      if (into->resume && self->proxy != NULL)
-        viv_machine1_call_resume (self->proxy, NULL, NULL, NULL);
-      g_task_return_error (task, error);
-      return;
+      /* Whoever hears that it failed may end at once, and the order with him. */
+      into->error = error;
+      viv_machine1_call_resume (self->proxy, NULL, on_resumed, g_steal_pointer (&task));
     }
-  g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
 }
 
 static void
@@ -376,15 +408,19 @@ on_into_file (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GVariant) values
       = g_dbus_connection_call_with_unix_fd_list_finish (G_DBUS_CONNECTION (source), NULL, result, &error);
 
-  note_answer (self, error);
+  IntoFile *into = g_task_get_task_data (task);
+  gboolean refused = error != NULL && g_dbus_error_is_remote_error (error);
+  error = note_answer (self, task, error);
   if (values == NULL)
     {
-      g_dbus_error_strip_remote_error (error);
+      /* It may yet come to an end of it, when we have gone: then it is as after any save that failed. */
+      g_clear_pointer (&into->file, viv_output_file_free);
+      if (!refused && into->resume && self->proxy != NULL)
+        viv_machine1_call_resume (self->proxy, NULL, NULL, NULL);
       g_task_return_error (task, error);
       return;
     }
   /* The disk, or a FIFO's reader, may take its time. */
-  IntoFile *into = g_task_get_task_data (task);
   g_autoptr (GTask) commit = g_task_new (self, NULL, on_committed, g_steal_pointer (&task));
   g_task_set_task_data (commit, into, NULL);
   g_task_run_in_thread (commit, commit_thread);
@@ -405,7 +441,7 @@ call_into_file (VivMachine *self, gpointer tag, const char *method, const char *
   if (!check_live (self, task))
     return;
   into->path = g_canonicalize_filename (path, NULL);
-  into->resume = tag == viv_machine_save_state && g_str_equal (self->state, "running");
+  into->resume = tag == viv_machine_save_state && g_strcmp0 (self->vmm_state, "running") == 0;
   into->file = viv_output_file_new (into->path, mode, &error);
   if (into->file == NULL || g_unix_fd_list_append (fds, viv_output_file_fd (into->file), &error) < 0)
     {
@@ -415,7 +451,9 @@ call_into_file (VivMachine *self, gpointer tag, const char *method, const char *
   g_dbus_connection_call_with_unix_fd_list (
       g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL, VIV_MACHINE_OBJECT_PATH,
       VIV_MACHINE_INTERFACE, method, g_variant_new ("(h)", 0), G_VARIANT_TYPE (reply), G_DBUS_CALL_FLAGS_NONE,
-      timeout, fds, cancellable, on_into_file, g_steal_pointer (&task));
+      timeout, fds,
+      timeout == NO_TIMEOUT ? viv_liveness_watch (task, viv_output_file_fd (into->file)) : cancellable,
+      on_into_file, g_object_ref (task));
 }
 
 void
@@ -473,7 +511,10 @@ viv_machine_type_text_finish (VivMachine *self, GAsyncResult *result, GError **e
 void
 viv_machine_text (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
-  call (self, "Text", NULL, QUICK_TIMEOUT_MS, cancellable, callback, data);
+  GTask *task = g_task_new (self, cancellable, callback, data);
+
+  g_task_set_source_tag (task, viv_machine_text);
+  call_with_fds (self, task, "Text", NULL, NULL, QUICK_TIMEOUT_MS);
 }
 
 char *

@@ -23,6 +23,7 @@ struct _VivMachine
   char *thumbnail;
   MachineDefinition *definition; /* NULL: broken */
   struct stat file;              /* machine.ini as it was read */
+  GCancellable *image_check;     /* under way: what is missing shows in `error` */
   char *state, *reason;          /* as shown */
 
   /* The connection. */
@@ -33,9 +34,10 @@ struct _VivMachine
   char *socket_path; /* of the connection, or of the start under way */
   char *vmm_state;   /* what the monitor said last, and why */
   char *vmm_reason;
-  pid_t pid;       /* the socket's peer, as the kernel says */
-  int pidfd;       /* readable when the monitor is gone; -1: not known */
-  guint pid_watch; /* waits for that, the connection being closed */
+  char *engine, *engine_reason, *vnc_address; /* what it says of itself, made plain; NULL while not live */
+  pid_t pid;                                  /* the socket's peer, as the kernel says */
+  int pidfd;                                  /* readable when the monitor is gone; -1: not known */
+  guint pid_watch;                            /* waits for that, the connection being closed */
   gboolean was_killed;
 
   /* Somebody else's monitor has the folder, and we have no connection. */
@@ -69,6 +71,8 @@ void viv_machine_show_unresponsive (VivMachine *self);
 void viv_machine_fail_start (VivMachine *self, GError *error);
 void viv_machine_ended (VivMachine *self);
 void viv_machine_connected (VivMachine *self);
+/* The error of a D-Bus call for a person: without D-Bus's prefix, and plain. */
+void viv_machine_clean_error (GError *error);
 /* TRUE if the folder that the monitor serves is another one than ours, and still there. */
 gboolean viv_machine_is_other_folder (VivMachine *self, const char *folder);
 

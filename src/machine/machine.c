@@ -7,8 +7,10 @@
 #include "config.h"
 
 #include "machine/folder-lock.h"
+#include "machine/image-check.h"
 #include "machine/machine-private.h"
 #include "machine/paths.h"
+#include "machine/plain-text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,17 +99,39 @@ notify_live (VivMachine *self)
     g_object_notify_by_pspec (G_OBJECT (self), props[live_props[i]]);
 }
 
+static void
+set_plain (char **text, const char *value)
+{
+  g_free (*text);
+  *text = viv_plain_text (value != NULL ? value : "", -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+}
+
+/* What the monitor says of itself is not fit to be shown as it is. */
+static void
+read_live (VivMachine *self)
+{
+  set_plain (&self->engine, viv_machine1_get_engine (self->proxy));
+  set_plain (&self->engine_reason, viv_machine1_get_engine_reason (self->proxy));
+  set_plain (&self->vnc_address, viv_machine1_get_vnc_address (self->proxy));
+}
+
+void
+viv_machine_clean_error (GError *error)
+{
+  if (error == NULL)
+    return;
+  g_dbus_error_strip_remote_error (error);
+  viv_plain_error (error);
+}
+
 void
 viv_machine_show_vmm_state (VivMachine *self)
 {
-  const char *state = viv_machine1_get_state (self->proxy),
-             *reason = viv_machine1_get_state_reason (self->proxy);
+  const char *state = viv_machine1_get_state (self->proxy);
 
-  g_free (self->vmm_state);
-  g_free (self->vmm_reason);
   /* For a person there is no difference: it stands still. */
-  self->vmm_state = g_strdup (state == NULL ? "" : g_str_equal (state, "pausing") ? "paused" : state);
-  self->vmm_reason = g_strdup (reason != NULL ? reason : "");
+  set_plain (&self->vmm_state, g_strcmp0 (state, "pausing") == 0 ? "paused" : state);
+  set_plain (&self->vmm_reason, viv_machine1_get_state_reason (self->proxy));
   /* "stopped" shows as off when the process is gone, so that a new start finds the disks free. */
   if (!g_str_equal (self->vmm_state, "stopped"))
     viv_machine_set_state (self, self->vmm_state, self->vmm_reason);
@@ -182,6 +206,7 @@ viv_machine_follow_holder (VivMachine *self)
 static void
 on_vmm_properties (GDBusProxy *proxy, GVariant *changed, const char *const *invalidated, VivMachine *self)
 {
+  read_live (self);
   viv_machine_show_vmm_state (self);
   g_object_freeze_notify (G_OBJECT (self));
   notify_live (self);
@@ -191,13 +216,18 @@ on_vmm_properties (GDBusProxy *proxy, GVariant *changed, const char *const *inva
 static void
 on_vmm_notice (VivMachine1 *proxy, const char *text, VivMachine *self)
 {
-  g_signal_emit (self, signals[NOTICE], 0, text);
+  g_autofree char *plain = viv_plain_text (text, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+
+  g_signal_emit (self, signals[NOTICE], 0, plain);
 }
 
 static void
 on_vmm_media (VivMachine1 *proxy, const char *drive, const char *path, VivMachine *self)
 {
-  g_signal_emit (self, signals[MEDIA_CHANGED], 0, drive, path);
+  g_autofree char *plain_drive = viv_plain_text (drive, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT),
+                  *plain_path = viv_plain_text (path, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+
+  g_signal_emit (self, signals[MEDIA_CHANGED], 0, plain_drive, plain_path);
 }
 
 /* -- Connection --------------------------------------------------------------------------------------- */
@@ -214,6 +244,9 @@ disconnect (VivMachine *self)
   g_clear_signal_handler (&self->notice_handler, self->proxy);
   g_dbus_connection_close (connection, NULL, NULL, NULL);
   g_clear_object (&self->proxy);
+  g_clear_pointer (&self->engine, g_free);
+  g_clear_pointer (&self->engine_reason, g_free);
+  g_clear_pointer (&self->vnc_address, g_free);
 }
 
 static gboolean
@@ -350,12 +383,14 @@ on_proxy (GObject *source, GAsyncResult *result, gpointer data)
     }
   if (viv_machine_is_other_folder (self, viv_machine1_get_folder (proxy)))
     {
+      g_autofree char *folder
+          = viv_plain_text (viv_machine1_get_folder (proxy), -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
       g_dbus_connection_close (g_dbus_proxy_get_connection (G_DBUS_PROXY (proxy)), NULL, NULL, NULL);
       g_clear_error (&error);
       g_set_error (
           &error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START,
           _ ("the machine in %s runs and has the same UUID, as a copy has; give this one a UUID of its own"),
-          viv_machine1_get_folder (proxy));
+          folder);
       viv_machine_fail_start (self, error);
       return;
     }
@@ -377,6 +412,7 @@ on_proxy (GObject *source, GAsyncResult *result, gpointer data)
       on_closed (connection, TRUE, NULL, self);
       return;
     }
+  read_live (self);
   viv_machine_connected (self);
   viv_machine_show_vmm_state (self);
   notify_live (self);
@@ -441,30 +477,30 @@ viv_machine_probe (VivMachine *self)
 
 /* -- The folder --------------------------------------------------------------------------------------- */
 
-/* What a start would miss, for a person; NULL: nothing. */
-static char *
-find_missing_image (const MachineDefinition *definition)
+static void
+on_images (GObject *source, const char *missing)
 {
-  for (guint i = 0; i < definition->drives->len; i++)
-    {
-      MachineDrive *drive = g_ptr_array_index (definition->drives, i);
-      g_autofree char *path = definition_resolve (definition, drive->path);
-      g_autofree char *shown = path != NULL ? g_filename_display_name (path) : NULL;
-      if (path != NULL && !g_file_test (path, G_FILE_TEST_EXISTS))
-        return g_strdup_printf (drive->kind == DRIVE_DISK    ? _ ("The disk image %s is missing")
-                                : drive->kind == DRIVE_CDROM ? _ ("The disc image %s is missing")
-                                                             : _ ("The floppy image %s is missing"),
-                                shown);
-    }
-  const char *files[] = { definition->kernel, definition->initrd };
-  for (unsigned i = 0; i < G_N_ELEMENTS (files); i++)
-    {
-      g_autofree char *path = definition_resolve (definition, files[i]);
-      g_autofree char *shown = path != NULL ? g_filename_display_name (path) : NULL;
-      if (path != NULL && !g_file_test (path, G_FILE_TEST_EXISTS))
-        return g_strdup_printf (_ ("The file %s is missing"), shown);
-    }
-  return NULL;
+  VivMachine *self = VIV_MACHINE (source);
+
+  g_clear_object (&self->image_check);
+  if (g_strcmp0 (self->error, missing) == 0)
+    return;
+  g_free (self->error);
+  self->error = g_strdup (missing);
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_ERROR]);
+}
+
+/* What was known of the old definition's images stays till the new one's are looked at. */
+static void
+check_images (VivMachine *self)
+{
+  if (self->image_check != NULL)
+    g_cancellable_cancel (self->image_check);
+  g_clear_object (&self->image_check);
+  if (self->definition == NULL)
+    return;
+  self->image_check = g_cancellable_new ();
+  viv_image_check (G_OBJECT (self), self->definition, self->image_check, on_images);
 }
 
 static void
@@ -493,11 +529,14 @@ viv_machine_reload (VivMachine *self)
   MachineDefinition *definition = definition_load (path, &error);
 
   g_object_freeze_notify (G_OBJECT (self));
+  if (definition == NULL || self->definition == NULL)
+    g_clear_pointer (&self->error, g_free);
   g_clear_pointer (&self->definition, definition_unref);
-  g_clear_pointer (&self->error, g_free);
   g_free (self->name);
   self->definition = definition;
-  self->error = definition == NULL ? g_utf8_make_valid (error->message, -1) : find_missing_image (definition);
+  if (definition == NULL)
+    self->error = viv_plain_text (error->message, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+  check_images (self);
   self->name = definition != NULL ? g_strdup (definition->name) : g_filename_display_basename (self->folder);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_DEFINITION]);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_ERROR]);
@@ -561,7 +600,7 @@ viv_machine_log_tail (VivMachine *self, unsigned lines)
   for (unsigned found = 0; start > buffer; start--)
     if (start[-1] == '\n' && ++found == lines)
       break;
-  return g_utf8_make_valid (start, buffer + length - start);
+  return viv_plain_text (start, buffer + length - start, VIV_PLAIN_MOST_LOG, VIV_PLAIN_DEFAULT);
 }
 
 gint64
@@ -654,6 +693,9 @@ viv_machine_dispose (GObject *object)
     close (self->pidfd);
   self->pidfd = -1;
   g_clear_object (&self->connecting);
+  if (self->image_check != NULL)
+    g_cancellable_cancel (self->image_check);
+  g_clear_object (&self->image_check);
   g_clear_object (&self->process);
   g_clear_object (&self->ready);
   g_ptr_array_set_size (self->off_tasks, 0);
@@ -772,6 +814,12 @@ viv_machine_get_error (VivMachine *self)
 }
 
 gboolean
+viv_machine_is_checking (VivMachine *self)
+{
+  return self->image_check != NULL;
+}
+
+gboolean
 viv_machine_is_live (VivMachine *self)
 {
   return self->proxy != NULL;
@@ -793,22 +841,19 @@ viv_machine_is_busy (VivMachine *self)
 const char *
 viv_machine_get_engine (VivMachine *self)
 {
-  const char *value = self->proxy != NULL ? viv_machine1_get_engine (self->proxy) : NULL;
-  return value != NULL ? value : "";
+  return self->engine != NULL ? self->engine : "";
 }
 
 const char *
 viv_machine_get_engine_reason (VivMachine *self)
 {
-  const char *value = self->proxy != NULL ? viv_machine1_get_engine_reason (self->proxy) : NULL;
-  return value != NULL ? value : "";
+  return self->engine_reason != NULL ? self->engine_reason : "";
 }
 
 const char *
 viv_machine_get_vnc_address (VivMachine *self)
 {
-  const char *value = self->proxy != NULL ? viv_machine1_get_vnc_address (self->proxy) : NULL;
-  return value != NULL ? value : "";
+  return self->vnc_address != NULL ? self->vnc_address : "";
 }
 
 gboolean

@@ -38,7 +38,7 @@ typedef enum
  *   state        s  "off", "starting", "running", "paused", "crashed", "broken" (see error), "unresponsive" (its monitor
  *                   lives and does not answer)
  *   state-reason s  for a person; "" if there is nothing to say
- *   error        s  what is wrong with machine.ini, or which image is missing; NULL: nothing
+ *   error        s  what is wrong with machine.ini, or which image is missing (looked for in a thread); NULL: nothing
  *   live         b  a monitor runs and we are connected to it
  *   engine, engine-reason, vnc-address  s  "" while not live
  *   absolute-pointer b,  leds u,  width u,  height u
@@ -57,6 +57,8 @@ const char *viv_machine_get_uuid (VivMachine *machine);
 const char *viv_machine_get_state (VivMachine *machine);
 const char *viv_machine_get_state_reason (VivMachine *machine);
 const char *viv_machine_get_error (VivMachine *machine);
+/* TRUE while the images are looked for, which on a dead server takes for ever: what "error" says of them may change. */
+gboolean viv_machine_is_checking (VivMachine *machine);
 gboolean viv_machine_is_live (VivMachine *machine);
 /* TRUE while a monitor's socket is being tried: what "live" says may change soon. */
 gboolean viv_machine_is_connecting (VivMachine *machine);

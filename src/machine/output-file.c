@@ -230,3 +230,20 @@ viv_is_leftover (const char *name, const char *file)
       return FALSE;
   return TRUE;
 }
+
+void
+viv_sweep_leftovers (const char *folder, const char *file, unsigned age)
+{
+  g_autoptr (GDir) directory = g_dir_open (folder, 0, NULL);
+  gint64 now = g_get_real_time () / G_USEC_PER_SEC;
+  const char *name;
+  struct stat info;
+
+  while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+      if (viv_is_leftover (name, file) && lstat (path, &info) == 0 && S_ISREG (info.st_mode)
+          && (age == 0 || now - info.st_mtime >= age))
+        unlink (path);
+    }
+}

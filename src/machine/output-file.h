@@ -32,5 +32,7 @@ gboolean viv_write_file (const char *path, const void *data, gsize length, int m
 void viv_sync_folder (const char *folder);
 /* TRUE for the name of a temporary file that a writer of `file` (a name without a folder) left when it was killed. */
 gboolean viv_is_leftover (const char *name, const char *file);
+/* Removes those of `file` in `folder` that are at least so old, in seconds: younger ones may be somebody's work. */
+void viv_sweep_leftovers (const char *folder, const char *file, unsigned age);
 
 G_END_DECLS

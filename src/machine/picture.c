@@ -22,7 +22,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define WAIT_MS 10000 /* for the screen, after the monitor has answered */
+#define WAIT_MS        10000 /* for the screen, after the monitor has answered */
+#define THUMBNAIL      "screenshot.png"
+#define LEFTOVER_AGE_S 60
 
 typedef struct
 {
@@ -112,7 +114,10 @@ copy (const Picture *picture, Framebuffer *out, GError **error)
 static gboolean
 write_thumbnail (const char *path, const Framebuffer *fb, GError **error)
 {
-  g_autofree char *temporary = g_strconcat (path, ".XXXXXX", NULL);
+  g_autofree char *temporary = g_strconcat (path, ".XXXXXX", NULL), *folder = g_path_get_dirname (path);
+
+  /* Of one that was killed; another program may be at the same work. */
+  viv_sweep_leftovers (folder, THUMBNAIL, LEFTOVER_AGE_S);
   int fd = g_mkstemp_full (temporary, O_RDWR | O_CLOEXEC, 0600);
   gboolean written;
 
@@ -293,7 +298,7 @@ void
 viv_machine_update_thumbnail (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
                               gpointer data)
 {
-  g_autofree char *path = g_build_filename (self->folder, "screenshot.png", NULL);
+  g_autofree char *path = g_build_filename (self->folder, THUMBNAIL, NULL);
 
   take (self, path, TRUE, cancellable, callback, data);
 }

@@ -278,9 +278,9 @@ use_fds (Fuzz *f, FuzzBytes *bytes)
 }
 
 static const char *const methods[]
-    = { "Pause",       "Resume",     "Reset",     "PowerDown",  "Quit",          "AttachScreen", "Input",
-        "ReleaseKeys", "TypeKeys",   "Text",      "ListDrives", "ChangeMedia",   "AttachSerial", "VncStart",
-        "VncStop",     "Statistics", "DumpState", "SaveState",  "SaveStateFile", "ForceMedia" };
+    = { "Pause",       "Resume",     "Reset",     "PowerDown",     "Quit",        "AttachScreen", "Input",
+        "ReleaseKeys", "TypeKeys",   "Text",      "ListDrives",    "ChangeMedia", "AttachSerial", "VncStart",
+        "VncStop",     "Statistics", "DumpState", "SaveStateFile", "ForceMedia" };
 
 #define INTERFACE "org.vivarium.Machine1"
 enum

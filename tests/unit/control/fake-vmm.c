@@ -5,7 +5,8 @@
  *
  * The definition's kernel command line says how it misbehaves: "fail" ends with an error, "hang" never gets ready, "die" is killed
  * when asked to pause, "deaf" ignores Quit, "liar" is deaf and says its parent's process number for its own.
- * "large" has a large screen.
+ * "large" has a large screen; "mute" has a keyboard that takes nothing, so that typing never ends; "rude" says things that are not fit
+ * for a terminal nor for Pango.
  */
 #include "config.h"
 
@@ -33,6 +34,16 @@ static SerialPort *serial;
 static DisplayOutput *output;
 static unsigned keys;
 
+/* A window's title, colours, a cleared screen, C1 controls, markup; and then no end. */
+#define RUDE        "\033]0;owned\007\033[31m\302\23331m<b>&\r\b"
+#define RUDE_LENGTH (1024 * 1024)
+
+static gboolean
+behaves (const char *how)
+{
+  return definition != NULL && g_strcmp0 (definition->append, how) == 0;
+}
+
 static void
 on_refresh (void *opaque)
 {
@@ -55,7 +66,7 @@ on_watched (void *opaque, gboolean watched)
 static char *
 on_text (void *opaque)
 {
-  return g_strdup_printf ("fake machine\nkeys %u\nready>", keys);
+  return g_strdup_printf ("fake machine\nkeys %u\n%sready>", keys, behaves ("rude") ? RUDE : "");
 }
 
 /* What is typed comes out of the serial port. */
@@ -74,7 +85,7 @@ on_event (void *opaque, const InputEvent *event)
 static gboolean
 is_ready (void *opaque)
 {
-  return TRUE;
+  return !behaves ("mute");
 }
 
 /* Echo, in capitals. */
@@ -93,21 +104,16 @@ on_change_media (void *opaque, const char *id, const char *path, gboolean readon
 {
   if (path == NULL || g_file_test (path, G_FILE_TEST_EXISTS))
     return TRUE;
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "%s is not there", path);
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "%s is not there%s", path,
+               behaves ("rude") ? RUDE : "");
   return FALSE;
 }
 
 static gboolean
 on_power_button (void *opaque)
 {
-  vm_request (vm, VM_REQUEST_POWER_OFF, "the guest turned itself off");
+  vm_request (vm, VM_REQUEST_POWER_OFF, behaves ("rude") ? RUDE : "the guest turned itself off");
   return TRUE;
-}
-
-static gboolean
-behaves (const char *how)
-{
-  return definition != NULL && g_strcmp0 (definition->append, how) == 0;
 }
 
 /* In place of the C library's: what the service says of itself. */
@@ -164,13 +170,16 @@ serve (InputRouter *router, GError **error)
         .change_media = drive->kind == DRIVE_DISK ? NULL : on_change_media,
       };
     }
+  g_autoptr (GString) reason = g_string_new ("there is no processor in a test");
+  while (behaves ("rude") && reason->len < RUDE_LENGTH)
+    g_string_append (reason, RUDE);
   const ControlConfig config = {
     .vm = vm,
     .socket_path = options.socket,
     .name = definition->name,
     .uuid = definition->uuid,
     .engine = "none",
-    .engine_reason = "there is no processor in a test",
+    .engine_reason = reason->str,
     .folder = definition->folder,
     .output = output,
     .router = router,
@@ -203,6 +212,11 @@ run (void)
   input_router_add (router, &sink);
   input_router_set_active (router, &sink, TRUE);
   serial_port_write (serial, (const uint8_t *)"login:\r\n", 8);
+  if (behaves ("rude"))
+    {
+      serial_port_write (serial, (const uint8_t *)RUDE, strlen (RUDE));
+      g_print ("%s\n", RUDE);
+    }
   vm_unlock (vm);
   output = display_output_new ("fake", &source, NULL);
   ControlService *service = serve (router, &error);

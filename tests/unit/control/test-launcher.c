@@ -7,8 +7,10 @@
 #include "machine/edit.h"
 #include "machine/folder-lock.h"
 #include "machine/library.h"
+#include "machine/liveness.h"
 #include "machine/paths.h"
 #include "machine/picture.h"
+#include "machine/plain-text.h"
 
 #include <fcntl.h>
 #include <gio/gunixfdlist.h>
@@ -19,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utime.h>
 
 static char *top;
 static VivLibrary *library;
@@ -435,6 +438,136 @@ test_failed_save (void)
   force_off (machine);
 }
 
+static gboolean
+has_leftovers (const char *folder)
+{
+  g_autoptr (GDir) directory = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  while ((name = g_dir_read_name (directory)) != NULL)
+    if (g_str_has_prefix (name, ".state"))
+      return TRUE;
+  return FALSE;
+}
+
+/* A call without a time limit takes as long as it takes, from a monitor that lives; one that hangs in the middle is given up, and what
+ * comes of its call later does no harm. */
+static void
+test_hangs (void)
+{
+  g_autoptr (VivMachine) machine = create ("hangs", "mute");
+  g_autofree char *path = g_build_filename (top, "state", NULL);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  const unsigned usual = viv_liveness_tick_ms;
+
+  g_unlink (path);
+  start (machine);
+  pid_t pid = viv_machine_get_pid (machine);
+  viv_liveness_tick_ms = 50;
+  {
+    /* Nobody takes the keys, and the monitor says that it lives: more looks than a silent one is given. */
+    g_autoptr (GAsyncResult) typed = NULL;
+    gint64 end = g_get_monotonic_time () + 4 * VIV_LIVENESS_MOST_SILENT * viv_liveness_tick_ms * 1000;
+    viv_machine_type_text (machine, "for ever", NULL, cancellable, on_result, &typed);
+    WAIT_WHILE (g_get_monotonic_time () < end);
+    g_assert_null (typed);
+    g_cancellable_cancel (cancellable);
+    WAIT_WHILE (typed == NULL);
+    g_assert_false (viv_machine_type_text_finish (machine, typed, &error));
+    g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+    g_clear_error (&error);
+  }
+  g_assert_cmpint (kill (pid, SIGSTOP), ==, 0);
+  {
+    CALL (typed, viv_machine_type_text (machine, "x", NULL, NULL, on_result, &typed));
+    g_assert_false (viv_machine_type_text_finish (machine, typed, &error));
+    g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE);
+    g_assert_nonnull (strstr (error->message, "does not answer"));
+    g_clear_error (&error);
+    g_assert_cmpstr (viv_machine_get_state (machine), ==, "unresponsive");
+  }
+  {
+    CALL (saved, viv_machine_save_state (machine, path, NULL, on_result, &saved));
+    g_assert_false (viv_machine_finish (machine, saved, &error));
+    g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE);
+    g_clear_error (&error);
+    g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+    g_assert_false (has_leftovers (top));
+  }
+  /* It comes back, does the save that nobody waits for, and goes on. */
+  g_assert_cmpint (kill (pid, SIGCONT), ==, 0);
+  WAIT_WHILE (g_str_equal (viv_machine_get_state (machine), "unresponsive"));
+  {
+    CALL (listed, viv_machine_list_drives (machine, NULL, on_result, &listed));
+    g_autoptr (GVariant) drives = viv_machine_list_drives_finish (machine, listed, &error);
+    g_assert_no_error (error);
+  }
+  WAIT_WHILE (!g_str_equal (viv_machine_get_state (machine), "running"));
+  viv_liveness_tick_ms = usual;
+  force_off (machine);
+}
+
+static void
+assert_plain (const char *text)
+{
+  g_autofree char *plain = viv_plain_text (text, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+
+  g_assert_cmpstr (plain, ==, text);
+  g_assert_nonnull (strstr (text, "owned"));
+}
+
+static void
+on_media (VivMachine *machine, const char *drive, const char *path, gpointer data)
+{
+  *(char **)data = g_strdup (path);
+}
+
+/* What a monitor says can be put before a terminal and before Pango. */
+static void
+test_rude (void)
+{
+  g_autoptr (VivMachine) machine = create ("rude", "rude");
+  g_autofree char *inserted = NULL;
+  g_autofree char *image = g_build_filename (top, "\033owned.iso", NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (image, "x", 1, NULL));
+  start (machine);
+  g_assert_cmpuint (strlen (viv_machine_get_engine_reason (machine)), >, VIV_PLAIN_MOST - 16);
+  assert_plain (viv_machine_get_engine_reason (machine));
+  g_autofree char *log = viv_machine_log_tail (machine, 10);
+  assert_plain (log);
+  {
+    CALL (result, viv_machine_text (machine, NULL, on_result, &result));
+    g_autofree char *text = viv_machine_text_finish (machine, result, &error);
+    g_assert_no_error (error);
+    assert_plain (text);
+  }
+  {
+    CALL (result,
+          viv_machine_change_media (machine, "cdrom0", "/nonexistent", TRUE, NULL, on_result, &result));
+    g_assert_false (viv_machine_finish (machine, result, &error));
+    assert_plain (error->message);
+    g_clear_error (&error);
+  }
+  g_signal_connect (machine, "media-changed", G_CALLBACK (on_media), &inserted);
+  {
+    CALL (result, viv_machine_change_media (machine, "cdrom0", image, TRUE, NULL, on_result, &result));
+    viv_machine_finish (machine, result, NULL);
+    WAIT_WHILE (inserted == NULL);
+    assert_plain (inserted);
+    CALL (listed, viv_machine_list_drives (machine, NULL, on_result, &listed));
+    g_autoptr (GVariant) drives = viv_machine_list_drives_finish (machine, listed, &error);
+    g_autofree char *printed = g_variant_print (drives, FALSE);
+    assert_plain (printed);
+  }
+  g_assert_true (simple (machine, viv_machine_power_down, &error));
+  WAIT_WHILE (viv_machine_is_busy (machine));
+  g_assert_cmpstr (viv_machine_get_state (machine), ==, "off");
+  assert_plain (viv_machine_get_state_reason (machine));
+}
+
 static char *
 read_serial (int fd, const char *until)
 {
@@ -640,7 +773,15 @@ test_pictures (void)
   g_assert_true (g_file_get_contents (png, &again, &length_again, NULL));
   g_assert_false (length == length_again && memcmp (data, again, length) == 0);
 
+  /* What one that was killed has left goes; what somebody may be writing stays. */
+  g_autofree char *old = g_build_filename (viv_machine_get_folder (machine), "screenshot.png.AbC123", NULL),
+                  *young = g_build_filename (viv_machine_get_folder (machine), "screenshot.png.x1Y2z3", NULL);
+  const struct utimbuf hour_ago = { time (NULL) - 3600, time (NULL) - 3600 };
+  g_assert_true (g_file_set_contents (old, "x", 1, NULL) && g_file_set_contents (young, "x", 1, NULL));
+  g_assert_cmpint (utime (old, &hour_ago), ==, 0);
   g_assert_true (simple (machine, viv_machine_update_thumbnail, &error));
+  g_assert_false (g_file_test (old, G_FILE_TEST_EXISTS));
+  g_assert_true (g_file_test (young, G_FILE_TEST_EXISTS));
   g_autoptr (GBytes) small = viv_thumbnail_read (viv_machine_get_thumbnail (machine), &error);
   g_assert_no_error (error);
   g_assert_cmpuint (png_number (g_bytes_get_data (small, NULL), 16), ==, 386); /* a fifth */
@@ -670,6 +811,8 @@ main (int argc, char **argv)
   g_test_add_func ("/launcher/stopped", test_stopped);
   g_test_add_func ("/launcher/purge-of-running", test_purge_of_running);
   g_test_add_func ("/launcher/failed-save", test_failed_save);
+  g_test_add_func ("/launcher/hangs", test_hangs);
+  g_test_add_func ("/launcher/rude", test_rude);
   g_test_add_func ("/launcher/liar", test_liar);
   g_test_add_func ("/launcher/owned", test_owned);
   g_test_add_func ("/launcher/medium-is-kept", test_medium_is_kept);

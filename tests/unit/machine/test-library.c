@@ -6,6 +6,7 @@
 
 #include "machine/edit.h"
 #include "machine/folder-lock.h"
+#include "machine/image-check.h"
 #include "machine/library.h"
 
 #include <fcntl.h>
@@ -95,6 +96,8 @@ test_create (void)
   g_autoptr (VivMachine) c = viv_library_create (library, copy, NULL, 0, &error);
   g_assert_cmpstr (viv_machine_get_definition (c)->mac, !=, copy->mac);
   g_assert_cmpstr (viv_machine_get_uuid (c), !=, copy->uuid);
+  while (viv_machine_is_checking (c))
+    g_main_context_iteration (NULL, TRUE);
   g_assert_nonnull (strstr (viv_machine_get_error (c), "disk0.img"));
 
   /* An image that can't be made leaves nothing. */
@@ -357,6 +360,131 @@ test_reloads_one (void)
   g_assert_cmpuint (other_reloads, ==, 0);
 }
 
+/* A server that is gone: who looks for what is on it hangs, until told that it is back. */
+static struct
+{
+  GMutex lock;
+  GCond change;
+  gboolean back;
+  unsigned hanging;
+} server;
+
+static gboolean
+on_dead_server (const char *path)
+{
+  if (strstr (path, "/dead/") == NULL)
+    return g_file_test (path, G_FILE_TEST_EXISTS);
+  g_mutex_lock (&server.lock);
+  server.hanging++;
+  g_cond_broadcast (&server.change);
+  while (!server.back)
+    g_cond_wait (&server.change, &server.lock);
+  g_mutex_unlock (&server.lock);
+  return FALSE;
+}
+
+/* Images that can't even be looked for hold up nobody: listing, reloading and other machines go on; what is missing shows when it is
+ * known. */
+static void
+test_dead_server (void)
+{
+  gboolean (*const usual) (const char *) = viv_image_exists;
+  g_autoptr (VivLibrary) library = new_library ();
+  g_autoptr (MachineDefinition) definition = definition_new ("remote");
+  g_autoptr (GError) error = NULL;
+  const VivChange change = { "machine.memory", "64M" };
+
+  definition_add_drive (definition, DRIVE_CDROM, "/net/dead/cd.iso");
+  viv_image_exists = on_dead_server;
+  g_autoptr (VivMachine) remote = viv_library_create (library, definition, NULL, 0, &error);
+  g_assert_no_error (error);
+  g_mutex_lock (&server.lock);
+  while (server.hanging == 0)
+    g_cond_wait (&server.change, &server.lock);
+  g_mutex_unlock (&server.lock);
+
+  /* It hangs, and we do not. */
+  g_assert_true (viv_machine_is_checking (remote));
+  g_assert_null (viv_machine_get_error (remote));
+  g_assert_cmpstr (viv_machine_get_state (remote), ==, "off");
+  viv_library_rescan (library);
+  g_assert_true (viv_machine_edit (remote, &change, 1, &error));
+  g_assert_cmpuint (viv_machine_get_definition (remote)->memory, ==, 64ull << 20);
+  g_autoptr (VivLibrary) second = viv_library_new (viv_library_get_path (library));
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (second)), ==, 1);
+  g_autoptr (VivMachine) local = create (library, "local");
+  const VivChange lost = { "disk0.path", "nowhere.img" };
+  g_assert_true (viv_machine_edit (local, &lost, 1, &error));
+  while (viv_machine_is_checking (local))
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_nonnull (strstr (viv_machine_get_error (local), "nowhere.img"));
+  const VivChange found = { "disk0.path", "disk0.img" };
+  g_assert_true (viv_machine_edit (local, &found, 1, &error));
+  while (viv_machine_is_checking (local))
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_null (viv_machine_get_error (local));
+  g_assert_true (viv_machine_is_checking (remote));
+  g_clear_object (&second);
+
+  g_mutex_lock (&server.lock);
+  server.back = TRUE;
+  g_cond_broadcast (&server.change);
+  g_mutex_unlock (&server.lock);
+  while (viv_machine_is_checking (remote))
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_nonnull (strstr (viv_machine_get_error (remote), "cd.iso"));
+  viv_image_exists = usual;
+}
+
+static void
+on_purged (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **)data = g_object_ref (result);
+}
+
+static gboolean
+purge (VivLibrary *library, const char *entry, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  viv_library_purge_async (library, entry, on_purged, &result);
+  g_assert_null (result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  return viv_library_purge_finish (library, result, error);
+}
+
+static void
+test_purge_async (void)
+{
+  g_autoptr (VivLibrary) library = new_library ();
+  g_autoptr (VivMachine) machine = create (library, "doomed");
+  g_autofree char *image = g_build_filename (viv_machine_get_folder (machine), "disk0.img", NULL);
+  g_autofree char *data = g_strnfill (256 * 1024, 'x');
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (image, data, 256 * 1024, &error));
+  g_autofree char *entry = viv_library_delete (library, machine, &error);
+  g_autofree char *path = g_build_filename (viv_library_get_path (library), ".trash", entry, NULL);
+  /* What it takes on the disk. */
+  g_assert_cmpuint (viv_space_taken (path), >=, 256 * 1024);
+  g_assert_cmpuint (viv_space_taken (path), <, 16 * 1024 * 1024);
+
+  /* Somebody has it. */
+  int lock = viv_folder_lock (path, VIV_LOCK_RUN, &error);
+  g_assert_false (purge (library, entry, &error));
+  g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING);
+  g_clear_error (&error);
+  g_assert_true (g_file_test (path, G_FILE_TEST_IS_DIR));
+  viv_folder_unlock (lock);
+
+  g_assert_true (purge (library, entry, &error));
+  g_assert_no_error (error);
+  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+  g_assert_false (purge (library, entry, &error));
+  g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND);
+}
+
 static void
 test_rename (void)
 {
@@ -443,6 +571,8 @@ main (int argc, char **argv)
   g_test_add_func ("/library/trash-names", test_trash_names);
   g_test_add_func ("/library/follows-disk", test_follows_disk);
   g_test_add_func ("/library/reloads-one", test_reloads_one);
+  g_test_add_func ("/library/dead-server", test_dead_server);
+  g_test_add_func ("/library/purge-async", test_purge_async);
   g_test_add_func ("/library/rename", test_rename);
   g_test_add_func ("/library/trash", test_trash);
   int status = g_test_run ();
