@@ -7,6 +7,8 @@
 #include "machine/library.h"
 #include "machine/machine.h"
 
+#include <glib/gi18n.h>
+
 G_BEGIN_DECLS
 
 enum
@@ -67,7 +69,8 @@ VivMachine *cli_find (const char *name, GError **error);
 VivMachine *cli_find_live (const char *name, GError **error);
 /* Why it can't be asked: it is off, is starting, or does not answer. */
 GError *cli_not_live_error (VivMachine *machine);
-/* Runs the main context until no connection is being tried: a few seconds at most, then the state is "unresponsive". */
+/* Runs the main context until no connection is being tried and the images were looked for: a few seconds at most, then the state is
+ * "unresponsive", or what is missing not known. */
 void cli_settle (VivMachine *machine);
 
 /* Asynchronous calls made synchronous: pass cli_on_result and a zeroed GAsyncResult *, then wait. */
@@ -97,41 +100,57 @@ typedef struct
   char *cpus;
   gboolean snapshot, boot_menu;
 } MachineOptions;
-#define MACHINE_OPTION_ENTRIES(o)                                                                              \
-  { "floppy", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &(o).floppies, "Image in a floppy drive (twice: two drives)", \
-    "FILE" },                                                                                                  \
-      { "cdrom", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &(o).cdroms, "Image in a CD-ROM drive", "FILE" },          \
-      { "disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &(o).disks, "Image of a hard disk", "FILE" },               \
-      { "kernel", 0, 0, G_OPTION_ARG_FILENAME, &(o).kernel, "Kernel to boot directly", "FILE" },               \
-      { "initrd", 0, 0, G_OPTION_ARG_FILENAME, &(o).initrd, "The kernel's initial RAM disk", "FILE" },         \
-      { "module",                                                                                              \
-        0,                                                                                                     \
-        0,                                                                                                     \
-        G_OPTION_ARG_FILENAME_ARRAY,                                                                           \
-        &(o).modules,                                                                                          \
-        "Boot module of a Multiboot or PVH kernel (more than once: several)",                                  \
-        "\"FILE STRING\"" },                                                                                   \
-      { "append", 0, 0, G_OPTION_ARG_FILENAME, &(o).append, "The kernel's command line", "TEXT" },             \
-      { "serial",                                                                                              \
-        0,                                                                                                     \
-        0,                                                                                                     \
-        G_OPTION_ARG_STRING_ARRAY,                                                                             \
-        &(o).serials,                                                                                          \
-        "A serial port, COM1 first (up to four times): socket, none, or with run stdio (this terminal)",       \
-        "WHERE" },                                                                                             \
-      { "memory", 0, 0, G_OPTION_ARG_STRING, &(o).memory, "Memory, such as 512M or 2G", "SIZE" },              \
-      { "cpus", 0, 0, G_OPTION_ARG_STRING, &(o).cpus, "Number of processors", "N" },                           \
-      { "engine", 0, 0, G_OPTION_ARG_STRING, &(o).engine, "auto, kvm, software or none", "NAME" },             \
-      { "boot",   0, 0, G_OPTION_ARG_STRING, &(o).boot, "Boot order: a floppy, c disk, d CD-ROM, n network",   \
-        "LETTERS" },                                                                                           \
-      { "boot-menu", 0, 0, G_OPTION_ARG_NONE, &(o).boot_menu, "Let the firmware offer a boot menu", NULL },    \
-      { "snapshot", 0, 0, G_OPTION_ARG_NONE, &(o).snapshot, "Throw changes of the images away at the end",     \
-        NULL },                                                                                                \
-      { "os", 0, 0, G_OPTION_ARG_STRING, &(o).os, "Operating system, such as debian12, win10, dos", "ID" },    \
-      { "vnc", 0, 0, G_OPTION_ARG_STRING, &(o).vnc, "Serve the screen over VNC", "ADDRESS:PORT" },             \
-  {                                                                                                            \
-    "vnc-password-file", 0, 0, G_OPTION_ARG_FILENAME, &(o).vnc_password_file, "File with the VNC password",    \
-        "FILE"                                                                                                 \
+#define MACHINE_OPTION_ENTRIES(o)                                                                                \
+  { "floppy",                                                                                                    \
+    0,                                                                                                           \
+    0,                                                                                                           \
+    G_OPTION_ARG_FILENAME_ARRAY,                                                                                 \
+    &(o).floppies,                                                                                               \
+    N_ ("Image in a floppy drive (twice: two drives)"),                                                          \
+    N_ ("FILE") },                                                                                               \
+      { "cdrom", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &(o).cdroms, N_ ("Image in a CD-ROM drive"), N_ ("FILE") },  \
+      { "disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &(o).disks, N_ ("Image of a hard disk"), N_ ("FILE") },       \
+      { "kernel", 0, 0, G_OPTION_ARG_FILENAME, &(o).kernel, N_ ("Kernel to boot directly"), N_ ("FILE") },       \
+      { "initrd", 0, 0, G_OPTION_ARG_FILENAME, &(o).initrd, N_ ("The kernel's initial RAM disk"), N_ ("FILE") }, \
+      { "module",                                                                                                \
+        0,                                                                                                       \
+        0,                                                                                                       \
+        G_OPTION_ARG_FILENAME_ARRAY,                                                                             \
+        &(o).modules,                                                                                            \
+        N_ ("Boot module of a Multiboot or PVH kernel (more than once: several)"),                               \
+        N_ ("\"FILE STRING\"") },                                                                                \
+      { "append", 0, 0, G_OPTION_ARG_FILENAME, &(o).append, N_ ("The kernel's command line"), N_ ("TEXT") },     \
+      { "serial",                                                                                                \
+        0,                                                                                                       \
+        0,                                                                                                       \
+        G_OPTION_ARG_STRING_ARRAY,                                                                               \
+        &(o).serials,                                                                                            \
+        N_ ("A serial port, COM1 first (up to four times): socket, none, or with run stdio (this terminal)"),    \
+        N_ ("WHERE") },                                                                                          \
+      { "memory", 0, 0, G_OPTION_ARG_STRING, &(o).memory, N_ ("Memory, such as 512M or 2G"), N_ ("SIZE") },      \
+      { "cpus", 0, 0, G_OPTION_ARG_STRING, &(o).cpus, N_ ("Number of processors"), N_ ("N") },                   \
+      { "engine", 0, 0, G_OPTION_ARG_STRING, &(o).engine, N_ ("auto, kvm, software or none"), N_ ("NAME") },     \
+      { "boot",                                                                                                  \
+        0,                                                                                                       \
+        0,                                                                                                       \
+        G_OPTION_ARG_STRING,                                                                                     \
+        &(o).boot,                                                                                               \
+        N_ ("Boot order: a floppy, c disk, d CD-ROM, n network"),                                                \
+        N_ ("LETTERS") },                                                                                        \
+      { "boot-menu", 0, 0, G_OPTION_ARG_NONE, &(o).boot_menu, N_ ("Let the firmware offer a boot menu"), NULL }, \
+      { "snapshot",                                                                                              \
+        0,                                                                                                       \
+        0,                                                                                                       \
+        G_OPTION_ARG_NONE,                                                                                       \
+        &(o).snapshot,                                                                                           \
+        N_ ("Throw changes of the images away at the end"),                                                      \
+        NULL },                                                                                                  \
+      { "os",     0, 0, G_OPTION_ARG_STRING, &(o).os, N_ ("Operating system, such as debian12, win10, dos"),     \
+        N_ ("ID") },                                                                                             \
+      { "vnc", 0, 0, G_OPTION_ARG_STRING, &(o).vnc, N_ ("Serve the screen over VNC"), N_ ("ADDRESS:PORT") },     \
+  {                                                                                                              \
+    "vnc-password-file", 0, 0, G_OPTION_ARG_FILENAME, &(o).vnc_password_file,                                    \
+        N_ ("File with the VNC password"), N_ ("FILE")                                                           \
   }
 void machine_options_clear (MachineOptions *options);
 /* A definition of them; `identify`: look into the media for the operating system if it isn't named. */

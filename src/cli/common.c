@@ -7,13 +7,17 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "machine/plain-text.h"
 
-#include <glib/gi18n.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* -- Arguments ---------------------------------------------------------------------------------------- */
+
+/* So long a look for a machine's images may take; then it is a server that is gone. */
+#define IMAGES_US (2 * G_USEC_PER_SEC)
 
 static const CliCommand *
 find_command (const char *name)
@@ -29,22 +33,25 @@ cli_parse (const GOptionEntry *entries, int *argc, char ***argv, int least, int 
 {
   const CliCommand *command = find_command ((*argv)[0]);
   g_autofree char *program = g_strconcat ("vivctl ", (*argv)[0], NULL);
-  g_autoptr (GOptionContext) context = g_option_context_new (command->arguments);
+  /* Not of "", of which the translation is the catalogue's head. */
+  g_autoptr (GOptionContext) context
+      = g_option_context_new (*command->arguments != '\0' ? command->arguments : NULL);
   g_autoptr (GError) error = NULL;
   gboolean help = FALSE;
   const GOptionEntry help_entry[]
-      = { { "help", 'h', 0, G_OPTION_ARG_NONE, &help, "Show this help", NULL }, { NULL } };
+      = { { "help", 'h', 0, G_OPTION_ARG_NONE, &help, N_ ("Show this help"), NULL }, { NULL } };
 
   g_set_prgname (program);
   g_option_context_set_help_enabled (context, FALSE);
+  g_option_context_set_translation_domain (context, GETTEXT_PACKAGE);
   /* Where arguments may begin with "-" (a text, a move to the left) the options come before them. */
   g_option_context_set_strict_posix (context, g_str_equal (command->name, "pointer")
                                                   || g_str_equal (command->name, "type"));
   g_option_context_set_summary (context, command->summary);
   g_option_context_set_description (context, command->more);
   if (entries != NULL)
-    g_option_context_add_main_entries (context, entries, NULL);
-  g_option_context_add_main_entries (context, help_entry, NULL);
+    g_option_context_add_main_entries (context, entries, GETTEXT_PACKAGE);
+  g_option_context_add_main_entries (context, help_entry, GETTEXT_PACKAGE);
   if (!g_option_context_parse (context, argc, argv, &error))
     {
       *status = cli_usage ("%s", error->message);
@@ -65,7 +72,8 @@ cli_parse (const GOptionEntry *entries, int *argc, char ***argv, int least, int 
     }
   if (*argc - 1 < least || (most >= 0 && *argc - 1 > most))
     {
-      *status = cli_usage ("usage: vivctl %s %s", command->name, command->arguments);
+      *status = cli_usage (_ ("usage: vivctl %s %s"), command->name,
+                           *command->arguments != '\0' ? _ (command->arguments) : "");
       return FALSE;
     }
   return TRUE;
@@ -93,21 +101,15 @@ cli_usage (const char *format, ...)
 
 /* -- Output ------------------------------------------------------------------------------------------- */
 
-/* Whatever the locale, our text is UTF-8 and names are bytes: they come out as they are.  But a guest, a monitor and a file's name do not
- * speak to the terminal: control characters other than line ends and tabs are shown as U+FFFD. */
+/* Whatever the locale, our text is UTF-8 and names are bytes: to another program they go as they are.  But a guest, a monitor and a
+ * file's name do not speak to the terminal. */
 static void
 put (const char *text, FILE *stream)
 {
-  for (const char *p = text; *p != '\0';)
-    {
-      gunichar c = g_utf8_get_char_validated (p, -1);
-      gsize length = c == (gunichar)-1 || c == (gunichar)-2 ? 1 : g_utf8_next_char (p) - p;
-      if (length > 1 || c < 0x80 ? g_unichar_iscntrl (c) && c != '\n' && c != '\t' : FALSE)
-        fputs ("\357\277\275", stream);
-      else
-        fwrite (p, 1, length, stream);
-      p += length;
-    }
+  g_autofree char *plain = viv_plain_text (
+      text, -1, G_MAXSSIZE, isatty (fileno (stream)) ? VIV_PLAIN_DEFAULT : VIV_PLAIN_KEEP_BYTES);
+
+  fputs (plain, stream);
   fflush (stream);
 }
 
@@ -137,6 +139,9 @@ cli_settle (VivMachine *machine)
 {
   while (viv_machine_is_connecting (machine))
     g_main_context_iteration (NULL, TRUE);
+  gint64 end = g_get_monotonic_time () + IMAGES_US;
+  while (viv_machine_is_checking (machine) && g_get_monotonic_time () < end)
+    cli_sleep (5);
 }
 
 VivMachine *

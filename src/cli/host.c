@@ -9,7 +9,6 @@
 #include "cli/cli.h"
 #include "machine/paths.h"
 
-#include <glib/gi18n.h>
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,20 +118,20 @@ report_memory (Report *report)
   g_autofree char *thp = read_word ("/sys/kernel/mm/transparent_hugepage/enabled");
   g_autofree char *ksm = read_word ("/sys/kernel/mm/ksm/run");
   g_autofree char *memory
-      = g_strdup_printf ("%" G_GUINT64_FORMAT " MiB, of which %" G_GUINT64_FORMAT " MiB can be had now",
-                         total / 1024, available / 1024);
-  g_autofree char *pages
-      = g_strdup_printf ("%" G_GUINT64_FORMAT " reserved pages are free; transparent huge pages: %s", huge,
-                         *thp != '\0' ? thp : "unknown");
+      = g_strdup_printf (_ ("%lu MiB, of which %lu MiB can be had now"), (unsigned long)(total / 1024),
+                         (unsigned long)(available / 1024));
+  g_autofree char *pages = g_strdup_printf (_ ("%lu reserved pages are free; transparent huge pages: %s"),
+                                            (unsigned long)huge, *thp != '\0' ? thp : _ ("unknown"));
 
   g_autofree char *processors = g_strdup_printf ("%u", g_get_num_processors ());
   say (report, "processors", g_variant_new_uint32 (g_get_num_processors ()), processors);
   say (report, "memory", g_variant_new_uint64 (total * 1024), memory);
   say (report, "huge-pages", g_variant_new_uint64 (huge), pages);
   say (report, "ksm", g_variant_new_boolean (g_str_equal (ksm, "1")),
-       g_str_equal (ksm, "1") ? "on: machines share equal pages"
-       : *ksm == '\0'         ? "this kernel has none"
-                      : "off; “echo 1 | sudo tee /sys/kernel/mm/ksm/run” lets machines share equal pages");
+       g_str_equal (ksm, "1") ? _ ("on: machines share equal pages")
+       : *ksm == '\0'
+           ? _ ("this kernel has none")
+           : _ ("off; “echo 1 | sudo tee /sys/kernel/mm/ksm/run” lets machines share equal pages"));
 }
 
 static void
@@ -152,7 +151,7 @@ report_firmware (Report *report)
           if (path != NULL && access (path, R_OK) == 0)
             found = g_steal_pointer (&path);
         }
-      g_autofree char *missing = g_strdup_printf ("%s is missing: install the package seabios", names[i]);
+      g_autofree char *missing = g_strdup_printf (_ ("%s is missing: install the package seabios"), names[i]);
       say (report, i == 0 ? "firmware" : "video-firmware", g_variant_new_string (found != NULL ? found : ""),
            found != NULL ? found : missing);
     }
@@ -174,7 +173,7 @@ cli_host (int argc, char **argv)
 {
   Report report = { 0 };
   const GOptionEntry entries[] = {
-    { "json", 0, 0, G_OPTION_ARG_NONE, &report.json, "As JSON", NULL },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &report.json, N_ ("As JSON"), NULL },
     { NULL },
   };
   int status;

@@ -40,7 +40,7 @@ static void
 on_type_state (VivMachine *machine, gpointer data)
 {
   if (g_str_equal (viv_machine_get_state (machine), "paused"))
-    g_printerr ("vivctl: “%s” is paused; the rest is typed when it goes on\n",
+    g_printerr (_ ("vivctl: “%s” is paused; the rest is typed when it goes on\n"),
                 viv_machine_get_name (machine));
 }
 
@@ -50,8 +50,8 @@ cli_type (int argc, char **argv)
   g_autofree char *layout = NULL;
   const GOptionEntry entries[] = {
     { "layout", 'l', 0, G_OPTION_ARG_STRING, &layout,
-      "Keyboard layout that the guest has set, such as us, de, de(nodeadkeys) (default: the setting input.layout)",
-      "NAME" },
+      N_ ("Keyboard layout that the guest has set, such as us, de, de(nodeadkeys) (default: the setting input.layout)"),
+      N_ ("NAME") },
     { NULL },
   };
   GAsyncResult *result = NULL;
@@ -65,7 +65,7 @@ cli_type (int argc, char **argv)
     return cli_fail (error);
   g_autofree char *text = unescape (argv[2]);
   if (!g_utf8_validate (text, -1, NULL))
-    return cli_usage ("the text is not UTF-8");
+    return cli_usage (_ ("the text is not UTF-8"));
   g_signal_connect (machine, "state-changed", G_CALLBACK (on_type_state), NULL);
   viv_machine_type_text (machine, text, layout, NULL, cli_on_result, &result);
   g_autoptr (GAsyncResult) done = cli_wait_result (&result);
@@ -87,7 +87,7 @@ cli_key (int argc, char **argv)
 {
   int hold = 0, status;
   const GOptionEntry entries[] = {
-    { "hold", 0, 0, G_OPTION_ARG_INT, &hold, "Hold each chord down so long", "MS" },
+    { "hold", 0, 0, G_OPTION_ARG_INT, &hold, N_ ("Hold each chord down so long"), N_ ("MS") },
     { NULL },
   };
   GError *error = NULL;
@@ -170,7 +170,7 @@ screen_size (VivMachine *machine, unsigned *width, unsigned *height, GError **er
   if (g_variant_lookup (values, "width", "u", width) && g_variant_lookup (values, "height", "u", height)
       && *width > 1 && *height > 1)
     return TRUE;
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "the screen is off");
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, _ ("the screen is off"));
   return FALSE;
 }
 
@@ -210,7 +210,7 @@ act (Pointer *pointer, char **argv, GError **error)
       if (!viv_machine_get_absolute_pointer (pointer->machine))
         {
           g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                       "the guest has no pointer that takes positions; use --relative");
+                       _ ("the guest has no pointer that takes positions; use --relative"));
           return -1;
         }
       if (!screen_size (pointer->machine, &width, &height, error))
@@ -250,7 +250,8 @@ cli_pointer (int argc, char **argv)
 {
   Pointer pointer = { 0 };
   const GOptionEntry entries[] = {
-    { "relative", 'r', 0, G_OPTION_ARG_NONE, &pointer.relative, "Move by counts, as a mouse does", NULL },
+    { "relative", 'r', 0, G_OPTION_ARG_NONE, &pointer.relative, N_ ("Move by counts, as a mouse does"),
+      NULL },
     { NULL },
   };
   GError *error = NULL;
@@ -262,8 +263,8 @@ cli_pointer (int argc, char **argv)
     {
       int taken = act (&pointer, argv + i, NULL);
       if (taken == 0)
-        return cli_usage ("“%s” and what follows is no action of the pointer; see “vivctl pointer --help”",
-                          argv[i]);
+        return cli_usage (
+            _ ("“%s” and what follows is no action of the pointer; see “vivctl pointer --help”"), argv[i]);
       i += taken;
     }
   g_autoptr (VivMachine) machine = pointer.machine = cli_find_live (argv[1], &error);

@@ -57,12 +57,14 @@ cli_start (int argc, char **argv)
   gboolean view = FALSE;
   g_autofree char *engine = NULL, *load = NULL, *vnc = NULL, *password = NULL;
   const GOptionEntry entries[] = {
-    { "paused", 0, 0, G_OPTION_ARG_NONE, &start.paused, "Power on, but run nothing yet", NULL },
-    { "engine", 0, 0, G_OPTION_ARG_STRING, &engine, "auto, kvm, software or none, for this time", "NAME" },
-    { "load", 0, 0, G_OPTION_ARG_FILENAME, &load, "Go on from a saved state", "FILE" },
-    { "vnc", 0, 0, G_OPTION_ARG_STRING, &vnc, "Serve the screen over VNC", "ADDRESS:PORT" },
-    { "vnc-password-file", 0, 0, G_OPTION_ARG_FILENAME, &password, "File with the VNC password", "FILE" },
-    { "view", 0, 0, G_OPTION_ARG_NONE, &view, "Open the screen", NULL },
+    { "paused", 0, 0, G_OPTION_ARG_NONE, &start.paused, N_ ("Power on, but run nothing yet"), NULL },
+    { "engine", 0, 0, G_OPTION_ARG_STRING, &engine, N_ ("auto, kvm, software or none, for this time"),
+      N_ ("NAME") },
+    { "load", 0, 0, G_OPTION_ARG_FILENAME, &load, N_ ("Go on from a saved state"), N_ ("FILE") },
+    { "vnc", 0, 0, G_OPTION_ARG_STRING, &vnc, N_ ("Serve the screen over VNC"), N_ ("ADDRESS:PORT") },
+    { "vnc-password-file", 0, 0, G_OPTION_ARG_FILENAME, &password, N_ ("File with the VNC password"),
+      N_ ("FILE") },
+    { "view", 0, 0, G_OPTION_ARG_NONE, &view, N_ ("Open the screen"), NULL },
     { NULL },
   };
   GAsyncResult *result = NULL;
@@ -89,7 +91,7 @@ cli_save (int argc, char **argv)
 {
   gboolean force = FALSE;
   const GOptionEntry entries[] = {
-    { "force", 'f', 0, G_OPTION_ARG_NONE, &force, "Replace a file that exists", NULL },
+    { "force", 'f', 0, G_OPTION_ARG_NONE, &force, N_ ("Replace a file that exists"), NULL },
     { NULL },
   };
   GAsyncResult *result = NULL;
@@ -105,7 +107,7 @@ cli_save (int argc, char **argv)
   /* A FIFO or a device is written to, and loses nothing. */
   if (!force && g_file_test (path, G_FILE_TEST_IS_REGULAR))
     {
-      g_set_error (&error, G_FILE_ERROR, G_FILE_ERROR_EXIST, "%s exists; --force replaces it", path);
+      g_set_error (&error, G_FILE_ERROR, G_FILE_ERROR_EXIST, _ ("%s exists; --force replaces it"), path);
       return cli_fail (error);
     }
   viv_machine_save_state (machine, path, NULL, cli_on_result, &result);
@@ -129,9 +131,9 @@ cli_stop (int argc, char **argv)
   gboolean force = FALSE;
   double timeout = 60;
   const GOptionEntry entries[] = {
-    { "force", 'f', 0, G_OPTION_ARG_NONE, &force, "Pull the plug", NULL },
+    { "force", 'f', 0, G_OPTION_ARG_NONE, &force, N_ ("Pull the plug"), NULL },
     { "timeout", 't', 0, G_OPTION_ARG_DOUBLE, &timeout,
-      "How long the guest may take (60; 0: don't wait for it)", "SECONDS" },
+      N_ ("How long the guest may take (60; 0: don't wait for it)"), N_ ("SECONDS") },
     { NULL },
   };
   GAsyncResult *result = NULL;
@@ -161,7 +163,7 @@ cli_stop (int argc, char **argv)
   if (!cli_wait_off (machine, timeout))
     {
       g_printerr (
-          "vivctl: “%s” didn't turn itself off within %g seconds; “vivctl stop --force” pulls the plug\n",
+          _ ("vivctl: “%s” didn't turn itself off within %g seconds; “vivctl stop --force” pulls the plug\n"),
           viv_machine_get_name (machine), timeout);
       return EXIT_FAILED;
     }
@@ -174,9 +176,9 @@ cli_delete (int argc, char **argv)
 {
   gboolean purge = FALSE, undo = FALSE, list = FALSE;
   const GOptionEntry entries[] = {
-    { "purge", 0, 0, G_OPTION_ARG_NONE, &purge, "For good, without a way back", NULL },
-    { "undo", 0, 0, G_OPTION_ARG_NONE, &undo, "Take NAME (or an entry of --list) back", NULL },
-    { "list", 0, 0, G_OPTION_ARG_NONE, &list, "List what is in the trash", NULL },
+    { "purge", 0, 0, G_OPTION_ARG_NONE, &purge, N_ ("For good, without a way back"), NULL },
+    { "undo", 0, 0, G_OPTION_ARG_NONE, &undo, N_ ("Take NAME (or an entry of --list) back"), NULL },
+    { "list", 0, 0, G_OPTION_ARG_NONE, &list, N_ ("List what is in the trash"), NULL },
     { NULL },
   };
   GError *error = NULL;
@@ -193,7 +195,7 @@ cli_delete (int argc, char **argv)
       return EXIT_DONE;
     }
   if (argc != 2)
-    return cli_usage ("usage: vivctl delete [--purge|--undo] NAME");
+    return cli_usage (_ ("usage: vivctl delete [--purge|--undo] NAME"));
   if (undo)
     {
       g_autofree char *found = viv_library_find_trash (library, argv[1], &error);

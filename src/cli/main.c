@@ -13,63 +13,66 @@
 #include <signal.h>
 
 const CliCommand cli_commands[] = {
-  { "create", "[OPTION…]", "Makes a machine and keeps it.",
-    "“vivctl create --name Debian --cdrom debian-12.iso --disk-size 20G” makes a machine with an empty disk; memory, "
-    "processors and the rest follow the operating system on the medium where it is recognised.",
+  { "create", N_ ("[OPTION…]"), N_ ("Makes a machine and keeps it."),
+    N_ ("“vivctl create --name Debian --cdrom debian-12.iso --disk-size 20G” makes a machine with an empty disk; memory, "
+        "processors and the rest follow the operating system on the medium where it is recognised."),
     cli_create },
-  { "run", "[OPTION…]", "Runs a throw-away machine until it ends or Ctrl-C.",
-    "Other commands reach it by its name while it lives.  Its folder goes with it; the images are yours and stay.",
+  { "run", N_ ("[OPTION…]"), N_ ("Runs a throw-away machine until it ends or Ctrl-C."),
+    N_ ("Other commands reach it by its name while it lives.  Its folder goes with it; the images are yours and stay."),
     cli_run },
-  { "list", "", "Lists all machines.", NULL, cli_list },
-  { "show", "NAME [KEY]", "Shows a machine's state and settings, or one setting.", NULL, cli_show },
-  { "set", "NAME KEY=VALUE…", "Changes settings.",
-    "KEY is GROUP.KEY, such as machine.memory or cdrom0.path.  “cdrom1=” takes a drive out.  “vivctl show NAME” lists the "
-    "keys in use, “vivctl set --keys” all that there are.  A running machine follows at its next start.",
+  { "list", "", N_ ("Lists all machines."), NULL, cli_list },
+  { "show", N_ ("NAME [KEY]"), N_ ("Shows a machine's state and settings, or one setting."), NULL, cli_show },
+  { "set", N_ ("NAME KEY=VALUE…"), N_ ("Changes settings."),
+    N_ ("KEY is GROUP.KEY, such as machine.memory or cdrom0.path.  “cdrom1=” takes a drive out.  “vivctl show NAME” lists the "
+        "keys in use, “vivctl set --keys” all that there are.  A running machine follows at its next start."),
     cli_set },
-  { "start", "NAME", "Starts a machine.", NULL, cli_start },
-  { "stop", "NAME", "Presses the power button and waits for the end; --force pulls the plug.", NULL,
+  { "start", N_ ("NAME"), N_ ("Starts a machine."), NULL, cli_start },
+  { "stop", N_ ("NAME"), N_ ("Presses the power button and waits for the end; --force pulls the plug."), NULL,
     cli_stop },
-  { "reset", "NAME", "Resets a running machine.", NULL, cli_reset },
-  { "pause", "NAME", "Pauses a running machine.", NULL, cli_pause },
-  { "resume", "NAME", "Lets a paused machine go on.", NULL, cli_resume },
-  { "save", "NAME FILE", "Pauses a machine and saves its memory, processors and devices to a file.",
-    "“vivctl start NAME --load FILE” goes on from there, with the same definition and disks.", cli_save },
-  { "delete", "NAME", "Moves a machine to the trash folder; --undo takes it back.", NULL, cli_delete },
-  { "screenshot", "NAME FILE.png", "Writes a picture of the screen.", NULL, cli_screenshot },
-  { "text", "NAME", "Prints the text-mode screen.", NULL, cli_text },
-  { "wait", "NAME", "Waits for a text on the screen or the serial line, or for a state.",
-    "The status is 1 after the timeout, and the last screen is printed.", cli_wait },
-  { "type", "NAME TEXT", "Types a text as a US keyboard would.",
-    "\\n in TEXT is Enter, \\t Tab, \\e Escape, \\\\ a backslash.", cli_type },
-  { "key", "NAME CHORD…", "Presses keys: ctrl-alt-delete, f10, shift-a, ret …", NULL, cli_key },
-  { "pointer", "[--relative] NAME ACTION…", "Moves and clicks the pointer.",
-    "Actions, done in turn:\n"
-    "  move X Y         to a pixel of the present mode\n"
-    "  --relative, then move DX DY: by so many counts, as a mouse does\n"
-    "  click BUTTON     left, middle, right, side, extra\n"
-    "  down BUTTON, up BUTTON   hold and let go, within one command\n"
-    "  wheel N          clicks, positive is towards the user\n"
-    "  sleep MS",
+  { "reset", N_ ("NAME"), N_ ("Resets a running machine."), NULL, cli_reset },
+  { "pause", N_ ("NAME"), N_ ("Pauses a running machine."), NULL, cli_pause },
+  { "resume", N_ ("NAME"), N_ ("Lets a paused machine go on."), NULL, cli_resume },
+  { "save", N_ ("NAME FILE"), N_ ("Pauses a machine and saves its memory, processors and devices to a file."),
+    N_ ("“vivctl start NAME --load FILE” goes on from there, with the same definition and disks."),
+    cli_save },
+  { "delete", N_ ("NAME"), N_ ("Moves a machine to the trash folder; --undo takes it back."), NULL,
+    cli_delete },
+  { "screenshot", N_ ("NAME FILE.png"), N_ ("Writes a picture of the screen."), NULL, cli_screenshot },
+  { "text", N_ ("NAME"), N_ ("Prints the text-mode screen."), NULL, cli_text },
+  { "wait", N_ ("NAME"), N_ ("Waits for a text on the screen or the serial line, or for a state."),
+    N_ ("The status is 1 after the timeout, and the last screen is printed."), cli_wait },
+  { "type", N_ ("NAME TEXT"), N_ ("Types a text as a US keyboard would."),
+    N_ ("\\n in TEXT is Enter, \\t Tab, \\e Escape, \\\\ a backslash."), cli_type },
+  { "key", N_ ("NAME CHORD…"), N_ ("Presses keys: ctrl-alt-delete, f10, shift-a, ret …"), NULL, cli_key },
+  { "pointer", N_ ("[--relative] NAME ACTION…"), N_ ("Moves and clicks the pointer."),
+    N_ ("Actions, done in turn:\n"
+        "  move X Y         to a pixel of the present mode\n"
+        "  --relative, then move DX DY: by so many counts, as a mouse does\n"
+        "  click BUTTON     left, middle, right, side, extra\n"
+        "  down BUTTON, up BUTTON   hold and let go, within one command\n"
+        "  wheel N          clicks, positive is towards the user\n"
+        "  sleep MS"),
     cli_pointer },
-  { "media", "NAME [DRIVE [FILE]]", "Lists the drives of a running machine, or changes a medium.",
-    "An empty FILE (\"\") ejects.", cli_media },
-  { "serial", "NAME", "Connects the terminal to a serial port; Ctrl-] leaves.", NULL, cli_serial },
-  { "vnc", "NAME on|off|show", "Serves the screen over VNC.", NULL, cli_vnc },
-  { "view", "NAME", "Opens the machine's screen.", NULL, cli_view },
-  { "log", "NAME", "Prints the end of the machine's log.", NULL, cli_log },
-  { "host", "", "Says what this host offers to machines, and how to mend what it lacks.", NULL, cli_host },
+  { "media", N_ ("NAME [DRIVE [FILE]]"), N_ ("Lists the drives of a running machine, or changes a medium."),
+    N_ ("An empty FILE (\"\") ejects."), cli_media },
+  { "serial", N_ ("NAME"), N_ ("Connects the terminal to a serial port; Ctrl-] leaves."), NULL, cli_serial },
+  { "vnc", N_ ("NAME on|off|show"), N_ ("Serves the screen over VNC."), NULL, cli_vnc },
+  { "view", N_ ("NAME"), N_ ("Opens the machine's screen."), NULL, cli_view },
+  { "log", N_ ("NAME"), N_ ("Prints the end of the machine's log."), NULL, cli_log },
+  { "host", "", N_ ("Says what this host offers to machines, and how to mend what it lacks."), NULL,
+    cli_host },
   { NULL },
 };
 
 static void
 print_help (void)
 {
-  g_print ("Usage: vivctl COMMAND [ARGUMENT…]\n\nMachines from the command line.\n\n");
+  g_print (_ ("Usage: vivctl COMMAND [ARGUMENT…]\n\nMachines from the command line.\n\n"));
   for (const CliCommand *command = cli_commands; command->name != NULL; command++)
-    g_print ("  %-11s %s\n", command->name, command->summary);
-  g_print (
+    g_print ("  %-11s %s\n", command->name, _ (command->summary));
+  g_print (_ (
       "\n“vivctl COMMAND --help” says more.  Machines go by their name or the first letters of their UUID.\n"
-      "The exit status is 0 for done, 1 for failed, 2 for a command that can't be understood.\n");
+      "The exit status is 0 for done, 1 for failed, 2 for a command that can't be understood.\n"));
 }
 
 int
@@ -98,5 +101,5 @@ main (int argc, char **argv)
   for (const CliCommand *command = cli_commands; command->name != NULL; command++)
     if (g_str_equal (command->name, argv[1]))
       return command->run (argc - 1, argv + 1);
-  return cli_usage ("there is no command “%s”; “vivctl --help” lists them", argv[1]);
+  return cli_usage (_ ("there is no command “%s”; “vivctl --help” lists them"), argv[1]);
 }

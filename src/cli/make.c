@@ -13,7 +13,6 @@
 #include "machine/plan.h"
 
 #include <errno.h>
-#include <glib/gi18n.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,7 +67,7 @@ add_drives (MachineDefinition *definition, DriveKind kind, char **paths, gboolea
           drive->readonly = TRUE;
           /* A CD is never written; of the others people expect that they are. */
           if (kind != DRIVE_CDROM)
-            g_printerr ("vivctl: %s can't be written, so %s is read-only\n", absolute, drive->id);
+            g_printerr (_ ("vivctl: %s can't be written, so %s is read-only\n"), absolute, drive->id);
         }
     }
   return TRUE;
@@ -189,8 +188,9 @@ cli_create (int argc, char **argv)
   MachineOptions o = { 0 };
   const GOptionEntry entries[] = {
     MACHINE_OPTION_ENTRIES (o),
-    { "name", 0, 0, G_OPTION_ARG_FILENAME, &o.name, "The machine's name", "NAME" },
-    { "disk-size", 0, 0, G_OPTION_ARG_STRING, &o.disk_size, "Make an empty disk of this size", "SIZE" },
+    { "name", 0, 0, G_OPTION_ARG_FILENAME, &o.name, N_ ("The machine's name"), N_ ("NAME") },
+    { "disk-size", 0, 0, G_OPTION_ARG_STRING, &o.disk_size, N_ ("Make an empty disk of this size"),
+      N_ ("SIZE") },
     { NULL },
   };
   VivNewImage image = { .file = "disk0.img" };
@@ -201,7 +201,7 @@ cli_create (int argc, char **argv)
   if (!cli_parse (entries, &argc, &argv, 0, 1, &status))
     return status;
   if (o.serials != NULL && g_strv_contains ((const char *const *)o.serials, "stdio"))
-    return cli_usage ("--serial=stdio goes with run; give socket, and connect with “vivctl serial”");
+    return cli_usage (_ ("--serial=stdio goes with run; give socket, and connect with “vivctl serial”"));
   g_autoptr (VivLibrary) library = viv_library_new (NULL);
   g_autofree char *name = g_strdup (o.name != NULL ? o.name : argv[1]);
   if (name == NULL)
@@ -257,7 +257,7 @@ read_change (const char *argument, char **key, VivChange *change, GError **error
 
   if (equals == NULL)
     {
-      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX, "“%s”: give KEY=VALUE", argument);
+      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX, _ ("“%s”: give KEY=VALUE"), argument);
       return FALSE;
     }
   *key = g_strndup (argument, equals - argument);
@@ -270,7 +270,7 @@ cli_set (int argc, char **argv)
 {
   gboolean keys = FALSE;
   const GOptionEntry entries[] = {
-    { "keys", 0, 0, G_OPTION_ARG_NONE, &keys, "List all keys", NULL },
+    { "keys", 0, 0, G_OPTION_ARG_NONE, &keys, N_ ("List all keys"), NULL },
     { NULL },
   };
   GError *error = NULL;
@@ -284,7 +284,7 @@ cli_set (int argc, char **argv)
       return EXIT_DONE;
     }
   if (argc < 3)
-    return cli_usage ("usage: vivctl set NAME KEY=VALUE…");
+    return cli_usage (_ ("usage: vivctl set NAME KEY=VALUE…"));
   g_autoptr (VivLibrary) library = viv_library_new (NULL);
   g_autoptr (VivMachine) machine = viv_library_find (library, argv[1], NULL);
   if (machine == NULL)
@@ -315,6 +315,6 @@ cli_set (int argc, char **argv)
       || (new_name != NULL && !viv_library_rename (library, machine, new_name, &error)))
     return cli_fail (error);
   if (viv_machine_is_live (machine))
-    g_printerr ("vivctl: “%s” runs; it follows at its next start\n", viv_machine_get_name (machine));
+    g_printerr (_ ("vivctl: “%s” runs; it follows at its next start\n"), viv_machine_get_name (machine));
   return EXIT_DONE;
 }

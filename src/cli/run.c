@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
-#include <glib/gi18n.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -157,7 +156,7 @@ open_viewer (VivMachine *machine, gboolean headless)
   if (headless || view_spawn (machine, &error))
     return;
   g_printerr (
-      "vivctl: no window (%s); the machine runs headless, see “vivctl text %s” and “vivctl vnc %s on”\n",
+      _ ("vivctl: no window (%s); the machine runs headless, see “vivctl text %s” and “vivctl vnc %s on”\n"),
       error->message, viv_machine_get_name (machine), viv_machine_get_name (machine));
 }
 
@@ -174,7 +173,7 @@ stay (VivMachine *machine, SerialBridge *serial, const RunOptions *o)
         {
           told = TRUE;
           crashed = TRUE;
-          g_printerr ("vivctl: the machine has crashed\n%s\n", viv_machine_get_state_reason (machine));
+          g_printerr (_ ("vivctl: the machine has crashed\n%s\n"), viv_machine_get_state_reason (machine));
           if (o->exit_on_crash)
             break;
         }
@@ -182,7 +181,7 @@ stay (VivMachine *machine, SerialBridge *serial, const RunOptions *o)
       gboolean trouble = g_str_equal (viv_machine_get_state (machine), "paused")
                          && *viv_machine_get_state_reason (machine) != '\0';
       if (trouble && !paused)
-        g_printerr ("vivctl: the machine is paused. %s (vivctl resume “%s”)\n",
+        g_printerr (_ ("vivctl: the machine is paused. %s (vivctl resume “%s”)\n"),
                     viv_machine_get_state_reason (machine), viv_machine_get_name (machine));
       paused = trouble;
       g_main_context_iteration (NULL, TRUE);
@@ -233,14 +232,14 @@ run (VivMachine *machine, RunOptions *o)
     return cli_fail (error);
   g_printerr ("%s: %s", viv_machine_get_name (machine), viv_machine_get_engine_reason (machine));
   if (*viv_machine_get_vnc_address (machine) != '\0')
-    g_printerr ("; VNC at %s", viv_machine_get_vnc_address (machine));
+    g_printerr (_ ("; VNC at %s"), viv_machine_get_vnc_address (machine));
   g_printerr ("\n");
   int port = stdio_port (o);
   if (port >= 0)
     {
       serial = serial_bridge_new (machine, (unsigned)port, TRUE, &error);
       if (serial == NULL)
-        g_printerr ("vivctl: no serial line: %s\n", error->message);
+        g_printerr (_ ("vivctl: no serial line: %s\n"), error->message);
       g_clear_error (&error);
     }
   open_viewer (machine, o->headless);
@@ -259,12 +258,12 @@ cli_run (int argc, char **argv)
   const GOptionEntry entries[] = {
     MACHINE_OPTION_ENTRIES (o.machine),
     { "detach", 0, 0, G_OPTION_ARG_NONE, &o.detach,
-      "Return when the machine runs, and print its name; it ends by “vivctl stop”, or of itself", NULL },
-    { "name", 0, 0, G_OPTION_ARG_FILENAME, &o.machine.name, "What other commands call it", "NAME" },
-    { "headless", 0, 0, G_OPTION_ARG_NONE, &o.headless, "Open no window", NULL },
-    { "paused", 0, 0, G_OPTION_ARG_NONE, &o.paused, "Power on, but run nothing yet", NULL },
+      N_ ("Return when the machine runs, and print its name; it ends by “vivctl stop”, or of itself"), NULL },
+    { "name", 0, 0, G_OPTION_ARG_FILENAME, &o.machine.name, N_ ("What other commands call it"), N_ ("NAME") },
+    { "headless", 0, 0, G_OPTION_ARG_NONE, &o.headless, N_ ("Open no window"), NULL },
+    { "paused", 0, 0, G_OPTION_ARG_NONE, &o.paused, N_ ("Power on, but run nothing yet"), NULL },
     { "exit-on-crash", 0, 0, G_OPTION_ARG_NONE, &o.exit_on_crash,
-      "End when the guest can't go on, with status 1", NULL },
+      N_ ("End when the guest can't go on, with status 1"), NULL },
     { NULL },
   };
   GError *error = NULL;
@@ -273,10 +272,10 @@ cli_run (int argc, char **argv)
   if (!cli_parse (entries, &argc, &argv, 0, 0, &status))
     return status;
   if (count_stdio (&o) > 1)
-    return cli_usage ("this terminal can be connected to one serial port only");
+    return cli_usage (_ ("this terminal can be connected to one serial port only"));
   if (count_stdio (&o) > 0 && o.detach)
-    return cli_usage (
-        "--serial=stdio needs a terminal that stays; “vivctl serial” connects to a machine that runs detached");
+    return cli_usage (_ (
+        "--serial=stdio needs a terminal that stays; “vivctl serial” connects to a machine that runs detached"));
   /* Before there are threads, and before anything is made. */
   if (o.detach && !go_behind (&o, &status))
     return status;

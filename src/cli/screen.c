@@ -7,12 +7,15 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "machine/plain-text.h"
 
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define POLL_MS 100
+/* Of what a guest has sent so much is looked through; one that never stops must not fill our memory. */
+#define MOST_SERIAL (1024 * 1024)
 /* A machine that is just being made, or started, in another process is waited for: so long on a loaded host. */
 #define APPEAR_S 15
 
@@ -59,7 +62,7 @@ cli_text (int argc, char **argv)
     return cli_fail (error);
   if (text == NULL)
     {
-      g_printerr ("vivctl: the screen is not in a text mode; “vivctl screenshot” shows it\n");
+      g_printerr (_ ("vivctl: the screen is not in a text mode; “vivctl screenshot” shows it\n"));
       return EXIT_FAILED;
     }
   g_print ("%s%s", text, g_str_has_suffix (text, "\n") ? "" : "\n");
@@ -98,10 +101,14 @@ read_serial (Wait *wait)
   ssize_t length;
 
   while (wait->serial_fd >= 0 && (length = recv (wait->serial_fd, buffer, sizeof (buffer), MSG_DONTWAIT)) > 0)
-    for (ssize_t i = 0; i < length; i++)
-      /* Patterns are over lines of text. */
-      if (buffer[i] != '\0' && buffer[i] != '\r')
-        g_string_append_c (wait->serial_text, buffer[i]);
+    {
+      for (ssize_t i = 0; i < length; i++)
+        /* Patterns are over lines of text. */
+        if (buffer[i] != '\0' && buffer[i] != '\r')
+          g_string_append_c (wait->serial_text, buffer[i]);
+      if (wait->serial_text->len > MOST_SERIAL)
+        g_string_erase (wait->serial_text, 0, wait->serial_text->len - MOST_SERIAL / 2);
+    }
 }
 
 /* TRUE: it is there.  An error: it can't come any more. */
@@ -135,7 +142,7 @@ look (Wait *wait, GError **error)
       return FALSE;
     }
   if (!viv_machine_is_busy (wait->machine) && (wait->state == NULL || g_str_equal (wait->state, "running")))
-    g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING, "the machine is %s%s%s",
+    g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING, _ ("the machine is %s%s%s"),
                  viv_machine_get_state (wait->machine),
                  *viv_machine_get_state_reason (wait->machine) != '\0' ? ": " : "",
                  viv_machine_get_state_reason (wait->machine));
@@ -146,13 +153,13 @@ static void
 print_last (Wait *wait)
 {
   if (wait->text != NULL)
-    g_print ("%s\n", wait->last_screen != NULL ? wait->last_screen : "(a graphical screen)");
+    g_print ("%s\n", wait->last_screen != NULL ? wait->last_screen : _ ("(a graphical screen)"));
   if (wait->serial != NULL)
     {
       const char *from
           = wait->serial_text->str + (wait->serial_text->len > 4096 ? wait->serial_text->len - 4096 : 0);
-      g_autofree char *valid = g_utf8_make_valid (from, -1);
-      g_print ("%s\n", valid);
+      g_autofree char *plain = viv_plain_text (from, -1, 2 * VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+      g_print ("%s\n", plain);
     }
 }
 
@@ -188,12 +195,13 @@ cli_wait (int argc, char **argv)
   double timeout = 60;
   int port = 0, status;
   const GOptionEntry entries[] = {
-    { "text", 0, 0, G_OPTION_ARG_FILENAME, &text, "Until this is on the text screen", "REGEX" },
-    { "serial", 0, 0, G_OPTION_ARG_FILENAME, &serial, "Until this has come over the serial line", "REGEX" },
-    { "state", 0, 0, G_OPTION_ARG_STRING, &state, "Until the state is off, running, paused or crashed",
-      "STATE" },
-    { "port", 0, 0, G_OPTION_ARG_INT, &port, "Which serial port (0)", "N" },
-    { "timeout", 't', 0, G_OPTION_ARG_DOUBLE, &timeout, "How long (60)", "SECONDS" },
+    { "text", 0, 0, G_OPTION_ARG_FILENAME, &text, N_ ("Until this is on the text screen"), N_ ("REGEX") },
+    { "serial", 0, 0, G_OPTION_ARG_FILENAME, &serial, N_ ("Until this has come over the serial line"),
+      N_ ("REGEX") },
+    { "state", 0, 0, G_OPTION_ARG_STRING, &state, N_ ("Until the state is off, running, paused or crashed"),
+      N_ ("STATE") },
+    { "port", 0, 0, G_OPTION_ARG_INT, &port, N_ ("Which serial port (0)"), N_ ("N") },
+    { "timeout", 't', 0, G_OPTION_ARG_DOUBLE, &timeout, N_ ("How long (60)"), N_ ("SECONDS") },
     { NULL },
   };
   GError *error = NULL;
@@ -202,7 +210,7 @@ cli_wait (int argc, char **argv)
   if (!cli_parse (entries, &argc, &argv, 1, 1, &status))
     return status;
   if (text == NULL && serial == NULL && state == NULL)
-    return cli_usage ("say what to wait for: --text, --serial or --state");
+    return cli_usage (_ ("say what to wait for: --text, --serial or --state"));
   gint64 start = g_get_monotonic_time (), end = start + (gint64)(timeout * G_USEC_PER_SEC);
   Wait wait = { .state = state,
                 .serial_fd = -1,
@@ -219,7 +227,7 @@ cli_wait (int argc, char **argv)
       if (g_get_monotonic_time () >= end)
         {
           print_last (&wait);
-          g_set_error (&error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "waited %g seconds in vain", timeout);
+          g_set_error (&error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, _ ("waited %g seconds in vain"), timeout);
           break;
         }
       cli_sleep (POLL_MS);

@@ -11,6 +11,7 @@
 #include "display/keymap.h"
 #include "display/shm.h"
 
+#include <glib/gi18n.h>
 #include <SDL.h>
 #include <linux/input-event-codes.h>
 #include <unistd.h>
@@ -236,7 +237,7 @@ sdl_viewer_run (VivMachine *machine, int socket, GError **error)
     v.renderer = SDL_CreateRenderer (v.window, -1, 0);
   if (v.renderer == NULL)
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "no window: %s", SDL_GetError ());
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, _ ("no window: %s"), SDL_GetError ());
       close (socket);
       SDL_Quit ();
       return FALSE;

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "machine/plain-text.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -116,7 +117,7 @@ serial_bridge_new (VivMachine *machine, unsigned port, gboolean history, GError 
       cfmakeraw (&raw);
       raw.c_oflag |= OPOST;
       bridge->raw = tcsetattr (STDIN_FILENO, TCSANOW, &raw) == 0;
-      g_printerr ("connected to the serial line; Ctrl-] leaves\r\n");
+      g_printerr (_ ("connected to the serial line; Ctrl-] leaves\r\n"));
     }
   bridge->from_guest = g_unix_fd_add (fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_guest, bridge);
   bridge->from_us = g_unix_fd_add (STDIN_FILENO, G_IO_IN | G_IO_HUP | G_IO_ERR, on_us, bridge);
@@ -150,11 +151,14 @@ serial_bridge_closed (SerialBridge *bridge)
 
 /* A guest that never stops talking may not keep us for ever. */
 #define DUMP_LIMIT (3 * G_USEC_PER_SEC)
+#define MOST_DUMP  (1024 * 1024)
 
-/* The history, until the port is silent for a moment. */
+/* The history, until the port is silent for a moment: as it is to a file or another program, but made plain for a terminal, which this
+ * does not connect as the console does. */
 static void
 dump (int fd)
 {
+  g_autoptr (GString) text = isatty (STDOUT_FILENO) ? g_string_new (NULL) : NULL;
   struct pollfd wait = { .fd = fd, .events = POLLIN };
   gint64 end = g_get_monotonic_time () + DUMP_LIMIT;
   char buffer[4096];
@@ -162,7 +166,15 @@ dump (int fd)
 
   while (g_get_monotonic_time () < end && poll (&wait, 1, 200) > 0
          && (length = recv (fd, buffer, sizeof (buffer), 0)) > 0)
-    write_all (STDOUT_FILENO, buffer, length);
+    if (text == NULL)
+      write_all (STDOUT_FILENO, buffer, length);
+    else if (text->len < MOST_DUMP)
+      g_string_append_len (text, buffer, length);
+  if (text != NULL)
+    {
+      g_autofree char *plain = viv_plain_text (text->str, text->len, MOST_DUMP, VIV_PLAIN_DEFAULT);
+      g_print ("%s", plain);
+    }
 }
 
 int
@@ -172,11 +184,12 @@ cli_serial (int argc, char **argv)
   gboolean dump_only = FALSE, no_history = FALSE;
   g_autofree char *send_text = NULL;
   const GOptionEntry entries[] = {
-    { "port", 'p', 0, G_OPTION_ARG_INT, &port, "Which port (0)", "N" },
-    { "send", 's', 0, G_OPTION_ARG_STRING, &send_text, "Send this text (with \\n \\r \\t \\e) and leave",
-      "TEXT" },
-    { "dump", 'd', 0, G_OPTION_ARG_NONE, &dump_only, "Print what the port has sent so far, and leave", NULL },
-    { "no-history", 0, 0, G_OPTION_ARG_NONE, &no_history, "Show only what comes from now on", NULL },
+    { "port", 'p', 0, G_OPTION_ARG_INT, &port, N_ ("Which port (0)"), N_ ("N") },
+    { "send", 's', 0, G_OPTION_ARG_STRING, &send_text, N_ ("Send this text (with \\n \\r \\t \\e) and leave"),
+      N_ ("TEXT") },
+    { "dump", 'd', 0, G_OPTION_ARG_NONE, &dump_only, N_ ("Print what the port has sent so far, and leave"),
+      NULL },
+    { "no-history", 0, 0, G_OPTION_ARG_NONE, &no_history, N_ ("Show only what comes from now on"), NULL },
     { NULL },
   };
   GError *error = NULL;

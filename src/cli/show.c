@@ -66,7 +66,7 @@ cli_list (int argc, char **argv)
 {
   gboolean json = FALSE;
   const GOptionEntry entries[] = {
-    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "As JSON", NULL },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, N_ ("As JSON"), NULL },
     { NULL },
   };
   int status;
@@ -233,9 +233,9 @@ cli_show (int argc, char **argv)
 {
   gboolean json = FALSE, devices = FALSE;
   const GOptionEntry entries[] = {
-    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "As JSON", NULL },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, N_ ("As JSON"), NULL },
     { "devices", 0, 0, G_OPTION_ARG_NONE, &devices,
-      "The state of all devices of a running machine, for debugging", NULL },
+      N_ ("The state of all devices of a running machine, for debugging"), NULL },
     { NULL },
   };
   GError *error = NULL;
@@ -281,7 +281,7 @@ cli_log (int argc, char **argv)
 {
   int lines = 40, status;
   const GOptionEntry entries[] = {
-    { "lines", 'n', 0, G_OPTION_ARG_INT, &lines, "How many lines (40)", "N" },
+    { "lines", 'n', 0, G_OPTION_ARG_INT, &lines, N_ ("How many lines (40)"), N_ ("N") },
     { NULL },
   };
   GError *error = NULL;

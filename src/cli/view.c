@@ -17,7 +17,7 @@ view_spawn (VivMachine *machine, GError **error)
 
   if (g_getenv ("WAYLAND_DISPLAY") == NULL && g_getenv ("DISPLAY") == NULL)
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "there is no display");
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, _ ("there is no display"));
       return FALSE;
     }
   program = viv_find_program ("vivarium", error);
@@ -32,7 +32,7 @@ cli_view (int argc, char **argv)
 {
   gboolean sdl = FALSE;
   const GOptionEntry entries[] = {
-    { "sdl", 0, 0, G_OPTION_ARG_NONE, &sdl, "A bare window that can hold the pointer; Ctrl-Alt frees it",
+    { "sdl", 0, 0, G_OPTION_ARG_NONE, &sdl, N_ ("A bare window that can hold the pointer; Ctrl-Alt frees it"),
       NULL },
     { NULL },
   };

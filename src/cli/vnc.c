@@ -15,9 +15,10 @@ cli_vnc (int argc, char **argv)
 {
   g_autofree char *address = NULL, *password = NULL, *password_path = NULL;
   const GOptionEntry entries[] = {
-    { "address", 0, 0, G_OPTION_ARG_STRING, &address, "Where (127.0.0.1 and a free port from 5900 on)",
-      "ADDRESS:PORT" },
-    { "password-file", 0, 0, G_OPTION_ARG_FILENAME, &password, "The password is its first line", "FILE" },
+    { "address", 0, 0, G_OPTION_ARG_STRING, &address, N_ ("Where (127.0.0.1 and a free port from 5900 on)"),
+      N_ ("ADDRESS:PORT") },
+    { "password-file", 0, 0, G_OPTION_ARG_FILENAME, &password, N_ ("The password is its first line"),
+      N_ ("FILE") },
     { NULL },
   };
   GAsyncResult *result = NULL;
@@ -29,7 +30,7 @@ cli_vnc (int argc, char **argv)
   gboolean on = g_str_equal (argv[2], "on"), off = g_str_equal (argv[2], "off"),
            show = g_str_equal (argv[2], "show");
   if (!on && !off && !show)
-    return cli_usage ("“%s” is neither on nor off nor show", argv[2]);
+    return cli_usage (_ ("“%s” is neither on nor off nor show"), argv[2]);
   g_autoptr (VivMachine) machine = cli_find_live (argv[1], &error);
   if (machine == NULL)
     return cli_fail (error);
@@ -37,7 +38,7 @@ cli_vnc (int argc, char **argv)
     {
       if (*viv_machine_get_vnc_address (machine) == '\0')
         {
-          g_printerr ("vivctl: VNC is off\n");
+          g_printerr (_ ("vivctl: VNC is off\n"));
           return EXIT_FAILED;
         }
       g_print ("%s\n", viv_machine_get_vnc_address (machine));
@@ -77,7 +78,7 @@ change_medium (VivMachine *machine, const char *drive, const char *file, gboolea
     {
       readonly = TRUE;
       if (!g_str_has_prefix (drive, "cdrom"))
-        g_printerr ("vivctl: %s can't be written, so it is write-protected\n", path);
+        g_printerr (_ ("vivctl: %s can't be written, so it is write-protected\n"), path);
     }
   (force ? viv_machine_force_media : viv_machine_change_media) (machine, drive, path, readonly, NULL,
                                                                 cli_on_result, &result);
@@ -93,8 +94,8 @@ cli_media (int argc, char **argv)
 {
   gboolean readonly = FALSE, force = FALSE;
   const GOptionEntry entries[] = {
-    { "read-only", 0, 0, G_OPTION_ARG_NONE, &readonly, "The machine can't write to it", NULL },
-    { "force", 0, 0, G_OPTION_ARG_NONE, &force, "Open a CD drive that the guest has locked", NULL },
+    { "read-only", 0, 0, G_OPTION_ARG_NONE, &readonly, N_ ("The machine can't write to it"), NULL },
+    { "force", 0, 0, G_OPTION_ARG_NONE, &force, N_ ("Open a CD drive that the guest has locked"), NULL },
     { NULL },
   };
   GAsyncResult *result = NULL;
@@ -104,7 +105,7 @@ cli_media (int argc, char **argv)
   if (!cli_parse (entries, &argc, &argv, 1, 3, &status))
     return status;
   if (argc == 3)
-    return cli_usage ("give the FILE too; \"\" ejects");
+    return cli_usage (_ ("give the FILE too; \"\" ejects"));
   g_autoptr (VivMachine) machine = cli_find_live (argv[1], &error);
   if (machine == NULL)
     return cli_fail (error);
@@ -122,7 +123,7 @@ cli_media (int argc, char **argv)
   while (g_variant_iter_next (&iter, "(&s&s&sb)", &id, &kind, &path, &fixed))
     {
       g_autofree char *bytes = definition_path_from_text (path);
-      g_print ("%-9s %-10s %s\n", id, fixed ? "read-only" : "", *bytes != '\0' ? bytes : "(empty)");
+      g_print ("%-9s %-10s %s\n", id, fixed ? _ ("read-only") : "", *bytes != '\0' ? bytes : _ ("(empty)"));
     }
   return EXIT_DONE;
 }

@@ -77,6 +77,40 @@ expect 1 "undo of another" "$vivctl" delete --undo win
 expect 0 "undo" "$vivctl" delete --undo win-2003
 expect 0 "purge" "$vivctl" delete --purge win-2003
 
+# What a monitor, its guest and its log say does not speak to the terminal.
+plain() {
+  python3 - "$@" <<'END'
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+seen = b""
+try:
+    while part := os.read(fd, 65536):
+        seen += part
+except OSError:
+    pass
+os.waitpid(pid, 0)
+bad = [c for c in (b"\x1b", b"\x07", b"\x08", b"\xc2\x9b") if c in seen]
+print(seen[-2000:], bad)
+sys.exit(bool(bad) or b"owned" not in seen or len(seen) > 100000)
+END
+  result $? "plain on a terminal: $2"
+}
+expect 0 "create one that is rude" "$vivctl" create --name Rude --append rude --cdrom ""
+expect 0 "start it" "$vivctl" start Rude
+plain "$vivctl" show Rude
+plain "$vivctl" log Rude
+plain "$vivctl" text Rude
+plain "$vivctl" wait Rude --serial never --timeout 1
+plain "$vivctl" serial Rude --dump
+plain "$vivctl" media Rude cdrom0 /nonexistent/owned
+expect 0 "show --json" "$vivctl" show Rude --json
+python3 -m json.tool <"$top/out" >/dev/null
+result $? "it is JSON"
+expect 0 "stop it" "$vivctl" stop --force Rude
+expect 0 "delete it" "$vivctl" delete --purge Rude
+
 # Paths are bytes.
 odd=$(printf '%s/odd\377 100%%.iso' "$top")
 printf 'x' >"$odd"
