@@ -79,12 +79,11 @@ row_new (VivSettingsWindow *self, const DefinitionKey *definition_key, const cha
 static void
 set_title (GtkWidget *row, const char *title, const char *help)
 {
-  g_autofree char *escaped = g_markup_escape_text (help ? help : "", -1);
-
+  adw_preferences_row_set_use_markup (ADW_PREFERENCES_ROW (row), FALSE);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
   if (ADW_IS_ACTION_ROW (row)
       && !(ADW_IS_COMBO_ROW (row) && adw_combo_row_get_use_subtitle (ADW_COMBO_ROW (row))))
-    adw_action_row_set_subtitle (ADW_ACTION_ROW (row), escaped);
+    adw_action_row_set_subtitle (ADW_ACTION_ROW (row), help ? help : "");
   else
     gtk_widget_set_tooltip_text (row, help);
 }
@@ -303,6 +302,8 @@ make_choice (VivSettingsWindow *self, const DefinitionKey *definition_key, const
   SettingsRow *row = row_new (self, definition_key, key, widget);
   g_autoptr (GtkStringList) list = gtk_string_list_new ((const char *const *)labels);
 
+  /* The choice may become the subtitle, and names of systems and files are no markup. */
+  adw_preferences_row_set_use_markup (ADW_PREFERENCES_ROW (widget), FALSE);
   row->values = g_strdupv (values);
   row->show = show_choice;
   adw_combo_row_set_model (ADW_COMBO_ROW (widget), G_LIST_MODEL (list));

@@ -32,6 +32,15 @@ struct _VivVncWindow
 G_DEFINE_FINAL_TYPE (VivVncWindow, viv_vnc_window, ADW_TYPE_WINDOW)
 
 static void
+show_address (VivVncWindow *self, const char *address)
+{
+  /* A socket's path is of the user's making. */
+  g_autofree char *escaped = g_markup_escape_text (address, -1);
+
+  adw_action_row_set_subtitle (self->address_row, escaped);
+}
+
+static void
 update (VivVncWindow *self)
 {
   const char *address = viv_machine_get_vnc_address (self->machine);
@@ -39,7 +48,7 @@ update (VivVncWindow *self)
   self->updating = TRUE;
   gtk_switch_set_active (self->share, address && *address);
   gtk_switch_set_state (self->share, address && *address);
-  adw_action_row_set_subtitle (self->address_row, address ? address : "");
+  show_address (self, address ? address : "");
   self->updating = FALSE;
 }
 
@@ -73,7 +82,7 @@ on_started (GObject *source, GAsyncResult *result, gpointer data)
     toast (self, error->message);
   update (self);
   if (address)
-    adw_action_row_set_subtitle (self->address_row, address);
+    show_address (self, address);
 }
 
 static void

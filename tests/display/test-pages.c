@@ -647,6 +647,138 @@ test_thumbnail (Fixture *f)
   g_assert_true (viv_thumbnail_get_still (thumbnail) != still);
 }
 
+/* -- Names and words from outside -- */
+
+/* TRUE if a label below shows `text` as it is, which it can't do if it takes it for markup. */
+static gboolean
+shows (GtkWidget *widget, const char *text)
+{
+  if (GTK_IS_LABEL (widget) && strstr (gtk_label_get_text (GTK_LABEL (widget)), text))
+    return TRUE;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
+       child = gtk_widget_get_next_sibling (child))
+    if (shows (child, text))
+      return TRUE;
+  return FALSE;
+}
+
+static void
+assert_shows (GtkWidget *window, const char *text)
+{
+  until (shows (window, text));
+}
+
+static void
+present (Fixture *f, GtkWidget *window)
+{
+  viv_present_over (GTK_WINDOW (window), GTK_WINDOW (f->window));
+  settle ();
+}
+
+static void
+dismiss (GtkWidget *window)
+{
+  gtk_window_destroy (GTK_WINDOW (window));
+  settle ();
+}
+
+/* A warning about markup ends this test too. */
+static void
+test_markup (Fixture *f)
+{
+  const char *const name = "R&D <b>x";
+  VivMachine *machine = add_machine (f->library, name);
+  g_autofree char *disc = g_build_filename (g_get_home_dir (), "a&b <i>.iso", NULL);
+  g_autoptr (GFile) file = g_file_new_for_path (disc);
+  g_autofree char *data = g_malloc0 (40 * 1024);
+  g_autoptr (GError) error = g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED, "no <u>such & such");
+  GtkWidget *window = GTK_WIDGET (f->window), *over;
+
+  g_assert_true (g_file_set_contents (disc, data, 40 * 1024, NULL));
+  viv_media_change (f->window, machine, "cdrom0", disc);
+  assert_shows (window, name); /* its card */
+  viv_window_view (f->window, machine);
+  settle ();
+  assert_shows (window, name); /* its page */
+
+  over = viv_settings_window_new (machine);
+  present (f, over);
+  g_assert_true (viv_settings_window_show_key (VIV_SETTINGS_WINDOW (over), "cdrom0.path"));
+  settle ();
+  assert_shows (over, "a&b <i>.iso");
+  g_assert_true (viv_settings_window_show_key (VIV_SETTINGS_WINDOW (over), "machine.firmware"));
+  settle ();
+  dismiss (over);
+  over = viv_facts_window_new (machine);
+  present (f, over);
+  dismiss (over);
+  over = viv_vnc_window_new (machine);
+  present (f, over);
+  dismiss (over);
+  over = viv_assistant_new (f->library);
+  present (f, over);
+  viv_assistant_set_image (VIV_ASSISTANT (over), file);
+  while (viv_assistant_is_looking (VIV_ASSISTANT (over)))
+    g_main_context_iteration (NULL, TRUE);
+  assert_shows (over, "a&b <i>.iso");
+  dismiss (over);
+
+  /* Questions and complaints. */
+  viv_operation_rename (f->window, machine);
+  settle ();
+  dismiss (window_over (window, ADW_TYPE_MESSAGE_DIALOG));
+  viv_operation_failed (f->window, machine, "Failed", error);
+  settle ();
+  over = window_over (window, ADW_TYPE_MESSAGE_DIALOG);
+  assert_shows (over, "No <u>such & such");
+  dismiss (over);
+  viv_window_message (f->window, error->message);
+  assert_shows (window, error->message);
+
+  /* What is wrong with it. */
+  {
+    g_autofree char *ini = g_build_filename (viv_machine_get_folder (machine), "machine.ini", NULL);
+    g_autofree char *good = NULL;
+
+    g_assert_true (g_file_get_contents (ini, &good, NULL, NULL));
+    g_assert_true (g_file_set_contents (ini, "[machine]\nname=R&D <b>x\nmemory=<b>&\n", -1, NULL));
+    viv_machine_reload (machine);
+    settle ();
+    assert_shows (window, "<b>&");
+    g_assert_true (g_file_set_contents (ini, good, -1, NULL));
+    viv_machine_reload (machine);
+    settle ();
+  }
+
+  /* The trash, whose sizes come from a thread, as deleting for ever is done in one. */
+  viv_window_back (f->window);
+  settle ();
+  viv_operation_delete (f->window, machine);
+  g_object_unref (machine);
+  settle ();
+  assert_shows (window, "R&D <b>x");
+  over = viv_trash_window_new (f->library);
+  present (f, over);
+  assert_shows (over, "R&D _b_x");
+  assert_shows (over, "KiB");
+  g_assert_true (press (over, "_Empty Trash"));
+  settle ();
+  {
+    GtkWidget *question = window_over (over, ADW_TYPE_MESSAGE_DIALOG);
+
+    g_assert_true (press (question, "_Empty Trash"));
+  }
+  until (
+      g_strcmp0 (gtk_stack_get_visible_child_name (GTK_STACK (find (over, GTK_TYPE_STACK, "stack"))), "empty")
+      == 0);
+  {
+    g_auto (GStrv) left = viv_library_list_trash (f->library);
+
+    g_assert_cmpuint (g_strv_length (left), ==, 0);
+  }
+  dismiss (over);
+}
+
 /* -- The application -- */
 
 static int
@@ -712,6 +844,7 @@ main (int argc, char **argv)
     { "desktop-actions", test_desktop_actions },
     { "missing-medium", test_missing_medium },
     { "thumbnail", test_thumbnail },
+    { "markup", test_markup },
   };
 
   g_test_init (&argc, &argv, NULL);
