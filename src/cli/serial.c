@@ -117,7 +117,7 @@ serial_bridge_new (VivMachine *machine, unsigned port, gboolean history, GError 
       cfmakeraw (&raw);
       raw.c_oflag |= OPOST;
       bridge->raw = tcsetattr (STDIN_FILENO, TCSANOW, &raw) == 0;
-      g_printerr (_ ("connected to the serial line; Ctrl-] leaves\r\n"));
+      g_printerr (_ ("connected to the serial line; Ctrl-] leaves\n"));
     }
   bridge->from_guest = g_unix_fd_add (fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_guest, bridge);
   bridge->from_us = g_unix_fd_add (STDIN_FILENO, G_IO_IN | G_IO_HUP | G_IO_ERR, on_us, bridge);
