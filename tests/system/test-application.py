@@ -21,14 +21,20 @@ color-scheme='light'
 """
 
 
-def click_suggested(screen):
-    """Clicks the one big blue button."""
+def suggested(screen, other_than=None):
+    """Waits for the one big blue button, at another place than that."""
     def look():
         time.sleep(0.4)
         box = screen.picture().box_of(ACCENT)
-        return box if box and box[2] > 60 else None
-    x, y, width, height = until(look, 20, "a suggested button in the window")
+        return box if box and box[2] > 60 and box != other_than else None
+    return until(look, 20, "a suggested button in the window")
+
+
+def click_suggested(screen):
+    """Clicks it and tells where it was."""
+    x, y, width, height = suggested(screen)
     screen.click(x + width // 2, y + height // 2)
+    return x, y, width, height
 
 
 def selected(machine):
@@ -70,7 +76,7 @@ class Run:
         click_suggested(screen)  # Create a Machine
         assistant = screen.window("Create a Machine")
         screen.focus(assistant)
-        click_suggested(screen)  # Choose an Image…
+        choose = click_suggested(screen)  # Choose an Image…
         chooser = screen.window("Choose an Image")
         screen.focus(chooser)
         time.sleep(1)
@@ -79,6 +85,7 @@ class Run:
         screen.key("Return")
         until(lambda: not screen.has_window("Choose an Image"), 20, "the file chooser closes")
         screen.focus(assistant)
+        suggested(screen, other_than=choose)  # the image has been looked at, the next page is there
         time.sleep(1)
         screen.key("ctrl+a")
         screen.type("Grub")

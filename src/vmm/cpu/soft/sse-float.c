@@ -6,8 +6,6 @@
 
 #include "cpu/soft/sse.h"
 
-_Thread_local uint32_t soft_host_mxcsr_flags;
-
 void
 soft_float_finish (SoftCpu *cpu, const SoftInsn *insn, uint32_t flags)
 {

@@ -136,10 +136,6 @@ soft_set_gpr (SoftCpu *cpu, const SoftInsn *insn, unsigned n, uint64_t value)
 
 /* -- Floating point -------------------------------------------------------------------------------- */
 
-/* Exception flags that the host's MXCSR holds from earlier instructions.  As long as the guest has them all set too
- * they need not be cleared, which saves an LDMXCSR. */
-extern _Thread_local uint32_t soft_host_mxcsr_flags;
-
 static inline void
 soft_host_set_mxcsr (uint32_t value)
 {
@@ -158,18 +154,15 @@ soft_host_mxcsr (void)
 static inline void
 soft_float_enter (const SoftCpu *cpu)
 {
-  /* PE may come from C code in between, too. */
-  if (((soft_host_mxcsr_flags | MXCSR_PE) & ~cpu->mxcsr) != 0)
+  /* Translated code and C code leave exceptions of theirs in the host's register. */
+  if ((soft_host_mxcsr () & MXCSR_FLAGS & ~cpu->mxcsr) != 0)
     soft_host_set_mxcsr (MXCSR_INIT);
 }
 
 static inline void
 soft_float_leave (SoftCpu *cpu)
 {
-  uint32_t flags = soft_host_mxcsr () & MXCSR_FLAGS;
-
-  soft_host_mxcsr_flags = flags;
-  cpu->mxcsr |= flags;
+  cpu->mxcsr |= soft_host_mxcsr () & MXCSR_FLAGS;
 }
 
 /* The guest's flags after an instruction that gave `flags`; raises #XM (or #UD) where one isn't masked. */
@@ -203,7 +196,6 @@ void soft_float_finish (SoftCpu *cpu, const SoftInsn *insn, uint32_t flags);
               flags_ |= soft_host_mxcsr () & MXCSR_UE;                              \
             }                                                                       \
           soft_host_set_mxcsr (MXCSR_INIT);                                         \
-          soft_host_mxcsr_flags = 0;                                                \
           soft_float_finish (cpu, insn, flags_);                                    \
         }                                                                           \
     }                                                                               \
