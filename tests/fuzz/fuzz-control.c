@@ -277,15 +277,56 @@ use_fds (Fuzz *f, FuzzBytes *bytes)
     }
 }
 
-static const char *const methods[]
-    = { "Pause",       "Resume",     "Reset",     "PowerDown",     "Quit",        "AttachScreen", "Input",
-        "ReleaseKeys", "TypeKeys",   "Text",      "ListDrives",    "ChangeMedia", "AttachSerial", "VncStart",
-        "VncStop",     "Statistics", "DumpState", "SaveStateFile", "ForceMedia" };
+enum
+{
+  METHOD_PAUSE,
+  METHOD_RESUME,
+  METHOD_RESET,
+  METHOD_POWER_DOWN,
+  METHOD_QUIT,
+  METHOD_ATTACH_SCREEN,
+  METHOD_INPUT,
+  METHOD_RELEASE_KEYS,
+  METHOD_TYPE_KEYS,
+  METHOD_TEXT,
+  METHOD_LIST_DRIVES,
+  METHOD_CHANGE_MEDIA,
+  METHOD_ATTACH_SERIAL,
+  METHOD_VNC_START,
+  METHOD_VNC_STOP,
+  METHOD_STATISTICS,
+  METHOD_DUMP_STATE,
+  METHOD_FORCE_MEDIA,
+  METHOD_SAVE_STATE_FILE,
+  N_METHODS
+};
+
+static const char *const methods[N_METHODS] = {
+  [METHOD_PAUSE] = "Pause",
+  [METHOD_RESUME] = "Resume",
+  [METHOD_RESET] = "Reset",
+  [METHOD_POWER_DOWN] = "PowerDown",
+  [METHOD_QUIT] = "Quit",
+  [METHOD_ATTACH_SCREEN] = "AttachScreen",
+  [METHOD_INPUT] = "Input",
+  [METHOD_RELEASE_KEYS] = "ReleaseKeys",
+  [METHOD_TYPE_KEYS] = "TypeKeys",
+  [METHOD_TEXT] = "Text",
+  [METHOD_LIST_DRIVES] = "ListDrives",
+  [METHOD_CHANGE_MEDIA] = "ChangeMedia",
+  [METHOD_ATTACH_SERIAL] = "AttachSerial",
+  [METHOD_VNC_START] = "VncStart",
+  [METHOD_VNC_STOP] = "VncStop",
+  [METHOD_STATISTICS] = "Statistics",
+  [METHOD_DUMP_STATE] = "DumpState",
+  [METHOD_SAVE_STATE_FILE] = "SaveStateFile",
+  [METHOD_FORCE_MEDIA] = "ForceMedia",
+};
 
 #define INTERFACE "org.vivarium.Machine1"
 enum
 {
-  OTHER_TYPES = G_N_ELEMENTS (methods), /* a method with arguments that it doesn't have */
+  OTHER_TYPES = N_METHODS, /* a method with arguments that it doesn't have */
   PROPERTY,
   ALL_PROPERTIES,
   SET_PROPERTY,
@@ -325,17 +366,17 @@ step (Fuzz *f, FuzzBytes *bytes)
 
   switch (what)
     {
-    case 5:
+    case METHOD_ATTACH_SCREEN:
       arguments = g_variant_new ("(u)", how & 0x80 ? fuzz_u32 (bytes) : 0);
       break;
-    case 6:
+    case METHOD_INPUT:
       arguments = events (bytes);
       break;
-    case 8:
+    case METHOD_TYPE_KEYS:
       arguments = keys (bytes, how);
       break;
-    case 11:
-    case 19:
+    case METHOD_CHANGE_MEDIA:
+    case METHOD_FORCE_MEDIA:
       one = text (bytes);
       two = path (bytes);
       arguments = g_variant_new ("(ssb)",
@@ -344,19 +385,15 @@ step (Fuzz *f, FuzzBytes *bytes)
                                            : one,
                                  how & 4 ? "" : two, how >> 7);
       break;
-    case 12:
+    case METHOD_ATTACH_SERIAL:
       arguments = g_variant_new ("(ub)", how & 0x80 ? fuzz_u32 (bytes) : 0, how & 1);
       break;
-    case 13:
+    case METHOD_VNC_START:
       one = vnc_address (bytes);
       two = path (bytes);
       arguments = g_variant_new ("(ss)", one, how & 1 ? two : "");
       break;
-    case 17:
-      one = path (bytes);
-      arguments = g_variant_new ("(s)", one);
-      break;
-    case 18:
+    case METHOD_SAVE_STATE_FILE:
       list = descriptor (how);
       arguments = g_variant_new ("(h)", how & 0x80 ? (gint32)fuzz_u32 (bytes) : 0);
       break;
