@@ -10,9 +10,11 @@
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <glib/gi18n.h>
+#include <linux/magic.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 int
@@ -49,10 +51,12 @@ gboolean
 display_memfd_is_safe (int fd, size_t size)
 {
   struct stat st;
+  struct statfs fs;
   int seals = fcntl (fd, F_GET_SEALS);
 
-  return seals >= 0 && (seals & F_SEAL_SHRINK) && fstat (fd, &st) == 0 && st.st_size >= 0
-         && (uint64_t)st.st_size >= size;
+  /* Huge pages are sealed alike, and yet a hole in them is a SIGBUS when there are no more. */
+  return seals >= 0 && (seals & F_SEAL_SHRINK) && fstatfs (fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC
+         && fstat (fd, &st) == 0 && st.st_size >= 0 && (uint64_t)st.st_size >= size;
 }
 
 gboolean

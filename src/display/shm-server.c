@@ -62,12 +62,15 @@ copy_damage (ShmServer *server, const Damage *damage)
     }
 }
 
-/* The peer's errors are seen by the watch, not inside a call of the output's. */
+/* The peer's errors are dealt with by the watch, not inside a call of the output's.  It has to be told: a peer that only doesn't listen
+ * any more makes nothing readable. */
 static void
 send_failed (ShmServer *server, ShmSocketResult result)
 {
-  if (result != SHM_SOCKET_OK)
-    server->failed = TRUE;
+  if (result == SHM_SOCKET_OK)
+    return;
+  server->failed = TRUE;
+  shm_socket_watch_wake (server->watch);
 }
 
 static gboolean
@@ -317,8 +320,7 @@ shm_server_new (DisplayOutput *output, int socket, void (*closed) (ShmServer *se
   if (server->ring_fd < 0 || server->event_fd < 0)
     {
       g_warning ("no screen for a viewer: %s", error ? error->message : g_strerror (errno));
-      server->failed = TRUE;
-      g_source_set_ready_time (server->watch, 0); /* the watch ends it, as if the peer had gone */
+      send_failed (server, SHM_SOCKET_BAD); /* as if the peer had gone */
       return server;
     }
   server->ring->magic = SHM_RING_MAGIC;

@@ -96,6 +96,7 @@ typedef struct
   GSource source;
   int fd;
   gpointer tag;        /* NULL: resting */
+  gboolean woken;      /* by the owner */
   int64_t last, spent; /* when the last turn ended, and how long it took: µs */
 } Watch;
 
@@ -107,16 +108,16 @@ watch_dispatch (GSource *source, GSourceFunc callback, gpointer data)
   Watch *watch = (Watch *)source;
   int64_t start = g_get_monotonic_time ();
   gboolean hurried = start - watch->last < MAX (watch->spent, SHM_REST_US);
-  GIOCondition condition;
+  GIOCondition condition = 0;
 
-  if (watch->tag == NULL)
-    {
-      g_source_set_ready_time (source, -1);
-      watch->tag = g_source_add_unix_fd (source, watch->fd, WATCHED);
-      return G_SOURCE_CONTINUE;
-    }
   g_source_set_ready_time (source, -1);
-  condition = g_source_query_unix_fd (source, watch->tag); /* none if the owner set a ready time */
+  if (watch->tag != NULL)
+    condition = g_source_query_unix_fd (source, watch->tag);
+  else
+    watch->tag = g_source_add_unix_fd (source, watch->fd, WATCHED);
+  if (condition == 0 && !watch->woken)
+    return G_SOURCE_CONTINUE;
+  watch->woken = FALSE;
   if (!((GUnixFDSourceFunc)(void (*) (void))callback) (watch->fd, condition, data))
     return G_SOURCE_REMOVE;
   if (g_source_is_destroyed (source))
@@ -134,6 +135,13 @@ watch_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 }
 
 static GSourceFuncs watch_funcs = { .dispatch = watch_dispatch };
+
+void
+shm_socket_watch_wake (GSource *watch)
+{
+  ((Watch *)watch)->woken = TRUE;
+  g_source_set_ready_time (watch, 0);
+}
 
 GSource *
 shm_socket_watch (int fd, int priority, GUnixFDSourceFunc func, void *data)

@@ -26,5 +26,7 @@ ShmSocketResult shm_socket_send (int socket, const ShmMessage *message, const in
 ShmSocketResult shm_socket_receive (int socket, ShmMessage *message, int fds[SHM_MAX_FDS], unsigned *n_fds);
 /* A watch on the thread's default context.  However much the peer has to say, it gets half of the loop's time at most. */
 GSource *shm_socket_watch (int fd, int priority, GUnixFDSourceFunc func, void *data);
+/* Has `func` called soon, though the peer says nothing; its condition is 0 then. */
+void shm_socket_watch_wake (GSource *watch);
 
 G_END_DECLS

@@ -19,12 +19,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What the VMM did not read yet waits here, the newest of a kind: without the last interval or an ACK the picture would stand still
+ * for ever. */
+enum
+{
+  SLOT_INTERVAL,
+  SLOT_RESIZE,
+  SLOT_ACK_SCANOUT,
+  SLOT_ACK_CURSOR,
+  N_SLOTS
+};
+
 struct ShmViewer
 {
   ShmViewerFuncs funcs;
   void *opaque;
   int socket, event_fd;
   GSource *watch, *event_watch;
+  GSource *room; /* NULL: nothing waits to be sent */
+  ShmMessage unsent[N_SLOTS];
   gboolean closed, dispatching, freed;
 
   ShmRing *ring;
@@ -47,14 +60,19 @@ unmap (void *map, size_t size, int fd)
 }
 
 static void
+drop (GSource **source)
+{
+  if (*source)
+    g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
+}
+
+static void
 stop (ShmViewer *viewer)
 {
-  for (GSource **watch = &viewer->watch; watch; watch = watch == &viewer->watch ? &viewer->event_watch : NULL)
-    if (*watch)
-      {
-        g_source_destroy (*watch);
-        g_clear_pointer (watch, g_source_unref);
-      }
+  drop (&viewer->watch);
+  drop (&viewer->event_watch);
+  drop (&viewer->room);
 }
 
 static void
@@ -81,11 +99,55 @@ fail (ShmViewer *viewer, const GError *error)
     viewer->funcs.closed (viewer->opaque, error);
 }
 
+static unsigned
+slot_of (const ShmMessage *message)
+{
+  switch (message->type)
+    {
+    case SHM_INTERVAL:
+      return SLOT_INTERVAL;
+    case SHM_RESIZE:
+      return SLOT_RESIZE;
+    default:
+      return message->value == SHM_SCANOUT ? SLOT_ACK_SCANOUT : SLOT_ACK_CURSOR;
+    }
+}
+
+static gboolean
+on_room (int fd, GIOCondition condition, void *data)
+{
+  ShmViewer *viewer = data;
+
+  for (unsigned i = 0; i < N_SLOTS; i++)
+    {
+      if (viewer->unsent[i].type == 0)
+        continue;
+      if (shm_socket_send (viewer->socket, &viewer->unsent[i], NULL, 0) == SHM_SOCKET_AGAIN)
+        return G_SOURCE_CONTINUE;
+      viewer->unsent[i].type = 0; /* that it has gone is seen by the other watch */
+    }
+  drop (&viewer->room);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 send_message (ShmViewer *viewer, const ShmMessage *message)
 {
-  if (!viewer->closed && shm_socket_send (viewer->socket, message, NULL, 0) == SHM_SOCKET_AGAIN)
-    g_debug ("the VMM doesn't read: message %u dropped", message->type);
+  g_autoptr (GMainContext) context = NULL;
+
+  if (viewer->closed)
+    return;
+  /* Behind what waits: the order between kinds means nothing, but an older one of a kind must not come last. */
+  if (viewer->room == NULL && shm_socket_send (viewer->socket, message, NULL, 0) != SHM_SOCKET_AGAIN)
+    return;
+  viewer->unsent[slot_of (message)] = *message;
+  if (viewer->room != NULL)
+    return;
+  context = g_main_context_ref_thread_default ();
+  viewer->room = g_unix_fd_source_new (viewer->socket, G_IO_OUT);
+  g_source_set_priority (viewer->room, DISPLAY_PRIORITY_VIEWER);
+  g_source_set_callback (viewer->room, G_SOURCE_FUNC (on_room), viewer, NULL);
+  g_source_attach (viewer->room, context);
 }
 
 /* -- Damage -- */

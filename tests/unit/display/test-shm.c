@@ -664,6 +664,83 @@ test_hostile_viewer (void)
   display_output_free (w.output);
 }
 
+/* A viewer that has stopped listening, and says nothing either, isn't served for ever. */
+static void
+test_deaf_viewer (void)
+{
+  World w = { 0 };
+  int other;
+
+  pair (&w, &other);
+  shm_socket_send (other, &(ShmMessage){ .type = SHM_ACK, .serial = 1, .value = SHM_SCANOUT }, NULL, 0);
+  shm_socket_send (other, &(ShmMessage){ .type = SHM_ACK, .serial = 1, .value = SHM_CURSOR }, NULL, 0);
+  spin (20);
+  g_assert_cmpint (shutdown (other, SHUT_RD), ==, 0);
+  spin (20);
+  g_assert_false (w.server_gone);
+  display_output_set_cursor (w.output, &(DisplayCursor){ .visible = TRUE });
+  spin (20);
+  g_assert_true (w.server_gone);
+  close (other);
+  display_output_free (w.output);
+}
+
+/* A VMM that doesn't read for a while gets what was said last all the same. */
+static void
+test_busy_server (void)
+{
+  World w = { 0 };
+  int sv[2], fds[SHM_MAX_FDS];
+  unsigned n, interval = 0, width = 0, n_messages = 0;
+  ShmMessage message;
+  ShmViewer *viewer;
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), ==, 0);
+  viewer = shm_viewer_new (sv[1], &funcs, &w, NULL);
+  for (unsigned i = 1; i <= 20000; i++)
+    {
+      shm_viewer_set_interval (viewer, i);
+      shm_viewer_resize (viewer, i, 1);
+    }
+  spin (10);
+  for (unsigned quiet = 0; quiet < 100;)
+    {
+      if (shm_socket_receive (sv[0], &message, fds, &n) == SHM_SOCKET_OK)
+        {
+          n_messages++;
+          quiet = 0;
+          if (message.type == SHM_INTERVAL)
+            interval = message.value;
+          else if (message.type == SHM_RESIZE)
+            width = message.width;
+          continue;
+        }
+      g_main_context_iteration (NULL, FALSE);
+      quiet++;
+    }
+  g_assert_cmpuint (n_messages, <, 40000); /* the socket was full, or this is no test */
+  g_assert_cmpuint (interval, ==, 20000);
+  g_assert_cmpuint (width, ==, 20000);
+  shm_viewer_free (viewer);
+  close (sv[0]);
+}
+
+/* Huge pages are no memory for a screen: a hole in them may have nothing to fill it with. */
+static void
+test_huge_pages (void)
+{
+  int fd = memfd_create ("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
+
+  if (fd < 0 || ftruncate (fd, 2 << 20) != 0)
+    {
+      g_test_skip ("the system has no huge pages");
+      return;
+    }
+  g_assert_cmpint (fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK), ==, 0);
+  g_assert_false (display_memfd_is_safe (fd, 2 << 20));
+  close (fd);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -679,5 +756,8 @@ main (int argc, char **argv)
   g_test_add_func ("/display/shm/hostile-noise", test_hostile_noise);
   g_test_add_func ("/display/shm/hostile-ring", test_hostile_ring);
   g_test_add_func ("/display/shm/hostile-viewer", test_hostile_viewer);
+  g_test_add_func ("/display/shm/deaf-viewer", test_deaf_viewer);
+  g_test_add_func ("/display/shm/busy-server", test_busy_server);
+  g_test_add_func ("/display/shm/huge-pages", test_huge_pages);
   return g_test_run ();
 }
