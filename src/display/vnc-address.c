@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The address that a VNC server listens on.
+ * Addresses of VNC servers.
  */
 #define G_LOG_DOMAIN "viv-vnc"
 
@@ -18,7 +18,53 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 8
+#define BACKLOG     8
+#define UNIX_PREFIX "unix:"
+
+/* -- As text -------------------------------------------------------------------------------------- */
+
+void
+vnc_address_clear (VncAddress *address)
+{
+  g_free (address->host);
+  g_free (address->path);
+  *address = (VncAddress){ 0 };
+}
+
+gboolean
+vnc_address_parse (const char *text, uint16_t default_port, VncAddress *address)
+{
+  const char *colon, *end;
+  guint64 port = default_port;
+
+  *address = (VncAddress){ 0 };
+  if (g_str_has_prefix (text, UNIX_PREFIX))
+    {
+      address->path = g_strdup (text + strlen (UNIX_PREFIX));
+      return TRUE;
+    }
+  colon = strrchr (text, ':');
+  /* A colon belongs to a bare IPv6 address if there are more of them, and to one in brackets if it stands there. */
+  if (colon && (strchr (colon, ']') || (*text != '[' && strchr (text, ':') != colon)))
+    colon = NULL;
+  if (colon ? !g_ascii_string_to_unsigned (colon + 1, 10, 0, 65535, &port, NULL) : default_port == 0)
+    return FALSE;
+  end = colon ? colon : text + strlen (text);
+  if (*text == '[')
+    {
+      if (end < text + 2 || end[-1] != ']')
+        return FALSE;
+      text++;
+      end--;
+    }
+  if (strcspn (text, "[] ") < (size_t)(end - text))
+    return FALSE;
+  address->host = g_strndup (text, end - text);
+  address->port = port;
+  return TRUE;
+}
+
+/* -- To listen on --------------------------------------------------------------------------------- */
 
 static int
 fail_errno (const char *address, int fd, GError **error)
@@ -84,31 +130,6 @@ is_loopback (const struct sockaddr *sa)
   return FALSE;
 }
 
-/* "host:port" with brackets around an IPv6 host; an empty host is any. */
-static gboolean
-split (const char *address, char **host, char **port)
-{
-  const char *colon = strrchr (address, ':');
-  guint64 number;
-
-  if (colon == NULL || !g_ascii_string_to_unsigned (colon + 1, 10, 0, 65535, &number, NULL))
-    return FALSE;
-  if (*address == '[')
-    {
-      if (colon < address + 2 || colon[-1] != ']')
-        return FALSE;
-      *host = g_strndup (address + 1, colon - address - 2);
-    }
-  else
-    {
-      if (memchr (address, ':', colon - address))
-        return FALSE;
-      *host = g_strndup (address, colon - address);
-    }
-  *port = g_strdup_printf ("%u", (unsigned)number);
-  return TRUE;
-}
-
 static char *
 describe (int fd)
 {
@@ -132,23 +153,37 @@ describe (int fd)
 int
 vnc_listen (const char *address, gboolean allow_public, char **actual, GError **error)
 {
-  struct addrinfo hints
-      = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+  struct addrinfo hints = { .ai_family = AF_UNSPEC,
+                            .ai_socktype = SOCK_STREAM,
+                            .ai_flags = AI_PASSIVE | AI_NUMERICSERV | AI_NUMERICHOST };
   struct addrinfo *list = NULL;
-  g_autofree char *host = NULL;
+  g_auto (VncAddress) parts = { 0 };
   g_autofree char *port = NULL;
+  const char *host;
   int fd, rc, one = 1;
+  gboolean good = vnc_address_parse (address, 0, &parts);
 
-  if (g_str_has_prefix (address, "unix:"))
-    return listen_unix (address, address + 5, actual, error);
-  if (!split (address, &host, &port))
+  if (good && parts.path)
+    return listen_unix (address, parts.path, actual, error);
+  if (!good)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
                    _ ("“%s” is not a VNC address: write it as 127.0.0.1:5901, [::1]:5901 or unix:/path"),
                    address);
       return -1;
     }
+  /* Nothing else is looked up: this is the loop of a machine that runs, and a name server may take its time. */
+  host = g_ascii_strcasecmp (parts.host, "localhost") == 0 ? "127.0.0.1" : parts.host;
+  port = g_strdup_printf ("%u", parts.port);
   rc = getaddrinfo (*host ? host : NULL, port, &hints, &list);
+  if (rc == EAI_NONAME)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_HOST_NOT_FOUND,
+                   _ ("cannot listen for VNC on %s: give this host's address in numbers, such as 127.0.0.1, "
+                      "or localhost"),
+                   address);
+      return -1;
+    }
   if (rc != 0)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_HOST_NOT_FOUND, _ ("cannot listen for VNC on %s: %s"),

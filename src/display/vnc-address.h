@@ -1,15 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The address that a VNC server listens on.
+ * Addresses of VNC servers: as text, and to listen on.
  */
 #pragma once
 
 #include <glib.h>
+#include <stdint.h>
 
 G_BEGIN_DECLS
 
+typedef struct
+{
+  char *host; /* a name or a number, without brackets; "": any; NULL: a UNIX socket */
+  char *path; /* of a UNIX socket */
+  uint16_t port;
+} VncAddress;
+
+/* "127.0.0.1:5901", "[::1]:5901", "name:5901", ":5901", "unix:/path".  With a `default_port` above 0 the port may be left out, and then a bare
+ * "::1" is a host too; else it must be there.  FALSE: it is none; nothing is to be freed then.  Looks nothing up. */
+gboolean vnc_address_parse (const char *text, uint16_t default_port, VncAddress *address);
+void vnc_address_clear (VncAddress *address);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VncAddress, vnc_address_clear)
+
 /* Listens on "127.0.0.1:5901", "[::1]:0", "localhost:5901" or "unix:/path".  Anything but loopback and unix is refused unless
- * `public` is allowed.  Returns a non-blocking socket and what it is bound to (to be freed), -1 with an error. */
+ * `public` is allowed; so are names, which would have to be looked up while the machine waits.  Returns a non-blocking socket and what it is
+ * bound to (to be freed), -1 with an error. */
 int vnc_listen (const char *address, gboolean allow_public, char **actual, GError **error);
 
 G_END_DECLS

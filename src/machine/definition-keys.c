@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "display/layout.h"
+#include "display/vnc-address.h"
 #include "machine/boot-modules.h"
 #include "machine/definition.h"
 
@@ -74,16 +75,13 @@ check_mac (const char *value)
   return (g_ascii_xdigit_value (value[1]) & 1) == 0 && strcmp (value, "00:00:00:00:00:00") != 0;
 }
 
-/* host:port, [host]:port, unix:/path */
 static gboolean
 check_vnc (const char *value)
 {
-  if (g_str_has_prefix (value, "unix:"))
-    return value[5] == '/';
-  const char *colon = strrchr (value, ':');
-  guint64 port;
-  return colon != NULL && colon != value && strchr (value, ' ') == NULL
-         && g_ascii_string_to_unsigned (colon + 1, 10, 0, 65535, &port, NULL);
+  g_auto (VncAddress) address = { 0 };
+
+  return vnc_address_parse (value, 0, &address)
+         && (address.path != NULL ? address.path[0] == '/' : address.host[0] != '\0');
 }
 
 static gboolean

@@ -328,6 +328,48 @@ test_client_text (void)
   machine_end (&m);
 }
 
+/* Clipboards that the main loop has no time for fill no memory: the client is not read on. */
+static void
+test_text_flood (void)
+{
+  enum
+  {
+    MOST = 128 * MIB
+  };
+  g_autofree char *message = g_malloc0 (8 + MIB);
+  size_t sent = 0;
+  Machine m;
+  char buf[256];
+  int fd;
+
+  machine_begin (&m, NULL, 0);
+  fd = raw_connect (&m);
+  raw_read (fd, buf, 12);
+  send_all (fd, "RFB 003.008\n\1\1", 14);
+  raw_read (fd, buf, 2 + 4 + 24);
+  raw_read (fd, buf, (uint8_t)buf[2 + 4 + 23]);
+  memcpy (message, "\6\0\0\0\0\20\0\0", 8);
+  memset (message + 8, 'x', MIB);
+  /* Until it takes no more, which is for good while nobody runs the main loop. */
+  while (sent < MOST)
+    {
+      struct pollfd room = { fd, POLLOUT, 0 };
+      size_t at = sent % (8 + MIB);
+      ssize_t n;
+
+      if (poll (&room, 1, 2000) == 0)
+        break;
+      n = send (fd, message + at, 8 + MIB - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+      g_assert_true (n > 0 || errno == EAGAIN);
+      sent += MAX (n, 0);
+    }
+  g_test_message ("%zu bytes", sent);
+  g_assert_cmpuint (sent, <, MOST);
+  wait_for (m.clipboard == MIB);
+  close (fd);
+  machine_end (&m);
+}
+
 /* Too long from us, in both directions. */
 static void
 test_own_text (void)
@@ -582,6 +624,7 @@ main (int argc, char **argv)
   g_test_add_func ("/display/vnc-limits/idle", test_idle);
   g_test_add_func ("/display/vnc-limits/deadline", test_deadline);
   g_test_add_func ("/display/vnc-limits/client-text", test_client_text);
+  g_test_add_func ("/display/vnc-limits/text-flood", test_text_flood);
   g_test_add_func ("/display/vnc-limits/own-text", test_own_text);
   g_test_add_func ("/display/vnc-limits/endless-drawing", test_endless_drawing);
   g_test_add_func ("/display/vnc-limits/cancel", test_cancel);

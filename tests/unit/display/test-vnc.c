@@ -3,6 +3,7 @@
  * The VNC server with our own client over loopback, and with clients that mean harm.
  */
 #include "display/keymap.h"
+#include "display/vnc-address.h"
 #include "display/vnc-client.h"
 #include "display/vnc-server.h"
 
@@ -476,6 +477,56 @@ refused (const char *address, const char *password_file, int code)
 }
 
 static void
+test_parse (void)
+{
+  static const struct
+  {
+    const char *text, *host, *path;
+    int port; /* -1: no address at all */
+    int bare; /* the port with 5900 for a default; -1: none */
+  } cases[] = {
+    { "127.0.0.1:5901", "127.0.0.1", NULL, 5901, 5901 },
+    { "localhost:0", "localhost", NULL, 0, 0 },
+    { ":5901", "", NULL, 5901, 5901 },
+    { "[::1]:5901", "::1", NULL, 5901, 5901 },
+    { "[::1]", "::1", NULL, -1, 5900 },
+    { "::1", "::1", NULL, -1, 5900 },
+    { "example.org", "example.org", NULL, -1, 5900 },
+    { "", "", NULL, -1, 5900 },
+    { "unix:/run/x y", NULL, "/run/x y", 0, 0 },
+    { "unix:", NULL, "", 0, 0 },
+    { "host:", "", NULL, -1, -1 },
+    { "host:65536", "", NULL, -1, -1 },
+    { "host:-1", "", NULL, -1, -1 },
+    { "host: 1", "", NULL, -1, -1 },
+    { "ho st:1", "", NULL, -1, -1 },
+    { "[::1", "", NULL, -1, -1 },
+    { "[::1:5901", "", NULL, -1, -1 },
+    { "]:5901", "", NULL, -1, -1 },
+    { "[", "", NULL, -1, -1 },
+    { "[]", "", NULL, -1, 5900 },
+    { "[[::1]]:1", "", NULL, -1, -1 },
+    { "[::1]x:1", "", NULL, -1, -1 },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    for (unsigned with_default = 0; with_default < 2; with_default++)
+      {
+        g_auto (VncAddress) address = { 0 };
+        int port = with_default ? cases[i].bare : cases[i].port;
+        gboolean good = vnc_address_parse (cases[i].text, with_default ? 5900 : 0, &address);
+
+        g_test_message ("%s", cases[i].text);
+        g_assert_cmpint (good, ==, port >= 0);
+        if (!good)
+          continue;
+        g_assert_cmpint (address.port, ==, port);
+        g_assert_cmpstr (address.host, ==, cases[i].host);
+        g_assert_cmpstr (address.path, ==, cases[i].path);
+      }
+}
+
+static void
 test_address (void)
 {
   Machine m;
@@ -497,7 +548,9 @@ test_address (void)
   refused ("127.0.0.1:70000", NULL, G_IO_ERROR_INVALID_ARGUMENT);
   refused ("127.0.0.1:-1", NULL, G_IO_ERROR_INVALID_ARGUMENT);
   refused ("::1:5901", NULL, G_IO_ERROR_INVALID_ARGUMENT);
-  refused ("]:5901", NULL, G_IO_ERROR_HOST_NOT_FOUND);
+  refused ("]:5901", NULL, G_IO_ERROR_INVALID_ARGUMENT);
+  /* No name is looked up while a machine waits, not even this host's own. */
+  refused ("vivarium.invalid:0", NULL, G_IO_ERROR_HOST_NOT_FOUND);
   refused ("", NULL, G_IO_ERROR_INVALID_ARGUMENT);
   refused ("unix:", NULL, G_IO_ERROR_INVALID_ARGUMENT);
   refused ("unix:/nonexistent/dir/socket", NULL, G_IO_ERROR_NOT_FOUND);
@@ -926,6 +979,7 @@ main (int argc, char **argv)
   g_test_add_func ("/display/vnc/input", test_input);
   g_test_add_func ("/display/vnc/password", test_password);
   g_test_add_func ("/display/vnc/address", test_address);
+  g_test_add_func ("/display/vnc/parse", test_parse);
   g_test_add_func ("/display/vnc/keysyms", test_keysyms);
   g_test_add_func ("/display/vnc/lights", test_lights);
   g_test_add_func ("/display/vnc/deltas", test_deltas);
