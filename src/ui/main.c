@@ -7,7 +7,7 @@
 #include "config.h"
 
 #include "machine/paths.h"
-#include "ui/viv-application.h"
+#include "ui/app/viv-application.h"
 
 #include <locale.h>
 #include <signal.h>

@@ -5,29 +5,30 @@
  */
 #include "display-test.h"
 
-#include "ui/viv-application.h"
-#include "ui/viv-assistant.h"
-#include "ui/viv-dialogs.h"
-#include "ui/viv-facts-window.h"
-#include "ui/viv-found-images.h"
-#include "ui/viv-library-page.h"
-#include "ui/viv-machine-card.h"
-#include "ui/viv-machine-page.h"
-#include "ui/viv-media.h"
-#include "ui/viv-message-bar.h"
-#include "ui/viv-operations.h"
-#include "ui/viv-os.h"
-#include "ui/viv-preferences-window.h"
-#include "ui/viv-screenshot.h"
-#include "ui/viv-settings-window.h"
-#include "ui/viv-thumbnail.h"
-#include "ui/viv-trash-window.h"
-#include "ui/viv-viewer-window.h"
-#include "ui/viv-vnc-window.h"
-#include "ui/viv-window.h"
+#include "ui/app/viv-application.h"
+#include "ui/create/viv-assistant.h"
+#include "ui/app/viv-dialogs.h"
+#include "ui/machine/viv-facts-window.h"
+#include "ui/create/viv-found-images.h"
+#include "ui/library/viv-library-page.h"
+#include "ui/library/viv-machine-card.h"
+#include "ui/machine/viv-machine-page.h"
+#include "ui/machine/viv-media.h"
+#include "ui/app/viv-message-bar.h"
+#include "ui/machine/viv-operations.h"
+#include "ui/app/viv-os.h"
+#include "ui/app/viv-preferences-window.h"
+#include "ui/machine/viv-screenshot.h"
+#include "ui/settings/viv-settings-window.h"
+#include "ui/machine/viv-thumbnail.h"
+#include "ui/library/viv-trash-window.h"
+#include "ui/app/viv-remote-window.h"
+#include "ui/machine/viv-sharing-window.h"
+#include "ui/app/viv-window.h"
 
 #include "machine/edit.h"
 #include "machine/os-profile.h"
+#include "ui/app/viv-preferences.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -384,12 +385,12 @@ test_width (Fixture *f)
       settle ();
       assert_narrow (window, pages[i]);
     }
-  assert_window_narrow (viv_vnc_window_new (machine), window, "vnc");
+  assert_window_narrow (viv_sharing_window_new (machine), window, "vnc");
   assert_window_narrow (viv_facts_window_new (machine), window, "facts");
   assert_window_narrow (viv_trash_window_new (f->library), window, "trash");
   assert_window_narrow (viv_preferences_window_new (), window, "preferences");
   assert_window_narrow (viv_assistant_new (f->library), window, "assistant");
-  assert_window_narrow (viv_viewer_window_new (f->application, "vnc://127.0.0.1:1"), window, "viewer");
+  assert_window_narrow (viv_remote_window_new (f->application, "vnc://127.0.0.1:1"), window, "viewer");
   settings = viv_settings_window_new (machine);
   viv_present_over (GTK_WINDOW (settings), GTK_WINDOW (window));
   for (unsigned i = 0; i < 5; i++)
@@ -712,7 +713,7 @@ test_markup (Fixture *f)
   over = viv_facts_window_new (machine);
   present (f, over);
   dismiss (over);
-  over = viv_vnc_window_new (machine);
+  over = viv_sharing_window_new (machine);
   present (f, over);
   dismiss (over);
   over = viv_assistant_new (f->library);

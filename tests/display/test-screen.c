@@ -2,9 +2,9 @@
  *
  * The window on a screen over VNC, against our own server: addresses, the password, the picture, keys, pointer and clipboard.
  */
-#include "ui/viv-display-picture.h"
-#include "ui/viv-display-view.h"
-#include "ui/viv-viewer-window.h"
+#include "ui/console/viv-display-picture.h"
+#include "ui/console/viv-display-view.h"
+#include "ui/app/viv-remote-window.h"
 
 #include "display/vnc-server.h"
 
@@ -206,7 +206,7 @@ static GtkWidget *
 open_window (const char *address)
 {
   g_autofree char *link = g_strdup_printf ("vnc://%s/", address);
-  GtkWidget *window = viv_viewer_window_new (NULL, link);
+  GtkWidget *window = viv_remote_window_new (NULL, link);
 
   gtk_window_present (GTK_WINDOW (window));
   return window;
@@ -233,7 +233,7 @@ test_addresses (void)
 
   for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autofree char *address = viv_viewer_parse_address (cases[i].text);
+      g_autofree char *address = viv_remote_parse_address (cases[i].text);
 
       g_assert_cmpstr (address, ==, cases[i].address);
     }

@@ -5,9 +5,9 @@
  */
 #include "display-test.h"
 
-#include "ui/viv-blame.h"
+#include "ui/machine/viv-blame.h"
 #include "machine/edit.h"
-#include "ui/viv-settings-private.h"
+#include "ui/settings/viv-settings-private.h"
 
 #include <glib/gstdio.h>
 #include <string.h>

@@ -4,11 +4,11 @@
  * damage arrives; keys and pointer go the other way.
  */
 #include "display/shm.h"
-#include "ui/viv-display-picture.h"
-#include "ui/viv-dialogs.h"
-#include "ui/viv-display-view.h"
-#include "ui/viv-layer.h"
-#include "ui/viv-pixels.h"
+#include "ui/console/viv-display-picture.h"
+#include "ui/app/viv-dialogs.h"
+#include "ui/console/viv-display-view.h"
+#include "ui/console/viv-layer.h"
+#include "ui/console/viv-pixels.h"
 
 #include <adwaita.h>
 #include <string.h>

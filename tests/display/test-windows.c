@@ -5,14 +5,14 @@
  */
 #include "display-test.h"
 
-#include "ui/viv-application.h"
-#include "ui/viv-assistant.h"
-#include "ui/viv-library-page.h"
-#include "ui/viv-machine-card.h"
-#include "ui/viv-machine-page.h"
-#include "ui/viv-preferences-window.h"
-#include "ui/viv-vnc-window.h"
-#include "ui/viv-window.h"
+#include "ui/app/viv-application.h"
+#include "ui/create/viv-assistant.h"
+#include "ui/library/viv-library-page.h"
+#include "ui/library/viv-machine-card.h"
+#include "ui/machine/viv-machine-page.h"
+#include "ui/app/viv-preferences-window.h"
+#include "ui/machine/viv-sharing-window.h"
+#include "ui/app/viv-window.h"
 
 #include "machine/paths.h"
 
@@ -160,7 +160,7 @@ on_activate (GApplication *application, gpointer data)
   stack = find (find (GTK_WIDGET (window), VIV_TYPE_MACHINE_PAGE, NULL), GTK_TYPE_STACK, "stack");
   g_assert_cmpstr (gtk_stack_get_visible_child_name (GTK_STACK (stack)), ==, "off");
 
-  vnc = viv_vnc_window_new (machine);
+  vnc = viv_sharing_window_new (machine);
   gtk_window_present (GTK_WINDOW (vnc));
   preferences = viv_preferences_window_new ();
   gtk_window_present (GTK_WINDOW (preferences));

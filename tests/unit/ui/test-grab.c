@@ -2,7 +2,7 @@
  *
  * The grab: what frees the keyboard and what does not; keys held; key, button and wheel translation.
  */
-#include "ui/viv-grab.h"
+#include "ui/console/viv-grab.h"
 
 typedef struct
 {

@@ -2,7 +2,7 @@
  *
  * When a full screen's header bar is to be seen.
  */
-#include "ui/viv-reveal.h"
+#include "ui/console/viv-reveal.h"
 
 static const struct
 {

@@ -2,7 +2,7 @@
  *
  * Scale 1 and 2 × letterbox × fullscreen: where the picture lies, and what is under the pointer.
  */
-#include "ui/viv-transform.h"
+#include "ui/console/viv-transform.h"
 
 #include "display/input.h"
 

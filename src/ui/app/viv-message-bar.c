@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Toasts in a bar of their own.
+ */
+#define G_LOG_DOMAIN "viv-message-bar"
+
+#include "config.h"
+
+#include "ui/app/viv-message-bar.h"
+
+#include <glib/gi18n.h>
+
+struct _VivMessageBar
+{
+  AdwBin parent_instance;
+
+  GtkRevealer *revealer;
+  GtkLabel *label;
+  GtkWidget *button;
+
+  AdwToast *toast;
+  guint source;
+};
+
+G_DEFINE_FINAL_TYPE (VivMessageBar, viv_message_bar, ADW_TYPE_BIN)
+
+static void
+drop (VivMessageBar *self)
+{
+  g_clear_handle_id (&self->source, g_source_remove);
+  g_clear_object (&self->toast);
+}
+
+static void
+dismiss (VivMessageBar *self)
+{
+  if (!self->toast)
+    return;
+  gtk_revealer_set_reveal_child (self->revealer, FALSE);
+  drop (self);
+}
+
+void
+viv_message_bar_dismiss (VivMessageBar *self, AdwToast *toast)
+{
+  if (self->toast == toast)
+    dismiss (self);
+}
+
+static gboolean
+on_timeout (gpointer data)
+{
+  VivMessageBar *self = data;
+
+  self->source = 0;
+  dismiss (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_clicked (VivMessageBar *self)
+{
+  g_autoptr (AdwToast) toast = self->toast ? g_object_ref (self->toast) : NULL;
+
+  if (!toast)
+    return;
+  g_signal_emit_by_name (toast, "button-clicked");
+  viv_message_bar_dismiss (self, toast);
+}
+
+static void
+viv_message_bar_dispose (GObject *object)
+{
+  drop (VIV_MESSAGE_BAR (object));
+  G_OBJECT_CLASS (viv_message_bar_parent_class)->dispose (object);
+}
+
+static void
+viv_message_bar_class_init (VivMessageBarClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = viv_message_bar_dispose;
+}
+
+static void
+viv_message_bar_init (VivMessageBar *self)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
+  GtkWidget *close = gtk_button_new_from_icon_name ("window-close-symbolic");
+
+  self->label = GTK_LABEL (gtk_label_new (NULL));
+  gtk_label_set_ellipsize (self->label, PANGO_ELLIPSIZE_END);
+  gtk_label_set_xalign (self->label, 0);
+  gtk_widget_set_hexpand (GTK_WIDGET (self->label), TRUE);
+  self->button = gtk_button_new ();
+  gtk_button_set_use_underline (GTK_BUTTON (self->button), TRUE);
+  g_signal_connect_swapped (self->button, "clicked", G_CALLBACK (on_clicked), self);
+  gtk_widget_set_tooltip_text (close, _ ("Close"));
+  gtk_widget_add_css_class (close, "flat");
+  gtk_widget_add_css_class (close, "circular");
+  g_signal_connect_swapped (close, "clicked", G_CALLBACK (dismiss), self);
+  gtk_widget_set_focus_on_click (self->button, FALSE);
+  gtk_widget_set_focus_on_click (close, FALSE);
+
+  gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->label));
+  gtk_box_append (GTK_BOX (box), self->button);
+  gtk_box_append (GTK_BOX (box), close);
+  gtk_widget_add_css_class (box, "message-bar");
+  self->revealer = GTK_REVEALER (gtk_revealer_new ());
+  gtk_revealer_set_transition_type (self->revealer, GTK_REVEALER_TRANSITION_TYPE_SLIDE_UP);
+  gtk_revealer_set_child (self->revealer, box);
+  adw_bin_set_child (ADW_BIN (self), GTK_WIDGET (self->revealer));
+}
+
+void
+viv_message_bar_show (VivMessageBar *self, AdwToast *toast)
+{
+  const char *label = adw_toast_get_button_label (toast);
+  guint timeout = adw_toast_get_timeout (toast);
+
+  dismiss (self);
+  self->toast = toast;
+  gtk_label_set_markup (self->label, adw_toast_get_title (toast));
+  gtk_button_set_label (GTK_BUTTON (self->button), label ? label : "");
+  gtk_widget_set_visible (self->button, label != NULL);
+  gtk_revealer_set_reveal_child (self->revealer, TRUE);
+  if (timeout)
+    self->source = g_timeout_add_seconds (timeout, on_timeout, self);
+}

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A window on a screen that is reached over VNC.
+ */
+#define G_LOG_DOMAIN "viv-remote-window"
+
+#include "config.h"
+
+#include "ui/app/viv-remote-window.h"
+
+#include "ui/app/viv-dialogs.h"
+#include "ui/console/viv-display-view.h"
+#include "ui/machine/viv-machine-menus.h"
+#include "ui/app/viv-preferences.h"
+
+#include <glib/gi18n.h>
+#include <string.h>
+
+#define MAX_CHORD 8
+#define SCHEME    "vnc://"
+
+struct _VivRemoteWindow
+{
+  AdwApplicationWindow parent_instance;
+
+  AdwToastOverlay *toasts;
+  GtkWidget *header;
+  AdwWindowTitle *title;
+  GtkMenuButton *keys_button;
+  GtkStack *stack;
+  GtkSpinner *spinner;
+  AdwStatusPage *closed;
+  VivDisplayView *display;
+
+  VivFramebuffer *framebuffer;
+  char *address;
+  char *desktop;   /* the screen's own name, once connected */
+  char *clipboard; /* what was copied on the other side; given to nobody unless asked for */
+  gboolean told;
+};
+
+G_DEFINE_FINAL_TYPE (VivRemoteWindow, viv_remote_window, ADW_TYPE_APPLICATION_WINDOW)
+
+enum
+{
+  PROP_0,
+  PROP_SCALING,
+  N_PROPS
+};
+static GParamSpec *props[N_PROPS];
+
+char *
+viv_remote_parse_address (const char *text)
+{
+  g_autofree char *address = g_strstrip (g_strdup (text));
+  const char *start = address;
+  const char *at;
+  gsize len;
+
+  if (g_ascii_strncasecmp (start, SCHEME, strlen (SCHEME)) == 0)
+    start += strlen (SCHEME);
+  len = strcspn (start, "/?#");
+  address[start - address + len] = '\0';
+  /* A user's name in a link is of no use to VNC's password. */
+  at = strrchr (start, '@');
+  if (at)
+    start = at + 1;
+  if (!*start || *start == ':' || strpbrk (start, " \t\r\n\"'<>\\"))
+    return NULL;
+  return g_strdup (start);
+}
+
+static void
+toast (VivRemoteWindow *self, const char *text)
+{
+  g_autofree char *escaped = g_markup_escape_text (text, -1);
+
+  adw_toast_overlay_add_toast (self->toasts, adw_toast_new (escaped));
+}
+
+static void
+update (VivRemoteWindow *self)
+{
+  gboolean connected = g_strcmp0 (gtk_stack_get_visible_child_name (self->stack), "screen") == 0;
+  GtkWidget *widget = GTK_WIDGET (self);
+  const char *title = self->desktop && *self->desktop ? self->desktop : self->address;
+  g_autofree char *subtitle = NULL;
+  g_autofree char *label = NULL;
+
+  adw_window_title_set_title (self->title, title);
+  label = g_strdup_printf (_ ("Screen of “%s”"), title);
+  viv_display_view_set_label (self->display, label);
+  if (viv_display_view_get_grabbed (self->display))
+    {
+      /* Translators: %s is a combination of keys */
+      g_autofree char *hint
+          = g_strdup_printf (_ ("%s releases the keyboard"),
+                             viv_chord_label (g_settings_get_enum (viv_settings (), "release-keys")));
+
+      subtitle = g_strdup_printf ("%s · %s", self->address, hint);
+    }
+  adw_window_title_set_subtitle (self->title, subtitle ? subtitle : self->address);
+  gtk_window_set_title (GTK_WINDOW (self), title);
+  gtk_widget_set_sensitive (GTK_WIDGET (self->keys_button), connected);
+  gtk_widget_action_set_enabled (widget, "page.send-keys", connected);
+  gtk_widget_action_set_enabled (widget, "viewer.send-clipboard", connected);
+  gtk_widget_action_set_enabled (widget, "viewer.take-clipboard", self->clipboard != NULL);
+  gtk_widget_action_set_enabled (widget, "viewer.reconnect", !viv_framebuffer_is_live (self->framebuffer));
+  viv_display_view_set_interactive (self->display, connected);
+}
+
+static void
+show (VivRemoteWindow *self, const char *page)
+{
+  gtk_stack_set_visible_child_name (self->stack, page);
+  if (g_str_equal (page, "connecting"))
+    gtk_spinner_start (self->spinner);
+  else
+    gtk_spinner_stop (self->spinner);
+  update (self);
+}
+
+/* -- The connection -- */
+
+static void
+on_connected (VivRemoteWindow *self, const char *name)
+{
+  g_free (self->desktop);
+  self->desktop = g_utf8_make_valid (name, -1);
+  show (self, "screen");
+  gtk_widget_grab_focus (GTK_WIDGET (self->display));
+}
+
+static void
+on_closed (VivRemoteWindow *self, const char *why)
+{
+  g_autofree char *sentence = viv_sentence (why ? why : "");
+  g_autofree char *escaped = g_markup_escape_text (sentence, -1);
+
+  viv_display_view_release (self->display);
+  adw_status_page_set_description (self->closed, escaped);
+  show (self, "closed");
+}
+
+static void
+on_password_response (AdwMessageDialog *dialog, const char *response, VivRemoteWindow *self)
+{
+  GtkEditable *entry = g_object_get_data (G_OBJECT (dialog), "entry");
+
+  viv_framebuffer_vnc_password (self->framebuffer,
+                                g_str_equal (response, "accept") ? gtk_editable_get_text (entry) : NULL);
+}
+
+static void
+on_password (VivRemoteWindow *self)
+{
+  /* Translators: %s is a host, or a host and a port */
+  g_autofree char *body = g_strdup_printf (_ ("The screen at %s asks for a password."), self->address);
+  AdwMessageDialog *dialog
+      = ADW_MESSAGE_DIALOG (adw_message_dialog_new (GTK_WINDOW (self), _ ("Password Needed"), body));
+  /* Not a GtkPasswordEntry: GTK 4.8 uses one after it is gone if it had the focus in a dialog. */
+  GtkWidget *entry = gtk_entry_new ();
+
+  gtk_entry_set_visibility (GTK_ENTRY (entry), FALSE);
+  gtk_entry_set_input_purpose (GTK_ENTRY (entry), GTK_INPUT_PURPOSE_PASSWORD);
+  gtk_entry_set_activates_default (GTK_ENTRY (entry), TRUE);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (entry), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Password"), -1);
+  adw_message_dialog_set_extra_child (dialog, entry);
+  adw_message_dialog_add_responses (dialog, "cancel", _ ("_Cancel"), "accept", _ ("_Connect"), NULL);
+  adw_message_dialog_set_response_appearance (dialog, "accept", ADW_RESPONSE_SUGGESTED);
+  adw_message_dialog_set_default_response (dialog, "accept");
+  adw_message_dialog_set_close_response (dialog, "cancel");
+  g_object_set_data (G_OBJECT (dialog), "entry", entry);
+  g_signal_connect_object (dialog, "response", G_CALLBACK (on_password_response), self, 0);
+  gtk_window_present (GTK_WINDOW (dialog));
+  gtk_widget_grab_focus (entry);
+}
+
+static void
+on_remote_clipboard (VivRemoteWindow *self, const char *text)
+{
+  g_free (self->clipboard);
+  self->clipboard = text && *text ? g_utf8_make_valid (text, -1) : NULL;
+  update (self);
+}
+
+static void
+connect_now (VivRemoteWindow *self)
+{
+  show (self, "connecting");
+  viv_framebuffer_attach_vnc (self->framebuffer, self->address);
+  update (self);
+}
+
+/* -- The keyboard -- */
+
+static void
+on_grab_changed (VivRemoteWindow *self)
+{
+  gboolean grabbed = viv_display_view_get_grabbed (self->display);
+  GtkApplication *application = gtk_window_get_application (GTK_WINDOW (self));
+
+  if (VIV_IS_APPLICATION (application))
+    viv_application_set_accels_enabled (VIV_APPLICATION (application), !grabbed);
+  if (grabbed && !self->told)
+    {
+      /* Translators: %s is a combination of keys */
+      g_autofree char *text
+          = g_strdup_printf (_ ("The machine has the keyboard. Press and release %s to get it back."),
+                             viv_chord_label (g_settings_get_enum (viv_settings (), "release-keys")));
+
+      self->told = TRUE;
+      toast (self, text);
+    }
+  if (!grabbed && gtk_window_is_fullscreen (GTK_WINDOW (self)))
+    gtk_widget_set_visible (self->header, TRUE);
+  else if (grabbed && gtk_window_is_fullscreen (GTK_WINDOW (self)))
+    gtk_widget_set_visible (self->header, FALSE);
+  update (self);
+}
+
+static void
+on_fullscreen_changed (VivRemoteWindow *self)
+{
+  gtk_widget_set_visible (self->header, !gtk_window_is_fullscreen (GTK_WINDOW (self))
+                                            || !viv_display_view_get_grabbed (self->display));
+}
+
+static void
+on_input (VivRemoteWindow *self, const InputEvent *event)
+{
+  viv_framebuffer_input (self->framebuffer, event);
+}
+
+static void
+on_settings_changed (VivRemoteWindow *self)
+{
+  viv_display_view_set_chord (self->display, g_settings_get_enum (viv_settings (), "release-keys"),
+                              g_settings_get_boolean (viv_settings (), "release-in-turn"));
+  viv_display_view_set_inhibit_shortcuts (self->display,
+                                          g_settings_get_boolean (viv_settings (), "grab-keyboard"));
+}
+
+/* -- Actions -- */
+
+static void
+on_reconnect (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  connect_now (VIV_REMOTE_WINDOW (widget));
+}
+
+static void
+on_release (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  viv_display_view_release (VIV_REMOTE_WINDOW (widget)->display);
+}
+
+static void
+on_send_keys (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivRemoteWindow *self = VIV_REMOTE_WINDOW (widget);
+  uint16_t codes[MAX_CHORD];
+  unsigned n = 0;
+
+  if (!input_parse_chord (g_variant_get_string (parameter, NULL), codes, &n, NULL))
+    return;
+  for (unsigned i = 0; i < 2 * n; i++)
+    viv_framebuffer_input (
+        self->framebuffer,
+        &(InputEvent){ .type = INPUT_EVENT_KEY, .code = codes[i < n ? i : 2 * n - 1 - i], .value = i < n });
+  gtk_widget_grab_focus (GTK_WIDGET (self->display));
+}
+
+static void
+on_clipboard_read (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (VivRemoteWindow) self = data;
+  g_autofree char *text = gdk_clipboard_read_text_finish (GDK_CLIPBOARD (source), result, NULL);
+
+  if (text && *text)
+    {
+      viv_framebuffer_vnc_clipboard (self->framebuffer, text);
+      toast (self, _ ("Clipboard sent"));
+    }
+  else
+    toast (self, _ ("There is no text in the clipboard"));
+}
+
+static void
+on_send_clipboard (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  gdk_clipboard_read_text_async (gtk_widget_get_clipboard (widget), NULL, on_clipboard_read,
+                                 g_object_ref (widget));
+}
+
+static void
+on_take_clipboard (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivRemoteWindow *self = VIV_REMOTE_WINDOW (widget);
+
+  gdk_clipboard_set_text (gtk_widget_get_clipboard (widget), self->clipboard);
+  toast (self, _ ("Copied"));
+}
+
+static void
+on_fullscreen (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  if (gtk_window_is_fullscreen (GTK_WINDOW (widget)))
+    gtk_window_unfullscreen (GTK_WINDOW (widget));
+  else
+    gtk_window_fullscreen (GTK_WINDOW (widget));
+}
+
+/* -- Widget -- */
+
+static void
+viv_remote_window_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  VivRemoteWindow *self = VIV_REMOTE_WINDOW (object);
+
+  switch (id)
+    {
+    case PROP_SCALING:
+      /* Asked for by the menu while the template is being built. */
+      g_value_set_static_string (
+          value, self->display && viv_display_view_get_scaling (self->display) == VIV_SCALING_EXACT ? "exact"
+                                                                                                    : "fit");
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+viv_remote_window_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  VivRemoteWindow *self = VIV_REMOTE_WINDOW (object);
+
+  switch (id)
+    {
+    case PROP_SCALING:
+      viv_display_view_set_scaling (self->display, g_strcmp0 (g_value_get_string (value), "exact") == 0
+                                                       ? VIV_SCALING_EXACT
+                                                       : VIV_SCALING_FIT);
+      g_object_notify_by_pspec (object, pspec);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+viv_remote_window_dispose (GObject *object)
+{
+  VivRemoteWindow *self = VIV_REMOTE_WINDOW (object);
+
+  if (self->display)
+    {
+      viv_display_view_release (self->display);
+      g_signal_handlers_disconnect_by_data (self->display, self);
+    }
+  g_signal_handlers_disconnect_by_data (viv_settings (), self);
+  if (self->framebuffer)
+    {
+      g_signal_handlers_disconnect_by_data (self->framebuffer, self);
+      viv_framebuffer_detach (self->framebuffer);
+    }
+  self->display = NULL;
+  g_clear_object (&self->framebuffer);
+  g_clear_pointer (&self->address, g_free);
+  g_clear_pointer (&self->desktop, g_free);
+  g_clear_pointer (&self->clipboard, g_free);
+  G_OBJECT_CLASS (viv_remote_window_parent_class)->dispose (object);
+}
+
+static void
+viv_remote_window_class_init (VivRemoteWindowClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = viv_remote_window_dispose;
+  G_OBJECT_CLASS (klass)->get_property = viv_remote_window_get_property;
+  G_OBJECT_CLASS (klass)->set_property = viv_remote_window_set_property;
+  props[PROP_SCALING] = g_param_spec_string (
+      "scaling", NULL, NULL, "fit", G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_properties (G_OBJECT_CLASS (klass), N_PROPS, props);
+  g_type_ensure (VIV_TYPE_DISPLAY_VIEW);
+  gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-remote-window.ui");
+  gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, toasts);
+  gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, header);
+  gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, title);
+  gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, keys_button);
+  gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, stack);
+  gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, spinner);
+  gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, closed);
+  gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, display);
+  /* The menu of keys is the machine page's. */
+  gtk_widget_class_install_action (widget_class, "page.send-keys", "s", on_send_keys);
+  gtk_widget_class_install_property_action (widget_class, "page.scaling", "scaling");
+  gtk_widget_class_install_action (widget_class, "viewer.release", NULL, on_release);
+  gtk_widget_class_install_action (widget_class, "viewer.reconnect", NULL, on_reconnect);
+  gtk_widget_class_install_action (widget_class, "viewer.send-clipboard", NULL, on_send_clipboard);
+  gtk_widget_class_install_action (widget_class, "viewer.take-clipboard", NULL, on_take_clipboard);
+  gtk_widget_class_install_action (widget_class, "win.fullscreen", NULL, on_fullscreen);
+}
+
+static void
+viv_remote_window_init (VivRemoteWindow *self)
+{
+  g_autoptr (GMenuModel) keys = viv_menu_send_chords ();
+
+  gtk_widget_init_template (GTK_WIDGET (self));
+  gtk_menu_button_set_menu_model (self->keys_button, keys);
+  self->framebuffer = viv_framebuffer_new ();
+  g_signal_connect_swapped (self->framebuffer, "connected", G_CALLBACK (on_connected), self);
+  g_signal_connect_swapped (self->framebuffer, "closed", G_CALLBACK (on_closed), self);
+  g_signal_connect_swapped (self->framebuffer, "password", G_CALLBACK (on_password), self);
+  g_signal_connect_swapped (self->framebuffer, "clipboard", G_CALLBACK (on_remote_clipboard), self);
+  g_signal_connect_swapped (self->framebuffer, "notify::live", G_CALLBACK (update), self);
+  viv_display_view_set_framebuffer (self->display, self->framebuffer);
+  g_signal_connect_swapped (self->display, "input", G_CALLBACK (on_input), self);
+  g_signal_connect_swapped (self->display, "notify::grabbed", G_CALLBACK (on_grab_changed), self);
+  g_signal_connect_swapped (self, "notify::fullscreened", G_CALLBACK (on_fullscreen_changed), self);
+  g_signal_connect_swapped (viv_settings (), "changed", G_CALLBACK (on_settings_changed), self);
+  on_settings_changed (self);
+}
+
+GtkWidget *
+viv_remote_window_new (VivApplication *application, const char *address)
+{
+  VivRemoteWindow *self = g_object_new (VIV_TYPE_REMOTE_WINDOW, "application", application, NULL);
+  char *parsed = viv_remote_parse_address (address);
+
+  self->address = parsed ? parsed : g_strdup (address);
+  connect_now (self);
+  return GTK_WIDGET (self);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The library's sorters and its filter.
+ */
+#include "config.h"
+
+#include "ui/library/viv-library-order.h"
+
+#include "ui/app/viv-os.h"
+
+static gint64
+last_used (VivMachine *machine, gpointer data)
+{
+  return viv_machine_get_last_used (machine);
+}
+
+static int
+state_rank (VivMachine *machine, gpointer data)
+{
+  static const char *const states[]
+      = { "crashed", "unresponsive", "broken", "running", "starting", "paused" };
+  const char *state = viv_machine_get_state (machine);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (states); i++)
+    if (g_strcmp0 (states[i], state) == 0)
+      return (int)i;
+  return G_N_ELEMENTS (states);
+}
+
+static char *
+searched (VivMachine *machine, gpointer data)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (machine);
+  const char *os = definition && definition->os ? definition->os : "";
+
+  return g_strdup_printf ("%s\n%s\n%s", viv_machine_get_name (machine), viv_os_label (os), os);
+}
+
+GtkSorter *
+viv_library_sorter_new (VivOrder order)
+{
+  GtkExpression *expression;
+  GtkNumericSorter *sorter;
+
+  if (order == VIV_ORDER_NAME)
+    return NULL;
+  if (order == VIV_ORDER_USED)
+    expression
+        = gtk_cclosure_expression_new (G_TYPE_INT64, NULL, 0, NULL, G_CALLBACK (last_used), NULL, NULL);
+  else
+    expression = gtk_cclosure_expression_new (G_TYPE_INT, NULL, 0, NULL, G_CALLBACK (state_rank), NULL, NULL);
+  sorter = gtk_numeric_sorter_new (expression);
+  gtk_numeric_sorter_set_sort_order (sorter,
+                                     order == VIV_ORDER_USED ? GTK_SORT_DESCENDING : GTK_SORT_ASCENDING);
+  return GTK_SORTER (sorter);
+}
+
+GtkFilter *
+viv_library_filter_new (void)
+{
+  return GTK_FILTER (gtk_string_filter_new (
+      gtk_cclosure_expression_new (G_TYPE_STRING, NULL, 0, NULL, G_CALLBACK (searched), NULL, NULL)));
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A machine in the library.
+ */
+#define G_LOG_DOMAIN "viv-machine-card"
+
+#include "config.h"
+
+#include "ui/library/viv-machine-card.h"
+
+#include "ui/machine/viv-operations.h"
+#include "ui/app/viv-os.h"
+#include "ui/machine/viv-thumbnail.h"
+
+#include <glib/gi18n.h>
+
+struct _VivMachineCard
+{
+  GtkWidget parent_instance;
+
+  GtkBox *box;
+  GtkWidget *picture;
+  VivThumbnail *thumbnail;
+  GtkWidget *badge;
+  GtkWidget *texts, *name_box, *state_box;
+  GtkImage *big_icon, *small_icon;
+  GtkLabel *name;
+  GtkLabel *detail;
+  GtkLabel *state;
+  GtkWidget *dot;
+  GtkPopover *popover;
+
+  VivCardShape shape;
+  VivMachine *machine;
+  char *told; /* why it paused, as far as that was said; NULL: not */
+};
+
+G_DEFINE_FINAL_TYPE (VivMachineCard, viv_machine_card, GTK_TYPE_WIDGET)
+
+static char *
+describe (VivMachineCard *self)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (self->machine);
+  gint64 used = viv_machine_get_last_used (self->machine);
+  g_autoptr (GDateTime) when = used ? g_date_time_new_from_unix_local (used) : NULL;
+  g_autofree char *date = when ? g_date_time_format (when, "%x") : NULL;
+  /* Translators: %s is a date */
+  g_autofree char *last = date ? g_strdup_printf (_ ("Last used on %s"), date) : g_strdup (_ ("Never used"));
+  const char *os = viv_os_label (definition ? definition->os : NULL);
+
+  return *os ? g_strdup_printf ("%s · %s", os, last) : g_steal_pointer (&last);
+}
+
+static void
+update_system (VivMachineCard *self)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (self->machine);
+  const char *os = definition ? definition->os : NULL;
+  const char *icon = viv_os_icon (os);
+  g_autofree char *detail = self->shape == VIV_CARD_LIST ? describe (self) : NULL;
+
+  gtk_image_set_from_icon_name (self->small_icon, icon);
+  gtk_image_set_from_icon_name (self->big_icon, icon);
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->small_icon), viv_os_label (os));
+  gtk_label_set_label (self->detail, detail ? detail : "");
+}
+
+static void
+update (VivMachineCard *self)
+{
+  GtkWidget *widget = GTK_WIDGET (self);
+  const char *state = viv_machine_get_state (self->machine);
+  gboolean live = viv_machine_is_live (self->machine), busy = viv_machine_is_busy (self->machine);
+  gboolean broken = g_str_equal (state, "broken"), paused = g_str_equal (state, "paused");
+  const char *error = viv_machine_get_error (self->machine);
+  g_autofree char *description = NULL;
+
+  gtk_label_set_label (self->name, viv_machine_get_name (self->machine));
+  update_system (self);
+  gtk_label_set_label (self->state,
+                       error && !busy && !broken ? _ ("A file is missing") : viv_state_label (self->machine));
+  gtk_widget_set_tooltip_text (widget, error && !busy ? error : NULL);
+  gtk_widget_set_css_classes (
+      self->dot,
+      (const char *[]){ "dot", error && !busy ? "crashed" : viv_state_class (self->machine), NULL });
+  gtk_widget_set_visible (self->badge, paused);
+  description
+      = g_strdup_printf ("%s, %s", viv_machine_get_name (self->machine), viv_state_label (self->machine));
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, description, -1);
+
+  gtk_widget_action_set_enabled (widget, "card.start", !busy && !broken);
+  gtk_widget_action_set_enabled (widget, "card.pause", live && g_str_equal (state, "running"));
+  gtk_widget_action_set_enabled (widget, "card.resume", live && paused);
+  gtk_widget_action_set_enabled (widget, "card.power-off", live && g_str_equal (state, "running"));
+  gtk_widget_action_set_enabled (widget, "card.force-off", live);
+  gtk_widget_action_set_enabled (widget, "card.settings", !broken);
+  gtk_widget_action_set_enabled (widget, "card.rename", !busy && !broken);
+  gtk_widget_action_set_enabled (widget, "card.delete", !busy);
+}
+
+/* A machine that had to stop for something that a person can put right. */
+static void
+tell_why (VivMachineCard *self)
+{
+  const char *reason = viv_machine_get_state_reason (self->machine);
+  VivWindow *window = viv_window_of (GTK_WIDGET (self));
+
+  if (!g_str_equal (viv_machine_get_state (self->machine), "paused") || !reason || !*reason)
+    {
+      g_clear_pointer (&self->told, g_free);
+      return;
+    }
+  if (g_strcmp0 (self->told, reason) == 0 || !window)
+    return;
+  g_free (self->told);
+  self->told = g_strdup (reason);
+  g_autofree char *title = g_strdup_printf (_ ("“%s” Is Paused"), viv_machine_get_name (self->machine));
+  g_autoptr (GNotification) notification = g_notification_new (title);
+  g_notification_set_body (notification, reason);
+  g_notification_set_priority (notification, G_NOTIFICATION_PRIORITY_HIGH);
+  g_application_send_notification (g_application_get_default (), viv_machine_get_uuid (self->machine),
+                                   notification);
+  viv_window_message (window, reason);
+}
+
+static const struct
+{
+  const char *action;
+  void (*run) (VivWindow *window, VivMachine *machine);
+} operations[] = {
+  { "card.start", viv_operation_start },         { "card.pause", viv_operation_pause },
+  { "card.resume", viv_operation_resume },       { "card.power-off", viv_operation_power_off },
+  { "card.force-off", viv_operation_force_off }, { "card.settings", viv_operation_settings },
+  { "card.rename", viv_operation_rename },       { "card.open-folder", viv_operation_open_folder },
+  { "card.delete", viv_operation_delete },
+};
+
+static void
+on_action (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivMachineCard *self = VIV_MACHINE_CARD (widget);
+  g_autoptr (VivMachine) machine = self->machine ? g_object_ref (self->machine) : NULL;
+  VivWindow *window = viv_window_of (widget);
+
+  if (!machine || !window)
+    return;
+  for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
+    if (g_str_equal (operations[i].action, name))
+      {
+        operations[i].run (window, machine);
+        /* A start is something to look at. */
+        if (operations[i].run == viv_operation_start)
+          viv_window_view (window, machine);
+      }
+}
+
+static void
+on_secondary_click (GtkGestureClick *gesture, int n, double x, double y, VivMachineCard *self)
+{
+  gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_CLAIMED);
+  viv_machine_card_popup (self, x, y);
+}
+
+static void
+on_long_press (GtkGestureLongPress *gesture, double x, double y, VivMachineCard *self)
+{
+  viv_machine_card_popup (self, x, y);
+}
+
+static void
+viv_machine_card_size_allocate (GtkWidget *widget, int width, int height, int baseline)
+{
+  GTK_WIDGET_CLASS (viv_machine_card_parent_class)->size_allocate (widget, width, height, baseline);
+  gtk_popover_present (VIV_MACHINE_CARD (widget)->popover);
+}
+
+static void
+viv_machine_card_dispose (GObject *object)
+{
+  GtkWidget *child;
+
+  viv_machine_card_set_machine (VIV_MACHINE_CARD (object), NULL);
+  g_clear_pointer (&VIV_MACHINE_CARD (object)->told, g_free);
+  gtk_widget_dispose_template (GTK_WIDGET (object), VIV_TYPE_MACHINE_CARD);
+  while ((child = gtk_widget_get_first_child (GTK_WIDGET (object))))
+    gtk_widget_unparent (child);
+  G_OBJECT_CLASS (viv_machine_card_parent_class)->dispose (object);
+}
+
+static void
+viv_machine_card_class_init (VivMachineCardClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = viv_machine_card_dispose;
+  widget_class->size_allocate = viv_machine_card_size_allocate;
+  g_type_ensure (VIV_TYPE_THUMBNAIL);
+  gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-machine-card.ui");
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, box);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, picture);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, texts);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, name_box);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, state_box);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, big_icon);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, small_icon);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, detail);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, thumbnail);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, badge);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, name);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, state);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, dot);
+  gtk_widget_class_bind_template_child (widget_class, VivMachineCard, popover);
+  for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
+    gtk_widget_class_install_action (widget_class, operations[i].action, NULL, on_action);
+  gtk_widget_class_set_css_name (widget_class, "vivcard");
+}
+
+static void
+viv_machine_card_init (VivMachineCard *self)
+{
+  GtkGesture *click, *press;
+
+  gtk_widget_init_template (GTK_WIDGET (self));
+  click = gtk_gesture_click_new ();
+  gtk_gesture_single_set_button (GTK_GESTURE_SINGLE (click), GDK_BUTTON_SECONDARY);
+  g_signal_connect (click, "pressed", G_CALLBACK (on_secondary_click), self);
+  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (click));
+  press = gtk_gesture_long_press_new ();
+  gtk_gesture_single_set_touch_only (GTK_GESTURE_SINGLE (press), TRUE);
+  g_signal_connect (press, "pressed", G_CALLBACK (on_long_press), self);
+  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (press));
+}
+
+/* The template is the grid's. */
+static void
+lay_out_as_row (VivMachineCard *self)
+{
+  gtk_orientable_set_orientation (GTK_ORIENTABLE (self->box), GTK_ORIENTATION_HORIZONTAL);
+  gtk_box_set_spacing (self->box, 12);
+  gtk_widget_set_visible (self->picture, FALSE);
+  gtk_widget_set_visible (GTK_WIDGET (self->big_icon), TRUE);
+  gtk_widget_set_visible (GTK_WIDGET (self->small_icon), FALSE);
+  gtk_widget_set_visible (GTK_WIDGET (self->detail), TRUE);
+  gtk_widget_set_hexpand (self->texts, TRUE);
+  gtk_widget_set_halign (self->name_box, GTK_ALIGN_START);
+  gtk_widget_set_halign (self->state_box, GTK_ALIGN_END);
+}
+
+GtkWidget *
+viv_machine_card_new (VivCardShape shape)
+{
+  VivMachineCard *self = g_object_new (VIV_TYPE_MACHINE_CARD, NULL);
+
+  self->shape = shape;
+  if (shape == VIV_CARD_LIST)
+    lay_out_as_row (self);
+  return GTK_WIDGET (self);
+}
+
+void
+viv_machine_card_set_machine (VivMachineCard *self, VivMachine *machine)
+{
+  if (self->machine == machine)
+    return;
+  if (self->machine)
+    g_signal_handlers_disconnect_by_data (self->machine, self);
+  g_set_object (&self->machine, machine);
+  if (self->thumbnail && self->shape == VIV_CARD_GRID)
+    viv_thumbnail_set_machine (self->thumbnail, machine);
+  if (!machine)
+    return;
+  g_signal_connect_swapped (machine, "notify::name", G_CALLBACK (update), self);
+  g_signal_connect_swapped (machine, "notify::error", G_CALLBACK (update), self);
+  g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (update_system), self);
+  g_signal_connect_swapped (machine, "state-changed", G_CALLBACK (update), self);
+  g_signal_connect_swapped (machine, "state-changed", G_CALLBACK (tell_why), self);
+  update (self);
+}
+
+VivMachine *
+viv_machine_card_get_machine (VivMachineCard *self)
+{
+  return self->machine;
+}
+
+void
+viv_machine_card_popup (VivMachineCard *self, double x, double y)
+{
+  GdkRectangle at = { (int)x, (int)y, 1, 1 };
+
+  if (x < 0 || y < 0)
+    {
+      at.x = gtk_widget_get_width (GTK_WIDGET (self)) / 2;
+      at.y = gtk_widget_get_height (GTK_WIDGET (self)) / 2;
+    }
+  gtk_popover_set_pointing_to (self->popover, &at);
+  gtk_popover_popup (self->popover);
+}

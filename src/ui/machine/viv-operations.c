@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What a person does to a machine.
+ */
+#define G_LOG_DOMAIN "viv-operations"
+
+#include "config.h"
+
+#include "ui/machine/viv-operations.h"
+
+#include "ui/machine/viv-blame.h"
+#include "ui/app/viv-dialogs.h"
+#include "ui/settings/viv-settings-window.h"
+
+#include <glib/gi18n.h>
+
+#define LOG_LINES    60
+#define UNDO_SECONDS 12
+#define OFF_PATIENCE 20 /* seconds for a system to shut down */
+
+/* One operation under way, and the window that is told how it ended, if it is still there. */
+typedef struct
+{
+  GWeakRef window;
+  VivMachine *machine;
+  const char *heading; /* of the error; translated */
+} Operation;
+
+static Operation *
+operation_new (VivWindow *window, VivMachine *machine, const char *heading)
+{
+  Operation *operation = g_new0 (Operation, 1);
+
+  g_weak_ref_init (&operation->window, window);
+  operation->machine = g_object_ref (machine);
+  operation->heading = heading;
+  return operation;
+}
+
+static void
+operation_free (Operation *operation)
+{
+  g_weak_ref_clear (&operation->window);
+  g_object_unref (operation->machine);
+  g_free (operation);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Operation, operation_free)
+
+void
+viv_operation_failed (VivWindow *window, VivMachine *machine, const char *heading, const GError *error)
+{
+  g_autofree char *log = NULL;
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  log = viv_machine_log_tail (machine, LOG_LINES);
+  viv_show_error (GTK_WINDOW (window), heading, error->message, log);
+}
+
+static void
+on_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (Operation) operation = data;
+  g_autoptr (VivWindow) window = g_weak_ref_get (&operation->window);
+  g_autoptr (GError) error = NULL;
+
+  if (!viv_machine_finish (VIV_MACHINE (source), result, &error) && window)
+    viv_operation_failed (window, operation->machine, operation->heading, error);
+}
+
+typedef struct
+{
+  VivMachine *machine;
+  char *key;
+} Blame;
+
+static Blame *
+blame_new (VivMachine *machine, const char *key)
+{
+  Blame *blame = g_new0 (Blame, 1);
+
+  blame->machine = g_object_ref (machine);
+  blame->key = g_strdup (key);
+  return blame;
+}
+
+static void
+blame_free (gpointer data)
+{
+  Blame *blame = data;
+
+  g_object_unref (blame->machine);
+  g_free (blame->key);
+  g_free (blame);
+}
+
+static void
+open_settings (gpointer owner, gpointer about)
+{
+  Blame *blame = about;
+
+  viv_operation_settings_at (owner, blame->machine, blame->key);
+}
+
+static void
+show_holder (gpointer owner, gpointer about)
+{
+  viv_window_view (owner, about);
+}
+
+/* The machine that has the image which another wanted; NULL: it is not about that.  Transfer full. */
+static VivMachine *
+find_holder (VivWindow *window, VivMachine *machine, const char *message)
+{
+  GListModel *library = G_LIST_MODEL (viv_window_get_library (window));
+
+  for (guint i = 0; i < g_list_model_get_n_items (library); i++)
+    {
+      g_autoptr (VivMachine) other = g_list_model_get_item (library, i);
+
+      if (other != machine && viv_blame_machine (message, viv_machine_get_name (other)))
+        return g_steal_pointer (&other);
+    }
+  return NULL;
+}
+
+/* A setting is to blame more often than not: the way there is offered. */
+static void
+on_started (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (Operation) operation = data;
+  g_autoptr (VivWindow) window = g_weak_ref_get (&operation->window);
+  VivMachine *machine = operation->machine;
+  const MachineDefinition *definition = viv_machine_get_definition (machine);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *log = NULL;
+  g_autofree char *key = NULL;
+  g_autoptr (VivMachine) holder = NULL;
+
+  if (viv_machine_finish (machine, result, &error) || !window
+      || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  key = definition ? viv_blame_key (definition, error->message) : NULL;
+  log = viv_machine_log_tail (machine, LOG_LINES);
+  holder = find_holder (window, machine, error->message);
+  if (holder)
+    viv_show_error_with (GTK_WINDOW (window), operation->heading, error->message, log,
+                         _ ("_Show That Machine"), show_holder, window, g_steal_pointer (&holder),
+                         g_object_unref);
+  else if (key)
+    viv_show_error_with (GTK_WINDOW (window), operation->heading, error->message, log, _ ("Open _Settings"),
+                         open_settings, window, blame_new (machine, key), blame_free);
+  else
+    viv_show_error (GTK_WINDOW (window), operation->heading, error->message, log);
+}
+
+void
+viv_operation_start (VivWindow *window, VivMachine *machine)
+{
+  if (!viv_machine_is_busy (machine))
+    viv_machine_start (machine, NULL, NULL, on_started,
+                       operation_new (window, machine, _ ("The Machine Could Not Start")));
+}
+
+void
+viv_operation_pause (VivWindow *window, VivMachine *machine)
+{
+  viv_machine_pause (machine, NULL, on_done,
+                     operation_new (window, machine, _ ("The Machine Could Not Be Paused")));
+}
+
+void
+viv_operation_resume (VivWindow *window, VivMachine *machine)
+{
+  viv_machine_resume (machine, NULL, on_done,
+                      operation_new (window, machine, _ ("The Machine Could Not Go On")));
+}
+
+/* Nothing can be lost of a machine that has crashed: no question. */
+void
+viv_operation_switch_off (VivWindow *window, VivMachine *machine)
+{
+  viv_machine_force_off (machine, NULL, on_done,
+                         operation_new (window, machine, _ ("The Machine Could Not Be Switched Off")));
+}
+
+static void
+on_off_for_restart (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (Operation) operation = data;
+  g_autoptr (VivWindow) window = g_weak_ref_get (&operation->window);
+  g_autoptr (GError) error = NULL;
+
+  if (!window)
+    return;
+  if (viv_machine_finish (VIV_MACHINE (source), result, &error))
+    viv_operation_start (window, operation->machine);
+  else
+    viv_operation_failed (window, operation->machine, operation->heading, error);
+}
+
+void
+viv_operation_restart (VivWindow *window, VivMachine *machine)
+{
+  if (viv_machine_is_live (machine))
+    viv_machine_force_off (machine, NULL, on_off_for_restart,
+                           operation_new (window, machine, _ ("The Machine Could Not Be Switched Off")));
+  else
+    viv_operation_start (window, machine);
+}
+
+/* Whoever pressed the power button is told if it did nothing. */
+typedef struct
+{
+  GWeakRef window, machine;
+  pid_t pid;
+} Wait;
+
+static void
+wait_free (gpointer data)
+{
+  Wait *wait = data;
+
+  g_weak_ref_clear (&wait->window);
+  g_weak_ref_clear (&wait->machine);
+  g_free (wait);
+}
+
+static void
+wait_free_closure (gpointer data, GClosure *closure)
+{
+  wait_free (data);
+}
+
+static void
+on_force_off_clicked (AdwToast *toast, Wait *wait)
+{
+  g_autoptr (VivWindow) window = g_weak_ref_get (&wait->window);
+  g_autoptr (VivMachine) machine = g_weak_ref_get (&wait->machine);
+
+  if (window && machine)
+    viv_operation_force_off (window, machine);
+}
+
+static Wait *
+wait_new (VivWindow *window, VivMachine *machine)
+{
+  Wait *wait = g_new0 (Wait, 1);
+
+  g_weak_ref_init (&wait->window, window);
+  g_weak_ref_init (&wait->machine, machine);
+  wait->pid = viv_machine_get_pid (machine);
+  return wait;
+}
+
+void
+viv_operation_still_on (VivWindow *window, VivMachine *machine)
+{
+  /* Translators: %s is a machine's name */
+  g_autofree char *text = g_strdup_printf (_ ("“%s” does not shut down"), viv_machine_get_name (machine));
+  g_autofree char *escaped = g_markup_escape_text (text, -1);
+  AdwToast *toast = adw_toast_new (escaped);
+
+  adw_toast_set_button_label (toast, _ ("_Force Off…"));
+  adw_toast_set_timeout (toast, UNDO_SECONDS);
+  g_signal_connect_data (toast, "button-clicked", G_CALLBACK (on_force_off_clicked),
+                         wait_new (window, machine), wait_free_closure, 0);
+  viv_window_toast (window, toast);
+}
+
+static gboolean
+on_patience (gpointer data)
+{
+  Wait *wait = data;
+  g_autoptr (VivWindow) window = g_weak_ref_get (&wait->window);
+  g_autoptr (VivMachine) machine = g_weak_ref_get (&wait->machine);
+
+  if (window && machine && viv_machine_is_live (machine) && viv_machine_get_pid (machine) == wait->pid
+      && g_str_equal (viv_machine_get_state (machine), "running"))
+    viv_operation_still_on (window, machine);
+  return G_SOURCE_REMOVE;
+}
+
+/* A machine that is paused, or in its firmware, doesn't see the button, and that is what is then said. */
+static void
+on_power_pressed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (Operation) operation = data;
+  g_autoptr (VivWindow) window = g_weak_ref_get (&operation->window);
+  g_autoptr (GError) error = NULL;
+  gboolean pressed = viv_machine_finish (VIV_MACHINE (source), result, &error);
+
+  if (!window)
+    return;
+  if (!pressed)
+    {
+      viv_operation_failed (window, operation->machine, operation->heading, error);
+      return;
+    }
+  viv_window_message (window, _ ("The power button was pressed. The system decides what it does."));
+  g_timeout_add_seconds_full (G_PRIORITY_DEFAULT, OFF_PATIENCE, on_patience,
+                              wait_new (window, operation->machine), wait_free);
+}
+
+void
+viv_operation_power_off (VivWindow *window, VivMachine *machine)
+{
+  viv_machine_power_down (machine, NULL, on_power_pressed,
+                          operation_new (window, machine, _ ("The Power Button Could Not Be Pressed")));
+}
+
+/* -- With a question -- */
+
+static void
+confirmed_reset (gpointer owner, gpointer about)
+{
+  viv_machine_reset (about, NULL, on_done,
+                     operation_new (owner, about, _ ("The Machine Could Not Be Reset")));
+}
+
+static void
+confirmed_force_off (gpointer owner, gpointer about)
+{
+  viv_machine_force_off (about, NULL, on_done,
+                         operation_new (owner, about, _ ("The Machine Could Not Be Switched Off")));
+}
+
+static void
+ask (VivWindow *window, VivMachine *machine, char *heading, const char *body, const char *accept,
+     VivConfirmFunc func)
+{
+  g_autofree char *title = heading;
+
+  viv_confirm (GTK_WINDOW (window), title, body, accept, func, window, g_object_ref (machine),
+               g_object_unref);
+}
+
+void
+viv_operation_reset (VivWindow *window, VivMachine *machine)
+{
+  /* Translators: %s is a machine's name */
+  ask (window, machine, g_strdup_printf (_ ("Reset “%s”?"), viv_machine_get_name (machine)),
+       _ ("It restarts at once. What the system has not saved is lost."), _ ("_Reset"), confirmed_reset);
+}
+
+void
+viv_operation_force_off (VivWindow *window, VivMachine *machine)
+{
+  if (!viv_machine_is_live (machine))
+    return;
+  /* Translators: %s is a machine's name */
+  ask (window, machine, g_strdup_printf (_ ("Force “%s” Off?"), viv_machine_get_name (machine)),
+       _ ("This is like pulling the plug. What the system has not saved is lost."), _ ("_Force Off"),
+       confirmed_force_off);
+}
+
+static char *
+check_new_name (const char *text, gpointer owner, gpointer about)
+{
+  VivLibrary *library = viv_window_get_library (owner);
+  g_autoptr (GError) error = NULL;
+
+  if (!definition_check_name (text, &error))
+    return g_strdup (error->message);
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (library)); i++)
+    {
+      g_autoptr (VivMachine) other = g_list_model_get_item (G_LIST_MODEL (library), i);
+
+      if (other != about && g_str_equal (viv_machine_get_name (other), text))
+        return g_strdup (_ ("Another machine has this name."));
+    }
+  return NULL;
+}
+
+static void
+accepted_new_name (const char *text, gpointer owner, gpointer about)
+{
+  VivWindow *window = owner;
+  VivMachine *machine = about;
+  g_autoptr (VivMachine) renamed = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!g_str_equal (text, viv_machine_get_name (machine))
+      && !viv_library_rename (viv_window_get_library (window), machine, text, &error))
+    viv_show_error (GTK_WINDOW (window), _ ("The Machine Could Not Be Renamed"), error->message, NULL);
+  /* Renamed, it is another object: its folder has moved. */
+  renamed = viv_library_find (viv_window_get_library (window), text, NULL);
+  viv_window_focus (window, renamed ? renamed : machine);
+}
+
+void
+viv_operation_rename (VivWindow *window, VivMachine *machine)
+{
+  viv_ask_text (GTK_WINDOW (window), _ ("Rename Machine"), viv_machine_get_name (machine), _ ("_Rename"),
+                check_new_name, accepted_new_name, window, g_object_ref (machine), g_object_unref);
+}
+
+/* -- Delete and undo -- */
+
+typedef struct
+{
+  VivLibrary *library;
+  GWeakRef window;
+  char *entry;
+} Deletion;
+
+/* The toast goes; the machine stays in the trash (VivTrashWindow) until the person empties it. */
+static void
+deletion_free (gpointer data, GClosure *closure)
+{
+  Deletion *deletion = data;
+
+  g_clear_object (&deletion->library);
+  g_weak_ref_clear (&deletion->window);
+  g_free (deletion->entry);
+  g_free (deletion);
+}
+
+static void
+on_undo (AdwToast *toast, Deletion *deletion)
+{
+  g_autoptr (VivWindow) window = g_weak_ref_get (&deletion->window);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VivMachine) machine = NULL;
+
+  machine = viv_library_restore (deletion->library, deletion->entry, &error);
+  if (!machine && window)
+    viv_show_error (GTK_WINDOW (window), _ ("The Machine Could Not Be Restored"), error->message, NULL);
+}
+
+void
+viv_operation_delete (VivWindow *window, VivMachine *machine)
+{
+  g_autofree char *name = g_markup_escape_text (viv_machine_get_name (machine), -1);
+  g_autofree char *title = NULL;
+  g_autofree char *entry = NULL;
+  g_autoptr (GError) error = NULL;
+  VivLibrary *library = viv_window_get_library (window);
+  Deletion *deletion;
+  AdwToast *toast;
+
+  entry = viv_library_delete (library, machine, &error);
+  if (!entry)
+    {
+      viv_show_error (GTK_WINDOW (window), _ ("The Machine Could Not Be Deleted"), error->message, NULL);
+      return;
+    }
+  deletion = g_new0 (Deletion, 1);
+  deletion->library = g_object_ref (library);
+  deletion->entry = g_steal_pointer (&entry);
+  g_weak_ref_init (&deletion->window, window);
+
+  /* Translators: %s is a machine's name */
+  title = g_strdup_printf (_ ("“%s” deleted"), name);
+  toast = adw_toast_new (title);
+  adw_toast_set_button_label (toast, _ ("_Undo"));
+  adw_toast_set_timeout (toast, UNDO_SECONDS);
+  adw_toast_set_priority (toast, ADW_TOAST_PRIORITY_HIGH);
+  g_signal_connect_data (toast, "button-clicked", G_CALLBACK (on_undo), deletion, deletion_free, 0);
+  viv_window_toast (window, toast);
+}
+
+/* -- Others -- */
+
+void
+viv_operation_open_folder (VivWindow *window, VivMachine *machine)
+{
+  g_autofree char *uri = g_filename_to_uri (viv_machine_get_folder (machine), NULL, NULL);
+
+  if (uri)
+    gtk_show_uri (GTK_WINDOW (window), uri, GDK_CURRENT_TIME);
+}
+
+void
+viv_operation_settings_at (VivWindow *window, VivMachine *machine, const char *key)
+{
+  GtkWidget *settings;
+
+  if (!viv_machine_get_definition (machine))
+    return;
+  settings = viv_settings_window_new (machine);
+  viv_present_over (GTK_WINDOW (settings), GTK_WINDOW (window));
+  if (key)
+    viv_settings_window_show_key (VIV_SETTINGS_WINDOW (settings), key);
+}
+
+void
+viv_operation_settings (VivWindow *window, VivMachine *machine)
+{
+  viv_operation_settings_at (window, machine, NULL);
+}
+
+static const struct
+{
+  const char *state, *label, *class;
+} states[] = {
+  { "off", N_ ("Off"), "off" },
+  { "starting", N_ ("Starting…"), "starting" },
+  { "running", N_ ("Running"), "running" },
+  { "paused", N_ ("Paused"), "paused" },
+  { "crashed", N_ ("Crashed"), "crashed" },
+  { "broken", N_ ("Unusable"), "crashed" },
+  { "unresponsive", N_ ("Does Not Answer"), "crashed" },
+};
+
+const char *
+viv_state_label (VivMachine *machine)
+{
+  for (unsigned i = 0; i < G_N_ELEMENTS (states); i++)
+    if (g_strcmp0 (states[i].state, viv_machine_get_state (machine)) == 0)
+      return _ (states[i].label);
+  return _ (states[0].label);
+}
+
+const char *
+viv_state_class (VivMachine *machine)
+{
+  for (unsigned i = 0; i < G_N_ELEMENTS (states); i++)
+    if (g_strcmp0 (states[i].state, viv_machine_get_state (machine)) == 0)
+      return states[i].class;
+  return states[0].class;
+}
+
+const char *
+viv_engine_label (const char *engine)
+{
+  if (g_strcmp0 (engine, "kvm") == 0)
+    return _ ("hardware virtualisation");
+  if (g_strcmp0 (engine, "soft") == 0 || g_strcmp0 (engine, "software") == 0)
+    return _ ("software processor");
+  if (g_strcmp0 (engine, "none") == 0)
+    return _ ("no processor");
+  return "";
+}
