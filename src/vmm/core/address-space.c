@@ -207,7 +207,7 @@ touch (AddressSpace *as)
 }
 
 void
-address_space_dirty_log_changed (AddressSpace *as)
+address_space_region_changed (AddressSpace *as)
 {
   tell (as, as->view, as->view, FALSE);
   tell (as, as->view, as->view, TRUE);
@@ -503,6 +503,8 @@ address_space_store (AddressSpace *as, AccessCache *cache, uint64_t addr, uint64
       region_mark_dirty (r->region, offset, size);
       return;
     }
+  if (region_ring (r->region, offset, value, size))
+    return;
   if (locked)
     {
       region_io_write (r->region, offset, value, size);
@@ -601,6 +603,18 @@ dma_init (Dma *dma, AddressSpace *as)
 }
 
 void
+dma_enable (Dma *dma, gboolean enabled)
+{
+  __atomic_store_n (&dma->enabled, enabled, __ATOMIC_RELEASE);
+}
+
+static gboolean
+dma_enabled (const Dma *dma)
+{
+  return __atomic_load_n (&dma->enabled, __ATOMIC_ACQUIRE);
+}
+
+void
 dma_clear (Dma *dma)
 {
   access_cache_clear (&dma->cache);
@@ -609,7 +623,7 @@ dma_clear (Dma *dma)
 gboolean
 dma_read (Dma *dma, uint64_t addr, void *buffer, size_t length)
 {
-  if (!dma->enabled)
+  if (!dma_enabled (dma))
     {
       memset (buffer, 0xff, length);
       return FALSE;
@@ -620,7 +634,7 @@ dma_read (Dma *dma, uint64_t addr, void *buffer, size_t length)
 gboolean
 dma_write (Dma *dma, uint64_t addr, const void *buffer, size_t length)
 {
-  if (!dma->enabled)
+  if (!dma_enabled (dma))
     return FALSE;
   return copy_memory (dma->as, &dma->cache, addr, (uint8_t *)buffer, length, COPY_WRITE);
 }
@@ -628,7 +642,7 @@ dma_write (Dma *dma, uint64_t addr, const void *buffer, size_t length)
 void *
 dma_map (Dma *dma, uint64_t addr, size_t *length, gboolean write, Region **region)
 {
-  const FlatRange *r = dma->enabled ? access_cache_find (&dma->cache, dma->as, addr) : NULL;
+  const FlatRange *r = dma_enabled (dma) ? access_cache_find (&dma->cache, dma->as, addr) : NULL;
 
   if (r == NULL || r->region->host == NULL || (write && r->readonly))
     return NULL;

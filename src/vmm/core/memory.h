@@ -7,8 +7,8 @@
  * that is rebuilt on change and published by pointer swap.  Readers hold a reference through an
  * AccessCache (one a vCPU, one a DMA handle), so that the view they use can't go away under them.
  *
- * Threads: mappings change under the VM lock.  Loads and stores come from any thread; the dispatcher
- * takes the VM lock around a region's functions.
+ * Threads: mappings and doorbells change under the VM lock.  Loads and stores come from any thread; the dispatcher
+ * takes the VM lock around a region's functions, and none of the machine's for a doorbell.
  */
 #pragma once
 
@@ -65,6 +65,22 @@ Region *region_new_io (const char *name, uint64_t size, const IoOps *ops, void *
  * for that lock has found the region already and comes to it later, when its device may be gone; so the removal of an I/O
  * region's last mapping does this. */
 void region_disconnect (Region *region);
+/* A doorbell: a store of `size` bytes (1, 2, 4 or 8; 0: any of them) at `address` in an I/O region writes 1 to an eventfd and has no
+ * other effect.  With `value` only a store of that value (NULL: any) does; others reach the region's functions.  KVM's ioeventfd where
+ * the engine has it, else done by the thread that stores, without the VM lock.  `fd` is an eventfd with EFD_NONBLOCK and stays the
+ * caller's; -1 takes the doorbell of this address, size and value away: when that returns no store writes to the eventfd any more, and
+ * those in flight have.  region_disconnect() takes all away.  They are no part of a saved state: who sets them does so again
+ * (post_load).  VM lock held.  FALSE: there is no such doorbell, or there is one already, or it lies outside of the region. */
+gboolean region_set_doorbell (Region *region, uint64_t address, unsigned size, const uint64_t *value, int fd);
+typedef struct
+{
+  uint64_t address, value;
+  unsigned size;  /* 0: any */
+  gboolean match; /* `value` counts */
+  int fd;
+} Doorbell;
+/* For engines: all of them, valid until the next change.  VM lock held. */
+const Doorbell *region_doorbells (const Region *region, unsigned *n);
 Region *region_ref (Region *region);
 void region_unref (Region *region);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Region, region_unref)
@@ -128,8 +144,8 @@ typedef struct
 
 /* Told of each new view, under the VM lock: `old` (NULL at first) and `new`.  begin() before any accessor uses it (KVM stops
  * processors and brings its memory slots in line), commit() when all that look anew find it (the software processor drops its
- * TLB, KVM lets processors go on).  Either may be NULL.  Also called when a region's dirty log is turned on or off (old and new
- * then have equal ranges). */
+ * TLB, KVM lets processors go on).  Either may be NULL.  Also called when a region's dirty log is turned on or off, or its doorbells
+ * change (old and new then have equal ranges). */
 typedef void (*AddressSpaceFunc) (AddressSpace *as, const FlatView *old_view, const FlatView *new_view,
                                   void *opaque);
 typedef struct
@@ -183,17 +199,18 @@ gboolean address_space_write_memory (AddressSpace *as, uint64_t addr, const void
 
 /* -- DMA: the only way for a device to reach guest memory ---------------------------------------- */
 
-/* Each device that masters the bus has one.  Registers are never reached by DMA (a transfer that meets anything but
- * RAM fails as a master abort would: reads give all ones there), which rules out re-entry.  All calls under
- * the VM lock or from the one thread that owns the queue. */
+/* Each device that masters the bus has one, or one a queue.  Registers are never reached by DMA (a transfer that meets anything
+ * but RAM fails as a master abort would: reads give all ones there), which rules out re-entry.  All calls under the VM lock or from the
+ * one thread that owns the queue; dma_enable() from any. */
 typedef struct
 {
   AddressSpace *as;
-  gboolean enabled; /* bus master enable; FALSE fails every transfer */
+  gboolean enabled; /* bus master enable; FALSE fails every transfer that begins.  Atomic */
   AccessCache cache;
 } Dma;
 
 void dma_init (Dma *dma, AddressSpace *as);
+void dma_enable (Dma *dma, gboolean enabled);
 void dma_clear (Dma *dma);
 /* FALSE if some byte wasn't RAM; for a read the missing bytes are 0xff. */
 gboolean dma_read (Dma *dma, uint64_t addr, void *buffer, size_t length);

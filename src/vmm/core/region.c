@@ -23,6 +23,7 @@ region_alloc (const char *name, uint64_t size)
   region->size = size;
   region->fd = -1;
   region->spaces = g_ptr_array_new ();
+  g_mutex_init (&region->bell_lock);
   return region;
 }
 
@@ -130,6 +131,13 @@ region_new_io (const char *name, uint64_t size, const IoOps *ops, void *opaque)
   return region;
 }
 
+static void
+region_changed (Region *region)
+{
+  for (unsigned i = 0; i < region->spaces->len; i++)
+    address_space_region_changed (region->spaces->pdata[i]);
+}
+
 void
 region_disconnect (Region *region)
 {
@@ -138,6 +146,14 @@ region_disconnect (Region *region)
   g_return_if_fail (region->host == NULL);
   region->ops = &nothing;
   region->opaque = NULL;
+  if (region->n_bells > 0)
+    {
+      g_mutex_lock (&region->bell_lock);
+      g_clear_pointer (&region->bells, g_free);
+      __atomic_store_n (&region->n_bells, 0, __ATOMIC_RELAXED);
+      g_mutex_unlock (&region->bell_lock);
+      region_changed (region);
+    }
 }
 
 Region *
@@ -159,6 +175,8 @@ region_unref (Region *region)
   for (unsigned i = 0; i < N_DIRTY_CLIENTS; i++)
     g_free (region->dirty[i]);
   g_ptr_array_unref (region->spaces);
+  g_mutex_clear (&region->bell_lock);
+  g_free (region->bells);
   g_free (region->name);
   g_free (region);
 }
@@ -223,8 +241,7 @@ region_set_dirty_log (Region *region, DirtyClient client, gboolean on)
   else
     g_atomic_int_and (&region->dirty_on, ~bit);
   if ((before == 0) != (g_atomic_int_get (&region->dirty_on) == 0))
-    for (unsigned i = 0; i < region->spaces->len; i++)
-      address_space_dirty_log_changed (region->spaces->pdata[i]);
+    region_changed (region);
 }
 
 gboolean
@@ -393,4 +410,88 @@ region_io_write (Region *region, uint64_t offset, uint64_t value, unsigned size)
     }
   for (unsigned i = 0; i < size; i += impl_max)
     ops->write (region->opaque, offset + i, (value >> (8 * i)) & ones (impl_max), impl_max);
+}
+
+/* -- Doorbells ------------------------------------------------------------------------------------ */
+
+static unsigned
+find_bell (const Region *region, const Doorbell *wanted)
+{
+  unsigned n;
+
+  for (n = 0; n < region->n_bells; n++)
+    {
+      const Doorbell *bell = &region->bells[n];
+
+      if (bell->address == wanted->address && bell->size == wanted->size && bell->match == wanted->match
+          && bell->value == wanted->value)
+        break;
+    }
+  return n;
+}
+
+gboolean
+region_set_doorbell (Region *region, uint64_t address, unsigned size, const uint64_t *value, int fd)
+{
+  Doorbell wanted = { .address = address, .size = size, .match = value != NULL, .fd = fd };
+  unsigned at, n = region->n_bells;
+  gboolean found;
+
+  g_return_val_if_fail (region->host == NULL && (size & (size - 1)) == 0 && size <= 8, FALSE);
+  if (address >= region->size || region->size - address < MAX (size, 1))
+    return FALSE;
+  if (value != NULL)
+    wanted.value = size == 0 ? *value : *value & ones (size);
+  at = find_bell (region, &wanted);
+  found = at < n;
+  if (found == (fd >= 0))
+    return FALSE;
+
+  g_mutex_lock (&region->bell_lock);
+  if (found)
+    {
+      region->bells[at] = region->bells[--n];
+    }
+  else
+    {
+      region->bells = g_renew (Doorbell, region->bells, n + 1);
+      region->bells[n++] = wanted;
+    }
+  __atomic_store_n (&region->n_bells, n, __ATOMIC_RELAXED);
+  g_mutex_unlock (&region->bell_lock);
+  region_changed (region);
+  return TRUE;
+}
+
+const Doorbell *
+region_doorbells (const Region *region, unsigned *n)
+{
+  *n = region->n_bells;
+  return region->bells;
+}
+
+gboolean
+region_ring (Region *region, uint64_t offset, uint64_t value, unsigned size)
+{
+  const uint64_t one = 1;
+  gboolean hit = FALSE;
+
+  if (G_LIKELY (__atomic_load_n (&region->n_bells, __ATOMIC_RELAXED) == 0))
+    return FALSE;
+  value &= ones (size);
+  g_mutex_lock (&region->bell_lock);
+  for (unsigned i = 0; i < region->n_bells && !hit; i++)
+    {
+      const Doorbell *bell = &region->bells[i];
+
+      if (bell->address != offset || (bell->size != 0 && bell->size != size)
+          || (bell->match && bell->value != value))
+        continue;
+      hit = TRUE;
+      /* A counter that is full says what one more would say. */
+      if (write (bell->fd, &one, sizeof one) < 0 && errno != EAGAIN)
+        g_warning ("%s: doorbell: %s", region->name, g_strerror (errno));
+    }
+  g_mutex_unlock (&region->bell_lock);
+  return hit;
 }

@@ -27,11 +27,18 @@ struct Region
   RegionWritten written;
   void *written_opaque;
   GPtrArray *spaces; /* AddressSpace *, once a mapping */
+
+  /* Changed under the VM lock and this one, which stores take for as long as they write to an eventfd. */
+  GMutex bell_lock;
+  Doorbell *bells;
+  guint n_bells; /* atomic, so that a store to a region without any takes no lock */
 };
 
 uint64_t region_io_read (Region *region, uint64_t offset, unsigned size);
 void region_io_write (Region *region, uint64_t offset, uint64_t value, unsigned size);
-/* Tells the listeners that a region's dirty log went on or off. */
-void address_space_dirty_log_changed (AddressSpace *as);
+/* A store that may hit a doorbell: TRUE if it did. */
+gboolean region_ring (Region *region, uint64_t offset, uint64_t value, unsigned size);
+/* Tells the listeners that a region's dirty log went on or off, or that its doorbells changed. */
+void address_space_region_changed (AddressSpace *as);
 
 G_END_DECLS

@@ -6,6 +6,8 @@
 #include "core/vm.h"
 
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 typedef struct
 {
@@ -328,6 +330,146 @@ test_disconnect (void)
   access_cache_clear (&cache);
 }
 
+/* -- Doorbells ------------------------------------------------------------------------------------ */
+
+static uint64_t
+rings (int fd)
+{
+  uint64_t n = 0;
+
+  return read (fd, &n, sizeof n) == sizeof n ? n : 0;
+}
+
+static unsigned bell_changes;
+
+static void
+on_bells (AddressSpace *as, const FlatView *old_view, const FlatView *new_view, void *opaque)
+{
+  bell_changes++;
+}
+
+static void
+test_doorbell (void)
+{
+  static const IoOps ops = { .read = probe_read, .write = probe_write };
+  static const AddressSpaceListener listener = { .commit = on_bells };
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  Probe probe = { 0 };
+  Region *region = region_new_io ("io", 0x100, &ops, &probe);
+  const uint64_t value = 0xabcd1234u, other = 0xffffffff00000007u;
+  int any = eventfd (0, EFD_NONBLOCK), match = eventfd (0, EFD_NONBLOCK);
+  const Doorbell *bells;
+  Mapping *m;
+  unsigned n;
+
+  vm_lock (vm);
+  address_space_add_listener (vm->memory, &listener, NULL);
+  m = address_space_map (vm->memory, region, 0x1000, 0x40, 0x40, 0);
+  bell_changes = 0;
+  g_assert_true (region_set_doorbell (region, 0x40, 0, NULL, any));
+  g_assert_true (region_set_doorbell (region, 0x48, 4, &value, match));
+  g_assert_true (region_set_doorbell (region, 0x48, 4, &other, match)); /* 7: more than the size has */
+  g_assert_false (region_set_doorbell (region, 0x48, 4, &value, any));
+  g_assert_false (region_set_doorbell (region, 0xfe, 4, NULL, any));
+  g_assert_false (region_set_doorbell (region, 0x100, 0, NULL, any));
+  g_assert_cmpuint (bell_changes, ==, 3);
+  bells = region_doorbells (region, &n);
+  g_assert_cmpuint (n, ==, 3);
+  g_assert_cmpuint (bells[2].value, ==, 7);
+
+  /* With the VM lock held by this very thread: a doorbell takes none. */
+  store (vm->memory, 0x1000, 5, 1);
+  store (vm->memory, 0x1000, 5, 8);
+  g_assert_cmpuint (rings (any), ==, 2);
+  vm_unlock (vm);
+  store (vm->memory, 0x1001, 5, 1); /* beside it */
+  g_assert_cmpuint (probe.writes, ==, 1);
+  store (vm->memory, 0x1008, value, 4);
+  store (vm->memory, 0x1008, 7, 4);
+  g_assert_cmpuint (rings (match), ==, 2);
+  store (vm->memory, 0x1008, value, 8); /* another size, another value */
+  store (vm->memory, 0x1008, 8, 4);
+  g_assert_cmpuint (probe.writes, ==, 3);
+  g_assert_cmphex (load (vm->memory, 0x1000, 1), ==, 0x11);
+  g_assert_cmpuint (rings (any) + rings (match), ==, 0);
+
+  vm_lock (vm);
+  g_assert_true (region_set_doorbell (region, 0x48, 4, &value, -1));
+  g_assert_false (region_set_doorbell (region, 0x48, 4, &value, -1));
+  vm_unlock (vm);
+  store (vm->memory, 0x1008, value, 4);
+  g_assert_cmpuint (probe.writes, ==, 4);
+  store (vm->memory, 0x1008, 7, 4);
+  g_assert_cmpuint (rings (match), ==, 1);
+  vm_lock (vm);
+  mapping_remove (m);
+  region_doorbells (region, &n);
+  g_assert_cmpuint (n, ==, 0);
+  address_space_remove_listener (vm->memory, &listener, NULL);
+  vm_unlock (vm);
+  region_unref (region);
+  close (any);
+  close (match);
+}
+
+typedef struct
+{
+  Vm *vm;
+  gint quit;
+} Ringer;
+
+static gpointer
+ring_all_the_time (gpointer data)
+{
+  Ringer *ringer = data;
+  AccessCache cache = { 0 };
+
+  while (!g_atomic_int_get (&ringer->quit))
+    address_space_store (ringer->vm->memory, &cache, 0x1000, 1, 4, FALSE);
+  access_cache_clear (&cache);
+  return NULL;
+}
+
+/* An eventfd that is closed as soon as its doorbell is gone: no store writes to what has got its number since. */
+static void
+test_doorbell_race (void)
+{
+  static const IoOps ops = { .read = probe_read, .write = probe_write };
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  Ringer ringer = { .vm = vm };
+  Probe probe = { 0 };
+  Region *region = region_new_io ("io", 0x100, &ops, &probe);
+  GThread *threads[3];
+  uint64_t heard = 0;
+
+  vm_lock (vm);
+  address_space_map (vm->memory, region, 0x1000, 0, 0x100, 0);
+  vm_unlock (vm);
+  for (unsigned i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("ringer", ring_all_the_time, &ringer);
+  for (unsigned round = 0; round < 300 || heard == 0; round++)
+    {
+      int fd = eventfd (0, EFD_NONBLOCK), innocent;
+
+      vm_lock (vm);
+      g_assert_true (region_set_doorbell (region, 0, 4, NULL, fd));
+      vm_unlock (vm);
+      g_thread_yield ();
+      vm_lock (vm);
+      g_assert_true (region_set_doorbell (region, 0, 4, NULL, -1));
+      heard += rings (fd);
+      close (fd);
+      innocent = eventfd (0, EFD_NONBLOCK);
+      vm_unlock (vm);
+      g_assert_cmpuint (rings (innocent), ==, 0);
+      close (innocent);
+    }
+  g_atomic_int_set (&ringer.quit, 1);
+  for (unsigned i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_thread_join (threads[i]);
+  region_unref (region);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -341,5 +483,7 @@ main (int argc, char **argv)
   g_test_add_func ("/memory/shared", test_shared);
   g_test_add_func ("/memory/listener-order", test_listener_order);
   g_test_add_func ("/memory/disconnect", test_disconnect);
+  g_test_add_func ("/memory/doorbell", test_doorbell);
+  g_test_add_func ("/memory/doorbell-race", test_doorbell_race);
   return g_test_run ();
 }

@@ -298,6 +298,7 @@ kvm_free (Engine *engine)
       access_cache_clear (&vcpu->ports);
       g_free (vcpu->initial);
     }
+  kvm_doorbells_free (kvm);
   address_space_remove_listener (kvm->engine.vm->memory, &kvm_slots_listener, kvm);
   kvm_slots_free (kvm);
   if (kvm->vm_fd >= 0)
@@ -352,6 +353,7 @@ kvm_create (Vm *vm, const EngineConfig *config, GError **error)
       kvm->vcpus[i].gthread = g_thread_new (name, kvm_vcpu_thread, &kvm->vcpus[i]);
     }
   address_space_add_listener (vm->memory, &kvm_slots_listener, kvm);
+  kvm_doorbells_init (kvm);
   vm_set_processor (vm, &kvm_ops, kvm);
   return &kvm->engine;
 

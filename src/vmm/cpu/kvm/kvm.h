@@ -62,6 +62,7 @@ struct KvmEngine
   gint intr; /* INTR of the 8259 pair; atomic */
   KvmSlot *slots;
   unsigned n_slots;
+  GArray *doorbells; /* kvm-doorbells.c */
   struct kvm_irq_routing *routing;
   /* While the machine's clock stands: kvmclock in ns, and the first processor's time stamp counter. */
   uint64_t clock, tsc;
@@ -74,6 +75,10 @@ struct KvmEngine
 /* kvm-slots.c */
 extern const AddressSpaceListener kvm_slots_listener;
 void kvm_slots_free (KvmEngine *kvm);
+
+/* kvm-doorbells.c */
+void kvm_doorbells_init (KvmEngine *kvm);
+void kvm_doorbells_free (KvmEngine *kvm);
 
 /* kvm-state.c */
 gboolean kvm_get_state (Engine *engine, unsigned n, CpuState *state);
