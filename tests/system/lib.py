@@ -5,6 +5,7 @@ Nothing of the user's is touched: VIVARIUM_DATA_DIR, XDG_* and HOME point into t
 process ids that the tests started or that vivctl tells of machines in this folder.
 """
 import contextlib
+import functools
 import json
 import os
 import re
@@ -27,6 +28,11 @@ WELCOME = os.path.join(BUILD, "tests/guest/welcome/welcome.img")
 SLOW = os.environ.get("VIVARIUM_TEST_SLOW", "") not in ("", "0")
 # Waits are long enough for a KVM that interprets (about a million instructions a second) on a busy host.
 PATIENCE = float(os.environ.get("VIVARIUM_TEST_PATIENCE", "3"))
+# What meson gives to the whole program (VIVARIUM_TEST_MULTIPLIER: meson's --timeout-multiplier), less the time to clean up.  So it is
+# never meson that ends a program, and a wait that came to nothing is told with its reason.
+MULTIPLIER = float(os.environ.get("VIVARIUM_TEST_MULTIPLIER", "1"))
+LIMIT = float(os.environ.get("VIVARIUM_TEST_LIMIT", "inf")) * MULTIPLIER - 90
+STARTED = time.monotonic()
 
 
 class Failure(Exception):
@@ -35,6 +41,10 @@ class Failure(Exception):
 
 class Skip(Exception):
     pass
+
+
+class TooSlow(Skip):
+    """The program's time is used up, and a KVM that interprets is still at work: neither good nor bad, and nothing more can be tried."""
 
 
 def check(condition, text):
@@ -47,15 +57,62 @@ def equal(found, wanted, text):
         raise Failure("%s: %r, not %r" % (text, found, wanted))
 
 
-def until(condition, timeout, text, step=0.1):
-    """The condition's first true value."""
-    end = time.monotonic() + timeout * PATIENCE
+class Wait:
+    """How long a wait for something may last.
+
+    Without `effort`: so many seconds.  `effort` is there where a KVM interprets the guest: nothing that such a KVM has to do has a time
+    in which a loaded host must have done it.  So a wait then lasts for as long as the guest goes on, and at the end of the program's time
+    it is given up as too slow.  It fails if the guest stands still, leaving its processor no more and using none of the host's (an
+    interrupt was lost), or if it is for an `answer` (to a key, say) and the guest has left its processor three times as often since then
+    as in all its life before.  After `stall` seconds in which the guest never left its processor it is skipped: such a KVM can be caught
+    for ever in an instruction that it doesn't know."""
+
+    def __init__(self, timeout, text, effort=None, stall=None, answer=False, clock=time.monotonic, started=None, limit=None,
+                 interpreted=None):
+        self.timeout, self.text, self.effort, self.stall, self.answer, self.clock = timeout, text, effort, stall, answer, clock
+        self.interpreted = interpreting() if interpreted is None else interpreted
+        self.start = self.looked = self.moved = clock()
+        self.last_call = (STARTED if started is None else started) + (LIMIT if limit is None else limit)
+        self.first = self.then = effort() if effort else None
+
+    def go_on(self):
+        """Raises once it has lasted too long."""
+        now = self.clock()
+        lasted = now - self.start
+        if self.effort is None:
+            if lasted > self.timeout:
+                raise Failure("not within %.0f s: %s" % (lasted, self.text))
+            if now > self.last_call and self.interpreted:
+                raise TooSlow("this KVM interprets guests, and the program's time was up after %.0f s: %s" % (lasted, self.text))
+            if now > self.last_call:
+                raise Failure("not within %.0f s, when the program's time was up: %s" % (lasted, self.text))
+            return
+        if now < min(self.looked + 10, self.last_call):
+            return
+        self.looked = now
+        exits, seconds = self.effort()
+        if exits != self.then[0]:
+            self.moved, self.then = now, (exits, seconds)
+        still = now - self.moved
+        idle = still >= 20 and seconds - self.then[1] < still / 20
+        if now > self.last_call and not idle:
+            raise TooSlow("this KVM interprets the guest, which was still at work after %.0f s: %s" % (lasted, self.text))
+        if now > self.last_call or (lasted > self.timeout and idle and still >= 60):
+            raise Failure("not within %.0f s, and the guest stands still: %s" % (lasted, self.text))
+        if self.stall and still >= self.stall:
+            raise Skip("this KVM interprets the guest and has not come out of it for %.0f s: %s" % (still, self.text))
+        if lasted > self.timeout and self.answer and exits - self.first[0] > 3 * self.first[0] > 0:
+            raise Failure("not within %.0f s, nor %d exits of the guest: %s" % (lasted, exits - self.first[0], self.text))
+
+
+def until(condition, timeout, text, step=0.1, **how):
+    """The condition's first true value.  `how`: as for Wait."""
+    wait = Wait(timeout * PATIENCE, text, **how)
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
-            raise Failure("not within %.0f s: %s" % (timeout * PATIENCE, text))
+        wait.go_on()
         time.sleep(step)
 
 
@@ -81,6 +138,9 @@ class Tap:
         except Skip as skip:
             self.n += 1
             print("ok %d - %s # SKIP %s" % (self.n, name, skip), flush=True)
+            if isinstance(skip, TooSlow):
+                self.diag("what would have come after it was not tried")
+                self.done()
             return
         except Exception as error:  # pylint: disable=broad-except
             self.n += 1
@@ -131,9 +191,15 @@ def engine_argument():
     return engine
 
 
+@functools.lru_cache(maxsize=None)
 def kvm_interprets():
     """A KVM that emulates ring 0: slow, and several instructions end in an internal error."""
     return not probe()["fast"]
+
+
+def interpreting():
+    """Whether this program tests such a KVM."""
+    return sys.argv[1:2] == ["kvm"] and kvm_interprets()
 
 
 # -- Processes ---------------------------------------------------------------------------------------
@@ -209,7 +275,7 @@ class Room:
 
     def machine(self, name, *options, engine="kvm", memory="32M"):
         self.vivctl("create", "--name", name, "--engine", engine, "--memory", memory, *options)
-        return Machine(self, name)
+        return Machine(self, name, engine == "kvm" and kvm_interprets())
 
     def close(self):
         pids = []
@@ -233,9 +299,10 @@ class Room:
 class Machine:
     living = []
 
-    def __init__(self, room, name):
+    def __init__(self, room, name, interpreted=False):
         self.room = room
         self.name = name
+        self.interpreted = interpreted  # by the kernel's KVM: see Wait
         Machine.living.append(self)
 
     def vivctl(self, command, *arguments, **options):
@@ -259,23 +326,43 @@ class Machine:
     def folder(self):
         return self.room.path("machines", self.name)
 
+    def effort(self):
+        """How often the guest has left its processors, and the seconds of processor time that the monitor has used."""
+        numbers = self.show().get("statistics", {})
+        return numbers.get("processor-exits", 0), numbers.get("cpu-time-ns", 0) / 1e9
+
+    def until(self, condition, timeout, text, step=0.1, stall=None):
+        """Waits for something that the guest must do.  Of a minute or less: its answer to something."""
+        if not self.interpreted:
+            return until(condition, timeout, text, step)
+        return until(condition, timeout, text, step, effort=self.effort, stall=stall, answer=timeout <= 60)
+
     def wait(self, timeout=60, **what):
         (kind, value), = what.items()
-        self.vivctl("wait", "--" + kind, value, "--timeout", str(int(timeout * PATIENCE)), timeout=timeout)
+        if not self.interpreted:
+            seconds = max(1, min(timeout * PATIENCE, STARTED + LIMIT - time.monotonic()))
+            self.vivctl("wait", "--" + kind, value, "--timeout", str(int(seconds)), timeout=timeout)
+            return
 
-    def wait_serial(self, pattern, timeout=60, since=0):
+        def look():
+            result = self.vivctl("wait", "--" + kind, value, "--timeout", "10", ok=False)
+            check(result.returncode == 0 or "in vain" in result.stderr, result.stderr)
+            return result.returncode == 0
+        self.until(look, timeout, "%s “%s”" % (kind, value))
+
+    def wait_serial(self, pattern, timeout=60, since=0, stall=None):
         """Until the serial output after `since` characters has the pattern; the match and the output's length."""
         def look():
             text = self.serial()
             match = re.search(pattern, text[since:], re.M)
             return (match, since + match.end()) if match else None
         try:
-            return until(look, timeout, "“%s” on the serial line" % pattern, 0.3 if timeout < 200 else 2)
+            return self.until(look, timeout, "“%s” on the serial line" % pattern, 0.3 if timeout < 200 else 2, stall)
         except Failure as failure:
             raise Failure("%s\nThe line has: %r\nThe state is %s" % (failure, self.serial()[since:][-2000:], self.state)) from None
 
     def wait_state(self, state, timeout=30):
-        until(lambda: self.state == state, timeout, "state %s of %s" % (state, self.name))
+        self.until(lambda: self.state == state, timeout, "state %s of %s" % (state, self.name))
 
     def serial(self):
         return self.vivctl("serial", "--dump").stdout

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from lib import (APPLICATION, Failure, Machine, Room, Skip, Tap, alive, check, engine_argument, equal, grub_iso, need_programs, skip_all, spawn,
+from lib import (APPLICATION, Failure, Machine, Room, Skip, Tap, alive, check, engine_argument, equal, grub_iso, kvm_interprets, need_programs, skip_all, spawn,
                  until)
 from screen import Screen
 
@@ -95,7 +95,7 @@ class Run:
         screen.key("alt+r")
         until(lambda: not screen.has_window("Create a Machine"), 20, "the assistant closes")
         until(lambda: any(m["name"] == "Grub" for m in self.room.list()), 60, "the machine is in the library")
-        self.machine = Machine(self.room, "Grub")
+        self.machine = Machine(self.room, "Grub", self.engine == "kvm" and kvm_interprets())
         shown_settings = self.machine.show()["settings"]
         equal(shown_settings.get("cdrom0.path"), self.iso, "the CD")
 
@@ -116,7 +116,7 @@ class Run:
         screen.click(x + 300, y + 200)
         for key, entry in (("Down", "second"), ("Down", "third"), ("Up", "second")):
             screen.key(key)
-            until(lambda wanted=entry: selected(machine) == "Vivarium %s entry" % wanted, 30, "%s selects the %s entry" % (key, entry))
+            machine.until(lambda wanted=entry: selected(machine) == "Vivarium %s entry" % wanted, 30, "%s selects the %s entry" % (key, entry))
         until(lambda: shown(screen, machine), 30, "the window follows")
         screen.key("Return")
         machine.wait(60, text="The second entry was chosen")

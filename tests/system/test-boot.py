@@ -74,7 +74,7 @@ def main():
             floppy.vivctl("resume")
             equal(floppy.state, "running", "state")
             until(lambda: guest_seconds(floppy) > before + 1, 30, "time goes on")
-            until(lambda: floppy.screenshot().data != picture.data, 30, "the clock's row changes")
+            floppy.until(lambda: floppy.screenshot().data != picture.data, 30, "the clock's row changes")
         with tap.point(engine + ": serial clients come and go while the guest doesn't read"):
             floppy.vivctl("serial", "--send", "The welcome machine reads nothing from its serial port. " * 2)
             for _ in range(20):

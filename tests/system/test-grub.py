@@ -18,7 +18,7 @@ def selected(machine):
 
 
 def choose(machine, entry):
-    until(lambda: selected(machine) == entry, 60, "“%s” is selected" % entry, 0.3)
+    machine.until(lambda: selected(machine) == entry, 60, "“%s” is selected" % entry, 0.3)
 
 
 class Rfb:

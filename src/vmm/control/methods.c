@@ -545,6 +545,8 @@ on_statistics (VivMachine1 *skeleton, Invocation *invocation, ControlService *se
   vm_unlock (vm);
   add_u64 (&values, "memory-guest", ram);
   add_process (service, &values);
+  if (vm->processor != NULL && vm->processor->exits != NULL)
+    add_u64 (&values, "processor-exits", vm->processor->exits (vm->processor_opaque));
   for (unsigned i = 0; i < service->config.n_drives; i++)
     add_drive (&service->drives[i], &values);
 

@@ -71,6 +71,9 @@ typedef struct
   void (*ioapic_route) (void *opaque, unsigned pin, gboolean active, uint64_t address, uint32_t data);
   /* What CPUID says on the first processor: EAX, EBX, ECX, EDX.  May be NULL. */
   void (*cpuid) (void *opaque, uint32_t leaf, uint32_t out[4]);
+  /* How often the processors have left the guest so far, which grows while the guest does anything that a device sees.  Any thread.
+   * May be NULL. */
+  uint64_t (*exits) (void *opaque);
   /* State of all processors: saved and loaded in section "cpuN".  Paused. */
   void (*save) (void *opaque, unsigned n, GByteArray *out);
   gboolean (*load) (void *opaque, unsigned n, const uint8_t *data, size_t length, GError **error);

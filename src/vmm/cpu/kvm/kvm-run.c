@@ -331,6 +331,7 @@ run_guest (KvmVcpu *vcpu)
           return;
         }
       vcpu->handed = FALSE;
+      __atomic_store_n (&vcpu->exits, vcpu->exits + 1, __ATOMIC_RELAXED);
       serve_exit (vcpu);
     }
   if (vcpu->handed)

@@ -158,6 +158,17 @@ ops_ioapic_route (void *opaque, unsigned pin, gboolean active, uint64_t address,
     g_message ("interrupt routing: %s", g_strerror (errno));
 }
 
+static uint64_t
+ops_exits (void *opaque)
+{
+  KvmEngine *kvm = opaque;
+  uint64_t exits = 0;
+
+  for (unsigned i = 0; i < kvm->n_vcpus; i++)
+    exits += __atomic_load_n (&kvm->vcpus[i].exits, __ATOMIC_RELAXED);
+  return exits;
+}
+
 static void
 ops_save (void *opaque, unsigned n, GByteArray *out)
 {
@@ -199,6 +210,7 @@ static const VmProcessorOps kvm_ops = {
   .msi = ops_msi,
   .ioapic_route = ops_ioapic_route,
   .cpuid = ops_cpuid,
+  .exits = ops_exits,
   .save = ops_save,
   .load = ops_load,
 };

@@ -34,6 +34,7 @@ typedef struct
   uint64_t deadline;
   uint32_t count;
   gboolean count_told; /* the timer's vector was in IRR */
+  uint64_t exits;      /* atomic, written by the thread: so often has KVM_RUN come back with work */
   AccessCache memory, ports;
   CpuState *initial;
 } KvmVcpu;
