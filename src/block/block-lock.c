@@ -6,6 +6,7 @@
 #define G_LOG_DOMAIN "block"
 
 #include "block/block-private.h"
+#include "block/regular-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define MAX_DEFINITION (1 << 20) /* bytes */
 
 /* A line of /proc/PID/fdinfo/N: "lock:\t1: OFDLCK ADVISORY  WRITE -1 00:2d:4711 0 EOF". */
 static gboolean
@@ -72,13 +75,25 @@ block_find_lock_holder (int fd, uint64_t at)
   return 0;
 }
 
-/* What a monitor of ours runs, by its command line; NULL: it is none. */
+static char *
+name_in_definition (const char *path)
+{
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autofree char *text = NULL;
+  gsize length;
+
+  if (!regular_file_read (path, MAX_DEFINITION, &text, &length, NULL)
+      || !g_key_file_load_from_data (file, text, length, G_KEY_FILE_NONE, NULL))
+    return NULL;
+  return g_key_file_get_string (file, "machine", "name", NULL);
+}
+
+/* What a monitor of ours runs, by its command line, in which another program may have written anything; NULL: it is none. */
 static char *
 name_machine (pid_t pid)
 {
   g_autofree char *path = g_strdup_printf ("/proc/%d/cmdline", (int)pid);
   g_autofree char *text = NULL;
-  g_autoptr (GKeyFile) file = g_key_file_new ();
   gsize length;
 
   if (!g_file_get_contents (path, &text, &length, NULL))
@@ -86,9 +101,8 @@ name_machine (pid_t pid)
   for (const char *word = text; word < text + length; word += strlen (word) + 1)
     {
       const char *value = word + strlen (word) + 1;
-      if (g_str_equal (word, "--definition") && value < text + length
-          && g_key_file_load_from_file (file, value, G_KEY_FILE_NONE, NULL))
-        return g_key_file_get_string (file, "machine", "name", NULL);
+      if (g_str_equal (word, "--definition") && value < text + length)
+        return name_in_definition (value);
     }
   return NULL;
 }

@@ -139,20 +139,28 @@ test_locks (void)
   g_clear_error (&error);
   block_close (one);
   block_close (two);
-  /* Another process: its number is in the error. */
-  int ready[2];
+}
+
+/* Whom an image's second user is told of that another process has locked, with this as its monitor's definition. */
+static char *
+told_holder (const char *path, const char *definition)
+{
+  g_autoptr (GError) error = NULL;
+  struct flock lock = { .l_type = F_WRLCK };
+  int ready[2], fd = open (path, O_RDWR | O_CLOEXEC);
+  char byte;
+
   g_assert_cmpint (pipe (ready), ==, 0);
+  g_assert_cmpint (fcntl (fd, F_OFD_SETLK, &lock), ==, 0);
   pid_t child = fork ();
   if (child == 0)
     {
-      struct flock lock = { .l_type = F_WRLCK };
-      int fd = open (path, O_RDWR);
-      char byte = fcntl (fd, F_OFD_SETLK, &lock) == 0 ? 'y' : 'n';
-      if (write (ready[1], &byte, 1) == 1)
-        pause ();
-      _exit (0);
+      dup2 (ready[1], STDOUT_FILENO);
+      if (fcntl (fd, F_SETFD, 0) == 0)
+        execl ("/bin/sh", "sh", "-c", "echo y; kill -STOP $$", "sh", "--definition", definition, NULL);
+      _exit (1);
     }
-  char byte = 0;
+  close (fd);
   g_assert_cmpint (read (ready[0], &byte, 1), ==, 1);
   g_assert_cmpint (byte, ==, 'y');
   g_assert_null (open_image (path, 0, &error));
@@ -162,6 +170,24 @@ test_locks (void)
   waitpid (child, NULL, 0);
   close (ready[0]);
   close (ready[1]);
+  return g_strdup (error->message);
+}
+
+static void
+test_lock_elsewhere (void)
+{
+  g_autofree char *path = path_of ("elsewhere.img"), *fifo = path_of ("elsewhere.fifo"),
+                  *file = path_of ("elsewhere.ini");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (block_image_create (path, "raw", 4096, &error));
+  g_assert_true (g_file_set_contents (file, "[machine]\nname=Number One\n", -1, &error));
+  g_autofree char *named = told_holder (path, file);
+  g_assert_nonnull (strstr (named, "“Number One”"));
+  /* A command line may name anything, and nobody waits for it. */
+  g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);
+  g_autofree char *unnamed = told_holder (path, fifo);
+  g_assert_null (strstr (unnamed, "“Number One”"));
 }
 
 static void
@@ -275,6 +301,7 @@ main (int argc, char **argv)
   folder = g_dir_make_tmp ("viv-block-XXXXXX", NULL);
   g_test_add_func ("/block/requests", test_requests);
   g_test_add_func ("/block/locks", test_locks);
+  g_test_add_func ("/block/lock-elsewhere", test_lock_elsewhere);
   g_test_add_func ("/block/errors", test_errors);
   g_test_add_func ("/block/snapshot", test_snapshot);
   g_test_add_func ("/block/odd-size", test_odd_size);
