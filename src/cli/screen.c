@@ -22,16 +22,23 @@
 int
 cli_screenshot (int argc, char **argv)
 {
+  int screen = 0, status;
+  const GOptionEntry entries[] = {
+    { "screen", 0, 0, G_OPTION_ARG_INT, &screen, N_ ("Which screen (0); “vivctl show --json” lists them"),
+      N_ ("N") },
+    { NULL },
+  };
   GAsyncResult *result = NULL;
   GError *error = NULL;
-  int status;
 
-  if (!cli_parse (NULL, &argc, &argv, 2, 2, &status))
+  if (!cli_parse (entries, &argc, &argv, 2, 2, &status))
     return status;
+  if (screen < 0)
+    return cli_usage (_ ("a screen's number is 0 or more"));
   g_autoptr (VivMachine) machine = cli_find_live (argv[1], &error);
   if (machine == NULL)
     return cli_fail (error);
-  viv_machine_screenshot (machine, argv[2], NULL, cli_on_result, &result);
+  viv_machine_screenshot (machine, screen, argv[2], NULL, cli_on_result, &result);
   return cli_finish (machine, &result, &error) ? EXIT_DONE : cli_fail (error);
 }
 

@@ -179,6 +179,29 @@ statistics (VivMachine *machine)
   return viv_machine_statistics_finish (machine, done, NULL);
 }
 
+/* After statistics(), whose answer comes behind the news of sizes that nobody had asked for. */
+static GVariant *
+screens (VivMachine *machine)
+{
+  GPtrArray *list = viv_machine_get_screens (machine);
+  GVariantBuilder values;
+
+  g_variant_builder_init (&values, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < list->len; i++)
+    {
+      const VivScreenInfo *screen = g_ptr_array_index (list, i);
+
+      g_variant_builder_open (&values, G_VARIANT_TYPE_VARDICT);
+      g_variant_builder_add (&values, "{sv}", "id", g_variant_new_uint32 (screen->id));
+      g_variant_builder_add (&values, "{sv}", "name", g_variant_new_string (screen->name));
+      g_variant_builder_add (&values, "{sv}", "width", g_variant_new_uint32 (screen->width));
+      g_variant_builder_add (&values, "{sv}", "height", g_variant_new_uint32 (screen->height));
+      g_variant_builder_add (&values, "{sv}", "vnc-address", g_variant_new_string (screen->vnc_address));
+      g_variant_builder_close (&values);
+    }
+  return g_variant_builder_end (&values);
+}
+
 static void
 show_json (VivMachine *machine)
 {
@@ -193,6 +216,8 @@ show_json (VivMachine *machine)
   g_variant_dict_insert_value (dict, "settings", g_variant_builder_end (&settings));
   if (numbers != NULL)
     g_variant_dict_insert_value (dict, "statistics", numbers);
+  if (viv_machine_is_live (machine))
+    g_variant_dict_insert_value (dict, "screens", screens (machine));
   cli_print_json (g_variant_dict_end (dict));
 }
 

@@ -47,7 +47,7 @@ cli_view (int argc, char **argv)
     return cli_fail (error);
   if (!sdl)
     return view_spawn (machine, &error) ? EXIT_DONE : cli_fail (error);
-  viv_machine_attach_screen (machine, NULL, cli_on_result, &result);
+  viv_machine_attach_screen (machine, 0, NULL, cli_on_result, &result);
   g_autoptr (GAsyncResult) done = cli_wait_result (&result);
   int socket = viv_machine_attach_screen_finish (machine, done, &error);
   if (socket < 0 || !sdl_viewer_run (machine, socket, &error))

@@ -15,8 +15,8 @@ typedef enum
   INPUT_EVENT_KEY,      /* code: KEY_*; value: 1 down, 0 up */
   INPUT_EVENT_BUTTON,   /* code: BTN_LEFT, BTN_RIGHT, BTN_MIDDLE, BTN_SIDE, BTN_EXTRA; value: 1 down, 0 up */
   INPUT_EVENT_RELATIVE, /* x, y: mickeys, positive is right and down */
-  INPUT_EVENT_ABSOLUTE, /* x, y: 0 to INPUT_ABSOLUTE_MAX over the whole picture */
-  INPUT_EVENT_WHEEL,    /* x, y: clicks, positive is right and down (towards the user) */
+  INPUT_EVENT_ABSOLUTE, /* value: which screen (its id, 0 the first); x, y: 0 to INPUT_ABSOLUTE_MAX over its whole picture */
+  INPUT_EVENT_WHEEL, /* x, y: clicks, positive is right and down (towards the user) */
 } InputEventType;
 
 #define INPUT_ABSOLUTE_MAX 32767

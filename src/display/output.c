@@ -439,6 +439,15 @@ display_output_snapshot (DisplayOutput *output)
   return output->off ? NULL : &output->fb;
 }
 
+void
+display_output_size (DisplayOutput *output, uint32_t *width, uint32_t *height)
+{
+  *width = output->off ? 0 : output->fb.width;
+  *height = output->off ? 0 : output->fb.height;
+  if (output->source->size)
+    output->source->size (output->opaque, width, height);
+}
+
 char *
 display_output_text (DisplayOutput *output)
 {

@@ -73,6 +73,7 @@ struct VncServer
   DisplayViewer *viewer;
   char *name, *address, *password;
   gboolean view_only, absolute, have_fb, freeing;
+  unsigned screen;
   VncServerFuncs funcs;
   void *opaque;
   int socket;
@@ -237,7 +238,8 @@ on_pointer (Client *client, const VncPeerEvent *event)
     {
       vnc_peer_get_size (client->peer, &width, &height);
       if (!client->placed || client->x != event->x || client->y != event->y)
-        emit (client, INPUT_EVENT_ABSOLUTE, 0, 0, scale (event->x, width), scale (event->y, height));
+        emit (client, INPUT_EVENT_ABSOLUTE, 0, (int)server->screen, scale (event->x, width),
+              scale (event->y, height));
     }
   else if (client->placed && (client->x != event->x || client->y != event->y))
     emit (client, INPUT_EVENT_RELATIVE, 0, 0, event->x - client->x, event->y - client->y);
@@ -676,6 +678,7 @@ vnc_server_new (DisplayOutput *output, const VncServerConfig *config, const VncS
   server->address = g_steal_pointer (&address);
   server->password = g_steal_pointer (&password);
   server->view_only = config->view_only;
+  server->screen = config->screen;
   server->funcs = *funcs;
   server->opaque = opaque;
   server->absolute = TRUE;

@@ -21,6 +21,7 @@ typedef struct
   const char *password_file; /* first line, at most 8 bytes count (VNC authentication); NULL: none */
   const char *name;          /* of the desktop */
   gboolean view_only;
+  unsigned screen;       /* its id, in absolute events */
   unsigned handshake_ms; /* how long a client may take to give the password; 0: a minute */
 } VncServerConfig;
 

@@ -312,10 +312,10 @@ finish_fd (VivMachine *self, GAsyncResult *result, GError **error)
 }
 
 void
-viv_machine_attach_screen (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
-                           gpointer data)
+viv_machine_attach_screen (VivMachine *self, unsigned screen, GCancellable *cancellable,
+                           GAsyncReadyCallback callback, gpointer data)
 {
-  call (self, "AttachScreen", g_variant_new ("(u)", 0), TIMEOUT_MS, cancellable, callback, data);
+  call (self, "AttachScreen", g_variant_new ("(u)", screen), TIMEOUT_MS, cancellable, callback, data);
 }
 
 int

@@ -35,6 +35,7 @@ struct _VivMachine
   char *vmm_state;   /* what the monitor said last, and why */
   char *vmm_reason;
   char *engine, *engine_reason, *vnc_address; /* what it says of itself, made plain; NULL while not live */
+  GPtrArray *screens;                         /* VivScreenInfo *; NULL while not live */
   pid_t pid;                                  /* the socket's peer, as the kernel says */
   int pidfd;                                  /* readable when the monitor is gone; -1: not known */
   guint pid_watch;                            /* waits for that, the connection being closed */
@@ -67,6 +68,8 @@ void viv_machine_follow_holder (VivMachine *self);
 /* What the monitor said last is what is so: it has answered. */
 void viv_machine_show_vmm_state (VivMachine *self);
 void viv_machine_show_unresponsive (VivMachine *self);
+/* screens.c: VivScreenInfo *; `proxy` NULL: none. */
+GPtrArray *viv_screens_read (VivMachine1 *proxy);
 /* launcher.c */
 void viv_machine_fail_start (VivMachine *self, GError *error);
 void viv_machine_ended (VivMachine *self);

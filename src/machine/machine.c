@@ -48,6 +48,7 @@ enum
   PROP_LEDS,
   PROP_WIDTH,
   PROP_HEIGHT,
+  PROP_SCREENS,
   PROP_THUMBNAIL,
   PROP_DEFINITION,
   N_PROPS
@@ -93,7 +94,7 @@ notify_live (VivMachine *self)
 {
   static const int live_props[]
       = { PROP_LIVE, PROP_ENGINE, PROP_ENGINE_REASON, PROP_VNC_ADDRESS, PROP_ABSOLUTE_POINTER,
-          PROP_LEDS, PROP_WIDTH,  PROP_HEIGHT };
+          PROP_LEDS, PROP_WIDTH,  PROP_HEIGHT,        PROP_SCREENS };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (live_props); i++)
     g_object_notify_by_pspec (G_OBJECT (self), props[live_props[i]]);
@@ -113,6 +114,8 @@ read_live (VivMachine *self)
   set_plain (&self->engine, viv_machine1_get_engine (self->proxy));
   set_plain (&self->engine_reason, viv_machine1_get_engine_reason (self->proxy));
   set_plain (&self->vnc_address, viv_machine1_get_vnc_address (self->proxy));
+  g_clear_pointer (&self->screens, g_ptr_array_unref);
+  self->screens = viv_screens_read (self->proxy);
 }
 
 void
@@ -247,6 +250,7 @@ disconnect (VivMachine *self)
   g_clear_pointer (&self->engine, g_free);
   g_clear_pointer (&self->engine_reason, g_free);
   g_clear_pointer (&self->vnc_address, g_free);
+  g_clear_pointer (&self->screens, g_ptr_array_unref);
 }
 
 static gboolean
@@ -663,6 +667,9 @@ viv_machine_get_property (GObject *object, guint id, GValue *value, GParamSpec *
     case PROP_HEIGHT:
       g_value_set_uint (value, viv_machine_get_height (self));
       break;
+    case PROP_SCREENS:
+      g_value_set_pointer (value, viv_machine_get_screens (self));
+      break;
     case PROP_THUMBNAIL:
       g_value_set_string (value, self->thumbnail);
       break;
@@ -748,6 +755,7 @@ viv_machine_class_init (VivMachineClass *klass)
     props[numbers[i].id] = g_param_spec_uint (numbers[i].name, NULL, NULL, 0, G_MAXUINT, 0, flags);
   for (unsigned i = 0; i < G_N_ELEMENTS (flags_); i++)
     props[flags_[i].id] = g_param_spec_boolean (flags_[i].name, NULL, NULL, FALSE, flags);
+  props[PROP_SCREENS] = g_param_spec_pointer ("screens", NULL, NULL, flags);
   props[PROP_DEFINITION] = g_param_spec_pointer ("definition", NULL, NULL, flags);
   g_object_class_install_properties (object_class, N_PROPS, props);
 
@@ -878,6 +886,16 @@ unsigned
 viv_machine_get_height (VivMachine *self)
 {
   return self->proxy != NULL ? viv_machine1_get_height (self->proxy) : 0;
+}
+
+GPtrArray *
+viv_machine_get_screens (VivMachine *self)
+{
+  static GPtrArray *none;
+
+  if (none == NULL)
+    none = viv_screens_read (NULL);
+  return self->screens != NULL ? self->screens : none;
 }
 
 pid_t

@@ -41,7 +41,8 @@ typedef enum
  *   error        s  what is wrong with machine.ini, or which image is missing (looked for in a thread); NULL: nothing
  *   live         b  a monitor runs and we are connected to it
  *   engine, engine-reason, vnc-address  s  "" while not live
- *   absolute-pointer b,  leds u,  width u,  height u
+ *   absolute-pointer b,  leds u,  width u,  height u (of the first screen)
+ *   screens      pointer: viv_machine_get_screens()
  *   thumbnail    s  path of the last picture; NULL: none yet
  *   definition   boxed pointer, NULL if broken
  * Signals: "state-changed" (whenever state, state-reason or live changes), "media-changed" (drive, path: by a client or by the guest;
@@ -71,6 +72,16 @@ gboolean viv_machine_get_absolute_pointer (VivMachine *machine);
 unsigned viv_machine_get_leds (VivMachine *machine);
 unsigned viv_machine_get_width (VivMachine *machine);
 unsigned viv_machine_get_height (VivMachine *machine);
+/* A screen of a machine that runs. */
+typedef struct
+{
+  unsigned id; /* for viv_machine_attach_screen(), _screenshot() and absolute events (InputEvent.value) */
+  char *name;  /* the device's, plain text */
+  unsigned width, height; /* pixels, as far as anybody has looked; 0: off */
+  char *vnc_address;      /* "" while it isn't served */
+} VivScreenInfo;
+/* VivScreenInfo *, the main screen first; owned by the machine, until "screens" changes.  Empty while not live. */
+GPtrArray *viv_machine_get_screens (VivMachine *machine);
 pid_t viv_machine_get_pid (VivMachine *machine); /* of the monitor, as the kernel says; 0: not live */
 const char *viv_machine_get_thumbnail (VivMachine *machine);
 /* It never changes; another one comes when the file did.  Owned by the machine until then: take a definition_copy() to keep it.
@@ -128,18 +139,18 @@ void viv_machine_vnc_stop (VivMachine *machine, GCancellable *cancellable, GAsyn
  * it ran. */
 void viv_machine_save_state (VivMachine *machine, const char *path, GCancellable *cancellable,
                              GAsyncReadyCallback callback, gpointer data);
-/* Writes a PNG to `path`, as machine/output-file.h does; copied and encoded on a thread of this process. */
-void viv_machine_screenshot (VivMachine *machine, const char *path, GCancellable *cancellable,
-                             GAsyncReadyCallback callback, gpointer data);
-/* A small one to the folder's screenshot.png, the "thumbnail"; viv_thumbnail_read() reads it. */
+/* Writes a PNG of the screen with this id to `path`, as machine/output-file.h does; copied and encoded on a thread of this process. */
+void viv_machine_screenshot (VivMachine *machine, unsigned screen, const char *path,
+                             GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+/* A small one of the first screen to the folder's screenshot.png, the "thumbnail"; viv_thumbnail_read() reads it. */
 void viv_machine_update_thumbnail (VivMachine *machine, GCancellable *cancellable,
                                    GAsyncReadyCallback callback, gpointer data);
 /* Of all of the above. */
 gboolean viv_machine_finish (VivMachine *machine, GAsyncResult *result, GError **error);
 
-/* A socket for shm_viewer_new(); -1 on error. */
-void viv_machine_attach_screen (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
-                                gpointer data);
+/* A socket for shm_viewer_new() that shows the screen with this id (VivScreenInfo); -1 on error. */
+void viv_machine_attach_screen (VivMachine *machine, unsigned screen, GCancellable *cancellable,
+                                GAsyncReadyCallback callback, gpointer data);
 int viv_machine_attach_screen_finish (VivMachine *machine, GAsyncResult *result, GError **error);
 /* A stream socket; with `history` what the port has sent so far comes first. */
 void viv_machine_attach_serial (VivMachine *machine, unsigned port, gboolean history,

@@ -269,7 +269,7 @@ on_attached (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
-take (VivMachine *self, const char *path, gboolean thumbnail, GCancellable *cancellable,
+take (VivMachine *self, unsigned screen, const char *path, gboolean thumbnail, GCancellable *cancellable,
       GAsyncReadyCallback callback, gpointer data)
 {
   GTask *task = g_task_new (self, cancellable, callback, data);
@@ -284,14 +284,14 @@ take (VivMachine *self, const char *path, gboolean thumbnail, GCancellable *canc
       picture->max_height = VIV_THUMBNAIL_HEIGHT;
     }
   g_task_set_task_data (task, picture, picture_free);
-  viv_machine_attach_screen (self, cancellable, on_attached, task);
+  viv_machine_attach_screen (self, screen, cancellable, on_attached, task);
 }
 
 void
-viv_machine_screenshot (VivMachine *self, const char *path, GCancellable *cancellable,
+viv_machine_screenshot (VivMachine *self, unsigned screen, const char *path, GCancellable *cancellable,
                         GAsyncReadyCallback callback, gpointer data)
 {
-  take (self, path, FALSE, cancellable, callback, data);
+  take (self, screen, path, FALSE, cancellable, callback, data);
 }
 
 void
@@ -300,7 +300,7 @@ viv_machine_update_thumbnail (VivMachine *self, GCancellable *cancellable, GAsyn
 {
   g_autofree char *path = g_build_filename (self->folder, THUMBNAIL, NULL);
 
-  take (self, path, TRUE, cancellable, callback, data);
+  take (self, 0, path, TRUE, cancellable, callback, data);
 }
 
 /* -- Reading -- */

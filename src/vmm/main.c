@@ -8,7 +8,7 @@
 
 #include "block/regular-file.h"
 #include "board/board.h"
-#include "control/sandbox.h"
+#include "confine/sandbox.h"
 #include "control/service.h"
 #include "cpu/engine.h"
 #include "cpu/none/qtest.h"
@@ -210,7 +210,8 @@ start_control (Monitor *monitor, GError **error)
     .engine = monitor->engine->klass->name,
     .engine_reason = monitor->engine_reason,
     .folder = monitor->definition->folder,
-    .output = board->output,
+    .outputs = (DisplayOutput *const *)board->outputs->pdata,
+    .n_outputs = board->outputs->len,
     .router = board->router,
     .drives = drives,
     .n_drives = board->drives->len,

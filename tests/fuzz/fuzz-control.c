@@ -80,7 +80,8 @@ serve (Fuzz *f, unsigned how)
   if (!(how & HOW_NO_SCREEN))
     {
       config.folder = fuzz_folder ();
-      config.output = f->machine.board->output;
+      config.outputs = (DisplayOutput *const *)f->machine.board->outputs->pdata;
+      config.n_outputs = f->machine.board->outputs->len;
       config.router = f->machine.board->router;
       config.drives = drives;
       config.n_drives = G_N_ELEMENTS (drives);

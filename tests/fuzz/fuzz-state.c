@@ -116,11 +116,11 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
   if (vm_load (machine.vm, path, &error))
     {
       vm_resume (machine.vm);
-      display_output_snapshot (machine.board->output);
+      display_output_snapshot (machine.board->outputs->pdata[0]);
       fuzz_machine_run (&machine, data, length);
       vm_clock_advance (machine.vm->clock, 50 * 1000 * 1000);
-      g_free (display_output_text (machine.board->output));
-      display_output_snapshot (machine.board->output);
+      g_free (display_output_text (machine.board->outputs->pdata[0]));
+      display_output_snapshot (machine.board->outputs->pdata[0]);
       fuzz_machine_pause (&machine);
     }
   close (fd);

@@ -64,7 +64,7 @@ update (Screen *screen)
   if (screen->attaching || screen->retry || viv_framebuffer_is_live (screen->framebuffer))
     return;
   screen->attaching = g_cancellable_new ();
-  viv_machine_attach_screen (screen->machine, screen->attaching, on_attached, screen);
+  viv_machine_attach_screen (screen->machine, 0, screen->attaching, on_attached, screen);
 }
 
 static void

@@ -108,5 +108,5 @@ viv_screenshot_take (VivWindow *window, VivMachine *machine)
   shot = g_new0 (Shot, 1);
   g_weak_ref_init (&shot->window, window);
   shot->path = path;
-  viv_machine_screenshot (machine, path, NULL, on_done, shot);
+  viv_machine_screenshot (machine, 0, path, NULL, on_done, shot);
 }

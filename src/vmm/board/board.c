@@ -32,6 +32,7 @@ board_new (Vm *vm, MachineDefinition *definition, GError **error)
   board->vm = vm;
   board->definition = definition_ref (definition);
   board->drives = g_ptr_array_new_with_free_func (drive_free);
+  board->outputs = g_ptr_array_new ();
   vm_lock (vm);
   address_space_begin (vm->memory);
   address_space_begin (vm->ports);
@@ -78,6 +79,7 @@ board_free (Board *board)
     input_router_free (board->router);
   vm_unlock (board->vm);
   g_ptr_array_unref (board->drives);
+  g_ptr_array_unref (board->outputs);
   region_unref (board->low_ram);
   region_unref (board->high_ram);
   region_unref (board->bios);

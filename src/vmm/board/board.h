@@ -7,11 +7,11 @@
 
 #include "block/block.h"
 #include "chipset/test-device.h"
-#include "control/serial.h"
 #include "core/vm.h"
 #include "display/output.h"
 #include "input/router.h"
 #include "machine/definition.h"
+#include "serial/serial.h"
 
 G_BEGIN_DECLS
 
@@ -39,8 +39,8 @@ struct Board
   SerialPort *serial[BOARD_MAX_SERIALS];
   unsigned n_serials;
   InputRouter *router;
-  DisplayOutput *output; /* NULL without video */
-  GPtrArray *drives;     /* BoardDrive * */
+  GPtrArray *outputs; /* DisplayOutput *, the devices' own; a screen's id is its place */
+  GPtrArray *drives;  /* BoardDrive * */
   /* The guest has ejected a medium (`path` NULL) or drawn it in again: main loop, VM lock NOT held.  Set by the owner; may be NULL. */
   void (*media_changed) (void *opaque, const char *id, const char *path);
   void *media_opaque;

@@ -244,7 +244,7 @@ tell_fw_cfg (Board *board)
   fw_cfg_add_u64 (fw, FW_CFG_RAM_SIZE, def->memory);
   fw_cfg_add_u16 (fw, FW_CFG_NB_CPUS, (uint16_t)board->vm->n_cpus);
   fw_cfg_add_u16 (fw, FW_CFG_MAX_CPUS, (uint16_t)board->vm->n_cpus);
-  fw_cfg_add_u16 (fw, FW_CFG_NOGRAPHIC, board->output == NULL);
+  fw_cfg_add_u16 (fw, FW_CFG_NOGRAPHIC, board->outputs->len == 0);
   fw_cfg_add_u16 (fw, FW_CFG_BOOT_MENU, def->boot_menu != FALSE);
   fw_cfg_add_item (fw, FW_CFG_NUMA, numa, sizeof numa);
   /* ISA interrupt 0 is pin 2 of the I/O APIC. */

@@ -245,7 +245,7 @@ build_video (Board *board, GError **error)
   if (!device_set_property (board->vga, "romfile", rom, error)
       || !device_set_property (board->vga, "vram-mib", mib, error) || !device_realize (board->vga, error))
     return FALSE;
-  board->output = vga_output (board->vga);
+  g_ptr_array_add (board->outputs, vga_output (board->vga));
   return TRUE;
 }
 

@@ -196,7 +196,7 @@ on_save_state_file (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *
 static void
 on_screen_closed (ShmServer *server, void *opaque)
 {
-  g_ptr_array_remove_fast (((ControlService *)opaque)->screens, server);
+  g_ptr_array_remove_fast (((ControlService *)opaque)->shares, server);
 }
 
 static gboolean
@@ -206,21 +206,21 @@ on_attach_screen (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *un
   g_autoptr (GUnixFDList) list = NULL;
   int fds[2];
 
-  if (service->config.output == NULL || screen != 0)
+  if (screen >= service->config.n_outputs)
     return fail_with (invocation, G_IO_ERROR_NOT_FOUND, "the machine has no such screen");
-  if (service->screens->len >= CONTROL_MAX_CONNECTIONS)
+  if (service->shares->len >= CONTROL_MAX_CONNECTIONS)
     return fail_with (invocation, G_IO_ERROR_BUSY, "the screen has too many viewers");
   if (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0)
     return fail_with (invocation, g_io_error_from_errno (errno), "can't make a socket for the screen");
 
   /* The first thing that the viewer gets is the screen as it is now, even if nobody has looked for long: whoever wants one picture is
    * then done. */
-  display_output_snapshot (service->config.output);
+  display_output_snapshot (service->screens[screen].output);
   list = g_unix_fd_list_new_from_array (&fds[1], 1);
-  ShmServer *server = shm_server_new (service->config.output, fds[0], on_screen_closed, service);
+  ShmServer *server = shm_server_new (service->screens[screen].output, fds[0], on_screen_closed, service);
   if (server == NULL)
     return fail_with (invocation, G_IO_ERROR_FAILED, "the screen can't be shared");
-  g_ptr_array_add (service->screens, server);
+  g_ptr_array_add (service->shares, server);
   viv_machine1_complete_attach_screen (skeleton, invocation, list, g_variant_new_handle (0));
   return TRUE;
 }
@@ -228,10 +228,11 @@ on_attach_screen (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *un
 static gboolean
 on_text (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
 {
-  g_autofree char *text
-      = service->config.output != NULL ? display_output_text (service->config.output) : NULL;
-  g_autofree char *valid = text != NULL ? g_utf8_make_valid (text, -1) : NULL;
+  g_autofree char *text = NULL;
 
+  for (unsigned i = 0; i < service->config.n_outputs && text == NULL; i++)
+    text = display_output_text (service->screens[i].output);
+  g_autofree char *valid = text != NULL ? g_utf8_make_valid (text, -1) : NULL;
   viv_machine1_complete_text (skeleton, invocation, text != NULL, valid != NULL ? valid : "");
   return TRUE;
 }
@@ -264,7 +265,7 @@ on_vnc_stop (VivMachine1 *skeleton, Invocation *invocation, ControlService *serv
 
 /* What a viewer may say; the router and the devices see nothing else. */
 static gboolean
-check_event (InputEvent *event, guint type, guint code)
+check_event (const ControlService *service, InputEvent *event, guint type, guint code)
 {
   event->type = (InputEventType)type;
   event->code = code;
@@ -275,6 +276,8 @@ check_event (InputEvent *event, guint type, guint code)
       event->value = event->value != 0;
       return TRUE;
     case INPUT_EVENT_ABSOLUTE:
+      if (event->value < 0 || (guint)event->value >= MAX (service->config.n_outputs, 1))
+        return FALSE;
       event->x = CLAMP (event->x, 0, INPUT_ABSOLUTE_MAX);
       event->y = CLAMP (event->y, 0, INPUT_ABSOLUTE_MAX);
       return TRUE;
@@ -308,7 +311,7 @@ on_input (VivMachine1 *skeleton, Invocation *invocation, GVariant *events, Contr
       vm_lock (service->config.vm);
       g_variant_iter_init (&iter, events);
       while (g_variant_iter_next (&iter, "(uqiii)", &type, &code, &event.value, &event.x, &event.y))
-        if (check_event (&event, type, code) && !input_router_send (service->config.router, &event))
+        if (check_event (service, &event, type, code) && !input_router_send (service->config.router, &event))
           refused++;
       vm_unlock (service->config.vm);
     }
@@ -550,10 +553,10 @@ on_statistics (VivMachine1 *skeleton, Invocation *invocation, ControlService *se
   for (unsigned i = 0; i < service->config.n_drives; i++)
     add_drive (&service->drives[i], &values);
 
-  const Framebuffer *fb
-      = service->config.output != NULL ? display_output_snapshot (service->config.output) : NULL;
-  g_variant_builder_add (&values, "{sv}", "width", g_variant_new_uint32 (fb != NULL ? fb->width : 0));
-  g_variant_builder_add (&values, "{sv}", "height", g_variant_new_uint32 (fb != NULL ? fb->height : 0));
+  control_service_update_sizes (service);
+  const ServiceScreen *first = service->config.n_outputs > 0 ? &service->screens[0] : NULL;
+  g_variant_builder_add (&values, "{sv}", "width", g_variant_new_uint32 (first != NULL ? first->width : 0));
+  g_variant_builder_add (&values, "{sv}", "height", g_variant_new_uint32 (first != NULL ? first->height : 0));
   viv_machine1_complete_statistics (skeleton, invocation, g_variant_builder_end (&values));
   return TRUE;
 }

@@ -32,6 +32,16 @@ typedef struct
   void *opaque;
 } ServiceDrive;
 
+typedef struct
+{
+  ControlService *service;
+  unsigned id;
+  DisplayOutput *output;
+  DisplayViewer *size_viewer;
+  uint32_t width, height; /* 0: off */
+  VncServer *vnc;         /* NULL: not served */
+} ServiceScreen;
+
 struct ControlService
 {
   ControlConfig config; /* strings and arrays are the service's own */
@@ -45,16 +55,18 @@ struct ControlService
   GPtrArray *connections; /* ControlConnection */
   GQueue handshakes;      /* under way, the oldest first */
   GSource *handshake_timer;
-  GPtrArray *screens; /* ShmServer, freed by themselves or by us */
-  DisplayViewer *size_viewer;
-  VncServer *vnc;
-  GSource *input_source; /* lights or pointer have changed; under the VM lock.  NULL: no news */
-  gboolean refused_told; /* a VNC client's event was refused, and the log says so */
-  int statm_fd;          /* /proc/self/statm, opened before a sandbox closes the door */
+  ServiceScreen *screens; /* config.n_outputs */
+  GPtrArray *shares;      /* ShmServer, freed by themselves or by us */
+  GSource *input_source;  /* lights or pointer have changed; under the VM lock.  NULL: no news */
+  gboolean refused_told;  /* a VNC client's event was refused, and the log says so */
+  int statm_fd;           /* /proc/self/statm, opened before a sandbox closes the door */
   gint64 start_time;
 };
 
 void control_methods_connect (ControlService *service);
+/* Nobody may have looked for long: asks for the sizes of the screens, without a picture, and tells them before what is answered
+ * next. */
+void control_service_update_sizes (ControlService *service);
 ControlConnection *control_service_connection (ControlService *service, GDBusConnection *connection);
 
 G_END_DECLS

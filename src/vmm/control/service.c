@@ -417,8 +417,9 @@ publish_input (ControlService *service)
 
   viv_machine1_set_absolute_pointer (service->skeleton, input_router_is_absolute (service->config.router));
   viv_machine1_set_leds (service->skeleton, leds);
-  if (service->vnc != NULL)
-    vnc_server_set_leds (service->vnc, leds);
+  for (unsigned i = 0; i < service->config.n_outputs; i++)
+    if (service->screens[i].vnc != NULL)
+      vnc_server_set_leds (service->screens[i].vnc, leds);
 }
 
 static gboolean
@@ -448,13 +449,73 @@ on_router_changed (InputRouter *router, void *opaque)
 }
 
 static void
+publish_screens (ControlService *service)
+{
+  GVariantBuilder screens;
+
+  g_variant_builder_init (&screens, G_VARIANT_TYPE ("aa{sv}"));
+  for (unsigned i = 0; i < service->config.n_outputs; i++)
+    {
+      const ServiceScreen *screen = &service->screens[i];
+
+      g_variant_builder_open (&screens, G_VARIANT_TYPE_VARDICT);
+      g_variant_builder_add (&screens, "{sv}", "id", g_variant_new_uint32 (screen->id));
+      g_variant_builder_add (&screens, "{sv}", "name",
+                             g_variant_new_string (display_output_name (screen->output)));
+      g_variant_builder_add (&screens, "{sv}", "width", g_variant_new_uint32 (screen->width));
+      g_variant_builder_add (&screens, "{sv}", "height", g_variant_new_uint32 (screen->height));
+      g_variant_builder_add (
+          &screens, "{sv}", "vnc",
+          g_variant_new_string (screen->vnc != NULL ? vnc_server_address (screen->vnc) : ""));
+      g_variant_builder_close (&screens);
+    }
+  viv_machine1_set_screens (service->skeleton, g_variant_builder_end (&screens));
+}
+
+static void
+set_size (ServiceScreen *screen, uint32_t width, uint32_t height)
+{
+  ControlService *service = screen->service;
+
+  screen->width = width;
+  screen->height = height;
+  if (screen->id == 0)
+    {
+      viv_machine1_set_width (service->skeleton, width);
+      viv_machine1_set_height (service->skeleton, height);
+    }
+  publish_screens (service);
+}
+
+static void
 on_size_scanout (void *opaque, const Framebuffer *fb)
 {
-  ControlService *service = opaque;
+  ServiceScreen *screen = opaque;
 
+  check_readers (screen->service);
+  set_size (screen, fb != NULL ? fb->width : 0, fb != NULL ? fb->height : 0);
+}
+
+void
+control_service_update_sizes (ControlService *service)
+{
+  gboolean changed = FALSE;
+
+  for (unsigned i = 0; i < service->config.n_outputs; i++)
+    {
+      ServiceScreen *screen = &service->screens[i];
+      uint32_t width, height;
+
+      display_output_size (screen->output, &width, &height);
+      if (width == screen->width && height == screen->height)
+        continue;
+      set_size (screen, width, height);
+      changed = TRUE;
+    }
+  if (!changed)
+    return;
   check_readers (service);
-  viv_machine1_set_width (service->skeleton, fb != NULL ? fb->width : 0);
-  viv_machine1_set_height (service->skeleton, fb != NULL ? fb->height : 0);
+  g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (service->skeleton));
 }
 
 static void
@@ -493,12 +554,15 @@ make_skeleton (ControlService *service)
       publish_input (service);
       vm_unlock (config->vm);
     }
-  if (config->output != NULL)
+  for (unsigned i = 0; i < config->n_outputs; i++)
     {
+      ServiceScreen *screen = &service->screens[i];
+
       /* Asleep: hears of mode changes that somebody else's look, or a screenshot, brings to light. */
-      service->size_viewer = display_output_attach (config->output, &size_funcs, service);
-      display_viewer_set_interval (service->size_viewer, 0);
+      screen->size_viewer = display_output_attach (screen->output, &size_funcs, screen);
+      display_viewer_set_interval (screen->size_viewer, 0);
     }
+  publish_screens (service);
 }
 
 /* -- VNC ---------------------------------------------------------------------------------------------- */
@@ -533,60 +597,115 @@ on_vnc_absolute (void *opaque)
   return absolute;
 }
 
+static VncServer *
+serve_screen (ServiceScreen *screen, const char *address, const char *password_file, GError **error)
+{
+  static const VncServerFuncs funcs = { .input = on_vnc_input, .absolute = on_vnc_absolute };
+  g_autofree char *name = screen->id == 0
+                              ? g_strdup (screen->service->config.name)
+                              : g_strdup_printf ("%s (%u)", screen->service->config.name, screen->id + 1);
+  VncServerConfig config
+      = { .address = address, .password_file = password_file, .name = name, .screen = screen->id };
+
+  return vnc_server_new (screen->output, &config, &funcs, screen->service, error);
+}
+
+/* The ports where people look for VNC first, then any. */
+static VncServer *
+serve_somewhere (ServiceScreen *screen, const char *password_file, GError **error)
+{
+  VncServer *server = NULL;
+
+  for (unsigned port = 5900; server == NULL && port <= 5964; port++)
+    {
+      g_autofree char *address = g_strdup_printf ("127.0.0.1:%u", port < 5964 ? port : 0);
+      server = serve_screen (screen, address, password_file, port < 5964 ? NULL : error);
+    }
+  return server;
+}
+
+/* Another screen, near to where the first one is: "127.0.0.1:5901" and 1 give "127.0.0.1:5902". */
+static VncServer *
+serve_beside (ServiceScreen *screen, const char *first, const char *password_file, GError **error)
+{
+  const char *colon = strrchr (first, ':');
+  g_autofree char *host = g_strndup (first, colon - first), *near = NULL, *any = NULL;
+  guint64 port = 0;
+  VncServer *server = NULL;
+
+  if (g_str_has_prefix (first, "unix:"))
+    {
+      near = g_strdup_printf ("%s.%u", first, screen->id);
+      return serve_screen (screen, near, password_file, error);
+    }
+  g_ascii_string_to_unsigned (colon + 1, 10, 0, G_MAXUINT16, &port, NULL);
+  if (port + screen->id <= G_MAXUINT16)
+    {
+      near = g_strdup_printf ("%s:%u", host, (unsigned)port + screen->id);
+      server = serve_screen (screen, near, password_file, NULL);
+    }
+  if (server == NULL)
+    {
+      any = g_strdup_printf ("%s:0", host);
+      server = serve_screen (screen, any, password_file, error);
+    }
+  return server;
+}
+
 const char *
 control_service_vnc_start (ControlService *service, const char *address, const char *password_file,
                            GError **error)
 {
-  static const VncServerFuncs funcs = { .input = on_vnc_input, .absolute = on_vnc_absolute };
-  VncServerConfig config = {
-    .password_file = password_file != NULL && *password_file != '\0' ? password_file : NULL,
-    .name = service->config.name,
-  };
-  VncServer *server = NULL;
+  g_autoptr (GPtrArray) servers = g_ptr_array_new_with_free_func ((GDestroyNotify)vnc_server_free);
 
-  if (service->config.output == NULL)
+  if (password_file != NULL && *password_file == '\0')
+    password_file = NULL;
+  if (service->config.n_outputs == 0)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "the machine has no screen");
       return NULL;
     }
-  if (address != NULL && *address != '\0')
-    {
-      /* The old server may have the very port. */
-      g_autofree char *old = service->vnc != NULL ? g_strdup (vnc_server_address (service->vnc)) : NULL;
-      if (g_strcmp0 (old, address) == 0)
-        control_service_vnc_stop (service);
-      config.address = address;
-      server = vnc_server_new (service->config.output, &config, &funcs, service, error);
-    }
-  else
-    /* The ports where people look for VNC first, then any. */
-    for (unsigned port = 5900; server == NULL && port <= 5964; port++)
+  /* The old servers may have the very ports. */
+  for (unsigned i = 0; i < service->config.n_outputs; i++)
+    if (address != NULL && service->screens[i].vnc != NULL
+        && g_strcmp0 (vnc_server_address (service->screens[i].vnc), address) == 0)
       {
-        g_autofree char *candidate = g_strdup_printf ("127.0.0.1:%u", port < 5964 ? port : 0);
-        config.address = candidate;
-        server
-            = vnc_server_new (service->config.output, &config, &funcs, service, port < 5964 ? NULL : error);
-        config.address = NULL;
+        control_service_vnc_stop (service);
+        break;
       }
-  if (server == NULL)
-    return NULL;
+  for (unsigned i = 0; i < service->config.n_outputs; i++)
+    {
+      ServiceScreen *screen = &service->screens[i];
+      VncServer *server
+          = i > 0 ? serve_beside (screen, vnc_server_address (servers->pdata[0]), password_file, error)
+            : address != NULL && *address != '\0' ? serve_screen (screen, address, password_file, error)
+                                                  : serve_somewhere (screen, password_file, error);
+
+      if (server == NULL)
+        return NULL;
+      g_ptr_array_add (servers, server);
+    }
   control_service_vnc_stop (service);
-  service->vnc = server;
-  viv_machine1_set_vnc_address (service->skeleton, vnc_server_address (server));
+  for (unsigned i = service->config.n_outputs; i-- > 0;)
+    service->screens[i].vnc = g_ptr_array_steal_index (servers, i);
+  viv_machine1_set_vnc_address (service->skeleton, vnc_server_address (service->screens[0].vnc));
+  publish_screens (service);
   if (service->config.router != NULL)
     {
       vm_lock (service->config.vm);
       publish_input (service);
       vm_unlock (service->config.vm);
     }
-  return vnc_server_address (server);
+  return vnc_server_address (service->screens[0].vnc);
 }
 
 void
 control_service_vnc_stop (ControlService *service)
 {
-  g_clear_pointer (&service->vnc, vnc_server_free);
+  for (unsigned i = 0; i < service->config.n_outputs; i++)
+    g_clear_pointer (&service->screens[i].vnc, vnc_server_free);
   viv_machine1_set_vnc_address (service->skeleton, "");
+  publish_screens (service);
 }
 
 /* -- Life --------------------------------------------------------------------------------------------- */
@@ -620,6 +739,10 @@ copy_config (ControlService *service, const ControlConfig *config)
   service->config.drives = NULL;
   service->serials = g_memdup2 (config->serials, config->n_serials * sizeof (SerialPort *));
   service->config.serials = NULL;
+  service->screens = g_new0 (ServiceScreen, config->n_outputs + 1);
+  for (unsigned i = 0; i < config->n_outputs; i++)
+    service->screens[i] = (ServiceScreen){ .service = service, .id = i, .output = config->outputs[i] };
+  service->config.outputs = NULL;
 }
 
 static gboolean
@@ -647,7 +770,7 @@ control_service_new (const ControlConfig *config, GError **error)
   g_source_set_ready_time (service->handshake_timer, -1);
   g_source_attach (service->handshake_timer, g_main_context_get_thread_default ());
   service->connections = g_ptr_array_new_with_free_func (connection_free);
-  service->screens = g_ptr_array_new ();
+  service->shares = g_ptr_array_new ();
   if (live_services == NULL)
     live_services = g_ptr_array_new ();
   g_ptr_array_add (live_services, service);
@@ -683,12 +806,18 @@ control_service_new (const ControlConfig *config, GError **error)
 static void
 free_screens (ControlService *service)
 {
-  while (service->screens->len > 0)
+  while (service->shares->len > 0)
     {
-      ShmServer *screen = g_ptr_array_steal_index (service->screens, service->screens->len - 1);
-      shm_server_free (screen);
+      ShmServer *share = g_ptr_array_steal_index (service->shares, service->shares->len - 1);
+      shm_server_free (share);
     }
-  g_ptr_array_unref (service->screens);
+  g_ptr_array_unref (service->shares);
+  for (unsigned i = 0; i < service->config.n_outputs; i++)
+    {
+      g_clear_pointer (&service->screens[i].vnc, vnc_server_free);
+      g_clear_pointer (&service->screens[i].size_viewer, display_viewer_detach);
+    }
+  g_free (service->screens);
 }
 
 static void
@@ -763,9 +892,7 @@ control_service_free (ControlService *service)
   publish_state (service);
   say_farewell (service);
   g_ptr_array_unref (service->connections);
-  g_clear_pointer (&service->vnc, vnc_server_free);
   free_screens (service);
-  g_clear_pointer (&service->size_viewer, display_viewer_detach);
   if (service->config.router != NULL)
     {
       vm_lock (service->config.vm);

@@ -11,11 +11,11 @@
 #pragma once
 
 #include "block/block.h"
-#include "control/serial.h"
 #include "core/vm.h"
 #include "display/output.h"
 #include "input/router.h"
 #include "machine/definition.h"
+#include "serial/serial.h"
 
 G_BEGIN_DECLS
 
@@ -48,8 +48,10 @@ typedef struct
   const char *engine;        /* "kvm", "soft", "none" */
   const char *engine_reason; /* a sentence */
   const char *folder;        /* where relative paths of clients start; NULL: they are refused */
-  DisplayOutput *output;     /* NULL: no screen */
-  InputRouter *router;       /* NULL: no input */
+  /* The screens, borrowed; must outlive the service.  A screen's id is its place. */
+  DisplayOutput *const *outputs;
+  unsigned n_outputs;
+  InputRouter *router; /* NULL: no input */
   const ControlDrive *drives;
   unsigned n_drives;
   SerialPort *const *serials; /* borrowed; must outlive the service */
@@ -67,8 +69,9 @@ ControlService *control_service_new (const ControlConfig *config, GError **error
 /* Tells clients that the machine is stopped, disconnects them, removes the socket.  Before vm_free(). */
 void control_service_free (ControlService *service);
 
-/* Serves the screen over VNC.  `address` as VncServerConfig; "" for 127.0.0.1 and any free port from 5900 on.  Returns the actual
- * address, owned by the service; replaces a server that runs. */
+/* Serves the screens over VNC, each by a server of its own.  `address` as VncServerConfig, for the first; "" for 127.0.0.1 and any free
+ * port from 5900 on.  The others come at the ports behind it, or any if one is taken; a unix socket's name gets ".1", ".2", … behind
+ * it.  Returns the first one's actual address, owned by the service; replaces servers that run.  All or none. */
 const char *control_service_vnc_start (ControlService *service, const char *address,
                                        const char *password_file, GError **error);
 void control_service_vnc_stop (ControlService *service);

@@ -534,6 +534,19 @@ on_text (void *opaque)
   return text;
 }
 
+static void
+on_size (void *opaque, uint32_t *width, uint32_t *height)
+{
+  Vga *vga = opaque;
+  gboolean locked = lock (vga);
+  VgaMode mode;
+
+  vga_mode_make (vga, &mode);
+  unlock (vga, locked);
+  *width = mode.kind == VGA_KIND_OFF ? 0 : mode.width;
+  *height = mode.kind == VGA_KIND_OFF ? 0 : mode.height;
+}
+
 /* Guests read the EDID when they look for screens. */
 static void
 on_resize (void *opaque, uint32_t width, uint32_t height)
@@ -549,5 +562,6 @@ const DisplaySource vga_display_source = {
   .refresh = on_refresh,
   .watched = on_watched,
   .text = on_text,
+  .size = on_size,
   .resize = on_resize,
 };

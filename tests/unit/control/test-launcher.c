@@ -645,13 +645,13 @@ test_calls (void)
   {
     g_autofree char *png = g_build_filename (top, "shot.png", NULL), *data = NULL;
     gsize length;
-    CALL (result, viv_machine_screenshot (machine, png, NULL, on_result, &result));
+    CALL (result, viv_machine_screenshot (machine, 0, png, NULL, on_result, &result));
     g_assert_true (viv_machine_finish (machine, result, &error));
     g_assert_true (g_file_get_contents (png, &data, &length, NULL));
     g_assert_cmpmem (data, 8, "\x89PNG\r\n\x1a\n", 8);
   }
   {
-    CALL (result, viv_machine_screenshot (machine, "/nonexistent/x.png", NULL, on_result, &result));
+    CALL (result, viv_machine_screenshot (machine, 0, "/nonexistent/x.png", NULL, on_result, &result));
     g_assert_false (viv_machine_finish (machine, result, NULL));
   }
   g_assert_true (simple (machine, viv_machine_update_thumbnail, &error));
@@ -685,7 +685,7 @@ test_calls (void)
     g_assert_false (viv_machine_finish (machine, worse, NULL));
   }
   {
-    CALL (result, viv_machine_attach_screen (machine, NULL, on_result, &result));
+    CALL (result, viv_machine_attach_screen (machine, 0, NULL, on_result, &result));
     int screen = viv_machine_attach_screen_finish (machine, result, &error);
     g_assert_cmpint (screen, >=, 0);
     close (screen);
@@ -757,7 +757,7 @@ test_pictures (void)
 
   start (machine);
   {
-    CALL (result, viv_machine_screenshot (machine, png, NULL, on_result, &result));
+    CALL (result, viv_machine_screenshot (machine, 0, png, NULL, on_result, &result));
     g_assert_true (viv_machine_finish (machine, result, &error));
   }
   g_assert_true (g_file_get_contents (png, &data, &length, NULL));
@@ -767,7 +767,7 @@ test_pictures (void)
     /* A key changes the picture. */
     const InputEvent press = { INPUT_EVENT_KEY, KEY_A, 1, 0, 0 };
     viv_machine_send_input (machine, &press, 1);
-    CALL (result, viv_machine_screenshot (machine, png, NULL, on_result, &result));
+    CALL (result, viv_machine_screenshot (machine, 0, png, NULL, on_result, &result));
     g_assert_true (viv_machine_finish (machine, result, &error));
   }
   g_assert_true (g_file_get_contents (png, &again, &length_again, NULL));
@@ -787,7 +787,7 @@ test_pictures (void)
   g_assert_cmpuint (png_number (g_bytes_get_data (small, NULL), 16), ==, 386); /* a fifth */
   g_assert_cmpuint (png_number (g_bytes_get_data (small, NULL), 20), ==, 217);
   {
-    CALL (result, viv_machine_screenshot (machine, "/dev/full", NULL, on_result, &result));
+    CALL (result, viv_machine_screenshot (machine, 0, "/dev/full", NULL, on_result, &result));
     g_assert_false (viv_machine_finish (machine, result, &error));
     g_assert_nonnull (error);
     g_clear_error (&error);

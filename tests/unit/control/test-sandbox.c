@@ -3,7 +3,7 @@
  * What a confined process can and can't do.  There is no way out of a sandbox, so each case confines a child; the child counts
  * what is wrong, says it on stderr, and ends with that number.
  */
-#include "control/sandbox.h"
+#include "confine/sandbox.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
  *
  * A serial port's far end on a 16550A: readers that are slow, that are gone, and a guest that writes without pause.
  */
-#include "control/serial.h"
+#include "serial/serial.h"
 
 #include "chipset/uart.h"
 

@@ -2,9 +2,9 @@
  *
  * no_new_privs, Landlock and seccomp for all threads.
  */
-#define G_LOG_DOMAIN "control"
+#define G_LOG_DOMAIN "confine"
 
-#include "control/sandbox.h"
+#include "confine/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,9 +2,9 @@
  *
  * The join between a serial port's far end and the 16550A.
  */
-#define G_LOG_DOMAIN "control"
+#define G_LOG_DOMAIN "serial"
 
-#include "control/serial.h"
+#include "serial/serial.h"
 
 #include "chipset/uart.h"
 

@@ -3,9 +3,9 @@
  * A serial port's far end.  One ring holds what the guest has sent; each client is a position in it, so that a slow one costs
  * no memory of its own.
  */
-#define G_LOG_DOMAIN "control"
+#define G_LOG_DOMAIN "serial"
 
-#include "control/serial.h"
+#include "serial/serial.h"
 
 #include <errno.h>
 #include <gio/gio.h>
