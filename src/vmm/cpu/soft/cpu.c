@@ -383,6 +383,8 @@ void
 soft_cpu_run (SoftCpu *cpu, int64_t budget)
 {
   soft_running = cpu->engine;
+  /* Flags that other code of this thread has left would be taken for the guest's, and fault when its control word unmasks them. */
+  __asm__ volatile("fnclex");
   cpu->slice = cpu->budget = budget;
   cpu->irq_check = TRUE;
   if (soft_setjmp (&cpu->recover) != 0)
