@@ -269,7 +269,7 @@ use_fds (Fuzz *f, FuzzBytes *bytes)
     {
       int fd = g_array_index (f->fds, int, i);
       uint8_t data[64];
-      size_t n = MIN (fuzz_u8 (bytes) % sizeof data, bytes->length);
+      size_t wanted = fuzz_u8 (bytes) % sizeof data, n = MIN (wanted, bytes->length);
 
       memcpy (data, bytes->data, n);
       if (send (fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0
