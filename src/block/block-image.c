@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Image jobs: create, and say what a file looks like.
+ * Which formats there are; creating images; and what a file looks like, of formats that we have no driver for too.
  */
 #define G_LOG_DOMAIN "block"
 
-#include "block/block-private.h"
+#include "block/block-driver.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,23 +14,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void
-sync_folder_of (const char *path)
-{
-  g_autofree char *folder = g_path_get_dirname (path);
-  int fd = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* In the order in which content is asked. */
+static const BlockDriver *const block_drivers[] = { &block_raw_driver, &block_memory_driver };
 
-  if (fd < 0)
-    return;
-  if (fsync (fd) < 0)
-    g_info ("Can't sync “%s”: %s", folder, g_strerror (errno));
-  close (fd);
+const BlockDriver *
+block_find_driver (const char *format, gboolean testing)
+{
+  for (unsigned i = 0; i < G_N_ELEMENTS (block_drivers); i++)
+    if (g_str_equal (block_drivers[i]->format, format) && (testing || !block_drivers[i]->testing))
+      return block_drivers[i];
+  return NULL;
 }
 
 gboolean
 block_image_create (const char *path, const char *format, uint64_t size, GError **error)
 {
-  if (format == NULL || strcmp (format, "raw") != 0)
+  const BlockDriver *driver = format != NULL ? block_find_driver (format, FALSE) : NULL;
+
+  if (driver == NULL || driver->create == NULL)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
                    "Can't create “%s”: the image format “%s” isn't supported. Use “raw”.", path,
@@ -44,27 +45,10 @@ block_image_create (const char *path, const char *format, uint64_t size, GError 
       return FALSE;
     }
   size = (size + BLOCK_SECTOR_SIZE - 1) & ~(uint64_t)(BLOCK_SECTOR_SIZE - 1);
-  int fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  int code = fd < 0 ? errno : 0;
-  if (fd >= 0 && (ftruncate (fd, (off_t)size) < 0 || fsync (fd) < 0))
-    {
-      code = errno;
-      unlink (path);
-    }
-  if (fd >= 0)
-    close (fd);
-  if (code != 0)
-    {
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code), "Can't create the image “%s”: %s.%s",
-                   path, g_strerror (code),
-                   code == EEXIST  ? " Choose another name, or delete that file first."
-                   : code == EFBIG ? " This file system can't hold a file of that size."
-                                   : "");
-      return FALSE;
-    }
-  sync_folder_of (path);
-  return TRUE;
+  return driver->create (path, size, error);
 }
+
+/* -- Content ---------------------------------------------------------------------------------------- */
 
 static gboolean
 has_magic (int fd, off_t offset, const void *magic, size_t length)
@@ -93,6 +77,9 @@ read_le64 (int fd, off_t offset)
 static const char *
 probe_fd (int fd, uint64_t *size)
 {
+  for (unsigned i = 0; i < G_N_ELEMENTS (block_drivers); i++)
+    if (block_drivers[i]->probe != NULL && block_drivers[i]->probe (fd, size))
+      return block_drivers[i]->format;
   if (has_magic (fd, 0, "QFI\xfb", 4))
     {
       *size = read_be64 (fd, 24);

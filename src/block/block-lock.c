@@ -5,7 +5,7 @@
  */
 #define G_LOG_DOMAIN "block"
 
-#include "block/block-private.h"
+#include "block/block-driver.h"
 #include "block/regular-file.h"
 
 #include <errno.h>
@@ -142,6 +142,7 @@ block_lock (int fd, const char *path, gboolean exclusive, GError **error)
   g_autofree char *holder = describe_holder (fd);
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY,
                "“%s” is in use by %s. Stop that first, or make a copy of the image%s.", path, holder,
-               exclusive ? ", or open it read-only or as a snapshot if the other only reads it" : "");
+               exclusive ? ", or open it read-only or let its changes be discarded if the other only reads it"
+                         : "");
   return FALSE;
 }

@@ -1,35 +1,33 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Inside of block/: what the request queue knows of an image's format and of locks.
+ * Inside of block/: what images (block.c) and queues (block-queue.c) share.
+ *
+ * Lock order: an image's lock, then a queue's; neither is held while a driver, done() or a BlockErrorFunc runs.
  */
 #pragma once
 
-#include "block/block.h"
+#include "block/block-driver.h"
 
 G_BEGIN_DECLS
 
-/* A raw image.  Functions give 0 or a positive errno and may run in several threads at once. */
-typedef struct
+struct Block
 {
-  int fd;
+  char *path;
+  const BlockDriver *driver;
+  void *image;
   gboolean read_only;
-  int overlay;      /* -1: changes go to the image */
-  uint64_t *bitmap; /* grains that the overlay has */
-  GRWLock overlay_lock;
-} BlockRaw;
+  unsigned n_queues; /* atomic */
+  GThreadPool
+      *workers; /* takes from `waiting`; each push stands for one request, or for one that was cancelled */
 
-gboolean block_raw_open_overlay (BlockRaw *raw, uint64_t size, GError **error);
-int block_raw_read (BlockRaw *raw, uint64_t offset, void *buffer, size_t length);
-int block_raw_write (BlockRaw *raw, uint64_t offset, const void *buffer, size_t length);
-int block_raw_flush (BlockRaw *raw);
-int block_raw_discard (BlockRaw *raw, uint64_t offset, uint64_t length);
-gboolean block_raw_read_cached (BlockRaw *raw, uint64_t offset, void *buffer, size_t length);
-void block_raw_close (BlockRaw *raw);
+  GMutex lock;
+  BlockRequest *waiting, **waiting_tail;
+  BlockStats stats;
+};
 
-/* Takes an OFD lock over the whole of `fd`: shared, or exclusive for writing.  The error names the holder if it can be found. */
-gboolean block_lock (int fd, const char *path, gboolean exclusive, GError **error);
-
-/* For tests: the next `n` requests of the kind fail with `error` (a positive errno) before they touch the image. */
-void block_inject_error (Block *block, BlockOp op, int error, unsigned n);
+/* block-queue.c: a worker's turn. */
+void block_work (gpointer token, gpointer block);
+/* 0, EINVAL or EROFS. */
+int block_check_range (const Block *block, BlockOp op, uint64_t offset, uint64_t length);
 
 G_END_DECLS

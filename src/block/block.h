@@ -1,21 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Disk images for guests: open, read, write, flush, discard.
+ * Disk images for guests.
  *
- * The format is named by the caller and never guessed.  An image is locked (OFD lock) while open; a second writer is
- * refused with an error that says who has it.  Requests run on I/O workers; completions come on the GMainContext given at
- * open, in any order.  "Flush" completes when all writes whose completion came before it was submitted are on stable storage;
- * requests in flight together have no order: who needs one waits.
+ *   Block         an open image: its format (block-driver.h), lock, workers.  Owned by who opened it.
+ *   BlockQueue    one user's way to it; an image may have several.  Completions come on the queue's GMainContext.
+ *   BlockRequest  embedded in what the caller keeps for a request; nothing is allocated for it here.
+ *
+ * Who calls whom, on which thread: a device calls block_submit() on any thread → the driver does it there if it needn't wait, else a
+ * worker of the image does → the request is put on its queue's list → the thread that runs the queue's context calls done().  No lock of
+ * block/ is held while done() or a BlockErrorFunc runs.
+ *
+ * The request, its vector and the memory that it names belong to the queue from block_submit() until done(), also when it is
+ * cancelled.  Requests in flight together have no order: who needs one waits.  A flush promises those writes whose done() came before it
+ * was submitted.
+ *
+ * The format is named by the caller, not guessed: a guest writes what it likes to the start of its disk.  An image is locked (OFD
+ * lock) while open; a second writer is refused with an error that says who has it.
  */
 #pragma once
 
 #include <gio/gio.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 G_BEGIN_DECLS
 
 typedef struct Block Block;
+typedef struct BlockQueue BlockQueue;
+typedef struct BlockRequest BlockRequest;
 
 #define BLOCK_SECTOR_SIZE 512u
 
@@ -23,16 +36,17 @@ typedef enum
 {
   BLOCK_READ_WRITE = 0,
   BLOCK_READ_ONLY = 1 << 0,
-  BLOCK_SNAPSHOT = 1 << 1,    /* writes go to an unlinked temporary file and are lost at close */
-  BLOCK_SHARED_READ = 1 << 2, /* read only, and others may read it too (a CD image) */
+  BLOCK_DISCARD_CHANGES = 1 << 1, /* writes go to an unlinked temporary file and are lost at close */
+  BLOCK_SHARED_READ = 1 << 2,     /* read only, and others may read it too (a CD image) */
 } BlockFlags;
 
 typedef struct
 {
   const char *path;
-  const char *format; /* "raw" */
+  /* "raw", …; NULL: by content, only for what no guest of ours has written (see block_image_probe()). */
+  const char *format;
   BlockFlags flags;
-  GMainContext *context; /* NULL: the default one */
+  const char *test; /* for tests only, see block-testing.h; else NULL */
 } BlockConfig;
 
 typedef enum
@@ -40,27 +54,64 @@ typedef enum
   BLOCK_OP_READ,
   BLOCK_OP_WRITE,
   BLOCK_OP_FLUSH,
-  BLOCK_OP_DISCARD,
+  BLOCK_OP_DISCARD,      /* what is read there afterwards is unspecified */
+  BLOCK_OP_WRITE_ZEROES, /* zeros are read there afterwards */
+  BLOCK_N_OPS,
 } BlockOp;
 
-/* `error` is 0 or a positive errno. */
+typedef enum
+{
+  BLOCK_REQUEST_UNMAP = 1 << 0, /* WRITE_ZEROES: the space may be given back to the host */
+} BlockRequestFlags;
+
+/* `error` is 0, ECANCELED, or another positive errno. */
 typedef void (*BlockDone) (void *opaque, int error);
 
+struct BlockRequest
+{
+  /* The caller's, from before block_submit() to done(). */
+  BlockOp op;
+  BlockRequestFlags flags;
+  uint64_t offset;         /* bytes */
+  const struct iovec *iov; /* READ and WRITE: their length is the sum */
+  unsigned n_iov;
+  uint64_t length; /* bytes of DISCARD and WRITE_ZEROES; for READ and WRITE set by block_submit() */
+  BlockDone done;
+  void *opaque;
+
+  /* block/'s. */
+  BlockQueue *queue;
+  BlockRequest *next, *previous; /* all of the queue that done() wasn't called for */
+  BlockRequest *next_waiting;    /* for a worker, or for done() */
+  gboolean parked, cancelled;
+  int error;
+  uint64_t driver_mark; /* the driver's */
+};
+
+/* -- Images: any thread unless said otherwise ------------------------------------------------------ */
+
 Block *block_open (const BlockConfig *config, GError **error);
-/* Waits for what is in flight, flushes, unlocks. */
+/* Flushes, unlocks; its queues have been freed before. */
 void block_close (Block *block);
 const char *block_path (const Block *block);
+const char *block_format (const Block *block);
 /* Bytes, rounded up to whole sectors of 512: behind the end of a file that stops inside a sector zeros are read. */
 uint64_t block_size (const Block *block);
 gboolean block_read_only (const Block *block);
-/* Bytes past the end fail with EINVAL.  `buffer` stays valid until completion, also when the device resets meanwhile: a device
- * that resets keeps a count of orphans, or waits for drained.  Never completes before it returns. */
-void block_submit (Block *block, BlockOp op, uint64_t offset, void *buffer, size_t length, BlockDone done,
-                   void *opaque);
-unsigned block_in_flight (const Block *block);
-/* Synchronous, for loaders, PIO-less tests and jobs. */
+/* Blocking, for loaders, tests and jobs. */
 gboolean block_read_sync (Block *block, uint64_t offset, void *buffer, size_t length, GError **error);
 gboolean block_write_sync (Block *block, uint64_t offset, const void *buffer, size_t length, GError **error);
+gboolean block_flush_sync (Block *block, GError **error);
+/* Whole sectors; larger only, with nothing in flight. */
+gboolean block_resize (Block *block, uint64_t size, GError **error);
+
+typedef enum
+{
+  BLOCK_EXTENT_DATA,
+  BLOCK_EXTENT_ZERO, /* reads as zeros and takes no space */
+} BlockExtentKind;
+/* What is at `offset`, and for how many bytes it goes on (at least 1, within the image).  Blocking; a host that can't say says data. */
+BlockExtentKind block_status (Block *block, uint64_t offset, uint64_t *length);
 
 /* Bytes and operations since open. */
 typedef struct
@@ -69,12 +120,44 @@ typedef struct
 } BlockStats;
 void block_get_stats (const Block *block, BlockStats *stats);
 
+/* -- Queues --------------------------------------------------------------------------------------- */
+
+/* `context` NULL: the default one.  The image must outlive the queue. */
+BlockQueue *block_queue_new (Block *block, GMainContext *context);
+/* Cancels, waits for what a worker or the driver has, and calls done() for all that is left, on this thread: the one that runs
+ * the context, or another: then a done() that the first is just calling may return later than this. */
+void block_queue_free (BlockQueue *queue);
+Block *block_queue_image (const BlockQueue *queue);
+
+/* Any thread.  Ranges past the end fail with EINVAL, changes to a read-only image with EROFS.  done() never comes before this
+ * returns on the context's thread. */
+void block_submit (BlockQueue *queue, BlockRequest *request);
+/* Any thread.  What waits for a worker, or is parked, ends with ECANCELED; what has been begun ends as it would have. */
+void block_cancel_all (BlockQueue *queue);
+/* Any thread.  Returns when no worker and no driver touches memory of the queue's requests any more; done() may be yet to come.  Lasts
+ * as long as the host takes for what has been begun. */
+void block_settle (BlockQueue *queue);
+/* The context's thread: block_settle(), and done() was called for all but what is parked. */
+void block_drain (BlockQueue *queue);
+/* Requests whose done() wasn't called, parked ones too. */
+unsigned block_in_flight (BlockQueue *queue);
+
+/* A request failed with `error`, on the context's thread, before done() would be called.  TRUE parks it: its owner knows that done() comes
+ * only after block_retry(), which submits it again, or block_cancel_all().  For errors of the host that a person can put right.  Not
+ * called for requests that were cancelled. */
+typedef gboolean (*BlockErrorFunc) (void *opaque, const BlockRequest *request, int error);
+void block_set_error_func (BlockQueue *queue, BlockErrorFunc func, void *opaque);
+/* Any thread.  Also for a request whose BlockErrorFunc is just deciding. */
+void block_retry (BlockQueue *queue);
+
+/* -- Files ---------------------------------------------------------------------------------------- */
+
 /* The process that has an OFD lock on byte `at` of the file behind `fd`; 0: none that we may look into.  Reads all of /proc. */
 pid_t block_find_lock_holder (int fd, uint64_t at);
 
 /* Image jobs (machine/, vivctl). */
 gboolean block_image_create (const char *path, const char *format, uint64_t size, GError **error);
-/* What a file is, for proposals to a person only, never to open it: "raw", "qcow2", "iso9660", "vmdk", … */
+/* What a file is, for proposals to a person and for images that nobody has named a format for: "raw", "qcow2", "iso9660", "vmdk", … */
 const char *block_image_probe (const char *path, uint64_t *size, GError **error);
 
 G_END_DECLS

@@ -116,7 +116,7 @@ step (Vm *vm, AccessCache *cache, Device *ide, Device *fdc, const uint8_t *s)
         }
       else
         {
-          Block *block = s[2] & 2 ? open_disk (BLOCK_SNAPSHOT) : NULL;
+          Block *block = s[2] & 2 ? open_disk (BLOCK_DISCARD_CHANGES) : NULL;
           if (!fdc_change_media (fdc, 0, block, NULL) && block != NULL)
             block_close (block);
         }
@@ -152,9 +152,10 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   PciBus *bus = pci_bus_new (vm, ignore_intx, NULL);
   Device *ide = ide_new (vm, "ide", bus, PCI_DEVFN (1, 1), irq);
   Device *fdc = fdc_new (vm, "fdc", &irq[0], &dma, 2);
-  const IdeDriveConfig disk = { .kind = IDE_DRIVE_DISK, .block = open_disk (BLOCK_SNAPSHOT) };
+  const IdeDriveConfig disk = { .kind = IDE_DRIVE_DISK, .block = open_disk (BLOCK_DISCARD_CHANGES) };
   const IdeDriveConfig cd = { .kind = IDE_DRIVE_CDROM, .block = open_disk (BLOCK_READ_ONLY) };
-  if (!device_realize (ide, NULL) || !fdc_attach (fdc, 0, FDC_DRIVE_AUTO, open_disk (BLOCK_SNAPSHOT), NULL)
+  if (!device_realize (ide, NULL)
+      || !fdc_attach (fdc, 0, FDC_DRIVE_AUTO, open_disk (BLOCK_DISCARD_CHANGES), NULL)
       || !device_realize (fdc, NULL) || !ide_attach (ide, 0, 0, &disk, NULL)
       || !ide_attach (ide, 1, 0, &cd, NULL))
     abort ();

@@ -185,7 +185,6 @@ board_change_media (Board *board, const char *id, const char *path, gboolean rea
       BlockConfig config = {
         .path = path,
         .format = "raw",
-        .context = board->vm->context,
         .flags = drive->kind == DRIVE_CDROM ? BLOCK_READ_ONLY | BLOCK_SHARED_READ
                                             : (readonly ? BLOCK_READ_ONLY : BLOCK_READ_WRITE),
       };

@@ -117,12 +117,12 @@ build_serials (Board *board, GError **error)
 static Block *
 open_drive (Board *board, const MachineDrive *drive, const char *path, GError **error)
 {
-  BlockConfig config = { .path = path, .format = drive->format, .context = board->vm->context };
+  BlockConfig config = { .path = path, .format = drive->format };
 
   if (drive->kind == DRIVE_CDROM)
     config.flags = BLOCK_READ_ONLY | BLOCK_SHARED_READ;
   else if (drive->snapshot)
-    config.flags = BLOCK_SNAPSHOT;
+    config.flags = BLOCK_DISCARD_CHANGES;
   else if (drive->readonly)
     config.flags = BLOCK_READ_ONLY;
   return block_open (&config, error);

@@ -652,6 +652,8 @@ fdc_resume (Device *device)
   Fdc *fdc = (Fdc *)device;
 
   fdc->paused = FALSE;
+  for (unsigned i = 0; i < FDC_N_SELECTS; i++)
+    storage_port_resume (&fdc->drive[i].port);
   fdc_image_kick (fdc);
 }
 
@@ -735,6 +737,9 @@ fdc_post_load (Device *device, GError **error)
 {
   Fdc *fdc = (Fdc *)device;
   gboolean running = fdc->wait == FDC_WAIT_IMAGE || fdc->wait == FDC_WAIT_HOST;
+
+  for (unsigned i = 0; i < FDC_N_SELECTS; i++)
+    storage_port_loaded (&fdc->drive[i].port, &fdc->buffer, FDC_BUFFER_SIZE);
 
   if ((fdc->phase == FDC_PHASE_EXECUTE) != (fdc->op != FDC_OP_NONE && fdc->wait != FDC_WAIT_NONE)
       || fdc->pos > fdc->len || (running && fdc_selected (fdc)->format == NULL)

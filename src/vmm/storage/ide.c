@@ -386,7 +386,10 @@ ide_resume (Device *device)
   ide->paused = FALSE;
   for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
     for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
-      ide_io_kick (&ide->channel[i].drive[unit]);
+      {
+        storage_port_resume (&ide->channel[i].drive[unit].port);
+        ide_io_kick (&ide->channel[i].drive[unit]);
+      }
 }
 
 static void
@@ -538,6 +541,7 @@ ide_post_load (Device *device, GError **error)
     for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
       {
         IdeDrive *drive = &ide->channel[i].drive[unit];
+        storage_port_loaded (&drive->port, &drive->buffer, IDE_BUFFER_SIZE);
         if (!transfer_consistent (drive))
           {
             g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE,

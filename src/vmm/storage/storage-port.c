@@ -11,6 +11,8 @@
 
 struct StorageRequest
 {
+  BlockRequest block;
+  struct iovec iov;
   Vm *vm;
   StoragePort *port; /* NULL: the drive is gone */
   gboolean orphan;
@@ -19,30 +21,69 @@ struct StorageRequest
   size_t tail_length;
 };
 
-/* Errors that go away when somebody makes room. */
+/* -- Errors that a person can put right ------------------------------------------------------------- */
+
+static const struct
+{
+  int error;
+  const char *what; /* … “IMAGE”: … */
+  const char *advice;
+} host_errors[] = {
+  { ENOSPC, "There is no room left for what the machine writes to", "Make room on that disk" },
+  { EDQUOT, "There is no room left for what the machine writes to", "Make room within your quota" },
+  { ENOMEM, "The host has no memory left to work on", "End other programs" },
+  { ESTALE, "The host can't reach", "Connect its server again" },
+  { ENOTCONN, "The host can't reach", "Connect its server again" },
+  { ETIMEDOUT, "The host can't reach", "See to its server" },
+  { EHOSTDOWN, "The host can't reach", "See to its server" },
+  { EHOSTUNREACH, "The host can't reach", "See to its server" },
+  { ENETUNREACH, "The host can't reach", "See to the network" },
+  { ENETDOWN, "The host can't reach", "See to the network" },
+};
+
+/* NULL: the error is the guest's. */
+static char *
+host_error_sentence (const char *path, int error)
+{
+  g_autofree char *name = g_filename_display_name (path);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (host_errors); i++)
+    if (host_errors[i].error == error)
+      return g_strdup_printf ("%s “%s”: %s. %s, then let the machine go on: it tries again.",
+                              host_errors[i].what, name, g_strerror (error), host_errors[i].advice);
+  return NULL;
+}
+
 static gboolean
-host_is_full (int error)
+on_block_error (void *opaque, const BlockRequest *block_request, int error)
 {
-  return error == ENOSPC || error == EDQUOT;
+  StorageRequest *request = block_request->opaque;
+  Vm *vm = request->vm;
+  gboolean held = vm_lock_held (vm), keep = FALSE;
+
+  if (!held)
+    vm_lock (vm);
+  StoragePort *port = request->port;
+  g_autofree char *sentence
+      = port != NULL && !request->orphan ? host_error_sentence (block_path (port->block), error) : NULL;
+  if (sentence != NULL)
+    {
+      port->parked = keep = TRUE;
+      vm_request (vm, VM_REQUEST_PAUSE, sentence);
+    }
+  if (!held)
+    vm_unlock (vm);
+  return keep;
 }
 
-static void
-ask_for_room (StoragePort *port)
-{
-  g_autofree char *reason = g_strdup_printf (
-      "There is no room left for what the machine writes to “%s”. Make room on that disk, then let the machine go "
-      "on: it writes again.",
-      block_path (port->block));
-
-  vm_request (port->vm, VM_REQUEST_PAUSE, reason);
-}
+/* -- Requests ---------------------------------------------------------------------------------------- */
 
 static void
 on_block_done (void *opaque, int error)
 {
   StorageRequest *request = opaque;
   Vm *vm = request->vm;
-  /* block_close() gives back what is left while the caller has the lock. */
+  /* block_queue_free() gives back what is left while the caller has the lock. */
   gboolean held = vm_lock_held (vm);
 
   if (!held)
@@ -57,9 +98,7 @@ on_block_done (void *opaque, int error)
     port->request = NULL;
   g_free (request->orphan_buffer);
   g_free (request);
-  if (port != NULL && !orphan && host_is_full (error))
-    ask_for_room (port);
-  else if (port != NULL && !orphan)
+  if (port != NULL && !orphan)
     port->done (port->opaque, error);
   else if (port != NULL && port->orphans->len == 0)
     port->idle (port->opaque);
@@ -97,9 +136,13 @@ storage_port_set_block (StoragePort *port, Block *block)
       request->port = NULL;
     }
   g_ptr_array_set_size (port->orphans, 0);
-  if (port->block != NULL)
-    block_close (port->block);
+  g_clear_pointer (&port->queue, block_queue_free);
+  g_clear_pointer (&port->block, block_close);
   port->block = block;
+  if (block == NULL)
+    return;
+  port->queue = block_queue_new (block, port->vm->context);
+  block_set_error_func (port->queue, on_block_error, port);
 }
 
 gboolean
@@ -118,15 +161,34 @@ storage_port_submit (StoragePort *port, BlockOp op, uint64_t offset, void *buffe
       request->tail_length = length - there;
       length = there;
     }
+  request->iov = (struct iovec){ .iov_base = buffer, .iov_len = length };
+  request->block = (BlockRequest){
+    .op = op,
+    .offset = offset,
+    .iov = &request->iov,
+    .n_iov = 1,
+    .length = length,
+    .done = on_block_done,
+    .opaque = request,
+  };
   port->request = request;
-  block_submit (port->block, op, offset, buffer, length, on_block_done, request);
+  block_submit (port->queue, &request->block);
   return TRUE;
 }
 
 gboolean
 storage_port_drained (const StoragePort *port)
 {
-  return port->request == NULL && (port->orphans == NULL || port->orphans->len == 0);
+  return (port->request == NULL || port->parked) && (port->orphans == NULL || port->orphans->len == 0);
+}
+
+void
+storage_port_resume (StoragePort *port)
+{
+  if (!port->parked)
+    return;
+  port->parked = FALSE;
+  block_retry (port->queue);
 }
 
 void
@@ -139,5 +201,18 @@ storage_port_cancel (StoragePort *port, uint8_t **buffer, size_t size)
   request->orphan = TRUE;
   request->orphan_buffer = *buffer;
   g_ptr_array_add (port->orphans, request);
+  port->parked = FALSE;
   *buffer = g_malloc0 (size);
+  block_cancel_all (port->queue);
+}
+
+void
+storage_port_loaded (StoragePort *port, uint8_t **buffer, size_t size)
+{
+  uint8_t *loaded = *buffer;
+
+  /* An orphan's buffer is there until the machine's loop gets the VM lock. */
+  storage_port_cancel (port, buffer, size);
+  if (*buffer != loaded)
+    memcpy (*buffer, loaded, size);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A drive's way to its image: one request at a time, completions with the VM lock held.
+ * A drive's way to its image: one request at a time on a queue of its own, completions on the machine's loop with the VM lock held.
+ * All functions under the VM lock.
  *
  * A drive that is reset while a request is in flight cancels it: the request becomes an orphan, keeps its buffer, and no
  * other request starts until it has ended, so that a guest that resets and writes again never sees the older write win.
  *
- * A write that the host has no room for isn't the guest's affair: the machine is asked to pause with a sentence that says why, done()
- * is not called, and the port is free.  The drive keeps the request in its own state, as at any pause, and submits it
- * again when the machine goes on.
+ * An error of the host that a person can put right (no room, a server that is away) isn't the guest's affair: the machine is asked to
+ * pause with a sentence that says what to do, done() is not called, and the request is parked: it counts as drained.  storage_port_resume()
+ * submits it again.  The drive keeps the request in its own state, as at any pause, so that a machine that is saved meanwhile submits it
+ * after it is loaded.
  */
 #pragma once
 
@@ -21,8 +23,10 @@ typedef struct StorageRequest StorageRequest;
 typedef struct
 {
   Vm *vm;
-  Block *block; /* owned */
+  Block *block; /* owned; NULL: no medium */
+  BlockQueue *queue;
   StorageRequest *request;
+  gboolean parked;                        /* `request` waits for storage_port_resume() */
   GPtrArray *orphans;                     /* StorageRequest * */
   void (*done) (void *opaque, int error); /* the request has ended; positive errno */
   void (*idle) (void *opaque);            /* the last orphan has ended */
@@ -44,8 +48,12 @@ storage_port_busy (const StoragePort *port)
   return port->request != NULL;
 }
 gboolean storage_port_drained (const StoragePort *port);
+/* The machine goes on. */
+void storage_port_resume (StoragePort *port);
 /* Forgets the request in flight.  If there is one, `*buffer` goes with it and is replaced by a new, zeroed one of `size` bytes;
  * buffers are g_malloc()ed. */
 void storage_port_cancel (StoragePort *port, uint8_t **buffer, size_t size);
+/* A state was loaded, the buffer with it: forgets what was parked and keeps the buffer's content. */
+void storage_port_loaded (StoragePort *port, uint8_t **buffer, size_t size);
 
 G_END_DECLS

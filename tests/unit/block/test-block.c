@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Images: open, locks, requests, ordering, snapshots, odd sizes, creation and probing.
+ * Images: open, locks, requests, changes that aren't kept, odd sizes, creation and probing.
  */
 #include "block/block.h"
 
@@ -27,25 +27,51 @@ open_image (const char *path, BlockFlags flags, GError **error)
   return block_open (&config, error);
 }
 
+/* Through the queue, to the end. */
 typedef struct
 {
+  BlockRequest request;
+  struct iovec iov;
   int calls, error;
-} Seen;
+} Try;
 
 static void
 on_done (void *opaque, int error)
 {
-  Seen *seen = opaque;
-  seen->calls++;
-  seen->error = error;
+  Try *try = opaque;
+
+  try->calls++;
+  try->error = error;
 }
 
 static void
-wait_for (Seen *seen)
+submit (BlockQueue *queue, Try *try, BlockOp op, uint64_t offset, void *buffer, size_t length)
 {
-  while (seen->calls == 0)
+  try->calls = 0;
+  try->iov = (struct iovec){ .iov_base = buffer, .iov_len = length };
+  try->request = (BlockRequest){
+    .op = op,
+    .offset = offset,
+    .iov = &try->iov,
+    .n_iov = 1,
+    .length = length,
+    .done = on_done,
+    .opaque = try,
+  };
+  block_submit (queue, &try->request);
+  g_assert_cmpint (try->calls, ==, 0); /* never before it returns */
+}
+
+static int
+run (BlockQueue *queue, BlockOp op, uint64_t offset, void *buffer, size_t length)
+{
+  Try try = { 0 };
+
+  submit (queue, &try, op, offset, buffer, length);
+  while (try.calls == 0)
     g_main_context_iteration (NULL, TRUE);
-  g_assert_cmpint (seen->calls, ==, 1);
+  g_assert_cmpint (try.calls, ==, 1);
+  return try.error;
 }
 
 static void
@@ -53,9 +79,9 @@ test_requests (void)
 {
   g_autofree char *path = path_of ("a.img");
   g_autoptr (GError) error = NULL;
-  uint8_t data[4096], back[4096];
-  Seen seen = { 0 };
+  uint8_t data[4096], back[4096], zeros[4096] = { 0 };
   BlockStats stats;
+  uint64_t length;
 
   g_assert_true (block_image_create (path, "raw", 1 << 20, &error));
   g_assert_false (block_image_create (path, "raw", 1 << 20, &error));
@@ -64,25 +90,26 @@ test_requests (void)
   Block *block = open_image (path, 0, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (block_size (block), ==, 1 << 20);
+  g_assert_cmpstr (block_format (block), ==, "raw");
+  BlockQueue *queue = block_queue_new (block, NULL);
   memset (data, 0x42, sizeof data);
-  block_submit (block, BLOCK_OP_WRITE, 8192, data, sizeof data, on_done, &seen);
-  g_assert_cmpint (seen.calls, ==, 0); /* never before it returns */
-  wait_for (&seen);
-  g_assert_cmpint (seen.error, ==, 0);
-  seen.calls = 0;
-  block_submit (block, BLOCK_OP_READ, 8192, back, sizeof back, on_done, &seen);
-  g_assert_cmpint (seen.calls, ==, 0);
-  g_assert_cmpuint (block_in_flight (block), ==, 1);
-  wait_for (&seen);
+  g_assert_cmpint (run (queue, BLOCK_OP_WRITE, 8192, data, sizeof data), ==, 0);
+  Try read = { 0 };
+  submit (queue, &read, BLOCK_OP_READ, 8192, back, sizeof back);
+  g_assert_cmpuint (block_in_flight (queue), ==, 1);
+  block_drain (queue);
+  g_assert_cmpint (read.calls, ==, 1);
   g_assert_cmpmem (data, sizeof data, back, sizeof back);
-  seen.calls = 0;
-  block_submit (block, BLOCK_OP_FLUSH, 0, NULL, 0, on_done, &seen);
-  wait_for (&seen);
-  g_assert_cmpint (seen.error, ==, 0);
-  seen.calls = 0;
-  block_submit (block, BLOCK_OP_DISCARD, 8192, NULL, 4096, on_done, &seen);
-  wait_for (&seen);
-  g_assert_cmpint (seen.error, ==, 0);
+  g_assert_cmpint (run (queue, BLOCK_OP_FLUSH, 0, NULL, 0), ==, 0);
+  length = 0;
+  g_assert_cmpint (block_status (block, 8192, &length), ==, BLOCK_EXTENT_DATA);
+  g_assert_cmpuint (length, >, 0);
+  g_assert_cmpint (run (queue, BLOCK_OP_WRITE_ZEROES, 8704, NULL, 1024), ==, 0);
+  g_assert_cmpint (run (queue, BLOCK_OP_READ, 8192, back, sizeof back), ==, 0);
+  g_assert_cmpmem (back, 512, data, 512);
+  g_assert_cmpmem (back + 512, 1024, zeros, 1024);
+  g_assert_cmpmem (back + 1536, 2560, data, 2560);
+  g_assert_cmpint (run (queue, BLOCK_OP_DISCARD, 8192, NULL, 4096), ==, 0);
   static const struct
   {
     uint64_t offset;
@@ -91,29 +118,32 @@ test_requests (void)
     { 1 << 20, 1 }, { (1 << 20) - 100, 101 }, { G_MAXUINT64, 1 }, { G_MAXUINT64 - 10, 512 }, { 0, SIZE_MAX }
   };
   for (unsigned i = 0; i < G_N_ELEMENTS (beyond); i++)
-    {
-      seen.calls = 0;
-      block_submit (block, BLOCK_OP_READ, beyond[i].offset, back, beyond[i].length, on_done, &seen);
-      g_assert_cmpint (seen.calls, ==, 0);
-      wait_for (&seen);
-      g_assert_cmpint (seen.error, ==, EINVAL);
-    }
+    for (BlockOp op = 0; op < BLOCK_N_OPS; op++)
+      if (op != BLOCK_OP_FLUSH)
+        g_assert_cmpint (run (queue, op, beyond[i].offset, back, beyond[i].length), ==, EINVAL);
   block_get_stats (block, &stats);
-  g_assert_cmpuint (stats.written_bytes, ==, 4096);
-  g_assert_cmpuint (stats.reads, ==, 1);
+  g_assert_cmpuint (stats.written_bytes, ==, 4096 + 1024);
+  g_assert_cmpuint (stats.reads, ==, 2);
   g_assert_cmpuint (stats.flushes, ==, 1);
-  /* Close gives back what is in flight, each once. */
-  Seen many[64] = { 0 };
+  /* The queue's end gives back what is in flight, each once. */
+  Try many[64] = { 0 };
   for (unsigned i = 0; i < 64; i++)
-    block_submit (block, i % 2 ? BLOCK_OP_WRITE : BLOCK_OP_READ, i * 4096, i % 2 ? data : back,
-                  i % 2 ? 4096 : 16, on_done, &many[i]);
-  block_close (block);
+    submit (queue, &many[i], i % 2 ? BLOCK_OP_WRITE : BLOCK_OP_READ, i * 4096, i % 2 ? data : back,
+            i % 2 ? 4096 : 16);
+  block_queue_free (queue);
   for (unsigned i = 0; i < 64; i++)
     g_assert_cmpint (many[i].calls, ==, 1);
   while (g_main_context_iteration (NULL, FALSE))
     ;
   for (unsigned i = 0; i < 64; i++)
     g_assert_cmpint (many[i].calls, ==, 1);
+  /* Larger, by whole sectors. */
+  g_assert_false (block_resize (block, 1 << 19, &error));
+  g_assert_nonnull (strstr (error->message, path));
+  g_clear_error (&error);
+  g_assert_true (block_resize (block, 2 << 20, &error));
+  g_assert_true (block_write_sync (block, (2 << 20) - 512, data, 512, &error));
+  block_close (block);
 }
 
 static void
@@ -133,7 +163,7 @@ test_locks (void)
   g_clear_error (&error);
   block_close (writer);
   Block *one = open_image (path, BLOCK_READ_ONLY | BLOCK_SHARED_READ, &error);
-  Block *two = open_image (path, BLOCK_SNAPSHOT, &error);
+  Block *two = open_image (path, BLOCK_DISCARD_CHANGES, &error);
   g_assert_no_error (error);
   g_assert_null (open_image (path, 0, &error));
   g_clear_error (&error);
@@ -204,6 +234,23 @@ test_errors (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
   g_assert_nonnull (strstr (error->message, path));
   g_clear_error (&error);
+  /* By content: a disk's bytes, and a format that we can't read. */
+  const BlockConfig by_content = { .path = path, .flags = BLOCK_READ_ONLY };
+  g_assert_true (g_file_set_contents (path, "QFI\xfb", 4, NULL));
+  g_assert_null (block_open (&by_content, &error));
+  g_assert_nonnull (strstr (error->message, "qcow2"));
+  g_assert_nonnull (strstr (error->message, path));
+  g_clear_error (&error);
+  g_assert_true (g_file_set_contents (path, "bytes", 5, NULL));
+  Block *block = block_open (&by_content, &error);
+  g_assert_no_error (error);
+  block_close (block);
+  g_assert_cmpint (g_unlink (path), ==, 0);
+  /* What is there for tests is reached by them alone. */
+  const BlockConfig memory = { .path = path, .format = "memory" };
+  g_assert_null (block_open (&memory, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+  g_clear_error (&error);
   g_assert_null (open_image (folder, BLOCK_READ_ONLY, &error));
   g_assert_nonnull (error);
   g_clear_error (&error);
@@ -213,7 +260,7 @@ test_errors (void)
 }
 
 static void
-test_snapshot (void)
+test_discard_changes (void)
 {
   g_autofree char *path = path_of ("snap.img");
   g_autoptr (GError) error = NULL;
@@ -224,23 +271,33 @@ test_snapshot (void)
     base[i] = (uint8_t)(i * 7 + i / 256);
   memcpy (mirror, base, sizeof base);
   g_assert_true (g_file_set_contents (path, (char *)base, sizeof base, &error));
-  Block *block = open_image (path, BLOCK_SNAPSHOT, &error);
+  Block *block = open_image (path, BLOCK_DISCARD_CHANGES, &error);
   g_assert_no_error (error);
   g_assert_false (block_read_only (block));
   g_assert_cmpuint (block_size (block), ==, 200192); /* whole sectors */
+  BlockQueue *queue = block_queue_new (block, NULL);
   for (int i = 0; i < 300; i++)
     {
       uint8_t bytes[9000];
       size_t n = (size_t)g_rand_int_range (rand, 1, sizeof bytes);
       uint64_t at = (uint64_t)g_rand_int_range (rand, 0, (gint32)(200192 - n));
       memset (bytes, i, n);
-      memcpy (mirror + at, bytes, n);
-      g_assert_true (block_write_sync (block, at, bytes, n, &error));
+      if (i % 5 == 4)
+        {
+          memset (mirror + at, 0, n);
+          g_assert_cmpint (run (queue, BLOCK_OP_WRITE_ZEROES, at, NULL, n), ==, 0);
+        }
+      else
+        {
+          memcpy (mirror + at, bytes, n);
+          g_assert_true (block_write_sync (block, at, bytes, n, &error));
+        }
       n = (size_t)g_rand_int_range (rand, 1, 30000);
       at = (uint64_t)g_rand_int_range (rand, 0, (gint32)(200192 - n));
       g_assert_true (block_read_sync (block, at, back, n, &error));
       g_assert_cmpmem (back, n, mirror + at, n);
     }
+  block_queue_free (queue);
   block_close (block);
   g_autofree char *after = NULL;
   gsize length;
@@ -254,21 +311,18 @@ test_odd_size (void)
   g_autofree char *path = path_of ("odd.img");
   g_autoptr (GError) error = NULL;
   uint8_t back[512];
-  Seen seen = { 0 };
 
   g_assert_true (g_file_set_contents (path, "vivarium", 8, &error));
   Block *block = open_image (path, BLOCK_READ_ONLY, &error);
+  BlockQueue *queue = block_queue_new (block, NULL);
   g_assert_cmpuint (block_size (block), ==, 512);
   memset (back, 0xee, sizeof back);
-  block_submit (block, BLOCK_OP_READ, 0, back, 512, on_done, &seen);
-  wait_for (&seen);
+  g_assert_cmpint (run (queue, BLOCK_OP_READ, 0, back, 512), ==, 0);
   g_assert_cmpmem (back, 8, "vivarium", 8);
   for (unsigned i = 8; i < 512; i++)
     g_assert_cmphex (back[i], ==, 0);
-  seen.calls = 0;
-  block_submit (block, BLOCK_OP_WRITE, 0, back, 512, on_done, &seen);
-  wait_for (&seen);
-  g_assert_cmpint (seen.error, ==, EROFS);
+  g_assert_cmpint (run (queue, BLOCK_OP_WRITE, 0, back, 512), ==, EROFS);
+  block_queue_free (queue);
   block_close (block);
 }
 
@@ -303,7 +357,7 @@ main (int argc, char **argv)
   g_test_add_func ("/block/locks", test_locks);
   g_test_add_func ("/block/lock-elsewhere", test_lock_elsewhere);
   g_test_add_func ("/block/errors", test_errors);
-  g_test_add_func ("/block/snapshot", test_snapshot);
+  g_test_add_func ("/block/discard-changes", test_discard_changes);
   g_test_add_func ("/block/odd-size", test_odd_size);
   g_test_add_func ("/block/probe", test_probe);
   int status = g_test_run ();

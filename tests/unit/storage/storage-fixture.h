@@ -15,6 +15,7 @@ static AccessCache port_cache;
 static char *folder;
 static unsigned irq_count[2];
 static gboolean irq_level[2];
+static const char *image_test; /* BlockConfig.test of images that are made */
 
 static inline void
 on_irq (void *opaque, unsigned n, gboolean level)
@@ -79,10 +80,11 @@ new_image (const char *name, uint64_t size, BlockFlags flags)
       memcpy (sector, &n, 4);
       g_assert_true (block_write_sync (block, at, sector, sizeof sector, &error));
     }
-  if (flags == 0)
+  if (flags == 0 && image_test == NULL)
     return block;
   block_close (block);
   config.flags = flags;
+  config.test = image_test;
   block = block_open (&config, &error);
   g_assert_no_error (error);
   return block;

@@ -2,7 +2,7 @@
  *
  * The floppy controller on a DMA channel of the test's own.
  */
-#include "block/block-private.h"
+#include "block/block-testing.h"
 #include "storage/fdc.h"
 #include "storage/fdc-internal.h"
 #include "tests/unit/storage/storage-fixture.h"
@@ -451,10 +451,12 @@ test_no_room (void)
 {
   uint8_t r[16];
 
+  image_test = "";
   setup (1440 * 1024, 0);
+  image_test = NULL;
   vm_start (vm, FALSE);
   start_controller (0, FALSE);
-  block_inject_error (fdc_drive_media (fdc, 0), BLOCK_OP_WRITE, ENOSPC, 1);
+  block_faults_fail (block_get_faults (fdc_drive_media (fdc, 0)), BLOCK_OP_WRITE, ENOSPC, 1, 0);
   memset (dma_memory, 0x5a, 512);
   program_dma (512);
   SEND (0x45, 0, 0, 0, 5, 2, 18, 27, 255);

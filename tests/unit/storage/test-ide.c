@@ -2,7 +2,7 @@
  *
  * The IDE function: disks by PIO and DMA, CD-ROM, resets, saved states, hostile use.
  */
-#include "block/block-private.h"
+#include "block/block-testing.h"
 #include "storage/ide.h"
 #include "storage/ide-internal.h"
 #include "tests/unit/storage/storage-fixture.h"
@@ -740,9 +740,11 @@ test_no_room (void)
 {
   uint8_t data[512];
 
+  image_test = "";
   setup ();
+  image_test = NULL;
   vm_start (vm, FALSE);
-  block_inject_error (ide_drive_media (ide, 0, 0), BLOCK_OP_WRITE, ENOSPC, 2);
+  block_faults_fail (block_get_faults (ide_drive_media (ide, 0, 0)), BLOCK_OP_WRITE, ENOSPC, 2, 0);
   command28 (0x30, 100, 1);
   for (unsigned i = 0; i < 256; i++)
     out (0x1f0, 0x1234, 2);
@@ -764,14 +766,14 @@ test_no_room (void)
   g_assert_cmphex (data[0], ==, 0x34);
   g_assert_cmphex (data[511], ==, 0x12);
   /* Other errors are the guest's. */
-  block_inject_error (ide_drive_media (ide, 0, 0), BLOCK_OP_WRITE, EIO, 1);
+  block_faults_fail (block_get_faults (ide_drive_media (ide, 0, 0)), BLOCK_OP_WRITE, EIO, 1, 0);
   command28 (0x30, 100, 1);
   for (unsigned i = 0; i < 256; i++)
     out (0x1f0, 0x1234, 2);
   g_assert_cmphex (wait_ready (0x1f0) & ATA_ERR, ==, ATA_ERR);
   g_assert_cmpint (vm_state (vm), ==, VM_STATE_RUNNING);
   /* A reset in between ends the command; nothing is written late. */
-  block_inject_error (ide_drive_media (ide, 0, 0), BLOCK_OP_WRITE, ENOSPC, 1);
+  block_faults_fail (block_get_faults (ide_drive_media (ide, 0, 0)), BLOCK_OP_WRITE, ENOSPC, 1, 0);
   command28 (0x30, 101, 1);
   for (unsigned i = 0; i < 256; i++)
     out (0x1f0, 0x5678, 2);
