@@ -374,7 +374,7 @@ dma8237_realize (Device *device, GError **error)
   AddressSpace *ports = device->vm->ports;
 
   dma_init (&dma->dma, device->vm->memory);
-  dma->dma.enabled = TRUE;
+  dma_enable (&dma->dma, TRUE);
   dma->mapping[0] = chipset_map_io (ports, "dma-bytes", 0x00, 16, &bytes_ops, dma);
   dma->mapping[1] = chipset_map_io (ports, "dma-words", 0xc0, 32, &words_ops, dma);
   dma->mapping[2] = chipset_map_io (ports, "dma-pages", PAGE_PORT, N_PAGES - 1, &page_ops, dma);

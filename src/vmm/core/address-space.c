@@ -517,13 +517,6 @@ address_space_store (AddressSpace *as, AccessCache *cache, uint64_t addr, uint64
 
 /* -- Memory in bulk ------------------------------------------------------------------------------- */
 
-typedef enum
-{
-  COPY_READ,
-  COPY_WRITE,
-  COPY_WRITE_ROM,
-} CopyKind;
-
 /* Bytes from `addr`, which no range holds, to the next range; at most `length`. */
 static size_t
 hole_length (const FlatView *view, uint64_t addr, size_t length)
@@ -534,9 +527,9 @@ hole_length (const FlatView *view, uint64_t addr, size_t length)
   return addr != 0 ? MIN (length, 0 - addr) : length;
 }
 
-static gboolean
-copy_memory (AddressSpace *as, AccessCache *cache, uint64_t addr, uint8_t *buffer, size_t length,
-             CopyKind kind)
+gboolean
+address_space_copy (AddressSpace *as, AccessCache *cache, uint64_t addr, uint8_t *buffer, size_t length,
+                    CopyKind kind)
 {
   gboolean complete = TRUE;
 
@@ -577,7 +570,7 @@ gboolean
 address_space_read_memory (AddressSpace *as, uint64_t addr, void *buffer, size_t length)
 {
   AccessCache cache = { 0 };
-  gboolean ok = copy_memory (as, &cache, addr, buffer, length, COPY_READ);
+  gboolean ok = address_space_copy (as, &cache, addr, buffer, length, COPY_READ);
 
   access_cache_clear (&cache);
   return ok;
@@ -587,115 +580,8 @@ gboolean
 address_space_write_memory (AddressSpace *as, uint64_t addr, const void *buffer, size_t length)
 {
   AccessCache cache = { 0 };
-  gboolean ok = copy_memory (as, &cache, addr, (uint8_t *)buffer, length, COPY_WRITE_ROM);
+  gboolean ok = address_space_copy (as, &cache, addr, (uint8_t *)buffer, length, COPY_WRITE_ROM);
 
   access_cache_clear (&cache);
   return ok;
-}
-
-/* -- DMA ------------------------------------------------------------------------------------------ */
-
-void
-dma_init (Dma *dma, AddressSpace *as)
-{
-  memset (dma, 0, sizeof *dma);
-  dma->as = as;
-}
-
-void
-dma_enable (Dma *dma, gboolean enabled)
-{
-  __atomic_store_n (&dma->enabled, enabled, __ATOMIC_RELEASE);
-}
-
-static gboolean
-dma_enabled (const Dma *dma)
-{
-  return __atomic_load_n (&dma->enabled, __ATOMIC_ACQUIRE);
-}
-
-void
-dma_clear (Dma *dma)
-{
-  access_cache_clear (&dma->cache);
-}
-
-gboolean
-dma_read (Dma *dma, uint64_t addr, void *buffer, size_t length)
-{
-  if (!dma_enabled (dma))
-    {
-      memset (buffer, 0xff, length);
-      return FALSE;
-    }
-  return copy_memory (dma->as, &dma->cache, addr, buffer, length, COPY_READ);
-}
-
-gboolean
-dma_write (Dma *dma, uint64_t addr, const void *buffer, size_t length)
-{
-  if (!dma_enabled (dma))
-    return FALSE;
-  return copy_memory (dma->as, &dma->cache, addr, (uint8_t *)buffer, length, COPY_WRITE);
-}
-
-void *
-dma_map (Dma *dma, uint64_t addr, size_t *length, gboolean write, Region **region)
-{
-  const FlatRange *r = dma_enabled (dma) ? access_cache_find (&dma->cache, dma->as, addr) : NULL;
-
-  if (r == NULL || r->region->host == NULL || (write && r->readonly))
-    return NULL;
-  *length = MIN (*length, r->size - (addr - r->start));
-  *region = region_ref (r->region);
-  return r->region->host + r->offset + (addr - r->start);
-}
-
-void
-dma_unmap (Region *region, void *host, size_t written)
-{
-  if (written > 0)
-    region_mark_dirty (region, (uint64_t)((uint8_t *)host - region->host), written);
-  region_unref (region);
-}
-
-uint16_t
-dma_read16 (Dma *dma, uint64_t addr)
-{
-  uint16_t value;
-
-  dma_read (dma, addr, &value, sizeof value);
-  return GUINT16_FROM_LE (value);
-}
-
-uint32_t
-dma_read32 (Dma *dma, uint64_t addr)
-{
-  uint32_t value;
-
-  dma_read (dma, addr, &value, sizeof value);
-  return GUINT32_FROM_LE (value);
-}
-
-uint64_t
-dma_read64 (Dma *dma, uint64_t addr)
-{
-  uint64_t value;
-
-  dma_read (dma, addr, &value, sizeof value);
-  return GUINT64_FROM_LE (value);
-}
-
-gboolean
-dma_write16 (Dma *dma, uint64_t addr, uint16_t value)
-{
-  value = GUINT16_TO_LE (value);
-  return dma_write (dma, addr, &value, sizeof value);
-}
-
-gboolean
-dma_write32 (Dma *dma, uint64_t addr, uint32_t value)
-{
-  value = GUINT32_TO_LE (value);
-  return dma_write (dma, addr, &value, sizeof value);
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/clock.h"
+#include "core/dma.h"
 #include "core/irq.h"
 #include "core/memory.h"
 #include "core/state.h"

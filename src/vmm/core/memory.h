@@ -5,7 +5,7 @@
  * A Region is a thing that can be mapped: host memory (RAM, ROM, VRAM) or a pair of functions.
  * An AddressSpace is a set of Mappings of regions, kept as one flat, sorted list of ranges (FlatView)
  * that is rebuilt on change and published by pointer swap.  Readers hold a reference through an
- * AccessCache (one a vCPU, one a DMA handle), so that the view they use can't go away under them.
+ * AccessCache (one a vCPU, one a Dma), so that the view they use can't go away under them.
  *
  * Threads: mappings and doorbells change under the VM lock.  Loads and stores come from any thread; the dispatcher
  * takes the VM lock around a region's functions, and none of the machine's for a doorbell.
@@ -196,35 +196,5 @@ void address_space_store (AddressSpace *as, AccessCache *cache, uint64_t addr, u
  * byte isn't memory (then nothing, or a part, was copied).  address_space_write_memory() writes ROM too. */
 gboolean address_space_read_memory (AddressSpace *as, uint64_t addr, void *buffer, size_t length);
 gboolean address_space_write_memory (AddressSpace *as, uint64_t addr, const void *buffer, size_t length);
-
-/* -- DMA: the only way for a device to reach guest memory ---------------------------------------- */
-
-/* Each device that masters the bus has one, or one a queue.  Registers are never reached by DMA (a transfer that meets anything
- * but RAM fails as a master abort would: reads give all ones there), which rules out re-entry.  All calls under the VM lock or from the
- * one thread that owns the queue; dma_enable() from any. */
-typedef struct
-{
-  AddressSpace *as;
-  gboolean enabled; /* bus master enable; FALSE fails every transfer that begins.  Atomic */
-  AccessCache cache;
-} Dma;
-
-void dma_init (Dma *dma, AddressSpace *as);
-void dma_enable (Dma *dma, gboolean enabled);
-void dma_clear (Dma *dma);
-/* FALSE if some byte wasn't RAM; for a read the missing bytes are 0xff. */
-gboolean dma_read (Dma *dma, uint64_t addr, void *buffer, size_t length);
-gboolean dma_write (Dma *dma, uint64_t addr, const void *buffer, size_t length);
-/* Direct pointer to as many bytes as are contiguous, at most *length, which it sets; NULL if `addr` isn't RAM (or
- * isn't writable and `write` is set).  How many bytes were written is said to dma_unmap().  `region` gets a
- * reference that keeps the memory there until dma_unmap(). */
-void *dma_map (Dma *dma, uint64_t addr, size_t *length, gboolean write, Region **region);
-void dma_unmap (Region *region, void *host, size_t written);
-/* Little endian values; what can't be read is all ones. */
-uint16_t dma_read16 (Dma *dma, uint64_t addr);
-uint32_t dma_read32 (Dma *dma, uint64_t addr);
-uint64_t dma_read64 (Dma *dma, uint64_t addr);
-gboolean dma_write16 (Dma *dma, uint64_t addr, uint16_t value);
-gboolean dma_write32 (Dma *dma, uint64_t addr, uint32_t value);
 
 G_END_DECLS

@@ -38,6 +38,15 @@ uint64_t region_io_read (Region *region, uint64_t offset, unsigned size);
 void region_io_write (Region *region, uint64_t offset, uint64_t value, unsigned size);
 /* A store that may hit a doorbell: TRUE if it did. */
 gboolean region_ring (Region *region, uint64_t offset, uint64_t value, unsigned size);
+typedef enum
+{
+  COPY_READ,
+  COPY_WRITE,
+  COPY_WRITE_ROM,
+} CopyKind;
+/* Memory only.  FALSE if some byte wasn't; see dma_read(). */
+gboolean address_space_copy (AddressSpace *as, AccessCache *cache, uint64_t addr, uint8_t *buffer,
+                             size_t length, CopyKind kind);
 /* Tells the listeners that a region's dirty log went on or off, or that its doorbells changed. */
 void address_space_region_changed (AddressSpace *as);
 

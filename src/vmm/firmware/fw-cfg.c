@@ -507,7 +507,7 @@ fw_cfg_realize (Device *device, GError **error)
   fw_cfg->files = g_ptr_array_new_with_free_func (file_free);
   vm_timer_init (&fw_cfg->read_timer, device->vm->clock, on_read_timer, fw_cfg);
   dma_init (&fw_cfg->dma, device->vm->memory);
-  fw_cfg->dma.enabled = TRUE;
+  dma_enable (&fw_cfg->dma, TRUE);
   fw_cfg_add_item (device, FW_CFG_SIGNATURE, "QEMU", 4);
   fw_cfg_add_u32 (device, FW_CFG_ID, ID_TRADITIONAL | ID_DMA);
   make_directory (fw_cfg);

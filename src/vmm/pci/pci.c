@@ -247,7 +247,7 @@ update_mappings (PciDevice *pci)
     update_bar (pci, n);
   address_space_commit (vm->ports);
   address_space_commit (vm->memory);
-  pci->dma.enabled = !!(pci_get16 (pci->config + PCI_COMMAND) & PCI_COMMAND_MASTER);
+  dma_enable (&pci->dma, (pci_get16 (pci->config + PCI_COMMAND) & PCI_COMMAND_MASTER) != 0);
 }
 
 void
@@ -384,7 +384,6 @@ pci_device_init (PciDevice *pci, PciBus *bus, unsigned devfn, const PciIdentity 
 
   pci->msix = g_new0 (PciMsix, 1);
   dma_init (&pci->dma, pci->device.vm->memory);
-  pci->dma.enabled = FALSE;
   pci->bus = bus;
   bus->functions[devfn] = pci;
   g_ptr_array_add (bus->present, pci);
@@ -494,7 +493,7 @@ pci_device_intx (PciDevice *pci, gboolean level)
 static void
 send_message (PciDevice *pci, uint64_t address, uint32_t data)
 {
-  if (!pci->dma.enabled)
+  if (!dma_enabled (&pci->dma))
     return;
   if ((address & ~0xfffffull) == 0xfee00000)
     vm_send_msi (pci->device.vm, address, data);

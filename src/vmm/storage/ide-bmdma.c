@@ -49,23 +49,148 @@ ide_dma_ended (IdeDrive *drive)
     channel->bm_status &= (uint8_t)~BM_STATUS_ACTIVE;
 }
 
-static gboolean
-next_prd (IdeChannel *channel)
-{
-  uint8_t prd[8];
-  Dma *dma = &channel->ide->pci.dma;
+/* -- The table --------------------------------------------------------------------------------------- */
 
-  if (!dma_read (dma, channel->prd_next, prd, sizeof prd))
+static IdePrd
+place (const IdeChannel *channel)
+{
+  return (IdePrd){ channel->prd_next, channel->prd_addr, channel->prd_left, channel->prd_last };
+}
+
+static void
+set_place (IdeChannel *channel, const IdePrd *prd)
+{
+  channel->prd_next = prd->next;
+  channel->prd_addr = prd->addr;
+  channel->prd_left = prd->left;
+  channel->prd_last = prd->last;
+}
+
+static gboolean
+next_prd (IdeChannel *channel, IdePrd *prd)
+{
+  uint8_t entry[8];
+
+  if (!dma_read (&channel->dma, prd->next, entry, sizeof entry))
     return FALSE;
-  uint32_t count = pci_get32 (prd + 4);
-  channel->prd_next += sizeof prd;
-  channel->prd_addr = pci_get32 (prd) & ~1u;
-  channel->prd_left = count & 0xfffe;
-  if (channel->prd_left == 0)
-    channel->prd_left = 0x10000;
-  channel->prd_last = (count & PRD_END_OF_TABLE) != 0;
+  uint32_t count = pci_get32 (entry + 4);
+  prd->next += sizeof entry;
+  prd->addr = pci_get32 (entry) & ~1u;
+  prd->left = count & 0xfffe;
+  if (prd->left == 0)
+    prd->left = 0x10000;
+  prd->last = (count & PRD_END_OF_TABLE) != 0;
   return TRUE;
 }
+
+/* -- Straight to and from guest memory ----------------------------------------------------------------- */
+
+static uint32_t
+sector_size (const IdeDrive *drive)
+{
+  return drive->kind == IDE_DRIVE_CDROM ? CD_SECTOR_SIZE : BLOCK_SECTOR_SIZE;
+}
+
+void
+ide_dma_forget (IdeDrive *drive)
+{
+  dma_unmap_sg (&drive->vector, TRUE);
+  drive->direct = FALSE;
+}
+
+/* The memory that the table has for the next `n` sectors.  FALSE: what is there is no plain memory, too little, or in too many pieces;
+ * by the buffer all of that comes to its proper end. */
+static gboolean
+map_sectors (IdeDrive *drive, uint32_t n)
+{
+  IdeChannel *channel = drive->channel;
+  IdePrd prd = place (channel);
+  uint64_t bytes = (uint64_t)n * sector_size (drive);
+
+  while (bytes > 0)
+    {
+      if (prd.left == 0 && (prd.last || !next_prd (channel, &prd)))
+        break;
+      uint32_t part = (uint32_t)MIN (prd.left, bytes);
+      if (!dma_map_sg (&channel->dma, &drive->vector, prd.addr, part, drive->xfer == IDE_XFER_DMA_IN))
+        break;
+      prd.addr += part;
+      prd.left -= part;
+      bytes -= part;
+    }
+  if (bytes > 0)
+    {
+      dma_unmap_sg (&drive->vector, FALSE);
+      return FALSE;
+    }
+  drive->after = prd;
+  drive->after_epoch = channel->prd_epoch;
+  return TRUE;
+}
+
+static gboolean
+can_run (const IdeDrive *drive)
+{
+  return (drive->channel->bm_status & BM_STATUS_ACTIVE) && drive == ide_selected (drive->channel);
+}
+
+static gboolean
+begin_direct (IdeDrive *drive)
+{
+  uint32_t sector = sector_size (drive), n = MIN (drive->left, IDE_DIRECT_BYTES / sector);
+
+  if (drive->raw || n == 0 || drive->port.block == NULL
+      || drive->lba > block_size (drive->port.block) / sector
+      || n > block_size (drive->port.block) / sector - drive->lba || !map_sectors (drive, n))
+    return FALSE;
+  drive->direct = TRUE;
+  drive->pos = drive->len = 0;
+  drive->io_sectors = n;
+  ide_start_io (drive, drive->xfer == IDE_XFER_DMA_IN ? IDE_IO_READ : IDE_IO_WRITE);
+  return TRUE;
+}
+
+void
+ide_dma_next (IdeDrive *drive)
+{
+  drive->direct = FALSE;
+  drive->io = IDE_IO_NONE;
+  drive->pos = drive->len = 0;
+  if (drive->xfer == IDE_XFER_DMA_OUT)
+    {
+      drive->len = MIN (drive->left * BLOCK_SECTOR_SIZE, IDE_BUFFER_SIZE);
+      drive->io_sectors = drive->len / BLOCK_SECTOR_SIZE;
+    }
+  drive->status = ATA_DRDY | ATA_DSC | ATA_DRQ;
+  /* Else it waits for the guest to start the bus master, which calls ide_dma_pump(). */
+  if (can_run (drive))
+    ide_dma_pump (drive);
+}
+
+gboolean
+ide_dma_submit (IdeDrive *drive)
+{
+  BlockOp op = drive->io == IDE_IO_READ ? BLOCK_OP_READ : BLOCK_OP_WRITE;
+
+  /* After a load the memory is where the table says, which the guest had no time to change. */
+  if (dma_vector_n (&drive->vector) == 0 && (!can_run (drive) || !map_sectors (drive, drive->io_sectors)))
+    return FALSE;
+  /* Refused while a request of before a reset is in flight: ide_on_io_idle() leads here again. */
+  storage_port_submit_vector (&drive->port, op, drive->lba * sector_size (drive),
+                              dma_vector_iov (&drive->vector), dma_vector_n (&drive->vector));
+  return TRUE;
+}
+
+void
+ide_dma_completed (IdeDrive *drive)
+{
+  /* A guest that has started the bus master again is at the table's beginning. */
+  if (drive->after_epoch == drive->channel->prd_epoch)
+    set_place (drive->channel, &drive->after);
+  ide_dma_forget (drive);
+}
+
+/* -- By the buffer ---------------------------------------------------------------------------------------- */
 
 static void
 dma_failed (IdeDrive *drive)
@@ -94,12 +219,20 @@ void
 ide_dma_pump (IdeDrive *drive)
 {
   IdeChannel *channel = drive->channel;
-  Dma *dma = &drive->ide->pci.dma;
+  Dma *dma = &channel->dma;
   gboolean in = drive->xfer == IDE_XFER_DMA_IN;
+  gboolean reads = in && (drive->task == IDE_TASK_READ || drive->task == IDE_TASK_CD_READ);
 
-  if ((!in && drive->xfer != IDE_XFER_DMA_OUT) || drive->io != IDE_IO_NONE
-      || !(channel->bm_status & BM_STATUS_ACTIVE) || drive != ide_selected (channel))
+  if ((!in && drive->xfer != IDE_XFER_DMA_OUT) || drive->io != IDE_IO_NONE || !can_run (drive))
     return;
+  if (((reads && drive->len == 0) || (drive->task == IDE_TASK_WRITE && drive->pos == 0))
+      && begin_direct (drive))
+    return;
+  if (reads && drive->len == 0)
+    {
+      ide_fetch_buffer (drive); /* and here again */
+      return;
+    }
   while (drive->pos < drive->len)
     {
       if (channel->prd_left == 0 && channel->prd_last)
@@ -107,11 +240,13 @@ ide_dma_pump (IdeDrive *drive)
           table_too_short (drive);
           return;
         }
-      if (channel->prd_left == 0 && !next_prd (channel))
+      IdePrd prd = place (channel);
+      if (prd.left == 0 && !next_prd (channel, &prd))
         {
           dma_failed (drive);
           return;
         }
+      set_place (channel, &prd);
       uint32_t n = MIN (channel->prd_left, drive->len - drive->pos);
       uint8_t *bytes = drive->buffer + drive->pos;
       if (!(in ? dma_write (dma, channel->prd_addr, bytes, n) : dma_read (dma, channel->prd_addr, bytes, n)))
@@ -129,6 +264,14 @@ ide_dma_pump (IdeDrive *drive)
     ide_buffer_full (drive);
 }
 
+void
+ide_dma_settle (IdeChannel *channel)
+{
+  for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
+    if (channel->drive[unit].direct)
+      storage_port_settle (&channel->drive[unit].port);
+}
+
 static void
 write_command (IdeChannel *channel, uint8_t value)
 {
@@ -136,10 +279,15 @@ write_command (IdeChannel *channel, uint8_t value)
 
   channel->bm_command = value & (BM_COMMAND_START | BM_COMMAND_TO_MEMORY);
   if (was && !(value & BM_COMMAND_START))
-    channel->bm_status &= (uint8_t)~BM_STATUS_ACTIVE;
+    {
+      /* From here on the memory is the guest's again. */
+      ide_dma_settle (channel);
+      channel->bm_status &= (uint8_t)~BM_STATUS_ACTIVE;
+    }
   if (!was && (value & BM_COMMAND_START))
     {
       channel->bm_status |= BM_STATUS_ACTIVE;
+      channel->prd_epoch++;
       channel->prd_next = channel->bm_table;
       channel->prd_left = 0;
       channel->prd_last = FALSE;

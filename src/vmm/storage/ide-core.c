@@ -20,6 +20,7 @@ void
 ide_drive_setup (IdeDrive *drive)
 {
   drive->buffer = g_malloc0 (IDE_BUFFER_SIZE);
+  dma_vector_init (&drive->vector);
   storage_port_init (&drive->port, drive->ide->pci.device.vm, ide_on_io_done, ide_on_io_idle, drive);
 }
 
@@ -27,6 +28,7 @@ void
 ide_drive_stop (IdeDrive *drive)
 {
   storage_port_cancel (&drive->port, &drive->buffer, IDE_BUFFER_SIZE);
+  ide_dma_forget (drive);
   drive->task = IDE_TASK_NONE;
   drive->xfer = IDE_XFER_NONE;
   drive->io = IDE_IO_NONE;
@@ -142,6 +144,12 @@ ide_io_kick (IdeDrive *drive)
       ide_fail (drive, ATA_ABRT);
       return;
     }
+  if (drive->direct)
+    {
+      if (!ide_dma_submit (drive))
+        ide_dma_next (drive);
+      return;
+    }
   switch ((IdeIo)drive->io)
     {
     case IDE_IO_READ:
@@ -211,7 +219,11 @@ ide_on_io_done (void *opaque, int error)
   IdeDrive *drive = opaque;
   uint32_t n = drive->io_sectors;
 
+  gboolean direct = drive->direct;
+
   drive->io = IDE_IO_NONE;
+  if (direct)
+    ide_dma_completed (drive);
   if (error != 0)
     {
       io_failed (drive, error);
@@ -223,7 +235,12 @@ ide_on_io_done (void *opaque, int error)
     case IDE_TASK_CD_READ:
       drive->lba += n;
       drive->left -= MIN (n, drive->left);
-      drive->pos = 0;
+      drive->pos = drive->len = 0;
+      if (direct)
+        {
+          ide_buffer_empty (drive);
+          break;
+        }
       drive->len = n * (drive->task == IDE_TASK_READ ? BLOCK_SECTOR_SIZE : CD_SECTOR_SIZE);
       if (drive->task == IDE_TASK_CD_READ && drive->raw)
         ide_atapi_expand_raw (drive, n);
@@ -288,6 +305,15 @@ ide_take (IdeDrive *drive, IdeTask task, IdeXfer xfer, uint32_t length)
 void
 ide_fetch (IdeDrive *drive)
 {
+  if (drive->xfer == IDE_XFER_DMA_IN)
+    ide_dma_next (drive);
+  else
+    ide_fetch_buffer (drive);
+}
+
+void
+ide_fetch_buffer (IdeDrive *drive)
+{
   uint32_t most = IDE_BUFFER_SIZE / BLOCK_SECTOR_SIZE;
 
   if (drive->task == IDE_TASK_CD_READ)
@@ -306,7 +332,7 @@ ide_start_write (IdeDrive *drive, gboolean first)
   drive->status = ATA_DRDY | ATA_DSC | ATA_DRQ;
   if (drive->xfer == IDE_XFER_DMA_OUT)
     {
-      ide_dma_pump (drive);
+      ide_dma_next (drive);
       return;
     }
   drive->drq_end = MIN (drive->drq_size, drive->len);

@@ -22,6 +22,7 @@ G_BEGIN_DECLS
 
 #define IDE_BUFFER_SIZE  (256u * 512u)
 #define IDE_MAX_MULTIPLE 16u
+#define IDE_DIRECT_BYTES (1024u * 1024u) /* of a request that goes straight to guest memory */
 #define IDE_CDB_SIZE     12u
 #define CD_SECTOR_SIZE   2048u
 #define CD_RAW_SIZE      2352u
@@ -109,6 +110,14 @@ typedef enum
 typedef struct Ide Ide;
 typedef struct IdeChannel IdeChannel;
 
+/* A place in a table of physical region descriptors. */
+typedef struct
+{
+  uint32_t next;       /* address of the next descriptor */
+  uint32_t addr, left; /* of the present one */
+  gboolean last;
+} IdePrd;
+
 typedef struct
 {
   Ide *ide;
@@ -144,6 +153,11 @@ typedef struct
   uint32_t io_sectors;
   gboolean ext, fua;
   uint32_t trim_next; /* index of a range */
+  gboolean
+      direct; /* `io` is between the image and the guest's memory, from the channel's place in the table */
+  DmaVector vector; /* that memory, or empty: made again from the table after a load */
+  IdePrd after;     /* the place in the table when that request has been done */
+  uint32_t after_epoch;
 
   /* Packet devices. */
   uint8_t cdb[IDE_CDB_SIZE];
@@ -171,10 +185,11 @@ struct IdeChannel
 
   /* Bus master, SFF-8038i. */
   uint8_t bm_command, bm_status;
-  uint32_t bm_table; /* as written */
-  uint32_t prd_next; /* address of the next descriptor */
-  uint32_t prd_addr, prd_left;
+  uint32_t bm_table;                     /* as written */
+  uint32_t prd_next, prd_addr, prd_left; /* see IdePrd */
   gboolean prd_last;
+  uint32_t prd_epoch; /* starts of the bus master; not state: with nothing in flight nobody asks */
+  Dma dma;
 };
 
 struct Ide
@@ -209,8 +224,9 @@ void ide_fail (IdeDrive *drive, uint8_t error); /* ends the command with bits of
 void ide_abort_status (IdeDrive *drive, uint8_t error, uint8_t extra_status);
 void ide_reply (IdeDrive *drive, uint32_t length);
 void ide_take (IdeDrive *drive, IdeTask task, IdeXfer xfer,
-               uint32_t length);  /* wants `length` bytes of the guest */
-void ide_fetch (IdeDrive *drive); /* next piece of READ or CD_READ */
+               uint32_t length);         /* wants `length` bytes of the guest */
+void ide_fetch (IdeDrive *drive);        /* next piece of READ or CD_READ */
+void ide_fetch_buffer (IdeDrive *drive); /* the same, by the buffer */
 void ide_start_write (IdeDrive *drive, gboolean first);
 void ide_start_io (IdeDrive *drive, IdeIo io);
 void ide_io_kick (IdeDrive *drive);
@@ -224,7 +240,12 @@ void ide_data_write (IdeDrive *drive, uint32_t value, unsigned size);
 /* ide-bmdma.c */
 extern const IoOps ide_bmdma_ops;
 void ide_dma_pump (IdeDrive *drive);
-void ide_dma_ended (IdeDrive *drive); /* before the ending's interrupt */
+void ide_dma_next (IdeDrive *drive);       /* the next piece of READ, CD_READ or WRITE */
+gboolean ide_dma_submit (IdeDrive *drive); /* `direct`.  FALSE: the table has no such place (any more) */
+void ide_dma_completed (IdeDrive *drive);  /* `direct` */
+void ide_dma_forget (IdeDrive *drive);     /* nothing touches the memory any more */
+void ide_dma_settle (IdeChannel *channel); /* returns when that is so */
+void ide_dma_ended (IdeDrive *drive);      /* before the ending's interrupt */
 void ide_bmdma_reset (IdeChannel *channel);
 
 /* ide-ata.c */

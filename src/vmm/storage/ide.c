@@ -308,6 +308,15 @@ config_written (PciDevice *pci, unsigned offset, unsigned size)
     update_decode ((Ide *)pci);
 }
 
+static void
+quiesce (void *opaque)
+{
+  Ide *ide = opaque;
+
+  for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
+    ide_dma_settle (&ide->channel[i]);
+}
+
 /* -- Life ---------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -322,9 +331,12 @@ ide_realize (Device *device, GError **error)
   if (!pci_device_init (&ide->pci, ide->bus, ide->devfn, &identity, error))
     return FALSE;
   ide->pci.config_written = config_written;
+  ide->pci.dma.quiesce = quiesce;
+  ide->pci.dma.opaque = ide;
   for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
     {
       IdeChannel *channel = &ide->channel[i];
+      dma_init_queue (&channel->dma, &ide->pci.dma);
       /* The decode bits are set from the start, as firmware would: a kernel that is booted without any finds its disk. */
       pci_set16 (ide->pci.config + PIIX_IDETIM + 2 * i, PIIX_IDETIM_DECODE);
       pci_set16 (ide->pci.reset_config + PIIX_IDETIM + 2 * i, PIIX_IDETIM_DECODE);
@@ -409,8 +421,10 @@ ide_unrealize (Device *device)
           IdeDrive *drive = &channel->drive[unit];
           ide_drive_stop (drive);
           storage_port_clear (&drive->port);
+          dma_vector_free (&drive->vector);
           g_clear_pointer (&drive->buffer, g_free);
         }
+      dma_clear (&channel->dma);
     }
   pci_device_exit (&ide->pci);
   g_clear_pointer (&ide->bm_region, region_unref);
@@ -475,6 +489,8 @@ static const StateField drive_state[] = {
   STATE_U8_MAX (IdeDrive, medium_change, 2),
   STATE_U8_MAX (IdeDrive, media_event, 15),
   STATE_U8_ARRAY (IdeDrive, error_page),
+  STATE_ADDED,
+  STATE_BOOL (IdeDrive, direct),
   STATE_END,
 };
 
@@ -500,6 +516,7 @@ transfer_consistent (const IdeDrive *drive)
   uint32_t sector = drive->kind == IDE_DRIVE_CDROM ? CD_SECTOR_SIZE : BLOCK_SECTOR_SIZE;
   uint32_t room = IDE_BUFFER_SIZE / sector;
   gboolean moving = drive->xfer != IDE_XFER_NONE && drive->io == IDE_IO_NONE;
+  gboolean reads = drive->task == IDE_TASK_READ || drive->task == IDE_TASK_CD_READ;
 
   if (drive->kind == IDE_DRIVE_NONE)
     return drive->task == IDE_TASK_NONE && drive->xfer == IDE_XFER_NONE && drive->io == IDE_IO_NONE;
@@ -507,9 +524,18 @@ transfer_consistent (const IdeDrive *drive)
     return FALSE;
   if (drive->pos > drive->len || drive->drq_end > drive->len)
     return FALSE;
-  /* A DRQ block of nothing would never end. */
-  if (moving && drive->len == 0)
+  /* A DRQ block of nothing would never end; a read that waits for the bus master has nothing yet. */
+  if (moving && drive->len == 0 && !(reads && drive->xfer == IDE_XFER_DMA_IN && drive->left > 0))
     return FALSE;
+  if (drive->direct)
+    {
+      if (drive->raw || drive->io_sectors == 0
+          || !((drive->xfer == IDE_XFER_DMA_IN && drive->io == IDE_IO_READ && reads)
+               || (drive->xfer == IDE_XFER_DMA_OUT && drive->io == IDE_IO_WRITE
+                   && drive->task == IDE_TASK_WRITE)))
+        return FALSE;
+      room = IDE_DIRECT_BYTES / sector;
+    }
   if ((drive->xfer == IDE_XFER_PIO_IN || drive->xfer == IDE_XFER_PIO_OUT) && drive->drq_size == 0
       && drive->kind == IDE_DRIVE_DISK)
     return FALSE;
@@ -541,7 +567,10 @@ ide_post_load (Device *device, GError **error)
     for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
       {
         IdeDrive *drive = &ide->channel[i].drive[unit];
+        gboolean direct = drive->direct;
         storage_port_loaded (&drive->port, &drive->buffer, IDE_BUFFER_SIZE);
+        ide_dma_forget (drive);
+        drive->direct = direct;
         if (!transfer_consistent (drive))
           {
             g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE,

@@ -15,7 +15,7 @@ struct StorageRequest
   struct iovec iov;
   Vm *vm;
   StoragePort *port; /* NULL: the drive is gone */
-  gboolean orphan;
+  gboolean orphan, vector;
   uint8_t *orphan_buffer;
   uint8_t *tail; /* of a read that ends behind the image */
   size_t tail_length;
@@ -145,14 +145,41 @@ storage_port_set_block (StoragePort *port, Block *block)
   block_set_error_func (port->queue, on_block_error, port);
 }
 
-gboolean
-storage_port_submit (StoragePort *port, BlockOp op, uint64_t offset, void *buffer, size_t length)
+static StorageRequest *
+request_new (StoragePort *port)
 {
   if (port->block == NULL || port->request != NULL || port->orphans->len != 0)
-    return FALSE;
+    return NULL;
   StorageRequest *request = g_new0 (StorageRequest, 1);
   request->vm = port->vm;
   request->port = port;
+  return request;
+}
+
+static void
+start (StoragePort *port, StorageRequest *request, BlockOp op, uint64_t offset, const struct iovec *iov,
+       unsigned n_iov, size_t length)
+{
+  request->block = (BlockRequest){
+    .op = op,
+    .offset = offset,
+    .iov = iov,
+    .n_iov = n_iov,
+    .length = length,
+    .done = on_block_done,
+    .opaque = request,
+  };
+  port->request = request;
+  block_submit (port->queue, &request->block);
+}
+
+gboolean
+storage_port_submit (StoragePort *port, BlockOp op, uint64_t offset, void *buffer, size_t length)
+{
+  StorageRequest *request = request_new (port);
+
+  if (request == NULL)
+    return FALSE;
   uint64_t size = block_size (port->block);
   if (op == BLOCK_OP_READ && offset <= size && length > size - offset)
     {
@@ -162,18 +189,28 @@ storage_port_submit (StoragePort *port, BlockOp op, uint64_t offset, void *buffe
       length = there;
     }
   request->iov = (struct iovec){ .iov_base = buffer, .iov_len = length };
-  request->block = (BlockRequest){
-    .op = op,
-    .offset = offset,
-    .iov = &request->iov,
-    .n_iov = 1,
-    .length = length,
-    .done = on_block_done,
-    .opaque = request,
-  };
-  port->request = request;
-  block_submit (port->queue, &request->block);
+  start (port, request, op, offset, &request->iov, 1, length);
   return TRUE;
+}
+
+gboolean
+storage_port_submit_vector (StoragePort *port, BlockOp op, uint64_t offset, const struct iovec *iov,
+                            unsigned n_iov)
+{
+  StorageRequest *request = request_new (port);
+
+  if (request == NULL)
+    return FALSE;
+  request->vector = TRUE;
+  start (port, request, op, offset, iov, n_iov, 0);
+  return TRUE;
+}
+
+void
+storage_port_settle (StoragePort *port)
+{
+  if (port->request != NULL)
+    block_settle (port->queue);
 }
 
 gboolean
@@ -199,11 +236,16 @@ storage_port_cancel (StoragePort *port, uint8_t **buffer, size_t size)
   if (request == NULL)
     return;
   request->orphan = TRUE;
-  request->orphan_buffer = *buffer;
   g_ptr_array_add (port->orphans, request);
   port->parked = FALSE;
-  *buffer = g_malloc0 (size);
   block_cancel_all (port->queue);
+  if (request->vector)
+    {
+      block_settle (port->queue);
+      return;
+    }
+  request->orphan_buffer = *buffer;
+  *buffer = g_malloc0 (size);
 }
 
 void

@@ -42,6 +42,11 @@ void storage_port_set_block (StoragePort *port, Block *block);
 /* FALSE while orphans are in flight or there is a request: nothing is started, idle() or done() will come.  The part of a read that lies
  * behind the image's end gives zeros. */
 gboolean storage_port_submit (StoragePort *port, BlockOp op, uint64_t offset, void *buffer, size_t length);
+/* The same with guest memory in place, within the image; the vector stays as it is until done(), or a cancel. */
+gboolean storage_port_submit_vector (StoragePort *port, BlockOp op, uint64_t offset, const struct iovec *iov,
+                                     unsigned n_iov);
+/* Returns when nothing touches the memory of the request in flight any more; done() is yet to come. */
+void storage_port_settle (StoragePort *port);
 static inline gboolean
 storage_port_busy (const StoragePort *port)
 {
@@ -51,7 +56,8 @@ gboolean storage_port_drained (const StoragePort *port);
 /* The machine goes on. */
 void storage_port_resume (StoragePort *port);
 /* Forgets the request in flight.  If there is one, `*buffer` goes with it and is replaced by a new, zeroed one of `size` bytes;
- * buffers are g_malloc()ed. */
+ * buffers are g_malloc()ed.  A vector is never touched again: this lasts as long as the host takes for what it has begun, and the buffer
+ * stays. */
 void storage_port_cancel (StoragePort *port, uint8_t **buffer, size_t size);
 /* A state was loaded, the buffer with it: forgets what was parked and keeps the buffer's content. */
 void storage_port_loaded (StoragePort *port, uint8_t **buffer, size_t size);

@@ -198,6 +198,12 @@ test_dirty_windows (void)
 }
 
 static void
+on_quiesce (void *opaque)
+{
+  ++*(unsigned *)opaque;
+}
+
+static void
 test_dma (void)
 {
   static const IoOps ops = { probe_read, probe_write, 0, 0, 0, 0 };
@@ -206,15 +212,19 @@ test_dma (void)
   Probe probe = { 0 };
   g_autoptr (Region) io = region_new_io ("io", 0x1000, &ops, &probe);
   uint8_t buffer[64];
-  size_t length;
-  Region *held;
-  Dma dma;
+  unsigned quiesced = 0;
+  Dma dma, queue;
 
   address_space_map (vm->memory, ram, 0, 0, 0x2000, 0);
   address_space_map (vm->memory, io, 0x2000, 0, 0x1000, 0);
   dma_init (&dma, vm->memory);
   g_assert_false (dma_write (&dma, 0, "x", 1)); /* not a bus master yet */
-  dma.enabled = TRUE;
+  dma_init_queue (&queue, &dma);
+  g_assert_false (dma_enabled (&queue));
+  dma.quiesce = on_quiesce;
+  dma.opaque = &quiesced;
+  dma_enable (&dma, TRUE);
+  g_assert_true (dma_enabled (&queue));
   g_assert_true (dma_write32 (&dma, 0x1ffc, 0x11223344));
   g_assert_cmphex (dma_read32 (&dma, 0x1ffc), ==, 0x11223344);
   /* Into registers: refused, and the device isn't touched. */
@@ -223,12 +233,85 @@ test_dma (void)
   g_assert_false (dma_read (&dma, 0x1ffe, buffer, 4));
   g_assert_cmphex (buffer[2], ==, 0xff);
   g_assert_false (dma_read (&dma, G_MAXUINT64 - 1, buffer, 4));
-  length = 0x4000;
-  g_assert_true (dma_map (&dma, 0x1000, &length, TRUE, &held) == region_host (ram) + 0x1000);
-  g_assert_cmpuint (length, ==, 0x1000);
-  dma_unmap (held, region_host (ram) + 0x1000, 0);
-  g_assert_null (dma_map (&dma, 0x2000, &length, FALSE, &held));
+  g_assert_cmpuint (quiesced, ==, 0);
+  dma_enable (&dma, FALSE);
+  dma_enable (&dma, FALSE);
+  g_assert_cmpuint (quiesced, ==, 1);
+  g_assert_false (dma_write (&queue, 0, "x", 1));
   dma_clear (&dma);
+  dma_clear (&queue);
+}
+
+static void
+on_written (Region *region, uint64_t offset, uint64_t length, void *opaque)
+{
+  *(uint64_t *)opaque += length;
+}
+
+/* Guest pages as a vector: in place, whole or not at all, kept while they are mapped, and marked when they are given back. */
+static void
+test_dma_vector (void)
+{
+  static const IoOps ops = { probe_read, probe_write, 0, 0, 0, 0 };
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  Region *ram = region_new_ram ("ram", 0x4000, RAM_DEFAULT, NULL);
+  g_autoptr (Region) rom = region_new_ram ("rom", 0x1000, RAM_DEFAULT, NULL);
+  Probe probe = { 0 };
+  g_autoptr (Region) io = region_new_io ("io", 0x1000, &ops, &probe);
+  uint64_t written = 0, dirty[1];
+  DmaVector vector;
+  Dma dma;
+
+  Mapping *mapping = address_space_map (vm->memory, ram, 0, 0, 0x4000, 0);
+  mapping_set_readonly (address_space_map (vm->memory, rom, 0x4000, 0, 0x1000, 0), TRUE);
+  address_space_map (vm->memory, io, 0x5000, 0, 0x1000, 0);
+  region_set_written (ram, on_written, &written);
+  dma_init (&dma, vm->memory);
+  dma_vector_init (&vector);
+  g_assert_false (dma_map_sg (&dma, &vector, 0, 16, TRUE)); /* no bus master */
+  dma_enable (&dma, TRUE);
+  g_assert_true (dma_map_sg (&dma, &vector, 0x1000, 0x800, TRUE));
+  g_assert_true (dma_map_sg (&dma, &vector, 0x1800, 0x800, TRUE)); /* behind it: one piece */
+  g_assert_true (dma_map_sg (&dma, &vector, 0x3ffe, 2, TRUE));
+  g_assert_cmpuint (dma_vector_n (&vector), ==, 2);
+  g_assert_cmpuint (vector.length, ==, 0x1002);
+  g_assert_true (dma_vector_iov (&vector)[0].iov_base == region_host (ram) + 0x1000);
+  g_assert_cmpuint (dma_vector_iov (&vector)[0].iov_len, ==, 0x1000);
+  /* What isn't all writable memory changes nothing; reading from ROM is fine. */
+  g_assert_false (dma_map_sg (&dma, &vector, 0x3fff, 2, TRUE));
+  g_assert_false (dma_map_sg (&dma, &vector, 0x4fff, 2, FALSE));
+  g_assert_false (dma_map_sg (&dma, &vector, 0x5000, 1, FALSE));
+  g_assert_false (dma_map_sg (&dma, &vector, 0x6000, 1, FALSE));
+  g_assert_false (dma_map_sg (&dma, &vector, 0, UINT64_C (1) << 60, TRUE));
+  g_assert_false (dma_map_sg (&dma, &vector, G_MAXUINT64, 2, TRUE));
+  g_assert_cmpuint (vector.length, ==, 0x1002);
+  g_assert_cmpuint (dma_vector_n (&vector), ==, 2);
+  g_assert_cmpuint (probe.reads + probe.writes, ==, 0);
+  region_set_dirty_log (ram, DIRTY_MIGRATION, TRUE);
+  region_take_dirty (ram, DIRTY_MIGRATION, 0, 4, dirty);
+  dma_unmap_sg (&vector, TRUE);
+  g_assert_true (region_take_dirty (ram, DIRTY_MIGRATION, 0, 4, dirty));
+  g_assert_cmphex (dirty[0], ==, 0xa);
+  g_assert_cmpuint (written, ==, 0x1002);
+  g_assert_cmpuint (vector.length, ==, 0);
+  /* From memory: read only, so nothing is marked. */
+  g_assert_true (dma_map_sg (&dma, &vector, 0x3800, 0x1000, FALSE));
+  g_assert_cmpuint (dma_vector_n (&vector), ==, 2);
+  dma_unmap_sg (&vector, TRUE);
+  g_assert_false (region_take_dirty (ram, DIRTY_MIGRATION, 0, 4, dirty));
+  /* More pieces than there is room for. */
+  for (unsigned i = 0; i < DMA_MAX_PIECES; i++)
+    g_assert_true (dma_map_sg (&dma, &vector, 4 * i, 2, TRUE));
+  g_assert_false (dma_map_sg (&dma, &vector, 0x3000, 2, TRUE));
+  /* The memory stays, whatever happens to its mapping and its owner. */
+  vm_lock (vm);
+  mapping_remove (mapping);
+  vm_unlock (vm);
+  dma_clear (&dma);
+  region_set_dirty_log (ram, DIRTY_MIGRATION, FALSE);
+  region_unref (ram);
+  *(volatile uint8_t *)dma_vector_iov (&vector)[0].iov_base = 1;
+  dma_vector_free (&vector);
 }
 
 static void
@@ -480,6 +563,7 @@ main (int argc, char **argv)
   g_test_add_func ("/memory/dirty", test_dirty);
   g_test_add_func ("/memory/dirty-windows", test_dirty_windows);
   g_test_add_func ("/memory/dma", test_dma);
+  g_test_add_func ("/memory/dma-vector", test_dma_vector);
   g_test_add_func ("/memory/shared", test_shared);
   g_test_add_func ("/memory/listener-order", test_listener_order);
   g_test_add_func ("/memory/disconnect", test_disconnect);

@@ -185,9 +185,9 @@ test_header (Fixture *f, gconstpointer data)
   g_assert_cmphex (get (f, f->a, 0x06, 2), ==, 0xc010);
   put (f, f->a, 0x04, 0xffff, 2);
   g_assert_cmphex (get (f, f->a, 0x04, 2), ==, 0x0547);
-  g_assert_true (f->a->pci.dma.enabled);
+  g_assert_true (dma_enabled (&f->a->pci.dma));
   put (f, f->a, 0x04, 0, 2);
-  g_assert_false (f->a->pci.dma.enabled);
+  g_assert_false (dma_enabled (&f->a->pci.dma));
   /* Edges. */
   g_assert_cmphex (get (f, f->a, 0xfe, 4), ==, 0xffffffff);
   g_assert_cmphex (get (f, f->a, 0x100, 1), ==, 0xff);
