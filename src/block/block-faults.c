@@ -307,10 +307,10 @@ static void
 write_half (BlockFaults *faults, const BlockRequest *request)
 {
   g_autofree struct iovec *part = g_new (struct iovec, request->n_iov + 1);
-  BlockRequest half = *request;
+  /* Not a copy: the queue has its own with the rest of it. */
+  BlockRequest half
+      = { .op = request->op, .offset = request->offset, .length = request->length / 2, .iov = part };
 
-  half.length = request->length / 2;
-  half.iov = part;
   half.n_iov
       = block_vector_slice (request->iov, request->n_iov, 0, (size_t)half.length, part, request->n_iov);
   if (faults->cache)

@@ -17,16 +17,19 @@ struct Block
   void *image;
   gboolean read_only;
   unsigned n_queues; /* atomic */
-  GThreadPool
-      *workers; /* takes from `waiting`; each push stands for one request, or for one that was cancelled */
 
   GMutex lock;
   BlockRequest *waiting, **waiting_tail;
+  GCond work; /* `waiting` has something, or `closing` is set */
+  unsigned n_workers, n_idle;
+  GPtrArray *threads,
+      *exited; /* GThread *: those of workers; those of workers that had nothing to do for long */
+  gboolean closing;
   BlockStats stats;
 };
 
-/* block-queue.c: a worker's turn. */
-void block_work (gpointer token, gpointer block);
+/* block-queue.c: ends the workers. */
+void block_workers_stop (Block *block);
 /* 0, EINVAL or EROFS. */
 int block_check_range (const Block *block, BlockOp op, uint64_t offset, uint64_t length);
 

@@ -12,6 +12,9 @@
 
 #include <errno.h>
 
+#define WORKERS         4 /* an image, at most */
+#define WORKER_PATIENCE (5 * G_TIME_SPAN_SECOND)
+
 struct BlockQueue
 {
   gint refs;
@@ -22,7 +25,8 @@ struct BlockQueue
 
   GMutex lock;
   GCond settled;
-  unsigned begun; /* those that wait for a worker, too: somebody may touch their memory */
+  unsigned settling; /* threads that wait for it: a broadcast costs a system call */
+  unsigned begun;    /* those that wait for a worker, too: somebody may touch their memory */
   unsigned in_flight;
   BlockRequest *all;
   BlockRequest *ended, **ended_tail;
@@ -121,7 +125,7 @@ block_complete (BlockRequest *request, int error)
     count (queue->block, request);
   g_mutex_lock (&queue->lock);
   end_request (queue, request, error);
-  if (--queue->begun == 0)
+  if (--queue->begun == 0 && queue->settling > 0)
     g_cond_broadcast (&queue->settled);
   g_mutex_unlock (&queue->lock);
   queue_unref (queue);
@@ -227,22 +231,95 @@ block_check_range (const Block *block, BlockOp op, uint64_t offset, uint64_t len
   return op != BLOCK_OP_READ && block->read_only ? EROFS : 0;
 }
 
-void
-block_work (gpointer token, gpointer data)
+/* The image's lock is held.  NULL: there was nothing to do for long, or the image is being closed. */
+static BlockRequest *
+next_work (Block *block)
 {
-  Block *block = data;
+  gint64 until = g_get_monotonic_time () + WORKER_PATIENCE;
+  BlockRequest *request;
 
-  g_mutex_lock (&block->lock);
-  BlockRequest *request = block->waiting;
+  block->n_idle++;
+  while (block->waiting == NULL && !block->closing)
+    if (!g_cond_wait_until (&block->work, &block->lock, until))
+      break;
+  block->n_idle--;
+  request = block->waiting;
   if (request != NULL)
     {
       block->waiting = request->next_waiting;
       if (block->waiting == NULL)
         block->waiting_tail = &block->waiting;
     }
+  return request;
+}
+
+static gpointer
+run_worker (gpointer data)
+{
+  Block *block = data;
+  BlockRequest *request;
+
+  g_mutex_lock (&block->lock);
+  while ((request = next_work (block)) != NULL)
+    {
+      g_mutex_unlock (&block->lock);
+      block_complete (request, block->driver->run (block->image, request));
+      g_mutex_lock (&block->lock);
+    }
+  block->n_workers--;
+  if (!block->closing)
+    {
+      g_ptr_array_remove_fast (block->threads, g_thread_self ());
+      g_ptr_array_add (block->exited, g_thread_self ());
+    }
   g_mutex_unlock (&block->lock);
-  if (request != NULL)
-    block_complete (request, block->driver->run (block->image, request));
+  return NULL;
+}
+
+static void
+join_all (GPtrArray *threads)
+{
+  for (unsigned i = 0; i < threads->len; i++)
+    g_thread_join (threads->pdata[i]);
+  g_ptr_array_set_size (threads, 0);
+}
+
+/* The image's lock is held, and `waiting` has one more. */
+static void
+wake_worker (Block *block)
+{
+  unsigned waiting = 0;
+
+  for (BlockRequest *request = block->waiting; request != NULL && waiting <= block->n_idle;
+       request = request->next_waiting)
+    waiting++;
+  if (waiting > block->n_idle && block->n_workers < WORKERS)
+    {
+      /* These have let go of the lock for the last time, and end. */
+      join_all (block->exited);
+      GThread *thread = g_thread_try_new ("block", run_worker, block, NULL);
+      if (thread != NULL)
+        {
+          block->n_workers++;
+          g_ptr_array_add (block->threads, thread);
+          return;
+        }
+      g_warning ("The host gives no thread for “%s”", block->path);
+    }
+  if (block->n_idle > 0)
+    g_cond_signal (&block->work);
+}
+
+void
+block_workers_stop (Block *block)
+{
+  g_mutex_lock (&block->lock);
+  block->closing = TRUE;
+  g_cond_broadcast (&block->work);
+  join_all (block->exited);
+  g_mutex_unlock (&block->lock);
+  /* Nobody changes it any more. */
+  join_all (block->threads);
 }
 
 /* The request is counted in `begun`. */
@@ -263,8 +340,8 @@ push (BlockQueue *queue, BlockRequest *request)
   request->next_waiting = NULL;
   *block->waiting_tail = request;
   block->waiting_tail = &request->next_waiting;
+  wake_worker (block);
   g_mutex_unlock (&block->lock);
-  g_thread_pool_push (block->workers, block, NULL);
 }
 
 void
@@ -316,7 +393,7 @@ block_cancel_all (BlockQueue *queue)
       if (request->parked)
         end_request (queue, request, ECANCELED);
     }
-  if (queue->begun == 0)
+  if (queue->begun == 0 && queue->settling > 0)
     g_cond_broadcast (&queue->settled);
   g_mutex_unlock (&queue->lock);
   g_mutex_unlock (&block->lock);
@@ -351,8 +428,10 @@ void
 block_settle (BlockQueue *queue)
 {
   g_mutex_lock (&queue->lock);
+  queue->settling++;
   while (queue->begun > 0)
     g_cond_wait (&queue->settled, &queue->lock);
+  queue->settling--;
   g_mutex_unlock (&queue->lock);
 }
 

@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define WORKERS 4 /* an image, at most; they go when there is nothing to do */
-
 /* -- Open and close ------------------------------------------------------------------------------- */
 
 static const BlockDriver *
@@ -81,7 +79,9 @@ block_open (const BlockConfig *config, GError **error)
   block->read_only = (config->flags & (BLOCK_READ_ONLY | BLOCK_SHARED_READ)) != 0;
   block->waiting_tail = &block->waiting;
   g_mutex_init (&block->lock);
-  block->workers = g_thread_pool_new (block_work, block, WORKERS, FALSE, NULL);
+  g_cond_init (&block->work);
+  block->threads = g_ptr_array_new ();
+  block->exited = g_ptr_array_new ();
   return block;
 }
 
@@ -93,11 +93,14 @@ block_close (Block *block)
   if (block == NULL)
     return;
   g_return_if_fail (g_atomic_int_get (&block->n_queues) == 0);
-  g_thread_pool_free (block->workers, FALSE, TRUE);
+  block_workers_stop (block);
   int code = block->read_only ? 0 : block->driver->run (block->image, &flush);
   if (code != 0)
     g_critical ("Data written to “%s” may not be on its disk: %s", block->path, g_strerror (code));
   block->driver->close (block->image);
+  g_ptr_array_unref (block->threads);
+  g_ptr_array_unref (block->exited);
+  g_cond_clear (&block->work);
   g_mutex_clear (&block->lock);
   g_free (block->path);
   g_free (block);

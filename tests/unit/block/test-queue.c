@@ -42,7 +42,7 @@ typedef struct
   unsigned order;
 } Try;
 
-static unsigned endings;
+static gint endings;
 
 static void
 on_done (void *opaque, int error)
@@ -51,7 +51,7 @@ on_done (void *opaque, int error)
 
   try->calls++;
   try->error = error;
-  try->order = ++endings;
+  try->order = (unsigned)g_atomic_int_add (&endings, 1) + 1;
 }
 
 static void
