@@ -44,7 +44,7 @@ cannot_read (const char *path, GError **error)
 }
 
 static gboolean
-add_drives (MachineDefinition *definition, DriveKind kind, char **paths, gboolean snapshot, GError **error)
+add_drives (MachineDefinition *definition, DriveKind kind, char **paths, gboolean discard, GError **error)
 {
   for (char **path = paths; path != NULL && *path != NULL; path++)
     {
@@ -54,17 +54,18 @@ add_drives (MachineDefinition *definition, DriveKind kind, char **paths, gboolea
           cannot_read (absolute, error);
           return FALSE;
         }
-      MachineDrive *drive = definition_add_drive (definition, kind, absolute);
+      MachineDevice *drive = definition_add_drive (definition, kind, absolute);
       if (drive == NULL)
         {
           g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE, _ ("too many drives of kind %s"),
                        drive_kind_name (kind));
           return FALSE;
         }
-      drive->snapshot = snapshot && kind != DRIVE_CDROM;
-      if (absolute != NULL && !drive->snapshot && access (absolute, W_OK) != 0)
+      gboolean throw_away = discard && kind != DRIVE_CDROM;
+      machine_device_put (drive, "discard", throw_away ? "true" : NULL);
+      if (absolute != NULL && !throw_away && access (absolute, W_OK) != 0)
         {
-          drive->readonly = TRUE;
+          machine_device_put (drive, "readonly", "true");
           /* A CD is never written; of the others people expect that they are. */
           if (kind != DRIVE_CDROM)
             g_printerr (_ ("vivctl: %s can't be written, so %s is read-only\n"), absolute, drive->id);
@@ -167,21 +168,6 @@ machine_options_build (const MachineOptions *o, const char *name, gboolean ident
   return g_steal_pointer (&definition);
 }
 
-/* The one that plan_add_new_disk() has added: the last whose image is in the machine's folder. */
-static MachineDrive *
-new_disk (MachineDefinition *definition)
-{
-  MachineDrive *found = NULL;
-
-  for (guint i = 0; i < definition->drives->len; i++)
-    {
-      MachineDrive *drive = g_ptr_array_index (definition->drives, i);
-      if (drive->kind == DRIVE_DISK && !g_path_is_absolute (drive->path))
-        found = drive;
-    }
-  return found;
-}
-
 int
 cli_create (int argc, char **argv)
 {
@@ -225,7 +211,7 @@ cli_create (int argc, char **argv)
           good = FALSE;
         }
       if (good)
-        image.file = new_disk (definition)->path;
+        image.file = machine_device_text (plan_new_disk (definition), "path");
     }
   if (good)
     machine = viv_library_create (library, definition, &image, o.disk_size != NULL, &error);
@@ -239,14 +225,19 @@ cli_create (int argc, char **argv)
 static void
 print_keys (void)
 {
-  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
-    {
-      g_autofree char *full = g_strdup_printf ("%s.%s", key->group, key->name);
-      g_print ("%-28s %s%s%s%s%s%s%s\n", full, key->help, key->choices != NULL ? " (" : "",
-               key->choices != NULL ? key->choices : "", key->choices != NULL ? ")" : "",
-               key->fallback != NULL ? " [" : "", key->fallback != NULL ? key->fallback : "",
-               key->fallback != NULL ? "]" : "");
-    }
+  for (const DeviceKind *kind = device_kinds; kind->name != NULL; kind++)
+    for (const DefinitionKey *key = kind->keys; key->name != NULL; key++)
+      {
+        g_autofree char *full = g_strdup_printf ("%s%s.%s", kind->name,
+                                                 kind->most > 1    ? "*"
+                                                 : kind->most == 1 ? "0"
+                                                                   : "",
+                                                 key->name);
+        g_print ("%-28s %s%s%s%s%s%s%s\n", full, _ (key->help), key->choices != NULL ? " (" : "",
+                 key->choices != NULL ? key->choices : "", key->choices != NULL ? ")" : "",
+                 key->fallback != NULL ? " [" : "", key->fallback != NULL ? key->fallback : "",
+                 key->fallback != NULL ? "]" : "");
+      }
 }
 
 /* "KEY=VALUE", of which `key` and value then point into the argument's copy. */

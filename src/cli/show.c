@@ -106,27 +106,18 @@ static void
 each_setting (const MachineDefinition *definition,
               void (*func) (const char *key, const char *value, gpointer data), gpointer data)
 {
-  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
-    if (!g_str_has_suffix (key->group, "*"))
-      {
-        g_autofree char *full = g_strconcat (key->group, ".", key->name, NULL);
-        g_autofree char *value = definition_get (definition, full, NULL);
-        if (value != NULL && *value != '\0')
-          func (full, value, data);
-      }
-  for (guint i = 0; i < definition->drives->len + definition->serials->len; i++)
+  for (guint i = 0; i < definition->devices->len; i++)
     {
-      const char *id
-          = i < definition->drives->len
-                ? ((MachineDrive *)g_ptr_array_index (definition->drives, i))->id
-                : ((MachineSerial *)g_ptr_array_index (definition->serials, i - definition->drives->len))->id;
-      for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
-        if (definition_find_key (id, key->name) == key)
-          {
-            g_autofree char *full = g_strconcat (id, ".", key->name, NULL);
-            g_autofree char *value = definition_get (definition, full, NULL);
+      const MachineDevice *device = g_ptr_array_index (definition->devices, i);
+
+      for (const DefinitionKey *key = device->kind->keys; key->name != NULL; key++)
+        {
+          g_autofree char *full = g_strconcat (device->id, ".", key->name, NULL);
+          g_autofree char *value = definition_get (definition, full, NULL);
+          /* Of a drive also that it is empty. */
+          if (*value != '\0' || key->spelled)
             func (full, value, data);
-          }
+        }
     }
 }
 

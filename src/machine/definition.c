@@ -1,239 +1,110 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * machine.ini: from text to MachineDefinition and back, by the table in definition-keys.c.
+ * Definitions in memory: devices, and the values of their keys by the table in device-kinds.c.
  */
 #define G_LOG_DOMAIN "vivarium-machine"
 
 #include "config.h"
 
-#include "block/regular-file.h"
-#include "machine/definition.h"
+#include "machine/definition-private.h"
 
-#include "machine/output-file.h"
-
-#include <errno.h>
 #include <glib/gi18n.h>
 #include <inttypes.h>
 #include <string.h>
 
-/* A definition is a page of text; a file of this size is something else. */
-#define MAX_FILE_SIZE      (1024 * 1024)
 #define DEFAULT_MAX_STRING 4096
 
 G_DEFINE_QUARK (definition - error - quark, definition_error)
 
-/* -- Groups with a number --------------------------------------------------------------------------- */
+/* -- The table ------------------------------------------------------------------------------------------ */
 
-typedef enum
+const DeviceKind *
+device_kind_find (const char *name)
 {
-  GROUP_DISK = DRIVE_DISK,
-  GROUP_CDROM = DRIVE_CDROM,
-  GROUP_FLOPPY = DRIVE_FLOPPY,
-  GROUP_SERIAL,
-  N_NUMBERED_GROUPS
-} NumberedGroup;
-
-static const struct
-{
-  const char *name;
-  unsigned count;
-} numbered_groups[N_NUMBERED_GROUPS] = {
-  [GROUP_DISK] = { "disk", DEFINITION_MAX_DISKS },
-  [GROUP_CDROM] = { "cdrom", DEFINITION_MAX_CDROMS },
-  [GROUP_FLOPPY] = { "floppy", DEFINITION_MAX_FLOPPIES },
-  [GROUP_SERIAL] = { "serial", DEFINITION_MAX_SERIALS },
-};
-
-/* "disk3" → GROUP_DISK, 3.  Numbers as people write them only: no "disk03", so that a group has one name. */
-static gboolean
-parse_numbered (const char *group, NumberedGroup *kind, unsigned *number)
-{
-  for (unsigned i = 0; i < N_NUMBERED_GROUPS; i++)
-    {
-      size_t length = strlen (numbered_groups[i].name);
-      const char *digits = group + length;
-      guint64 n;
-
-      if (strncmp (group, numbered_groups[i].name, length) != 0 || (digits[0] == '0' && digits[1] != '\0')
-          || !g_ascii_string_to_unsigned (digits, 10, 0, numbered_groups[i].count - 1, &n, NULL))
-        continue;
-      *kind = i;
-      *number = n;
-      return TRUE;
-    }
-  return FALSE;
+  for (const DeviceKind *kind = device_kinds; kind->name != NULL; kind++)
+    if (g_str_equal (kind->name, name))
+      return kind;
+  return NULL;
 }
 
-static gboolean
-key_in_group (const DefinitionKey *key, const char *group)
+const DeviceKind *
+device_kind_of (const char *id, unsigned *number)
 {
-  NumberedGroup kind;
-  unsigned number;
+  for (const DeviceKind *kind = device_kinds; kind->name != NULL; kind++)
+    {
+      size_t length = strlen (kind->name);
+      const char *digits = id + length;
+      guint64 n = 0;
 
-  if (!g_str_has_suffix (key->group, "*"))
-    return g_str_equal (key->group, group);
-  return parse_numbered (group, &kind, &number)
-         && strncmp (key->group, numbered_groups[kind].name, strlen (key->group) - 1) == 0
-         && strlen (numbered_groups[kind].name) == strlen (key->group) - 1;
+      if (strncmp (id, kind->name, length) != 0)
+        continue;
+      if (kind->most == 0 ? *digits != '\0'
+                          : (digits[0] == '0' && digits[1] != '\0')
+                                || !g_ascii_string_to_unsigned (digits, 10, 0, kind->most - 1, &n, NULL))
+        continue;
+      if (number != NULL)
+        *number = n;
+      return kind;
+    }
+  return NULL;
 }
 
 const DefinitionKey *
-definition_find_key (const char *group, const char *name)
+device_kind_key (const DeviceKind *kind, const char *name)
 {
-  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
-    if (g_str_equal (key->name, name) && key_in_group (key, group))
+  for (const DefinitionKey *key = kind->keys; key->name != NULL; key++)
+    if (g_str_equal (key->name, name) || g_strcmp0 (key->old_name, name) == 0)
       return key;
   return NULL;
+}
+
+const DefinitionKey *
+definition_find_key (const char *id, const char *name)
+{
+  const DeviceKind *kind = device_kind_of (id, NULL);
+
+  return kind != NULL ? device_kind_key (kind, name) : NULL;
+}
+
+static const DeviceKind *
+kind_of_drive (DriveKind drive)
+{
+  const DeviceKind *kind = device_kinds;
+
+  while (kind->drive != drive)
+    kind++;
+  return kind;
 }
 
 const char *
 drive_kind_name (DriveKind kind)
 {
-  return numbered_groups[kind].name;
+  return kind_of_drive (kind)->name;
+}
+
+/* -- Values --------------------------------------------------------------------------------------------- */
+
+static char **
+slot (const MachineDevice *device, const DefinitionKey *key)
+{
+  return &device->values[key - device->kind->keys];
+}
+
+static const DefinitionKey *
+must_have (const MachineDevice *device, const char *name)
+{
+  const DefinitionKey *key = device_kind_key (device->kind, name);
+
+  if (key == NULL)
+    g_error ("%s has no key %s", device->id, name);
+  return key;
 }
 
 static void
-drive_free (gpointer data)
+store_value (MachineDevice *device, const DefinitionKey *key, char *value)
 {
-  MachineDrive *drive = data;
-
-  g_free (drive->id);
-  g_free (drive->path);
-  g_free (drive->format);
-  g_free (drive);
-}
-
-static void
-serial_free (gpointer data)
-{
-  MachineSerial *serial = data;
-
-  g_free (serial->id);
-  g_free (serial->backend);
-  g_free (serial);
-}
-
-/* -- Values ----------------------------------------------------------------------------------------- */
-
-gboolean
-definition_parse_size (const char *text, uint64_t *bytes, GError **error)
-{
-  static const char suffixes[] = "KMGT";
-  char *end;
-  double number;
-  unsigned shift = 20;
-
-  /* g_ascii_strtod() knows signs, "inf", "nan" and hexadecimal; a size is digits with at most one point. */
-  size_t digits = strspn (text, "0123456789.");
-  if (digits == 0 || digits > 20 || !g_ascii_isdigit (text[0]))
-    goto bad;
-  number = g_ascii_strtod (text, &end);
-  if (end != text + digits)
-    goto bad;
-  while (*end == ' ')
-    end++;
-  if (*end != '\0')
-    {
-      const char *suffix = strchr (suffixes, g_ascii_toupper (*end));
-      if (g_ascii_toupper (*end) == 'B' && end[1] == '\0')
-        {
-          shift = 0;
-          end++;
-        }
-      else if (suffix == NULL)
-        goto bad;
-      else
-        {
-          shift = 10 * (suffix - suffixes + 1);
-          end++;
-          if (g_ascii_strcasecmp (end, "iB") == 0 || g_ascii_strcasecmp (end, "B") == 0)
-            end = strchr (end, '\0');
-        }
-      if (*end != '\0')
-        goto bad;
-    }
-  number *= (double)(1ull << shift);
-  if (number >= 9.2e18)
-    goto bad;
-  *bytes = (uint64_t)number;
-  return TRUE;
-
-bad:
-  g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX,
-               _ ("“%s” is not a size; give a number with K, M, G or T, such as 512M or 2G"), text);
-  return FALSE;
-}
-
-char *
-definition_format_size (uint64_t bytes)
-{
-  static const char suffixes[] = "TGMK";
-
-  for (unsigned i = 0; i < 4; i++)
-    {
-      unsigned shift = 40 - 10 * i;
-      if (bytes >= 1ull << shift && bytes % (1ull << shift) == 0)
-        return g_strdup_printf ("%" G_GUINT64_FORMAT "%c", bytes >> shift, suffixes[i]);
-    }
-  return g_strdup_printf ("%" G_GUINT64_FORMAT "B", bytes);
-}
-
-gboolean
-definition_check_name (const char *name, GError **error)
-{
-  size_t length = name != NULL ? strlen (name) : 0;
-  gboolean good = length >= 1 && length <= DEFINITION_MAX_NAME && g_utf8_validate (name, length, NULL)
-                  && !g_unichar_isspace (g_utf8_get_char (name))
-                  && !g_unichar_isspace (g_utf8_get_char (g_utf8_prev_char (name + length)));
-
-  for (const char *p = name; good && *p != '\0'; p = g_utf8_next_char (p))
-    {
-      GUnicodeType type = g_unichar_type (g_utf8_get_char (p));
-      good = type != G_UNICODE_CONTROL && type != G_UNICODE_LINE_SEPARATOR
-             && type != G_UNICODE_PARAGRAPH_SEPARATOR;
-    }
-  if (!good)
-    {
-      g_autofree char *shown = g_utf8_make_valid (name != NULL ? name : "", -1);
-      g_set_error (
-          error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX,
-          _ ("“%s” can't be a machine's name: give 1 to 128 bytes of text in one line, without a blank "
-             "at either end"),
-          shown);
-    }
-  return good;
-}
-
-/* -- Paths ------------------------------------------------------------------------------------------ */
-
-#define URI_SCHEME "file:"
-
-char *
-definition_path_to_text (const char *path)
-{
-  if (path == NULL || (g_utf8_validate (path, -1, NULL) && !g_str_has_prefix (path, URI_SCHEME)))
-    return g_strdup (path);
-  g_autofree char *escaped = g_uri_escape_string (path, "/", FALSE);
-  return g_strconcat (URI_SCHEME, path[0] == '/' ? "//" : "", escaped, NULL);
-}
-
-char *
-definition_path_from_text (const char *text)
-{
-  if (text == NULL || !g_str_has_prefix (text, URI_SCHEME))
-    return g_strdup (text);
-  text += strlen (URI_SCHEME);
-  g_autofree char *path = g_uri_unescape_string (g_str_has_prefix (text, "///") ? text + 2 : text, NULL);
-
-  return path != NULL ? g_steal_pointer (&path) : g_strdup (text);
-}
-
-char *
-definition_new_mac (void)
-{
-  guint32 tail = g_random_int ();
-  return g_strdup_printf ("02:56:%02x:%02x:%02x:%02x", tail >> 24, (tail >> 16) & 0xff, (tail >> 8) & 0xff,
-                          tail & 0xff);
+  g_free (*slot (device, key));
+  *slot (device, key) = value;
 }
 
 static gboolean
@@ -253,11 +124,9 @@ is_choice (const DefinitionKey *key, const char *text)
   return g_strv_contains ((const char *const *)choices, text);
 }
 
-/* Parses `text` into `object`'s field.  Nothing changes on error. */
-static gboolean
-set_value (const DefinitionKey *key, gpointer object, const char *text, GError **error)
+gboolean
+machine_device_set (MachineDevice *device, const DefinitionKey *key, const char *text, GError **error)
 {
-  gpointer field = (char *)object + key->offset;
   g_autofree char *stripped = NULL;
   gboolean flag;
   guint64 number = 0;
@@ -284,7 +153,7 @@ set_value (const DefinitionKey *key, gpointer object, const char *text, GError *
                        text);
           return FALSE;
         }
-      *(gboolean *)field = flag;
+      store_value (device, key, g_strdup (flag ? "true" : "false"));
       return TRUE;
 
     case KEY_NUMBER:
@@ -328,13 +197,9 @@ set_value (const DefinitionKey *key, gpointer object, const char *text, GError *
           return FALSE;
         }
       /* Empty stands for "not set" where there may be nothing. */
-      if (*text == '\0'
-          && (key->check == NULL
-              || (key->offset != offsetof (MachineDefinition, name)
-                  && key->offset != offsetof (MachineDefinition, uuid))))
+      if (*text == '\0' && !key->required)
         {
-          g_free (*(char **)field);
-          *(char **)field = g_strdup (key->fallback);
+          store_value (device, key, NULL);
           return TRUE;
         }
       break;
@@ -347,141 +212,180 @@ set_value (const DefinitionKey *key, gpointer object, const char *text, GError *
       return FALSE;
     }
 
-  if (key->type == KEY_NUMBER)
-    *(uint32_t *)field = number;
-  else if (key->type == KEY_SIZE)
-    *(uint64_t *)field = number;
-  else
-    {
-      g_free (*(char **)field);
-      *(char **)field = g_strdup (text);
-    }
+  store_value (device, key,
+               key->type == KEY_NUMBER ? g_strdup_printf ("%" G_GUINT64_FORMAT, number)
+               : key->type == KEY_SIZE ? definition_format_size (number)
+                                       : g_strdup (text));
   return TRUE;
 }
 
-/* NULL: not set. */
-static char *
-get_value (const DefinitionKey *key, gconstpointer object)
+char *
+machine_device_get (const MachineDevice *device, const DefinitionKey *key)
 {
-  gconstpointer field = (const char *)object + key->offset;
+  const char *value = *slot (device, key);
 
-  switch (key->type)
-    {
-    case KEY_BOOL:
-      return g_strdup (*(const gboolean *)field ? "true" : "false");
-    case KEY_NUMBER:
-      return g_strdup_printf ("%u", *(const uint32_t *)field);
-    case KEY_SIZE:
-      return definition_format_size (*(const uint64_t *)field);
-    case KEY_PATH:
-      return definition_path_to_text (*(char *const *)field);
-    default:
-      return g_strdup (*(char *const *)field);
-    }
+  if (value == NULL)
+    return g_strdup (key->fallback);
+  return key->type == KEY_PATH ? definition_path_to_text (value) : g_strdup (value);
 }
+
+const char *
+machine_device_text (const MachineDevice *device, const char *name)
+{
+  const DefinitionKey *key = must_have (device, name);
+  const char *value = *slot (device, key);
+
+  return value != NULL ? value : key->fallback;
+}
+
+gboolean
+machine_device_flag (const MachineDevice *device, const char *name)
+{
+  return g_strcmp0 (machine_device_text (device, name), "true") == 0;
+}
+
+uint64_t
+machine_device_number (const MachineDevice *device, const char *name)
+{
+  const char *text = machine_device_text (device, name);
+  uint64_t number = 0;
+
+  if (text == NULL)
+    return 0;
+  if (must_have (device, name)->type == KEY_SIZE)
+    definition_parse_size (text, &number, NULL);
+  else
+    number = g_ascii_strtoull (text, NULL, 10);
+  return number;
+}
+
+void
+machine_device_put (MachineDevice *device, const char *name, const char *value)
+{
+  store_value (device, must_have (device, name), g_strdup (value));
+}
+
+/* -- Devices -------------------------------------------------------------------------------------------- */
 
 static void
-set_defaults (const char *group, gpointer object)
+device_free (gpointer data)
 {
-  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
-    if (key->fallback != NULL && key_in_group (key, group) && !set_value (key, object, key->fallback, NULL))
-      g_assert_not_reached ();
+  MachineDevice *device = data;
+
+  for (unsigned i = 0; device->kind->keys[i].name != NULL; i++)
+    g_free (device->values[i]);
+  g_free (device->values);
+  g_free (device->id);
+  g_free (device);
 }
 
-/* -- Drives and ports ------------------------------------------------------------------------------- */
-
-MachineDrive *
-definition_find_drive (const MachineDefinition *definition, const char *id)
+MachineDevice *
+definition_find (const MachineDefinition *definition, const char *id)
 {
-  for (guint i = 0; i < definition->drives->len; i++)
+  for (guint i = 0; i < definition->devices->len; i++)
     {
-      MachineDrive *drive = g_ptr_array_index (definition->drives, i);
-      if (g_str_equal (drive->id, id))
-        return drive;
+      MachineDevice *device = g_ptr_array_index (definition->devices, i);
+      if (g_str_equal (device->id, id))
+        return device;
     }
   return NULL;
 }
 
-/* Puts an element with the id at its place: by kind, then by number. */
-static void
-insert_ordered (GPtrArray *array, gpointer element)
+/* Puts a device that isn't there yet at its place. */
+static MachineDevice *
+insert (MachineDefinition *definition, const DeviceKind *kind, unsigned number)
 {
-  NumberedGroup kind = 0, other_kind;
-  unsigned number = 0, other_number;
+  MachineDevice *device = g_new0 (MachineDevice, 1);
+  unsigned n_keys = 0;
   guint at = 0;
 
-  /* Both MachineDrive and MachineSerial begin with their id. */
-  parse_numbered (*(char **)element, &kind, &number);
-  for (; at < array->len; at++)
-    if (parse_numbered (*(char **)g_ptr_array_index (array, at), &other_kind, &other_number)
-        && (other_kind > kind || (other_kind == kind && other_number > number)))
-      break;
-  g_ptr_array_insert (array, at, element);
+  while (kind->keys[n_keys].name != NULL)
+    n_keys++;
+  device->id = kind->most == 0 ? g_strdup (kind->name) : g_strdup_printf ("%s%u", kind->name, number);
+  device->kind = kind;
+  device->number = number;
+  device->values = g_new0 (char *, n_keys);
+  for (; at < definition->devices->len; at++)
+    {
+      const MachineDevice *other = g_ptr_array_index (definition->devices, at);
+      if (other->kind > kind || (other->kind == kind && other->number > number))
+        break;
+    }
+  g_ptr_array_insert (definition->devices, at, device);
+  return device;
 }
 
-/* The struct behind a group, made if need be; NULL: an unknown group. */
-static gpointer
-group_object (MachineDefinition *definition, const char *group, gboolean create)
+MachineDevice *
+definition_ensure (MachineDefinition *definition, const char *id)
 {
-  NumberedGroup kind;
-  unsigned number;
+  MachineDevice *device = definition_find (definition, id);
+  unsigned number = 0;
 
-  if (!parse_numbered (group, &kind, &number))
-    {
-      for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
-        if (g_str_equal (key->group, group))
-          return definition;
-      return NULL;
-    }
-  if (kind == GROUP_SERIAL)
-    {
-      for (guint i = 0; i < definition->serials->len; i++)
-        {
-          MachineSerial *serial = g_ptr_array_index (definition->serials, i);
-          if (g_str_equal (serial->id, group))
-            return serial;
-        }
-      if (!create)
-        return NULL;
-      MachineSerial *serial = g_new0 (MachineSerial, 1);
-      serial->id = g_strdup (group);
-      set_defaults (group, serial);
-      insert_ordered (definition->serials, serial);
-      return serial;
-    }
-
-  MachineDrive *drive = definition_find_drive (definition, group);
-  if (drive == NULL && create)
-    {
-      drive = g_new0 (MachineDrive, 1);
-      drive->id = g_strdup (group);
-      drive->kind = (DriveKind)kind;
-      set_defaults (group, drive);
-      insert_ordered (definition->drives, drive);
-    }
-  return drive;
+  if (device != NULL)
+    return device;
+  const DeviceKind *kind = device_kind_of (id, &number);
+  return insert (definition, kind, number);
 }
 
-MachineDrive *
-definition_add_drive (MachineDefinition *definition, DriveKind kind, const char *path)
+MachineDevice *
+definition_add (MachineDefinition *definition, const DeviceKind *kind)
 {
-  for (unsigned i = 0; i < numbered_groups[kind].count; i++)
+  for (unsigned i = 0; i < kind->most; i++)
     {
-      g_autofree char *id = g_strdup_printf ("%s%u", numbered_groups[kind].name, i);
-      if (definition_find_drive (definition, id) != NULL)
-        continue;
-      MachineDrive *drive = group_object (definition, id, TRUE);
-      drive->path = g_strdup (path);
-      return drive;
+      g_autofree char *id = g_strdup_printf ("%s%u", kind->name, i);
+      if (definition_find (definition, id) == NULL)
+        return insert (definition, kind, i);
     }
   return NULL;
 }
 
 gboolean
-definition_remove_drive (MachineDefinition *definition, const char *id)
+definition_remove (MachineDefinition *definition, const char *id, GError **error)
 {
-  MachineDrive *drive = definition_find_drive (definition, id);
-  return drive != NULL && g_ptr_array_remove (definition->drives, drive);
+  MachineDevice *device = definition_find (definition, id);
+
+  if (device == NULL)
+    {
+      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN, _ ("the machine has no %s"), id);
+      return FALSE;
+    }
+  if (device->kind->most == 0 || device->number < device->kind->present)
+    {
+      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE,
+                   _ ("%s is a part of every machine and can't be removed"), id);
+      return FALSE;
+    }
+  return g_ptr_array_remove (definition->devices, device);
+}
+
+MachineDevice *
+definition_drive (const MachineDefinition *definition, unsigned i)
+{
+  for (guint at = 0; at < definition->devices->len; at++)
+    {
+      MachineDevice *device = g_ptr_array_index (definition->devices, at);
+      if (device->kind->drive != DRIVE_NONE && i-- == 0)
+        return device;
+    }
+  return NULL;
+}
+
+MachineDevice *
+definition_find_drive (const MachineDefinition *definition, const char *id)
+{
+  MachineDevice *device = definition_find (definition, id);
+
+  return device != NULL && device->kind->drive != DRIVE_NONE ? device : NULL;
+}
+
+MachineDevice *
+definition_add_drive (MachineDefinition *definition, DriveKind kind, const char *path)
+{
+  MachineDevice *device = definition_add (definition, kind_of_drive (kind));
+
+  if (device != NULL)
+    machine_device_put (device, "path", path);
+  return device;
 }
 
 char *
@@ -494,22 +398,19 @@ definition_resolve (const MachineDefinition *definition, const char *path)
   return g_canonicalize_filename (path, definition->folder);
 }
 
-/* -- Life ------------------------------------------------------------------------------------------- */
+/* -- Life ----------------------------------------------------------------------------------------------- */
 
-static MachineDefinition *
+MachineDefinition *
 definition_new_empty (void)
 {
   MachineDefinition *definition = g_new0 (MachineDefinition, 1);
 
   definition->refs = 1;
   definition->file = g_key_file_new ();
-  definition->drives = g_ptr_array_new_with_free_func (drive_free);
-  definition->serials = g_ptr_array_new_with_free_func (serial_free);
-  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
-    if (!g_str_has_suffix (key->group, "*") && key->fallback != NULL
-        && !set_value (key, definition, key->fallback, NULL))
-      g_assert_not_reached ();
-  group_object (definition, "serial0", TRUE);
+  definition->devices = g_ptr_array_new_with_free_func (device_free);
+  for (const DeviceKind *kind = device_kinds; kind->name != NULL; kind++)
+    for (unsigned i = 0; i < (kind->most == 0 ? 1 : kind->present); i++)
+      insert (definition, kind, i);
   return definition;
 }
 
@@ -517,10 +418,11 @@ MachineDefinition *
 definition_new (const char *name)
 {
   MachineDefinition *definition = definition_new_empty ();
+  g_autofree char *uuid = g_uuid_string_random (), *mac = definition_new_mac ();
 
-  definition->name = g_strdup (name);
-  definition->uuid = g_uuid_string_random ();
-  definition->mac = definition_new_mac ();
+  definition_put (definition, "machine.name", name);
+  definition_put (definition, "machine.uuid", uuid);
+  definition_put (definition, "net0.mac", mac);
   return definition;
 }
 
@@ -536,18 +438,158 @@ definition_unref (MachineDefinition *definition)
 {
   if (!g_atomic_int_dec_and_test (&definition->refs))
     return;
-  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
-    if (!g_str_has_suffix (key->group, "*") && key->type != KEY_BOOL && key->type != KEY_NUMBER
-        && key->type != KEY_SIZE)
-      g_free (*(char **)((char *)definition + key->offset));
   g_key_file_unref (definition->file);
-  g_ptr_array_unref (definition->drives);
-  g_ptr_array_unref (definition->serials);
+  g_ptr_array_unref (definition->devices);
   g_free (definition->folder);
   g_free (definition);
 }
 
-/* -- One value -------------------------------------------------------------------------------------- */
+/* -- One value ------------------------------------------------------------------------------------------ */
+
+/* The device of "machine.memory", and the key's name; NULL: there is no such device. */
+static MachineDevice *
+device_of (const MachineDefinition *definition, const char *key, const char **name)
+{
+  const char *dot = strchr (key, '.');
+  g_autofree char *id = g_strndup (key, dot - key);
+
+  *name = dot + 1;
+  return definition_find (definition, id);
+}
+
+const char *
+definition_text (const MachineDefinition *definition, const char *key)
+{
+  const char *name;
+  const MachineDevice *device = device_of (definition, key, &name);
+
+  return device != NULL ? machine_device_text (device, name) : NULL;
+}
+
+gboolean
+definition_flag (const MachineDefinition *definition, const char *key)
+{
+  const char *name;
+  const MachineDevice *device = device_of (definition, key, &name);
+
+  return device != NULL && machine_device_flag (device, name);
+}
+
+uint64_t
+definition_number (const MachineDefinition *definition, const char *key)
+{
+  const char *name;
+  const MachineDevice *device = device_of (definition, key, &name);
+
+  return device != NULL ? machine_device_number (device, name) : 0;
+}
+
+void
+definition_put (MachineDefinition *definition, const char *key, const char *value)
+{
+  const char *name;
+  MachineDevice *device = device_of (definition, key, &name);
+
+  g_return_if_fail (device != NULL);
+  machine_device_put (device, name, value);
+}
+
+/* How many letters are to be changed, put in or left out to make one of the other; at least 99 for long words. */
+static unsigned
+distance (const char *a, const char *b)
+{
+  enum
+  {
+    MOST = 32
+  };
+  size_t n = strlen (a), m = strlen (b);
+  unsigned row[MOST + 1];
+
+  if (n > MOST || m > MOST)
+    return 99;
+  for (size_t j = 0; j <= m; j++)
+    row[j] = j;
+  for (size_t i = 1; i <= n; i++)
+    {
+      unsigned diagonal = row[0];
+
+      row[0] = i;
+      for (size_t j = 1; j <= m; j++)
+        {
+          unsigned change = diagonal + (g_ascii_tolower (a[i - 1]) != g_ascii_tolower (b[j - 1]));
+
+          diagonal = row[j];
+          row[j] = MIN (change, MIN (row[j], row[j - 1]) + 1);
+        }
+    }
+  return row[m];
+}
+
+/* TRUE if `candidate` is what may have been meant, and nearer than `*best` letters. */
+static gboolean
+is_nearer (const char *word, const char *candidate, unsigned *best)
+{
+  unsigned d = distance (word, candidate);
+
+  if (d >= *best || d > 1 + strlen (word) / 4)
+    return FALSE;
+  *best = d;
+  return TRUE;
+}
+
+static void
+set_unknown_key_error (const DeviceKind *kind, const char *id, const char *name, GError **error)
+{
+  g_autoptr (GString) names = g_string_new (NULL);
+  const char *nearest = NULL;
+  unsigned best = 99;
+
+  for (const DefinitionKey *key = kind->keys; key->name != NULL; key++)
+    {
+      g_string_append_printf (names, " %s", key->name);
+      if (is_nearer (name, key->name, &best))
+        nearest = key->name;
+    }
+  if (nearest != NULL)
+    g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN,
+                 _ ("[%s] has no key “%s”; did you mean %s.%s? Its keys are:%s"), id, name, id, nearest,
+                 names->str);
+  else
+    g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN,
+                 _ ("[%s] has no key “%s”; its keys are:%s"), id, name, names->str);
+}
+
+static void
+set_unknown_device_error (const char *id, const char *name, GError **error)
+{
+  g_autoptr (GString) ids = g_string_new (NULL);
+  g_autofree char *stem = g_strdup (id);
+  const DeviceKind *nearest = NULL, *having = NULL;
+  unsigned best = 99;
+
+  for (size_t n = strlen (stem); n > 0 && g_ascii_isdigit (stem[n - 1]); n--)
+    stem[n - 1] = '\0';
+  for (const DeviceKind *kind = device_kinds; kind->name != NULL; kind++)
+    {
+      g_string_append_printf (ids, kind->most > 1 ? " %s0…" : kind->most == 1 ? " %s0" : " %s", kind->name);
+      if (is_nearer (stem, kind->name, &best))
+        nearest = kind;
+      if (name != NULL && having == NULL && device_kind_key (kind, name) != NULL)
+        having = kind;
+    }
+  if (nearest != NULL && best == 0 && nearest->most > 1)
+    g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN, _ ("there is no [%s]; give %s0 to %s%u"),
+                 id, nearest->name, nearest->name, nearest->most - 1);
+  else if (nearest != NULL || having != NULL)
+    {
+      const DeviceKind *meant = nearest != NULL ? nearest : having;
+      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN,
+                   _ ("there is no [%s]; did you mean %s%s?"), id, meant->name, meant->most > 0 ? "0" : "");
+    }
+  else
+    g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN,
+                 _ ("there is no group “%s”; the groups are:%s"), id, ids->str);
+}
 
 static gboolean
 split_key (const char *key, char **group, const char **name, GError **error)
@@ -565,274 +607,59 @@ split_key (const char *key, char **group, const char **name, GError **error)
   return TRUE;
 }
 
-static void
-set_unknown_error (const char *group, const char *name, GError **error)
-{
-  g_autoptr (GString) names = g_string_new (NULL);
-  NumberedGroup kind;
-  unsigned number;
-
-  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
-    if (key_in_group (key, group))
-      g_string_append_printf (names, " %s", key->name);
-  if (names->len != 0)
-    {
-      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN,
-                   _ ("[%s] has no key “%s”; its keys are:%s"), group, name, names->str);
-      return;
-    }
-  for (unsigned i = 0; i < N_NUMBERED_GROUPS; i++)
-    if (g_str_has_prefix (group, numbered_groups[i].name) && !parse_numbered (group, &kind, &number))
-      {
-        g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN,
-                     _ ("there is no [%s]; give %s0 to %s%u"), group, numbered_groups[i].name,
-                     numbered_groups[i].name, numbered_groups[i].count - 1);
-        return;
-      }
-  g_set_error (
-      error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN,
-      _ ("there is no group “%s”; the groups are: machine display0 input net0 disk0… cdrom0… floppy0… serial0…"),
-      group);
-}
-
 gboolean
 definition_set (MachineDefinition *definition, const char *key, const char *value, GError **error)
 {
-  g_autofree char *group = NULL;
+  g_autofree char *id = NULL;
   const char *name;
 
-  if (!split_key (key, &group, &name, error))
+  if (!split_key (key, &id, &name, error))
     return FALSE;
 
-  const DefinitionKey *entry = definition_find_key (group, name);
+  const DeviceKind *kind = device_kind_of (id, NULL);
+  const DefinitionKey *entry = kind != NULL ? device_kind_key (kind, name) : NULL;
   if (entry == NULL)
     {
-      set_unknown_error (group, name, error);
+      if (kind != NULL)
+        set_unknown_key_error (kind, id, name, error);
+      else
+        set_unknown_device_error (id, name, error);
       return FALSE;
     }
-  gboolean existed = group_object (definition, group, FALSE) != NULL;
-  if (set_value (entry, group_object (definition, group, TRUE), value, error))
+  gboolean existed = definition_find (definition, id) != NULL;
+  if (machine_device_set (definition_ensure (definition, id), entry, value, error))
     return TRUE;
   if (!existed)
-    definition_remove_drive (definition, group);
-  g_prefix_error (error, "[%s] %s: ", group, name);
+    definition_remove (definition, id, NULL);
+  g_prefix_error (error, "[%s] %s: ", id, name);
   return FALSE;
 }
 
 char *
 definition_get (const MachineDefinition *definition, const char *key, GError **error)
 {
-  g_autofree char *group = NULL;
+  g_autofree char *id = NULL;
   const char *name;
 
-  if (!split_key (key, &group, &name, error))
+  if (!split_key (key, &id, &name, error))
     return NULL;
 
-  const DefinitionKey *entry = definition_find_key (group, name);
-  gconstpointer object = entry != NULL ? group_object ((MachineDefinition *)definition, group, FALSE) : NULL;
+  const DeviceKind *kind = device_kind_of (id, NULL);
+  const DefinitionKey *entry = kind != NULL ? device_kind_key (kind, name) : NULL;
+  const MachineDevice *device = entry != NULL ? definition_find (definition, id) : NULL;
   if (entry == NULL)
     {
-      set_unknown_error (group, name, error);
+      if (kind != NULL)
+        set_unknown_key_error (kind, id, name, error);
+      else
+        set_unknown_device_error (id, name, error);
       return NULL;
     }
-  if (object == NULL)
+  if (device == NULL)
     {
-      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN, _ ("the machine has no %s"), group);
+      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN, _ ("the machine has no %s"), id);
       return NULL;
     }
-  char *value = get_value (entry, object);
+  char *value = machine_device_get (device, entry);
   return value != NULL ? value : g_strdup ("");
-}
-
-/* -- Files ------------------------------------------------------------------------------------------ */
-
-static gboolean
-load_keys (MachineDefinition *definition, GError **error)
-{
-  g_auto (GStrv) groups = g_key_file_get_groups (definition->file, NULL);
-
-  for (char **group = groups; *group != NULL; group++)
-    {
-      gpointer object = group_object (definition, *group, TRUE);
-      if (object == NULL)
-        continue; /* somebody else's; kept as it is */
-
-      g_auto (GStrv) names = g_key_file_get_keys (definition->file, *group, NULL, error);
-      if (names == NULL)
-        return FALSE;
-      for (char **name = names; *name != NULL; name++)
-        {
-          const DefinitionKey *key = definition_find_key (*group, *name);
-          if (key == NULL)
-            continue;
-          g_autofree char *text = g_key_file_get_string (definition->file, *group, *name, error);
-          if (text == NULL || !set_value (key, object, text, error))
-            {
-              g_prefix_error (error, "[%s] %s: ", *group, *name);
-              return FALSE;
-            }
-        }
-    }
-  return TRUE;
-}
-
-MachineDefinition *
-definition_parse (const char *text, gssize length, const char *path, GError **error)
-{
-  g_autoptr (MachineDefinition) definition = definition_new_empty ();
-  gsize size = length < 0 ? strlen (text) : (gsize)length;
-
-  if (path != NULL)
-    {
-      g_autofree char *absolute = g_canonicalize_filename (path, NULL);
-      definition->folder = g_path_get_dirname (absolute);
-    }
-  if (size > MAX_FILE_SIZE || memchr (text, '\0', size) != NULL)
-    {
-      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX, _ ("this is not a machine definition"));
-      goto fail;
-    }
-  if (!g_key_file_load_from_data (definition->file, text, size, G_KEY_FILE_KEEP_COMMENTS, error)
-      || !load_keys (definition, error))
-    goto fail;
-  if (definition->name == NULL)
-    {
-      /* The folder's name is as good a name as any. */
-      g_autofree char *base = definition->folder != NULL ? g_path_get_basename (definition->folder) : NULL;
-      if (base == NULL || !definition_check_name (base, NULL))
-        {
-          g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX,
-                       _ ("[machine] name: the key is missing"));
-          goto fail;
-        }
-      definition->name = g_steal_pointer (&base);
-    }
-  if (definition->uuid == NULL)
-    {
-      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX,
-                   _ ("[machine] uuid: the key is missing"));
-      goto fail;
-    }
-  return g_steal_pointer (&definition);
-
-fail:
-  if (path != NULL)
-    {
-      g_autofree char *shown = g_filename_display_name (path);
-      g_prefix_error (error, "%s: ", shown);
-    }
-  /* GLib's errors quote the file's bytes, whatever they are. */
-  if (error != NULL && !g_utf8_validate ((*error)->message, -1, NULL))
-    {
-      char *valid = g_utf8_make_valid ((*error)->message, -1);
-
-      g_free ((*error)->message);
-      (*error)->message = valid;
-    }
-  return NULL;
-}
-
-MachineDefinition *
-definition_load (const char *path, GError **error)
-{
-  g_autofree char *text = NULL;
-  gsize length;
-
-  if (!regular_file_read (path, MAX_FILE_SIZE, &text, &length, error))
-    return NULL;
-  return definition_parse (text, length, path, error);
-}
-
-static void
-store_group (GKeyFile *file, const char *group, gconstpointer object, gboolean numbered)
-{
-
-  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
-    {
-      if (!key_in_group (key, group))
-        continue;
-      g_autofree char *value = get_value (key, object);
-      gboolean present = g_key_file_has_key (file, group, key->name, NULL);
-
-      if (value == NULL || *value == '\0')
-        {
-          /* An empty drive is said so: its group must not vanish. */
-          if (numbered && key->type == KEY_PATH)
-            g_key_file_set_string (file, group, key->name, "");
-          else if (present)
-            g_key_file_remove_key (file, group, key->name, NULL);
-          continue;
-        }
-      /* What is left to the default follows the default of later versions.  What a person sees first is spelled out. */
-      if (!present && g_strcmp0 (value, key->fallback) == 0 && key->type != KEY_SIZE
-          && !g_str_equal (key->name, "cpus") && !(numbered && key->type == KEY_CHOICE))
-        continue;
-      g_autofree char *old = present ? g_key_file_get_string (file, group, key->name, NULL) : NULL;
-      if (g_strcmp0 (old, value) != 0)
-        g_key_file_set_string (file, group, key->name, value);
-    }
-}
-
-/* A definition that somebody holds never changes: what it becomes is written to a copy of its file. */
-static GKeyFile *
-store (const MachineDefinition *definition)
-{
-  static const char *const fixed[] = { "machine", "display0", "input", "net0" };
-  g_autofree char *text = g_key_file_to_data (definition->file, NULL, NULL);
-  GKeyFile *file = g_key_file_new ();
-  NumberedGroup kind;
-  unsigned number;
-
-  g_key_file_load_from_data (file, text, -1, G_KEY_FILE_KEEP_COMMENTS, NULL);
-  g_auto (GStrv) groups = g_key_file_get_groups (file, NULL);
-  for (char **group = groups; *group != NULL; group++)
-    if (parse_numbered (*group, &kind, &number)
-        && group_object ((MachineDefinition *)definition, *group, FALSE) == NULL)
-      g_key_file_remove_group (file, *group, NULL);
-  for (unsigned i = 0; i < G_N_ELEMENTS (fixed); i++)
-    store_group (file, fixed[i], definition, FALSE);
-  for (guint i = 0; i < definition->drives->len; i++)
-    store_group (file, ((MachineDrive *)g_ptr_array_index (definition->drives, i))->id,
-                 g_ptr_array_index (definition->drives, i), TRUE);
-  for (guint i = 0; i < definition->serials->len; i++)
-    store_group (file, ((MachineSerial *)g_ptr_array_index (definition->serials, i))->id,
-                 g_ptr_array_index (definition->serials, i), TRUE);
-  return file;
-}
-
-char *
-definition_to_text (const MachineDefinition *definition)
-{
-  g_autoptr (GKeyFile) file = store (definition);
-
-  return g_key_file_to_data (file, NULL, NULL);
-}
-
-MachineDefinition *
-definition_copy (const MachineDefinition *definition)
-{
-  g_autofree char *text = definition_to_text (definition);
-  g_autoptr (GError) error = NULL;
-  MachineDefinition *copy = definition_parse (text, -1, NULL, &error);
-
-  if (copy == NULL)
-    {
-      /* Somebody set a field past definition_set() to what the parser refuses. */
-      g_critical ("definition_copy: %s", error->message);
-      return definition_new ("?");
-    }
-  copy->folder = g_strdup (definition->folder);
-  return copy;
-}
-
-gboolean
-definition_save (const MachineDefinition *definition, const char *path, GError **error)
-{
-  g_autofree char *text = definition_to_text (definition);
-
-  /* Reads back what it is about to write: a file that can't be loaded again is never put in place of one that can. */
-  g_autoptr (MachineDefinition) check = definition_parse (text, -1, path, error);
-  if (check == NULL)
-    return FALSE;
-  return viv_write_file (path, text, strlen (text), 0600, error);
 }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What a machine is: machine.ini (a GKeyFile).  One table (definition_keys) gives each key its parser, default, range, help;
- * the settings page, `vivctl set` and the documentation are built on it.  Unknown keys and groups are kept on save.
+ * What a machine is: machine.ini (a GKeyFile), a list of devices.  One table (device_kinds) says of each kind how many there may be, where
+ * they go and which keys they have, and of each key its type, default, range and help; the settings page, `vivctl set`, the board and the
+ * documentation are built on it.  A new kind is a row there and a builder in vmm/board.  Unknown keys and groups are kept on save.
  *
  *   [machine]  name uuid os chipset firmware engine memory cpus clock boot kernel initrd modules append …
- *   [disk0] [cdrom0] [floppy0] …   path format readonly snapshot
+ *   [disk0] [cdrom0] [floppy0] …   path format readonly discard
  *   [display0]  video video-memory aspect vnc-address vnc-password-file
  *   [input]  absolute-pointer layout
  *   [net0]  mac
  *   [serial0] …  backend
+ *
+ * A definition is its maker's until it is published (by a VivMachine, to a board): from then on it never changes.  Not locked; references may
+ * be taken in any thread.
  */
 #pragma once
 
@@ -31,62 +35,108 @@ typedef enum
   DRIVE_DISK,
   DRIVE_CDROM,
   DRIVE_FLOPPY,
+  DRIVE_NONE, /* the device is no drive */
 } DriveKind;
 
-typedef struct
+/* -- The table ---------------------------------------------------------------------------------------------- */
+
+typedef enum
 {
-  char *id; /* the group's name: "disk0", "cdrom0", "floppy0" */
-  DriveKind kind;
-  char *path;   /* relative to the machine's folder, or absolute; NULL or "": empty drive */
-  char *format; /* "raw" */
-  gboolean readonly;
-  gboolean snapshot; /* throw writes away at the end */
-} MachineDrive;
+  KEY_STRING,
+  KEY_CHOICE,
+  KEY_BOOL,
+  KEY_NUMBER,
+  KEY_SIZE,
+  KEY_PATH
+} DefinitionKeyType;
 
 typedef struct
 {
-  char *id;      /* "serial0" */
-  char *backend; /* "socket" (the control socket's AttachSerial), "none" */
-} MachineSerial;
+  const char *name;
+  const char *old_name; /* still read, never written; may be NULL */
+  DefinitionKeyType type;
+  const char *fallback; /* NULL: may be unset */
+  uint64_t min, max;    /* of numbers and sizes (bytes); of strings `max` is the longest in bytes, 0: 4096 */
+  const char *choices;  /* "auto|kvm|software|none" */
+  const char *help;     /* translatable, one line */
+  const char *accepts;  /* translatable; what `check` lets through, for its error */
+  gboolean (*check) (const char *value); /* beyond type and range; may be NULL */
+  gboolean required;                     /* no default, and not to be unset */
+  gboolean spelled;                      /* written to the file also where it is the default, or empty */
+  gboolean live;                         /* can be changed while the machine runs */
+} DefinitionKey;
+
+typedef struct
+{
+  const char *
+      name; /* "disk": its devices are disk0, disk1, …; of one of which there is just one the id is the name itself: "machine" */
+  const char *label; /* translatable: "Disk" */
+  unsigned most;     /* per machine; 0: just one, without a number */
+  unsigned present;  /* so many are there whether the file has them or not, and can't be removed */
+  const char *
+      bus; /* where it goes: "ide", "floppy", "isa", "pci"; NULL: nowhere, it is a part of the board or says how it is used */
+  const char *page; /* of the settings: "machine", "drives", "screen", "input", "network", "ports" */
+  DriveKind drive;
+  const DefinitionKey *keys; /* ends with a NULL name */
+} DeviceKind;
+
+extern const DeviceKind device_kinds[]; /* ends with a NULL name */
+const DeviceKind *device_kind_find (const char *name);
+/* "disk3" → disk, 3.  Numbers as people write them only: no "disk03", so that a device has one name.  NULL: no such device can be.  `number`
+ * may be NULL. */
+const DeviceKind *device_kind_of (const char *id, unsigned *number);
+/* NULL: unknown. */
+const DefinitionKey *device_kind_key (const DeviceKind *kind, const char *name);
+/* The table's line for "disk0" and "path"; NULL: unknown. */
+const DefinitionKey *definition_find_key (const char *id, const char *name);
+const char *drive_kind_name (DriveKind kind); /* "disk", "cdrom", "floppy" */
+
+/* -- Devices ------------------------------------------------------------------------------------------------ */
+
+typedef struct
+{
+  char *id; /* the group's name: "disk0" */
+  const DeviceKind *kind;
+  unsigned number;
+  char **values; /* of kind->keys, as in the file but with paths as bytes; NULL: not set */
+} MachineDevice;
 
 typedef struct MachineDefinition
 {
   gint refs;
-  GKeyFile *file; /* as loaded, with unknown keys */
-  char *folder;   /* absolute; relative paths start here; NULL for none */
-
-  char *name; /* see definition_check_name() */
-  char *uuid;
-  char *os;        /* libosinfo short id or NULL */
-  char *chipset;   /* "pc" */
-  char *firmware;  /* "bios", or a path */
-  char *engine;    /* "auto", "kvm", "software", "none" */
-  uint64_t memory; /* bytes, a multiple of 1 MiB */
-  uint32_t cpus;
-  gboolean memory_huge, memory_merge, memory_shared;
-  char *clock_base;   /* "utc", "localtime" */
-  char *clock_policy; /* "stop", "catch-up" */
-  char *boot_order;   /* "cdn" letters: a floppy, c disk, d CD-ROM, n network */
-  gboolean boot_menu;
-  char *kernel, *initrd, *append; /* direct boot */
-  char *modules;                  /* see boot-modules.h */
-  char *video;                    /* "vga", "none" */
-  uint32_t video_memory;          /* MiB */
-  char *aspect;                   /* "auto", "square", "4:3": how a viewer shows it */
-  gboolean absolute_pointer;
-  char *input_layout; /* of the guest's keyboard, as display/layout.h has it */
-  char *vnc_address;  /* NULL: off */
-  char *vnc_password_file;
-  GPtrArray *drives;  /* MachineDrive *, in order: disks, CD-ROMs, floppies */
-  GPtrArray *serials; /* MachineSerial * */
-  char *mac;          /* of net0, unique; kept for the time when a NIC exists */
+  GKeyFile *file;     /* as loaded, with unknown keys */
+  char *folder;       /* absolute; relative paths start here; NULL for none */
+  GPtrArray *devices; /* MachineDevice *, in the table's order, then by number */
 } MachineDefinition;
 
-/* Drives and serial ports that a definition may have: disk0 … disk15, cdrom0 … cdrom3, floppy0, floppy1, serial0 … serial3. */
-#define DEFINITION_MAX_DISKS    16
-#define DEFINITION_MAX_CDROMS   4
-#define DEFINITION_MAX_FLOPPIES 2
-#define DEFINITION_MAX_SERIALS  4
+/* What is set, else the default; NULL where there is none.  The device's, until the key is set.  A key that the kind doesn't have is a bug
+ * of the caller's. */
+const char *machine_device_text (const MachineDevice *device, const char *key);
+gboolean machine_device_flag (const MachineDevice *device, const char *key);
+/* Numbers, and sizes in bytes. */
+uint64_t machine_device_number (const MachineDevice *device, const char *key);
+/* The same by "machine.memory"; of a device that isn't there: NULL, FALSE, 0. */
+const char *definition_text (const MachineDefinition *definition, const char *key);
+gboolean definition_flag (const MachineDefinition *definition, const char *key);
+uint64_t definition_number (const MachineDefinition *definition, const char *key);
+/* For the program's own values: nothing is refused here; what won't do is refused by definition_save().  Paths as bytes; NULL unsets. */
+void machine_device_put (MachineDevice *device, const char *key, const char *value);
+void definition_put (MachineDefinition *definition, const char *key, const char *value);
+
+/* NULL: there is none. */
+MachineDevice *definition_find (const MachineDefinition *definition, const char *id);
+/* With the lowest free number; NULL: there are as many as there may be. */
+MachineDevice *definition_add (MachineDefinition *definition, const DeviceKind *kind);
+/* Takes it out (a drive's image stays).  An error says why not. */
+gboolean definition_remove (MachineDefinition *definition, const char *id, GError **error);
+/* The drives: disks, CD-ROMs, floppies.  NULL behind the last. */
+MachineDevice *definition_drive (const MachineDefinition *definition, unsigned i);
+/* NULL: none, or no drive. */
+MachineDevice *definition_find_drive (const MachineDefinition *definition, const char *id);
+/* `path` may be NULL: an empty one.  NULL: there are as many as there may be. */
+MachineDevice *definition_add_drive (MachineDefinition *definition, DriveKind kind, const char *path);
+
+/* -- Definitions -------------------------------------------------------------------------------------------- */
 
 MachineDefinition *definition_new (const char *name); /* defaults, new UUID and MAC; serial0 */
 /* From text; `path` names it in errors and its folder is the definition's (NULL: none). */
@@ -104,43 +154,14 @@ MachineDefinition *definition_ref (MachineDefinition *definition);
 void definition_unref (MachineDefinition *definition);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MachineDefinition, definition_unref)
 
-/* "machine.memory" = "2G", "cdrom0.path" = "…": one door for files, `vivctl set` and the settings page. */
+/* "machine.memory" = "2G", "cdrom0.path" = "…": one door for files, `vivctl set` and the settings page.  A device that isn't there is
+ * made.  Nothing changes on error, which names the key, and what is nearest to one that there isn't. */
 gboolean definition_set (MachineDefinition *definition, const char *key, const char *value, GError **error);
 char *definition_get (const MachineDefinition *definition, const char *key, GError **error);
 /* Absolute path of a drive's or kernel's file; NULL for an empty one. */
 char *definition_resolve (const MachineDefinition *definition, const char *path);
-MachineDrive *definition_add_drive (MachineDefinition *definition, DriveKind kind, const char *path);
-MachineDrive *definition_find_drive (const MachineDefinition *definition, const char *id);
-/* Takes the drive out (its image stays).  FALSE if there is none. */
-gboolean definition_remove_drive (MachineDefinition *definition, const char *id);
-const char *drive_kind_name (DriveKind kind); /* "disk", "cdrom", "floppy" */
 /* A new locally administered unicast address, "02:…" */
 char *definition_new_mac (void);
-
-typedef enum
-{
-  KEY_STRING,
-  KEY_CHOICE,
-  KEY_BOOL,
-  KEY_NUMBER,
-  KEY_SIZE,
-  KEY_PATH
-} DefinitionKeyType;
-typedef struct
-{
-  const char *group; /* "machine", "display", "disk*", … */
-  const char *name;
-  DefinitionKeyType type;
-  size_t
-      offset; /* in MachineDefinition or the group's struct: char *, gboolean, uint32_t or uint64_t by type */
-  const char *fallback;
-  uint64_t min, max;   /* of numbers and sizes (bytes); of strings `max` is the longest in bytes, 0: 4096 */
-  const char *choices; /* "auto|kvm|software|none" */
-  const char *help;    /* translatable, one line */
-  const char *accepts; /* translatable; what `check` lets through, for its error */
-  gboolean (*check) (const char *value); /* beyond type and range; may be NULL */
-} DefinitionKey;
-extern const DefinitionKey definition_keys[]; /* ends with a NULL name */
 
 /* A name is what a person types: "C++", "Tom's PC", "a/b".  1 to DEFINITION_MAX_NAME bytes of UTF-8 in one line, no blank at either
  * end.  The folder's name is derived from it (viv_folder_name()). */
@@ -154,7 +175,5 @@ char *definition_path_from_text (const char *text);
 gboolean definition_parse_size (const char *text, uint64_t *bytes, GError **error);
 /* 2147483648 → "2G": the shortest text that parses back to the same number of bytes. */
 char *definition_format_size (uint64_t bytes);
-/* The table's line for "disk0" and "path"; NULL: unknown. */
-const DefinitionKey *definition_find_key (const char *group, const char *name);
 
 G_END_DECLS

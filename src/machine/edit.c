@@ -15,59 +15,55 @@
 #include <string.h>
 #include <unistd.h>
 
-/* "disk+.path" → "disk2.path" where disk2 is the drive that this edit adds.  NULL and an error: there is no room for one more. */
+/* "disk+.path" → "disk2.path" where disk2 is the device that this edit adds; `added` has the ids of those by kind.  NULL and an error: there
+ * is no room for one more. */
 static char *
-resolve_key (MachineDefinition *definition, const char *key, char *added[3], GError **error)
+resolve_key (MachineDefinition *definition, const char *key, GHashTable *added, GError **error)
 {
-  const char *plus = strstr (key, "+.");
-  g_autofree char *group = plus != NULL ? g_strndup (key, plus - key) : NULL;
+  const char *plus = strchr (key, '+');
 
-  if (plus == NULL)
+  if (plus == NULL || (plus[1] != '.' && plus[1] != '\0'))
     return g_strdup (key);
-  for (unsigned kind = DRIVE_DISK; kind <= DRIVE_FLOPPY; kind++)
+  g_autofree char *name = g_strndup (key, plus - key);
+  const DeviceKind *kind = device_kind_find (name);
+  if (kind == NULL || kind->most == 0)
     {
-      if (!g_str_equal (group, drive_kind_name (kind)))
-        continue;
-      if (added[kind] == NULL)
-        {
-          MachineDrive *drive = definition_add_drive (definition, kind, NULL);
-          if (drive == NULL)
-            {
-              g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE,
-                           _ ("the machine has as many drives of the kind “%s” as it can have"), group);
-              return NULL;
-            }
-          added[kind] = g_strdup (drive->id);
-        }
-      return g_strconcat (added[kind], plus + 1, NULL);
+      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN, _ ("there is no kind of device “%s”"),
+                   name);
+      return NULL;
     }
-  g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN, _ ("there is no kind of drive “%s”"),
-               group);
-  return NULL;
+  const char *id = g_hash_table_lookup (added, kind);
+  MachineDevice *device = id != NULL ? definition_find (definition, id) : NULL;
+  if (device == NULL)
+    device = definition_add (definition, kind);
+  if (device == NULL)
+    {
+      g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE,
+                   _ ("the machine has as many devices of the kind “%s” as it can have: %u"), name,
+                   kind->most);
+      return NULL;
+    }
+  g_hash_table_insert (added, (gpointer)kind, g_strdup (device->id));
+  return g_strconcat (device->id, plus + 1, NULL);
 }
 
-static gboolean
-apply (MachineDefinition *definition, const VivChange *changes, unsigned n, GError **error)
+gboolean
+viv_definition_apply (MachineDefinition *definition, const VivChange *changes, unsigned n, GError **error)
 {
-  char *added[3] = { NULL };
+  g_autoptr (GHashTable) added = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   gboolean done = TRUE;
 
   for (unsigned i = 0; i < n && done; i++)
     {
       const char *value = changes[i].value != NULL ? changes[i].value : "";
-      if (strchr (changes[i].key, '.') == NULL && *value == '\0')
-        {
-          done = definition_remove_drive (definition, changes[i].key);
-          if (!done)
-            g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN, _ ("the machine has no %s"),
-                         changes[i].key);
-          continue;
-        }
       g_autofree char *key = resolve_key (definition, changes[i].key, added, error);
-      done = key != NULL && definition_set (definition, key, value, error);
+      if (key == NULL)
+        done = FALSE;
+      else if (strchr (key, '.') != NULL || *value != '\0')
+        done = definition_set (definition, key, value, error);
+      else if (!g_str_has_suffix (changes[i].key, "+"))
+        done = definition_remove (definition, key, error);
     }
-  for (unsigned i = 0; i < G_N_ELEMENTS (added); i++)
-    g_free (added[i]);
   return done;
 }
 
@@ -76,14 +72,16 @@ edit_locked (const char *folder, const VivChange *changes, unsigned n, GError **
 {
   g_autofree char *file = g_build_filename (folder, "machine.ini", NULL);
   g_autoptr (MachineDefinition) definition = definition_load (file, error);
-  g_autofree char *uuid = definition != NULL ? g_strdup (definition->uuid) : NULL;
+  g_autofree char *uuid = definition != NULL ? g_strdup (definition_text (definition, "machine.uuid")) : NULL;
 
-  if (definition == NULL || !apply (definition, changes, n, error))
+  if (definition == NULL || !viv_definition_apply (definition, changes, n, error))
     return FALSE;
-  if (g_ascii_strcasecmp (uuid, definition->uuid) != 0 && viv_folder_is_running (folder))
+  if (g_ascii_strcasecmp (uuid, definition_text (definition, "machine.uuid")) != 0
+      && viv_folder_is_running (folder))
     {
       g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING,
-                   _ ("“%s” runs, and keeps its UUID until it is off"), definition->name);
+                   _ ("“%s” runs, and keeps its UUID until it is off"),
+                   definition_text (definition, "machine.name"));
       return FALSE;
     }
   /* With the lock held nobody writes: what looks like a writer's temporary file is one that was killed. */

@@ -12,12 +12,15 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  /* "machine.memory", "cdrom0.path" as definition_set() takes them; "disk+.path" is the first disk (cdrom, floppy) that the machine
-   * hasn't got, the same for all changes of one call; "cdrom1" alone takes the drive out. */
+  /* "machine.memory", "cdrom0.path" as definition_set() takes them; "disk+.path" is the first disk (or whatever kind) that the machine
+   * hasn't got, the same for all changes of one call, "disk+" alone adds it as it comes; "cdrom1" alone takes the device out. */
   const char *key;
   const char *value; /* NULL or "": the default, or none */
 } VivChange;
 
+/* To a definition that nobody has published; after an error it is of no more use. */
+gboolean viv_definition_apply (MachineDefinition *definition, const VivChange *changes, unsigned n,
+                               GError **error);
 /* All of them or none.  The machine is reloaded.  Renaming is viv_library_rename()'s, and refused here; so is another UUID while the
  * machine runs, since its socket is called by that. */
 gboolean viv_machine_edit (VivMachine *machine, const VivChange *changes, unsigned n, GError **error);

@@ -108,15 +108,15 @@ viv_image_check (GObject *machine, const MachineDefinition *definition, GCancell
   check->cancellable = g_object_ref (cancellable);
   check->func = func;
   check->images = g_array_new (FALSE, FALSE, sizeof (Image));
-  for (guint i = 0; i < definition->drives->len; i++)
+  for (unsigned i = 0; definition_drive (definition, i) != NULL; i++)
     {
-      MachineDrive *drive = g_ptr_array_index (definition->drives, i);
-      add (check, definition, drive->path,
-           drive->kind == DRIVE_DISK    ? _ ("The disk image %s is missing")
-           : drive->kind == DRIVE_CDROM ? _ ("The disc image %s is missing")
-                                        : _ ("The floppy image %s is missing"));
+      const MachineDevice *drive = definition_drive (definition, i);
+      add (check, definition, machine_device_text (drive, "path"),
+           drive->kind->drive == DRIVE_DISK    ? _ ("The disk image %s is missing")
+           : drive->kind->drive == DRIVE_CDROM ? _ ("The disc image %s is missing")
+                                               : _ ("The floppy image %s is missing"));
     }
-  add (check, definition, definition->kernel, _ ("The file %s is missing"));
-  add (check, definition, definition->initrd, _ ("The file %s is missing"));
+  add (check, definition, definition_text (definition, "machine.kernel"), _ ("The file %s is missing"));
+  add (check, definition, definition_text (definition, "machine.initrd"), _ ("The file %s is missing"));
   g_thread_pool_push (pool, check, NULL);
 }

@@ -144,7 +144,9 @@ find_holder (VivMachine *self)
 {
   if (self->pidfd >= 0)
     return TRUE;
-  g_autofree char *path = self->definition != NULL ? viv_socket_path (self->definition->uuid, NULL) : NULL;
+  g_autofree char *path = self->definition != NULL
+                              ? viv_socket_path (definition_text (self->definition, "machine.uuid"), NULL)
+                              : NULL;
   for (unsigned way = 0; way < 2; way++)
     {
       pid_t pid = way == 0 ? find_socket_peer (path) : viv_folder_find_monitor (self->folder);
@@ -501,7 +503,7 @@ viv_machine_start (VivMachine *self, const VivStartOptions *options, GCancellabl
     }
   viv_machine_cancel_connect (self);
   g_free (self->socket_path);
-  self->socket_path = viv_socket_path (self->definition->uuid, &error);
+  self->socket_path = viv_socket_path (definition_text (self->definition, "machine.uuid"), &error);
   /* Before anything of the folder is touched, its log first of all. */
   int lock = self->socket_path != NULL ? viv_folder_lock (self->folder, VIV_LOCK_RUN, &error) : -1;
   if (lock < 0 || !spawn (self, options, lock, &error))

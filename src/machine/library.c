@@ -476,8 +476,9 @@ search_directory (Search *search, const char *path)
       if (name[0] == '.' || !g_file_test (file, G_FILE_TEST_EXISTS))
         continue;
       g_autoptr (MachineDefinition) definition = definition_load (file, NULL);
-      search_consider (search, folder, definition != NULL ? definition->name : name,
-                       definition != NULL ? definition->uuid : NULL);
+      search_consider (search, folder,
+                       definition != NULL ? definition_text (definition, "machine.name") : name,
+                       definition != NULL ? definition_text (definition, "machine.uuid") : NULL);
     }
 }
 
@@ -551,7 +552,8 @@ mac_is_taken (VivLibrary *self, const char *mac)
   for (guint i = 0; i < self->machines->len; i++)
     {
       const MachineDefinition *other = viv_machine_get_definition (g_ptr_array_index (self->machines, i));
-      if (other != NULL && other->mac != NULL && g_ascii_strcasecmp (other->mac, mac) == 0)
+      if (other != NULL && definition_text (other, "net0.mac") != NULL
+          && g_ascii_strcasecmp (definition_text (other, "net0.mac"), mac) == 0)
         return TRUE;
     }
   return FALSE;
@@ -624,21 +626,22 @@ viv_library_create (VivLibrary *self, MachineDefinition *definition, const VivNe
   g_autoptr (MachineDefinition) copy = definition_copy (definition);
   g_autofree char *folder = NULL, *hidden = NULL, *scratch = NULL;
 
-  if (!check_free_name (self, copy->name, error))
+  if (!check_free_name (self, definition_text (copy, "machine.name"), error))
     return NULL;
-  g_free (copy->uuid);
-  copy->uuid = g_uuid_string_random ();
-  while (copy->mac == NULL || mac_is_taken (self, copy->mac))
+  g_autofree char *uuid = g_uuid_string_random ();
+  definition_put (copy, "machine.uuid", uuid);
+  while (definition_text (copy, "net0.mac") == NULL
+         || mac_is_taken (self, definition_text (copy, "net0.mac")))
     {
-      g_free (copy->mac);
-      copy->mac = definition_new_mac ();
+      g_autofree char *mac = definition_new_mac ();
+      definition_put (copy, "net0.mac", mac);
     }
   g_clear_pointer (&copy->folder, g_free);
 
   viv_sweep_folders (self->path, HIDDEN);
   /* It appears whole, under its name, or not at all. */
-  folder = free_folder (self, copy->name);
-  hidden = g_strconcat (HIDDEN, copy->uuid, NULL);
+  folder = free_folder (self, definition_text (copy, "machine.name"));
+  hidden = g_strconcat (HIDDEN, definition_text (copy, "machine.uuid"), NULL);
   scratch = g_build_filename (self->path, hidden, NULL);
   if (!viv_create_machine_folder (scratch, copy, images, n_images, error))
     return NULL;
@@ -661,7 +664,7 @@ viv_library_rename (VivLibrary *self, VivMachine *machine, const char *name, GEr
                            viv_machine_get_error (machine));
       return FALSE;
     }
-  if (g_str_equal (name, definition->name))
+  if (g_str_equal (name, definition_text (definition, "machine.name")))
     return TRUE;
   if (!check_free_name (self, name, error))
     return FALSE;
@@ -669,7 +672,7 @@ viv_library_rename (VivLibrary *self, VivMachine *machine, const char *name, GEr
   if (lock < 0)
     return FALSE;
 
-  g_autofree char *old_name = g_strdup (definition->name);
+  g_autofree char *old_name = g_strdup (definition_text (definition, "machine.name"));
   g_autofree char *from = g_strdup (viv_machine_get_folder (machine));
   g_autofree char *base = viv_folder_name (name), *same = g_build_filename (self->path, base, NULL);
   g_autofree char *to = g_str_equal (same, from) ? g_strdup (from) : free_folder (self, name);
@@ -754,7 +757,7 @@ viv_library_restore (VivLibrary *self, const char *entry, GError **error)
   file = g_build_filename (path, "machine.ini", NULL);
   g_autoptr (MachineDefinition) definition = definition_load (file, NULL);
   g_autofree char *base = g_strndup (entry, strlen (entry) - STAMP_LENGTH);
-  name = g_strdup (definition != NULL ? definition->name : base);
+  name = g_strdup (definition != NULL ? definition_text (definition, "machine.name") : base);
   if (name_is_taken (self, name))
     {
       g_autofree char *other = viv_library_propose_name (self, name);
@@ -832,7 +835,8 @@ viv_library_find_trash (VivLibrary *self, const char *name, GError **error)
       g_autoptr (MachineDefinition) definition = definition_load (path, NULL);
       if (!g_str_equal (*entry, name) && !g_str_equal (base, name)
           && (definition == NULL
-              || (!g_str_equal (definition->name, name) && g_ascii_strcasecmp (definition->uuid, name) != 0)))
+              || (!g_str_equal (definition_text (definition, "machine.name"), name)
+                  && g_ascii_strcasecmp (definition_text (definition, "machine.uuid"), name) != 0)))
         continue;
       g_free (found);
       found = g_strdup (*entry);

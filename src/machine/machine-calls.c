@@ -469,7 +469,7 @@ viv_machine_save_state (VivMachine *self, const char *path, GCancellable *cancel
 static GVariant *
 keys_of (VivMachine *self, const char *text, const char *layout_name, GError **error)
 {
-  const char *own = self->definition != NULL ? self->definition->input_layout : NULL;
+  const char *own = self->definition != NULL ? definition_text (self->definition, "input.layout") : NULL;
   g_autoptr (KeyLayout) layout = key_layout_new (layout_name != NULL ? layout_name
                                                  : own != NULL       ? own
                                                                      : KEY_LAYOUT_DEFAULT,

@@ -471,7 +471,9 @@ viv_machine_probe (VivMachine *self)
       || (self->process != NULL && !self->process_ended))
     return;
   viv_machine_follow_holder (self);
-  g_autofree char *path = self->definition != NULL ? viv_socket_path (self->definition->uuid, NULL) : NULL;
+  g_autofree char *path = self->definition != NULL
+                              ? viv_socket_path (definition_text (self->definition, "machine.uuid"), NULL)
+                              : NULL;
   if (path == NULL || !g_file_test (path, G_FILE_TEST_EXISTS))
     return;
   g_free (self->socket_path);
@@ -541,7 +543,8 @@ viv_machine_reload (VivMachine *self)
   if (definition == NULL)
     self->error = viv_plain_text (error->message, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
   check_images (self);
-  self->name = definition != NULL ? g_strdup (definition->name) : g_filename_display_basename (self->folder);
+  self->name = definition != NULL ? g_strdup (definition_text (definition, "machine.name"))
+                                  : g_filename_display_basename (self->folder);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_DEFINITION]);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_ERROR]);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_NAME]);
@@ -800,7 +803,7 @@ viv_machine_get_name (VivMachine *self)
 const char *
 viv_machine_get_uuid (VivMachine *self)
 {
-  return self->definition != NULL ? self->definition->uuid : NULL;
+  return self->definition != NULL ? definition_text (self->definition, "machine.uuid") : NULL;
 }
 
 const char *

@@ -167,23 +167,44 @@ os_profile_list (void)
   return (char **)g_ptr_array_free (list, FALSE);
 }
 
-static void
-replace (char **field, const char *value)
+const char *const os_profile_keys[OS_PROFILE_N_KEYS]
+    = { "machine.memory",   "machine.cpus",          "machine.chipset",
+        "machine.firmware", "machine.clock",         "machine.clock-policy",
+        "machine.boot",     "display0.video-memory", "input.absolute-pointer" };
+
+char *
+os_profile_value (const OsProfile *profile, const char *key)
 {
-  g_free (*field);
-  *field = g_strdup (value);
+  const struct
+  {
+    const char *key, *value;
+  } texts[] = {
+    { "machine.chipset", profile->chipset },
+    { "machine.firmware", profile->firmware },
+    { "machine.clock", profile->clock_base },
+    { "machine.clock-policy", profile->clock_policy },
+    { "machine.boot", profile->boot_order },
+    { "input.absolute-pointer", profile->absolute_pointer ? "true" : "false" },
+  };
+
+  if (g_str_equal (key, "machine.memory"))
+    return definition_format_size (profile->memory);
+  if (g_str_equal (key, "machine.cpus"))
+    return g_strdup_printf ("%u", profile->cpus);
+  if (g_str_equal (key, "display0.video-memory"))
+    return g_strdup_printf ("%u", profile->video_memory);
+  for (unsigned i = 0; i < G_N_ELEMENTS (texts); i++)
+    if (g_str_equal (key, texts[i].key))
+      return g_strdup (texts[i].value);
+  return NULL;
 }
 
 void
 os_profile_apply (const OsProfile *profile, MachineDefinition *definition)
 {
-  definition->memory = profile->memory;
-  definition->cpus = profile->cpus;
-  definition->video_memory = profile->video_memory;
-  definition->absolute_pointer = profile->absolute_pointer;
-  replace (&definition->chipset, profile->chipset);
-  replace (&definition->firmware, profile->firmware);
-  replace (&definition->clock_base, profile->clock_base);
-  replace (&definition->clock_policy, profile->clock_policy);
-  replace (&definition->boot_order, profile->boot_order);
+  for (unsigned i = 0; i < OS_PROFILE_N_KEYS; i++)
+    {
+      g_autofree char *value = os_profile_value (profile, os_profile_keys[i]);
+      definition_put (definition, os_profile_keys[i], value);
+    }
 }

@@ -59,6 +59,10 @@ void os_profile_free (OsProfile *profile);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (OsProfile, os_profile_free)
 /* Ids and names of all profiles, for a list: a NULL-terminated array of id, name, id, name, … */
 char **os_profile_list (void);
+/* The keys of which a profile says something, and what: as text; NULL: nothing. */
+#define OS_PROFILE_N_KEYS 9
+extern const char *const os_profile_keys[OS_PROFILE_N_KEYS];
+char *os_profile_value (const OsProfile *profile, const char *key);
 void os_profile_apply (const OsProfile *profile, MachineDefinition *definition);
 
 G_END_DECLS

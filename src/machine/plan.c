@@ -38,27 +38,30 @@ name_from_file (const char *path)
 static gboolean
 has_medium (const MachineDefinition *definition, DriveKind kind)
 {
-  for (guint i = 0; i < definition->drives->len; i++)
+  for (unsigned i = 0; definition_drive (definition, i) != NULL; i++)
     {
-      const MachineDrive *drive = g_ptr_array_index (definition->drives, i);
-      if (drive->kind == kind && drive->path != NULL && *drive->path != '\0')
+      const MachineDevice *drive = definition_drive (definition, i);
+      const char *path = machine_device_text (drive, "path");
+      if (drive->kind->drive == kind && path != NULL && *path != '\0')
         return TRUE;
     }
   return FALSE;
 }
 
 /* Before the machine is made, a path in its own folder is that of an image which will be made with it. */
-static gboolean
-has_new_disk (const MachineDefinition *definition)
+MachineDevice *
+plan_new_disk (const MachineDefinition *definition)
 {
-  for (guint i = 0; i < definition->drives->len; i++)
+  MachineDevice *found = NULL;
+
+  for (unsigned i = 0; definition_drive (definition, i) != NULL; i++)
     {
-      const MachineDrive *drive = g_ptr_array_index (definition->drives, i);
-      if (drive->kind == DRIVE_DISK && drive->path != NULL && *drive->path != '\0'
-          && !g_path_is_absolute (drive->path))
-        return TRUE;
+      MachineDevice *drive = definition_drive (definition, i);
+      const char *path = machine_device_text (drive, "path");
+      if (drive->kind->drive == DRIVE_DISK && path != NULL && *path != '\0' && !g_path_is_absolute (path))
+        found = drive;
     }
-  return FALSE;
+  return found;
 }
 
 /* Puts `first` just before `second` if it comes later. */
@@ -76,16 +79,15 @@ put_before (char *order, char first, char second)
 void
 plan_order (MachineDefinition *definition)
 {
-  char *order = definition->boot_order;
+  g_autofree char *order = g_strdup (definition_text (definition, "machine.boot"));
 
-  if (order == NULL)
-    return;
-  if (has_new_disk (definition))
+  if (plan_new_disk (definition) != NULL)
     put_before (order, 'c', 'd');
   else if (has_medium (definition, DRIVE_CDROM))
     put_before (order, 'd', 'c');
   if (has_medium (definition, DRIVE_FLOPPY))
     put_before (order, 'a', order[0]);
+  definition_put (definition, "machine.boot", order);
 }
 
 void
@@ -94,20 +96,19 @@ plan_set_system (MachineDefinition *definition, const char *os_id)
   g_autoptr (OsProfile) profile = os_profile_lookup (os_id);
 
   os_profile_apply (profile, definition);
-  g_free (definition->os);
-  definition->os = g_strdup (os_id != NULL && *os_id != '\0' ? os_id : NULL);
+  definition_put (definition, "machine.os", os_id != NULL && *os_id != '\0' ? os_id : NULL);
   plan_order (definition);
 }
 
-MachineDrive *
+MachineDevice *
 plan_add_new_disk (MachineDefinition *definition)
 {
-  MachineDrive *drive = definition_add_drive (definition, DRIVE_DISK, NULL);
+  MachineDevice *drive = definition_add_drive (definition, DRIVE_DISK, NULL);
 
   if (drive == NULL)
     return NULL;
-  g_free (drive->path);
-  drive->path = g_strconcat (drive->id, ".img", NULL);
+  g_autofree char *file = g_strconcat (drive->id, ".img", NULL);
+  machine_device_put (drive, "path", file);
   plan_order (definition);
   return drive;
 }
@@ -141,10 +142,7 @@ plan_for_medium (const MediaInfo *media, const char *path, uint64_t *disk_size)
   if (media->kind == MEDIA_FLOPPY)
     definition_add_drive (definition, DRIVE_FLOPPY, absolute);
   if (media->kind == MEDIA_KERNEL)
-    {
-      g_free (definition->kernel);
-      definition->kernel = g_strdup (absolute);
-    }
+    definition_put (definition, "machine.kernel", absolute);
   plan_set_system (definition, media->os_id);
   return definition;
 }

@@ -19,7 +19,9 @@ MachineDefinition *plan_empty (const char *name);
 void plan_set_system (MachineDefinition *definition, const char *os_id);
 /* A disk with an image of its own, to be made with the machine: its path is the file's name in the machine's folder.  NULL: it has as many
  * disks as it can have. */
-MachineDrive *plan_add_new_disk (MachineDefinition *definition);
+MachineDevice *plan_add_new_disk (MachineDefinition *definition);
+/* The disk whose image is to be made so, the last if there are several; NULL: none. */
+MachineDevice *plan_new_disk (const MachineDefinition *definition);
 /* The boot order, by what is in the drives now: a floppy that the person put in starts.  A new disk comes before the CD: empty, it does not
  * boot, so the medium does, and once the system is installed the installer does not come again.  Else a CD that was put in comes
  * before the disk.  Call it when the drives have changed. */

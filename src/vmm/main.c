@@ -205,8 +205,8 @@ start_control (Monitor *monitor, GError **error)
   ControlConfig config = {
     .vm = monitor->vm,
     .socket_path = monitor->options.socket,
-    .name = monitor->definition->name,
-    .uuid = monitor->definition->uuid,
+    .name = definition_text (monitor->definition, "machine.name"),
+    .uuid = definition_text (monitor->definition, "machine.uuid"),
     .engine = monitor->engine->klass->name,
     .engine_reason = monitor->engine_reason,
     .folder = monitor->definition->folder,
@@ -247,11 +247,13 @@ start_control (Monitor *monitor, GError **error)
 static gboolean
 start_vnc (Monitor *monitor, GError **error)
 {
-  const char *address = monitor->options.vnc ? monitor->options.vnc : monitor->definition->vnc_address;
+  const char *address = monitor->options.vnc ? monitor->options.vnc
+                                             : definition_text (monitor->definition, "display0.vnc-address");
   g_autofree char *password
       = monitor->options.vnc_password_file
             ? g_strdup (monitor->options.vnc_password_file)
-            : definition_resolve (monitor->definition, monitor->definition->vnc_password_file);
+            : definition_resolve (monitor->definition,
+                                  definition_text (monitor->definition, "display0.vnc-password-file"));
 
   if (address == NULL || address[0] == '\0' || monitor->control == NULL)
     return TRUE;
@@ -337,11 +339,11 @@ confine (Monitor *monitor, GError **error)
   if (o->qtest != NULL)
     g_ptr_array_add (folders, g_path_get_dirname (o->qtest));
   g_ptr_array_add (folders, NULL);
-  for (unsigned i = 0; i < definition->drives->len; i++)
+  for (unsigned i = 0; definition_drive (definition, i) != NULL; i++)
     {
-      const MachineDrive *drive = definition->drives->pdata[i];
-      char *path = drive->kind == DRIVE_FLOPPY && !drive->readonly
-                       ? definition_resolve (definition, drive->path)
+      const MachineDevice *drive = definition_drive (definition, i);
+      char *path = drive->kind->drive == DRIVE_FLOPPY && !machine_device_flag (drive, "readonly")
+                       ? definition_resolve (definition, machine_device_text (drive, "path"))
                        : NULL;
 
       if (path != NULL)
@@ -413,14 +415,16 @@ build (Monitor *monitor, GError **error)
       g_free (monitor->definition->folder);
       monitor->definition->folder = g_canonicalize_filename (o->folder, NULL);
     }
-  klass = engine_choose (o->engine ? o->engine : monitor->definition->engine, &monitor->engine_reason, error);
+  klass = engine_choose (o->engine ? o->engine : definition_text (monitor->definition, "machine.engine"),
+                         &monitor->engine_reason, error);
   if (klass == NULL)
     return FALSE;
-  g_message ("%s: engine %s. %s", monitor->definition->name, klass->name, monitor->engine_reason);
+  g_message ("%s: engine %s. %s", definition_text (monitor->definition, "machine.name"), klass->name,
+             monitor->engine_reason);
   /* Tests move the time themselves. */
   monitor->vm = vm_new (NULL, o->qtest != NULL && klass == &none_engine_class);
   vm_add_state_func (monitor->vm, on_state, monitor);
-  config.n_cpus = monitor->definition->cpus;
+  config.n_cpus = definition_number (monitor->definition, "machine.cpus");
   monitor->engine = engine_new (klass, monitor->vm, &config, error);
   if (monitor->engine == NULL)
     return FALSE;

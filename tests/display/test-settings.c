@@ -192,7 +192,7 @@ test_new_disk (Fixture *f, gconstpointer data)
   g_assert_cmpint (info.st_blocks, <, 2048);
 
   /* Taken away and back: with what was set, and the file was there all the time. */
-  gtk_switch_set_active (GTK_SWITCH (row_of (f, "disk0.snapshot")->control), TRUE);
+  gtk_switch_set_active (GTK_SWITCH (row_of (f, "disk0.discard")->control), TRUE);
   row = viv_settings_drive_row (f->window, "disk0");
   g_signal_emit_by_name (button_of (row, "list-remove-symbolic"), "clicked");
   g_assert_null (viv_settings_drive_row (f->window, "disk0"));
@@ -200,7 +200,7 @@ test_new_disk (Fixture *f, gconstpointer data)
   undo (f);
   g_assert_nonnull (viv_settings_drive_row (f->window, "disk0"));
   assert_written (f, "disk0.path", "disk0.img");
-  assert_written (f, "disk0.snapshot", "true");
+  assert_written (f, "disk0.discard", "true");
 }
 
 static gboolean

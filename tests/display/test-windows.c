@@ -51,7 +51,7 @@ test_assistant (void)
   GtkWidget *assistant = viv_assistant_new (library);
   GtkWidget *name, *memory;
   const MachineDefinition *definition;
-  const MachineDrive *drive;
+  const MachineDevice *drive;
   GStatBuf info;
   g_autofree char *image = NULL;
 
@@ -84,10 +84,10 @@ test_assistant (void)
   machine = viv_library_find (library, "Welcome", NULL);
   g_assert_nonnull (machine);
   definition = viv_machine_get_definition (machine);
-  g_assert_cmpuint (definition->memory, ==, 48u << 20);
+  g_assert_cmpuint (definition_number (definition, "machine.memory"), ==, 48u << 20);
   drive = definition_find_drive (definition, "floppy0");
   g_assert_nonnull (drive);
-  g_assert_cmpstr (drive->path, ==, path);
+  g_assert_cmpstr (machine_device_text (drive, "path"), ==, path);
   image = g_build_filename (viv_machine_get_folder (machine), "disk0.img", NULL);
   g_assert_cmpint (g_stat (image, &info), ==, 0);
   g_assert_cmpint (info.st_size, ==, 512 << 20);

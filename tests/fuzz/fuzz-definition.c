@@ -24,24 +24,38 @@ check (const MachineDefinition *definition)
   text_again = definition_to_text (again);
   if (!g_str_equal (text, text_again))
     g_error ("what was written is written otherwise:\n%s\n-- and then\n%s", text, text_again);
-  if (again->drives->len != definition->drives->len || again->serials->len != definition->serials->len)
-    g_error ("drives or ports are lost");
+  if (again->devices->len != definition->devices->len)
+    g_error ("devices are lost");
 }
 
 static void
 look (const MachineDefinition *definition)
 {
-  g_autoptr (GPtrArray) modules = boot_modules_parse (definition->modules, NULL);
+  g_autoptr (GPtrArray) modules = boot_modules_parse (definition_text (definition, "machine.modules"), NULL);
 
-  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
+  for (guint i = 0; i < definition->devices->len; i++)
     {
-      g_autofree char *name = g_strdup_printf ("%s.%s", key->group, key->name);
-      g_autofree char *value = definition_get (definition, name, NULL);
+      const MachineDevice *device = g_ptr_array_index (definition->devices, i);
+
+      if (definition_find (definition, device->id) != device
+          || device_kind_of (device->id, NULL) != device->kind)
+        g_error ("a device isn't found");
+      for (const DefinitionKey *key = device->kind->keys; key->name != NULL; key++)
+        {
+          g_autofree char *name = g_strdup_printf ("%s.%s", device->id, key->name);
+          g_autofree char *value = definition_get (definition, name, NULL);
+
+          if (value == NULL)
+            g_error ("%s can't be had", name);
+          machine_device_text (device, key->name);
+          machine_device_flag (device, key->name);
+          machine_device_number (device, key->name);
+        }
     }
-  for (unsigned i = 0; i < definition->drives->len; i++)
+  for (unsigned i = 0; definition_drive (definition, i) != NULL; i++)
     {
-      const MachineDrive *drive = definition->drives->pdata[i];
-      g_autofree char *path = definition_resolve (definition, drive->path);
+      const MachineDevice *drive = definition_drive (definition, i);
+      g_autofree char *path = definition_resolve (definition, machine_device_text (drive, "path"));
 
       if (definition_find_drive (definition, drive->id) != drive)
         g_error ("a drive isn't found");
@@ -63,14 +77,15 @@ change (MachineDefinition *definition, char *line)
   switch (line[0])
     {
     case '-':
-      definition_remove_drive (definition, line + 1);
+      definition_remove (definition, line + 1, NULL);
       return;
     case '+':
       definition_add_drive (definition, (DriveKind)(line[1] % 3), equals != NULL ? equals + 1 : NULL);
       return;
     case '@':
       {
-        g_autofree char *modules = boot_modules_add (definition->modules, line + 1);
+        g_autofree char *modules
+            = boot_modules_add (definition_text (definition, "machine.modules"), line + 1);
         g_autoptr (GPtrArray) parsed = boot_modules_parse (modules, NULL);
 
         if (definition_parse_size (line + 1, &bytes, NULL))
@@ -150,35 +165,36 @@ make (void)
 
   for (unsigned i = 0; i < G_N_ELEMENTS (words); i++)
     fuzz_word_text (words[i]);
-  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
-    {
-      g_autofree char *line = g_strdup_printf ("%s=", key->name),
-                      *dotted = g_strdup_printf ("%s.%s=", key->group, key->name);
-      g_auto (GStrv) choices = key->choices != NULL ? g_strsplit (key->choices, "|", -1) : NULL;
-      g_autofree char *seed = NULL;
+  for (const DeviceKind *kind = device_kinds; kind->name != NULL; kind++)
+    for (const DefinitionKey *key = kind->keys; key->name != NULL; key++)
+      {
+        g_autofree char *line = g_strdup_printf ("%s=", key->name),
+                        *dotted
+                        = g_strdup_printf ("%s%s.%s=", kind->name, kind->most > 0 ? "0" : "", key->name);
+        g_auto (GStrv) choices = key->choices != NULL ? g_strsplit (key->choices, "|", -1) : NULL;
+        g_autofree char *seed = NULL;
 
-      fuzz_word_text (line);
-      for (char *p = dotted; *p != 0; p++)
-        if (*p == '*')
-          *p = '0';
-      fuzz_word_text (dotted);
-      for (char **choice = choices; choice != NULL && *choice != NULL; choice++)
-        {
-          g_autofree char *set = g_strconcat (dotted, *choice, NULL);
-          g_autofree char *text = g_strdup_printf ("%s%s", MACHINE DRIVES, set);
+        fuzz_word_text (line);
+        fuzz_word_text (dotted);
+        for (char **choice = choices; choice != NULL && *choice != NULL; choice++)
+          {
+            g_autofree char *set = g_strconcat (dotted, *choice, NULL);
+            g_autofree char *text = g_strdup_printf ("%s%s", MACHINE DRIVES, set);
 
-          fuzz_word_text (*choice);
-          text[strlen (MACHINE DRIVES) - 1] = '\0';
-          fuzz_seed (text, strlen (MACHINE DRIVES) + strlen (set));
-        }
-      seed = g_strconcat (MACHINE DRIVES, dotted, "1", NULL);
-      seed[strlen (MACHINE DRIVES) - 1] = '\0';
-      fuzz_seed (seed, strlen (MACHINE DRIVES) + strlen (dotted) + 1);
-    }
+            fuzz_word_text (*choice);
+            text[strlen (MACHINE DRIVES) - 1] = '\0';
+            fuzz_seed (text, strlen (MACHINE DRIVES) + strlen (set));
+          }
+        seed = g_strconcat (MACHINE DRIVES, dotted, "1", NULL);
+        seed[strlen (MACHINE DRIVES) - 1] = '\0';
+        fuzz_seed (seed, strlen (MACHINE DRIVES) + strlen (dotted) + 1);
+      }
   fuzz_seed (seed_1, sizeof seed_1 - 1);
   fuzz_seed (seed_2, sizeof seed_2 - 1);
   fuzz_seed (seed_3, sizeof seed_3 - 1);
 }
 
-const FuzzTarget fuzz_target
-    = { "machine/definition.c machine/definition-keys.c machine/boot-modules.c", 4096, make };
+const FuzzTarget fuzz_target = {
+  "machine/definition.c machine/definition-file.c machine/definition-text.c machine/device-kinds.c machine/boot-modules.c",
+  4096, make
+};

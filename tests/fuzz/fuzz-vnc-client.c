@@ -720,4 +720,5 @@ make (void)
     }
 }
 
-const FuzzTarget fuzz_target = { "display/vnc-client.c", 1024, make };
+const FuzzTarget fuzz_target
+    = { "display/vnc-client.c display/vnc-client-draw.c display/vnc-client-text.c", 1024, make };

@@ -195,14 +195,15 @@ select_os (VivAssistant *self, const char *id)
 static void
 fill (VivAssistant *self, double disk_size)
 {
-  g_autoptr (OsProfile) profile = os_profile_lookup (self->definition->os);
-  g_autofree char *name = viv_library_propose_name (self->library, self->definition->name);
+  g_autoptr (OsProfile) profile = os_profile_lookup (definition_text (self->definition, "machine.os"));
+  g_autofree char *name
+      = viv_library_propose_name (self->library, definition_text (self->definition, "machine.name"));
 
   self->setting = TRUE;
   gtk_editable_set_text (GTK_EDITABLE (self->name_row), name);
   select_os (self, profile->id);
-  gtk_spin_button_set_value (self->memory, self->definition->memory / MIB);
-  gtk_spin_button_set_value (self->cpus, self->definition->cpus);
+  gtk_spin_button_set_value (self->memory, definition_number (self->definition, "machine.memory") / MIB);
+  gtk_spin_button_set_value (self->cpus, definition_number (self->definition, "machine.cpus"));
   gtk_switch_set_active (self->disk_switch, disk_size > 0);
   gtk_spin_button_set_value (self->disk, (disk_size > 0       ? disk_size
                                           : profile->disk > 0 ? profile->disk
@@ -509,15 +510,8 @@ action_back (GtkWidget *widget, const char *name, GVariant *parameter)
 static gboolean
 prepare_disk (VivAssistant *self, VivNewImage *image, unsigned *n)
 {
-  MachineDrive *drive = NULL;
+  MachineDevice *drive = plan_new_disk (self->definition);
 
-  for (guint i = 0; i < self->definition->drives->len; i++)
-    {
-      MachineDrive *candidate = self->definition->drives->pdata[i];
-
-      if (candidate->kind == DRIVE_DISK && !g_path_is_absolute (candidate->path))
-        drive = candidate;
-    }
   *n = 0;
   if (!gtk_switch_get_active (self->disk_switch))
     {
@@ -525,7 +519,7 @@ prepare_disk (VivAssistant *self, VivNewImage *image, unsigned *n)
         {
           g_autofree char *id = g_strdup (drive->id);
 
-          definition_remove_drive (self->definition, id);
+          definition_remove (self->definition, id, NULL);
           plan_order (self->definition);
         }
       return TRUE;
@@ -534,7 +528,7 @@ prepare_disk (VivAssistant *self, VivNewImage *image, unsigned *n)
     drive = plan_add_new_disk (self->definition);
   if (!drive)
     return FALSE;
-  image->file = drive->path;
+  image->file = machine_device_text (drive, "path");
   /* Whole MiB: what partitioning tools expect. */
   image->size = (uint64_t)(gtk_spin_button_get_value (self->disk) * 1024) * (uint64_t)MIB;
   *n = 1;

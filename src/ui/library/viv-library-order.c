@@ -31,7 +31,9 @@ static char *
 searched (VivMachine *machine, gpointer data)
 {
   const MachineDefinition *definition = viv_machine_get_definition (machine);
-  const char *os = definition && definition->os ? definition->os : "";
+  const char *os = definition && definition_text (definition, "machine.os")
+                       ? definition_text (definition, "machine.os")
+                       : "";
 
   return g_strdup_printf ("%s\n%s\n%s", viv_machine_get_name (machine), viv_os_label (os), os);
 }

@@ -46,7 +46,7 @@ describe (VivMachineCard *self)
   g_autofree char *date = when ? g_date_time_format (when, "%x") : NULL;
   /* Translators: %s is a date */
   g_autofree char *last = date ? g_strdup_printf (_ ("Last used on %s"), date) : g_strdup (_ ("Never used"));
-  const char *os = viv_os_label (definition ? definition->os : NULL);
+  const char *os = viv_os_label (definition ? definition_text (definition, "machine.os") : NULL);
 
   return *os ? g_strdup_printf ("%s · %s", os, last) : g_steal_pointer (&last);
 }
@@ -55,7 +55,7 @@ static void
 update_system (VivMachineCard *self)
 {
   const MachineDefinition *definition = viv_machine_get_definition (self->machine);
-  const char *os = definition ? definition->os : NULL;
+  const char *os = definition ? definition_text (definition, "machine.os") : NULL;
   const char *icon = viv_os_icon (os);
   g_autofree char *detail = self->shape == VIV_CARD_LIST ? describe (self) : NULL;
 

@@ -35,23 +35,25 @@ viv_blame_key (const MachineDefinition *definition, const char *message)
   const struct
   {
     const char *path, *key;
-  } files[] = { { definition->kernel, "machine.kernel" },
-                { definition->initrd, "machine.initrd" },
-                { definition->vnc_password_file, "display0.vnc-password-file" } };
+  } files[]
+      = { { definition_text (definition, "machine.kernel"), "machine.kernel" },
+          { definition_text (definition, "machine.initrd"), "machine.initrd" },
+          { definition_text (definition, "display0.vnc-password-file"), "display0.vnc-password-file" } };
 
-  for (guint i = 0; i < definition->drives->len; i++)
+  for (unsigned i = 0; definition_drive (definition, i) != NULL; i++)
     {
-      const MachineDrive *drive = definition->drives->pdata[i];
+      const MachineDevice *drive = definition_drive (definition, i);
 
-      if (names_file (definition, message, drive->path) || names (message, drive->id))
+      if (names_file (definition, message, machine_device_text (drive, "path")) || names (message, drive->id))
         return g_strconcat (drive->id, ".path", NULL);
     }
   for (guint i = 0; i < G_N_ELEMENTS (files); i++)
     if (names_file (definition, message, files[i].path))
       return g_strdup (files[i].key);
-  if (g_path_is_absolute (definition->firmware) && names (message, definition->firmware))
+  const char *firmware = definition_text (definition, "machine.firmware");
+  if (g_path_is_absolute (firmware) && names (message, firmware))
     return g_strdup ("machine.firmware");
-  if (names (message, definition->vnc_address))
+  if (names (message, definition_text (definition, "display0.vnc-address")))
     return g_strdup ("display0.vnc-address");
   for (guint i = 0; i < G_N_ELEMENTS (words); i++)
     if (names (message, words[i].word))

@@ -75,19 +75,19 @@ viv_menu_send_keys (void)
 }
 
 static void
-append_drive (GMenu *menu, const MachineDefinition *definition, const MachineDrive *drive)
+append_drive (GMenu *menu, const MachineDefinition *definition, const MachineDevice *drive)
 {
   g_autoptr (GMenu) section = g_menu_new ();
-  gboolean empty = !drive->path || !*drive->path;
-  g_autofree char *file = empty ? NULL : g_path_get_basename (drive->path);
-  g_autofree char *resolved = definition_resolve (definition, drive->path);
+  gboolean empty = !machine_device_text (drive, "path") || !*machine_device_text (drive, "path");
+  g_autofree char *file = empty ? NULL : g_path_get_basename (machine_device_text (drive, "path"));
+  g_autofree char *resolved = definition_resolve (definition, machine_device_text (drive, "path"));
   gboolean missing = resolved && !g_file_test (resolved, G_FILE_TEST_EXISTS);
-  const char *kind = drive->kind == DRIVE_CDROM ? _ ("CD") : _ ("Floppy");
+  const char *kind = drive->kind->drive == DRIVE_CDROM ? _ ("CD") : _ ("Floppy");
   /* Translators: a drive, and the file in it */
   g_autofree char *title
       = g_strdup_printf (missing ? _ ("%s: %s (missing)") : _ ("%s: %s"), kind, empty ? _ ("empty") : file);
 
-  append (section, drive->kind == DRIVE_CDROM ? _ ("Change _CD…") : _ ("Change _Floppy…"),
+  append (section, drive->kind->drive == DRIVE_CDROM ? _ ("Change _CD…") : _ ("Change _Floppy…"),
           "page.change-media", drive->id);
   if (!empty)
     append (section, _ ("E_ject"), "page.eject", drive->id);
@@ -100,11 +100,11 @@ viv_menu_media (VivMachine *machine)
   const MachineDefinition *definition = viv_machine_get_definition (machine);
   GMenu *menu = g_menu_new ();
 
-  for (guint i = 0; definition && i < definition->drives->len; i++)
+  for (unsigned i = 0; definition && definition_drive (definition, i) != NULL; i++)
     {
-      const MachineDrive *drive = definition->drives->pdata[i];
+      const MachineDevice *drive = definition_drive (definition, i);
 
-      if (drive->kind != DRIVE_DISK)
+      if (drive->kind->drive != DRIVE_DISK)
         append_drive (menu, definition, drive);
     }
   return G_MENU_MODEL (menu);

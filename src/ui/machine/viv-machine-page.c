@@ -170,11 +170,11 @@ update_off (VivMachinePage *self)
   gtk_label_set_label (self->off_error, error ? error : "");
   if (!definition)
     return;
-  memory = g_format_size_full (definition->memory, G_FORMAT_SIZE_IEC_UNITS);
+  unsigned cpus = definition_number (definition, "machine.cpus");
+  memory = g_format_size_full (definition_number (definition, "machine.memory"), G_FORMAT_SIZE_IEC_UNITS);
   /* Translators: %s is an amount of memory, such as "2.0 GiB" */
-  facts = g_strdup_printf (
-      ngettext ("%s of memory · %u processor", "%s of memory · %u processors", definition->cpus), memory,
-      definition->cpus);
+  facts = g_strdup_printf (ngettext ("%s of memory · %u processor", "%s of memory · %u processors", cpus),
+                           memory, cpus);
   gtk_label_set_label (self->off_facts, facts);
 }
 
@@ -270,7 +270,7 @@ static VivAspect
 aspect_of (VivMachinePage *self)
 {
   const MachineDefinition *definition = self->machine ? viv_machine_get_definition (self->machine) : NULL;
-  const char *aspect = definition ? definition->aspect : "auto";
+  const char *aspect = definition ? definition_text (definition, "display0.aspect") : "auto";
 
   return g_strcmp0 (aspect, "square") == 0 ? VIV_ASPECT_SQUARE
          : g_strcmp0 (aspect, "4:3") == 0  ? VIV_ASPECT_4_3
@@ -790,7 +790,7 @@ on_drop (GtkDropTarget *target, const GValue *value, double x, double y, VivMach
 {
   GSList *files = g_value_get_boxed (value);
   g_autofree char *path = files ? g_file_get_path (files->data) : NULL;
-  const MachineDrive *drive = path && self->machine ? viv_media_drive_for (self->machine, path) : NULL;
+  const MachineDevice *drive = path && self->machine ? viv_media_drive_for (self->machine, path) : NULL;
   VivWindow *window = window_of (self);
 
   if (!files || !window || !self->machine)
@@ -841,10 +841,11 @@ static void
 on_media_changed (VivMachine *machine, const char *drive, const char *path, VivMachinePage *self)
 {
   const MachineDefinition *definition = viv_machine_get_definition (machine);
-  const MachineDrive *found = definition ? definition_find_drive (definition, drive) : NULL;
+  const MachineDevice *found = definition ? definition_find_drive (definition, drive) : NULL;
+  const char *had = found ? machine_device_text (found, "path") : NULL;
   VivWindow *window = window_of (self);
 
-  if (window && *path == '\0' && found && found->path && *found->path)
+  if (window && *path == '\0' && had && *had)
     viv_window_message (window, _ ("The system in the machine has ejected its disc"));
 }
 

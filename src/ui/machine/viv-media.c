@@ -96,8 +96,8 @@ void
 viv_media_change (VivWindow *window, VivMachine *machine, const char *drive, const char *path)
 {
   const MachineDefinition *definition = viv_machine_get_definition (machine);
-  const MachineDrive *found = definition ? definition_find_drive (definition, drive) : NULL;
-  gboolean readonly = !found || found->readonly || found->kind == DRIVE_CDROM;
+  const MachineDevice *found = definition ? definition_find_drive (definition, drive) : NULL;
+  gboolean readonly = !found || machine_device_flag (found, "readonly") || found->kind->drive == DRIVE_CDROM;
 
   Change *change = change_new (window, machine, drive);
 
@@ -126,7 +126,7 @@ viv_media_choose (VivWindow *window, VivMachine *machine, const char *drive)
                     change_free);
 }
 
-const MachineDrive *
+const MachineDevice *
 viv_media_drive_for (VivMachine *machine, const char *path)
 {
   const MachineDefinition *definition = viv_machine_get_definition (machine);
@@ -136,11 +136,11 @@ viv_media_drive_for (VivMachine *machine, const char *path)
   if (!definition || stat (path, &info) != 0 || !S_ISREG (info.st_mode))
     return NULL;
   kind = info.st_size <= FLOPPY_MAX ? DRIVE_FLOPPY : DRIVE_CDROM;
-  for (guint i = 0; i < definition->drives->len; i++)
+  for (unsigned i = 0; definition_drive (definition, i) != NULL; i++)
     {
-      const MachineDrive *drive = definition->drives->pdata[i];
+      const MachineDevice *drive = definition_drive (definition, i);
 
-      if (drive->kind == kind)
+      if (drive->kind->drive == kind)
         return drive;
     }
   return NULL;

@@ -13,6 +13,6 @@ void viv_media_choose (VivWindow *window, VivMachine *machine, const char *drive
 /* `path` NULL: takes out what is in.  In the running machine first, and in its definition once the monitor has said yes. */
 void viv_media_change (VivWindow *window, VivMachine *machine, const char *drive, const char *path);
 /* The drive that an image of this name and size belongs into: a floppy's or a CD drive; NULL if the machine has none. */
-const MachineDrive *viv_media_drive_for (VivMachine *machine, const char *path);
+const MachineDevice *viv_media_drive_for (VivMachine *machine, const char *path);
 
 G_END_DECLS

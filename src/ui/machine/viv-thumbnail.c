@@ -111,7 +111,8 @@ update_glyph (VivThumbnail *self)
 {
   const MachineDefinition *definition = viv_machine_get_definition (self->machine);
 
-  gtk_image_set_from_icon_name (GTK_IMAGE (self->glyph), viv_os_icon (definition ? definition->os : NULL));
+  gtk_image_set_from_icon_name (GTK_IMAGE (self->glyph),
+                                viv_os_icon (definition ? definition_text (definition, "machine.os") : NULL));
 }
 
 static void

@@ -29,10 +29,10 @@
 static gboolean
 is_used (const MachineDefinition *definition, const char *path)
 {
-  for (guint i = 0; i < definition->drives->len; i++)
+  for (unsigned i = 0; definition_drive (definition, i) != NULL; i++)
     {
-      const MachineDrive *drive = definition->drives->pdata[i];
-      g_autofree char *resolved = definition_resolve (definition, drive->path);
+      const MachineDevice *drive = definition_drive (definition, i);
+      g_autofree char *resolved = definition_resolve (definition, machine_device_text (drive, "path"));
 
       if (g_strcmp0 (resolved, path) == 0)
         return TRUE;
@@ -230,12 +230,12 @@ action_new_disk (GtkWidget *widget, const char *name, GVariant *parameter)
 /* -- One drive -- */
 
 static void
-set_drive (gpointer button, const MachineDrive *drive)
+set_drive (gpointer button, const MachineDevice *drive)
 {
   g_object_set_data_full (button, "viv-drive", g_strdup (drive->id), g_free);
 }
 
-static const MachineDrive *
+static const MachineDevice *
 get_drive (VivSettingsWindow *self, gpointer button)
 {
   return definition_find_drive (self->definition, g_object_get_data (button, "viv-drive"));
@@ -245,17 +245,17 @@ static void
 on_drive_image (GFile *file, gpointer owner, gpointer about)
 {
   VivSettingsWindow *self = owner;
-  const MachineDrive *drive = definition_find_drive (self->definition, about);
+  const MachineDevice *drive = definition_find_drive (self->definition, about);
   g_autofree char *key = g_strdup_printf ("%s.path", (const char *)about);
 
   if (drive)
-    use_image (self, drive->kind, key, file);
+    use_image (self, drive->kind->drive, key, file);
 }
 
 static void
 on_choose (GtkButton *button, VivSettingsWindow *self)
 {
-  const MachineDrive *drive = get_drive (self, button);
+  const MachineDevice *drive = get_drive (self, button);
 
   if (drive)
     viv_choose_image (GTK_WINDOW (self), _ ("Choose an Image"), on_drive_image, self, g_strdup (drive->id),
@@ -265,9 +265,9 @@ on_choose (GtkButton *button, VivSettingsWindow *self)
 static void
 on_clear (GtkButton *button, VivSettingsWindow *self)
 {
-  const MachineDrive *drive = get_drive (self, button);
+  const MachineDevice *drive = get_drive (self, button);
   g_autofree char *key = drive ? g_strdup_printf ("%s.path", drive->id) : NULL;
-  g_autofree char *old = drive ? g_strdup (drive->path) : NULL;
+  g_autofree char *old = drive ? g_strdup (machine_device_text (drive, "path")) : NULL;
   g_autofree char *file = old ? g_filename_display_basename (old) : NULL;
   /* Translators: %s is a file */
   g_autofree char *title = file ? g_strdup_printf (_ ("“%s” taken out"), file) : NULL;
@@ -285,7 +285,7 @@ kind_title (DriveKind kind)
 static void
 on_remove (GtkButton *button, VivSettingsWindow *self)
 {
-  const MachineDrive *drive = get_drive (self, button);
+  const MachineDevice *drive = get_drive (self, button);
   g_autofree char *id = drive ? g_strdup (drive->id) : NULL;
   g_autofree char *title = NULL;
   g_autoptr (GPtrArray) undo = g_ptr_array_new_with_free_func (g_free);
@@ -293,15 +293,12 @@ on_remove (GtkButton *button, VivSettingsWindow *self)
 
   if (!drive)
     return;
-  title = g_strdup_printf (_ ("%s removed; its image stays"), kind_title (drive->kind));
-  for (const DefinitionKey *key = definition_keys; key->name; key++)
+  title = g_strdup_printf (_ ("%s removed; its image stays"), kind_title (drive->kind->drive));
+  for (const DefinitionKey *key = drive->kind->keys; key->name; key++)
     {
-      const char *kind = drive_kind_name (drive->kind);
       g_autofree char *own = g_strdup_printf ("%s.%s", id, key->name);
 
-      if (!g_str_has_prefix (key->group, kind) || key->group[strlen (kind)] != '*')
-        continue;
-      g_ptr_array_add (undo, g_strdup_printf ("%s+.%s", kind, key->name));
+      g_ptr_array_add (undo, g_strdup_printf ("%s+.%s", drive->kind->name, key->name));
       g_ptr_array_add (undo, definition_get (self->definition, own, NULL));
     }
   changes = g_new0 (VivChange, undo->len / 2);
@@ -311,7 +308,7 @@ on_remove (GtkButton *button, VivSettingsWindow *self)
 }
 
 static GtkWidget *
-make_button (VivSettingsWindow *self, const char *icon, const char *tooltip, const MachineDrive *drive,
+make_button (VivSettingsWindow *self, const char *icon, const char *tooltip, const MachineDevice *drive,
              GCallback callback)
 {
   GtkWidget *button = gtk_button_new_from_icon_name (icon);
@@ -325,16 +322,18 @@ make_button (VivSettingsWindow *self, const char *icon, const char *tooltip, con
 }
 
 static char *
-describe (VivSettingsWindow *self, const MachineDrive *drive, const char *resolved, gboolean *missing)
+describe (VivSettingsWindow *self, const MachineDevice *drive, const char *resolved, gboolean *missing)
 {
   g_autofree char *name = NULL;
   g_autofree char *size = NULL;
+  const char *path;
   GStatBuf info;
 
   *missing = FALSE;
   if (!resolved)
     return g_strdup (_ ("Empty"));
-  name = g_path_is_absolute (drive->path) ? g_filename_display_name (drive->path) : g_strdup (drive->path);
+  path = machine_device_text (drive, "path");
+  name = g_path_is_absolute (path) ? g_filename_display_name (path) : g_strdup (path);
   *missing = g_stat (resolved, &info) != 0;
   if (*missing)
     return g_strdup_printf (_ ("%s is not there"), name);
@@ -343,22 +342,22 @@ describe (VivSettingsWindow *self, const MachineDrive *drive, const char *resolv
 }
 
 static void
-add_drive (VivSettingsWindow *self, const MachineDrive *drive)
+add_drive (VivSettingsWindow *self, const MachineDevice *drive)
 {
   static const char *const icons[]
       = { "drive-harddisk-symbolic", "drive-optical-symbolic", "media-floppy-symbolic" };
   GtkWidget *group = adw_preferences_group_new ();
   GtkWidget *row = adw_action_row_new ();
-  g_autofree char *resolved = definition_resolve (self->definition, drive->path);
+  g_autofree char *resolved = definition_resolve (self->definition, machine_device_text (drive, "path"));
   gboolean missing;
   g_autofree char *about = describe (self, drive, resolved, &missing);
   g_autofree char *subtitle = g_markup_escape_text (about, -1);
 
   g_ptr_array_add (self->drive_groups, group);
   adw_preferences_page_add (self->drives_page, ADW_PREFERENCES_GROUP (group));
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), kind_title (drive->kind));
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), kind_title (drive->kind->drive));
   adw_action_row_set_subtitle (ADW_ACTION_ROW (row), subtitle);
-  adw_action_row_add_prefix (ADW_ACTION_ROW (row), gtk_image_new_from_icon_name (icons[drive->kind]));
+  adw_action_row_add_prefix (ADW_ACTION_ROW (row), gtk_image_new_from_icon_name (icons[drive->kind->drive]));
   set_drive (row, drive);
   g_object_set_data (G_OBJECT (group), "viv-row", row);
   if (missing)
@@ -366,7 +365,7 @@ add_drive (VivSettingsWindow *self, const MachineDrive *drive)
   adw_action_row_add_suffix (
       ADW_ACTION_ROW (row),
       make_button (self, "document-open-symbolic", _ ("Choose an Image"), drive, G_CALLBACK (on_choose)));
-  if (resolved && drive->kind != DRIVE_DISK)
+  if (resolved && drive->kind->drive != DRIVE_DISK)
     adw_action_row_add_suffix (ADW_ACTION_ROW (row), make_button (self, "media-eject-symbolic", _ ("Eject"),
                                                                   drive, G_CALLBACK (on_clear)));
   adw_action_row_add_suffix (
@@ -374,19 +373,17 @@ add_drive (VivSettingsWindow *self, const MachineDrive *drive)
       make_button (self, "list-remove-symbolic", _ ("Remove the Drive"), drive, G_CALLBACK (on_remove)));
   adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), row);
 
-  for (const DefinitionKey *key = definition_keys; key->name; key++)
+  for (const DefinitionKey *key = drive->kind->keys; key->name; key++)
     {
       g_autofree char *id = g_strdup_printf ("%s.%s", drive->id, key->name);
-      const char *kind = drive_kind_name (drive->kind);
 
       /* An optical disc is read-only whatever is said, and there is one format. */
-      if (!g_str_has_prefix (key->group, kind) || key->group[strlen (kind)] != '*' || key->type != KEY_BOOL
-          || drive->kind == DRIVE_CDROM)
+      if (key->type != KEY_BOOL || drive->kind->drive == DRIVE_CDROM)
         continue;
       adw_preferences_group_add (ADW_PREFERENCES_GROUP (group),
                                  viv_settings_row (self, key, id,
                                                    g_str_equal (key->name, "readonly") ? _ ("Read Only")
-                                                   : g_str_equal (key->name, "snapshot")
+                                                   : g_str_equal (key->name, "discard")
                                                        ? _ ("Throw Changes Away")
                                                        : key->name,
                                                    NULL));
@@ -440,11 +437,13 @@ viv_settings_build_drives (VivSettingsWindow *self)
   g_autoptr (GString) shown = g_string_new ("");
   GtkWidget *group;
 
-  for (guint i = 0; i < self->definition->drives->len; i++)
+  for (unsigned i = 0; definition_drive (self->definition, i) != NULL; i++)
     {
-      const MachineDrive *drive = self->definition->drives->pdata[i];
+      const MachineDevice *drive = definition_drive (self->definition, i);
 
-      g_string_append_printf (shown, "%s\n%s\n", drive->id, drive->path ? drive->path : "");
+      const char *path = machine_device_text (drive, "path");
+
+      g_string_append_printf (shown, "%s\n%s\n", drive->id, path ? path : "");
     }
   if (g_strcmp0 (shown->str, self->drives_shown) == 0)
     return;
@@ -455,8 +454,8 @@ viv_settings_build_drives (VivSettingsWindow *self)
   for (guint i = 0; i < self->drive_groups->len; i++)
     adw_preferences_page_remove (self->drives_page, self->drive_groups->pdata[i]);
   g_ptr_array_set_size (self->drive_groups, 0);
-  for (guint i = 0; i < self->definition->drives->len; i++)
-    add_drive (self, self->definition->drives->pdata[i]);
+  for (unsigned i = 0; definition_drive (self->definition, i) != NULL; i++)
+    add_drive (self, definition_drive (self->definition, i));
 
   group = adw_preferences_group_new ();
   g_ptr_array_add (self->drive_groups, group);

@@ -209,19 +209,14 @@ add_group (AdwPreferencesPage *page, const char *title)
 static const DefinitionKey *
 find_key (const char *id)
 {
-  for (const DefinitionKey *key = definition_keys; key->name; key++)
-    {
-      size_t length = strlen (key->group);
+  const char *dot = strchr (id, '.');
+  g_autofree char *device = g_strndup (id, (gsize)(dot - id));
 
-      if (strncmp (id, key->group, length) == 0 && id[length] == '.'
-          && g_str_equal (id + length + 1, key->name))
-        return key;
-    }
-  return NULL;
+  return definition_find_key (device, dot + 1);
 }
 
 static gboolean
-has_place (const DefinitionKey *key)
+has_place (const DeviceKind *kind, const DefinitionKey *key)
 {
   static const char *const elsewhere[] = { "name", "uuid", "os" };
 
@@ -232,7 +227,7 @@ has_place (const DefinitionKey *key)
   for (guint i = 0; i < G_N_ELEMENTS (elsewhere); i++)
     if (g_str_equal (key->name, elsewhere[i]))
       return TRUE;
-  return strchr (key->group, '*') != NULL;
+  return kind->most > 1;
 }
 
 static void
@@ -253,15 +248,16 @@ add_keys (VivSettingsWindow *self, AdwPreferencesPage *const *pages, AdwPreferen
       adw_preferences_group_add (
           groups[page], viv_settings_row (self, key, places[i].key, _ (places[i].title), _ (places[i].help)));
     }
-  for (const DefinitionKey *key = definition_keys; key->name; key++)
-    if (!has_place (key))
-      {
-        g_autofree char *id = g_strdup_printf ("%s.%s", key->group, key->name);
+  for (const DeviceKind *kind = device_kinds; kind->name; kind++)
+    for (const DefinitionKey *key = kind->keys; key->name; key++)
+      if (!has_place (kind, key))
+        {
+          g_autofree char *id = g_strdup_printf ("%s%s.%s", kind->name, kind->most > 0 ? "0" : "", key->name);
 
-        if (!others)
-          others = add_group (pages[PAGE_SYSTEM], _ ("More"));
-        adw_preferences_group_add (others, viv_settings_row (self, key, id, key->name, NULL));
-      }
+          if (!others)
+            others = add_group (pages[PAGE_SYSTEM], _ ("More"));
+          adw_preferences_group_add (others, viv_settings_row (self, key, id, key->name, NULL));
+        }
 }
 
 static AdwPreferencesGroup *

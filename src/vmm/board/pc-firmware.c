@@ -172,7 +172,7 @@ tell_drives (Board *board)
 static void
 tell_boot_order (Board *board)
 {
-  const char *order = board->definition->boot_order;
+  const char *order = definition_text (board->definition, "machine.boot");
   uint8_t place[3] = { 0 };
   unsigned n = 0;
 
@@ -234,18 +234,18 @@ tell_fw_cfg (Board *board)
   uint8_t uuid[16] = { 0 };
   unsigned nibble = 0;
 
-  for (const char *p = def->uuid; p != NULL && *p != '\0' && nibble < 32; p++)
+  for (const char *p = definition_text (def, "machine.uuid"); p != NULL && *p != '\0' && nibble < 32; p++)
     if (g_ascii_isxdigit (*p))
       {
         uuid[nibble / 2] = (uint8_t)(uuid[nibble / 2] << 4 | g_ascii_xdigit_value (*p));
         nibble++;
       }
   fw_cfg_add_item (fw, FW_CFG_UUID, uuid, sizeof uuid);
-  fw_cfg_add_u64 (fw, FW_CFG_RAM_SIZE, def->memory);
+  fw_cfg_add_u64 (fw, FW_CFG_RAM_SIZE, definition_number (def, "machine.memory"));
   fw_cfg_add_u16 (fw, FW_CFG_NB_CPUS, (uint16_t)board->vm->n_cpus);
   fw_cfg_add_u16 (fw, FW_CFG_MAX_CPUS, (uint16_t)board->vm->n_cpus);
   fw_cfg_add_u16 (fw, FW_CFG_NOGRAPHIC, board->outputs->len == 0);
-  fw_cfg_add_u16 (fw, FW_CFG_BOOT_MENU, def->boot_menu != FALSE);
+  fw_cfg_add_u16 (fw, FW_CFG_BOOT_MENU, definition_flag (def, "machine.boot-menu") != FALSE);
   fw_cfg_add_item (fw, FW_CFG_NUMA, numa, sizeof numa);
   /* ISA interrupt 0 is pin 2 of the I/O APIC. */
   fw_cfg_add_u32 (fw, FW_CFG_ARCH_LOCAL + 2, 1);
@@ -289,23 +289,26 @@ tell_tables (Board *board)
         }
     }
   processors.version = g_strstrip (brand);
-  smbios_build (board->fw_cfg, board->definition->name, board->definition->uuid, board->definition->memory,
-                &processors);
+  smbios_build (board->fw_cfg, definition_text (board->definition, "machine.name"),
+                definition_text (board->definition, "machine.uuid"),
+                definition_number (board->definition, "machine.memory"), &processors);
 }
 
 static gboolean
 tell_kernel (Board *board, GError **error)
 {
   const MachineDefinition *def = board->definition;
-  g_autofree char *kernel = definition_resolve (def, def->kernel),
-                  *initrd = definition_resolve (def, def->initrd);
+  g_autofree char *kernel = definition_resolve (def, definition_text (def, "machine.kernel")),
+                  *initrd = definition_resolve (def, definition_text (def, "machine.initrd"));
   DirectBootModule modules[BOOT_MODULES_MAX];
-  DirectBoot boot = { .kernel = kernel, .initrd = initrd, .modules = modules, .append = def->append };
+  DirectBoot boot = {
+    .kernel = kernel, .initrd = initrd, .modules = modules, .append = definition_text (def, "machine.append")
+  };
   gboolean ok;
 
   if (kernel == NULL)
     return TRUE;
-  g_autoptr (GPtrArray) wanted = boot_modules_parse (def->modules, error);
+  g_autoptr (GPtrArray) wanted = boot_modules_parse (definition_text (def, "machine.modules"), error);
   if (wanted == NULL)
     return FALSE;
   for (; boot.n_modules < wanted->len; boot.n_modules++)

@@ -45,9 +45,10 @@ build_memory (Board *board, GError **error)
 {
   Vm *vm = board->vm;
   const MachineDefinition *def = board->definition;
-  RamFlags flags = (def->memory_huge ? RAM_HUGE : 0) | (def->memory_merge ? RAM_MERGEABLE : 0)
-                   | (def->memory_shared ? RAM_SHARED : 0);
-  uint64_t low = MIN (def->memory, LOW_RAM_MAX);
+  RamFlags flags = (definition_flag (def, "machine.memory-huge") ? RAM_HUGE : 0)
+                   | (definition_flag (def, "machine.memory-merge") ? RAM_MERGEABLE : 0)
+                   | (definition_flag (def, "machine.memory-shared") ? RAM_SHARED : 0);
+  uint64_t memory = definition_number (def, "machine.memory"), low = MIN (memory, LOW_RAM_MAX);
   g_autofree char *path = NULL;
   uint64_t size, shadow;
 
@@ -55,18 +56,19 @@ build_memory (Board *board, GError **error)
   if (board->low_ram == NULL)
     return FALSE;
   vm_add_ram (vm, board->low_ram);
-  if (def->memory > low)
+  if (memory > low)
     {
-      board->high_ram = region_new_ram ("ram-high", def->memory - low, flags, error);
+      board->high_ram = region_new_ram ("ram-high", memory - low, flags, error);
       if (board->high_ram == NULL)
         return FALSE;
       vm_add_ram (vm, board->high_ram);
-      address_space_map (vm->memory, board->high_ram, FOUR_GIB, 0, def->memory - low, 0);
+      address_space_map (vm->memory, board->high_ram, FOUR_GIB, 0, memory - low, 0);
     }
 
-  path = g_strcmp0 (def->firmware, "bios") == 0 || def->firmware == NULL
+  path = g_strcmp0 (definition_text (def, "machine.firmware"), "bios") == 0
+                 || definition_text (def, "machine.firmware") == NULL
              ? firmware_find ("bios-256k.bin", error)
-             : definition_resolve (def, def->firmware);
+             : definition_resolve (def, definition_text (def, "machine.firmware"));
   if (path == NULL)
     return FALSE;
   board->bios = firmware_load_bios (path, error);
@@ -90,23 +92,23 @@ build_serials (Board *board, GError **error)
     uint8_t irq;
   } com[BOARD_MAX_SERIALS] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
 
-  for (unsigned n = 0; n < board->definition->serials->len; n++)
+  for (unsigned n = 0; n < board->definition->devices->len; n++)
     {
-      const MachineSerial *serial = board->definition->serials->pdata[n];
+      const MachineDevice *serial = board->definition->devices->pdata[n];
       /* serial0 is COM1, whichever others there are. */
-      guint64 i = g_ascii_strtoull (serial->id + strlen ("serial"), NULL, 10);
+      unsigned i = serial->number;
       Device *uart;
 
-      if (i >= BOARD_MAX_SERIALS)
+      if (!g_str_equal (serial->kind->name, "serial") || i >= BOARD_MAX_SERIALS)
         continue;
       uart = uart_new (board->vm, serial->id, com[i].base, gsi_line (board->gsi, com[i].irq), error);
       if (uart == NULL)
         return FALSE;
       board->uart[i] = uart;
-      if (g_strcmp0 (serial->backend, "none") == 0)
+      if (g_strcmp0 (machine_device_text (serial, "backend"), "none") == 0)
         continue;
       board->serial[i] = serial_port_new (board->vm);
-      board->n_serials = MAX (board->n_serials, (unsigned)i + 1);
+      board->n_serials = MAX (board->n_serials, i + 1);
       serial_port_connect_uart (board->serial[i], uart);
     }
   return TRUE;
@@ -115,15 +117,15 @@ build_serials (Board *board, GError **error)
 /* -- Drives --------------------------------------------------------------------------------------- */
 
 static Block *
-open_drive (Board *board, const MachineDrive *drive, const char *path, GError **error)
+open_drive (Board *board, const MachineDevice *drive, const char *path, GError **error)
 {
-  BlockConfig config = { .path = path, .format = drive->format };
+  BlockConfig config = { .path = path, .format = machine_device_text (drive, "format") };
 
-  if (drive->kind == DRIVE_CDROM)
+  if (drive->kind->drive == DRIVE_CDROM)
     config.flags = BLOCK_READ_ONLY | BLOCK_SHARED_READ;
-  else if (drive->snapshot)
+  else if (machine_device_flag (drive, "discard"))
     config.flags = BLOCK_DISCARD_CHANGES;
-  else if (drive->readonly)
+  else if (machine_device_flag (drive, "readonly"))
     config.flags = BLOCK_READ_ONLY;
   return block_open (&config, error);
 }
@@ -161,20 +163,20 @@ place_ide (Board *board, BoardDrive *drive, GError **error)
 }
 
 static gboolean
-add_drive (Board *board, const MachineDrive *wanted, unsigned *n_floppies, GError **error)
+add_drive (Board *board, const MachineDevice *wanted, unsigned *n_floppies, GError **error)
 {
   BoardDrive *drive = g_new0 (BoardDrive, 1);
   Block *block = NULL;
   gboolean ok;
 
   drive->id = g_strdup (wanted->id);
-  drive->kind = wanted->kind;
-  drive->readonly = wanted->readonly || wanted->kind == DRIVE_CDROM;
+  drive->kind = wanted->kind->drive;
+  drive->readonly = machine_device_flag (wanted, "readonly") || drive->kind == DRIVE_CDROM;
   g_ptr_array_add (board->drives, drive);
-  if (wanted->path != NULL && wanted->path[0] != '\0')
+  drive->path = definition_resolve (board->definition, machine_device_text (wanted, "path"));
+  if (drive->path != NULL)
     {
-      drive->path = definition_resolve (board->definition, wanted->path);
-      if (wanted->kind != DRIVE_DISK && !g_file_test (drive->path, G_FILE_TEST_EXISTS))
+      if (drive->kind != DRIVE_DISK && !g_file_test (drive->path, G_FILE_TEST_EXISTS))
         {
           /* A disc that is gone leaves the drive empty; only a disk is worth stopping for. */
           g_message ("%s: %s is not there; the drive starts empty", drive->id, drive->path);
@@ -221,8 +223,8 @@ build_storage (Board *board, Device *dma8237, GError **error)
   board->ide = ide_new (vm, "ide", i440fx_bus (board->i440fx), IDE_DEVFN, ide_irq);
   ide_set_tray_func (board->ide, board_tray_moved, board);
   board->fdc = fdc_new (vm, "fdc", &fdc_irq, &dma, 2);
-  for (unsigned i = 0; i < board->definition->drives->len && ok; i++)
-    ok = add_drive (board, board->definition->drives->pdata[i], &n_floppies, error);
+  for (unsigned i = 0; definition_drive (board->definition, i) != NULL && ok; i++)
+    ok = add_drive (board, definition_drive (board->definition, i), &n_floppies, error);
   /* Also where a drive has failed: what the others hold is let go of when the devices are unrealized. */
   ok = device_realize (board->ide, ok ? error : NULL) && ok;
   return device_realize (board->fdc, ok ? error : NULL) && ok;
@@ -234,9 +236,9 @@ static gboolean
 build_video (Board *board, GError **error)
 {
   g_autofree char *rom = NULL;
-  g_autofree char *mib = g_strdup_printf ("%u", board->definition->video_memory);
+  g_autofree char *mib = g_strdup (definition_text (board->definition, "display0.video-memory"));
 
-  if (g_strcmp0 (board->definition->video, "none") == 0)
+  if (g_strcmp0 (definition_text (board->definition, "display0.video"), "none") == 0)
     return TRUE;
   rom = firmware_find ("vgabios-stdvga.bin", error);
   if (rom == NULL)
@@ -290,10 +292,10 @@ gboolean
 pc_build (Board *board, GError **error)
 {
   Vm *vm = board->vm;
-  gboolean localtime = g_strcmp0 (board->definition->clock_base, "localtime") == 0;
+  gboolean localtime = g_strcmp0 (definition_text (board->definition, "machine.clock"), "localtime") == 0;
   Device *pic, *ioapic, *hpet, *pit, *dma8237, *a20;
 
-  vm->catch_up = g_strcmp0 (board->definition->clock_policy, "catch-up") == 0;
+  vm->catch_up = g_strcmp0 (definition_text (board->definition, "machine.clock-policy"), "catch-up") == 0;
   if (!build_memory (board, error))
     return FALSE;
   if ((board->i440fx = i440fx_new (vm, board->low_ram, board->bios, error)) == NULL

@@ -41,13 +41,13 @@ static unsigned keys;
 static gboolean
 behaves (const char *how)
 {
-  return definition != NULL && g_strcmp0 (definition->append, how) == 0;
+  return definition != NULL && g_strcmp0 (definition_text (definition, "machine.append"), how) == 0;
 }
 
 static void
 on_refresh (void *opaque)
 {
-  gboolean large = g_strcmp0 (definition->append, "large") == 0;
+  gboolean large = g_strcmp0 (definition_text (definition, "machine.append"), "large") == 0;
   unsigned width = large ? 1930 : 64, height = large ? 1085 : 32;
   Framebuffer *fb = display_output_surface (output, width, height);
 
@@ -135,7 +135,7 @@ on_state (Vm *machine, VmState state, void *opaque)
 {
   if (state == VM_STATE_STOPPED)
     g_main_loop_quit (loop);
-  if (state == VM_STATE_PAUSED && g_strcmp0 (definition->append, "die") == 0)
+  if (state == VM_STATE_PAUSED && g_strcmp0 (definition_text (definition, "machine.append"), "die") == 0)
     raise (SIGKILL);
 }
 
@@ -159,15 +159,15 @@ serve (InputRouter *router, GError **error)
   ControlDrive drives[8] = { 0 };
   unsigned n = 0;
 
-  for (guint i = 0; i < definition->drives->len && n < G_N_ELEMENTS (drives); i++)
+  for (unsigned i = 0; definition_drive (definition, i) != NULL && n < G_N_ELEMENTS (drives); i++)
     {
-      MachineDrive *drive = g_ptr_array_index (definition->drives, i);
+      const MachineDevice *drive = definition_drive (definition, i);
       drives[n++] = (ControlDrive){
         .id = drive->id,
-        .kind = drive->kind,
-        .path = drive->path,
-        .readonly = drive->readonly,
-        .change_media = drive->kind == DRIVE_DISK ? NULL : on_change_media,
+        .kind = drive->kind->drive,
+        .path = machine_device_text (drive, "path"),
+        .readonly = machine_device_flag (drive, "readonly"),
+        .change_media = drive->kind->drive == DRIVE_DISK ? NULL : on_change_media,
       };
     }
   g_autoptr (GString) reason = g_string_new ("there is no processor in a test");
@@ -176,8 +176,8 @@ serve (InputRouter *router, GError **error)
   const ControlConfig config = {
     .vm = vm,
     .socket_path = options.socket,
-    .name = definition->name,
-    .uuid = definition->uuid,
+    .name = definition_text (definition, "machine.name"),
+    .uuid = definition_text (definition, "machine.uuid"),
     .engine = "none",
     .engine_reason = reason->str,
     .folder = definition->folder,
@@ -276,13 +276,13 @@ main (int argc, char **argv)
       g_printerr ("%s\n", error->message);
       return 1;
     }
-  if (g_strcmp0 (definition->append, "fail") == 0)
+  if (g_strcmp0 (definition_text (definition, "machine.append"), "fail") == 0)
     {
       g_printerr ("the firmware is missing\n");
       return 1;
     }
   loop = g_main_loop_new (NULL, FALSE);
-  if (g_strcmp0 (definition->append, "hang") == 0)
+  if (g_strcmp0 (definition_text (definition, "machine.append"), "hang") == 0)
     g_main_loop_run (loop);
   run ();
   g_main_loop_unref (loop);

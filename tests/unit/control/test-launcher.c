@@ -68,7 +68,7 @@ create (const char *name, const char *behaviour)
   g_autoptr (MachineDefinition) definition = definition_new (name);
   g_autoptr (GError) error = NULL;
 
-  definition->append = g_strdup (behaviour);
+  definition_put (definition, "machine.append", behaviour);
   definition_add_drive (definition, DRIVE_CDROM, NULL);
   VivMachine *machine = viv_library_create (library, definition, NULL, 0, &error);
   g_assert_no_error (error);

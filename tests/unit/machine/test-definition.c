@@ -58,34 +58,36 @@ test_every_key (void)
   g_autoptr (MachineDefinition) definition = definition_new ("x");
   g_autoptr (GError) error = NULL;
 
-  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
-    {
-      g_autofree char *group = g_str_has_suffix (key->group, "*")
-                                   ? g_strdup_printf ("%.*s1", (int)strlen (key->group) - 1, key->group)
-                                   : g_strdup (key->group);
-      g_autofree char *full = g_strconcat (group, ".", key->name, NULL);
-      g_autofree char *value = other_value (key);
-      g_assert_nonnull (key->help);
-      g_assert_true (definition_find_key (group, key->name) == key);
-      definition_set (definition, full, value, &error);
-      g_assert_no_error (error);
-      g_autofree char *back = definition_get (definition, full, &error);
-      g_assert_cmpstr (back, ==, value);
-    }
+  for (const DeviceKind *kind = device_kinds; kind->name != NULL; kind++)
+    for (const DefinitionKey *key = kind->keys; key->name != NULL; key++)
+      {
+        g_autofree char *group = kind->most == 0
+                                     ? g_strdup (kind->name)
+                                     : g_strdup_printf ("%s%u", kind->name, MIN (kind->most - 1, 1));
+        g_autofree char *full = g_strconcat (group, ".", key->name, NULL);
+        g_autofree char *value = other_value (key);
+        g_assert_nonnull (key->help);
+        g_assert_true (definition_find_key (group, key->name) == key);
+        definition_set (definition, full, value, &error);
+        g_assert_no_error (error);
+        g_autofree char *back = definition_get (definition, full, &error);
+        g_assert_cmpstr (back, ==, value);
+      }
 
   g_autofree char *text = definition_to_text (definition);
   g_autoptr (MachineDefinition) again = definition_parse (text, -1, "/nowhere/machine.ini", &error);
   g_assert_no_error (error);
-  for (const DefinitionKey *key = definition_keys; key->name != NULL; key++)
-    {
-      g_autofree char *group = g_str_has_suffix (key->group, "*")
-                                   ? g_strdup_printf ("%.*s1", (int)strlen (key->group) - 1, key->group)
-                                   : g_strdup (key->group);
-      g_autofree char *full = g_strconcat (group, ".", key->name, NULL);
-      g_autofree char *value = other_value (key), *back = definition_get (again, full, &error);
-      g_assert_no_error (error);
-      g_assert_cmpstr (back, ==, value);
-    }
+  for (const DeviceKind *kind = device_kinds; kind->name != NULL; kind++)
+    for (const DefinitionKey *key = kind->keys; key->name != NULL; key++)
+      {
+        g_autofree char *group = kind->most == 0
+                                     ? g_strdup (kind->name)
+                                     : g_strdup_printf ("%s%u", kind->name, MIN (kind->most - 1, 1));
+        g_autofree char *full = g_strconcat (group, ".", key->name, NULL);
+        g_autofree char *value = other_value (key), *back = definition_get (again, full, &error);
+        g_assert_no_error (error);
+        g_assert_cmpstr (back, ==, value);
+      }
   g_autofree char *text2 = definition_to_text (again);
   g_assert_cmpstr (text, ==, text2);
 }
@@ -178,7 +180,7 @@ test_names (void)
       g_autoptr (MachineDefinition) definition = definition_new (good[i]);
       g_autofree char *text = definition_to_text (definition);
       g_autoptr (MachineDefinition) again = definition_parse (text, -1, NULL, NULL);
-      g_assert_cmpstr (again->name, ==, good[i]);
+      g_assert_cmpstr (definition_text (again, "machine.name"), ==, good[i]);
     }
   for (unsigned i = 0; i < G_N_ELEMENTS (bad); i++)
     {
@@ -208,17 +210,17 @@ test_paths (void)
       g_autofree char *text = definition_to_text (definition);
       g_autoptr (MachineDefinition) again = definition_parse (text, -1, NULL, NULL);
       g_assert_nonnull (again);
-      g_assert_cmpstr (definition_find_drive (again, "disk0")->path, ==, paths[i]);
+      g_assert_cmpstr (definition_text (again, "disk0.path"), ==, paths[i]);
 
       g_autofree char *value = definition_get (again, "disk0.path", NULL);
       g_assert_true (g_utf8_validate (value, -1, NULL));
       g_assert_true (definition_set (again, "disk0.path", value, NULL));
-      g_assert_cmpstr (definition_find_drive (again, "disk0")->path, ==, paths[i]);
+      g_assert_cmpstr (definition_text (again, "disk0.path"), ==, paths[i]);
     }
   /* As a command line has it. */
   g_autoptr (MachineDefinition) definition = definition_new ("x");
   g_assert_true (definition_set (definition, "cdrom0.path", "/tmp/a\xff.iso", NULL));
-  g_assert_cmpstr (definition_find_drive (definition, "cdrom0")->path, ==, "/tmp/a\xff.iso");
+  g_assert_cmpstr (definition_text (definition, "cdrom0.path"), ==, "/tmp/a\xff.iso");
   g_assert_false (definition_set (definition, "machine.append", "\xff", NULL));
 }
 
@@ -256,25 +258,26 @@ test_drives (void)
   g_assert_true (definition_set (definition, "disk3.path", "third", NULL));
   definition_add_drive (definition, DRIVE_DISK, "first");
   const char *order[] = { "disk0", "disk3", "cdrom0", "floppy0" };
-  g_assert_cmpuint (definition->drives->len, ==, 4);
+  g_assert_null (definition_drive (definition, 4));
   for (unsigned i = 0; i < 4; i++)
-    g_assert_cmpstr (((MachineDrive *)definition->drives->pdata[i])->id, ==, order[i]);
-  g_assert_true (definition_find_drive (definition, "cdrom0")->readonly);
-  g_assert_false (definition_find_drive (definition, "disk0")->readonly);
+    g_assert_cmpstr (definition_drive (definition, i)->id, ==, order[i]);
+  g_assert_true (definition_flag (definition, "cdrom0.readonly"));
+  g_assert_false (definition_flag (definition, "disk0.readonly"));
 
   /* An empty drive survives. */
   g_autofree char *text = definition_to_text (definition);
   g_autoptr (MachineDefinition) again = definition_parse (text, -1, "/m/machine.ini", &error);
   g_assert_no_error (error);
-  g_assert_cmpuint (again->drives->len, ==, 4);
-  g_autofree char *path = definition_resolve (again, definition_find_drive (again, "disk0")->path);
+  g_assert_nonnull (definition_drive (again, 3));
+  g_assert_null (definition_drive (again, 4));
+  g_autofree char *path = definition_resolve (again, definition_text (again, "disk0.path"));
   g_assert_cmpstr (path, ==, "/m/first");
-  g_assert_true (definition_remove_drive (again, "disk3"));
-  g_assert_false (definition_remove_drive (again, "disk3"));
+  g_assert_true (definition_remove (again, "disk3", NULL));
+  g_assert_false (definition_remove (again, "disk3", NULL));
   g_autofree char *without = definition_to_text (again);
   g_assert_null (strstr (without, "disk3"));
 
-  for (unsigned i = 1; i < DEFINITION_MAX_FLOPPIES; i++)
+  for (unsigned i = 1; i < device_kind_find ("floppy")->most; i++)
     g_assert_nonnull (definition_add_drive (definition, DRIVE_FLOPPY, ""));
   g_assert_null (definition_add_drive (definition, DRIVE_FLOPPY, ""));
   g_assert_false (definition_set (definition, "disk16.path", "x", &error));
@@ -283,8 +286,109 @@ test_drives (void)
   g_assert_false (definition_set (definition, "machine.colour", "x", &error));
   g_assert_nonnull (strstr (error->message, "memory"));
   g_clear_error (&error);
-  g_assert_false (definition_set (definition, "disk5.format", "x", &error));
+  g_assert_false (definition_set (definition, "disk5.format", "x", NULL));
   g_assert_null (definition_find_drive (definition, "disk5"));
+  g_assert_false (definition_set (definition, "serial1.backend", "x", NULL));
+  g_assert_null (definition_find (definition, "serial1"));
+}
+
+/* What is written wrong names what was meant. */
+static void
+test_nearest (void)
+{
+  static const struct
+  {
+    const char *key, *says;
+  } cases[] = {
+    { "disk0.pth", "did you mean disk0.path? Its keys are: path format readonly discard" },
+    { "machine.Memory", "did you mean machine.memory?" },
+    { "machine.memroy", "did you mean machine.memory?" },
+    { "display0.vnc-adress", "did you mean display0.vnc-address?" },
+    { "disc0.path", "did you mean disk0?" },
+    { "cdrom.path", "give cdrom0 to cdrom3" },
+    { "disk16.path", "give disk0 to disk15" },
+    { "display.video", "did you mean display0?" },
+    { "machine0.memory", "did you mean machine?" },
+    { "ram.memory", "did you mean machine?" },
+    { "pillow.weight", "the groups are: machine display0 input net0 disk0… cdrom0… floppy0… serial0…" },
+    { "machine.colour", "has no key “colour”; its keys are: name uuid" },
+    { "memory", "give GROUP.KEY" },
+    { ".memory", "give GROUP.KEY" },
+    { "machine.", "give GROUP.KEY" },
+  };
+  g_autoptr (MachineDefinition) definition = definition_new ("x");
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (GError) set = NULL, get = NULL;
+
+      g_assert_false (definition_set (definition, cases[i].key, "1", &set));
+      g_test_message ("%s", set->message);
+      g_assert_error (set, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN);
+      g_assert_nonnull (strstr (set->message, cases[i].says));
+      g_assert_null (definition_get (definition, cases[i].key, &get));
+      g_assert_cmpstr (get->message, ==, set->message);
+    }
+}
+
+/* A key that was called otherwise is read, and written by its new name. */
+static void
+test_old_name (void)
+{
+  static const char text[]
+      = "[machine]\nname=a\nuuid=" UUID "\n[disk0]\npath=a\nsnapshot=true\n"
+        "[disk1]\npath=b\nsnapshot=true\ndiscard=false\n[disk2]\npath=c\nsnapshot=perhaps\n";
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (definition_parse (text, -1, NULL, &error));
+  g_assert_nonnull (strstr (error->message, "[disk2] snapshot"));
+  g_clear_error (&error);
+  g_autofree char *good = g_strndup (text, strstr (text, "[disk2]") - text);
+  g_autoptr (MachineDefinition) definition = definition_parse (good, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (definition_flag (definition, "disk0.discard"));
+  g_assert_true (definition_flag (definition, "disk0.snapshot"));
+  g_assert_false (definition_flag (definition, "disk1.discard"));
+  g_autofree char *out = definition_to_text (definition);
+  g_assert_null (strstr (out, "snapshot"));
+  g_autoptr (MachineDefinition) again = definition_parse (out, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (definition_flag (again, "disk0.discard"));
+  g_assert_false (definition_flag (again, "disk1.discard"));
+}
+
+/* Each kind: as many as there may be, and no more; what every machine has stays. */
+static void
+test_kinds (void)
+{
+  for (const DeviceKind *kind = device_kinds; kind->name != NULL; kind++)
+    {
+      g_autoptr (MachineDefinition) definition = definition_new ("x");
+      g_autoptr (GError) error = NULL;
+      unsigned n = kind->most == 0 ? 1 : kind->present, number = 99;
+      MachineDevice *device;
+
+      g_assert_true (device_kind_find (kind->name) == kind);
+      g_assert_nonnull (kind->label);
+      g_assert_nonnull (kind->page);
+      g_assert_cmpuint (kind->present, <=, kind->most);
+      while ((device = definition_add (definition, kind)) != NULL)
+        {
+          g_assert_true (device_kind_of (device->id, &number) == kind);
+          g_assert_cmpuint (number, ==, n);
+          g_assert_true (definition_find (definition, device->id) == device);
+          n++;
+        }
+      g_assert_cmpuint (n, ==, MAX (kind->most, 1));
+      g_autofree char *first = g_strdup_printf ("%s%s", kind->name, kind->most == 0 ? "" : "0");
+      g_assert_true (definition_remove (definition, first, &error) == (kind->present == 0 && kind->most > 0));
+      for (const DefinitionKey *key = kind->keys; key->name != NULL; key++)
+        {
+          g_assert_true (device_kind_key (kind, key->name) == key);
+          g_assert_true ((key->check == NULL) == (key->accepts == NULL));
+          g_assert_false (key->required && key->fallback != NULL);
+        }
+    }
 }
 
 /* machine.modules: blanks in names, strings, what can't be read. */
@@ -324,13 +428,13 @@ test_save (void)
   g_autoptr (MachineDefinition) loaded = definition_load (path, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (loaded->folder, ==, folder);
-  g_assert_cmpstr (loaded->uuid, ==, definition->uuid);
+  g_assert_cmpstr (definition_text (loaded, "machine.uuid"), ==,
+                   definition_text (definition, "machine.uuid"));
   /* What can't be read back never replaces what can. */
-  g_free (loaded->name);
-  loaded->name = g_strdup ("not\nallowed");
+  definition_put (loaded, "machine.name", "not\nallowed");
   g_assert_false (definition_save (loaded, path, NULL));
   g_autoptr (MachineDefinition) still = definition_load (path, &error);
-  g_assert_cmpstr (still->name, ==, "kept");
+  g_assert_cmpstr (definition_text (still, "machine.name"), ==, "kept");
   g_unlink (path);
   g_rmdir (folder);
 }
@@ -375,6 +479,9 @@ main (int argc, char **argv)
   g_test_add_func ("/definition/paths", test_paths);
   g_test_add_func ("/definition/sizes", test_sizes);
   g_test_add_func ("/definition/drives", test_drives);
+  g_test_add_func ("/definition/nearest", test_nearest);
+  g_test_add_func ("/definition/old-name", test_old_name);
+  g_test_add_func ("/definition/kinds", test_kinds);
   g_test_add_func ("/definition/modules", test_modules);
   g_test_add_func ("/definition/save", test_save);
   g_test_add_func ("/definition/hostile", test_hostile);

@@ -126,8 +126,9 @@ test_edit (void)
   const VivChange memory = { "machine.memory", "64M" };
   g_assert_true (viv_machine_edit (machine, &memory, 1, &error));
   g_assert_no_error (error);
-  g_assert_cmpuint (before->memory, ==, 512ull << 20);
-  g_assert_cmpuint (viv_machine_get_definition (machine)->memory, ==, 64ull << 20);
+  g_assert_cmpuint (definition_number (before, "machine.memory"), ==, 512ull << 20);
+  g_assert_cmpuint (definition_number (viv_machine_get_definition (machine), "machine.memory"), ==,
+                    64ull << 20);
 
   /* A change that was made by hand meanwhile is kept. */
   g_autofree char *file = g_build_filename (folder, "machine.ini", NULL);

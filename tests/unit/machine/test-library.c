@@ -76,7 +76,8 @@ test_create (void)
   g_assert_cmpstr (viv_machine_get_state (a), ==, "off");
   g_assert_null (viv_machine_get_error (a));
   g_assert_cmpstr (viv_machine_get_uuid (a), !=, viv_machine_get_uuid (b));
-  g_assert_cmpstr (viv_machine_get_definition (a)->mac, !=, viv_machine_get_definition (b)->mac);
+  g_assert_cmpstr (definition_text (viv_machine_get_definition (a), "net0.mac"), !=,
+                   definition_text (viv_machine_get_definition (b), "net0.mac"));
 
   g_autofree char *disk = g_build_filename (viv_machine_get_folder (a), "disk0.img", NULL);
   g_assert_cmpint (stat (disk, &info), ==, 0);
@@ -91,11 +92,11 @@ test_create (void)
 
   /* A MAC that is taken is not given twice. */
   g_autoptr (MachineDefinition) copy = definition_copy (viv_machine_get_definition (a));
-  g_free (copy->name);
-  copy->name = g_strdup ("Copy");
+  definition_put (copy, "machine.name", "Copy");
   g_autoptr (VivMachine) c = viv_library_create (library, copy, NULL, 0, &error);
-  g_assert_cmpstr (viv_machine_get_definition (c)->mac, !=, copy->mac);
-  g_assert_cmpstr (viv_machine_get_uuid (c), !=, copy->uuid);
+  g_assert_cmpstr (definition_text (viv_machine_get_definition (c), "net0.mac"), !=,
+                   definition_text (copy, "net0.mac"));
+  g_assert_cmpstr (viv_machine_get_uuid (c), !=, definition_text (copy, "machine.uuid"));
   while (viv_machine_is_checking (c))
     g_main_context_iteration (NULL, TRUE);
   g_assert_nonnull (strstr (viv_machine_get_error (c), "disk0.img"));
@@ -192,7 +193,7 @@ test_names (void)
   g_clear_error (&error);
   g_autoptr (VivMachine) by_twin = viv_library_find (library, "twin", &error);
   g_assert_no_error (error);
-  g_assert_cmpstr (viv_machine_get_uuid (by_twin), ==, twin->uuid);
+  g_assert_cmpstr (viv_machine_get_uuid (by_twin), ==, definition_text (twin, "machine.uuid"));
 }
 
 static void
@@ -355,7 +356,8 @@ test_reloads_one (void)
     g_main_context_iteration (NULL, TRUE);
   g_assert_false (over);
   g_source_remove (timeout);
-  g_assert_cmpuint (viv_machine_get_definition (changed)->memory, ==, 64ull << 20);
+  g_assert_cmpuint (definition_number (viv_machine_get_definition (changed), "machine.memory"), ==,
+                    64ull << 20);
   viv_library_rescan (library);
   g_assert_cmpuint (other_reloads, ==, 0);
 }
@@ -409,7 +411,8 @@ test_dead_server (void)
   g_assert_cmpstr (viv_machine_get_state (remote), ==, "off");
   viv_library_rescan (library);
   g_assert_true (viv_machine_edit (remote, &change, 1, &error));
-  g_assert_cmpuint (viv_machine_get_definition (remote)->memory, ==, 64ull << 20);
+  g_assert_cmpuint (definition_number (viv_machine_get_definition (remote), "machine.memory"), ==,
+                    64ull << 20);
   g_autoptr (VivLibrary) second = viv_library_new (viv_library_get_path (library));
   g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (second)), ==, 1);
   g_autoptr (VivMachine) local = create (library, "local");

@@ -198,17 +198,17 @@ test_propose (void)
 
   g_autoptr (MediaInfo) info = identify (iso, ISO_DESCRIPTOR_OFFSET + 6 * ISO_SECTOR, 1 << 20);
   g_autoptr (MachineDefinition) definition = plan_for_medium (info, "/isos/my:odd (name)-1.0.iso", &disk);
-  g_assert_true (definition_check_name (definition->name, NULL));
-  g_assert_cmpstr (definition_find_drive (definition, "cdrom0")->path, ==, "/isos/my:odd (name)-1.0.iso");
-  g_assert_cmpstr (definition_find_drive (definition, "disk0")->path, ==, "disk0.img");
+  g_assert_true (definition_check_name (definition_text (definition, "machine.name"), NULL));
+  g_assert_cmpstr (definition_text (definition, "cdrom0.path"), ==, "/isos/my:odd (name)-1.0.iso");
+  g_assert_cmpstr (definition_text (definition, "disk0.path"), ==, "disk0.img");
   g_assert_cmpuint (disk, >, 0);
 
   uint8_t zero[512] = { 0 };
   g_autoptr (MediaInfo) floppy = identify (zero, 512, 1474560);
   g_autoptr (MachineDefinition) small = plan_for_medium (floppy, "/x/boot.img", &disk);
-  g_assert_cmpstr (small->name, ==, "boot");
-  g_assert_cmpstr (definition_find_drive (small, "floppy0")->path, ==, "/x/boot.img");
-  g_assert_cmpint (small->boot_order[0], ==, 'a');
+  g_assert_cmpstr (definition_text (small, "machine.name"), ==, "boot");
+  g_assert_cmpstr (definition_text (small, "floppy0.path"), ==, "/x/boot.img");
+  g_assert_cmpint (definition_text (small, "machine.boot")[0], ==, 'a');
 }
 
 static void
@@ -235,19 +235,20 @@ test_plan (void)
   for (unsigned i = 0; profiles[i] != NULL; i += 2)
     {
       plan_set_system (definition, profiles[i]);
-      g_assert_cmpstr (definition->os, ==, profiles[i]);
-      g_assert_nonnull (strchr (definition->boot_order, 'c'));
-      g_assert_true (strchr (definition->boot_order, 'c') < strchr (definition->boot_order, 'd'));
+      g_assert_cmpstr (definition_text (definition, "machine.os"), ==, profiles[i]);
+      g_assert_nonnull (strchr (definition_text (definition, "machine.boot"), 'c'));
+      g_assert_true (strchr (definition_text (definition, "machine.boot"), 'c')
+                     < strchr (definition_text (definition, "machine.boot"), 'd'));
     }
   plan_set_system (definition, NULL);
-  g_assert_null (definition->os);
+  g_assert_null (definition_text (definition, "machine.os"));
   assert_order (definition, "cda");
 
   /* Without the disk the medium is all there is; and it is again second when a new disk comes. */
-  g_assert_true (definition_remove_drive (definition, "disk0"));
+  g_assert_true (definition_remove (definition, "disk0", NULL));
   plan_order (definition);
   assert_order (definition, "dca");
-  g_assert_cmpstr (plan_add_new_disk (definition)->path, ==, "disk0.img");
+  g_assert_cmpstr (machine_device_text (plan_add_new_disk (definition), "path"), ==, "disk0.img");
   assert_order (definition, "cda");
   definition_add_drive (definition, DRIVE_FLOPPY, "/x/a.img");
   plan_order (definition);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The table of machine.ini's keys, and the checks that go beyond type and range.
+ * The table of kinds of devices with machine.ini's keys, and the checks that go beyond type and range.
  */
 #define G_LOG_DOMAIN "vivarium-machine"
 
@@ -91,235 +91,251 @@ check_modules (const char *value)
   return modules != NULL;
 }
 
-#define MACHINE(f) offsetof (MachineDefinition, f)
-#define DRIVE(f)   offsetof (MachineDrive, f)
-
-#define DRIVE_KEYS(group_, readonly_, path_help_)                                                           \
-  { .group = group_, .name = "path", .type = KEY_PATH, .offset = DRIVE (path), .help = path_help_ },        \
-      { .group = group_,                                                                                    \
-        .name = "format",                                                                                   \
-        .type = KEY_CHOICE,                                                                                 \
-        .offset = DRIVE (format),                                                                           \
-        .fallback = "raw",                                                                                  \
-        .choices = "raw",                                                                                   \
-        .help = N_ ("The image's format; it is never guessed") },                                           \
-      { .group = group_,                                                                                    \
-        .name = "readonly",                                                                                 \
-        .type = KEY_BOOL,                                                                                   \
-        .offset = DRIVE (readonly),                                                                         \
-        .fallback = readonly_,                                                                              \
-        .help = N_ ("The machine can't write to it") },                                                     \
-  {                                                                                                         \
-    .group = group_, .name = "snapshot", .type = KEY_BOOL, .offset = DRIVE (snapshot), .fallback = "false", \
-    .help = N_ ("Changes are thrown away when the machine ends")                                            \
+#define DRIVE_KEYS(array_, readonly_, path_help_, live_)                                      \
+  static const DefinitionKey array_[] = {                                                     \
+    { .name = "path", .type = KEY_PATH, .help = path_help_, .spelled = TRUE, .live = live_ }, \
+    { .name = "format",                                                                       \
+      .type = KEY_CHOICE,                                                                     \
+      .fallback = "raw",                                                                      \
+      .choices = "raw",                                                                       \
+      .spelled = TRUE,                                                                        \
+      .help = N_ ("The image's format; it is never guessed") },                               \
+    { .name = "readonly",                                                                     \
+      .type = KEY_BOOL,                                                                       \
+      .fallback = readonly_,                                                                  \
+      .help = N_ ("The machine can't write to it") },                                         \
+    { .name = "discard",                                                                      \
+      .old_name = "snapshot",                                                                 \
+      .type = KEY_BOOL,                                                                       \
+      .fallback = "false",                                                                    \
+      .help = N_ ("Changes are thrown away when the machine ends") },                         \
+    { .name = NULL },                                                                         \
   }
 
-const DefinitionKey definition_keys[] = {
-  { .group = "machine",
-    .name = "name",
+static const DefinitionKey machine_keys[] = {
+  { .name = "name",
     .type = KEY_STRING,
-    .offset = MACHINE (name),
     .max = DEFINITION_MAX_NAME,
     .help = N_ ("The machine's name"),
     .accepts = N_ ("1 to 128 bytes of text in one line, without a blank at either end"),
-    .check = check_name },
-  { .group = "machine",
-    .name = "uuid",
+    .check = check_name,
+    .required = TRUE },
+  { .name = "uuid",
     .type = KEY_STRING,
-    .offset = MACHINE (uuid),
     .max = 36,
     .help = N_ ("What the machine is told apart by, also in its SMBIOS tables"),
     .accepts = N_ ("a UUID such as 0b5f4d0c-6a3c-4b5e-9d4e-0a2f7c1b8e11"),
-    .check = check_uuid },
-  { .group = "machine",
-    .name = "os",
+    .check = check_uuid,
+    .required = TRUE },
+  { .name = "os",
     .type = KEY_STRING,
-    .offset = MACHINE (os),
     .max = 64,
     .help = N_ ("The operating system's short name, as libosinfo has it"),
     .accepts = N_ ("a short name such as debian12 or win10"),
     .check = check_os },
-  { .group = "machine",
-    .name = "chipset",
+  { .name = "chipset",
     .type = KEY_CHOICE,
-    .offset = MACHINE (chipset),
     .fallback = "pc",
     .choices = "pc",
     .help = N_ ("The board: pc is an i440FX with PIIX3") },
-  { .group = "machine",
-    .name = "firmware",
+  { .name = "firmware",
     .type = KEY_PATH,
-    .offset = MACHINE (firmware),
     .fallback = "bios",
     .help = N_ ("bios for SeaBIOS, or the path of a firmware image") },
-  { .group = "machine",
-    .name = "engine",
+  { .name = "engine",
     .type = KEY_CHOICE,
-    .offset = MACHINE (engine),
     .fallback = "auto",
     .choices = "auto|kvm|software|none",
     .help = N_ ("What runs the guest's code; auto takes KVM where it is fast") },
-  { .group = "machine",
-    .name = "memory",
+  { .name = "memory",
     .type = KEY_SIZE,
-    .offset = MACHINE (memory),
     .fallback = "512M",
     .min = 1 * MIB,
     .max = 1024 * GIB,
     .help = N_ ("Memory of the machine"),
     .accepts = N_ ("a whole number of MiB"),
-    .check = check_whole_mib },
-  { .group = "machine",
-    .name = "cpus",
+    .check = check_whole_mib,
+    .spelled = TRUE },
+  { .name = "cpus",
     .type = KEY_NUMBER,
-    .offset = MACHINE (cpus),
     .fallback = "1",
     .min = 1,
     .max = 64,
-    .help = N_ ("Number of processors") },
-  { .group = "machine",
-    .name = "memory-huge",
+    .help = N_ ("Number of processors"),
+    .spelled = TRUE },
+  { .name = "memory-huge", .type = KEY_BOOL, .fallback = "false", .help = N_ ("Ask for huge pages") },
+  { .name = "memory-merge",
     .type = KEY_BOOL,
-    .offset = MACHINE (memory_huge),
-    .fallback = "false",
-    .help = N_ ("Ask for huge pages") },
-  { .group = "machine",
-    .name = "memory-merge",
-    .type = KEY_BOOL,
-    .offset = MACHINE (memory_merge),
     .fallback = "true",
     .help = N_ ("Let the kernel share equal pages with other machines (KSM)") },
-  { .group = "machine",
-    .name = "memory-shared",
+  { .name = "memory-shared",
     .type = KEY_BOOL,
-    .offset = MACHINE (memory_shared),
     .fallback = "false",
     .help = N_ ("Keep the memory in a file that other processes can map") },
-  { .group = "machine",
-    .name = "clock",
+  { .name = "clock",
     .type = KEY_CHOICE,
-    .offset = MACHINE (clock_base),
     .fallback = "utc",
     .choices = "utc|localtime",
     .help = N_ ("What the hardware clock shows; Windows and DOS expect the local time") },
-  { .group = "machine",
-    .name = "clock-policy",
+  { .name = "clock-policy",
     .type = KEY_CHOICE,
-    .offset = MACHINE (clock_policy),
     .fallback = "stop",
     .choices = "stop|catch-up",
     .help = N_ (
         "After a pause or a load: stop leaves the guest's clocks where they stood; catch-up sends the timer ticks of up to "
         "an hour a few at a time and sets KVM's clock right.  The hardware clock always shows the time") },
-  { .group = "machine",
-    .name = "boot",
+  { .name = "boot",
     .type = KEY_STRING,
-    .offset = MACHINE (boot_order),
     .fallback = "dca",
     .max = 4,
     .help = N_ ("Boot order: a floppy, c disk, d CD-ROM, n network"),
     .accepts = N_ ("letters a (floppy), c (disk), d (CD-ROM), n (network), each once"),
     .check = check_boot },
-  { .group = "machine",
-    .name = "boot-menu",
+  { .name = "boot-menu",
     .type = KEY_BOOL,
-    .offset = MACHINE (boot_menu),
     .fallback = "false",
     .help = N_ ("The firmware offers a menu of boot devices") },
-  { .group = "machine",
-    .name = "kernel",
+  { .name = "kernel",
     .type = KEY_PATH,
-    .offset = MACHINE (kernel),
     .help = N_ ("A kernel to boot directly: bzImage, Multiboot or PVH ELF") },
-  { .group = "machine",
-    .name = "initrd",
-    .type = KEY_PATH,
-    .offset = MACHINE (initrd),
-    .help = N_ ("The kernel's initial RAM disk") },
-  { .group = "machine",
-    .name = "modules",
+  { .name = "initrd", .type = KEY_PATH, .help = N_ ("The kernel's initial RAM disk") },
+  { .name = "modules",
     .type = KEY_STRING,
-    .offset = MACHINE (modules),
     .help = N_ ("Boot modules of a Multiboot or PVH kernel"),
     .accepts = N_ ("FILE or \"FILE STRING…\", one after another"),
     .check = check_modules },
-  { .group = "machine",
-    .name = "append",
-    .type = KEY_STRING,
-    .offset = MACHINE (append),
-    .max = 2047,
-    .help = N_ ("The kernel's command line") },
-  { .group = "display0",
-    .name = "video",
+  { .name = "append", .type = KEY_STRING, .max = 2047, .help = N_ ("The kernel's command line") },
+  { .name = NULL },
+};
+
+static const DefinitionKey display_keys[] = {
+  { .name = "video",
     .type = KEY_CHOICE,
-    .offset = MACHINE (video),
     .fallback = "vga",
     .choices = "vga|none",
     .help = N_ ("The display adapter") },
-  { .group = "display0",
-    .name = "video-memory",
+  { .name = "video-memory",
     .type = KEY_NUMBER,
-    .offset = MACHINE (video_memory),
     .fallback = "16",
     .min = 1,
     .max = 256,
     .help = N_ ("Memory of the display adapter in MiB"),
     .accepts = N_ ("a power of two"),
     .check = check_power_of_two },
-  { .group = "display0",
-    .name = "aspect",
+  { .name = "aspect",
     .type = KEY_CHOICE,
-    .offset = MACHINE (aspect),
     .fallback = "auto",
     .choices = "auto|square|4:3",
-    .help
-    = N_ ("How the screen is shown: auto gives the modes of a VGA the shape that they have on a tube") },
-  { .group = "display0",
-    .name = "vnc-address",
+    .help = N_ ("How the screen is shown: auto gives the modes of a VGA the shape that they have on a tube"),
+    .live = TRUE },
+  { .name = "vnc-address",
     .type = KEY_STRING,
-    .offset = MACHINE (vnc_address),
     .max = 255,
     .help = N_ ("Serve the screen over VNC at this address from the start"),
     .accepts = N_ ("ADDRESS:PORT such as 127.0.0.1:5901, [ADDRESS]:PORT, or unix:/PATH"),
-    .check = check_vnc },
-  { .group = "display0",
-    .name = "vnc-password-file",
+    .check = check_vnc,
+    .live = TRUE },
+  { .name = "vnc-password-file",
     .type = KEY_PATH,
-    .offset = MACHINE (vnc_password_file),
     .help = N_ ("A file with the VNC password in its first line") },
-  { .group = "input",
-    .name = "absolute-pointer",
+  { .name = NULL },
+};
+
+static const DefinitionKey input_keys[] = {
+  { .name = "absolute-pointer",
     .type = KEY_BOOL,
-    .offset = MACHINE (absolute_pointer),
     .fallback = "true",
     .help = N_ (
         "Offer a pointing device that needs no grab, where the board has one; the PC's mouse tells movements only") },
-  { .group = "input",
-    .name = "layout",
+  { .name = "layout",
     .type = KEY_STRING,
-    .offset = MACHINE (input_layout),
     .fallback = KEY_LAYOUT_DEFAULT,
     .max = 64,
     .help = N_ ("Keyboard layout that the guest has set, for typed text"),
     .accepts = N_ ("a layout such as us, de or de(nodeadkeys)"),
-    .check = key_layout_check_name },
-  { .group = "net0",
-    .name = "mac",
+    .check = key_layout_check_name,
+    .live = TRUE },
+  { .name = NULL },
+};
+
+static const DefinitionKey net_keys[] = {
+  { .name = "mac",
     .type = KEY_STRING,
-    .offset = MACHINE (mac),
     .max = 17,
     .help = N_ ("The network adapter's own address"),
     .accepts = N_ ("six bytes of a unicast address, such as 02:5a:00:12:34:56"),
     .check = check_mac },
-  DRIVE_KEYS ("disk*", "false", N_ ("The disk's image")),
-  DRIVE_KEYS ("cdrom*", "true", N_ ("The image in the CD-ROM drive; none: the drive is empty")),
-  DRIVE_KEYS ("floppy*", "false", N_ ("The image in the floppy drive; none: the drive is empty")),
-  { .group = "serial*",
-    .name = "backend",
+  { .name = NULL },
+};
+
+DRIVE_KEYS (disk_keys, "false", N_ ("The disk's image"), FALSE);
+DRIVE_KEYS (cdrom_keys, "true", N_ ("The image in the CD-ROM drive; none: the drive is empty"), TRUE);
+DRIVE_KEYS (floppy_keys, "false", N_ ("The image in the floppy drive; none: the drive is empty"), TRUE);
+
+static const DefinitionKey serial_keys[] = {
+  { .name = "backend",
     .type = KEY_CHOICE,
-    .offset = offsetof (MachineSerial, backend),
     .fallback = "socket",
     .choices = "socket|none",
-    .help = N_ ("Where the serial port leads: to the control socket, or nowhere") },
+    .help = N_ ("Where the serial port leads: to the control socket, or nowhere"),
+    .spelled = TRUE },
+  { .name = NULL },
+};
+
+const DeviceKind device_kinds[] = {
+  { .name = "machine",
+    .label = N_ ("Machine"),
+    .page = "machine",
+    .drive = DRIVE_NONE,
+    .keys = machine_keys },
+  { .name = "display",
+    .label = N_ ("Screen"),
+    .most = 1,
+    .present = 1,
+    .bus = "pci",
+    .page = "screen",
+    .drive = DRIVE_NONE,
+    .keys = display_keys },
+  { .name = "input",
+    .label = N_ ("Keyboard and Pointer"),
+    .page = "input",
+    .drive = DRIVE_NONE,
+    .keys = input_keys },
+  { .name = "net",
+    .label = N_ ("Network"),
+    .most = 1,
+    .present = 1,
+    .page = "network",
+    .drive = DRIVE_NONE,
+    .keys = net_keys },
+  { .name = "disk",
+    .label = N_ ("Disk"),
+    .most = 16,
+    .bus = "ide",
+    .page = "drives",
+    .drive = DRIVE_DISK,
+    .keys = disk_keys },
+  { .name = "cdrom",
+    .label = N_ ("CD-ROM"),
+    .most = 4,
+    .bus = "ide",
+    .page = "drives",
+    .drive = DRIVE_CDROM,
+    .keys = cdrom_keys },
+  { .name = "floppy",
+    .label = N_ ("Floppy"),
+    .most = 2,
+    .bus = "floppy",
+    .page = "drives",
+    .drive = DRIVE_FLOPPY,
+    .keys = floppy_keys },
+  { .name = "serial",
+    .label = N_ ("Serial Port"),
+    .most = 4,
+    .present = 1,
+    .bus = "isa",
+    .page = "ports",
+    .drive = DRIVE_NONE,
+    .keys = serial_keys },
   { .name = NULL },
 };
