@@ -33,6 +33,7 @@ extern const CliCommand cli_commands[];
 int cli_create (int argc, char **argv);
 int cli_run (int argc, char **argv);
 int cli_set (int argc, char **argv);
+int cli_device (int argc, char **argv);
 int cli_delete (int argc, char **argv);
 int cli_start (int argc, char **argv);
 int cli_stop (int argc, char **argv);
@@ -96,10 +97,23 @@ void cli_print_json (GVariant *value);
 typedef struct
 {
   char **disks, **cdroms, **floppies, **modules, **serials;
+  char **devices, **settings; /* --device, --set */
   char *kernel, *initrd, *append, *memory, *engine, *name, *vnc, *vnc_password_file, *boot, *os, *disk_size;
   char *cpus;
   gboolean snapshot, boot_menu;
 } MachineOptions;
+/* "KIND[,KEY=VALUE…]" as --device and “vivctl device add” have it; a comma in a value is written twice.  Returns the kind and changes, of which
+ * the names are without the kind; paths are made absolute.  Free with cli_device_words_clear(). */
+typedef struct
+{
+  char *kind;
+  GPtrArray *names, *values; /* strings */
+} CliDeviceWords;
+gboolean cli_device_words (const char *text, CliDeviceWords *words, GError **error);
+void cli_device_words_clear (CliDeviceWords *words);
+/* "ID.KEY=VALUE"; a path is made absolute. */
+gboolean cli_split_setting (const char *text, char **key, char **value, GError **error);
+
 #define MACHINE_OPTION_ENTRIES(o)                                                                                \
   { "floppy",                                                                                                    \
     0,                                                                                                           \
@@ -110,6 +124,20 @@ typedef struct
     N_ ("FILE") },                                                                                               \
       { "cdrom", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &(o).cdroms, N_ ("Image in a CD-ROM drive"), N_ ("FILE") },  \
       { "disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &(o).disks, N_ ("Image of a hard disk"), N_ ("FILE") },       \
+      { "device",                                                                                                \
+        0,                                                                                                       \
+        0,                                                                                                       \
+        G_OPTION_ARG_FILENAME_ARRAY,                                                                             \
+        &(o).devices,                                                                                            \
+        N_ ("A device; “vivctl set --keys” lists the keys"),                                                     \
+        N_ ("KIND[,KEY=VALUE…]") },                                                                              \
+      { "set",                                                                                                   \
+        0,                                                                                                       \
+        0,                                                                                                       \
+        G_OPTION_ARG_FILENAME_ARRAY,                                                                             \
+        &(o).settings,                                                                                           \
+        N_ ("Any setting, such as machine.memory=2G"),                                                           \
+        N_ ("ID.KEY=VALUE") },                                                                                   \
       { "kernel", 0, 0, G_OPTION_ARG_FILENAME, &(o).kernel, N_ ("Kernel to boot directly"), N_ ("FILE") },       \
       { "initrd", 0, 0, G_OPTION_ARG_FILENAME, &(o).initrd, N_ ("The kernel's initial RAM disk"), N_ ("FILE") }, \
       { "module",                                                                                                \

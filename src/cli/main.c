@@ -26,6 +26,14 @@ const CliCommand cli_commands[] = {
     N_ ("KEY is GROUP.KEY, such as machine.memory or cdrom0.path.  “cdrom1=” takes a drive out.  “vivctl show NAME” lists the "
         "keys in use, “vivctl set --keys” all that there are.  A running machine follows at its next start."),
     cli_set },
+  { "device", N_ ("NAME list|add|remove|set …"), N_ ("Lists, adds, removes and changes devices."),
+    N_ ("  list                          what there is, of a running machine also where\n"
+        "  add KIND[,KEY=VALUE…]         such as disk,path=/images/b.img; a comma in a value is written twice\n"
+        "  remove ID                     an image stays\n"
+        "  set ID.KEY=VALUE…             such as cdrom0.path=/images/cd.iso; nothing behind the = empties it\n"
+        "Relative paths begin here, other than those of “vivctl set”.  A running machine follows at once where it can, else "
+        "at its next start, which is said."),
+    cli_device },
   { "start", N_ ("NAME"), N_ ("Starts a machine."), NULL, cli_start },
   { "stop", N_ ("NAME"), N_ ("Presses the power button and waits for the end; --force pulls the plug."), NULL,
     cli_stop },

@@ -28,6 +28,8 @@ machine_options_clear (MachineOptions *o)
   g_clear_pointer (&o->floppies, g_strfreev);
   g_clear_pointer (&o->modules, g_strfreev);
   g_clear_pointer (&o->serials, g_strfreev);
+  g_clear_pointer (&o->devices, g_strfreev);
+  g_clear_pointer (&o->settings, g_strfreev);
   for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
     g_clear_pointer (strings[i], g_free);
 }
@@ -111,6 +113,45 @@ add_serials (MachineDefinition *definition, char **serials, GError **error)
   return TRUE;
 }
 
+/* --device and --set, in the order in which they are applied. */
+static gboolean
+add_devices (MachineDefinition *definition, const MachineOptions *o, GError **error)
+{
+  for (char **text = o->devices; text != NULL && *text != NULL; text++)
+    {
+      CliDeviceWords words;
+      gboolean good = cli_device_words (*text, &words, error);
+
+      /* One edit, so that all of the keys mean the same device. */
+      if (good)
+        {
+          g_autoptr (GPtrArray) keys = g_ptr_array_new_with_free_func (g_free);
+          g_autofree VivChange *changes = g_new0 (VivChange, words.names->len + 1);
+
+          g_ptr_array_add (keys, g_strconcat (words.kind, "+", NULL));
+          changes[0].key = g_ptr_array_index (keys, 0);
+          for (guint k = 0; k < words.names->len; k++)
+            {
+              g_ptr_array_add (
+                  keys, g_strdup_printf ("%s+.%s", words.kind, (char *)g_ptr_array_index (words.names, k)));
+              changes[k + 1]
+                  = (VivChange){ g_ptr_array_index (keys, k + 1), g_ptr_array_index (words.values, k) };
+            }
+          good = viv_definition_apply (definition, changes, words.names->len + 1, error);
+        }
+      cli_device_words_clear (&words);
+      if (!good)
+        return FALSE;
+    }
+  for (char **text = o->settings; text != NULL && *text != NULL; text++)
+    {
+      g_autofree char *key = NULL, *value = NULL;
+      if (!cli_split_setting (*text, &key, &value, error) || !definition_set (definition, key, value, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 /* The system that a medium is of; NULL: not recognised. */
 static char *
 identify_os (const MachineOptions *o)
@@ -163,7 +204,8 @@ machine_options_build (const MachineOptions *o, const char *name, gboolean ident
       || (o->initrd != NULL && !set_path (definition, "machine.initrd", o->initrd, error))
       || !add_modules (definition, o->modules, error) || !add_serials (definition, o->serials, error)
       || (o->vnc_password_file != NULL
-          && !set_path (definition, "display0.vnc-password-file", o->vnc_password_file, error)))
+          && !set_path (definition, "display0.vnc-password-file", o->vnc_password_file, error))
+      || !add_devices (definition, o, error))
     return NULL;
   return g_steal_pointer (&definition);
 }

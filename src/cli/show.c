@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "machine/os-profile.h"
 #include "machine/paths.h"
 
 /* The throw-away machines, too. */
@@ -127,6 +128,36 @@ print_setting (const char *key, const char *value, gpointer data)
   g_print ("  %-26s %s\n", key, value);
 }
 
+/* Every key of every device with its value, and whence it is: "set", "profile" (set, as the system's profile proposes) or "default". */
+static GVariant *
+keys_and_origins (const MachineDefinition *definition)
+{
+  g_autoptr (OsProfile) profile = os_profile_lookup (definition_text (definition, "machine.os"));
+  GVariantBuilder keys;
+
+  g_variant_builder_init (&keys, G_VARIANT_TYPE_VARDICT);
+  for (guint i = 0; i < definition->devices->len; i++)
+    {
+      const MachineDevice *device = g_ptr_array_index (definition->devices, i);
+
+      for (unsigned k = 0; device->kind->keys[k].name != NULL; k++)
+        {
+          g_autofree char *full = g_strconcat (device->id, ".", device->kind->keys[k].name, NULL);
+          g_autofree char *value = definition_get (definition, full, NULL);
+          g_autofree char *proposed = os_profile_value (profile, full);
+          const char *origin = device->values[k] == NULL          ? "default"
+                               : g_strcmp0 (proposed, value) == 0 ? "profile"
+                                                                  : "set";
+          GVariantBuilder one;
+          g_variant_builder_init (&one, G_VARIANT_TYPE ("a{ss}"));
+          g_variant_builder_add (&one, "{ss}", "value", value);
+          g_variant_builder_add (&one, "{ss}", "origin", origin);
+          g_variant_builder_add (&keys, "{sv}", full, g_variant_builder_end (&one));
+        }
+    }
+  return g_variant_builder_end (&keys);
+}
+
 static void
 add_setting (const char *key, const char *value, gpointer data)
 {
@@ -205,6 +236,8 @@ show_json (VivMachine *machine)
   if (definition != NULL)
     each_setting (definition, add_setting, &settings);
   g_variant_dict_insert_value (dict, "settings", g_variant_builder_end (&settings));
+  if (definition != NULL)
+    g_variant_dict_insert_value (dict, "keys", keys_and_origins (definition));
   if (numbers != NULL)
     g_variant_dict_insert_value (dict, "statistics", numbers);
   if (viv_machine_is_live (machine))

@@ -178,6 +178,33 @@ void viv_machine_list_drives (VivMachine *machine, GCancellable *cancellable, GA
                               gpointer data);
 GVariant *viv_machine_list_drives_finish (VivMachine *machine, GAsyncResult *result, GError **error);
 
+/* -- Devices (machine-devices.c) -- */
+
+/* a(sssa{ss}): id, kind, place ("ide 0:1"; "" of a machine that is off), keys with what they are now.  Of one that is off what machine.ini says. */
+void viv_machine_list_devices (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                               gpointer data);
+GVariant *viv_machine_list_devices_finish (VivMachine *machine, GAsyncResult *result, GError **error);
+/* One key ("cdrom0.path"), in the running machine where that can be (what its monitor refuses is not written) and in machine.ini.  `*later`
+ * (may be NULL): it runs, and the change takes effect at its next start. */
+void viv_machine_set_property (VivMachine *machine, const char *key, const char *value,
+                               GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+gboolean viv_machine_set_property_finish (VivMachine *machine, GAsyncResult *result, gboolean *later,
+                                          GError **error);
+/* A device of this kind with `n` keys, of which only the names are given ("path").  Returns its id. */
+typedef struct
+{
+  const char *name, *value;
+} VivDeviceKey;
+void viv_machine_add_device (VivMachine *machine, const char *kind, const VivDeviceKey *keys, unsigned n,
+                             GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+char *viv_machine_add_device_finish (VivMachine *machine, GAsyncResult *result, gboolean *later,
+                                     GError **error);
+void viv_machine_remove_device (VivMachine *machine, const char *id, GCancellable *cancellable,
+                                GAsyncReadyCallback callback, gpointer data);
+/* As viv_machine_set_property_finish(). */
+gboolean viv_machine_remove_device_finish (VivMachine *machine, GAsyncResult *result, gboolean *later,
+                                           GError **error);
+
 /* Sends and forgets; nothing if not live. */
 void viv_machine_send_input (VivMachine *machine, const InputEvent *events, unsigned n);
 void viv_machine_release_keys (VivMachine *machine);

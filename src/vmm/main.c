@@ -181,6 +181,14 @@ on_drive_block (void *opaque, const char *id)
   return board_drive_block (monitor->board, id);
 }
 
+static char *
+on_place (void *opaque, const char *id)
+{
+  Monitor *monitor = opaque;
+
+  return board_place (monitor->board, id);
+}
+
 static gboolean
 on_power_button (void *opaque)
 {
@@ -210,6 +218,8 @@ start_control (Monitor *monitor, GError **error)
     .engine = monitor->engine->klass->name,
     .engine_reason = monitor->engine_reason,
     .folder = monitor->definition->folder,
+    .definition = monitor->definition,
+    .place = on_place,
     .outputs = (DisplayOutput *const *)board->outputs->pdata,
     .n_outputs = board->outputs->len,
     .router = board->router,

@@ -3,8 +3,9 @@
 #
 # vivctl from end to end, with a monitor that has no processor.  Arguments: vivctl, the fake monitor.
 set -u
-vivctl=$1
-export VIVARIUM_VMM=$2
+vivctl=$(realpath "$1")
+VIVARIUM_VMM=$(realpath "$2")
+export VIVARIUM_VMM
 unset DISPLAY WAYLAND_DISPLAY
 export LC_ALL=C.UTF-8 LANGUAGE=en
 top=$(mktemp -d /tmp/viv-cli-XXXXXX)
@@ -41,7 +42,7 @@ has() {
 }
 
 expect 0 "help" "$vivctl" --help
-for command in create run list show set start stop reset pause resume delete screenshot text wait type key pointer media \
+for command in create run list show set start stop reset pause resume delete screenshot text wait type key pointer media device \
   serial vnc view log host; do
   expect 0 "$command --help" "$vivctl" $command --help
 done
@@ -110,6 +111,64 @@ python3 -m json.tool <"$top/out" >/dev/null
 result $? "it is JSON"
 expect 0 "stop it" "$vivctl" stop --force Rude
 expect 0 "delete it" "$vivctl" delete --purge Rude
+
+# Devices, of a machine that is off and of one that runs.
+touch "$top/a,b.img" "$top/c.iso"
+here=$(pwd)
+cd "$top" || exit 1
+expect 0 "create with --device and --set" "$vivctl" create --name Dev --device disk,path=a,,b.img,readonly=on --device cdrom \
+  --device serial,backend=none --set display0.video-memory=32 --os win98
+expect 0 "device list" "$vivctl" device Dev list
+has "^disk0 .*$top/a,b.img" "has the disk, with its comma"
+has "^serial1 .*none" "has the port"
+expect 0 "device list --json" "$vivctl" device Dev list --json
+python3 -c 'import json, sys; d = {x["id"]: x for x in json.load(open(sys.argv[1]))}; sys.exit(d["disk0"]["keys"]["readonly"] != "true" or d["cdrom0"]["kind"] != "cdrom")' "$top/out"
+result $? "says the same"
+expect 0 "device add" "$vivctl" device Dev add floppy,path=
+[ "$(cat "$top/out")" = floppy0 ]
+result $? "prints its id"
+expect 0 "device set" "$vivctl" device Dev set cdrom0.path=c.iso machine.cpus=2
+expect 0 "show what was set" "$vivctl" show Dev cdrom0.path
+has "^$top/c.iso$" "a path begins where it is typed"
+expect 0 "show --json" "$vivctl" show Dev --json
+python3 -c 'import json, sys; k = json.load(open(sys.argv[1]))["keys"]; o = {n: k[n]["origin"] for n in k}; sys.exit(o["machine.cpus"] != "set" or o["display0.video-memory"] != "set" or o["machine.engine"] != "default" or o["machine.clock"] != "profile" or k["machine.cpus"]["value"] != "2")' "$top/out"
+result $? "has each key's value and origin"
+expect 0 "device remove" "$vivctl" device Dev remove floppy0
+expect 1 "device remove, again" "$vivctl" device Dev remove floppy0
+has "has no floppy0" "says so"
+expect 1 "device remove of a part" "$vivctl" device Dev remove display0
+has "part of every machine" "says why"
+expect 1 "device add of an unknown kind" "$vivctl" device Dev add dragon
+has "the kinds are: disk cdrom floppy serial" "says which there are"
+expect 1 "device add with an unknown key" "$vivctl" device Dev add disk,pth=x
+has "did you mean disk1.path" "says what was meant"
+expect 1 "device set of an unknown key" "$vivctl" device Dev set machine.memroy=1G
+has "did you mean machine.memory" "says what was meant"
+expect 1 "device set without a value" "$vivctl" device Dev set machine.memory
+expect 1 "device set of what can't be" "$vivctl" device Dev set machine.memory=lots
+expect 2 "device without a verb" "$vivctl" device Dev
+expect 2 "device with another verb" "$vivctl" device Dev frobnicate
+expect 1 "create with a bad --set" "$vivctl" create --name Bad --set machine.cpus=0
+expect 1 "create with a bad --device" "$vivctl" create --name Bad --device machine
+[ ! -e "$top/machines/Bad" ]
+result $? "leave no machine"
+expect 0 "start" "$vivctl" start Dev
+expect 0 "device set, live" "$vivctl" device Dev set cdrom0.path=
+! grep -q "next start" "$top/err"
+result $? "is done at once"
+expect 0 "device list, live" "$vivctl" device Dev list
+! grep -q c.iso "$top/out"
+result $? "shows the empty drive"
+expect 0 "device set, for later" "$vivctl" device Dev set machine.memory=64M
+has "next start" "says so"
+expect 0 "device add, for later" "$vivctl" device Dev add cdrom,path=c.iso
+has "next start" "says so"
+has "^cdrom1$" "prints its id"
+expect 0 "device remove, for later" "$vivctl" device Dev remove cdrom1
+has "next start" "says so"
+expect 0 "stop" "$vivctl" stop --force Dev
+expect 0 "delete" "$vivctl" delete --purge Dev
+cd "$here" || exit 1
 
 # Paths are bytes.
 odd=$(printf '%s/odd\377 100%%.iso' "$top")

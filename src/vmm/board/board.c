@@ -106,6 +106,18 @@ find_drive (Board *board, const char *id)
   return NULL;
 }
 
+char *
+board_place (Board *board, const char *id)
+{
+  const BoardDrive *drive = find_drive (board, id);
+  const MachineDevice *device = definition_find (board->definition, id);
+
+  if (drive != NULL)
+    return drive->kind == DRIVE_FLOPPY ? g_strdup_printf ("floppy %u", drive->unit)
+                                       : g_strdup_printf ("ide %u:%u", drive->channel, drive->unit);
+  return device != NULL ? pc_place (board, device) : NULL;
+}
+
 /* -- Trays that the guest moves ------------------------------------------------------------------- */
 
 static gboolean

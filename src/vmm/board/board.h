@@ -58,6 +58,9 @@ gboolean board_power_button (Board *board);
 /* Puts `path` (absolute; NULL: nothing) in a drive with removable media; `force`: also in one that the guest has locked. VM lock NOT held. */
 gboolean board_change_media (Board *board, const char *id, const char *path, gboolean readonly,
                              gboolean force, GError **error);
+/* Where a device of the definition is, the same at each start: "ide 0:1" (channel, unit), "floppy 0", "isa 0x3f8", "pci 00:02.0"; NULL:
+ * nowhere in particular. */
+char *board_place (Board *board, const char *id);
 /* The medium in a drive, or NULL. */
 Block *board_drive_block (Board *board, const char *id);
 

@@ -83,34 +83,30 @@ build_memory (Board *board, GError **error)
 
 /* -- Serial ports --------------------------------------------------------------------------------- */
 
-static gboolean
-build_serials (Board *board, GError **error)
+/* COM1 to COM4: serial0 is COM1, whichever others there are. */
+static const struct
 {
-  static const struct
-  {
-    uint16_t base;
-    uint8_t irq;
-  } com[BOARD_MAX_SERIALS] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
+  uint16_t base;
+  uint8_t irq;
+} com[BOARD_MAX_SERIALS] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
 
-  for (unsigned n = 0; n < board->definition->devices->len; n++)
-    {
-      const MachineDevice *serial = board->definition->devices->pdata[n];
-      /* serial0 is COM1, whichever others there are. */
-      unsigned i = serial->number;
-      Device *uart;
+static gboolean
+build_serial (Board *board, const MachineDevice *serial, GError **error)
+{
+  unsigned i = serial->number;
+  Device *uart;
 
-      if (!g_str_equal (serial->kind->name, "serial") || i >= BOARD_MAX_SERIALS)
-        continue;
-      uart = uart_new (board->vm, serial->id, com[i].base, gsi_line (board->gsi, com[i].irq), error);
-      if (uart == NULL)
-        return FALSE;
-      board->uart[i] = uart;
-      if (g_strcmp0 (machine_device_text (serial, "backend"), "none") == 0)
-        continue;
-      board->serial[i] = serial_port_new (board->vm);
-      board->n_serials = MAX (board->n_serials, i + 1);
-      serial_port_connect_uart (board->serial[i], uart);
-    }
+  if (i >= BOARD_MAX_SERIALS)
+    return TRUE;
+  uart = uart_new (board->vm, serial->id, com[i].base, gsi_line (board->gsi, com[i].irq), error);
+  if (uart == NULL)
+    return FALSE;
+  board->uart[i] = uart;
+  if (g_strcmp0 (machine_device_text (serial, "backend"), "none") == 0)
+    return TRUE;
+  board->serial[i] = serial_port_new (board->vm);
+  board->n_serials = MAX (board->n_serials, i + 1);
+  serial_port_connect_uart (board->serial[i], uart);
   return TRUE;
 }
 
@@ -162,8 +158,19 @@ place_ide (Board *board, BoardDrive *drive, GError **error)
   return FALSE;
 }
 
+/* With the one that is being built. */
+static unsigned
+count_floppies (Board *board)
+{
+  unsigned n = 0;
+
+  for (guint i = 0; i < board->drives->len; i++)
+    n += ((BoardDrive *)g_ptr_array_index (board->drives, i))->kind == DRIVE_FLOPPY;
+  return n;
+}
+
 static gboolean
-add_drive (Board *board, const MachineDevice *wanted, unsigned *n_floppies, GError **error)
+build_drive (Board *board, const MachineDevice *wanted, GError **error)
 {
   BoardDrive *drive = g_new0 (BoardDrive, 1);
   Block *block = NULL;
@@ -194,7 +201,7 @@ add_drive (Board *board, const MachineDevice *wanted, unsigned *n_floppies, GErr
     }
   if (drive->kind == DRIVE_FLOPPY)
     {
-      drive->unit = (*n_floppies)++;
+      drive->unit = count_floppies (board) - 1;
       ok = fdc_attach (board->fdc, drive->unit, FDC_DRIVE_AUTO, block, error);
     }
   else if (drive->kind == DRIVE_DISK && block == NULL)
@@ -210,22 +217,24 @@ add_drive (Board *board, const MachineDevice *wanted, unsigned *n_floppies, GErr
   return ok;
 }
 
-static gboolean
-build_storage (Board *board, Device *dma8237, GError **error)
+/* The controllers, to which drives are attached before they are realized. */
+static void
+make_storage (Board *board, Device *dma8237)
 {
   Vm *vm = board->vm;
   const IrqLine ide_irq[IDE_N_CHANNELS] = { gsi_line (board->gsi, 14), gsi_line (board->gsi, 15) };
   IrqLine fdc_irq = gsi_line (board->gsi, 6);
   IsaDmaOps dma = { .dma = dma8237, .set_dreq = dma8237_set_dreq, .transfer = dma8237_transfer };
-  unsigned n_floppies = 0;
-  gboolean ok = TRUE;
 
   board->ide = ide_new (vm, "ide", i440fx_bus (board->i440fx), IDE_DEVFN, ide_irq);
   ide_set_tray_func (board->ide, board_tray_moved, board);
   board->fdc = fdc_new (vm, "fdc", &fdc_irq, &dma, 2);
-  for (unsigned i = 0; definition_drive (board->definition, i) != NULL && ok; i++)
-    ok = add_drive (board, definition_drive (board->definition, i), &n_floppies, error);
-  /* Also where a drive has failed: what the others hold is let go of when the devices are unrealized. */
+}
+
+/* Also where a drive has failed (`ok` FALSE: the error is set): what the others hold is let go of when the devices are unrealized. */
+static gboolean
+realize_storage (Board *board, gboolean ok, GError **error)
+{
   ok = device_realize (board->ide, ok ? error : NULL) && ok;
   return device_realize (board->fdc, ok ? error : NULL) && ok;
 }
@@ -233,12 +242,12 @@ build_storage (Board *board, Device *dma8237, GError **error)
 /* -- Screen and input ----------------------------------------------------------------------------- */
 
 static gboolean
-build_video (Board *board, GError **error)
+build_display (Board *board, const MachineDevice *display, GError **error)
 {
+  const char *mib = machine_device_text (display, "video-memory");
   g_autofree char *rom = NULL;
-  g_autofree char *mib = g_strdup (definition_text (board->definition, "display0.video-memory"));
 
-  if (g_strcmp0 (definition_text (board->definition, "display0.video"), "none") == 0)
+  if (g_strcmp0 (machine_device_text (display, "video"), "none") == 0)
     return TRUE;
   rom = firmware_find ("vgabios-stdvga.bin", error);
   if (rom == NULL)
@@ -266,6 +275,67 @@ build_input (Board *board, Device *a20, GError **error)
   config.router = board->router;
   board->i8042 = i8042_new (board->vm, &config);
   return device_realize (board->i8042, error);
+}
+
+/* -- From the definition's devices ---------------------------------------------------------------- */
+
+typedef gboolean (*Builder) (Board *board, const MachineDevice *device, GError **error);
+
+/* By the names of device_kinds.  What isn't here is a part of the board, or says how it is used.  The order is that of making, which states of
+ * older versions and the order of resets follow: a new kind comes last. */
+static const struct
+{
+  const char *kind;
+  Builder build;
+} builders[] = {
+  { "serial", build_serial }, { "disk", build_drive },      { "cdrom", build_drive },
+  { "floppy", build_drive },  { "display", build_display },
+};
+
+static gboolean
+build_kind (Board *board, unsigned builder, GError **error)
+{
+  const GPtrArray *devices = board->definition->devices;
+
+  for (guint i = 0; i < devices->len; i++)
+    {
+      const MachineDevice *device = g_ptr_array_index (devices, i);
+      if (g_str_equal (device->kind->name, builders[builder].kind)
+          && !builders[builder].build (board, device, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+build_devices (Board *board, Device *dma8237, GError **error)
+{
+  gboolean ok = TRUE, storage = FALSE;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (builders); i++)
+    {
+      gboolean drives = builders[i].build == build_drive;
+
+      if (drives && !storage)
+        make_storage (board, dma8237);
+      if (!drives && storage && !realize_storage (board, ok, error))
+        return FALSE;
+      storage = drives;
+      ok = ok && build_kind (board, i, error);
+      if (!ok && !drives)
+        return FALSE;
+    }
+  return ok;
+}
+
+char *
+pc_place (Board *board, const MachineDevice *device)
+{
+  if (g_str_equal (device->kind->name, "serial") && device->number < BOARD_MAX_SERIALS)
+    return g_strdup_printf ("isa 0x%x", com[device->number].base);
+  if (g_str_equal (device->kind->name, "display") && board->vga != NULL)
+    return g_strdup_printf ("pci 00:%02x.%x", VGA_DEVFN >> 3, VGA_DEVFN & 7);
+  return NULL;
 }
 
 /* -- The whole ------------------------------------------------------------------------------------ */
@@ -316,7 +386,6 @@ pc_build (Board *board, GError **error)
   rtc_set_alarm_line (board->rtc, piix4_pm_rtc_line (board->pm));
   piix4_pm_set_wake_func (board->pm, on_wake, board);
   debugcon_set_func (board->debugcon, on_debug_line, board);
-  return build_input (board, a20, error) && build_serials (board, error)
-         && build_storage (board, dma8237, error) && build_video (board, error)
+  return build_input (board, a20, error) && build_devices (board, dma8237, error)
          && pc_tell_firmware (board, error);
 }

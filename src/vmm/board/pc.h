@@ -8,6 +8,8 @@
 
 G_BEGIN_DECLS
 
+/* Where the chipset has put a device that is no drive; NULL: nowhere. */
+char *pc_place (Board *board, const MachineDevice *device);
 /* VM lock held, address spaces in a transaction. */
 gboolean pc_build (Board *board, GError **error);
 /* pc-firmware.c: CMOS, fw_cfg, tables, direct boot.  After all devices. */

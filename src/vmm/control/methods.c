@@ -414,36 +414,58 @@ on_list_drives (VivMachine1 *skeleton, Invocation *invocation, ControlService *s
   return TRUE;
 }
 
-static gboolean
-change_media (ControlService *service, Invocation *invocation, const char *id, const char *path,
-              gboolean readonly, gboolean force)
+ServiceDrive *
+control_service_find_drive (ControlService *service, const char *id)
 {
-  g_autofree char *absolute = NULL;
-  GError *error = NULL;
-  ServiceDrive *drive = NULL;
-
   for (unsigned i = 0; i < service->config.n_drives; i++)
     if (g_str_equal (service->drives[i].id, id))
-      drive = &service->drives[i];
-  if (drive == NULL)
-    return fail_with (invocation, G_IO_ERROR_NOT_FOUND, "the machine has no such drive");
-  if (drive->change_media == NULL)
-    return fail_with (invocation, G_IO_ERROR_NOT_SUPPORTED,
-                      "the drive's medium can't be changed while the machine runs");
+      return &service->drives[i];
+  return NULL;
+}
+
+gboolean
+control_service_change_media (ControlService *service, const char *id, const char *path, gboolean readonly,
+                              gboolean force, GError **error)
+{
+  g_autofree char *absolute = NULL;
+  ServiceDrive *drive = control_service_find_drive (service, id);
+
+  if (drive == NULL || drive->change_media == NULL)
+    {
+      g_set_error_literal (error, G_IO_ERROR, drive == NULL ? G_IO_ERROR_NOT_FOUND : G_IO_ERROR_NOT_SUPPORTED,
+                           drive == NULL ? "the machine has no such drive"
+                                         : "the drive's medium can't be changed while the machine runs");
+      return FALSE;
+    }
   if (*path != '\0')
     {
       if (!g_path_is_absolute (path) && !g_str_has_prefix (path, "file:///")
           && service->config.folder == NULL)
-        return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "give the image's absolute path");
+        {
+          g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                               "give the image's absolute path");
+          return FALSE;
+        }
       g_autofree char *bytes = definition_path_from_text (path);
       absolute = g_canonicalize_filename (bytes, service->config.folder);
     }
-  if (!drive->change_media (drive->opaque, drive->id, absolute, readonly, force, &error))
-    return fail (invocation, error);
+  if (!drive->change_media (drive->opaque, drive->id, absolute, readonly, force, error))
+    return FALSE;
   /* A sandbox may have made less of it than was asked for, and a CD is never written. */
   Block *block = drive->block != NULL ? drive->block (drive->opaque, drive->id) : NULL;
   drive->readonly = drive->kind == DRIVE_CDROM || (block != NULL ? block_read_only (block) : readonly);
   control_service_media_changed (service, id, absolute);
+  return TRUE;
+}
+
+static gboolean
+change_media (ControlService *service, Invocation *invocation, const char *id, const char *path,
+              gboolean readonly, gboolean force)
+{
+  GError *error = NULL;
+
+  if (!control_service_change_media (service, id, path, readonly, force, &error))
+    return fail (invocation, error);
   g_dbus_method_invocation_return_value (invocation, NULL);
   return TRUE;
 }
@@ -611,4 +633,5 @@ control_methods_connect (ControlService *service)
 
   for (unsigned i = 0; i < G_N_ELEMENTS (methods); i++)
     g_signal_connect (service->skeleton, methods[i].signal, methods[i].handler, service);
+  control_devices_connect (service);
 }

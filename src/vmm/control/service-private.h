@@ -46,6 +46,7 @@ struct ControlService
 {
   ControlConfig config; /* strings and arrays are the service's own */
   ServiceDrive *drives;
+  MachineDefinition *definition; /* as it is now; NULL: none */
   SerialPort **serials;
   VivMachine1 *skeleton;
   char *lock_path;
@@ -63,7 +64,15 @@ struct ControlService
   gint64 start_time;
 };
 
+#define CONTROL_PROTOCOL_VERSION 1
+
 void control_methods_connect (ControlService *service);
+/* devices.c */
+void control_devices_connect (ControlService *service);
+/* Puts another medium in, or NULL; `path` as clients write it. */
+gboolean control_service_change_media (ControlService *service, const char *id, const char *path,
+                                       gboolean readonly, gboolean force, GError **error);
+ServiceDrive *control_service_find_drive (ControlService *service, const char *id);
 /* Nobody may have looked for long: asks for the sizes of the screens, without a picture, and tells them before what is answered
  * next. */
 void control_service_update_sizes (ControlService *service);

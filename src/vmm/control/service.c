@@ -718,6 +718,8 @@ copy_config (ControlService *service, const ControlConfig *config)
     service->config.handshake_ms = HANDSHAKE_MS;
   service->config.socket_path = g_canonicalize_filename (config->socket_path, NULL);
   service->config.name = g_strdup (config->name);
+  service->definition = config->definition != NULL ? definition_copy (config->definition) : NULL;
+  service->config.definition = service->definition;
   service->config.uuid = g_strdup (config->uuid);
   service->config.engine = g_strdup (config->engine != NULL ? config->engine : "");
   service->config.engine_reason = g_strdup (config->engine_reason != NULL ? config->engine_reason : "");
@@ -924,6 +926,7 @@ control_service_free (ControlService *service)
   g_free (service->lock_path);
   g_free ((char *)service->config.socket_path);
   g_free ((char *)service->config.name);
+  g_clear_pointer (&service->definition, definition_unref);
   g_free ((char *)service->config.uuid);
   g_free ((char *)service->config.engine);
   g_free ((char *)service->config.engine_reason);

@@ -45,9 +45,12 @@ typedef struct
   Vm *vm;
   const char *socket_path;
   const char *name, *uuid;
-  const char *engine;        /* "kvm", "soft", "none" */
-  const char *engine_reason; /* a sentence */
-  const char *folder;        /* where relative paths of clients start; NULL: they are refused */
+  const char *engine;                  /* "kvm", "soft", "none" */
+  const char *engine_reason;           /* a sentence */
+  const char *folder;                  /* where relative paths of clients start; NULL: they are refused */
+  const MachineDefinition *definition; /* of the devices that clients may list and change; NULL: none */
+  /* Where a device is: "ide 0:1", "pci 00:02.0"; NULL: nowhere in particular.  May be NULL. */
+  char *(*place) (void *opaque, const char *id);
   /* The screens, borrowed; must outlive the service.  A screen's id is its place. */
   DisplayOutput *const *outputs;
   unsigned n_outputs;
@@ -64,7 +67,7 @@ typedef struct
   void *opaque;
 } ControlConfig;
 
-/* All strings and the drives are copied. */
+/* All strings, the drives and the definition are copied. */
 ControlService *control_service_new (const ControlConfig *config, GError **error);
 /* Tells clients that the machine is stopped, disconnects them, removes the socket.  Before vm_free(). */
 void control_service_free (ControlService *service);

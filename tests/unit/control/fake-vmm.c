@@ -181,6 +181,7 @@ serve (InputRouter *router, GError **error)
     .engine = "none",
     .engine_reason = reason->str,
     .folder = definition->folder,
+    .definition = definition,
     .outputs = &output,
     .n_outputs = 1,
     .router = router,

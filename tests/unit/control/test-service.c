@@ -20,6 +20,7 @@
 
 typedef struct
 {
+  MachineDefinition *definition;
   Vm *vm;
   InputRouter *router;
   ControlService *service;
@@ -34,6 +35,28 @@ on_power_button (void *opaque)
   return button_heard;
 }
 
+static char *
+on_place (void *opaque, const char *id)
+{
+  return g_str_equal (id, "disk0") ? g_strdup ("ide 0:0") : NULL;
+}
+
+/* What the next medium is refused for; NULL: nothing. */
+static const char *refusal;
+
+static gboolean
+on_medium (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force, GError **error)
+{
+  if (refusal == NULL)
+    return TRUE;
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING, refusal);
+  return FALSE;
+}
+
+static const ControlDrive drives[]
+    = { { .id = "disk0", .kind = DRIVE_DISK, .path = "/images/a.img" },
+        { .id = "cdrom0", .kind = DRIVE_CDROM, .readonly = TRUE, .change_media = on_medium } };
+
 static void
 begin (Fixture *f, unsigned handshake_ms)
 {
@@ -41,6 +64,9 @@ begin (Fixture *f, unsigned handshake_ms)
 
   memset (f, 0, sizeof *f);
   f->vm = vm_new (NULL, TRUE);
+  f->definition = definition_new ("test");
+  definition_add_drive (f->definition, DRIVE_DISK, "/images/a.img");
+  definition_add_drive (f->definition, DRIVE_CDROM, NULL);
   f->router = input_router_new (f->vm);
   f->folder = g_dir_make_tmp ("viv-service-XXXXXX", &error);
   g_assert_no_error (error);
@@ -51,6 +77,10 @@ begin (Fixture *f, unsigned handshake_ms)
                                                       .name = "test",
                                                       .uuid = "00000000-0000-4000-8000-000000000001",
                                                       .router = f->router,
+                                                      .definition = f->definition,
+                                                      .place = on_place,
+                                                      .drives = drives,
+                                                      .n_drives = G_N_ELEMENTS (drives),
                                                       .power_button = on_power_button,
                                                       .handshake_ms = handshake_ms },
                                     &error);
@@ -62,6 +92,7 @@ end (Fixture *f)
 {
   if (f->service != NULL)
     control_service_free (f->service);
+  definition_unref (f->definition);
   input_router_free (f->router);
   vm_free (f->vm);
   g_rmdir (f->folder);
@@ -416,6 +447,124 @@ test_leds_elsewhere (void)
   end (&f);
 }
 
+/* -- Devices -- */
+
+static GVariant *
+ask (GDBusConnection *connection, const char *method, GVariant *parameters, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  g_dbus_connection_call (connection, NULL, CONTROL_OBJECT_PATH, "org.vivarium.Machine1", method, parameters,
+                          NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_connected, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  return g_dbus_connection_call_finish (connection, result, error);
+}
+
+/* What a device's key is, as ListDevices has it; NULL: no such device, or not set. */
+static char *
+listed (GDBusConnection *connection, const char *id, const char *key)
+{
+  g_autoptr (GVariant) reply = ask (connection, "ListDevices", NULL, NULL);
+  GVariantIter *devices;
+  const char *one, *kind, *place;
+  char *found = NULL;
+  GVariant *keys;
+
+  g_variant_get (reply, "(a(sssa{ss}))", &devices);
+  while (g_variant_iter_loop (devices, "(&s&s&s@a{ss})", &one, &kind, &place, &keys))
+    if (g_str_equal (one, id))
+      {
+        if (g_str_equal (key, "place"))
+          found = g_strdup (place);
+        else
+          g_variant_lookup (keys, key, "s", &found);
+      }
+  g_variant_iter_free (devices);
+  return found;
+}
+
+static void
+refused (GDBusConnection *connection, const char *method, GVariant *parameters, const char *says)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = ask (connection, method, parameters, &error);
+
+  g_assert_null (reply);
+  g_test_message ("%s", error->message);
+  g_assert_nonnull (strstr (error->message, says));
+}
+
+static void
+test_devices (void)
+{
+  Fixture f;
+
+  begin (&f, 0);
+  g_autoptr (GDBusConnection) connection = join (&f);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *place = listed (connection, "disk0", "place"),
+                  *path = listed (connection, "disk0", "path"),
+                  *memory = listed (connection, "machine", "memory"),
+                  *nowhere = listed (connection, "net0", "place");
+  g_assert_cmpstr (place, ==, "ide 0:0");
+  g_assert_cmpstr (path, ==, "/images/a.img");
+  g_assert_cmpstr (memory, ==, "512M");
+  g_assert_cmpstr (nowhere, ==, "");
+
+  /* What can be now. */
+  g_autoptr (GVariant) medium
+      = ask (connection, "SetProperty", g_variant_new ("(sss)", "cdrom0", "path", "/images/b.iso"), &error);
+  g_assert_no_error (error);
+  g_autofree char *inserted = listed (connection, "cdrom0", "path");
+  g_assert_cmpstr (inserted, ==, "/images/b.iso");
+  g_autoptr (GVariant) aspect
+      = ask (connection, "SetProperty", g_variant_new ("(sss)", "display0", "aspect", "4:3"), &error);
+  g_assert_no_error (error);
+  g_autofree char *shown = listed (connection, "display0", "aspect");
+  g_assert_cmpstr (shown, ==, "4:3");
+  refusal = "the guest has locked it";
+  refused (connection, "SetProperty", g_variant_new ("(sss)", "cdrom0", "path", ""), refusal);
+  refusal = NULL;
+  g_autofree char *still = listed (connection, "cdrom0", "path");
+  g_assert_cmpstr (still, ==, "/images/b.iso");
+
+  /* What can't, and what makes no sense. */
+  refused (connection, "SetProperty", g_variant_new ("(sss)", "machine", "memory", "1G"),
+           "at the next start");
+  refused (connection, "SetProperty", g_variant_new ("(sss)", "machine", "memory", "much"), "“much”");
+  refused (connection, "SetProperty", g_variant_new ("(sss)", "machine", "memroy", "1G"), "machine.memory");
+  refused (connection, "SetProperty", g_variant_new ("(sss)", "cdrom3", "path", "/x"), "at the next start");
+  refused (connection, "SetProperty", g_variant_new ("(sss)", "", "", ""), "");
+  refused (connection, "SetProperty", g_variant_new ("(sss)", "display0", "vnc-address", "127.0.0.1:0"),
+           "no screen");
+  refused (connection, "AddDevice", g_variant_new_parsed ("('disk', {'path': '/x'})"), "at the next start");
+  refused (connection, "AddDevice", g_variant_new_parsed ("('disk', {'weight': '1'})"), "no key “weight”");
+  refused (connection, "AddDevice", g_variant_new_parsed ("('net', @a{ss} {})"), "as it can have");
+  refused (connection, "AddDevice", g_variant_new_parsed ("('dragon', @a{ss} {})"),
+           "no kind of device “dragon”");
+  refused (connection, "RemoveDevice", g_variant_new ("(s)", "disk0"), "at the next start");
+  refused (connection, "RemoveDevice", g_variant_new ("(s)", "serial0"), "part of every machine");
+  refused (connection, "RemoveDevice", g_variant_new ("(s)", "disk7"), "at the next start");
+  /* What comes with a later version harms nobody. */
+  refused (connection, "FoldSpace", NULL, "FoldSpace");
+  g_assert_false (g_dbus_connection_is_closed (connection));
+  g_autoptr (GVariant) version = NULL;
+  {
+    g_autoptr (GAsyncResult) result = NULL;
+    g_dbus_connection_call (connection, NULL, CONTROL_OBJECT_PATH, "org.freedesktop.DBus.Properties", "Get",
+                            g_variant_new ("(ss)", "org.vivarium.Machine1", "ProtocolVersion"), NULL,
+                            G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_connected, &result);
+    while (result == NULL)
+      g_main_context_iteration (NULL, TRUE);
+    version = g_dbus_connection_call_finish (connection, result, &error);
+  }
+  g_assert_no_error (error);
+  g_autofree char *text = g_variant_print (version, FALSE);
+  g_assert_cmpstr (text, ==, "(<uint32 1>,)");
+  end (&f);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -424,6 +573,7 @@ main (int argc, char **argv)
   g_test_add_func ("/control/service/silent", test_silent);
   g_test_add_func ("/control/service/refusals", test_refusals);
   g_test_add_func ("/control/service/crowd", test_crowd);
+  g_test_add_func ("/control/service/devices", test_devices);
   g_test_add_func ("/control/service/wrong-descriptor", test_wrong_descriptor);
   g_test_add_func ("/control/service/stopped-client", test_stopped_client);
   g_test_add_func ("/control/service/leds-elsewhere", test_leds_elsewhere);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A machine's devices: in the running machine where that can be, and in machine.ini for the next start.
+ */
+#define G_LOG_DOMAIN "vivarium-machine"
+
+#include "config.h"
+
+#include "machine/edit.h"
+#include "machine/machine-private.h"
+#include "machine/plain-text.h"
+
+#include <glib/gi18n.h>
+#include <string.h>
+
+#define TIMEOUT_MS 25000
+
+/* A change under way: the monitor is asked first, then the definition is written. */
+typedef struct
+{
+  GPtrArray *names; /* of `changes`, with their values: strings */
+  GArray *changes;  /* VivChange */
+  char *kind;       /* of a device that is added; NULL: none is */
+  char *id;         /* of the device that was added */
+  gboolean later;
+} Change;
+
+static void
+change_free (gpointer data)
+{
+  Change *change = data;
+
+  g_ptr_array_unref (change->names);
+  g_array_unref (change->changes);
+  g_free (change->kind);
+  g_free (change->id);
+  g_free (change);
+}
+
+static Change *
+change_new (GTask *task)
+{
+  Change *change = g_new0 (Change, 1);
+
+  change->names = g_ptr_array_new_with_free_func (g_free);
+  change->changes = g_array_new (FALSE, FALSE, sizeof (VivChange));
+  g_task_set_task_data (task, change, change_free);
+  return change;
+}
+
+static void
+add_change (Change *change, char *key, const char *value)
+{
+  VivChange one = { key, g_strdup (value) };
+
+  g_ptr_array_add (change->names, key);
+  g_ptr_array_add (change->names, (gpointer)one.value);
+  g_array_append_val (change->changes, one);
+}
+
+/* The new device of the kind: the one that was not there before. */
+static char *
+find_added (const MachineDefinition *before, const MachineDefinition *after, const char *kind)
+{
+  for (guint i = 0; after != NULL && i < after->devices->len; i++)
+    {
+      const MachineDevice *device = g_ptr_array_index (after->devices, i);
+      if (g_str_equal (device->kind->name, kind) && definition_find (before, device->id) == NULL)
+        return g_strdup (device->id);
+    }
+  return NULL;
+}
+
+static void
+keep (VivMachine *self, GTask *task)
+{
+  Change *change = g_task_get_task_data (task);
+  g_autoptr (MachineDefinition) before = self->definition != NULL ? definition_ref (self->definition) : NULL;
+  GError *error = NULL;
+
+  if (!viv_machine_edit (self, (const VivChange *)change->changes->data, change->changes->len, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  if (change->kind != NULL && before != NULL)
+    change->id = find_added (before, self->definition, change->kind);
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+on_asked (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  VivMachine *self = g_task_get_source_object (task);
+  Change *change = g_task_get_task_data (task);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+
+  /* What can't be done now is for the next start; a monitor of an older version can do none of it. */
+  change->later = reply == NULL
+                  && (g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_NOT_SUPPORTED)
+                      || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD));
+  if (reply != NULL || change->later)
+    {
+      keep (self, task);
+      return;
+    }
+  viv_machine_clean_error (error);
+  g_task_return_error (task, g_steal_pointer (&error));
+}
+
+/* Takes `task` and sinks `parameters`. */
+static void
+ask (VivMachine *self, GTask *task, const char *method, GVariant *parameters)
+{
+  g_autoptr (GVariant) sunk = g_variant_ref_sink (parameters);
+
+  if (self->proxy == NULL)
+    {
+      Change *change = g_task_get_task_data (task);
+      change->later = viv_machine_is_busy (self);
+      keep (self, task);
+      g_object_unref (task);
+      return;
+    }
+  g_dbus_connection_call (g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL,
+                          VIV_MACHINE_OBJECT_PATH, VIV_MACHINE_INTERFACE, method, sunk, NULL,
+                          G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, g_task_get_cancellable (task), on_asked, task);
+}
+
+void
+viv_machine_set_property (VivMachine *self, const char *key, const char *value, GCancellable *cancellable,
+                          GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, data);
+  const char *dot = strchr (key, '.');
+  g_autofree char *id = g_strndup (key, dot != NULL ? (gsize)(dot - key) : strlen (key));
+
+  g_task_set_source_tag (task, viv_machine_set_property);
+  add_change (change_new (task), g_strdup (key), value);
+  ask (self, task, "SetProperty", g_variant_new ("(sss)", id, dot != NULL ? dot + 1 : "", value));
+}
+
+gboolean
+viv_machine_set_property_finish (VivMachine *self, GAsyncResult *result, gboolean *later, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  if (later != NULL)
+    *later = ((Change *)g_task_get_task_data (G_TASK (result)))->later;
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+void
+viv_machine_add_device (VivMachine *self, const char *kind, const VivDeviceKey *keys, unsigned n,
+                        GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, data);
+  Change *change = change_new (task);
+  GVariantBuilder values;
+
+  g_task_set_source_tag (task, viv_machine_add_device);
+  change->kind = g_strdup (kind);
+  add_change (change, g_strconcat (kind, "+", NULL), NULL);
+  g_variant_builder_init (&values, G_VARIANT_TYPE ("a{ss}"));
+  for (unsigned i = 0; i < n; i++)
+    {
+      add_change (change, g_strdup_printf ("%s+.%s", kind, keys[i].name), keys[i].value);
+      g_variant_builder_add (&values, "{ss}", keys[i].name, keys[i].value);
+    }
+  ask (self, task, "AddDevice", g_variant_new ("(s@a{ss})", kind, g_variant_builder_end (&values)));
+}
+
+char *
+viv_machine_add_device_finish (VivMachine *self, GAsyncResult *result, gboolean *later, GError **error)
+{
+  if (!viv_machine_set_property_finish (self, result, later, error))
+    return NULL;
+  return g_strdup (((Change *)g_task_get_task_data (G_TASK (result)))->id);
+}
+
+void
+viv_machine_remove_device (VivMachine *self, const char *id, GCancellable *cancellable,
+                           GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, data);
+
+  g_task_set_source_tag (task, viv_machine_remove_device);
+  add_change (change_new (task), g_strdup (id), NULL);
+  ask (self, task, "RemoveDevice", g_variant_new ("(s)", id));
+}
+
+gboolean
+viv_machine_remove_device_finish (VivMachine *self, GAsyncResult *result, gboolean *later, GError **error)
+{
+  return viv_machine_set_property_finish (self, result, later, error);
+}
+
+/* -- Looking -- */
+
+static GVariant *
+list_definition (const MachineDefinition *definition)
+{
+  GVariantBuilder devices;
+
+  g_variant_builder_init (&devices, G_VARIANT_TYPE ("a(sssa{ss})"));
+  for (guint i = 0; definition != NULL && i < definition->devices->len; i++)
+    {
+      const MachineDevice *device = g_ptr_array_index (definition->devices, i);
+
+      g_variant_builder_open (&devices, G_VARIANT_TYPE ("(sssa{ss})"));
+      g_variant_builder_add (&devices, "s", device->id);
+      g_variant_builder_add (&devices, "s", device->kind->name);
+      g_variant_builder_add (&devices, "s", "");
+      g_variant_builder_open (&devices, G_VARIANT_TYPE ("a{ss}"));
+      for (const DefinitionKey *key = device->kind->keys; key->name != NULL; key++)
+        {
+          g_autofree char *full = g_strconcat (device->id, ".", key->name, NULL);
+          g_autofree char *value = definition_get (definition, full, NULL);
+          if (value != NULL && *value != '\0')
+            g_variant_builder_add (&devices, "{ss}", key->name, value);
+        }
+      g_variant_builder_close (&devices);
+      g_variant_builder_close (&devices);
+    }
+  return g_variant_ref_sink (g_variant_builder_end (&devices));
+}
+
+static void
+on_listed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  VivMachine *self = g_task_get_source_object (task);
+  GError *error = NULL;
+  g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+
+  if (reply != NULL && g_variant_is_of_type (reply, G_VARIANT_TYPE ("(a(sssa{ss}))")))
+    {
+      g_autoptr (GVariant) plain = viv_plain_variant (reply, VIV_PLAIN_MOST);
+      g_task_return_pointer (task, g_variant_get_child_value (plain, 0), (GDestroyNotify)g_variant_unref);
+      return;
+    }
+  /* A monitor of an older version: what its definition says is as good as anything. */
+  if (reply != NULL || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD))
+    {
+      g_clear_error (&error);
+      g_task_return_pointer (task, list_definition (self->definition), (GDestroyNotify)g_variant_unref);
+      return;
+    }
+  viv_machine_clean_error (error);
+  g_task_return_error (task, error);
+}
+
+void
+viv_machine_list_devices (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+                          gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
+
+  g_task_set_source_tag (task, viv_machine_list_devices);
+  if (self->proxy != NULL)
+    g_dbus_connection_call (g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL,
+                            VIV_MACHINE_OBJECT_PATH, VIV_MACHINE_INTERFACE, "ListDevices", NULL, NULL,
+                            G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, cancellable, on_listed,
+                            g_steal_pointer (&task));
+  else if (self->definition != NULL)
+    g_task_return_pointer (task, list_definition (self->definition), (GDestroyNotify)g_variant_unref);
+  else
+    g_task_return_new_error (task, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_BROKEN, "%s", self->error);
+}
+
+GVariant *
+viv_machine_list_devices_finish (VivMachine *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
