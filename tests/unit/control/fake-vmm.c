@@ -45,11 +45,22 @@ behaves (const char *how)
 }
 
 static void
+on_size (void *opaque, uint32_t *width, uint32_t *height)
+{
+  gboolean large = behaves ("large");
+
+  *width = large ? 1930 : 64;
+  *height = large ? 1085 : 32;
+}
+
+static void
 on_refresh (void *opaque)
 {
-  gboolean large = g_strcmp0 (definition_text (definition, "machine.append"), "large") == 0;
-  unsigned width = large ? 1930 : 64, height = large ? 1085 : 32;
-  Framebuffer *fb = display_output_surface (output, width, height);
+  uint32_t width, height;
+  Framebuffer *fb;
+
+  on_size (NULL, &width, &height);
+  fb = display_output_surface (output, width, height);
 
   for (unsigned y = 0; y < height; y++)
     for (unsigned x = 0; x < width; x++)
@@ -198,7 +209,8 @@ serve (InputRouter *router, GError **error)
 static void
 run (void)
 {
-  static const DisplaySource source = { .refresh = on_refresh, .watched = on_watched, .text = on_text };
+  static const DisplaySource source
+      = { .refresh = on_refresh, .watched = on_watched, .text = on_text, .size = on_size };
   static InputSink sink = { .name = "fake",
                             .kinds = INPUT_SINK_KEYBOARD | INPUT_SINK_RELATIVE | INPUT_SINK_ABSOLUTE,
                             .event = on_event,
