@@ -292,17 +292,18 @@ viv_machine_is_other_folder (VivMachine *self, const char *folder)
          && (a.st_ino != b.st_ino || a.st_dev != b.st_dev);
 }
 
-/* One try to connect.  It counts only as long as it is the object's present one. */
+/* One try to connect.  It counts only as long as it is the object's present one, and doesn't keep the object: a monitor that never answers
+ * would for ever. */
 typedef struct
 {
-  VivMachine *self;
+  GWeakRef self;
   GCancellable *cancellable;
 } Attempt;
 
 static void
 attempt_free (Attempt *attempt)
 {
-  g_object_unref (attempt->self);
+  g_weak_ref_clear (&attempt->self);
   g_object_unref (attempt->cancellable);
   g_free (attempt);
 }
@@ -370,11 +371,11 @@ static void
 on_proxy (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (Attempt) attempt = data;
-  VivMachine *self = attempt->self;
+  g_autoptr (VivMachine) self = g_weak_ref_get (&attempt->self);
   g_autoptr (GError) error = NULL;
   g_autoptr (VivMachine1) proxy = viv_machine1_proxy_new_finish (result, &error);
 
-  if (self->connecting != attempt->cancellable)
+  if (self == NULL || self->connecting != attempt->cancellable)
     return;
   end_connecting (self);
   if (proxy == NULL || viv_machine1_get_uuid (proxy) == NULL)
@@ -427,11 +428,11 @@ static void
 on_connection (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (Attempt) attempt = data;
-  VivMachine *self = attempt->self;
+  g_autoptr (VivMachine) self = g_weak_ref_get (&attempt->self);
   g_autoptr (GError) error = NULL;
   g_autoptr (GDBusConnection) connection = g_dbus_connection_new_for_address_finish (result, &error);
 
-  if (self->connecting != attempt->cancellable)
+  if (self == NULL || self->connecting != attempt->cancellable)
     return;
   if (connection == NULL)
     {
@@ -453,7 +454,7 @@ viv_machine_connect (VivMachine *self)
   viv_machine_cancel_connect (self);
   self->connecting = g_cancellable_new ();
   Attempt *attempt = g_new0 (Attempt, 1);
-  attempt->self = g_object_ref (self);
+  g_weak_ref_init (&attempt->self, self);
   attempt->cancellable = g_object_ref (self->connecting);
   /* A start has a time limit of its own. */
   if (self->start == NULL)
@@ -702,7 +703,7 @@ viv_machine_dispose (GObject *object)
   if (self->pidfd >= 0)
     close (self->pidfd);
   self->pidfd = -1;
-  g_clear_object (&self->connecting);
+  viv_machine_cancel_connect (self);
   if (self->image_check != NULL)
     g_cancellable_cancel (self->image_check);
   g_clear_object (&self->image_check);

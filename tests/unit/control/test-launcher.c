@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <utime.h>
 
@@ -797,6 +798,38 @@ test_pictures (void)
   g_assert_false (simple (machine, viv_machine_update_thumbnail, NULL));
 }
 
+/* A monitor's socket at which nobody answers keeps no machine that nobody wants any more. */
+static void
+test_dropped (void)
+{
+  VivMachine *machine = create ("Dropped", NULL);
+  g_autofree char *folder = g_strdup (viv_machine_get_folder (machine)),
+                  *path = viv_socket_path (viv_machine_get_uuid (machine), NULL);
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  g_strlcpy (address.sun_path, path, sizeof address.sun_path);
+  g_assert_cmpint (bind (fd, (struct sockaddr *)&address, sizeof address), ==, 0);
+  g_assert_cmpint (listen (fd, 4), ==, 0);
+  g_object_unref (machine);
+  machine = viv_machine_new (folder);
+  g_assert_true (viv_machine_is_connecting (machine));
+  for (unsigned i = 0; i < 50; i++)
+    {
+      g_main_context_iteration (NULL, FALSE);
+      g_usleep (500);
+    }
+  g_assert_true (viv_machine_is_connecting (machine));
+  g_assert_finalize_object (machine);
+  for (unsigned i = 0; i < 50; i++)
+    {
+      g_main_context_iteration (NULL, FALSE);
+      g_usleep (500);
+    }
+  close (fd);
+  g_unlink (path);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -809,6 +842,7 @@ main (int argc, char **argv)
   g_setenv ("VIVARIUM_DATA_DIR", path, TRUE);
   library = viv_library_new (NULL);
   g_test_add_func ("/launcher/stopped", test_stopped);
+  g_test_add_func ("/launcher/dropped", test_dropped);
   g_test_add_func ("/launcher/purge-of-running", test_purge_of_running);
   g_test_add_func ("/launcher/failed-save", test_failed_save);
   g_test_add_func ("/launcher/hangs", test_hangs);
