@@ -11,6 +11,7 @@
 #include "machine/machine-private.h"
 #include "machine/paths.h"
 #include "machine/plain-text.h"
+#include "machine/start-blame.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include <glib-unix.h>
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -281,6 +283,21 @@ complaints (const char *log)
   return rest != NULL && *g_strstrip (rest) != '\0' ? g_steal_pointer (&rest) : g_strdup (log);
 }
 
+/* What it said last: of its end we may know before that is read. */
+static void
+drain_ready (VivMachine *self)
+{
+  size_t have = strlen (self->ready_buffer);
+  struct pollfd wait = { .events = POLLIN };
+
+  if (self->ready == NULL)
+    return;
+  wait.fd = g_unix_input_stream_get_fd (G_UNIX_INPUT_STREAM (self->ready));
+  if (poll (&wait, 1, 0) > 0 && (wait.revents & POLLIN) != 0
+      && read (wait.fd, self->ready_buffer + have, sizeof (self->ready_buffer) - 1 - have) < 0)
+    g_debug ("%s: the pipe can't be read", self->name);
+}
+
 static void
 on_process_exit (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -298,6 +315,8 @@ on_process_exit (GObject *source, GAsyncResult *result, gpointer data)
       g_autofree char *log = last_words (self);
       g_autofree char *why = complaints (log);
       g_autofree char *exit = describe_exit (self);
+      drain_ready (self);
+      self->start_blame = viv_start_blame_parse (self->ready_buffer);
       g_autoptr (GError) error
           = g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START, "%s", *why != '\0' ? why : exit);
       viv_machine_cancel_connect (self);
@@ -476,6 +495,7 @@ spawn (VivMachine *self, const VivStartOptions *options, int lock, GError **erro
   g_weak_ref_init (weak, self);
   g_subprocess_wait_async (self->process, NULL, on_process_exit, weak);
   memset (self->ready_buffer, 0, sizeof (self->ready_buffer));
+  g_clear_pointer (&self->start_blame, g_free);
   read_ready (self);
   return TRUE;
 }

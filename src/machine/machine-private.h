@@ -52,6 +52,7 @@ struct _VivMachine
   GTask *start;        /* under way */
   GInputStream *ready; /* "ready\n" comes here */
   char ready_buffer[64];
+  char *start_blame; /* the setting that the last start failed for; NULL: none, or not known */
   guint start_timeout;
   int owner_fd; /* while it is open, a monitor that dies with its owner lives; -1: none */
 

@@ -729,6 +729,7 @@ viv_machine_finalize (GObject *object)
   g_free (self->socket_path);
   g_free (self->vmm_state);
   g_free (self->vmm_reason);
+  g_free (self->start_blame);
   G_OBJECT_CLASS (viv_machine_parent_class)->finalize (object);
 }
 
@@ -906,6 +907,12 @@ pid_t
 viv_machine_get_pid (VivMachine *self)
 {
   return self->proxy != NULL ? self->pid : 0;
+}
+
+const char *
+viv_machine_get_start_blame (VivMachine *self)
+{
+  return self->start_blame;
 }
 
 const char *

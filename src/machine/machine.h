@@ -115,6 +115,8 @@ typedef struct
 /* Starts the monitor, detached from us, and completes when it serves its socket.  `options` may be NULL. */
 void viv_machine_start (VivMachine *machine, const VivStartOptions *options, GCancellable *cancellable,
                         GAsyncReadyCallback callback, gpointer data);
+/* The setting ("disk0.path") that the last start failed for; NULL if it went well or that isn't known. */
+const char *viv_machine_get_start_blame (VivMachine *machine);
 void viv_machine_pause (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
                         gpointer data);
 void viv_machine_resume (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,

@@ -14,6 +14,7 @@
 #include "cpu/none/qtest.h"
 #include "machine/folder-lock.h"
 #include "machine/paths.h"
+#include "machine/start-blame.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -267,7 +268,11 @@ start_vnc (Monitor *monitor, GError **error)
 
   if (address == NULL || address[0] == '\0' || monitor->control == NULL)
     return TRUE;
-  return control_service_vnc_start (monitor->control, address, password, error) != NULL;
+  if (control_service_vnc_start (monitor->control, address, password, error) != NULL)
+    return TRUE;
+  if (monitor->options.vnc == NULL)
+    viv_start_blame ("display0", "vnc-address");
+  return FALSE;
 }
 
 /* -- Test programs -------------------------------------------------------------------------------- */
@@ -428,7 +433,10 @@ build (Monitor *monitor, GError **error)
   klass = engine_choose (o->engine ? o->engine : definition_text (monitor->definition, "machine.engine"),
                          &monitor->engine_reason, error);
   if (klass == NULL)
-    return FALSE;
+    {
+      viv_start_blame ("machine", "engine");
+      return FALSE;
+    }
   g_message ("%s: engine %s. %s", definition_text (monitor->definition, "machine.name"), klass->name,
              monitor->engine_reason);
   /* Tests move the time themselves. */
@@ -437,7 +445,10 @@ build (Monitor *monitor, GError **error)
   config.n_cpus = definition_number (monitor->definition, "machine.cpus");
   monitor->engine = engine_new (klass, monitor->vm, &config, error);
   if (monitor->engine == NULL)
-    return FALSE;
+    {
+      viv_start_blame ("machine", "engine");
+      return FALSE;
+    }
   monitor->board = board_new (monitor->vm, monitor->definition, error);
   if (monitor->board == NULL)
     return FALSE;
@@ -484,6 +495,17 @@ power_on (Monitor *monitor, GError **error)
       close (o->ready_fd);
     }
   return TRUE;
+}
+
+/* For who can offer the way to that setting. */
+static void
+tell_blame (Monitor *monitor)
+{
+  g_autofree char *message = viv_start_blame_message ();
+
+  if (message != NULL && monitor->options.ready_fd >= 0
+      && write (monitor->options.ready_fd, message, strlen (message)) < 0)
+    g_debug ("nobody waits for us");
 }
 
 static void
@@ -542,6 +564,7 @@ main (int argc, char **argv)
       || !start_control (&monitor, &error) || !start_vnc (&monitor, &error) || !power_on (&monitor, &error))
     {
       g_printerr ("%s\n", error->message);
+      tell_blame (&monitor);
       monitor.status = 1;
     }
   else

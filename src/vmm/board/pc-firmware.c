@@ -15,6 +15,7 @@
 #include "firmware/fw-cfg.h"
 #include "firmware/smbios.h"
 #include "machine/boot-modules.h"
+#include "machine/start-blame.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
 
@@ -310,7 +311,10 @@ tell_kernel (Board *board, GError **error)
     return TRUE;
   g_autoptr (GPtrArray) wanted = boot_modules_parse (definition_text (def, "machine.modules"), error);
   if (wanted == NULL)
-    return FALSE;
+    {
+      viv_start_blame ("machine", "modules");
+      return FALSE;
+    }
   for (; boot.n_modules < wanted->len; boot.n_modules++)
     {
       const BootModule *module = wanted->pdata[boot.n_modules];
@@ -318,6 +322,8 @@ tell_kernel (Board *board, GError **error)
           = (DirectBootModule){ .path = definition_resolve (def, module->path), .string = module->string };
     }
   ok = direct_boot_setup (board->fw_cfg, &boot, region_size (board->low_ram), error);
+  if (!ok)
+    viv_start_blame ("machine", "kernel");
   for (unsigned i = 0; i < boot.n_modules; i++)
     g_free ((char *)modules[i].path);
   return ok;

@@ -26,6 +26,7 @@
 #include "firmware/fw-cfg.h"
 #include "firmware/rom.h"
 #include "input/i8042.h"
+#include "machine/start-blame.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
 #include "video/vga.h"
@@ -54,13 +55,19 @@ build_memory (Board *board, GError **error)
 
   board->low_ram = region_new_ram ("ram", low, flags, error);
   if (board->low_ram == NULL)
-    return FALSE;
+    {
+      viv_start_blame ("machine", "memory");
+      return FALSE;
+    }
   vm_add_ram (vm, board->low_ram);
   if (memory > low)
     {
       board->high_ram = region_new_ram ("ram-high", memory - low, flags, error);
       if (board->high_ram == NULL)
-        return FALSE;
+        {
+          viv_start_blame ("machine", "memory");
+          return FALSE;
+        }
       vm_add_ram (vm, board->high_ram);
       address_space_map (vm->memory, board->high_ram, FOUR_GIB, 0, memory - low, 0);
     }
@@ -69,11 +76,12 @@ build_memory (Board *board, GError **error)
                  || definition_text (def, "machine.firmware") == NULL
              ? firmware_find ("bios-256k.bin", error)
              : definition_resolve (def, definition_text (def, "machine.firmware"));
-  if (path == NULL)
-    return FALSE;
-  board->bios = firmware_load_bios (path, error);
+  board->bios = path != NULL ? firmware_load_bios (path, error) : NULL;
   if (board->bios == NULL)
-    return FALSE;
+    {
+      viv_start_blame ("machine", "firmware");
+      return FALSE;
+    }
   size = region_size (board->bios);
   shadow = MIN (size, 0x20000);
   address_space_map (vm->memory, board->bios, FOUR_GIB - size, 0, size, 0);
@@ -302,7 +310,11 @@ build_kind (Board *board, unsigned builder, GError **error)
       const MachineDevice *device = g_ptr_array_index (devices, i);
       if (g_str_equal (device->kind->name, builders[builder].kind)
           && !builders[builder].build (board, device, error))
-        return FALSE;
+        {
+          if (builders[builder].build == build_drive)
+            viv_start_blame (device->id, "path");
+          return FALSE;
+        }
     }
   return TRUE;
 }

@@ -16,6 +16,7 @@
 #include <glib-unix.h>
 #include <linux/input-event-codes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -292,6 +293,9 @@ main (int argc, char **argv)
   if (g_strcmp0 (definition_text (definition, "machine.append"), "fail") == 0)
     {
       g_printerr ("the firmware is missing\n");
+      /* As the monitor does; its end may be seen before this. */
+      if (options.ready_fd >= 0)
+        dprintf (options.ready_fd, "blame machine.firmware\n");
       return 1;
     }
   loop = g_main_loop_new (NULL, FALSE);

@@ -229,6 +229,7 @@ test_bad_monitors (void)
     g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START);
     g_assert_nonnull (strstr (error->message, "the firmware is missing"));
     g_assert_cmpstr (viv_machine_get_state (failing), ==, "off");
+    g_assert_cmpstr (viv_machine_get_start_blame (failing), ==, "machine.firmware");
     g_clear_error (&error);
   }
   start (dying);
