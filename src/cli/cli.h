@@ -69,6 +69,8 @@ int cli_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
 VivMachine *cli_find (const char *name, GError **error);
 VivMachine *cli_find_live (const char *name, GError **error);
 /* Why it can't be asked: it is off, is starting, or does not answer. */
+/* The state as a word in a sentence, in the person's language; `vivctl list` and scripts have it as it is. */
+const char *cli_state_word (const char *state);
 GError *cli_not_live_error (VivMachine *machine);
 /* Runs the main context until no connection is being tried and the images were looked for: a few seconds at most, then the state is
  * "unresponsive", or what is missing not known. */
@@ -84,6 +86,8 @@ void cli_flush (VivMachine *machine);
 /* Sleeps in the main context. */
 void cli_sleep (unsigned ms);
 /* Runs the main context until the machine is off; FALSE after `seconds` (0: no limit). */
+/* Of an option; so long as can be waited for, at most. */
+gint64 cli_microseconds (double seconds);
 gboolean cli_wait_off (VivMachine *machine, double seconds);
 
 /* A key that begins so has a string that is JSON already; the mark is left out. */

@@ -154,6 +154,24 @@ cli_find (const char *name, GError **error)
   return machine;
 }
 
+const char *
+cli_state_word (const char *state)
+{
+  static const struct
+  {
+    const char *state, *word;
+  } words[] = {
+    { "off", N_ ("off") },         { "starting", N_ ("starting") }, { "running", N_ ("running") },
+    { "paused", N_ ("paused") },   { "crashed", N_ ("crashed") },   { "unresponsive", N_ ("not answering") },
+    { "broken", N_ ("unusable") },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (words); i++)
+    if (g_str_equal (words[i].state, state))
+      return _ (words[i].word);
+  return state;
+}
+
 GError *
 cli_not_live_error (VivMachine *machine)
 {
@@ -230,10 +248,17 @@ cli_sleep (unsigned ms)
     g_main_context_iteration (NULL, TRUE);
 }
 
+gint64
+cli_microseconds (double seconds)
+{
+  /* A century; what is no number is no time. */
+  return seconds > 0 ? (gint64)(MIN (seconds, 3e9) * G_USEC_PER_SEC) : 0;
+}
+
 gboolean
 cli_wait_off (VivMachine *machine, double seconds)
 {
-  gint64 end = g_get_monotonic_time () + (gint64)(seconds * G_USEC_PER_SEC);
+  gint64 end = g_get_monotonic_time () + cli_microseconds (seconds);
 
   while (viv_machine_is_busy (machine))
     {

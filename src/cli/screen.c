@@ -150,7 +150,7 @@ look (Wait *wait, GError **error)
     }
   if (!viv_machine_is_busy (wait->machine) && (wait->state == NULL || g_str_equal (wait->state, "running")))
     g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING, _ ("the machine is %s%s%s"),
-                 viv_machine_get_state (wait->machine),
+                 cli_state_word (viv_machine_get_state (wait->machine)),
                  *viv_machine_get_state_reason (wait->machine) != '\0' ? ": " : "",
                  viv_machine_get_state_reason (wait->machine));
   return FALSE;
@@ -218,7 +218,7 @@ cli_wait (int argc, char **argv)
     return status;
   if (text == NULL && serial == NULL && state == NULL)
     return cli_usage (_ ("say what to wait for: --text, --serial or --state"));
-  gint64 start = g_get_monotonic_time (), end = start + (gint64)(timeout * G_USEC_PER_SEC);
+  gint64 start = g_get_monotonic_time (), end = start + cli_microseconds (timeout);
   Wait wait = { .state = state,
                 .serial_fd = -1,
                 .serial_text = g_string_new (NULL),

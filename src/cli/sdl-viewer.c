@@ -93,7 +93,7 @@ on_closed (void *opaque, const GError *error)
 static void
 show_title (Viewer *v)
 {
-  g_autofree char *title = g_strdup_printf (v->grabbed ? "%s - press Ctrl+Alt to free the pointer" : "%s",
+  g_autofree char *title = g_strdup_printf (v->grabbed ? _ ("%s - press Ctrl+Alt to free the pointer") : "%s",
                                             viv_machine_get_name (v->machine));
   SDL_SetWindowTitle (v->window, title);
 }

@@ -19,13 +19,20 @@
 
 #define ESCAPE_BYTE 0x1d /* Ctrl-] */
 
+/* So much of what was typed waits for a guest that does not read. */
+#define MOST_WAITING (64 * 1024)
+
 struct SerialBridge
 {
   int socket;
+  GByteArray *waiting; /* for the guest */
+  guint to_guest;
   guint from_guest, from_us;
-  gboolean raw, closed;
+  gboolean raw, closed, input_ended;
   struct termios saved;
 };
+
+static gboolean on_us (int fd, GIOCondition condition, gpointer data);
 
 static void
 write_all (int fd, const char *data, size_t length)
@@ -68,6 +75,35 @@ on_guest (int fd, GIOCondition condition, gpointer data)
 }
 
 static gboolean
+on_room (int fd, GIOCondition condition, gpointer data)
+{
+  SerialBridge *bridge = data;
+  ssize_t sent = send (fd, bridge->waiting->data, bridge->waiting->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+  if (sent > 0)
+    g_byte_array_remove_range (bridge->waiting, 0, (guint)sent);
+  else if (sent < 0 && errno != EAGAIN && errno != EINTR)
+    g_byte_array_set_size (bridge->waiting, 0); /* its end is seen where it is read */
+  if (bridge->waiting->len > 0)
+    return G_SOURCE_CONTINUE;
+  bridge->to_guest = 0;
+  if (bridge->from_us == 0 && !bridge->input_ended)
+    bridge->from_us = g_unix_fd_add (STDIN_FILENO, G_IO_IN | G_IO_HUP | G_IO_ERR, on_us, bridge);
+  return G_SOURCE_REMOVE;
+}
+
+/* Never waits: a guest that does not read its port must not take the way out with it. */
+static void
+send_to_guest (SerialBridge *bridge, const char *data, size_t length)
+{
+  size_t room = MOST_WAITING - MIN (bridge->waiting->len, MOST_WAITING);
+
+  g_byte_array_append (bridge->waiting, (const guint8 *)data, (guint)MIN (length, room));
+  if (bridge->waiting->len > 0 && bridge->to_guest == 0)
+    bridge->to_guest = g_unix_fd_add (bridge->socket, G_IO_OUT, on_room, bridge);
+}
+
+static gboolean
 on_us (int fd, GIOCondition condition, gpointer data)
 {
   SerialBridge *bridge = data;
@@ -83,11 +119,14 @@ on_us (int fd, GIOCondition condition, gpointer data)
       bridge->closed = TRUE;
     }
   if (length > 0)
-    write_all (bridge->socket, buffer, length);
-  if (escape == NULL && length > 0)
+    send_to_guest (bridge, buffer, length);
+  /* A file or a pipe can wait; keys are lost as at a port that nobody reads. */
+  gboolean full = !bridge->raw && bridge->waiting->len >= MOST_WAITING / 2;
+  if (escape == NULL && length > 0 && !full)
     return G_SOURCE_CONTINUE;
   /* The end of a file on stdin is not the end of the machine. */
   bridge->from_us = 0;
+  bridge->input_ended = length <= 0;
   return G_SOURCE_REMOVE;
 }
 
@@ -111,6 +150,7 @@ serial_bridge_new (VivMachine *machine, unsigned port, gboolean history, GError 
     return NULL;
   bridge = g_new0 (SerialBridge, 1);
   bridge->socket = fd;
+  bridge->waiting = g_byte_array_new ();
   if (isatty (STDIN_FILENO) && tcgetattr (STDIN_FILENO, &bridge->saved) == 0)
     {
       struct termios raw = bridge->saved;
@@ -139,6 +179,8 @@ serial_bridge_free (SerialBridge *bridge)
     tcsetattr (STDIN_FILENO, TCSANOW, &bridge->saved);
   g_clear_handle_id (&bridge->from_guest, g_source_remove);
   g_clear_handle_id (&bridge->from_us, g_source_remove);
+  g_clear_handle_id (&bridge->to_guest, g_source_remove);
+  g_byte_array_unref (bridge->waiting);
   close (bridge->socket);
   g_free (bridge);
 }
