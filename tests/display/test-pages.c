@@ -68,7 +68,7 @@ test_rename_answer (Fixture *f)
 
   viv_window_view (f->window, first);
   settle ();
-  viv_operation_rename (f->window, first);
+  viv_operation_rename (VIV_SHELL (f->window), first);
   until ((dialog = window_over (f->window, ADW_TYPE_MESSAGE_DIALOG)) != NULL);
   viv_window_view (f->window, second);
   settle ();
@@ -105,7 +105,7 @@ test_medium_answer (Fixture *f)
   g_assert_true (g_file_set_contents (disc, "x", 1, NULL));
   viv_window_view (f->window, first);
   settle ();
-  gtk_widget_activate_action (machine_page (f), "page.change-media", "s", "cdrom0");
+  gtk_widget_activate_action (machine_page (f), "machine.change-media", "s", "cdrom0");
   until ((chooser = window_over (f->window, GTK_TYPE_FILE_CHOOSER_DIALOG)) != NULL);
   viv_window_view (f->window, second);
   settle ();
@@ -156,7 +156,7 @@ test_deleted_elsewhere (Fixture *f)
   viv_window_view (f->window, machine);
   settle ();
   g_object_unref (machine);
-  viv_operation_settings (f->window, machine);
+  viv_operation_settings (VIV_SHELL (f->window), machine);
   until (window_over (f->window, VIV_TYPE_SETTINGS_WINDOW) != NULL);
   settle ();
   g_assert_true (machine_shown (f));
@@ -206,7 +206,7 @@ test_focus_after_rename (Fixture *f)
   GtkWidget *dialog;
 
   settle ();
-  viv_operation_rename (f->window, first);
+  viv_operation_rename (VIV_SHELL (f->window), first);
   until ((dialog = window_over (f->window, ADW_TYPE_MESSAGE_DIALOG)) != NULL);
   gtk_editable_set_text (GTK_EDITABLE (find (dialog, GTK_TYPE_ENTRY, NULL)), "Third");
   g_assert_true (press (dialog, "_Rename"));
@@ -309,7 +309,7 @@ test_library_order (Fixture *f)
   assert_shown (GTK_TYPE_GRID_VIEW, "");
   assert_shown (GTK_TYPE_LIST_VIEW, "Ash Birch Cedar");
   assert_narrow (GTK_WIDGET (f->window), "list");
-  viv_window_focus (f->window, cedar);
+  viv_shell_focus (VIV_SHELL (f->window), cedar);
   until (card_has_focus (f, "Cedar"));
   gtk_editable_set_text (GTK_EDITABLE (entry), "bIR");
   until (g_list_model_get_n_items (
@@ -573,7 +573,7 @@ test_aspect (Fixture *f)
   settle ();
   g_object_get (machine_page (f), "correct-aspect", &correct, NULL);
   g_assert_true (correct);
-  g_assert_true (gtk_widget_activate_action (machine_page (f), "page.correct-aspect", NULL));
+  g_assert_true (gtk_widget_activate_action (machine_page (f), "machine.correct-aspect", NULL));
   aspect = definition_get (viv_machine_get_definition (machine), "display0.aspect", NULL);
   g_assert_cmpstr (aspect, ==, "square");
   g_object_get (machine_page (f), "correct-aspect", &correct, NULL);
@@ -584,39 +584,6 @@ test_aspect (Fixture *f)
 }
 
 /* A medium in the menu whose file is gone is said to be missing. */
-static gboolean
-menu_says (GMenuModel *menu, const char *text)
-{
-  for (int i = 0; i < g_menu_model_get_n_items (menu); i++)
-    {
-      g_autofree char *label = NULL;
-
-      if (g_menu_model_get_item_attribute (menu, i, "label", "s", &label) && strstr (label, text))
-        return TRUE;
-    }
-  return FALSE;
-}
-
-GMenuModel *viv_menu_media (VivMachine *machine);
-
-static void
-test_missing_medium (Fixture *f)
-{
-  g_autoptr (VivMachine) machine = add_machine (f->library, "Fern");
-  g_autofree char *disc = g_build_filename (g_get_home_dir (), "going.iso", NULL);
-  g_autoptr (GMenuModel) menu = NULL;
-
-  g_assert_true (g_file_set_contents (disc, "x", 1, NULL));
-  viv_media_change (f->window, machine, "cdrom0", disc);
-  menu = viv_menu_media (machine);
-  g_assert_true (menu_says (menu, "going.iso"));
-  g_assert_false (menu_says (menu, "missing"));
-  g_clear_object (&menu);
-  g_unlink (disc);
-  menu = viv_menu_media (machine);
-  g_assert_true (menu_says (menu, "missing"));
-}
-
 /* A picture is decoded when it is new, as large as it is shown, and not for each change of the machine. */
 static void
 test_thumbnail (Fixture *f)
@@ -696,7 +663,7 @@ test_markup (Fixture *f)
   GtkWidget *window = GTK_WIDGET (f->window), *over;
 
   g_assert_true (g_file_set_contents (disc, data, 40 * 1024, NULL));
-  viv_media_change (f->window, machine, "cdrom0", disc);
+  viv_media_change (VIV_SHELL (f->window), machine, "cdrom0", disc);
   assert_shows (window, name); /* its card */
   viv_window_view (f->window, machine);
   settle ();
@@ -725,15 +692,15 @@ test_markup (Fixture *f)
   dismiss (over);
 
   /* Questions and complaints. */
-  viv_operation_rename (f->window, machine);
+  viv_operation_rename (VIV_SHELL (f->window), machine);
   settle ();
   dismiss (window_over (window, ADW_TYPE_MESSAGE_DIALOG));
-  viv_operation_failed (f->window, machine, "Failed", error);
+  viv_operation_failed (VIV_SHELL (f->window), machine, "Failed", error);
   settle ();
   over = window_over (window, ADW_TYPE_MESSAGE_DIALOG);
   assert_shows (over, "No <u>such & such");
   dismiss (over);
-  viv_window_message (f->window, error->message);
+  viv_shell_message (VIV_SHELL (f->window), error->message);
   assert_shows (window, error->message);
 
   /* What is wrong with it. */
@@ -754,7 +721,7 @@ test_markup (Fixture *f)
   /* The trash, whose sizes come from a thread, as deleting for ever is done in one. */
   viv_window_back (f->window);
   settle ();
-  viv_operation_delete (f->window, machine);
+  viv_operation_delete (VIV_SHELL (f->window), machine);
   g_object_unref (machine);
   settle ();
   assert_shows (window, "R&D <b>x");
@@ -843,7 +810,6 @@ main (int argc, char **argv)
     { "message-bar", test_message_bar },
     { "screenshots", test_screenshots },
     { "desktop-actions", test_desktop_actions },
-    { "missing-medium", test_missing_medium },
     { "thumbnail", test_thumbnail },
     { "markup", test_markup },
   };

@@ -268,7 +268,7 @@ test_screen (void)
   g_signal_emit_by_name (view, "input",
                          &(InputEvent){ .type = INPUT_EVENT_ABSOLUTE, .x = 16384, .y = 16384 });
   until (server.moves >= 1);
-  gtk_widget_activate_action (window, "page.send-keys", "s", "ctrl-alt-delete");
+  gtk_widget_activate_action (window, "console.send-keys", "s", "ctrl-alt-delete");
   until (server.keys >= 8);
 
   /* Each way only when asked for. */
@@ -276,7 +276,7 @@ test_screen (void)
   gdk_clipboard_set_text (clipboard, "to the guest");
   settle ();
   g_assert_null (server.clipboard);
-  gtk_widget_activate_action (window, "viewer.send-clipboard", NULL);
+  gtk_widget_activate_action (window, "remote.send-clipboard", NULL);
   until (g_strcmp0 (server.clipboard, "to the guest") == 0);
   vnc_server_send_clipboard (server.server, "from the guest");
   for (int i = 0; i < 5; i++)
@@ -288,7 +288,7 @@ test_screen (void)
     g_value_init (&value, G_TYPE_STRING);
     g_assert_true (gdk_content_provider_get_value (content, &value, NULL));
     g_assert_cmpstr (g_value_get_string (&value), ==, "to the guest");
-    gtk_widget_activate_action (window, "viewer.take-clipboard", NULL);
+    gtk_widget_activate_action (window, "remote.take-clipboard", NULL);
     content = gdk_clipboard_get_content (clipboard);
     g_value_reset (&value);
     g_assert_true (gdk_content_provider_get_value (content, &value, NULL));
@@ -313,12 +313,12 @@ test_password (void)
   answer (window, "wrong");
   until (g_str_equal (page (window), "closed"));
   settle ();
-  gtk_widget_activate_action (window, "viewer.reconnect", NULL);
+  gtk_widget_activate_action (window, "remote.reconnect", NULL);
   g_assert_cmpstr (page (window), ==, "connecting");
   answer (window, NULL);
   until (g_str_equal (page (window), "closed"));
   settle ();
-  gtk_widget_activate_action (window, "viewer.reconnect", NULL);
+  gtk_widget_activate_action (window, "remote.reconnect", NULL);
   answer (window, "glass");
   until (g_str_equal (page (window), "screen"));
   gtk_window_destroy (GTK_WINDOW (window));

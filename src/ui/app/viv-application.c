@@ -13,7 +13,9 @@
 #include "ui/app/viv-preferences.h"
 #include "ui/app/viv-renderer.h"
 #include "ui/app/viv-remote-window.h"
+#include "ui/app/viv-watcher.h"
 #include "ui/app/viv-window.h"
+#include "ui/machine/viv-machine-window.h"
 
 #include <glib/gi18n.h>
 
@@ -22,6 +24,7 @@ struct _VivApplication
   AdwApplication parent_instance;
 
   VivLibrary *library;
+  VivWatcher *watcher;
 };
 
 G_DEFINE_FINAL_TYPE (VivApplication, viv_application, ADW_TYPE_APPLICATION)
@@ -41,22 +44,23 @@ static const struct
   { "win.back", { "<Alt>Left", "Back" } },
   { "win.fullscreen", { "F11" } },
   { "window.close", { "<Control>w" } },
-  { "page.start", { "<Control>Return" } },
-  { "page.pause", { "<Control>p" } },
-  { "page.resume", { "<Control>r" } },
-  { "page.reset", { "<Control><Shift>r" } },
-  { "page.power-off", { "<Control>o" } },
-  { "page.force-off", { "<Control><Shift>o" } },
-  { "page.screenshot", { "<Control>s" } },
-  { "page.type-clipboard", { "<Control><Shift>v" } },
-  { "page.show-keys", { "<Control>k" } },
-  { "page.show-media", { "<Control>e" } },
-  { "page.scaling::fit", { "<Control>0" } },
-  { "page.scaling::exact", { "<Control>1" } },
-  { "page.settings", { "<Alt>Return" } },
-  { "page.facts", { "<Control>i" } },
-  { "page.vnc", { "<Control><Shift>s" } },
-  { "page.open-folder", { "<Control>l" } },
+  { "machine.start", { "<Control>Return" } },
+  { "machine.pause", { "<Control>p" } },
+  { "machine.resume", { "<Control>r" } },
+  { "machine.reset", { "<Control><Shift>r" } },
+  { "machine.power-off", { "<Control>o" } },
+  { "machine.force-off", { "<Control><Shift>o" } },
+  { "machine.screenshot", { "<Control>s" } },
+  { "machine.type-clipboard", { "<Control><Shift>v" } },
+  { "machine.show-keys", { "<Control>k" } },
+  { "machine.show-media", { "<Control>e" } },
+  { "console.scaling::fit", { "<Control>0" } },
+  { "console.scaling::exact", { "<Control>1" } },
+  { "machine.settings", { "<Alt>Return" } },
+  { "machine.facts", { "<Control>i" } },
+  { "machine.open-window", { "<Control><Shift>w" } },
+  { "machine.share", { "<Control><Shift>s" } },
+  { "machine.open-folder", { "<Control>l" } },
 };
 
 static VivWindow *
@@ -141,7 +145,13 @@ action_quit (GSimpleAction *action, GVariant *parameter, gpointer data)
   GList *windows;
 
   while ((windows = gtk_application_get_windows (data)))
-    gtk_window_destroy (windows->data);
+    {
+      g_autoptr (GtkWindow) window = g_object_ref (windows->data);
+
+      /* Asked first: its size is kept, and what runs on is said. */
+      gtk_window_close (window);
+      gtk_window_destroy (window);
+    }
 }
 
 /* By name or UUID: from a notification, for instance. */
@@ -154,9 +164,31 @@ action_view (GSimpleAction *action, GVariant *parameter, gpointer data)
   viv_window_view_name (window, g_variant_get_string (parameter, NULL));
 }
 
+/* In a window of its own. */
+static void
+action_open_window (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  VivApplication *self = data;
+  g_autoptr (VivMachine) machine
+      = viv_library_find (viv_application_get_library (self), g_variant_get_string (parameter, NULL), NULL);
+  VivMachineWindow *window = machine ? viv_machine_window_find (GTK_APPLICATION (self), machine) : NULL;
+
+  if (!machine)
+    return;
+  if (!window)
+    window = VIV_MACHINE_WINDOW (
+        viv_machine_window_new (GTK_APPLICATION (self), viv_application_get_library (self), machine));
+  gtk_window_present (GTK_WINDOW (window));
+}
+
 static const GActionEntry actions[] = {
-  { "connect", action_connect }, { "create", action_create }, { "preferences", action_preferences },
-  { "about", action_about },     { "quit", action_quit },     { "view", action_view, "s" },
+  { "connect", action_connect },
+  { "create", action_create },
+  { "preferences", action_preferences },
+  { "about", action_about },
+  { "quit", action_quit },
+  { "view", action_view, "s" },
+  { "open-window", action_open_window, "s" },
 };
 
 static void
@@ -182,7 +214,8 @@ viv_application_startup (GApplication *application)
   g_signal_connect (viv_settings (), "changed::color-scheme", G_CALLBACK (update_color_scheme), NULL);
   update_color_scheme (NULL, NULL, NULL);
   g_action_map_add_action_entries (G_ACTION_MAP (self), actions, G_N_ELEMENTS (actions), self);
-  viv_application_set_accels_enabled (self, TRUE);
+  for (unsigned i = 0; i < G_N_ELEMENTS (accels); i++)
+    gtk_application_set_accels_for_action (GTK_APPLICATION (self), accels[i].action, accels[i].accels);
 }
 
 static void
@@ -260,6 +293,7 @@ static void
 viv_application_shutdown (GApplication *application)
 {
   G_APPLICATION_CLASS (viv_application_parent_class)->shutdown (application);
+  g_clear_pointer (&VIV_APPLICATION (application)->watcher, viv_watcher_free);
   g_clear_object (&VIV_APPLICATION (application)->library);
 }
 
@@ -306,16 +340,9 @@ VivLibrary *
 viv_application_get_library (VivApplication *self)
 {
   if (!self->library)
-    self->library = viv_library_new (NULL);
+    {
+      self->library = viv_library_new (NULL);
+      self->watcher = viv_watcher_new (GTK_APPLICATION (self), self->library);
+    }
   return self->library;
-}
-
-void
-viv_application_set_accels_enabled (VivApplication *self, gboolean enabled)
-{
-  static const char *const none[] = { NULL };
-
-  for (unsigned i = 0; i < G_N_ELEMENTS (accels); i++)
-    gtk_application_set_accels_for_action (GTK_APPLICATION (self), accels[i].action,
-                                           enabled ? accels[i].accels : none);
 }

@@ -15,7 +15,5 @@ G_DECLARE_FINAL_TYPE (VivApplication, viv_application, VIV, APPLICATION, AdwAppl
 
 VivApplication *viv_application_new (void);
 VivLibrary *viv_application_get_library (VivApplication *self);
-/* FALSE while a guest has the keyboard: accelerators fire in the capture phase, before any widget. */
-void viv_application_set_accels_enabled (VivApplication *self, gboolean enabled);
 
 G_END_DECLS

@@ -7,7 +7,6 @@
 #include "config.h"
 
 #include "ui/app/viv-dialogs.h"
-#include "ui/app/viv-application.h"
 #include "ui/app/viv-preferences.h"
 
 #include <glib/gi18n.h>
@@ -272,13 +271,13 @@ make_details (const char *text)
 char *
 viv_sentence (const char *message)
 {
-  gunichar first = g_utf8_get_char_validated (message, -1);
+  g_autofree char *valid = g_utf8_make_valid (message, -1);
   char buffer[7] = "";
 
-  if ((int)first <= 0)
-    return g_strdup (message);
-  buffer[g_unichar_to_utf8 (g_unichar_toupper (first), buffer)] = '\0';
-  return g_strconcat (buffer, g_utf8_next_char (message), NULL);
+  if (!*valid)
+    return g_strdup ("");
+  buffer[g_unichar_to_utf8 (g_unichar_toupper (g_utf8_get_char (valid)), buffer)] = '\0';
+  return g_strconcat (buffer, g_utf8_next_char (valid), NULL);
 }
 
 void
@@ -292,8 +291,11 @@ viv_show_error_with (GtkWindow *parent, const char *heading, const char *body, c
   g_autofree char *details = NULL;
 
   if (log && *log)
-    details
-        = g_strdup_printf ("%s\n%s\n\nVivarium %s\n\n%s", heading, body ? body : "", PACKAGE_VERSION, log);
+    {
+      g_autofree char *valid = g_utf8_make_valid (log, -1);
+
+      details = g_strdup_printf ("%s\n%s\n\nVivarium %s\n\n%s", heading, sentence, PACKAGE_VERSION, valid);
+    }
   if (details)
     adw_message_dialog_set_extra_child (dialog, make_details (details));
   adw_message_dialog_add_response (dialog, "close", _ ("_Close"));

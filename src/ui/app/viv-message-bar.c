@@ -18,7 +18,8 @@ struct _VivMessageBar
   GtkLabel *label;
   GtkWidget *button;
 
-  AdwToast *toast;
+  AdwToast *toast; /* shown now */
+  GQueue waiting;  /* AdwToast *, owned: what was displaced with something to press, or has yet to be shown */
   guint source;
 };
 
@@ -31,13 +32,20 @@ drop (VivMessageBar *self)
   g_clear_object (&self->toast);
 }
 
+static void present (VivMessageBar *self, AdwToast *toast);
+
 static void
 dismiss (VivMessageBar *self)
 {
+  AdwToast *next = g_queue_pop_head (&self->waiting);
+
   if (!self->toast)
     return;
-  gtk_revealer_set_reveal_child (self->revealer, FALSE);
   drop (self);
+  if (next)
+    present (self, next);
+  else
+    gtk_revealer_set_reveal_child (self->revealer, FALSE);
 }
 
 void
@@ -45,6 +53,14 @@ viv_message_bar_dismiss (VivMessageBar *self, AdwToast *toast)
 {
   if (self->toast == toast)
     dismiss (self);
+  else if (g_queue_remove (&self->waiting, toast))
+    g_object_unref (toast);
+}
+
+AdwToast *
+viv_message_bar_get_toast (VivMessageBar *self)
+{
+  return self->toast;
 }
 
 static gboolean
@@ -72,6 +88,7 @@ static void
 viv_message_bar_dispose (GObject *object)
 {
   drop (VIV_MESSAGE_BAR (object));
+  g_queue_clear_full (&VIV_MESSAGE_BAR (object)->waiting, g_object_unref);
   G_OBJECT_CLASS (viv_message_bar_parent_class)->dispose (object);
 }
 
@@ -111,13 +128,12 @@ viv_message_bar_init (VivMessageBar *self)
   adw_bin_set_child (ADW_BIN (self), GTK_WIDGET (self->revealer));
 }
 
-void
-viv_message_bar_show (VivMessageBar *self, AdwToast *toast)
+static void
+present (VivMessageBar *self, AdwToast *toast)
 {
   const char *label = adw_toast_get_button_label (toast);
   guint timeout = adw_toast_get_timeout (toast);
 
-  dismiss (self);
   self->toast = toast;
   gtk_label_set_markup (self->label, adw_toast_get_title (toast));
   gtk_button_set_label (GTK_BUTTON (self->button), label ? label : "");
@@ -125,4 +141,16 @@ viv_message_bar_show (VivMessageBar *self, AdwToast *toast)
   gtk_revealer_set_reveal_child (self->revealer, TRUE);
   if (timeout)
     self->source = g_timeout_add_seconds (timeout, on_timeout, self);
+}
+
+void
+viv_message_bar_show (VivMessageBar *self, AdwToast *toast)
+{
+  AdwToast *old = self->toast && adw_toast_get_button_label (self->toast) ? g_object_ref (self->toast) : NULL;
+
+  drop (self);
+  /* An undo is not lost because something else is said meanwhile. */
+  if (old)
+    g_queue_push_head (&self->waiting, old);
+  present (self, toast);
 }

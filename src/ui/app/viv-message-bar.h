@@ -15,6 +15,8 @@ G_DECLARE_FINAL_TYPE (VivMessageBar, viv_message_bar, VIV, MESSAGE_BAR, AdwBin)
  * adw_toast_dismiss() does nothing for a toast that is in none. */
 void viv_message_bar_show (VivMessageBar *self, AdwToast *toast);
 /* Nothing if it is not the one that is shown. */
+/* What is shown now; NULL: nothing. */
+AdwToast *viv_message_bar_get_toast (VivMessageBar *self);
 void viv_message_bar_dismiss (VivMessageBar *self, AdwToast *toast);
 
 G_END_DECLS

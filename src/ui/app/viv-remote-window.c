@@ -9,42 +9,47 @@
 #include "ui/app/viv-remote-window.h"
 
 #include "ui/app/viv-dialogs.h"
-#include "ui/console/viv-display-view.h"
+#include "ui/app/viv-grab-hints.h"
+#include "ui/app/viv-shell.h"
+#include "ui/console/viv-console.h"
+#include "ui/console/viv-header-flap.h"
 #include "ui/machine/viv-machine-menus.h"
-#include "ui/app/viv-preferences.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
 
-#define MAX_CHORD 8
-#define SCHEME    "vnc://"
+#define SCHEME "vnc://"
 
 struct _VivRemoteWindow
 {
   AdwApplicationWindow parent_instance;
 
   AdwToastOverlay *toasts;
-  GtkWidget *header;
+  VivHeaderFlap *flap;
   AdwWindowTitle *title;
   GtkMenuButton *keys_button;
   GtkStack *stack;
   GtkSpinner *spinner;
   AdwStatusPage *closed;
-  VivDisplayView *display;
+  VivConsole *console;
 
   VivFramebuffer *framebuffer;
   char *address;
-  char *desktop;   /* the screen's own name, once connected */
-  char *clipboard; /* what was copied on the other side; given to nobody unless asked for */
-  gboolean told;
+  char *desktop;       /* the screen's own name, once connected */
+  GtkWindow *password; /* weak: the question for it */
+  char *clipboard;     /* what was copied on the other side; given to nobody unless asked for */
+  gboolean square;     /* pixels are as tall as wide, whatever the mode */
 };
 
-G_DEFINE_FINAL_TYPE (VivRemoteWindow, viv_remote_window, ADW_TYPE_APPLICATION_WINDOW)
+static void shell_init (VivShellInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (VivRemoteWindow, viv_remote_window, ADW_TYPE_APPLICATION_WINDOW,
+                               G_IMPLEMENT_INTERFACE (VIV_TYPE_SHELL, shell_init))
 
 enum
 {
   PROP_0,
-  PROP_SCALING,
+  PROP_CORRECT_ASPECT, /* whether old modes are shown 4:3 */
   N_PROPS
 };
 static GParamSpec *props[N_PROPS];
@@ -71,11 +76,22 @@ viv_remote_parse_address (const char *text)
 }
 
 static void
-toast (VivRemoteWindow *self, const char *text)
+take_toast (VivShell *shell, AdwToast *toast)
 {
-  g_autofree char *escaped = g_markup_escape_text (text, -1);
+  adw_toast_overlay_add_toast (VIV_REMOTE_WINDOW (shell)->toasts, toast);
+}
 
-  adw_toast_overlay_add_toast (self->toasts, adw_toast_new (escaped));
+static void
+dismiss_toast (VivShell *shell, AdwToast *toast)
+{
+  adw_toast_dismiss (toast);
+}
+
+static void
+shell_init (VivShellInterface *iface)
+{
+  iface->toast = take_toast;
+  iface->dismiss = dismiss_toast;
 }
 
 static void
@@ -84,29 +100,20 @@ update (VivRemoteWindow *self)
   gboolean connected = g_strcmp0 (gtk_stack_get_visible_child_name (self->stack), "screen") == 0;
   GtkWidget *widget = GTK_WIDGET (self);
   const char *title = self->desktop && *self->desktop ? self->desktop : self->address;
-  g_autofree char *subtitle = NULL;
+  const char *hint = viv_console_get_hint (self->console);
+  g_autofree char *subtitle = hint ? g_strdup_printf ("%s · %s", self->address, hint) : NULL;
   g_autofree char *label = NULL;
 
   adw_window_title_set_title (self->title, title);
   label = g_strdup_printf (_ ("Screen of “%s”"), title);
-  viv_display_view_set_label (self->display, label);
-  if (viv_display_view_get_grabbed (self->display))
-    {
-      /* Translators: %s is a combination of keys */
-      g_autofree char *hint
-          = g_strdup_printf (_ ("%s releases the keyboard"),
-                             viv_chord_label (g_settings_get_enum (viv_settings (), "release-keys")));
-
-      subtitle = g_strdup_printf ("%s · %s", self->address, hint);
-    }
+  viv_console_set_label (self->console, label);
   adw_window_title_set_subtitle (self->title, subtitle ? subtitle : self->address);
   gtk_window_set_title (GTK_WINDOW (self), title);
   gtk_widget_set_sensitive (GTK_WIDGET (self->keys_button), connected);
-  gtk_widget_action_set_enabled (widget, "page.send-keys", connected);
-  gtk_widget_action_set_enabled (widget, "viewer.send-clipboard", connected);
-  gtk_widget_action_set_enabled (widget, "viewer.take-clipboard", self->clipboard != NULL);
-  gtk_widget_action_set_enabled (widget, "viewer.reconnect", !viv_framebuffer_is_live (self->framebuffer));
-  viv_display_view_set_interactive (self->display, connected);
+  gtk_widget_action_set_enabled (widget, "remote.send-clipboard", connected);
+  gtk_widget_action_set_enabled (widget, "remote.take-clipboard", self->clipboard != NULL);
+  gtk_widget_action_set_enabled (widget, "remote.reconnect", !viv_framebuffer_is_live (self->framebuffer));
+  viv_console_set_interactive (self->console, connected);
 }
 
 static void
@@ -128,7 +135,7 @@ on_connected (VivRemoteWindow *self, const char *name)
   g_free (self->desktop);
   self->desktop = g_utf8_make_valid (name, -1);
   show (self, "screen");
-  gtk_widget_grab_focus (GTK_WIDGET (self->display));
+  gtk_widget_grab_focus (GTK_WIDGET (self->console));
 }
 
 static void
@@ -137,7 +144,10 @@ on_closed (VivRemoteWindow *self, const char *why)
   g_autofree char *sentence = viv_sentence (why ? why : "");
   g_autofree char *escaped = g_markup_escape_text (sentence, -1);
 
-  viv_display_view_release (self->display);
+  viv_console_release (self->console);
+  /* Nobody waits for the answer any more. */
+  if (self->password)
+    gtk_window_destroy (self->password);
   adw_status_page_set_description (self->closed, escaped);
   show (self, "closed");
 }
@@ -172,6 +182,8 @@ on_password (VivRemoteWindow *self)
   adw_message_dialog_set_close_response (dialog, "cancel");
   g_object_set_data (G_OBJECT (dialog), "entry", entry);
   g_signal_connect_object (dialog, "response", G_CALLBACK (on_password_response), self, 0);
+  gtk_window_set_destroy_with_parent (GTK_WINDOW (dialog), TRUE);
+  g_set_weak_pointer (&self->password, GTK_WINDOW (dialog));
   gtk_window_present (GTK_WINDOW (dialog));
   gtk_widget_grab_focus (entry);
 }
@@ -195,50 +207,9 @@ connect_now (VivRemoteWindow *self)
 /* -- The keyboard -- */
 
 static void
-on_grab_changed (VivRemoteWindow *self)
-{
-  gboolean grabbed = viv_display_view_get_grabbed (self->display);
-  GtkApplication *application = gtk_window_get_application (GTK_WINDOW (self));
-
-  if (VIV_IS_APPLICATION (application))
-    viv_application_set_accels_enabled (VIV_APPLICATION (application), !grabbed);
-  if (grabbed && !self->told)
-    {
-      /* Translators: %s is a combination of keys */
-      g_autofree char *text
-          = g_strdup_printf (_ ("The machine has the keyboard. Press and release %s to get it back."),
-                             viv_chord_label (g_settings_get_enum (viv_settings (), "release-keys")));
-
-      self->told = TRUE;
-      toast (self, text);
-    }
-  if (!grabbed && gtk_window_is_fullscreen (GTK_WINDOW (self)))
-    gtk_widget_set_visible (self->header, TRUE);
-  else if (grabbed && gtk_window_is_fullscreen (GTK_WINDOW (self)))
-    gtk_widget_set_visible (self->header, FALSE);
-  update (self);
-}
-
-static void
-on_fullscreen_changed (VivRemoteWindow *self)
-{
-  gtk_widget_set_visible (self->header, !gtk_window_is_fullscreen (GTK_WINDOW (self))
-                                            || !viv_display_view_get_grabbed (self->display));
-}
-
-static void
 on_input (VivRemoteWindow *self, const InputEvent *event)
 {
   viv_framebuffer_input (self->framebuffer, event);
-}
-
-static void
-on_settings_changed (VivRemoteWindow *self)
-{
-  viv_display_view_set_chord (self->display, g_settings_get_enum (viv_settings (), "release-keys"),
-                              g_settings_get_boolean (viv_settings (), "release-in-turn"));
-  viv_display_view_set_inhibit_shortcuts (self->display,
-                                          g_settings_get_boolean (viv_settings (), "grab-keyboard"));
 }
 
 /* -- Actions -- */
@@ -250,28 +221,6 @@ on_reconnect (GtkWidget *widget, const char *name, GVariant *parameter)
 }
 
 static void
-on_release (GtkWidget *widget, const char *name, GVariant *parameter)
-{
-  viv_display_view_release (VIV_REMOTE_WINDOW (widget)->display);
-}
-
-static void
-on_send_keys (GtkWidget *widget, const char *name, GVariant *parameter)
-{
-  VivRemoteWindow *self = VIV_REMOTE_WINDOW (widget);
-  uint16_t codes[MAX_CHORD];
-  unsigned n = 0;
-
-  if (!input_parse_chord (g_variant_get_string (parameter, NULL), codes, &n, NULL))
-    return;
-  for (unsigned i = 0; i < 2 * n; i++)
-    viv_framebuffer_input (
-        self->framebuffer,
-        &(InputEvent){ .type = INPUT_EVENT_KEY, .code = codes[i < n ? i : 2 * n - 1 - i], .value = i < n });
-  gtk_widget_grab_focus (GTK_WIDGET (self->display));
-}
-
-static void
 on_clipboard_read (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (VivRemoteWindow) self = data;
@@ -280,10 +229,10 @@ on_clipboard_read (GObject *source, GAsyncResult *result, gpointer data)
   if (text && *text)
     {
       viv_framebuffer_vnc_clipboard (self->framebuffer, text);
-      toast (self, _ ("Clipboard sent"));
+      viv_shell_message (VIV_SHELL (self), _ ("Clipboard sent"));
     }
   else
-    toast (self, _ ("There is no text in the clipboard"));
+    viv_shell_message (VIV_SHELL (self), _ ("There is no text in the clipboard"));
 }
 
 static void
@@ -299,7 +248,7 @@ on_take_clipboard (GtkWidget *widget, const char *name, GVariant *parameter)
   VivRemoteWindow *self = VIV_REMOTE_WINDOW (widget);
 
   gdk_clipboard_set_text (gtk_widget_get_clipboard (widget), self->clipboard);
-  toast (self, _ ("Copied"));
+  viv_shell_message (VIV_SHELL (self), _ ("Copied"));
 }
 
 static void
@@ -320,11 +269,8 @@ viv_remote_window_get_property (GObject *object, guint id, GValue *value, GParam
 
   switch (id)
     {
-    case PROP_SCALING:
-      /* Asked for by the menu while the template is being built. */
-      g_value_set_static_string (
-          value, self->display && viv_display_view_get_scaling (self->display) == VIV_SCALING_EXACT ? "exact"
-                                                                                                    : "fit");
+    case PROP_CORRECT_ASPECT:
+      g_value_set_boolean (value, !self->square);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -338,10 +284,9 @@ viv_remote_window_set_property (GObject *object, guint id, const GValue *value, 
 
   switch (id)
     {
-    case PROP_SCALING:
-      viv_display_view_set_scaling (self->display, g_strcmp0 (g_value_get_string (value), "exact") == 0
-                                                       ? VIV_SCALING_EXACT
-                                                       : VIV_SCALING_FIT);
+    case PROP_CORRECT_ASPECT:
+      self->square = !g_value_get_boolean (value);
+      viv_console_set_aspect (self->console, self->square ? VIV_ASPECT_SQUARE : VIV_ASPECT_AUTO);
       g_object_notify_by_pspec (object, pspec);
       break;
     default:
@@ -354,18 +299,18 @@ viv_remote_window_dispose (GObject *object)
 {
   VivRemoteWindow *self = VIV_REMOTE_WINDOW (object);
 
-  if (self->display)
+  if (self->console)
     {
-      viv_display_view_release (self->display);
-      g_signal_handlers_disconnect_by_data (self->display, self);
+      viv_console_release (self->console);
+      g_signal_handlers_disconnect_by_data (self->console, self);
     }
-  g_signal_handlers_disconnect_by_data (viv_settings (), self);
   if (self->framebuffer)
     {
       g_signal_handlers_disconnect_by_data (self->framebuffer, self);
       viv_framebuffer_detach (self->framebuffer);
     }
-  self->display = NULL;
+  self->console = NULL;
+  g_clear_weak_pointer (&self->password);
   g_clear_object (&self->framebuffer);
   g_clear_pointer (&self->address, g_free);
   g_clear_pointer (&self->desktop, g_free);
@@ -381,26 +326,25 @@ viv_remote_window_class_init (VivRemoteWindowClass *klass)
   G_OBJECT_CLASS (klass)->dispose = viv_remote_window_dispose;
   G_OBJECT_CLASS (klass)->get_property = viv_remote_window_get_property;
   G_OBJECT_CLASS (klass)->set_property = viv_remote_window_set_property;
-  props[PROP_SCALING] = g_param_spec_string (
-      "scaling", NULL, NULL, "fit", G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+  props[PROP_CORRECT_ASPECT]
+      = g_param_spec_boolean ("correct-aspect", NULL, NULL, TRUE,
+                              G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (G_OBJECT_CLASS (klass), N_PROPS, props);
-  g_type_ensure (VIV_TYPE_DISPLAY_VIEW);
+  g_type_ensure (VIV_TYPE_CONSOLE);
+  g_type_ensure (VIV_TYPE_HEADER_FLAP);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-remote-window.ui");
   gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, toasts);
-  gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, header);
+  gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, flap);
   gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, title);
   gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, keys_button);
   gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, stack);
   gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, spinner);
   gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, closed);
-  gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, display);
-  /* The menu of keys is the machine page's. */
-  gtk_widget_class_install_action (widget_class, "page.send-keys", "s", on_send_keys);
-  gtk_widget_class_install_property_action (widget_class, "page.scaling", "scaling");
-  gtk_widget_class_install_action (widget_class, "viewer.release", NULL, on_release);
-  gtk_widget_class_install_action (widget_class, "viewer.reconnect", NULL, on_reconnect);
-  gtk_widget_class_install_action (widget_class, "viewer.send-clipboard", NULL, on_send_clipboard);
-  gtk_widget_class_install_action (widget_class, "viewer.take-clipboard", NULL, on_take_clipboard);
+  gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, console);
+  gtk_widget_class_install_property_action (widget_class, "remote.correct-aspect", "correct-aspect");
+  gtk_widget_class_install_action (widget_class, "remote.reconnect", NULL, on_reconnect);
+  gtk_widget_class_install_action (widget_class, "remote.send-clipboard", NULL, on_send_clipboard);
+  gtk_widget_class_install_action (widget_class, "remote.take-clipboard", NULL, on_take_clipboard);
   gtk_widget_class_install_action (widget_class, "win.fullscreen", NULL, on_fullscreen);
 }
 
@@ -417,12 +361,13 @@ viv_remote_window_init (VivRemoteWindow *self)
   g_signal_connect_swapped (self->framebuffer, "password", G_CALLBACK (on_password), self);
   g_signal_connect_swapped (self->framebuffer, "clipboard", G_CALLBACK (on_remote_clipboard), self);
   g_signal_connect_swapped (self->framebuffer, "notify::live", G_CALLBACK (update), self);
-  viv_display_view_set_framebuffer (self->display, self->framebuffer);
-  g_signal_connect_swapped (self->display, "input", G_CALLBACK (on_input), self);
-  g_signal_connect_swapped (self->display, "notify::grabbed", G_CALLBACK (on_grab_changed), self);
-  g_signal_connect_swapped (self, "notify::fullscreened", G_CALLBACK (on_fullscreen_changed), self);
-  g_signal_connect_swapped (viv_settings (), "changed", G_CALLBACK (on_settings_changed), self);
-  on_settings_changed (self);
+  viv_console_set_framebuffer (self->console, self->framebuffer);
+  g_signal_connect_swapped (self->console, "input", G_CALLBACK (on_input), self);
+  g_signal_connect_swapped (self->console, "notify::hint", G_CALLBACK (update), self);
+  viv_grab_hints_attach (self->console);
+  viv_console_add_actions (self->console, GTK_WIDGET (self));
+  viv_console_set_aspect (self->console, VIV_ASPECT_AUTO);
+  viv_header_flap_set_console (self->flap, self->console);
 }
 
 GtkWidget *

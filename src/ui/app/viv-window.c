@@ -13,6 +13,8 @@
 #include "ui/machine/viv-facts-window.h"
 #include "ui/library/viv-library-page.h"
 #include "ui/machine/viv-machine-page.h"
+#include "ui/machine/viv-machine-window.h"
+#include "ui/app/viv-shell.h"
 #include "ui/app/viv-message-bar.h"
 #include "ui/settings/viv-settings-window.h"
 #include "ui/library/viv-trash-window.h"
@@ -38,7 +40,10 @@ struct _VivWindow
   guint thumbnail_source, follow_source;
 };
 
-G_DEFINE_FINAL_TYPE (VivWindow, viv_window, ADW_TYPE_APPLICATION_WINDOW)
+static void shell_init (VivShellInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (VivWindow, viv_window, ADW_TYPE_APPLICATION_WINDOW,
+                               G_IMPLEMENT_INTERFACE (VIV_TYPE_SHELL, shell_init))
 
 static gboolean
 machine_shown (VivWindow *self)
@@ -137,8 +142,11 @@ find_listed (VivWindow *self, VivMachine *machine, gboolean *same)
 static void
 close_dialogs (VivWindow *self, VivMachine *machine)
 {
-  g_autoptr (GList) toplevels = gtk_window_list_toplevels ();
+  g_autolist (GtkWindow) toplevels = gtk_window_list_toplevels ();
 
+  g_list_foreach (toplevels, (GFunc)(GCallback)g_object_ref, NULL);
+
+  /* Held: one that goes takes those over it along. */
   for (GList *l = toplevels; l; l = l->next)
     if (gtk_window_get_transient_for (l->data) == GTK_WINDOW (self)
         && ((VIV_IS_SETTINGS_WINDOW (l->data) && viv_settings_window_get_machine (l->data) == machine)
@@ -174,7 +182,7 @@ on_follow (gpointer data)
 
       viv_window_back (self);
       viv_machine_page_set_machine (self->machine_page, NULL);
-      viv_window_message (self, text);
+      viv_shell_message (VIV_SHELL (self), text);
     }
   return G_SOURCE_REMOVE;
 }
@@ -307,20 +315,6 @@ viv_window_new (VivApplication *application)
   return self;
 }
 
-VivLibrary *
-viv_window_get_library (VivWindow *self)
-{
-  return self->library;
-}
-
-VivWindow *
-viv_window_of (GtkWidget *widget)
-{
-  GtkRoot *root = gtk_widget_get_root (widget);
-
-  return VIV_IS_WINDOW (root) ? VIV_WINDOW (root) : NULL;
-}
-
 void
 viv_window_view (VivWindow *self, VivMachine *machine)
 {
@@ -365,15 +359,6 @@ viv_window_back (VivWindow *self)
 }
 
 void
-viv_window_focus (VivWindow *self, VivMachine *machine)
-{
-  if (machine_shown (self))
-    viv_machine_page_focus (self->machine_page);
-  else
-    viv_library_page_focus (self->library_page, machine);
-}
-
-void
 viv_window_create_machine (VivWindow *self, GFile *image)
 {
   GtkWidget *assistant = viv_assistant_new (self->library);
@@ -383,9 +368,12 @@ viv_window_create_machine (VivWindow *self, GFile *image)
     viv_assistant_set_image (VIV_ASSISTANT (assistant), image);
 }
 
-void
-viv_window_toast (VivWindow *self, AdwToast *toast)
+/* -- What pages know of us -- */
+
+static void
+take_toast (VivShell *shell, AdwToast *toast)
 {
+  VivWindow *self = VIV_WINDOW (shell);
   VivMachine *machine = viv_machine_page_get_machine (self->machine_page);
 
   /* Not over a guest's last line. */
@@ -395,20 +383,58 @@ viv_window_toast (VivWindow *self, AdwToast *toast)
     adw_toast_overlay_add_toast (self->toasts, toast);
 }
 
-void
-viv_window_dismiss (VivWindow *self, AdwToast *toast)
+static void
+dismiss_toast (VivShell *shell, AdwToast *toast)
 {
   g_autoptr (AdwToast) held = g_object_ref (toast);
 
-  viv_message_bar_dismiss (self->messages, held);
+  viv_message_bar_dismiss (VIV_WINDOW (shell)->messages, held);
   adw_toast_dismiss (held);
 }
 
-void
-viv_window_message (VivWindow *self, const char *text)
+/* A machine that has a window of its own is shown there. */
+static void
+view_machine (VivShell *shell, VivMachine *machine)
 {
-  /* A name may hold an ampersand. */
-  g_autofree char *escaped = g_markup_escape_text (text, -1);
+  GtkApplication *application = gtk_window_get_application (GTK_WINDOW (shell));
+  VivMachineWindow *own = application ? viv_machine_window_find (application, machine) : NULL;
 
-  viv_window_toast (self, adw_toast_new (escaped));
+  if (own)
+    gtk_window_present (GTK_WINDOW (own));
+  else
+    viv_window_view (VIV_WINDOW (shell), machine);
+}
+
+static void
+focus_machine (VivShell *shell, VivMachine *machine)
+{
+  VivWindow *self = VIV_WINDOW (shell);
+
+  if (machine_shown (self))
+    viv_machine_page_focus (self->machine_page);
+  else
+    viv_library_page_focus (self->library_page, machine);
+}
+
+static void
+create_machine (VivShell *shell, GFile *image)
+{
+  viv_window_create_machine (VIV_WINDOW (shell), image);
+}
+
+static VivLibrary *
+get_library (VivShell *shell)
+{
+  return VIV_WINDOW (shell)->library;
+}
+
+static void
+shell_init (VivShellInterface *iface)
+{
+  iface->toast = take_toast;
+  iface->dismiss = dismiss_toast;
+  iface->view = view_machine;
+  iface->focus = focus_machine;
+  iface->create = create_machine;
+  iface->get_library = get_library;
 }

@@ -33,6 +33,14 @@ viv_aspect_pixel_height (VivAspect aspect, int image_width, int image_height)
   return image_width * 3.0 / (image_height * 4.0);
 }
 
+double
+viv_aspect_kept_pixel_height (VivAspect aspect, int image_width, int image_height)
+{
+  int times = is_vga_mode (image_width, image_height) ? 1 : 2;
+
+  return viv_aspect_pixel_height (aspect, image_width * times, image_height * times);
+}
+
 void
 viv_transform_init (VivTransform *transform, VivScaling scaling, VivAspect aspect, int image_width,
                     int image_height, double view_width, double view_height, int factor)
@@ -104,13 +112,6 @@ viv_transform_from_image (const VivTransform *transform, double image_x, double 
     }
   *x = transform->x + image_x * transform->width / transform->image_width;
   *y = transform->y + image_y * transform->height / transform->image_height;
-}
-
-gboolean
-viv_transform_contains (const VivTransform *transform, double x, double y)
-{
-  return x >= transform->x && y >= transform->y && x < transform->x + transform->width
-         && y < transform->y + transform->height;
 }
 
 static int

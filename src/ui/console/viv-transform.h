@@ -36,6 +36,9 @@ typedef struct
 /* How tall a pixel of the image is shown, in its width. */
 double viv_aspect_pixel_height (VivAspect aspect, int image_width, int image_height);
 /* Empty (width 0) if any size is 0 or less.  `factor` less than 1 counts as 1.  `aspect` is for VIV_SCALING_FIT alone. */
+/* The same for a picture that was averaged down to a whole fraction of its size before it was kept (a thumbnail): 640x350 is there as
+ * 320x175. */
+double viv_aspect_kept_pixel_height (VivAspect aspect, int image_width, int image_height);
 void viv_transform_init (VivTransform *transform, VivScaling scaling, VivAspect aspect, int image_width,
                          int image_height, double view_width, double view_height, int factor);
 /* Whether image pixels fall exactly on whole device pixels: nothing is to be filtered then. */
@@ -45,8 +48,6 @@ void viv_transform_to_image (const VivTransform *transform, double x, double y, 
                              double *image_y);
 void viv_transform_from_image (const VivTransform *transform, double image_x, double image_y, double *x,
                                double *y);
-/* Whether a point of the view is on the picture. */
-gboolean viv_transform_contains (const VivTransform *transform, double x, double y);
 /* A point of the view as an absolute pointer position (0 to INPUT_ABSOLUTE_MAX), clamped to the picture.  Chosen so that the guest
  * arrives at the pixel under the pointer whether it multiplies by the width or by the width less one. */
 void viv_transform_to_absolute (const VivTransform *transform, double x, double y, int *absolute_x,

@@ -14,7 +14,7 @@
 #include "ui/create/viv-found-images.h"
 #include "ui/machine/viv-operations.h"
 #include "ui/app/viv-os.h"
-#include "ui/app/viv-window.h"
+#include "ui/app/viv-shell.h"
 #include "ui/app/viv-preferences.h"
 
 #include <glib/gi18n.h>
@@ -411,6 +411,7 @@ add_found (VivAssistant *self, const VivFoundImage *image)
   g_autofree char *folder = g_path_get_dirname (image->path);
   g_autofree char *folder_name = g_filename_display_basename (folder);
   g_autofree char *size = g_format_size (image->size);
+  g_autofree char *path = g_filename_display_name (image->path);
   g_autofree char *about = g_strdup_printf ("%s · %s", folder_name, size);
   g_autofree char *subtitle = g_markup_escape_text (about, -1);
 
@@ -418,7 +419,7 @@ add_found (VivAssistant *self, const VivFoundImage *image)
   adw_action_row_set_title_lines (ADW_ACTION_ROW (row), 1);
   adw_action_row_set_subtitle (ADW_ACTION_ROW (row), subtitle);
   adw_action_row_set_subtitle_lines (ADW_ACTION_ROW (row), 1);
-  gtk_widget_set_tooltip_text (row, image->path);
+  gtk_widget_set_tooltip_text (row, path);
   adw_action_row_add_prefix (ADW_ACTION_ROW (row),
                              gtk_image_new_from_icon_name (g_str_has_suffix (image->path, ".iso")
                                                                ? "media-optical-symbolic"
@@ -433,13 +434,16 @@ add_found (VivAssistant *self, const VivFoundImage *image)
 static void
 on_found (GObject *source, GAsyncResult *result, gpointer data)
 {
-  g_autoptr (VivAssistant) self = data;
+  GWeakRef *weak = data;
+  g_autoptr (VivAssistant) self = g_weak_ref_get (weak);
   g_autoptr (GPtrArray) images = viv_found_images_finish (result, NULL);
 
-  for (guint i = 0; images && self->finding && i < images->len; i++)
-    add_found (self, images->pdata[i]);
-  if (!images || !self->finding || images->len == 0)
+  g_weak_ref_clear (weak);
+  g_free (weak);
+  if (!images || !self || !self->finding || images->len == 0)
     return;
+  for (guint i = 0; i < images->len; i++)
+    add_found (self, images->pdata[i]);
   gtk_widget_set_visible (GTK_WIDGET (self->found_group), TRUE);
   /* The picture makes room for them. */
   gtk_widget_add_css_class (self->medium_page, "compact");
@@ -456,6 +460,7 @@ find_images (VivAssistant *self)
   const char *downloads = g_get_user_special_dir (G_USER_DIRECTORY_DOWNLOAD);
   g_auto (GStrv) uri_list = NULL;
   g_auto (GStrv) folder_list = NULL;
+  GWeakRef *weak = g_new (GWeakRef, 1);
 
   for (GList *l = recent; l; l = l->next)
     g_strv_builder_add (uris, gtk_recent_info_get_uri (l->data));
@@ -466,8 +471,10 @@ find_images (VivAssistant *self)
   uri_list = g_strv_builder_end (uris);
   folder_list = g_strv_builder_end (folders);
   self->finding = g_cancellable_new ();
+  /* A folder on a server that is gone must not keep us. */
+  g_weak_ref_init (weak, self);
   viv_found_images_async ((const char *const *)uri_list, (const char *const *)folder_list, self->finding,
-                          on_found, g_object_ref (self));
+                          on_found, weak);
 }
 
 static void
@@ -540,7 +547,7 @@ action_create (GtkWidget *widget, const char *action, GVariant *parameter)
 {
   VivAssistant *self = VIV_ASSISTANT (widget);
   GtkWindow *parent = gtk_window_get_transient_for (GTK_WINDOW (self));
-  VivWindow *window = VIV_IS_WINDOW (parent) ? VIV_WINDOW (parent) : NULL;
+  VivShell *window = VIV_IS_SHELL (parent) ? VIV_SHELL (parent) : NULL;
   g_autofree char *memory = g_strdup_printf ("%dM", gtk_spin_button_get_value_as_int (self->memory));
   g_autofree char *cpus = g_strdup_printf ("%d", gtk_spin_button_get_value_as_int (self->cpus));
   g_autoptr (VivMachine) machine = NULL;
@@ -565,7 +572,7 @@ action_create (GtkWidget *widget, const char *action, GVariant *parameter)
   g_settings_set_boolean (viv_settings (), "start-after-create", gtk_switch_get_active (self->start_switch));
   if (window)
     {
-      viv_window_view (window, machine);
+      viv_shell_view (window, machine);
       if (gtk_switch_get_active (self->start_switch))
         viv_operation_start (window, machine);
     }

@@ -6,8 +6,9 @@
 
 #include "ui/create/viv-found-images.h"
 
+#include "ui/app/viv-look.h"
+
 #include <string.h>
-#include <sys/stat.h>
 
 #define FOLDER_MOST 2000 /* entries that are looked at */
 
@@ -49,17 +50,20 @@ static void
 add (GPtrArray *images, const char *path)
 {
   VivFoundImage *image;
-  struct stat info;
+  VivLook look;
 
-  if (!is_called_so (path) || stat (path, &info) != 0 || !S_ISREG (info.st_mode) || info.st_size == 0)
+  if (!is_called_so (path))
+    return;
+  viv_look (path, &look);
+  if (!look.regular || look.size == 0)
     return;
   for (guint i = 0; i < images->len; i++)
     if (g_str_equal (((VivFoundImage *)images->pdata[i])->path, path))
       return;
   image = g_new0 (VivFoundImage, 1);
   image->path = g_strdup (path);
-  image->size = info.st_size;
-  image->changed = info.st_mtim.tv_sec;
+  image->size = look.size;
+  image->changed = look.changed;
   g_ptr_array_add (images, image);
 }
 
@@ -90,7 +94,7 @@ compare (gconstpointer a, gconstpointer b)
 }
 
 static void
-look (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+find (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
   Places *places = data;
   GPtrArray *images = g_ptr_array_new_with_free_func ((GDestroyNotify)viv_found_image_free);
@@ -120,8 +124,7 @@ viv_found_images_async (const char *const *uris, const char *const *folders, GCa
   places->uris = g_strdupv ((char **)uris);
   places->folders = g_strdupv ((char **)folders);
   g_task_set_task_data (task, places, places_free);
-  g_task_set_return_on_cancel (task, TRUE);
-  g_task_run_in_thread (task, look);
+  viv_look_run (task, find);
 }
 
 GPtrArray *

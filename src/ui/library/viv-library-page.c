@@ -10,7 +10,7 @@
 
 #include "ui/library/viv-library-order.h"
 #include "ui/library/viv-machine-card.h"
-#include "ui/app/viv-window.h"
+#include "ui/app/viv-shell.h"
 #include "ui/app/viv-preferences.h"
 
 #include <glib/gi18n.h>
@@ -77,10 +77,10 @@ static void
 view (VivLibraryPage *self, guint position)
 {
   g_autoptr (VivMachine) machine = g_list_model_get_item (G_LIST_MODEL (self->selection), position);
-  VivWindow *window = viv_window_of (GTK_WIDGET (self));
+  VivShell *window = viv_shell_of (GTK_WIDGET (self));
 
   if (machine && window)
-    viv_window_view (window, machine);
+    viv_shell_view (window, machine);
 }
 
 /* Enter in the search opens the first that was found. */
@@ -235,11 +235,11 @@ static gboolean
 on_drop (GtkDropTarget *target, const GValue *value, double x, double y, VivLibraryPage *self)
 {
   GSList *files = g_value_get_boxed (value);
-  VivWindow *window = viv_window_of (GTK_WIDGET (self));
+  VivShell *window = viv_shell_of (GTK_WIDGET (self));
 
   if (!files || !window)
     return FALSE;
-  viv_window_create_machine (window, files->data);
+  viv_shell_create (window, files->data);
   return TRUE;
 }
 

@@ -32,7 +32,6 @@ struct _VivMachineCard
 
   VivCardShape shape;
   VivMachine *machine;
-  char *told; /* why it paused, as far as that was said; NULL: not */
 };
 
 G_DEFINE_FINAL_TYPE (VivMachineCard, viv_machine_card, GTK_TYPE_WIDGET)
@@ -98,41 +97,16 @@ update (VivMachineCard *self)
   gtk_widget_action_set_enabled (widget, "card.delete", !busy);
 }
 
-/* A machine that had to stop for something that a person can put right. */
-static void
-tell_why (VivMachineCard *self)
-{
-  const char *reason = viv_machine_get_state_reason (self->machine);
-  VivWindow *window = viv_window_of (GTK_WIDGET (self));
-
-  if (!g_str_equal (viv_machine_get_state (self->machine), "paused") || !reason || !*reason)
-    {
-      g_clear_pointer (&self->told, g_free);
-      return;
-    }
-  if (g_strcmp0 (self->told, reason) == 0 || !window)
-    return;
-  g_free (self->told);
-  self->told = g_strdup (reason);
-  g_autofree char *title = g_strdup_printf (_ ("“%s” Is Paused"), viv_machine_get_name (self->machine));
-  g_autoptr (GNotification) notification = g_notification_new (title);
-  g_notification_set_body (notification, reason);
-  g_notification_set_priority (notification, G_NOTIFICATION_PRIORITY_HIGH);
-  g_application_send_notification (g_application_get_default (), viv_machine_get_uuid (self->machine),
-                                   notification);
-  viv_window_message (window, reason);
-}
-
 static const struct
 {
   const char *action;
-  void (*run) (VivWindow *window, VivMachine *machine);
+  void (*run) (VivShell *window, VivMachine *machine);
 } operations[] = {
   { "card.start", viv_operation_start },         { "card.pause", viv_operation_pause },
   { "card.resume", viv_operation_resume },       { "card.power-off", viv_operation_power_off },
   { "card.force-off", viv_operation_force_off }, { "card.settings", viv_operation_settings },
   { "card.rename", viv_operation_rename },       { "card.open-folder", viv_operation_open_folder },
-  { "card.delete", viv_operation_delete },
+  { "card.delete", viv_operation_delete },       { "card.open-window", viv_operation_open_window },
 };
 
 static void
@@ -140,7 +114,7 @@ on_action (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   VivMachineCard *self = VIV_MACHINE_CARD (widget);
   g_autoptr (VivMachine) machine = self->machine ? g_object_ref (self->machine) : NULL;
-  VivWindow *window = viv_window_of (widget);
+  VivShell *window = viv_shell_of (widget);
 
   if (!machine || !window)
     return;
@@ -150,7 +124,7 @@ on_action (GtkWidget *widget, const char *name, GVariant *parameter)
         operations[i].run (window, machine);
         /* A start is something to look at. */
         if (operations[i].run == viv_operation_start)
-          viv_window_view (window, machine);
+          viv_shell_view (window, machine);
       }
 }
 
@@ -180,7 +154,6 @@ viv_machine_card_dispose (GObject *object)
   GtkWidget *child;
 
   viv_machine_card_set_machine (VIV_MACHINE_CARD (object), NULL);
-  g_clear_pointer (&VIV_MACHINE_CARD (object)->told, g_free);
   gtk_widget_dispose_template (GTK_WIDGET (object), VIV_TYPE_MACHINE_CARD);
   while ((child = gtk_widget_get_first_child (GTK_WIDGET (object))))
     gtk_widget_unparent (child);
@@ -273,7 +246,6 @@ viv_machine_card_set_machine (VivMachineCard *self, VivMachine *machine)
   g_signal_connect_swapped (machine, "notify::error", G_CALLBACK (update), self);
   g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (update_system), self);
   g_signal_connect_swapped (machine, "state-changed", G_CALLBACK (update), self);
-  g_signal_connect_swapped (machine, "state-changed", G_CALLBACK (tell_why), self);
   update (self);
 }
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "ui/app/viv-window.h"
+#include "ui/app/viv-shell.h"
 
 G_BEGIN_DECLS
 

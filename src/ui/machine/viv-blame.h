@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Which setting a failed start is about.
+ * Whose image is it that a machine could not start with?  Asked of the definitions: an error's words are a translation.
  */
 #pragma once
 
@@ -8,10 +8,8 @@
 
 G_BEGIN_DECLS
 
-/* The key ("disk0.path", "machine.firmware") whose value `message` names; NULL: none is to blame. */
-char *viv_blame_key (const MachineDefinition *definition, const char *message);
-
-/* Whether `message` says that an image is in use by the machine called `name` (block/block-lock.c). */
-gboolean viv_blame_machine (const char *message, const char *name);
+/* Whether `key` ("disk0.path", machine/start-blame.h) is an image that `other` has in a drive too. */
+gboolean viv_blame_shares (const MachineDefinition *definition, const char *key,
+                           const MachineDefinition *other);
 
 G_END_DECLS

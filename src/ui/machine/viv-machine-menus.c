@@ -47,17 +47,17 @@ viv_menu_send_chords (void)
   g_autoptr (GMenu) consoles = g_menu_new ();
 
   for (unsigned i = 0; i < G_N_ELEMENTS (combinations); i++)
-    append (first, combinations[i].label, "page.send-keys", combinations[i].chord);
+    append (first, combinations[i].label, "console.send-keys", combinations[i].chord);
   for (unsigned i = 1; i <= FUNCTION_KEYS; i++)
     {
       g_autofree char *label = g_strdup_printf ("Ctrl+Alt+F%u", i);
       g_autofree char *chord = g_strdup_printf ("ctrl-alt-f%u", i);
 
-      append (consoles, label, "page.send-keys", chord);
+      append (consoles, label, "console.send-keys", chord);
     }
   g_menu_append_submenu (first, _ ("_Consoles"), G_MENU_MODEL (consoles));
   for (unsigned i = 0; i < G_N_ELEMENTS (keys); i++)
-    append (second, keys[i].label, "page.send-keys", keys[i].chord);
+    append (second, keys[i].label, "console.send-keys", keys[i].chord);
   g_menu_append_section (menu, NULL, G_MENU_MODEL (first));
   g_menu_append_section (menu, NULL, G_MENU_MODEL (second));
   return G_MENU_MODEL (menu);
@@ -69,33 +69,32 @@ viv_menu_send_keys (void)
   GMenuModel *menu = viv_menu_send_chords ();
   g_autoptr (GMenu) clipboard = g_menu_new ();
 
-  append (clipboard, _ ("T_ype the Clipboard"), "page.type-clipboard", NULL);
+  append (clipboard, _ ("T_ype the Clipboard"), "machine.type-clipboard", NULL);
   g_menu_append_section (G_MENU (menu), NULL, G_MENU_MODEL (clipboard));
   return menu;
 }
 
 static void
-append_drive (GMenu *menu, const MachineDefinition *definition, const MachineDevice *drive)
+append_drive (GMenu *menu, const MachineDevice *drive, gboolean missing)
 {
   g_autoptr (GMenu) section = g_menu_new ();
   gboolean empty = !machine_device_text (drive, "path") || !*machine_device_text (drive, "path");
-  g_autofree char *file = empty ? NULL : g_path_get_basename (machine_device_text (drive, "path"));
-  g_autofree char *resolved = definition_resolve (definition, machine_device_text (drive, "path"));
-  gboolean missing = resolved && !g_file_test (resolved, G_FILE_TEST_EXISTS);
+  /* A path is bytes, a menu's label text. */
+  g_autofree char *file = empty ? NULL : g_filename_display_basename (machine_device_text (drive, "path"));
   const char *kind = drive->kind->drive == DRIVE_CDROM ? _ ("CD") : _ ("Floppy");
   /* Translators: a drive, and the file in it */
   g_autofree char *title
       = g_strdup_printf (missing ? _ ("%s: %s (missing)") : _ ("%s: %s"), kind, empty ? _ ("empty") : file);
 
   append (section, drive->kind->drive == DRIVE_CDROM ? _ ("Change _CD…") : _ ("Change _Floppy…"),
-          "page.change-media", drive->id);
+          "machine.change-media", drive->id);
   if (!empty)
-    append (section, _ ("E_ject"), "page.eject", drive->id);
+    append (section, _ ("E_ject"), "machine.eject", drive->id);
   g_menu_append_section (menu, title, G_MENU_MODEL (section));
 }
 
 GMenuModel *
-viv_menu_media (VivMachine *machine)
+viv_menu_media (VivMachine *machine, GHashTable *missing)
 {
   const MachineDefinition *definition = viv_machine_get_definition (machine);
   GMenu *menu = g_menu_new ();
@@ -105,38 +104,39 @@ viv_menu_media (VivMachine *machine)
       const MachineDevice *drive = definition_drive (definition, i);
 
       if (drive->kind->drive != DRIVE_DISK)
-        append_drive (menu, definition, drive);
+        append_drive (menu, drive, missing && g_hash_table_contains (missing, drive->id));
     }
   return G_MENU_MODEL (menu);
 }
 
 GMenuModel *
-viv_menu_machine (VivMachine *machine)
+viv_menu_machine (VivMachine *machine, GHashTable *missing)
 {
   GMenu *menu = g_menu_new ();
   g_autoptr (GMenu) power = g_menu_new ();
   g_autoptr (GMenu) view = g_menu_new ();
   g_autoptr (GMenu) more = g_menu_new ();
-  g_autoptr (GMenuModel) media = viv_menu_media (machine);
+  g_autoptr (GMenuModel) media = viv_menu_media (machine, missing);
   g_autoptr (GMenuModel) send = viv_menu_send_keys ();
 
-  append (power, _ ("_Reset…"), "page.reset", NULL);
-  append (power, _ ("_Power Off"), "page.power-off", NULL);
-  append (power, _ ("_Force Off…"), "page.force-off", NULL);
+  append (power, _ ("_Reset…"), "machine.reset", NULL);
+  append (power, _ ("_Power Off"), "machine.power-off", NULL);
+  append (power, _ ("_Force Off…"), "machine.force-off", NULL);
 
-  append (view, _ ("_Fit to Window"), "page.scaling", "fit");
-  append (view, _ ("E_xact Pixels"), "page.scaling", "exact");
-  append (view, _ ("Correct _Aspect Ratio"), "page.correct-aspect", NULL);
+  append (view, _ ("_Fit to Window"), "console.scaling", "fit");
+  append (view, _ ("E_xact Pixels"), "console.scaling", "exact");
+  append (view, _ ("Correct _Aspect Ratio"), "machine.correct-aspect", NULL);
   append (view, _ ("F_ull Screen"), "win.fullscreen", NULL);
-  append (view, _ ("_Take a Screenshot"), "page.screenshot", NULL);
-  append (view, _ ("Release _Keyboard and Pointer"), "page.release", NULL);
+  append (view, _ ("Open in a _Window"), "machine.open-window", NULL);
+  append (view, _ ("_Take a Screenshot"), "machine.screenshot", NULL);
+  append (view, _ ("Release _Keyboard and Pointer"), "console.release", NULL);
 
   /* In a narrow window the header bar has no room for its button. */
   g_menu_append_submenu (more, _ ("Send Ke_ys"), send);
-  append (more, _ ("Remote _View (VNC)…"), "page.vnc", NULL);
-  append (more, _ ("_Information"), "page.facts", NULL);
-  append (more, _ ("Open Fo_lder"), "page.open-folder", NULL);
-  append (more, _ ("S_ettings"), "page.settings", NULL);
+  append (more, _ ("Remote _View (VNC)…"), "machine.share", NULL);
+  append (more, _ ("_Information"), "machine.facts", NULL);
+  append (more, _ ("Open Fo_lder"), "machine.open-folder", NULL);
+  append (more, _ ("S_ettings"), "machine.settings", NULL);
 
   g_menu_append_section (menu, NULL, G_MENU_MODEL (power));
   g_menu_append_section (menu, NULL, G_MENU_MODEL (view));

@@ -10,12 +10,14 @@
 
 #include "machine/edit.h"
 #include "ui/app/viv-dialogs.h"
-#include "ui/console/viv-display-view.h"
+#include "ui/app/viv-grab-hints.h"
+#include "ui/app/viv-look.h"
+#include "ui/console/viv-console.h"
+#include "ui/console/viv-header-flap.h"
 #include "ui/machine/viv-facts-window.h"
 #include "ui/machine/viv-machine-menus.h"
 #include "ui/machine/viv-media.h"
 #include "ui/machine/viv-operations.h"
-#include "ui/console/viv-reveal.h"
 #include "ui/machine/viv-screen.h"
 #include "ui/machine/viv-screenshot.h"
 #include "ui/machine/viv-thumbnail.h"
@@ -25,22 +27,19 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
-#define LOG_LINES    80
-#define MAX_CHORD    8
-#define REVEAL_DELAY 250 /* ms: not on the way to something else */
+#define LOG_LINES 80
 
 struct _VivMachinePage
 {
   AdwBin parent_instance;
 
-  AdwFlap *flap;
-  GtkWidget *header;
+  VivHeaderFlap *flap;
   AdwWindowTitle *title;
   GtkWidget *back_button, *start_button, *pause_button, *resume_button, *screenshot_button,
       *fullscreen_button;
   GtkMenuButton *menu_button, *keys_button, *media_button;
   GtkStack *stack;
-  VivDisplayView *display;
+  VivConsole *console;
   GtkWidget *paused;
   GtkWidget *big_resume_button, *big_start_button;
   VivThumbnail *thumbnail;
@@ -52,11 +51,9 @@ struct _VivMachinePage
   GtkTextView *report;
 
   VivMachine *machine;
-  GtkWindow *window;          /* while rooted */
-  GtkEventController *motion; /* on the window: without a compositor a frame of it is around us */
-  gboolean told_keyboard, told_pointer;
-  AdwToast *hint; /* weak: how to get out, while it is of use */
-  guint reveal_source;
+  GtkWindow *window; /* while rooted */
+  gboolean own_window;
+  GHashTable *missing; /* ids of the drives whose image was looked for and isn't there */
 };
 
 G_DEFINE_FINAL_TYPE (VivMachinePage, viv_machine_page, ADW_TYPE_BIN)
@@ -64,22 +61,16 @@ G_DEFINE_FINAL_TYPE (VivMachinePage, viv_machine_page, ADW_TYPE_BIN)
 enum
 {
   PROP_0,
-  PROP_SCALING,        /* "fit" or "exact": what the menu's radio items choose */
+  PROP_OWN_WINDOW,     /* there is no way back to a library */
   PROP_CORRECT_ASPECT, /* whether old modes are shown 4:3: the machine's setting display0.aspect */
   N_PROPS
 };
 static GParamSpec *props[N_PROPS];
 
-static VivWindow *
+static VivShell *
 window_of (VivMachinePage *self)
 {
-  return viv_window_of (GTK_WIDGET (self));
-}
-
-static VivChord
-release_chord (void)
-{
-  return g_settings_get_enum (viv_settings (), "release-keys");
+  return viv_shell_of (GTK_WIDGET (self));
 }
 
 /* -- What is shown -- */
@@ -98,29 +89,16 @@ describe_state (VivMachinePage *self)
 static void
 update_title (VivMachinePage *self)
 {
-  gboolean grabbed = viv_display_view_get_grabbed (self->display),
-           locked = viv_display_view_get_locked (self->display);
+  const char *hint = viv_console_get_hint (self->console);
   g_autofree char *state = describe_state (self);
-  g_autofree char *hint = NULL;
+  g_autofree char *both = hint ? g_strdup_printf ("%s · %s", state, hint) : NULL;
   g_autofree char *label = NULL;
 
-  /* Translators: %s is a combination of keys */
-  if (locked)
-    hint = g_strdup_printf (_ ("%s releases keyboard and pointer"), viv_chord_label (release_chord ()));
-  else if (grabbed)
-    hint = g_strdup_printf (_ ("%s releases the keyboard"), viv_chord_label (release_chord ()));
-  if (hint)
-    {
-      g_autofree char *both = g_strdup_printf ("%s · %s", state, hint);
-
-      adw_window_title_set_subtitle (self->title, both);
-    }
-  else
-    adw_window_title_set_subtitle (self->title, state);
+  adw_window_title_set_subtitle (self->title, both ? both : state);
   adw_window_title_set_title (self->title, viv_machine_get_name (self->machine));
   /* Translators: %s is a machine's name; a screen reader says it */
   label = g_strdup_printf (_ ("Screen of “%s”"), viv_machine_get_name (self->machine));
-  viv_display_view_set_label (self->display, label);
+  viv_console_set_label (self->console, label);
   gtk_widget_set_tooltip_text (GTK_WIDGET (self->title), viv_machine_get_engine_reason (self->machine));
 }
 
@@ -187,22 +165,21 @@ update_actions (VivMachinePage *self)
   gboolean running = live && g_str_equal (state, "running"), paused = live && g_str_equal (state, "paused");
   gboolean broken = g_str_equal (state, "broken"), screen = running || paused;
 
-  gtk_widget_action_set_enabled (widget, "page.start", !busy && !broken);
-  gtk_widget_action_set_enabled (widget, "page.pause", running);
-  gtk_widget_action_set_enabled (widget, "page.resume", paused);
-  gtk_widget_action_set_enabled (widget, "page.reset", live);
-  gtk_widget_action_set_enabled (widget, "page.power-off", running);
-  gtk_widget_action_set_enabled (widget, "page.force-off", busy);
-  gtk_widget_action_set_enabled (widget, "page.switch-off", busy);
-  gtk_widget_action_set_enabled (widget, "page.restart", !broken);
-  gtk_widget_action_set_enabled (widget, "page.send-keys", running);
-  gtk_widget_action_set_enabled (widget, "page.type-clipboard", running);
-  gtk_widget_action_set_enabled (widget, "page.screenshot", screen);
-  gtk_widget_action_set_enabled (widget, "page.change-media", !broken);
-  gtk_widget_action_set_enabled (widget, "page.eject", !broken);
-  gtk_widget_action_set_enabled (widget, "page.vnc", live);
-  gtk_widget_action_set_enabled (widget, "page.settings", !broken);
-  gtk_widget_action_set_enabled (widget, "page.release", running);
+  gtk_widget_action_set_enabled (widget, "machine.start", !busy && !broken);
+  gtk_widget_action_set_enabled (widget, "machine.pause", running);
+  gtk_widget_action_set_enabled (widget, "machine.resume", paused);
+  gtk_widget_action_set_enabled (widget, "machine.reset", live);
+  gtk_widget_action_set_enabled (widget, "machine.power-off", running);
+  gtk_widget_action_set_enabled (widget, "machine.force-off", busy);
+  gtk_widget_action_set_enabled (widget, "machine.switch-off", busy);
+  gtk_widget_action_set_enabled (widget, "machine.restart", !broken);
+  gtk_widget_action_set_enabled (widget, "machine.type-clipboard", running);
+  gtk_widget_action_set_enabled (widget, "machine.screenshot", screen);
+  gtk_widget_action_set_enabled (widget, "machine.change-media", !broken);
+  gtk_widget_action_set_enabled (widget, "machine.eject", !broken);
+  gtk_widget_action_set_enabled (widget, "machine.share", live);
+  gtk_widget_action_set_enabled (widget, "machine.settings", !broken);
+  gtk_widget_action_set_enabled (widget, "machine.open-window", !broken && !self->own_window);
 
   gtk_widget_set_visible (self->start_button, !busy && !broken && !g_str_equal (state, "crashed"));
   gtk_widget_set_visible (self->pause_button, running);
@@ -254,7 +231,7 @@ update (VivMachinePage *self)
       update_off (self);
     }
   gtk_widget_set_visible (self->paused, live && paused);
-  viv_display_view_set_interactive (self->display, live && g_str_equal (state, "running"));
+  viv_console_set_interactive (self->console, live && g_str_equal (state, "running"));
   if (g_str_equal (page, "starting"))
     gtk_spinner_start (self->spinner);
   else
@@ -266,44 +243,93 @@ update (VivMachinePage *self)
     viv_machine_page_focus (self);
 }
 
-static VivAspect
-aspect_of (VivMachinePage *self)
-{
-  const MachineDefinition *definition = self->machine ? viv_machine_get_definition (self->machine) : NULL;
-  const char *aspect = definition ? definition_text (definition, "display0.aspect") : "auto";
-
-  return g_strcmp0 (aspect, "square") == 0 ? VIV_ASPECT_SQUARE
-         : g_strcmp0 (aspect, "4:3") == 0  ? VIV_ASPECT_4_3
-                                           : VIV_ASPECT_AUTO;
-}
-
 static void
 set_correct_aspect (VivMachinePage *self, gboolean correct)
 {
   VivChange change = { "display0.aspect", correct ? "auto" : "square" };
   g_autoptr (GError) error = NULL;
 
-  if (!self->machine || correct == (aspect_of (self) != VIV_ASPECT_SQUARE))
+  if (!self->machine || correct == (viv_screen_aspect (self->machine) != VIV_ASPECT_SQUARE))
     return;
   if (!viv_machine_edit (self->machine, &change, 1, &error) && window_of (self))
-    viv_window_message (window_of (self), error->message);
+    viv_shell_message (window_of (self), error->message);
 }
 
 static void
 rebuild_menu (VivMachinePage *self)
 {
-  g_autoptr (GMenuModel) menu = self->machine ? viv_menu_machine (self->machine) : NULL;
-  g_autoptr (GMenuModel) media = self->machine ? viv_menu_media (self->machine) : NULL;
+  g_autoptr (GMenuModel) menu = self->machine ? viv_menu_machine (self->machine, self->missing) : NULL;
+  g_autoptr (GMenuModel) media = self->machine ? viv_menu_media (self->machine, self->missing) : NULL;
 
   gtk_menu_button_set_menu_model (self->menu_button, menu);
   gtk_menu_button_set_menu_model (self->media_button, media);
   gtk_widget_set_visible (GTK_WIDGET (self->media_button), media && g_menu_model_get_n_items (media) > 0);
 }
 
+/* -- Are the media there? -- */
+
+typedef struct
+{
+  GWeakRef page;
+  char *drive, *path;
+} Looking;
+
+static void
+looking_free (Looking *looking)
+{
+  g_weak_ref_clear (&looking->page);
+  g_free (looking->drive);
+  g_free (looking->path);
+  g_free (looking);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Looking, looking_free)
+
+static void
+on_looked (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (Looking) looking = data;
+  g_autoptr (VivMachinePage) self = g_weak_ref_get (&looking->page);
+  const MachineDefinition *definition
+      = self && self->machine ? viv_machine_get_definition (self->machine) : NULL;
+  const MachineDevice *drive = definition ? definition_find_drive (definition, looking->drive) : NULL;
+  g_autofree char *path = drive ? definition_resolve (definition, machine_device_text (drive, "path")) : NULL;
+  VivLook look;
+
+  /* Another machine, or another medium, meanwhile. */
+  if (!viv_look_finish (result, &look, NULL) || g_strcmp0 (path, looking->path) != 0 || look.exists)
+    return;
+  g_hash_table_add (self->missing, g_strdup (looking->drive));
+  rebuild_menu (self);
+}
+
+/* On a thread: a server that is gone holds up nobody. */
+static void
+look_for_media (VivMachinePage *self)
+{
+  const MachineDefinition *definition = self->machine ? viv_machine_get_definition (self->machine) : NULL;
+
+  g_hash_table_remove_all (self->missing);
+  for (unsigned i = 0; definition && definition_drive (definition, i) != NULL; i++)
+    {
+      const MachineDevice *drive = definition_drive (definition, i);
+      g_autofree char *path = definition_resolve (definition, machine_device_text (drive, "path"));
+      Looking *looking;
+
+      if (drive->kind->drive == DRIVE_DISK || !path)
+        continue;
+      looking = g_new0 (Looking, 1);
+      g_weak_ref_init (&looking->page, self);
+      looking->drive = g_strdup (drive->id);
+      looking->path = g_strdup (path);
+      viv_look_async (path, NULL, on_looked, looking);
+    }
+}
+
 static void
 on_definition_changed (VivMachinePage *self)
 {
-  viv_display_view_set_aspect (self->display, aspect_of (self));
+  look_for_media (self);
+  viv_console_set_aspect (self->console, viv_screen_aspect (self->machine));
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_CORRECT_ASPECT]);
   rebuild_menu (self);
 }
@@ -311,76 +337,14 @@ on_definition_changed (VivMachinePage *self)
 static void
 update_pointer (VivMachinePage *self)
 {
-  viv_display_view_set_absolute (self->display, viv_machine_get_absolute_pointer (self->machine));
-}
-
-static void
-on_settings_changed (VivMachinePage *self)
-{
-  viv_display_view_set_chord (self->display, release_chord (),
-                              g_settings_get_boolean (viv_settings (), "release-in-turn"));
-  viv_display_view_set_inhibit_shortcuts (self->display,
-                                          g_settings_get_boolean (viv_settings (), "grab-keyboard"));
+  viv_console_set_absolute (self->console, viv_machine_get_absolute_pointer (self->machine));
 }
 
 /* -- Full screen -- */
 
-static gboolean
-on_reveal (gpointer data)
-{
-  VivMachinePage *self = data;
-
-  self->reveal_source = 0;
-  adw_flap_set_reveal_flap (self->flap, TRUE);
-  return G_SOURCE_REMOVE;
-}
-
-static gboolean
-menu_is_open (GtkMenuButton *button)
-{
-  GtkPopover *popover = gtk_menu_button_get_popover (button);
-
-  return popover && gtk_widget_get_visible (GTK_WIDGET (popover));
-}
-
 static void
-update_header (VivMachinePage *self, gboolean pointer, double y)
+on_fullscreen_changed (VivMachinePage *self, gboolean fullscreen)
 {
-  VivRevealState state = { .fullscreen = self->window && gtk_window_is_fullscreen (self->window),
-                           .grabbed = viv_display_view_get_grabbed (self->display),
-                           .menu_open = menu_is_open (self->menu_button) || menu_is_open (self->keys_button)
-                                        || menu_is_open (self->media_button),
-                           .shown = adw_flap_get_reveal_flap (self->flap),
-                           .pointer = pointer,
-                           .y = y };
-
-  switch (viv_reveal (&state))
-    {
-    case VIV_REVEAL_SOON:
-      if (!self->reveal_source)
-        self->reveal_source = g_timeout_add (REVEAL_DELAY, on_reveal, self);
-      break;
-    case VIV_REVEAL_SHOW:
-      g_clear_handle_id (&self->reveal_source, g_source_remove);
-      adw_flap_set_reveal_flap (self->flap, TRUE);
-      break;
-    case VIV_REVEAL_HIDE:
-      g_clear_handle_id (&self->reveal_source, g_source_remove);
-      adw_flap_set_reveal_flap (self->flap, FALSE);
-      break;
-    case VIV_REVEAL_KEEP:
-      break;
-    }
-}
-
-static void
-on_fullscreen_changed (VivMachinePage *self)
-{
-  gboolean fullscreen = gtk_window_is_fullscreen (self->window);
-
-  adw_flap_set_fold_policy (self->flap,
-                            fullscreen ? ADW_FLAP_FOLD_POLICY_ALWAYS : ADW_FLAP_FOLD_POLICY_NEVER);
-  adw_header_bar_set_show_end_title_buttons (ADW_HEADER_BAR (self->header), !fullscreen);
   gtk_button_set_icon_name (GTK_BUTTON (self->fullscreen_button),
                             fullscreen ? "view-restore-symbolic" : "view-fullscreen-symbolic");
   gtk_widget_set_tooltip_text (self->fullscreen_button,
@@ -388,65 +352,11 @@ on_fullscreen_changed (VivMachinePage *self)
   /* The button that asked for it is in the bar that goes. */
   if (gtk_widget_get_mapped (GTK_WIDGET (self)))
     viv_machine_page_focus (self);
-  update_header (self, FALSE, 0);
 }
 
 static void
-on_window_motion (GtkEventControllerMotion *controller, double x, double y, VivMachinePage *self)
+on_hint (VivMachinePage *self)
 {
-  double page_x, page_y;
-
-  if (gtk_widget_get_mapped (GTK_WIDGET (self)) && gtk_window_is_fullscreen (self->window)
-      && gtk_widget_translate_coordinates (GTK_WIDGET (self->window), GTK_WIDGET (self), x, y, &page_x,
-                                           &page_y))
-    update_header (self, TRUE, page_y);
-}
-
-/* -- The grab -- */
-
-static void
-tell (VivMachinePage *self, gboolean *told, char *text)
-{
-  g_autofree char *message = text;
-  VivWindow *window = window_of (self);
-  AdwToast *toast;
-
-  if (*told || !window)
-    return;
-  *told = TRUE;
-  toast = adw_toast_new (message);
-  g_set_weak_pointer (&self->hint, toast);
-  viv_window_toast (window, toast);
-}
-
-static void
-on_grab_changed (VivMachinePage *self)
-{
-  gboolean grabbed = viv_display_view_get_grabbed (self->display);
-  GtkApplication *application = self->window ? gtk_window_get_application (self->window) : NULL;
-
-  if (VIV_IS_APPLICATION (application))
-    viv_application_set_accels_enabled (VIV_APPLICATION (application), !grabbed);
-  /* Translators: %s is a combination of keys */
-  if (grabbed)
-    tell (self, &self->told_keyboard,
-          g_strdup_printf (_ ("The machine has the keyboard. Press and release %s to get it back."),
-                           viv_chord_label (release_chord ())));
-  else if (self->hint && window_of (self))
-    viv_window_dismiss (window_of (self), self->hint);
-  update_header (self, FALSE, 0);
-  if (self->machine)
-    update_title (self);
-}
-
-static void
-on_lock_changed (VivMachinePage *self)
-{
-  if (viv_display_view_get_locked (self->display))
-    /* Translators: %s is a combination of keys */
-    tell (self, &self->told_pointer,
-          g_strdup_printf (_ ("The machine has the pointer. Press and release %s to get it back."),
-                           viv_chord_label (release_chord ())));
   if (self->machine)
     update_title (self);
 }
@@ -463,50 +373,27 @@ on_input (VivMachinePage *self, const InputEvent *event)
 static const struct
 {
   const char *action;
-  void (*run) (VivWindow *window, VivMachine *machine);
+  void (*run) (VivShell *window, VivMachine *machine);
 } operations[] = {
-  { "page.start", viv_operation_start },         { "page.pause", viv_operation_pause },
-  { "page.resume", viv_operation_resume },       { "page.reset", viv_operation_reset },
-  { "page.power-off", viv_operation_power_off }, { "page.force-off", viv_operation_force_off },
-  { "page.settings", viv_operation_settings },   { "page.open-folder", viv_operation_open_folder },
-  { "page.restart", viv_operation_restart },     { "page.switch-off", viv_operation_switch_off },
-  { "page.screenshot", viv_screenshot_take },
+  { "machine.start", viv_operation_start },         { "machine.pause", viv_operation_pause },
+  { "machine.resume", viv_operation_resume },       { "machine.reset", viv_operation_reset },
+  { "machine.power-off", viv_operation_power_off }, { "machine.force-off", viv_operation_force_off },
+  { "machine.settings", viv_operation_settings },   { "machine.open-folder", viv_operation_open_folder },
+  { "machine.restart", viv_operation_restart },     { "machine.switch-off", viv_operation_switch_off },
+  { "machine.screenshot", viv_screenshot_take },    { "machine.open-window", viv_operation_open_window },
 };
 
 static void
 on_operation (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   VivMachinePage *self = VIV_MACHINE_PAGE (widget);
-  VivWindow *window = window_of (self);
+  VivShell *window = window_of (self);
 
   if (!self->machine || !window)
     return;
   for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
     if (g_str_equal (operations[i].action, name))
       operations[i].run (window, self->machine);
-}
-
-static void
-on_send_keys (GtkWidget *widget, const char *name, GVariant *parameter)
-{
-  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
-  InputEvent events[2 * MAX_CHORD] = { 0 };
-  uint16_t codes[MAX_CHORD];
-  unsigned n = 0;
-  g_autoptr (GError) error = NULL;
-
-  if (!input_parse_chord (g_variant_get_string (parameter, NULL), codes, &n, &error))
-    {
-      g_warning ("%s", error->message);
-      return;
-    }
-  for (unsigned i = 0; i < n; i++)
-    {
-      events[i] = (InputEvent){ .type = INPUT_EVENT_KEY, .code = codes[i], .value = 1 };
-      events[2 * n - 1 - i] = (InputEvent){ .type = INPUT_EVENT_KEY, .code = codes[i], .value = 0 };
-    }
-  viv_machine_send_input (self->machine, events, 2 * n);
-  viv_machine_page_focus (self);
 }
 
 /* What is in the clipboard is for the machine that was shown when it was asked for. */
@@ -529,10 +416,10 @@ static void
 typing_say (Typing *typing, const char *message)
 {
   g_autoptr (VivMachinePage) self = g_weak_ref_get (&typing->page);
-  VivWindow *window = self ? window_of (self) : NULL;
+  VivShell *window = self ? window_of (self) : NULL;
 
   if (window)
-    viv_window_message (window, message);
+    viv_shell_message (window, message);
 }
 
 static void
@@ -578,7 +465,7 @@ on_change_media (GtkWidget *widget, const char *name, GVariant *parameter)
   VivMachinePage *self = VIV_MACHINE_PAGE (widget);
   const char *drive = g_variant_get_string (parameter, NULL);
 
-  if (g_str_equal (name, "page.eject"))
+  if (g_str_equal (name, "machine.eject"))
     viv_media_change (window_of (self), self->machine, drive, NULL);
   else
     viv_media_choose (window_of (self), self->machine, drive);
@@ -589,20 +476,14 @@ static void
 on_show_menu (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   VivMachinePage *self = VIV_MACHINE_PAGE (widget);
-  GtkMenuButton *button = g_str_equal (name, "page.show-media") ? self->media_button : self->keys_button;
+  GtkMenuButton *button = g_str_equal (name, "machine.show-media") ? self->media_button : self->keys_button;
 
   if (can_have_focus (GTK_WIDGET (button)))
     gtk_menu_button_popup (button);
 }
 
 static void
-on_release (GtkWidget *widget, const char *name, GVariant *parameter)
-{
-  viv_display_view_release (VIV_MACHINE_PAGE (widget)->display);
-}
-
-static void
-on_vnc (GtkWidget *widget, const char *name, GVariant *parameter)
+on_share (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   VivMachinePage *self = VIV_MACHINE_PAGE (widget);
   GtkWidget *vnc = viv_sharing_window_new (self->machine);
@@ -627,7 +508,7 @@ on_copy_report (GtkWidget *widget, const char *name, GVariant *parameter)
 
   g_object_get (buffer, "text", &text, NULL);
   gdk_clipboard_set_text (gtk_widget_get_clipboard (widget), text);
-  viv_window_message (window_of (VIV_MACHINE_PAGE (widget)), _ ("Details copied"));
+  viv_shell_message (window_of (VIV_MACHINE_PAGE (widget)), _ ("Details copied"));
 }
 
 /* -- Widget -- */
@@ -635,26 +516,14 @@ on_copy_report (GtkWidget *widget, const char *name, GVariant *parameter)
 static void
 viv_machine_page_root (GtkWidget *widget)
 {
-  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
-
   GTK_WIDGET_CLASS (viv_machine_page_parent_class)->root (widget);
-  self->window = GTK_WINDOW (gtk_widget_get_root (widget));
-  g_signal_connect_swapped (self->window, "notify::fullscreened", G_CALLBACK (on_fullscreen_changed), self);
-  self->motion = gtk_event_controller_motion_new ();
-  gtk_event_controller_set_propagation_phase (self->motion, GTK_PHASE_CAPTURE);
-  g_signal_connect (self->motion, "motion", G_CALLBACK (on_window_motion), self);
-  gtk_widget_add_controller (GTK_WIDGET (self->window), self->motion);
+  VIV_MACHINE_PAGE (widget)->window = GTK_WINDOW (gtk_widget_get_root (widget));
 }
 
 static void
 viv_machine_page_unroot (GtkWidget *widget)
 {
-  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
-
-  g_signal_handlers_disconnect_by_data (self->window, self);
-  gtk_widget_remove_controller (GTK_WIDGET (self->window), self->motion);
-  self->motion = NULL;
-  self->window = NULL;
+  VIV_MACHINE_PAGE (widget)->window = NULL;
   GTK_WIDGET_CLASS (viv_machine_page_parent_class)->unroot (widget);
 }
 
@@ -665,14 +534,18 @@ viv_machine_page_dispose (GObject *object)
 
   if (self->machine)
     viv_machine_page_set_machine (self, NULL);
-  g_clear_handle_id (&self->reveal_source, g_source_remove);
-  g_signal_handlers_disconnect_by_data (viv_settings (), self);
-  if (self->display)
-    g_signal_handlers_disconnect_by_data (self->display, self);
-  self->display = NULL;
+  if (self->console)
+    g_signal_handlers_disconnect_by_data (self->console, self);
+  self->console = NULL;
   adw_bin_set_child (ADW_BIN (self), NULL);
-  g_clear_weak_pointer (&self->hint);
   G_OBJECT_CLASS (viv_machine_page_parent_class)->dispose (object);
+}
+
+static void
+viv_machine_page_finalize (GObject *object)
+{
+  g_hash_table_unref (VIV_MACHINE_PAGE (object)->missing);
+  G_OBJECT_CLASS (viv_machine_page_parent_class)->finalize (object);
 }
 
 static void
@@ -682,12 +555,11 @@ viv_machine_page_get_property (GObject *object, guint id, GValue *value, GParamS
 
   switch (id)
     {
-    case PROP_SCALING:
-      g_value_set_static_string (
-          value, viv_display_view_get_scaling (self->display) == VIV_SCALING_EXACT ? "exact" : "fit");
+    case PROP_OWN_WINDOW:
+      g_value_set_boolean (value, self->own_window);
       break;
     case PROP_CORRECT_ASPECT:
-      g_value_set_boolean (value, aspect_of (self) != VIV_ASPECT_SQUARE);
+      g_value_set_boolean (value, viv_screen_aspect (self->machine) != VIV_ASPECT_SQUARE);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -701,11 +573,9 @@ viv_machine_page_set_property (GObject *object, guint id, const GValue *value, G
 
   switch (id)
     {
-    case PROP_SCALING:
-      viv_display_view_set_scaling (self->display, g_strcmp0 (g_value_get_string (value), "exact") == 0
-                                                       ? VIV_SCALING_EXACT
-                                                       : VIV_SCALING_FIT);
-      g_object_notify_by_pspec (object, pspec);
+    case PROP_OWN_WINDOW:
+      self->own_window = g_value_get_boolean (value);
+      gtk_widget_set_visible (self->back_button, !self->own_window);
       break;
     case PROP_CORRECT_ASPECT:
       set_correct_aspect (self, g_value_get_boolean (value));
@@ -719,7 +589,6 @@ static void
 bind_children (GtkWidgetClass *widget_class)
 {
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, flap);
-  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, header);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, title);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, back_button);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, start_button);
@@ -731,7 +600,7 @@ bind_children (GtkWidgetClass *widget_class)
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, keys_button);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, media_button);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, stack);
-  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, display);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, console);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, paused);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, big_resume_button);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, big_start_button);
@@ -754,34 +623,33 @@ viv_machine_page_class_init (VivMachinePageClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = viv_machine_page_dispose;
+  G_OBJECT_CLASS (klass)->finalize = viv_machine_page_finalize;
   G_OBJECT_CLASS (klass)->get_property = viv_machine_page_get_property;
   G_OBJECT_CLASS (klass)->set_property = viv_machine_page_set_property;
-  props[PROP_SCALING] = g_param_spec_string (
-      "scaling", NULL, NULL, "fit", G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+  props[PROP_OWN_WINDOW] = g_param_spec_boolean (
+      "own-window", NULL, NULL, FALSE, G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
   props[PROP_CORRECT_ASPECT]
       = g_param_spec_boolean ("correct-aspect", NULL, NULL, TRUE,
                               G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (G_OBJECT_CLASS (klass), N_PROPS, props);
   widget_class->root = viv_machine_page_root;
   widget_class->unroot = viv_machine_page_unroot;
-  g_type_ensure (VIV_TYPE_DISPLAY_VIEW);
+  g_type_ensure (VIV_TYPE_CONSOLE);
+  g_type_ensure (VIV_TYPE_HEADER_FLAP);
   g_type_ensure (VIV_TYPE_THUMBNAIL);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-machine-page.ui");
   bind_children (widget_class);
   for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
     gtk_widget_class_install_action (widget_class, operations[i].action, NULL, on_operation);
-  gtk_widget_class_install_action (widget_class, "page.send-keys", "s", on_send_keys);
-  gtk_widget_class_install_action (widget_class, "page.type-clipboard", NULL, on_type_clipboard);
-  gtk_widget_class_install_property_action (widget_class, "page.scaling", "scaling");
-  gtk_widget_class_install_property_action (widget_class, "page.correct-aspect", "correct-aspect");
-  gtk_widget_class_install_action (widget_class, "page.change-media", "s", on_change_media);
-  gtk_widget_class_install_action (widget_class, "page.eject", "s", on_change_media);
-  gtk_widget_class_install_action (widget_class, "page.release", NULL, on_release);
-  gtk_widget_class_install_action (widget_class, "page.show-media", NULL, on_show_menu);
-  gtk_widget_class_install_action (widget_class, "page.show-keys", NULL, on_show_menu);
-  gtk_widget_class_install_action (widget_class, "page.vnc", NULL, on_vnc);
-  gtk_widget_class_install_action (widget_class, "page.facts", NULL, on_facts);
-  gtk_widget_class_install_action (widget_class, "page.copy-report", NULL, on_copy_report);
+  gtk_widget_class_install_action (widget_class, "machine.type-clipboard", NULL, on_type_clipboard);
+  gtk_widget_class_install_property_action (widget_class, "machine.correct-aspect", "correct-aspect");
+  gtk_widget_class_install_action (widget_class, "machine.change-media", "s", on_change_media);
+  gtk_widget_class_install_action (widget_class, "machine.eject", "s", on_change_media);
+  gtk_widget_class_install_action (widget_class, "machine.show-media", NULL, on_show_menu);
+  gtk_widget_class_install_action (widget_class, "machine.show-keys", NULL, on_show_menu);
+  gtk_widget_class_install_action (widget_class, "machine.share", NULL, on_share);
+  gtk_widget_class_install_action (widget_class, "machine.facts", NULL, on_facts);
+  gtk_widget_class_install_action (widget_class, "machine.copy-report", NULL, on_copy_report);
 }
 
 /* A disc or a floppy that is dropped on the screen goes into its drive. */
@@ -790,21 +658,15 @@ on_drop (GtkDropTarget *target, const GValue *value, double x, double y, VivMach
 {
   GSList *files = g_value_get_boxed (value);
   g_autofree char *path = files ? g_file_get_path (files->data) : NULL;
-  const MachineDevice *drive = path && self->machine ? viv_media_drive_for (self->machine, path) : NULL;
-  VivWindow *window = window_of (self);
+  VivShell *shell = viv_shell_of (GTK_WIDGET (self));
 
-  if (!files || !window || !self->machine)
+  if (!files || !shell || !self->machine)
     return FALSE;
-  if (!drive)
-    viv_window_message (window, path ? _ ("The machine has no drive for this image")
-                                     : _ ("The image is not on this computer. Copy it here first."));
+  if (path)
+    viv_media_insert (shell, self->machine, path);
   else
-    {
-      g_autofree char *id = g_strdup (drive->id);
-
-      viv_media_change (window, self->machine, id, path);
-    }
-  return drive != NULL;
+    viv_shell_message (shell, _ ("The image is not on this computer. Copy it here first."));
+  return path != NULL;
 }
 
 static void
@@ -813,27 +675,26 @@ viv_machine_page_init (VivMachinePage *self)
   GtkDropTarget *drop = gtk_drop_target_new (GDK_TYPE_FILE_LIST, GDK_ACTION_COPY);
   g_autoptr (GMenuModel) keys = viv_menu_send_keys ();
 
+  self->missing = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   gtk_widget_init_template (GTK_WIDGET (self));
   gtk_menu_button_set_menu_model (self->keys_button, keys);
-  g_signal_connect_swapped (self->display, "notify::grabbed", G_CALLBACK (on_grab_changed), self);
-  g_signal_connect_swapped (self->display, "notify::locked", G_CALLBACK (on_lock_changed), self);
-  g_signal_connect_swapped (self->display, "input", G_CALLBACK (on_input), self);
+  viv_grab_hints_attach (self->console);
+  viv_console_add_actions (self->console, GTK_WIDGET (self));
+  viv_header_flap_set_console (self->flap, self->console);
+  g_signal_connect_swapped (self->console, "notify::hint", G_CALLBACK (on_hint), self);
+  g_signal_connect_swapped (self->console, "input", G_CALLBACK (on_input), self);
+  g_signal_connect_swapped (self->flap, "fullscreen-changed", G_CALLBACK (on_fullscreen_changed), self);
   g_signal_connect (drop, "drop", G_CALLBACK (on_drop), self);
   gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (drop));
-  g_signal_connect_swapped (viv_settings (), "changed", G_CALLBACK (on_settings_changed), self);
-  on_settings_changed (self);
-  viv_display_view_set_scaling (self->display, g_settings_get_enum (viv_settings (), "scaling") == 1
-                                                   ? VIV_SCALING_EXACT
-                                                   : VIV_SCALING_FIT);
 }
 
 static void
 on_notice (VivMachine *machine, const char *text, VivMachinePage *self)
 {
-  VivWindow *window = window_of (self);
+  VivShell *window = window_of (self);
 
   if (window)
-    viv_window_message (window, text);
+    viv_shell_message (window, text);
 }
 
 /* The guest's own doing is said; what somebody did here they know. */
@@ -842,11 +703,10 @@ on_media_changed (VivMachine *machine, const char *drive, const char *path, VivM
 {
   const MachineDefinition *definition = viv_machine_get_definition (machine);
   const MachineDevice *found = definition ? definition_find_drive (definition, drive) : NULL;
-  const char *had = found ? machine_device_text (found, "path") : NULL;
-  VivWindow *window = window_of (self);
+  VivShell *window = window_of (self);
 
-  if (window && *path == '\0' && had && *had)
-    viv_window_message (window, _ ("The system in the machine has ejected its disc"));
+  if (window && *path == '\0' && found && machine_device_text (found, "path") && *machine_device_text (found, "path"))
+    viv_shell_message (window, _ ("The system in the machine has ejected its disc"));
 }
 
 void
@@ -854,11 +714,12 @@ viv_machine_page_set_machine (VivMachinePage *self, VivMachine *machine)
 {
   if (self->machine == machine)
     return;
-  viv_display_view_release (self->display);
+  viv_console_release (self->console);
   if (self->machine)
     g_signal_handlers_disconnect_by_data (self->machine, self);
   g_set_object (&self->machine, machine);
-  viv_display_view_set_framebuffer (self->display, machine ? viv_screen_for_machine (machine) : NULL);
+  viv_console_set_framebuffer (self->console,
+                               machine ? viv_screen_get_framebuffer (viv_screen_get (machine, 0)) : NULL);
   viv_thumbnail_set_machine (self->thumbnail, machine);
   if (!machine)
     return;
@@ -893,5 +754,5 @@ viv_machine_page_focus (VivMachinePage *self)
                                                                          : self->trouble_folder_button);
   else if (g_strcmp0 (page, "screen") == 0)
     gtk_widget_grab_focus (gtk_widget_get_visible (self->paused) ? self->big_resume_button
-                                                                 : GTK_WIDGET (self->display));
+                                                                 : GTK_WIDGET (self->console));
 }

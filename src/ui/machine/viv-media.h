@@ -4,15 +4,17 @@
  */
 #pragma once
 
-#include "ui/app/viv-window.h"
+#include "ui/app/viv-shell.h"
 
 G_BEGIN_DECLS
 
-/* Asks for an image and puts it in; into `machine`, whatever the window shows by then. */
-void viv_media_choose (VivWindow *window, VivMachine *machine, const char *drive);
+/* Asks for an image and puts it in; into `machine`, whatever the shell shows by then. */
+void viv_media_choose (VivShell *shell, VivMachine *machine, const char *drive);
 /* `path` NULL: takes out what is in.  In the running machine first, and in its definition once the monitor has said yes. */
-void viv_media_change (VivWindow *window, VivMachine *machine, const char *drive, const char *path);
-/* The drive that an image of this name and size belongs into: a floppy's or a CD drive; NULL if the machine has none. */
-const MachineDevice *viv_media_drive_for (VivMachine *machine, const char *path);
+void viv_media_change (VivShell *shell, VivMachine *machine, const char *drive, const char *path);
+/* Puts it where it belongs by its size, which is looked up on a thread; says so if there is no such drive. */
+void viv_media_insert (VivShell *shell, VivMachine *machine, const char *path);
+/* The drive that an image of `size` bytes belongs into: a floppy's or a CD drive; NULL if the machine has none. */
+const MachineDevice *viv_media_drive_for (VivMachine *machine, guint64 size);
 
 G_END_DECLS

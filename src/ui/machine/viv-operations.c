@@ -18,20 +18,20 @@
 #define UNDO_SECONDS 12
 #define OFF_PATIENCE 20 /* seconds for a system to shut down */
 
-/* One operation under way, and the window that is told how it ended, if it is still there. */
+/* One operation under way, and the shell that is told how it ended, if it is still there. */
 typedef struct
 {
-  GWeakRef window;
+  GWeakRef shell;
   VivMachine *machine;
   const char *heading; /* of the error; translated */
 } Operation;
 
 static Operation *
-operation_new (VivWindow *window, VivMachine *machine, const char *heading)
+operation_new (VivShell *shell, VivMachine *machine, const char *heading)
 {
   Operation *operation = g_new0 (Operation, 1);
 
-  g_weak_ref_init (&operation->window, window);
+  g_weak_ref_init (&operation->shell, shell);
   operation->machine = g_object_ref (machine);
   operation->heading = heading;
   return operation;
@@ -40,32 +40,32 @@ operation_new (VivWindow *window, VivMachine *machine, const char *heading)
 static void
 operation_free (Operation *operation)
 {
-  g_weak_ref_clear (&operation->window);
+  g_weak_ref_clear (&operation->shell);
   g_object_unref (operation->machine);
   g_free (operation);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Operation, operation_free)
 
 void
-viv_operation_failed (VivWindow *window, VivMachine *machine, const char *heading, const GError *error)
+viv_operation_failed (VivShell *shell, VivMachine *machine, const char *heading, const GError *error)
 {
   g_autofree char *log = NULL;
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
   log = viv_machine_log_tail (machine, LOG_LINES);
-  viv_show_error (GTK_WINDOW (window), heading, error->message, log);
+  viv_show_error (GTK_WINDOW (shell), heading, error->message, log);
 }
 
 static void
 on_done (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (Operation) operation = data;
-  g_autoptr (VivWindow) window = g_weak_ref_get (&operation->window);
+  g_autoptr (VivShell) shell = g_weak_ref_get (&operation->shell);
   g_autoptr (GError) error = NULL;
 
-  if (!viv_machine_finish (VIV_MACHINE (source), result, &error) && window)
-    viv_operation_failed (window, operation->machine, operation->heading, error);
+  if (!viv_machine_finish (VIV_MACHINE (source), result, &error) && shell)
+    viv_operation_failed (shell, operation->machine, operation->heading, error);
 }
 
 typedef struct
@@ -105,20 +105,23 @@ open_settings (gpointer owner, gpointer about)
 static void
 show_holder (gpointer owner, gpointer about)
 {
-  viv_window_view (owner, about);
+  viv_shell_view (owner, about);
 }
 
 /* The machine that has the image which another wanted; NULL: it is not about that.  Transfer full. */
 static VivMachine *
-find_holder (VivWindow *window, VivMachine *machine, const char *message)
+find_holder (VivShell *shell, VivMachine *machine, const char *key)
 {
-  GListModel *library = G_LIST_MODEL (viv_window_get_library (window));
+  GListModel *library = G_LIST_MODEL (viv_shell_get_library (shell));
+  const MachineDefinition *definition = viv_machine_get_definition (machine);
 
-  for (guint i = 0; i < g_list_model_get_n_items (library); i++)
+  for (guint i = 0; library && definition && i < g_list_model_get_n_items (library); i++)
     {
       g_autoptr (VivMachine) other = g_list_model_get_item (library, i);
+      const MachineDefinition *others = viv_machine_get_definition (other);
 
-      if (other != machine && viv_blame_machine (message, viv_machine_get_name (other)))
+      if (other != machine && others && viv_machine_is_busy (other)
+          && viv_blame_shares (definition, key, others))
         return g_steal_pointer (&other);
     }
   return NULL;
@@ -129,90 +132,88 @@ static void
 on_started (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (Operation) operation = data;
-  g_autoptr (VivWindow) window = g_weak_ref_get (&operation->window);
+  g_autoptr (VivShell) shell = g_weak_ref_get (&operation->shell);
   VivMachine *machine = operation->machine;
-  const MachineDefinition *definition = viv_machine_get_definition (machine);
+  const char *key = viv_machine_get_start_blame (machine);
   g_autoptr (GError) error = NULL;
   g_autofree char *log = NULL;
-  g_autofree char *key = NULL;
   g_autoptr (VivMachine) holder = NULL;
 
-  if (viv_machine_finish (machine, result, &error) || !window
+  if (viv_machine_finish (machine, result, &error) || !shell
       || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
-  key = definition ? viv_blame_key (definition, error->message) : NULL;
   log = viv_machine_log_tail (machine, LOG_LINES);
-  holder = find_holder (window, machine, error->message);
+  holder = key ? find_holder (shell, machine, key) : NULL;
   if (holder)
-    viv_show_error_with (GTK_WINDOW (window), operation->heading, error->message, log,
-                         _ ("_Show That Machine"), show_holder, window, g_steal_pointer (&holder),
+    viv_show_error_with (GTK_WINDOW (shell), operation->heading, error->message, log,
+                         _ ("_Show That Machine"), show_holder, shell, g_steal_pointer (&holder),
                          g_object_unref);
   else if (key)
-    viv_show_error_with (GTK_WINDOW (window), operation->heading, error->message, log, _ ("Open _Settings"),
-                         open_settings, window, blame_new (machine, key), blame_free);
+    viv_show_error_with (GTK_WINDOW (shell), operation->heading, error->message, log, _ ("Open _Settings"),
+                         open_settings, shell, blame_new (machine, key), blame_free);
   else
-    viv_show_error (GTK_WINDOW (window), operation->heading, error->message, log);
+    viv_show_error (GTK_WINDOW (shell), operation->heading, error->message, log);
 }
 
 void
-viv_operation_start (VivWindow *window, VivMachine *machine)
+viv_operation_start (VivShell *shell, VivMachine *machine)
 {
   if (!viv_machine_is_busy (machine))
     viv_machine_start (machine, NULL, NULL, on_started,
-                       operation_new (window, machine, _ ("The Machine Could Not Start")));
+                       operation_new (shell, machine, _ ("The Machine Could Not Start")));
 }
 
 void
-viv_operation_pause (VivWindow *window, VivMachine *machine)
+viv_operation_pause (VivShell *shell, VivMachine *machine)
 {
   viv_machine_pause (machine, NULL, on_done,
-                     operation_new (window, machine, _ ("The Machine Could Not Be Paused")));
+                     operation_new (shell, machine, _ ("The Machine Could Not Be Paused")));
 }
 
 void
-viv_operation_resume (VivWindow *window, VivMachine *machine)
+viv_operation_resume (VivShell *shell, VivMachine *machine)
 {
   viv_machine_resume (machine, NULL, on_done,
-                      operation_new (window, machine, _ ("The Machine Could Not Go On")));
+                      operation_new (shell, machine, _ ("The Machine Could Not Go On")));
 }
 
 /* Nothing can be lost of a machine that has crashed: no question. */
 void
-viv_operation_switch_off (VivWindow *window, VivMachine *machine)
+viv_operation_switch_off (VivShell *shell, VivMachine *machine)
 {
   viv_machine_force_off (machine, NULL, on_done,
-                         operation_new (window, machine, _ ("The Machine Could Not Be Switched Off")));
+                         operation_new (shell, machine, _ ("The Machine Could Not Be Switched Off")));
 }
 
 static void
 on_off_for_restart (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (Operation) operation = data;
-  g_autoptr (VivWindow) window = g_weak_ref_get (&operation->window);
+  g_autoptr (VivShell) shell = g_weak_ref_get (&operation->shell);
   g_autoptr (GError) error = NULL;
 
-  if (!window)
+  if (!shell)
     return;
   if (viv_machine_finish (VIV_MACHINE (source), result, &error))
-    viv_operation_start (window, operation->machine);
+    viv_operation_start (shell, operation->machine);
   else
-    viv_operation_failed (window, operation->machine, operation->heading, error);
+    viv_operation_failed (shell, operation->machine, operation->heading, error);
 }
 
 void
-viv_operation_restart (VivWindow *window, VivMachine *machine)
+viv_operation_restart (VivShell *shell, VivMachine *machine)
 {
   if (viv_machine_is_live (machine))
     viv_machine_force_off (machine, NULL, on_off_for_restart,
-                           operation_new (window, machine, _ ("The Machine Could Not Be Switched Off")));
+                           operation_new (shell, machine, _ ("The Machine Could Not Be Switched Off")));
   else
-    viv_operation_start (window, machine);
+    viv_operation_start (shell, machine);
 }
 
 /* Whoever pressed the power button is told if it did nothing. */
 typedef struct
 {
-  GWeakRef window, machine;
+  GWeakRef shell, machine;
   pid_t pid;
 } Wait;
 
@@ -221,7 +222,7 @@ wait_free (gpointer data)
 {
   Wait *wait = data;
 
-  g_weak_ref_clear (&wait->window);
+  g_weak_ref_clear (&wait->shell);
   g_weak_ref_clear (&wait->machine);
   g_free (wait);
 }
@@ -235,26 +236,26 @@ wait_free_closure (gpointer data, GClosure *closure)
 static void
 on_force_off_clicked (AdwToast *toast, Wait *wait)
 {
-  g_autoptr (VivWindow) window = g_weak_ref_get (&wait->window);
+  g_autoptr (VivShell) shell = g_weak_ref_get (&wait->shell);
   g_autoptr (VivMachine) machine = g_weak_ref_get (&wait->machine);
 
-  if (window && machine)
-    viv_operation_force_off (window, machine);
+  if (shell && machine)
+    viv_operation_force_off (shell, machine);
 }
 
 static Wait *
-wait_new (VivWindow *window, VivMachine *machine)
+wait_new (VivShell *shell, VivMachine *machine)
 {
   Wait *wait = g_new0 (Wait, 1);
 
-  g_weak_ref_init (&wait->window, window);
+  g_weak_ref_init (&wait->shell, shell);
   g_weak_ref_init (&wait->machine, machine);
   wait->pid = viv_machine_get_pid (machine);
   return wait;
 }
 
 void
-viv_operation_still_on (VivWindow *window, VivMachine *machine)
+viv_operation_still_on (VivShell *shell, VivMachine *machine)
 {
   /* Translators: %s is a machine's name */
   g_autofree char *text = g_strdup_printf (_ ("“%s” does not shut down"), viv_machine_get_name (machine));
@@ -264,20 +265,20 @@ viv_operation_still_on (VivWindow *window, VivMachine *machine)
   adw_toast_set_button_label (toast, _ ("_Force Off…"));
   adw_toast_set_timeout (toast, UNDO_SECONDS);
   g_signal_connect_data (toast, "button-clicked", G_CALLBACK (on_force_off_clicked),
-                         wait_new (window, machine), wait_free_closure, 0);
-  viv_window_toast (window, toast);
+                         wait_new (shell, machine), wait_free_closure, 0);
+  viv_shell_toast (shell, toast);
 }
 
 static gboolean
 on_patience (gpointer data)
 {
   Wait *wait = data;
-  g_autoptr (VivWindow) window = g_weak_ref_get (&wait->window);
+  g_autoptr (VivShell) shell = g_weak_ref_get (&wait->shell);
   g_autoptr (VivMachine) machine = g_weak_ref_get (&wait->machine);
 
-  if (window && machine && viv_machine_is_live (machine) && viv_machine_get_pid (machine) == wait->pid
+  if (shell && machine && viv_machine_is_live (machine) && viv_machine_get_pid (machine) == wait->pid
       && g_str_equal (viv_machine_get_state (machine), "running"))
-    viv_operation_still_on (window, machine);
+    viv_operation_still_on (shell, machine);
   return G_SOURCE_REMOVE;
 }
 
@@ -286,27 +287,27 @@ static void
 on_power_pressed (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (Operation) operation = data;
-  g_autoptr (VivWindow) window = g_weak_ref_get (&operation->window);
+  g_autoptr (VivShell) shell = g_weak_ref_get (&operation->shell);
   g_autoptr (GError) error = NULL;
   gboolean pressed = viv_machine_finish (VIV_MACHINE (source), result, &error);
 
-  if (!window)
+  if (!shell)
     return;
   if (!pressed)
     {
-      viv_operation_failed (window, operation->machine, operation->heading, error);
+      viv_operation_failed (shell, operation->machine, operation->heading, error);
       return;
     }
-  viv_window_message (window, _ ("The power button was pressed. The system decides what it does."));
+  viv_shell_message (shell, _ ("The power button was pressed. The system decides what it does."));
   g_timeout_add_seconds_full (G_PRIORITY_DEFAULT, OFF_PATIENCE, on_patience,
-                              wait_new (window, operation->machine), wait_free);
+                              wait_new (shell, operation->machine), wait_free);
 }
 
 void
-viv_operation_power_off (VivWindow *window, VivMachine *machine)
+viv_operation_power_off (VivShell *shell, VivMachine *machine)
 {
   viv_machine_power_down (machine, NULL, on_power_pressed,
-                          operation_new (window, machine, _ ("The Power Button Could Not Be Pressed")));
+                          operation_new (shell, machine, _ ("The Power Button Could Not Be Pressed")));
 }
 
 /* -- With a question -- */
@@ -326,30 +327,29 @@ confirmed_force_off (gpointer owner, gpointer about)
 }
 
 static void
-ask (VivWindow *window, VivMachine *machine, char *heading, const char *body, const char *accept,
+ask (VivShell *shell, VivMachine *machine, char *heading, const char *body, const char *accept,
      VivConfirmFunc func)
 {
   g_autofree char *title = heading;
 
-  viv_confirm (GTK_WINDOW (window), title, body, accept, func, window, g_object_ref (machine),
-               g_object_unref);
+  viv_confirm (GTK_WINDOW (shell), title, body, accept, func, shell, g_object_ref (machine), g_object_unref);
 }
 
 void
-viv_operation_reset (VivWindow *window, VivMachine *machine)
+viv_operation_reset (VivShell *shell, VivMachine *machine)
 {
   /* Translators: %s is a machine's name */
-  ask (window, machine, g_strdup_printf (_ ("Reset “%s”?"), viv_machine_get_name (machine)),
+  ask (shell, machine, g_strdup_printf (_ ("Reset “%s”?"), viv_machine_get_name (machine)),
        _ ("It restarts at once. What the system has not saved is lost."), _ ("_Reset"), confirmed_reset);
 }
 
 void
-viv_operation_force_off (VivWindow *window, VivMachine *machine)
+viv_operation_force_off (VivShell *shell, VivMachine *machine)
 {
   if (!viv_machine_is_live (machine))
     return;
   /* Translators: %s is a machine's name */
-  ask (window, machine, g_strdup_printf (_ ("Force “%s” Off?"), viv_machine_get_name (machine)),
+  ask (shell, machine, g_strdup_printf (_ ("Force “%s” Off?"), viv_machine_get_name (machine)),
        _ ("This is like pulling the plug. What the system has not saved is lost."), _ ("_Force Off"),
        confirmed_force_off);
 }
@@ -357,7 +357,7 @@ viv_operation_force_off (VivWindow *window, VivMachine *machine)
 static char *
 check_new_name (const char *text, gpointer owner, gpointer about)
 {
-  VivLibrary *library = viv_window_get_library (owner);
+  VivLibrary *library = viv_shell_get_library (owner);
   g_autoptr (GError) error = NULL;
 
   if (!definition_check_name (text, &error))
@@ -375,24 +375,24 @@ check_new_name (const char *text, gpointer owner, gpointer about)
 static void
 accepted_new_name (const char *text, gpointer owner, gpointer about)
 {
-  VivWindow *window = owner;
+  VivShell *shell = owner;
   VivMachine *machine = about;
   g_autoptr (VivMachine) renamed = NULL;
   g_autoptr (GError) error = NULL;
 
   if (!g_str_equal (text, viv_machine_get_name (machine))
-      && !viv_library_rename (viv_window_get_library (window), machine, text, &error))
-    viv_show_error (GTK_WINDOW (window), _ ("The Machine Could Not Be Renamed"), error->message, NULL);
+      && !viv_library_rename (viv_shell_get_library (shell), machine, text, &error))
+    viv_show_error (GTK_WINDOW (shell), _ ("The Machine Could Not Be Renamed"), error->message, NULL);
   /* Renamed, it is another object: its folder has moved. */
-  renamed = viv_library_find (viv_window_get_library (window), text, NULL);
-  viv_window_focus (window, renamed ? renamed : machine);
+  renamed = viv_library_find (viv_shell_get_library (shell), text, NULL);
+  viv_shell_focus (shell, renamed ? renamed : machine);
 }
 
 void
-viv_operation_rename (VivWindow *window, VivMachine *machine)
+viv_operation_rename (VivShell *shell, VivMachine *machine)
 {
-  viv_ask_text (GTK_WINDOW (window), _ ("Rename Machine"), viv_machine_get_name (machine), _ ("_Rename"),
-                check_new_name, accepted_new_name, window, g_object_ref (machine), g_object_unref);
+  viv_ask_text (GTK_WINDOW (shell), _ ("Rename Machine"), viv_machine_get_name (machine), _ ("_Rename"),
+                check_new_name, accepted_new_name, shell, g_object_ref (machine), g_object_unref);
 }
 
 /* -- Delete and undo -- */
@@ -400,7 +400,7 @@ viv_operation_rename (VivWindow *window, VivMachine *machine)
 typedef struct
 {
   VivLibrary *library;
-  GWeakRef window;
+  GWeakRef shell;
   char *entry;
 } Deletion;
 
@@ -411,7 +411,7 @@ deletion_free (gpointer data, GClosure *closure)
   Deletion *deletion = data;
 
   g_clear_object (&deletion->library);
-  g_weak_ref_clear (&deletion->window);
+  g_weak_ref_clear (&deletion->shell);
   g_free (deletion->entry);
   g_free (deletion);
 }
@@ -419,36 +419,36 @@ deletion_free (gpointer data, GClosure *closure)
 static void
 on_undo (AdwToast *toast, Deletion *deletion)
 {
-  g_autoptr (VivWindow) window = g_weak_ref_get (&deletion->window);
+  g_autoptr (VivShell) shell = g_weak_ref_get (&deletion->shell);
   g_autoptr (GError) error = NULL;
   g_autoptr (VivMachine) machine = NULL;
 
   machine = viv_library_restore (deletion->library, deletion->entry, &error);
-  if (!machine && window)
-    viv_show_error (GTK_WINDOW (window), _ ("The Machine Could Not Be Restored"), error->message, NULL);
+  if (!machine && shell)
+    viv_show_error (GTK_WINDOW (shell), _ ("The Machine Could Not Be Restored"), error->message, NULL);
 }
 
 void
-viv_operation_delete (VivWindow *window, VivMachine *machine)
+viv_operation_delete (VivShell *shell, VivMachine *machine)
 {
   g_autofree char *name = g_markup_escape_text (viv_machine_get_name (machine), -1);
   g_autofree char *title = NULL;
   g_autofree char *entry = NULL;
   g_autoptr (GError) error = NULL;
-  VivLibrary *library = viv_window_get_library (window);
+  VivLibrary *library = viv_shell_get_library (shell);
   Deletion *deletion;
   AdwToast *toast;
 
   entry = viv_library_delete (library, machine, &error);
   if (!entry)
     {
-      viv_show_error (GTK_WINDOW (window), _ ("The Machine Could Not Be Deleted"), error->message, NULL);
+      viv_show_error (GTK_WINDOW (shell), _ ("The Machine Could Not Be Deleted"), error->message, NULL);
       return;
     }
   deletion = g_new0 (Deletion, 1);
   deletion->library = g_object_ref (library);
   deletion->entry = g_steal_pointer (&entry);
-  g_weak_ref_init (&deletion->window, window);
+  g_weak_ref_init (&deletion->shell, shell);
 
   /* Translators: %s is a machine's name */
   title = g_strdup_printf (_ ("“%s” deleted"), name);
@@ -457,37 +457,50 @@ viv_operation_delete (VivWindow *window, VivMachine *machine)
   adw_toast_set_timeout (toast, UNDO_SECONDS);
   adw_toast_set_priority (toast, ADW_TOAST_PRIORITY_HIGH);
   g_signal_connect_data (toast, "button-clicked", G_CALLBACK (on_undo), deletion, deletion_free, 0);
-  viv_window_toast (window, toast);
+  viv_shell_toast (shell, toast);
 }
 
 /* -- Others -- */
 
 void
-viv_operation_open_folder (VivWindow *window, VivMachine *machine)
+viv_operation_open_folder (VivShell *shell, VivMachine *machine)
 {
   g_autofree char *uri = g_filename_to_uri (viv_machine_get_folder (machine), NULL, NULL);
 
   if (uri)
-    gtk_show_uri (GTK_WINDOW (window), uri, GDK_CURRENT_TIME);
+    gtk_show_uri (GTK_WINDOW (shell), uri, GDK_CURRENT_TIME);
 }
 
 void
-viv_operation_settings_at (VivWindow *window, VivMachine *machine, const char *key)
+viv_operation_open_window (VivShell *shell, VivMachine *machine)
+{
+  GtkApplication *application = gtk_window_get_application (GTK_WINDOW (shell));
+
+  if (!application || !viv_machine_get_uuid (machine))
+    return;
+  /* Back to the library here: once is enough. */
+  gtk_widget_activate_action (GTK_WIDGET (shell), "win.back", NULL);
+  g_action_group_activate_action (G_ACTION_GROUP (application), "open-window",
+                                  g_variant_new_string (viv_machine_get_uuid (machine)));
+}
+
+void
+viv_operation_settings_at (VivShell *shell, VivMachine *machine, const char *key)
 {
   GtkWidget *settings;
 
   if (!viv_machine_get_definition (machine))
     return;
   settings = viv_settings_window_new (machine);
-  viv_present_over (GTK_WINDOW (settings), GTK_WINDOW (window));
+  viv_present_over (GTK_WINDOW (settings), GTK_WINDOW (shell));
   if (key)
     viv_settings_window_show_key (VIV_SETTINGS_WINDOW (settings), key);
 }
 
 void
-viv_operation_settings (VivWindow *window, VivMachine *machine)
+viv_operation_settings (VivShell *shell, VivMachine *machine)
 {
-  viv_operation_settings_at (window, machine, NULL);
+  viv_operation_settings_at (shell, machine, NULL);
 }
 
 static const struct

@@ -5,30 +5,32 @@
  */
 #pragma once
 
-#include "ui/app/viv-window.h"
+#include "ui/app/viv-shell.h"
 
 G_BEGIN_DECLS
 
-void viv_operation_start (VivWindow *window, VivMachine *machine);
-void viv_operation_pause (VivWindow *window, VivMachine *machine);
-void viv_operation_resume (VivWindow *window, VivMachine *machine);
-void viv_operation_reset (VivWindow *window, VivMachine *machine); /* asks */
+void viv_operation_start (VivShell *shell, VivMachine *machine);
+void viv_operation_pause (VivShell *shell, VivMachine *machine);
+void viv_operation_resume (VivShell *shell, VivMachine *machine);
+void viv_operation_reset (VivShell *shell, VivMachine *machine); /* asks */
 /* Presses the power button; what does not shut down then can be forced off from a toast. */
-void viv_operation_power_off (VivWindow *window, VivMachine *machine);
-void viv_operation_still_on (VivWindow *window, VivMachine *machine);
-void viv_operation_force_off (VivWindow *window, VivMachine *machine); /* asks */
+void viv_operation_power_off (VivShell *shell, VivMachine *machine);
+void viv_operation_still_on (VivShell *shell, VivMachine *machine);
+void viv_operation_force_off (VivShell *shell, VivMachine *machine); /* asks */
 /* A crashed machine's monitor is ended; and the machine started anew. */
-void viv_operation_switch_off (VivWindow *window, VivMachine *machine);
-void viv_operation_restart (VivWindow *window, VivMachine *machine);
-void viv_operation_rename (VivWindow *window, VivMachine *machine); /* asks */
+void viv_operation_switch_off (VivShell *shell, VivMachine *machine);
+void viv_operation_restart (VivShell *shell, VivMachine *machine);
+void viv_operation_rename (VivShell *shell, VivMachine *machine); /* asks */
 /* Into the trash, with a toast to undo it. */
-void viv_operation_delete (VivWindow *window, VivMachine *machine);
-void viv_operation_open_folder (VivWindow *window, VivMachine *machine);
-void viv_operation_settings (VivWindow *window, VivMachine *machine);
+void viv_operation_delete (VivShell *shell, VivMachine *machine);
+void viv_operation_open_folder (VivShell *shell, VivMachine *machine);
+/* In a window of its own. */
+void viv_operation_open_window (VivShell *shell, VivMachine *machine);
+void viv_operation_settings (VivShell *shell, VivMachine *machine);
 /* At the row of a key ("disk0.path"); NULL: none. */
-void viv_operation_settings_at (VivWindow *window, VivMachine *machine, const char *key);
+void viv_operation_settings_at (VivShell *shell, VivMachine *machine, const char *key);
 /* Shows `error` with the end of the machine's log.  Nothing for G_IO_ERROR_CANCELLED. */
-void viv_operation_failed (VivWindow *window, VivMachine *machine, const char *heading, const GError *error);
+void viv_operation_failed (VivShell *shell, VivMachine *machine, const char *heading, const GError *error);
 
 /* For people: "Running", "Off", …; and the class of a dot beside it. */
 const char *viv_state_label (VivMachine *machine);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The screen of a machine.
+ * The screens of a machine.
  */
 #define G_LOG_DOMAIN "viv-screen"
 
@@ -8,20 +8,25 @@
 
 #define RETRY_MS 2000
 
-typedef struct
+struct _VivScreen
 {
-  VivMachine *machine; /* owns us */
+  GObject parent_instance;
+
+  VivMachine *machine; /* has us; NULL when it is gone */
+  guint id;
   VivFramebuffer *framebuffer;
   GCancellable *attaching;
   guint retry;
-} Screen;
+};
 
-static void update (Screen *screen);
+G_DEFINE_FINAL_TYPE (VivScreen, viv_screen, G_TYPE_OBJECT)
+
+static void update (VivScreen *screen);
 
 static gboolean
 on_retry (gpointer data)
 {
-  Screen *screen = data;
+  VivScreen *screen = data;
 
   screen->retry = 0;
   update (screen);
@@ -33,9 +38,9 @@ on_attached (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GError) error = NULL;
   int socket = viv_machine_attach_screen_finish (VIV_MACHINE (source), result, &error);
-  Screen *screen = data;
+  VivScreen *screen = data;
 
-  /* Cancelled: the screen is gone. */
+  /* Cancelled: what was to be attached is off, or the screen is gone. */
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
   g_clear_object (&screen->attaching);
@@ -48,64 +53,122 @@ on_attached (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
-update (Screen *screen)
+stop (VivScreen *screen)
 {
-  gboolean live = viv_machine_is_live (screen->machine);
+  g_clear_handle_id (&screen->retry, g_source_remove);
+  if (screen->attaching)
+    g_cancellable_cancel (screen->attaching);
+  g_clear_object (&screen->attaching);
+  viv_framebuffer_detach (screen->framebuffer);
+}
 
-  if (!live)
+static void
+update (VivScreen *screen)
+{
+  if (!screen->machine || !viv_machine_is_live (screen->machine))
     {
-      g_clear_handle_id (&screen->retry, g_source_remove);
-      if (screen->attaching)
-        g_cancellable_cancel (screen->attaching);
-      g_clear_object (&screen->attaching);
-      viv_framebuffer_detach (screen->framebuffer);
+      stop (screen);
       return;
     }
   if (screen->attaching || screen->retry || viv_framebuffer_is_live (screen->framebuffer))
     return;
   screen->attaching = g_cancellable_new ();
-  viv_machine_attach_screen (screen->machine, 0, screen->attaching, on_attached, screen);
+  viv_machine_attach_screen (screen->machine, screen->id, screen->attaching, on_attached, screen);
 }
 
 static void
-on_framebuffer_live (Screen *screen)
+on_framebuffer_live (VivScreen *screen)
 {
   /* The connection broke while the machine lives on: try again, not at once. */
-  if (!viv_framebuffer_is_live (screen->framebuffer) && viv_machine_is_live (screen->machine)
-      && !screen->attaching && !screen->retry)
+  if (screen->machine && !viv_framebuffer_is_live (screen->framebuffer)
+      && viv_machine_is_live (screen->machine) && !screen->attaching && !screen->retry)
     screen->retry = g_timeout_add (RETRY_MS, on_retry, screen);
 }
 
 static void
-screen_free (gpointer data)
+viv_screen_dispose (GObject *object)
 {
-  Screen *screen = data;
+  VivScreen *self = VIV_SCREEN (object);
 
-  g_clear_handle_id (&screen->retry, g_source_remove);
-  if (screen->attaching)
-    g_cancellable_cancel (screen->attaching);
-  g_clear_object (&screen->attaching);
-  g_signal_handlers_disconnect_by_data (screen->framebuffer, screen);
-  viv_framebuffer_detach (screen->framebuffer);
-  g_object_unref (screen->framebuffer);
-  g_free (screen);
+  g_signal_handlers_disconnect_by_data (self->framebuffer, self);
+  stop (self);
+  G_OBJECT_CLASS (viv_screen_parent_class)->dispose (object);
+}
+
+static void
+viv_screen_finalize (GObject *object)
+{
+  g_object_unref (VIV_SCREEN (object)->framebuffer);
+  G_OBJECT_CLASS (viv_screen_parent_class)->finalize (object);
+}
+
+static void
+viv_screen_class_init (VivScreenClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = viv_screen_dispose;
+  G_OBJECT_CLASS (klass)->finalize = viv_screen_finalize;
+}
+
+static void
+viv_screen_init (VivScreen *self)
+{
+  self->framebuffer = viv_framebuffer_new ();
+  g_signal_connect_swapped (self->framebuffer, "notify::live", G_CALLBACK (on_framebuffer_live), self);
+}
+
+/* The machine is going. */
+static void
+let_go (gpointer data)
+{
+  VivScreen *self = data;
+
+  self->machine = NULL;
+  stop (self);
+  g_object_unref (self);
+}
+
+VivScreen *
+viv_screen_get (VivMachine *machine, guint id)
+{
+  GPtrArray *screens = g_object_get_data (G_OBJECT (machine), "viv-screens");
+  VivScreen *screen;
+
+  for (guint i = 0; screens && i < screens->len; i++)
+    if (VIV_SCREEN (screens->pdata[i])->id == id)
+      return screens->pdata[i];
+  if (!screens)
+    {
+      screens = g_ptr_array_new_with_free_func (let_go);
+      g_object_set_data_full (G_OBJECT (machine), "viv-screens", screens, (GDestroyNotify)g_ptr_array_unref);
+    }
+  screen = g_object_new (VIV_TYPE_SCREEN, NULL);
+  screen->machine = machine;
+  screen->id = id;
+  g_ptr_array_add (screens, screen);
+  g_signal_connect_object (machine, "notify::live", G_CALLBACK (update), screen, G_CONNECT_SWAPPED);
+  update (screen);
+  return screen;
+}
+
+guint
+viv_screen_get_id (VivScreen *self)
+{
+  return self->id;
 }
 
 VivFramebuffer *
-viv_screen_for_machine (VivMachine *machine)
+viv_screen_get_framebuffer (VivScreen *self)
 {
-  Screen *screen = g_object_get_data (G_OBJECT (machine), "viv-screen");
+  return self->framebuffer;
+}
 
-  if (!screen)
-    {
-      screen = g_new0 (Screen, 1);
-      screen->machine = machine;
-      screen->framebuffer = viv_framebuffer_new ();
-      g_signal_connect_swapped (screen->framebuffer, "notify::live", G_CALLBACK (on_framebuffer_live),
-                                screen);
-      g_signal_connect_swapped (machine, "notify::live", G_CALLBACK (update), screen);
-      g_object_set_data_full (G_OBJECT (machine), "viv-screen", screen, screen_free);
-      update (screen);
-    }
-  return screen->framebuffer;
+VivAspect
+viv_screen_aspect (VivMachine *machine)
+{
+  const MachineDefinition *definition = machine ? viv_machine_get_definition (machine) : NULL;
+  const char *aspect = definition ? definition_text (definition, "display0.aspect") : NULL;
+
+  return g_strcmp0 (aspect, "square") == 0 ? VIV_ASPECT_SQUARE
+         : g_strcmp0 (aspect, "4:3") == 0  ? VIV_ASPECT_4_3
+                                           : VIV_ASPECT_AUTO;
 }

@@ -21,14 +21,14 @@
 
 typedef struct
 {
-  GWeakRef window;
+  GWeakRef shell;
   char *path;
 } Shot;
 
 static void
 shot_free (Shot *shot)
 {
-  g_weak_ref_clear (&shot->window);
+  g_weak_ref_clear (&shot->shell);
   g_free (shot->path);
   g_free (shot);
 }
@@ -70,28 +70,28 @@ static void
 on_done (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (Shot) shot = data;
-  g_autoptr (VivWindow) window = g_weak_ref_get (&shot->window);
+  g_autoptr (VivShell) shell = g_weak_ref_get (&shot->shell);
   g_autoptr (GError) error = NULL;
   AdwToast *toast;
 
   if (!viv_machine_finish (VIV_MACHINE (source), result, &error))
     {
       g_unlink (shot->path);
-      if (window)
-        viv_operation_failed (window, VIV_MACHINE (source), _ ("The Screenshot Could Not Be Saved"), error);
+      if (shell)
+        viv_operation_failed (shell, VIV_MACHINE (source), _ ("The Screenshot Could Not Be Saved"), error);
       return;
     }
-  if (!window)
+  if (!shell)
     return;
   toast = adw_toast_new (_ ("Screenshot saved"));
   adw_toast_set_button_label (toast, _ ("_Open"));
   g_signal_connect_data (toast, "button-clicked", G_CALLBACK (on_open),
                          g_filename_to_uri (shot->path, NULL, NULL), (GClosureNotify)(GCallback)g_free, 0);
-  viv_window_toast (window, toast);
+  viv_shell_toast (shell, toast);
 }
 
 void
-viv_screenshot_take (VivWindow *window, VivMachine *machine)
+viv_screenshot_take (VivShell *shell, VivMachine *machine)
 {
   const char *pictures = g_get_user_special_dir (G_USER_DIRECTORY_PICTURES);
   const char *folder = pictures && g_file_test (pictures, G_FILE_TEST_IS_DIR) ? pictures : g_get_home_dir ();
@@ -102,11 +102,11 @@ viv_screenshot_take (VivWindow *window, VivMachine *machine)
 
   if (!path)
     {
-      viv_operation_failed (window, machine, _ ("The Screenshot Could Not Be Saved"), error);
+      viv_operation_failed (shell, machine, _ ("The Screenshot Could Not Be Saved"), error);
       return;
     }
   shot = g_new0 (Shot, 1);
-  g_weak_ref_init (&shot->window, window);
+  g_weak_ref_init (&shot->shell, shell);
   shot->path = path;
   viv_machine_screenshot (machine, 0, path, NULL, on_done, shot);
 }

@@ -23,7 +23,7 @@ struct _VivThumbnail
 
   GtkWidget *glyph;
   VivMachine *machine;
-  VivFramebuffer *framebuffer;
+  VivFramebuffer *framebuffer; /* of its first screen */
   GdkPaintable *still;
   char *still_of; /* what `still` was made from: unchanged, it isn't decoded again */
   gboolean watching;
@@ -48,7 +48,7 @@ update (VivThumbnail *self)
   gtk_widget_queue_draw (GTK_WIDGET (self));
 }
 
-/* Which picture it is, and for which scale; NULL: none. */
+/* Which picture it is, and for which scale and shape; NULL: none. */
 static char *
 still_id (VivThumbnail *self)
 {
@@ -57,18 +57,19 @@ still_id (VivThumbnail *self)
 
   if (!path || stat (path, &info) != 0)
     return NULL;
-  return g_strdup_printf ("%s %ju %ju %jd.%09ld %d", path, (uintmax_t)info.st_ino, (uintmax_t)info.st_size,
+  return g_strdup_printf ("%s %ju %ju %jd.%09ld %d %d", path, (uintmax_t)info.st_ino, (uintmax_t)info.st_size,
                           (intmax_t)info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
-                          gtk_widget_get_scale_factor (GTK_WIDGET (self)));
+                          gtk_widget_get_scale_factor (GTK_WIDGET (self)), viv_screen_aspect (self->machine));
 }
 
 static void
 on_size (GdkPixbufLoader *loader, int width, int height, VivThumbnail *self)
 {
   int factor = gtk_widget_get_scale_factor (GTK_WIDGET (self));
-  double scale = MIN ((double)WIDTH * factor / width, (double)HEIGHT * factor / height);
+  double tall = viv_aspect_kept_pixel_height (viv_screen_aspect (self->machine), width, height);
+  double scale = MIN ((double)WIDTH * factor / width, (double)HEIGHT * factor / (height * tall));
 
-  gdk_pixbuf_loader_set_size (loader, MAX (1, (int)(width * scale)), MAX (1, (int)(height * scale)));
+  gdk_pixbuf_loader_set_size (loader, MAX (1, (int)(width * scale)), MAX (1, (int)(height * tall * scale)));
 }
 
 /* Scaled once, well, instead of at each frame by a filter that skips pixels; and only as large as it is shown: a library has many.  As a
@@ -116,6 +117,14 @@ update_glyph (VivThumbnail *self)
 }
 
 static void
+on_definition (VivThumbnail *self)
+{
+  update_glyph (self);
+  load_still (self);
+  gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
+static void
 watch (VivThumbnail *self, gboolean on)
 {
   if (self->watching == on || !self->framebuffer)
@@ -160,8 +169,12 @@ viv_thumbnail_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
     {
       double image_width = MAX (1, gdk_paintable_get_intrinsic_width (paintable));
       double image_height = MAX (1, gdk_paintable_get_intrinsic_height (paintable));
-      double scale = MIN (width / image_width, height / image_height);
-      double fitted_width = image_width * scale, fitted_height = image_height * scale;
+      /* A still is what it looks like already. */
+      double tall = paintable == GDK_PAINTABLE (self->framebuffer) ? viv_aspect_pixel_height (
+                        viv_screen_aspect (self->machine), (int)image_width, (int)image_height)
+                                                                   : 1;
+      double scale = MIN (width / image_width, height / (image_height * tall));
+      double fitted_width = image_width * scale, fitted_height = image_height * tall * scale;
 
       gtk_snapshot_append_color (snapshot, &black, &GRAPHENE_RECT_INIT (0, 0, width, height));
       gtk_snapshot_save (snapshot);
@@ -250,10 +263,10 @@ viv_thumbnail_set_machine (VivThumbnail *self, VivMachine *machine)
   g_clear_pointer (&self->still_of, g_free);
   if (!machine)
     return;
-  self->framebuffer = g_object_ref (viv_screen_for_machine (machine));
+  self->framebuffer = g_object_ref (viv_screen_get_framebuffer (viv_screen_get (machine, 0)));
   g_signal_connect_swapped (self->framebuffer, "invalidate-contents", G_CALLBACK (update), self);
   g_signal_connect_swapped (machine, "notify::thumbnail", G_CALLBACK (load_still), self);
-  g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (update_glyph), self);
+  g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (on_definition), self);
   update_glyph (self);
   watch (self, gtk_widget_get_mapped (GTK_WIDGET (self)));
   load_still (self);

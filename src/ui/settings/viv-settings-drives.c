@@ -8,6 +8,7 @@
 
 #include "machine/os-profile.h"
 #include "ui/app/viv-dialogs.h"
+#include "ui/app/viv-look.h"
 #include "ui/settings/viv-settings-private.h"
 
 #include <errno.h>
@@ -100,7 +101,12 @@ on_identified (GObject *source, GAsyncResult *result, gpointer data)
   if (!media || !viv_settings_check_image (self->definition, looking->kind, looking->path, media, &error))
     viv_settings_say (self, error->message);
   else
-    viv_settings_edit (self, &(VivChange){ looking->key, looking->path }, 1);
+    {
+      /* A path is bytes, a setting text. */
+      g_autofree char *text = definition_path_to_text (looking->path);
+
+      viv_settings_edit (self, &(VivChange){ looking->key, text }, 1);
+    }
 }
 
 static void
@@ -160,9 +166,11 @@ make_disk (VivSettingsWindow *self, uint64_t size, GError **error)
       code = fd < 0 ? errno : 0;
       if (fd < 0)
         continue;
-      if (ftruncate (fd, (off_t)size) == 0 && close (fd) == 0)
+      code = ftruncate (fd, (off_t)size) == 0 ? 0 : errno;
+      if (close (fd) != 0 && code == 0)
+        code = errno;
+      if (code == 0)
         return g_steal_pointer (&file);
-      code = errno;
       g_unlink (path);
     }
   g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), _ ("No disk could be made in %s: %s"),
@@ -267,8 +275,8 @@ on_clear (GtkButton *button, VivSettingsWindow *self)
 {
   const MachineDevice *drive = get_drive (self, button);
   g_autofree char *key = drive ? g_strdup_printf ("%s.path", drive->id) : NULL;
-  g_autofree char *old = drive ? g_strdup (machine_device_text (drive, "path")) : NULL;
-  g_autofree char *file = old ? g_filename_display_basename (old) : NULL;
+  g_autofree char *old = drive ? definition_path_to_text (machine_device_text (drive, "path")) : NULL;
+  g_autofree char *file = drive && machine_device_text (drive, "path") ? g_filename_display_basename (machine_device_text (drive, "path")) : NULL;
   /* Translators: %s is a file */
   g_autofree char *title = file ? g_strdup_printf (_ ("“%s” taken out"), file) : NULL;
 
@@ -322,23 +330,53 @@ make_button (VivSettingsWindow *self, const char *icon, const char *tooltip, con
 }
 
 static char *
-describe (VivSettingsWindow *self, const MachineDevice *drive, const char *resolved, gboolean *missing)
+describe (const MachineDevice *drive)
 {
-  g_autofree char *name = NULL;
-  g_autofree char *size = NULL;
-  const char *path;
-  GStatBuf info;
-
-  *missing = FALSE;
-  if (!resolved)
+  if (!machine_device_text (drive, "path") || !*machine_device_text (drive, "path"))
     return g_strdup (_ ("Empty"));
-  path = machine_device_text (drive, "path");
-  name = g_path_is_absolute (path) ? g_filename_display_name (path) : g_strdup (path);
-  *missing = g_stat (resolved, &info) != 0;
-  if (*missing)
-    return g_strdup_printf (_ ("%s is not there"), name);
-  size = g_format_size_full (info.st_size, G_FORMAT_SIZE_IEC_UNITS);
-  return g_strdup_printf ("%s · %s", name, size);
+  return g_filename_display_name (machine_device_text (drive, "path"));
+}
+
+static void
+show_image (AdwActionRow *row, const char *text)
+{
+  g_autofree char *escaped = g_markup_escape_text (text, -1);
+
+  adw_action_row_set_subtitle (row, escaped);
+}
+
+static void
+on_looked (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GWeakRef *weak = data;
+  g_autoptr (AdwActionRow) row = g_weak_ref_get (weak);
+  g_autofree char *size = NULL;
+  g_autofree char *text = NULL;
+  const char *name;
+  VivLook look;
+
+  g_weak_ref_clear (weak);
+  g_free (weak);
+  if (!viv_look_finish (result, &look, NULL) || !row)
+    return;
+  name = g_object_get_data (G_OBJECT (row), "viv-image");
+  size = g_format_size_full (look.size, G_FORMAT_SIZE_IEC_UNITS);
+  text
+      = look.exists ? g_strdup_printf ("%s · %s", name, size) : g_strdup_printf (_ ("%s is not there"), name);
+  show_image (row, text);
+  if (!look.exists)
+    gtk_widget_add_css_class (GTK_WIDGET (row), "warning");
+}
+
+/* Its size, or that it is missing, is found on a thread: a server that is gone holds up nobody. */
+static void
+look_at_image (GtkWidget *row, const char *name, const char *path)
+{
+  GWeakRef *weak = g_new (GWeakRef, 1);
+
+  g_weak_ref_init (weak, row);
+  g_object_set_data_full (G_OBJECT (row), "viv-image", g_strdup (name), g_free);
+  viv_look_async (path, NULL, on_looked, weak);
 }
 
 static void
@@ -349,19 +387,17 @@ add_drive (VivSettingsWindow *self, const MachineDevice *drive)
   GtkWidget *group = adw_preferences_group_new ();
   GtkWidget *row = adw_action_row_new ();
   g_autofree char *resolved = definition_resolve (self->definition, machine_device_text (drive, "path"));
-  gboolean missing;
-  g_autofree char *about = describe (self, drive, resolved, &missing);
-  g_autofree char *subtitle = g_markup_escape_text (about, -1);
+  g_autofree char *about = describe (drive);
 
   g_ptr_array_add (self->drive_groups, group);
   adw_preferences_page_add (self->drives_page, ADW_PREFERENCES_GROUP (group));
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), kind_title (drive->kind->drive));
-  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), subtitle);
+  show_image (ADW_ACTION_ROW (row), about);
+  if (resolved)
+    look_at_image (row, about, resolved);
   adw_action_row_add_prefix (ADW_ACTION_ROW (row), gtk_image_new_from_icon_name (icons[drive->kind->drive]));
   set_drive (row, drive);
   g_object_set_data (G_OBJECT (group), "viv-row", row);
-  if (missing)
-    gtk_widget_add_css_class (row, "warning");
   adw_action_row_add_suffix (
       ADW_ACTION_ROW (row),
       make_button (self, "document-open-symbolic", _ ("Choose an Image"), drive, G_CALLBACK (on_choose)));

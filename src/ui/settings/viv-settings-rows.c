@@ -117,8 +117,10 @@ on_file (GFile *file, gpointer owner, gpointer about)
 {
   g_autofree char *path = g_file_get_path (file);
 
-  if (path)
-    viv_settings_edit (owner, &(VivChange){ about, path }, 1);
+  g_autofree char *text = path ? definition_path_to_text (path) : NULL;
+
+  if (text)
+    viv_settings_edit (owner, &(VivChange){ about, text }, 1);
 }
 
 static void

@@ -53,6 +53,13 @@ static const Row rows[] = {
   { "exact fullscreen", VIV_SCALING_EXACT, 1920, 1080, 1920, 1080, 1, 0, 0, 1920, 1080, TRUE },
 };
 
+static gboolean
+contains (const VivTransform *transform, double x, double y)
+{
+  return x >= transform->x && y >= transform->y && x < transform->x + transform->width
+         && y < transform->y + transform->height;
+}
+
 static void
 test_table (void)
 {
@@ -91,7 +98,7 @@ test_pointer (void)
           int absolute_x, absolute_y;
 
           viv_transform_from_image (&t, pixel + 0.5, line + 0.5, &x, &y);
-          g_assert_true (viv_transform_contains (&t, x, y));
+          g_assert_true (contains (&t, x, y));
           viv_transform_to_image (&t, x, y, &image_x, &image_y);
           g_assert_cmpfloat_with_epsilon (image_x, pixel + 0.5, 1e-6);
           g_assert_cmpfloat_with_epsilon (image_y, line + 0.5, 1e-6);
@@ -111,9 +118,9 @@ test_edges (void)
   int x, y;
 
   viv_transform_init (&t, VIV_SCALING_FIT, VIV_ASPECT_SQUARE, 640, 480, 1000, 480, 1);
-  g_assert_false (viv_transform_contains (&t, 179.9, 10));
-  g_assert_true (viv_transform_contains (&t, 180, 0));
-  g_assert_false (viv_transform_contains (&t, 820, 10));
+  g_assert_false (contains (&t, 179.9, 10));
+  g_assert_true (contains (&t, 180, 0));
+  g_assert_false (contains (&t, 820, 10));
   /* In the bars the pointer sticks to the edge. */
   viv_transform_to_absolute (&t, -50, 1e9, &x, &y);
   g_assert_cmpint (x, ==, 0);
@@ -137,7 +144,7 @@ test_empty (void)
       viv_transform_init (&t, VIV_SCALING_FIT, VIV_ASPECT_AUTO, sizes[i][0], sizes[i][1], sizes[i][2],
                           sizes[i][3], 1);
       g_assert_cmpfloat (t.width, ==, 0);
-      g_assert_false (viv_transform_contains (&t, 0, 0));
+      g_assert_false (contains (&t, 0, 0));
       g_assert_false (viv_transform_is_exact (&t));
       viv_transform_to_image (&t, 5, 5, &image_x, &image_y);
       g_assert_cmpfloat (image_x, ==, 0);
@@ -174,6 +181,27 @@ test_natural (void)
   g_assert_cmpint (width, ==, 0);
 }
 
+/* What was kept small is told by its shape. */
+static void
+test_kept (void)
+{
+  static const struct
+  {
+    int width, height;
+    double tall;
+  } cases[] = { { 360, 200, 1.35 }, { 320, 200, 1.2 }, { 320, 240, 1 }, { 320, 175, 320 * 3 / (175 * 4.0) },
+                { 320, 100, 2.4 },  { 400, 300, 1 },   { 342, 256, 1 }, { 480, 270, 1 } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_assert_cmpfloat_with_epsilon (
+          viv_aspect_kept_pixel_height (VIV_ASPECT_AUTO, cases[i].width, cases[i].height), cases[i].tall,
+          1e-9);
+      g_assert_cmpfloat (viv_aspect_kept_pixel_height (VIV_ASPECT_SQUARE, cases[i].width, cases[i].height),
+                         ==, 1);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -184,5 +212,6 @@ main (int argc, char **argv)
   g_test_add_func ("/ui/transform/empty", test_empty);
   g_test_add_func ("/ui/transform/scale", test_scale);
   g_test_add_func ("/ui/transform/natural", test_natural);
+  g_test_add_func ("/transform/kept", test_kept);
   return g_test_run ();
 }

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Tells of machines that had to stop.
+ */
+#define G_LOG_DOMAIN "viv-watcher"
+
+#include "config.h"
+
+#include "ui/app/viv-watcher.h"
+
+#include "ui/app/viv-shell.h"
+
+#include <glib/gi18n.h>
+
+struct VivWatcher
+{
+  GtkApplication *application; /* has us */
+  VivLibrary *library;
+  GHashTable *told; /* of machine.uuid: the reason that was told */
+  GPtrArray *machines;
+  guint n_told;
+};
+
+static void
+tell (VivWatcher *self, VivMachine *machine, const char *reason)
+{
+  g_autofree char *title = g_strdup_printf (_ ("“%s” Is Paused"), viv_machine_get_name (machine));
+  g_autoptr (GNotification) notification = g_notification_new (title);
+  GtkWindow *window;
+
+  self->n_told++;
+  if (!self->application)
+    return;
+  g_notification_set_body (notification, reason);
+  g_notification_set_priority (notification, G_NOTIFICATION_PRIORITY_HIGH);
+  g_notification_set_default_action_and_target (notification, "app.view", "s",
+                                                viv_machine_get_uuid (machine));
+  g_application_send_notification (G_APPLICATION (self->application), viv_machine_get_uuid (machine),
+                                   notification);
+  window = gtk_application_get_active_window (self->application);
+  if (window && !VIV_IS_SHELL (window))
+    window = gtk_window_get_transient_for (window);
+  if (window && VIV_IS_SHELL (window))
+    {
+      g_autofree char *text = g_strdup_printf ("%s: %s", viv_machine_get_name (machine), reason);
+
+      viv_shell_message (VIV_SHELL (window), text);
+    }
+}
+
+static void
+on_state (VivMachine *machine, VivWatcher *self)
+{
+  const char *uuid = viv_machine_get_uuid (machine), *reason = viv_machine_get_state_reason (machine);
+
+  if (!uuid)
+    return;
+  if (!g_str_equal (viv_machine_get_state (machine), "paused") || !reason || !*reason)
+    {
+      if (g_hash_table_remove (self->told, uuid) && self->application)
+        g_application_withdraw_notification (G_APPLICATION (self->application), uuid);
+      return;
+    }
+  if (g_strcmp0 (g_hash_table_lookup (self->told, uuid), reason) == 0)
+    return;
+  g_hash_table_insert (self->told, g_strdup (uuid), g_strdup (reason));
+  tell (self, machine, reason);
+}
+
+static void
+let_go (VivWatcher *self)
+{
+  for (guint i = 0; i < self->machines->len; i++)
+    g_signal_handlers_disconnect_by_data (self->machines->pdata[i], self);
+  g_ptr_array_set_size (self->machines, 0);
+}
+
+static void
+follow (VivWatcher *self)
+{
+  GListModel *model = G_LIST_MODEL (self->library);
+
+  let_go (self);
+  for (guint i = 0; i < g_list_model_get_n_items (model); i++)
+    {
+      VivMachine *machine = g_list_model_get_item (model, i);
+
+      g_ptr_array_add (self->machines, machine);
+      g_signal_connect (machine, "state-changed", G_CALLBACK (on_state), self);
+    }
+}
+
+VivWatcher *
+viv_watcher_new (GtkApplication *application, VivLibrary *library)
+{
+  VivWatcher *self = g_new0 (VivWatcher, 1);
+
+  self->application = application;
+  self->library = g_object_ref (library);
+  self->told = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->machines = g_ptr_array_new_with_free_func (g_object_unref);
+  g_signal_connect_swapped (library, "items-changed", G_CALLBACK (follow), self);
+  follow (self);
+  return self;
+}
+
+void
+viv_watcher_free (VivWatcher *self)
+{
+  g_signal_handlers_disconnect_by_data (self->library, self);
+  let_go (self);
+  g_ptr_array_unref (self->machines);
+  g_hash_table_unref (self->told);
+  g_object_unref (self->library);
+  g_free (self);
+}
+
+guint
+viv_watcher_told (VivWatcher *self)
+{
+  return self->n_told;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A machine in a window of its own.  A VivShell; it goes when the machine does.
+ */
+#pragma once
+
+#include <adwaita.h>
+
+#include "machine/library.h"
+
+G_BEGIN_DECLS
+
+#define VIV_TYPE_MACHINE_WINDOW (viv_machine_window_get_type ())
+G_DECLARE_FINAL_TYPE (VivMachineWindow, viv_machine_window, VIV, MACHINE_WINDOW, AdwApplicationWindow)
+
+GtkWidget *viv_machine_window_new (GtkApplication *application, VivLibrary *library, VivMachine *machine);
+/* The machine's window; NULL if it has none. */
+VivMachineWindow *viv_machine_window_find (GtkApplication *application, VivMachine *machine);
+
+G_END_DECLS
