@@ -369,6 +369,22 @@ test_grabs (Fixture *f)
   settle ();
 }
 
+/* Accelerators ask the window, which must have the actions of the page that is shown, and of no other. */
+static void
+test_accelerators (Fixture *f)
+{
+  g_autoptr (VivMachine) machine = add_machine (f->library, "Fern");
+
+  g_assert_false (gtk_widget_activate_action (GTK_WIDGET (f->window), "machine.show-media", NULL));
+  viv_window_view (f->window, machine);
+  until (gtk_widget_get_mapped (machine_page (f->window)));
+  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (f->window), "machine.show-media", NULL));
+  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (f->window), "console.scaling", "s", "exact"));
+  viv_window_back (f->window);
+  until (!gtk_widget_get_mapped (machine_page (f->window)));
+  g_assert_false (gtk_widget_activate_action (GTK_WIDGET (f->window), "machine.show-media", NULL));
+}
+
 static void
 test_screens (Fixture *f)
 {
@@ -471,6 +487,7 @@ main (int argc, char **argv)
   ADD ("watcher", test_watcher);
   ADD ("machine-window", test_machine_window);
   ADD ("grabs", test_grabs);
+  ADD ("accelerators", test_accelerators);
   ADD ("screens", test_screens);
   ADD ("thumbnail-aspect", test_thumbnail_aspect);
   return g_test_run ();

@@ -565,25 +565,24 @@ static void
 test_aspect (Fixture *f)
 {
   g_autoptr (VivMachine) machine = add_machine (f->library, "Fern");
+  static const char *const expected[] = { "square", "auto", "square" };
   VivChange always = { "display0.aspect", "4:3" };
-  g_autofree char *aspect = NULL;
-  gboolean correct = FALSE;
 
   viv_window_view (f->window, machine);
   settle ();
-  g_object_get (machine_page (f), "correct-aspect", &correct, NULL);
-  g_assert_true (correct);
-  g_assert_true (gtk_widget_activate_action (machine_page (f), "machine.correct-aspect", NULL));
-  aspect = definition_get (viv_machine_get_definition (machine), "display0.aspect", NULL);
-  g_assert_cmpstr (aspect, ==, "square");
-  g_object_get (machine_page (f), "correct-aspect", &correct, NULL);
-  g_assert_false (correct);
-  g_assert_true (viv_machine_edit (machine, &always, 1, NULL));
-  g_object_get (machine_page (f), "correct-aspect", &correct, NULL);
-  g_assert_true (correct);
+  for (guint i = 0; i < G_N_ELEMENTS (expected); i++)
+    {
+      g_autofree char *aspect = NULL;
+
+      /* What it was told elsewhere is what it toggles. */
+      if (i == 2)
+        g_assert_true (viv_machine_edit (machine, &always, 1, NULL));
+      g_assert_true (gtk_widget_activate_action (machine_page (f), "machine.correct-aspect", NULL));
+      aspect = definition_get (viv_machine_get_definition (machine), "display0.aspect", NULL);
+      g_assert_cmpstr (aspect, ==, expected[i]);
+    }
 }
 
-/* A medium in the menu whose file is gone is said to be missing. */
 /* A picture is decoded when it is new, as large as it is shown, and not for each change of the machine. */
 static void
 test_thumbnail (Fixture *f)

@@ -232,6 +232,39 @@ tell_running (VivWindow *self)
   g_application_send_notification (G_APPLICATION (application), "running", notification);
 }
 
+/* -- Help -- */
+
+static GtkWidget *
+find_shortcut (GtkWidget *widget, const char *id)
+{
+  if (GTK_IS_SHORTCUTS_SHORTCUT (widget)
+      && g_strcmp0 (gtk_buildable_get_buildable_id (GTK_BUILDABLE (widget)), id) == 0)
+    return widget;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
+       child = gtk_widget_get_next_sibling (child))
+    {
+      GtkWidget *found = find_shortcut (child, id);
+
+      if (found)
+        return found;
+    }
+  return NULL;
+}
+
+/* The keys that are set, not those that are set at first. */
+static void
+show_release_keys (VivWindow *self)
+{
+  static const char *const keys[]
+      = { "Control_L+Alt_L", "Control_L+Shift_L", "Control_L+Super_L", "Control_R" };
+  GtkShortcutsWindow *help = gtk_application_window_get_help_overlay (GTK_APPLICATION_WINDOW (self));
+  GtkWidget *shortcut = help ? find_shortcut (GTK_WIDGET (help), "release") : NULL;
+  int chord = g_settings_get_enum (viv_settings (), "release-keys");
+
+  if (shortcut)
+    g_object_set (shortcut, "accelerator", keys[CLAMP (chord, 0, (int)G_N_ELEMENTS (keys) - 1)], NULL);
+}
+
 static gboolean
 viv_window_close_request (GtkWindow *window)
 {
@@ -310,6 +343,9 @@ viv_window_new (VivApplication *application)
 
   self->library = g_object_ref (viv_application_get_library (application));
   g_signal_connect_swapped (self->library, "items-changed", G_CALLBACK (on_library_changed), self);
+  g_signal_connect_object (viv_settings (), "changed::release-keys", G_CALLBACK (show_release_keys), self,
+                           G_CONNECT_SWAPPED);
+  show_release_keys (self);
   viv_library_page_set_library (self->library_page, self->library);
   viv_library_page_focus (self->library_page, NULL);
   return self;

@@ -8,6 +8,7 @@
 
 #include "ui/library/viv-library-page.h"
 
+#include "ui/app/viv-jobs-button.h"
 #include "ui/library/viv-library-order.h"
 #include "ui/library/viv-machine-card.h"
 #include "ui/app/viv-shell.h"
@@ -288,6 +289,7 @@ viv_library_page_class_init (VivLibraryPageClass *klass)
   G_OBJECT_CLASS (klass)->dispose = viv_library_page_dispose;
   widget_class->map = viv_library_page_map;
   widget_class->unmap = viv_library_page_unmap;
+  g_type_ensure (VIV_TYPE_JOBS_BUTTON);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-library-page.ui");
   gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, search_bar);
   gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, search_entry);

@@ -9,6 +9,7 @@
 #include "ui/library/viv-trash-window.h"
 
 #include "ui/app/viv-dialogs.h"
+#include "ui/app/viv-jobs.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -68,6 +69,7 @@ typedef struct
   VivLibrary *library;
   char **entries;
   unsigned next;
+  VivJob *job;
 } Purge;
 
 static void
@@ -76,6 +78,7 @@ purge_free (Purge *purge)
   g_weak_ref_clear (&purge->window);
   g_object_unref (purge->library);
   g_strfreev (purge->entries);
+  g_object_unref (purge->job);
   g_free (purge);
 }
 
@@ -100,6 +103,11 @@ on_purged (GObject *source, GAsyncResult *result, gpointer data)
   gboolean done = viv_library_purge_finish (VIV_LIBRARY (source), result, &error);
   gboolean shown = window && window->library;
 
+  /* Between two machines it can be stopped. */
+  if (done && purge->entries[purge->next]
+      && g_cancellable_set_error_if_cancelled (viv_job_get_cancellable (purge->job), &error))
+    done = FALSE;
+  viv_job_set_fraction (purge->job, (double)purge->next / g_strv_length (purge->entries));
   if (done && purge->entries[purge->next])
     {
       GtkWidget *row = shown ? find_row (window, purge->entries[purge->next - 1]) : NULL;
@@ -109,8 +117,14 @@ on_purged (GObject *source, GAsyncResult *result, gpointer data)
       purge_next (purge);
       return;
     }
+  viv_job_end (purge->job, error);
   if (!done && shown)
-    viv_show_error (GTK_WINDOW (window), _ ("The Machine Could Not Be Deleted"), error->message, NULL);
+    {
+      /* Here it is seen. */
+      viv_job_forget (purge->job);
+      if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        viv_show_error (GTK_WINDOW (window), _ ("The Machine Could Not Be Deleted"), error->message, NULL);
+    }
   if (shown)
     update (window);
   purge_free (purge);
@@ -120,6 +134,12 @@ static void
 purge_next (Purge *purge)
 {
   viv_library_purge_async (purge->library, purge->entries[purge->next++], on_purged, purge);
+}
+
+static const char *
+purge_title (const char *doomed)
+{
+  return doomed ? _ ("Deleting a Machine for Ever") : _ ("Emptying the Trash");
 }
 
 static void
@@ -144,6 +164,7 @@ confirmed_purge (gpointer owner, gpointer about)
   g_weak_ref_init (&purge->window, self);
   purge->library = g_object_ref (self->library);
   purge->entries = g_steal_pointer (&entries);
+  purge->job = viv_job_begin (purge_title (doomed));
   purge_next (purge);
 }
 

@@ -53,6 +53,8 @@ struct _VivMachinePage
   VivMachine *machine;
   GtkWindow *window; /* while rooted */
   gboolean own_window;
+  GSimpleActionGroup *
+      actions; /* "machine.…", here and, while we are shown, in the window: its accelerators are asked there */
   GHashTable *missing; /* ids of the drives whose image was looked for and isn't there */
 };
 
@@ -61,8 +63,7 @@ G_DEFINE_FINAL_TYPE (VivMachinePage, viv_machine_page, ADW_TYPE_BIN)
 enum
 {
   PROP_0,
-  PROP_OWN_WINDOW,     /* there is no way back to a library */
-  PROP_CORRECT_ASPECT, /* whether old modes are shown 4:3: the machine's setting display0.aspect */
+  PROP_OWN_WINDOW, /* there is no way back to a library */
   N_PROPS
 };
 static GParamSpec *props[N_PROPS];
@@ -91,10 +92,10 @@ update_title (VivMachinePage *self)
 {
   const char *hint = viv_console_get_hint (self->console);
   g_autofree char *state = describe_state (self);
-  g_autofree char *both = hint ? g_strdup_printf ("%s · %s", state, hint) : NULL;
   g_autofree char *label = NULL;
 
-  adw_window_title_set_subtitle (self->title, both ? both : state);
+  /* Not both: a long line would take the room of the header bar's buttons. */
+  adw_window_title_set_subtitle (self->title, hint ? hint : state);
   adw_window_title_set_title (self->title, viv_machine_get_name (self->machine));
   /* Translators: %s is a machine's name; a screen reader says it */
   label = g_strdup_printf (_ ("Screen of “%s”"), viv_machine_get_name (self->machine));
@@ -157,29 +158,35 @@ update_off (VivMachinePage *self)
 }
 
 static void
+enable (VivMachinePage *self, const char *name, gboolean enabled)
+{
+  g_simple_action_set_enabled (
+      G_SIMPLE_ACTION (g_action_map_lookup_action (G_ACTION_MAP (self->actions), name)), enabled);
+}
+
+static void
 update_actions (VivMachinePage *self)
 {
-  GtkWidget *widget = GTK_WIDGET (self);
   const char *state = viv_machine_get_state (self->machine);
   gboolean live = viv_machine_is_live (self->machine), busy = viv_machine_is_busy (self->machine);
   gboolean running = live && g_str_equal (state, "running"), paused = live && g_str_equal (state, "paused");
   gboolean broken = g_str_equal (state, "broken"), screen = running || paused;
 
-  gtk_widget_action_set_enabled (widget, "machine.start", !busy && !broken);
-  gtk_widget_action_set_enabled (widget, "machine.pause", running);
-  gtk_widget_action_set_enabled (widget, "machine.resume", paused);
-  gtk_widget_action_set_enabled (widget, "machine.reset", live);
-  gtk_widget_action_set_enabled (widget, "machine.power-off", running);
-  gtk_widget_action_set_enabled (widget, "machine.force-off", busy);
-  gtk_widget_action_set_enabled (widget, "machine.switch-off", busy);
-  gtk_widget_action_set_enabled (widget, "machine.restart", !broken);
-  gtk_widget_action_set_enabled (widget, "machine.type-clipboard", running);
-  gtk_widget_action_set_enabled (widget, "machine.screenshot", screen);
-  gtk_widget_action_set_enabled (widget, "machine.change-media", !broken);
-  gtk_widget_action_set_enabled (widget, "machine.eject", !broken);
-  gtk_widget_action_set_enabled (widget, "machine.share", live);
-  gtk_widget_action_set_enabled (widget, "machine.settings", !broken);
-  gtk_widget_action_set_enabled (widget, "machine.open-window", !broken && !self->own_window);
+  enable (self, "start", !busy && !broken);
+  enable (self, "pause", running);
+  enable (self, "resume", paused);
+  enable (self, "reset", live);
+  enable (self, "power-off", running);
+  enable (self, "force-off", busy);
+  enable (self, "switch-off", busy);
+  enable (self, "restart", !broken);
+  enable (self, "type-clipboard", running);
+  enable (self, "screenshot", screen);
+  enable (self, "change-media", !broken);
+  enable (self, "eject", !broken);
+  enable (self, "share", live);
+  enable (self, "settings", !broken);
+  enable (self, "open-window", !broken && !self->own_window);
 
   gtk_widget_set_visible (self->start_button, !busy && !broken && !g_str_equal (state, "crashed"));
   gtk_widget_set_visible (self->pause_button, running);
@@ -330,7 +337,9 @@ on_definition_changed (VivMachinePage *self)
 {
   look_for_media (self);
   viv_console_set_aspect (self->console, viv_screen_aspect (self->machine));
-  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_CORRECT_ASPECT]);
+  g_simple_action_set_state (
+      G_SIMPLE_ACTION (g_action_map_lookup_action (G_ACTION_MAP (self->actions), "correct-aspect")),
+      g_variant_new_boolean (viv_screen_aspect (self->machine) != VIV_ASPECT_SQUARE));
   rebuild_menu (self);
 }
 
@@ -375,25 +384,25 @@ static const struct
   const char *action;
   void (*run) (VivShell *window, VivMachine *machine);
 } operations[] = {
-  { "machine.start", viv_operation_start },         { "machine.pause", viv_operation_pause },
-  { "machine.resume", viv_operation_resume },       { "machine.reset", viv_operation_reset },
-  { "machine.power-off", viv_operation_power_off }, { "machine.force-off", viv_operation_force_off },
-  { "machine.settings", viv_operation_settings },   { "machine.open-folder", viv_operation_open_folder },
-  { "machine.restart", viv_operation_restart },     { "machine.switch-off", viv_operation_switch_off },
-  { "machine.screenshot", viv_screenshot_take },    { "machine.open-window", viv_operation_open_window },
+  { "start", viv_operation_start },         { "pause", viv_operation_pause },
+  { "resume", viv_operation_resume },       { "reset", viv_operation_reset },
+  { "power-off", viv_operation_power_off }, { "force-off", viv_operation_force_off },
+  { "settings", viv_operation_settings },   { "open-folder", viv_operation_open_folder },
+  { "restart", viv_operation_restart },     { "switch-off", viv_operation_switch_off },
+  { "screenshot", viv_screenshot_take },    { "open-window", viv_operation_open_window },
 };
 
 static void
-on_operation (GtkWidget *widget, const char *name, GVariant *parameter)
+on_operation (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
-  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
-  VivShell *window = window_of (self);
+  VivMachinePage *self = data;
+  VivShell *shell = window_of (self);
 
-  if (!self->machine || !window)
+  if (!self->machine || !shell)
     return;
   for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
-    if (g_str_equal (operations[i].action, name))
-      operations[i].run (window, self->machine);
+    if (g_str_equal (operations[i].action, g_action_get_name (G_ACTION (action))))
+      operations[i].run (shell, self->machine);
 }
 
 /* What is in the clipboard is for the machine that was shown when it was asked for. */
@@ -448,24 +457,26 @@ on_clipboard (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
-on_type_clipboard (GtkWidget *widget, const char *name, GVariant *parameter)
+on_type_clipboard (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   Typing *typing = g_new0 (Typing, 1);
 
-  g_weak_ref_init (&typing->page, widget);
-  typing->machine = g_object_ref (VIV_MACHINE_PAGE (widget)->machine);
-  gdk_clipboard_read_text_async (gtk_widget_get_clipboard (widget), NULL, on_clipboard, typing);
+  g_weak_ref_init (&typing->page, data);
+  typing->machine = g_object_ref (VIV_MACHINE_PAGE (data)->machine);
+  gdk_clipboard_read_text_async (gtk_widget_get_clipboard (data), NULL, on_clipboard, typing);
   /* The button that asked for it has lost the focus to a menu that is gone. */
-  viv_machine_page_focus (VIV_MACHINE_PAGE (widget));
+  viv_machine_page_focus (data);
 }
 
 static void
-on_change_media (GtkWidget *widget, const char *name, GVariant *parameter)
+on_change_media (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
-  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
+  VivMachinePage *self = data;
   const char *drive = g_variant_get_string (parameter, NULL);
 
-  if (g_str_equal (name, "machine.eject"))
+  if (!self->machine)
+    return;
+  if (g_str_equal (g_action_get_name (G_ACTION (action)), "eject"))
     viv_media_change (window_of (self), self->machine, drive, NULL);
   else
     viv_media_choose (window_of (self), self->machine, drive);
@@ -473,42 +484,74 @@ on_change_media (GtkWidget *widget, const char *name, GVariant *parameter)
 
 /* What has no key of its own (a drive, a chord) is two keys away. */
 static void
-on_show_menu (GtkWidget *widget, const char *name, GVariant *parameter)
+on_show_menu (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
-  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
-  GtkMenuButton *button = g_str_equal (name, "machine.show-media") ? self->media_button : self->keys_button;
+  VivMachinePage *self = data;
+  GtkMenuButton *button = g_str_equal (g_action_get_name (G_ACTION (action)), "show-media")
+                              ? self->media_button
+                              : self->keys_button;
 
   if (can_have_focus (GTK_WIDGET (button)))
     gtk_menu_button_popup (button);
 }
 
 static void
-on_share (GtkWidget *widget, const char *name, GVariant *parameter)
+on_share (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
-  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
-  GtkWidget *vnc = viv_sharing_window_new (self->machine);
+  VivMachinePage *self = data;
 
-  viv_present_over (GTK_WINDOW (vnc), self->window);
+  if (self->machine)
+    viv_present_over (GTK_WINDOW (viv_sharing_window_new (self->machine)), self->window);
 }
 
 static void
-on_facts (GtkWidget *widget, const char *name, GVariant *parameter)
+on_facts (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
-  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
-  GtkWidget *facts = viv_facts_window_new (self->machine);
+  VivMachinePage *self = data;
 
-  viv_present_over (GTK_WINDOW (facts), self->window);
+  if (self->machine)
+    viv_present_over (GTK_WINDOW (viv_facts_window_new (self->machine)), self->window);
 }
 
 static void
-on_copy_report (GtkWidget *widget, const char *name, GVariant *parameter)
+on_copy_report (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
-  GtkTextBuffer *buffer = gtk_text_view_get_buffer (VIV_MACHINE_PAGE (widget)->report);
+  VivMachinePage *self = data;
+  GtkTextBuffer *buffer = gtk_text_view_get_buffer (self->report);
   g_autofree char *text = NULL;
 
   g_object_get (buffer, "text", &text, NULL);
-  gdk_clipboard_set_text (gtk_widget_get_clipboard (widget), text);
-  viv_shell_message (window_of (VIV_MACHINE_PAGE (widget)), _ ("Details copied"));
+  gdk_clipboard_set_text (gtk_widget_get_clipboard (GTK_WIDGET (self)), text);
+  viv_shell_message (window_of (self), _ ("Details copied"));
+}
+
+static void
+on_correct_aspect (GSimpleAction *action, GVariant *value, gpointer data)
+{
+  set_correct_aspect (data, g_variant_get_boolean (value));
+}
+
+static void
+make_actions (VivMachinePage *self)
+{
+  static const GActionEntry entries[]
+      = { { .name = "type-clipboard", .activate = on_type_clipboard },
+          { .name = "correct-aspect", .state = "true", .change_state = on_correct_aspect },
+          { .name = "change-media", .activate = on_change_media, .parameter_type = "s" },
+          { .name = "eject", .activate = on_change_media, .parameter_type = "s" },
+          { .name = "show-media", .activate = on_show_menu },
+          { .name = "show-keys", .activate = on_show_menu },
+          { .name = "share", .activate = on_share },
+          { .name = "facts", .activate = on_facts },
+          { .name = "copy-report", .activate = on_copy_report } };
+
+  self->actions = g_simple_action_group_new ();
+  for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
+    g_action_map_add_action_entries (
+        G_ACTION_MAP (self->actions),
+        &(GActionEntry){ .name = operations[i].action, .activate = on_operation }, 1, self);
+  g_action_map_add_action_entries (G_ACTION_MAP (self->actions), entries, G_N_ELEMENTS (entries), self);
+  gtk_widget_insert_action_group (GTK_WIDGET (self), "machine", G_ACTION_GROUP (self->actions));
 }
 
 /* -- Widget -- */
@@ -525,6 +568,35 @@ viv_machine_page_unroot (GtkWidget *widget)
 {
   VIV_MACHINE_PAGE (widget)->window = NULL;
   GTK_WIDGET_CLASS (viv_machine_page_parent_class)->unroot (widget);
+}
+
+/* The window's accelerators are asked in the window, not where the focus is; and not for a page that nobody sees. */
+static void
+viv_machine_page_map (GtkWidget *widget)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
+
+  GTK_WIDGET_CLASS (viv_machine_page_parent_class)->map (widget);
+  if (!self->window)
+    return;
+  gtk_widget_insert_action_group (GTK_WIDGET (self->window), "machine", G_ACTION_GROUP (self->actions));
+  viv_console_add_actions (self->console, GTK_WIDGET (self->window));
+  /* Before, nothing of it could have the focus. */
+  if (has_focus (self) && !can_have_focus (gtk_window_get_focus (self->window)))
+    viv_machine_page_focus (self);
+}
+
+static void
+viv_machine_page_unmap (GtkWidget *widget)
+{
+  VivMachinePage *self = VIV_MACHINE_PAGE (widget);
+
+  if (self->window)
+    {
+      gtk_widget_insert_action_group (GTK_WIDGET (self->window), "machine", NULL);
+      gtk_widget_insert_action_group (GTK_WIDGET (self->window), "console", NULL);
+    }
+  GTK_WIDGET_CLASS (viv_machine_page_parent_class)->unmap (widget);
 }
 
 static void
@@ -544,7 +616,13 @@ viv_machine_page_dispose (GObject *object)
 static void
 viv_machine_page_finalize (GObject *object)
 {
-  g_hash_table_unref (VIV_MACHINE_PAGE (object)->missing);
+  VivMachinePage *self = VIV_MACHINE_PAGE (object);
+  g_auto (GStrv) names = g_action_group_list_actions (G_ACTION_GROUP (self->actions));
+
+  for (guint i = 0; names[i]; i++)
+    g_action_map_remove_action (G_ACTION_MAP (self->actions), names[i]);
+  g_object_unref (self->actions);
+  g_hash_table_unref (self->missing);
   G_OBJECT_CLASS (viv_machine_page_parent_class)->finalize (object);
 }
 
@@ -557,9 +635,6 @@ viv_machine_page_get_property (GObject *object, guint id, GValue *value, GParamS
     {
     case PROP_OWN_WINDOW:
       g_value_set_boolean (value, self->own_window);
-      break;
-    case PROP_CORRECT_ASPECT:
-      g_value_set_boolean (value, viv_screen_aspect (self->machine) != VIV_ASPECT_SQUARE);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -576,9 +651,6 @@ viv_machine_page_set_property (GObject *object, guint id, const GValue *value, G
     case PROP_OWN_WINDOW:
       self->own_window = g_value_get_boolean (value);
       gtk_widget_set_visible (self->back_button, !self->own_window);
-      break;
-    case PROP_CORRECT_ASPECT:
-      set_correct_aspect (self, g_value_get_boolean (value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -628,28 +700,16 @@ viv_machine_page_class_init (VivMachinePageClass *klass)
   G_OBJECT_CLASS (klass)->set_property = viv_machine_page_set_property;
   props[PROP_OWN_WINDOW] = g_param_spec_boolean (
       "own-window", NULL, NULL, FALSE, G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
-  props[PROP_CORRECT_ASPECT]
-      = g_param_spec_boolean ("correct-aspect", NULL, NULL, TRUE,
-                              G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (G_OBJECT_CLASS (klass), N_PROPS, props);
   widget_class->root = viv_machine_page_root;
   widget_class->unroot = viv_machine_page_unroot;
+  widget_class->map = viv_machine_page_map;
+  widget_class->unmap = viv_machine_page_unmap;
   g_type_ensure (VIV_TYPE_CONSOLE);
   g_type_ensure (VIV_TYPE_HEADER_FLAP);
   g_type_ensure (VIV_TYPE_THUMBNAIL);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-machine-page.ui");
   bind_children (widget_class);
-  for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
-    gtk_widget_class_install_action (widget_class, operations[i].action, NULL, on_operation);
-  gtk_widget_class_install_action (widget_class, "machine.type-clipboard", NULL, on_type_clipboard);
-  gtk_widget_class_install_property_action (widget_class, "machine.correct-aspect", "correct-aspect");
-  gtk_widget_class_install_action (widget_class, "machine.change-media", "s", on_change_media);
-  gtk_widget_class_install_action (widget_class, "machine.eject", "s", on_change_media);
-  gtk_widget_class_install_action (widget_class, "machine.show-media", NULL, on_show_menu);
-  gtk_widget_class_install_action (widget_class, "machine.show-keys", NULL, on_show_menu);
-  gtk_widget_class_install_action (widget_class, "machine.share", NULL, on_share);
-  gtk_widget_class_install_action (widget_class, "machine.facts", NULL, on_facts);
-  gtk_widget_class_install_action (widget_class, "machine.copy-report", NULL, on_copy_report);
 }
 
 /* A disc or a floppy that is dropped on the screen goes into its drive. */
@@ -676,6 +736,7 @@ viv_machine_page_init (VivMachinePage *self)
   g_autoptr (GMenuModel) keys = viv_menu_send_keys ();
 
   self->missing = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  make_actions (self);
   gtk_widget_init_template (GTK_WIDGET (self));
   gtk_menu_button_set_menu_model (self->keys_button, keys);
   viv_grab_hints_attach (self->console);
