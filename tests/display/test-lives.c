@@ -375,14 +375,14 @@ test_accelerators (Fixture *f)
 {
   g_autoptr (VivMachine) machine = add_machine (f->library, "Fern");
 
-  g_assert_false (gtk_widget_activate_action (GTK_WIDGET (f->window), "machine.show-media", NULL));
+  g_assert_false (gtk_widget_activate_action (GTK_WIDGET (f->window), "machine.correct-aspect", NULL));
   viv_window_view (f->window, machine);
   until (gtk_widget_get_mapped (machine_page (f->window)));
-  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (f->window), "machine.show-media", NULL));
+  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (f->window), "machine.correct-aspect", NULL));
   g_assert_true (gtk_widget_activate_action (GTK_WIDGET (f->window), "console.scaling", "s", "exact"));
   viv_window_back (f->window);
   until (!gtk_widget_get_mapped (machine_page (f->window)));
-  g_assert_false (gtk_widget_activate_action (GTK_WIDGET (f->window), "machine.show-media", NULL));
+  g_assert_false (gtk_widget_activate_action (GTK_WIDGET (f->window), "machine.correct-aspect", NULL));
 }
 
 static void
