@@ -195,8 +195,9 @@ test_bytes (Fixture *f)
   viv_show_error (GTK_WINDOW (f->window), "Failed", complaint, complaint);
   settle ();
   gtk_window_destroy (GTK_WINDOW (window_over (f->window, ADW_TYPE_MESSAGE_DIALOG)));
-  path = definition_resolve (viv_machine_get_definition (machine),
-                             definition_find_drive (viv_machine_get_definition (machine), "cdrom0")->path);
+  path = definition_resolve (
+      viv_machine_get_definition (machine),
+      machine_device_text (definition_find_drive (viv_machine_get_definition (machine), "cdrom0"), "path"));
   g_assert_cmpstr (path, ==, disc);
 }
 

@@ -766,7 +766,8 @@ on_media_changed (VivMachine *machine, const char *drive, const char *path, VivM
   const MachineDevice *found = definition ? definition_find_drive (definition, drive) : NULL;
   VivShell *window = window_of (self);
 
-  if (window && *path == '\0' && found && machine_device_text (found, "path") && *machine_device_text (found, "path"))
+  if (window && *path == '\0' && found && machine_device_text (found, "path")
+      && *machine_device_text (found, "path"))
     viv_shell_message (window, _ ("The system in the machine has ejected its disc"));
 }
 

@@ -276,7 +276,9 @@ on_clear (GtkButton *button, VivSettingsWindow *self)
   const MachineDevice *drive = get_drive (self, button);
   g_autofree char *key = drive ? g_strdup_printf ("%s.path", drive->id) : NULL;
   g_autofree char *old = drive ? definition_path_to_text (machine_device_text (drive, "path")) : NULL;
-  g_autofree char *file = drive && machine_device_text (drive, "path") ? g_filename_display_basename (machine_device_text (drive, "path")) : NULL;
+  g_autofree char *file = drive && machine_device_text (drive, "path")
+                              ? g_filename_display_basename (machine_device_text (drive, "path"))
+                              : NULL;
   /* Translators: %s is a file */
   g_autofree char *title = file ? g_strdup_printf (_ ("“%s” taken out"), file) : NULL;
 
