@@ -46,20 +46,6 @@ struct BlockFaults
 
 /* -- Words ------------------------------------------------------------------------------------------ */
 
-char *
-block_test_word (const char *list, const char *word)
-{
-  g_auto (GStrv) words = g_strsplit (list != NULL ? list : "", ",", -1);
-
-  for (char **at = words; *at != NULL; at++)
-    {
-      size_t n = strlen (word);
-      if (strncmp (*at, word, n) == 0 && ((*at)[n] == '=' || (*at)[n] == '\0'))
-        return g_strdup ((*at)[n] == '=' ? *at + n + 1 : "");
-    }
-  return NULL;
-}
-
 static gboolean
 parse_number (const char *text, unsigned *number, GError **error)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Images for tests: one in memory, and a layer of faults over any.  Reached by BlockConfig.test alone, which only unit tests and the
- * monitor's --test-drive set.  It is a list of words, separated by commas:
+ * monitor's --test-image set.  It is a list of words, separated by commas:
  *
  *   memory             the content is copied from the file, and changes to it are lost at close
  *   memory=BYTES       no file: zeros
@@ -28,6 +28,11 @@ extern const BlockDriver block_faults_driver;
 void *block_faults_new (const BlockDriver *driver, void *image, const BlockConfig *config, GError **error);
 /* The value of a word of the list, "" if it has none; NULL: the word isn't there.  Free with g_free(). */
 char *block_test_word (const char *list, const char *word);
+
+/* "FILE:WORDS": images whose file has that base name get those words.  Before the process has other threads. */
+gboolean block_testing_name (const char *text, GError **error);
+/* Those of the configuration, or of its file's name; NULL: it is no image of a test. */
+const char *block_testing_words (const BlockConfig *config);
 
 /* NULL: the image has no such layer. */
 BlockFaults *block_get_faults (Block *block);

@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "block/block-testing.h"
 #include "block/regular-file.h"
 #include "board/board.h"
 #include "confine/sandbox.h"
@@ -30,6 +31,7 @@
 
 typedef struct
 {
+  char **test_images;
   char *definition, *folder, *socket, *engine, *load, *vnc, *vnc_password_file, *qtest;
   int ready_fd, lock_fd, owner_fd;
   gboolean paused, probe, json, version, no_sandbox, test_device;
@@ -73,6 +75,9 @@ parse_options (int *argc, char ***argv, Options *o, GError **error)
     { "vnc", 0, 0, G_OPTION_ARG_STRING, &o->vnc, "Serve the screen over VNC at ADDRESS:PORT", "ADDRESS" },
     { "vnc-password-file", 0, 0, G_OPTION_ARG_FILENAME, &o->vnc_password_file, "File with the VNC password",
       "FILE" },
+    { "test-image", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->test_images,
+      "For tests: make the image FILE fail, lag or forget as the words say (block/block-testing.h)",
+      "FILE:WORDS" },
     { "qtest", 0, 0, G_OPTION_ARG_FILENAME, &o->qtest,
       "With engine none: listen here for the qtest line protocol", "PATH" },
     { "test-device", 0, 0, G_OPTION_ARG_NONE, &o->test_device,
@@ -422,6 +427,9 @@ build (Monitor *monitor, GError **error)
   EngineConfig config = { 0 };
   const EngineClass *klass;
 
+  for (unsigned i = 0; o->test_images != NULL && o->test_images[i] != NULL; i++)
+    if (!block_testing_name (o->test_images[i], error))
+      return FALSE;
   monitor->definition = definition_load (o->definition, error);
   if (monitor->definition == NULL)
     return FALSE;
