@@ -4,7 +4,7 @@
  */
 #define G_LOG_DOMAIN "ide"
 
-#include "storage/ide-internal.h"
+#include "storage/ide-ata.h"
 
 #include <string.h>
 
@@ -54,8 +54,8 @@ get_address (IdeDrive *drive, gboolean ext)
 }
 
 /* The sector that the command ended at, in the form that it was given. */
-void
-ide_set_address (IdeDrive *drive, uint64_t lba)
+static void
+set_address (IdeDrive *drive, uint64_t lba)
 {
   if (!drive->ext && !(drive->device & ATA_DEVICE_LBA))
     {
@@ -121,15 +121,8 @@ verify (IdeDrive *drive, gboolean ext)
 {
   if (!get_address (drive, ext))
     return;
-  ide_set_address (drive, drive->lba + drive->left - 1);
+  set_address (drive, drive->lba + drive->left - 1);
   ide_done (drive, TRUE);
-}
-
-static void
-flush (IdeDrive *drive)
-{
-  drive->task = IDE_TASK_FLUSH;
-  ide_start_io (drive, IDE_IO_FLUSH);
 }
 
 /* ACS-2, 7.10: each range is 48 bits of address and 16 of count. */
@@ -145,8 +138,8 @@ data_set_management (IdeDrive *drive)
     ide_take (drive, IDE_TASK_TRIM, IDE_XFER_DMA_OUT, blocks * BLOCK_SECTOR_SIZE);
 }
 
-void
-ide_trim_next (IdeDrive *drive)
+static void
+trim_next (IdeDrive *drive)
 {
   while (drive->trim_next < TRIM_RANGES_MAX && drive->trim_next * 8 + 8 <= drive->len)
     {
@@ -170,92 +163,6 @@ ide_trim_next (IdeDrive *drive)
 }
 
 /* -- Settings ------------------------------------------------------------------------------------ */
-
-static gboolean
-set_transfer_mode (IdeDrive *drive, uint8_t mode)
-{
-  uint8_t n = mode & 7;
-
-  switch (mode >> 3)
-    {
-    case 0: /* PIO default; 1: without IORDY */
-      drive->pio_mode = 0;
-      return n <= 1;
-    case 1:
-      drive->pio_mode = n;
-      return n <= 4;
-    case 4:
-      if (n > 2)
-        return FALSE;
-      drive->mwdma_mode = n | 8;
-      drive->udma_mode = 0;
-      return TRUE;
-    case 8:
-      if (n > 5)
-        return FALSE;
-      drive->udma_mode = n | 8;
-      drive->mwdma_mode = 0;
-      return TRUE;
-    default:
-      return FALSE;
-    }
-}
-
-/* ATA/ATAPI-6, 8.46.  Shared with packet devices. */
-void
-ide_set_features (IdeDrive *drive)
-{
-  gboolean known = TRUE;
-
-  switch (drive->features)
-    {
-    case 0x02:
-      drive->write_cache = TRUE;
-      break;
-    case 0x82:
-      drive->write_cache = FALSE;
-      if (drive->kind == IDE_DRIVE_DISK)
-        {
-          flush (drive);
-          return;
-        }
-      break;
-    case 0x03:
-      known = set_transfer_mode (drive, drive->count);
-      break;
-    case 0x05:
-      drive->apm = drive->count;
-      known = drive->count != 0 && drive->count != 0xff;
-      break;
-    case 0x85:
-      drive->apm = 0;
-      break;
-    case 0x55:
-      drive->look_ahead = FALSE;
-      break;
-    case 0xaa:
-      drive->look_ahead = TRUE;
-      break;
-    case 0x42: /* acoustic management */
-    case 0xc2:
-    case 0x66: /* keep settings over a reset, or not: we always keep them */
-    case 0xcc:
-    case 0x31: /* media status notification */
-    case 0x95:
-    case 0x5d: /* release and service interrupts */
-    case 0x5e:
-    case 0xdd:
-    case 0xde:
-      break;
-    default:
-      known = FALSE;
-      break;
-    }
-  if (known)
-    ide_done (drive, TRUE);
-  else
-    ide_fail (drive, ATA_ABRT);
-}
 
 /* ATA-5, 8.16: the guest's BIOS translation. */
 static void
@@ -296,7 +203,7 @@ read_native_max (IdeDrive *drive, gboolean ext)
 
   drive->ext = ext;
   drive->device |= ATA_DEVICE_LBA;
-  ide_set_address (drive, ext ? last : MIN (last, LBA28_SECTORS - 1));
+  set_address (drive, ext ? last : MIN (last, LBA28_SECTORS - 1));
   ide_done (drive, TRUE);
 }
 
@@ -400,7 +307,7 @@ transfer_command (IdeDrive *drive, uint8_t command)
       return TRUE;
     case 0xe7: /* FLUSH CACHE */
     case 0xea:
-      flush (drive);
+      ide_flush (drive);
       return TRUE;
     case 0x06:
       data_set_management (drive);
@@ -442,8 +349,8 @@ power_command (IdeDrive *drive, uint8_t command)
   return TRUE;
 }
 
-void
-ide_ata_command (IdeDrive *drive, uint8_t command)
+static void
+ata_command (IdeDrive *drive, uint8_t command)
 {
   drive->fua = drive->ext = FALSE;
   if (power_command (drive, command))
@@ -501,3 +408,62 @@ ide_ata_command (IdeDrive *drive, uint8_t command)
       break;
     }
 }
+
+/* -- The table ----------------------------------------------------------------------------------- */
+
+static void
+block_in (IdeDrive *drive)
+{
+  drive->drq_end = MIN (drive->pos + drive->drq_size, drive->len);
+  drive->status = ATA_DRDY | ATA_DSC | ATA_DRQ;
+  ide_raise (drive);
+}
+
+static void
+taken (IdeDrive *drive)
+{
+  if (drive->task != IDE_TASK_TRIM)
+    {
+      ide_fail (drive, ATA_ABRT); /* only a loaded state has a disk take a packet */
+      return;
+    }
+  drive->trim_next = 0;
+  drive->status = (uint8_t)((drive->status & ~ATA_DRQ) | ATA_BSY);
+  trim_next (drive);
+}
+
+static void
+finish (IdeDrive *drive, gboolean irq)
+{
+  if ((drive->task == IDE_TASK_READ || drive->task == IDE_TASK_WRITE) && drive->lba > 0)
+    set_address (drive, drive->lba - 1);
+  ide_done (drive, irq);
+}
+
+static void
+image_failed (IdeDrive *drive)
+{
+  if (drive->task == IDE_TASK_WRITE || drive->task == IDE_TASK_READ)
+    {
+      set_address (drive, drive->lba);
+      ide_abort_status (drive, drive->task == IDE_TASK_READ ? ATA_UNC : ATA_ABRT, 0);
+    }
+  else
+    ide_abort_status (drive, ATA_ABRT, ATA_DF);
+}
+
+static void
+master_failed (IdeDrive *drive)
+{
+  ide_fail (drive, ATA_ABRT);
+}
+
+const IdeCommandSet ide_ata_set = {
+  .command = ata_command,
+  .block_in = block_in,
+  .taken = taken,
+  .discarded = trim_next,
+  .finish = finish,
+  .image_failed = image_failed,
+  .master_failed = master_failed,
+};

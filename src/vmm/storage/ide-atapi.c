@@ -5,7 +5,9 @@
  */
 #define G_LOG_DOMAIN "ide"
 
-#include "storage/ide-internal.h"
+#include "storage/ide-atapi.h"
+#include "storage/ide-mmc.h"
+#include "storage/ide-packet.h"
 
 #include <string.h>
 
@@ -22,7 +24,6 @@ enum
 {
   ASC_INVALID_COMMAND = 0x20,
   ASC_LBA_OUT_OF_RANGE = 0x21,
-  ASC_INVALID_FIELD = 0x24,
   ASC_PARAMETER_LENGTH = 0x1a,
   ASC_MEDIUM_CHANGED = 0x28,
   ASC_NO_MEDIUM = 0x3a,
@@ -39,56 +40,12 @@ enum
   RAW_EDC = 0x08,
 };
 
-static uint32_t
-get_be16 (const uint8_t *p)
-{
-  return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t
-get_be32 (const uint8_t *p)
-{
-  return get_be16 (p) << 16 | get_be16 (p + 2);
-}
-
-uint32_t
-ide_cd_sectors (const IdeDrive *drive)
-{
-  if (drive->port.block == NULL || drive->tray_open)
-    return 0;
-  uint64_t n = (block_size (drive->port.block) + CD_SECTOR_SIZE - 1) / CD_SECTOR_SIZE;
-  return (uint32_t)MIN (n, G_MAXUINT32 - 1000);
-}
-
 /* -- Endings ------------------------------------------------------------------------------------- */
-
-void
-ide_atapi_done (IdeDrive *drive)
-{
-  drive->count = ATAPI_IO | ATAPI_CD;
-  ide_done (drive, TRUE);
-}
-
-void
-ide_atapi_check (IdeDrive *drive, uint8_t key, uint8_t asc, uint8_t ascq)
-{
-  drive->sense_key = key;
-  drive->asc = asc;
-  drive->ascq = ascq;
-  drive->count = ATAPI_IO | ATAPI_CD;
-  ide_abort_status (drive, (uint8_t)(key << 4 | (key == SENSE_ILLEGAL_REQUEST ? ATA_ABRT : 0)), 0);
-}
-
-static void
-invalid_field (IdeDrive *drive)
-{
-  ide_atapi_check (drive, SENSE_ILLEGAL_REQUEST, ASC_INVALID_FIELD, 0);
-}
 
 static void
 no_medium (IdeDrive *drive)
 {
-  ide_atapi_check (drive, SENSE_NOT_READY, ASC_NO_MEDIUM, drive->tray_open ? 2 : 1);
+  ide_packet_check (drive, SENSE_NOT_READY, ASC_NO_MEDIUM, drive->tray_open ? 2 : 1);
 }
 
 /* -- Data phases --------------------------------------------------------------------------------- */
@@ -102,8 +59,8 @@ raw_size (const IdeDrive *drive)
 
 /* The next DRQ block of a PIO transfer to the guest: at most what it asked for, an even number unless it is the last,
  * and whole sectors where they fit. */
-void
-ide_atapi_next_block (IdeDrive *drive)
+static void
+next_block (IdeDrive *drive)
 {
   uint32_t limit = drive->byte_limit == 0 || drive->byte_limit == 0xffff ? 0xfffe : drive->byte_limit;
   uint32_t n = drive->len - drive->pos;
@@ -124,30 +81,15 @@ ide_atapi_next_block (IdeDrive *drive)
   ide_raise (drive);
 }
 
-/* Sends the first `length` bytes of the buffer, cut at the allocation length. */
-void
-ide_atapi_reply (IdeDrive *drive, uint32_t length, uint32_t allocation)
-{
-  length = MIN (length, allocation);
-  if (length == 0)
-    {
-      ide_atapi_done (drive);
-      return;
-    }
-  drive->raw = FALSE;
-  drive->xfer = drive->packet_dma ? IDE_XFER_DMA_IN : IDE_XFER_PIO_IN;
-  ide_reply (drive, length);
-}
-
 static void
 take_parameters (IdeDrive *drive, uint32_t length)
 {
   uint32_t limit = drive->byte_limit == 0 ? 0xfffe : drive->byte_limit;
 
   if (length == 0)
-    ide_atapi_done (drive);
+    ide_packet_done (drive);
   else if (!drive->packet_dma && length > limit)
-    ide_atapi_check (drive, SENSE_ILLEGAL_REQUEST, ASC_PARAMETER_LENGTH, 0);
+    ide_packet_check (drive, SENSE_ILLEGAL_REQUEST, ASC_PARAMETER_LENGTH, 0);
   else if (drive->packet_dma)
     ide_take (drive, IDE_TASK_CD_SELECT, IDE_XFER_DMA_OUT, length);
   else
@@ -169,7 +111,7 @@ check_extent (IdeDrive *drive, uint32_t lba, uint32_t n)
 
   if (lba <= sectors && n <= sectors - lba)
     return TRUE;
-  ide_atapi_check (drive, SENSE_ILLEGAL_REQUEST, ASC_LBA_OUT_OF_RANGE, 0);
+  ide_packet_check (drive, SENSE_ILLEGAL_REQUEST, ASC_LBA_OUT_OF_RANGE, 0);
   return FALSE;
 }
 
@@ -178,14 +120,15 @@ start_read (IdeDrive *drive, uint32_t lba, uint32_t n)
 {
   if (n == 0)
     {
-      ide_atapi_done (drive);
+      ide_packet_done (drive);
       return;
     }
   if (!check_extent (drive, lba, n))
     return;
   if (n > 65536 * 16)
     {
-      invalid_field (drive); /* 2 GiB at once: no driver does, and it bounds the time of one command */
+      ide_packet_invalid_field (
+          drive); /* 2 GiB at once: no driver does, and it bounds the time of one command */
       return;
     }
   drive->task = IDE_TASK_CD_READ;
@@ -203,8 +146,8 @@ to_bcd (uint32_t value)
 
 /* Builds the sectors that READ CD asked for in front of the 2048 byte ones they are made from (ECMA-130, 14).  The error
  * correction bytes are zeros. */
-void
-ide_atapi_expand_raw (IdeDrive *drive, uint32_t n)
+static void
+expand_raw (IdeDrive *drive, uint32_t n)
 {
   static const uint8_t sync[12] = { 0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0 };
   uint8_t *out = drive->buffer;
@@ -248,12 +191,12 @@ read_cd (IdeDrive *drive, uint32_t lba, uint32_t n)
 
   if ((drive->cdb[10] & 7) != 0 || (drive->cdb[9] & 6) != 0)
     {
-      invalid_field (drive); /* subchannels and C2 pointers */
+      ide_packet_invalid_field (drive); /* subchannels and C2 pointers */
       return;
     }
   if (type != 0 && type != 2)
     {
-      ide_atapi_check (drive, SENSE_ILLEGAL_REQUEST, ASC_ILLEGAL_MODE_FOR_TRACK, 0);
+      ide_packet_check (drive, SENSE_ILLEGAL_REQUEST, ASC_ILLEGAL_MODE_FOR_TRACK, 0);
       return;
     }
   drive->raw_flags = flags;
@@ -276,7 +219,7 @@ read_cd_msf (IdeDrive *drive)
   uint32_t start = msf_to_lba (drive->cdb + 3), end = msf_to_lba (drive->cdb + 6);
 
   if (start > end || end == G_MAXUINT32)
-    invalid_field (drive);
+    ide_packet_invalid_field (drive);
   else
     read_cd (drive, start, end - start);
 }
@@ -288,7 +231,7 @@ read_capacity (IdeDrive *drive)
   uint32_t answer[2] = { GUINT32_TO_BE (last), GUINT32_TO_BE (CD_SECTOR_SIZE) };
 
   memcpy (drive->buffer, answer, 8);
-  ide_atapi_reply (drive, 8, 8);
+  ide_packet_reply (drive, 8, 8);
 }
 
 static void
@@ -310,7 +253,7 @@ request_sense (IdeDrive *drive)
   data[12] = drive->asc;
   data[13] = drive->ascq;
   drive->sense_key = drive->asc = drive->ascq = 0;
-  ide_atapi_reply (drive, 18, drive->cdb[4]);
+  ide_packet_reply (drive, 18, drive->cdb[4]);
 }
 
 /* -- Tray ---------------------------------------------------------------------------------------- */
@@ -331,12 +274,12 @@ start_stop_unit (IdeDrive *drive)
 
   if ((drive->cdb[4] & 0xf0) != 0 || !load_eject)
     {
-      ide_atapi_done (drive);
+      ide_packet_done (drive);
       return;
     }
   if (!start && drive->tray_locked)
     {
-      ide_atapi_check (drive, SENSE_ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED, 2);
+      ide_packet_check (drive, SENSE_ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED, 2);
       return;
     }
   if (!start && !drive->tray_open)
@@ -356,7 +299,7 @@ start_stop_unit (IdeDrive *drive)
         }
       tell_tray (drive);
     }
-  ide_atapi_done (drive);
+  ide_packet_done (drive);
 }
 
 gboolean
@@ -371,18 +314,8 @@ ide_check_disc (const Block *block, GError **error)
 }
 
 gboolean
-ide_change_media (Device *device, unsigned channel, unsigned unit, Block *block, gboolean force,
-                  GError **error)
+ide_atapi_change_media (IdeDrive *drive, Block *block, gboolean force, GError **error)
 {
-  if (ide_drive_kind (device, channel, unit) != IDE_DRIVE_CDROM)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "IDE drive %u.%u isn't a CD-ROM drive.", channel,
-                   unit);
-      return FALSE;
-    }
-  if (!ide_check_disc (block, error))
-    return FALSE;
-  IdeDrive *drive = &((Ide *)device)->channel[channel].drive[unit];
   gboolean had = drive->port.block != NULL && !drive->tray_open;
   if (drive->tray_locked && had && !force)
     {
@@ -463,7 +396,7 @@ refuse_packet (IdeDrive *drive)
       break;
   if (i == G_N_ELEMENTS (packet_commands))
     {
-      ide_atapi_check (drive, SENSE_ILLEGAL_REQUEST, ASC_INVALID_COMMAND, 0);
+      ide_packet_check (drive, SENSE_ILLEGAL_REQUEST, ASC_INVALID_COMMAND, 0);
       return TRUE;
     }
   uint8_t flags = packet_commands[i].flags;
@@ -471,13 +404,13 @@ refuse_packet (IdeDrive *drive)
     {
       /* The old disc must be seen to go before the new one comes, or some guests keep what they have cached. */
       drive->medium_change = 1;
-      ide_atapi_check (drive, SENSE_NOT_READY, ASC_NO_MEDIUM, 1);
+      ide_packet_check (drive, SENSE_NOT_READY, ASC_NO_MEDIUM, 1);
       return TRUE;
     }
   if (drive->medium_change == 1 && !(flags & IGNORES_ATTENTION))
     {
       drive->medium_change = 0;
-      ide_atapi_check (drive, SENSE_UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0);
+      ide_packet_check (drive, SENSE_UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0);
       return TRUE;
     }
   if ((flags & NEEDS_MEDIUM) && ide_cd_sectors (drive) == 0)
@@ -499,12 +432,12 @@ read_sub_channel (IdeDrive *drive)
   data[1] = 0x15; /* no audio status to say */
   if (!sub_q)
     {
-      ide_atapi_reply (drive, 4, get_be16 (cdb + 7));
+      ide_packet_reply (drive, 4, get_be16 (cdb + 7));
       return;
     }
   if (cdb[3] < 1 || cdb[3] > 3)
     {
-      invalid_field (drive);
+      ide_packet_invalid_field (drive);
       return;
     }
   uint32_t length = cdb[3] == 1 ? 16 : 24;
@@ -515,7 +448,7 @@ read_sub_channel (IdeDrive *drive)
       data[5] = 0x14;
       data[6] = data[7] = 1;
     }
-  ide_atapi_reply (drive, length, get_be16 (cdb + 7));
+  ide_packet_reply (drive, length, get_be16 (cdb + 7));
 }
 
 static void
@@ -536,7 +469,7 @@ read_header (IdeDrive *drive)
     }
   else
     memcpy (data + 4, drive->cdb + 2, 4);
-  ide_atapi_reply (drive, 8, get_be16 (drive->cdb + 7));
+  ide_packet_reply (drive, 8, get_be16 (drive->cdb + 7));
 }
 
 static gboolean
@@ -567,7 +500,7 @@ medium_packet (IdeDrive *drive)
     case 0x2b: /* SEEK (10) */
     case 0x2f: /* VERIFY (10) */
       if (check_extent (drive, get_be32 (cdb + 2), cdb[0] == 0x2f ? get_be16 (cdb + 7) : 1))
-        ide_atapi_done (drive);
+        ide_packet_done (drive);
       return TRUE;
     case 0x42:
       read_sub_channel (drive);
@@ -582,10 +515,10 @@ medium_packet (IdeDrive *drive)
     case 0x47:
     case 0x48:
     case 0xa5:
-      ide_atapi_check (drive, SENSE_ILLEGAL_REQUEST, ASC_ILLEGAL_MODE_FOR_TRACK, 0);
+      ide_packet_check (drive, SENSE_ILLEGAL_REQUEST, ASC_ILLEGAL_MODE_FOR_TRACK, 0);
       return TRUE;
     case 0x4b: /* PAUSE/RESUME: nothing plays */
-      ide_atapi_check (drive, SENSE_ILLEGAL_REQUEST, 0x2c, 0);
+      ide_packet_check (drive, SENSE_ILLEGAL_REQUEST, 0x2c, 0);
       return TRUE;
     case 0x51:
       ide_mmc_disc_information (drive);
@@ -601,8 +534,8 @@ medium_packet (IdeDrive *drive)
     }
 }
 
-void
-ide_atapi_packet (IdeDrive *drive)
+static void
+run_packet (IdeDrive *drive)
 {
   drive->raw = FALSE;
   if (drive->cdb[0] != 0x03)
@@ -632,7 +565,7 @@ ide_atapi_packet (IdeDrive *drive)
       break;
     case 0x1e: /* PREVENT ALLOW MEDIUM REMOVAL */
       drive->tray_locked = drive->cdb[4] & 1;
-      ide_atapi_done (drive);
+      ide_packet_done (drive);
       break;
     case 0x46:
       ide_mmc_get_configuration (drive);
@@ -645,15 +578,15 @@ ide_atapi_packet (IdeDrive *drive)
       break;
     default:
       /* TEST UNIT READY, SYNCHRONIZE CACHE, SET CD SPEED, STOP PLAY. */
-      ide_atapi_done (drive);
+      ide_packet_done (drive);
       break;
     }
 }
 
 /* -- ATA commands of a packet device -------------------------------------------------------------- */
 
-void
-ide_atapi_command (IdeDrive *drive, uint8_t command)
+static void
+atapi_command (IdeDrive *drive, uint8_t command)
 {
   switch (command)
     {
@@ -692,3 +625,83 @@ ide_atapi_command (IdeDrive *drive, uint8_t command)
       break;
     }
 }
+
+/* -- The table ----------------------------------------------------------------------------------- */
+
+static void
+block_in (IdeDrive *drive)
+{
+  if (drive->command == 0xa0)
+    {
+      next_block (drive);
+      return;
+    }
+  drive->drq_end = MIN (drive->pos + drive->drq_size, drive->len);
+  drive->status = ATA_DRDY | ATA_DSC | ATA_DRQ;
+  ide_raise (drive);
+}
+
+static void
+sectors_read (IdeDrive *drive, uint32_t n)
+{
+  if (drive->task == IDE_TASK_CD_READ && drive->raw)
+    expand_raw (drive, n);
+}
+
+static void
+taken (IdeDrive *drive)
+{
+  if (drive->task == IDE_TASK_CD_SELECT)
+    ide_mmc_mode_select (drive, drive->len);
+  else if (drive->task == IDE_TASK_PACKET)
+    {
+      memcpy (drive->cdb, drive->buffer, IDE_CDB_SIZE);
+      drive->xfer = IDE_XFER_NONE;
+      drive->pos = drive->len = drive->drq_end = 0;
+      drive->status = ATA_DRDY | ATA_DSC | ATA_BSY;
+      run_packet (drive);
+    }
+  else
+    ide_fail (drive, ATA_ABRT); /* only a loaded state has a CD-ROM drive trim */
+}
+
+static void
+finish (IdeDrive *drive, gboolean irq)
+{
+  if (drive->command == 0xa0)
+    ide_packet_done (drive);
+  else
+    ide_done (drive, irq);
+}
+
+static void
+discarded (IdeDrive *drive)
+{
+  ide_fail (drive, ATA_ABRT);
+}
+
+static void
+image_failed (IdeDrive *drive)
+{
+  ide_packet_check (drive, 3, 0x11, 0); /* medium error, unrecovered read error */
+}
+
+static void
+master_failed (IdeDrive *drive)
+{
+  if (drive->command == 0xa0)
+    ide_packet_check (drive, 4, 0x08, 0x03); /* hardware error, Ultra-DMA communication error */
+  else
+    ide_fail (drive, ATA_ABRT);
+}
+
+const IdeCommandSet ide_atapi_set = {
+  .command = atapi_command,
+  .block_in = block_in,
+  .sectors_read = sectors_read,
+  .taken = taken,
+  .discarded = discarded,
+  .finish = finish,
+  .image_failed = image_failed,
+  .master_failed = master_failed,
+};

@@ -4,7 +4,7 @@
  */
 #define G_LOG_DOMAIN "ide"
 
-#include "storage/ide-internal.h"
+#include "storage/ide-bmdma.h"
 
 /* Registers of a channel, eight bytes each. */
 enum
@@ -40,14 +40,16 @@ ide_bmdma_reset (IdeChannel *channel)
 }
 
 /* Active falls when the table is used up; a table longer than the transfer leaves it up (SFF-8038i, 3.1). */
-void
-ide_dma_ended (IdeDrive *drive)
+static void
+master_ended (IdeDrive *drive)
 {
   IdeChannel *channel = drive->channel;
 
   if (channel->prd_last && channel->prd_left == 0)
     channel->bm_status &= (uint8_t)~BM_STATUS_ACTIVE;
 }
+
+static void master_pump (IdeDrive *drive);
 
 /* -- The table --------------------------------------------------------------------------------------- */
 
@@ -91,8 +93,8 @@ sector_size (const IdeDrive *drive)
   return drive->kind == IDE_DRIVE_CDROM ? CD_SECTOR_SIZE : BLOCK_SECTOR_SIZE;
 }
 
-void
-ide_dma_forget (IdeDrive *drive)
+static void
+master_forget (IdeDrive *drive)
 {
   dma_unmap_sg (&drive->vector, TRUE);
   drive->direct = FALSE;
@@ -150,8 +152,8 @@ begin_direct (IdeDrive *drive)
   return TRUE;
 }
 
-void
-ide_dma_next (IdeDrive *drive)
+static void
+master_next (IdeDrive *drive)
 {
   drive->direct = FALSE;
   drive->io = IDE_IO_NONE;
@@ -162,13 +164,13 @@ ide_dma_next (IdeDrive *drive)
       drive->io_sectors = drive->len / BLOCK_SECTOR_SIZE;
     }
   drive->status = ATA_DRDY | ATA_DSC | ATA_DRQ;
-  /* Else it waits for the guest to start the bus master, which calls ide_dma_pump(). */
+  /* Else it waits for the guest to start the bus master, which calls master_pump(). */
   if (can_run (drive))
-    ide_dma_pump (drive);
+    master_pump (drive);
 }
 
-gboolean
-ide_dma_submit (IdeDrive *drive)
+static gboolean
+master_submit (IdeDrive *drive)
 {
   BlockOp op = drive->io == IDE_IO_READ ? BLOCK_OP_READ : BLOCK_OP_WRITE;
 
@@ -181,13 +183,13 @@ ide_dma_submit (IdeDrive *drive)
   return TRUE;
 }
 
-void
-ide_dma_completed (IdeDrive *drive)
+static void
+master_completed (IdeDrive *drive)
 {
   /* A guest that has started the bus master again is at the table's beginning. */
   if (drive->after_epoch == drive->channel->prd_epoch)
     set_place (drive->channel, &drive->after);
-  ide_dma_forget (drive);
+  master_forget (drive);
 }
 
 /* -- By the buffer ---------------------------------------------------------------------------------------- */
@@ -198,10 +200,7 @@ dma_failed (IdeDrive *drive)
   IdeChannel *channel = drive->channel;
 
   channel->bm_status = (uint8_t)((channel->bm_status | BM_STATUS_ERROR) & ~BM_STATUS_ACTIVE);
-  if (drive->kind == IDE_DRIVE_CDROM && drive->command == 0xa0)
-    ide_atapi_check (drive, 4, 0x08, 0x03); /* hardware error, Ultra-DMA communication error */
-  else
-    ide_fail (drive, ATA_ABRT);
+  drive->set->master_failed (drive);
 }
 
 /* The table ended before the transfer: the bus master stops, and no interrupt comes (SFF-8038i, 3.1); the drive is left ready. */
@@ -215,8 +214,8 @@ table_too_short (IdeDrive *drive)
 
 /* Moves what the buffer has or needs, as far as the bus master is started.  A descriptor moves at least two bytes, so
  * that a table without an end is bounded by the command's length. */
-void
-ide_dma_pump (IdeDrive *drive)
+static void
+master_pump (IdeDrive *drive)
 {
   IdeChannel *channel = drive->channel;
   Dma *dma = &channel->dma;
@@ -265,7 +264,7 @@ ide_dma_pump (IdeDrive *drive)
 }
 
 void
-ide_dma_settle (IdeChannel *channel)
+ide_bmdma_settle (IdeChannel *channel)
 {
   for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
     if (channel->drive[unit].direct)
@@ -281,7 +280,7 @@ write_command (IdeChannel *channel, uint8_t value)
   if (was && !(value & BM_COMMAND_START))
     {
       /* From here on the memory is the guest's again. */
-      ide_dma_settle (channel);
+      ide_bmdma_settle (channel);
       channel->bm_status &= (uint8_t)~BM_STATUS_ACTIVE;
     }
   if (!was && (value & BM_COMMAND_START))
@@ -291,7 +290,7 @@ write_command (IdeChannel *channel, uint8_t value)
       channel->prd_next = channel->bm_table;
       channel->prd_left = 0;
       channel->prd_last = FALSE;
-      ide_dma_pump (ide_selected (channel));
+      master_pump (ide_selected (channel));
     }
 }
 
@@ -348,4 +347,13 @@ const IoOps ide_bmdma_ops = {
   .impl_min = 1,
   .impl_max = 4,
   .valid_max = 4,
+};
+
+const IdeMaster ide_bus_master = {
+  .next = master_next,
+  .pump = master_pump,
+  .submit = master_submit,
+  .completed = master_completed,
+  .forget = master_forget,
+  .ended = master_ended,
 };

@@ -4,10 +4,23 @@
  */
 #define G_LOG_DOMAIN "ide"
 
-#include "storage/ide-internal.h"
+#include "storage/ide-core.h"
 
 #include <errno.h>
 #include <string.h>
+
+void
+ide_update_irq (IdeChannel *channel)
+{
+  gboolean level = ide_selected (channel)->intrq && !(channel->control & ATA_CONTROL_NIEN);
+
+  if (level == channel->irq_level)
+    return;
+  channel->irq_level = level;
+  if (level)
+    channel->bm_status |= 0x04; /* INTERRUPT: the edge is latched */
+  irq_set (&channel->irq, level);
+}
 
 void
 ide_raise (IdeDrive *drive)
@@ -16,19 +29,22 @@ ide_raise (IdeDrive *drive)
   ide_update_irq (drive->channel);
 }
 
+static void on_io_done (void *opaque, int error);
+static void on_io_idle (void *opaque);
+
 void
 ide_drive_setup (IdeDrive *drive)
 {
   drive->buffer = g_malloc0 (IDE_BUFFER_SIZE);
   dma_vector_init (&drive->vector);
-  storage_port_init (&drive->port, drive->ide->pci.device.vm, ide_on_io_done, ide_on_io_idle, drive);
+  storage_port_init (&drive->port, drive->ide->pci.device.vm, on_io_done, on_io_idle, drive);
 }
 
 void
 ide_drive_stop (IdeDrive *drive)
 {
   storage_port_cancel (&drive->port, &drive->buffer, IDE_BUFFER_SIZE);
-  ide_dma_forget (drive);
+  drive->channel->master->forget (drive);
   drive->task = IDE_TASK_NONE;
   drive->xfer = IDE_XFER_NONE;
   drive->io = IDE_IO_NONE;
@@ -78,6 +94,15 @@ ide_drive_defaults (IdeDrive *drive)
   memcpy (drive->error_page, error_page, sizeof error_page);
 }
 
+uint32_t
+ide_cd_sectors (const IdeDrive *drive)
+{
+  if (drive->port.block == NULL || drive->tray_open)
+    return 0;
+  uint64_t n = (block_size (drive->port.block) + CD_SECTOR_SIZE - 1) / CD_SECTOR_SIZE;
+  return (uint32_t)MIN (n, G_MAXUINT32 - 1000);
+}
+
 /* -- Endings ------------------------------------------------------------------------------------- */
 
 static void
@@ -91,7 +116,7 @@ end_command (IdeDrive *drive)
   drive->pos = drive->len = drive->drq_end = 0;
   drive->left = 0;
   if (dma)
-    ide_dma_ended (drive);
+    drive->channel->master->ended (drive);
 }
 
 void
@@ -146,8 +171,8 @@ ide_io_kick (IdeDrive *drive)
     }
   if (drive->direct)
     {
-      if (!ide_dma_submit (drive))
-        ide_dma_next (drive);
+      if (!drive->channel->master->submit (drive))
+        drive->channel->master->next (drive);
       return;
     }
   switch ((IdeIo)drive->io)
@@ -167,13 +192,13 @@ ide_io_kick (IdeDrive *drive)
       op = BLOCK_OP_DISCARD;
       break;
     }
-  /* Refused while a request of before a reset is in flight: ide_on_io_idle() comes back here. */
+  /* Refused while a request of before a reset is in flight: on_io_idle() comes back here. */
   storage_port_submit (&drive->port, op, drive->lba * sector, buffer,
                        op == BLOCK_OP_FLUSH ? 0 : (size_t)drive->io_sectors * sector);
 }
 
-void
-ide_on_io_idle (void *opaque)
+static void
+on_io_idle (void *opaque)
 {
   ide_io_kick (opaque);
 }
@@ -184,37 +209,14 @@ data_in_ready (IdeDrive *drive)
   if (drive->xfer == IDE_XFER_DMA_IN)
     {
       drive->status = ATA_DRDY | ATA_DSC | ATA_DRQ;
-      ide_dma_pump (drive);
+      drive->channel->master->pump (drive);
       return;
     }
-  if (drive->kind == IDE_DRIVE_CDROM && drive->command == 0xa0)
-    {
-      ide_atapi_next_block (drive);
-      return;
-    }
-  drive->drq_end = MIN (drive->pos + drive->drq_size, drive->len);
-  drive->status = ATA_DRDY | ATA_DSC | ATA_DRQ;
-  ide_raise (drive);
+  drive->set->block_in (drive);
 }
 
 static void
-io_failed (IdeDrive *drive, int error)
-{
-  device_log (&drive->ide->pci.device, "drive %u.%u: %s", drive->channel->index, drive->unit,
-              g_strerror (error));
-  if (drive->kind == IDE_DRIVE_CDROM)
-    ide_atapi_check (drive, 3, 0x11, 0); /* medium error, unrecovered read error */
-  else if (drive->task == IDE_TASK_WRITE || drive->task == IDE_TASK_READ)
-    {
-      ide_set_address (drive, drive->lba);
-      ide_abort_status (drive, drive->task == IDE_TASK_READ ? ATA_UNC : ATA_ABRT, 0);
-    }
-  else
-    ide_abort_status (drive, ATA_ABRT, ATA_DF);
-}
-
-void
-ide_on_io_done (void *opaque, int error)
+on_io_done (void *opaque, int error)
 {
   IdeDrive *drive = opaque;
   uint32_t n = drive->io_sectors;
@@ -223,10 +225,12 @@ ide_on_io_done (void *opaque, int error)
 
   drive->io = IDE_IO_NONE;
   if (direct)
-    ide_dma_completed (drive);
+    drive->channel->master->completed (drive);
   if (error != 0)
     {
-      io_failed (drive, error);
+      device_log (&drive->ide->pci.device, "drive %u.%u: %s", drive->channel->index, drive->unit,
+                  g_strerror (error));
+      drive->set->image_failed (drive);
       return;
     }
   switch ((IdeTask)drive->task)
@@ -242,8 +246,8 @@ ide_on_io_done (void *opaque, int error)
           break;
         }
       drive->len = n * (drive->task == IDE_TASK_READ ? BLOCK_SECTOR_SIZE : CD_SECTOR_SIZE);
-      if (drive->task == IDE_TASK_CD_READ && drive->raw)
-        ide_atapi_expand_raw (drive, n);
+      if (drive->set->sectors_read != NULL)
+        drive->set->sectors_read (drive, n);
       data_in_ready (drive);
       break;
     case IDE_TASK_WRITE:
@@ -252,21 +256,15 @@ ide_on_io_done (void *opaque, int error)
       if (drive->left > 0)
         ide_start_write (drive, FALSE);
       else if (drive->fua || !drive->write_cache)
-        {
-          drive->task = IDE_TASK_FLUSH;
-          ide_start_io (drive, IDE_IO_FLUSH);
-        }
+        ide_flush (drive);
       else
-        {
-          ide_set_address (drive, drive->lba - 1);
-          ide_done (drive, TRUE);
-        }
+        drive->set->finish (drive, TRUE);
       break;
     case IDE_TASK_FLUSH:
       ide_done (drive, TRUE);
       break;
     case IDE_TASK_TRIM:
-      ide_trim_next (drive);
+      drive->set->discarded (drive);
       break;
     default:
       ide_fail (drive, ATA_ABRT);
@@ -299,14 +297,14 @@ ide_take (IdeDrive *drive, IdeTask task, IdeXfer xfer, uint32_t length)
   drive->drq_size = drive->len;
   drive->status = ATA_DRDY | ATA_DSC | ATA_DRQ;
   if (xfer == IDE_XFER_DMA_OUT)
-    ide_dma_pump (drive);
+    drive->channel->master->pump (drive);
 }
 
 void
 ide_fetch (IdeDrive *drive)
 {
   if (drive->xfer == IDE_XFER_DMA_IN)
-    ide_dma_next (drive);
+    drive->channel->master->next (drive);
   else
     ide_fetch_buffer (drive);
 }
@@ -322,6 +320,13 @@ ide_fetch_buffer (IdeDrive *drive)
   ide_start_io (drive, IDE_IO_READ);
 }
 
+void
+ide_flush (IdeDrive *drive)
+{
+  drive->task = IDE_TASK_FLUSH;
+  ide_start_io (drive, IDE_IO_FLUSH);
+}
+
 /* Asks the guest for the next piece of a write.  The first DRQ block of a PIO write comes without an interrupt. */
 void
 ide_start_write (IdeDrive *drive, gboolean first)
@@ -332,7 +337,7 @@ ide_start_write (IdeDrive *drive, gboolean first)
   drive->status = ATA_DRDY | ATA_DSC | ATA_DRQ;
   if (drive->xfer == IDE_XFER_DMA_OUT)
     {
-      ide_dma_next (drive);
+      drive->channel->master->next (drive);
       return;
     }
   drive->drq_end = MIN (drive->drq_size, drive->len);
@@ -343,19 +348,10 @@ ide_start_write (IdeDrive *drive, gboolean first)
 void
 ide_buffer_empty (IdeDrive *drive)
 {
-  gboolean packet = drive->kind == IDE_DRIVE_CDROM && drive->command == 0xa0;
-  gboolean dma = drive->xfer == IDE_XFER_DMA_IN;
-
   if (drive->left > 0 && (drive->task == IDE_TASK_READ || drive->task == IDE_TASK_CD_READ))
     ide_fetch (drive);
-  else if (packet)
-    ide_atapi_done (drive);
   else
-    {
-      if (drive->task == IDE_TASK_READ && drive->lba > 0)
-        ide_set_address (drive, drive->lba - 1);
-      ide_done (drive, dma);
-    }
+    drive->set->finish (drive, drive->xfer == IDE_XFER_DMA_IN);
 }
 
 void
@@ -367,19 +363,9 @@ ide_buffer_full (IdeDrive *drive)
       ide_start_io (drive, IDE_IO_WRITE);
       break;
     case IDE_TASK_TRIM:
-      drive->trim_next = 0;
-      drive->status = (uint8_t)((drive->status & ~ATA_DRQ) | ATA_BSY);
-      ide_trim_next (drive);
-      break;
     case IDE_TASK_PACKET:
-      memcpy (drive->cdb, drive->buffer, IDE_CDB_SIZE);
-      drive->xfer = IDE_XFER_NONE;
-      drive->pos = drive->len = drive->drq_end = 0;
-      drive->status = ATA_DRDY | ATA_DSC | ATA_BSY;
-      ide_atapi_packet (drive);
-      break;
     case IDE_TASK_CD_SELECT:
-      ide_mmc_mode_select (drive, drive->len);
+      drive->set->taken (drive);
       break;
     default:
       ide_done (drive, TRUE);

@@ -4,7 +4,7 @@
  */
 #define G_LOG_DOMAIN "ide"
 
-#include "storage/ide-internal.h"
+#include "storage/ide-core.h"
 
 #include <string.h>
 

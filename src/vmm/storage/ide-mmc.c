@@ -5,7 +5,8 @@
  */
 #define G_LOG_DOMAIN "ide"
 
-#include "storage/ide-internal.h"
+#include "storage/ide-mmc.h"
+#include "storage/ide-packet.h"
 
 #include <string.h>
 
@@ -20,20 +21,6 @@ enum
   PROFILE_DVD_ROM = 0x0010,
 };
 
-static void
-put_be16 (uint8_t *p, uint32_t value)
-{
-  p[0] = (uint8_t)(value >> 8);
-  p[1] = (uint8_t)value;
-}
-
-static void
-put_be32 (uint8_t *p, uint32_t value)
-{
-  put_be16 (p, value >> 16);
-  put_be16 (p + 2, value);
-}
-
 static uint32_t
 allocation16 (const IdeDrive *drive, unsigned at)
 {
@@ -45,12 +32,6 @@ start_answer (IdeDrive *drive)
 {
   memset (drive->buffer, 0, ANSWER_MAX);
   return drive->buffer;
-}
-
-static void
-invalid_field (IdeDrive *drive)
-{
-  ide_atapi_check (drive, 5, 0x24, 0);
 }
 
 static void
@@ -91,11 +72,11 @@ inquiry_page (IdeDrive *drive, uint8_t *data)
       n = 24;
       break;
     default:
-      invalid_field (drive);
+      ide_packet_invalid_field (drive);
       return;
     }
   data[3] = (uint8_t)n;
-  ide_atapi_reply (drive, n + 4, allocation16 (drive, 3));
+  ide_packet_reply (drive, n + 4, allocation16 (drive, 3));
 }
 
 void
@@ -110,7 +91,7 @@ ide_mmc_inquiry (IdeDrive *drive)
     }
   if (drive->cdb[2] != 0)
     {
-      invalid_field (drive);
+      ide_packet_invalid_field (drive);
       return;
     }
   data[0] = 0x05; /* CD/DVD device */
@@ -120,7 +101,7 @@ ide_mmc_inquiry (IdeDrive *drive)
   put_padded (data + 8, "Vivarium", 8);
   put_padded (data + 16, "DVD-ROM", 16);
   put_padded (data + 32, drive->revision, 4);
-  ide_atapi_reply (drive, 36, allocation16 (drive, 3));
+  ide_packet_reply (drive, 36, allocation16 (drive, 3));
 }
 
 /* -- TOC ----------------------------------------------------------------------------------------- */
@@ -212,11 +193,11 @@ ide_mmc_read_toc (IdeDrive *drive)
     length = toc_full (drive, data);
   if (length == 0)
     {
-      invalid_field (drive);
+      ide_packet_invalid_field (drive);
       return;
     }
   put_be16 (data, length - 2);
-  ide_atapi_reply (drive, length, allocation16 (drive, 7));
+  ide_packet_reply (drive, length, allocation16 (drive, 7));
 }
 
 /* -- Mode pages ---------------------------------------------------------------------------------- */
@@ -297,7 +278,7 @@ ide_mmc_mode_sense (IdeDrive *drive)
 
   if (control == 3)
     {
-      ide_atapi_check (drive, 5, 0x39, 0); /* saving parameters not supported */
+      ide_packet_check (drive, 5, 0x39, 0); /* saving parameters not supported */
       return;
     }
   for (unsigned i = 0; i < G_N_ELEMENTS (pages); i++)
@@ -305,7 +286,7 @@ ide_mmc_mode_sense (IdeDrive *drive)
       length += put_page (drive, data + length, pages[i], control);
   if (length == header || (drive->cdb[3] != 0 && drive->cdb[3] != 0xff))
     {
-      invalid_field (drive);
+      ide_packet_invalid_field (drive);
       return;
     }
   /* Medium type: door closed and a data disc of 120 mm, no disc, door open (SFF-8020i). */
@@ -320,7 +301,7 @@ ide_mmc_mode_sense (IdeDrive *drive)
       data[0] = (uint8_t)(length - 1);
       data[1] = medium;
     }
-  ide_atapi_reply (drive, length, ten ? allocation16 (drive, 7) : drive->cdb[4]);
+  ide_packet_reply (drive, length, ten ? allocation16 (drive, 7) : drive->cdb[4]);
 }
 
 /* The parameter list has arrived.  Pages that can't be changed are accepted if they are whole. */
@@ -335,7 +316,7 @@ ide_mmc_mode_select (IdeDrive *drive, uint32_t length)
     at += ten ? (uint32_t)data[6] << 8 | data[7] : data[3]; /* block descriptors */
   if (at > length)
     {
-      ide_atapi_check (drive, 5, 0x1a, 0);
+      ide_packet_check (drive, 5, 0x1a, 0);
       return;
     }
   while (at + 2 <= length)
@@ -344,19 +325,19 @@ ide_mmc_mode_select (IdeDrive *drive, uint32_t length)
       uint32_t size = data[at + 1];
       if (size > length - at - 2)
         {
-          ide_atapi_check (drive, 5, 0x1a, 0);
+          ide_packet_check (drive, 5, 0x1a, 0);
           return;
         }
       if (page != PAGE_ERROR_RECOVERY && page != PAGE_CD && page != PAGE_AUDIO && page != PAGE_CAPABILITIES)
         {
-          ide_atapi_check (drive, 5, 0x26, 0); /* invalid field in parameter list */
+          ide_packet_check (drive, 5, 0x26, 0); /* invalid field in parameter list */
           return;
         }
       if (page == PAGE_ERROR_RECOVERY)
         memcpy (drive->error_page, data + at + 2, MIN (size, 2));
       at += size + 2;
     }
-  ide_atapi_done (drive);
+  ide_packet_done (drive);
 }
 
 /* -- State of drive and disc --------------------------------------------------------------------- */
@@ -368,7 +349,7 @@ ide_mmc_mechanism_status (IdeDrive *drive)
 
   data[1] = drive->tray_open ? 0x10 : 0;
   data[5] = 1; /* slots */
-  ide_atapi_reply (drive, 8, allocation16 (drive, 8));
+  ide_packet_reply (drive, 8, allocation16 (drive, 8));
 }
 
 static uint32_t
@@ -435,7 +416,7 @@ ide_mmc_get_configuration (IdeDrive *drive)
 
   if (type == 3)
     {
-      invalid_field (drive);
+      ide_packet_invalid_field (drive);
       return;
     }
   for (unsigned i = 0; i < G_N_ELEMENTS (features); i++)
@@ -458,7 +439,7 @@ ide_mmc_get_configuration (IdeDrive *drive)
   uint32_t length = (uint32_t)(p - data);
   put_be32 (data, length - 4);
   put_be16 (data + 6, profile);
-  ide_atapi_reply (drive, length, allocation16 (drive, 7));
+  ide_packet_reply (drive, length, allocation16 (drive, 7));
 }
 
 /* MMC-5, 6.6: only the polled form, only the media class. */
@@ -470,7 +451,7 @@ ide_mmc_get_event (IdeDrive *drive)
 
   if (!(drive->cdb[1] & 1))
     {
-      invalid_field (drive);
+      ide_packet_invalid_field (drive);
       return;
     }
   data[2] = 0x80; /* no event available */
@@ -485,7 +466,7 @@ ide_mmc_get_event (IdeDrive *drive)
         drive->media_event = 0;
     }
   put_be16 (data, length - 2);
-  ide_atapi_reply (drive, length, allocation16 (drive, 7));
+  ide_packet_reply (drive, length, allocation16 (drive, 7));
 }
 
 void
@@ -495,7 +476,7 @@ ide_mmc_disc_information (IdeDrive *drive)
 
   if ((drive->cdb[1] & 7) != 0)
     {
-      invalid_field (drive);
+      ide_packet_invalid_field (drive);
       return;
     }
   put_be16 (data, 32);
@@ -503,7 +484,7 @@ ide_mmc_disc_information (IdeDrive *drive)
   data[3] = data[4] = data[5] = data[6] = 1;
   data[7] = 0x20; /* unrestricted use */
   memset (data + 17, 0xff, 7);
-  ide_atapi_reply (drive, 34, allocation16 (drive, 7));
+  ide_packet_reply (drive, 34, allocation16 (drive, 7));
 }
 
 void
@@ -515,7 +496,7 @@ ide_mmc_track_information (IdeDrive *drive)
 
   if (type == 3 || (type == 0 ? address >= ide_cd_sectors (drive) : address != 1))
     {
-      invalid_field (drive);
+      ide_packet_invalid_field (drive);
       return;
     }
   put_be16 (data, 34);
@@ -523,7 +504,7 @@ ide_mmc_track_information (IdeDrive *drive)
   data[5] = 4; /* data track */
   data[6] = 1; /* mode 1 */
   put_be32 (data + 24, ide_cd_sectors (drive));
-  ide_atapi_reply (drive, 36, allocation16 (drive, 7));
+  ide_packet_reply (drive, 36, allocation16 (drive, 7));
 }
 
 void
@@ -534,12 +515,12 @@ ide_mmc_dvd_structure (IdeDrive *drive)
 
   if (current_profile (drive) != PROFILE_DVD_ROM && drive->cdb[7] != 0xff)
     {
-      ide_atapi_check (drive, 5, 0x30, 0x02); /* cannot read medium: incompatible format */
+      ide_packet_check (drive, 5, 0x30, 0x02); /* cannot read medium: incompatible format */
       return;
     }
   if ((drive->cdb[1] & 0x0f) != 0 || drive->cdb[6] != 0)
     {
-      invalid_field (drive);
+      ide_packet_invalid_field (drive);
       return;
     }
   switch (drive->cdb[7])
@@ -570,9 +551,9 @@ ide_mmc_dvd_structure (IdeDrive *drive)
       length = 16;
       break;
     default:
-      invalid_field (drive);
+      ide_packet_invalid_field (drive);
       return;
     }
   put_be16 (data, length - 2);
-  ide_atapi_reply (drive, length, allocation16 (drive, 8));
+  ide_packet_reply (drive, length, allocation16 (drive, 8));
 }

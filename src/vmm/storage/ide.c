@@ -5,7 +5,9 @@
  */
 #define G_LOG_DOMAIN "ide"
 
-#include "storage/ide-internal.h"
+#include "storage/ide-ata.h"
+#include "storage/ide-atapi.h"
+#include "storage/ide-bmdma.h"
 
 #include <string.h>
 
@@ -31,19 +33,6 @@ enum
 
 static const uint16_t command_ports[IDE_N_CHANNELS] = { 0x1f0, 0x170 };
 static const uint16_t control_ports[IDE_N_CHANNELS] = { 0x3f6, 0x376 };
-
-void
-ide_update_irq (IdeChannel *channel)
-{
-  gboolean level = ide_selected (channel)->intrq && !(channel->control & ATA_CONTROL_NIEN);
-
-  if (level == channel->irq_level)
-    return;
-  channel->irq_level = level;
-  if (level)
-    channel->bm_status |= 0x04; /* INTERRUPT: the edge is latched */
-  irq_set (&channel->irq, level);
-}
 
 static gboolean
 channel_empty (const IdeChannel *channel)
@@ -97,10 +86,7 @@ write_command (IdeChannel *channel, uint8_t command)
   ide_drive_stop (drive); /* a data phase that the guest gave up */
   drive->error = 0;
   drive->command = command;
-  if (drive->kind == IDE_DRIVE_CDROM)
-    ide_atapi_command (drive, command);
-  else
-    ide_ata_command (drive, command);
+  drive->set->command (drive, command);
 }
 
 /* ATA/ATAPI-6, 9.2: both drives, while the bit is set and again when it falls. */
@@ -314,7 +300,7 @@ quiesce (void *opaque)
   Ide *ide = opaque;
 
   for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
-    ide_dma_settle (&ide->channel[i]);
+    ide_bmdma_settle (&ide->channel[i]);
 }
 
 /* -- Life ---------------------------------------------------------------------------------------- */
@@ -569,7 +555,7 @@ ide_post_load (Device *device, GError **error)
         IdeDrive *drive = &ide->channel[i].drive[unit];
         gboolean direct = drive->direct;
         storage_port_loaded (&drive->port, &drive->buffer, IDE_BUFFER_SIZE);
-        ide_dma_forget (drive);
+        drive->channel->master->forget (drive);
         drive->direct = direct;
         if (!transfer_consistent (drive))
           {
@@ -613,6 +599,7 @@ ide_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, const IrqLine irq[
       channel->ide = ide;
       channel->index = i;
       channel->irq = irq[i];
+      channel->master = &ide_bus_master;
       for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
         {
           IdeDrive *drive = &channel->drive[unit];
@@ -686,6 +673,7 @@ ide_attach (Device *device, unsigned channel, unsigned unit, const IdeDriveConfi
       return FALSE;
     }
   drive->kind = config->kind;
+  drive->set = config->kind == IDE_DRIVE_DISK ? &ide_ata_set : &ide_atapi_set;
   set_names (drive, config);
   drive->n_sectors = config->kind == IDE_DRIVE_DISK ? block_size (config->block) / BLOCK_SECTOR_SIZE : 0;
   set_geometry (drive);
@@ -705,6 +693,7 @@ ide_detach (Device *device, unsigned channel, unsigned unit)
   ide_drive_stop (drive);
   storage_port_set_block (&drive->port, NULL);
   drive->kind = IDE_DRIVE_NONE;
+  drive->set = NULL;
   drive->n_sectors = 0;
   drive->intrq = FALSE;
   drive->tray_open = drive->tray_locked = FALSE;
@@ -717,6 +706,21 @@ ide_drive_kind (Device *device, unsigned channel, unsigned unit)
 {
   IdeDrive *drive = get_drive (device, channel, unit);
   return drive != NULL ? (IdeDriveKind)drive->kind : IDE_DRIVE_NONE;
+}
+
+gboolean
+ide_change_media (Device *device, unsigned channel, unsigned unit, Block *block, gboolean force,
+                  GError **error)
+{
+  IdeDrive *drive = get_drive (device, channel, unit);
+
+  if (drive == NULL || drive->kind != IDE_DRIVE_CDROM)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "IDE drive %u.%u isn't a CD-ROM drive.", channel,
+                   unit);
+      return FALSE;
+    }
+  return ide_check_disc (block, error) && ide_atapi_change_media (drive, block, force, error);
 }
 
 Block *

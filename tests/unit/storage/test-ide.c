@@ -4,7 +4,7 @@
  */
 #include "block/block-testing.h"
 #include "storage/ide.h"
-#include "storage/ide-internal.h"
+#include "storage/ide-core.h"
 #include "tests/unit/storage/storage-fixture.h"
 
 #include <errno.h>

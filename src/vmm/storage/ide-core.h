@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Inside of the IDE function.  How a command runs:
+ * Inside of the IDE function: what all of its files share.  How a command runs:
  *
  *   task   what the command is about, and so what happens when the buffer is full or empty;
  *   xfer   how the guest and the buffer meet: data port or bus master;
@@ -8,9 +8,15 @@
  *
  * All of it is state, none is a function pointer: a machine can be saved in the middle of any transfer.
  *
- *   ide.c        ports, configuration space, channels, life cycle      ide-ata.c     commands of disks
- *   ide-core.c   buffer, DRQ blocks, image requests, endings           ide-identify.c  what disks say of themselves
- *   ide-bmdma.c  PRD tables                                            ide-atapi.c, ide-mmc.c  CD-ROM
+ * Who calls whom, downwards only; what is below calls up by the tables of an IdeDrive and its channel.  All under the VM lock.
+ *
+ *   ide.c                       ports, configuration space, life cycle, drives
+ *   ide-ata.c   ide-atapi.c     IdeCommandSet: commands of disks, of CD-ROM drives
+ *               ide-mmc.c       what a CD-ROM drive says of itself and its disc
+ *               ide-packet.c    endings and answers of packet commands
+ *   ide-bmdma.c                 IdeMaster: PRD tables
+ *   ide-identify.c ide-features.c
+ *   ide-core.c                  buffer, DRQ blocks, image requests, endings
  */
 #pragma once
 
@@ -109,6 +115,36 @@ typedef enum
 
 typedef struct Ide Ide;
 typedef struct IdeChannel IdeChannel;
+typedef struct IdeDrive IdeDrive;
+
+/* What kind of drive it is. */
+typedef struct
+{
+  void (*command) (IdeDrive *drive, uint8_t command);
+  /* The next DRQ block to the guest, by the data port. */
+  void (*block_in) (IdeDrive *drive);
+  /* The buffer has `n` sectors of the image now.  May be NULL. */
+  void (*sectors_read) (IdeDrive *drive, uint32_t n);
+  /* The guest has given all that a task of this set's own wanted. */
+  void (*taken) (IdeDrive *drive);
+  /* A discard has been done. */
+  void (*discarded) (IdeDrive *drive);
+  /* The command has done all that it should. */
+  void (*finish) (IdeDrive *drive, gboolean irq);
+  void (*image_failed) (IdeDrive *drive);
+  void (*master_failed) (IdeDrive *drive);
+} IdeCommandSet;
+
+/* The other end of DMA. */
+typedef struct
+{
+  void (*next) (IdeDrive *drive); /* the next piece of READ, CD_READ or WRITE */
+  void (*pump) (IdeDrive *drive); /* moves what the buffer has or needs, as far as the guest has started it */
+  gboolean (*submit) (IdeDrive *drive); /* `direct`.  FALSE: the table has no such place (any more) */
+  void (*completed) (IdeDrive *drive);  /* `direct` */
+  void (*forget) (IdeDrive *drive);     /* nothing touches the memory any more */
+  void (*ended) (IdeDrive *drive);      /* before the ending's interrupt */
+} IdeMaster;
 
 /* A place in a table of physical region descriptors. */
 typedef struct
@@ -118,10 +154,11 @@ typedef struct
   gboolean last;
 } IdePrd;
 
-typedef struct
+struct IdeDrive
 {
   Ide *ide;
   IdeChannel *channel;
+  const IdeCommandSet *set; /* NULL: no drive is there */
   uint32_t unit;
   uint32_t kind; /* IdeDriveKind */
   StoragePort port;
@@ -169,12 +206,13 @@ typedef struct
   uint8_t medium_change; /* 2: say "not present" once, 1: say "may have changed" once */
   uint8_t media_event;   /* GET EVENT STATUS NOTIFICATION: event code of class 4, 0: none */
   uint8_t error_page[8]; /* mode page 1, its parameters */
-} IdeDrive;
+};
 
 struct IdeChannel
 {
   Ide *ide;
   uint32_t index;
+  const IdeMaster *master;
   IrqLine irq;
   gboolean irq_level;
   IdeDrive drive[IDE_N_UNITS];
@@ -210,78 +248,38 @@ ide_selected (IdeChannel *channel)
   return &channel->drive[channel->selected & 1];
 }
 
-/* ide.c */
+/* -- ide-core.c -- */
 void ide_update_irq (IdeChannel *channel);
-
-/* ide-core.c */
+void ide_raise (IdeDrive *drive);
 void ide_drive_setup (IdeDrive *drive);
 void ide_drive_stop (IdeDrive *drive); /* forgets the command that runs */
 void ide_drive_signature (IdeDrive *drive);
 void ide_drive_defaults (IdeDrive *drive); /* power-on settings */
-void ide_raise (IdeDrive *drive);
 void ide_done (IdeDrive *drive, gboolean irq);
 void ide_fail (IdeDrive *drive, uint8_t error); /* ends the command with bits of the error register */
 void ide_abort_status (IdeDrive *drive, uint8_t error, uint8_t extra_status);
 void ide_reply (IdeDrive *drive, uint32_t length);
-void ide_take (IdeDrive *drive, IdeTask task, IdeXfer xfer,
-               uint32_t length);         /* wants `length` bytes of the guest */
+/* Wants `length` bytes of the guest. */
+void ide_take (IdeDrive *drive, IdeTask task, IdeXfer xfer, uint32_t length);
 void ide_fetch (IdeDrive *drive);        /* next piece of READ or CD_READ */
 void ide_fetch_buffer (IdeDrive *drive); /* the same, by the buffer */
 void ide_start_write (IdeDrive *drive, gboolean first);
+void ide_flush (IdeDrive *drive);
 void ide_start_io (IdeDrive *drive, IdeIo io);
 void ide_io_kick (IdeDrive *drive);
-void ide_on_io_done (void *opaque, int error);
-void ide_on_io_idle (void *opaque);
 void ide_buffer_empty (IdeDrive *drive); /* the guest has taken all */
 void ide_buffer_full (IdeDrive *drive);  /* the guest has given all */
 uint32_t ide_data_read (IdeDrive *drive, unsigned size);
 void ide_data_write (IdeDrive *drive, uint32_t value, unsigned size);
+uint32_t ide_cd_sectors (const IdeDrive *drive); /* of 2048 bytes; 0: no medium */
 
-/* ide-bmdma.c */
-extern const IoOps ide_bmdma_ops;
-void ide_dma_pump (IdeDrive *drive);
-void ide_dma_next (IdeDrive *drive);       /* the next piece of READ, CD_READ or WRITE */
-gboolean ide_dma_submit (IdeDrive *drive); /* `direct`.  FALSE: the table has no such place (any more) */
-void ide_dma_completed (IdeDrive *drive);  /* `direct` */
-void ide_dma_forget (IdeDrive *drive);     /* nothing touches the memory any more */
-void ide_dma_settle (IdeChannel *channel); /* returns when that is so */
-void ide_dma_ended (IdeDrive *drive);      /* before the ending's interrupt */
-void ide_bmdma_reset (IdeChannel *channel);
-
-/* ide-ata.c */
-void ide_ata_command (IdeDrive *drive, uint8_t command);
-void ide_set_address (IdeDrive *drive, uint64_t lba);
-void ide_trim_next (IdeDrive *drive);
-void ide_set_features (IdeDrive *drive);
-
-/* ide-identify.c */
+/* -- ide-identify.c -- */
 void ide_identify_disk (IdeDrive *drive, uint8_t *data);
 void ide_identify_cdrom (IdeDrive *drive, uint8_t *data);
 void ide_smart_data (uint8_t *data);
 void ide_smart_thresholds (uint8_t *data);
 
-/* ide-atapi.c */
-/* A disc that has nothing on it is a mistake, such as a download that failed.  NULL: no disc, which is fine. */
-gboolean ide_check_disc (const Block *block, GError **error);
-void ide_atapi_command (IdeDrive *drive, uint8_t command);
-void ide_atapi_packet (IdeDrive *drive);
-void ide_atapi_done (IdeDrive *drive);
-void ide_atapi_check (IdeDrive *drive, uint8_t key, uint8_t asc, uint8_t ascq);
-void ide_atapi_reply (IdeDrive *drive, uint32_t length, uint32_t allocation);
-void ide_atapi_next_block (IdeDrive *drive);
-void ide_atapi_expand_raw (IdeDrive *drive, uint32_t n);
-uint32_t ide_cd_sectors (const IdeDrive *drive); /* of 2048 bytes; 0: no medium */
-
-/* ide-mmc.c: answers and settings. */
-void ide_mmc_inquiry (IdeDrive *drive);
-void ide_mmc_read_toc (IdeDrive *drive);
-void ide_mmc_mode_sense (IdeDrive *drive);
-void ide_mmc_mode_select (IdeDrive *drive, uint32_t length);
-void ide_mmc_mechanism_status (IdeDrive *drive);
-void ide_mmc_get_configuration (IdeDrive *drive);
-void ide_mmc_get_event (IdeDrive *drive);
-void ide_mmc_disc_information (IdeDrive *drive);
-void ide_mmc_track_information (IdeDrive *drive);
-void ide_mmc_dvd_structure (IdeDrive *drive);
+/* -- ide-features.c: SET FEATURES -- */
+void ide_set_features (IdeDrive *drive);
 
 G_END_DECLS

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The bus master of a channel.
+ */
+#pragma once
+
+#include "storage/ide-core.h"
+
+G_BEGIN_DECLS
+
+extern const IdeMaster ide_bus_master;
+extern const IoOps ide_bmdma_ops;
+
+void ide_bmdma_reset (IdeChannel *channel);
+/* Returns when no request in flight touches guest memory any more. */
+void ide_bmdma_settle (IdeChannel *channel);
+
+G_END_DECLS
