@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Inside of the floppy controller: fdc.c has registers and the commands that end at once, fdc-exec.c those that move data.
+ * Inside of the floppy controller.  Who calls whom, downwards only:
+ *
+ *   fdc.c           registers, life cycle, drives
+ *   fdc-command.c   the table of commands, and those that end at once
+ *   fdc-exec.c      those that move data
+ *   fdc-core.c      interrupt, phases           fdc-media.c   formats
  */
 #pragma once
 
@@ -155,10 +160,17 @@ fdc_selected (Fdc *fdc)
 /* The format of the medium by its image's first sector and size; FALSE if it is no floppy.  Reads the image. */
 gboolean fdc_format_of (Block *block, FdcFormat *format);
 
-/* fdc.c */
+/* fdc-core.c */
+void fdc_update_irq (Fdc *fdc);
 void fdc_raise (Fdc *fdc);
 void fdc_lower (Fdc *fdc);
+void fdc_enter_command (Fdc *fdc); /* the command phase */
 void fdc_result (Fdc *fdc, unsigned n_bytes, gboolean interrupt);
+void fdc_result_byte (Fdc *fdc, uint8_t value);
+
+/* fdc-command.c */
+void fdc_command_byte (Fdc *fdc, uint8_t value); /* in the command phase */
+void fdc_on_seek_timer (void *opaque);
 
 /* fdc-exec.c */
 void fdc_exec_start (Fdc *fdc, FdcOp op);

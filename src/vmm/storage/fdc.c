@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Registers of the floppy controller, its command and result phases, seeks, reset, drives and media.
- * Intel 82077AA data sheet (1992), chapters 2 (registers), 5 and 6 (commands).
+ * Registers of the floppy controller, reset, life cycle, drives and media.  Intel 82077AA data sheet (1992), chapter 2.
  */
 #define G_LOG_DOMAIN "fdc"
 
@@ -33,143 +32,7 @@ enum
   DSR_SOFTWARE_RESET = 0x80,
 };
 
-enum
-{
-  ST3_TWO_SIDES = 0x08,
-  ST3_TRACK0 = 0x10,
-  ST3_READY = 0x20,
-  ST3_WRITE_PROTECT = 0x40,
-};
-
 #define RESET_DELAY_NS (20 * 1000)
-#define SEEK_DELAY_NS  (100 * 1000)
-#define STEP_NS        (10 * 1000)
-
-/* -- Interrupt ----------------------------------------------------------------------------------- */
-
-static void
-update_irq (Fdc *fdc)
-{
-  gboolean level = fdc->irq_pending && (fdc->dor & DOR_DMA_GATE);
-
-  if (level == fdc->irq_level)
-    return;
-  fdc->irq_level = level;
-  irq_set (&fdc->irq, level);
-}
-
-void
-fdc_raise (Fdc *fdc)
-{
-  fdc->irq_pending = TRUE;
-  update_irq (fdc);
-}
-
-void
-fdc_lower (Fdc *fdc)
-{
-  fdc->irq_pending = FALSE;
-  update_irq (fdc);
-}
-
-/* -- Phases -------------------------------------------------------------------------------------- */
-
-static void
-enter_command_phase (Fdc *fdc)
-{
-  fdc->phase = FDC_PHASE_COMMAND;
-  fdc->fifo_pos = fdc->fifo_len = 0;
-}
-
-void
-fdc_result (Fdc *fdc, unsigned n_bytes, gboolean interrupt)
-{
-  fdc->phase = FDC_PHASE_RESULT;
-  fdc->fifo_pos = 0;
-  fdc->fifo_len = (uint8_t)MIN (n_bytes, FDC_FIFO_SIZE);
-  if (interrupt)
-    fdc_raise (fdc);
-}
-
-static void
-result_byte (Fdc *fdc, uint8_t value)
-{
-  fdc->fifo[0] = value;
-  fdc_result (fdc, 1, FALSE);
-}
-
-/* -- Seeks --------------------------------------------------------------------------------------- */
-
-static void
-on_seek_timer (void *opaque)
-{
-  FdcDrive *drive = opaque;
-  Fdc *fdc = drive->fdc;
-
-  if (!drive->seeking)
-    return;
-  drive->sense = TRUE;
-  drive->sense_st0 = (uint8_t)(ST0_SEEK_END | drive->unit);
-  if (drive->type == FDC_DRIVE_NONE)
-    {
-      drive->track = drive->seek_target;
-      /* RECALIBRATE looks for a track 0 signal that never comes. */
-      if (drive->seek_target == 0)
-        drive->sense_st0 |= ST0_ABNORMAL | ST0_EQUIPMENT_CHECK;
-    }
-  else if (drive->track != drive->seek_target)
-    {
-      drive->track = MIN (drive->seek_target, FDC_MAX_TRACK);
-      if (drive->format != NULL)
-        drive->changed = FALSE; /* a step pulse with a disk in the drive */
-    }
-  fdc_raise (fdc);
-}
-
-static void
-start_seek (Fdc *fdc, unsigned unit, unsigned target)
-{
-  FdcDrive *drive = &fdc->drive[unit & 3];
-  unsigned steps = target > drive->track ? target - drive->track : drive->track - target;
-
-  drive->seeking = TRUE;
-  drive->sense = FALSE;
-  drive->seek_target = (uint8_t)MIN (target, 255);
-  vm_timer_arm (&drive->seek_timer,
-                vm_clock_now (fdc->device.vm->clock) + SEEK_DELAY_NS + (int64_t)steps * STEP_NS);
-  enter_command_phase (fdc);
-}
-
-static void
-sense_interrupt (Fdc *fdc)
-{
-  gboolean more = FALSE;
-  FdcDrive *found = NULL;
-
-  for (unsigned i = 0; i < FDC_N_SELECTS; i++)
-    {
-      FdcDrive *drive = &fdc->drive[i];
-      if (!drive->sense)
-        continue;
-      if (found == NULL)
-        found = drive;
-      else if ((drive->sense_st0 & ST0_POLLING) != ST0_POLLING)
-        more = TRUE;
-    }
-  if (found == NULL)
-    {
-      fdc_lower (fdc);
-      result_byte (fdc, ST0_INVALID);
-      return;
-    }
-  fdc->fifo[0] = found->sense_st0;
-  fdc->fifo[1] = found->track;
-  found->sense = found->seeking = FALSE;
-  fdc_lower (fdc);
-  fdc_result (fdc, 2, FALSE);
-  if (more)
-    fdc_raise (fdc);
-}
 
 /* -- Reset --------------------------------------------------------------------------------------- */
 
@@ -215,7 +78,7 @@ reset_controller (Fdc *fdc, gboolean hard)
       fdc->rate = 2;
     }
   fdc->perpendicular &= 0x3c;
-  enter_command_phase (fdc);
+  fdc_enter_command (fdc);
   fdc_lower (fdc);
 }
 
@@ -226,216 +89,6 @@ leave_reset (Fdc *fdc)
   vm_timer_arm (&fdc->reset_timer, vm_clock_now (fdc->device.vm->clock) + RESET_DELAY_NS);
 }
 
-/* -- Commands ------------------------------------------------------------------------------------ */
-
-static void
-sense_drive (Fdc *fdc)
-{
-  unsigned unit = fdc->fifo[1] & 3;
-  FdcDrive *drive = &fdc->drive[unit];
-  uint8_t st3 = (uint8_t)(unit | (fdc->fifo[1] & 4) | ST3_READY | ST3_TWO_SIDES);
-
-  if (drive->type != FDC_DRIVE_NONE && drive->track == 0)
-    st3 |= ST3_TRACK0;
-  if (drive->port.block != NULL && block_read_only (drive->port.block))
-    st3 |= ST3_WRITE_PROTECT;
-  result_byte (fdc, st3);
-}
-
-static void
-relative_seek (Fdc *fdc)
-{
-  unsigned unit = fdc->fifo[1] & 3;
-  int distance = fdc->fifo[2], target = fdc->drive[unit].track;
-
-  target += fdc->fifo[0] & 0x40 ? distance : -distance;
-  start_seek (fdc, unit, (unsigned)CLAMP (target, 0, 255));
-}
-
-static void
-dump_registers (Fdc *fdc)
-{
-  for (unsigned i = 0; i < FDC_N_SELECTS; i++)
-    fdc->fifo[i] = fdc->drive[i].track;
-  fdc->fifo[4] = fdc->specify[0];
-  fdc->fifo[5] = fdc->specify[1];
-  fdc->fifo[6] = fdc->last_eot;
-  fdc->fifo[7] = (uint8_t)(fdc->lock << 7 | (fdc->perpendicular & 0x3f));
-  fdc->fifo[8] = fdc->config[1];
-  fdc->fifo[9] = fdc->config[2];
-  fdc_result (fdc, 10, FALSE);
-}
-
-/* Bytes of a command, the opcode included; 0: invalid.  Option bits are cut off where the command has them. */
-static unsigned
-command_length (uint8_t opcode)
-{
-  switch (opcode & 0x1f)
-    {
-    case 0x02: /* READ TRACK */
-    case 0x05: /* WRITE DATA */
-    case 0x06: /* READ DATA */
-    case 0x09: /* WRITE DELETED DATA */
-    case 0x0c: /* READ DELETED DATA */
-    case 0x11: /* SCAN EQUAL */
-    case 0x16: /* VERIFY */
-    case 0x19: /* SCAN LOW OR EQUAL */
-    case 0x1d: /* SCAN HIGH OR EQUAL */
-      return 9;
-    default:
-      break;
-    }
-  switch (opcode)
-    {
-    case 0x0a: /* READ ID */
-    case 0x4a:
-      return 2;
-    case 0x0d: /* FORMAT TRACK */
-    case 0x4d:
-      return 6;
-    case 0x03: /* SPECIFY */
-    case 0x0f: /* SEEK */
-    case 0x8f: /* RELATIVE SEEK, out and in */
-    case 0xcf:
-      return 3;
-    case 0x04: /* SENSE DRIVE STATUS */
-    case 0x07: /* RECALIBRATE */
-    case 0x12: /* PERPENDICULAR MODE */
-    case 0x17: /* POWERDOWN MODE, of the later 82077SL */
-      return 2;
-    case 0x08: /* SENSE INTERRUPT STATUS */
-    case 0x0e: /* DUMPREG */
-    case 0x10: /* VERSION */
-    case 0x14: /* UNLOCK */
-    case 0x94: /* LOCK */
-      return 1;
-    case 0x13: /* CONFIGURE */
-      return 4;
-    default:
-      /* PART ID (0x18) too: that is how software knows an 82077AA from an 82078. */
-      return 0;
-    }
-}
-
-static gboolean
-data_command (Fdc *fdc)
-{
-  switch (fdc->fifo[0] & 0x1f)
-    {
-    case 0x02:
-    case 0x06:
-    case 0x0c:
-      fdc_exec_start (fdc, FDC_OP_READ);
-      return TRUE;
-    case 0x05:
-    case 0x09:
-      fdc_exec_start (fdc, FDC_OP_WRITE);
-      return TRUE;
-    case 0x11:
-    case 0x19:
-    case 0x1d:
-      fdc_exec_start (fdc, FDC_OP_SCAN);
-      return TRUE;
-    case 0x16:
-      fdc_exec_start (fdc, FDC_OP_VERIFY);
-      return TRUE;
-    case 0x0a:
-      fdc_exec_start (fdc, FDC_OP_READ_ID);
-      return TRUE;
-    case 0x0d:
-      fdc_exec_start (fdc, FDC_OP_FORMAT);
-      return TRUE;
-    default:
-      return FALSE;
-    }
-}
-
-static void
-run_command (Fdc *fdc)
-{
-  const uint8_t *p = fdc->fifo;
-
-  switch (p[0])
-    {
-    case 0x03:
-      memcpy (fdc->specify, p + 1, 2);
-      enter_command_phase (fdc);
-      return;
-    case 0x04:
-      sense_drive (fdc);
-      return;
-    case 0x07:
-      start_seek (fdc, p[1] & 3, 0);
-      return;
-    case 0x08:
-      sense_interrupt (fdc);
-      return;
-    case 0x0e:
-      dump_registers (fdc);
-      return;
-    case 0x0f:
-      start_seek (fdc, p[1] & 3, p[2]);
-      return;
-    case 0x8f:
-    case 0xcf:
-      relative_seek (fdc);
-      return;
-    case 0x10:
-      result_byte (fdc, 0x90); /* enhanced controller */
-      return;
-    case 0x12:
-      fdc->perpendicular = p[1] & 0x80 ? p[1] & 0x3f : (uint8_t)((fdc->perpendicular & 0x3c) | (p[1] & 3));
-      enter_command_phase (fdc);
-      return;
-    case 0x13:
-      memcpy (fdc->config, p + 1, 3);
-      enter_command_phase (fdc);
-      return;
-    case 0x14:
-    case 0x94:
-      fdc->lock = p[0] >> 7;
-      result_byte (fdc, (uint8_t)(fdc->lock << 4));
-      return;
-    case 0x17:
-      result_byte (fdc, p[1]);
-      return;
-    default:
-      if (!data_command (fdc))
-        result_byte (fdc, ST0_INVALID);
-      return;
-    }
-}
-
-static void
-forget_polling (Fdc *fdc)
-{
-  for (unsigned i = 0; i < FDC_N_SELECTS; i++)
-    if ((fdc->drive[i].sense_st0 & ST0_POLLING) == ST0_POLLING)
-      fdc->drive[i].sense = FALSE;
-}
-
-static void
-command_byte (Fdc *fdc, uint8_t value)
-{
-  if (fdc->fifo_pos == 0 || fdc->fifo_len == 0)
-    {
-      fdc->fifo_pos = 0;
-      fdc->fifo_len = (uint8_t)command_length (value);
-      if (fdc->fifo_len == 0)
-        {
-          result_byte (fdc, ST0_INVALID);
-          return;
-        }
-      /* Software that asks once after a reset must not meet the other three answers after its first seek. */
-      if (value == 0x07 || value == 0x0f)
-        forget_polling (fdc);
-    }
-  fdc->fifo[fdc->fifo_pos % FDC_FIFO_SIZE] = value;
-  fdc->fifo_pos++;
-  if (fdc->fifo_pos >= fdc->fifo_len)
-    run_command (fdc);
-}
-
 /* -- Registers ----------------------------------------------------------------------------------- */
 
 static void
@@ -444,7 +97,7 @@ write_fifo (Fdc *fdc, uint8_t value)
   if (fdc->in_reset)
     return;
   if (fdc->phase == FDC_PHASE_COMMAND)
-    command_byte (fdc, value);
+    fdc_command_byte (fdc, value);
   else if (fdc->phase == FDC_PHASE_EXECUTE && fdc->non_dma)
     fdc_host_write (fdc, value);
 }
@@ -463,7 +116,7 @@ read_fifo (Fdc *fdc)
   if (fdc->fifo_pos == 0 && fdc->fifo_len == 7)
     fdc_lower (fdc);
   if (++fdc->fifo_pos >= fdc->fifo_len)
-    enter_command_phase (fdc);
+    fdc_enter_command (fdc);
   return value;
 }
 
@@ -500,7 +153,7 @@ write_dor (Fdc *fdc, uint8_t value)
     }
   else if ((value & DOR_NOT_RESET) && !(old & DOR_NOT_RESET))
     leave_reset (fdc);
-  update_irq (fdc);
+  fdc_update_irq (fdc);
 }
 
 static void
@@ -783,7 +436,7 @@ fdc_new (Vm *vm, const char *id, const IrqLine *irq, const IsaDmaOps *dma, unsig
       FdcDrive *drive = &fdc->drive[i];
       drive->fdc = fdc;
       drive->unit = i;
-      vm_timer_init (&drive->seek_timer, vm->clock, on_seek_timer, drive);
+      vm_timer_init (&drive->seek_timer, vm->clock, fdc_on_seek_timer, drive);
       storage_port_init (&drive->port, vm, fdc_on_image_done, fdc_on_image_idle, drive);
     }
   return &fdc->device;
