@@ -102,7 +102,7 @@ make_interrupts (void)
   for (unsigned pin = 0; pin < 24; pin++)
     {
       poke (10, 0, 0x10 + 2 * pin);
-      poke (10, 0x10, 0x30 + pin | (pin & 7) << 8 | (pin & 1) << 15 | (pin & 2) << 12);
+      poke (10, 0x10, (0x30 + pin) | (pin & 7) << 8 | (pin & 1) << 15 | (pin & 2) << 12);
       poke (10, 0, 0x11 + 2 * pin);
       poke (10, 0x10, pin << 24);
       step (9 | 0x20, 10, 0x10, 0);

@@ -248,8 +248,18 @@ static GVariant *
 keys (FuzzBytes *bytes, unsigned how)
 {
   GVariantBuilder builder;
-  unsigned n = how == 255 ? 70000 : how % 32;
+  unsigned n = how % 32;
 
+  if (how
+      == 255) /* more than a call may bring: what it takes is typed, which would be minutes for each input */
+    {
+      const gsize length = 8 * (1024 * 1024 + 1);
+      gpointer zeroes = g_malloc0 (length);
+      GVariant *many
+          = g_variant_new_from_data (G_VARIANT_TYPE ("a(qb)"), zeroes, length, TRUE, g_free, zeroes);
+
+      return g_variant_new_tuple (&many, 1);
+    }
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("(a(qb))"));
   g_variant_builder_open (&builder, G_VARIANT_TYPE ("a(qb)"));
   for (; n > 0; n--)
@@ -554,10 +564,10 @@ seed_calls (uint8_t how, const char *steps, size_t length)
 #define CALLS(how, steps) seed_calls (how, steps, sizeof steps - 1)
 
 static void
-seed_message (const char *method, GVariant *arguments, gboolean shaken)
+seed_message (const char *interface, const char *method, GVariant *arguments, uint8_t how)
 {
   g_autoptr (GDBusMessage) message
-      = g_dbus_message_new_method_call (NULL, CONTROL_OBJECT_PATH, INTERFACE, method);
+      = g_dbus_message_new_method_call (NULL, CONTROL_OBJECT_PATH, interface, method);
   g_autofree guchar *blob = NULL;
   gsize size;
 
@@ -565,7 +575,57 @@ seed_message (const char *method, GVariant *arguments, gboolean shaken)
   if (arguments != NULL)
     g_dbus_message_set_body (message, arguments);
   blob = g_dbus_message_to_blob (message, &size, G_DBUS_CAPABILITY_FLAGS_NONE, NULL);
-  seed_calls (shaken ? HOW_BYTES : HOW_BYTES | HOW_NO_SHAKE, (const char *)blob, size);
+  seed_calls (how, (const char *)blob, size);
+}
+
+/* What is on the wire, so that headers, signatures and lengths of messages that are right but for a byte come in. */
+static void
+make_messages (void)
+{
+  for (unsigned i = 0; i < N_METHODS; i++)
+    seed_message (INTERFACE, methods[i], NULL, HOW_BYTES);
+  seed_message (INTERFACE, "Pause", NULL, HOW_BYTES | HOW_NO_SHAKE);
+  seed_message (INTERFACE, "TypeKeys", g_variant_new_parsed ("([(%q, true), (%q, false)],)", 30, 30),
+                HOW_BYTES);
+  seed_message (INTERFACE, "TypeKeys", g_variant_new ("(s)", "text"), HOW_BYTES);
+  seed_message (INTERFACE, "Input", g_variant_new_parsed ("([(%u, %q, %i, %i, %i)],)", 0, 30, 1, 0, 0),
+                HOW_BYTES);
+  seed_message (INTERFACE, "AttachScreen", g_variant_new ("(u)", 0), HOW_BYTES);
+  seed_message (INTERFACE, "AttachSerial", g_variant_new ("(ub)", 0, TRUE), HOW_BYTES);
+  seed_message (INTERFACE, "ChangeMedia", g_variant_new ("(ssb)", "floppy0", "", FALSE), HOW_BYTES);
+  seed_message (INTERFACE, "SaveStateFile", g_variant_new ("(h)", 3), HOW_BYTES);
+  seed_message ("org.freedesktop.DBus.Properties", "Get", g_variant_new ("(ss)", INTERFACE, "State"),
+                HOW_BYTES);
+  seed_message ("org.freedesktop.DBus.Properties", "GetAll", g_variant_new ("(s)", INTERFACE), HOW_BYTES);
+  seed_message ("org.freedesktop.DBus.Properties", "Set",
+                g_variant_new ("(ssv)", INTERFACE, "Name", g_variant_new_string ("x")), HOW_BYTES);
+  seed_message ("org.freedesktop.DBus.Introspectable", "Introspect", NULL, HOW_BYTES);
+  seed_message ("org.freedesktop.DBus.Peer", "Ping", NULL, HOW_BYTES);
+  seed_message ("org.freedesktop.DBus.Peer", "GetMachineId", NULL, HOW_BYTES);
+}
+
+/* Steps in an order in which they have something to do with one another. */
+static void
+make_stories (void)
+{
+  static const uint8_t stories[][16] = {
+    { METHOD_ATTACH_SCREEN, 0, USE_FDS, 0, 40, METHOD_ATTACH_SCREEN, 0, USE_FDS, 0, 8, METHOD_QUIT, 0 },
+    { METHOD_ATTACH_SERIAL, 1, USE_FDS, 0, 12, METHOD_ATTACH_SERIAL, 0, METHOD_RESET, 0, USE_FDS, 0, 5 },
+    { METHOD_PAUSE, 0, METHOD_CHANGE_MEDIA, 1, 0, 4, METHOD_RESUME, 0, METHOD_FORCE_MEDIA, 2, 0, 4,
+      METHOD_LIST_DRIVES, 0 },
+    { METHOD_VNC_START, 0, 8, METHOD_PAUSE, 0, METHOD_VNC_START, 0, 8, METHOD_VNC_STOP, 0, METHOD_VNC_STOP,
+      0 },
+    { METHOD_SAVE_STATE_FILE, 0, METHOD_SAVE_STATE_FILE, 0, METHOD_RESUME, 0, METHOD_DUMP_STATE, 0,
+      METHOD_STATISTICS, 0 },
+    { METHOD_TYPE_KEYS, 2, 30, 0x80, 30, 0, METHOD_RELEASE_KEYS, 0, METHOD_TYPE_KEYS, 1, 30, 0x80,
+      METHOD_PAUSE, 0 },
+    { METHOD_POWER_DOWN, 0, METHOD_QUIT, 0, METHOD_RESET, 0, METHOD_TEXT, 0, METHOD_ATTACH_SCREEN, 0 },
+    { GUEST, 0, 0, 0x1f, 0, 1, 1, 0, 0, 0, METHOD_TEXT, 0, ALL_PROPERTIES, 0, INTROSPECT, 0 },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (stories); i++)
+    for (unsigned how = 0; how <= HOW_NO_SCREEN; how += HOW_NO_SCREEN)
+      seed_calls ((uint8_t)how, (const char *)stories[i], sizeof stories[i]);
 }
 
 static void
@@ -611,12 +671,8 @@ make (void)
   CALLS (HOW_BYTES | HOW_NO_SHAKE, "\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n");
   CALLS (HOW_BYTES | HOW_NO_SHAKE, "\0AUTH ANONYMOUS 61\r\nCANCEL\r\nAUTH DBUS_COOKIE_SHA1 30\r\n");
   CALLS (HOW_BYTES | HOW_NO_SHAKE, "GET / HTTP/1.0\r\n\r\n");
-  seed_message ("Pause", NULL, TRUE);
-  seed_message ("Text", NULL, TRUE);
-  seed_message ("TypeKeys", g_variant_new ("(s)", "text"), TRUE);
-  seed_message ("AttachScreen", g_variant_new ("(u)", 0), TRUE);
-  seed_message ("SaveStateFile", g_variant_new ("(h)", 3), TRUE);
-  seed_message ("Pause", NULL, FALSE);
+  make_messages ();
+  make_stories ();
 }
 
 const FuzzTarget fuzz_target

@@ -13,6 +13,7 @@ int LLVMFuzzerInitialize (int *argc, char ***argv);
 static const char *seed_folder;
 static unsigned n_seeds;
 static GString *dictionary;
+static void (*take_seed) (const void *data, size_t length);
 
 static void
 write_file (const char *path, const void *data, size_t length)
@@ -26,11 +27,10 @@ write_file (const char *path, const void *data, size_t length)
 void
 fuzz_seed (const void *data, size_t length)
 {
-  g_autofree char *path = g_strdup_printf ("%s/%03u", seed_folder, n_seeds++);
-
   if (length > fuzz_target.max_length)
-    g_error ("seed %u has %zu bytes, more than the target takes", n_seeds - 1, length);
-  write_file (path, data, length);
+    g_error ("seed %u has %zu bytes, more than the target takes", n_seeds, length);
+  n_seeds++;
+  take_seed (data, length);
 }
 
 /* A line "word" a word, with \xNN for what isn't a letter (libFuzzer's and AFL's form). */
@@ -39,7 +39,7 @@ fuzz_word (const void *data, size_t length)
 {
   const char *p = data;
 
-  if (length == 0) /* libFuzzer takes none */
+  if (length == 0 || dictionary == NULL) /* libFuzzer takes no empty ones */
     return;
   g_string_append_c (dictionary, '"');
   for (size_t i = 0; i < length; i++)
@@ -51,8 +51,26 @@ fuzz_word (const void *data, size_t length)
 }
 
 static void
+write_seed (const void *data, size_t length)
+{
+  g_autofree char *path = g_strdup_printf ("%s/%03u", seed_folder, n_seeds - 1);
+
+  write_file (path, data, length);
+}
+
+void
+fuzz_make (void (*take) (const void *data, size_t length), GString *words)
+{
+  take_seed = take;
+  dictionary = words;
+  n_seeds = 0;
+  fuzz_target.make ();
+}
+
+static void
 make (const char *folder)
 {
+  g_autoptr (GString) text_of_words = g_string_new (NULL);
   g_autofree char *seeds = g_build_filename (folder, "seeds", NULL);
   g_autofree char *words = g_build_filename (folder, "words", NULL);
   g_autofree char *facts = g_build_filename (folder, "facts", NULL);
@@ -62,9 +80,8 @@ make (const char *folder)
   seed_folder = seeds;
   if (g_mkdir_with_parents (seeds, 0700) < 0)
     g_error ("%s can't be made", seeds);
-  dictionary = g_string_new (NULL);
-  fuzz_target.make ();
-  write_file (words, dictionary->str, dictionary->len);
+  fuzz_make (write_seed, text_of_words);
+  write_file (words, text_of_words->str, text_of_words->len);
   write_file (facts, text, strlen (text));
 }
 
@@ -80,10 +97,16 @@ write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpoint
   return G_LOG_WRITER_HANDLED;
 }
 
+void
+fuzz_catch_criticals (void)
+{
+  g_log_set_writer_func (write_log, NULL, NULL);
+}
+
 int
 LLVMFuzzerInitialize (int *argc, char ***argv)
 {
-  g_log_set_writer_func (write_log, NULL, NULL);
+  fuzz_catch_criticals ();
   if (*argc == 3 && g_str_equal ((*argv)[1], "--make"))
     {
       make ((*argv)[2]);

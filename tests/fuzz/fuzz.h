@@ -3,6 +3,7 @@
  * What a fuzz target says of itself.  It is a program of its own: fuzz-NAME.c with LLVMFuzzerTestOneInput() and `fuzz_target`.
  * `fuzz-NAME --make FOLDER` writes what tests/fuzz/run needs: seeds (FOLDER/seeds), the dictionary (FOLDER/words) and the rest
  * (FOLDER/facts).  So no seed lies about in the tree that nothing makes any more.
+ * In a build without libFuzzer (driver.c) the program runs each of its seeds once, or the inputs that are named.
  */
 #pragma once
 
@@ -27,7 +28,12 @@ typedef struct
 extern const FuzzTarget fuzz_target;
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t length);
 
-/* One more input. */
+/* Calls `take` with each seed; with the dictionary's words as they come, too, if `words` isn't NULL. */
+void fuzz_make (void (*take) (const void *data, size_t length), GString *words);
+/* A g_critical() is a finding from now on. */
+void fuzz_catch_criticals (void);
+
+/* For fuzz_target.make.  One more input. */
 void fuzz_seed (const void *data, size_t length);
 /* One more word of the dictionary. */
 void fuzz_word (const void *data, size_t length);

@@ -166,7 +166,7 @@ load_mode (gboolean compat)
   m->state.rip = KERNEL + PHYS_IRET;
   m->state.rflags = 2;
   m->state.run_state = CPU_RUN_RUNNING;
-  if (!soft_cpu_set_state (m->cpu, &m->state))
+  if (!soft_cpu_set_state (m->cpu, &m->state, NULL))
     g_error ("the software processor refuses the state");
   m->mode = compat;
 }
@@ -269,7 +269,7 @@ enter_short_stack (const FuzzCase *c)
   m->state.rip = c->in.rip;
   m->state.rflags = c->in.rflags | 2;
   memcpy (m->state.gpr, c->in.gpr, sizeof m->state.gpr);
-  if (!soft_cpu_set_state (m->cpu, &m->state))
+  if (!soft_cpu_set_state (m->cpu, &m->state, NULL))
     g_error ("the software processor refuses the state");
   m->mode = -1;
 }
