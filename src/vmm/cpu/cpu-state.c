@@ -20,6 +20,8 @@ enum
   CR4_PSE = 1u << 4,
   CR4_PAE = 1u << 5,
   CR4_LA57 = 1u << 12,
+  RFLAGS_VM = 1u << 17,
+  EFER_LME = 1u << 8,
   EFER_LMA = 1u << 10,
   PTE_P = 1u << 0,
   PTE_PS = 1u << 7,
@@ -100,13 +102,21 @@ gboolean
 cpu_state_check (const CpuState *state, GError **error)
 {
   const char *wrong = NULL;
+  /* LMA follows from the other two (volume 3, 4.1.1), and engines make it so whatever the file says. */
+  gboolean long_mode
+      = (state->efer & EFER_LMA) != 0 || ((state->efer & EFER_LME) != 0 && (state->cr0 & CR0_PG) != 0);
 
   if ((state->cr0 & CR0_PG) != 0 && (state->cr0 & CR0_PE) == 0)
     wrong = "paging without protection";
   else if ((state->cr0 >> 32) != 0 || (state->cr4 >> 32) != 0)
     wrong = "reserved control register bits";
-  else if ((state->efer & EFER_LMA) != 0 && (state->cr4 & CR4_PAE) == 0)
+  else if (long_mode && (state->cr4 & CR4_PAE) == 0)
     wrong = "long mode without PAE";
+  else if (long_mode && (state->rflags & RFLAGS_VM) != 0)
+    wrong = "virtual 8086 mode in long mode";
+  else if (state->run_state > CPU_RUN_WAIT_SIPI || state->interrupt_shadow > 2
+           || state->n_msrs > CPU_MAX_MSRS)
+    wrong = "numbers beyond their tables";
   if (wrong == NULL)
     return TRUE;
   g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE, "Saved state is damaged: processor state with %s",

@@ -854,6 +854,53 @@ test_save_load (void)
   guest_free (g);
 }
 
+/* Changes that make of a running processor's state one that no processor is in, or that this one would go on from without what the guest
+ * has switched on. */
+static void
+test_impossible_state (void)
+{
+  static const struct
+  {
+    unsigned bits;
+    size_t field; /* a uint64_t of CpuState */
+    uint64_t clear, set;
+    const char *words;
+  } cases[] = {
+    { 32, G_STRUCT_OFFSET (CpuState, cr0), CR0_PE, 0, "paging without protection" },
+    { 32, G_STRUCT_OFFSET (CpuState, cr0), 0, 1ULL << 32, "reserved control register bits" },
+    { 32, G_STRUCT_OFFSET (CpuState, cr4), 0, 1ULL << 40, "reserved control register bits" },
+    { 64, G_STRUCT_OFFSET (CpuState, cr4), CR4_PAE, 0, "long mode without PAE" },
+    /* The file doesn't say LMA, but it follows. */
+    { 32, G_STRUCT_OFFSET (CpuState, efer), 0, EFER_LME, "long mode without PAE" },
+    { 64, G_STRUCT_OFFSET (CpuState, rflags), 0, FLAG_VM, "virtual 8086 mode in long mode" },
+    { 64, G_STRUCT_OFFSET (CpuState, cr4), 0, 1 << 12, "CR4 bits 0x1000" }, /* five levels of tables */
+    { 64, G_STRUCT_OFFSET (CpuState, efer), 0, 1 << 12, "EFER bits 0x1000" },
+    { 64, G_STRUCT_OFFSET (CpuState, xcr0), 0, 4, "XCR0 bits 0x4" },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      Guest *g = guest_new (1);
+      g_autoptr (GByteArray) bytes = g_byte_array_new ();
+      g_autoptr (GError) error = NULL;
+      g_autofree CpuState *before = g_new0 (CpuState, 1), *after = g_new0 (CpuState, 1);
+      CpuState s;
+      uint64_t *field = (uint64_t *)((uint8_t *)&s + cases[i].field);
+
+      guest_state (g, &s, cases[i].bits, 0, TRUE);
+      guest_start (g, &s);
+      soft_engine_class.get_state (g->engine, 0, before);
+      s = *before;
+      *field = (*field & ~cases[i].clear) | cases[i].set;
+      state_save (cpu_state_fields, &s, bytes);
+      g_assert_false (g->vm->processor->load (g->vm->processor_opaque, 0, bytes->data, bytes->len, &error));
+      g_assert_nonnull (strstr (error->message, cases[i].words));
+      soft_engine_class.get_state (g->engine, 0, after);
+      g_assert_cmpmem (before, sizeof *before, after, sizeof *after);
+      guest_free (g);
+    }
+}
+
 /* Any bytes in any mode: no crash. */
 static void
 test_random (void)
@@ -1069,6 +1116,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/soft/apic-timer", test_apic_timer);
   g_test_add_func ("/soft/second-processor", test_second_processor);
   g_test_add_func ("/soft/save-load", test_save_load);
+  g_test_add_func ("/soft/impossible-state", test_impossible_state);
   g_test_add_func ("/soft/random", test_random);
   g_test_add_func ("/soft/moving-code", test_moving_code);
   g_test_add_func ("/soft/speed", test_speed);

@@ -496,11 +496,24 @@ soft_cpu_get_state (SoftCpu *cpu, CpuState *state)
   state->apic_errors = cpu->apic->esr_shadow;
 }
 
-gboolean
-soft_cpu_set_state (SoftCpu *cpu, const CpuState *state)
+/* What another processor can have switched on and this one would go on without. */
+static gboolean
+check_known (uint64_t bits, uint64_t known, const char *what, GError **error)
 {
-  if (((state->cr0 & CR0_PG) != 0 && (state->cr0 & CR0_PE) == 0) || state->run_state > CPU_RUN_WAIT_SIPI
-      || state->interrupt_shadow > 2 || state->n_msrs > CPU_MAX_MSRS)
+  if ((bits & ~known) == 0)
+    return TRUE;
+  g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE,
+               "The guest uses what the software processor doesn't have (%s bits %#" G_GINT64_MODIFIER "x)",
+               what, bits & ~known);
+  return FALSE;
+}
+
+gboolean
+soft_cpu_set_state (SoftCpu *cpu, const CpuState *state, GError **error)
+{
+  if (!cpu_state_check (state, error) || !check_known (state->cr4, SOFT_CR4_KNOWN, "CR4", error)
+      || !check_known (state->efer, SOFT_EFER_KNOWN, "EFER", error)
+      || !check_known (state->xcr0, SOFT_XCR0_KNOWN, "XCR0", error))
     return FALSE;
   soft_cpu_reset (cpu, FALSE);
   memcpy (cpu->reg, state->gpr, sizeof state->gpr);
@@ -517,11 +530,10 @@ soft_cpu_set_state (SoftCpu *cpu, const CpuState *state)
   cpu->cr0 = (state->cr0 & 0xffffffff) | CR0_ET;
   cpu->cr2 = state->cr2;
   cpu->cr3 = state->cr3 & (((1ULL << SOFT_PHYSICAL_BITS) - 1));
-  cpu->cr4 = state->cr4 & 0xffffffff;
-  cpu->xcr0 = (state->xcr0 & 3) | 1;
+  cpu->cr4 = state->cr4;
+  cpu->xcr0 = state->xcr0 | 1;
   memcpy (cpu->dr, state->dr, sizeof cpu->dr);
-  cpu->efer = state->efer & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
-  cpu->efer &= ~(uint64_t)EFER_LMA;
+  cpu->efer = state->efer & ~(uint64_t)EFER_LMA;
   if ((cpu->efer & EFER_LME) != 0 && (cpu->cr0 & CR0_PG) != 0)
     cpu->efer |= EFER_LMA;
   if ((cpu->cr0 & CR0_PE) == 0)

@@ -207,7 +207,8 @@ SoftCpu *soft_cpu_new (SoftEngine *engine, unsigned n);
 void soft_cpu_free (SoftCpu *cpu);
 void soft_cpu_reset (SoftCpu *cpu, gboolean init);
 void soft_cpu_get_state (SoftCpu *cpu, CpuState *state);
-gboolean soft_cpu_set_state (SoftCpu *cpu, const CpuState *state);
+/* FALSE, with words and nothing changed, for a state that no processor can be in, or this one can't. */
+gboolean soft_cpu_set_state (SoftCpu *cpu, const CpuState *state, GError **error);
 /* The engine of which this thread runs a processor just now, or NULL. */
 extern __thread SoftEngine *soft_running;
 /* Runs at most `budget` instructions; returns early when halted or asked to stop. */

@@ -253,7 +253,7 @@ engine_set_state (Engine *parent, unsigned n, const CpuState *state)
 {
   SoftEngine *engine = (SoftEngine *)parent;
 
-  return n < engine->parent.config.n_cpus && soft_cpu_set_state (engine->cpus[n], state);
+  return n < engine->parent.config.n_cpus && soft_cpu_set_state (engine->cpus[n], state, NULL);
 }
 
 static void
@@ -271,14 +271,10 @@ engine_load (void *opaque, unsigned n, const uint8_t *data, size_t length, GErro
   SoftEngine *engine = opaque;
   g_autofree CpuState *state = g_new0 (CpuState, 1);
 
-  if (!state_load (cpu_state_fields, state, data, length, error))
+  g_return_val_if_fail (n < engine->parent.config.n_cpus, FALSE);
+  if (!state_load (cpu_state_fields, state, data, length, error)
+      || !soft_cpu_set_state (engine->cpus[n], state, error))
     return FALSE;
-  if (!engine_set_state (opaque, n, state))
-    {
-      g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE,
-                   "The saved state of processor %u isn't one that a processor can be in.", n);
-      return FALSE;
-    }
   /* Memory was loaded under the feet of decoded code. */
   soft_code_flush (engine);
   return TRUE;

@@ -296,9 +296,8 @@ soft_msr_read (SoftCpu *cpu, uint32_t index, uint64_t *value)
 static gboolean
 write_efer (SoftCpu *cpu, uint64_t value)
 {
-  const uint64_t known = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
-
-  if ((value & ~known) != 0 || ((cpu->cr0 & CR0_PG) != 0 && ((value ^ cpu->efer) & EFER_LME) != 0))
+  if ((value & ~(uint64_t)SOFT_EFER_KNOWN) != 0
+      || ((cpu->cr0 & CR0_PG) != 0 && ((value ^ cpu->efer) & EFER_LME) != 0))
     return FALSE;
   value = (value & ~(uint64_t)EFER_LMA) | (cpu->efer & EFER_LMA);
   if ((value ^ cpu->efer) & EFER_NXE)

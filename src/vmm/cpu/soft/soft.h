@@ -55,6 +55,9 @@ enum
   CR4_SMEP = 1u << 20,
   CR4_SMAP = 1u << 21,
 };
+#define SOFT_CR4_KNOWN                                                                                 \
+  (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR \
+   | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP)
 enum
 {
   EFER_SCE = 1u << 0,
@@ -62,6 +65,8 @@ enum
   EFER_LMA = 1u << 10,
   EFER_NXE = 1u << 11,
 };
+#define SOFT_EFER_KNOWN (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
+#define SOFT_XCR0_KNOWN 3u /* x87 and SSE */
 enum
 {
   FLAG_CF = 1u << 0,

@@ -7,9 +7,6 @@
 #include "cpu/soft/engine-soft.h"
 #include "cpu/soft/ops.h"
 
-#define CR4_KNOWN                                                                                      \
-  (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR \
-   | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP)
 #define CR0_KNOWN \
   (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 
@@ -80,7 +77,7 @@ soft_set_cr4 (SoftCpu *cpu, const SoftInsn *insn, uint64_t value)
 {
   uint64_t old = cpu->cr4;
 
-  if ((value & ~(uint64_t)CR4_KNOWN) != 0)
+  if ((value & ~(uint64_t)SOFT_CR4_KNOWN) != 0)
     soft_raise_error (cpu, insn, EXC_GP, 0);
   if (soft_in_long (cpu) && (value & CR4_PAE) == 0)
     soft_raise_error (cpu, insn, EXC_GP, 0);
