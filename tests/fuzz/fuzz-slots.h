@@ -34,7 +34,7 @@ fuzz_find_slots (const uint8_t *base, size_t at, size_t end, GArray *slots)
   while (at < end)
     {
       size_t name = base[at];
-      unsigned type = base[at + 1 + name];
+      unsigned type = base[at + 1 + name] & 0x7f;
       uint64_t count = fuzz_slot_number (base, at + 2 + name, 4);
 
       at += 6 + name;

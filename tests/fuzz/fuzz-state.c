@@ -8,9 +8,9 @@
 #include "fuzz-machine.h"
 #include "fuzz-slots.h"
 
-#include <stdio.h>
+#include "core/save.h"
 
-#define SHA_LENGTH 32u
+#include <stdio.h>
 
 static char *base;
 static gsize base_length;
@@ -48,24 +48,28 @@ make_base (void)
     {
       char kind = base[at];
       size_t name = (uint8_t)base[at + 1];
-      uint64_t length = number (at + 2 + name, 8);
+      uint64_t length = number (at + 6 + name, 8);
+      FuzzSlot version = { at + 2 + name, 4 }, first = { at + 14 + name, 8 };
 
-      if (devices_from == 0 && kind == 'D')
+      /* Headers, names and counts of all that isn't memory's. */
+      if (devices_from == 0 && kind == SAVE_CLOCK)
         devices_from = at;
-      at += 10 + name;
-      if (kind == 'D')
-        fuzz_find_slots ((const uint8_t *)base, at, at + length, slots);
-      else if (kind == 'C')
+      at += 14 + name;
+      if (kind == SAVE_DEVICE)
+        g_array_append_val (slots, version);
+      if (kind == SAVE_PAGES)
         {
-          FuzzSlot slot = { at, 8 };
+          FuzzSlot count = { at + 8, 4 }, packed = { at + 12, 4 };
 
-          g_array_append_val (slots, slot);
+          g_array_append_val (slots, first);
+          g_array_append_val (slots, count);
+          g_array_append_val (slots, packed);
         }
-      if (kind == 'R')
-        for (uint64_t done = 0; done < length; done += 1u << 20)
-          at += 4 + number (at, 4);
-      else
-        at += length;
+      if (kind == SAVE_DEVICE || kind == SAVE_DEVICE_OPTIONAL || kind == SAVE_MODEL)
+        fuzz_find_slots ((const uint8_t *)base, at, at + length, slots);
+      else if (kind == SAVE_CLOCK || kind == SAVE_RAM)
+        g_array_append_val (slots, first);
+      at += length;
     }
 }
 
@@ -79,7 +83,7 @@ change (char *state, const uint8_t *c)
   uint64_t value = c[0] & 8 ? values[value32 & 7] : value32 * (c[0] & 16 ? 0x100000001ull : 1);
 
   if ((c[0] & 0xe0) == 0xe0) /* any byte of headers, names, counts */
-    state[devices_from + (value32 >> 8) % (base_length - devices_from - SHA_LENGTH)] = (char)value32;
+    state[devices_from + (value32 >> 8) % (base_length - devices_from - SAVE_SHA)] = (char)value32;
   else
     memcpy (state + slot->at, &value, slot->size);
 }
@@ -90,8 +94,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
   g_autofree char *state = NULL, *path = NULL;
   g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
   g_autoptr (GError) error = NULL;
-  gsize digest = SHA_LENGTH;
+  gsize digest = SAVE_SHA;
   FuzzMachine machine;
+  gboolean loaded;
   unsigned n;
   int fd;
 
@@ -105,15 +110,23 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
   state = g_memdup2 (base, base_length);
   for (; n > 0 && length >= 8; n--, data += 8, length -= 8)
     change (state, data);
-  g_checksum_update (sum, (const guchar *)state, (gssize)(base_length - SHA_LENGTH));
-  g_checksum_get_digest (sum, (guint8 *)state + base_length - SHA_LENGTH, &digest);
+  g_checksum_update (sum, (const guchar *)state, (gssize)(base_length - SAVE_SHA));
+  g_checksum_get_digest (sum, (guint8 *)state + base_length - SAVE_SHA, &digest);
   path = fuzz_memfd (&fd);
   if (write (fd, state, base_length) != (ssize_t)base_length)
     abort ();
 
   fuzz_machine_open (&machine);
   fuzz_machine_pause (&machine);
-  if (vm_load (machine.vm, path, &error))
+  /* A file is checked as a whole first, a stream as it comes. */
+  if (length > 0 && data[0] & 1)
+    {
+      lseek (fd, 0, SEEK_SET);
+      loaded = vm_load_fd (machine.vm, fd, "fuzz", &error);
+    }
+  else
+    loaded = vm_load (machine.vm, path, &error);
+  if (loaded)
     {
       vm_resume (machine.vm);
       display_output_snapshot (machine.board->outputs->pdata[0]);
@@ -161,5 +174,7 @@ make (void)
     }
 }
 
-const FuzzTarget fuzz_target
-    = { "vmm/core/state.c vmm/core/vm-save.c vmm/core/vm.c vmm/core/clock.c", 1024, make };
+const FuzzTarget fuzz_target = {
+  "vmm/core/state.c vmm/core/vm-load.c vmm/core/vm-save.c vmm/core/save-sink.c vmm/core/vm.c vmm/core/clock.c",
+  1024, make
+};

@@ -280,12 +280,12 @@ tell_tables (Board *board)
   acpi_build (board->fw_cfg, &acpi);
   if (processor != NULL && processor->cpuid != NULL)
     {
-      processor->cpuid (board->vm->processor_opaque, 1, leaf);
+      processor->cpuid (board->vm->processor_opaque, 1, 0, leaf);
       processors.signature = leaf[0];
       processors.features = leaf[3];
       for (uint32_t i = 0; i < 3; i++)
         {
-          processor->cpuid (board->vm->processor_opaque, CPUID_BRAND + i, leaf);
+          processor->cpuid (board->vm->processor_opaque, CPUID_BRAND + i, 0, leaf);
           memcpy (brand + i * sizeof leaf, leaf, sizeof leaf);
         }
     }

@@ -503,6 +503,7 @@ static const DeviceClass hpet_class = {
   .name = "hpet",
   .instance_size = sizeof (Hpet),
   .state = hpet_state,
+  .version = 1,
   .realize = hpet_realize,
   .reset = hpet_reset,
   .missed = hpet_missed,

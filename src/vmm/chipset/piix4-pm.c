@@ -512,6 +512,7 @@ static const DeviceClass piix4_pm_class = {
   .name = "piix4-pm",
   .instance_size = sizeof (Piix4Pm),
   .state = piix4_pm_state,
+  .version = 1,
   .realize = piix4_pm_realize,
   .reset = piix4_pm_reset,
   .post_load = piix4_pm_post_load,

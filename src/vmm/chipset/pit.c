@@ -727,6 +727,7 @@ static const DeviceClass pit_class = {
   .name = "pit",
   .instance_size = sizeof (Pit),
   .state = pit_state,
+  .version = 1,
   .realize = pit_realize,
   .reset = pit_reset,
   .missed = pit_missed,

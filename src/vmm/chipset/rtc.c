@@ -561,6 +561,7 @@ static const DeviceClass rtc_class = {
   .name = "rtc",
   .instance_size = sizeof (Rtc),
   .state = rtc_state,
+  .version = 1,
   .realize = rtc_realize,
   .reset = rtc_reset,
   .missed = rtc_missed,

@@ -490,6 +490,7 @@ static const DeviceClass uart_class = {
   .name = "uart",
   .instance_size = sizeof (Uart),
   .state = uart_state,
+  .version = 1,
   .realize = uart_realize,
   .reset = uart_reset,
   .post_load = uart_post_load,

@@ -40,7 +40,10 @@ typedef struct
 {
   const char *name; /* "i8042": lower case, the part's usual name */
   size_t instance_size;
-  const StateField *state;          /* never NULL; a device without state has an empty table */
+  const StateField *state; /* never NULL; a device without state has an empty table */
+  unsigned version;        /* of the table: the highest that a field is since; saved beside it */
+  gboolean
+      optional; /* a saved machine may lack it, and is then as after a reset; and a machine that lacks it may load it */
   const DeviceProperty *properties; /* ends with a NULL name; may be NULL */
   /* Maps registers, takes resources.  May fail with an error for a person. */
   gboolean (*realize) (Device *device, GError **error);

@@ -2,8 +2,8 @@
  *
  * State tables: save, load, print.
  *
- * A field is: length of its name (1 byte), name, type (1 byte), element count (32 bits), elements; all little endian.  A nested
- * structure is a 32-bit length and its fields.
+ * A field is: length of its name (1 byte), name, type (1 byte; bit 7: who doesn't know the field may skip it), element count
+ * (32 bits), elements; all little endian.  A nested structure is a 32-bit length and its fields.
  */
 #define G_LOG_DOMAIN "state"
 
@@ -16,6 +16,7 @@
 G_DEFINE_QUARK (state - error - quark, state_error)
 
 #define MAX_FIELDS 256
+#define OPTIONAL   0x80u
 
 static void
 put (GByteArray *out, uint64_t value, unsigned size)
@@ -55,11 +56,24 @@ wire_size (StateType type)
     case STATE_TYPE_TIMER:
       return 8;
     case STATE_TYPE_STRUCT:
-    case STATE_TYPE_ADDED:
+    case STATE_TYPE_SINCE:
     case STATE_TYPE_END:
       break;
     }
   return 0;
+}
+
+unsigned
+state_version (const StateField *fields)
+{
+  unsigned version = 0;
+
+  for (const StateField *f = fields; f->type != STATE_TYPE_END; f++)
+    if (f->type == STATE_TYPE_SINCE)
+      version = MAX (version, f->count);
+    else if (f->type == STATE_TYPE_STRUCT)
+      version = MAX (version, state_version (f->fields));
+  return version;
 }
 
 static uint64_t
@@ -118,17 +132,22 @@ set_element (const StateField *f, uint8_t *p, uint64_t value)
 void
 state_save (const StateField *fields, const void *object, GByteArray *out)
 {
+  unsigned optional = 0;
+
   for (const StateField *f = fields; f->type != STATE_TYPE_END; f++)
     {
       const uint8_t *base = (const uint8_t *)object + f->offset;
       size_t name_length = strlen (f->name);
 
-      if (f->type == STATE_TYPE_ADDED)
-        continue;
+      if (f->type == STATE_TYPE_SINCE)
+        {
+          optional = f->stride != 0 ? OPTIONAL : 0;
+          continue;
+        }
       g_assert (name_length < 256);
       put (out, name_length, 1);
       g_byte_array_append (out, (const guint8 *)f->name, (guint)name_length);
-      put (out, f->type, 1);
+      put (out, f->type | optional, 1);
       put (out, f->count, 4);
       if (f->type == STATE_TYPE_BUFFER)
         {
@@ -163,7 +182,8 @@ bad_format (GError **error, const char *what, const char *field)
 }
 
 static gboolean
-load_elements (const StateField *f, void *object, const uint8_t **data, size_t *left, GError **error)
+load_elements (const StateField *f, void *object, unsigned version, const uint8_t **data, size_t *left,
+               GError **error)
 {
   uint8_t *base = (uint8_t *)object + f->offset;
   unsigned size = wire_size (f->type);
@@ -193,7 +213,7 @@ load_elements (const StateField *f, void *object, const uint8_t **data, size_t *
           *left -= 4;
           if (length > *left)
             return bad_format (error, "cut short", f->name);
-          if (!state_load (f->fields, p, *data, length, error))
+          if (!state_load_version (f->fields, p, version, *data, length, error))
             {
               g_prefix_error (error, "%s: ", f->name);
               return FALSE;
@@ -220,29 +240,81 @@ load_elements (const StateField *f, void *object, const uint8_t **data, size_t *
 
 /* What an older file says of a field that it doesn't have. */
 static void
-clear_field (const StateField *f, void *object)
+clear_field (const StateField *f, void *object, uint64_t fallback)
 {
   uint8_t *base = (uint8_t *)object + f->offset;
 
+  if (f->type == STATE_TYPE_SINCE)
+    return;
   if (f->type == STATE_TYPE_BUFFER)
     {
-      memset (*(uint8_t **)base, 0, f->count);
+      memset (*(uint8_t **)base, (int)fallback, f->count);
       return;
     }
   for (unsigned i = 0; i < f->count; i++)
     if (f->type != STATE_TYPE_STRUCT)
-      set_element (f, base + i * f->stride, f->type == STATE_TYPE_TIMER ? G_MAXUINT64 : 0);
+      set_element (f, base + i * f->stride, f->type == STATE_TYPE_TIMER ? G_MAXUINT64 : fallback);
     else
       for (const StateField *inner = f->fields; inner->type != STATE_TYPE_END; inner++)
-        clear_field (inner, base + i * f->stride);
+        clear_field (inner, base + i * f->stride, fallback);
+}
+
+/* A field of a newer version; `data` is behind its name. */
+static gboolean
+skip_field (const uint8_t **data, size_t *left, const char *name, GError **error)
+{
+  unsigned type = (*data)[0];
+  uint64_t count = get (*data + 1, 4);
+  unsigned size = wire_size ((StateType)(type & ~OPTIONAL));
+
+  if ((type & OPTIONAL) == 0)
+    {
+      g_autofree char *valid = g_utf8_make_valid (name, -1);
+
+      g_set_error (error, STATE_ERROR, STATE_ERROR_NEWER,
+                   "The saved state has a field “%s” that this version doesn't know: load it with the newer "
+                   "Vivarium that saved it",
+                   valid);
+      return FALSE;
+    }
+  *data += 5;
+  *left -= 5;
+  if ((type & ~OPTIONAL) != STATE_TYPE_STRUCT)
+    {
+      if (size == 0)
+        return bad_format (error, "field of an unknown type", NULL);
+      if (count > *left / size)
+        return bad_format (error, "cut short", NULL);
+      *data += count * size;
+      *left -= count * size;
+      return TRUE;
+    }
+  for (; count > 0; count--)
+    {
+      uint64_t length;
+
+      if (*left < 4 || (length = get (*data, 4)) > *left - 4)
+        return bad_format (error, "cut short", NULL);
+      *data += 4 + length;
+      *left -= 4 + length;
+    }
+  return TRUE;
 }
 
 gboolean
 state_load (const StateField *fields, void *object, const uint8_t *data, size_t length, GError **error)
 {
+  return state_load_version (fields, object, 0, data, length, error);
+}
+
+gboolean
+state_load_version (const StateField *fields, void *object, unsigned version, const uint8_t *data,
+                    size_t length, GError **error)
+{
   gboolean seen[MAX_FIELDS] = { FALSE };
   size_t left = length;
-  unsigned n_fields = 0, added = MAX_FIELDS;
+  unsigned n_fields = 0, since = 0;
+  uint64_t fallback = 0;
 
   for (const StateField *f = fields; f->type != STATE_TYPE_END; f++)
     n_fields++;
@@ -257,28 +329,39 @@ state_load (const StateField *fields, void *object, const uint8_t *data, size_t 
       if (left < 1 + name_length + 5)
         return bad_format (error, "cut short", NULL);
       for (f = fields; f->type != STATE_TYPE_END; f++)
-        if (f->type != STATE_TYPE_ADDED && strlen (f->name) == name_length
+        if (f->type != STATE_TYPE_SINCE && strlen (f->name) == name_length
             && memcmp (f->name, name, name_length) == 0)
           break;
       if (f->type == STATE_TYPE_END)
-        return bad_format (error, "unknown field", NULL);
+        {
+          g_autofree char *text = g_strndup ((const char *)name, name_length);
+
+          data += 1 + name_length;
+          left -= 1 + name_length;
+          if (!skip_field (&data, &left, text, error))
+            return FALSE;
+          continue;
+        }
       if (seen[f - fields])
         return bad_format (error, "field twice", f->name);
       seen[f - fields] = TRUE;
       data += 1 + name_length;
       left -= 1 + name_length;
-      if (data[0] != f->type || get (data + 1, 4) != f->count)
+      if ((data[0] & ~OPTIONAL) != f->type || get (data + 1, 4) != f->count)
         return bad_format (error, "wrong type or count", f->name);
       data += 5;
       left -= 5;
-      if (!load_elements (f, object, &data, &left, error))
+      if (!load_elements (f, object, version, &data, &left, error))
         return FALSE;
     }
   for (unsigned i = 0; i < n_fields; i++)
-    if (fields[i].type == STATE_TYPE_ADDED)
-      added = i;
-    else if (!seen[i] && i > added)
-      clear_field (&fields[i], object);
+    if (fields[i].type == STATE_TYPE_SINCE)
+      {
+        since = fields[i].count;
+        fallback = fields[i].max;
+      }
+    else if (!seen[i] && since > version)
+      clear_field (&fields[i], object, fallback);
     else if (!seen[i])
       return bad_format (error, "missing field", fields[i].name);
   return TRUE;
@@ -305,7 +388,7 @@ state_print (const StateField *fields, const void *object, const char *indent, G
     {
       const uint8_t *base = (const uint8_t *)object + f->offset;
 
-      if (f->type == STATE_TYPE_ADDED)
+      if (f->type == STATE_TYPE_SINCE)
         continue;
       if (f->type == STATE_TYPE_BUFFER || (f->type == STATE_TYPE_U8 && f->count > 1))
         {

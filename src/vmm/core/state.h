@@ -23,7 +23,7 @@ typedef enum
   STATE_TYPE_TIMER,  /* VmTimer: the deadline; loading arms or cancels it */
   STATE_TYPE_STRUCT, /* nested table */
   STATE_TYPE_BUFFER, /* uint8_t * to memory of fixed size `count` owned by the device */
-  STATE_TYPE_ADDED,  /* no field: see STATE_ADDED */
+  STATE_TYPE_SINCE,  /* no field: see STATE_SINCE */
 } StateType;
 
 typedef struct StateField
@@ -70,13 +70,21 @@ typedef struct StateField
   STATE_FIELD_ (T, f, STATE_TYPE_STRUCT, STATE_SIZE_ (T, f) / sizeof (E_), sizeof (E_), 0, sub)
 /* `f` is a uint8_t * to exactly n bytes. */
 #define STATE_BUFFER(T, f, n) STATE_FIELD_ (T, f, STATE_TYPE_BUFFER, n, 0, 0, NULL)
-/* The fields behind this one joined the table after files had been saved without them.  A file that lacks one gives it zeroes, and
- * disarms timers; where that isn't enough, post_load makes it right.  A field is never changed in type or count, and never taken
- * away. */
-#define STATE_ADDED                      \
-  {                                      \
-    .name = "", .type = STATE_TYPE_ADDED \
+/* The fields behind this one, up to the next such line, joined the table with version `version_` of their owner (DeviceClass.version), after
+ * files had been saved without them.  What an older file lacks gets `fallback_` in each element, timers are disarmed; where that isn't
+ * enough, post_load makes it right.  A field is never changed in type or count, and never taken away. */
+#define STATE_SINCE(version_, fallback_)                                                             \
+  {                                                                                                  \
+    .name = "", .type = STATE_TYPE_SINCE, .count = (version_), .max = (uint64_t)(int64_t)(fallback_) \
   }
+/* The same, and a reader that doesn't know such a field may go on without it: the file says so. */
+#define STATE_OPTIONAL_SINCE(version_, fallback_)                           \
+  {                                                                         \
+    .name = "", .type = STATE_TYPE_SINCE, .count = (version_), .stride = 1, \
+    .max = (uint64_t)(int64_t)(fallback_)                                   \
+  }
+/* What came before versions were counted. */
+#define STATE_ADDED STATE_SINCE (1, 0)
 #define STATE_END          \
   {                        \
     .type = STATE_TYPE_END \
@@ -88,11 +96,20 @@ typedef enum
 {
   STATE_ERROR_FORMAT, /* not what a save writes: cut short, wrong type or count, unknown or missing field */
   STATE_ERROR_RANGE,  /* a value over its limit */
+  STATE_ERROR_NEWER,  /* a part that this version doesn't know and must not leave out */
+  STATE_ERROR_HOST,   /* what the saved machine's processor had and this one hasn't */
 } StateError;
 
+/* The highest version that a field of the table is since. */
+unsigned state_version (const StateField *fields);
 /* Appends the fields of `object` to `out`. */
 void state_save (const StateField *fields, const void *object, GByteArray *out);
-/* Reads exactly `length` bytes.  Fields come by name in any order, each exactly once; those behind STATE_ADDED may be missing. */
+/* Reads exactly `length` bytes that version `version` has written, which may be newer than the table.  Fields come by name in any order,
+ * each exactly once; those that are since a later version may be missing.  An unknown one is skipped if it says that it may be, else
+ * the state is refused. */
+gboolean state_load_version (const StateField *fields, void *object, unsigned version, const uint8_t *data,
+                             size_t length, GError **error);
+/* The same for what doesn't say its version: all that is since one may be missing. */
 gboolean state_load (const StateField *fields, void *object, const uint8_t *data, size_t length,
                      GError **error);
 /* "name = value" lines, for debugging and golden tests. */

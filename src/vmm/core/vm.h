@@ -70,10 +70,14 @@ typedef struct
    * interrupt; `active` is FALSE for a masked or edge-triggered entry.  May be NULL. */
   void (*ioapic_route) (void *opaque, unsigned pin, gboolean active, uint64_t address, uint32_t data);
   /* What CPUID says on the first processor: EAX, EBX, ECX, EDX.  May be NULL. */
-  void (*cpuid) (void *opaque, uint32_t leaf, uint32_t out[4]);
   /* How often the processors have left the guest so far, which grows while the guest does anything that a device sees.  Any thread.
    * May be NULL. */
   uint64_t (*exits) (void *opaque);
+  void (*cpuid) (void *opaque, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+  /* What CPUID says, for the file, and whether this processor has all that the file's had, in which case the guest goes on to see
+   * that where the engine can show it; else an error names what is missing.  Before `load`, paused.  Both may be NULL. */
+  void (*save_model) (void *opaque, GByteArray *out);
+  gboolean (*load_model) (void *opaque, unsigned version, const uint8_t *data, size_t length, GError **error);
   /* State of all processors: saved and loaded in section "cpuN".  Paused. */
   void (*save) (void *opaque, unsigned n, GByteArray *out);
   gboolean (*load) (void *opaque, unsigned n, const uint8_t *data, size_t length, GError **error);
@@ -181,7 +185,7 @@ vm_wake (Vm *vm)
 }
 
 /* -- Saved machines (paused) ---------------------------------------------------------------------- */
-/* Sections: header, clock, RAM (zstd), a section a device, a section a processor; SHA-256 at the end. */
+/* Sections: RAM (zstd), clock, a section a device, a section a processor; SHA-256 at the end.  See core/save.h, also for machines that run. */
 gboolean vm_save (Vm *vm, const char *path, GError **error);
 /* The same to a file that the caller has opened, brings to stable storage (which may take long), and closes; what was written stays on
  * error.  `name` is for errors. */

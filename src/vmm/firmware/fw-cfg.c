@@ -536,6 +536,7 @@ static const DeviceClass fw_cfg_class = {
   .name = "fw-cfg",
   .instance_size = sizeof (FwCfg),
   .state = fw_cfg_state,
+  .version = 1,
   .realize = fw_cfg_realize,
   .reset = fw_cfg_reset,
   .post_load = fw_cfg_post_load,

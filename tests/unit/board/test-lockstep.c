@@ -6,7 +6,11 @@
  */
 #include "../../fuzz/fuzz-machine.h"
 
+#include "core/save.h"
+
+#include <gio/gio.h>
 #include <glib/gstdio.h>
+#include <sys/socket.h>
 
 typedef struct
 {
@@ -135,6 +139,83 @@ replace (Twin *twin, const char *path)
   *twin = other;
 }
 
+/* -- The same by a socket, memory in passes while the guest runs: what a migration does ---------------- */
+
+typedef struct
+{
+  Twin other;
+  int ends[2];
+  SaveSink *sink;
+  VmSave *save;
+  GThread *reader, *worker;
+  GError *error, *write_error;
+  gint passes, stop;
+} Move;
+
+static gpointer
+read_machine (gpointer data)
+{
+  Move *move = data;
+  gboolean ok = vm_load_fd (move->other.m.vm, move->ends[1], "the socket", &move->error);
+
+  close (move->ends[1]); /* a writer doesn't wait for us for ever */
+  return GINT_TO_POINTER (ok);
+}
+
+static gpointer
+send_passes (gpointer data)
+{
+  Move *move = data;
+  uint64_t sent;
+
+  while (!g_atomic_int_get (&move->stop) && vm_save_pass (move->save, &sent, &move->write_error))
+    g_atomic_int_inc (&move->passes);
+  return NULL;
+}
+
+static void
+move_begin (Move *move, Twin *from)
+{
+  *move = (Move){ 0 };
+  twin_open (&move->other);
+  fuzz_machine_pause (&move->other.m);
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, move->ends), ==, 0);
+  move->sink = save_sink_new_fd (move->ends[0], "the socket");
+  move->save = vm_save_begin (from->m.vm, move->sink, TRUE);
+  move->reader = g_thread_new ("reader", read_machine, move);
+  move->worker = g_thread_new ("passes", send_passes, move);
+}
+
+static void
+move_end (Move *move, Twin *from)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean read;
+
+  g_atomic_int_set (&move->stop, 1);
+  g_thread_join (move->worker);
+  g_assert_no_error (move->write_error);
+  fuzz_machine_pause (&from->m);
+  vm_save_finish (move->save, &error);
+  g_assert_no_error (error);
+  read = GPOINTER_TO_INT (g_thread_join (move->reader));
+  g_assert_no_error (move->error);
+  g_assert_true (read);
+  vm_save_free (move->save);
+  save_sink_free (move->sink);
+  close (move->ends[0]);
+  for (guint i = 0; i < from->m.vm->rams->len; i++)
+    {
+      Region *x = from->m.vm->rams->pdata[i], *y = move->other.m.vm->rams->pdata[i];
+
+      g_assert_cmpmem (region_host (x), region_size (x), region_host (y), region_size (y));
+    }
+  vm_resume (move->other.m.vm);
+  g_string_append (move->other.trace, from->trace->str);
+  twin_close (from);
+  *from = move->other;
+}
+
 /* -- Accesses --------------------------------------------------------------------------------------- */
 
 typedef struct
@@ -237,6 +318,13 @@ step (Twin *twin, GRand *rand)
       input_router_send (twin->m.board->router, &key);
       vm_unlock (vm);
     }
+  else if (kind < 89)
+    {
+      at = value % (3u << 20);
+      if (at >= 0xa0000 && at < 0x100000)
+        at += 0x100000;
+      fuzz_poke (&twin->m, at, value, 4);
+    }
   else if (kind < 90)
     {
       at = 0xa0000 + (value & 0x1ffff);
@@ -286,15 +374,141 @@ test_lockstep (gconstpointer data)
   g_rmdir (folder);
 }
 
+static void
+unpack (const char *from, const char *to)
+{
+  g_autoptr (GFile) packed = g_file_new_for_path (from), file = g_file_new_for_path (to);
+  g_autoptr (GZlibDecompressor) gzip = g_zlib_decompressor_new (G_ZLIB_COMPRESSOR_FORMAT_GZIP);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GFileInputStream) in = g_file_read (packed, NULL, &error);
+  g_autoptr (GFileOutputStream) out = g_file_replace (file, NULL, FALSE, G_FILE_CREATE_NONE, NULL, &error);
+  g_autoptr (GInputStream) plain = NULL;
+
+  g_assert_no_error (error);
+  plain = g_converter_input_stream_new (G_INPUT_STREAM (in), G_CONVERTER (gzip));
+  g_output_stream_splice (G_OUTPUT_STREAM (out), plain, G_OUTPUT_STREAM_SPLICE_CLOSE_TARGET, NULL, &error);
+  g_assert_no_error (error);
+}
+
+/* What other versions have saved of fuzz-machine.h's machine loads, and goes on.  tests/data/board-N.state.gz: N is the format. */
+static void
+test_golden (void)
+{
+  g_autofree char *folder = g_build_filename (g_getenv ("VIVARIUM_SRCDIR"), "tests", "data", NULL);
+  g_autofree char *room = g_dir_make_tmp ("viv-golden-XXXXXX", NULL);
+  g_autofree char *file = g_build_filename (room, "state", NULL);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  unsigned n = 0;
+
+  g_assert_nonnull (dir);
+  for (const char *name; (name = g_dir_read_name (dir)) != NULL;)
+    {
+      g_autofree char *packed = g_build_filename (folder, name, NULL);
+      g_autoptr (GError) error = NULL;
+      Twin twin;
+
+      if (!g_str_has_prefix (name, "board-") || !g_str_has_suffix (name, ".state.gz"))
+        continue;
+      n++;
+      unpack (packed, file);
+      twin_open (&twin);
+      fuzz_machine_pause (&twin.m);
+      g_assert_true (vm_load (twin.m.vm, file, &error));
+      g_assert_no_error (error);
+      g_assert_cmpmem (region_host (twin.m.vm->rams->pdata[0]) + 0x8000, 8, "vivarium", 8);
+      vm_resume (twin.m.vm);
+      for (unsigned round = 0; round < 300; round++)
+        {
+          g_autoptr (GRand) rand = g_rand_new_with_seed (round);
+
+          step (&twin, rand);
+        }
+      twin_close (&twin);
+    }
+  g_assert_cmpuint (n, >=, 2);
+  g_remove (file);
+  g_rmdir (room);
+}
+
+/* test-board-lockstep --write FILE: a new one. */
+static void
+write_golden (const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  Twin twin;
+
+  twin_open (&twin);
+  fuzz_machine_map (&twin.m);
+  for (unsigned round = 0; round < 3000; round++)
+    {
+      g_autoptr (GRand) rand = g_rand_new_with_seed (round);
+
+      step (&twin, rand);
+    }
+  release_keys (&twin);
+  fuzz_machine_pause (&twin.m);
+  /* Memory full of noise doesn't get smaller. */
+  for (guint i = 0; i < twin.m.vm->rams->len; i++)
+    memset (region_host (twin.m.vm->rams->pdata[i]), 0, region_size (twin.m.vm->rams->pdata[i]));
+  memcpy (region_host (twin.m.vm->rams->pdata[0]) + 0x8000, "vivarium", 8);
+  if (!vm_save (twin.m.vm, path, &error))
+    g_error ("%s", error->message);
+  twin_close (&twin);
+}
+
+static void
+test_moving (gconstpointer data)
+{
+  unsigned seed = GPOINTER_TO_UINT (data), n = g_test_slow () ? 12000 : 1500;
+  Twin a, b;
+  Move move;
+
+  twin_open (&a);
+  twin_open (&b);
+  fuzz_machine_map (&a.m);
+  fuzz_machine_map (&b.m);
+  for (unsigned round = 0; round < n; round++)
+    {
+      g_autoptr (GRand) first = g_rand_new_with_seed (seed * 1000003 + round), second = g_rand_copy (first);
+
+      if (round % 300 == 100)
+        move_begin (&move, &b);
+      step (&a, first);
+      step (&b, second);
+      if (round % 300 == 299)
+        {
+          release_keys (&a);
+          release_keys (&b);
+          settle (&a);
+          move_end (&move, &b);
+          compare (&a, &b, round);
+        }
+    }
+  twin_close (&a);
+  twin_close (&b);
+}
+
 int
 main (int argc, char **argv)
 {
+  if (argc == 3 && g_str_equal (argv[1], "--write"))
+    {
+      write_golden (argv[2]);
+      return 0;
+    }
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/lockstep/golden", test_golden);
   for (unsigned seed = 1; seed <= 4; seed++)
     {
       g_autofree char *path = g_strdup_printf ("/lockstep/devices-%u", seed);
 
       g_test_add_data_func (path, GUINT_TO_POINTER (seed), test_lockstep);
+    }
+  for (unsigned seed = 1; seed <= 2; seed++)
+    {
+      g_autofree char *path = g_strdup_printf ("/lockstep/moving-%u", seed);
+
+      g_test_add_data_func (path, GUINT_TO_POINTER (seed), test_moving);
     }
   return g_test_run ();
 }

@@ -2,10 +2,12 @@
  *
  * Clock, state tables, life cycle and saved machines.
  */
-#include "core/vm.h"
+#include "core/save.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* -- Clock ---------------------------------------------------------------------------------------- */
 
@@ -246,7 +248,76 @@ test_state_older (void)
   g_assert_error (error, STATE_ERROR, STATE_ERROR_FORMAT);
   g_clear_error (&error);
   g_assert_false (state_load (younger_fields, thing, newer->data, newer->len, &error));
+  g_assert_error (error, STATE_ERROR, STATE_ERROR_NEWER);
+  g_assert_nonnull (strstr (error->message, "“resets”"));
+}
+
+/* Fields since a version, and what a newer version may say. */
+static void
+test_state_versions (void)
+{
+  static const StateField first[] = { STATE_BOOL (Thing, flag), STATE_END };
+  static const StateField second[]
+      = { STATE_BOOL (Thing, flag), STATE_SINCE (2, 77), STATE_U32 (Thing, number), STATE_END };
+  static const StateField third[] = { STATE_BOOL (Thing, flag),
+                                      STATE_SINCE (2, 77),
+                                      STATE_U32 (Thing, number),
+                                      STATE_OPTIONAL_SINCE (3, -1),
+                                      STATE_U64 (Thing, big),
+                                      STATE_STRUCTS (Thing, inner, Inner, inner_fields),
+                                      STATE_BUFFER (Thing, buffer, 100),
+                                      STATE_TIMER (Thing, timer),
+                                      STATE_END };
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  Thing *thing = new_thing (vm);
+  g_autoptr (GByteArray) one = g_byte_array_new (), two = g_byte_array_new (), three = g_byte_array_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpuint (state_version (first), ==, 0);
+  g_assert_cmpuint (state_version (second), ==, 2);
+  g_assert_cmpuint (state_version (third), ==, 3);
+  fill (thing);
+  state_save (first, thing, one);
+  state_save (second, thing, two);
+  state_save (third, thing, three);
+  /* Older: defaults. */
+  g_assert_true (state_load_version (second, thing, 0, one->data, one->len, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (thing->number, ==, 77);
+  /* Of this version, and lacks what that has. */
+  g_assert_false (state_load_version (second, thing, 2, one->data, one->len, &error));
   g_assert_error (error, STATE_ERROR, STATE_ERROR_FORMAT);
+  g_clear_error (&error);
+  thing->buffer[7] = 1;
+  g_assert_true (state_load_version (third, thing, 2, two->data, two->len, &error));
+  g_assert_no_error (error);
+  g_assert_cmphex (thing->number, ==, 0xdeadbeef);
+  g_assert_cmphex (thing->big, ==, G_MAXUINT64);
+  g_assert_cmphex (thing->buffer[7], ==, 0xff);
+  /* Newer, with fields that may be skipped, of each type. */
+  thing->number = 0;
+  g_assert_true (state_load_version (second, thing, 3, three->data, three->len, &error));
+  g_assert_no_error (error);
+  g_assert_cmphex (thing->number, ==, 0xdeadbeef);
+  /* And one that may not. */
+  g_assert_false (state_load_version (first, thing, 3, three->data, three->len, &error));
+  g_assert_error (error, STATE_ERROR, STATE_ERROR_NEWER);
+  g_clear_error (&error);
+  /* Cut short or changed, by who knows the fields and by who doesn't. */
+  for (guint cut = 0; cut < three->len; cut++)
+    {
+      g_assert_false (state_load_version (third, thing, 3, three->data, cut, &error));
+      g_clear_error (&error);
+      state_load_version (second, thing, 3, three->data, cut, NULL);
+    }
+  for (unsigned i = 0; i < 20000; i++)
+    {
+      g_autofree uint8_t *copy = g_memdup2 (three->data, three->len);
+
+      for (unsigned n = 0; n < 3; n++)
+        copy[g_test_rand_int_range (0, (gint32)three->len)] = (uint8_t)g_test_rand_int ();
+      state_load_version (second, thing, 3, copy, three->len, NULL);
+    }
 }
 
 static void
@@ -455,6 +526,213 @@ test_save (void)
   g_rmdir (folder);
 }
 
+/* -- Files of other versions ---------------------------------------------------------------------- */
+
+typedef struct
+{
+  char kind;
+  const char *name;
+  unsigned version;
+  GByteArray *payload;
+} Section;
+
+static void
+put_number (GByteArray *out, uint64_t value, unsigned size)
+{
+  g_byte_array_append (out, (const guint8 *)&value, size);
+}
+
+static void
+clear_section (gpointer data)
+{
+  g_byte_array_unref (((Section *)data)->payload);
+}
+
+/* The parts of a file that this version has written, without the end. */
+static GArray *
+take_apart (const uint8_t *data, size_t length)
+{
+  GArray *sections = g_array_new (FALSE, FALSE, sizeof (Section));
+
+  g_array_set_clear_func (sections, clear_section);
+  for (size_t at = 12; data[at] != SAVE_END;)
+    {
+      g_autofree char *name = g_strndup ((const char *)data + at + 2, data[at + 1]);
+      Section section
+          = { .kind = (char)data[at], .name = g_intern_string (name), .payload = g_byte_array_new () };
+      uint64_t size;
+
+      at += 2 + strlen (name);
+      memcpy (&section.version, data + at, 4);
+      memcpy (&size, data + at + 4, 8);
+      g_byte_array_append (section.payload, data + at + 12, (guint)size);
+      at += 12 + size;
+      g_assert_cmpuint (at, <, length);
+      g_array_append_val (sections, section);
+    }
+  return sections;
+}
+
+static void
+put_together (GArray *sections, unsigned format, const char *path)
+{
+  g_autoptr (GByteArray) out = g_byte_array_new ();
+  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+  uint8_t digest[SAVE_SHA];
+  gsize n = sizeof digest;
+
+  g_byte_array_append (out, (const guint8 *)SAVE_MAGIC, 8);
+  put_number (out, format, 4);
+  for (guint i = 0; i <= sections->len; i++)
+    {
+      const Section end = { .kind = SAVE_END, .name = "" };
+      const Section *s = i < sections->len ? &g_array_index (sections, Section, i) : &end;
+
+      put_number (out, (uint8_t)s->kind, 1);
+      put_number (out, strlen (s->name), 1);
+      g_byte_array_append (out, (const guint8 *)s->name, (guint)strlen (s->name));
+      put_number (out, s->version, 4);
+      put_number (out, s->payload != NULL ? s->payload->len : SAVE_SHA, 8);
+      if (s->payload != NULL)
+        g_byte_array_append (out, s->payload->data, s->payload->len);
+    }
+  g_checksum_update (sum, out->data, out->len);
+  g_checksum_get_digest (sum, digest, &n);
+  g_byte_array_append (out, digest, sizeof digest);
+  g_assert_true (g_file_set_contents (path, (const char *)out->data, (gssize)out->len, NULL));
+}
+
+static void
+add_section (GArray *sections, guint at, char kind, const char *name, unsigned version, const char *text)
+{
+  Section s = { .kind = kind, .name = name, .version = version, .payload = g_byte_array_new () };
+
+  g_byte_array_append (s.payload, (const guint8 *)text, (guint)strlen (text));
+  g_array_insert_val (sections, at, s);
+}
+
+/* By path and by descriptor the same. */
+static void
+expect (Vm *vm, const char *path, int code, const char *words)
+{
+  for (unsigned i = 0; i < 2; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      int fd = i == 1 ? open (path, O_RDONLY | O_CLOEXEC) : -1;
+      gboolean ok = fd >= 0 ? vm_load_fd (vm, fd, path, &error) : vm_load (vm, path, &error);
+
+      if (fd >= 0)
+        close (fd);
+      if (code < 0)
+        g_assert_no_error (error);
+      else
+        {
+          g_assert_error (error, STATE_ERROR, code);
+          g_assert_nonnull (strstr (error->message, words));
+        }
+      g_assert_cmpint (ok, ==, code < 0);
+    }
+}
+
+static void
+test_save_versions (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (Region) ram = region_new_ram ("ram", 3 << 20, RAM_DEFAULT, NULL);
+  g_autofree char *folder = g_dir_make_tmp ("viv-save-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "state", NULL);
+  g_autofree char *data = NULL;
+  g_autoptr (GArray) sections = NULL;
+  g_autoptr (GError) error = NULL;
+  Thing *thing = new_thing (vm);
+  gsize length;
+
+  vm_add_ram (vm, ram);
+  fill (thing);
+  for (unsigned i = 0; i < 5000; i++)
+    region_host (ram)[i * 600] = (uint8_t)g_test_rand_int ();
+  g_assert_true (vm_save (vm, path, &error));
+  g_assert_no_error (error);
+  g_assert_true (g_file_get_contents (path, &data, &length, NULL));
+  sections = take_apart ((const uint8_t *)data, length);
+  put_together (sections, SAVE_FORMAT, path);
+  expect (vm, path, -1, NULL);
+
+  /* A newer minor version: parts that may be skipped, among them a device; and a device of which the table has grown. */
+  add_section (sections, 0, 'x', "new", 9, "anything");
+  add_section (sections, 3, SAVE_DEVICE_OPTIONAL, "fan0", 1, "any state");
+  put_together (sections, SAVE_FORMAT | 7 << 16, path);
+  thing->big = 0;
+  expect (vm, path, -1, NULL);
+  g_assert_cmphex (thing->big, ==, 0x123456789abcdef0ULL);
+
+  /* In any other order: the end of the file first, memory's size before its pages. */
+  for (guint i = 0; i < sections->len / 2; i++)
+    {
+      Section *a = &g_array_index (sections, Section, i),
+              *b = &g_array_index (sections, Section, sections->len - 1 - i), c = *a;
+
+      *a = *b;
+      *b = c;
+    }
+  for (guint i = 0; i < sections->len; i++)
+    if (g_array_index (sections, Section, i).kind == SAVE_RAM)
+      {
+        Section size = g_array_index (sections, Section, i);
+
+        g_byte_array_ref (size.payload);
+        g_array_remove_index (sections, i);
+        g_array_prepend_val (sections, size);
+      }
+  put_together (sections, SAVE_FORMAT, path);
+  memset (region_host (ram), 0x11, 3 << 20);
+  thing->big = 0;
+  expect (vm, path, -1, NULL);
+  g_assert_cmphex (thing->big, ==, 0x123456789abcdef0ULL);
+  g_assert_cmphex (region_host (ram)[3], ==, 0);
+
+  /* What must not be left out. */
+  add_section (sections, 0, 'X', "engine room", 1, "anything");
+  put_together (sections, SAVE_FORMAT, path);
+  expect (vm, path, STATE_ERROR_NEWER, "“engine room”");
+  g_array_remove_index (sections, 0);
+  add_section (sections, 0, SAVE_DEVICE, "fan0", 1, "any state");
+  put_together (sections, SAVE_FORMAT, path);
+  expect (vm, path, STATE_ERROR_FORMAT, "“fan0”"); /* twice, once as required */
+  g_array_remove_index (sections, 0);
+  put_together (sections, SAVE_FORMAT + 1, path);
+  expect (vm, path, STATE_ERROR_NEWER, "newer Vivarium");
+  /* Hostile: pages beyond the end, sizes that aren't those, a part twice. */
+  for (guint i = 0; i < sections->len; i++)
+    {
+      Section *s = &g_array_index (sections, Section, i);
+      guint8 *p = s->payload->data, keep;
+      static const struct
+      {
+        char kind;
+        guint at;
+        uint8_t value;
+      } changes[] = { { SAVE_PAGES, 2, 1 }, { SAVE_PAGES, 7, 0x80 },  { SAVE_PAGES, 8, 0xff },
+                      { SAVE_PAGES, 9, 9 }, { SAVE_PAGES, 12, 0x55 }, { SAVE_PAGES, 15, 0x80 },
+                      { SAVE_RAM, 2, 1 },   { SAVE_CLOCK, 7, 0x40 } };
+
+      for (guint n = 0; n < G_N_ELEMENTS (changes); n++)
+        if (s->kind == changes[n].kind)
+          {
+            keep = p[changes[n].at];
+            p[changes[n].at] = changes[n].value;
+            put_together (sections, SAVE_FORMAT, path);
+            expect (vm, path, STATE_ERROR_FORMAT, "damaged");
+            p[changes[n].at] = keep;
+          }
+    }
+  add_section (sections, 0, SAVE_CLOCK, "clock", 0, "1234567890123456");
+  put_together (sections, SAVE_FORMAT, path);
+  expect (vm, path, STATE_ERROR_FORMAT, "damaged");
+  g_unlink (path);
+  g_rmdir (folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -463,10 +741,12 @@ main (int argc, char **argv)
   g_test_add_func ("/clock/real", test_real_clock);
   g_test_add_func ("/state/round-trip", test_state);
   g_test_add_func ("/state/older", test_state_older);
+  g_test_add_func ("/state/versions", test_state_versions);
   g_test_add_func ("/state/hostile", test_state_hostile);
   g_test_add_func ("/device/properties", test_properties);
   g_test_add_func ("/vm/life", test_life);
   g_test_add_func ("/vm/init-line", test_init_line);
   g_test_add_func ("/vm/save", test_save);
+  g_test_add_func ("/vm/save-versions", test_save_versions);
   return g_test_run ();
 }

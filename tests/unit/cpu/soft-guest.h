@@ -101,6 +101,7 @@ guest_new (unsigned n_cpus)
   g_autoptr (Region) port = region_new_io ("port", 16, &guest_port_ops, g);
   address_space_map (g->vm->ports, port, 0x80, 0, 16, 0);
   vm_add_ram (g->vm, g->region);
+  g->vm->n_cpus = n_cpus;
   g->vm->intack = guest_intack;
   g->vm->intack_opaque = g;
   g->vm->eoi = guest_eoi;

@@ -5,6 +5,11 @@
  */
 #include "tests/unit/cpu/soft-guest.h"
 
+#include "core/save.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
 #define HANDLER (CODE + 0x800)
 
 /* x2APIC, its timer (%edi: LVT, %esi: initial count), then arithmetic of each unit, the counter, memory, and an interrupt to itself now
@@ -77,6 +82,67 @@ replace (Guest *g)
   return other;
 }
 
+/* The same by a socket, memory in passes, while the guest writes. */
+typedef struct
+{
+  Guest *from, *to;
+  int ends[2];
+  SaveSink *sink;
+  VmSave *save;
+  GThread *reader;
+  GError *error;
+} Move;
+
+static gpointer
+read_machine (gpointer data)
+{
+  Move *move = data;
+  gboolean ok = vm_load_fd (move->to->vm, move->ends[1], "the socket", &move->error);
+
+  close (move->ends[1]); /* a writer doesn't wait for us for ever */
+  return GINT_TO_POINTER (ok);
+}
+
+static void
+move_begin (Move *move, Guest *from)
+{
+  *move = (Move){ .from = from, .to = guest_new (1) };
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, move->ends), ==, 0);
+  /* What isn't sent must show. */
+  memset (move->to->ram, 0xee, GUEST_RAM);
+  move->sink = save_sink_new_fd (move->ends[0], "the socket");
+  move->save = vm_save_begin (from->vm, move->sink, TRUE);
+  move->reader = g_thread_new ("reader", read_machine, move);
+}
+
+static uint64_t
+move_pass (Move *move)
+{
+  g_autoptr (GError) error = NULL;
+  uint64_t sent;
+
+  vm_save_pass (move->save, &sent, &error);
+  g_assert_no_error (error);
+  return sent;
+}
+
+static Guest *
+move_end (Move *move)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean read;
+
+  vm_save_finish (move->save, &error);
+  g_assert_no_error (error);
+  read = GPOINTER_TO_INT (g_thread_join (move->reader));
+  g_assert_no_error (move->error);
+  g_assert_true (read);
+  vm_save_free (move->save);
+  save_sink_free (move->sink);
+  close (move->ends[0]);
+  return move->to;
+}
+
 static void
 compare (Guest *a, Guest *b, unsigned round)
 {
@@ -99,6 +165,7 @@ test_lockstep (gconstpointer data)
   const uint32_t *timer = data; /* LVT, initial count, and the fewest interrupts */
   Guest *a = twin_new (timer[0], timer[1]), *b = twin_new (timer[0], timer[1]);
   g_autoptr (GRand) rand = g_rand_new_with_seed (5);
+  Move move = { 0 };
 
   for (unsigned round = 0; round < 600; round++)
     {
@@ -114,7 +181,16 @@ test_lockstep (gconstpointer data)
           vm_clock_advance (g->vm->clock, ns);
           vm_unlock (g->vm);
         }
-      if (round % 7 == 6)
+      if (round % 40 == 10)
+        move_begin (&move, b);
+      else if (round % 40 == 20)
+        {
+          b = move_end (&move);
+          guest_free (move.from);
+        }
+      else if (round % 40 > 10 && round % 40 < 20)
+        move_pass (&move);
+      else if (round % 7 == 6)
         b = replace (b);
       compare (a, b, round);
     }
@@ -122,6 +198,49 @@ test_lockstep (gconstpointer data)
   g_assert_cmpuint (guest_get (a, 0xcf00, 8), >=, timer[2]);
   guest_free (a);
   guest_free (b);
+}
+
+/* Writes all over the second MiB, for ever. */
+GUEST_CODE (scribble, ".code32",
+            "1: imul $1664525, %ebx, %ebx\n add $1013904223, %ebx\n mov %ebx, %eax\n shr $8, %eax\n"
+            "and $0xffffc, %eax\n mov %ebx, 0x100000(%eax)\n incl %ecx\n jmp 1b\n");
+
+static gpointer
+send_passes (gpointer data)
+{
+  Move *move = data;
+
+  for (unsigned i = 0; i < 4; i++)
+    move_pass (move);
+  return NULL;
+}
+
+/* The processor on its own thread, passes on another one, the reader on a third. */
+static void
+test_live (void)
+{
+  for (unsigned round = 0; round < 10; round++)
+    {
+      Guest *a = guest_new (1), *b;
+      CpuState s;
+      Move move;
+
+      guest_state (a, &s, 32, 0, FALSE);
+      GUEST_LOAD (a, CODE, scribble);
+      s.gpr[CPU_RBX] = round;
+      guest_start (a, &s);
+      vm_lock (a->vm);
+      a->vm->processor->resume (a->vm->processor_opaque);
+      vm_unlock (a->vm);
+      move_begin (&move, a);
+      g_thread_join (g_thread_new ("passes", send_passes, &move));
+      a->vm->processor->pause (a->vm->processor_opaque);
+      b = move_end (&move);
+      g_assert_cmpmem (a->ram, GUEST_RAM, b->ram, GUEST_RAM);
+      compare (a, b, round);
+      guest_free (a);
+      guest_free (b);
+    }
 }
 
 int
@@ -140,5 +259,6 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add_data_func (tests[i].path, tests[i].timer, test_lockstep);
+  g_test_add_func ("/soft/lockstep/live", test_live);
   return g_test_run ();
 }

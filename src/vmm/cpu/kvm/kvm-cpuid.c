@@ -128,14 +128,15 @@ failed:
 }
 
 void
-kvm_get_cpuid (const KvmEngine *kvm, uint32_t leaf, uint32_t out[4])
+kvm_get_cpuid (const KvmEngine *kvm, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
   memset (out, 0, 4 * sizeof *out);
   for (unsigned i = 0; kvm->cpuid != NULL && i < kvm->cpuid->nent; i++)
     {
       const struct kvm_cpuid_entry2 *e = &kvm->cpuid->entries[i];
 
-      if (e->function != leaf || e->index != 0)
+      if (e->function != leaf
+          || e->index != ((e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) != 0 ? subleaf : 0))
         continue;
       out[0] = e->eax;
       out[1] = e->ebx;

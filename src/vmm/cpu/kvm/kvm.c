@@ -5,6 +5,7 @@
  */
 #define G_LOG_DOMAIN "kvm"
 
+#include "cpu/cpu-model.h"
 #include "cpu/kvm/kvm.h"
 
 #include <errno.h>
@@ -99,9 +100,27 @@ ops_clock_start (void *opaque, int64_t missed)
 }
 
 static void
-ops_cpuid (void *opaque, uint32_t leaf, uint32_t out[4])
+ops_cpuid (void *opaque, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
-  kvm_get_cpuid (opaque, leaf, out);
+  kvm_get_cpuid (opaque, leaf, subleaf, out);
+}
+
+static void
+ops_save_model (void *opaque, GByteArray *out)
+{
+  g_autofree CpuModel *model = g_new (CpuModel, 1);
+
+  cpu_model_read (model, ops_cpuid, opaque);
+  cpu_model_save (model, out);
+}
+
+static gboolean
+ops_load_model (void *opaque, unsigned version, const uint8_t *data, size_t length, GError **error)
+{
+  g_autofree CpuModel *saved = g_new0 (CpuModel, 1), *own = g_new (CpuModel, 1);
+
+  cpu_model_read (own, ops_cpuid, opaque);
+  return cpu_model_load (saved, own, "KVM on this host", version, data, length, error);
 }
 
 static void
@@ -211,6 +230,8 @@ static const VmProcessorOps kvm_ops = {
   .ioapic_route = ops_ioapic_route,
   .cpuid = ops_cpuid,
   .exits = ops_exits,
+  .save_model = ops_save_model,
+  .load_model = ops_load_model,
   .save = ops_save,
   .load = ops_load,
 };

@@ -99,8 +99,8 @@ void kvm_clock_put_count (const KvmVcpu *vcpu, uint8_t *apic);
 void kvm_clock_loaded (KvmEngine *kvm, unsigned n, const CpuState *state);
 
 /* kvm-cpuid.c */
-/* Leaf of the first processor, its first subleaf; zeroes: none. */
-void kvm_get_cpuid (const KvmEngine *kvm, uint32_t leaf, uint32_t out[4]);
+/* Of the first processor; zeroes: none. */
+void kvm_get_cpuid (const KvmEngine *kvm, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 gboolean kvm_set_cpuid (KvmVcpu *vcpu, const EngineConfig *config, GError **error);
 
 /* kvm-probe.c: opens /dev/kvm; an error says what is missing and how to mend it. */

@@ -106,7 +106,7 @@ bits_for (unsigned n)
 }
 
 void
-soft_cpuid (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+soft_cpuid_own (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
   const EngineConfig *config = &cpu->engine->parent.config;
   unsigned n = config->n_cpus;
@@ -199,6 +199,41 @@ soft_cpuid (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     case 0x80000008:
       out[0] = SOFT_PHYSICAL_BITS | 48 << 8;
       out[2] = per_socket > 1 ? (per_socket - 1) | bits_for (per_socket) << 12 : 0;
+      break;
+    default:
+      break;
+    }
+}
+
+/* A guest goes on to see the processor that it was started on: what it has seen it relies on.  Rates and what says something of this
+ * processor alone, or of the moment, stay ours. */
+void
+soft_cpuid (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+  const CpuModel *model = cpu->engine->model;
+  uint32_t own[4];
+
+  soft_cpuid_own (cpu, leaf, subleaf, out);
+  if (model == NULL || (leaf >= HYPERVISOR && leaf <= HYPERVISOR + 0xff))
+    return;
+  memcpy (own, out, sizeof own);
+  cpu_model_find (model, leaf, subleaf, out);
+  switch (leaf)
+    {
+    case 1:
+      out[1] = (out[1] & 0x00ffffff) | (cpu->n & 0xff) << 24;
+      out[2] = (out[2] & ~(uint32_t)F_OSXSAVE) | (own[2] & F_OSXSAVE);
+      out[3] = (out[3] & ~(uint32_t)F_APIC) | (own[3] & F_APIC);
+      break;
+    case 0xb:
+    case 0x1f:
+      out[3] = cpu->n;
+      break;
+    case 0xd:
+      memcpy (out, own, sizeof own); /* sizes of what is on now */
+      break;
+    case 0x80000001:
+      out[3] = (out[3] & ~(uint32_t)F_APIC) | (own[3] & F_APIC);
       break;
     default:
       break;

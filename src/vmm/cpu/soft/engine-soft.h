@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "cpu/cpu-model.h"
 #include "cpu/soft/exec.h"
 #include "cpu/soft/fpu.h"
 
@@ -28,6 +29,7 @@ struct SoftEngine
   GMutex code_mutex;
   GArray *written; /* what devices wrote into pages with code; under code_mutex */
   uint64_t tsc_hz;
+  CpuModel *model; /* of the machine that was loaded, or NULL; changes while paused */
   /* Turns of translated code end by the clock. */
   GThread *clock;
   GCond tick;
@@ -189,7 +191,10 @@ void soft_set_dr (SoftCpu *cpu, const SoftInsn *insn, unsigned n, uint64_t value
 uint64_t soft_get_dr (SoftCpu *cpu, const SoftInsn *insn, unsigned n);
 
 /* -- system.c, msr.c, cpuid.c --------------------------------------------------------------------------------------- */
+/* What the guest is told: this engine's own, or that of the machine that was loaded. */
 void soft_cpuid (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+/* This engine's own. */
+void soft_cpuid_own (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 gboolean soft_msr_read (SoftCpu *cpu, uint32_t index, uint64_t *value);
 gboolean soft_msr_write (SoftCpu *cpu, uint32_t index, uint64_t value);
 void soft_msr_reset (SoftCpu *cpu);

@@ -281,9 +281,38 @@ engine_load (void *opaque, unsigned n, const uint8_t *data, size_t length, GErro
 }
 
 static void
-engine_cpuid (void *opaque, uint32_t leaf, uint32_t out[4])
+engine_cpuid (void *opaque, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
-  soft_cpuid (((SoftEngine *)opaque)->cpus[0], leaf, 0, out);
+  soft_cpuid (((SoftEngine *)opaque)->cpus[0], leaf, subleaf, out);
+}
+
+static void
+engine_own_cpuid (void *opaque, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+  soft_cpuid_own (((SoftEngine *)opaque)->cpus[0], leaf, subleaf, out);
+}
+
+static void
+engine_save_model (void *opaque, GByteArray *out)
+{
+  g_autofree CpuModel *model = g_new (CpuModel, 1);
+
+  cpu_model_read (model, engine_cpuid, opaque);
+  cpu_model_save (model, out);
+}
+
+static gboolean
+engine_load_model (void *opaque, unsigned version, const uint8_t *data, size_t length, GError **error)
+{
+  SoftEngine *engine = opaque;
+  g_autofree CpuModel *saved = g_new0 (CpuModel, 1), *own = g_new (CpuModel, 1);
+
+  cpu_model_read (own, engine_own_cpuid, engine);
+  if (!cpu_model_load (saved, own, "the software processor", version, data, length, error))
+    return FALSE;
+  g_free (engine->model);
+  engine->model = g_steal_pointer (&saved);
+  return TRUE;
 }
 
 static const VmProcessorOps ops = {
@@ -296,6 +325,8 @@ static const VmProcessorOps ops = {
   .nmi = engine_nmi,
   .msi = engine_msi,
   .cpuid = engine_cpuid,
+  .save_model = engine_save_model,
+  .load_model = engine_load_model,
   .save = engine_save,
   .load = engine_load,
 };
@@ -371,6 +402,7 @@ engine_free_soft (Engine *parent)
   g_cond_clear (&engine->cond);
   g_cond_clear (&engine->idle);
   g_cond_clear (&engine->tick);
+  g_free (engine->model);
   g_free (engine);
 }
 

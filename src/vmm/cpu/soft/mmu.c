@@ -194,12 +194,36 @@ check_generation (SoftCpu *cpu)
     }
 }
 
+/* What the guest could write unseen until now, where a dirty log went on in the meantime: its pages may have been taken already. */
+static void
+mark_writable (SoftCpu *cpu)
+{
+  FlatView *view = address_space_ref_view (cpu->vm->memory);
+
+  for (unsigned r = 0; r < view->n_ranges; r++)
+    {
+      Region *region = view->ranges[r].region;
+      uintptr_t first;
+
+      if (!region_is_ram (region) || !region_dirty_log_on (region))
+        continue;
+      first = (uintptr_t)region_host (region);
+      for (unsigned m = 0; m < SOFT_N_MMU; m++)
+        for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
+          if (cpu->tlbs[m][i].write != soft_tlb_empty (i) && cpu->tlbs[m][i].page >= first
+              && cpu->tlbs[m][i].page - first < region_size (region))
+            region_mark_dirty (region, cpu->tlbs[m][i].page - first, GUEST_PAGE_SIZE);
+    }
+  flat_view_unref (view);
+}
+
 void
 soft_physical_map_changed (SoftCpu *cpu)
 {
   check_generation (cpu);
   /* A dirty log that goes on or off tells us this way too, with the same view. */
   soft_drop_logged (cpu);
+  mark_writable (cpu);
   soft_tlb_flush (cpu);
 }
 
