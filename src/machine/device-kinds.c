@@ -163,6 +163,12 @@ static const DefinitionKey machine_keys[] = {
     .max = 64,
     .help = N_ ("Number of processors"),
     .spelled = TRUE },
+  { .name = "cpu",
+    .type = KEY_CHOICE,
+    .fallback = "host",
+    .choices = "host",
+    .help
+    = N_ ("What the guest is told of its processor: host is all that this computer and the engine have") },
   { .name = "memory-huge", .type = KEY_BOOL, .fallback = "false", .help = N_ ("Ask for huge pages") },
   { .name = "memory-merge",
     .type = KEY_BOOL,

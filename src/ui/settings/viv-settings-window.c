@@ -50,6 +50,7 @@ static const struct
     PAGE_SYSTEM, "" },
   { "machine.cpus", N_ ("Processors"), N_ ("More than this computer has make it slower"), PAGE_SYSTEM,
     N_ ("Processor") },
+  { "machine.cpu", N_ ("Model"), N_ ("What the system is told of its processor"), PAGE_SYSTEM, "" },
   { "machine.engine", N_ ("Runs On"), N_ ("Automatic takes KVM where it is fast"), PAGE_SYSTEM, "" },
   { "machine.chipset", N_ ("Chipset"), N_ ("The parts that the system finds on the board"), PAGE_SYSTEM,
     N_ ("Board") },
