@@ -91,6 +91,9 @@ gboolean region_is_ram (const Region *region); /* ROM too */
 gboolean region_is_rom (const Region *region);
 /* Host address of the first byte; NULL for I/O. */
 uint8_t *region_host (const Region *region);
+/* Whether no page of this part was ever written or read, so that it holds zeroes that the host has not yet given memory for (reading it
+ * would take that memory, as huge pages even).  FALSE where that can't be known.  Any thread. */
+gboolean region_untouched (const Region *region, uint64_t offset, uint64_t length);
 /* The memfd of a RAM_SHARED region (owned by the region), else -1. */
 int region_fd (const Region *region);
 

@@ -53,6 +53,21 @@ void AnnotateBenignRaceSized (const char *file, int line, const volatile void *m
                               const char *description);
 #endif
 
+/* Of this process: a number of 64 bits a page.  Opened with the first RAM, before the monitor confines itself. */
+static int
+pagemap (void)
+{
+  static gsize opened;
+  static int fd;
+
+  if (g_once_init_enter (&opened))
+    {
+      fd = open ("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+      g_once_init_leave (&opened, 1);
+    }
+  return fd;
+}
+
 Region *
 region_new_ram (const char *name, uint64_t size, RamFlags flags, GError **error)
 {
@@ -118,7 +133,33 @@ region_new_ram (const char *name, uint64_t size, RamFlags flags, GError **error)
   region->host = host;
   region->fd = fd;
   region->flags = flags;
+  (void)pagemap ();
   return region;
+}
+
+gboolean
+region_untouched (const Region *region, uint64_t offset, uint64_t length)
+{
+  const uint64_t present_or_swapped = (uint64_t)3 << 62; /* admin-guide/mm/pagemap.rst */
+  const uintptr_t page_size = (uintptr_t)sysconf (_SC_PAGESIZE);
+  uintptr_t at = (uintptr_t)region->host + offset, end = at + length;
+  uint64_t entries[256];
+
+  /* Shared memory may have pages that this process has not mapped. */
+  if (region->host == NULL || region->fd >= 0)
+    return FALSE;
+  for (at /= page_size, end = (end + page_size - 1) / page_size; at < end;)
+    {
+      size_t n = MIN (end - at, G_N_ELEMENTS (entries));
+
+      if (pread (pagemap (), entries, 8 * n, (off_t)(8 * at)) != (ssize_t)(8 * n))
+        return FALSE;
+      for (size_t i = 0; i < n; i++)
+        if ((entries[i] & present_or_swapped) != 0)
+          return FALSE;
+      at += n;
+    }
+  return TRUE;
 }
 
 Region *

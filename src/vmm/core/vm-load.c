@@ -145,11 +145,13 @@ find_ram (Load *load, const char *name, GError **error)
 
 /* `n` bytes of frame, 0 for zeroes, to `length` bytes of memory. */
 static gboolean
-unpack (uint8_t *host, size_t length, const uint8_t *frame, size_t n)
+unpack (Region *region, uint64_t offset, size_t length, const uint8_t *frame, size_t n)
 {
+  uint8_t *host = region_host (region) + offset;
+
   if (n != 0)
     return ZSTD_decompress (host, length, frame, n) == length;
-  if (!all_zero (host, length))
+  if (!region_untouched (region, offset, length) && !all_zero (host, length))
     memset (host, 0, length);
   return TRUE;
 }
@@ -169,7 +171,7 @@ load_ram_old (Load *load, Region *region, uint64_t length, GError **error)
 
       if (p == NULL || (p = take (load, packed, NULL, error)) == NULL)
         return FALSE;
-      if (!unpack (region_host (region) + at, MIN (RAM_CHUNK, size - at), p, packed))
+      if (!unpack (region, at, MIN (RAM_CHUNK, size - at), p, packed))
         return damaged (region_name (region), error);
     }
   region_mark_dirty (region, 0, size);
@@ -196,8 +198,7 @@ load_pages (Load *load, const char *name, uint64_t length, GError **error)
   n_pages = region_size (region) / GUEST_PAGE_SIZE;
   if (packed != length - 16 || count == 0 || count > SAVE_BATCH / GUEST_PAGE_SIZE || first >= n_pages
       || count > n_pages - first
-      || !unpack (region_host (region) + first * GUEST_PAGE_SIZE, (size_t)count * GUEST_PAGE_SIZE, p + 16,
-                  (size_t)packed))
+      || !unpack (region, first * GUEST_PAGE_SIZE, (size_t)count * GUEST_PAGE_SIZE, p + 16, (size_t)packed))
     return damaged (name, error);
   region_mark_dirty (region, first * GUEST_PAGE_SIZE, count * GUEST_PAGE_SIZE);
   return TRUE;
