@@ -9,6 +9,8 @@
 #include "machine/machine-private.h"
 #include "ui/app/viv-application.h"
 #include "ui/app/viv-dialogs.h"
+#include "ui/app/viv-jobs-button.h"
+#include "ui/app/viv-jobs.h"
 #include "ui/app/viv-look.h"
 #include "ui/app/viv-message-bar.h"
 #include "ui/app/viv-shell.h"
@@ -288,6 +290,64 @@ test_watcher (Fixture *f)
   viv_watcher_free (watcher);
 }
 
+/* -- Jobs -- */
+
+static gint halfway;
+
+static gboolean
+work_until_stopped (VivJob *job, gpointer data, GError **error)
+{
+  viv_job_set_fraction (job, 0.5);
+  g_atomic_int_set (&halfway, 1);
+  while (!g_cancellable_set_error_if_cancelled (viv_job_get_cancellable (job), error))
+    g_usleep (1000);
+  return FALSE;
+}
+
+static gboolean
+fail (VivJob *job, gpointer data, GError **error)
+{
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, "no room for \xff");
+  return FALSE;
+}
+
+static void
+on_ended (gpointer owner, gpointer data, const GError *error)
+{
+  *(int *)data = error ? error->code : -1;
+}
+
+/* What is under way is seen, and can be stopped; what went wrong stays until it was seen. */
+static void
+test_jobs (Fixture *f)
+{
+  GtkWidget *button = find (GTK_WIDGET (f->window), VIV_TYPE_JOBS_BUTTON, NULL);
+  GListModel *jobs = viv_jobs ();
+  int stopped = 0, failed = 0;
+  g_autoptr (VivJob) job = NULL;
+  g_autoptr (VivJob) broken = NULL;
+
+  g_assert_false (gtk_widget_get_visible (button));
+  viv_job_run ("Copying <b>", work_until_stopped, &stopped, NULL, f->window, on_ended);
+  g_assert_true (gtk_widget_get_visible (button));
+  job = g_list_model_get_item (jobs, 0);
+  until (g_atomic_int_get (&halfway) && viv_job_get_fraction (job) == 0.5);
+  g_assert_false (viv_job_is_finished (job));
+  viv_job_cancel (job);
+  until (stopped == G_IO_ERROR_CANCELLED);
+  g_assert_true (viv_job_is_finished (job));
+  g_assert_null (viv_job_get_message (job));
+  g_assert_false (gtk_widget_get_visible (button));
+
+  viv_job_run ("Failing", fail, &failed, NULL, NULL, on_ended);
+  until (failed == G_IO_ERROR_NO_SPACE);
+  broken = g_list_model_get_item (jobs, 0);
+  g_assert_nonnull (strstr (viv_job_get_message (broken), "no room"));
+  g_assert_true (gtk_widget_get_visible (button));
+  viv_job_forget (broken);
+  g_assert_false (gtk_widget_get_visible (button));
+}
+
 /* -- Windows of machines -- */
 
 static guint
@@ -485,6 +545,7 @@ main (int argc, char **argv)
   ADD ("deleted-under-dialogs", test_deleted_under_dialogs);
   ADD ("messages", test_messages);
   ADD ("watcher", test_watcher);
+  ADD ("jobs", test_jobs);
   ADD ("machine-window", test_machine_window);
   ADD ("grabs", test_grabs);
   ADD ("accelerators", test_accelerators);
