@@ -15,6 +15,6 @@ def run_cases(cases, slow=()):
         with Room() as room:
             with tap.point("%s: %s" % (engine, name)):
                 if name in slow and not SLOW:
-                    raise Skip("it takes minutes; VIVARIUM_TEST_SLOW=1 runs it")
+                    raise Skip("it takes minutes; “./dev test slow” runs it")
                 cases[name](room, engine)
     tap.done()

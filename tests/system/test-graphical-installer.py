@@ -203,7 +203,7 @@ class Run:
 
 def main():
     if not SLOW:
-        skip_all("slow; VIVARIUM_TEST_SLOW=1 runs it")
+        skip_all("it takes minutes; “./dev test slow” runs it")
     need_programs("Xvfb", "xdotool", "import", "dbus-daemon", "openbox")
     if not os.access(APPLICATION, os.X_OK):
         skip_all("the application is not built")
