@@ -9,7 +9,7 @@
 #include "machine/folder-lock.h"
 
 #include "block/block.h"
-#include "machine/machine.h"
+#include "machine/machine-error.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -28,7 +28,6 @@
 #define STARTING_US    (60 * G_USEC_PER_SEC)
 #define HOLDER_TICK_MS 500
 
-G_DEFINE_QUARK (viv - machine - error - quark, viv_machine_error)
 G_DEFINE_FINAL_TYPE (VivMachine, viv_machine, G_TYPE_OBJECT)
 
 enum

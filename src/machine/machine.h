@@ -9,6 +9,7 @@
 
 #include "display/input.h"
 #include "machine/definition.h"
+#include "machine/machine-error.h"
 
 #include <gio/gio.h>
 
@@ -16,20 +17,6 @@ G_BEGIN_DECLS
 
 #define VIV_TYPE_MACHINE (viv_machine_get_type ())
 G_DECLARE_FINAL_TYPE (VivMachine, viv_machine, VIV, MACHINE, GObject)
-
-#define VIV_MACHINE_ERROR (viv_machine_error_quark ())
-GQuark viv_machine_error_quark (void);
-typedef enum
-{
-  VIV_MACHINE_ERROR_NOT_RUNNING,
-  VIV_MACHINE_ERROR_RUNNING, /* it runs, and must not for this */
-  VIV_MACHINE_ERROR_START,   /* the monitor didn't come up; the message has the log's last lines */
-  VIV_MACHINE_ERROR_BROKEN,  /* machine.ini can't be used */
-  VIV_MACHINE_ERROR_NOT_FOUND,
-  VIV_MACHINE_ERROR_EXISTS,
-  VIV_MACHINE_ERROR_BUSY,         /* somebody else changes it */
-  VIV_MACHINE_ERROR_UNRESPONSIVE, /* its monitor lives and does not answer */
-} VivMachineError;
 
 /* Properties (all with notify, read-only):
  *   folder       s  absolute

@@ -8,7 +8,7 @@
 
 #include "block/block-testing.h"
 #include "block/regular-file.h"
-#include "board/board.h"
+#include "board/pc.h"
 #include "confine/sandbox.h"
 #include "control/service.h"
 #include "cpu/engine.h"
@@ -457,7 +457,7 @@ build (Monitor *monitor, GError **error)
       viv_start_blame ("machine", "engine");
       return FALSE;
     }
-  monitor->board = board_new (monitor->vm, monitor->definition, error);
+  monitor->board = pc_new (monitor->vm, monitor->definition, error);
   if (monitor->board == NULL)
     return FALSE;
   if (o->test_device && !add_test_device (monitor, error))

@@ -172,7 +172,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
   m.engine = engine_new (&none_engine_class, m.vm, &config, &error);
   if (m.engine == NULL)
     abort ();
-  m.board = board_new (m.vm, definition, &error);
+  m.board = pc_new (m.vm, definition, &error);
   if (m.board != NULL)
     {
       vm_start (m.vm, FALSE);

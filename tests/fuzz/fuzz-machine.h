@@ -7,7 +7,7 @@
 
 #include "fuzz.h"
 
-#include "board/board.h"
+#include "board/pc.h"
 
 #include "cpu/engine.h"
 #include "pci/pci.h"
@@ -91,7 +91,7 @@ fuzz_machine_open (FuzzMachine *m)
   m->vm = vm_new (NULL, TRUE);
   m->engine = engine_new (&none_engine_class, m->vm, &config, &error);
   if (m->engine != NULL)
-    m->board = board_new (m->vm, definition, &error);
+    m->board = pc_new (m->vm, definition, &error);
   if (m->board == NULL)
     g_error ("%s", error->message);
   vm_start (m->vm, FALSE);

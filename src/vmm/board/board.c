@@ -6,7 +6,6 @@
 
 #include "board/board.h"
 
-#include "board/pc.h"
 #include "chipset/piix4-pm.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
@@ -24,27 +23,14 @@ drive_free (gpointer data)
 }
 
 Board *
-board_new (Vm *vm, MachineDefinition *definition, GError **error)
+board_alloc (Vm *vm, MachineDefinition *definition)
 {
   Board *board = g_new0 (Board, 1);
-  gboolean ok;
 
   board->vm = vm;
   board->definition = definition_ref (definition);
   board->drives = g_ptr_array_new_with_free_func (drive_free);
   board->outputs = g_ptr_array_new ();
-  vm_lock (vm);
-  address_space_begin (vm->memory);
-  address_space_begin (vm->ports);
-  ok = pc_build (board, error);
-  address_space_commit (vm->ports);
-  address_space_commit (vm->memory);
-  vm_unlock (vm);
-  if (!ok)
-    {
-      board_free (board);
-      return NULL;
-    }
   return board;
 }
 
@@ -115,7 +101,7 @@ board_place (Board *board, const char *id)
   if (drive != NULL)
     return drive->kind == DRIVE_FLOPPY ? g_strdup_printf ("floppy %u", drive->unit)
                                        : g_strdup_printf ("ide %u:%u", drive->channel, drive->unit);
-  return device != NULL ? pc_place (board, device) : NULL;
+  return device != NULL ? board->place (board, device) : NULL;
 }
 
 /* -- Trays that the guest moves ------------------------------------------------------------------- */

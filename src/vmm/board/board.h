@@ -45,10 +45,14 @@ struct Board
   void (*media_changed) (void *opaque, const char *id, const char *path);
   void *media_opaque;
   GSource *tray_source; /* NULL: no news */
+  /* Where the chipset has put a device that is no drive; NULL: nowhere. */
+  char *(*place) (struct Board *board, const MachineDevice *device);
 };
 
-/* "pc": i440FX and PIIX3.  The engine must have been made for `vm`.  Errors name the file or the key. */
-Board *board_new (Vm *vm, MachineDefinition *definition, GError **error);
+/* For who builds one (board/pc.h): empty, and to be freed by board_free(). */
+Board *board_alloc (Vm *vm, MachineDefinition *definition);
+/* What the IDE controller calls when the guest moves a tray: `opaque` is the board. */
+void board_tray_moved (void *opaque, unsigned channel, unsigned unit, gboolean open);
 /* The devices of test programs for processors (chipset/test-device.h), before the machine starts.  VM lock NOT held. */
 gboolean board_add_test_device (Board *board, TestDeviceExit exit, void *opaque, GError **error);
 /* Before vm_free(): the serial ports and the router go, devices stay with the machine until then. */

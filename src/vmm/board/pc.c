@@ -340,8 +340,8 @@ build_devices (Board *board, Device *dma8237, GError **error)
   return ok;
 }
 
-char *
-pc_place (Board *board, const MachineDevice *device)
+static char *
+place (Board *board, const MachineDevice *device)
 {
   if (g_str_equal (device->kind->name, "serial") && device->number < BOARD_MAX_SERIALS)
     return g_strdup_printf ("isa 0x%x", com[device->number].base);
@@ -370,8 +370,8 @@ on_debug_line (void *opaque, const char *line)
   g_info ("firmware: %s", line);
 }
 
-gboolean
-pc_build (Board *board, GError **error)
+static gboolean
+build (Board *board, GError **error)
 {
   Vm *vm = board->vm;
   gboolean localtime = g_strcmp0 (definition_text (board->definition, "machine.clock"), "localtime") == 0;
@@ -400,4 +400,23 @@ pc_build (Board *board, GError **error)
   debugcon_set_func (board->debugcon, on_debug_line, board);
   return build_input (board, a20, error) && build_devices (board, dma8237, error)
          && pc_tell_firmware (board, error);
+}
+
+Board *
+pc_new (Vm *vm, MachineDefinition *definition, GError **error)
+{
+  Board *board = board_alloc (vm, definition);
+  gboolean ok;
+
+  board->place = place;
+  vm_lock (vm);
+  address_space_begin (vm->memory);
+  address_space_begin (vm->ports);
+  ok = build (board, error);
+  address_space_commit (vm->ports);
+  address_space_commit (vm->memory);
+  vm_unlock (vm);
+  if (!ok)
+    g_clear_pointer (&board, board_free);
+  return board;
 }

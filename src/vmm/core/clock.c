@@ -5,7 +5,6 @@
 #define G_LOG_DOMAIN "clock"
 
 #include "core/clock.h"
-#include "core/vm.h"
 
 #include <sys/timerfd.h>
 #include <time.h>
@@ -20,7 +19,7 @@
 
 struct VmClock
 {
-  Vm *vm;
+  VmLock *lock;
   GMutex mutex; /* protects what follows */
   gboolean manual, running;
   int64_t base;       /* guest time at `started`, or the time while stopped */
@@ -140,10 +139,10 @@ clock_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data
   ssize_t n = read (clock->fd, &expirations, sizeof expirations);
 
   (void)n;
-  vm_lock (clock->vm);
+  vm_lock_take (clock->lock);
   if (vm_clock_running (clock))
     run_timers (clock, vm_clock_now (clock));
-  vm_unlock (clock->vm);
+  vm_lock_leave (clock->lock);
   g_mutex_lock (&clock->mutex);
   clock->programmed = -1;
   program (clock, TRUE);
@@ -154,11 +153,11 @@ clock_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data
 static GSourceFuncs clock_source_funcs = { .dispatch = clock_source_dispatch };
 
 VmClock *
-vm_clock_new (Vm *vm, GMainContext *context)
+vm_clock_new (VmLock *lock, GMainContext *context)
 {
   VmClock *clock = g_new0 (VmClock, 1);
 
-  clock->vm = vm;
+  clock->lock = lock;
   clock->programmed = clock->stopped_at = -1;
   g_mutex_init (&clock->mutex);
   clock->fd = timerfd_create (CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -172,11 +171,10 @@ vm_clock_new (Vm *vm, GMainContext *context)
 }
 
 VmClock *
-vm_clock_new_manual (Vm *vm)
+vm_clock_new_manual (void)
 {
   VmClock *clock = g_new0 (VmClock, 1);
 
-  clock->vm = vm;
   clock->manual = TRUE;
   clock->fd = -1;
   clock->programmed = clock->stopped_at = -1;

@@ -5,12 +5,13 @@
  */
 #pragma once
 
+#include "core/lock.h"
+
 #include <glib.h>
 #include <stdint.h>
 
 G_BEGIN_DECLS
 
-typedef struct Vm Vm;
 typedef struct VmClock VmClock;
 
 #define NS_PER_SECOND 1000000000LL
@@ -27,10 +28,10 @@ typedef struct VmTimer
   struct VmTimer *next;
 } VmTimer;
 
-/* A clock that follows CLOCK_MONOTONIC and fires on `context`, taking vm's lock.  Starts stopped at 0. */
-VmClock *vm_clock_new (Vm *vm, GMainContext *context);
+/* A clock that follows CLOCK_MONOTONIC and fires on `context`, taking the machine's lock.  Starts stopped at 0. */
+VmClock *vm_clock_new (VmLock *lock, GMainContext *context);
 /* For tests and the engine without a processor: time moves by vm_clock_advance() only. */
-VmClock *vm_clock_new_manual (Vm *vm);
+VmClock *vm_clock_new_manual (void);
 void vm_clock_free (VmClock *clock);
 
 /* ns; from any thread. */

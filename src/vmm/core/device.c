@@ -6,8 +6,6 @@
 
 #include "core/device.h"
 
-#include "core/vm.h"
-
 #include <gio/gio.h>
 
 #define LOG_LINES_A_SECOND 5
@@ -55,7 +53,7 @@ set_text (Device *device, const DeviceProperty *p, const char *value, GError **e
 }
 
 gpointer
-device_new (Vm *vm, const DeviceClass *klass, const char *id)
+device_alloc (Vm *vm, const DeviceClass *klass, const char *id)
 {
   Device *device = g_malloc0 (klass->instance_size);
 
@@ -70,7 +68,6 @@ device_new (Vm *vm, const DeviceClass *klass, const char *id)
 
         g_assert (ok);
       }
-  g_ptr_array_add (vm->devices, device);
   return device;
 }
 
@@ -98,13 +95,16 @@ device_realize (Device *device, GError **error)
 }
 
 void
-device_free (Device *device)
+device_unrealize (Device *device)
 {
-  if (device == NULL)
-    return;
   if (device->realized && device->klass->unrealize != NULL)
     device->klass->unrealize (device);
-  g_ptr_array_remove (device->vm->devices, device);
+  device->realized = FALSE;
+}
+
+void
+device_dispose (Device *device)
+{
   for (const DeviceProperty *p = device->klass->properties; p != NULL && p->name != NULL; p++)
     if (p->type == PROPERTY_STRING)
       g_free (*(char **)((uint8_t *)device + p->offset));

@@ -72,12 +72,16 @@ struct Device
   guint log_count;
 };
 
-/* Allocates a zeroed instance with its properties at their defaults and adds it to the machine (which owns it). */
+/* Allocates a zeroed instance with its properties at their defaults and adds it to the machine, which owns it (vm-devices.c). */
 gpointer device_new (Vm *vm, const DeviceClass *klass, const char *id);
 gboolean device_set_property (Device *device, const char *name, const char *value, GError **error);
 gboolean device_realize (Device *device, GError **error);
-/* Removes from the machine, unrealizes and frees. */
+/* Unrealizes, removes from the machine and frees (vm-devices.c). */
 void device_free (Device *device);
+/* Their parts, which leave the machine's list alone. */
+gpointer device_alloc (Vm *vm, const DeviceClass *klass, const char *id);
+void device_unrealize (Device *device);
+void device_dispose (Device *device);
 
 /* What a guest does wrong, for the machine's log: at most a few lines a second a device. */
 void device_log (Device *device, const char *format, ...) G_GNUC_PRINTF (2, 3);

@@ -18,7 +18,6 @@ typedef struct VmOrder VmOrder;
 
 typedef struct VmPrivate
 {
-  GThread *owner; /* of the VM lock; atomic */
   VmState state;
   char *reason;
   GArray *state_funcs;

@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "core/device.h"
 #include "core/irq.h"
+#include "core/lock.h"
 #include "core/memory.h"
 
 G_BEGIN_DECLS
@@ -93,7 +94,7 @@ struct Vm
   AddressSpace *ports;  /* 65536 */
   VmClock *clock;
   GMainContext *context; /* of the main loop */
-  GMutex lock;
+  VmLock lock;
   GPtrArray *devices; /* in order of creation; owned */
   GPtrArray *rams;    /* Region *, saved with the machine, in order of registration */
   unsigned n_cpus;
@@ -145,9 +146,8 @@ vm_send_msi (Vm *vm, uint64_t address, uint32_t data)
   if (vm->processor != NULL)
     vm->processor->msi (vm->processor_opaque, address, data);
 }
-/* The lines into the processor. */
+/* The line into the processor. */
 IrqLine vm_intr_line (Vm *vm);
-IrqLine vm_nmi_line (Vm *vm);
 
 /* RAM that belongs to the saved state and to statistics, under a stable name.  Takes a reference. */
 void vm_add_ram (Vm *vm, Region *region);
@@ -196,8 +196,6 @@ gboolean vm_load (Vm *vm, const char *path, GError **error);
 /* -- Main loop helpers: the callback has the VM lock ----------------------------------------------- */
 typedef void (*VmFunc) (void *opaque);
 typedef void (*VmFdFunc) (int fd, GIOCondition condition, void *opaque);
-/* From any thread. */
-void vm_run_on_loop (Vm *vm, VmFunc func, void *opaque);
 /* Returns a source; g_source_destroy() and g_source_unref() end it. */
 GSource *vm_watch_fd (Vm *vm, int fd, GIOCondition condition, VmFdFunc func, void *opaque);
 

@@ -114,7 +114,7 @@ test_half_made (void)
       g_assert_no_error (error);
       Engine *engine = engine_new (&none_engine_class, vm, &one, &error);
       g_assert_no_error (error);
-      g_assert_null (board_new (vm, definition, &error));
+      g_assert_null (pc_new (vm, definition, &error));
       g_assert_nonnull (error);
       g_clear_error (&error);
       engine_free (engine);

@@ -2,7 +2,7 @@
  *
  * Where the board puts devices: the same each time, since a guest's drivers and a saved machine go by it.
  */
-#include "board/board.h"
+#include "board/pc.h"
 #include "cpu/engine.h"
 #include "machine/os-profile.h"
 
@@ -31,7 +31,7 @@ places (MachineDefinition *definition)
   GString *text = g_string_new (NULL);
 
   g_assert_no_error (error);
-  board = board_new (vm, definition, &error);
+  board = pc_new (vm, definition, &error);
   g_assert_no_error (error);
   for (guint i = 0; i < definition->devices->len; i++)
     {

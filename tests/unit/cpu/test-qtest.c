@@ -2,7 +2,7 @@
  *
  * The classic PC without a processor, driven by the qtest line protocol.
  */
-#include "board/board.h"
+#include "board/pc.h"
 #include "cpu/engine.h"
 #include "cpu/none/qtest.h"
 
@@ -26,7 +26,7 @@ setup (Fixture *f, gconstpointer data)
   f->vm = vm_new (NULL, TRUE);
   f->engine = engine_new (&none_engine_class, f->vm, &config, &error);
   g_assert_no_error (error);
-  f->board = board_new (f->vm, definition, &error);
+  f->board = pc_new (f->vm, definition, &error);
   g_assert_no_error (error);
   vm_start (f->vm, FALSE);
 }

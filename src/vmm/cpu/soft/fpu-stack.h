@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "cpu/soft/fpu.h"
+#include "cpu/soft/fpu-check.h"
 
 G_BEGIN_DECLS
 

@@ -6,6 +6,7 @@
 #define G_LOG_DOMAIN "cpu-soft"
 
 #include "cpu/soft/fpu-stack.h"
+#include "cpu/soft/fpu.h"
 
 const SoftX87 soft_fpu_indefinite = { { 0, 0, 0, 0, 0, 0, 0, 0xc0, 0xff, 0xff } };
 

@@ -4,6 +4,7 @@
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
+#include "cpu/soft/fpu.h"
 #include "cpu/soft/sse.h"
 
 enum

@@ -4,6 +4,7 @@
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
+#include "cpu/soft/fpu.h"
 #include "cpu/soft/sse.h"
 
 /* By map 0F, 0F 38, 0F 3A; prefix; opcode.  Where ModRM.reg counts, the first of its entries, which are neighbours. */
