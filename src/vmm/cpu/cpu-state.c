@@ -27,6 +27,9 @@ enum
   PTE_PS = 1u << 7,
 };
 
+/* Of a present entry, whatever the width of physical addresses: volume 3, table 4-8. */
+#define PDPTE_RESERVED 0xfff00000000001e6ULL
+
 static const StateField segment_fields[]
     = { STATE_U16 (CpuSegment, selector), STATE_U16 (CpuSegment, attributes), STATE_U32 (CpuSegment, limit),
         STATE_U64 (CpuSegment, base), STATE_END };
@@ -69,6 +72,8 @@ const StateField cpu_state_fields[] = { STATE_U64_ARRAY (CpuState, gpr),
                                         STATE_U32_MAX (CpuState, debug_pending, 0xffff),
                                         STATE_U32_MAX (CpuState, extint_pending, 1),
                                         STATE_U32_MAX (CpuState, apic_errors, 0xff),
+                                        STATE_U64_ARRAY (CpuState, pdpte),
+                                        STATE_U32_MAX (CpuState, pdptes_known, 1),
                                         STATE_END };
 
 void
@@ -98,6 +103,15 @@ cpu_state_init (CpuState *state, gboolean first)
   state->xsave[25] = 0x1f;
 }
 
+static gboolean
+pdptes_reserved (const CpuState *state)
+{
+  for (unsigned i = 0; state->pdptes_known && i < 4; i++)
+    if ((state->pdpte[i] & PTE_P) != 0 && (state->pdpte[i] & PDPTE_RESERVED) != 0)
+      return TRUE;
+  return FALSE;
+}
+
 gboolean
 cpu_state_check (const CpuState *state, GError **error)
 {
@@ -117,6 +131,8 @@ cpu_state_check (const CpuState *state, GError **error)
   else if (state->run_state > CPU_RUN_WAIT_SIPI || state->interrupt_shadow > 2
            || state->n_msrs > CPU_MAX_MSRS)
     wrong = "numbers beyond their tables";
+  else if (pdptes_reserved (state))
+    wrong = "reserved bits in page directory pointers";
   if (wrong == NULL)
     return TRUE;
   g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE, "Saved state is damaged: processor state with %s",

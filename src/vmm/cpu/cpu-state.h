@@ -88,6 +88,10 @@ typedef struct
   uint32_t injected_type;   /* 0 external, 2 NMI, 3 exception, 4 software */
   uint32_t injected_error;  /* valid if injected_has_error */
   uint32_t injected_has_error;
+  /* What PAE paging goes by: memory may say something else since they were loaded with CR3 (SDM volume 3, 4.4.1).  Without
+   * `pdptes_known` they are read from there. */
+  uint64_t pdpte[4];
+  uint32_t pdptes_known;
 } CpuState;
 
 enum

@@ -18,9 +18,7 @@ typedef struct Engine Engine;
 
 typedef struct
 {
-  unsigned n_cpus;                  /* 1 to 64 */
-  unsigned sockets, cores, threads; /* topology; product is n_cpus; zeroes: one socket, n_cpus cores */
-  gboolean log_unknown_msrs;
+  unsigned n_cpus; /* 1 to 64: cores of one package, a thread each */
 } EngineConfig;
 
 typedef struct

@@ -499,6 +499,39 @@ GUEST_CODE (remap, ".code64",
             "3:\tmovb 0xd000, %bl\n\t"
             "hlt");
 
+/* PAE's four pointers are those that were loaded with CR3; a processor that is saved and loaded goes on by them, whatever memory has
+ * become.  Without them in the file, as before there were such, memory is asked. */
+static void
+test_pdptes (void)
+{
+  static const uint8_t code[] = { 0xb0, 0x12, 0xe6, 0x80, 0xf4 }; /* mov $0x12,%al; out %al,$0x80; hlt */
+  Guest *g = guest_new (1);
+  CpuState s;
+  g_autoptr (GError) error = NULL;
+
+  guest_put (g, CODE, code, sizeof code);
+  guest_state (g, &s, 32, 0, FALSE);
+  s.cr0 |= 0x80000000u;
+  s.cr4 |= CR4_PAE;
+  for (unsigned k = 0; k < 8; k++) /* pages of 2 MiB */
+    guest_set (g, TABLES + 0x1000 + k * 8, (uint64_t)k << 21 | 0xe7, 8);
+  guest_set (g, TABLES, (TABLES + 0x1000) | 1, 8);
+  for (unsigned k = 1; k < 4; k++)
+    guest_set (g, TABLES + k * 8, 0, 8);
+  guest_start (g, &s);
+  guest_set (g, TABLES, 0, 8);
+  g_assert_true (soft_engine_class.get_state (g->engine, 0, &s));
+  g_assert_cmpuint (s.pdptes_known, ==, 1);
+  g_assert_cmphex (s.pdpte[0], ==, (TABLES + 0x1000) | 1);
+  guest_start (g, &s);
+  g_assert_true (guest_run (g, 1000));
+  g_assert_cmphex (g->last_out, ==, 0x12);
+  s.pdpte[3] = 0x21;
+  g_assert_false (cpu_state_check (&s, &error));
+  g_assert_error (error, STATE_ERROR, STATE_ERROR_RANGE);
+  guest_free (g);
+}
+
 static void
 test_remap (void)
 {
@@ -575,6 +608,7 @@ main (int argc, char **argv)
   g_test_add_func ("/soft-system/return-outward", test_return_outward);
   g_test_add_func ("/soft-system/rdpmc", test_rdpmc);
   g_test_add_func ("/soft-system/startup", test_startup);
+  g_test_add_func ("/soft-system/pdptes", test_pdptes);
   g_test_add_func ("/soft-system/remap", test_remap);
   return g_test_run ();
 }

@@ -37,22 +37,21 @@ bits_for (unsigned n)
 static void
 adjust_entry (struct kvm_cpuid_entry2 *e, unsigned index, const EngineConfig *config, gboolean deadline)
 {
-  unsigned threads = MAX (config->threads, 1), n = config->n_cpus;
-  unsigned per_package = MAX (threads * config->cores, 1);
+  unsigned n = MAX (config->n_cpus, 1);
 
   switch (e->function)
     {
     case 1:
-      e->ebx = (e->ebx & 0x0000ffff) | index << 24 | (per_package & 0xff) << 16;
+      e->ebx = (e->ebx & 0x0000ffff) | index << 24 | (n & 0xff) << 16;
       e->ecx |= LEAF1_ECX_HYPERVISOR | LEAF1_ECX_X2APIC | (deadline ? LEAF1_ECX_TSC_DEADLINE : 0);
       e->edx = n > 1 ? e->edx | LEAF1_EDX_HTT : e->edx & ~LEAF1_EDX_HTT;
       break;
     case 4:
       if ((e->eax & 31) != 0)
         {
-          unsigned level = e->eax >> 5 & 7, sharing = level >= 3 ? per_package : threads;
+          unsigned level = e->eax >> 5 & 7, sharing = level >= 3 ? n : 1;
 
-          e->eax = (e->eax & 0x3fff) | (sharing - 1) << 14 | (config->cores - 1) << 26;
+          e->eax = (e->eax & 0x3fff) | (sharing - 1) << 14 | (n - 1) << 26;
         }
       break;
     case 0xa:
@@ -63,14 +62,14 @@ adjust_entry (struct kvm_cpuid_entry2 *e, unsigned index, const EngineConfig *co
     case 0x1f:
       if (e->index == 0)
         {
-          e->eax = bits_for (threads);
-          e->ebx = threads;
+          e->eax = 0;
+          e->ebx = 1;
           e->ecx = 1 << 8;
         }
       else if (e->index == 1)
         {
-          e->eax = bits_for (threads) + bits_for (config->cores);
-          e->ebx = per_package;
+          e->eax = bits_for (n);
+          e->ebx = n;
           e->ecx = 2 << 8 | 1;
         }
       else
@@ -86,7 +85,7 @@ adjust_entry (struct kvm_cpuid_entry2 *e, unsigned index, const EngineConfig *co
       e->ecx &= ~LEAF80000001_ECX_TOPOEXT;
       break;
     case 0x80000008:
-      e->ecx = (bits_for (per_package) << 12) | (per_package - 1);
+      e->ecx = (bits_for (n) << 12) | (n - 1);
       break;
     default:
       break;
@@ -94,24 +93,17 @@ adjust_entry (struct kvm_cpuid_entry2 *e, unsigned index, const EngineConfig *co
 }
 
 gboolean
-kvm_set_cpuid (KvmVcpu *vcpu, const EngineConfig *wanted, GError **error)
+kvm_set_cpuid (KvmVcpu *vcpu, const EngineConfig *config, GError **error)
 {
   g_autofree struct kvm_cpuid2 *cpuid
       = g_malloc0 (sizeof (struct kvm_cpuid2) + MAX_ENTRIES * sizeof (struct kvm_cpuid_entry2));
-  EngineConfig config = *wanted;
   gboolean deadline = ioctl (vcpu->engine->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 
-  if (config.cores == 0)
-    {
-      config.sockets = 1;
-      config.cores = config.n_cpus;
-      config.threads = 1;
-    }
   cpuid->nent = MAX_ENTRIES;
   if (ioctl (vcpu->engine->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
     goto failed;
   for (unsigned i = 0; i < cpuid->nent; i++)
-    adjust_entry (&cpuid->entries[i], vcpu->index, &config, deadline);
+    adjust_entry (&cpuid->entries[i], vcpu->index, config, deadline);
   if (ioctl (vcpu->fd, KVM_SET_CPUID2, cpuid) < 0)
     goto failed;
   if (vcpu->index == 0)

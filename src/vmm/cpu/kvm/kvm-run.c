@@ -108,7 +108,7 @@ crash (KvmVcpu *vcpu, const char *title)
 
   kvm_get_state (&vcpu->engine->engine, vcpu->index, state);
   report = cpu_state_report (vcpu->engine->engine.vm, state, vcpu->index, title);
-  vcpu->halted = TRUE;
+  vcpu->stopped = TRUE;
   vm_request (vcpu->engine->engine.vm, VM_REQUEST_CRASH, report);
 }
 
@@ -207,12 +207,12 @@ serve_exit (KvmVcpu *vcpu)
 
         kvm_get_state (&vcpu->engine->engine, vcpu->index, state);
         report = cpu_state_report (vm, state, vcpu->index, "triple fault");
-        vcpu->halted = TRUE;
+        vcpu->stopped = TRUE;
         vm_request (vm, VM_REQUEST_INIT, report);
         break;
       }
     case KVM_EXIT_SYSTEM_EVENT:
-      vcpu->halted = TRUE;
+      vcpu->stopped = TRUE;
       if (run->system_event.type == KVM_SYSTEM_EVENT_SHUTDOWN)
         vm_request (vm, VM_REQUEST_POWER_OFF, "the guest powered off");
       else
@@ -312,7 +312,7 @@ run_guest (KvmVcpu *vcpu)
   KvmEngine *kvm = vcpu->engine;
 
   while (__atomic_load_n (&kvm->run, __ATOMIC_ACQUIRE) && !__atomic_load_n (&kvm->held, __ATOMIC_ACQUIRE)
-         && !vcpu->halted)
+         && !vcpu->stopped)
     {
       if (vcpu->index == 0)
         inject_intr (vcpu);
@@ -339,7 +339,7 @@ run_guest (KvmVcpu *vcpu)
   /* An exit that was served is finished only by the next entry (KVM completes the instruction then): enter once more with
    * immediate_exit so that the state that others read is whole.  That entry may be the way to the instruction's next exit: one that
    * reads a device's memory and writes it has two, and so has one that KVM cuts in pieces. */
-  while (!vcpu->halted)
+  while (!vcpu->stopped)
     {
       __atomic_store_n (&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
       if (enter_guest (vcpu) < 0)
@@ -360,7 +360,7 @@ kvm_vcpu_thread (gpointer data)
   g_mutex_lock (&kvm->mutex);
   while (!kvm->quit)
     {
-      if (!kvm->run || __atomic_load_n (&kvm->held, __ATOMIC_ACQUIRE) || vcpu->halted)
+      if (!kvm->run || __atomic_load_n (&kvm->held, __ATOMIC_ACQUIRE) || vcpu->stopped)
         {
           g_cond_wait (&kvm->cond, &kvm->mutex);
           continue;

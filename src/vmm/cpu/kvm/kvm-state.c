@@ -134,7 +134,7 @@ kvm_segment_of (struct kvm_sregs *s, unsigned i)
   return all[i];
 }
 
-/* Kernels refuse single MSRs (guests.md of the field: "partial KVM_SET_MSRS is normal"): step over each and go on. */
+/* Kernels refuse single MSRs; that is no reason to give the others up: step over each and go on. */
 gboolean
 kvm_transfer_msrs (KvmVcpu *vcpu, unsigned long request, CpuMsr *msrs, unsigned n)
 {
@@ -171,7 +171,7 @@ kvm_transfer_msrs (KvmVcpu *vcpu, unsigned long request, CpuMsr *msrs, unsigned 
   return all;
 }
 
-/* First of all: the kernel carries out a pending INIT or SIPI here, which changes registers. */
+/* Before all others but events: the kernel carries out a pending INIT or SIPI here, which changes registers. */
 static void
 get_mp_state (KvmVcpu *vcpu, CpuState *state)
 {
@@ -195,6 +195,9 @@ get_mp_state (KvmVcpu *vcpu, CpuState *state)
       }
 }
 
+/* First of all: an exception that the guest has not had yet is handed over as if it were being delivered, and the kernel puts what it
+ * tells into DR6 or CR2 only now (a trap after an instruction that left the guest is one).  That is without KVM_CAP_EXCEPTION_PAYLOAD,
+ * which we don't ask for; api.rst, 4.31. */
 static void
 get_events (KvmVcpu *vcpu, CpuState *state)
 {
@@ -261,6 +264,32 @@ set_events (KvmVcpu *vcpu, const CpuState *state)
     g_debug ("processor events: %s", g_strerror (errno));
 }
 
+/* Kernels before 5.14 don't tell them, and read them from memory when they are set. */
+static void
+get_pdptes (KvmVcpu *vcpu, CpuState *state)
+{
+  struct kvm_sregs2 sregs = { 0 };
+
+  if (ioctl (vcpu->fd, KVM_GET_SREGS2, &sregs) < 0 || (sregs.flags & KVM_SREGS2_FLAGS_PDPTRS_VALID) == 0)
+    return;
+  memcpy (state->pdpte, sregs.pdptrs, sizeof state->pdpte);
+  state->pdptes_known = TRUE;
+}
+
+static void
+set_pdptes (KvmVcpu *vcpu, const CpuState *state)
+{
+  struct kvm_sregs2 sregs = { 0 };
+
+  /* The kernel says that they are valid where they are paged by. */
+  if (!state->pdptes_known || ioctl (vcpu->fd, KVM_GET_SREGS2, &sregs) < 0
+      || (sregs.flags & KVM_SREGS2_FLAGS_PDPTRS_VALID) == 0)
+    return;
+  memcpy (sregs.pdptrs, state->pdpte, sizeof state->pdpte);
+  if (ioctl (vcpu->fd, KVM_SET_SREGS2, &sregs) < 0)
+    g_debug ("page directory pointers: %s", g_strerror (errno));
+}
+
 gboolean
 kvm_get_state (Engine *engine, unsigned n, CpuState *state)
 {
@@ -272,6 +301,7 @@ kvm_get_state (Engine *engine, unsigned n, CpuState *state)
   struct kvm_xcrs xcrs = { 0 };
 
   memset (state, 0, sizeof *state);
+  get_events (vcpu, state);
   get_mp_state (vcpu, state);
   if (ioctl (vcpu->fd, KVM_GET_REGS, &regs) < 0 || ioctl (vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
     return FALSE;
@@ -297,6 +327,7 @@ kvm_get_state (Engine *engine, unsigned n, CpuState *state)
   state->cr8 = sregs.cr8 & 15;
   state->efer = sregs.efer;
   state->apic_base = sregs.apic_base;
+  get_pdptes (vcpu, state);
   if (ioctl (vcpu->fd, KVM_GET_DEBUGREGS, &debug) == 0)
     {
       memcpy (state->dr, debug.db, sizeof debug.db);
@@ -313,7 +344,6 @@ kvm_get_state (Engine *engine, unsigned n, CpuState *state)
   for (unsigned i = 0; i < kvm->n_msrs; i++)
     state->msr[i].index = kvm->msr_list[i];
   kvm_transfer_msrs (vcpu, KVM_GET_MSRS, state->msr, state->n_msrs);
-  get_events (vcpu, state);
   return TRUE;
 }
 
@@ -368,6 +398,7 @@ kvm_restore_state (KvmVcpu *vcpu, const CpuState *state, gboolean with_tsc)
 
   (void)ioctl (vcpu->fd, KVM_SET_MP_STATE, &mp);
   ok = ioctl (vcpu->fd, KVM_SET_SREGS, &sregs) == 0;
+  set_pdptes (vcpu, state);
   ok = ioctl (vcpu->fd, KVM_SET_REGS, &regs) == 0 && ok;
   (void)ioctl (vcpu->fd, KVM_SET_XCRS, &xcrs);
   ok = ioctl (vcpu->fd, KVM_SET_XSAVE, state->xsave) == 0 && ok;

@@ -82,7 +82,7 @@ ops_reset (void *opaque)
       vcpu->deadline = 0;
       vcpu->count = 0;
       g_mutex_lock (&kvm->mutex);
-      vcpu->halted = FALSE;
+      vcpu->stopped = FALSE;
       g_mutex_unlock (&kvm->mutex);
     }
 }

@@ -455,6 +455,13 @@ static const uint32_t saved_msrs[] = {
 };
 G_STATIC_ASSERT (G_N_ELEMENTS (saved_msrs) <= CPU_MAX_MSRS);
 
+/* Four pointers stand for the first level of page tables. */
+static gboolean
+soft_pae_paging (const SoftCpu *cpu)
+{
+  return (cpu->cr0 & CR0_PG) != 0 && (cpu->cr4 & CR4_PAE) != 0 && (cpu->efer & EFER_LMA) == 0;
+}
+
 void
 soft_cpu_get_state (SoftCpu *cpu, CpuState *state)
 {
@@ -494,6 +501,9 @@ soft_cpu_get_state (SoftCpu *cpu, CpuState *state)
   state->sipi_pending = (uint32_t)g_atomic_int_get (&cpu->apic->sipi);
   state->extint_pending = g_atomic_int_get (&cpu->apic->extint) != 0;
   state->apic_errors = cpu->apic->esr_shadow;
+  state->pdptes_known = soft_pae_paging (cpu);
+  if (state->pdptes_known)
+    memcpy (state->pdpte, cpu->pdpte, sizeof state->pdpte);
 }
 
 /* What another processor can have switched on and this one would go on without. */
@@ -560,8 +570,10 @@ soft_cpu_set_state (SoftCpu *cpu, const CpuState *state, GError **error)
   g_atomic_int_set (&cpu->apic->sipi, (gint)(state->sipi_pending & 0x1ff));
   g_atomic_int_set (&cpu->apic->extint, state->extint_pending != 0);
   cpu->apic->esr_shadow = state->apic_errors & 0xff;
-  if ((cpu->cr0 & CR0_PG) != 0 && (cpu->cr4 & CR4_PAE) != 0 && (cpu->efer & EFER_LMA) == 0)
+  if (soft_pae_paging (cpu) && !state->pdptes_known)
     soft_load_pdptes (cpu, cpu->cr3);
+  for (unsigned i = 0; i < 4 && state->pdptes_known; i++)
+    cpu->pdpte[i] = state->pdpte[i] & ((1ULL << SOFT_PHYSICAL_BITS) - 1);
   soft_tlb_flush (cpu);
   soft_update_mode (cpu);
   return TRUE;

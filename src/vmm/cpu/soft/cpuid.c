@@ -108,10 +108,7 @@ bits_for (unsigned n)
 void
 soft_cpuid_own (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
-  const EngineConfig *config = &cpu->engine->parent.config;
-  unsigned n = config->n_cpus;
-  unsigned threads = MAX (config->threads, 1), cores = config->cores != 0 ? config->cores : n;
-  unsigned per_socket = MIN (threads * cores, MAX (n, 1));
+  unsigned n = MAX (cpu->engine->parent.config.n_cpus, 1);
 
   out[0] = out[1] = out[2] = out[3] = 0;
   if (leaf >= HYPERVISOR && leaf <= HYPERVISOR_MAX)
@@ -140,9 +137,9 @@ soft_cpuid_own (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
       break;
     case 1:
       out[0] = SIGNATURE;
-      out[1] = 8 << 8 | per_socket << 16 | (cpu->n & 0xff) << 24; /* CLFLUSH of 64 bytes */
+      out[1] = 8 << 8 | n << 16 | (cpu->n & 0xff) << 24; /* CLFLUSH of 64 bytes */
       out[2] = FEATURES_1_ECX | ((cpu->cr4 & CR4_OSXSAVE) != 0 ? F_OSXSAVE : 0);
-      out[3] = FEATURES_1_EDX | (per_socket > 1 ? F_HTT : 0);
+      out[3] = FEATURES_1_EDX | (n > 1 ? F_HTT : 0);
       if ((cpu->msr.apic_base & 0x800) == 0)
         out[3] &= ~(uint32_t)F_APIC;
       break;
@@ -156,8 +153,8 @@ soft_cpuid_own (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     case 0xb:
       if (subleaf < 2)
         {
-          out[0] = subleaf == 0 ? bits_for (threads) : bits_for (threads * cores);
-          out[1] = subleaf == 0 ? threads : per_socket;
+          out[0] = subleaf == 0 ? 0 : bits_for (n);
+          out[1] = subleaf == 0 ? 1 : n;
           out[2] = subleaf | (subleaf + 1) << 8;
         }
       else
@@ -179,7 +176,7 @@ soft_cpuid_own (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
       break;
     case 0x80000001:
       out[0] = SIGNATURE;
-      out[2] = F_LAHF | F_CR8_LEGACY | F_PREFETCHW | (per_socket > 1 ? F_CMP_LEGACY : 0);
+      out[2] = F_LAHF | F_CR8_LEGACY | F_PREFETCHW | (n > 1 ? F_CMP_LEGACY : 0);
       out[3] = (REPEATED & FEATURES_1_EDX) | F_SYSCALL | F_NX | F_PAGE1GB | F_RDTSCP | F_LM;
       break;
     case 0x80000002 ... 0x80000004:
@@ -198,7 +195,7 @@ soft_cpuid_own (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
       break;
     case 0x80000008:
       out[0] = SOFT_PHYSICAL_BITS | 48 << 8;
-      out[2] = per_socket > 1 ? (per_socket - 1) | bits_for (per_socket) << 12 : 0;
+      out[2] = n > 1 ? (n - 1) | bits_for (n) << 12 : 0;
       break;
     default:
       break;

@@ -3,8 +3,7 @@
  * Model specific registers (SDM volume 4; AMD APM volume 2, appendix A).
  *
  * Policy for the unknown: a register that operating systems are known to touch on such a processor without asking CPUID
- * first (the tolerance list) reads as 0 and ignores writes; any other raises #GP as the hardware does.  With
- * EngineConfig.log_unknown_msrs both are noted in the machine's log, each register once a second at most.
+ * first (the tolerance list) reads as 0 and ignores writes; any other raises #GP as the hardware does.
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
@@ -101,36 +100,12 @@ soft_tsc (SoftCpu *cpu)
   return (uint64_t)clock_muldiv (now, cpu->engine->tsc_hz, NS_PER_SECOND) + (uint64_t)cpu->tsc_offset;
 }
 
-static void
-note (SoftCpu *cpu, uint32_t index, const char *what, gboolean faults)
-{
-  static gint64 window;
-  static guint count;
-  gint64 now;
-
-  if (!cpu->engine->parent.config.log_unknown_msrs)
-    return;
-  now = g_get_monotonic_time ();
-  if (now - window > G_USEC_PER_SEC)
-    {
-      window = now;
-      count = 0;
-    }
-  if (count++ < 10)
-    g_message ("processor %u %s unknown model specific register %#x at %#" G_GINT64_MODIFIER "x: %s", cpu->n,
-               what, index, cpu->reg[SOFT_REG_RIP], faults ? "general protection" : "ignored");
-}
-
 static gboolean
-unknown (SoftCpu *cpu, uint32_t index, const char *what)
+is_tolerated (uint32_t index)
 {
   for (unsigned i = 0; i < G_N_ELEMENTS (tolerated); i++)
     if (index >= tolerated[i].first && index <= tolerated[i].last)
-      {
-        note (cpu, index, what, FALSE);
-        return TRUE;
-      }
-  note (cpu, index, what, TRUE);
+      return TRUE;
   return FALSE;
 }
 
@@ -289,7 +264,7 @@ soft_msr_read (SoftCpu *cpu, uint32_t index, uint64_t *value)
       return TRUE;
     default:
       *value = 0;
-      return unknown (cpu, index, "reads");
+      return is_tolerated (index);
     }
 }
 
@@ -393,7 +368,7 @@ soft_msr_write (SoftCpu *cpu, uint32_t index, uint64_t value)
       cpu->msr.tsc_aux = (uint32_t)value;
       return TRUE;
     default:
-      return unknown (cpu, index, "writes");
+      return is_tolerated (index);
     }
 }
 

@@ -314,9 +314,7 @@ struct SoftCpu
 
   uint32_t run_state; /* CPU_RUN_… */
   uint32_t shadow;    /* 1 after STI, 2 after MOV SS: no interrupt before the next instruction */
-  gboolean nmi_masked, nmi_pending;
-  gboolean sipi_pending;
-  uint8_t sipi_vector;
+  gboolean nmi_masked;
   uint32_t pending_db; /* DR6 bits of data breakpoints hit by the running instruction */
 
   /* Delivery of an exception. */
@@ -324,7 +322,6 @@ struct SoftCpu
   int fault_vector; /* of the fault that is being raised */
   uint32_t fault_error;
   gboolean fault_has_error;
-  gboolean fault_is_trap;
   uint64_t fault_cr2;
   int delivering; /* vector while an event is delivered, -1 otherwise */
 
