@@ -6,6 +6,8 @@
 
 #include "firmware/fw-cfg.h"
 
+#include "core/big-endian.h"
+
 #include <string.h>
 
 enum
@@ -92,21 +94,6 @@ static const StateField fw_cfg_state[] = {
 };
 
 /* -- Items --------------------------------------------------------------------------------------------- */
-
-static uint32_t
-get_be32 (const uint8_t *from)
-{
-  return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
-}
-
-static void
-put_be32 (uint8_t *to, uint32_t value)
-{
-  to[0] = (uint8_t)(value >> 24);
-  to[1] = (uint8_t)(value >> 16);
-  to[2] = (uint8_t)(value >> 8);
-  to[3] = (uint8_t)value;
-}
 
 static void
 set_item (Item *item, const void *data, size_t length)
