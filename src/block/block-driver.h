@@ -8,7 +8,9 @@
  */
 #pragma once
 
-#include "block/block.h"
+#include "block/block-request.h"
+
+#include <gio/gio.h>
 
 G_BEGIN_DECLS
 

@@ -5,6 +5,7 @@
 #define G_LOG_DOMAIN "block"
 
 #include "block/block-driver.h"
+#include "block/block.h"
 
 #include <errno.h>
 #include <fcntl.h>

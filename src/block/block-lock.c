@@ -6,6 +6,7 @@
 #define G_LOG_DOMAIN "block"
 
 #include "block/block-driver.h"
+#include "block/block.h"
 #include "block/regular-file.h"
 
 #include <errno.h>

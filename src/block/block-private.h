@@ -7,6 +7,7 @@
 #pragma once
 
 #include "block/block-driver.h"
+#include "block/block.h"
 
 G_BEGIN_DECLS
 

@@ -19,74 +19,13 @@
  */
 #pragma once
 
+#include "block/block-request.h"
+
 #include <gio/gio.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <sys/uio.h>
 
 G_BEGIN_DECLS
-
-typedef struct Block Block;
-typedef struct BlockQueue BlockQueue;
-typedef struct BlockRequest BlockRequest;
-
-#define BLOCK_SECTOR_SIZE 512u
-
-typedef enum
-{
-  BLOCK_READ_WRITE = 0,
-  BLOCK_READ_ONLY = 1 << 0,
-  BLOCK_DISCARD_CHANGES = 1 << 1, /* writes go to an unlinked temporary file and are lost at close */
-  BLOCK_SHARED_READ = 1 << 2,     /* read only, and others may read it too (a CD image) */
-} BlockFlags;
-
-typedef struct
-{
-  const char *path;
-  /* "raw", …; NULL: by content, only for what no guest of ours has written (see block_image_probe()). */
-  const char *format;
-  BlockFlags flags;
-  const char *test; /* for tests only, see block-testing.h; else NULL */
-} BlockConfig;
-
-typedef enum
-{
-  BLOCK_OP_READ,
-  BLOCK_OP_WRITE,
-  BLOCK_OP_FLUSH,
-  BLOCK_OP_DISCARD,      /* what is read there afterwards is unspecified */
-  BLOCK_OP_WRITE_ZEROES, /* zeros are read there afterwards */
-  BLOCK_N_OPS,
-} BlockOp;
-
-typedef enum
-{
-  BLOCK_REQUEST_UNMAP = 1 << 0, /* WRITE_ZEROES: the space may be given back to the host */
-} BlockRequestFlags;
-
-/* `error` is 0, ECANCELED, or another positive errno. */
-typedef void (*BlockDone) (void *opaque, int error);
-
-struct BlockRequest
-{
-  /* The caller's, from before block_submit() to done(). */
-  BlockOp op;
-  BlockRequestFlags flags;
-  uint64_t offset;         /* bytes */
-  const struct iovec *iov; /* READ and WRITE: their length is the sum */
-  unsigned n_iov;
-  uint64_t length; /* bytes of DISCARD and WRITE_ZEROES; for READ and WRITE set by block_submit() */
-  BlockDone done;
-  void *opaque;
-
-  /* block/'s. */
-  BlockQueue *queue;
-  BlockRequest *next, *previous; /* all of the queue that done() wasn't called for */
-  BlockRequest *next_waiting;    /* for a worker, or for done() */
-  gboolean parked, cancelled;
-  int error;
-  uint64_t driver_mark; /* the driver's */
-};
 
 /* -- Images: any thread unless said otherwise ------------------------------------------------------ */
 
@@ -105,11 +44,6 @@ gboolean block_flush_sync (Block *block, GError **error);
 /* Whole sectors; larger only, with nothing in flight. */
 gboolean block_resize (Block *block, uint64_t size, GError **error);
 
-typedef enum
-{
-  BLOCK_EXTENT_DATA,
-  BLOCK_EXTENT_ZERO, /* reads as zeros and takes no space */
-} BlockExtentKind;
 /* What is at `offset`, and for how many bytes it goes on (at least 1, within the image).  Blocking; a host that can't say says data. */
 BlockExtentKind block_status (Block *block, uint64_t offset, uint64_t *length);
 

@@ -4,6 +4,7 @@
  * do half of what they were asked.
  */
 #include "block/block-testing.h"
+#include "block/block.h"
 #include "block/block-vector.h"
 
 #include <errno.h>

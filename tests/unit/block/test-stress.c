@@ -4,6 +4,7 @@
  * model of what each slot must hold.  A third thread cancels and retries.  Also meant for ThreadSanitizer.
  */
 #include "block/block-testing.h"
+#include "block/block.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>

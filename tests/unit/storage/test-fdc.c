@@ -3,6 +3,7 @@
  * The floppy controller on a DMA channel of the test's own.
  */
 #include "block/block-testing.h"
+#include "block/block.h"
 #include "storage/fdc.h"
 #include "storage/fdc-internal.h"
 #include "tests/unit/storage/storage-fixture.h"

@@ -3,6 +3,7 @@
  * The IDE function: disks by PIO and DMA, CD-ROM, resets, saved states, hostile use.
  */
 #include "block/block-testing.h"
+#include "block/block.h"
 #include "storage/ide.h"
 #include "storage/ide-core.h"
 #include "tests/unit/storage/storage-fixture.h"
