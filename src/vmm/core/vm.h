@@ -4,9 +4,12 @@
  *
  * Lock order (take downwards only):
  *   1. the VM lock (legacy devices, mappings, timers)
- *   2. an engine's own locks
- *   3. an address space's publication lock, a region's dirty lock
- *   4. block/ and display/ internal locks (never held while they call back)
+ *   2. a device's own lock for what its threads share with its registers
+ *   3. interrupts, which any thread raises: a function's lock for messages, the PCI root's for lines; then, as a line runs, those of
+ *      the ISA bridge, of the global system interrupts, and of the 8259 pair or the I/O APIC
+ *   4. an engine's own locks
+ *   5. an address space's publication lock, a region's lock for doorbells
+ *   6. block/ and display/ internal locks (never held while they call back)
  * Completions of block/ and messages of display/ arrive on the main loop and take the VM lock first.
  */
 #pragma once
