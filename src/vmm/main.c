@@ -34,7 +34,7 @@ typedef struct
   char **test_images;
   char *definition, *folder, *socket, *engine, *load, *vnc, *vnc_password_file, *qtest;
   int ready_fd, lock_fd, owner_fd;
-  gboolean paused, probe, json, version, no_sandbox, test_device;
+  gboolean paused, probe, json, version, no_sandbox, test_device, test_pci;
 } Options;
 
 typedef struct
@@ -84,6 +84,8 @@ parse_options (int *argc, char ***argv, Options *o, GError **error)
       "For test programs: the devices that end the machine with a status, pull interrupt lines and so on; the first "
       "serial port writes to the standard output",
       NULL },
+    { "test-pci", 0, 0, G_OPTION_ARG_NONE, &o->test_pci,
+      "For test programs: a slot, and a device that they plug into it and out of it", NULL },
     { "no-sandbox", 0, 0, G_OPTION_ARG_NONE, &o->no_sandbox,
       "For debugging: don't confine the process (also: VIVARIUM_SANDBOX=0 in the environment)", NULL },
     { "probe", 0, 0, G_OPTION_ARG_NONE, &o->probe, "Say what /dev/kvm is worth on this host, and end", NULL },
@@ -461,6 +463,8 @@ build (Monitor *monitor, GError **error)
   if (monitor->board == NULL)
     return FALSE;
   if (o->test_device && !add_test_device (monitor, error))
+    return FALSE;
+  if (o->test_pci && !board_add_test_pci (monitor->board, error))
     return FALSE;
   if (o->qtest != NULL)
     {

@@ -51,6 +51,8 @@ struct Board
 Board *board_new (Vm *vm, MachineDefinition *definition, GError **error);
 /* The devices of test programs for processors (chipset/test-device.h), before the machine starts.  VM lock NOT held. */
 gboolean board_add_test_device (Board *board, TestDeviceExit exit, void *opaque, GError **error);
+/* A root port, and a port by which the guest plugs the function of chipset/pci-test.h into it; likewise. */
+gboolean board_add_test_pci (Board *board, GError **error);
 /* Before vm_free(): the serial ports and the router go, devices stay with the machine until then. */
 void board_free (Board *board);
 /* Presses the power button; FALSE if the guest doesn't listen.  VM lock held. */
