@@ -157,6 +157,23 @@ send_rest (VmSave *save, GError **error)
   return save->sink->end (save->sink, error);
 }
 
+static gboolean
+check_held (Vm *vm, GError **error)
+{
+  for (guint i = 0; i < vm->devices->len; i++)
+    {
+      const Device *device = vm->devices->pdata[i];
+
+      if (device->held)
+        {
+          g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY, "%s is just being removed or reset: save again",
+                       device->id);
+          return FALSE;
+        }
+    }
+  return TRUE;
+}
+
 gboolean
 vm_save_finish (VmSave *save, GError **error)
 {
@@ -164,7 +181,7 @@ vm_save_finish (VmSave *save, GError **error)
   gboolean ok = vm_save_pass (save, &sent, error);
 
   vm_lock (save->vm);
-  ok = ok && send_rest (save, error);
+  ok = ok && check_held (save->vm, error) && send_rest (save, error);
   vm_unlock (save->vm);
   return ok;
 }

@@ -188,7 +188,8 @@ vm_wake (Vm *vm)
 }
 
 /* -- Saved machines (paused) ---------------------------------------------------------------------- */
-/* Sections: RAM (zstd), clock, a section a device, a section a processor; SHA-256 at the end.  See core/save.h, also for machines that run. */
+/* Refused while a device is on its way out of a machine that was paused before.  Sections: RAM (zstd), clock, a section a device, a section
+ * a processor; SHA-256 at the end.  See core/save.h, also for machines that run. */
 gboolean vm_save (Vm *vm, const char *path, GError **error);
 /* The same to a file that the caller has opened, brings to stable storage (which may take long), and closes; what was written stays on
  * error.  `name` is for errors. */
