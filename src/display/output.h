@@ -6,7 +6,8 @@
  * DisplayViewers.  While at least one of them is awake, the output calls source->refresh() once a frame tick (16 ms, 1 s if
  * all viewers are thumbnails); the device then says what changed.  With no one awake nothing runs.
  *
- * Threads: main loop only.
+ * Threads: one, whose default main context has the frame tick; in the monitor the control loop's (vmm/core/vm.h).  Devices hear of refresh()
+ * and the like there, without the VM lock, and never call from elsewhere.
  */
 #pragma once
 

@@ -11,6 +11,7 @@
 #include "board/pc.h"
 #include "confine/sandbox.h"
 #include "control/service.h"
+#include "core/loop.h"
 #include "cpu/engine.h"
 #include "cpu/none/qtest.h"
 #include "machine/folder-lock.h"
@@ -40,7 +41,8 @@ typedef struct
 typedef struct
 {
   Options options;
-  GMainLoop *loop;
+  GMainLoop *loop; /* control */
+  VmLoop *devices; /* NULL: one loop for all */
   MachineDefinition *definition;
   Vm *vm;
   Engine *engine;
@@ -328,6 +330,8 @@ finish_test_output (Monitor *monitor)
 {
   if (monitor->test_output < 0)
     return;
+  while (g_main_context_iteration (monitor->vm->context, FALSE))
+    ;
   while (g_main_context_iteration (NULL, FALSE))
     ;
   close (monitor->test_output);
@@ -447,8 +451,14 @@ build (Monitor *monitor, GError **error)
     }
   g_message ("%s: engine %s. %s", definition_text (monitor->definition, "machine.name"), klass->name,
              monitor->engine_reason);
-  /* Tests move the time themselves. */
-  monitor->vm = vm_new (NULL, o->qtest != NULL && klass == &none_engine_class);
+  /* Tests move the time themselves, and want the same order of events each time. */
+  if (o->qtest != NULL && klass == &none_engine_class)
+    monitor->vm = vm_new (NULL, TRUE);
+  else
+    {
+      monitor->devices = vm_loop_new ("devices");
+      monitor->vm = vm_new_with_loops (vm_loop_context (monitor->devices), NULL, FALSE);
+    }
   vm_add_state_func (monitor->vm, on_state, monitor);
   config.n_cpus = definition_number (monitor->definition, "machine.cpus");
   monitor->engine = engine_new (klass, monitor->vm, &config, error);
@@ -476,6 +486,23 @@ build (Monitor *monitor, GError **error)
   return TRUE;
 }
 
+static void
+tell_ready (Monitor *monitor)
+{
+  int fd = monitor->options.ready_fd;
+  ssize_t n = fd >= 0 ? write (fd, "ready\n", 6) : 0;
+
+  (void)n;
+  if (fd >= 0)
+    close (fd);
+}
+
+static void
+on_running (Vm *vm, const GError *error, void *opaque)
+{
+  tell_ready (opaque);
+}
+
 static gboolean
 power_on (Monitor *monitor, GError **error)
 {
@@ -493,15 +520,13 @@ power_on (Monitor *monitor, GError **error)
       if (!vm_load (monitor->vm, o->load, error))
         return FALSE;
     }
-  if (!o->paused)
-    vm_resume (monitor->vm);
-  if (o->ready_fd >= 0)
-    {
-      ssize_t n = write (o->ready_fd, "ready\n", 6);
-
-      (void)n;
-      close (o->ready_fd);
-    }
+  /* From here on the machine's devices are the other loop's. */
+  if (monitor->devices != NULL)
+    vm_loop_start (monitor->devices);
+  if (o->paused)
+    tell_ready (monitor);
+  else
+    vm_resume_async (monitor->vm, on_running, monitor);
   return TRUE;
 }
 
@@ -519,11 +544,14 @@ tell_blame (Monitor *monitor)
 static void
 monitor_clear (Monitor *monitor)
 {
+  if (monitor->devices != NULL)
+    vm_loop_stop (monitor->devices);
   g_clear_pointer (&monitor->control, control_service_free);
   qtest_free (monitor->qtest);
   engine_free (monitor->engine);
   board_free (monitor->board);
   vm_free (monitor->vm);
+  vm_loop_free (monitor->devices);
   g_clear_pointer (&monitor->definition, definition_unref);
   g_free (monitor->engine_reason);
   g_main_loop_unref (monitor->loop);
@@ -583,6 +611,8 @@ main (int argc, char **argv)
       if (monitor.options.owner_fd >= 0)
         g_unix_fd_add (monitor.options.owner_fd, G_IO_HUP | G_IO_ERR, on_owner_gone, &monitor);
       g_main_loop_run (monitor.loop);
+      if (monitor.devices != NULL)
+        vm_loop_stop (monitor.devices);
       g_message ("the machine is off: %s", vm_state_reason (monitor.vm));
       finish_test_output (&monitor);
     }

@@ -147,7 +147,7 @@ board_tray_moved (void *opaque, unsigned channel, unsigned unit, gboolean open)
     return;
   board->tray_source = g_idle_source_new ();
   g_source_set_callback (board->tray_source, on_tray_news, board, NULL);
-  g_source_attach (board->tray_source, board->vm->context);
+  g_source_attach (board->tray_source, board->vm->control);
 }
 
 /* -- Media ---------------------------------------------------------------------------------------- */

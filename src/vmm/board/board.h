@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A machine assembled from its definition: memory, chipset, drives, screen, input.
- * Main loop only; the VM lock is taken inside.
+ * Control loop only (core/vm.h); the VM lock is taken inside.
  */
 #pragma once
 
@@ -41,7 +41,7 @@ struct Board
   InputRouter *router;
   GPtrArray *outputs; /* DisplayOutput *, the devices' own; a screen's id is its place */
   GPtrArray *drives;  /* BoardDrive * */
-  /* The guest has ejected a medium (`path` NULL) or drawn it in again: main loop, VM lock NOT held.  Set by the owner; may be NULL. */
+  /* The guest has ejected a medium (`path` NULL) or drawn it in again: control loop, VM lock NOT held.  Set by the owner; may be NULL. */
   void (*media_changed) (void *opaque, const char *id, const char *path);
   void *media_opaque;
   GSource *tray_source; /* NULL: no news */

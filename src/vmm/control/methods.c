@@ -141,34 +141,29 @@ take_fd (GUnixFDList *list, GVariant *handle)
   return g_unix_fd_list_get (list, index, NULL);
 }
 
-/* A machine is saved standing still, when requests in flight have ended. */
 typedef struct
 {
   ControlService *service;
   Invocation *invocation;
   int fd; /* where it goes */
-  gboolean was_running;
 } SaveJob;
 
 static void
-on_paused_to_save (Vm *vm, const GError *refusal, void *opaque)
+on_saved (Vm *vm, const GError *error, void *opaque)
 {
   g_autofree SaveJob *job = opaque;
-  VivMachine1 *skeleton = job->service->skeleton;
-  GError *error = NULL;
 
-  if (refusal != NULL)
-    g_dbus_method_invocation_return_gerror (job->invocation, refusal);
-  else if (!vm_save_fd (vm, job->fd, "the file", &error))
-    {
-      fail (job->invocation, error);
-      /* As it was before. */
-      if (job->was_running)
-        vm_resume (vm);
-    }
+  if (error != NULL)
+    fail (job->invocation, g_error_copy (error));
   else
-    viv_machine1_complete_save_state_file (skeleton, job->invocation, NULL);
+    viv_machine1_complete_save_state_file (job->service->skeleton, job->invocation, NULL);
   close (job->fd);
+}
+
+static void
+on_save_progress (Vm *vm, double fraction, void *opaque)
+{
+  viv_machine1_emit_save_progress (((SaveJob *)opaque)->service->skeleton, fraction);
 }
 
 static gboolean
@@ -186,8 +181,8 @@ on_save_state_file (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *
       return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "no regular file came with the call");
     }
   SaveJob *job = g_new (SaveJob, 1);
-  *job = (SaveJob){ service, invocation, fd, vm_state (service->config.vm) == VM_STATE_RUNNING };
-  vm_pause_async (service->config.vm, "", on_paused_to_save, job);
+  *job = (SaveJob){ service, invocation, fd };
+  vm_save_async (service->config.vm, fd, "the file", on_save_progress, on_saved, job);
   return TRUE;
 }
 
@@ -342,23 +337,34 @@ on_release_keys (VivMachine1 *skeleton, Invocation *invocation, ControlService *
 
 typedef struct
 {
+  Vm *vm;
   Invocation *invocation;
-  unsigned n;
+  unsigned n, left;
 } TypeJob;
 
 static void
-on_typed (void *opaque, unsigned left)
+answer_typed (Vm *vm, void *data)
 {
-  g_autofree TypeJob *job = opaque;
+  const TypeJob *job = data;
 
-  if (left == 0)
+  if (job->left == 0)
     g_dbus_method_invocation_return_value (job->invocation, NULL);
   else
     g_dbus_method_invocation_return_error (
         job->invocation, G_IO_ERROR, G_IO_ERROR_FAILED,
         "the machine stopped running while it was typed to: %u of %u movements of keys were made, the rest is "
         "dropped; let it go on, then type what is missing",
-        job->n - left, job->n);
+        job->n - job->left, job->n);
+}
+
+/* On the device loop, or wherever typing was stopped; VM lock held. */
+static void
+on_typed (void *opaque, unsigned left)
+{
+  TypeJob *job = opaque;
+
+  job->left = left;
+  vm_tell_control (job->vm, answer_typed, job, g_free);
 }
 
 static gboolean
@@ -388,7 +394,7 @@ on_type_keys (VivMachine1 *skeleton, Invocation *invocation, GVariant *keys, Con
       typed += code != 0;
     }
   job = g_new (TypeJob, 1);
-  *job = (TypeJob){ invocation, typed };
+  *job = (TypeJob){ service->config.vm, invocation, typed, 0 };
   vm_lock (service->config.vm);
   input_router_type (service->config.router, (const InputKey *)list->data, list->len, on_typed, job);
   vm_unlock (service->config.vm);
@@ -589,14 +595,15 @@ on_dump_state (VivMachine1 *skeleton, Invocation *invocation, ControlService *se
   Vm *vm = service->config.vm;
   g_autoptr (GString) text = g_string_new (NULL);
 
-  vm_lock (vm);
+  /* One after the other, so that none waits longer than for one; who wants them of one moment pauses the machine. */
   for (guint i = 0; i < vm->devices->len; i++)
     {
       Device *device = g_ptr_array_index (vm->devices, i);
       g_string_append_printf (text, "%s (%s)\n", device->id, device->klass->name);
+      vm_lock (vm);
       state_print (device->klass->state, device, "  ", text);
+      vm_unlock (vm);
     }
-  vm_unlock (vm);
   g_autofree char *valid = g_utf8_make_valid (text->str, text->len);
   viv_machine1_complete_dump_state (skeleton, invocation, valid);
   return TRUE;

@@ -445,7 +445,7 @@ on_router_changed (InputRouter *router, void *opaque)
     return;
   service->input_source = g_idle_source_new ();
   g_source_set_callback (service->input_source, on_input_news, service, NULL);
-  g_source_attach (service->input_source, service->config.vm->context);
+  g_source_attach (service->input_source, service->config.vm->control);
 }
 
 static void

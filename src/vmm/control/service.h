@@ -6,7 +6,7 @@
  * monitor of the same machine out; a socket that a dead one left is replaced.  A peer whose uid is not ours is
  * disconnected before a byte of it is read.
  *
- * Threads: main loop only, VM lock NOT held, except where a callback says otherwise.
+ * Threads: the control loop's only (core/vm.h), VM lock NOT held, except where a callback says otherwise.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The machine's one clock: nanoseconds of guest time since power-on.  It stops while the machine is paused.
- * Timers run on the main loop's thread with the VM lock held.
+ * Timers run on the device loop (core/vm.h) with the VM lock held.  What has no word on threads may be called from any.
  */
 #pragma once
 

@@ -4,6 +4,7 @@
  */
 #define G_LOG_DOMAIN "vm"
 
+#include "core/save.h"
 #include "core/vm-private.h"
 
 #include <gio/gio.h>
@@ -18,27 +19,57 @@ typedef enum
   ORDER_RESET,
   ORDER_STOP,
   ORDER_CRASH,
+  ORDER_SAVE,
 } OrderKind;
+
+/* A file that is being written, for ORDER_SAVE.  As a sink it hands on to the file's, if it isn't told to stop. */
+typedef struct
+{
+  SaveSink parent;
+  SaveSink *file;
+  uint64_t done, all; /* pages */
+  Vm *vm;
+  int fd;
+  char *name;
+  VmProgressFunc progress;
+  void *opaque;
+  VmSave *saver;
+  GThread *thread;
+  GSource *ended; /* made ready by the thread */
+  gint cancelled; /* atomic */
+  int told;       /* of 100, by the thread */
+  gboolean ok;
+  GError *error;
+} SaveWork;
 
 struct VmOrder
 {
   OrderKind kind;
   char *reason;
+  gboolean begun;
   VmState from; /* the state in which it began */
   VmDoneFunc done;
   void *opaque;
+  SaveWork *save;
 };
+
+/* Where devices have a loop of their own, and this isn't it: on the control loop, or while the machine is made. */
+static gboolean
+on_control (const Vm *vm)
+{
+  return vm->priv->control_thread == g_thread_self ();
+}
 
 VmState
 vm_state (Vm *vm)
 {
-  return vm->priv->state;
+  return vm->priv->shown_state;
 }
 
 const char *
 vm_state_reason (Vm *vm)
 {
-  return vm->priv->reason;
+  return vm->priv->shown_reason;
 }
 
 void
@@ -49,19 +80,52 @@ vm_add_state_func (Vm *vm, VmStateFunc func, void *opaque)
   g_array_append_val (vm->priv->state_funcs, listener);
 }
 
-static void
-set_state (Vm *vm, VmState state, const char *reason)
+typedef struct
 {
-  g_autofree char *old = vm->priv->reason;
+  VmState state;
+  char *reason;
+} StateNews;
 
-  vm->priv->reason = g_strdup (reason != NULL ? reason : "");
-  vm->priv->state = state;
+static void
+show_state (Vm *vm, void *data)
+{
+  StateNews *news = data;
+  g_autofree char *old = vm->priv->shown_reason;
+  VmState state = news->state;
+
+  vm->priv->shown_reason = g_steal_pointer (&news->reason);
+  vm->priv->shown_state = state;
   for (unsigned i = 0; i < vm->priv->state_funcs->len; i++)
     {
       VmStateListener *l = &g_array_index (vm->priv->state_funcs, VmStateListener, i);
 
       l->func (vm, state, l->opaque);
     }
+}
+
+static void
+state_news_free (gpointer data)
+{
+  StateNews *news = data;
+
+  g_free (news->reason);
+  g_free (news);
+}
+
+static void
+set_state (Vm *vm, VmState state, const char *reason)
+{
+  StateNews *news = g_new (StateNews, 1);
+
+  *news = (StateNews){ state, g_strdup (reason != NULL ? reason : "") };
+  vm->priv->state = state;
+  if (vm->priv->control_thread != NULL && !on_control (vm))
+    {
+      vm_tell_control (vm, show_state, news, state_news_free);
+      return;
+    }
+  show_state (vm, news);
+  state_news_free (news);
 }
 
 /* -- Standing still, and running ------------------------------------------------------------------ */
@@ -203,10 +267,21 @@ forget_requests (Vm *vm)
   g_mutex_unlock (&priv->request_mutex);
 }
 
+static gboolean
+is_asleep (Vm *vm)
+{
+  gboolean asleep;
+
+  vm_lock (vm);
+  asleep = vm->asleep;
+  vm_unlock (vm);
+  return asleep;
+}
+
 static const char *
 running_reason (Vm *vm)
 {
-  return vm->asleep ? VM_REASON_ASLEEP : NULL;
+  return is_asleep (vm) ? VM_REASON_ASLEEP : NULL;
 }
 
 /* -- Orders --------------------------------------------------------------------------------------- */
@@ -215,17 +290,77 @@ static void work (Vm *vm);
 static void attach_requests (Vm *vm);
 static gboolean has_requests (Vm *vm);
 static void serve_requests (Vm *vm);
+static void start_save (Vm *vm, VmOrder *order);
+static void give_order_first (Vm *vm, OrderKind kind, const char *reason);
+
+typedef struct
+{
+  VmDoneFunc done;
+  void *opaque;
+  GError *error;
+} DoneNews;
+
+static void
+tell_done (Vm *vm, void *data)
+{
+  DoneNews *news = data;
+
+  news->done (vm, news->error, news->opaque);
+}
+
+static void
+done_news_free (gpointer data)
+{
+  DoneNews *news = data;
+
+  g_clear_error (&news->error);
+  g_free (news);
+}
+
+static void
+order_free (gpointer data)
+{
+  VmOrder *order = data;
+
+  if (order->save != NULL)
+    {
+      g_clear_error (&order->save->error);
+      g_free (order->save->name);
+      g_free (order->save);
+    }
+  g_free (order->reason);
+  g_free (order);
+}
+
+/* Takes `error`. */
+static void
+order_end_with (Vm *vm, VmOrder *order, GError *error)
+{
+  VmDoneFunc done = order->done;
+  void *opaque = order->opaque;
+
+  order_free (order);
+  if (done == NULL)
+    g_clear_error (&error);
+  else if (vm->priv->control_thread != NULL)
+    {
+      DoneNews *news = g_new (DoneNews, 1);
+
+      *news = (DoneNews){ done, opaque, error };
+      vm_tell_control (vm, tell_done, news, done_news_free);
+    }
+  else
+    {
+      done (vm, error, opaque);
+      g_clear_error (&error);
+    }
+}
 
 static void
 order_end (Vm *vm, VmOrder *order, const char *refusal)
 {
-  g_autoptr (GError) error
-      = refusal != NULL ? g_error_new_literal (G_IO_ERROR, G_IO_ERROR_FAILED, refusal) : NULL;
-
-  if (order->done != NULL)
-    order->done (vm, error, order->opaque);
-  g_free (order->reason);
-  g_free (order);
+  order_end_with (vm, order,
+                  refusal != NULL ? g_error_new_literal (G_IO_ERROR, G_IO_ERROR_FAILED, refusal) : NULL);
 }
 
 /* Why the order can't be carried out in this state; NULL: it can. */
@@ -239,8 +374,9 @@ order_refusal (const Vm *vm, const VmOrder *order)
     case VM_STATE_STARTING:
       return order->kind == ORDER_STOP ? NULL : "the machine is not on yet";
     case VM_STATE_CRASHED:
-      return order->kind == ORDER_PAUSE || order->kind == ORDER_RESUME ? "the machine has crashed; reset it"
-                                                                       : NULL;
+      return order->kind == ORDER_PAUSE || order->kind == ORDER_RESUME || order->kind == ORDER_SAVE
+                 ? "the machine has crashed; reset it"
+                 : NULL;
     default:
       return NULL;
     }
@@ -271,6 +407,7 @@ carry_out (Vm *vm, VmOrder *order)
   switch (order->kind)
     {
     case ORDER_PAUSE:
+    case ORDER_SAVE:
       set_state (vm, VM_STATE_PAUSED, order->reason);
       g_queue_push_head (&vm->priv->orders, order); /* it ends in begin() */
       return;
@@ -298,7 +435,7 @@ carry_out (Vm *vm, VmOrder *order)
   order_end (vm, order, NULL);
 }
 
-/* Completions of requests in flight arrive on the main loop: each of its turns asks whether the last one has. */
+/* Completions of requests in flight arrive on the device loop: each of its turns asks whether the last one has. */
 typedef struct
 {
   GSource source;
@@ -360,7 +497,8 @@ begin (Vm *vm, VmOrder *order)
   gboolean drained;
 
   /* What the processors asked for until they stood comes first: who waits for the pause may want to save the machine. */
-  if (order->kind == ORDER_PAUSE && vm->priv->state == VM_STATE_PAUSED && has_requests (vm))
+  if ((order->kind == ORDER_PAUSE || order->kind == ORDER_SAVE) && vm->priv->state == VM_STATE_PAUSED
+      && has_requests (vm))
     {
       g_queue_push_head (&vm->priv->orders, order);
       serve_requests (vm);
@@ -371,7 +509,14 @@ begin (Vm *vm, VmOrder *order)
       order_end (vm, order, refusal);
       return;
     }
-  order->from = vm->priv->state;
+  if (!order->begun)
+    order->from = vm->priv->state;
+  order->begun = TRUE;
+  if (order->kind == ORDER_SAVE && vm->priv->state == VM_STATE_PAUSED)
+    {
+      start_save (vm, order);
+      return;
+    }
   if (order->kind == ORDER_RESUME)
     {
       carry_out (vm, order);
@@ -398,6 +543,148 @@ work (Vm *vm)
   vm->priv->working = FALSE;
 }
 
+/* -- Saving --------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  VmProgressFunc progress;
+  double fraction;
+  void *opaque;
+} ProgressNews;
+
+static void
+tell_progress (Vm *vm, void *data)
+{
+  ProgressNews *news = data;
+
+  news->progress (vm, news->fraction, news->opaque);
+}
+
+static void
+report_progress (SaveWork *work)
+{
+  int percent = work->all > 0 ? (int)(work->done * 100 / work->all) : 100;
+
+  if (work->progress == NULL || percent <= work->told)
+    return;
+  work->told = percent;
+  ProgressNews *news = g_new (ProgressNews, 1);
+  *news = (ProgressNews){ work->progress, percent / 100.0, work->opaque };
+  vm_tell_control (work->vm, tell_progress, news, g_free);
+}
+
+static gboolean
+may_go_on (SaveWork *work, GError **error)
+{
+  if (!g_atomic_int_get (&work->cancelled))
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED,
+               "Can't save the machine to %s: the machine was ended meanwhile", work->name);
+  return FALSE;
+}
+
+static gboolean
+work_section (SaveSink *sink, char kind, const char *name, unsigned version, const void *data, size_t length,
+              GError **error)
+{
+  SaveWork *work = (SaveWork *)sink;
+
+  return may_go_on (work, error)
+         && work->file->section (work->file, kind, name, version, data, length, error);
+}
+
+static gboolean
+work_page (SaveSink *sink, Region *region, uint64_t n, const uint8_t *data, GError **error)
+{
+  SaveWork *work = (SaveWork *)sink;
+
+  if (!may_go_on (work, error) || !work->file->page (work->file, region, n, data, error))
+    return FALSE;
+  work->done++;
+  report_progress (work);
+  return TRUE;
+}
+
+static gboolean
+work_end (SaveSink *sink, GError **error)
+{
+  SaveWork *work = (SaveWork *)sink;
+
+  return may_go_on (work, error) && work->file->end (work->file, error);
+}
+
+static void
+end_save (SaveWork *work)
+{
+  g_thread_join (g_steal_pointer (&work->thread));
+  g_source_destroy (work->ended);
+  g_clear_pointer (&work->ended, g_source_unref);
+  g_clear_pointer (&work->saver, vm_save_free);
+  g_clear_pointer (&work->file, save_sink_free);
+}
+
+static gboolean
+on_saved (gpointer data)
+{
+  Vm *vm = data;
+  VmOrder *order = g_steal_pointer (&vm->priv->current);
+  gboolean go_on = !order->save->ok && order->from == VM_STATE_RUNNING;
+
+  end_save (order->save);
+  order_end_with (vm, order, g_steal_pointer (&order->save->error));
+  /* As it was before. */
+  if (go_on)
+    give_order_first (vm, ORDER_RESUME, NULL);
+  attach_requests (vm);
+  work (vm);
+  return G_SOURCE_REMOVE;
+}
+
+static gpointer
+write_saved (gpointer data)
+{
+  SaveWork *work = data;
+
+  work->ok
+      = vm_saved_write (work->saved, work->fd, work->name, &work->cancelled, on_progress, work, &work->error);
+  g_source_set_ready_time (work->ended, 0);
+  return NULL;
+}
+
+static gboolean
+saved_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+{
+  return callback (data);
+}
+
+static GSourceFuncs saved_funcs = { .dispatch = saved_dispatch };
+
+/* The machine stands still, and stands until on_saved(): `current` keeps later orders and requests waiting. */
+static void
+start_save (Vm *vm, VmOrder *order)
+{
+  SaveWork *work = order->save;
+
+  vm->priv->current = order;
+  for (GList *l = vm->priv->orders.head; l != NULL; l = l->next)
+    if (((VmOrder *)l->data)->kind == ORDER_STOP)
+      work->cancelled = 1;
+  work->parent = (SaveSink){ .section = work_section, .page = work_page, .end = work_end };
+  work->file = save_sink_new_fd (work->fd, work->name);
+  work->saver = vm_save_begin (vm, &work->parent, FALSE);
+  for (unsigned i = 0; i < vm->rams->len; i++)
+    work->all += region_size (vm->rams->pdata[i]) / GUEST_PAGE_SIZE;
+  work->ended = g_source_new (&saved_funcs, sizeof (GSource));
+  g_source_set_callback (work->ended, on_saved, vm, NULL);
+  g_source_set_priority (work->ended, G_PRIORITY_HIGH);
+  g_source_set_ready_time (work->ended, -1);
+  g_source_set_static_name (work->ended, "vm saved");
+  g_source_attach (work->ended, vm->context);
+  work->thread = g_thread_new ("save", write_saved, work);
+}
+
+/* -- Giving orders -------------------------------------------------------------------------------- */
+
 static VmOrder *
 order_new (OrderKind kind, const char *reason, VmDoneFunc done, void *opaque)
 {
@@ -408,19 +695,74 @@ order_new (OrderKind kind, const char *reason, VmDoneFunc done, void *opaque)
 }
 
 static void
-give_order (Vm *vm, OrderKind kind, const char *reason, VmDoneFunc done, void *opaque)
+take_order (Vm *vm, VmOrder *order)
 {
-  VmOrder *order = order_new (kind, reason, done, opaque);
+  const VmOrder *current = vm->priv->current;
 
-  if (vm->priv->orders.length >= MAX_ORDERS && kind != ORDER_STOP)
+  if (vm->priv->orders.length >= MAX_ORDERS && order->kind != ORDER_STOP)
     {
       order_end (vm, order, "the machine is busy with earlier orders; try again when they are done");
       return;
     }
+  /* Whoever ends the machine doesn't wait for a slow disk. */
+  if (order->kind == ORDER_STOP && current != NULL && current->kind == ORDER_SAVE
+      && current->save->thread != NULL)
+    g_atomic_int_set (&current->save->cancelled, 1);
   g_queue_push_tail (&vm->priv->orders, order);
   work (vm);
 }
 
+static gboolean
+on_given (gpointer data)
+{
+  Vm *vm = data;
+  VmOrder *order;
+
+  do
+    {
+      g_mutex_lock (&vm->priv->request_mutex);
+      order = g_queue_pop_head (&vm->priv->given);
+      if (order == NULL)
+        vm->priv->given_source = NULL;
+      g_mutex_unlock (&vm->priv->request_mutex);
+      if (order != NULL)
+        take_order (vm, order);
+    }
+  while (order != NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+give (Vm *vm, VmOrder *order)
+{
+  VmPrivate *priv = vm->priv;
+
+  if (!on_control (vm))
+    {
+      take_order (vm, order);
+      return;
+    }
+  g_mutex_lock (&priv->request_mutex);
+  g_queue_push_tail (&priv->given, order);
+  if (priv->given_source == NULL)
+    {
+      priv->given_source = g_idle_source_new ();
+      g_source_set_priority (priv->given_source, G_PRIORITY_HIGH);
+      g_source_set_callback (priv->given_source, on_given, vm, NULL);
+      g_source_set_static_name (priv->given_source, "vm orders");
+      g_source_attach (priv->given_source, vm->context);
+      g_source_unref (priv->given_source);
+    }
+  g_mutex_unlock (&priv->request_mutex);
+}
+
+static void
+give_order (Vm *vm, OrderKind kind, const char *reason, VmDoneFunc done, void *opaque)
+{
+  give (vm, order_new (kind, reason, done, opaque));
+}
+
+/* Device loop. */
 static void
 give_order_first (Vm *vm, OrderKind kind, const char *reason)
 {
@@ -478,6 +820,20 @@ vm_reset (Vm *vm)
 }
 
 void
+vm_save_async (Vm *vm, int fd, const char *name, VmProgressFunc progress, VmDoneFunc done, void *opaque)
+{
+  VmOrder *order = order_new (ORDER_SAVE, "", done, opaque);
+
+  order->save = g_new0 (SaveWork, 1);
+  order->save->vm = vm;
+  order->save->fd = fd;
+  order->save->name = g_strdup (name);
+  order->save->progress = progress;
+  order->save->opaque = opaque;
+  give (vm, order);
+}
+
+void
 vm_stop (Vm *vm, const char *reason)
 {
   give_order (vm, ORDER_STOP, reason, NULL, NULL);
@@ -518,7 +874,7 @@ init_processors (Vm *vm, const char *reason)
 static void
 fall_asleep (Vm *vm)
 {
-  if (vm->priv->state != VM_STATE_RUNNING || !vm->asleep)
+  if (vm->priv->state != VM_STATE_RUNNING || !is_asleep (vm))
     return;
   stop_processors (vm);
   g_message ("the guest sleeps");
@@ -651,6 +1007,16 @@ vm_request (Vm *vm, VmRequest request, const char *reason)
 }
 
 void
+vm_life_init (Vm *vm)
+{
+  g_mutex_init (&vm->priv->request_mutex);
+  vm->priv->state_funcs = g_array_new (FALSE, FALSE, sizeof (VmStateListener));
+  vm->priv->shown_reason = g_strdup ("");
+  g_queue_init (&vm->priv->orders);
+  g_queue_init (&vm->priv->given);
+}
+
+void
 vm_life_free (Vm *vm)
 {
   VmOrder *order;
@@ -662,13 +1028,21 @@ vm_life_free (Vm *vm)
       g_source_destroy (vm->priv->drain);
       g_source_unref (vm->priv->drain);
     }
-  if (vm->priv->current != NULL)
-    g_queue_push_head (&vm->priv->orders, g_steal_pointer (&vm->priv->current));
-  while ((order = g_queue_pop_head (&vm->priv->orders)) != NULL)
+  order = g_steal_pointer (&vm->priv->current);
+  if (order != NULL && order->kind == ORDER_SAVE && order->save->thread != NULL)
     {
-      g_free (order->reason);
-      g_free (order);
+      g_atomic_int_set (&order->save->cancelled, 1);
+      end_save (order->save);
     }
+  if (order != NULL)
+    order_free (order);
+  g_queue_clear_full (&vm->priv->orders, order_free);
+  if (vm->priv->given_source != NULL)
+    g_source_destroy (vm->priv->given_source);
+  g_queue_clear_full (&vm->priv->given, order_free);
+  g_array_unref (vm->priv->state_funcs);
+  g_free (vm->priv->shown_reason);
+  g_mutex_clear (&vm->priv->request_mutex);
   for (unsigned i = 0; i < G_N_ELEMENTS (vm->priv->request_reason); i++)
     g_free (vm->priv->request_reason[i]);
 }

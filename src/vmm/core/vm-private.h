@@ -15,16 +15,23 @@ typedef struct
 } VmStateListener;
 
 typedef struct VmOrder VmOrder;
+typedef struct VmNews VmNews;
 
 typedef struct VmPrivate
 {
-  VmState state;
-  char *reason;
-  GArray *state_funcs;
-  gboolean processors_run;
 
-  /* Main loop only. */
-  VmOrder *current; /* waits for devices to drain */
+  /* The control loop's thread where devices have a loop of their own; NULL: one loop does both. */
+  GThread *control_thread;
+
+  /* Control loop only: what it was told last. */
+  VmState shown_state;
+  char *shown_reason;
+  GArray *state_funcs; /* VmStateListener */
+
+  /* Device loop only (and, before it runs, who makes the machine). */
+  VmState state;
+  gboolean processors_run;
+  VmOrder *current; /* waits for devices to drain, or for its file to be written */
   GQueue orders;    /* VmOrder, in the order in which they were given */
   gboolean working; /* orders are being carried out, further up the stack */
   GSource *drain;
@@ -33,9 +40,20 @@ typedef struct VmPrivate
   unsigned requests;    /* bit a VmRequest */
   char *request_reason[VM_N_REQUESTS];
   GSource *request_source;
+  GQueue given; /* VmOrder, from the control loop to the device loop */
+  GSource *given_source;
+
+  GMutex news_mutex; /* protects what follows */
+  GQueue news;       /* VmNews */
+  GSource *news_source;
 } VmPrivate;
 
-/* vm-life.c: forgets orders and requests. */
+/* vm-life.c.  Freeing forgets orders and requests; a save that is being written is broken off. */
+void vm_life_init (Vm *vm);
 void vm_life_free (Vm *vm);
+
+/* vm-loops.c */
+void vm_news_init (Vm *vm);
+void vm_news_free (Vm *vm);
 
 G_END_DECLS

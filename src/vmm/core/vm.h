@@ -2,12 +2,22 @@
  *
  * The machine: spaces, clock, lock, devices and life cycle.
  *
+ * Loops.  A running monitor has two, each a thread that turns a GMainContext (core/loop.h):
+ *   the device loop (Vm.context)   timers, completions of block/, serial ports' sockets; carries out orders and requests
+ *   the control loop (Vm.control)  the main thread: D-Bus, signals, VNC, frame ticks and the rendering of pictures; gives orders, hears of
+ *                                  their end and of the machine's state
+ * Beside them: a thread a processor (or one for all), block/'s workers, one a VNC client, and one that writes a saved machine while it is
+ * under way.  Nothing that control or display do may hold the device loop up for longer than a bounded copy takes: they have the VM
+ * lock for registers and bitmaps, never for pixels, files or sockets.  Tests, and machines whose clock is moved by hand, have one
+ * context for both loops; then orders are carried out inside the call that gives them, as far as nothing is in flight.
+ *
  * Lock order (take downwards only):
  *   1. the VM lock (legacy devices, mappings, timers)
- *   2. an engine's own locks
- *   3. an address space's publication lock, a region's dirty lock
- *   4. block/ and display/ internal locks (never held while they call back)
- * Completions of block/ and messages of display/ arrive on the main loop and take the VM lock first.
+ *   2. the clock's, the requests' and the news' mutex (core/; the requests' is held while processors are told to hold)
+ *   3. an engine's own locks
+ *   4. an address space's publication lock, a region's dirty lock
+ *   5. block/ and display/ internal locks (never held while they call back)
+ * No lock is held while a thread is waited for, but for a paused machine's processors: VmProcessorOps.pause is called without any.
  */
 #pragma once
 
@@ -84,8 +94,9 @@ typedef struct
   gboolean (*load) (void *opaque, unsigned n, const uint8_t *data, size_t length, GError **error);
 } VmProcessorOps;
 
+/* Control loop, VM lock NOT held. */
 typedef void (*VmStateFunc) (Vm *vm, VmState state, void *opaque);
-/* An order was carried out, or refused: `error` says why, for a person.  Main loop, VM lock NOT held. */
+/* An order was carried out, or refused: `error` says why, for a person.  Control loop, VM lock NOT held. */
 typedef void (*VmDoneFunc) (Vm *vm, const GError *error, void *opaque);
 
 struct Vm
@@ -93,7 +104,8 @@ struct Vm
   AddressSpace *memory; /* 52 bits of physical addresses */
   AddressSpace *ports;  /* 65536 */
   VmClock *clock;
-  GMainContext *context; /* of the main loop */
+  GMainContext *context; /* of the device loop */
+  GMainContext *control; /* of the control loop; may be the same */
   VmLock lock;
   GPtrArray *devices; /* in order of creation; owned */
   GPtrArray *rams;    /* Region *, saved with the machine, in order of registration */
@@ -107,7 +119,7 @@ struct Vm
   void *eoi_opaque;
   uint32_t eoi_edges[8]; /* a bit a vector; set by the IOAPIC, words read atomically */
 
-  /* Set by the owner of the AT's shutdown byte; main loop, VM lock held.  NULL: never. */
+  /* Set by the owner of the AT's shutdown byte; device loop, VM lock held.  NULL: never. */
   gboolean (*firmware_resumes) (void *opaque);
   void *firmware_resumes_opaque;
 
@@ -128,9 +140,12 @@ struct Vm
   struct VmPrivate *priv;
 };
 
-/* `context` NULL: the default one.  `manual_clock` for tests and the engine without a processor. */
+/* One loop for all.  `context` NULL: the default one.  `manual_clock` for tests and the engine without a processor. */
 Vm *vm_new (GMainContext *context, gboolean manual_clock);
-/* Stops, frees devices in reverse order, then the spaces. */
+/* `devices` is turned by another thread (core/loop.h), which must not run before vm_start() has returned; the calling thread is the control
+ * loop's.  NULL: the default context. */
+Vm *vm_new_with_loops (GMainContext *devices, GMainContext *control, gboolean manual_clock);
+/* Frees devices in reverse order, then the spaces.  The device loop has been stopped. */
 void vm_free (Vm *vm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Vm, vm_free)
 
@@ -152,15 +167,17 @@ IrqLine vm_intr_line (Vm *vm);
 /* RAM that belongs to the saved state and to statistics, under a stable name.  Takes a reference. */
 void vm_add_ram (Vm *vm, Region *region);
 
-/* -- Life cycle: main loop thread only, VM lock NOT held ------------------------------------------ */
+/* -- Life cycle: control loop only, VM lock NOT held ---------------------------------------------- */
+/* What the control loop was told last; the device loop may be a step ahead. */
 VmState vm_state (Vm *vm);
 /* Why it is paused, crashed or stopped: one or more lines for a person; "" if there is nothing to say. */
 const char *vm_state_reason (Vm *vm);
 void vm_add_state_func (Vm *vm, VmStateFunc func, void *opaque);
-/* Power on: resets everything and leaves it paused or running. */
+/* Power on: resets everything and leaves it paused or running.  Before the device loop runs. */
 void vm_start (Vm *vm, gboolean paused);
-/* Orders.  They are carried out one after the other: at once where nothing is in flight, else when the last request of a device
- * has ended on the main loop (VM_STATE_PAUSING until then).  `done` may be NULL and may be called before these return. An order
+/* Orders.  The device loop carries them out one after the other: at once where nothing is in flight, else when the last request of a
+ * device has ended (VM_STATE_PAUSING until then).  `done` may be NULL, comes behind the states that the order has led to, and may be
+ * called before these return. An order
  * for what is so already succeeds; one that the state then forbids is refused with words.  None is lost.  A pause is done when what
  * the guest had asked for until then is, too (a reset, a crash): a machine that is saved lacks nothing. */
 void vm_pause_async (Vm *vm, const char *reason, VmDoneFunc done, void *opaque);
@@ -173,7 +190,7 @@ void vm_reset (Vm *vm);
 /* Ends: the state becomes VM_STATE_STOPPED, orders behind it are refused. */
 void vm_stop (Vm *vm, const char *reason);
 
-/* From any thread, locked or not: done on the main loop's next turn.  The reason is copied.  A second request of the same
+/* From any thread, locked or not: done on the device loop's next turn.  The reason is copied.  A second request of the same
  * kind before that is dropped.  A processor whose write asked for it doesn't get beyond it; see VmProcessorOps.hold. */
 void vm_request (Vm *vm, VmRequest request, const char *reason);
 /* The person did something that wakes a sleeping guest (a key).  VM lock held. */
@@ -185,18 +202,29 @@ vm_wake (Vm *vm)
 }
 
 /* -- Saved machines (paused) ---------------------------------------------------------------------- */
-/* Sections: RAM (zstd), clock, a section a device, a section a processor; SHA-256 at the end.  See core/save.h, also for machines that run. */
+/* As an order: pauses if need be, and writes on a thread of its own while the machine stands and later orders wait (but for vm_stop(), which
+ * breaks it off).  A save that fails lets a machine that ran run on.  `fd` stays the caller's, who brings the file to stable
+ * storage; `name` is for errors.  `progress` (control loop; may be NULL) hears of a fraction of 1 a hundred times at most. */
+typedef void (*VmProgressFunc) (Vm *vm, double fraction, void *opaque);
+void vm_save_async (Vm *vm, int fd, const char *name, VmProgressFunc progress, VmDoneFunc done, void *opaque);
+/* Here and now, where nothing else runs: device loop, or one loop for all.  Sections: RAM (zstd), clock, a section a device, a section a
+ * processor; SHA-256 at the end.  See core/save.h, also for machines that run. */
 gboolean vm_save (Vm *vm, const char *path, GError **error);
 /* The same to a file that the caller has opened, brings to stable storage (which may take long), and closes; what was written stays on
  * error.  `name` is for errors. */
 gboolean vm_save_fd (Vm *vm, int fd, const char *name, GError **error);
-/* Into a machine of the same shape.  On error the machine must be reset or ended by the caller. */
+/* Into a machine of the same shape, before the device loop runs.  On error the machine must be reset or ended by the caller. */
 gboolean vm_load (Vm *vm, const char *path, GError **error);
 
-/* -- Main loop helpers: the callback has the VM lock ----------------------------------------------- */
+/* -- Loops ---------------------------------------------------------------------------------------- */
 typedef void (*VmFunc) (void *opaque);
 typedef void (*VmFdFunc) (int fd, GIOCondition condition, void *opaque);
-/* Returns a source; g_source_destroy() and g_source_unref() end it. */
+/* The callback runs on the device loop and has the VM lock.  Returns a source; g_source_destroy(), with the VM lock, and g_source_unref() end
+ * it. */
 GSource *vm_watch_fd (Vm *vm, int fd, GIOCondition condition, VmFdFunc func, void *opaque);
+/* From any thread, locked or not: `func` runs on the control loop's next turn without the VM lock, in the order of the calls, and behind
+ * what orders have told before.  `drop` (may be NULL) frees `data` afterwards, also if the machine is freed first. */
+typedef void (*VmNewsFunc) (Vm *vm, void *data);
+void vm_tell_control (Vm *vm, VmNewsFunc func, void *data, GDestroyNotify drop);
 
 G_END_DECLS

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * From input events (display/input.h) to whichever device the guest has enabled.  Main loop, VM lock held.
+ * From input events (display/input.h) to whichever device the guest has enabled.
+ *
+ * Threads: any, VM lock held.  Keys are typed by a timer, on the device loop (core/vm.h), and so InputTypedFunc may come there.
  */
 #pragma once
 

@@ -8,8 +8,8 @@
  * up nobody and loses the oldest bytes, and the log says how many.  What clients send waits in their sockets until the port has
  * room.
  *
- * Threads: every function is called with the VM lock held.  serial_port_write() may come from any thread, the others from the
- * main loop's.
+ * Threads: every function is called with the VM lock held, from any thread.  Sockets are read and written on the device loop (core/vm.h) and
+ * never waited for.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A drive's way to its image: one request at a time on a queue of its own, completions on the machine's loop with the VM lock held.
+ * A drive's way to its image: one request at a time on a queue of its own, completions on the device loop (core/vm.h) with the VM lock held.
  * All functions under the VM lock.
  *
  * A drive that is reset while a request is in flight cancels it: the request becomes an orphan, keeps its buffer, and no

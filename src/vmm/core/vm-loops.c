@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The machine's loops: threads that turn one, sources whose callbacks have the VM lock, and what one loop tells the other.
+ */
+#define G_LOG_DOMAIN "vm"
+
+#include "core/loop.h"
+#include "core/vm-private.h"
+
+/* -- A thread with a context ---------------------------------------------------------------------- */
+
+struct VmLoop
+{
+  char *name;
+  GMainContext *context;
+  GThread *thread; /* NULL: not started, or stopped */
+  gint ending;     /* atomic */
+};
+
+VmLoop *
+vm_loop_new (const char *name)
+{
+  VmLoop *loop = g_new0 (VmLoop, 1);
+
+  loop->name = g_strdup (name);
+  loop->context = g_main_context_new ();
+  return loop;
+}
+
+GMainContext *
+vm_loop_context (VmLoop *loop)
+{
+  return loop->context;
+}
+
+static gpointer
+turn (gpointer data)
+{
+  VmLoop *loop = data;
+
+  g_main_context_push_thread_default (loop->context);
+  while (!g_atomic_int_get (&loop->ending))
+    g_main_context_iteration (loop->context, TRUE);
+  g_main_context_pop_thread_default (loop->context);
+  return NULL;
+}
+
+void
+vm_loop_start (VmLoop *loop)
+{
+  g_return_if_fail (loop->thread == NULL);
+  g_atomic_int_set (&loop->ending, 0);
+  loop->thread = g_thread_new (loop->name, turn, loop);
+}
+
+void
+vm_loop_stop (VmLoop *loop)
+{
+  if (loop->thread == NULL)
+    return;
+  g_atomic_int_set (&loop->ending, 1);
+  g_main_context_wakeup (loop->context);
+  g_thread_join (g_steal_pointer (&loop->thread));
+}
+
+void
+vm_loop_free (VmLoop *loop)
+{
+  if (loop == NULL)
+    return;
+  vm_loop_stop (loop);
+  g_main_context_unref (loop->context);
+  g_free (loop->name);
+  g_free (loop);
+}
+
+/* -- Descriptors ---------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  GSource source;
+  Vm *vm;
+  VmFdFunc func;
+  void *opaque;
+  int fd;
+  gpointer tag;
+} FdSource;
+
+static gboolean
+fd_watch_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  FdSource *watch = (FdSource *)source;
+
+  vm_lock (watch->vm);
+  /* Whoever ended it had the lock; it may have waited for that here. */
+  if (!g_source_is_destroyed (source))
+    watch->func (watch->fd, g_source_query_unix_fd (source, watch->tag), watch->opaque);
+  vm_unlock (watch->vm);
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs fd_watch_funcs = { .dispatch = fd_watch_dispatch };
+
+GSource *
+vm_watch_fd (Vm *vm, int fd, GIOCondition condition, VmFdFunc func, void *opaque)
+{
+  FdSource *watch = (FdSource *)g_source_new (&fd_watch_funcs, sizeof (FdSource));
+
+  watch->vm = vm;
+  watch->func = func;
+  watch->opaque = opaque;
+  watch->fd = fd;
+  watch->tag = g_source_add_unix_fd (&watch->source, fd, condition);
+  g_source_attach (&watch->source, vm->context);
+  return &watch->source;
+}
+
+/* -- From any thread to the control loop, in order ------------------------------------------------ */
+
+struct VmNews
+{
+  VmNewsFunc func;
+  GDestroyNotify drop;
+  void *data;
+};
+
+static VmNews *
+news_take (Vm *vm)
+{
+  VmNews *news;
+
+  g_mutex_lock (&vm->priv->news_mutex);
+  news = g_queue_pop_head (&vm->priv->news);
+  if (news == NULL && vm->priv->news_source != NULL)
+    g_source_set_ready_time (vm->priv->news_source, -1);
+  g_mutex_unlock (&vm->priv->news_mutex);
+  return news;
+}
+
+static gboolean
+on_news (gpointer data)
+{
+  Vm *vm = data;
+  VmNews *news;
+
+  while ((news = news_take (vm)) != NULL)
+    {
+      news->func (vm, news->data);
+      if (news->drop != NULL)
+        news->drop (news->data);
+      g_free (news);
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+news_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+{
+  return callback (data);
+}
+
+static GSourceFuncs news_funcs = { .dispatch = news_dispatch };
+
+void
+vm_news_init (Vm *vm)
+{
+  VmPrivate *priv = vm->priv;
+
+  g_mutex_init (&priv->news_mutex);
+  g_queue_init (&priv->news);
+  priv->news_source = g_source_new (&news_funcs, sizeof (GSource));
+  g_source_set_callback (priv->news_source, on_news, vm, NULL);
+  g_source_set_static_name (priv->news_source, "vm news");
+  g_source_set_ready_time (priv->news_source, -1);
+  g_source_attach (priv->news_source, vm->control);
+}
+
+void
+vm_news_free (Vm *vm)
+{
+  VmNews *news;
+
+  g_source_destroy (vm->priv->news_source);
+  while ((news = news_take (vm)) != NULL)
+    {
+      if (news->drop != NULL)
+        news->drop (news->data);
+      g_free (news);
+    }
+  g_clear_pointer (&vm->priv->news_source, g_source_unref);
+  g_mutex_clear (&vm->priv->news_mutex);
+}
+
+void
+vm_tell_control (Vm *vm, VmNewsFunc func, void *data, GDestroyNotify drop)
+{
+  VmNews *news = g_new (VmNews, 1);
+
+  *news = (VmNews){ func, drop, data };
+  g_mutex_lock (&vm->priv->news_mutex);
+  g_queue_push_tail (&vm->priv->news, news);
+  g_source_set_ready_time (vm->priv->news_source, 0);
+  g_mutex_unlock (&vm->priv->news_mutex);
+}
