@@ -442,10 +442,16 @@ display_output_snapshot (DisplayOutput *output)
 void
 display_output_size (DisplayOutput *output, uint32_t *width, uint32_t *height)
 {
-  *width = output->off ? 0 : output->fb.width;
-  *height = output->off ? 0 : output->fb.height;
+  const Framebuffer *fb;
+
   if (output->source->size)
-    output->source->size (output->opaque, width, height);
+    {
+      output->source->size (output->opaque, width, height);
+      return;
+    }
+  fb = display_output_snapshot (output);
+  *width = fb ? fb->width : 0;
+  *height = fb ? fb->height : 0;
 }
 
 char *

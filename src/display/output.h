@@ -73,7 +73,7 @@ typedef struct
   char *(*text) (void *opaque);
   /* A viewer would like this size; the device may pass it to the guest or not.  May be NULL. */
   void (*resize) (void *opaque, uint32_t width, uint32_t height);
-  /* The size of the mode as it is now, 0 × 0: off; no picture is made.  NULL: that of the last scanout. */
+  /* The size of the mode as it is now, 0 × 0: off; no picture is made.  NULL: refresh() finds out. */
   void (*size) (void *opaque, uint32_t *width, uint32_t *height);
 } DisplaySource;
 
@@ -109,7 +109,7 @@ void display_viewer_set_interval (DisplayViewer *viewer, unsigned ms);
 void display_viewer_resize (DisplayViewer *viewer, uint32_t width, uint32_t height);
 /* Brings the scanout up to date now and returns it (owned by the output, valid until control returns to the main loop); NULL: off. */
 const Framebuffer *display_output_snapshot (DisplayOutput *output);
-/* Pixels; 0 × 0: off.  Makes no picture. */
+/* Pixels; 0 × 0: off.  Makes no picture where the source has size(). */
 void display_output_size (DisplayOutput *output, uint32_t *width, uint32_t *height);
 char *display_output_text (DisplayOutput *output);
 const DisplayCursor *display_output_cursor (DisplayOutput *output);
