@@ -191,6 +191,16 @@ typedef struct
   uint32_t pan;
 } VgaTextRow;
 
+/* What of the registers, beside the mode, shows in a picture: copied under the VM lock, drawn from without it. */
+typedef struct
+{
+  uint8_t attr[32], dac[768], pel_mask;
+  gboolean wide_dac;                /* 8 bits a colour */
+  uint8_t cursor_start, cursor_end; /* CRTC registers */
+  uint32_t cursor;                  /* counter */
+  int64_t frames;                   /* since power-on, for blinking */
+} VgaLook;
+
 typedef struct
 {
   PciDevice pci;
@@ -232,11 +242,15 @@ typedef struct
   /* Not saved: what polling has seen of the retrace */
   int64_t poll_time, poll_retrace;
 
-  /* Picture.  Not saved. */
+  /* Not saved: what the picture waits for, under the VM lock as all above */
   gboolean watched;
   gboolean stale;  /* registers changed since `mode` was made */
   gboolean redraw; /* draw all, whatever the dirty log says */
+
+  /* Picture.  Not saved; the display's thread alone, without the lock.  It reads video memory while the guest writes there: what is caught
+   * half done is in the dirty log again and comes right with the next frame. */
   VgaMode mode;
+  VgaLook look;
   gboolean scanout_on;
   Framebuffer surface; /* where pictures are drawn; pixels NULL: the scanout isn't drawn */
   uint32_t palette[256];
@@ -334,7 +348,7 @@ void vga_line_address (const VgaMode *mode, uint32_t y, uint32_t *counter, uint3
 /* vga-text.c */
 /* Draws the cells that changed, or all.  `dirty`: memory or registers may have changed. */
 void vga_text_render (Vga *vga, gboolean dirty, gboolean all);
-char *vga_text_utf8 (Vga *vga);
+char *vga_text_utf8 (const Vga *vga, const VgaMode *mode);
 
 /* vga-edid.c */
 void vga_edid_make (uint8_t edid[128], uint32_t width, uint32_t height);

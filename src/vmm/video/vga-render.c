@@ -37,12 +37,12 @@ make_tables (void)
 static void
 make_palette (Vga *vga)
 {
-  gboolean wide = (vga->dispi[DISPI_ENABLE] & DISPI_8BIT_DAC) != 0;
-  const uint8_t *attr = vga->attr;
+  gboolean wide = vga->look.wide_dac;
+  const uint8_t *attr = vga->look.attr;
 
   for (unsigned i = 0; i < 256; i++)
     {
-      const uint8_t *entry = vga->dac + (i & vga->pel_mask) * 3;
+      const uint8_t *entry = vga->look.dac + (i & vga->look.pel_mask) * 3;
       uint32_t color = 0;
       for (unsigned c = 0; c < 3; c++)
         color = color << 8 | (wide ? entry[c] : (uint32_t)((entry[c] & 0x3f) << 2 | (entry[c] & 0x3f) >> 4));
@@ -283,9 +283,8 @@ linear_dirty (const Vga *vga, uint32_t y)
 
 /* Pages that the picture is made of, as a range. */
 static void
-page_range (const Vga *vga, uint64_t *first, uint64_t *count)
+page_range (const Vga *vga, const VgaMode *mode, uint64_t *first, uint64_t *count)
 {
-  const VgaMode *mode = &vga->mode;
   uint64_t all = ((uint64_t)vga->mask + 1) >> GUEST_PAGE_SHIFT;
 
   *first = 0;
@@ -306,14 +305,17 @@ page_range (const Vga *vga, uint64_t *first, uint64_t *count)
     }
 }
 
+/* VM lock held. */
 static gboolean
-take_dirty (Vga *vga)
+take_dirty (Vga *vga, const VgaMode *mode)
 {
   uint64_t first, count;
 
   if (!vga->watched)
     return TRUE;
-  page_range (vga, &first, &count);
+  if (mode->kind == VGA_KIND_OFF)
+    return FALSE;
+  page_range (vga, mode, &first, &count);
   return region_take_dirty (vga->vram, DIRTY_DISPLAY, first, count, vga->dirty + first / 64);
 }
 
@@ -423,47 +425,73 @@ set_scanout (Vga *vga)
     }
 }
 
-/* Takes over changed registers.  Returns whether all must be drawn. */
+/* Takes over a changed mode.  Returns whether all must be drawn. */
 static gboolean
-update_mode (Vga *vga)
+update_mode (Vga *vga, const VgaMode *mode)
 {
-  VgaMode mode, compare;
+  VgaMode compare = *mode;
   gboolean all = FALSE;
 
-  vga_mode_make (vga, &mode);
-  compare = mode;
   /* Text scrolls by its start address all the time; its cells know what changed. */
-  if (mode.kind == VGA_KIND_TEXT && vga->mode.kind == VGA_KIND_TEXT)
+  if (mode->kind == VGA_KIND_TEXT && vga->mode.kind == VGA_KIND_TEXT)
     compare.start = vga->mode.start;
-  if (memcmp (&compare, &vga->mode, sizeof mode) != 0)
+  if (memcmp (&compare, &vga->mode, sizeof compare) != 0)
     {
-      gboolean direct = is_direct (vga, &mode);
+      gboolean direct = is_direct (vga, mode);
       gboolean same = direct == is_direct (vga, &vga->mode)
-                      && (mode.kind == VGA_KIND_OFF) == (vga->mode.kind == VGA_KIND_OFF)
-                      && mode.width == vga->mode.width && mode.height == vga->mode.height
-                      && (!direct || (mode.start == vga->mode.start && mode.stride == vga->mode.stride));
-      vga->mode = mode;
+                      && (mode->kind == VGA_KIND_OFF) == (vga->mode.kind == VGA_KIND_OFF)
+                      && mode->width == vga->mode.width && mode->height == vga->mode.height
+                      && (!direct || (mode->start == vga->mode.start && mode->stride == vga->mode.stride));
+      vga->mode = *mode;
       if (!same || !vga->scanout_on)
         set_scanout (vga);
       vga->scanout_on = TRUE;
       all = TRUE;
     }
-  vga->mode = mode;
+  vga->mode = *mode;
   return all;
+}
+
+static void
+copy_look (const Vga *vga, VgaLook *look)
+{
+  const uint8_t *crtc = vga->crtc;
+
+  memcpy (look->attr, vga->attr, sizeof look->attr);
+  memcpy (look->dac, vga->dac, sizeof look->dac);
+  look->pel_mask = vga->pel_mask;
+  look->wide_dac = (vga->dispi[DISPI_ENABLE] & DISPI_8BIT_DAC) != 0;
+  look->cursor_start = crtc[CRTC_CURSOR_START];
+  look->cursor_end = crtc[CRTC_CURSOR_END];
+  look->cursor = (uint32_t)(crtc[CRTC_CURSOR_HIGH] << 8 | crtc[CRTC_CURSOR_LOW]);
+  look->frames = vm_clock_now (vga->pci.device.vm->clock) / vga_frame_ns (vga);
 }
 
 static void
 render (Vga *vga)
 {
-  gboolean changed = vga->stale, all = vga->redraw || !vga->watched, dirty;
+  Vm *vm = vga->pci.device.vm;
+  gboolean changed, all, dirty;
+  VgaMode mode;
 
+  /* The lock for what registers say and which pages were written; the guest goes on while pixels are made of it. */
+  vm_lock (vm);
+  changed = vga->stale;
+  all = vga->redraw || !vga->watched;
   vga->stale = FALSE;
   vga->redraw = FALSE;
   if (changed)
-    all |= update_mode (vga);
+    vga_mode_make (vga, &mode);
+  else
+    mode = vga->mode;
+  copy_look (vga, &vga->look);
+  dirty = take_dirty (vga, &mode);
+  vm_unlock (vm);
+
+  if (changed)
+    all |= update_mode (vga, &mode);
   if (vga->mode.kind == VGA_KIND_OFF)
     return;
-  dirty = take_dirty (vga);
   if (all)
     {
       make_tables ();
@@ -483,7 +511,7 @@ render (Vga *vga)
     render_planes (vga, all);
 }
 
-/* -- Display source: called by display/, on the main loop ------------------------------------------- */
+/* -- Display source: called by display/, on its thread ------------------------------------------- */
 
 static gboolean
 lock (Vga *vga)
@@ -504,11 +532,7 @@ unlock (Vga *vga, gboolean locked)
 static void
 on_refresh (void *opaque)
 {
-  Vga *vga = opaque;
-  gboolean locked = lock (vga);
-
-  render (vga);
-  unlock (vga, locked);
+  render (opaque);
 }
 
 static void
@@ -528,10 +552,11 @@ on_text (void *opaque)
 {
   Vga *vga = opaque;
   gboolean locked = lock (vga);
-  char *text = vga_text_utf8 (vga);
+  VgaMode mode;
 
+  vga_mode_make (vga, &mode);
   unlock (vga, locked);
-  return text;
+  return mode.kind == VGA_KIND_TEXT ? vga_text_utf8 (vga, &mode) : NULL;
 }
 
 static void

@@ -141,8 +141,8 @@ render_row (Vga *vga, unsigned index, uint32_t cursor, gboolean characters_hidde
       if (characters_hidden && (cell & 0x8000) && (mode->attr_mode & ATTR_MODE_BLINK))
         cell |= CELL_HIDDEN;
       if (counter == cursor)
-        cell |= CELL_CURSOR | (vga->crtc[CRTC_CURSOR_START] & 0x1fu) << CELL_CURSOR_START_SHIFT
-                | (vga->crtc[CRTC_CURSOR_END] & 0x1fu) << CELL_CURSOR_END_SHIFT;
+        cell |= CELL_CURSOR | (vga->look.cursor_start & 0x1fu) << CELL_CURSOR_START_SHIFT
+                | (vga->look.cursor_end & 0x1fu) << CELL_CURSOR_END_SHIFT;
       if (!all && drawn[column] == cell)
         continue;
       drawn[column] = cell;
@@ -162,8 +162,8 @@ void
 vga_text_render (Vga *vga, gboolean dirty, gboolean all)
 {
   static const uint32_t no_cursor = G_MAXUINT32;
-  const uint8_t *crtc = vga->crtc;
-  int64_t frames = vm_clock_now (vga->pci.device.vm->clock) / vga_frame_ns (vga);
+  const VgaLook *look = &vga->look;
+  int64_t frames = look->frames;
   VgaTextRow rows[VGA_MAX_ROWS];
   uint32_t cursor = no_cursor;
 
@@ -176,35 +176,29 @@ vga_text_render (Vga *vga, gboolean dirty, gboolean all)
   memcpy (vga->row, rows, n * sizeof rows[0]);
   vga->n_rows = n;
   all |= fetch_fonts (vga);
-  if (!(crtc[CRTC_CURSOR_START] & CRTC_CURSOR_OFF) && !(frames / CURSOR_FRAMES & 1))
-    cursor
-        = ((uint32_t)(crtc[CRTC_CURSOR_HIGH] << 8 | crtc[CRTC_CURSOR_LOW]) + (crtc[CRTC_CURSOR_END] >> 5 & 3))
-          & 0xffff;
+  if (!(look->cursor_start & CRTC_CURSOR_OFF) && !(frames / CURSOR_FRAMES & 1))
+    cursor = (look->cursor + (look->cursor_end >> 5 & 3)) & 0xffff;
   for (unsigned i = 0; i < n; i++)
     render_row (vga, i, cursor, frames / (2 * CURSOR_FRAMES) & 1, all);
 }
 
 /* What a person reads: independent of fonts and of whether anybody looks. */
 char *
-vga_text_utf8 (Vga *vga)
+vga_text_utf8 (const Vga *vga, const VgaMode *mode)
 {
-  VgaMode mode;
   VgaTextRow rows[VGA_MAX_ROWS];
   GString *text;
 
-  vga_mode_make (vga, &mode);
-  if (mode.kind != VGA_KIND_TEXT)
-    return NULL;
   text = g_string_new (NULL);
-  unsigned n = make_rows (&mode, rows);
+  unsigned n = make_rows (mode, rows);
   for (unsigned i = 0; i < n; i++)
     {
       gsize end = text->len;
 
-      for (unsigned column = 0; column < mode.columns; column++)
+      for (unsigned column = 0; column < mode->columns; column++)
         {
           uint32_t word
-              = vga_load_word (vga, vga_mode_offset (&mode, rows[i].counter + column, rows[i].row_scan));
+              = vga_load_word (vga, vga_mode_offset (mode, rows[i].counter + column, rows[i].row_scan));
           g_string_append_unichar (text, cp437_to_unicode[word & 0xff]);
           if (cp437_to_unicode[word & 0xff] != ' ')
             end = text->len;

@@ -1148,11 +1148,100 @@ test_hostile (void)
     }
 }
 
+/* -- Beside a guest that goes on --------------------------------------------------------------------- */
+
+typedef struct
+{
+  VgaMachine m; /* with look-up caches of its own */
+  gint stop;    /* atomic */
+} Guest;
+
+static gpointer
+run_guest (gpointer data)
+{
+  Guest *guest = data;
+  VgaMachine *m = &guest->m;
+
+  for (unsigned i = 0; !g_atomic_int_get (&guest->stop); i++)
+    {
+      if (i % 16 == 0)
+        set_mode (m, i % 32 == 0 ? &mode_13 : &mode_03);
+      if (i % 64 == 40)
+        {
+          dispi (m, 4, 0);
+          dispi (m, 1, 320);
+          dispi (m, 2, 200);
+          dispi (m, 3, i % 128 == 40 ? 32 : 16);
+          dispi (m, 4, 0x41);
+        }
+      set_dac (m, i % 256, i % 64, 1, 2);
+      for (unsigned k = 0; k < 64; k++)
+        poke (m, 0xa0000 + (i * 64 + k) * 4 % 0x10000, i + k, 4);
+    }
+  return NULL;
+}
+
+static void
+on_unlocked_scanout (void *opaque, const Framebuffer *fb)
+{
+  g_assert_false (vm_lock_held (opaque));
+}
+
+static void
+on_unlocked_damage (void *opaque, const Damage *damage)
+{
+  g_assert_false (vm_lock_held (opaque));
+}
+
+/* Pictures are drawn without the machine's lock, while a processor changes modes and pixels. */
+static void
+test_beside_guest (void)
+{
+  static const DisplayViewerFuncs funcs = { .scanout = on_unlocked_scanout, .damage = on_unlocked_damage };
+  VgaMachine m;
+  Guest guest = { .stop = 0 };
+
+  vga_machine_open (&m, "16");
+  guest.m.vm = m.vm;
+  guest.m.bus = m.bus;
+  guest.m.vga = m.vga;
+  DisplayViewer *viewer = display_output_attach (vga_output (m.vga), &funcs, m.vm);
+  GThread *thread = g_thread_new ("processor", run_guest, &guest);
+  for (unsigned i = 0; i < 300; i++)
+    {
+      uint32_t width, height;
+
+      display_output_snapshot (vga_output (m.vga));
+      g_free (display_output_text (vga_output (m.vga)));
+      display_output_size (vga_output (m.vga), &width, &height);
+      g_main_context_iteration (NULL, FALSE);
+    }
+  g_atomic_int_set (&guest.stop, 1);
+  g_thread_join (thread);
+  access_cache_clear (&guest.m.memory);
+  access_cache_clear (&guest.m.ports);
+  /* What was caught half done comes right. */
+  g_autofree char *before = NULL;
+  const Framebuffer *fb = display_output_snapshot (vga_output (m.vga));
+  g_assert_nonnull (fb);
+  before = g_memdup2 (fb->pixels, (gsize)fb->stride * fb->height);
+  uint32_t height = fb->height, stride = fb->stride;
+  vm_lock (m.vm);
+  g_assert_true (vga_class.post_load (m.vga, NULL)); /* all is drawn anew */
+  vm_unlock (m.vm);
+  fb = display_output_snapshot (vga_output (m.vga));
+  g_assert_cmpuint (fb->height, ==, height);
+  g_assert_cmpmem (before, (gsize)stride * height, fb->pixels, (gsize)fb->stride * fb->height);
+  display_viewer_detach (viewer);
+  vga_machine_close (&m);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/vga/registers", test_registers);
+  g_test_add_func ("/vga/beside-guest", test_beside_guest);
   g_test_add_func ("/vga/data-path", test_data_path);
   g_test_add_func ("/vga/retrace", test_retrace);
   g_test_add_func ("/vga/text", test_text);
