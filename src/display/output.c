@@ -38,6 +38,9 @@ struct DisplayOutput
   gboolean off, watched, refreshing;
   Framebuffer fb;
   DisplayCursor cursor;
+  DisplayReadFunc read; /* how pixels come into the surface; NULL: the device's own memory is the scanout */
+  void *read_opaque;
+  struct Pages *pages; /* NULL: none */
   Surface *surface;
   GPtrArray *retired; /* of Surface: somebody may still look at them until the next scanout */
 };
@@ -149,6 +152,86 @@ damage_whole (DisplayOutput *output, DisplayViewer *viewer)
   damage_viewer (output, viewer, &(DisplayRect){ 0, 0, output->fb.width, output->fb.height });
 }
 
+/* -- Pages -- */
+
+typedef struct Pages
+{
+  unsigned n;
+  struct iovec *page;
+  uint64_t *start; /* of each, in bytes from the first one's begin */
+  uint64_t size, offset;
+  uint32_t stride;
+} Pages;
+
+static void
+pages_free (Pages *pages)
+{
+  if (pages == NULL)
+    return;
+  g_free (pages->page);
+  g_free (pages->start);
+  g_free (pages);
+}
+
+static Pages *
+pages_new (const struct iovec *page, unsigned n, uint64_t offset, uint32_t stride)
+{
+  Pages *pages = g_new0 (Pages, 1);
+
+  pages->n = n;
+  pages->page = g_memdup2 (page, (gsize)n * sizeof *page);
+  pages->start = g_new (uint64_t, n);
+  pages->offset = offset;
+  pages->stride = stride;
+  for (unsigned i = 0; i < n; i++)
+    {
+      pages->start[i] = pages->size;
+      pages->size += page[i].iov_len;
+    }
+  return pages;
+}
+
+/* The page with byte `at`, which there is. */
+static unsigned
+pages_find (const Pages *pages, uint64_t at)
+{
+  unsigned low = 0, high = pages->n - 1;
+
+  while (low < high)
+    {
+      unsigned middle = low + (high - low + 1) / 2;
+
+      if (pages->start[middle] <= at)
+        low = middle;
+      else
+        high = middle - 1;
+    }
+  return low;
+}
+
+static void
+read_pages (void *opaque, const DisplayRect *rect, uint8_t *to, uint32_t stride)
+{
+  const Pages *pages = opaque;
+
+  for (int y = 0; y < rect->height; y++)
+    {
+      uint64_t at = pages->offset + (uint64_t)(rect->y + y) * pages->stride + (uint64_t)rect->x * 4;
+      size_t left = (size_t)rect->width * 4;
+      uint8_t *row = to + (size_t)y * stride;
+
+      for (unsigned i = pages_find (pages, at); left > 0; i++)
+        {
+          size_t skip = (size_t)(at - pages->start[i]), n = MIN (pages->page[i].iov_len - skip, left);
+
+          memcpy (row, (const uint8_t *)pages->page[i].iov_base + skip, n);
+          row += n;
+          at += n;
+          left -= n;
+        }
+    }
+}
+
 /* -- Life -- */
 
 static void
@@ -198,6 +281,7 @@ display_output_free (DisplayOutput *output)
   g_ptr_array_unref (output->viewers);
   g_ptr_array_unref (output->retired);
   g_clear_pointer (&output->surface, surface_free);
+  g_clear_pointer (&output->pages, pages_free);
   g_free (output->cursor.pixels);
   g_free (output->name);
   g_free (output);
@@ -211,8 +295,16 @@ display_output_name (DisplayOutput *output)
 
 /* -- The device's side -- */
 
-void
-display_output_set_scanout (DisplayOutput *output, const Framebuffer *fb)
+static void
+forget_reader (DisplayOutput *output)
+{
+  output->read = NULL;
+  output->read_opaque = NULL;
+  g_clear_pointer (&output->pages, pages_free);
+}
+
+static void
+set_scanout (DisplayOutput *output, const Framebuffer *fb)
 {
   gboolean off = fb == NULL || fb->pixels == NULL || fb->width == 0 || fb->height == 0
                  || fb->width > DISPLAY_MAX_SIZE || fb->height > DISPLAY_MAX_SIZE
@@ -245,10 +337,76 @@ display_output_set_scanout (DisplayOutput *output, const Framebuffer *fb)
 }
 
 void
+display_output_set_scanout (DisplayOutput *output, const Framebuffer *fb)
+{
+  forget_reader (output);
+  set_scanout (output, fb);
+}
+
+static gboolean
+is_size (uint32_t width, uint32_t height)
+{
+  return width > 0 && height > 0 && width <= DISPLAY_MAX_SIZE && height <= DISPLAY_MAX_SIZE;
+}
+
+static void
+start_reading (DisplayOutput *output, uint32_t width, uint32_t height)
+{
+  Framebuffer *fb = display_output_surface (output, width, height);
+
+  output->read (output->read_opaque, &(DisplayRect){ 0, 0, (int)width, (int)height }, fb->pixels, fb->stride);
+  set_scanout (output, fb);
+}
+
+void
+display_output_set_reader (DisplayOutput *output, uint32_t width, uint32_t height, DisplayReadFunc read,
+                           void *opaque)
+{
+  forget_reader (output);
+  if (!is_size (width, height))
+    {
+      set_scanout (output, NULL);
+      return;
+    }
+  output->read = read;
+  output->read_opaque = opaque;
+  start_reading (output, width, height);
+}
+
+void
+display_output_set_pages (DisplayOutput *output, uint32_t width, uint32_t height, uint32_t stride,
+                          uint64_t offset, const struct iovec *pages, unsigned n)
+{
+  Pages *list;
+  uint64_t needed;
+
+  forget_reader (output);
+  list = pages_new (pages, n, offset, stride);
+  needed = (uint64_t)stride * (height - 1) + (uint64_t)width * 4;
+  if (!is_size (width, height) || stride < (uint64_t)width * 4 || offset > list->size
+      || list->size - offset < needed)
+    {
+      pages_free (list);
+      set_scanout (output, NULL);
+      return;
+    }
+  output->pages = list;
+  output->read = read_pages;
+  output->read_opaque = list;
+  start_reading (output, width, height);
+}
+
+void
 display_output_damage (DisplayOutput *output, int x, int y, int width, int height)
 {
   DisplayRect rect = { x, y, width, height };
 
+  if (output->read != NULL
+      && display_rect_intersect (&rect, &(DisplayRect){ 0, 0, (int)output->fb.width, (int)output->fb.height },
+                                 &rect))
+    output->read (output->read_opaque, &rect,
+                  output->fb.pixels + (size_t)rect.y * output->fb.stride + (size_t)rect.x * 4,
+                  output->fb.stride);
   for (unsigned i = 0; i < output->viewers->len; i++)
     {
       DisplayViewer *viewer = output->viewers->pdata[i];

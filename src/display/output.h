@@ -14,6 +14,7 @@
 #include <glib.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 G_BEGIN_DECLS
 
@@ -84,6 +85,17 @@ const char *display_output_name (DisplayOutput *output);
 /* -- The device's side -- */
 /* "This memory, this mode": the whole is damaged.  The memory stays valid until the next call.  NULL: the screen is off (black). */
 void display_output_set_scanout (DisplayOutput *output, const Framebuffer *fb);
+/* The same for pixels that viewers can't be shown as they are: `read` copies a rectangle of them, whose first pixel goes to `to`, into a
+ * surface of the output's; it is called for the whole now and for what is damaged later.  A texture that the host's GPU draws will come
+ * this way too: `read` for those who look at memory, and its dmabuf beside it for viewers that take one. */
+typedef void (*DisplayReadFunc) (void *opaque, const DisplayRect *rect, uint8_t *to, uint32_t stride);
+void display_output_set_reader (DisplayOutput *output, uint32_t width, uint32_t height, DisplayReadFunc read,
+                                void *opaque);
+/* The same for a picture that lies in pages all over guest memory (virtio-gpu's resources): `offset` bytes into the pieces, strung
+ * together, is the first pixel.  The list is copied, the pieces stay valid until the next scanout.  If they don't hold the picture, the
+ * screen is off. */
+void display_output_set_pages (DisplayOutput *output, uint32_t width, uint32_t height, uint32_t stride,
+                               uint64_t offset, const struct iovec *pages, unsigned n);
 void display_output_damage (DisplayOutput *output, int x, int y, int width, int height);
 /* Copies. */
 void display_output_set_cursor (DisplayOutput *output, const DisplayCursor *cursor);

@@ -6,9 +6,11 @@
 
 #include "board/board.h"
 
+#include "chipset/i440fx.h"
 #include "chipset/piix4-pm.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
+#include "video/test-display.h"
 
 #include <gio/gio.h>
 
@@ -42,6 +44,25 @@ board_add_test_device (Board *board, TestDeviceExit exit, void *opaque, GError *
   vm_lock (board->vm);
   device = test_device_new (board->vm, board->gsi, exit, opaque, error);
   vm_unlock (board->vm);
+  return device != NULL;
+}
+
+gboolean
+board_add_test_display (Board *board, GError **error)
+{
+  PciBus *bus = i440fx_bus (board->i440fx);
+  Device *device = NULL;
+  int devfn;
+
+  vm_lock (board->vm);
+  devfn = pci_bus_free_devfn (bus);
+  if (devfn >= 0)
+    device = test_display_new (board->vm, bus, (unsigned)devfn, "test-display", error);
+  else
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, "There is no place left on the PCI bus");
+  vm_unlock (board->vm);
+  if (device != NULL)
+    g_ptr_array_add (board->outputs, test_display_output (device));
   return device != NULL;
 }
 

@@ -645,8 +645,7 @@ write_saved (gpointer data)
 {
   SaveWork *work = data;
 
-  work->ok
-      = vm_saved_write (work->saved, work->fd, work->name, &work->cancelled, on_progress, work, &work->error);
+  work->ok = vm_save_finish (work->saver, &work->error);
   g_source_set_ready_time (work->ended, 0);
   return NULL;
 }
