@@ -628,9 +628,10 @@ on_saved (gpointer data)
 {
   Vm *vm = data;
   VmOrder *order = g_steal_pointer (&vm->priv->current);
-  gboolean go_on = !order->save->ok && order->from == VM_STATE_RUNNING;
+  gboolean go_on;
 
   end_save (order->save);
+  go_on = !order->save->ok && order->from == VM_STATE_RUNNING;
   order_end_with (vm, order, g_steal_pointer (&order->save->error));
   /* As it was before. */
   if (go_on)

@@ -334,7 +334,14 @@ test_save_broken_off (Fixture *f, gconstpointer unused)
 
   g_assert_cmpint (pipe2 (fds, O_CLOEXEC), ==, 0);
   vm_save_async (f->vm, fds[1], "the file", NULL, on_done, &save);
-  g_assert_cmpint (read (fds[0], buffer, sizeof buffer), >, 0);
+  /* Behind the head of the file it is in the midst of a chunk, which the pipe doesn't hold. */
+  for (ssize_t got = 0; got < 512;)
+    {
+      ssize_t n = read (fds[0], buffer, sizeof buffer);
+
+      g_assert_cmpint (n, >, 0);
+      got += n;
+    }
   vm_stop (f->vm, "enough");
   /* When orders behind it are too many, it was heard. */
   for (unsigned i = 0; i < 100; i++)
