@@ -318,7 +318,7 @@ set_scanout (DisplayOutput *output, const Framebuffer *fb)
   else
     output->fb = *fb;
   /* A surface that the device set again is not to be thrown away. */
-  for (unsigned i = retired->len; !off && i-- > 0;)
+  for (unsigned i = retired->len; fb != NULL && !off && i-- > 0;)
     if (((Surface *)retired->pdata[i])->fb.pixels == fb->pixels)
       g_ptr_array_add (output->retired, g_ptr_array_steal_index (retired, i));
 
