@@ -57,20 +57,21 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SaveSink, save_sink_free)
 /* Saving while the guest runs: memory goes pass by pass, each with what was written since the last one, until little is left; then the
  * machine is paused and the rest goes.
  *
- *   main loop: vm_save_begin()    worker: vm_save_pass()…    main loop, paused: vm_save_finish()
+ *   device loop: vm_save_begin()    worker: vm_save_pass()…    the machine paused: vm_save_finish()
  */
 typedef struct VmSave VmSave;
-/* Main loop, VM lock not held.  `live`: passes come, so writes are logged from now on until vm_save_free(). */
+/* Device loop, VM lock not held.  `live`: passes come, so writes are logged from now on until vm_save_free(). */
 VmSave *vm_save_begin (Vm *vm, SaveSink *sink, gboolean live);
 /* Any one thread, VM lock not held.  Sends what was written since the last pass, at first all; `sent` becomes the number of pages. */
 gboolean vm_save_pass (VmSave *save, uint64_t *sent, GError **error);
-/* Main loop, the machine paused, no pass under way: the last pages and all else. */
+/* Any one thread, VM lock not held, the machine paused and kept so, no pass under way: the last pages, for which the lock is not taken, and all
+ * else. */
 gboolean vm_save_finish (VmSave *save, GError **error);
 /* Also instead of finishing. */
 void vm_save_free (VmSave *save);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmSave, vm_save_free)
 
-/* From a file or socket, read to the end of the machine and not further; as vm_load() otherwise.  Waits for the writer: not for the main loop
+/* From a file or socket, read to the end of the machine and not further; as vm_load() otherwise.  Waits for the writer: not for a loop
  * if that doesn't deserve trust. */
 gboolean vm_load_fd (Vm *vm, int fd, const char *name, GError **error);
 
