@@ -1162,7 +1162,7 @@ run_guest (gpointer data)
   Guest *guest = data;
   VgaMachine *m = &guest->m;
 
-  for (unsigned i = 0; !g_atomic_int_get (&guest->stop); i++)
+  for (unsigned i = 0; i < 200 || !g_atomic_int_get (&guest->stop); i++)
     {
       if (i % 16 == 0)
         set_mode (m, i % 32 == 0 ? &mode_13 : &mode_03);
