@@ -219,6 +219,7 @@ update (VivMachinePage *self)
   gboolean live = viv_machine_is_live (self->machine), paused = g_str_equal (state, "paused");
   gboolean had_focus = has_focus (self), was_paused = gtk_widget_get_visible (self->paused);
   g_autofree char *before = g_strdup (gtk_stack_get_visible_child_name (self->stack));
+  gboolean starting = g_str_equal (state, "starting") && !live;
   const char *page;
 
   update_actions (self);
@@ -228,7 +229,7 @@ update (VivMachinePage *self)
       page = "trouble";
       update_trouble (self, g_str_equal (state, "broken"));
     }
-  else if (g_str_equal (state, "starting") && !live)
+  else if (starting)
     page = "starting";
   else if (live)
     page = "screen";
@@ -239,7 +240,7 @@ update (VivMachinePage *self)
     }
   gtk_widget_set_visible (self->paused, live && paused);
   viv_console_set_interactive (self->console, live && g_str_equal (state, "running"));
-  if (g_str_equal (page, "starting"))
+  if (starting)
     gtk_spinner_start (self->spinner);
   else
     gtk_spinner_stop (self->spinner);

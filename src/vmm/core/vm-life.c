@@ -338,11 +338,13 @@ order_end_with (Vm *vm, VmOrder *order, GError *error)
 {
   VmDoneFunc done = order->done;
   void *opaque = order->opaque;
+  /* A save's progress waits to be told, on the same thread too; its end comes behind it. */
+  gboolean tell = vm->priv->control_thread != NULL || order->save != NULL;
 
   order_free (order);
   if (done == NULL)
     g_clear_error (&error);
-  else if (vm->priv->control_thread != NULL)
+  else if (tell)
     {
       DoneNews *news = g_new (DoneNews, 1);
 

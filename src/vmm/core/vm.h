@@ -204,7 +204,8 @@ vm_wake (Vm *vm)
 /* -- Saved machines (paused) ---------------------------------------------------------------------- */
 /* As an order: pauses if need be, and writes on a thread of its own while the machine stands and later orders wait (but for vm_stop(), which
  * breaks it off).  A save that fails lets a machine that ran run on.  `fd` stays the caller's, who brings the file to stable
- * storage; `name` is for errors.  `progress` (control loop; may be NULL) hears of a fraction of 1 a hundred times at most. */
+ * storage; `name` is for errors.  `progress` (control loop; may be NULL) hears of a fraction of 1 a hundred times at most, and
+ * nothing more once `done` was called. */
 typedef void (*VmProgressFunc) (Vm *vm, double fraction, void *opaque);
 void vm_save_async (Vm *vm, int fd, const char *name, VmProgressFunc progress, VmDoneFunc done, void *opaque);
 /* Here and now, where nothing else runs: device loop, or one loop for all.  Sections: RAM (zstd), clock, a section a device, a section a
