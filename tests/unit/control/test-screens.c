@@ -56,10 +56,17 @@ on_result (GObject *object, GAsyncResult *result, gpointer data)
   *(GAsyncResult **)data = g_object_ref (result);
 }
 
-#define wait_for(condition)                                              \
-  for (gint64 limit_ = g_get_monotonic_time () + PATIENCE; !(condition); \
-       g_main_context_iteration (NULL, FALSE))                           \
-  g_assert_cmpint (g_get_monotonic_time (), <, limit_)
+#define wait_for(condition)                                     \
+  do                                                            \
+    {                                                           \
+      gint64 limit_ = g_get_monotonic_time () + PATIENCE;       \
+      while (!(condition))                                      \
+        {                                                       \
+          g_main_context_iteration (NULL, FALSE);               \
+          g_assert_cmpint (g_get_monotonic_time (), <, limit_); \
+        }                                                       \
+    }                                                           \
+  while (0)
 
 static void
 begin (Fixture *f)

@@ -177,9 +177,17 @@ pump (void)
   g_usleep (200);
 }
 
-#define wait_for(condition)                                                       \
-  for (gint64 limit_ = g_get_monotonic_time () + PATIENCE; !(condition); pump ()) \
-  g_assert_cmpint (g_get_monotonic_time (), <, limit_)
+#define wait_for(condition)                                     \
+  do                                                            \
+    {                                                           \
+      gint64 limit_ = g_get_monotonic_time () + PATIENCE;       \
+      while (!(condition))                                      \
+        {                                                       \
+          pump ();                                              \
+          g_assert_cmpint (g_get_monotonic_time (), <, limit_); \
+        }                                                       \
+    }                                                           \
+  while (0)
 
 /* Closed after each byte of the handshake, more often than there are places: politely, at once, and before it was even accepted. */
 static void

@@ -4,7 +4,9 @@
  */
 #include "core/vm.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A device with a request in flight until the test says that it has ended. */
 typedef struct
@@ -227,6 +229,56 @@ test_crash_in_pause (Fixture *f, gconstpointer unused)
 }
 
 /* -- Processors ------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  double fraction;
+  gboolean ended;
+} Save;
+
+static void
+on_save_progress (Vm *vm, double fraction, void *opaque)
+{
+  Save *save = opaque;
+
+  g_assert_false (save->ended);
+  save->fraction = fraction;
+}
+
+static void
+on_save_done (Vm *vm, const GError *error, void *opaque)
+{
+  g_assert_no_error (error);
+  ((Save *)opaque)->ended = TRUE;
+}
+
+/* Whoever waits for a save may free what progress is told to when it has ended. */
+static void
+test_save_ends_last (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = NULL;
+  int fd = g_file_open_tmp ("viv-life-XXXXXX", &path, &error);
+  Save save = { 0 };
+  Region *ram;
+
+  g_assert_no_error (error);
+  ram = region_new_ram ("ram", 0x10000, RAM_SHARED, &error);
+  g_assert_no_error (error);
+  memset (region_host (ram), 0x5A, 0x10000);
+  vm_lock (f->vm);
+  vm_add_ram (f->vm, ram);
+  vm_unlock (f->vm);
+  vm_save_async (f->vm, fd, "the file", on_save_progress, on_save_done, &save);
+  while (!save.ended)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpfloat (save.fraction, ==, 1);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  region_unref (ram);
+  close (fd);
+  g_unlink (path);
+}
 
 typedef struct
 {
@@ -479,6 +531,7 @@ main (int argc, char **argv)
     { "/life/request-goes-first", test_request_goes_first },
     { "/life/pause-beside-others", test_pause_beside_others },
     { "/life/sleep", test_sleep },
+    { "/life/save-ends-last", test_save_ends_last },
   };
 
   g_test_init (&argc, &argv, NULL);

@@ -153,10 +153,17 @@ on_done (Vm *vm, const GError *error, void *opaque)
   done->called = TRUE;
 }
 
-#define turn_until(condition)                                            \
-  for (gint64 limit_ = g_get_monotonic_time () + PATIENCE; !(condition); \
-       g_main_context_iteration (NULL, FALSE))                           \
-  g_assert_cmpint (g_get_monotonic_time (), <, limit_)
+#define turn_until(condition)                                   \
+  do                                                            \
+    {                                                           \
+      gint64 limit_ = g_get_monotonic_time () + PATIENCE;       \
+      while (!(condition))                                      \
+        {                                                       \
+          g_main_context_iteration (NULL, FALSE);               \
+          g_assert_cmpint (g_get_monotonic_time (), <, limit_); \
+        }                                                       \
+    }                                                           \
+  while (0)
 
 static uint32_t
 ticks (Fixture *f)
