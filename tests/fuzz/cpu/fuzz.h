@@ -149,6 +149,8 @@ FuzzBatch *fuzz_native_batch (unsigned which); /* 0 or 1, memory shared with the
 /* 16-bit addresses can be used. */
 gboolean fuzz_native_low (void);
 gboolean fuzz_native_compat (void);
+/* The host's kernel lets programs use RDFSBASE, WRFSBASE and their likes. */
+gboolean fuzz_native_fsgsbase (void);
 /* There is a FUZZ_SHORT_SS. */
 gboolean fuzz_native_short_stack (void);
 void fuzz_native_submit (unsigned which);
@@ -174,10 +176,10 @@ void fuzz_fill_code (const FuzzBatch *batch, uint8_t page[FUZZ_PAGE]);
 typedef struct
 {
   uint64_t seed;
-  int only;             /* a class, or -1 */
-  const char *name;     /* a template's name, or NULL */
-  gboolean low, compat; /* what the host can run; the others are skipped */
-  gboolean short_stack; /* in all 32-bit cases */
+  int only;                       /* a class, or -1 */
+  const char *name;               /* a template's name, or NULL */
+  gboolean low, compat, fsgsbase; /* what the host can run; the others are skipped */
+  gboolean short_stack;           /* in all 32-bit cases */
 } FuzzOptions;
 
 void fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsigned slot, FuzzCase *c);
@@ -185,8 +187,8 @@ const char *fuzz_class_name (FuzzClass klass);
 
 /* -- soft.c ---------------------------------------------------------------------------------------- */
 
-/* `low`: with the data page at FUZZ_LOW too. */
-void fuzz_soft_init (gboolean low);
+/* `low`: with the data page at FUZZ_LOW too; `fsgsbase`: with RDFSBASE, WRFSBASE and their likes. */
+void fuzz_soft_init (gboolean low, gboolean fsgsbase);
 void fuzz_soft_free (void);
 /* Which of two machines the other functions are about; at first the first one. */
 void fuzz_soft_select (unsigned n);

@@ -1079,6 +1079,11 @@ fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsi
   /* The same cases on every host, but some can't be run there. */
   if (g.compat && (!options->compat || (g.address_size == 2 && !options->low)))
     c->skip = TRUE;
+  /* A kernel that keeps WRFSBASE to itself sets no base beyond its programs' half. */
+  if (!options->fsgsbase
+      && ((g.t->map == 1 && g.t->opcode == 0xae && g.t->prefix == 0xf3 && g.t->digit < 4)
+          || (!g.compat && c->in.gs_base >> 47 != 0)))
+    c->skip = TRUE;
   fix_up (&g, which, slot);
   c->operand = g.operand;
   if (g.compat)

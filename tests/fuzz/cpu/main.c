@@ -268,8 +268,11 @@ main (int argc, char **argv)
   options.name = template_name;
   options.low = fuzz_native_low ();
   options.compat = fuzz_native_compat ();
+  options.fsgsbase = fuzz_native_fsgsbase ();
   if (!options.compat)
     printf ("this host has no 32-bit code segment: 64-bit instructions only\n");
+  if (!options.fsgsbase)
+    printf ("this host's kernel keeps WRFSBASE to itself: not compared, nor bases beyond a program's half\n");
   if (!options.low)
     printf ("low addresses can't be mapped here: no 16-bit addressing\n");
   options.short_stack = short_stack;
@@ -282,7 +285,7 @@ main (int argc, char **argv)
     }
   vendor = fuzz_host_vendor ();
   printf ("this host's processor is of %s\n", fuzz_vendor_name (vendor));
-  fuzz_soft_init (options.low);
+  fuzz_soft_init (options.low, options.fsgsbase);
 
   /* One batch runs natively while the one before is compared. */
   last = count != 0 ? first + count : G_MAXINT64;

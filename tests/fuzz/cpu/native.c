@@ -11,6 +11,7 @@
 #include "fuzz.h"
 
 #include <asm/ldt.h>
+#include <asm/prctl.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -41,15 +42,16 @@ typedef struct
 /* At FUZZ_CONTROL in the child.  The trampoline uses absolute 32-bit addresses, so the offsets are asserted below. */
 typedef struct
 {
-  FuzzState out;      /* 0x000 */
-  uint64_t saved_rsp; /* of the trampoline's caller */
-  uint64_t saved_fs, saved_gs;
-  uint64_t target;     /* the instruction */
-  uint32_t far_offset; /* the same for a far jump to the 32-bit segment */
+  FuzzState out;               /* 0x000 */
+  uint64_t saved_rsp;          /* of the trampoline's caller */
+  uint64_t saved_fs, saved_gs; /* the child's own */
+  uint64_t target;             /* the instruction */
+  uint32_t far_offset;         /* the same for a far jump to the 32-bit segment */
   uint16_t far_selector;
   uint16_t padding;
   uint32_t mxcsr, stack_selector;
   uint64_t stack[64];
+  uint32_t calls; /* the kernel keeps WRFSBASE to itself: bases are set by system calls */
 } Control;
 
 #define CONTROL ((Control *)(uintptr_t)FUZZ_CONTROL)
@@ -62,12 +64,14 @@ G_STATIC_ASSERT (offsetof (Control, far_offset) == 736);
 G_STATIC_ASSERT (offsetof (Control, mxcsr) == 744);
 G_STATIC_ASSERT (offsetof (Control, stack_selector) == 748);
 G_STATIC_ASSERT (offsetof (Control, stack) == 752);
+G_STATIC_ASSERT (offsetof (Control, calls) == 1264);
+G_STATIC_ASSERT (SYS_arch_prctl == 158 && ARCH_SET_FS == 0x1002 && ARCH_SET_GS == 0x1001);
 
 static Shared *shared;
 static int code_fd = -1, data_fd = -1;
 static uint8_t *code_view; /* the parent's writable view of both code pages */
 static pid_t child;
-static gboolean low_mapped, compat_works, short_stack_works;
+static gboolean low_mapped, compat_works, short_stack_works, has_fsgsbase;
 
 void fuzz_enter (const FuzzState *in, unsigned compat);
 void fuzz_leave (void);
@@ -79,14 +83,18 @@ __asm__(".text\n"
         "fuzz_enter:\n"
         "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
         "  mov %rsp, 0x3a5c72c0\n"
-        "  rdfsbase %rax\n  mov %rax, 0x3a5c72c8\n"
-        "  rdgsbase %rax\n  mov %rax, 0x3a5c72d0\n"
         "  test %esi, %esi\n  jz 1f\n"
         "  mov $0x2b, %eax\n  mov %eax, %ds\n  mov %eax, %es\n  mov %eax, %fs\n  mov %eax, %gs\n"
         "  mov 0x3a5c72ec, %eax\n  mov %eax, %ss\n"
         "  jmp 2f\n"
-        "1: mov 144(%rdi), %rax\n  wrfsbase %rax\n"
+        "1: cmpl $0, 0x3a5c74f0\n  jne 4f\n"
+        "  mov 144(%rdi), %rax\n  wrfsbase %rax\n"
         "  mov 152(%rdi), %rax\n  wrgsbase %rax\n"
+        "  jmp 2f\n"
+        "4: mov %rdi, %rbx\n  mov %esi, %ebp\n"
+        "  mov $158, %eax\n  mov $0x1002, %edi\n  mov 144(%rbx), %rsi\n  syscall\n"
+        "  mov $158, %eax\n  mov $0x1001, %edi\n  mov 152(%rbx), %rsi\n  syscall\n"
+        "  mov %rbx, %rdi\n  mov %ebp, %esi\n"
         "2: fxrstor64 192(%rdi)\n"
         "  test %esi, %esi\n"
         "  pushq 136(%rdi)\n" /* the flags are the case's from here on: only moves and jumps follow */
@@ -115,9 +123,13 @@ __asm__(".text\n"
         "  fninit\n  ldmxcsr 0x3a5c72e8\n"
         "  mov $0x2b, %eax\n  mov %eax, %ss\n"
         "  xor %eax, %eax\n  mov %eax, %ds\n  mov %eax, %es\n  mov %eax, %fs\n  mov %eax, %gs\n"
+        "  cmpl $0, 0x3a5c74f0\n  jne 5f\n"
         "  mov 0x3a5c72c8, %rax\n  wrfsbase %rax\n"
         "  mov 0x3a5c72d0, %rax\n  wrgsbase %rax\n"
-        "  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbp\n  pop %rbx\n"
+        "  jmp 6f\n"
+        "5: mov $158, %eax\n  mov $0x1002, %edi\n  mov 0x3a5c72c8, %rsi\n  syscall\n"
+        "  mov $158, %eax\n  mov $0x1001, %edi\n  mov 0x3a5c72d0, %rsi\n  syscall\n"
+        "6: pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbp\n  pop %rbx\n"
         "  ret\n");
 
 static FuzzResult *signal_result;
@@ -177,9 +189,10 @@ contain (void)
     BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
     BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
     BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 3, 0),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 2, 0),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_restart_syscall, 1, 0),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 4, 0),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 3, 0),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_restart_syscall, 2, 0),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_arch_prctl, 1, 0),
     BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
     BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
@@ -233,6 +246,13 @@ child_main (void)
   memcpy ((void *)(uintptr_t)(FUZZ_EXIT + 8), &leave, 8);
   mprotect ((void *)(uintptr_t)FUZZ_EXIT, FUZZ_PAGE, PROT_READ | PROT_EXEC);
   CONTROL->mxcsr = 0x1f80;
+  CONTROL->calls = !has_fsgsbase;
+  if (syscall (SYS_arch_prctl, ARCH_GET_FS, &CONTROL->saved_fs) != 0
+      || syscall (SYS_arch_prctl, ARCH_GET_GS, &CONTROL->saved_gs) != 0)
+    {
+      perror ("fuzz-cpu: arch_prctl in the child");
+      _exit (1);
+    }
 
   sigaltstack (&stack, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS (signals); i++)
@@ -321,11 +341,7 @@ probe_compat (void)
 gboolean
 fuzz_native_start (void)
 {
-  if ((getauxval (AT_HWCAP2) & (1 << 1)) == 0)
-    {
-      printf ("fuzz-cpu: this host's kernel does not allow WRFSBASE\n");
-      return FALSE;
-    }
+  has_fsgsbase = (getauxval (AT_HWCAP2) & (1 << 1)) != 0;
   shared = mmap (NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   code_fd = memfd_create ("fuzz-code", MFD_CLOEXEC);
   data_fd = memfd_create ("fuzz-data", MFD_CLOEXEC);
@@ -400,6 +416,12 @@ gboolean
 fuzz_native_compat (void)
 {
   return compat_works;
+}
+
+gboolean
+fuzz_native_fsgsbase (void)
+{
+  return has_fsgsbase;
 }
 
 gboolean

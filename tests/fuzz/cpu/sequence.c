@@ -603,7 +603,7 @@ main (int argc, char **argv)
     {
       g_setenv ("VIVARIUM_SOFT", modes[i], TRUE);
       fuzz_soft_select (i);
-      fuzz_soft_init (FALSE);
+      fuzz_soft_init (FALSE, TRUE);
     }
   if (!fuzz_soft_translates ())
     {

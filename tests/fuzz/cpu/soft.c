@@ -196,7 +196,7 @@ fuzz_soft_count (gboolean count)
 }
 
 void
-fuzz_soft_init (gboolean low)
+fuzz_soft_init (gboolean low, gboolean fsgsbase)
 {
   g_autoptr (GError) error = NULL;
   EngineConfig config = { .n_cpus = 1 };
@@ -226,7 +226,9 @@ fuzz_soft_init (gboolean low)
   m->state.idt_limit = 0xfff;
   m->state.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
   m->state.cr3 = PHYS_PML4;
-  m->state.cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE;
+  m->state.cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+  if (fsgsbase)
+    m->state.cr4 |= CR4_FSGSBASE;
   m->state.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
   m->state.xcr0 = 3;
   m->mode = -1;

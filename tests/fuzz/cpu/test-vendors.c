@@ -87,7 +87,7 @@ static void
 run (const Known *k, FuzzBatch *batch, FuzzResult *soft)
 {
   static uint8_t page[FUZZ_PAGE];
-  FuzzOptions options = { .seed = k->seed, .only = -1, .low = TRUE, .compat = TRUE };
+  FuzzOptions options = { .seed = k->seed, .only = -1, .low = TRUE, .compat = TRUE, .fsgsbase = TRUE };
   g_autoptr (GString) hex = g_string_new (NULL);
   FuzzCase *c = &batch->cases[0];
 
@@ -221,7 +221,7 @@ main (int argc, char **argv)
   int status;
 
   g_test_init (&argc, &argv, NULL);
-  fuzz_soft_init (TRUE);
+  fuzz_soft_init (TRUE, TRUE);
   g_test_add_func ("/vendors/host", test_vendor);
   g_test_add_func ("/vendors/wide", test_wide);
   for (unsigned i = 0; i < G_N_ELEMENTS (known); i++)
