@@ -18,10 +18,6 @@ import tempfile
 KNOWN = (
     {"src/vmm/storage/ide", "src/vmm/storage/ide-ata", "src/vmm/storage/ide-atapi", "src/vmm/storage/ide-bmdma", "src/vmm/storage/ide-core",
      "src/vmm/storage/ide-mmc", "src/vmm/storage/ide-packet"},
-    {"src/ui/app/viv-application", "src/ui/app/viv-dialogs", "src/ui/app/viv-preferences-window", "src/ui/app/viv-remote-window",
-     "src/ui/app/viv-window", "src/ui/create/viv-assistant", "src/ui/library/viv-library-page", "src/ui/library/viv-machine-card",
-     "src/ui/library/viv-trash-window", "src/ui/machine/viv-facts-window", "src/ui/machine/viv-machine-page", "src/ui/machine/viv-media",
-     "src/ui/machine/viv-operations", "src/ui/machine/viv-screenshot"},
     {"src/ui/settings/viv-settings-private", "src/ui/settings/viv-settings-window"},
 )
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)

@@ -501,7 +501,7 @@ on_command_line (GApplication *application, GApplicationCommandLine *line, gpoin
   Fixture f = { VIV_APPLICATION (application), NULL, NULL };
 
   f.library = g_object_ref (viv_application_get_library (f.application));
-  f.window = viv_window_new (f.application);
+  f.window = viv_window_new (GTK_APPLICATION (f.application), viv_application_get_library (f.application));
   gtk_window_present (GTK_WINDOW (f.window));
   settle ();
   body (&f);

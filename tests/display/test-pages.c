@@ -390,7 +390,8 @@ test_width (Fixture *f)
   assert_window_narrow (viv_trash_window_new (f->library), window, "trash");
   assert_window_narrow (viv_preferences_window_new (), window, "preferences");
   assert_window_narrow (viv_assistant_new (f->library), window, "assistant");
-  assert_window_narrow (viv_remote_window_new (f->application, "vnc://127.0.0.1:1"), window, "viewer");
+  assert_window_narrow (viv_remote_window_new (GTK_APPLICATION (f->application), "vnc://127.0.0.1:1"), window,
+                        "viewer");
   settings = viv_settings_window_new (machine);
   viv_present_over (GTK_WINDOW (settings), GTK_WINDOW (window));
   for (unsigned i = 0; i < 5; i++)
@@ -754,7 +755,7 @@ on_command_line (GApplication *application, GApplicationCommandLine *line, gpoin
   Fixture f = { VIV_APPLICATION (application), NULL, NULL };
 
   f.library = g_object_ref (viv_application_get_library (f.application));
-  f.window = viv_window_new (f.application);
+  f.window = viv_window_new (GTK_APPLICATION (f.application), viv_application_get_library (f.application));
   gtk_window_present (GTK_WINDOW (f.window));
   settle ();
   body (&f);

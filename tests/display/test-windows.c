@@ -134,7 +134,7 @@ static void
 on_activate (GApplication *application, gpointer data)
 {
   VivLibrary *library = viv_application_get_library (VIV_APPLICATION (application));
-  VivWindow *window = viv_window_new (VIV_APPLICATION (application));
+  VivWindow *window = viv_window_new (GTK_APPLICATION (application), library);
   g_autoptr (VivMachine) machine = NULL;
   GtkWidget *stack, *card, *preferences, *vnc;
 

@@ -71,7 +71,7 @@ ensure_window (VivApplication *self)
   for (GList *l = gtk_application_get_windows (GTK_APPLICATION (self)); l; l = l->next)
     if (VIV_IS_WINDOW (l->data))
       return l->data;
-  window = GTK_WINDOW (viv_window_new (self));
+  window = GTK_WINDOW (viv_window_new (GTK_APPLICATION (self), viv_application_get_library (self)));
   return VIV_WINDOW (window);
 }
 
@@ -89,7 +89,7 @@ action_create (GSimpleAction *action, GVariant *parameter, gpointer data)
 static void
 view_screen (VivApplication *self, const char *address)
 {
-  gtk_window_present (GTK_WINDOW (viv_remote_window_new (self, address)));
+  gtk_window_present (GTK_WINDOW (viv_remote_window_new (GTK_APPLICATION (self), address)));
 }
 
 static char *

@@ -141,6 +141,22 @@ viv_choose_image (GtkWindow *parent, const char *title, VivFileFunc func, gpoint
 
 /* -- Messages -- */
 
+AdwMessageDialog *
+viv_dialog_new (GtkWindow *parent, const char *heading, const char *body, GtkWidget *child,
+                const char *accept, AdwResponseAppearance appearance)
+{
+  AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (parent, heading, body));
+
+  if (child)
+    adw_message_dialog_set_extra_child (dialog, child);
+  adw_message_dialog_add_responses (dialog, "cancel", _ ("_Cancel"), "accept", accept, NULL);
+  adw_message_dialog_set_response_appearance (dialog, "accept", appearance);
+  adw_message_dialog_set_default_response (dialog,
+                                           appearance == ADW_RESPONSE_DESTRUCTIVE ? "cancel" : "accept");
+  adw_message_dialog_set_close_response (dialog, "cancel");
+  return dialog;
+}
+
 static void
 on_confirm_response (AdwMessageDialog *dialog, const char *response, Question *question)
 {
@@ -154,13 +170,9 @@ void
 viv_confirm (GtkWindow *parent, const char *heading, const char *body, const char *accept,
              VivConfirmFunc func, gpointer owner, gpointer about, GDestroyNotify destroy)
 {
-  AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (parent, heading, body));
+  AdwMessageDialog *dialog = viv_dialog_new (parent, heading, body, NULL, accept, ADW_RESPONSE_DESTRUCTIVE);
   Question *question = question_new (owner, about, destroy);
 
-  adw_message_dialog_add_responses (dialog, "cancel", _ ("_Cancel"), "accept", accept, NULL);
-  adw_message_dialog_set_response_appearance (dialog, "accept", ADW_RESPONSE_DESTRUCTIVE);
-  adw_message_dialog_set_default_response (dialog, "cancel");
-  adw_message_dialog_set_close_response (dialog, "cancel");
   question->func.confirm = func;
   g_signal_connect_data (dialog, "response", G_CALLBACK (on_confirm_response), question,
                          question_free_closure, 0);
@@ -198,9 +210,9 @@ void
 viv_ask_text (GtkWindow *parent, const char *heading, const char *text, const char *accept,
               VivCheckFunc check, VivTextFunc func, gpointer owner, gpointer about, GDestroyNotify destroy)
 {
-  AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (parent, heading, NULL));
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
   GtkWidget *entry = gtk_entry_new ();
+  AdwMessageDialog *dialog = viv_dialog_new (parent, heading, NULL, box, accept, ADW_RESPONSE_SUGGESTED);
   Question *question = question_new (owner, about, destroy);
 
   question->func.text = func;
@@ -216,11 +228,6 @@ viv_ask_text (GtkWindow *parent, const char *heading, const char *text, const ch
   gtk_box_append (GTK_BOX (box), entry);
   gtk_box_append (GTK_BOX (box), question->problem);
 
-  adw_message_dialog_set_extra_child (dialog, box);
-  adw_message_dialog_add_responses (dialog, "cancel", _ ("_Cancel"), "accept", accept, NULL);
-  adw_message_dialog_set_response_appearance (dialog, "accept", ADW_RESPONSE_SUGGESTED);
-  adw_message_dialog_set_default_response (dialog, "accept");
-  adw_message_dialog_set_close_response (dialog, "cancel");
   g_object_set_data_full (G_OBJECT (dialog), "question", question, question_free);
   g_signal_connect (dialog, "response", G_CALLBACK (on_text_response), question);
   g_signal_connect (entry, "changed", G_CALLBACK (on_text_changed), dialog);

@@ -13,6 +13,10 @@ G_BEGIN_DECLS
  * which is the question's until it is answered: an answer belongs to what it was asked about, whatever is shown by then.
  * `destroy` frees it and may be NULL. */
 
+/* With "cancel" and "accept", `child` (may be NULL) between the text and them, not shown yet.  A destructive answer is never the default. */
+AdwMessageDialog *viv_dialog_new (GtkWindow *parent, const char *heading, const char *body, GtkWidget *child,
+                                  const char *accept, AdwResponseAppearance appearance);
+
 /* `file` is valid during the call; not called if the person gave up. */
 typedef void (*VivFileFunc) (GFile *file, gpointer owner, gpointer about);
 /* A disc, disk or floppy image, through the portal when sandboxed; remembers the folder. */

@@ -8,7 +8,6 @@
 
 #include "ui/app/viv-preferences-window.h"
 
-#include "ui/app/viv-application.h"
 #include "ui/app/viv-preferences.h"
 
 struct _VivPreferencesWindow

@@ -10,7 +10,6 @@
 
 #include "ui/app/viv-dialogs.h"
 #include "ui/app/viv-grab-hints.h"
-#include "ui/app/viv-shell.h"
 #include "ui/console/viv-console.h"
 #include "ui/console/viv-header-flap.h"
 #include "ui/machine/viv-machine-menus.h"
@@ -22,9 +21,8 @@
 
 struct _VivRemoteWindow
 {
-  AdwApplicationWindow parent_instance;
+  VivShellWindow parent_instance;
 
-  AdwToastOverlay *toasts;
   VivHeaderFlap *flap;
   AdwWindowTitle *title;
   GtkMenuButton *keys_button;
@@ -41,10 +39,7 @@ struct _VivRemoteWindow
   gboolean square;     /* pixels are as tall as wide, whatever the mode */
 };
 
-static void shell_init (VivShellInterface *iface);
-
-G_DEFINE_FINAL_TYPE_WITH_CODE (VivRemoteWindow, viv_remote_window, ADW_TYPE_APPLICATION_WINDOW,
-                               G_IMPLEMENT_INTERFACE (VIV_TYPE_SHELL, shell_init))
+G_DEFINE_FINAL_TYPE (VivRemoteWindow, viv_remote_window, VIV_TYPE_SHELL_WINDOW)
 
 enum
 {
@@ -75,29 +70,16 @@ viv_remote_parse_address (const char *text)
   return g_strdup (start);
 }
 
-static void
-take_toast (VivShell *shell, AdwToast *toast)
+static gboolean
+shows_screen (VivShellWindow *window)
 {
-  adw_toast_overlay_add_toast (VIV_REMOTE_WINDOW (shell)->toasts, toast);
-}
-
-static void
-dismiss_toast (VivShell *shell, AdwToast *toast)
-{
-  adw_toast_dismiss (toast);
-}
-
-static void
-shell_init (VivShellInterface *iface)
-{
-  iface->toast = take_toast;
-  iface->dismiss = dismiss_toast;
+  return g_strcmp0 (gtk_stack_get_visible_child_name (VIV_REMOTE_WINDOW (window)->stack), "screen") == 0;
 }
 
 static void
 update (VivRemoteWindow *self)
 {
-  gboolean connected = g_strcmp0 (gtk_stack_get_visible_child_name (self->stack), "screen") == 0;
+  gboolean connected = shows_screen (VIV_SHELL_WINDOW (self));
   GtkWidget *widget = GTK_WIDGET (self);
   const char *title = self->desktop && *self->desktop ? self->desktop : self->address;
   const char *hint = viv_console_get_hint (self->console);
@@ -166,8 +148,7 @@ on_password (VivRemoteWindow *self)
 {
   /* Translators: %s is a host, or a host and a port */
   g_autofree char *body = g_strdup_printf (_ ("The screen at %s asks for a password."), self->address);
-  AdwMessageDialog *dialog
-      = ADW_MESSAGE_DIALOG (adw_message_dialog_new (GTK_WINDOW (self), _ ("Password Needed"), body));
+  AdwMessageDialog *dialog;
   /* Not a GtkPasswordEntry: GTK 4.8 uses one after it is gone if it had the focus in a dialog. */
   GtkWidget *entry = gtk_entry_new ();
 
@@ -175,11 +156,8 @@ on_password (VivRemoteWindow *self)
   gtk_entry_set_input_purpose (GTK_ENTRY (entry), GTK_INPUT_PURPOSE_PASSWORD);
   gtk_entry_set_activates_default (GTK_ENTRY (entry), TRUE);
   gtk_accessible_update_property (GTK_ACCESSIBLE (entry), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Password"), -1);
-  adw_message_dialog_set_extra_child (dialog, entry);
-  adw_message_dialog_add_responses (dialog, "cancel", _ ("_Cancel"), "accept", _ ("_Connect"), NULL);
-  adw_message_dialog_set_response_appearance (dialog, "accept", ADW_RESPONSE_SUGGESTED);
-  adw_message_dialog_set_default_response (dialog, "accept");
-  adw_message_dialog_set_close_response (dialog, "cancel");
+  dialog = viv_dialog_new (GTK_WINDOW (self), _ ("Password Needed"), body, entry, _ ("_Connect"),
+                           ADW_RESPONSE_SUGGESTED);
   g_object_set_data (G_OBJECT (dialog), "entry", entry);
   g_signal_connect_object (dialog, "response", G_CALLBACK (on_password_response), self, 0);
   gtk_window_set_destroy_with_parent (GTK_WINDOW (dialog), TRUE);
@@ -251,15 +229,6 @@ on_take_clipboard (GtkWidget *widget, const char *name, GVariant *parameter)
   viv_shell_message (VIV_SHELL (self), _ ("Copied"));
 }
 
-static void
-on_fullscreen (GtkWidget *widget, const char *name, GVariant *parameter)
-{
-  if (gtk_window_is_fullscreen (GTK_WINDOW (widget)))
-    gtk_window_unfullscreen (GTK_WINDOW (widget));
-  else
-    gtk_window_fullscreen (GTK_WINDOW (widget));
-}
-
 /* -- Widget -- */
 
 static void
@@ -324,6 +293,7 @@ viv_remote_window_class_init (VivRemoteWindowClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = viv_remote_window_dispose;
+  VIV_SHELL_WINDOW_CLASS (klass)->shows_screen = shows_screen;
   G_OBJECT_CLASS (klass)->get_property = viv_remote_window_get_property;
   G_OBJECT_CLASS (klass)->set_property = viv_remote_window_set_property;
   props[PROP_CORRECT_ASPECT]
@@ -333,7 +303,6 @@ viv_remote_window_class_init (VivRemoteWindowClass *klass)
   g_type_ensure (VIV_TYPE_CONSOLE);
   g_type_ensure (VIV_TYPE_HEADER_FLAP);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-remote-window.ui");
-  gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, toasts);
   gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, flap);
   gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, title);
   gtk_widget_class_bind_template_child (widget_class, VivRemoteWindow, keys_button);
@@ -345,7 +314,6 @@ viv_remote_window_class_init (VivRemoteWindowClass *klass)
   gtk_widget_class_install_action (widget_class, "remote.reconnect", NULL, on_reconnect);
   gtk_widget_class_install_action (widget_class, "remote.send-clipboard", NULL, on_send_clipboard);
   gtk_widget_class_install_action (widget_class, "remote.take-clipboard", NULL, on_take_clipboard);
-  gtk_widget_class_install_action (widget_class, "win.fullscreen", NULL, on_fullscreen);
 }
 
 static void
@@ -371,7 +339,7 @@ viv_remote_window_init (VivRemoteWindow *self)
 }
 
 GtkWidget *
-viv_remote_window_new (VivApplication *application, const char *address)
+viv_remote_window_new (GtkApplication *application, const char *address)
 {
   VivRemoteWindow *self = g_object_new (VIV_TYPE_REMOTE_WINDOW, "application", application, NULL);
   char *parsed = viv_remote_parse_address (address);

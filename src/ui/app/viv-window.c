@@ -14,8 +14,6 @@
 #include "ui/library/viv-library-page.h"
 #include "ui/machine/viv-machine-page.h"
 #include "ui/machine/viv-machine-window.h"
-#include "ui/app/viv-shell.h"
-#include "ui/app/viv-message-bar.h"
 #include "ui/settings/viv-settings-window.h"
 #include "ui/library/viv-trash-window.h"
 #include "ui/machine/viv-sharing-window.h"
@@ -27,13 +25,11 @@
 
 struct _VivWindow
 {
-  AdwApplicationWindow parent_instance;
+  VivShellWindow parent_instance;
 
-  AdwToastOverlay *toasts;
   AdwLeaflet *leaflet;
   VivLibraryPage *library_page;
   VivMachinePage *machine_page;
-  VivMessageBar *messages;
 
   VivLibrary *library;
   gboolean listed; /* the machine that is shown was in the library */
@@ -41,8 +37,9 @@ struct _VivWindow
 };
 
 static void shell_init (VivShellInterface *iface);
+static gboolean shows_screen (VivShellWindow *window);
 
-G_DEFINE_FINAL_TYPE_WITH_CODE (VivWindow, viv_window, ADW_TYPE_APPLICATION_WINDOW,
+G_DEFINE_FINAL_TYPE_WITH_CODE (VivWindow, viv_window, VIV_TYPE_SHELL_WINDOW,
                                G_IMPLEMENT_INTERFACE (VIV_TYPE_SHELL, shell_init))
 
 static gboolean
@@ -79,15 +76,6 @@ action_trash (GtkWidget *widget, const char *name, GVariant *parameter)
   GtkWidget *trash = viv_trash_window_new (VIV_WINDOW (widget)->library);
 
   viv_present_over (GTK_WINDOW (trash), GTK_WINDOW (widget));
-}
-
-static void
-action_fullscreen (GtkWidget *widget, const char *name, GVariant *parameter)
-{
-  if (gtk_window_is_fullscreen (GTK_WINDOW (widget)))
-    gtk_window_unfullscreen (GTK_WINDOW (widget));
-  else
-    gtk_window_fullscreen (GTK_WINDOW (widget));
 }
 
 /* -- Pictures of running machines, for the time when they are off -- */
@@ -306,18 +294,15 @@ viv_window_class_init (VivWindowClass *klass)
 
   G_OBJECT_CLASS (klass)->dispose = viv_window_dispose;
   GTK_WINDOW_CLASS (klass)->close_request = viv_window_close_request;
+  VIV_SHELL_WINDOW_CLASS (klass)->shows_screen = shows_screen;
   g_type_ensure (VIV_TYPE_LIBRARY_PAGE);
   g_type_ensure (VIV_TYPE_MACHINE_PAGE);
-  g_type_ensure (VIV_TYPE_MESSAGE_BAR);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-window.ui");
-  gtk_widget_class_bind_template_child (widget_class, VivWindow, toasts);
   gtk_widget_class_bind_template_child (widget_class, VivWindow, leaflet);
   gtk_widget_class_bind_template_child (widget_class, VivWindow, library_page);
   gtk_widget_class_bind_template_child (widget_class, VivWindow, machine_page);
-  gtk_widget_class_bind_template_child (widget_class, VivWindow, messages);
   gtk_widget_class_install_action (widget_class, "win.search", NULL, action_search);
   gtk_widget_class_install_action (widget_class, "win.back", NULL, action_back);
-  gtk_widget_class_install_action (widget_class, "win.fullscreen", NULL, action_fullscreen);
   gtk_widget_class_install_action (widget_class, "win.trash", NULL, action_trash);
 }
 
@@ -337,11 +322,11 @@ viv_window_init (VivWindow *self)
 }
 
 VivWindow *
-viv_window_new (VivApplication *application)
+viv_window_new (GtkApplication *application, VivLibrary *library)
 {
   VivWindow *self = g_object_new (VIV_TYPE_WINDOW, "application", application, NULL);
 
-  self->library = g_object_ref (viv_application_get_library (application));
+  self->library = g_object_ref (library);
   g_signal_connect_swapped (self->library, "items-changed", G_CALLBACK (on_library_changed), self);
   g_signal_connect_object (viv_settings (), "changed::release-keys", G_CALLBACK (show_release_keys), self,
                            G_CONNECT_SWAPPED);
@@ -406,26 +391,13 @@ viv_window_create_machine (VivWindow *self, GFile *image)
 
 /* -- What pages know of us -- */
 
-static void
-take_toast (VivShell *shell, AdwToast *toast)
+static gboolean
+shows_screen (VivShellWindow *window)
 {
-  VivWindow *self = VIV_WINDOW (shell);
+  VivWindow *self = VIV_WINDOW (window);
   VivMachine *machine = viv_machine_page_get_machine (self->machine_page);
 
-  /* Not over a guest's last line. */
-  if (machine_shown (self) && machine && viv_machine_is_live (machine))
-    viv_message_bar_show (self->messages, toast);
-  else
-    adw_toast_overlay_add_toast (self->toasts, toast);
-}
-
-static void
-dismiss_toast (VivShell *shell, AdwToast *toast)
-{
-  g_autoptr (AdwToast) held = g_object_ref (toast);
-
-  viv_message_bar_dismiss (VIV_WINDOW (shell)->messages, held);
-  adw_toast_dismiss (held);
+  return machine_shown (self) && machine && viv_machine_is_live (machine);
 }
 
 /* A machine that has a window of its own is shown there. */
@@ -467,8 +439,6 @@ get_library (VivShell *shell)
 static void
 shell_init (VivShellInterface *iface)
 {
-  iface->toast = take_toast;
-  iface->dismiss = dismiss_toast;
   iface->view = view_machine;
   iface->focus = focus_machine;
   iface->create = create_machine;

@@ -4,14 +4,14 @@
  */
 #pragma once
 
-#include "ui/app/viv-application.h"
+#include "ui/app/viv-shell-window.h"
 
 G_BEGIN_DECLS
 
 #define VIV_TYPE_WINDOW (viv_window_get_type ())
-G_DECLARE_FINAL_TYPE (VivWindow, viv_window, VIV, WINDOW, AdwApplicationWindow)
+G_DECLARE_FINAL_TYPE (VivWindow, viv_window, VIV, WINDOW, VivShellWindow)
 
-VivWindow *viv_window_new (VivApplication *application);
+VivWindow *viv_window_new (GtkApplication *application, VivLibrary *library);
 /* Shows the page of a machine. */
 void viv_window_view (VivWindow *self, VivMachine *machine);
 /* By name or UUID; says so if there is none. */

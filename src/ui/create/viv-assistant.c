@@ -11,6 +11,7 @@
 #include "machine/os-profile.h"
 #include "machine/plan.h"
 #include "ui/app/viv-dialogs.h"
+#include "ui/app/viv-rows.h"
 #include "ui/create/viv-found-images.h"
 #include "ui/machine/viv-operations.h"
 #include "ui/app/viv-os.h"
@@ -289,14 +290,11 @@ show_medium (VivAssistant *self, const MediaInfo *media, const char *path)
   g_autofree char *file = g_filename_display_basename (path);
   g_autofree char *size = g_format_size (media->size);
   g_autofree char *about = g_strdup_printf ("%s · %s · %s", file, kind_label (media), size);
-  g_autofree char *title = g_markup_escape_text (media->os_name                          ? media->os_name
-                                                 : media->volume_id && *media->volume_id ? media->volume_id
-                                                                                         : file,
-                                                 -1);
-  g_autofree char *subtitle = g_markup_escape_text (about, -1);
 
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->medium_row), title);
-  adw_action_row_set_subtitle (self->medium_row, subtitle);
+  viv_row_set_title (self->medium_row, media->os_name                          ? media->os_name
+                                       : media->volume_id && *media->volume_id ? media->volume_id
+                                                                               : file);
+  viv_row_set_subtitle (self->medium_row, about);
   gtk_image_set_from_icon_name (self->medium_icon,
                                 media->os_id ? viv_os_icon (media->os_id) : kind_icon (media));
   adw_action_row_set_subtitle (ADW_ACTION_ROW (self->os_row),
@@ -407,17 +405,15 @@ add_found (VivAssistant *self, const VivFoundImage *image)
 {
   GtkWidget *row = adw_action_row_new ();
   g_autofree char *file = g_filename_display_basename (image->path);
-  g_autofree char *title = g_markup_escape_text (file, -1);
   g_autofree char *folder = g_path_get_dirname (image->path);
   g_autofree char *folder_name = g_filename_display_basename (folder);
   g_autofree char *size = g_format_size (image->size);
   g_autofree char *path = g_filename_display_name (image->path);
   g_autofree char *about = g_strdup_printf ("%s · %s", folder_name, size);
-  g_autofree char *subtitle = g_markup_escape_text (about, -1);
 
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
+  viv_row_set_title (row, file);
   adw_action_row_set_title_lines (ADW_ACTION_ROW (row), 1);
-  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), subtitle);
+  viv_row_set_subtitle (row, about);
   adw_action_row_set_subtitle_lines (ADW_ACTION_ROW (row), 1);
   gtk_widget_set_tooltip_text (row, path);
   adw_action_row_add_prefix (ADW_ACTION_ROW (row),

@@ -10,6 +10,7 @@
 
 #include "ui/app/viv-dialogs.h"
 #include "ui/app/viv-jobs.h"
+#include "ui/app/viv-rows.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -196,11 +197,8 @@ static GtkWidget *
 make_button (VivTrashWindow *self, const char *entry, const char *icon, const char *tooltip,
              GCallback clicked)
 {
-  GtkWidget *button = gtk_button_new_from_icon_name (icon);
+  GtkWidget *button = viv_row_button (icon, tooltip);
 
-  gtk_widget_set_tooltip_text (button, tooltip);
-  gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
-  gtk_widget_add_css_class (button, "flat");
   g_object_set_data_full (G_OBJECT (button), "entry", g_strdup (entry), g_free);
   g_signal_connect (button, "clicked", clicked, self);
   return button;
@@ -245,8 +243,7 @@ make_row (VivTrashWindow *self, const char *entry)
   g_autoptr (GTask) task = g_task_new (NULL, self->closed, on_measured, row);
 
   split_entry (entry, &name, &when);
-  adw_preferences_row_set_use_markup (ADW_PREFERENCES_ROW (row), FALSE);
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), name);
+  viv_row_set_title (row, name);
   g_object_set_data_full (G_OBJECT (row), "entry", g_strdup (entry), g_free);
   if (when)
     g_object_set_data_full (G_OBJECT (row), "when", when, (GDestroyNotify)g_date_time_unref);

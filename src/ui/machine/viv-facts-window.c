@@ -9,6 +9,7 @@
 #include "ui/machine/viv-facts-window.h"
 
 #include "ui/app/viv-dialogs.h"
+#include "ui/app/viv-rows.h"
 #include "ui/machine/viv-operations.h"
 
 #include <glib/gi18n.h>
@@ -55,10 +56,7 @@ G_DEFINE_FINAL_TYPE (VivFactsWindow, viv_facts_window, ADW_TYPE_WINDOW)
 static void
 set_fact (VivFactsWindow *self, Fact fact, const char *text)
 {
-  g_autofree char *valid = g_utf8_make_valid (text ? text : "", -1);
-  g_autofree char *escaped = g_markup_escape_text (valid, -1);
-
-  adw_action_row_set_subtitle (self->rows[fact], escaped);
+  viv_row_set_subtitle (self->rows[fact], text);
   gtk_widget_set_visible (GTK_WIDGET (self->rows[fact]), text && *text);
 }
 

@@ -8,8 +8,6 @@
 
 #include "ui/machine/viv-machine-window.h"
 
-#include "ui/app/viv-message-bar.h"
-#include "ui/app/viv-shell.h"
 #include "ui/machine/viv-machine-page.h"
 
 #define WIDTH  800
@@ -17,11 +15,9 @@
 
 struct _VivMachineWindow
 {
-  AdwApplicationWindow parent_instance;
+  VivShellWindow parent_instance;
 
-  AdwToastOverlay *toasts;
   VivMachinePage *page;
-  VivMessageBar *messages;
 
   VivLibrary *library;
   guint follow_source;
@@ -29,7 +25,7 @@ struct _VivMachineWindow
 
 static void shell_init (VivShellInterface *iface);
 
-G_DEFINE_FINAL_TYPE_WITH_CODE (VivMachineWindow, viv_machine_window, ADW_TYPE_APPLICATION_WINDOW,
+G_DEFINE_FINAL_TYPE_WITH_CODE (VivMachineWindow, viv_machine_window, VIV_TYPE_SHELL_WINDOW,
                                G_IMPLEMENT_INTERFACE (VIV_TYPE_SHELL, shell_init))
 
 /* -- The machine -- */
@@ -80,26 +76,12 @@ on_library_changed (VivMachineWindow *self)
 
 /* -- What the page knows of us -- */
 
-static void
-take_toast (VivShell *shell, AdwToast *toast)
+static gboolean
+shows_screen (VivShellWindow *window)
 {
-  VivMachineWindow *self = VIV_MACHINE_WINDOW (shell);
-  VivMachine *machine = viv_machine_page_get_machine (self->page);
+  VivMachine *machine = viv_machine_page_get_machine (VIV_MACHINE_WINDOW (window)->page);
 
-  /* Not over a guest's last line. */
-  if (machine && viv_machine_is_live (machine))
-    viv_message_bar_show (self->messages, toast);
-  else
-    adw_toast_overlay_add_toast (self->toasts, toast);
-}
-
-static void
-dismiss_toast (VivShell *shell, AdwToast *toast)
-{
-  g_autoptr (AdwToast) held = g_object_ref (toast);
-
-  viv_message_bar_dismiss (VIV_MACHINE_WINDOW (shell)->messages, held);
-  adw_toast_dismiss (held);
+  return machine && viv_machine_is_live (machine);
 }
 
 static void
@@ -139,8 +121,6 @@ get_library (VivShell *shell)
 static void
 shell_init (VivShellInterface *iface)
 {
-  iface->toast = take_toast;
-  iface->dismiss = dismiss_toast;
   iface->view = view_machine;
   iface->focus = focus_machine;
   iface->create = create_machine;
@@ -148,15 +128,6 @@ shell_init (VivShellInterface *iface)
 }
 
 /* -- Widget -- */
-
-static void
-action_fullscreen (GtkWidget *widget, const char *name, GVariant *parameter)
-{
-  if (gtk_window_is_fullscreen (GTK_WINDOW (widget)))
-    gtk_window_unfullscreen (GTK_WINDOW (widget));
-  else
-    gtk_window_fullscreen (GTK_WINDOW (widget));
-}
 
 static void
 viv_machine_window_dispose (GObject *object)
@@ -170,7 +141,6 @@ viv_machine_window_dispose (GObject *object)
   if (self->page)
     set_machine (self, NULL);
   self->page = NULL;
-  adw_application_window_set_content (ADW_APPLICATION_WINDOW (self), NULL);
   G_OBJECT_CLASS (viv_machine_window_parent_class)->dispose (object);
 }
 
@@ -178,24 +148,15 @@ static void
 viv_machine_window_class_init (VivMachineWindowClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = viv_machine_window_dispose;
-  gtk_widget_class_install_action (GTK_WIDGET_CLASS (klass), "win.fullscreen", NULL, action_fullscreen);
+  VIV_SHELL_WINDOW_CLASS (klass)->shows_screen = shows_screen;
 }
 
 static void
 viv_machine_window_init (VivMachineWindow *self)
 {
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
-
   self->page = g_object_new (VIV_TYPE_MACHINE_PAGE, "own-window", TRUE, NULL);
-  gtk_widget_set_vexpand (GTK_WIDGET (self->page), TRUE);
-  self->messages = g_object_new (VIV_TYPE_MESSAGE_BAR, NULL);
-  self->toasts = ADW_TOAST_OVERLAY (adw_toast_overlay_new ());
-  gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->page));
-  gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->messages));
-  adw_toast_overlay_set_child (self->toasts, box);
-  adw_application_window_set_content (ADW_APPLICATION_WINDOW (self), GTK_WIDGET (self->toasts));
+  g_object_set (self, "page", self->page, NULL);
   gtk_window_set_default_size (GTK_WINDOW (self), WIDTH, HEIGHT);
-  gtk_widget_set_size_request (GTK_WIDGET (self), 360, 294);
 }
 
 GtkWidget *

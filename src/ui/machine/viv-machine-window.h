@@ -4,14 +4,12 @@
  */
 #pragma once
 
-#include <adwaita.h>
-
-#include "machine/library.h"
+#include "ui/app/viv-shell-window.h"
 
 G_BEGIN_DECLS
 
 #define VIV_TYPE_MACHINE_WINDOW (viv_machine_window_get_type ())
-G_DECLARE_FINAL_TYPE (VivMachineWindow, viv_machine_window, VIV, MACHINE_WINDOW, AdwApplicationWindow)
+G_DECLARE_FINAL_TYPE (VivMachineWindow, viv_machine_window, VIV, MACHINE_WINDOW, VivShellWindow)
 
 GtkWidget *viv_machine_window_new (GtkApplication *application, VivLibrary *library, VivMachine *machine);
 /* The machine's window; NULL if it has none. */

@@ -8,6 +8,8 @@
 
 #include "ui/machine/viv-sharing-window.h"
 
+#include "ui/app/viv-rows.h"
+
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -32,15 +34,6 @@ struct _VivSharingWindow
 G_DEFINE_FINAL_TYPE (VivSharingWindow, viv_sharing_window, ADW_TYPE_WINDOW)
 
 static void
-show_address (VivSharingWindow *self, const char *address)
-{
-  /* A socket's path is of the user's making. */
-  g_autofree char *escaped = g_markup_escape_text (address, -1);
-
-  adw_action_row_set_subtitle (self->address_row, escaped);
-}
-
-static void
 update (VivSharingWindow *self)
 {
   const char *address = viv_machine_get_vnc_address (self->machine);
@@ -48,7 +41,7 @@ update (VivSharingWindow *self)
   self->updating = TRUE;
   gtk_switch_set_active (self->share, address && *address);
   gtk_switch_set_state (self->share, address && *address);
-  show_address (self, address ? address : "");
+  viv_row_set_subtitle (self->address_row, address);
   self->updating = FALSE;
 }
 
@@ -82,7 +75,7 @@ on_started (GObject *source, GAsyncResult *result, gpointer data)
     toast (self, error->message);
   update (self);
   if (address)
-    show_address (self, address);
+    viv_row_set_subtitle (self->address_row, address);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include "machine/os-profile.h"
 #include "ui/app/viv-dialogs.h"
 #include "ui/app/viv-look.h"
+#include "ui/app/viv-rows.h"
 #include "ui/settings/viv-settings-private.h"
 
 #include <errno.h>
@@ -213,8 +214,7 @@ action_new_disk (GtkWidget *widget, const char *name, GVariant *parameter)
   g_autofree char *left = g_format_size_full ((guint64)space, G_FORMAT_SIZE_IEC_UNITS);
   g_autofree char *body
       = g_strdup_printf (_ ("%s are free. The disk takes only what is written to it."), left);
-  AdwMessageDialog *dialog
-      = ADW_MESSAGE_DIALOG (adw_message_dialog_new (GTK_WINDOW (self), _ ("New Disk"), body));
+  AdwMessageDialog *dialog;
 
   gtk_spin_button_set_digits (GTK_SPIN_BUTTON (spin), 1);
   gtk_spin_button_set_value (GTK_SPIN_BUTTON (spin), CLAMP (space / GIB, 0.1, DISK_DEFAULT));
@@ -224,11 +224,7 @@ action_new_disk (GtkWidget *widget, const char *name, GVariant *parameter)
   g_object_set (gtk_editable_get_delegate (GTK_EDITABLE (spin)), "activates-default", TRUE, NULL);
   gtk_box_append (GTK_BOX (box), spin);
   gtk_box_append (GTK_BOX (box), gtk_label_new ("GiB"));
-  adw_message_dialog_set_extra_child (dialog, box);
-  adw_message_dialog_add_responses (dialog, "cancel", _ ("_Cancel"), "accept", _ ("_Add"), NULL);
-  adw_message_dialog_set_response_appearance (dialog, "accept", ADW_RESPONSE_SUGGESTED);
-  adw_message_dialog_set_default_response (dialog, "accept");
-  adw_message_dialog_set_close_response (dialog, "cancel");
+  dialog = viv_dialog_new (GTK_WINDOW (self), _ ("New Disk"), body, box, _ ("_Add"), ADW_RESPONSE_SUGGESTED);
   g_object_set_data (G_OBJECT (dialog), "spin", spin);
   g_signal_connect_object (dialog, "response", G_CALLBACK (on_new_disk), self, 0);
   viv_present_over (GTK_WINDOW (dialog), GTK_WINDOW (self));
@@ -321,11 +317,8 @@ static GtkWidget *
 make_button (VivSettingsWindow *self, const char *icon, const char *tooltip, const MachineDevice *drive,
              GCallback callback)
 {
-  GtkWidget *button = gtk_button_new_from_icon_name (icon);
+  GtkWidget *button = viv_row_button (icon, tooltip);
 
-  gtk_widget_set_tooltip_text (button, tooltip);
-  gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
-  gtk_widget_add_css_class (button, "flat");
   set_drive (button, drive);
   g_signal_connect (button, "clicked", callback, self);
   return button;
@@ -337,14 +330,6 @@ describe (const MachineDevice *drive)
   if (!machine_device_text (drive, "path") || !*machine_device_text (drive, "path"))
     return g_strdup (_ ("Empty"));
   return g_filename_display_name (machine_device_text (drive, "path"));
-}
-
-static void
-show_image (AdwActionRow *row, const char *text)
-{
-  g_autofree char *escaped = g_markup_escape_text (text, -1);
-
-  adw_action_row_set_subtitle (row, escaped);
 }
 
 static void
@@ -365,7 +350,7 @@ on_looked (GObject *source, GAsyncResult *result, gpointer data)
   size = g_format_size_full (look.size, G_FORMAT_SIZE_IEC_UNITS);
   text
       = look.exists ? g_strdup_printf ("%s · %s", name, size) : g_strdup_printf (_ ("%s is not there"), name);
-  show_image (row, text);
+  viv_row_set_subtitle (row, text);
   if (!look.exists)
     gtk_widget_add_css_class (GTK_WIDGET (row), "warning");
 }
@@ -394,7 +379,7 @@ add_drive (VivSettingsWindow *self, const MachineDevice *drive)
   g_ptr_array_add (self->drive_groups, group);
   adw_preferences_page_add (self->drives_page, ADW_PREFERENCES_GROUP (group));
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), kind_title (drive->kind->drive));
-  show_image (ADW_ACTION_ROW (row), about);
+  viv_row_set_subtitle (row, about);
   if (resolved)
     look_at_image (row, about, resolved);
   adw_action_row_add_prefix (ADW_ACTION_ROW (row), gtk_image_new_from_icon_name (icons[drive->kind->drive]));

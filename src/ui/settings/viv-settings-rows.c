@@ -8,6 +8,7 @@
 
 #include "machine/os-profile.h"
 #include "ui/app/viv-dialogs.h"
+#include "ui/app/viv-rows.h"
 #include "ui/settings/viv-settings-private.h"
 
 #include <glib/gi18n.h>
@@ -133,11 +134,8 @@ on_choose_file (GtkButton *button, SettingsRow *row)
 static GtkWidget *
 choose_button (SettingsRow *row)
 {
-  GtkWidget *button = gtk_button_new_from_icon_name ("document-open-symbolic");
+  GtkWidget *button = viv_row_button ("document-open-symbolic", _ ("Choose a File"));
 
-  gtk_widget_set_tooltip_text (button, _ ("Choose a File"));
-  gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
-  gtk_widget_add_css_class (button, "flat");
   g_signal_connect (button, "clicked", G_CALLBACK (on_choose_file), row);
   return button;
 }
