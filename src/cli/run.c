@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "machine/local-machine.h"
 #include "machine/paths.h"
 
 #include <errno.h>
@@ -117,7 +118,7 @@ clear_folder (const char *folder, const char *name, GError **error)
 {
   if (!g_file_test (folder, G_FILE_TEST_EXISTS))
     return TRUE;
-  g_autoptr (VivMachine) old = viv_machine_new (folder);
+  g_autoptr (VivMachine) old = viv_local_machine_new (folder);
   cli_settle (old);
   if (viv_machine_is_busy (old))
     {
@@ -145,7 +146,7 @@ make_machine (RunOptions *o, GError **error)
   folder = g_build_filename (run, base, NULL);
   if (!clear_folder (folder, name, error) || !viv_create_machine_folder (folder, definition, NULL, 0, error))
     return NULL;
-  return viv_machine_new (folder);
+  return viv_local_machine_new (folder);
 }
 
 static void

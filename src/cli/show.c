@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "machine/local-machine.h"
 #include "machine/os-profile.h"
 #include "machine/paths.h"
 
@@ -22,7 +23,7 @@ collect (const char *path, GPtrArray *machines)
       g_autofree char *folder = g_build_filename (path, name, NULL);
       g_autofree char *file = g_build_filename (folder, "machine.ini", NULL);
       if (name[0] != '.' && g_file_test (file, G_FILE_TEST_EXISTS))
-        g_ptr_array_add (machines, viv_machine_new (folder));
+        g_ptr_array_add (machines, viv_local_machine_new (folder));
     }
 }
 

@@ -9,6 +9,7 @@
 #include "machine/edit.h"
 
 #include "machine/folder-lock.h"
+#include "machine/machine-private.h"
 #include "machine/output-file.h"
 
 #include <glib/gi18n.h>
@@ -114,8 +115,9 @@ viv_machine_edit (VivMachine *machine, const VivChange *changes, unsigned n, GEr
                      _ ("a machine is renamed in the library, with its folder"));
         return FALSE;
       }
-  if (!viv_folder_edit (viv_machine_get_folder (machine), FALSE, changes, n, error))
-    return FALSE;
-  viv_machine_reload (machine);
-  return TRUE;
+  if (VIV_MACHINE_GET_CLASS (machine)->edit != NULL)
+    return VIV_MACHINE_GET_CLASS (machine)->edit (machine, changes, n, error);
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+               _ ("the settings of “%s” can't be changed from here"), viv_machine_get_name (machine));
+  return FALSE;
 }

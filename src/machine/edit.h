@@ -10,14 +10,6 @@
 
 G_BEGIN_DECLS
 
-typedef struct
-{
-  /* "machine.memory", "cdrom0.path" as definition_set() takes them; "disk+.path" is the first disk (or whatever kind) that the machine
-   * hasn't got, the same for all changes of one call, "disk+" alone adds it as it comes; "cdrom1" alone takes the device out. */
-  const char *key;
-  const char *value; /* NULL or "": the default, or none */
-} VivChange;
-
 /* To a definition that nobody has published; after an error it is of no more use. */
 gboolean viv_definition_apply (MachineDefinition *definition, const VivChange *changes, unsigned n,
                                GError **error);

@@ -11,6 +11,7 @@
 
 #include "machine/edit.h"
 #include "machine/folder-lock.h"
+#include "machine/local-machine.h"
 #include "machine/output-file.h"
 #include "machine/paths.h"
 
@@ -224,12 +225,12 @@ viv_library_rescan (VivLibrary *self)
         entry = entry_new (self, folder);
       if (there && entry->machine == NULL)
         {
-          entry->machine = viv_machine_new (folder);
+          entry->machine = viv_local_machine_new (folder);
           g_signal_connect (entry->machine, "notify::name", G_CALLBACK (on_name), self);
           show (self, entry->machine);
         }
       else if (there)
-        viv_machine_reload_if_changed (entry->machine);
+        viv_local_machine_reload_if_changed (VIV_LOCAL_MACHINE (entry->machine));
       else if (entry->machine != NULL)
         {
           g_autoptr (VivMachine) gone = g_steal_pointer (&entry->machine);
@@ -492,7 +493,7 @@ viv_find_machine (const char *name, GError **error)
   search_directory (&search, run);
   search_directory (&search, library);
   g_autofree char *folder = search_end (&search, error);
-  return folder != NULL ? viv_machine_new (folder) : NULL;
+  return folder != NULL ? viv_local_machine_new (folder) : NULL;
 }
 
 static gboolean
@@ -616,7 +617,8 @@ take_in (VivLibrary *self, const char *folder)
 {
   viv_library_rescan (self);
   Entry *entry = g_hash_table_lookup (self->entries, folder);
-  return entry != NULL && entry->machine != NULL ? g_object_ref (entry->machine) : viv_machine_new (folder);
+  return entry != NULL && entry->machine != NULL ? g_object_ref (entry->machine)
+                                                 : viv_local_machine_new (folder);
 }
 
 VivMachine *

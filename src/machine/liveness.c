@@ -56,9 +56,8 @@ on_answer (GObject *source, GAsyncResult *result, gpointer data)
 
   live->asked = FALSE;
   live->silent = 0;
-  if (reply != NULL && live->lost && machine != NULL && machine->proxy != NULL
-      && g_str_equal (machine->state, "unresponsive"))
-    viv_machine_show_vmm_state (machine);
+  if (reply != NULL && live->lost && machine != NULL)
+    viv_machine_note_answer (machine, TRUE);
   liveness_release (live);
 }
 
@@ -110,7 +109,7 @@ viv_liveness_watch (GTask *task, int fd)
   Liveness *live = g_rc_box_new0 (Liveness);
 
   g_weak_ref_init (&live->machine, machine);
-  live->connection = g_object_ref (g_dbus_proxy_get_connection (G_DBUS_PROXY (machine->proxy)));
+  live->connection = g_object_ref (g_dbus_proxy_get_connection (G_DBUS_PROXY (viv_machine_proxy (machine))));
   live->call = g_cancellable_new ();
   live->fd = fd >= 0 ? fcntl (fd, F_DUPFD_CLOEXEC, 0) : -1;
   if (g_task_get_cancellable (task) != NULL)

@@ -43,7 +43,7 @@ static GError *
 unresponsive_error (VivMachine *self)
 {
   return g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE,
-                      _ ("“%s” does not answer; it can be ended by force"), self->name);
+                      _ ("“%s” does not answer; it can be ended by force"), viv_machine_get_name (self));
 }
 
 /* After each call: has it answered at all?  Takes the call's error, may be NULL, and gives the one for a person. */
@@ -58,12 +58,10 @@ note_answer (VivMachine *self, GTask *task, GError *error)
               && !g_dbus_error_is_remote_error (error))))
     {
       g_error_free (error);
-      if (self->proxy != NULL)
-        viv_machine_show_unresponsive (self);
+      viv_machine_note_answer (self, FALSE);
       return unresponsive_error (self);
     }
-  if (self->proxy != NULL && g_str_equal (self->state, "unresponsive"))
-    viv_machine_show_vmm_state (self);
+  viv_machine_note_answer (self, TRUE);
   viv_machine_clean_error (error);
   return error;
 }
@@ -95,13 +93,14 @@ on_reply (GObject *source, GAsyncResult *result, gpointer data)
 static gboolean
 check_live (VivMachine *self, GTask *task)
 {
-  if (self->proxy != NULL)
+  if (viv_machine_proxy (self) != NULL)
     return TRUE;
-  if (self->held)
+  /* Somebody's monitor has it: it has not answered yet, or does not. */
+  if (viv_machine_is_busy (self))
     g_task_return_error (task, unresponsive_error (self));
   else
     g_task_return_new_error (task, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING, _ ("“%s” doesn't run"),
-                             self->name);
+                             viv_machine_get_name (self));
   return FALSE;
 }
 
@@ -118,7 +117,7 @@ call_with_fds (VivMachine *self, GTask *task, const char *method, GVariant *para
       return;
     }
   g_dbus_connection_call_with_unix_fd_list (
-      g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL, VIV_MACHINE_OBJECT_PATH,
+      g_dbus_proxy_get_connection (G_DBUS_PROXY (viv_machine_proxy (self))), NULL, VIV_MACHINE_OBJECT_PATH,
       VIV_MACHINE_INTERFACE, method, sunk, NULL, G_DBUS_CALL_FLAGS_NONE, timeout, fds,
       timeout == NO_TIMEOUT ? viv_liveness_watch (task, -1) : g_task_get_cancellable (task), on_reply, task);
 }
@@ -197,7 +196,8 @@ keep_medium (VivMachine *self, GTask *task)
   GError *error = NULL;
 
   /* A drive that the definition lost while the machine ran is not made anew. */
-  if (self->definition == NULL || definition_find_drive (self->definition, change->drive) == NULL
+  if (viv_machine_get_definition (self) == NULL
+      || definition_find_drive (viv_machine_get_definition (self), change->drive) == NULL
       || viv_machine_edit (self, &edit, 1, &error))
     g_task_return_boolean (task, TRUE);
   else
@@ -232,11 +232,13 @@ change_media (VivMachine *self, const char *method, const char *drive, const cha
 
   g_task_set_source_tag (task, viv_machine_change_media);
   change->drive = g_strdup (drive);
-  change->path = path != NULL && *path != '\0' ? g_canonicalize_filename (path, self->folder) : NULL;
+  change->path
+      = path != NULL && *path != '\0' ? g_canonicalize_filename (path, viv_machine_get_folder (self)) : NULL;
   g_task_set_task_data (task, change, media_change_free);
   if (!viv_machine_is_busy (self))
     {
-      if (self->definition == NULL || definition_find_drive (self->definition, drive) == NULL)
+      if (viv_machine_get_definition (self) == NULL
+          || definition_find_drive (viv_machine_get_definition (self), drive) == NULL)
         g_task_return_new_error (task, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND,
                                  _ ("the machine has no %s"), drive);
       else
@@ -248,7 +250,7 @@ change_media (VivMachine *self, const char *method, const char *drive, const cha
   g_autofree char *text = definition_path_to_text (change->path);
   /* The monitor first: what it refuses is not written. */
   g_dbus_connection_call (
-      g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL, VIV_MACHINE_OBJECT_PATH,
+      g_dbus_proxy_get_connection (G_DBUS_PROXY (viv_machine_proxy (self))), NULL, VIV_MACHINE_OBJECT_PATH,
       VIV_MACHINE_INTERFACE, method, g_variant_new ("(ssb)", drive, text != NULL ? text : "", readonly), NULL,
       G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, cancellable, on_medium, g_steal_pointer (&task));
 }
@@ -389,11 +391,11 @@ on_committed (GObject *source, GAsyncResult *result, gpointer data)
 
   if (g_task_propagate_boolean (G_TASK (result), &error))
     g_task_return_boolean (task, TRUE);
-  else if (into->resume && self->proxy != NULL)
+  else if (into->resume && viv_machine_proxy (self) != NULL)
     {
       /* Whoever hears that it failed may end at once, and the order with him. */
       into->error = error;
-      viv_machine1_call_resume (self->proxy, NULL, on_resumed, g_steal_pointer (&task));
+      viv_machine1_call_resume (viv_machine_proxy (self), NULL, on_resumed, g_steal_pointer (&task));
     }
   else
     g_task_return_error (task, error);
@@ -415,8 +417,8 @@ on_into_file (GObject *source, GAsyncResult *result, gpointer data)
     {
       /* It may yet come to an end of it, when we have gone: then it is as after any save that failed. */
       g_clear_pointer (&into->file, viv_output_file_free);
-      if (!refused && into->resume && self->proxy != NULL)
-        viv_machine1_call_resume (self->proxy, NULL, NULL, NULL);
+      if (!refused && into->resume && viv_machine_proxy (self) != NULL)
+        viv_machine1_call_resume (viv_machine_proxy (self), NULL, NULL, NULL);
       g_task_return_error (task, error);
       return;
     }
@@ -441,7 +443,8 @@ call_into_file (VivMachine *self, gpointer tag, const char *method, const char *
   if (!check_live (self, task))
     return;
   into->path = g_canonicalize_filename (path, NULL);
-  into->resume = tag == viv_machine_save_state && g_strcmp0 (self->vmm_state, "running") == 0;
+  into->resume = tag == viv_machine_save_state
+                 && g_strcmp0 (viv_machine1_get_state (viv_machine_proxy (self)), "running") == 0;
   into->file = viv_output_file_new (into->path, mode, &error);
   if (into->file == NULL || g_unix_fd_list_append (fds, viv_output_file_fd (into->file), &error) < 0)
     {
@@ -449,7 +452,7 @@ call_into_file (VivMachine *self, gpointer tag, const char *method, const char *
       return;
     }
   g_dbus_connection_call_with_unix_fd_list (
-      g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL, VIV_MACHINE_OBJECT_PATH,
+      g_dbus_proxy_get_connection (G_DBUS_PROXY (viv_machine_proxy (self))), NULL, VIV_MACHINE_OBJECT_PATH,
       VIV_MACHINE_INTERFACE, method, g_variant_new ("(h)", 0), G_VARIANT_TYPE (reply), G_DBUS_CALL_FLAGS_NONE,
       timeout, fds,
       timeout == NO_TIMEOUT ? viv_liveness_watch (task, viv_output_file_fd (into->file)) : cancellable,
@@ -469,7 +472,9 @@ viv_machine_save_state (VivMachine *self, const char *path, GCancellable *cancel
 static GVariant *
 keys_of (VivMachine *self, const char *text, const char *layout_name, GError **error)
 {
-  const char *own = self->definition != NULL ? definition_text (self->definition, "input.layout") : NULL;
+  const char *own = viv_machine_get_definition (self) != NULL
+                        ? definition_text (viv_machine_get_definition (self), "input.layout")
+                        : NULL;
   g_autoptr (KeyLayout) layout = key_layout_new (layout_name != NULL ? layout_name
                                                  : own != NULL       ? own
                                                                      : KEY_LAYOUT_DEFAULT,
@@ -605,8 +610,8 @@ send_without_reply (VivMachine *self, const char *method, GVariant *parameters)
     g_dbus_message_set_body (message, parameters);
   g_dbus_message_set_flags (message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
   /* A connection that is closing is noticed elsewhere. */
-  g_dbus_connection_send_message (g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), message,
-                                  G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
+  g_dbus_connection_send_message (g_dbus_proxy_get_connection (G_DBUS_PROXY (viv_machine_proxy (self))),
+                                  message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
 }
 
 void
@@ -614,7 +619,7 @@ viv_machine_send_input (VivMachine *self, const InputEvent *events, unsigned n)
 {
   GVariantBuilder list;
 
-  if (self->proxy == NULL || n == 0)
+  if (viv_machine_proxy (self) == NULL || n == 0)
     return;
   g_variant_builder_init (&list, G_VARIANT_TYPE ("a(uqiii)"));
   for (unsigned i = 0; i < n; i++)
@@ -626,6 +631,6 @@ viv_machine_send_input (VivMachine *self, const InputEvent *events, unsigned n)
 void
 viv_machine_release_keys (VivMachine *self)
 {
-  if (self->proxy != NULL)
+  if (viv_machine_proxy (self) != NULL)
     send_without_reply (self, "ReleaseKeys", NULL);
 }

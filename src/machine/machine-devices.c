@@ -75,7 +75,10 @@ static void
 keep (VivMachine *self, GTask *task)
 {
   Change *change = g_task_get_task_data (task);
-  g_autoptr (MachineDefinition) before = self->definition != NULL ? definition_ref (self->definition) : NULL;
+  g_autoptr (MachineDefinition) before
+      = viv_machine_get_definition (self) != NULL
+            ? definition_ref ((MachineDefinition *)viv_machine_get_definition (self))
+            : NULL;
   GError *error = NULL;
 
   if (!viv_machine_edit (self, (const VivChange *)change->changes->data, change->changes->len, &error))
@@ -84,7 +87,7 @@ keep (VivMachine *self, GTask *task)
       return;
     }
   if (change->kind != NULL && before != NULL)
-    change->id = find_added (before, self->definition, change->kind);
+    change->id = find_added (before, viv_machine_get_definition (self), change->kind);
   g_task_return_boolean (task, TRUE);
 }
 
@@ -116,7 +119,7 @@ ask (VivMachine *self, GTask *task, const char *method, GVariant *parameters)
 {
   g_autoptr (GVariant) sunk = g_variant_ref_sink (parameters);
 
-  if (self->proxy == NULL)
+  if (viv_machine_proxy (self) == NULL)
     {
       Change *change = g_task_get_task_data (task);
       change->later = viv_machine_is_busy (self);
@@ -124,7 +127,7 @@ ask (VivMachine *self, GTask *task, const char *method, GVariant *parameters)
       g_object_unref (task);
       return;
     }
-  g_dbus_connection_call (g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL,
+  g_dbus_connection_call (g_dbus_proxy_get_connection (G_DBUS_PROXY (viv_machine_proxy (self))), NULL,
                           VIV_MACHINE_OBJECT_PATH, VIV_MACHINE_INTERFACE, method, sunk, NULL,
                           G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, g_task_get_cancellable (task), on_asked, task);
 }
@@ -245,7 +248,8 @@ on_listed (GObject *source, GAsyncResult *result, gpointer data)
   if (reply != NULL || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD))
     {
       g_clear_error (&error);
-      g_task_return_pointer (task, list_definition (self->definition), (GDestroyNotify)g_variant_unref);
+      g_task_return_pointer (task, list_definition (viv_machine_get_definition (self)),
+                             (GDestroyNotify)g_variant_unref);
       return;
     }
   viv_machine_clean_error (error);
@@ -259,15 +263,17 @@ viv_machine_list_devices (VivMachine *self, GCancellable *cancellable, GAsyncRea
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
 
   g_task_set_source_tag (task, viv_machine_list_devices);
-  if (self->proxy != NULL)
-    g_dbus_connection_call (g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy)), NULL,
+  if (viv_machine_proxy (self) != NULL)
+    g_dbus_connection_call (g_dbus_proxy_get_connection (G_DBUS_PROXY (viv_machine_proxy (self))), NULL,
                             VIV_MACHINE_OBJECT_PATH, VIV_MACHINE_INTERFACE, "ListDevices", NULL, NULL,
                             G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, cancellable, on_listed,
                             g_steal_pointer (&task));
-  else if (self->definition != NULL)
-    g_task_return_pointer (task, list_definition (self->definition), (GDestroyNotify)g_variant_unref);
+  else if (viv_machine_get_definition (self) != NULL)
+    g_task_return_pointer (task, list_definition (viv_machine_get_definition (self)),
+                           (GDestroyNotify)g_variant_unref);
   else
-    g_task_return_new_error (task, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_BROKEN, "%s", self->error);
+    g_task_return_new_error (task, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_BROKEN, "%s",
+                             viv_machine_get_error (self));
 }
 
 GVariant *

@@ -1,25 +1,55 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A machine as the application and vivctl see it: a folder with machine.ini, and, while it runs, a monitor process behind a control
- * socket.  The monitor outlives us; a VivMachine made later finds it again.
+ * A machine as the application and vivctl see it: what it is (its definition), and, while it runs, a monitor behind a connection.  There may be
+ * several kinds, which can do more or less: machine/local-machine.h has the one that is a folder and a process of ours,
+ * machine/machine-private.h what it takes to make another.
  *
- * Main context of the thread that made it.  Nothing here blocks but viv_machine_new() and _reload(), which read one small file.
+ * Main context of the thread that made it.  Nothing here blocks but viv_machine_reload(), which reads one small file.
  */
 #pragma once
 
 #include "display/input.h"
 #include "machine/definition.h"
 #include "machine/machine-error.h"
+#include "machine/monitor-process.h"
 
 #include <gio/gio.h>
 
 G_BEGIN_DECLS
 
 #define VIV_TYPE_MACHINE (viv_machine_get_type ())
-G_DECLARE_FINAL_TYPE (VivMachine, viv_machine, VIV, MACHINE, GObject)
+G_DECLARE_DERIVABLE_TYPE (VivMachine, viv_machine, VIV, MACHINE, GObject)
+
+/* What a kind of machine can do at all; whether it can do so now is a matter of its state. */
+typedef enum
+{
+  VIV_MACHINE_CAN_START = 1 << 0,   /* and be ended by force */
+  VIV_MACHINE_CAN_EDIT = 1 << 1,    /* its definition can be changed */
+  VIV_MACHINE_CAN_SAVE = 1 << 2,    /* to a file, and be started from it */
+  VIV_MACHINE_CAN_SHARE = 1 << 3,   /* its screens, over VNC */
+  VIV_MACHINE_HAS_CONSOLE = 1 << 4, /* screens, keyboard and pointer */
+  VIV_MACHINE_HAS_FOLDER = 1 << 5,  /* with images, log and thumbnail, on this computer */
+} VivMachineCapabilities;
+
+typedef enum
+{
+  VIV_MACHINE_BUSY = 1 << 0, /* a monitor has it, whether it answers or not: files of it must be left alone */
+  VIV_MACHINE_CONNECTING = 1 << 1, /* a monitor's socket is being tried: what "live" says may change soon */
+  VIV_MACHINE_CHECKING
+  = 1 << 2, /* its images are looked for, which on a dead server takes for ever: "error" may change */
+} VivMachineActivity;
+
+/* A change of a definition, for machine/edit.h. */
+typedef struct
+{
+  /* "machine.memory", "cdrom0.path" as definition_set() takes them; "disk+.path" is the first disk (or whatever kind) that the machine
+   * hasn't got, the same for all changes of one call, "disk+" alone adds it as it comes; "cdrom1" alone takes the device out. */
+  const char *key;
+  const char *value; /* NULL or "": the default, or none */
+} VivChange;
 
 /* Properties (all with notify, read-only):
- *   folder       s  absolute
+ *   folder       s  absolute; NULL for a kind without one
  *   name         s  the definition's, or the folder's name if that is broken
  *   uuid         s  NULL if broken
  *   state        s  "off", "starting", "running", "paused", "crashed", "broken" (see error), "unresponsive" (its monitor
@@ -36,21 +66,39 @@ G_DECLARE_FINAL_TYPE (VivMachine, viv_machine, VIV, MACHINE, GObject)
  * "" when it was ejected), "notice" (a sentence of the monitor's for the person at the machine).
  */
 
-/* `folder` has a machine.ini, or is shown as broken.  Looks for a running monitor at once (async; "live" follows). */
-VivMachine *viv_machine_new (const char *folder);
+/* What a kind of machine is made of (see machine/machine-private.h).  What one leaves out is refused, with words, or nothing happens. */
+struct _VivMachineClass
+{
+  GObjectClass parent_class;
 
+  VivMachineCapabilities (*capabilities) (VivMachine *self);
+  VivMachineActivity (*activity) (VivMachine *self);
+  void (*reload) (VivMachine *self);
+  void (*probe) (VivMachine *self);
+  /* Both take the task, which returns a boolean. */
+  void (*start) (VivMachine *self, const VivStartOptions *options, GTask *task);
+  void (*force_off) (VivMachine *self, GTask *task);
+  /* See machine/edit.h. */
+  gboolean (*edit) (VivMachine *self, const VivChange *changes, unsigned n, GError **error);
+  /* The monitor at the proxy says something else of its state than before. */
+  void (*said) (VivMachine *self);
+  /* A call to it got an answer, or none. */
+  void (*answered) (VivMachine *self, gboolean answered);
+};
+
+VivMachineCapabilities viv_machine_get_capabilities (VivMachine *machine);
+/* All of `what`. */
+gboolean viv_machine_can (VivMachine *machine, VivMachineCapabilities what);
 const char *viv_machine_get_folder (VivMachine *machine);
 const char *viv_machine_get_name (VivMachine *machine);
 const char *viv_machine_get_uuid (VivMachine *machine);
 const char *viv_machine_get_state (VivMachine *machine);
 const char *viv_machine_get_state_reason (VivMachine *machine);
 const char *viv_machine_get_error (VivMachine *machine);
-/* TRUE while the images are looked for, which on a dead server takes for ever: what "error" says of them may change. */
-gboolean viv_machine_is_checking (VivMachine *machine);
 gboolean viv_machine_is_live (VivMachine *machine);
-/* TRUE while a monitor's socket is being tried: what "live" says may change soon. */
+/* VIV_MACHINE_CHECKING, _CONNECTING, _BUSY. */
+gboolean viv_machine_is_checking (VivMachine *machine);
 gboolean viv_machine_is_connecting (VivMachine *machine);
-/* TRUE if a monitor has it, whether it answers or not: files of it must be left alone. */
 gboolean viv_machine_is_busy (VivMachine *machine);
 const char *viv_machine_get_engine (VivMachine *machine);
 const char *viv_machine_get_engine_reason (VivMachine *machine);
@@ -79,25 +127,13 @@ GDBusProxy *viv_machine_get_proxy (VivMachine *machine);
 
 /* Reads machine.ini again (the library does when it changes). */
 void viv_machine_reload (VivMachine *machine);
-/* The same if the file is another one than was read last. */
-void viv_machine_reload_if_changed (VivMachine *machine);
 /* Looks whether a monitor has come up; harmless at any time. */
 void viv_machine_probe (VivMachine *machine);
 /* The last `lines` lines of the monitor's log; "" if there is none. */
 char *viv_machine_log_tail (VivMachine *machine, unsigned lines);
-char *viv_machine_log_path (VivMachine *machine);
+char *viv_machine_log_path (VivMachine *machine); /* NULL without a folder */
 /* When it last ran, or wrote something to its log, in seconds of real time; 0: never. */
 gint64 viv_machine_get_last_used (VivMachine *machine);
-
-typedef struct
-{
-  gboolean paused;         /* power on, but run nothing yet */
-  const char *engine;      /* instead of the definition's; may be NULL */
-  const char *load;        /* a saved state */
-  const char *vnc_address; /* instead of the definition's */
-  const char *vnc_password_file;
-  gboolean owned; /* it ends when this process does, however that is, or when the VivMachine goes */
-} VivStartOptions;
 
 /* Starts the monitor, detached from us, and completes when it serves its socket.  `options` may be NULL. */
 void viv_machine_start (VivMachine *machine, const VivStartOptions *options, GCancellable *cancellable,

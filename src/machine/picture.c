@@ -175,11 +175,7 @@ on_encoded (GObject *source, GAsyncResult *result, gpointer data)
       return;
     }
   if (picture->max_width != 0)
-    {
-      g_free (self->thumbnail);
-      self->thumbnail = g_strdup (picture->path);
-      g_object_notify (G_OBJECT (self), "thumbnail");
-    }
+    viv_machine_set_thumbnail (self, picture->path);
   g_task_return_boolean (task, TRUE);
 }
 
@@ -298,8 +294,16 @@ void
 viv_machine_update_thumbnail (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
                               gpointer data)
 {
-  g_autofree char *path = g_build_filename (self->folder, THUMBNAIL, NULL);
+  const char *folder = viv_machine_get_folder (self);
+  g_autofree char *path = folder != NULL ? g_build_filename (folder, THUMBNAIL, NULL) : NULL;
 
+  if (path == NULL)
+    {
+      g_task_report_new_error (self, callback, data, viv_machine_screenshot, G_IO_ERROR,
+                               G_IO_ERROR_NOT_SUPPORTED, _ ("“%s” has no folder for a picture"),
+                               viv_machine_get_name (self));
+      return;
+    }
   take (self, 0, path, TRUE, cancellable, callback, data);
 }
 

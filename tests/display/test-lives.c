@@ -276,16 +276,16 @@ test_watcher (Fixture *f)
       last = add_machine (library, name);
     }
   settle ();
-  viv_machine_set_state (last, "paused", "the disk is full");
+  viv_machine_set_state (last, "paused", "the disk is full", FALSE);
   g_assert_cmpuint (viv_watcher_told (watcher), ==, 1);
-  viv_machine_set_state (last, "paused", "the disk is full");
+  viv_machine_set_state (last, "paused", "the disk is full", FALSE);
   g_assert_cmpuint (viv_watcher_told (watcher), ==, 1);
-  viv_machine_set_state (last, "running", "");
-  viv_machine_set_state (last, "paused", "");
+  viv_machine_set_state (last, "running", "", FALSE);
+  viv_machine_set_state (last, "paused", "", FALSE);
   g_assert_cmpuint (viv_watcher_told (watcher), ==, 1);
-  viv_machine_set_state (last, "paused", "the disk is full");
+  viv_machine_set_state (last, "paused", "the disk is full", FALSE);
   g_assert_cmpuint (viv_watcher_told (watcher), ==, 2);
-  viv_machine_set_state (last, "off", "");
+  viv_machine_set_state (last, "off", "", FALSE);
   g_object_unref (last);
   viv_watcher_free (watcher);
 }

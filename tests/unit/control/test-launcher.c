@@ -8,6 +8,7 @@
 #include "machine/folder-lock.h"
 #include "machine/library.h"
 #include "machine/liveness.h"
+#include "machine/local-machine.h"
 #include "machine/paths.h"
 #include "machine/picture.h"
 #include "machine/plain-text.h"
@@ -169,7 +170,7 @@ test_found_again (void)
   pid_t pid = viv_machine_get_pid (machine);
 
   /* Another program's view, at the same time and afterwards. */
-  g_autoptr (VivMachine) second = viv_machine_new (folder);
+  g_autoptr (VivMachine) second = viv_local_machine_new (folder);
   WAIT_WHILE (!viv_machine_is_live (second));
   g_assert_cmpint (viv_machine_get_pid (second), ==, pid);
   g_assert_true (simple (second, viv_machine_pause, &error));
@@ -204,7 +205,7 @@ test_killed (void)
   g_autofree char *folder = g_strdup (viv_machine_get_folder (machine));
 
   start (machine);
-  g_autoptr (VivMachine) second = viv_machine_new (folder);
+  g_autoptr (VivMachine) second = viv_local_machine_new (folder);
   WAIT_WHILE (!viv_machine_is_live (second));
   g_assert_cmpint (kill (viv_machine_get_pid (machine), SIGKILL), ==, 0);
   WAIT_WHILE (viv_machine_is_busy (machine) || viv_machine_is_busy (second));
@@ -268,7 +269,7 @@ test_stopped (void)
   g_assert_cmpint (kill (pid, SIGSTOP), ==, 0);
 
   /* As another program finds it. */
-  g_autoptr (VivMachine) second = viv_machine_new (folder);
+  g_autoptr (VivMachine) second = viv_local_machine_new (folder);
   g_assert_true (viv_machine_is_busy (second));
   WAIT_WHILE (viv_machine_is_connecting (second));
   g_assert_cmpstr (viv_machine_get_state (second), ==, "unresponsive");
@@ -297,7 +298,7 @@ test_stopped (void)
   g_assert_cmpstr (viv_machine_get_state (second), ==, "running");
 
   g_assert_cmpint (kill (pid, SIGSTOP), ==, 0);
-  g_autoptr (VivMachine) third = viv_machine_new (folder);
+  g_autoptr (VivMachine) third = viv_local_machine_new (folder);
   WAIT_WHILE (viv_machine_is_connecting (third));
   force_off (third);
   g_assert_cmpstr (viv_machine_get_state (third), ==, "off");
@@ -335,7 +336,7 @@ test_liar (void)
   start (machine);
   g_assert_cmpint (viv_machine_get_pid (machine), >, 0);
   g_assert_cmpint (viv_machine_get_pid (machine), !=, getpid ());
-  g_autoptr (VivMachine) second = viv_machine_new (viv_machine_get_folder (machine));
+  g_autoptr (VivMachine) second = viv_local_machine_new (viv_machine_get_folder (machine));
   WAIT_WHILE (!viv_machine_is_live (second));
   force_off (second);
   WAIT_WHILE (viv_machine_is_busy (machine));
@@ -356,7 +357,7 @@ test_owned (void)
     g_assert_no_error (error);
   }
   g_assert_true (viv_folder_is_running (folder));
-  g_autoptr (VivMachine) second = viv_machine_new (folder);
+  g_autoptr (VivMachine) second = viv_local_machine_new (folder);
   WAIT_WHILE (!viv_machine_is_live (second));
   g_autoptr (VivMachine) in_library = viv_library_find (library, "owned", NULL);
   g_assert_true (in_library != NULL);
@@ -694,7 +695,7 @@ test_calls (void)
   }
 
   /* A key that a client holds goes up when the client goes. */
-  g_autoptr (VivMachine) other = viv_machine_new (viv_machine_get_folder (machine));
+  g_autoptr (VivMachine) other = viv_local_machine_new (viv_machine_get_folder (machine));
   WAIT_WHILE (!viv_machine_is_live (other));
   const InputEvent down = { INPUT_EVENT_KEY, KEY_B, 1, 0, 0 };
   viv_machine_send_input (other, &down, 1);
@@ -813,7 +814,7 @@ test_dropped (void)
   g_assert_cmpint (bind (fd, (struct sockaddr *)&address, sizeof address), ==, 0);
   g_assert_cmpint (listen (fd, 4), ==, 0);
   g_object_unref (machine);
-  machine = viv_machine_new (folder);
+  machine = viv_local_machine_new (folder);
   g_assert_true (viv_machine_is_connecting (machine));
   for (unsigned i = 0; i < 50; i++)
     {

@@ -6,6 +6,7 @@
 
 #include "machine/edit.h"
 #include "machine/folder-lock.h"
+#include "machine/local-machine.h"
 #include "machine/library.h"
 #include "machine/output-file.h"
 
@@ -117,7 +118,7 @@ static void
 test_edit (void)
 {
   g_autofree char *folder = make_folder ("edit");
-  g_autoptr (VivMachine) machine = viv_machine_new (folder);
+  g_autoptr (VivMachine) machine = viv_local_machine_new (folder);
   const MachineDefinition *held = viv_machine_get_definition (machine);
   g_autoptr (MachineDefinition) before = definition_ref ((MachineDefinition *)held);
   g_autoptr (GError) error = NULL;

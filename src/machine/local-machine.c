@@ -1,0 +1,746 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A folder, its monitor's process and the connection to it, put together.  What is known goes into facts(), and what is shown comes out of
+ * machine/machine-state.h.
+ */
+#define G_LOG_DOMAIN "vivarium-machine"
+
+#include "config.h"
+
+#include "machine/local-machine.h"
+
+#include "machine/edit.h"
+#include "machine/folder-lock.h"
+#include "machine/image-check.h"
+#include "machine/machine-private.h"
+#include "machine/monitor-log.h"
+#include "machine/monitor-peer.h"
+#include "machine/paths.h"
+#include "machine/plain-text.h"
+
+#include <glib-unix.h>
+#include <glib/gi18n.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define START_TIMEOUT_S 60
+#define QUIT_TIMEOUT_S  5
+/* What a monitor that answers needs, on a loaded host, to answer. */
+#define CONNECT_TIMEOUT_S 8
+/* A monitor that has its folder and no socket yet is starting, for so long. */
+#define STARTING_US    (60 * G_USEC_PER_SEC)
+#define HOLDER_TICK_MS 500
+
+struct _VivLocalMachine
+{
+  VivMachine parent_instance;
+
+  struct stat file;          /* machine.ini as it was read */
+  GCancellable *image_check; /* under way: what is missing shows as "error" */
+
+  VivMonitorLink *link;
+  VivMonitorProcess *process; /* one that we started ourselves; NULL: none */
+  char *socket_path;          /* of the connection, or of the start under way */
+  pid_t pid;                  /* of the monitor, as the kernel says */
+  int pidfd;                  /* readable when it is gone; -1: not known */
+  guint pid_watch;            /* waits for that: the connection is closed, or it was killed */
+  gboolean was_killed;
+
+  /* What it said last, other than that it has stopped; and that. */
+  VivMonitorWord word;
+  char *word_why, *stopped_why; /* stopped_why NULL: it has not */
+  gboolean silent;
+  char *silent_why;
+
+  /* How the last one ended. */
+  gboolean crashed;
+  char *end_why;
+
+  /* Somebody else's monitor has the folder, and we have no connection. */
+  gboolean held, never_answered;
+  gint64 held_since;
+  guint holder_watch;
+
+  GTask *start; /* under way */
+  guint start_timeout;
+  GPtrArray *off_tasks; /* GTask: complete when it is off */
+  guint kill_timeout;
+};
+
+G_DEFINE_FINAL_TYPE (VivLocalMachine, viv_local_machine, VIV_TYPE_MACHINE)
+
+static const char *
+folder_of (VivLocalMachine *self)
+{
+  return viv_machine_get_folder (VIV_MACHINE (self));
+}
+
+/* -- What is known -------------------------------------------------------------------------------------- */
+
+static VivMachineFacts
+facts (VivLocalMachine *self)
+{
+  VivMachine *machine = VIV_MACHINE (self);
+
+  return (VivMachineFacts){
+    .link = viv_monitor_link_get_state (self->link),
+    .start = self->start != NULL,
+    .process = self->process != NULL && viv_monitor_process_is_alive (self->process),
+    .leaving = self->pid_watch != 0,
+    .held = self->held,
+    .late = self->held && (self->never_answered || g_get_monotonic_time () - self->held_since > STARTING_US),
+    .silent = self->silent,
+    .crashed = self->crashed,
+    .word = self->word,
+    .word_why = self->word_why,
+    .silent_why = self->silent_why,
+    .end_why = self->end_why,
+    .broken = viv_machine_get_definition (machine) == NULL ? viv_machine_get_error (machine) : NULL,
+  };
+}
+
+static void
+explain_silence (VivLocalMachine *self)
+{
+  pid_t pid = self->pid > 0 ? self->pid : viv_folder_find_monitor (folder_of (self));
+  g_autofree char *who = pid > 0 ? g_strdup_printf (_ ("process %d"), (int)pid) : g_strdup (_ ("a process"));
+
+  g_free (self->silent_why);
+  self->silent_why = g_strdup_printf (_ ("Its monitor (%s) lives and does not answer. It may be at work and "
+                                         "come back; else end it by force."),
+                                      who);
+}
+
+/* Shows what is known.  `always`: what "live" or the like say has changed, if not the state. */
+static void
+update (VivLocalMachine *self, gboolean always)
+{
+  VivMachineFacts known = facts (self);
+  const char *reason;
+
+  if (known.silent || known.late)
+    {
+      explain_silence (self);
+      known.silent_why = self->silent_why;
+    }
+  const char *state = viv_machine_state (&known, &reason);
+  viv_machine_set_state (VIV_MACHINE (self), state, reason, always);
+}
+
+static VivMachineActivity
+viv_local_machine_activity (VivMachine *machine)
+{
+  VivLocalMachine *self = VIV_LOCAL_MACHINE (machine);
+  const VivMachineFacts known = facts (self);
+
+  return (viv_machine_state_is_busy (&known) ? VIV_MACHINE_BUSY : 0)
+         | (known.link == VIV_LINK_TRYING && !self->never_answered ? VIV_MACHINE_CONNECTING : 0)
+         | (self->image_check != NULL ? VIV_MACHINE_CHECKING : 0);
+}
+
+static gboolean
+is_busy (VivLocalMachine *self)
+{
+  return viv_machine_is_busy (VIV_MACHINE (self));
+}
+
+/* -- The end -------------------------------------------------------------------------------------------- */
+
+static void
+complete_off_tasks (VivLocalMachine *self)
+{
+  g_autoptr (GPtrArray) tasks = g_steal_pointer (&self->off_tasks);
+
+  self->off_tasks = g_ptr_array_new_with_free_func (g_object_unref);
+  g_clear_handle_id (&self->kill_timeout, g_source_remove);
+  for (guint i = 0; i < tasks->len; i++)
+    g_task_return_boolean (g_ptr_array_index (tasks, i), TRUE);
+}
+
+static void
+drop_process (VivLocalMachine *self)
+{
+  if (self->process != NULL)
+    g_signal_handlers_disconnect_by_data (self->process, self);
+  g_clear_object (&self->process);
+}
+
+static void
+forget_pid (VivLocalMachine *self)
+{
+  if (self->pidfd >= 0)
+    close (self->pidfd);
+  self->pidfd = -1;
+  self->pid = 0;
+}
+
+/* The monitor's process is gone: how did it end? */
+static void
+note_end (VivLocalMachine *self)
+{
+  gboolean orderly = self->was_killed || self->stopped_why != NULL
+                     || (self->process != NULL && viv_monitor_process_ended_well (self->process));
+
+  g_free (self->end_why);
+  if (orderly)
+    self->end_why = g_steal_pointer (&self->stopped_why);
+  else
+    {
+      g_autofree char *log = viv_monitor_log_last_words (folder_of (self));
+      g_autofree char *how = viv_monitor_process_describe_end (self->process);
+      self->end_why = *log != '\0' ? g_strconcat (how, "\n", log, NULL) : g_strdup (how);
+    }
+  self->crashed = !orderly;
+  drop_process (self);
+  forget_pid (self);
+  self->was_killed = FALSE;
+  self->silent = FALSE;
+  self->word = VIV_WORD_NONE;
+  g_clear_pointer (&self->word_why, g_free);
+  g_clear_pointer (&self->stopped_why, g_free);
+}
+
+static void
+ended (VivLocalMachine *self)
+{
+  note_end (self);
+  update (self, TRUE);
+  complete_off_tasks (self);
+}
+
+static gboolean
+on_pid_gone (int fd, GIOCondition condition, gpointer data)
+{
+  VivLocalMachine *self = data;
+
+  self->pid_watch = 0;
+  ended (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* A monitor that has our folder and does not answer. */
+static gboolean
+find_holder (VivLocalMachine *self)
+{
+  const char *uuid = viv_machine_get_uuid (VIV_MACHINE (self));
+
+  if (self->pidfd >= 0)
+    return TRUE;
+  g_autofree char *path = uuid != NULL ? viv_socket_path (uuid, NULL) : NULL;
+  self->pidfd = viv_monitor_find (folder_of (self), path, &self->pid);
+  return self->pidfd >= 0;
+}
+
+static void
+kill_monitor (VivLocalMachine *self)
+{
+  self->was_killed = TRUE;
+  if (self->process != NULL)
+    viv_monitor_process_kill (self->process);
+  else if (find_holder (self))
+    {
+      /* The descriptor can't mean another process that got the number meanwhile. */
+      syscall (SYS_pidfd_send_signal, self->pidfd, SIGKILL, NULL, 0);
+      if (self->held && self->pid_watch == 0)
+        {
+          self->held = FALSE;
+          viv_monitor_link_cancel (self->link);
+          self->pid_watch = g_unix_fd_add (self->pidfd, G_IO_IN, on_pid_gone, self);
+        }
+    }
+}
+
+static gboolean
+on_kill_timeout (gpointer data)
+{
+  VivLocalMachine *self = data;
+
+  self->kill_timeout = 0;
+  kill_monitor (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+viv_local_machine_force_off (VivMachine *machine, GTask *task)
+{
+  VivLocalMachine *self = VIV_LOCAL_MACHINE (machine);
+  VivMachine1 *proxy = viv_monitor_link_get_proxy (self->link);
+
+  g_ptr_array_add (self->off_tasks, task);
+  if (proxy != NULL)
+    {
+      viv_machine1_call_quit (proxy, NULL, NULL, NULL);
+      if (self->kill_timeout == 0)
+        self->kill_timeout = g_timeout_add_seconds (QUIT_TIMEOUT_S, on_kill_timeout, self);
+      return;
+    }
+  kill_monitor (self);
+  if (!self->held)
+    return;
+  g_autoptr (GPtrArray) tasks = g_steal_pointer (&self->off_tasks);
+  self->off_tasks = g_ptr_array_new_with_free_func (g_object_unref);
+  for (guint i = 0; i < tasks->len; i++)
+    g_task_return_new_error (g_ptr_array_index (tasks, i), VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE,
+                             _ ("“%s” does not answer, and its process can't be found to end it"),
+                             viv_machine_get_name (machine));
+}
+
+/* -- Somebody else's monitor ---------------------------------------------------------------------------- */
+
+static void follow_holder (VivLocalMachine *self);
+
+static gboolean
+on_holder_tick (gpointer data)
+{
+  VivLocalMachine *self = data;
+
+  self->holder_watch = 0;
+  follow_holder (self);
+  viv_machine_probe (VIV_MACHINE (self));
+  return G_SOURCE_REMOVE;
+}
+
+/* Looks whether somebody else's monitor has the folder, and shows that; goes on looking while it is so. */
+static void
+follow_holder (VivLocalMachine *self)
+{
+  VivMachineFacts known = facts (self);
+  gboolean was_held = self->held;
+
+  known.held = FALSE;
+  gboolean ours = viv_machine_state_is_busy (&known);
+  /* Where there are no locks, a socket that was made and says nothing tells as much. */
+  self->held = !ours
+               && (viv_folder_is_running (folder_of (self))
+                   || (self->never_answered && known.link == VIV_LINK_TRYING));
+  if (self->held)
+    {
+      if (!was_held)
+        self->held_since = g_get_monotonic_time ();
+      if (self->holder_watch == 0)
+        self->holder_watch = g_timeout_add (HOLDER_TICK_MS, on_holder_tick, self);
+      update (self, FALSE);
+      return;
+    }
+  g_clear_handle_id (&self->holder_watch, g_source_remove);
+  if (!was_held || ours)
+    return;
+  /* Nobody has the folder any more, and we were not told how it ended. */
+  self->never_answered = FALSE;
+  viv_monitor_link_cancel (self->link);
+  self->was_killed = TRUE;
+  ended (self);
+}
+
+/* -- The connection ------------------------------------------------------------------------------------- */
+
+/* What the monitor said last is what is so: it has answered. */
+static void
+read_word (VivLocalMachine *self, VivMachine1 *proxy)
+{
+  const char *reason = viv_machine1_get_state_reason (proxy);
+  g_autofree char *why = viv_plain_text (reason != NULL ? reason : "", -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+  VivMonitorWord word = viv_monitor_word (viv_machine1_get_state (proxy));
+
+  self->silent = FALSE;
+  g_clear_pointer (&self->stopped_why, g_free);
+  if (word == VIV_WORD_STOPPED)
+    {
+      self->stopped_why = g_steal_pointer (&why);
+      return;
+    }
+  self->word = word;
+  g_free (self->word_why);
+  self->word_why = g_steal_pointer (&why);
+}
+
+static void
+viv_local_machine_said (VivMachine *machine)
+{
+  VivLocalMachine *self = VIV_LOCAL_MACHINE (machine);
+
+  read_word (self, viv_machine_proxy (machine));
+  update (self, FALSE);
+}
+
+static void
+viv_local_machine_answered (VivMachine *machine, gboolean answered)
+{
+  VivLocalMachine *self = VIV_LOCAL_MACHINE (machine);
+
+  self->silent = !answered;
+  update (self, FALSE);
+}
+
+static void
+end_start (VivLocalMachine *self)
+{
+  g_clear_handle_id (&self->start_timeout, g_source_remove);
+}
+
+/* Also the end of a mere probe, which nobody waits for. */
+static void
+fail_start (VivLocalMachine *self, const GError *cause)
+{
+  g_autoptr (GTask) task = g_steal_pointer (&self->start);
+  g_autoptr (GError) error = g_error_copy (cause);
+
+  end_start (self);
+  viv_machine_clean_error (error);
+  if (task == NULL)
+    {
+      g_debug ("%s: no monitor: %s", viv_machine_get_name (VIV_MACHINE (self)), error->message);
+      follow_holder (self);
+      return;
+    }
+  /* A monitor that we can't talk to is of no use to anybody. */
+  if (self->process != NULL && viv_monitor_process_is_alive (self->process))
+    kill_monitor (self);
+  else
+    {
+      self->crashed = FALSE;
+      g_free (self->end_why);
+      self->end_why = g_strdup (error->message);
+    }
+  update (self, FALSE);
+  g_task_return_error (task, g_steal_pointer (&error));
+}
+
+static void
+on_link_up (VivMonitorLink *link, VivLocalMachine *self)
+{
+  VivMachine *machine = VIV_MACHINE (self);
+  VivMachine1 *proxy = viv_monitor_link_get_proxy (link);
+  g_autoptr (GTask) task = g_steal_pointer (&self->start);
+
+  end_start (self);
+  forget_pid (self);
+  self->pidfd = viv_monitor_peer (g_dbus_proxy_get_connection (G_DBUS_PROXY (proxy)), &self->pid);
+  self->was_killed = FALSE;
+  self->held = FALSE;
+  self->never_answered = FALSE;
+  g_object_freeze_notify (G_OBJECT (self));
+  read_word (self, proxy);
+  viv_machine_set_proxy (machine, proxy, self->pid);
+  update (self, TRUE);
+  g_object_thaw_notify (G_OBJECT (self));
+  if (task != NULL)
+    g_task_return_boolean (task, TRUE);
+}
+
+static void
+on_link_failed (VivMonitorLink *link, const GError *error, VivLocalMachine *self)
+{
+  fail_start (self, error);
+}
+
+static void
+on_link_late (VivMonitorLink *link, VivLocalMachine *self)
+{
+  self->never_answered = TRUE;
+  follow_holder (self);
+  update (self, TRUE);
+}
+
+static void
+on_link_closed (VivMonitorLink *link, VivLocalMachine *self)
+{
+  g_autoptr (VivLocalMachine) keep = g_object_ref (self);
+  gboolean over = FALSE;
+
+  g_object_freeze_notify (G_OBJECT (self));
+  viv_machine_set_proxy (VIV_MACHINE (self), NULL, 0);
+  if (self->process != NULL && viv_monitor_process_is_alive (self->process))
+    ; /* its end comes next, with the exit status */
+  else if (self->process == NULL && self->pidfd >= 0)
+    self->pid_watch = g_unix_fd_add (self->pidfd, G_IO_IN, on_pid_gone, self);
+  else
+    {
+      over = TRUE;
+      note_end (self);
+    }
+  update (self, TRUE);
+  g_object_thaw_notify (G_OBJECT (self));
+  if (over)
+    complete_off_tasks (self);
+}
+
+static void
+viv_local_machine_probe (VivMachine *machine)
+{
+  VivLocalMachine *self = VIV_LOCAL_MACHINE (machine);
+  VivMachineFacts known = facts (self);
+  const char *uuid = viv_machine_get_uuid (machine);
+
+  known.held = FALSE;
+  if (viv_machine_state_is_busy (&known) || known.link != VIV_LINK_NONE)
+    return;
+  follow_holder (self);
+  g_autofree char *path = uuid != NULL ? viv_socket_path (uuid, NULL) : NULL;
+  if (path == NULL || !g_file_test (path, G_FILE_TEST_EXISTS))
+    return;
+  g_free (self->socket_path);
+  self->socket_path = g_steal_pointer (&path);
+  viv_monitor_link_connect (self->link, self->socket_path, CONNECT_TIMEOUT_S);
+}
+
+/* -- The start ------------------------------------------------------------------------------------------ */
+
+static void
+on_process_ready (VivMonitorProcess *process, VivLocalMachine *self)
+{
+  /* A start has a time limit of its own. */
+  if (self->start != NULL)
+    viv_monitor_link_connect (self->link, self->socket_path, 0);
+}
+
+static void
+on_process_ended (VivMonitorProcess *process, VivLocalMachine *self)
+{
+  g_autoptr (VivLocalMachine) keep = g_object_ref (self);
+
+  if (self->start != NULL)
+    {
+      g_autofree char *log = viv_monitor_log_last_words (folder_of (self));
+      g_autofree char *why = viv_monitor_log_complaints (log);
+      g_autofree char *how = viv_monitor_process_describe_end (process);
+      g_autoptr (GError) error
+          = g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START, "%s", *why != '\0' ? why : how);
+
+      viv_machine_set_start_blame (VIV_MACHINE (self), viv_monitor_process_get_blame (process));
+      viv_monitor_link_close (self->link);
+      drop_process (self);
+      fail_start (self, error);
+      complete_off_tasks (self);
+    }
+  /* With the connection still there, its end brings the last property changes first. */
+  else if (viv_monitor_link_get_state (self->link) != VIV_LINK_UP)
+    ended (self);
+}
+
+static gboolean
+on_start_timeout (gpointer data)
+{
+  VivLocalMachine *self = data;
+  g_autoptr (GError) error
+      = g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START,
+                     _ ("the machine's monitor said nothing for %d seconds and was ended"), START_TIMEOUT_S);
+
+  self->start_timeout = 0;
+  fail_start (self, error);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+viv_local_machine_start (VivMachine *machine, const VivStartOptions *options, GTask *taken)
+{
+  VivLocalMachine *self = VIV_LOCAL_MACHINE (machine);
+  g_autoptr (GTask) task = taken;
+  GError *error = NULL;
+
+  if (!is_busy (self))
+    viv_machine_reload (machine);
+  if (is_busy (self))
+    {
+      g_task_return_new_error (task, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING, _ ("“%s” runs already"),
+                               viv_machine_get_name (machine));
+      return;
+    }
+  if (viv_machine_get_definition (machine) == NULL)
+    {
+      g_task_return_new_error (task, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_BROKEN, "%s",
+                               viv_machine_get_error (machine));
+      return;
+    }
+  viv_monitor_link_cancel (self->link);
+  g_free (self->socket_path);
+  self->socket_path = viv_socket_path (viv_machine_get_uuid (machine), &error);
+  /* Before anything of the folder is touched, its log first of all. */
+  int lock = self->socket_path != NULL ? viv_folder_lock (folder_of (self), VIV_LOCK_RUN, &error) : -1;
+  drop_process (self);
+  if (lock >= 0)
+    self->process = viv_monitor_process_new (folder_of (self), self->socket_path, options, lock, &error);
+  if (self->process == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  g_signal_connect (self->process, "ready", G_CALLBACK (on_process_ready), self);
+  g_signal_connect (self->process, "ended", G_CALLBACK (on_process_ended), self);
+  viv_machine_set_start_blame (machine, NULL);
+  self->was_killed = FALSE;
+  self->start = g_steal_pointer (&task);
+  self->start_timeout = g_timeout_add_seconds (START_TIMEOUT_S, on_start_timeout, self);
+  update (self, FALSE);
+}
+
+/* -- The folder ----------------------------------------------------------------------------------------- */
+
+static void
+on_images (GObject *source, const char *missing)
+{
+  VivLocalMachine *self = VIV_LOCAL_MACHINE (source);
+
+  g_clear_object (&self->image_check);
+  viv_machine_set_error (VIV_MACHINE (self), missing);
+}
+
+static void
+check_images (VivLocalMachine *self)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (VIV_MACHINE (self));
+
+  if (self->image_check != NULL)
+    g_cancellable_cancel (self->image_check);
+  g_clear_object (&self->image_check);
+  if (definition == NULL)
+    return;
+  self->image_check = g_cancellable_new ();
+  viv_image_check (G_OBJECT (self), definition, self->image_check, on_images);
+}
+
+static void
+viv_local_machine_reload (VivMachine *machine)
+{
+  VivLocalMachine *self = VIV_LOCAL_MACHINE (machine);
+  g_autofree char *path = g_build_filename (folder_of (self), "machine.ini", NULL),
+                  *thumbnail = g_build_filename (folder_of (self), "screenshot.png", NULL),
+                  *name = g_filename_display_basename (folder_of (self)), *wrong = NULL;
+  g_autoptr (GError) error = NULL;
+  gboolean was_broken = viv_machine_get_definition (machine) == NULL;
+
+  /* Before it is read: a change in between shows as one the next time. */
+  if (stat (path, &self->file) != 0)
+    memset (&self->file, 0, sizeof (self->file));
+  MachineDefinition *definition = definition_load (path, &error);
+  if (definition == NULL)
+    wrong = viv_plain_text (error->message, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+
+  g_object_freeze_notify (G_OBJECT (self));
+  viv_machine_take_definition (machine, definition, name, wrong);
+  check_images (self);
+  viv_machine_set_thumbnail (machine, g_file_test (thumbnail, G_FILE_TEST_IS_REGULAR) ? thumbnail : NULL);
+  g_object_thaw_notify (G_OBJECT (self));
+
+  /* How it ended when it was another file says nothing of this one. */
+  if (definition != NULL && was_broken)
+    {
+      self->crashed = FALSE;
+      g_clear_pointer (&self->end_why, g_free);
+    }
+  update (self, FALSE);
+  viv_machine_probe (machine);
+}
+
+void
+viv_local_machine_reload_if_changed (VivLocalMachine *self)
+{
+  g_autofree char *path = g_build_filename (folder_of (self), "machine.ini", NULL);
+  struct stat now;
+
+  if (stat (path, &now) == 0 && now.st_ino == self->file.st_ino && now.st_dev == self->file.st_dev
+      && now.st_size == self->file.st_size && now.st_mtim.tv_sec == self->file.st_mtim.tv_sec
+      && now.st_mtim.tv_nsec == self->file.st_mtim.tv_nsec)
+    viv_machine_probe (VIV_MACHINE (self));
+  else
+    viv_machine_reload (VIV_MACHINE (self));
+}
+
+static gboolean
+viv_local_machine_edit (VivMachine *machine, const VivChange *changes, unsigned n, GError **error)
+{
+  if (!viv_folder_edit (viv_machine_get_folder (machine), FALSE, changes, n, error))
+    return FALSE;
+  viv_machine_reload (machine);
+  return TRUE;
+}
+
+/* -- Object --------------------------------------------------------------------------------------------- */
+
+static VivMachineCapabilities
+viv_local_machine_capabilities (VivMachine *machine)
+{
+  return VIV_MACHINE_CAN_START | VIV_MACHINE_CAN_EDIT | VIV_MACHINE_CAN_SAVE | VIV_MACHINE_CAN_SHARE
+         | VIV_MACHINE_HAS_CONSOLE | VIV_MACHINE_HAS_FOLDER;
+}
+
+static void
+viv_local_machine_dispose (GObject *object)
+{
+  VivLocalMachine *self = VIV_LOCAL_MACHINE (object);
+
+  /* The monitor lives on; only our view of it ends. */
+  g_clear_handle_id (&self->pid_watch, g_source_remove);
+  g_clear_handle_id (&self->kill_timeout, g_source_remove);
+  g_clear_handle_id (&self->start_timeout, g_source_remove);
+  g_clear_handle_id (&self->holder_watch, g_source_remove);
+  viv_monitor_link_close (self->link);
+  viv_machine_set_proxy (VIV_MACHINE (self), NULL, 0);
+  drop_process (self);
+  forget_pid (self);
+  if (self->image_check != NULL)
+    g_cancellable_cancel (self->image_check);
+  g_clear_object (&self->image_check);
+  g_ptr_array_set_size (self->off_tasks, 0);
+  G_OBJECT_CLASS (viv_local_machine_parent_class)->dispose (object);
+}
+
+static void
+viv_local_machine_finalize (GObject *object)
+{
+  VivLocalMachine *self = VIV_LOCAL_MACHINE (object);
+
+  g_signal_handlers_disconnect_by_data (self->link, self);
+  g_object_unref (self->link);
+  g_ptr_array_unref (self->off_tasks);
+  g_free (self->socket_path);
+  g_free (self->word_why);
+  g_free (self->stopped_why);
+  g_free (self->silent_why);
+  g_free (self->end_why);
+  G_OBJECT_CLASS (viv_local_machine_parent_class)->finalize (object);
+}
+
+static void
+viv_local_machine_class_init (VivLocalMachineClass *klass)
+{
+  VivMachineClass *machine_class = VIV_MACHINE_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = viv_local_machine_dispose;
+  G_OBJECT_CLASS (klass)->finalize = viv_local_machine_finalize;
+  machine_class->capabilities = viv_local_machine_capabilities;
+  machine_class->activity = viv_local_machine_activity;
+  machine_class->reload = viv_local_machine_reload;
+  machine_class->probe = viv_local_machine_probe;
+  machine_class->start = viv_local_machine_start;
+  machine_class->force_off = viv_local_machine_force_off;
+  machine_class->edit = viv_local_machine_edit;
+  machine_class->said = viv_local_machine_said;
+  machine_class->answered = viv_local_machine_answered;
+}
+
+static void
+viv_local_machine_init (VivLocalMachine *self)
+{
+  self->pidfd = -1;
+  self->off_tasks = g_ptr_array_new_with_free_func (g_object_unref);
+}
+
+VivMachine *
+viv_local_machine_new (const char *folder)
+{
+  VivLocalMachine *self = g_object_new (VIV_TYPE_LOCAL_MACHINE, NULL);
+  g_autofree char *path = g_canonicalize_filename (folder, NULL);
+
+  viv_machine_set_folder (VIV_MACHINE (self), path);
+  self->link = viv_monitor_link_new (path);
+  g_signal_connect (self->link, "up", G_CALLBACK (on_link_up), self);
+  g_signal_connect (self->link, "failed", G_CALLBACK (on_link_failed), self);
+  g_signal_connect (self->link, "late", G_CALLBACK (on_link_late), self);
+  g_signal_connect (self->link, "closed", G_CALLBACK (on_link_closed), self);
+  viv_machine_reload (VIV_MACHINE (self));
+  return VIV_MACHINE (self);
+}

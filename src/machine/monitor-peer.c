@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Who a monitor is.
+ */
+#define G_LOG_DOMAIN "vivarium-machine"
+
+#include "machine/monitor-peer.h"
+
+#include "machine/folder-lock.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+int
+viv_monitor_peer (GDBusConnection *connection, pid_t *pid)
+{
+  GIOStream *stream = g_dbus_connection_get_stream (connection);
+  struct ucred peer = { 0 };
+  socklen_t length = sizeof (peer);
+
+  *pid = 0;
+  if (!G_IS_SOCKET_CONNECTION (stream))
+    return -1;
+  int fd = g_socket_get_fd (g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream)));
+  if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || peer.pid <= 0
+      || peer.uid != geteuid ())
+    return -1;
+  *pid = peer.pid;
+#ifdef SO_PEERPIDFD
+  int peer_fd = -1;
+  length = sizeof (peer_fd);
+  if (getsockopt (fd, SOL_SOCKET, SO_PEERPIDFD, &peer_fd, &length) == 0)
+    return peer_fd;
+#endif
+  /* The number is still the peer's, since the peer has just answered. */
+  return syscall (SYS_pidfd_open, peer.pid, 0);
+}
+
+/* Who made the socket, found without his help: the kernel answers for a process that is stopped, too.  0: nobody. */
+static pid_t
+find_socket_peer (const char *path)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  struct ucred peer = { 0 };
+  socklen_t length = sizeof (peer);
+
+  if (path == NULL || strlen (path) >= sizeof (address.sun_path))
+    return 0;
+  strcpy (address.sun_path, path);
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  gboolean known = fd >= 0 && connect (fd, (struct sockaddr *)&address, sizeof (address)) == 0
+                   && getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.uid == geteuid ();
+  if (fd >= 0)
+    close (fd);
+  return known ? peer.pid : 0;
+}
+
+int
+viv_monitor_find (const char *folder, const char *path, pid_t *pid)
+{
+  for (unsigned way = 0; way < 2; way++)
+    {
+      pid_t found = way == 0 ? find_socket_peer (path) : viv_folder_find_monitor (folder);
+      int fd = found > 0 && found != getpid () ? syscall (SYS_pidfd_open, found, 0) : -1;
+      if (fd < 0)
+        continue;
+      /* Looked up again now that the descriptor stands for it. */
+      if (found == (way == 0 ? find_socket_peer (path) : viv_folder_find_monitor (folder)))
+        {
+          *pid = found;
+          return fd;
+        }
+      close (fd);
+    }
+  return -1;
+}
