@@ -18,7 +18,6 @@ import tempfile
 KNOWN = (
     {"src/vmm/storage/ide", "src/vmm/storage/ide-ata", "src/vmm/storage/ide-atapi", "src/vmm/storage/ide-bmdma", "src/vmm/storage/ide-core",
      "src/vmm/storage/ide-mmc", "src/vmm/storage/ide-packet"},
-    {"src/ui/settings/viv-settings-private", "src/ui/settings/viv-settings-window"},
 )
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 PRIVATE = re.compile(r"(.+)-(?:private|internal)$")

@@ -216,7 +216,9 @@ test_deleted_under_dialogs (Fixture *f)
   settle ();
   viv_operation_settings (VIV_SHELL (f->window), machine);
   until ((settings = window_over (f->window, VIV_TYPE_SETTINGS_WINDOW)) != NULL);
-  gtk_widget_activate_action (settings, "settings.new-disk", NULL);
+  gtk_widget_activate_action (
+      viv_device_groups_find (viv_settings_window_get_drives (VIV_SETTINGS_WINDOW (settings)), "cdrom0"),
+      "drives.new-disk", NULL);
   until (window_over (settings, ADW_TYPE_MESSAGE_DIALOG) != NULL);
   g_object_unref (machine);
   g_assert_true (viv_remove_tree (folder, NULL));

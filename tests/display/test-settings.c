@@ -7,7 +7,8 @@
 
 #include "ui/machine/viv-blame.h"
 #include "machine/edit.h"
-#include "ui/settings/viv-settings-private.h"
+#include "ui/settings/viv-key-row.h"
+#include "ui/settings/viv-settings-window.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -44,17 +45,34 @@ tear_down (Fixture *f, gconstpointer data)
   g_assert_finalize_object (f->library);
 }
 
-static SettingsRow *
+/* It lives as long as the window. */
+static VivKeyRow *
 row_of (Fixture *f, const char *key)
 {
-  for (guint i = 0; i < f->window->rows->len; i++)
-    {
-      SettingsRow *row = f->window->rows->pdata[i];
+  g_autoptr (GPtrArray) rows = viv_settings_window_list_rows (f->window);
 
-      if (g_str_equal (row->key, key))
-        return row;
-    }
+  for (guint i = 0; i < rows->len; i++)
+    if (g_str_equal (viv_key_row_get_key (rows->pdata[i]), key))
+      return rows->pdata[i];
   g_assert_not_reached ();
+}
+
+static gpointer
+control_of (Fixture *f, const char *key)
+{
+  return viv_key_row_get_control (row_of (f, key));
+}
+
+static GtkWidget *
+device_row (Fixture *f, const char *id)
+{
+  return viv_device_groups_find (viv_settings_window_get_drives (f->window), id);
+}
+
+static gboolean
+edit (Fixture *f, const char *key, const char *value)
+{
+  return viv_settings_store_edit (viv_settings_window_get_store (f->window), &(VivChange){ key, value }, 1);
 }
 
 static char *
@@ -78,33 +96,98 @@ written (Fixture *f, const char *key)
 static void
 test_values (Fixture *f, gconstpointer data)
 {
-  SettingsRow *row = row_of (f, "machine.memory");
+  VivKeyRow *memory;
 
-  gtk_spin_button_set_value (GTK_SPIN_BUTTON (row->control), 96);
+  gtk_spin_button_set_value (control_of (f, "machine.memory"), 96);
   assert_written (f, "machine.memory", "96M");
-  row = row_of (f, "machine.boot-menu");
-  gtk_switch_set_active (GTK_SWITCH (row->control), TRUE);
+  gtk_switch_set_active (control_of (f, "machine.boot-menu"), TRUE);
   assert_written (f, "machine.boot-menu", "true");
   /* Only what a BAR can be is offered. */
-  row = row_of (f, "display0.video-memory");
-  g_assert_true (ADW_IS_COMBO_ROW (row->row));
-  for (char **value = row->values; *value; value++)
+  memory = row_of (f, "display0.video-memory");
+  g_assert_true (ADW_IS_COMBO_ROW (viv_key_row_get_widget (memory)));
+  for (const char *const *value = viv_key_row_get_values (memory); *value; value++)
     {
       guint64 n = g_ascii_strtoull (*value, NULL, 10);
 
       g_assert_true (n && !(n & (n - 1)));
     }
-  adw_combo_row_set_selected (ADW_COMBO_ROW (row->row), 0);
+  adw_combo_row_set_selected (control_of (f, "display0.video-memory"), 0);
   assert_written (f, "display0.video-memory", "1");
+}
+
+/* Each key of the table that a person can choose has one row, wherever it stands. */
+static void
+test_all_keys (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GPtrArray) rows = viv_settings_window_list_rows (f->window);
+
+  for (const DeviceKind *kind = device_kinds; kind->name; kind++)
+    for (const DefinitionKey *key = kind->keys; key->name; key++)
+      {
+        g_autofree char *id = g_strdup_printf ("%s%s.%s", kind->name, kind->most ? "0" : "", key->name);
+        guint n = 0;
+
+        for (guint i = 0; i < rows->len; i++)
+          n += g_str_equal (viv_key_row_get_key (rows->pdata[i]), id);
+        if (g_str_equal (id, "machine.name") || g_str_equal (id, "machine.uuid") || kind->drive != DRIVE_NONE)
+          continue;
+        g_test_message ("%s", id);
+        g_assert_cmpuint (n, ==, 1);
+      }
+}
+
+static gboolean
+has_item (GMenuModel *menu, const char *kind)
+{
+  for (int i = 0; i < g_menu_model_get_n_items (menu); i++)
+    {
+      g_autofree char *target = NULL;
+
+      if (g_menu_model_get_item_attribute (menu, i, "target", "s", &target) && g_str_equal (target, kind))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static GMenuModel *
+add_menu (Fixture *f, const char *beside)
+{
+  GtkWidget *page
+      = gtk_widget_get_ancestor (viv_key_row_get_widget (row_of (f, beside)), ADW_TYPE_PREFERENCES_PAGE);
+
+  return gtk_menu_button_get_menu_model (GTK_MENU_BUTTON (find (page, GTK_TYPE_MENU_BUTTON, NULL)));
+}
+
+/* From the table: what there can be several of is added until there are as many as there may be, and taken away down to what is always there. */
+static void
+test_kinds (Fixture *f, gconstpointer data)
+{
+  GtkWidget *page = gtk_widget_get_ancestor (viv_key_row_get_widget (row_of (f, "serial0.backend")),
+                                             ADW_TYPE_PREFERENCES_PAGE);
+  GtkWidget *drives = gtk_widget_get_ancestor (device_row (f, "cdrom0"), ADW_TYPE_PREFERENCES_PAGE);
+  unsigned most = device_kind_find ("serial")->most;
+
+  for (unsigned i = 1; i < most; i++)
+    {
+      g_assert_true (has_item (add_menu (f, "serial0.backend"), "serial"));
+      gtk_widget_activate_action (page, "devices.add", "s", "serial");
+    }
+  g_assert_false (has_item (add_menu (f, "serial0.backend"), "serial"));
+  adw_combo_row_set_selected (control_of (f, "serial3.backend"), 1);
+  assert_written (f, "serial3.backend", "none");
+  gtk_widget_activate_action (drives, "drives.add", "s", "cdrom");
+  g_assert_nonnull (device_row (f, "cdrom1"));
+  g_assert_true (viv_settings_window_show_key (f->window, "serial3.backend"));
+  settle ();
 }
 
 /* A folder that can't be written refuses all: each row then shows what is. */
 static void
 test_refused (Fixture *f, gconstpointer data)
 {
-  SettingsRow *clock = row_of (f, "machine.clock"), *menu = row_of (f, "machine.boot-menu"),
-              *cpus = row_of (f, "machine.cpus"), *engine = row_of (f, "machine.engine");
-  guint before = adw_combo_row_get_selected (ADW_COMBO_ROW (clock->row));
+  gpointer clock = control_of (f, "machine.clock"), menu = control_of (f, "machine.boot-menu"),
+           cpus = control_of (f, "machine.cpus"), engine = control_of (f, "machine.engine");
+  guint before = adw_combo_row_get_selected (ADW_COMBO_ROW (clock));
   g_autofree char *file = g_build_filename (viv_machine_get_folder (f->machine), "machine.ini", NULL);
   g_autofree char *text = NULL;
 
@@ -117,13 +200,13 @@ test_refused (Fixture *f, gconstpointer data)
       g_assert_cmpint (g_unlink (file), ==, 0);
       g_assert_cmpint (g_mkdir (file, 0700), ==, 0);
     }
-  adw_combo_row_set_selected (ADW_COMBO_ROW (clock->row), 1 - before);
-  g_assert_cmpuint (adw_combo_row_get_selected (ADW_COMBO_ROW (clock->row)), ==, before);
-  gtk_switch_set_active (GTK_SWITCH (menu->control), TRUE);
-  g_assert_false (gtk_switch_get_active (GTK_SWITCH (menu->control)));
-  gtk_spin_button_set_value (GTK_SPIN_BUTTON (cpus->control), 3);
-  g_assert_cmpint (gtk_spin_button_get_value_as_int (GTK_SPIN_BUTTON (cpus->control)), ==, 1);
-  g_assert_cmpuint (adw_combo_row_get_selected (ADW_COMBO_ROW (engine->row)), ==, 0);
+  adw_combo_row_set_selected (ADW_COMBO_ROW (clock), 1 - before);
+  g_assert_cmpuint (adw_combo_row_get_selected (ADW_COMBO_ROW (clock)), ==, before);
+  gtk_switch_set_active (GTK_SWITCH (menu), TRUE);
+  g_assert_false (gtk_switch_get_active (GTK_SWITCH (menu)));
+  gtk_spin_button_set_value (GTK_SPIN_BUTTON (cpus), 3);
+  g_assert_cmpint (gtk_spin_button_get_value_as_int (GTK_SPIN_BUTTON (cpus)), ==, 1);
+  g_assert_cmpuint (adw_combo_row_get_selected (ADW_COMBO_ROW (engine)), ==, 0);
   g_chmod (viv_machine_get_folder (f->machine), 0700);
   g_rmdir (file);
   g_assert_true (g_file_set_contents (file, text, -1, NULL));
@@ -140,9 +223,9 @@ test_others (Fixture *f, gconstpointer data)
   g_assert_true (definition_set (other, "machine.cpus", "4", NULL));
   g_assert_true (definition_save (other, file, NULL));
   viv_machine_reload (f->machine);
-  g_assert_cmpint (gtk_spin_button_get_value_as_int (GTK_SPIN_BUTTON (row_of (f, "machine.cpus")->control)),
-                   ==, 4);
-  gtk_switch_set_active (GTK_SWITCH (row_of (f, "machine.boot-menu")->control), TRUE);
+  g_assert_cmpint (gtk_spin_button_get_value_as_int (GTK_SPIN_BUTTON (control_of (f, "machine.cpus"))), ==,
+                   4);
+  gtk_switch_set_active (GTK_SWITCH (control_of (f, "machine.boot-menu")), TRUE);
   assert_written (f, "machine.cpus", "4");
   assert_written (f, "machine.boot-menu", "true");
 }
@@ -179,26 +262,27 @@ test_new_disk (Fixture *f, gconstpointer data)
   GtkWidget *dialog, *spin, *row;
   GStatBuf info;
 
-  gtk_widget_activate_action (GTK_WIDGET (f->window), "settings.new-disk", NULL);
+  gtk_widget_activate_action (gtk_widget_get_ancestor (device_row (f, "cdrom0"), ADW_TYPE_PREFERENCES_PAGE),
+                              "drives.new-disk", NULL);
   until ((dialog = window_over (f->window, ADW_TYPE_MESSAGE_DIALOG)) != NULL);
   spin = find (dialog, GTK_TYPE_SPIN_BUTTON, NULL);
   gtk_spin_button_set_value (GTK_SPIN_BUTTON (spin), 0.5);
   settle ();
   g_assert_true (press (dialog, "_Add"));
-  until (viv_settings_drive_row (f->window, "disk0") != NULL);
+  until (device_row (f, "disk0") != NULL);
   assert_written (f, "disk0.path", "disk0.img");
   g_assert_cmpint (g_stat (path, &info), ==, 0);
   g_assert_cmpint (info.st_size, ==, 512 << 20);
   g_assert_cmpint (info.st_blocks, <, 2048);
 
   /* Taken away and back: with what was set, and the file was there all the time. */
-  gtk_switch_set_active (GTK_SWITCH (row_of (f, "disk0.discard")->control), TRUE);
-  row = viv_settings_drive_row (f->window, "disk0");
+  gtk_switch_set_active (GTK_SWITCH (control_of (f, "disk0.discard")), TRUE);
+  row = device_row (f, "disk0");
   g_signal_emit_by_name (button_of (row, "list-remove-symbolic"), "clicked");
-  g_assert_null (viv_settings_drive_row (f->window, "disk0"));
+  g_assert_null (device_row (f, "disk0"));
   g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
   undo (f);
-  g_assert_nonnull (viv_settings_drive_row (f->window, "disk0"));
+  g_assert_nonnull (device_row (f, "disk0"));
   assert_written (f, "disk0.path", "disk0.img");
   assert_written (f, "disk0.discard", "true");
 }
@@ -208,7 +292,10 @@ will_do (Fixture *f, const char *path, GError **error)
 {
   g_autoptr (MediaInfo) media = media_identify (path, error);
 
-  return media && viv_settings_check_image (f->window->definition, DRIVE_DISK, path, media, error);
+  return media
+         && viv_device_groups_check_image (
+             viv_settings_store_get_definition (viv_settings_window_get_store (f->window)), DRIVE_DISK, path,
+             media, error);
 }
 
 static void
@@ -235,7 +322,7 @@ test_images (Fixture *f, gconstpointer data)
     }
   g_assert_true (will_do (f, good, &error));
   g_assert_no_error (error);
-  g_assert_true (viv_settings_edit (f->window, &(VivChange){ "disk+.path", good }, 1));
+  g_assert_true (edit (f, "disk+.path", good));
   g_assert_false (will_do (f, good, NULL));
 }
 
@@ -245,9 +332,8 @@ test_eject (Fixture *f, gconstpointer data)
   g_autofree char *disc = g_build_filename (g_get_home_dir (), "disc.iso", NULL);
 
   g_assert_true (g_file_set_contents (disc, "x", 1, NULL));
-  g_assert_true (viv_settings_edit (f->window, &(VivChange){ "cdrom0.path", disc }, 1));
-  g_signal_emit_by_name (button_of (viv_settings_drive_row (f->window, "cdrom0"), "media-eject-symbolic"),
-                         "clicked");
+  g_assert_true (edit (f, "cdrom0.path", disc));
+  g_signal_emit_by_name (button_of (device_row (f, "cdrom0"), "media-eject-symbolic"), "clicked");
   assert_written (f, "cdrom0.path", "(none)");
   undo (f);
   assert_written (f, "cdrom0.path", disc);
@@ -262,8 +348,8 @@ test_show_key (Fixture *f, gconstpointer data)
   settle ();
   focus = gtk_window_get_focus (GTK_WINDOW (f->window));
   g_assert_nonnull (focus);
-  g_assert_true (gtk_widget_is_ancestor (focus, viv_settings_drive_row (f->window, "cdrom0"))
-                 || focus == viv_settings_drive_row (f->window, "cdrom0"));
+  g_assert_true (gtk_widget_is_ancestor (focus, device_row (f, "cdrom0"))
+                 || focus == device_row (f, "cdrom0"));
   g_assert_true (viv_settings_window_show_key (f->window, "machine.firmware"));
   g_assert_false (viv_settings_window_show_key (f->window, "disk9.path"));
 }
@@ -290,13 +376,14 @@ test_blame (void)
 static void
 test_words (Fixture *f, gconstpointer data)
 {
-  for (guint i = 0; i < f->window->rows->len; i++)
+  g_autoptr (GPtrArray) rows = viv_settings_window_list_rows (f->window);
+
+  for (guint i = 0; i < rows->len; i++)
     {
-      SettingsRow *row = f->window->rows->pdata[i];
-      const char *title = adw_preferences_row_get_title (ADW_PREFERENCES_ROW (row->row));
-      const char *help = ADW_IS_ACTION_ROW (row->row)
-                             ? adw_action_row_get_subtitle (ADW_ACTION_ROW (row->row))
-                             : gtk_widget_get_tooltip_text (row->row);
+      GtkWidget *widget = viv_key_row_get_widget (rows->pdata[i]);
+      const char *title = adw_preferences_row_get_title (ADW_PREFERENCES_ROW (widget));
+      const char *help = ADW_IS_ACTION_ROW (widget) ? adw_action_row_get_subtitle (ADW_ACTION_ROW (widget))
+                                                    : gtk_widget_get_tooltip_text (widget);
       g_autofree char *small = g_utf8_strdown (title, -1);
       g_autofree char *line = g_utf8_strdown (help ? help : "", -1);
 
@@ -304,9 +391,9 @@ test_words (Fixture *f, gconstpointer data)
       g_assert_cmpstr (line, !=, "");
       g_assert_cmpstr (line, !=, small);
       g_assert_false (g_str_has_prefix (title, "disk0") || strchr (title, '.'));
-      if (row->values && GTK_IS_STRING_LIST (adw_combo_row_get_model (ADW_COMBO_ROW (row->row))))
+      if (viv_key_row_get_values (rows->pdata[i]))
         {
-          GtkStringList *list = GTK_STRING_LIST (adw_combo_row_get_model (ADW_COMBO_ROW (row->row)));
+          GtkStringList *list = GTK_STRING_LIST (adw_combo_row_get_model (ADW_COMBO_ROW (widget)));
 
           g_assert_cmpstr (gtk_string_list_get_string (list, 0), !=, "bios");
           g_assert_cmpstr (gtk_string_list_get_string (list, 0), !=, "dca");
@@ -321,6 +408,8 @@ main (int argc, char **argv)
   adw_init ();
 #define ADD(name, function) g_test_add (name, Fixture, NULL, set_up, function, tear_down)
   ADD ("/settings/values", test_values);
+  ADD ("/settings/all-keys", test_all_keys);
+  ADD ("/settings/kinds", test_kinds);
   ADD ("/settings/refused", test_refused);
   ADD ("/settings/others", test_others);
   ADD ("/settings/new-disk", test_new_disk);

@@ -9,6 +9,7 @@
 #include "ui/app/viv-preferences-window.h"
 
 #include "ui/app/viv-preferences.h"
+#include "ui/app/viv-rows.h"
 
 struct _VivPreferencesWindow
 {
@@ -30,6 +31,7 @@ on_selected (AdwComboRow *row, GParamSpec *pspec, const char *key)
 static void
 bind (AdwComboRow *row, const char *key)
 {
+  viv_row_fit_choices (row);
   adw_combo_row_set_selected (row, g_settings_get_enum (viv_settings (), key));
   g_signal_connect (row, "notify::selected", G_CALLBACK (on_selected), (gpointer)key);
 }

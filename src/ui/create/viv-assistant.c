@@ -653,6 +653,7 @@ viv_assistant_init (VivAssistant *self)
   for (guint i = 0; self->profiles && self->profiles[i]; i += 2)
     gtk_string_list_append (names, viv_os_name (self->profiles[i + 1]));
   adw_combo_row_set_model (self->os_row, G_LIST_MODEL (names));
+  viv_row_fit_choices (self->os_row);
   self->setting = FALSE;
   gtk_switch_set_active (self->start_switch, g_settings_get_boolean (viv_settings (), "start-after-create"));
   g_signal_connect (drop, "drop", G_CALLBACK (on_drop), self);

@@ -172,6 +172,7 @@ static void
 viv_sharing_window_init (VivSharingWindow *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  viv_row_fit_choices (self->reach);
   g_signal_connect (self->share, "state-set", G_CALLBACK (on_state_set), self);
 }
 

@@ -1,187 +1,62 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The settings of a machine.  Each change is checked and saved at once, and what others change meanwhile is shown; a key that this
- * file has no title for is shown under its own name, so that nothing of the table is out of reach.
+ * The settings of a machine: the pages, and which keys stand where.
  */
 #define G_LOG_DOMAIN "viv-settings-window"
 
 #include "config.h"
 
-#include "machine/os-profile.h"
-#include "ui/app/viv-os.h"
-#include "ui/settings/viv-settings-private.h"
+#include "ui/settings/viv-settings-window.h"
+
+#include "ui/settings/viv-device-groups.h"
+#include "ui/settings/viv-key-row.h"
+#include "ui/settings/viv-settings-texts.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
 
-#define UNDO_SECONDS 12
+struct _VivSettingsWindow
+{
+  AdwPreferencesWindow parent_instance;
+
+  VivSettingsStore *store;
+  GPtrArray *rows;                  /* VivKeyRow * of what there is one of */
+  VivDeviceGroups *drives, *others; /* what there can be several of */
+};
 
 G_DEFINE_FINAL_TYPE (VivSettingsWindow, viv_settings_window, ADW_TYPE_PREFERENCES_WINDOW)
 
-enum
+/* -- Rows -- */
+
+static gboolean
+on_store (VivKeyRow *row, const char *value, VivSettingsWindow *self)
 {
-  PAGE_GENERAL,
-  PAGE_SYSTEM,
-  PAGE_BOOT,
-  PAGE_DISPLAY,
-  N_PAGES
-};
-
-/* `help` tells what it does, and is of use where the table's line would say the title again. */
-static const struct
-{
-  const char *key, *title, *help;
-  int page;
-  const char *group; /* title of the group that begins here; "" goes on */
-} places[] = {
-  { "machine.clock", N_ ("Hardware Clock"), N_ ("Windows and DOS expect local time there, others world time"),
-    PAGE_GENERAL, "" },
-  { "machine.clock-policy", N_ ("After a Pause"),
-    N_ ("Systems that count timer ticks, as Windows does, can catch up with the time"), PAGE_GENERAL, "" },
-  { "input.layout", N_ ("Keyboard Layout"),
-    N_ ("What the system in the machine has set; text is typed by it"), PAGE_GENERAL, N_ ("Input") },
-  { "machine.memory", N_ ("Size"), N_ ("Taken from this computer as the machine comes to use it"),
-    PAGE_SYSTEM, N_ ("Memory") },
-  { "machine.memory-merge", N_ ("Share Equal Pages"),
-    N_ ("Machines with the same system take less together (KSM)"), PAGE_SYSTEM, "" },
-  { "machine.memory-huge", N_ ("Huge Pages"), N_ ("Faster, where this computer has them to give"),
-    PAGE_SYSTEM, "" },
-  { "machine.memory-shared", N_ ("Shared Memory File"), N_ ("Other programs can map the machine's memory"),
-    PAGE_SYSTEM, "" },
-  { "machine.cpus", N_ ("Processors"), N_ ("More than this computer has make it slower"), PAGE_SYSTEM,
-    N_ ("Processor") },
-  { "machine.cpu", N_ ("Model"), N_ ("What the system is told of its processor"), PAGE_SYSTEM, "" },
-  { "machine.engine", N_ ("Runs On"), N_ ("Automatic takes KVM where it is fast"), PAGE_SYSTEM, "" },
-  { "machine.chipset", N_ ("Chipset"), N_ ("The parts that the system finds on the board"), PAGE_SYSTEM,
-    N_ ("Board") },
-  { "machine.boot", N_ ("Start From"), N_ ("Where the system is looked for, in this order"), PAGE_BOOT,
-    N_ ("Start") },
-  { "machine.boot-menu", N_ ("Boot Menu"), N_ ("Asks at each start where to look for the system"), PAGE_BOOT,
-    "" },
-  { "machine.firmware", N_ ("Firmware"), N_ ("Runs first, and starts the system"), PAGE_BOOT, "" },
-  { "machine.kernel", N_ ("Kernel"), N_ ("Started instead of what is on the drives"), PAGE_BOOT,
-    N_ ("Direct Kernel Boot") },
-  { "machine.initrd", N_ ("Initial RAM Disk"), N_ ("Loaded with the kernel"), PAGE_BOOT, "" },
-  { "machine.append", N_ ("Kernel Command Line"), N_ ("Passed to the kernel"), PAGE_BOOT, "" },
-  { "display0.video", N_ ("Adapter"), N_ ("None leaves the serial port and the network"), PAGE_DISPLAY,
-    N_ ("Display") },
-  { "display0.video-memory", N_ ("Video Memory"), N_ ("Limits how large the screen can be"), PAGE_DISPLAY,
-    "" },
-  { "display0.aspect", N_ ("Aspect Ratio"), N_ ("Automatic shows old modes such as 720 × 400 as a tube does"),
-    PAGE_DISPLAY, "" },
-  { "display0.vnc-address", N_ ("Address"), N_ ("The screen can be seen there as soon as the machine starts"),
-    PAGE_DISPLAY, N_ ("Remote View (VNC)") },
-  { "display0.vnc-password-file", N_ ("Password File"), N_ ("Its first line is the password"), PAGE_DISPLAY,
-    "" },
-  { "net0.mac", N_ ("Network Address"), N_ ("What other computers know the adapter by"), PAGE_SYSTEM,
-    N_ ("Network") },
-};
-
-/* -- Saving -- */
-
-void
-viv_settings_say (VivSettingsWindow *self, const char *message)
-{
-  g_autofree char *escaped = g_markup_escape_text (message, -1);
-
-  adw_preferences_window_add_toast (ADW_PREFERENCES_WINDOW (self), adw_toast_new (escaped));
+  return viv_settings_store_edit (self->store, &(VivChange){ viv_key_row_get_key (row), value }, 1);
 }
 
 static void
-tell_restart (VivSettingsWindow *self)
+on_changed (VivSettingsWindow *self)
 {
-  if (self->told || !viv_machine_is_busy (self->machine))
-    return;
-  self->told = TRUE;
-  viv_settings_say (self, _ ("Takes effect when the machine starts the next time"));
-}
-
-/* What is on the disk now, whoever wrote it. */
-static void
-refresh (VivSettingsWindow *self)
-{
-  const MachineDefinition *definition = viv_machine_get_definition (self->machine);
-
-  if (!definition)
-    return;
-  definition_unref (self->definition);
-  self->definition = definition_copy (definition);
-  viv_settings_build_drives (self);
-  viv_settings_show_values (self);
-}
-
-gboolean
-viv_settings_edit (VivSettingsWindow *self, const VivChange *changes, unsigned n)
-{
-  g_autoptr (GError) error = NULL;
-
-  if (viv_machine_edit (self->machine, changes, n, &error))
-    {
-      refresh (self);
-      tell_restart (self);
-      return TRUE;
-    }
-  viv_settings_say (self, error->message);
-  viv_settings_show_values (self);
-  return FALSE;
-}
-
-/* -- Undo -- */
-
-typedef struct
-{
-  GWeakRef window;
-  GStrv texts; /* key, value, key, value, … */
-} Undo;
-
-static void
-undo_free (gpointer data, GClosure *closure)
-{
-  Undo *undo = data;
-
-  g_weak_ref_clear (&undo->window);
-  g_strfreev (undo->texts);
-  g_free (undo);
+  for (guint i = 0; i < self->rows->len; i++)
+    viv_key_row_show (self->rows->pdata[i], viv_settings_store_get_definition (self->store));
 }
 
 static void
-on_undo (AdwToast *toast, Undo *undo)
+on_toast (VivSettingsWindow *self, AdwToast *toast)
 {
-  g_autoptr (VivSettingsWindow) self = g_weak_ref_get (&undo->window);
-  guint n = g_strv_length (undo->texts) / 2;
-  g_autofree VivChange *changes = g_new0 (VivChange, n);
-
-  for (guint i = 0; i < n; i++)
-    changes[i] = (VivChange){ undo->texts[2 * i], undo->texts[2 * i + 1] };
-  if (self)
-    viv_settings_edit (self, changes, n);
+  adw_preferences_window_add_toast (ADW_PREFERENCES_WINDOW (self), g_object_ref (toast));
 }
 
-void
-viv_settings_remove (VivSettingsWindow *self, const char *title, const VivChange *changes, unsigned n,
-                     const VivChange *undo, unsigned n_undo)
+static void
+add_row (VivSettingsWindow *self, AdwPreferencesGroup *group, const DeviceKind *kind,
+         const DefinitionKey *key)
 {
-  g_autofree char *escaped = g_markup_escape_text (title, -1);
-  g_autoptr (GStrvBuilder) texts = g_strv_builder_new ();
-  AdwToast *toast;
-  Undo *data;
+  g_autofree char *id = g_strdup_printf ("%s%s", kind->name, kind->most > 0 ? "0" : "");
+  VivKeyRow *row = viv_key_row_new (key, id);
 
-  for (unsigned i = 0; i < n_undo; i++)
-    {
-      g_strv_builder_add (texts, undo[i].key);
-      g_strv_builder_add (texts, undo[i].value ? undo[i].value : "");
-    }
-  if (!viv_settings_edit (self, changes, n))
-    return;
-  data = g_new0 (Undo, 1);
-  g_weak_ref_init (&data->window, self);
-  data->texts = g_strv_builder_end (texts);
-  toast = adw_toast_new (escaped);
-  adw_toast_set_button_label (toast, _ ("_Undo"));
-  adw_toast_set_timeout (toast, UNDO_SECONDS);
-  adw_toast_set_priority (toast, ADW_TOAST_PRIORITY_HIGH);
-  g_signal_connect_data (toast, "button-clicked", G_CALLBACK (on_undo), data, undo_free, 0);
-  adw_preferences_window_add_toast (ADW_PREFERENCES_WINDOW (self), toast);
+  g_ptr_array_add (self->rows, g_object_ref (row));
+  g_signal_connect_object (row, "store", G_CALLBACK (on_store), self, 0);
+  adw_preferences_group_add (group, viv_key_row_get_widget (row));
 }
 
 /* -- Pages -- */
@@ -207,116 +82,114 @@ add_group (AdwPreferencesPage *page, const char *title)
   return group;
 }
 
+/* NULL: this table of keys has it no more. */
 static const DefinitionKey *
-find_key (const char *id)
+find_key (const VivKeyText *text, const DeviceKind **kind)
 {
-  const char *dot = strchr (id, '.');
-  g_autofree char *device = g_strndup (id, (gsize)(dot - id));
+  const char *dot = strchr (text->key, '.');
+  g_autofree char *name = g_strndup (text->key, (gsize)(dot - text->key));
 
-  return definition_find_key (device, dot + 1);
+  *kind = device_kind_find (name);
+  return *kind ? device_kind_key (*kind, dot + 1) : NULL;
 }
 
+/* The name is changed with the folder ("Rename"), the UUID not at all; what there can be several of has groups of its own. */
 static gboolean
-has_place (const DeviceKind *kind, const DefinitionKey *key)
+is_elsewhere (const DeviceKind *kind, const DefinitionKey *key)
 {
-  static const char *const elsewhere[] = { "name", "uuid", "os" };
-
-  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
-    if (find_key (places[i].key) == key)
-      return TRUE;
-  /* The name is changed with the folder ("Rename"), the UUID not at all; drives have a page of their own, serial ports no choice. */
-  for (guint i = 0; i < G_N_ELEMENTS (elsewhere); i++)
-    if (g_str_equal (key->name, elsewhere[i]))
-      return TRUE;
-  return kind->most > 1;
+  return kind->most > 1 || g_str_equal (key->name, "name") || g_str_equal (key->name, "uuid");
 }
 
 static void
-add_keys (VivSettingsWindow *self, AdwPreferencesPage *const *pages, AdwPreferencesGroup *general)
+add_keys (VivSettingsWindow *self, AdwPreferencesPage *const *pages)
 {
-  AdwPreferencesGroup *groups[N_PAGES] = { [PAGE_GENERAL] = general };
-  AdwPreferencesGroup *others = NULL;
+  AdwPreferencesGroup *groups[VIV_PAGE_DEVICE] = { NULL }, *more = NULL;
+  const DeviceKind *kind;
 
-  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
+  for (const VivKeyText *text = viv_key_texts; text->key; text++)
     {
-      const DefinitionKey *key = find_key (places[i].key);
-      int page = places[i].page;
+      const DefinitionKey *key = find_key (text, &kind);
 
-      if (!key)
+      if (!key || text->page == VIV_PAGE_DEVICE || is_elsewhere (kind, key))
         continue;
-      if (*places[i].group || !groups[page])
-        groups[page] = add_group (pages[page], *places[i].group ? _ (places[i].group) : "");
-      adw_preferences_group_add (
-          groups[page], viv_settings_row (self, key, places[i].key, _ (places[i].title), _ (places[i].help)));
+      if (*text->group || !groups[text->page])
+        groups[text->page] = add_group (pages[text->page], *text->group ? _ (text->group) : "");
+      add_row (self, groups[text->page], kind, key);
     }
-  for (const DeviceKind *kind = device_kinds; kind->name; kind++)
+  for (kind = device_kinds; kind->name; kind++)
     for (const DefinitionKey *key = kind->keys; key->name; key++)
-      if (!has_place (kind, key))
+      if (!is_elsewhere (kind, key) && !viv_key_text_find (kind, key))
         {
-          g_autofree char *id = g_strdup_printf ("%s%s.%s", kind->name, kind->most > 0 ? "0" : "", key->name);
-
-          if (!others)
-            others = add_group (pages[PAGE_SYSTEM], _ ("More"));
-          adw_preferences_group_add (others, viv_settings_row (self, key, id, key->name, NULL));
+          if (!more)
+            more = add_group (pages[VIV_PAGE_SYSTEM], _ ("More"));
+          add_row (self, more, kind, key);
         }
 }
 
-static AdwPreferencesGroup *
-add_os (VivSettingsWindow *self, AdwPreferencesPage *page)
-{
-  AdwPreferencesGroup *group = add_group (page, "");
-  g_auto (GStrv) profiles = os_profile_list ();
-  g_autoptr (GStrvBuilder) ids = g_strv_builder_new ();
-  g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
-  g_auto (GStrv) id_list = NULL;
-  g_auto (GStrv) name_list = NULL;
-
-  for (guint i = 0; profiles && profiles[i]; i += 2)
-    {
-      g_strv_builder_add (ids, profiles[i]);
-      g_strv_builder_add (names, viv_os_name (profiles[i + 1]));
-    }
-  id_list = g_strv_builder_end (ids);
-  name_list = g_strv_builder_end (names);
-  adw_preferences_group_add (group, viv_settings_choice (self, "machine.os", _ ("Operating System"),
-                                                         _ ("Decides what is proposed"), id_list, name_list));
-  return group;
-}
-
 /* -- Object -- */
+
+static GtkWidget *
+find_row (VivSettingsWindow *self, const char *key)
+{
+  GPtrArray *const lists[]
+      = { self->rows, viv_device_groups_get_rows (self->drives), viv_device_groups_get_rows (self->others) };
+
+  for (gsize n = 0; n < G_N_ELEMENTS (lists); n++)
+    for (guint i = 0; i < lists[n]->len; i++)
+      if (g_str_equal (viv_key_row_get_key (lists[n]->pdata[i]), key))
+        return viv_key_row_get_widget (lists[n]->pdata[i]);
+  return NULL;
+}
 
 gboolean
 viv_settings_window_show_key (VivSettingsWindow *self, const char *key)
 {
   const char *dot = strchr (key, '.');
-  g_autofree char *group = g_strndup (key, dot ? (gsize)(dot - key) : strlen (key));
-  GtkWidget *page = NULL, *row = NULL;
+  g_autofree char *device = g_strndup (key, dot ? (gsize)(dot - key) : strlen (key));
+  GtkWidget *row = find_row (self, key);
 
-  for (guint i = 0; i < self->rows->len && !row; i++)
-    {
-      SettingsRow *candidate = self->rows->pdata[i];
-
-      if (g_str_equal (candidate->key, key))
-        row = candidate->row;
-    }
-  if (row)
-    page = gtk_widget_get_ancestor (row, ADW_TYPE_PREFERENCES_PAGE);
-  else if (definition_find_drive (self->definition, group))
-    page = GTK_WIDGET (self->drives_page);
-  if (!page)
-    return FALSE;
-  adw_preferences_window_set_visible_page (ADW_PREFERENCES_WINDOW (self), ADW_PREFERENCES_PAGE (page));
   if (!row)
-    row = viv_settings_drive_row (self, group);
-  if (row)
-    gtk_widget_child_focus (row, GTK_DIR_TAB_FORWARD);
+    row = viv_device_groups_find (self->drives, device);
+  if (!row)
+    row = viv_device_groups_find (self->others, device);
+  if (!row)
+    return FALSE;
+  adw_preferences_window_set_visible_page (
+      ADW_PREFERENCES_WINDOW (self),
+      ADW_PREFERENCES_PAGE (gtk_widget_get_ancestor (row, ADW_TYPE_PREFERENCES_PAGE)));
+  gtk_widget_child_focus (row, GTK_DIR_TAB_FORWARD);
   return TRUE;
 }
 
 VivMachine *
 viv_settings_window_get_machine (VivSettingsWindow *self)
 {
-  return self->machine;
+  return viv_settings_store_get_machine (self->store);
+}
+
+VivSettingsStore *
+viv_settings_window_get_store (VivSettingsWindow *self)
+{
+  return self->store;
+}
+
+GPtrArray *
+viv_settings_window_list_rows (VivSettingsWindow *self)
+{
+  GPtrArray *rows = g_ptr_array_copy (self->rows, (GCopyFunc)(GCallback)g_object_ref, NULL);
+
+  g_ptr_array_set_free_func (rows, g_object_unref);
+  g_ptr_array_extend (rows, viv_device_groups_get_rows (self->drives), (GCopyFunc)(GCallback)g_object_ref,
+                      NULL);
+  g_ptr_array_extend (rows, viv_device_groups_get_rows (self->others), (GCopyFunc)(GCallback)g_object_ref,
+                      NULL);
+  return rows;
+}
+
+VivDeviceGroups *
+viv_settings_window_get_drives (VivSettingsWindow *self)
+{
+  return self->drives;
 }
 
 static void
@@ -324,9 +197,14 @@ viv_settings_window_dispose (GObject *object)
 {
   VivSettingsWindow *self = VIV_SETTINGS_WINDOW (object);
 
-  if (self->machine)
-    g_signal_handlers_disconnect_by_data (self->machine, self);
-  self->showing = TRUE; /* what goes now is no answer */
+  for (guint i = 0; i < self->rows->len; i++)
+    viv_key_row_retire (self->rows->pdata[i]);
+  if (self->drives)
+    viv_device_groups_retire (self->drives);
+  if (self->others)
+    viv_device_groups_retire (self->others);
+  if (self->store)
+    g_signal_handlers_disconnect_by_data (self->store, self);
   G_OBJECT_CLASS (viv_settings_window_parent_class)->dispose (object);
 }
 
@@ -335,11 +213,10 @@ viv_settings_window_finalize (GObject *object)
 {
   VivSettingsWindow *self = VIV_SETTINGS_WINDOW (object);
 
-  g_clear_object (&self->machine);
-  g_clear_pointer (&self->definition, definition_unref);
-  g_clear_pointer (&self->drive_groups, g_ptr_array_unref);
+  g_clear_object (&self->drives);
+  g_clear_object (&self->others);
+  g_clear_object (&self->store);
   g_clear_pointer (&self->rows, g_ptr_array_unref);
-  g_clear_pointer (&self->drives_shown, g_free);
   G_OBJECT_CLASS (viv_settings_window_parent_class)->finalize (object);
 }
 
@@ -348,14 +225,12 @@ viv_settings_window_class_init (VivSettingsWindowClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = viv_settings_window_dispose;
   G_OBJECT_CLASS (klass)->finalize = viv_settings_window_finalize;
-  viv_settings_install_drive_actions (GTK_WIDGET_CLASS (klass));
 }
 
 static void
 viv_settings_window_init (VivSettingsWindow *self)
 {
-  self->drive_groups = g_ptr_array_new ();
-  self->rows = g_ptr_array_new_with_free_func (viv_settings_row_free);
+  self->rows = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
 GtkWidget *
@@ -364,21 +239,20 @@ viv_settings_window_new (VivMachine *machine)
   VivSettingsWindow *self = g_object_new (VIV_TYPE_SETTINGS_WINDOW, "modal", TRUE, "search-enabled", TRUE,
                                           "default-width", 620, "default-height", 680, NULL);
   g_autofree char *title = g_strdup_printf (_ ("Settings of %s"), viv_machine_get_name (machine));
-  AdwPreferencesPage *pages[N_PAGES];
-  AdwPreferencesGroup *general;
+  AdwPreferencesPage *pages[VIV_PAGE_DEVICE], *drives;
 
   gtk_window_set_title (GTK_WINDOW (self), title);
-  self->machine = g_object_ref (machine);
-  self->definition = definition_copy (viv_machine_get_definition (machine));
-  pages[PAGE_GENERAL] = add_page (self, _ ("General"), "preferences-other-symbolic");
-  general = add_os (self, pages[PAGE_GENERAL]);
-  pages[PAGE_SYSTEM] = add_page (self, _ ("System"), "application-x-firmware-symbolic");
-  self->drives_page = add_page (self, _ ("Drives"), "drive-harddisk-symbolic");
-  pages[PAGE_BOOT] = add_page (self, _ ("Boot"), "system-run-symbolic");
-  pages[PAGE_DISPLAY] = add_page (self, _ ("Display"), "video-display-symbolic");
-  add_keys (self, pages, general);
-  viv_settings_build_drives (self);
-  viv_settings_show_values (self);
-  g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (refresh), self);
+  self->store = viv_settings_store_new (machine);
+  g_signal_connect_swapped (self->store, "changed", G_CALLBACK (on_changed), self);
+  g_signal_connect_swapped (self->store, "toast", G_CALLBACK (on_toast), self);
+  pages[VIV_PAGE_GENERAL] = add_page (self, _ ("General"), "preferences-other-symbolic");
+  pages[VIV_PAGE_SYSTEM] = add_page (self, _ ("System"), "application-x-firmware-symbolic");
+  drives = add_page (self, _ ("Drives"), "drive-harddisk-symbolic");
+  pages[VIV_PAGE_BOOT] = add_page (self, _ ("Boot"), "system-run-symbolic");
+  pages[VIV_PAGE_DISPLAY] = add_page (self, _ ("Display"), "video-display-symbolic");
+  add_keys (self, pages);
+  self->drives = viv_device_groups_new (self->store, drives, VIV_DEVICES_DRIVES);
+  self->others = viv_device_groups_new (self->store, pages[VIV_PAGE_SYSTEM], VIV_DEVICES_OTHERS);
+  on_changed (self);
   return GTK_WIDGET (self);
 }

@@ -4,9 +4,7 @@
  */
 #pragma once
 
-#include "machine/machine.h"
-
-#include <adwaita.h>
+#include "ui/settings/viv-device-groups.h"
 
 G_BEGIN_DECLS
 
@@ -17,5 +15,9 @@ GtkWidget *viv_settings_window_new (VivMachine *machine);
 /* Goes to the row of a key ("machine.firmware", "disk0.path") and gives it the focus; FALSE if there is none. */
 gboolean viv_settings_window_show_key (VivSettingsWindow *self, const char *key);
 VivMachine *viv_settings_window_get_machine (VivSettingsWindow *self);
+/* What it is made of: VivKeyRow, transfer full; the drives; what both change. */
+GPtrArray *viv_settings_window_list_rows (VivSettingsWindow *self);
+VivDeviceGroups *viv_settings_window_get_drives (VivSettingsWindow *self);
+VivSettingsStore *viv_settings_window_get_store (VivSettingsWindow *self);
 
 G_END_DECLS

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the settings say.
+ */
+#include "config.h"
+
+#include "ui/settings/viv-settings-texts.h"
+
+#include <glib/gi18n.h>
+#include <string.h>
+
+const VivKeyText viv_key_texts[] = {
+  { "machine.os", N_ ("Operating System"), N_ ("Decides what is proposed"), VIV_PAGE_GENERAL, "" },
+  { "machine.clock", N_ ("Hardware Clock"), N_ ("Windows and DOS expect local time there, others world time"),
+    VIV_PAGE_GENERAL, "" },
+  { "machine.clock-policy", N_ ("After a Pause"),
+    N_ ("Systems that count timer ticks, as Windows does, can catch up with the time"), VIV_PAGE_GENERAL,
+    "" },
+  { "input.layout", N_ ("Keyboard Layout"),
+    N_ ("What the system in the machine has set; text is typed by it"), VIV_PAGE_GENERAL, N_ ("Input") },
+  { "input.absolute-pointer", N_ ("Pointer Without Grab"),
+    N_ ("A pointing device that needs no grab is offered, where the board has one"), VIV_PAGE_GENERAL, "" },
+  { "machine.memory", N_ ("Size"), N_ ("Taken from this computer as the machine comes to use it"),
+    VIV_PAGE_SYSTEM, N_ ("Memory") },
+  { "machine.memory-merge", N_ ("Share Equal Pages"),
+    N_ ("Machines with the same system take less together (KSM)"), VIV_PAGE_SYSTEM, "" },
+  { "machine.memory-huge", N_ ("Huge Pages"), N_ ("Faster, where this computer has them to give"),
+    VIV_PAGE_SYSTEM, "" },
+  { "machine.memory-shared", N_ ("Shared Memory File"), N_ ("Other programs can map the machine's memory"),
+    VIV_PAGE_SYSTEM, "" },
+  { "machine.cpus", N_ ("Processors"), N_ ("More than this computer has make it slower"), VIV_PAGE_SYSTEM,
+    N_ ("Processor") },
+  { "machine.cpu", N_ ("Model"), N_ ("What the system is told of its processor"), VIV_PAGE_SYSTEM, "" },
+  { "machine.engine", N_ ("Runs On"), N_ ("Automatic takes KVM where it is fast"), VIV_PAGE_SYSTEM, "" },
+  { "machine.chipset", N_ ("Chipset"), N_ ("The parts that the system finds on the board"), VIV_PAGE_SYSTEM,
+    N_ ("Board") },
+  { "machine.boot", N_ ("Start From"), N_ ("Where the system is looked for, in this order"), VIV_PAGE_BOOT,
+    N_ ("Start") },
+  { "machine.boot-menu", N_ ("Boot Menu"), N_ ("Asks at each start where to look for the system"),
+    VIV_PAGE_BOOT, "" },
+  { "machine.firmware", N_ ("Firmware"), N_ ("Runs first, and starts the system"), VIV_PAGE_BOOT, "" },
+  { "machine.kernel", N_ ("Kernel"), N_ ("Started instead of what is on the drives"), VIV_PAGE_BOOT,
+    N_ ("Direct Kernel Boot") },
+  { "machine.initrd", N_ ("Initial RAM Disk"), N_ ("Loaded with the kernel"), VIV_PAGE_BOOT, "" },
+  { "machine.modules", N_ ("Boot Modules"), N_ ("Loaded with a Multiboot or PVH kernel"), VIV_PAGE_BOOT, "" },
+  { "machine.append", N_ ("Kernel Command Line"), N_ ("Passed to the kernel"), VIV_PAGE_BOOT, "" },
+  { "display.video", N_ ("Adapter"), N_ ("None leaves the serial port and the network"), VIV_PAGE_DISPLAY,
+    N_ ("Display") },
+  { "display.video-memory", N_ ("Video Memory"), N_ ("Limits how large the screen can be"), VIV_PAGE_DISPLAY,
+    "" },
+  { "display.aspect", N_ ("Aspect Ratio"), N_ ("Automatic shows old modes such as 720 × 400 as a tube does"),
+    VIV_PAGE_DISPLAY, "" },
+  { "display.vnc-address", N_ ("Address"), N_ ("The screen can be seen there as soon as the machine starts"),
+    VIV_PAGE_DISPLAY, N_ ("Remote View (VNC)") },
+  { "display.vnc-password-file", N_ ("Password File"), N_ ("Its first line is the password"),
+    VIV_PAGE_DISPLAY, "" },
+  { "net.mac", N_ ("Network Address"), N_ ("What other computers know the adapter by"), VIV_PAGE_SYSTEM,
+    N_ ("Network") },
+  { "disk.readonly", N_ ("Read Only"), NULL, VIV_PAGE_DEVICE, "" },
+  { "disk.discard", N_ ("Throw Changes Away"), NULL, VIV_PAGE_DEVICE, "" },
+  { "cdrom.discard", N_ ("Throw Changes Away"), NULL, VIV_PAGE_DEVICE, "" },
+  { "floppy.readonly", N_ ("Read Only"), NULL, VIV_PAGE_DEVICE, "" },
+  { "floppy.discard", N_ ("Throw Changes Away"), NULL, VIV_PAGE_DEVICE, "" },
+  { "serial.backend", N_ ("Leads To"), NULL, VIV_PAGE_DEVICE, "" },
+  { NULL },
+};
+
+static const VivKindText kinds[] = {
+  { "disk", N_ ("Disk"), NULL, "drive-harddisk-symbolic" },
+  { "cdrom", N_ ("CD Drive"), N_ ("Empty _CD Drive"), "drive-optical-symbolic" },
+  { "floppy", N_ ("Floppy Drive"), N_ ("Empty _Floppy Drive"), "media-floppy-symbolic" },
+  { "serial", N_ ("Serial Port"), N_ ("_Serial Port"), "network-wired-symbolic" },
+};
+
+const VivKeyText *
+viv_key_text_find (const DeviceKind *kind, const DefinitionKey *key)
+{
+  gsize length = strlen (kind->name);
+
+  for (const VivKeyText *text = viv_key_texts; text->key; text++)
+    if (strncmp (text->key, kind->name, length) == 0 && text->key[length] == '.'
+        && g_str_equal (text->key + length + 1, key->name))
+      return text;
+  return NULL;
+}
+
+VivKindText
+viv_kind_text (const DeviceKind *kind)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (g_str_equal (kinds[i].kind, kind->name))
+      return kinds[i];
+  return (VivKindText){ kind->name, kind->label, kind->label, "application-x-addon-symbolic" };
+}
