@@ -504,7 +504,8 @@ tell_ready (Monitor *monitor)
 static void
 on_running (Vm *vm, const GError *error, void *opaque)
 {
-  tell_ready (opaque);
+  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    tell_ready (opaque);
 }
 
 static gboolean

@@ -48,7 +48,7 @@ typedef void (*CompleteFunc) (VivMachine1 *skeleton, Invocation *invocation);
 
 typedef struct
 {
-  ControlService *service;
+  VivMachine1 *skeleton; /* ours: the service may go before the machine does */
   Invocation *invocation;
   CompleteFunc complete;
 } Order;
@@ -58,7 +58,7 @@ order_new (ControlService *service, Invocation *invocation, CompleteFunc complet
 {
   Order *order = g_new (Order, 1);
 
-  *order = (Order){ service, invocation, complete };
+  *order = (Order){ g_object_ref (service->skeleton), invocation, complete };
   return order;
 }
 
@@ -70,7 +70,8 @@ on_order_done (Vm *vm, const GError *error, void *opaque)
   if (error != NULL)
     g_dbus_method_invocation_return_gerror (order->invocation, error);
   else
-    order->complete (order->service->skeleton, order->invocation);
+    order->complete (order->skeleton, order->invocation);
+  g_object_unref (order->skeleton);
 }
 
 static gboolean
@@ -143,7 +144,7 @@ take_fd (GUnixFDList *list, GVariant *handle)
 
 typedef struct
 {
-  ControlService *service;
+  VivMachine1 *skeleton; /* ours, as in Order */
   Invocation *invocation;
   int fd; /* where it goes */
 } SaveJob;
@@ -156,14 +157,15 @@ on_saved (Vm *vm, const GError *error, void *opaque)
   if (error != NULL)
     fail (job->invocation, g_error_copy (error));
   else
-    viv_machine1_complete_save_state_file (job->service->skeleton, job->invocation, NULL);
+    viv_machine1_complete_save_state_file (job->skeleton, job->invocation, NULL);
+  g_object_unref (job->skeleton);
   close (job->fd);
 }
 
 static void
 on_save_progress (Vm *vm, double fraction, void *opaque)
 {
-  viv_machine1_emit_save_progress (((SaveJob *)opaque)->service->skeleton, fraction);
+  viv_machine1_emit_save_progress (((SaveJob *)opaque)->skeleton, fraction);
 }
 
 static gboolean
@@ -181,7 +183,7 @@ on_save_state_file (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *
       return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "no regular file came with the call");
     }
   SaveJob *job = g_new (SaveJob, 1);
-  *job = (SaveJob){ service, invocation, fd };
+  *job = (SaveJob){ g_object_ref (service->skeleton), invocation, fd };
   vm_save_async (service->config.vm, fd, "the file", on_save_progress, on_saved, job);
   return TRUE;
 }

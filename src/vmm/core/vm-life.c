@@ -295,7 +295,8 @@ static void give_order_first (Vm *vm, OrderKind kind, const char *reason);
 
 typedef struct
 {
-  VmDoneFunc done;
+  Vm *vm;
+  VmDoneFunc done; /* NULL: called */
   void *opaque;
   GError *error;
 } DoneNews;
@@ -304,8 +305,20 @@ static void
 tell_done (Vm *vm, void *data)
 {
   DoneNews *news = data;
+  VmDoneFunc done = g_steal_pointer (&news->done);
 
-  news->done (vm, news->error, news->opaque);
+  done (vm, news->error, news->opaque);
+}
+
+/* The machine goes, and the order that was given to it with it. */
+static void
+abandon (Vm *vm, VmDoneFunc done, void *opaque)
+{
+  g_autoptr (GError) error
+      = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the machine was ended meanwhile");
+
+  if (done != NULL)
+    done (vm, error, opaque);
 }
 
 static void
@@ -313,6 +326,7 @@ done_news_free (gpointer data)
 {
   DoneNews *news = data;
 
+  abandon (news->vm, news->done, news->opaque);
   g_clear_error (&news->error);
   g_free (news);
 }
@@ -348,7 +362,7 @@ order_end_with (Vm *vm, VmOrder *order, GError *error)
     {
       DoneNews *news = g_new (DoneNews, 1);
 
-      *news = (DoneNews){ done, opaque, error };
+      *news = (DoneNews){ vm, done, opaque, error };
       vm_tell_control (vm, tell_done, news, done_news_free);
     }
   else
@@ -1018,6 +1032,16 @@ vm_life_init (Vm *vm)
   g_queue_init (&vm->priv->given);
 }
 
+static void
+abandon_order (Vm *vm, VmOrder *order)
+{
+  VmDoneFunc done = order->done;
+  void *opaque = order->opaque;
+
+  order_free (order);
+  abandon (vm, done, opaque);
+}
+
 void
 vm_life_free (Vm *vm)
 {
@@ -1037,11 +1061,13 @@ vm_life_free (Vm *vm)
       end_save (order->save);
     }
   if (order != NULL)
-    order_free (order);
-  g_queue_clear_full (&vm->priv->orders, order_free);
+    abandon_order (vm, order);
+  while ((order = g_queue_pop_head (&vm->priv->orders)) != NULL)
+    abandon_order (vm, order);
   if (vm->priv->given_source != NULL)
     g_source_destroy (vm->priv->given_source);
-  g_queue_clear_full (&vm->priv->given, order_free);
+  while ((order = g_queue_pop_head (&vm->priv->given)) != NULL)
+    abandon_order (vm, order);
   g_array_unref (vm->priv->state_funcs);
   g_free (vm->priv->shown_reason);
   g_mutex_clear (&vm->priv->request_mutex);

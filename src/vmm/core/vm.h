@@ -96,7 +96,8 @@ typedef struct
 
 /* Control loop, VM lock NOT held. */
 typedef void (*VmStateFunc) (Vm *vm, VmState state, void *opaque);
-/* An order was carried out, or refused: `error` says why, for a person.  Control loop, VM lock NOT held. */
+/* An order was carried out, or refused: `error` says why, for a person.  Called once for each order: vm_free() does it for those that wait
+ * still, with G_IO_ERROR_CANCELLED, and `vm` is then good for nothing.  Control loop, VM lock NOT held. */
 typedef void (*VmDoneFunc) (Vm *vm, const GError *error, void *opaque);
 
 struct Vm

@@ -577,6 +577,16 @@ same (const Program *p, uint64_t number, const FuzzCase *c, const FuzzResult *a,
   return FALSE;
 }
 
+static void
+free_both (void)
+{
+  for (unsigned i = 0; i < 2; i++)
+    {
+      fuzz_soft_select (i);
+      fuzz_soft_free ();
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -608,6 +618,7 @@ main (int argc, char **argv)
   if (!fuzz_soft_translates ())
     {
       printf ("this build, or this host, doesn't translate\n");
+      free_both ();
       return 77;
     }
 
@@ -663,11 +674,7 @@ main (int argc, char **argv)
   printf ("%" PRIu64 " runs, %" PRIu64 " with an exception, %" PRIu64 " without end, %" PRIu64
           " differences\n",
           runs, faults, lost, differences);
-  for (unsigned i = 0; i < 2; i++)
-    {
-      fuzz_soft_select (i);
-      fuzz_soft_free ();
-    }
+  free_both ();
   /* If most have no end, nothing was compared. */
   return differences != 0 || lost > runs / 10 ? 1 : 0;
 }

@@ -4,6 +4,7 @@
  */
 #include "core/vm.h"
 
+#include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -280,6 +281,37 @@ test_save_ends_last (Fixture *f, gconstpointer unused)
   g_unlink (path);
 }
 
+/* Whoever gave an order hears of it once, whatever becomes of the machine. */
+static void
+on_abandoned (Vm *vm, const GError *error, void *opaque)
+{
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  ++*(unsigned *)opaque;
+}
+
+static void
+test_abandoned (void)
+{
+  unsigned heard = 0;
+  Fixture f;
+  int fd = g_file_open_tmp (NULL, NULL, NULL);
+
+  setup (&f, NULL);
+  begin_request (&f);
+  vm_pause_async (f.vm, "", on_abandoned, &heard); /* waits for the device */
+  vm_save_async (f.vm, fd, "the file", NULL, on_abandoned, &heard);
+  vm_reset_async (f.vm, on_abandoned, &heard);
+  g_idle_remove_by_data (f.busy);
+  teardown (&f, NULL);
+  g_assert_cmpuint (heard, ==, 3);
+
+  setup (&f, NULL);
+  vm_save_async (f.vm, fd, "the file", NULL, on_abandoned, &heard); /* its thread runs */
+  teardown (&f, NULL);
+  g_assert_cmpuint (heard, ==, 4);
+  close (fd);
+}
+
 typedef struct
 {
   unsigned resumed, paused, reset;
@@ -538,6 +570,7 @@ main (int argc, char **argv)
   for (unsigned i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add (tests[i].path, Fixture, NULL, setup, tests[i].func, teardown);
   g_test_add_func ("/life/due-at-stop", test_due_at_stop);
+  g_test_add_func ("/life/abandoned", test_abandoned);
   g_test_add_func ("/life/eager-at-stop", test_eager_at_stop);
   return g_test_run ();
 }

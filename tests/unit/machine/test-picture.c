@@ -75,7 +75,8 @@ test_read (void)
         put ("size", other, length);
         g_assert_false (reads ("size"));
       }
-  put ("jpeg", "\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xff\xdb", 26);
+  static const char jpeg[] = "\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xff\xdb";
+  put ("jpeg", jpeg, sizeof jpeg - 1);
   g_assert_false (reads ("jpeg"));
   put ("xpm", "/* XPM */ static char *x[] = { \"1 1 1 1\", \"a c #000\", \"a\" };", 58);
   g_assert_false (reads ("xpm"));
