@@ -169,11 +169,23 @@ master_next (IdeDrive *drive)
     master_pump (drive);
 }
 
+/* The vector is still the bus master's: since it was made of the table the guest has neither stopped it nor taken mastering away. */
+static gboolean
+holds_memory (const IdeDrive *drive)
+{
+  const IdeChannel *channel = drive->channel;
+
+  return (channel->bm_status & BM_STATUS_ACTIVE) && drive->after_epoch == channel->prd_epoch
+         && dma_enabled (&channel->dma);
+}
+
 static gboolean
 master_submit (IdeDrive *drive)
 {
   BlockOp op = drive->io == IDE_IO_READ ? BLOCK_OP_READ : BLOCK_OP_WRITE;
 
+  if (dma_vector_n (&drive->vector) > 0 && !holds_memory (drive))
+    dma_unmap_sg (&drive->vector, FALSE);
   /* After a load the memory is where the table says, which the guest had no time to change. */
   if (dma_vector_n (&drive->vector) == 0 && (!can_run (drive) || !map_sectors (drive, drive->io_sectors)))
     return FALSE;
@@ -269,6 +281,17 @@ ide_bmdma_settle (IdeChannel *channel)
   for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
     if (channel->drive[unit].direct)
       storage_port_settle (&channel->drive[unit].port);
+}
+
+void
+ide_bmdma_resume (IdeChannel *channel)
+{
+  for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
+    {
+      IdeDrive *drive = &channel->drive[unit];
+      if (drive->direct && storage_port_busy (&drive->port) && !holds_memory (drive))
+        storage_port_cancel (&drive->port, &drive->buffer, IDE_BUFFER_SIZE);
+    }
 }
 
 static void

@@ -383,11 +383,14 @@ ide_resume (Device *device)
 
   ide->paused = FALSE;
   for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
-    for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
-      {
-        storage_port_resume (&ide->channel[i].drive[unit].port);
-        ide_io_kick (&ide->channel[i].drive[unit]);
-      }
+    {
+      ide_bmdma_resume (&ide->channel[i]);
+      for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
+        {
+          storage_port_resume (&ide->channel[i].drive[unit].port);
+          ide_io_kick (&ide->channel[i].drive[unit]);
+        }
+    }
 }
 
 static void

@@ -348,6 +348,55 @@ test_started_again (void)
   teardown ();
 }
 
+/* A transfer that waits for a request of before a reset: a guest that stops the bus master, or takes mastering away, has its memory back, and one
+ * that starts it again has it where the new table says. */
+static void
+test_stopped_while_queued (void)
+{
+  for (unsigned way = 0; way < 3; way++)
+    {
+      setup ();
+      block_faults_hold (faults, TRUE);
+      out (0x1f6, 0xe0, 1);
+      out (0x1f2, 1, 1);
+      out (0x1f7, 0x20, 1); /* READ SECTORS, by the buffer */
+      g_assert_cmpuint (block_faults_held (faults), ==, 1);
+      out (0x3f6, 4, 1);
+      out (0x3f6, 0, 1);
+      prd (0, DATA, 0x80000000u | 4096);
+      begin (FALSE, 40, 8);
+      g_assert_true (drive ()->direct);
+      g_assert_cmpuint (block_faults_held (faults), ==, 1);
+      prd (0, DATA + 0x10000, 0x80000000u | 4096);
+      if (way == 1)
+        {
+          vm_lock (vm);
+          pci_bus_config_write (bus, DEVFN, 4, 1, 2);
+          vm_unlock (vm);
+        }
+      else
+        out (BM_BASE, 8, 1);
+      memset (memory (DATA), 0xee, 4096);
+      if (way == 2)
+        out (BM_BASE, 9, 1);
+      block_faults_hold (faults, FALSE);
+      g_assert_true (block_faults_release (faults, 0));
+      uint8_t status = finish ();
+      for (unsigned i = 0; i < 4096; i++)
+        g_assert_cmphex (*memory (DATA + i), ==, 0xee);
+      if (way == 0)
+        {
+          g_assert_cmphex (status, ==, 0x58);
+          out (BM_BASE, 9, 1);
+          status = finish ();
+        }
+      g_assert_cmphex (status, ==, way == 1 ? 0x51 : 0x50);
+      if (way != 1)
+        g_assert_cmpuint (number_at (DATA + 0x10000), ==, 40);
+      teardown ();
+    }
+}
+
 /* -- State ------------------------------------------------------------------------------------------- */
 
 static void
@@ -416,6 +465,34 @@ test_no_room (void)
         vm_stop (vm, "");
         teardown ();
       }
+}
+
+/* A read that waits for its server while the guest stops the bus master: it is not tried again into memory that is the guest's. */
+static void
+test_stopped_while_parked (void)
+{
+  setup ();
+  vm_start (vm, FALSE);
+  vm_lock (vm);
+  pci_bus_config_write (bus, DEVFN, 0x20, BM_BASE, 4);
+  pci_bus_config_write (bus, DEVFN, 4, 5, 2);
+  vm_unlock (vm);
+  prd (0, DATA, 0x80000000u | 4096);
+  block_faults_fail (faults, BLOCK_OP_READ, ESTALE, 1, 0);
+  begin (FALSE, 40, 8);
+  /* Its end is on its way to the loop. */
+  out (BM_BASE, 8, 1);
+  memset (memory (DATA), 0xee, 4096);
+  wait_paused ();
+  vm_resume (vm);
+  g_assert_cmphex (finish (), ==, 0x58);
+  for (unsigned i = 0; i < 4096; i++)
+    g_assert_cmphex (*memory (DATA + i), ==, 0xee);
+  out (BM_BASE, 9, 1);
+  g_assert_cmphex (finish (), ==, 0x50);
+  g_assert_cmpuint (number_at (DATA), ==, 40);
+  vm_stop (vm, "");
+  teardown ();
 }
 
 /* Paused before the request was made, saved, loaded, and made from the table; reads that wait for the bus master, too. */
@@ -524,6 +601,8 @@ main (int argc, char **argv)
   g_test_add_func ("/ide-dma/by-buffer", test_by_buffer);
   g_test_add_func ("/ide-dma/waits", test_waits);
   g_test_add_func ("/ide-dma/started-again", test_started_again);
+  g_test_add_func ("/ide-dma/stopped-while-queued", test_stopped_while_queued);
+  g_test_add_func ("/ide-dma/stopped-while-parked", test_stopped_while_parked);
   g_test_add_func ("/ide-dma/no-room", test_no_room);
   g_test_add_func ("/ide-dma/save", test_save);
   g_test_add_func ("/ide-dma/hostile-state", test_hostile_state);
