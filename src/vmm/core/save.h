@@ -35,7 +35,8 @@ enum
   SAVE_END = 'E',
 };
 
-/* All functions are called by one thread at a time; they return FALSE with an error and are not called again then. */
+/* All functions are called by one thread at a time, never with the VM lock, and so may wait; they return FALSE with an error and are not called
+ * again then. */
 typedef struct SaveSink SaveSink;
 struct SaveSink
 {

@@ -17,6 +17,8 @@
 /* Of one section, and of all that wait, where a stream says how much there is. */
 #define MAX_SECTION (64u << 20)
 #define MAX_STREAM  (256u << 20)
+/* A machine has some tens, and each new one is compared with all. */
+#define MAX_PARTS 4096
 
 typedef struct
 {
@@ -253,7 +255,8 @@ keep_part (Load *load, char kind, const char *name, unsigned version, uint64_t l
 
   if (find_part (load, kind, name) != NULL)
     return damaged (name, error);
-  if (load->fd >= 0 && (length > MAX_SECTION || length > MAX_STREAM - load->waiting))
+  if (load->parts->len >= MAX_PARTS
+      || (load->fd >= 0 && (length > MAX_SECTION || length > MAX_STREAM - load->waiting)))
     {
       g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE, "The saved state has more data than a machine has");
       return FALSE;

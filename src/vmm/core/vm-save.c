@@ -113,60 +113,90 @@ vm_save_pass (VmSave *save, uint64_t *sent, GError **error)
   return TRUE;
 }
 
-static gboolean
-send_device (VmSave *save, Device *device, GError **error)
-{
-  g_autoptr (GByteArray) out = g_byte_array_new ();
+/* -- Devices and processors ------------------------------------------------------------------------ */
 
-  state_save (device->klass->state, device, out);
-  return save->sink->section (save->sink, device->klass->optional ? SAVE_DEVICE_OPTIONAL : SAVE_DEVICE,
-                              device->id, MAX (device->klass->version, state_version (device->klass->state)),
-                              out->data, out->len, error);
+/* A section, copied under the VM lock and sent without it: a slow disk must not hold whoever else wants the lock. */
+typedef struct
+{
+  char kind;
+  char *name;
+  unsigned version;
+  GByteArray *data;
+} Section;
+
+static void
+section_free (gpointer data)
+{
+  Section *section = data;
+
+  g_free (section->name);
+  g_byte_array_unref (section->data);
+  g_free (section);
 }
 
-static gboolean
-send_rest (VmSave *save, GError **error)
+/* What it returns is to be filled. */
+static GByteArray *
+add_section (GPtrArray *sections, char kind, const char *name, unsigned version)
 {
-  Vm *vm = save->vm;
+  Section *section = g_new (Section, 1);
+
+  *section = (Section){ kind, g_strdup (name), version, g_byte_array_new () };
+  g_ptr_array_add (sections, section);
+  return section->data;
+}
+
+static void
+copy_device (Device *device, GPtrArray *sections)
+{
+  const DeviceClass *klass = device->klass;
+
+  state_save (klass->state, device,
+              add_section (sections, klass->optional ? SAVE_DEVICE_OPTIONAL : SAVE_DEVICE, device->id,
+                           MAX (klass->version, state_version (klass->state))));
+}
+
+/* VM lock held. */
+static GPtrArray *
+copy_rest (Vm *vm)
+{
+  GPtrArray *sections = g_ptr_array_new_with_free_func (section_free);
   const VmProcessorOps *processor = vm->processor;
   const uint64_t clock[2] = { GUINT64_TO_LE ((uint64_t)vm_clock_now (vm->clock)),
                               GUINT64_TO_LE ((uint64_t)vm_clock_stopped_at (vm->clock)) };
 
-  if (!save->sink->section (save->sink, SAVE_CLOCK, "clock", 0, clock, sizeof clock, error))
-    return FALSE;
+  g_byte_array_append (add_section (sections, SAVE_CLOCK, "clock", 0), (const guint8 *)clock, sizeof clock);
   for (guint i = 0; i < vm->devices->len; i++)
-    if (!send_device (save, vm->devices->pdata[i], error))
-      return FALSE;
+    copy_device (vm->devices->pdata[i], sections);
   if (processor != NULL && processor->save_model != NULL)
-    {
-      g_autoptr (GByteArray) out = g_byte_array_new ();
-
-      processor->save_model (vm->processor_opaque, out);
-      if (!save->sink->section (save->sink, SAVE_MODEL, "processor", 0, out->data, out->len, error))
-        return FALSE;
-    }
+    processor->save_model (vm->processor_opaque, add_section (sections, SAVE_MODEL, "processor", 0));
   for (unsigned i = 0; i < vm->n_cpus && processor != NULL && processor->save != NULL; i++)
     {
-      g_autoptr (GByteArray) out = g_byte_array_new ();
       g_autofree char *name = g_strdup_printf ("cpu%u", i);
 
-      processor->save (vm->processor_opaque, i, out);
-      if (!save->sink->section (save->sink, SAVE_CPU, name, 0, out->data, out->len, error))
-        return FALSE;
+      processor->save (vm->processor_opaque, i, add_section (sections, SAVE_CPU, name, 0));
     }
-  return save->sink->end (save->sink, error);
+  return sections;
 }
 
 gboolean
 vm_save_finish (VmSave *save, GError **error)
 {
+  g_autoptr (GPtrArray) sections = NULL;
   uint64_t sent;
-  gboolean ok = vm_save_pass (save, &sent, error);
 
+  if (!vm_save_pass (save, &sent, error))
+    return FALSE;
   vm_lock (save->vm);
-  ok = ok && send_rest (save, error);
+  sections = copy_rest (save->vm);
   vm_unlock (save->vm);
-  return ok;
+  for (guint i = 0; i < sections->len; i++)
+    {
+      const Section *s = sections->pdata[i];
+
+      if (!save->sink->section (save->sink, s->kind, s->name, s->version, s->data->data, s->data->len, error))
+        return FALSE;
+    }
+  return save->sink->end (save->sink, error);
 }
 
 void

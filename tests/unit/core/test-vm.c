@@ -738,6 +738,96 @@ test_save_versions (void)
   g_rmdir (folder);
 }
 
+/* Parts that may be skipped are kept and compared with each other: not any number of them. */
+static void
+test_save_many_parts (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autofree char *folder = g_dir_make_tmp ("viv-save-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "state", NULL);
+  g_autofree char *data = NULL;
+  g_autoptr (GArray) sections = NULL;
+  g_autoptr (GError) error = NULL;
+  gsize length;
+
+  g_assert_true (vm_save (vm, path, &error));
+  g_assert_no_error (error);
+  g_assert_true (g_file_get_contents (path, &data, &length, NULL));
+  sections = take_apart ((const uint8_t *)data, length);
+  for (unsigned i = 0; i < 10000; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("%u", i);
+
+      add_section (sections, sections->len, 'x', g_intern_string (name), 0, "");
+    }
+  put_together (sections, SAVE_FORMAT, path);
+  expect (vm, path, STATE_ERROR_RANGE, "more data than a machine has");
+  g_array_set_size (sections, 1000);
+  put_together (sections, SAVE_FORMAT, path);
+  expect (vm, path, -1, NULL);
+  g_unlink (path);
+  g_rmdir (folder);
+}
+
+/* A sink may wait for a slow disk: it has to find the lock free. */
+typedef struct
+{
+  SaveSink parent;
+  Vm *vm;
+  unsigned sections, pages;
+  gboolean ended;
+} LockSink;
+
+static gboolean
+lock_sink_section (SaveSink *sink, char kind, const char *name, unsigned version, const void *data,
+                   size_t length, GError **error)
+{
+  LockSink *s = (LockSink *)sink;
+
+  g_assert_false (vm_lock_held (s->vm));
+  s->sections++;
+  return TRUE;
+}
+
+static gboolean
+lock_sink_page (SaveSink *sink, Region *region, uint64_t n, const uint8_t *data, GError **error)
+{
+  LockSink *s = (LockSink *)sink;
+
+  g_assert_false (vm_lock_held (s->vm));
+  s->pages++;
+  return TRUE;
+}
+
+static gboolean
+lock_sink_end (SaveSink *sink, GError **error)
+{
+  LockSink *s = (LockSink *)sink;
+
+  g_assert_false (vm_lock_held (s->vm));
+  s->ended = TRUE;
+  return TRUE;
+}
+
+static void
+test_save_without_lock (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (Region) ram = region_new_ram ("ram", 1 << 20, RAM_DEFAULT, NULL);
+  LockSink sink = { .parent = { .section = lock_sink_section, .page = lock_sink_page, .end = lock_sink_end },
+                    .vm = vm };
+  g_autoptr (GError) error = NULL;
+
+  vm_add_ram (vm, ram);
+  new_thing (vm);
+  g_autoptr (VmSave) save = vm_save_begin (vm, &sink.parent, FALSE);
+  g_assert_true (vm_save_finish (save, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (sink.sections, ==, 3); /* memory's size, clock, device */
+  g_assert_cmpuint (sink.pages, ==, 256);
+  g_assert_true (sink.ended);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -753,5 +843,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vm/init-line", test_init_line);
   g_test_add_func ("/vm/save", test_save);
   g_test_add_func ("/vm/save-versions", test_save_versions);
+  g_test_add_func ("/vm/save-many-parts", test_save_many_parts);
+  g_test_add_func ("/vm/save-without-lock", test_save_without_lock);
   return g_test_run ();
 }
