@@ -960,7 +960,11 @@ serve_requests (Vm *vm)
   if (pending & 1u << VM_REQUEST_PAUSE)
     {
       g_message ("paused: %s", taken[VM_REQUEST_PAUSE] ? taken[VM_REQUEST_PAUSE] : "");
-      give_order_first (vm, ORDER_PAUSE, taken[VM_REQUEST_PAUSE]);
+      /* It may stand already, because somebody wished so; what is to be put right is to be told all the same. */
+      if (priv->state == VM_STATE_PAUSED)
+        set_state (vm, VM_STATE_PAUSED, taken[VM_REQUEST_PAUSE]);
+      else
+        give_order_first (vm, ORDER_PAUSE, taken[VM_REQUEST_PAUSE]);
     }
   for (unsigned i = 0; i < VM_N_REQUESTS; i++)
     g_free (taken[i]);

@@ -131,6 +131,23 @@ test_pause_waits (Fixture *f, gconstpointer unused)
   g_assert_cmpstr (vm_state_reason (f->vm), ==, "to look");
 }
 
+/* What comes to an end only when the machine is to stand, and badly, is told though nobody asked for its reason. */
+static void
+test_pause_with_trouble (Fixture *f, gconstpointer unused)
+{
+  Done pause = { f, "pause" };
+
+  begin_request (f);
+  vm_pause_async (f->vm, "", on_done, &pause);
+  vm_request (f->vm, VM_REQUEST_PAUSE, "no room on the disk");
+  settle ();
+  g_assert_cmpstr (f->log->str, ==, "pausing paused paused pause:done ");
+  g_assert_cmpstr (vm_state_reason (f->vm), ==, "no room on the disk");
+  vm_resume (f->vm);
+  g_assert_cmpstr (vm_state_reason (f->vm), ==, "");
+  g_assert_cmpint (vm_state (f->vm), ==, VM_STATE_RUNNING);
+}
+
 /* A pause that comes while a reset waits is not lost; neither is a reset behind a pause. */
 static void
 test_orders_queue (Fixture *f, gconstpointer unused)
@@ -553,6 +570,7 @@ main (int argc, char **argv)
     void (*func) (Fixture *, gconstpointer);
   } tests[] = {
     { "/life/pause-waits", test_pause_waits },
+    { "/life/pause-with-trouble", test_pause_with_trouble },
     { "/life/orders-queue", test_orders_queue },
     { "/life/refusals", test_refusals },
     { "/life/flood", test_flood },
