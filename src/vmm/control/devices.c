@@ -62,13 +62,6 @@ on_list_devices (VivMachine1 *skeleton, Invocation *invocation, ControlService *
 /* -- Changing -- */
 
 static gboolean
-fail (Invocation *invocation, GError *error)
-{
-  g_dbus_method_invocation_take_error (invocation, error);
-  return TRUE;
-}
-
-static gboolean
 not_now (Invocation *invocation, const char *what)
 {
   g_dbus_method_invocation_return_error (invocation, G_DBUS_ERROR, G_DBUS_ERROR_NOT_SUPPORTED,
@@ -111,13 +104,13 @@ on_set_property (VivMachine1 *skeleton, Invocation *invocation, const char *id, 
   GError *error = NULL;
 
   if (changed == NULL || !definition_set (changed, full, value, &error))
-    return error != NULL ? fail (invocation, error) : not_now (invocation, full);
+    return error != NULL ? control_fail (invocation, error) : not_now (invocation, full);
   /* One that isn't here may have come to the settings since the start. */
   if (device == NULL || !entry->live)
     return not_now (invocation, full);
   now = definition_get (changed, full, NULL);
   if (!apply (service, device, entry, now, &error))
-    return fail (invocation, error);
+    return control_fail (invocation, error);
   definition_unref (service->definition);
   service->definition = definition_ref (changed);
   service->config.definition = changed;
@@ -156,7 +149,7 @@ on_add_device (VivMachine1 *skeleton, Invocation *invocation, const char *kind, 
   GError *error = NULL;
 
   if (service->definition != NULL && !check_new (service, kind, keys, &error))
-    return fail (invocation, error);
+    return control_fail (invocation, error);
   g_dbus_method_invocation_return_error (
       invocation, G_DBUS_ERROR, G_DBUS_ERROR_NOT_SUPPORTED,
       "a %s can't be added while the machine runs: %s takes no devices then; in its settings it takes effect "
@@ -173,7 +166,7 @@ on_remove_device (VivMachine1 *skeleton, Invocation *invocation, const char *id,
   GError *error = NULL;
 
   if (changed != NULL && definition_find (changed, id) != NULL && !definition_remove (changed, id, &error))
-    return fail (invocation, error);
+    return control_fail (invocation, error);
   return not_now (invocation, id);
 }
 

@@ -22,10 +22,9 @@
 
 typedef GDBusMethodInvocation Invocation;
 
-static gboolean
-fail (Invocation *invocation, GError *error)
+gboolean
+control_fail (Invocation *invocation, GError *error)
 {
-  /* A path in it may be of any bytes; D-Bus takes UTF-8 alone. */
   char *valid = g_utf8_make_valid (error->message, -1);
 
   g_free (error->message);
@@ -68,7 +67,7 @@ on_order_done (Vm *vm, const GError *error, void *opaque)
   g_autofree Order *order = opaque;
 
   if (error != NULL)
-    g_dbus_method_invocation_return_gerror (order->invocation, error);
+    control_fail (order->invocation, g_error_copy (error));
   else
     order->complete (order->skeleton, order->invocation);
   g_object_unref (order->skeleton);
@@ -155,7 +154,7 @@ on_saved (Vm *vm, const GError *error, void *opaque)
   g_autofree SaveJob *job = opaque;
 
   if (error != NULL)
-    fail (job->invocation, g_error_copy (error));
+    control_fail (job->invocation, g_error_copy (error));
   else
     viv_machine1_complete_save_state_file (job->skeleton, job->invocation, NULL);
   g_object_unref (job->skeleton);
@@ -245,7 +244,7 @@ on_vnc_start (VivMachine1 *skeleton, Invocation *invocation, const char *address
     password_path = g_canonicalize_filename (password_file, service->config.folder);
   const char *actual = control_service_vnc_start (service, address, password_path, &error);
   if (actual == NULL)
-    return fail (invocation, error);
+    return control_fail (invocation, error);
   viv_machine1_complete_vnc_start (skeleton, invocation, actual);
   return TRUE;
 }
@@ -473,7 +472,7 @@ change_media (ControlService *service, Invocation *invocation, const char *id, c
   GError *error = NULL;
 
   if (!control_service_change_media (service, id, path, readonly, force, &error))
-    return fail (invocation, error);
+    return control_fail (invocation, error);
   g_dbus_method_invocation_return_value (invocation, NULL);
   return TRUE;
 }
@@ -506,7 +505,7 @@ on_attach_serial (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *un
   fd = serial_port_attach (service->serials[port], history, &error);
   vm_unlock (service->config.vm);
   if (fd < 0)
-    return fail (invocation, error);
+    return control_fail (invocation, error);
   list = g_unix_fd_list_new_from_array (&fd, 1);
   viv_machine1_complete_attach_serial (skeleton, invocation, list, g_variant_new_handle (0));
   return TRUE;

@@ -67,6 +67,8 @@ struct ControlService
 #define CONTROL_PROTOCOL_VERSION 1
 
 void control_methods_connect (ControlService *service);
+/* Answers with the error, which it takes.  A path in it may be of any bytes; D-Bus takes UTF-8 alone.  TRUE, as handlers return. */
+gboolean control_fail (GDBusMethodInvocation *invocation, GError *error);
 /* devices.c */
 void control_devices_connect (ControlService *service);
 /* Puts another medium in, or NULL; `path` as clients write it. */

@@ -954,7 +954,9 @@ control_service_media_changed (ControlService *service, const char *id, const ch
 void
 control_service_notice (ControlService *service, const char *text)
 {
-  viv_machine1_emit_notice (service->skeleton, text);
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+
+  viv_machine1_emit_notice (service->skeleton, valid);
 }
 
 unsigned

@@ -533,6 +533,11 @@ test_devices (void)
   g_assert_cmpstr (shown, ==, "4:3");
   refusal = "the guest has locked it";
   refused (connection, "SetProperty", g_variant_new ("(sss)", "cdrom0", "path", ""), refusal);
+  refusal = "Can't open “/images/\xff.iso”";
+  refused (connection, "SetProperty", g_variant_new ("(sss)", "cdrom0", "path", "file:///images/%FF.iso"),
+           "Can't open “/images/");
+  refused (connection, "ChangeMedia", g_variant_new ("(ssb)", "cdrom0", "file:///images/%FF.iso", TRUE),
+           "Can't open “/images/");
   refusal = NULL;
   g_autofree char *still = listed (connection, "cdrom0", "path");
   g_assert_cmpstr (still, ==, "/images/b.iso");
@@ -573,6 +578,28 @@ test_devices (void)
   end (&f);
 }
 
+static void
+on_notice (VivMachine1 *skeleton, const char *text, char **heard)
+{
+  g_assert_true (g_utf8_validate (text, -1, NULL));
+  *heard = g_strdup (text);
+}
+
+/* A file's name is of any bytes, a message on the bus is not. */
+static void
+test_notice (void)
+{
+  g_autofree char *heard = NULL;
+  Fixture f;
+
+  begin (&f, 0);
+  g_autoptr (GDBusConnection) connection = join (&f);
+  g_signal_connect (f.service->skeleton, "notice", G_CALLBACK (on_notice), &heard);
+  control_service_notice (f.service, "“/images/\xff.img” is write-protected");
+  g_assert_cmpstr (heard, ==, "“/images/\357\277\275.img” is write-protected");
+  end (&f);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -582,6 +609,7 @@ main (int argc, char **argv)
   g_test_add_func ("/control/service/refusals", test_refusals);
   g_test_add_func ("/control/service/crowd", test_crowd);
   g_test_add_func ("/control/service/devices", test_devices);
+  g_test_add_func ("/control/service/notice", test_notice);
   g_test_add_func ("/control/service/wrong-descriptor", test_wrong_descriptor);
   g_test_add_func ("/control/service/stopped-client", test_stopped_client);
   g_test_add_func ("/control/service/leds-elsewhere", test_leds_elsewhere);
