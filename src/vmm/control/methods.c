@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Of one Input or TypeKeys call. */
+/* Of one Input call, and of all TypeKeys calls that the guest has not yet heard to the end. */
 #define MAX_EVENTS 4096
 #define MAX_KEYS   (1024 * 1024)
 
@@ -377,6 +377,7 @@ on_type_keys (VivMachine1 *skeleton, Invocation *invocation, GVariant *keys, Con
   guint16 code;
   gboolean down;
   unsigned typed = 0;
+  gboolean room;
   TypeJob *job;
 
   if (service->config.router == NULL)
@@ -397,9 +398,15 @@ on_type_keys (VivMachine1 *skeleton, Invocation *invocation, GVariant *keys, Con
   job = g_new (TypeJob, 1);
   *job = (TypeJob){ service->config.vm, invocation, typed, 0 };
   vm_lock (service->config.vm);
-  input_router_type (service->config.router, (const InputKey *)list->data, list->len, on_typed, job);
+  room = input_router_typing (service->config.router) + typed < MAX_KEYS;
+  if (room)
+    input_router_type (service->config.router, (const InputKey *)list->data, list->len, on_typed, job);
   vm_unlock (service->config.vm);
-  return TRUE;
+  if (room)
+    return TRUE;
+  g_free (job);
+  return fail_with (invocation, G_IO_ERROR_BUSY,
+                    "too many keys of earlier calls wait to be typed; try again when they have been");
 }
 
 /* -- Drives and ports --------------------------------------------------------------------------------- */
@@ -597,12 +604,16 @@ on_dump_state (VivMachine1 *skeleton, Invocation *invocation, ControlService *se
   g_autoptr (GString) text = g_string_new (NULL);
 
   /* One after the other, so that none waits longer than for one; who wants them of one moment pauses the machine. */
-  for (guint i = 0; i < vm->devices->len; i++)
+  for (guint i = 0, n = 1; i < n; i++)
     {
-      Device *device = g_ptr_array_index (vm->devices, i);
-      g_string_append_printf (text, "%s (%s)\n", device->id, device->klass->name);
       vm_lock (vm);
-      state_print (device->klass->state, device, "  ", text);
+      n = vm->devices->len;
+      if (i < n)
+        {
+          Device *device = g_ptr_array_index (vm->devices, i);
+          g_string_append_printf (text, "%s (%s)\n", device->id, device->klass->name);
+          state_print (device->klass->state, device, "  ", text);
+        }
       vm_unlock (vm);
     }
   g_autofree char *valid = g_utf8_make_valid (text->str, text->len);

@@ -208,6 +208,12 @@ add_step (InputRouter *router, uint16_t code, gboolean down, InputTypedFunc done
   g_queue_push_tail (router->typing, step);
 }
 
+unsigned
+input_router_typing (InputRouter *router)
+{
+  return g_queue_get_length (router->typing);
+}
+
 void
 input_router_type (InputRouter *router, const InputKey *keys, unsigned n, InputTypedFunc done, void *opaque)
 {

@@ -64,6 +64,8 @@ typedef struct
 
 /* `left` movements were not made; 0: all are through. */
 typedef void (*InputTypedFunc) (void *opaque, unsigned left);
+/* Movements that wait to be typed, and one more for each call that did not end. */
+unsigned input_router_typing (InputRouter *router);
 /* Presses and releases keys as fast as guests can follow, paced by the device.  `done` (may be NULL) is called when the last
  * one is through, or typing was stopped. */
 void input_router_type (InputRouter *router, const InputKey *keys, unsigned n, InputTypedFunc done,

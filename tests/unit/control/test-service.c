@@ -332,6 +332,34 @@ test_refusals (void)
   end (&f);
 }
 
+/* What waits to be typed is bounded, however many calls it comes with. */
+static void
+test_typing_bounded (void)
+{
+  const unsigned n = 1024 * 1024 - 10;
+  g_autofree InputKey *keys = g_new0 (InputKey, n);
+  Fixture f;
+  Call call, another;
+
+  begin (&f, 0);
+  GDBusConnection *connection = join (&f);
+  g_assert_nonnull (connection);
+  vm_start (f.vm, FALSE);
+  for (unsigned i = 0; i < n; i++)
+    keys[i] = (InputKey){ .code = 30, .down = i % 2 == 0 };
+  vm_lock (f.vm);
+  input_router_type (f.router, keys, n, NULL, NULL);
+  vm_unlock (f.vm);
+  begin_call (connection, &call, "TypeKeys", four_keys ());
+  begin_call (connection, &another, "TypeKeys", four_keys ());
+  check_refusal (&another, "wait to be typed");
+  g_assert_false (call.ended);
+  vm_pause (f.vm, "");
+  check_refusal (&call, "0 of 8");
+  leave (connection);
+  end (&f);
+}
+
 /* Many at once who all do it right: none is sent away. */
 static void
 test_crowd (void)
@@ -607,6 +635,7 @@ main (int argc, char **argv)
   g_test_add_func ("/control/service/half-way", test_half_way);
   g_test_add_func ("/control/service/silent", test_silent);
   g_test_add_func ("/control/service/refusals", test_refusals);
+  g_test_add_func ("/control/service/typing-bounded", test_typing_bounded);
   g_test_add_func ("/control/service/crowd", test_crowd);
   g_test_add_func ("/control/service/devices", test_devices);
   g_test_add_func ("/control/service/notice", test_notice);
