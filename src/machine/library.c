@@ -735,6 +735,14 @@ set_errno_error (GError **error, int code, const char *format, const char *path)
   return FALSE;
 }
 
+static void
+trash_error (const char *entry, GError **error)
+{
+  g_autofree char *shown = g_utf8_make_valid (entry, -1);
+
+  g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND, _ ("“%s” is not in the trash"), shown);
+}
+
 /* The entry's folder, or a link to one; an error if it is none. */
 static char *
 trash_entry (VivLibrary *self, const char *entry, GError **error)
@@ -745,26 +753,24 @@ trash_entry (VivLibrary *self, const char *entry, GError **error)
   if (strchr (entry, '/') == NULL && entry[0] != '.' && strlen (entry) > STAMP_LENGTH
       && (g_file_test (path, G_FILE_TEST_IS_SYMLINK) || g_file_test (path, G_FILE_TEST_IS_DIR)))
     return g_steal_pointer (&path);
-  g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND, _ ("“%s” is not in the trash"), entry);
+  trash_error (entry, error);
   return NULL;
 }
 
-VivMachine *
-viv_library_restore (VivLibrary *self, const char *entry, GError **error)
+/* With both locks on `path` if `locked`.  Where it is then; NULL and an error. */
+static char *
+restore_folder (VivLibrary *self, const char *path, const char *entry, gboolean locked, GError **error)
 {
-  g_autofree char *path = trash_entry (self, entry, error), *name = NULL, *folder = NULL, *file = NULL;
-
-  if (path == NULL)
-    return NULL;
-  file = g_build_filename (path, "machine.ini", NULL);
+  g_autofree char *file = g_build_filename (path, "machine.ini", NULL), *name = NULL, *folder = NULL;
   g_autoptr (MachineDefinition) definition = definition_load (file, NULL);
   g_autofree char *base = g_strndup (entry, strlen (entry) - STAMP_LENGTH);
+
   name = g_strdup (definition != NULL ? definition_text (definition, "machine.name") : base);
   if (name_is_taken (self, name))
     {
       g_autofree char *other = viv_library_propose_name (self, name);
       const VivChange change = { "machine.name", other };
-      if (definition != NULL && !viv_folder_edit (path, FALSE, &change, 1, error))
+      if (definition != NULL && !viv_folder_edit (path, locked, &change, 1, error))
         return NULL;
       g_free (name);
       name = g_steal_pointer (&other);
@@ -772,9 +778,35 @@ viv_library_restore (VivLibrary *self, const char *entry, GError **error)
     }
   else
     folder = free_folder (self, base);
-  if (!move_folder (path, folder, error))
+  return move_folder (path, folder, error) ? g_steal_pointer (&folder) : NULL;
+}
+
+VivMachine *
+viv_library_restore (VivLibrary *self, const char *entry, GError **error)
+{
+  g_autofree char *path = trash_entry (self, entry, error);
+  g_autoptr (GError) why = NULL;
+  gboolean link;
+  int lock = -1;
+
+  if (path == NULL)
     return NULL;
-  return take_in (self, folder);
+  /* Of a machine that is elsewhere only the link is moved. */
+  link = g_file_test (path, G_FILE_TEST_IS_SYMLINK);
+  if (!link)
+    lock = viv_folder_lock (path, VIV_LOCK_RUN | VIV_LOCK_DEFINITION, &why);
+  if (!link && lock < 0)
+    {
+      /* Nothing runs from the trash: it is just being removed for good. */
+      if (g_error_matches (why, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING))
+        trash_error (entry, error);
+      else
+        g_propagate_error (error, g_steal_pointer (&why));
+      return NULL;
+    }
+  g_autofree char *folder = restore_folder (self, path, entry, !link, error);
+  viv_folder_unlock (lock);
+  return folder != NULL ? take_in (self, folder) : NULL;
 }
 
 gboolean
@@ -846,11 +878,7 @@ viv_library_find_trash (VivLibrary *self, const char *name, GError **error)
         break;
     }
   if (found == NULL)
-    {
-      g_autofree char *shown = g_utf8_make_valid (name, -1);
-      g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND, _ ("“%s” is not in the trash"),
-                   shown);
-    }
+    trash_error (name, error);
   return found;
 }
 

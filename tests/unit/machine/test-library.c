@@ -479,7 +479,19 @@ test_purge_async (void)
   g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING);
   g_clear_error (&error);
   g_assert_true (g_file_test (path, G_FILE_TEST_IS_DIR));
+  /* And is removing it: what is left of it doesn't come back. */
+  g_assert_null (viv_library_restore (library, entry, &error));
+  g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  g_assert_true (g_file_test (path, G_FILE_TEST_IS_DIR));
   viv_folder_unlock (lock);
+  g_autoptr (VivMachine) back = viv_library_restore (library, entry, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (viv_machine_get_state (back), ==, "off");
+  g_free (entry);
+  g_free (path);
+  entry = viv_library_delete (library, back, &error);
+  path = g_build_filename (viv_library_get_path (library), ".trash", entry, NULL);
 
   g_assert_true (purge (library, entry, &error));
   g_assert_no_error (error);
