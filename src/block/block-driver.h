@@ -77,6 +77,7 @@ typedef struct
   ssize_t (*preadv) (int fd, const struct iovec *iov, int n, off_t offset);
   ssize_t (*pwritev) (int fd, const struct iovec *iov, int n, off_t offset);
   int (*fallocate) (int fd, int mode, off_t offset, off_t length);
+  int (*fdatasync) (int fd);
 } BlockFileCalls;
 extern BlockFileCalls block_file_calls;
 

@@ -19,7 +19,8 @@
 #define CALL_MAX   (256u << 20) /* bytes in one call; the kernel stops at 2 GiB */
 #define ZEROS_SIZE (64u * 1024)
 
-BlockFileCalls block_file_calls = { .preadv = preadv, .pwritev = pwritev, .fallocate = fallocate };
+BlockFileCalls block_file_calls
+    = { .preadv = preadv, .pwritev = pwritev, .fallocate = fallocate, .fdatasync = fdatasync };
 
 /* -- Opening -------------------------------------------------------------------------------------- */
 
@@ -187,7 +188,7 @@ block_file_write (int fd, uint64_t offset, const struct iovec *iov, unsigned n_i
 int
 block_file_flush (int fd)
 {
-  while (fdatasync (fd) < 0)
+  while (block_file_calls.fdatasync (fd) < 0)
     if (errno != EINTR)
       /* Character devices and some special files have nothing to flush. */
       return errno == EINVAL || errno == EROFS ? 0 : errno;

@@ -107,21 +107,18 @@ step (Vm *vm, AccessCache *cache, Device *ide, Device *fdc, const uint8_t *s)
       pump ();
       break;
     case 13:
-      vm_lock (vm);
-      if (s[2] & 1)
-        {
-          Block *block = s[2] & 2 ? open_disk (BLOCK_READ_ONLY | BLOCK_SHARED_READ) : NULL;
-          if (!ide_change_media (ide, 1, 0, block, (s[2] & 4) != 0, NULL) && block != NULL)
-            block_close (block);
-        }
-      else
-        {
-          Block *block = s[2] & 2 ? open_disk (BLOCK_DISCARD_CHANGES) : NULL;
-          if (!fdc_change_media (fdc, 0, block, NULL) && block != NULL)
-            block_close (block);
-        }
-      vm_unlock (vm);
-      break;
+      {
+        BlockFlags flags = s[2] & 1 ? BLOCK_READ_ONLY | BLOCK_SHARED_READ : BLOCK_DISCARD_CHANGES;
+        Block *block = s[2] & 2 ? open_disk (flags) : NULL, *old = NULL;
+        gboolean ok;
+
+        vm_lock (vm);
+        ok = s[2] & 1 ? ide_change_media (ide, 1, 0, block, (s[2] & 4) != 0, &old, NULL)
+                      : fdc_change_media (fdc, 0, block, &old, NULL);
+        vm_unlock (vm);
+        block_close (ok ? old : block);
+        break;
+      }
     case 14:
       vm_lock (vm);
       if (s[2] & 1)

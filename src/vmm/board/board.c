@@ -189,7 +189,8 @@ board_change_media (Board *board, const char *id, const char *path, gboolean rea
                     GError **error)
 {
   BoardDrive *drive = find_drive (board, id);
-  Block *block = NULL;
+  Block *block = NULL, *old = NULL;
+  uint8_t start[BLOCK_SECTOR_SIZE];
   gboolean ok;
 
   if (drive == NULL || drive->kind == DRIVE_DISK)
@@ -211,20 +212,20 @@ board_change_media (Board *board, const char *id, const char *path, gboolean rea
       block = block_open (&config, error);
       if (block == NULL)
         return FALSE;
+      /* A drive looks at it with the lock held, and then finds it in the host's cache. */
+      if (block_size (block) >= sizeof start)
+        block_read_sync (block, 0, start, sizeof start, NULL);
     }
   vm_lock (board->vm);
   ok = drive->kind == DRIVE_FLOPPY
-           ? fdc_change_media (board->fdc, drive->unit, block, error)
-           : ide_change_media (board->ide, drive->channel, drive->unit, block, force, error);
+           ? fdc_change_media (board->fdc, drive->unit, block, &old, error)
+           : ide_change_media (board->ide, drive->channel, drive->unit, block, force, &old, error);
   if (ok)
     drive->ejected = FALSE;
   vm_unlock (board->vm);
+  block_close (ok ? old : block);
   if (!ok)
-    {
-      if (block != NULL)
-        block_close (block);
-      return FALSE;
-    }
+    return FALSE;
   g_free (drive->path);
   drive->path = g_strdup (path);
   drive->readonly = readonly || drive->kind == DRIVE_CDROM;

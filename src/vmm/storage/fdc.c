@@ -463,13 +463,14 @@ check_medium (Block *block, FdcFormat *format, GError **error)
   return FALSE;
 }
 
-static void
+static Block *
 put_in (FdcDrive *drive, Block *block, const FdcFormat *format)
 {
-  storage_port_set_block (&drive->port, block);
+  Block *old = storage_port_set_block (&drive->port, block);
   drive->medium = *format;
   drive->format = block != NULL ? &drive->medium : NULL;
   drive->changed = TRUE;
+  return old;
 }
 
 gboolean
@@ -487,12 +488,12 @@ fdc_attach (Device *device, unsigned unit, FdcDriveType type, Block *block, GErr
   if (drive == NULL || !check_medium (block, &format, error))
     return FALSE;
   drive->type = type;
-  put_in (drive, block, &format);
+  block_close (put_in (drive, block, &format));
   return TRUE;
 }
 
 gboolean
-fdc_change_media (Device *device, unsigned unit, Block *block, GError **error)
+fdc_change_media (Device *device, unsigned unit, Block *block, Block **old, GError **error)
 {
   FdcDrive *drive = unit < FDC_N_DRIVES ? get_drive (device, unit) : NULL;
   FdcFormat format = { 0 };
@@ -507,7 +508,7 @@ fdc_change_media (Device *device, unsigned unit, Block *block, GError **error)
   Fdc *fdc = drive->fdc;
   if (fdc->phase == FDC_PHASE_EXECUTE && fdc->unit == unit)
     fdc_exec_medium_gone (fdc);
-  put_in (drive, block, &format);
+  *old = put_in (drive, block, &format);
   return TRUE;
 }
 

@@ -29,8 +29,9 @@ typedef enum
 Device *fdc_new (Vm *vm, const char *id, const IrqLine *irq, const IsaDmaOps *dma, unsigned dma_channel);
 /* Before device_realize().  `block` (may be NULL: empty drive) is taken over on success.  Fails if the image is larger than any floppy. */
 gboolean fdc_attach (Device *fdc, unsigned drive, FdcDriveType type, Block *block, GError **error);
-/* Takes the medium out and puts `block` (taken over on success, may be NULL) in.  The guest sees the disk-change line. */
-gboolean fdc_change_media (Device *fdc, unsigned drive, Block *block, GError **error);
+/* Takes the medium out and puts `block` (taken over on success, may be NULL) in.  The guest sees the disk-change line.  What was in it goes
+ * to `*old`, or NULL: the caller closes it, best without the lock, for what the guest has written is brought to the disk then. */
+gboolean fdc_change_media (Device *fdc, unsigned drive, Block *block, Block **old, GError **error);
 Block *fdc_drive_media (Device *fdc, unsigned drive);
 FdcDriveType fdc_drive_type (Device *fdc, unsigned drive);
 /* CMOS register 0x10: drive 0 in the high nibble. */

@@ -314,7 +314,7 @@ ide_check_disc (const Block *block, GError **error)
 }
 
 gboolean
-ide_atapi_change_media (IdeDrive *drive, Block *block, gboolean force, GError **error)
+ide_atapi_change_media (IdeDrive *drive, Block *block, gboolean force, Block **old, GError **error)
 {
   gboolean had = drive->port.block != NULL && !drive->tray_open;
   if (drive->tray_locked && had && !force)
@@ -328,7 +328,7 @@ ide_atapi_change_media (IdeDrive *drive, Block *block, gboolean force, GError **
     }
   gboolean running = drive->task != IDE_TASK_NONE && drive->command == 0xa0;
   ide_drive_stop (drive);
-  storage_port_set_block (&drive->port, block);
+  *old = storage_port_set_block (&drive->port, block);
   drive->tray_open = drive->tray_locked = FALSE;
   drive->media_event = block != NULL ? 2 : had ? 3 : 0;
   drive->medium_change = block == NULL ? 0 : had ? 2 : 1;

@@ -694,7 +694,7 @@ ide_detach (Device *device, unsigned channel, unsigned unit)
   if (drive == NULL || drive->kind == IDE_DRIVE_NONE)
     return;
   ide_drive_stop (drive);
-  storage_port_set_block (&drive->port, NULL);
+  block_close (storage_port_set_block (&drive->port, NULL));
   drive->kind = IDE_DRIVE_NONE;
   drive->set = NULL;
   drive->n_sectors = 0;
@@ -712,7 +712,7 @@ ide_drive_kind (Device *device, unsigned channel, unsigned unit)
 }
 
 gboolean
-ide_change_media (Device *device, unsigned channel, unsigned unit, Block *block, gboolean force,
+ide_change_media (Device *device, unsigned channel, unsigned unit, Block *block, gboolean force, Block **old,
                   GError **error)
 {
   IdeDrive *drive = get_drive (device, channel, unit);
@@ -723,7 +723,7 @@ ide_change_media (Device *device, unsigned channel, unsigned unit, Block *block,
                    unit);
       return FALSE;
     }
-  return ide_check_disc (block, error) && ide_atapi_change_media (drive, block, force, error);
+  return ide_check_disc (block, error) && ide_atapi_change_media (drive, block, force, old, error);
 }
 
 Block *

@@ -41,10 +41,10 @@ void ide_detach (Device *ide, unsigned channel, unsigned unit);
 IdeDriveKind ide_drive_kind (Device *ide, unsigned channel, unsigned unit);
 
 /* Opens the tray of a CD-ROM drive and, with `block` (taken over on success), closes it over that medium; NULL leaves the drive
- * empty.  While the guest has the drive locked, the guest is told of the wish and FALSE returned with an error for a
+ * empty.  What was in it goes to `*old`, or NULL: the caller closes it, best without the lock.  While the guest has the drive locked, the guest is told of the wish and FALSE returned with an error for a
  * person (G_IO_ERROR_PENDING), unless `force`. */
 gboolean ide_change_media (Device *ide, unsigned channel, unsigned unit, Block *block, gboolean force,
-                           GError **error);
+                           Block **old, GError **error);
 /* The medium in a drive, or NULL; owned by the drive. */
 Block *ide_drive_media (Device *ide, unsigned channel, unsigned unit);
 gboolean ide_drive_locked (Device *ide, unsigned channel, unsigned unit);

@@ -122,14 +122,14 @@ storage_port_clear (StoragePort *port)
 {
   if (port->orphans == NULL)
     return;
-  storage_port_set_block (port, NULL);
+  block_close (storage_port_set_block (port, NULL));
   g_clear_pointer (&port->orphans, g_ptr_array_unref);
 }
 
-void
+Block *
 storage_port_set_block (StoragePort *port, Block *block)
 {
-  g_return_if_fail (port->request == NULL);
+  g_return_val_if_fail (port->request == NULL, NULL);
   for (guint i = 0; i < port->orphans->len; i++)
     {
       StorageRequest *request = g_ptr_array_index (port->orphans, i);
@@ -137,12 +137,13 @@ storage_port_set_block (StoragePort *port, Block *block)
     }
   g_ptr_array_set_size (port->orphans, 0);
   g_clear_pointer (&port->queue, block_queue_free);
-  g_clear_pointer (&port->block, block_close);
+  Block *old = port->block;
   port->block = block;
   if (block == NULL)
-    return;
+    return old;
   port->queue = block_queue_new (block, port->vm->context);
   block_set_error_func (port->queue, on_block_error, port);
+  return old;
 }
 
 static StorageRequest *

@@ -37,8 +37,9 @@ void storage_port_init (StoragePort *port, Vm *vm, void (*done) (void *opaque, i
                         void (*idle) (void *opaque), void *opaque);
 /* Cancels, closes the image. */
 void storage_port_clear (StoragePort *port);
-/* Closes the image that was there, with what is in flight on it; the caller has cancelled before. */
-void storage_port_set_block (StoragePort *port, Block *block);
+/* Takes out the image that was there, with what is in flight on it; the caller has cancelled before.  It is the caller's now, who closes it:
+ * that may last, so without the lock where somebody else than the end of the machine wishes it.  NULL: there was none. */
+Block *storage_port_set_block (StoragePort *port, Block *block);
 /* FALSE while orphans are in flight or there is a request: nothing is started, idle() or done() will come.  The part of a read that lies
  * behind the image's end gives zeros. */
 gboolean storage_port_submit (StoragePort *port, BlockOp op, uint64_t offset, void *buffer, size_t length);

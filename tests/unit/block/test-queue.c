@@ -503,7 +503,7 @@ test_short_calls (void)
 
   for (unsigned i = 0; i < sizeof write->data; i++)
     write->data[i] = (uint8_t)(i * 13 + i / 251);
-  block_file_calls = (BlockFileCalls){ short_preadv, short_pwritev, no_fallocate };
+  block_file_calls = (BlockFileCalls){ short_preadv, short_pwritev, no_fallocate, real.fdatasync };
   room = G_MAXUINT;
   g_assert_cmpint (finish_split (queue, write, BLOCK_OP_WRITE, 1024), ==, 0);
   g_assert_cmpint (finish_split (queue, read, BLOCK_OP_READ, 1024), ==, 0);

@@ -4,6 +4,8 @@
  */
 #include "../../fuzz/fuzz-state.c"
 
+#include "block/block-driver.h"
+
 /* Any accesses in any order; a machine that was saved in the middle of them loads again (fuzz_life() checks). */
 static void
 test_random (void)
@@ -126,6 +128,51 @@ test_half_made (void)
     }
 }
 
+static Vm *watched;
+static unsigned syncs;
+
+static int
+sync_without_lock (int fd)
+{
+  g_assert_false (vm_lock_held (watched));
+  syncs++;
+  return fdatasync (fd);
+}
+
+/* What a guest has written on a floppy is brought to the disk when it is taken out, which may last: the machine doesn't wait for that. */
+static void
+test_eject_unlocked (void)
+{
+  const BlockFileCalls real = block_file_calls;
+  const EngineConfig one = { .n_cpus = 1 };
+  g_autofree char *image = g_build_filename (fuzz_folder (), "floppy.img", NULL);
+  g_autofree char *text
+      = g_strdup_printf ("[machine]\nname=floppy\nuuid=6f9619ff-8b86-4d01-b42d-00cf4fc964ff\n"
+                         "engine=none\nmemory=4M\n[floppy0]\npath=%s\n",
+                         image);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (image, "x", 1, NULL));
+  g_assert_cmpint (truncate (image, 1440 * 1024), ==, 0);
+  g_autoptr (MachineDefinition) definition = definition_parse (text, -1, NULL, &error);
+  g_assert_no_error (error);
+  watched = vm_new (NULL, TRUE);
+  Engine *engine = engine_new (&none_engine_class, watched, &one, &error);
+  Board *board = pc_new (watched, definition, &error);
+  g_assert_no_error (error);
+  block_file_calls.fdatasync = sync_without_lock;
+  g_assert_true (board_change_media (board, "floppy0", NULL, FALSE, FALSE, &error));
+  g_assert_cmpuint (syncs, ==, 1);
+  block_file_calls = real;
+  g_assert_null (board_drive_block (board, "floppy0"));
+  g_assert_true (board_change_media (board, "floppy0", image, FALSE, FALSE, &error));
+  g_assert_no_error (error);
+  engine_free (engine);
+  board_free (board);
+  vm_free (watched);
+  unlink (image);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -134,5 +181,6 @@ main (int argc, char **argv)
   g_test_add_func ("/machine/state", test_state);
   g_test_add_func ("/machine/dma-nowhere", test_dma_nowhere);
   g_test_add_func ("/machine/half-made", test_half_made);
+  g_test_add_func ("/machine/eject-unlocked", test_eject_unlocked);
   return g_test_run ();
 }

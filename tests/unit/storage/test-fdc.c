@@ -85,6 +85,18 @@ teardown (void)
   remove_folder ();
 }
 
+static gboolean
+change_media (Block *block, GError **error)
+{
+  Block *old = NULL;
+
+  vm_lock (vm);
+  gboolean ok = fdc_change_media (fdc, 0, block, &old, error);
+  vm_unlock (vm);
+  block_close (old);
+  return ok;
+}
+
 static void
 send (const uint8_t *bytes, unsigned n)
 {
@@ -496,29 +508,21 @@ test_media (void)
   SEND (0x04, 0);
   results (r);
   g_assert_cmphex (r[0], ==, 0x68);
-  vm_lock (vm);
-  g_assert_true (fdc_change_media (fdc, 0, NULL, &error));
-  vm_unlock (vm);
+  g_assert_true (change_media (NULL, &error));
   g_assert_cmphex (in (0x3f7, 1), ==, 0x80);
   SEND (0x46, 0, 1, 0, 1, 2, 18, 27, 255);
   g_assert_cmpuint (results (r), ==, 7);
   g_assert_cmphex (r[0] & 0xc0, ==, 0x40);
-  vm_lock (vm);
-  g_assert_true (fdc_change_media (fdc, 0, new_image ("b.img", 720 * 1024, 0), &error));
-  vm_unlock (vm);
+  g_assert_true (change_media (new_image ("b.img", 720 * 1024, 0), &error));
   g_assert_cmphex (in (0x3f7, 1), ==, 0x80);
   seek (2);
   g_assert_cmphex (in (0x3f7, 1), ==, 0);
   /* Taken out while the read runs. */
   SEND (0x46, 0, 2, 0, 1, 2, 9, 27, 255);
-  vm_lock (vm);
-  g_assert_true (fdc_change_media (fdc, 0, NULL, &error));
-  vm_unlock (vm);
+  g_assert_true (change_media (NULL, &error));
   g_assert_cmpuint (results (r), ==, 7);
   Block *large = new_image ("large.img", 4 << 20, 0);
-  vm_lock (vm);
-  g_assert_false (fdc_change_media (fdc, 0, large, &error));
-  vm_unlock (vm);
+  g_assert_false (change_media (large, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA);
   block_close (large);
   teardown ();

@@ -655,6 +655,18 @@ on_tray (void *opaque, unsigned channel, unsigned unit, gboolean open)
   g_snprintf (tray_news, sizeof tray_news, "%u.%u %s", channel, unit, open ? "open" : "closed");
 }
 
+static gboolean
+change_media (Block *block, gboolean force, GError **error)
+{
+  Block *old = NULL;
+
+  vm_lock (vm);
+  gboolean ok = ide_change_media (ide, 1, 0, block, force, &old, error);
+  vm_unlock (vm);
+  block_close (old);
+  return ok;
+}
+
 static void
 test_media_change (void)
 {
@@ -670,8 +682,8 @@ test_media_change (void)
   packet (prevent, data, 0, &key);
   vm_lock (vm);
   g_assert_true (ide_drive_locked (ide, 1, 0));
-  g_assert_false (ide_change_media (ide, 1, 0, NULL, FALSE, &error));
   vm_unlock (vm);
+  g_assert_false (change_media (NULL, FALSE, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
   g_clear_error (&error);
   g_assert_cmpint (packet (event, data, 8, &key), ==, 8);
@@ -681,9 +693,7 @@ test_media_change (void)
   g_assert_cmphex (asc, ==, 0x53);
   packet (allow, data, 0, &key);
   /* Another disc: gone, then changed, then ready. */
-  vm_lock (vm);
-  g_assert_true (ide_change_media (ide, 1, 0, cd_image ("two.iso", 3 << 20), FALSE, NULL));
-  vm_unlock (vm);
+  g_assert_true (change_media (cd_image ("two.iso", 3 << 20), FALSE, NULL));
   g_assert_cmpint (packet (ready, data, 0, &key), ==, -1);
   sense (&key, &asc);
   g_assert_cmphex (key, ==, 2);
@@ -708,17 +718,15 @@ test_media_change (void)
   g_assert_cmphex (key, ==, 6);
   /* Locked again, and taken by force. */
   packet (prevent, data, 0, &key);
+  g_assert_true (change_media (cd_image ("three.iso", 1 << 20), TRUE, NULL));
   vm_lock (vm);
-  g_assert_true (ide_change_media (ide, 1, 0, cd_image ("three.iso", 1 << 20), TRUE, NULL));
   g_assert_false (ide_drive_locked (ide, 1, 0));
   vm_unlock (vm);
   for (unsigned i = 0; i < 2; i++)
     packet (ready, data, 0, &key);
   /* A disc without a byte is none. */
   Block *nothing = cd_image ("nothing.iso", 0);
-  vm_lock (vm);
-  g_assert_false (ide_change_media (ide, 1, 0, nothing, FALSE, &error));
-  vm_unlock (vm);
+  g_assert_false (change_media (nothing, FALSE, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA);
   block_close (nothing);
   /* Taken out while a read is in flight: the read ends. */
@@ -726,9 +734,7 @@ test_media_change (void)
   out (0x177, 0xa0, 1);
   for (unsigned i = 0; i < 12; i += 2)
     out (0x170, read10[i] | read10[i + 1] << 8, 2);
-  vm_lock (vm);
-  g_assert_true (ide_change_media (ide, 1, 0, NULL, FALSE, NULL));
-  vm_unlock (vm);
+  g_assert_true (change_media (NULL, FALSE, NULL));
   pump ();
   g_assert_cmphex (in (0x177, 1), ==, 0x51);
   g_assert_cmphex (in (0x171, 1) >> 4, ==, 2);
