@@ -284,8 +284,8 @@ join_all (GPtrArray *threads)
   g_ptr_array_set_size (threads, 0);
 }
 
-/* The image's lock is held, and `waiting` has one more. */
-static void
+/* The image's lock is held, and `waiting` has one more.  FALSE: nobody will ever take it. */
+static gboolean
 wake_worker (Block *block)
 {
   unsigned waiting = 0;
@@ -302,12 +302,13 @@ wake_worker (Block *block)
         {
           block->n_workers++;
           g_ptr_array_add (block->threads, thread);
-          return;
+          return TRUE;
         }
       g_warning ("The host gives no thread for “%s”", block->path);
     }
   if (block->n_idle > 0)
     g_cond_signal (&block->work);
+  return block->n_workers > 0;
 }
 
 void
@@ -328,6 +329,7 @@ push (BlockQueue *queue, BlockRequest *request)
 {
   Block *block = queue->block;
   int error = block_check_range (block, request->op, request->offset, request->length);
+  gboolean taken;
 
   if (error != 0 || (request->length == 0 && request->op != BLOCK_OP_FLUSH))
     {
@@ -340,8 +342,16 @@ push (BlockQueue *queue, BlockRequest *request)
   request->next_waiting = NULL;
   *block->waiting_tail = request;
   block->waiting_tail = &request->next_waiting;
-  wake_worker (block);
+  taken = wake_worker (block);
+  if (!taken)
+    {
+      /* Without a worker there was nothing before it. */
+      block->waiting = NULL;
+      block->waiting_tail = &block->waiting;
+    }
   g_mutex_unlock (&block->lock);
+  if (!taken)
+    block_complete (request, ENOMEM);
 }
 
 void

@@ -9,7 +9,12 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static char *folder;
@@ -537,6 +542,53 @@ test_short_calls (void)
   block_file_calls = real;
 }
 
+/* From here on this process gets no thread. */
+static void
+refuse_threads (void)
+{
+  struct sock_filter code[] = {
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog filter = { .len = G_N_ELEMENTS (code), .filter = code };
+
+  g_assert_cmpint (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), ==, 0);
+  g_assert_cmpint (prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), ==, 0);
+}
+
+/* A request that no worker can be had for ends, as what the host can't do now, and is not waited for in vain. */
+static void
+test_no_worker (void)
+{
+  if (!g_test_subprocess ())
+    {
+      g_test_trap_subprocess (NULL, 60 * G_TIME_SPAN_SECOND, G_TEST_SUBPROCESS_INHERIT_STDERR);
+      g_test_trap_assert_passed ();
+      return;
+    }
+  Block *block = open_test ("no-worker.img", NULL);
+  BlockQueue *queue = block_queue_new (block, NULL);
+  g_autofree Try *try = g_new0 (Try, 1);
+
+  refuse_threads ();
+  for (unsigned i = 0; i < 2; i++)
+    {
+      g_test_expect_message ("block", G_LOG_LEVEL_WARNING, "*no thread*");
+      submit (queue, try, BLOCK_OP_WRITE, 0);
+      block_settle (queue);
+      g_assert_cmpint (try->calls, ==, 0);
+      block_drain (queue);
+      g_assert_cmpint (try->calls, ==, 1);
+      g_assert_cmpint (try->error, ==, ENOMEM);
+      g_test_assert_expected_messages ();
+    }
+  block_queue_free (queue);
+  block_close (block);
+}
+
 static void
 test_words (void)
 {
@@ -579,6 +631,7 @@ main (int argc, char **argv)
   g_test_add_func ("/queue/flush-order", test_flush_order);
   g_test_add_func ("/queue/short-calls", test_short_calls);
   g_test_add_func ("/queue/words", test_words);
+  g_test_add_func ("/queue/no-worker", test_no_worker);
   int status = g_test_run ();
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   const char *name;
