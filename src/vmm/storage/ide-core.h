@@ -21,7 +21,7 @@
 #pragma once
 
 #include "pci/pci.h"
-#include "storage/ide.h"
+#include "storage/ide-types.h"
 #include "storage/storage-port.h"
 
 G_BEGIN_DECLS

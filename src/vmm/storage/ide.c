@@ -5,6 +5,8 @@
  */
 #define G_LOG_DOMAIN "ide"
 
+#include "storage/ide.h"
+
 #include "storage/ide-ata.h"
 #include "storage/ide-atapi.h"
 #include "storage/ide-bmdma.h"

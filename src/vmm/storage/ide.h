@@ -8,18 +8,9 @@
 #include "block/block.h"
 #include "core/device.h"
 #include "pci/pci.h"
+#include "storage/ide-types.h"
 
 G_BEGIN_DECLS
-
-#define IDE_N_CHANNELS 2
-#define IDE_N_UNITS    2
-
-typedef enum
-{
-  IDE_DRIVE_NONE,
-  IDE_DRIVE_DISK,
-  IDE_DRIVE_CDROM,
-} IdeDriveKind;
 
 typedef struct
 {
@@ -49,8 +40,7 @@ gboolean ide_change_media (Device *ide, unsigned channel, unsigned unit, Block *
 Block *ide_drive_media (Device *ide, unsigned channel, unsigned unit);
 gboolean ide_drive_locked (Device *ide, unsigned channel, unsigned unit);
 gboolean ide_tray_open (Device *ide, unsigned channel, unsigned unit);
-/* `func` hears that the guest has opened or closed the tray of a drive, with the VM lock held, on any thread. */
-typedef void (*IdeTrayFunc) (void *opaque, unsigned channel, unsigned unit, gboolean open);
+/* `func` may be NULL. */
 void ide_set_tray_func (Device *ide, IdeTrayFunc func, void *opaque);
 
 /* Physical geometry that the drive reports, for CMOS and firmware tables. */
