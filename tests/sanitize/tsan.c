@@ -4,7 +4,7 @@
  * is built without it, so it would take all that they guard for races: here they are told to it, and it finds locks that are taken in
  * two orders as well.
  */
-#include <glib.h>
+#include <gio/gio.h>
 #include <sanitizer/tsan_interface.h>
 
 #undef g_once_init_enter
@@ -128,4 +128,173 @@ WRAPPED (guint, g_source_attach, GSource *source, GMainContext *context)
 {
   __tsan_release (source);
   return __real_g_source_attach (source, context);
+}
+
+typedef struct
+{
+  GSource *source;
+  GSourceFunc func;
+  gpointer data;
+  GDestroyNotify notify;
+} Callback;
+
+/* Which source it is, and with that what it is ordered by, stands in memory that is not in order yet. */
+#define BEFORE_ORDER __attribute__ ((no_sanitize ("thread")))
+
+BEFORE_ORDER static gboolean
+run_callback (gpointer data)
+{
+  Callback *callback = data;
+
+  __tsan_acquire (callback->source);
+  return callback->func (callback->data);
+}
+
+BEFORE_ORDER static void
+free_callback (gpointer data)
+{
+  Callback *callback = data;
+
+  __tsan_acquire (callback->source);
+  if (callback->notify != NULL)
+    callback->notify (callback->data);
+  g_free (callback);
+}
+
+/* Idle sources are what threads tell a loop with; callbacks of others may take other arguments. */
+static const char idle_name[] = "tsan idle";
+
+WRAPPED (GSource *, g_idle_source_new, void)
+{
+  GSource *source = __real_g_idle_source_new ();
+
+  g_source_set_static_name (source, idle_name);
+  return source;
+}
+
+WRAPPED (void, g_source_set_callback, GSource *source, GSourceFunc func, gpointer data, GDestroyNotify notify)
+{
+  Callback *callback;
+
+  if (g_strcmp0 (g_source_get_name (source), idle_name) != 0)
+    {
+      __real_g_source_set_callback (source, func, data, notify);
+      return;
+    }
+  callback = g_new (Callback, 1);
+  *callback = (Callback){ source, func, data, notify };
+  __real_g_source_set_callback (source, run_callback, callback, free_callback);
+}
+
+/* -- What one thread leaves to another -- */
+
+/* Whoever lets go last sees what the others did before they let go. */
+WRAPPED (gboolean, g_atomic_ref_count_dec, gatomicrefcount *count)
+{
+  gboolean last;
+
+  __tsan_release (count);
+  last = __real_g_atomic_ref_count_dec (count);
+  if (last)
+    __tsan_acquire (count);
+  return last;
+}
+
+WRAPPED (void, g_atomic_rc_box_release_full, gpointer box, GDestroyNotify clear)
+{
+  /* Only the last one clears; that the others are in order with it as well can't be told from here. */
+  __tsan_release (box);
+  __tsan_acquire (box);
+  __real_g_atomic_rc_box_release_full (box, clear);
+}
+
+typedef struct
+{
+  GFunc func;
+  gpointer user_data;
+} Pool;
+
+static void
+run_in_pool (gpointer data, gpointer user_data)
+{
+  Pool *pool = user_data;
+
+  __tsan_acquire (data);
+  pool->func (data, pool->user_data);
+}
+
+/* A pool lives as long as the process. */
+WRAPPED (GThreadPool *, g_thread_pool_new, GFunc func, gpointer user_data, gint most, gboolean exclusive,
+         GError **error)
+{
+  Pool *pool = g_new (Pool, 1);
+
+  *pool = (Pool){ func, user_data };
+  return __real_g_thread_pool_new (run_in_pool, pool, most, exclusive, error);
+}
+
+WRAPPED (gboolean, g_thread_pool_push, GThreadPool *pool, gpointer data, GError **error)
+{
+  __tsan_release (data);
+  return __real_g_thread_pool_push (pool, data, error);
+}
+
+static void
+run_task (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  GTaskThreadFunc func = (GTaskThreadFunc)g_object_get_data (G_OBJECT (task), "tsan-func");
+
+  __tsan_acquire (task);
+  func (task, source, data, cancellable);
+  __tsan_release (task);
+}
+
+WRAPPED (void, g_task_run_in_thread, GTask *task, GTaskThreadFunc func)
+{
+  g_object_set_data (G_OBJECT (task), "tsan-func", (gpointer)func);
+  __tsan_release (task);
+  __real_g_task_run_in_thread (task, run_task);
+}
+
+WRAPPED (void, g_task_return_boolean, GTask *task, gboolean result)
+{
+  __tsan_release (task);
+  __real_g_task_return_boolean (task, result);
+}
+
+WRAPPED (void, g_task_return_pointer, GTask *task, gpointer result, GDestroyNotify destroy)
+{
+  __tsan_release (task);
+  __real_g_task_return_pointer (task, result, destroy);
+}
+
+WRAPPED (void, g_task_return_error, GTask *task, GError *error)
+{
+  __tsan_release (task);
+  __real_g_task_return_error (task, error);
+}
+
+G_GNUC_PRINTF (4, 5)
+void __wrap_g_task_return_new_error (GTask *task, GQuark domain, gint code, const char *format, ...);
+
+void
+__wrap_g_task_return_new_error (GTask *task, GQuark domain, gint code, const char *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  __wrap_g_task_return_error (task, g_error_new_valist (domain, code, format, args));
+  va_end (args);
+}
+
+WRAPPED (gboolean, g_task_propagate_boolean, GTask *task, GError **error)
+{
+  __tsan_acquire (task);
+  return __real_g_task_propagate_boolean (task, error);
+}
+
+WRAPPED (gpointer, g_task_propagate_pointer, GTask *task, GError **error)
+{
+  __tsan_acquire (task);
+  return __real_g_task_propagate_pointer (task, error);
 }
