@@ -4,7 +4,7 @@
  * they go and which keys they have, and of each key its type, default, range and help; the settings page, `vivctl set`, the board and the
  * documentation are built on it.  A new kind is a row there and a builder in vmm/board.  Unknown keys and groups are kept on save.
  *
- *   [machine]  name uuid os chipset firmware engine memory cpus clock boot kernel initrd modules append …
+ *   [machine]  name uuid os tags chipset firmware engine memory cpus clock boot kernel initrd modules append …
  *   [disk0] [cdrom0] [floppy0] …   path format readonly discard
  *   [display0]  video video-memory aspect vnc-address vnc-password-file
  *   [input]  absolute-pointer layout

@@ -10,6 +10,7 @@
 #include "display/vnc-address.h"
 #include "machine/boot-modules.h"
 #include "machine/definition.h"
+#include "machine/tags.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -133,6 +134,12 @@ static const DefinitionKey machine_keys[] = {
     .help = N_ ("The operating system's short name, as libosinfo has it"),
     .accepts = N_ ("a short name such as debian12 or win10"),
     .check = check_os },
+  { .name = "tags",
+    .type = KEY_STRING,
+    .max = TAGS_MAX_LENGTH,
+    .help = N_ ("Words that machines are sorted by, with commas between them"),
+    .accepts = N_ ("one or more tags such as work, lab"),
+    .check = tags_check },
   { .name = "chipset",
     .type = KEY_CHOICE,
     .fallback = "pc",

@@ -15,6 +15,7 @@
 #include "ui/machine/viv-machine-page.h"
 #include "ui/machine/viv-media.h"
 #include "ui/app/viv-message-bar.h"
+#include "ui/machine/viv-many.h"
 #include "ui/machine/viv-operations.h"
 #include "ui/app/viv-os.h"
 #include "ui/app/viv-preferences-window.h"
@@ -656,6 +657,7 @@ test_markup (Fixture *f)
 {
   const char *const name = "R&D <b>x";
   VivMachine *machine = add_machine (f->library, name);
+  g_autoptr (GPtrArray) machines = g_ptr_array_new ();
   g_autofree char *disc = g_build_filename (g_get_home_dir (), "a&b <i>.iso", NULL);
   g_autoptr (GFile) file = g_file_new_for_path (disc);
   g_autofree char *data = g_malloc0 (40 * 1024);
@@ -721,7 +723,8 @@ test_markup (Fixture *f)
   /* The trash, whose sizes come from a thread, as deleting for ever is done in one. */
   viv_window_back (f->window);
   settle ();
-  viv_operation_delete (VIV_SHELL (f->window), machine);
+  g_ptr_array_add (machines, machine);
+  viv_many_delete (VIV_SHELL (f->window), machines);
   g_object_unref (machine);
   settle ();
   assert_shows (window, "R&D <b>x");

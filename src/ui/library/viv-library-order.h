@@ -21,7 +21,12 @@ typedef enum
 /* Machines that are equal keep the library's order.  NULL for VIV_ORDER_NAME: there is nothing to sort.  When a machine has
  * changed make a new one: GtkSortListModel keeps what a sorter said of an item.  Transfer full. */
 GtkSorter *viv_library_sorter_new (VivOrder order);
-/* By name, system's name and system's id, in part; gtk_string_filter_set_search() says for what.  Transfer full. */
+/* By name, system's name and id and tags, in part; gtk_string_filter_set_search() says for what.  Transfer full. */
 GtkFilter *viv_library_filter_new (void);
+/* Machines with a tag; at first, and for NULL, all.  When tags have changed, say gtk_filter_changed().  Transfer full. */
+GtkFilter *viv_library_tag_filter_new (void);
+void viv_library_tag_filter_set (GtkFilter *filter, const char *tag);
+/* All tags of all machines of a model, each once.  Transfer full. */
+GStrv viv_library_list_tags (GListModel *machines);
 
 G_END_DECLS

@@ -11,6 +11,10 @@
 #include "ui/app/viv-jobs-button.h"
 #include "ui/library/viv-library-order.h"
 #include "ui/library/viv-machine-card.h"
+#include "ui/library/viv-machine-selection.h"
+#include "ui/library/viv-tag-bar.h"
+#include "ui/library/viv-tags-dialog.h"
+#include "ui/machine/viv-many.h"
 #include "ui/app/viv-shell.h"
 #include "ui/app/viv-preferences.h"
 
@@ -29,11 +33,17 @@ struct _VivLibraryPage
   GtkListView *list;
   GtkMenuButton *view_button;
   GtkWidget *create_button;
+  GtkToggleButton *select_button;
+  VivTagBar *tag_bar;
+  GtkActionBar *selection_bar;
+  GtkLabel *selection_label;
 
   VivLibrary *library;
-  GtkFilter *filter;
+  GtkFilter *filter, *tag_filter;
   GtkSortListModel *sorted;
-  GtkSingleSelection *selection;
+  VivMachineSelection *chosen;
+  GtkSelectionModel *selection; /* of `chosen` */
+  guint tags_source;
   guint focus_source;
   VivMachine *focus_machine; /* weak: whose card is to have the focus */
 };
@@ -82,6 +92,96 @@ view (VivLibraryPage *self, guint position)
 
   if (machine && window)
     viv_shell_view (window, machine);
+}
+
+/* -- Several machines -- */
+
+static const struct
+{
+  const char *action;
+  gboolean (*can) (GPtrArray *machines);
+  void (*run) (VivShell *shell, GPtrArray *machines);
+} operations[] = {
+  { "selection.start", viv_many_can_start, viv_many_start },
+  { "selection.power-off", viv_many_can_power_off, viv_many_power_off },
+  { "selection.delete", viv_many_can_delete, viv_many_delete },
+  { "selection.tag", NULL, viv_tags_dialog_ask },
+};
+
+static void
+update_selection (VivLibraryPage *self)
+{
+  g_autoptr (GPtrArray) machines = viv_machine_selection_list (self->chosen);
+  g_autofree char *text
+      = machines->len ? g_strdup_printf (ngettext ("%u chosen", "%u chosen", machines->len), machines->len)
+                      : g_strdup (_ ("None chosen"));
+
+  gtk_action_bar_set_revealed (self->selection_bar, viv_machine_selection_is_active (self->chosen));
+  gtk_label_set_label (self->selection_label, text);
+  for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
+    gtk_widget_action_set_enabled (GTK_WIDGET (self), operations[i].action,
+                                   machines->len && (!operations[i].can || operations[i].can (machines)));
+}
+
+static void
+on_selection_action (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivLibraryPage *self = VIV_LIBRARY_PAGE (widget);
+  g_autoptr (GPtrArray) machines = viv_machine_selection_list (self->chosen);
+  VivShell *shell = viv_shell_of (widget);
+
+  for (unsigned i = 0; shell && machines->len && i < G_N_ELEMENTS (operations); i++)
+    if (g_str_equal (operations[i].action, name))
+      operations[i].run (shell, machines);
+}
+
+static void
+on_selection_end (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivLibraryPage *self = VIV_LIBRARY_PAGE (widget);
+
+  viv_machine_selection_set_active (self->chosen, FALSE);
+  viv_library_page_focus (self, NULL);
+}
+
+static void
+on_selection_all (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  VivLibraryPage *self = VIV_LIBRARY_PAGE (widget);
+
+  viv_machine_selection_set_active (self->chosen, TRUE);
+  gtk_selection_model_select_all (self->selection);
+}
+
+/* -- Tags -- */
+
+static gboolean
+on_tags (gpointer data)
+{
+  VivLibraryPage *self = data;
+  g_auto (GStrv) tags = viv_library_list_tags (G_LIST_MODEL (self->library));
+
+  self->tags_source = 0;
+  viv_tag_bar_set_tags (self->tag_bar, (const char *const *)tags);
+  if (viv_tag_bar_get_chosen (self->tag_bar))
+    gtk_filter_changed (self->tag_filter, GTK_FILTER_CHANGE_DIFFERENT);
+  update_stack (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* Once for all machines that change together. */
+static void
+look_at_tags (VivLibraryPage *self)
+{
+  if (!self->tags_source)
+    self->tags_source = g_idle_add (on_tags, self);
+}
+
+static void
+on_tag_chosen (VivLibraryPage *self)
+{
+  viv_library_tag_filter_set (self->tag_filter, viv_tag_bar_get_chosen (self->tag_bar));
+  update_stack (self);
 }
 
 /* Enter in the search opens the first that was found. */
@@ -135,7 +235,8 @@ focused_card (VivLibraryPage *self)
 static gboolean
 on_menu_key (GtkWidget *widget, GVariant *arguments, gpointer data)
 {
-  VivMachineCard *card = focused_card (data);
+  VivLibraryPage *self = data;
+  VivMachineCard *card = viv_machine_selection_is_active (self->chosen) ? NULL : focused_card (self);
 
   if (card)
     viv_machine_card_popup (card, -1, -1);
@@ -145,9 +246,14 @@ on_menu_key (GtkWidget *widget, GVariant *arguments, gpointer data)
 static gboolean
 on_card_key (GtkWidget *widget, GVariant *arguments, gpointer data)
 {
-  VivMachineCard *card = focused_card (data);
+  VivLibraryPage *self = data;
+  VivMachineCard *card = focused_card (self);
+  const char *action = g_variant_get_string (arguments, NULL);
 
-  return card && gtk_widget_activate_action (GTK_WIDGET (card), g_variant_get_string (arguments, NULL), NULL);
+  if (viv_machine_selection_is_active (self->chosen))
+    return g_str_equal (action, "card.delete")
+           && gtk_widget_activate_action (GTK_WIDGET (self), "selection.delete", NULL);
+  return card && gtk_widget_activate_action (GTK_WIDGET (card), action, NULL);
 }
 
 static void
@@ -186,7 +292,7 @@ static void
 update_view (VivLibraryPage *self)
 {
   gboolean list = g_settings_get_enum (viv_settings (), "library-view") == 1;
-  GtkSelectionModel *model = GTK_SELECTION_MODEL (self->selection);
+  GtkSelectionModel *model = self->selection;
 
   gtk_grid_view_set_model (self->grid, list ? NULL : model);
   gtk_list_view_set_model (self->list, list ? model : NULL);
@@ -202,6 +308,7 @@ update_order (VivLibraryPage *self)
       = viv_library_sorter_new (g_settings_get_enum (viv_settings (), "library-sort"));
 
   gtk_sort_list_model_set_sorter (self->sorted, sorter);
+  update_selection (self);
 }
 
 static void
@@ -213,7 +320,11 @@ follow_machines (VivLibraryPage *self, guint position, guint removed, guint adde
 
       g_signal_handlers_disconnect_by_func (machine, update_order, self);
       g_signal_connect_object (machine, "state-changed", G_CALLBACK (update_order), self, G_CONNECT_SWAPPED);
+      g_signal_handlers_disconnect_by_func (machine, look_at_tags, self);
+      g_signal_connect_object (machine, "notify::definition", G_CALLBACK (look_at_tags), self,
+                               G_CONNECT_SWAPPED);
     }
+  look_at_tags (self);
   update_stack (self);
 }
 
@@ -250,16 +361,21 @@ viv_library_page_dispose (GObject *object)
   VivLibraryPage *self = VIV_LIBRARY_PAGE (object);
 
   g_clear_handle_id (&self->focus_source, g_source_remove);
+  g_clear_handle_id (&self->tags_source, g_source_remove);
   g_clear_weak_pointer (&self->focus_machine);
   if (self->library)
     g_signal_handlers_disconnect_by_data (self->library, self);
   if (self->selection)
     g_signal_handlers_disconnect_by_data (self->selection, self);
+  if (self->chosen)
+    g_signal_handlers_disconnect_by_data (self->chosen, self);
   adw_bin_set_child (ADW_BIN (self), NULL);
   g_signal_handlers_disconnect_by_data (viv_settings (), self);
-  g_clear_object (&self->selection);
+  self->selection = NULL;
+  g_clear_object (&self->chosen);
   g_clear_object (&self->sorted);
   g_clear_object (&self->filter);
+  g_clear_object (&self->tag_filter);
   g_clear_object (&self->library);
   G_OBJECT_CLASS (viv_library_page_parent_class)->dispose (object);
 }
@@ -290,6 +406,7 @@ viv_library_page_class_init (VivLibraryPageClass *klass)
   widget_class->map = viv_library_page_map;
   widget_class->unmap = viv_library_page_unmap;
   g_type_ensure (VIV_TYPE_JOBS_BUTTON);
+  g_type_ensure (VIV_TYPE_TAG_BAR);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-library-page.ui");
   gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, search_bar);
   gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, search_entry);
@@ -298,6 +415,15 @@ viv_library_page_class_init (VivLibraryPageClass *klass)
   gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, list);
   gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, view_button);
   gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, create_button);
+  gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, select_button);
+  gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, tag_bar);
+  gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, selection_bar);
+  gtk_widget_class_bind_template_child (widget_class, VivLibraryPage, selection_label);
+  for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
+    gtk_widget_class_install_action (widget_class, operations[i].action, NULL, on_selection_action);
+  gtk_widget_class_install_action (widget_class, "selection.all", NULL, on_selection_all);
+  gtk_widget_class_install_action (widget_class, "selection.end", NULL, on_selection_end);
+  gtk_widget_class_bind_template_callback (widget_class, on_tag_chosen);
   gtk_widget_class_bind_template_callback (widget_class, on_search_changed);
   gtk_widget_class_bind_template_callback (widget_class, on_search_activate);
   gtk_widget_class_bind_template_callback (widget_class, on_activate);
@@ -335,20 +461,31 @@ viv_library_page_init (VivLibraryPage *self)
 void
 viv_library_page_set_library (VivLibraryPage *self, VivLibrary *library)
 {
+  GtkEveryFilter *every;
   GtkFilterListModel *filtered;
 
   g_return_if_fail (!self->library);
   self->library = g_object_ref (library);
   self->filter = viv_library_filter_new ();
-  filtered = gtk_filter_list_model_new (g_object_ref (G_LIST_MODEL (library)), g_object_ref (self->filter));
+  self->tag_filter = viv_library_tag_filter_new ();
+  every = gtk_every_filter_new ();
+  gtk_multi_filter_append (GTK_MULTI_FILTER (every), g_object_ref (self->tag_filter));
+  gtk_multi_filter_append (GTK_MULTI_FILTER (every), g_object_ref (self->filter));
+  filtered = gtk_filter_list_model_new (g_object_ref (G_LIST_MODEL (library)), GTK_FILTER (every));
   self->sorted = gtk_sort_list_model_new (G_LIST_MODEL (filtered), NULL);
-  self->selection = gtk_single_selection_new (g_object_ref (G_LIST_MODEL (self->sorted)));
-  gtk_single_selection_set_autoselect (self->selection, FALSE);
-  gtk_single_selection_set_can_unselect (self->selection, TRUE);
+  self->chosen = viv_machine_selection_new (g_object_ref (G_LIST_MODEL (self->sorted)));
+  self->selection = viv_machine_selection_get_model (self->chosen);
+  viv_machine_selection_add_view (self->chosen, GTK_WIDGET (self->grid));
+  viv_machine_selection_add_view (self->chosen, GTK_WIDGET (self->list));
+  g_object_bind_property (self->chosen, "active", self->select_button, "active",
+                          G_BINDING_BIDIRECTIONAL | G_BINDING_SYNC_CREATE);
+  g_signal_connect_swapped (self->chosen, "changed", G_CALLBACK (update_selection), self);
+  g_signal_connect_swapped (self->chosen, "notify::active", G_CALLBACK (update_selection), self);
   g_signal_connect_swapped (library, "items-changed", G_CALLBACK (follow_machines), self);
   g_signal_connect_swapped (self->selection, "items-changed", G_CALLBACK (update_stack), self);
   g_signal_connect_swapped (viv_settings (), "changed::library-view", G_CALLBACK (update_view), self);
   g_signal_connect_swapped (viv_settings (), "changed::library-sort", G_CALLBACK (update_order), self);
+  update_selection (self);
   follow_machines (self, 0, 0, g_list_model_get_n_items (G_LIST_MODEL (library)));
   update_order (self);
   update_view (self);

@@ -8,6 +8,8 @@
 
 #include "ui/library/viv-machine-card.h"
 
+#include "machine/tags.h"
+#include "ui/machine/viv-many.h"
 #include "ui/machine/viv-operations.h"
 #include "ui/app/viv-os.h"
 #include "ui/machine/viv-thumbnail.h"
@@ -47,7 +49,10 @@ describe (VivMachineCard *self)
   g_autofree char *last = date ? g_strdup_printf (_ ("Last used on %s"), date) : g_strdup (_ ("Never used"));
   const char *os = viv_os_label (definition ? definition_text (definition, "machine.os") : NULL);
 
-  return *os ? g_strdup_printf ("%s · %s", os, last) : g_steal_pointer (&last);
+  g_auto (GStrv) tags = tags_parse (definition ? definition_text (definition, "machine.tags") : NULL);
+  g_autofree char *words = tags_to_text ((const char *const *)tags);
+
+  return g_strdup_printf ("%s%s%s%s%s", os, *os ? " · " : "", last, *words ? " · " : "", words);
 }
 
 static void
@@ -72,6 +77,9 @@ update (VivMachineCard *self)
   gboolean live = viv_machine_is_live (self->machine), busy = viv_machine_is_busy (self->machine);
   gboolean broken = g_str_equal (state, "broken"), paused = g_str_equal (state, "paused");
   const char *error = viv_machine_get_error (self->machine);
+  const MachineDefinition *definition = viv_machine_get_definition (self->machine);
+  g_auto (GStrv) tags = NULL;
+  g_autofree char *words = NULL;
   g_autofree char *description = NULL;
 
   gtk_label_set_label (self->name, viv_machine_get_name (self->machine));
@@ -83,8 +91,10 @@ update (VivMachineCard *self)
       self->dot,
       (const char *[]){ "dot", error && !busy ? "crashed" : viv_state_class (self->machine), NULL });
   gtk_widget_set_visible (self->badge, paused);
-  description
-      = g_strdup_printf ("%s, %s", viv_machine_get_name (self->machine), viv_state_label (self->machine));
+  tags = tags_parse (definition ? definition_text (definition, "machine.tags") : NULL);
+  words = tags_to_text ((const char *const *)tags);
+  description = g_strdup_printf ("%s, %s%s%s", viv_machine_get_name (self->machine),
+                                 viv_state_label (self->machine), *words ? ", " : "", words);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, description, -1);
 
   gtk_widget_action_set_enabled (widget, "card.start", !busy && !broken);
@@ -97,16 +107,30 @@ update (VivMachineCard *self)
   gtk_widget_action_set_enabled (widget, "card.delete", !busy);
 }
 
+static void
+delete_one (VivShell *shell, VivMachine *machine)
+{
+  g_autoptr (GPtrArray) machines = g_ptr_array_new ();
+
+  g_ptr_array_add (machines, machine);
+  viv_many_delete (shell, machines);
+}
+
 static const struct
 {
   const char *action;
   void (*run) (VivShell *window, VivMachine *machine);
 } operations[] = {
-  { "card.start", viv_operation_start },         { "card.pause", viv_operation_pause },
-  { "card.resume", viv_operation_resume },       { "card.power-off", viv_operation_power_off },
-  { "card.force-off", viv_operation_force_off }, { "card.settings", viv_operation_settings },
-  { "card.rename", viv_operation_rename },       { "card.open-folder", viv_operation_open_folder },
-  { "card.delete", viv_operation_delete },       { "card.open-window", viv_operation_open_window },
+  { "card.start", viv_operation_start },
+  { "card.pause", viv_operation_pause },
+  { "card.resume", viv_operation_resume },
+  { "card.power-off", viv_operation_power_off },
+  { "card.force-off", viv_operation_force_off },
+  { "card.settings", viv_operation_settings },
+  { "card.rename", viv_operation_rename },
+  { "card.open-folder", viv_operation_open_folder },
+  { "card.delete", delete_one },
+  { "card.open-window", viv_operation_open_window },
 };
 
 static void
@@ -244,7 +268,7 @@ viv_machine_card_set_machine (VivMachineCard *self, VivMachine *machine)
     return;
   g_signal_connect_swapped (machine, "notify::name", G_CALLBACK (update), self);
   g_signal_connect_swapped (machine, "notify::error", G_CALLBACK (update), self);
-  g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (update_system), self);
+  g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (update), self);
   g_signal_connect_swapped (machine, "state-changed", G_CALLBACK (update), self);
   update (self);
 }

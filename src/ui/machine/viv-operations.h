@@ -21,8 +21,6 @@ void viv_operation_force_off (VivShell *shell, VivMachine *machine); /* asks */
 void viv_operation_switch_off (VivShell *shell, VivMachine *machine);
 void viv_operation_restart (VivShell *shell, VivMachine *machine);
 void viv_operation_rename (VivShell *shell, VivMachine *machine); /* asks */
-/* Into the trash, with a toast to undo it. */
-void viv_operation_delete (VivShell *shell, VivMachine *machine);
 void viv_operation_open_folder (VivShell *shell, VivMachine *machine);
 /* In a window of its own. */
 void viv_operation_open_window (VivShell *shell, VivMachine *machine);

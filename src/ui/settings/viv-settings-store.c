@@ -47,10 +47,17 @@ viv_settings_store_say (VivSettingsStore *self, const char *message)
   toast (self, adw_toast_new (escaped));
 }
 
-static void
-tell_restart (VivSettingsStore *self)
+/* What is about the library and not about the machine's parts. */
+static gboolean
+is_label (const char *key)
 {
-  if (self->told || !viv_machine_is_busy (self->machine))
+  return g_str_equal (key, "machine.tags") || g_str_equal (key, "machine.os");
+}
+
+static void
+tell_restart (VivSettingsStore *self, const VivChange *changes, unsigned n)
+{
+  if (self->told || !viv_machine_is_busy (self->machine) || (n == 1 && is_label (changes->key)))
     return;
   self->told = TRUE;
   viv_settings_store_say (self, _ ("Takes effect when the machine starts the next time"));
@@ -77,7 +84,7 @@ viv_settings_store_edit (VivSettingsStore *self, const VivChange *changes, unsig
   if (viv_machine_edit (self->machine, changes, n, &error))
     {
       refresh (self);
-      tell_restart (self);
+      tell_restart (self, changes, n);
       return TRUE;
     }
   viv_settings_store_say (self, error->message);

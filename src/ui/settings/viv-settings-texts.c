@@ -11,6 +11,8 @@
 
 const VivKeyText viv_key_texts[] = {
   { "machine.os", N_ ("Operating System"), N_ ("Decides what is proposed"), VIV_PAGE_GENERAL, "" },
+  { "machine.tags", N_ ("Tags"), N_ ("What the library can be filtered by: words with commas between them"),
+    VIV_PAGE_GENERAL, "" },
   { "machine.clock", N_ ("Hardware Clock"), N_ ("Windows and DOS expect local time there, others world time"),
     VIV_PAGE_GENERAL, "" },
   { "machine.clock-policy", N_ ("After a Pause"),

@@ -22,6 +22,8 @@ other_value (const DefinitionKey *key)
     return g_strdup (UUID);
   if (g_str_equal (key->name, "os"))
     return g_strdup ("debian12");
+  if (g_str_equal (key->name, "tags"))
+    return g_strdup ("Büro; # 2, lab");
   if (g_str_equal (key->name, "boot"))
     return g_strdup ("nda");
   if (g_str_equal (key->name, "vnc-address"))
