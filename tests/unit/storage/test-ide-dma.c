@@ -4,6 +4,7 @@
  * waits for what is in flight: stop, resets, bus master enable, unplugging.  Requests that are saved, and that wait for room.
  */
 #include "block/block-testing.h"
+#include "core/loop.h"
 #include "storage/ide.h"
 #include "storage/ide-core.h"
 #include "tests/unit/storage/storage-fixture.h"
@@ -22,6 +23,7 @@ static PciBus *bus;
 static Region *ram, *rom;
 static BlockFaults *faults;
 static uint64_t written;
+static VmLoop *loop; /* of the devices; NULL: one loop for all */
 
 static void
 on_intx (void *opaque, unsigned pin, gboolean level)
@@ -44,7 +46,7 @@ setup (void)
   memset (irq_level, 0, sizeof irq_level);
   memset (&port_cache, 0, sizeof port_cache);
   image_test = "";
-  vm = vm_new (NULL, TRUE);
+  vm = loop != NULL ? vm_new_with_loops (vm_loop_context (loop), NULL, TRUE) : vm_new (NULL, TRUE);
   vm_lock (vm);
   ram = region_new_ram ("ram", RAM_SIZE, RAM_DEFAULT, NULL);
   rom = region_new_ram ("rom", 0x10000, RAM_ROM, NULL);
@@ -321,6 +323,114 @@ test_waits (void)
         }
       teardown ();
     }
+}
+
+/* -- Beside the loop of the devices ------------------------------------------------------------------ */
+
+#define CD_SIZE (256u << 10)
+
+static gint guest_done;
+
+static void
+send_read (uint32_t lba, uint8_t n)
+{
+  const uint8_t cdb[12] = { 0x28, 0, 0, 0, (uint8_t)(lba >> 8), (uint8_t)lba, 0, 0, n };
+
+  prd (0, DATA, 0x80000000u | n * 2048u);
+  out (BM_BASE + 8, 0, 1);
+  out (BM_BASE + 12, TABLE, 4);
+  out (BM_BASE + 10, 6, 1);
+  out (0x176, 0xa0, 1);
+  out (0x171, 1, 1);
+  out (0x177, 0xa0, 1);
+  for (unsigned i = 0; i < 12; i += 2)
+    out (0x170, cdb[i] | cdb[i + 1] << 8, 2);
+  out (BM_BASE + 8, 9, 1);
+}
+
+/* Reads the disc, loses patience now and then, and doesn't care whether there is one. */
+static gpointer
+play_guest (gpointer data)
+{
+  for (unsigned i = 0; i < 600; i++)
+    {
+      gint64 end = g_get_monotonic_time () + 60 * G_TIME_SPAN_SECOND;
+
+      send_read (i * 7 % 100, (uint8_t)(1 + i % 16));
+      if (i % 5 == 1)
+        g_usleep (100);
+      if (i % 5 < 2)
+        out (0x177, 8, 1); /* DEVICE RESET */
+      else if (i % 5 == 2)
+        out (BM_BASE + 8, 8, 1);
+      while (i % 5 > 2 && (in (0x376, 1) & ATA_BSY))
+        g_assert_cmpint (g_get_monotonic_time (), <, end);
+      in (0x177, 1);
+    }
+  out (0x177, 8, 1);
+  g_atomic_int_set (&guest_done, TRUE);
+  return NULL;
+}
+
+static Block *
+open_disc (const char *name)
+{
+  g_autofree char *path = image_path (name);
+  g_autoptr (GError) error = NULL;
+  const BlockConfig config
+      = { .path = path, .format = "raw", .flags = BLOCK_READ_ONLY | BLOCK_SHARED_READ, .test = "delay=200" };
+  Block *block = block_open (&config, &error);
+
+  g_assert_no_error (error);
+  return block;
+}
+
+/* Discs come and go on the control loop while the guest reads and the devices' loop hears of the ends. */
+static void
+test_media_beside_loop (void)
+{
+  static const char *const names[] = { "one.iso", "two.iso" };
+  IdeDriveConfig cd = { .kind = IDE_DRIVE_CDROM };
+
+  loop = vm_loop_new ("devices");
+  setup ();
+  for (unsigned i = 0; i < G_N_ELEMENTS (names); i++)
+    block_close (new_image (names[i], CD_SIZE, 0));
+  vm_lock (vm);
+  g_assert_true (ide_attach (ide, 1, 0, &cd, NULL));
+  vm_unlock (vm);
+  vm_loop_start (loop);
+  g_atomic_int_set (&guest_done, FALSE);
+  GThread *guest = g_thread_new ("guest", play_guest, NULL);
+  for (unsigned i = 0; !g_atomic_int_get (&guest_done); i++)
+    {
+      Block *block = i % 3 < 2 ? open_disc (names[i % 3]) : NULL, *old = NULL;
+
+      vm_lock (vm);
+      g_assert_true (ide_change_media (ide, 1, 0, block, TRUE, &old, NULL));
+      vm_unlock (vm);
+      block_close (old);
+      g_usleep (i % 7 * 200);
+    }
+  g_thread_join (guest);
+  /* It reads yet. */
+  Block *old = NULL;
+  vm_lock (vm);
+  g_assert_true (ide_change_media (ide, 1, 0, open_disc (names[0]), TRUE, &old, NULL));
+  vm_unlock (vm);
+  block_close (old);
+  for (unsigned i = 0; i < 3; i++) /* gone, changed, there */
+    {
+      send_read (5, 4);
+      while (in (0x376, 1) & ATA_BSY)
+        g_usleep (100);
+      in (0x177, 1);
+    }
+  g_assert_cmphex (in (0x376, 1), ==, 0x50);
+  g_assert_cmpuint (number_at (DATA), ==, 20);
+  vm_loop_stop (loop);
+  teardown ();
+  g_clear_pointer (&loop, vm_loop_free);
 }
 
 /* The guest stops the bus master and starts it again, with another table, before it has heard of the end. */
@@ -600,6 +710,7 @@ main (int argc, char **argv)
   g_test_add_func ("/ide-dma/in-place", test_in_place);
   g_test_add_func ("/ide-dma/by-buffer", test_by_buffer);
   g_test_add_func ("/ide-dma/waits", test_waits);
+  g_test_add_func ("/ide-dma/media-beside-loop", test_media_beside_loop);
   g_test_add_func ("/ide-dma/started-again", test_started_again);
   g_test_add_func ("/ide-dma/stopped-while-queued", test_stopped_while_queued);
   g_test_add_func ("/ide-dma/stopped-while-parked", test_stopped_while_parked);
