@@ -29,6 +29,8 @@ typedef struct
   GArray *watchers;
   IrqLine pic[GSI_COUNT], ioapic[GSI_COUNT];
   unsigned n_sources[GSI_COUNT];
+  GMutex
+      lock; /* of the levels; held while the controllers are told, so that they hear of changes in one order */
   uint32_t level[GSI_COUNT]; /* a bit a source */
 } Gsi;
 
@@ -43,15 +45,18 @@ gsi_set (void *opaque, unsigned n, gboolean level)
   Gsi *gsi = opaque;
   unsigned number = n & ((1 << SOURCE_SHIFT) - 1);
   uint32_t bit = 1u << (n >> SOURCE_SHIFT);
-  gboolean before = gsi->level[number] != 0;
-  gboolean after;
+  gboolean before, after;
 
+  g_mutex_lock (&gsi->lock);
+  before = gsi->level[number] != 0;
   gsi->level[number] = level ? gsi->level[number] | bit : gsi->level[number] & ~bit;
   after = gsi->level[number] != 0;
-  if (before == after)
-    return;
-  irq_set (&gsi->pic[number], after);
-  irq_set (&gsi->ioapic[number], after);
+  if (before != after)
+    {
+      irq_set (&gsi->pic[number], after);
+      irq_set (&gsi->ioapic[number], after);
+    }
+  g_mutex_unlock (&gsi->lock);
 }
 
 static void
@@ -59,8 +64,10 @@ gsi_reset (Device *device)
 {
   Gsi *gsi = (Gsi *)device;
 
+  g_mutex_lock (&gsi->lock);
   for (unsigned n = 0; n < GSI_COUNT; n++)
     gsi->level[n] = 0;
+  g_mutex_unlock (&gsi->lock);
 }
 
 static void
@@ -99,6 +106,7 @@ gsi_realize (Device *device, GError **error)
   Gsi *gsi = (Gsi *)device;
 
   gsi->watchers = g_array_new (FALSE, FALSE, sizeof (Watcher));
+  g_mutex_init (&gsi->lock);
   if (gsi->pic_device != NULL)
     pic_set_ack_func (gsi->pic_device, on_pic_ack, gsi);
   if (gsi->ioapic_device != NULL)
@@ -116,6 +124,7 @@ gsi_unrealize (Device *device)
   if (gsi->ioapic_device != NULL)
     ioapic_set_ack_func (gsi->ioapic_device, NULL, NULL);
   g_array_unref (gsi->watchers);
+  g_mutex_clear (&gsi->lock);
 }
 
 static const DeviceClass gsi_class = {

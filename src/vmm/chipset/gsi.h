@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 /* Either controller may be NULL. */
 Device *gsi_new (Vm *vm, Device *pic, Device *ioapic, GError **error);
 /* A new source on interrupt `n` (0 to 23; below 16 the ISA interrupt).  Sources of one number are ORed as on a shared
- * wire.  At most 32 sources a number; lines are to be taken in the same order each time the machine is built. */
+ * wire.  At most 32 sources a number; lines are to be taken in the same order each time the machine is built.  Any thread sets them. */
 IrqLine gsi_line (Device *gsi, unsigned n);
 /* For who counts edges on interrupt `n`: told when the guest has acknowledged one, by whichever controller.  VM lock held. */
 typedef void (*GsiAckFunc) (void *opaque);

@@ -40,6 +40,7 @@ typedef struct
 {
   Device device;
   uint64_t address;
+  GMutex lock;    /* of what follows: lines come from any thread, all else under the VM lock as well */
   uint32_t input; /* levels */
   uint8_t select;
   uint8_t id;
@@ -140,8 +141,10 @@ static void
 ioapic_set_irq (void *opaque, unsigned pin, gboolean level)
 {
   Ioapic *ioapic = opaque;
-  gboolean rises = level && !(ioapic->input & 1u << pin);
+  gboolean rises;
 
+  g_mutex_lock (&ioapic->lock);
+  rises = level && !(ioapic->input & 1u << pin);
   if (level)
     ioapic->input |= 1u << pin;
   else
@@ -151,27 +154,35 @@ ioapic_set_irq (void *opaque, unsigned pin, gboolean level)
     service_level (ioapic, pin);
   else if (rises && !(ioapic->entry[pin] & RED_MASK)) /* an edge on a masked pin is lost */
     deliver (ioapic, pin);
+  g_mutex_unlock (&ioapic->lock);
 }
 
 static void
 ioapic_eoi (void *opaque, unsigned vector)
 {
   Ioapic *ioapic = opaque;
+  uint32_t acked = 0;
 
+  g_mutex_lock (&ioapic->lock);
   for (unsigned pin = 0; pin < IOAPIC_N_PINS; pin++)
     {
       uint64_t entry = ioapic->entry[pin];
 
       if ((entry & RED_VECTOR) != vector)
         continue;
-      if (edge_watched (ioapic, pin) && ioapic->acked != NULL)
-        ioapic->acked (ioapic->acked_opaque, pin);
+      if (edge_watched (ioapic, pin))
+        acked |= 1u << pin;
       if (!(entry & RED_REMOTE_IRR))
         continue;
       ioapic->entry[pin] &= ~RED_REMOTE_IRR;
       tell_route (ioapic, pin); /* what was written meanwhile */
       service_level (ioapic, pin);
     }
+  g_mutex_unlock (&ioapic->lock);
+  /* Without the lock: who is told may set a line at once. */
+  for (unsigned pin = 0; acked != 0 && ioapic->acked != NULL; pin++, acked >>= 1)
+    if (acked & 1)
+      ioapic->acked (ioapic->acked_opaque, pin);
 }
 
 static uint32_t
@@ -221,16 +232,15 @@ static uint64_t
 ioapic_read (void *opaque, uint64_t addr, unsigned size)
 {
   Ioapic *ioapic = opaque;
+  uint32_t value = 0;
 
-  switch (addr)
-    {
-    case IOREGSEL:
-      return ioapic->select;
-    case IOWIN:
-      return read_register (ioapic);
-    default:
-      return 0;
-    }
+  g_mutex_lock (&ioapic->lock);
+  if (addr == IOREGSEL)
+    value = ioapic->select;
+  else if (addr == IOWIN)
+    value = read_register (ioapic);
+  g_mutex_unlock (&ioapic->lock);
+  return value;
 }
 
 static void
@@ -238,23 +248,19 @@ ioapic_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
 {
   Ioapic *ioapic = opaque;
 
-  switch (addr)
+  if (addr == IOEOI)
     {
-    case IOREGSEL:
-      ioapic->select = (uint8_t)value;
-      break;
-    case IOWIN:
-      if (ioapic->select == IOAPICID)
-        ioapic->id = value >> ID_SHIFT & 15;
-      else if (ioapic->select >= IOREDTBL && ioapic->select < IOREDTBL + 2 * IOAPIC_N_PINS)
-        write_entry (ioapic, ioapic->select - IOREDTBL, (uint32_t)value);
-      break;
-    case IOEOI:
       ioapic_eoi (ioapic, value & 0xff);
-      break;
-    default:
-      break;
+      return;
     }
+  g_mutex_lock (&ioapic->lock);
+  if (addr == IOREGSEL)
+    ioapic->select = (uint8_t)value;
+  else if (addr == IOWIN && ioapic->select == IOAPICID)
+    ioapic->id = value >> ID_SHIFT & 15;
+  else if (addr == IOWIN && ioapic->select >= IOREDTBL && ioapic->select < IOREDTBL + 2 * IOAPIC_N_PINS)
+    write_entry (ioapic, ioapic->select - IOREDTBL, (uint32_t)value);
+  g_mutex_unlock (&ioapic->lock);
 }
 
 static const IoOps ioapic_ops = { .read = ioapic_read, .write = ioapic_write, .impl_min = 4, .impl_max = 4 };
@@ -264,6 +270,7 @@ ioapic_reset (Device *device)
 {
   Ioapic *ioapic = (Ioapic *)device;
 
+  g_mutex_lock (&ioapic->lock);
   ioapic->input = 0;
   ioapic->select = ioapic->id = 0;
   for (unsigned pin = 0; pin < IOAPIC_N_PINS; pin++)
@@ -271,6 +278,7 @@ ioapic_reset (Device *device)
       ioapic->entry[pin] = RED_MASK;
       tell_route (ioapic, pin);
     }
+  g_mutex_unlock (&ioapic->lock);
 }
 
 static gboolean
@@ -278,11 +286,13 @@ ioapic_post_load (Device *device, GError **error)
 {
   Ioapic *ioapic = (Ioapic *)device;
 
+  g_mutex_lock (&ioapic->lock);
   for (unsigned pin = 0; pin < IOAPIC_N_PINS; pin++)
     {
       ioapic->entry[pin] &= RED_WRITABLE | RED_REMOTE_IRR;
       tell_route (ioapic, pin);
     }
+  g_mutex_unlock (&ioapic->lock);
   return TRUE;
 }
 
@@ -291,6 +301,7 @@ ioapic_realize (Device *device, GError **error)
 {
   Ioapic *ioapic = (Ioapic *)device;
 
+  g_mutex_init (&ioapic->lock);
   ioapic->mapping
       = chipset_map_io (device->vm->memory, "ioapic", ioapic->address, IOAPIC_SIZE, &ioapic_ops, ioapic);
   device->vm->eoi = ioapic_eoi;
@@ -305,6 +316,7 @@ ioapic_unrealize (Device *device)
 
   g_clear_pointer (&ioapic->mapping, mapping_remove);
   device->vm->eoi = NULL;
+  g_mutex_clear (&ioapic->lock);
 }
 
 static const DeviceClass ioapic_class = {
@@ -348,12 +360,20 @@ ioapic_watch (Device *device, unsigned pin)
   Ioapic *ioapic = (Ioapic *)device;
 
   g_return_if_fail (pin < IOAPIC_N_PINS);
+  g_mutex_lock (&ioapic->lock);
   ioapic->watched |= 1u << pin;
   tell_route (ioapic, pin);
+  g_mutex_unlock (&ioapic->lock);
 }
 
 gboolean
 ioapic_masked (Device *device, unsigned pin)
 {
-  return (((const Ioapic *)device)->entry[pin] & RED_MASK) != 0;
+  Ioapic *ioapic = (Ioapic *)device;
+  gboolean masked;
+
+  g_mutex_lock (&ioapic->lock);
+  masked = (ioapic->entry[pin] & RED_MASK) != 0;
+  g_mutex_unlock (&ioapic->lock);
+  return masked;
 }

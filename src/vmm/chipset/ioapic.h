@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 
 /* Registers at `address`.  Sets vm->eoi. */
 Device *ioapic_new (Vm *vm, uint64_t address, GError **error);
-/* Input pin, 0 to 23.  Lines are active high here whatever the polarity bit says, as the board's wiring inverts for it. */
+/* Input pin, 0 to 23.  Any thread sets it; lines are active high here whatever the polarity bit says, as the board's wiring inverts for it. */
 IrqLine ioapic_line (Device *ioapic, unsigned pin);
 /* Called when the interrupt of an edge-triggered pin that is watched has ended.  VM lock held. */
 void ioapic_set_ack_func (Device *ioapic, void (*func) (void *opaque, unsigned pin), void *opaque);

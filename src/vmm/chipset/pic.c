@@ -73,6 +73,7 @@ typedef struct
 {
   Device device;
   IrqLine intr;
+  GMutex lock; /* of the chips: lines come from any thread, all else under the VM lock as well */
   Chip chip[N_CHIPS];
   Mapping *mapping[3];
   void (*acked) (void *opaque, unsigned irq);
@@ -181,20 +182,20 @@ acknowledge (Pic *pic, Chip *chip, unsigned n)
     chip->top = (n + 1) & 7;
 }
 
+/* Returns the vector and sets *irq; -1: none was acknowledged. */
 static int
-pic_intack (void *opaque)
+take_vector (Pic *pic, int *irq)
 {
-  Pic *pic = opaque;
   Chip *master = &pic->chip[MASTER], *slave = &pic->chip[SLAVE];
   int n = pending (pic, master);
   int vector;
-  unsigned irq;
 
   /* A request that went away before INTA is answered with 7, without a bit in service. */
+  *irq = -1;
   if (n < 0)
     return master->base | SPURIOUS;
   vector = master->base | n;
-  irq = (unsigned)n;
+  *irq = n;
   acknowledge (pic, master, (unsigned)n);
   if (n == CASCADE)
     {
@@ -202,11 +203,24 @@ pic_intack (void *opaque)
       if (n >= 0)
         acknowledge (pic, slave, (unsigned)n);
       vector = slave->base | (n >= 0 ? n : SPURIOUS);
-      irq = 8 + (unsigned)(n >= 0 ? n : SPURIOUS);
+      *irq = 8 + (n >= 0 ? n : SPURIOUS);
     }
   update (pic);
-  if (pic->acked != NULL)
-    pic->acked (pic->acked_opaque, irq);
+  return vector;
+}
+
+static int
+pic_intack (void *opaque)
+{
+  Pic *pic = opaque;
+  int vector, irq;
+
+  g_mutex_lock (&pic->lock);
+  vector = take_vector (pic, &irq);
+  g_mutex_unlock (&pic->lock);
+  /* Without the lock: who is told may set a line at once. */
+  if (irq >= 0 && pic->acked != NULL)
+    pic->acked (pic->acked_opaque, (unsigned)irq);
   return vector;
 }
 
@@ -215,8 +229,10 @@ pic_set_irq (void *opaque, unsigned n, gboolean level)
 {
   Pic *pic = opaque;
 
+  g_mutex_lock (&pic->lock);
   set_input (pic, &pic->chip[n >> 3], n & 7, level);
   update (pic);
+  g_mutex_unlock (&pic->lock);
 }
 
 static void
@@ -315,6 +331,7 @@ write_data (Chip *chip, uint8_t value)
 static void
 write_chip (Pic *pic, Chip *chip, uint64_t addr, uint8_t value)
 {
+  g_mutex_lock (&pic->lock);
   if (addr & 1)
     write_data (chip, value);
   else if (value & ICW1_INIT)
@@ -324,10 +341,11 @@ write_chip (Pic *pic, Chip *chip, uint64_t addr, uint8_t value)
   else
     write_ocw2 (chip, value);
   update (pic);
+  g_mutex_unlock (&pic->lock);
 }
 
 static uint8_t
-read_chip (Pic *pic, Chip *chip, uint64_t addr)
+read_locked (Pic *pic, Chip *chip, uint64_t addr)
 {
   if (chip->poll)
     {
@@ -343,6 +361,17 @@ read_chip (Pic *pic, Chip *chip, uint64_t addr)
   if (addr & 1)
     return chip->imr;
   return chip->read_isr ? chip->isr : chip->irr;
+}
+
+static uint8_t
+read_chip (Pic *pic, Chip *chip, uint64_t addr)
+{
+  uint8_t value;
+
+  g_mutex_lock (&pic->lock);
+  value = read_locked (pic, chip, addr);
+  g_mutex_unlock (&pic->lock);
+  return value;
 }
 
 static uint64_t
@@ -393,9 +422,11 @@ elcr_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
   Pic *pic = opaque;
   Chip *chip = &pic->chip[addr & 1];
 
+  g_mutex_lock (&pic->lock);
   chip->elcr = (uint8_t)value & changeable[addr & 1];
   chip->irr = (uint8_t)((chip->irr & ~chip->elcr) | (chip->input & chip->elcr));
   update (pic);
+  g_mutex_unlock (&pic->lock);
 }
 
 static const IoOps master_ops = { .read = master_read, .write = master_write, .impl_min = 1, .impl_max = 1 };
@@ -407,9 +438,11 @@ pic_reset (Device *device)
 {
   Pic *pic = (Pic *)device;
 
+  g_mutex_lock (&pic->lock);
   for (unsigned i = 0; i < N_CHIPS; i++)
     pic->chip[i] = (Chip){ 0 };
   irq_set (&pic->intr, FALSE);
+  g_mutex_unlock (&pic->lock);
 }
 
 static gboolean
@@ -417,8 +450,10 @@ pic_post_load (Device *device, GError **error)
 {
   Pic *pic = (Pic *)device;
 
+  g_mutex_lock (&pic->lock);
   update (pic);
   irq_set (&pic->intr, pic->chip[MASTER].out);
+  g_mutex_unlock (&pic->lock);
   return TRUE;
 }
 
@@ -428,6 +463,7 @@ pic_realize (Device *device, GError **error)
   Pic *pic = (Pic *)device;
   AddressSpace *ports = device->vm->ports;
 
+  g_mutex_init (&pic->lock);
   pic->mapping[0] = chipset_map_io (ports, "pic-master", 0x20, 2, &master_ops, pic);
   pic->mapping[1] = chipset_map_io (ports, "pic-slave", 0xa0, 2, &slave_ops, pic);
   pic->mapping[2] = chipset_map_io (ports, "elcr", 0x4d0, 2, &elcr_ops, pic);
@@ -444,6 +480,7 @@ pic_unrealize (Device *device)
   for (unsigned i = 0; i < G_N_ELEMENTS (pic->mapping); i++)
     g_clear_pointer (&pic->mapping[i], mapping_remove);
   device->vm->intack = NULL;
+  g_mutex_clear (&pic->lock);
 }
 
 static const DeviceClass pic_class = {
@@ -484,7 +521,11 @@ pic_set_ack_func (Device *device, void (*func) (void *opaque, unsigned irq), voi
 gboolean
 pic_masked (Device *device, unsigned irq)
 {
-  const Pic *pic = (const Pic *)device;
+  Pic *pic = (Pic *)device;
+  gboolean masked;
 
-  return (pic->chip[irq >> 3].imr >> (irq & 7) & 1) || (irq >= 8 && (pic->chip[MASTER].imr >> CASCADE & 1));
+  g_mutex_lock (&pic->lock);
+  masked = (pic->chip[irq >> 3].imr >> (irq & 7) & 1) || (irq >= 8 && (pic->chip[MASTER].imr >> CASCADE & 1));
+  g_mutex_unlock (&pic->lock);
+  return masked;
 }

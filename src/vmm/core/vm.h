@@ -14,9 +14,12 @@
  * Lock order (take downwards only):
  *   1. the VM lock (legacy devices, mappings, timers)
  *   2. the clock's, the requests' and the news' mutex (core/; the requests' is held while processors are told to hold)
- *   3. an engine's own locks
- *   4. an address space's publication lock, a region's dirty lock
- *   5. block/ and display/ internal locks (never held while they call back)
+ *   3. a device's own lock for what its threads share with its registers
+ *   4. interrupts, which any thread raises: a function's lock for messages, the PCI root's for lines; then, as a line runs, those of
+ *      the ISA bridge, of the global system interrupts, and of the 8259 pair or the I/O APIC
+ *   5. an engine's own locks
+ *   6. an address space's publication lock, a region's locks for dirty pages and doorbells
+ *   7. block/ and display/ internal locks (never held while they call back)
  * No lock is held while a thread is waited for, but for a paused machine's processors: VmProcessorOps.pause is called without any.
  */
 #pragma once
