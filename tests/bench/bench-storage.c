@@ -136,7 +136,8 @@ main (void)
   vm_lock (vm);
   Region *ram = region_new_ram ("ram", RAM_SIZE, RAM_DEFAULT, NULL);
   address_space_map (vm->memory, ram, 0, 0, RAM_SIZE, 0);
-  PciBus *bus = pci_bus_new (vm, on_intx, NULL);
+  PciRoot *root = pci_root_new (vm, on_intx, NULL, NULL);
+  PciBus *bus = pci_root_bus (root);
   Device *ide = ide_new (vm, "ide", bus, PCI_DEVFN (1, 1), irq);
   disk.block = block_open (&config, NULL);
   for (unsigned i = 0; i < 64; i++)
@@ -161,7 +162,7 @@ main (void)
   measure ("READ SECTORS (PIO), 4 KiB, random", by_pio, FALSE, TRUE, 8, 5000);
   vm_lock (vm);
   device_free (ide);
-  pci_bus_free (bus);
+  pci_root_free (root);
   vm_unlock (vm);
   access_cache_clear (&ports);
   vm_free (vm);

@@ -146,7 +146,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   Vm *vm = vm_new (NULL, TRUE);
   vm_lock (vm);
   address_space_map (vm->memory, ram, 0, 0, RAM_SIZE, 0);
-  PciBus *bus = pci_bus_new (vm, ignore_intx, NULL);
+  PciRoot *root = pci_root_new (vm, ignore_intx, NULL, NULL);
+  PciBus *bus = pci_root_bus (root);
   Device *ide = ide_new (vm, "ide", bus, PCI_DEVFN (1, 1), irq);
   Device *fdc = fdc_new (vm, "fdc", &irq[0], &dma, 2);
   const IdeDriveConfig disk = { .kind = IDE_DRIVE_DISK, .block = open_disk (BLOCK_DISCARD_CHANGES) };
@@ -168,7 +169,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   vm_lock (vm);
   device_free (fdc);
   device_free (ide);
-  pci_bus_free (bus);
+  pci_root_free (root);
   vm_unlock (vm);
   pump ();
   vm_free (vm);

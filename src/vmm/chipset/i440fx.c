@@ -55,7 +55,7 @@ typedef struct
 typedef struct I440fx
 {
   PciDevice pci;
-  PciBus *bus;
+  PciRoot *root;
   Region *ram, *bios;
   uint32_t config_address;
   Segment segment[N_SEGMENTS];
@@ -80,11 +80,10 @@ config_offset (const I440fx *bridge, uint64_t addr)
   return (bridge->config_address & 0xfc) + (unsigned)(addr - CONFIG_DATA);
 }
 
-/* There is one bus, number 0. */
 static gboolean
 config_selects (const I440fx *bridge)
 {
-  return (bridge->config_address & CONFIG_ENABLE) && !(bridge->config_address & 0xff0000);
+  return (bridge->config_address & CONFIG_ENABLE) != 0;
 }
 
 static uint64_t
@@ -93,9 +92,10 @@ ports_read (void *opaque, uint64_t addr, unsigned size)
   I440fx *bridge = opaque;
 
   if (addr >= CONFIG_DATA)
-    return config_selects (bridge) ? pci_bus_config_read (bridge->bus, bridge->config_address >> 8 & 0xff,
-                                                          config_offset (bridge, addr), size)
-                                   : G_MAXUINT32;
+    return config_selects (bridge)
+               ? pci_root_config_read (bridge->root, bridge->config_address >> 16 & 0xff,
+                                       bridge->config_address >> 8 & 0xff, config_offset (bridge, addr), size)
+               : G_MAXUINT32;
   if (addr == CONFIG_ADDRESS && size == 4)
     return bridge->config_address;
   if (addr == RESET_CONTROL && size == 1 && bridge->reset_ops != NULL)
@@ -111,8 +111,9 @@ ports_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
   if (addr >= CONFIG_DATA)
     {
       if (config_selects (bridge))
-        pci_bus_config_write (bridge->bus, bridge->config_address >> 8 & 0xff, config_offset (bridge, addr),
-                              (uint32_t)value, size);
+        pci_root_config_write (bridge->root, bridge->config_address >> 16 & 0xff,
+                               bridge->config_address >> 8 & 0xff, config_offset (bridge, addr),
+                               (uint32_t)value, size);
     }
   else if (addr == CONFIG_ADDRESS && size == 4)
     {
@@ -242,6 +243,13 @@ i440fx_post_load (Device *device, GError **error)
   return pci_device_post_load (&bridge->pci, error);
 }
 
+/* The wiring of PC boards with a PIIX: INTA# of device 1 is PIRQA, and each device rotates by one. */
+static unsigned
+swizzle (unsigned devfn, unsigned pin)
+{
+  return ((devfn >> 3) + pin + 3) % 4;
+}
+
 static void
 bus_intx (void *opaque, unsigned pin, gboolean level)
 {
@@ -297,8 +305,8 @@ i440fx_realize (Device *device, GError **error)
   PciDevice *pci = &bridge->pci;
   Region *ports;
 
-  bridge->bus = pci_bus_new (device->vm, bus_intx, bridge);
-  if (!pci_device_init (pci, bridge->bus, 0, &identity, error))
+  bridge->root = pci_root_new (device->vm, bus_intx, swizzle, bridge);
+  if (!pci_device_init (pci, pci_root_bus (bridge->root), 0, &identity, error))
     return FALSE;
   pci->config_written = config_written;
   /* PMCCFG, DETURBO, DBC, DRAM timing and row boundaries, error registers: kept, without effect. */
@@ -334,7 +342,7 @@ i440fx_unrealize (Device *device)
   g_clear_pointer (&bridge->smram, mapping_remove);
   g_clear_pointer (&bridge->ports, mapping_remove);
   pci_device_exit (&bridge->pci);
-  g_clear_pointer (&bridge->bus, pci_bus_free);
+  g_clear_pointer (&bridge->root, pci_root_free);
   g_clear_pointer (&bridge->ram, region_unref);
   g_clear_pointer (&bridge->bios, region_unref);
 }
@@ -364,7 +372,13 @@ i440fx_new (Vm *vm, Region *low_ram, Region *bios, GError **error)
 PciBus *
 i440fx_bus (Device *device)
 {
-  return ((I440fx *)device)->bus;
+  return pci_root_bus (((I440fx *)device)->root);
+}
+
+PciRoot *
+i440fx_root (Device *device)
+{
+  return ((I440fx *)device)->root;
 }
 
 void

@@ -25,7 +25,8 @@ G_BEGIN_DECLS
  * its last 128 K through this; takes references. */
 Device *i440fx_new (Vm *vm, Region *low_ram, Region *bios, GError **error);
 PciBus *i440fx_bus (Device *i440fx);
-/* For the ISA bridge: where INTx goes, and the byte at port 0xcf9, which lies inside CONFIG_ADDRESS. */
+PciRoot *i440fx_root (Device *i440fx);
+/* For the ISA bridge: where INTx goes (on any thread, with the wires 0-3 being PIRQA-PIRQD), and the byte at port 0xcf9, which lies inside CONFIG_ADDRESS. */
 void i440fx_set_intx (Device *i440fx, PciIntxFunc intx, void *opaque);
 void i440fx_set_reset_control (Device *i440fx, const IoOps *ops, void *opaque);
 

@@ -32,8 +32,10 @@ typedef struct
   PciBus *bus;
   Device *host;
   uint8_t reset_control;
-  uint8_t pirq;      /* levels */
-  uint32_t asserted; /* ISA interrupts that are high because of them */
+  GMutex lock;            /* of what follows, which any thread's PIRQ changes */
+  uint8_t route[N_PIRQS]; /* a copy of PIRQRC[A:D] */
+  uint8_t pirq;           /* levels */
+  uint32_t asserted;      /* ISA interrupts that are high because of them */
   IrqLine gsi[N_ISA];
 } Piix3;
 
@@ -45,6 +47,7 @@ static const StateField piix3_state[] = {
   STATE_END,
 };
 
+/* The lock is held. */
 static void
 update (Piix3 *piix3)
 {
@@ -52,7 +55,7 @@ update (Piix3 *piix3)
 
   for (unsigned n = 0; n < N_PIRQS; n++)
     {
-      uint8_t route = piix3->pci.config[PIRQRCA + n];
+      uint8_t route = piix3->route[n];
 
       if ((piix3->pirq & 1 << n) && !(route & PIRQ_DISABLE))
         now |= 1u << (route & PIRQ_IRQ) & ROUTABLE;
@@ -73,8 +76,20 @@ piix3_intx (void *opaque, unsigned pin, gboolean level)
 {
   Piix3 *piix3 = opaque;
 
+  g_mutex_lock (&piix3->lock);
   piix3->pirq = (uint8_t)(level ? piix3->pirq | 1 << pin : piix3->pirq & ~(1 << pin));
   update (piix3);
+  g_mutex_unlock (&piix3->lock);
+}
+
+/* The routing registers were changed. */
+static void
+update_routes (Piix3 *piix3)
+{
+  g_mutex_lock (&piix3->lock);
+  memcpy (piix3->route, piix3->pci.config + PIRQRCA, N_PIRQS);
+  update (piix3);
+  g_mutex_unlock (&piix3->lock);
 }
 
 static uint64_t
@@ -100,7 +115,7 @@ static void
 config_written (PciDevice *pci, unsigned offset, unsigned size)
 {
   if (offset < PIRQRCA + N_PIRQS && offset + size > PIRQRCA)
-    update ((Piix3 *)pci);
+    update_routes ((Piix3 *)pci);
 }
 
 static void
@@ -110,7 +125,7 @@ piix3_reset (Device *device)
 
   pci_device_reset (&piix3->pci);
   piix3->reset_control = 0;
-  update (piix3);
+  update_routes (piix3);
 }
 
 static gboolean
@@ -120,7 +135,7 @@ piix3_post_load (Device *device, GError **error)
 
   for (unsigned irq = 0; irq < N_ISA; irq++)
     irq_set (&piix3->gsi[irq], piix3->asserted >> irq & 1);
-  update (piix3);
+  update_routes (piix3);
   return pci_device_post_load (&piix3->pci, error);
 }
 
@@ -164,6 +179,8 @@ piix3_realize (Device *device, GError **error)
   for (unsigned i = 0; i < G_N_ELEMENTS (defaults); i++)
     pci->config[defaults[i].offset] = pci->reset_config[defaults[i].offset] = defaults[i].value;
   pci->config_written = config_written;
+  memcpy (piix3->route, pci->config + PIRQRCA, N_PIRQS);
+  g_mutex_init (&piix3->lock);
   i440fx_set_intx (piix3->host, piix3_intx, piix3);
   i440fx_set_reset_control (piix3->host, &reset_ops, piix3);
   return TRUE;
@@ -177,6 +194,7 @@ piix3_unrealize (Device *device)
   i440fx_set_intx (piix3->host, NULL, NULL);
   i440fx_set_reset_control (piix3->host, NULL, NULL);
   pci_device_exit (&piix3->pci);
+  g_mutex_clear (&piix3->lock);
 }
 
 static const DeviceClass piix3_class = {

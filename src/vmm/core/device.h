@@ -51,7 +51,8 @@ typedef struct
   void (*reset) (Device *device);
   /* The machine is paused: start no new work.  May be NULL. */
   void (*pause) (Device *device);
-  /* TRUE when nothing is in flight.  Called again until it is.  NULL: always so. */
+  /* TRUE when nothing is in flight.  Called again at each turn of the main loop until it is; who ends work on another thread wakes
+   * that (g_main_context_wakeup (vm->context)).  NULL: always so. */
   gboolean (*drained) (Device *device);
   void (*resume) (Device *device);
   /* The machine's clock stood for so many ns and goes again, and the guest is to have the ticks of that time (Vm.catch_up).  May be
@@ -68,6 +69,8 @@ struct Device
   Vm *vm;
   char *id; /* unique in the machine: "ide0", "i8042" */
   gboolean realized;
+  gboolean
+      held; /* by its bus: it leaves, or is reset.  Counts as in flight, and isn't resumed with the machine */
   gint64 log_window; /* rate limit of device_log() */
   guint log_count;
 };

@@ -137,7 +137,8 @@ all_drained (Vm *vm)
     {
       Device *device = vm->devices->pdata[i];
 
-      if (device->realized && device->klass->drained != NULL && !device->klass->drained (device))
+      if (device->held
+          || (device->realized && device->klass->drained != NULL && !device->klass->drained (device)))
         return FALSE;
     }
   return TRUE;
@@ -194,7 +195,7 @@ let_run (Vm *vm)
     {
       Device *device = vm->devices->pdata[i];
 
-      if (device->realized && device->klass->resume != NULL)
+      if (device->realized && !device->held && device->klass->resume != NULL)
         device->klass->resume (device);
     }
   missed = vm_clock_start (vm->clock);
@@ -206,7 +207,7 @@ let_run (Vm *vm)
     {
       Device *device = vm->devices->pdata[i];
 
-      if (device->realized && device->klass->missed != NULL)
+      if (device->realized && !device->held && device->klass->missed != NULL)
         device->klass->missed (device, missed);
     }
   start_processors (vm);

@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * PCI: a bus of functions with configuration space, BARs, INTx and MSI.  PCI Local Bus Specification 3.0, chapter 6.
- * A PciDevice begins with a Device.  Configuration space is the truth: BAR mappings follow each write, may overlap
- * and may move at any time.
+ * PCI: a tree of buses of functions with configuration space, BARs, INTx and messages.  PCI Local Bus Specification 3.0, chapter 6;
+ * PCI-to-PCI Bridge Architecture Specification 1.2; PCI Express Base Specification, chapter 7.
+ * A PciDevice begins with a Device.  Configuration space is the truth: BAR mappings and windows of bridges follow each write, may
+ * overlap and may move at any time.
+ *
+ * Each capability has a file of its own: pci/msi.h, pci/msix.h, pci/pm.h, pci/express.h.  Bridges: pci/bridge.h; slots into which
+ * devices are plugged: pci/root-port.h, pci/hotplug.h.
+ *
+ * Threads: all calls under the VM lock, but for those that send interrupts (pci_device_intx (), pci_msi_notify (),
+ * pci_msix_notify ()): these are for any thread, with that lock or without it.  What a device has written to guest memory before is
+ * seen by who takes the interrupt.  A device that has been drained sends none.
  */
 #pragma once
 
@@ -11,8 +19,10 @@
 
 G_BEGIN_DECLS
 
+typedef struct PciRoot PciRoot;
 typedef struct PciBus PciBus;
 typedef struct PciDevice PciDevice;
+typedef struct PciMessages PciMessages;
 
 #define PCI_DEVFN(device, function) ((unsigned)((device) << 3 | (function)))
 
@@ -45,6 +55,16 @@ enum
   PCI_COMMAND_INTX_DISABLE = 1 << 10,
   PCI_STATUS_INTERRUPT = 1 << 3,
   PCI_STATUS_CAP_LIST = 1 << 4,
+  PCI_HEADER_MULTIFUNCTION = 0x80,
+};
+
+/* Capabilities. */
+enum
+{
+  PCI_CAP_PM = 0x01,
+  PCI_CAP_MSI = 0x05,
+  PCI_CAP_EXPRESS = 0x10,
+  PCI_CAP_MSIX = 0x11,
 };
 
 typedef enum
@@ -55,8 +75,9 @@ typedef enum
   PCI_BAR_PREFETCH = 8,
 } PciBarFlags;
 
-#define PCI_N_BARS  7 /* 0-5, and the expansion ROM */
-#define PCI_ROM_BAR 6
+#define PCI_N_BARS   7 /* 0-5, and the expansion ROM */
+#define PCI_ROM_BAR  6
+#define PCI_MAX_DMAS 32
 
 typedef struct
 {
@@ -77,36 +98,64 @@ typedef struct
 struct PciDevice
 {
   Device device;
-  PciBus *bus;
-  uint8_t devfn;
+  PciBus *bus;   /* for classes that hot-plug makes, set before realize */
+  uint8_t devfn; /* likewise */
   uint8_t config[4096];
   uint8_t write_mask[4096];   /* bits that the guest may set */
   uint8_t clear_mask[4096];   /* bits that a written one clears */
   uint8_t reset_config[4096]; /* what reset puts back (writable bits only) */
   unsigned config_size;       /* 256 or 4096 */
   PciBar bar[PCI_N_BARS];
-  gboolean intx_level;
-  uint8_t msi_cap, msix_cap; /* offsets, 0 if absent */
+  uint8_t msi_cap, msix_cap, pm_cap, express_cap; /* offsets, 0 if absent */
   uint8_t next_cap;
-  void *msix; /* table and pending bits; private to pci.c */
-  Dma dma;    /* follows the bus master bit */
+  uint8_t pin;       /* 0 none, 1 INTA# … */
+  PciBus *secondary; /* of a bridge */
+
+  /* Under the root's lock for lines. */
+  gboolean intx_level;
+  gboolean intx_off;  /* by the command register, the power state, or because it has left */
+  gboolean intx_sent; /* counted at the root */
+
+  PciMessages *msix;    /* pci/message.h; its first bytes are saved under this name */
+  uint32_t msi_pending; /* likewise under its lock */
+  Dma dma;              /* follows the bus master bits on the way to memory */
+  Dma *dmas[PCI_MAX_DMAS];
+  unsigned n_dmas;
+
+  gboolean off;           /* it doesn't answer: it leaves, or is being reset */
+  struct PciQuiet *quiet; /* pci/quiet.h: waits until nothing is in flight */
   /* Optional.  Called after the generic part has applied a write of `size` bytes at `offset`. */
   void (*config_written) (PciDevice *pci, unsigned offset, unsigned size);
-  /* Optional.  Gives the bytes that the guest reads, instead of config[]. */
-  uint32_t (*config_read) (PciDevice *pci, unsigned offset, unsigned size);
 };
 
 /* Fields to put into a PCI device's state table: STATE_STRUCT (Ide, pci, pci_device_state). */
 extern const StateField pci_device_state[];
 
-/* Routes INTx: called with the pin (0-3) as it arrives at the host bridge after swizzling ((device + pin - 1) mod 4, pin 0
- * for INTA#: device 1's INTA# is PIRQA), and the wired-OR level. */
-typedef void (*PciIntxFunc) (void *opaque, unsigned pin, gboolean level);
+/* -- Buses ---------------------------------------------------------------------------------------- */
 
-PciBus *pci_bus_new (Vm *vm, PciIntxFunc intx, void *opaque);
-void pci_bus_free (PciBus *bus);
-/* Recomputes the routed levels after the interrupt router's registers changed. */
-gboolean pci_bus_intx_level (PciBus *bus, unsigned pin);
+/* One of the root's four interrupt wires (0-3), which functions and bridges share; its level is the OR.  Any thread. */
+typedef void (*PciIntxFunc) (void *opaque, unsigned wire, gboolean level);
+/* The board's wiring: on which wire pin `pin` (0: INTA#) of the slot of `devfn` on bus 0 arrives. */
+typedef unsigned (*PciSwizzleFunc) (unsigned devfn, unsigned pin);
+
+/* What a host bridge has below it: bus 0 and the buses behind its bridges.  `swizzle` NULL: (device + pin) mod 4. */
+PciRoot *pci_root_new (Vm *vm, PciIntxFunc intx, PciSwizzleFunc swizzle, void *opaque);
+/* Functions that are left lose their bus. */
+void pci_root_free (PciRoot *root);
+/* Bus 0. */
+PciBus *pci_root_bus (PciRoot *root);
+gboolean pci_root_intx_level (PciRoot *root, unsigned wire);
+/* A configuration cycle of 1, 2 or 4 bytes, forwarded by the bus numbers in the bridges' registers; all ones where nobody answers. */
+uint32_t pci_root_config_read (PciRoot *root, unsigned bus, unsigned devfn, unsigned offset, unsigned size);
+void pci_root_config_write (PciRoot *root, unsigned bus, unsigned devfn, unsigned offset, uint32_t value,
+                            unsigned size);
+/* The enhanced configuration access mechanism for buses 0 to n_buses - 1, 1 MiB a bus, to be mapped by the host bridge (PCI Express
+ * Base Specification, 7.2.2).  The caller's reference. */
+Region *pci_root_ecam_region (PciRoot *root, unsigned n_buses);
+
+/* The bridge above; NULL for bus 0. */
+PciDevice *pci_bus_parent (const PciBus *bus);
+PciRoot *pci_bus_root (const PciBus *bus);
 /* Configuration cycle on this bus; all ones where there is no function. */
 uint32_t pci_bus_config_read (PciBus *bus, unsigned devfn, unsigned offset, unsigned size);
 void pci_bus_config_write (PciBus *bus, unsigned devfn, unsigned offset, uint32_t value, unsigned size);
@@ -114,14 +163,18 @@ PciDevice *pci_bus_device (PciBus *bus, unsigned devfn);
 /* The lowest free device number, function 0; -1 if the bus is full. */
 int pci_bus_free_devfn (PciBus *bus);
 
+/* -- Functions ------------------------------------------------------------------------------------ */
+
 /* Called in a device class's realize, before BARs and capabilities: fills the header and plugs in. */
 gboolean pci_device_init (PciDevice *pci, PciBus *bus, unsigned devfn, const PciIdentity *identity,
                           GError **error);
-/* Undoes it; for unrealize. */
+/* Undoes it, once or more often; for unrealize. */
 void pci_device_exit (PciDevice *pci);
 /* For the class's reset and post_load. */
 void pci_device_reset (PciDevice *pci);
 gboolean pci_device_post_load (PciDevice *pci, GError **error);
+/* One more handle for DMA (a queue's) that follows the bus master bits as `dma` does, until pci_device_exit(). */
+void pci_device_add_dma (PciDevice *pci, Dma *dma);
 
 /* The region's size must be a power of two (at least 4 for I/O, 16 for memory).  Takes a reference. */
 void pci_device_add_bar (PciDevice *pci, unsigned n, Region *region, PciBarFlags flags);
@@ -129,14 +182,7 @@ void pci_device_add_bar (PciDevice *pci, unsigned n, Region *region, PciBarFlags
 uint64_t pci_device_bar_address (PciDevice *pci, unsigned n);
 /* Room for a capability; returns its offset, dword aligned.  The first two bytes are filled in. */
 unsigned pci_device_add_capability (PciDevice *pci, uint8_t id, unsigned size);
-void pci_device_add_msi (PciDevice *pci, unsigned n_vectors, gboolean is_64bit);
-/* Table and pending bits in one BAR region made by this function (BAR `bar`). */
-void pci_device_add_msix (PciDevice *pci, unsigned n_vectors, unsigned bar);
-gboolean pci_device_msi_enabled (const PciDevice *pci);
-gboolean pci_device_msix_enabled (const PciDevice *pci);
-void pci_device_msi (PciDevice *pci, unsigned vector);
-void pci_device_msix (PciDevice *pci, unsigned vector);
-/* Level of the function's INTx pin. */
+/* Level of the function's INTx pin.  Any thread. */
 void pci_device_intx (PciDevice *pci, gboolean level);
 
 static inline uint16_t

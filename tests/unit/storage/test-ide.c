@@ -17,6 +17,7 @@
 #define TABLE     0x1000u
 
 static Device *ide;
+static PciRoot *root;
 static PciBus *bus;
 static Region *ram;
 
@@ -46,7 +47,8 @@ setup (void)
   vm_lock (vm);
   ram = region_new_ram ("ram", RAM_SIZE, RAM_DEFAULT, NULL);
   address_space_map (vm->memory, ram, 0, 0, RAM_SIZE, 0);
-  bus = pci_bus_new (vm, on_intx, NULL);
+  root = pci_root_new (vm, on_intx, NULL, NULL);
+  bus = pci_root_bus (root);
   ide = ide_new (vm, "ide", bus, PCI_DEVFN (1, 1), irq);
   g_assert_true (device_realize (ide, &error));
   disk.block = new_image ("disk.img", DISK_SIZE, 0);
@@ -64,7 +66,7 @@ teardown (void)
 {
   vm_lock (vm);
   device_free (ide);
-  pci_bus_free (bus);
+  pci_root_free (root);
   vm_unlock (vm);
   pump ();
   access_cache_clear (&port_cache);

@@ -13,6 +13,7 @@
 typedef struct
 {
   Vm *vm;
+  PciRoot *root;
   PciBus *bus;
   Device *device;
   DisplayOutput *output;
@@ -33,7 +34,8 @@ setup (Fixture *f, gconstpointer unused)
   memset (f, 0, sizeof *f);
   f->vm = vm_new (NULL, TRUE);
   vm_lock (f->vm);
-  f->bus = pci_bus_new (f->vm, on_intx, NULL);
+  f->root = pci_root_new (f->vm, on_intx, NULL, NULL);
+  f->bus = pci_root_bus (f->root);
   f->device = test_display_new (f->vm, f->bus, PCI_DEVFN (3, 0), "display1", &error);
   g_assert_no_error (error);
   f->output = test_display_output (f->device);
@@ -50,7 +52,7 @@ teardown (Fixture *f, gconstpointer unused)
   access_cache_clear (&f->cache);
   vm_lock (f->vm);
   device_free (f->device);
-  pci_bus_free (f->bus);
+  pci_root_free (f->root);
   vm_unlock (f->vm);
   vm_free (f->vm);
 }

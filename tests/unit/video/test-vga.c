@@ -932,7 +932,8 @@ test_rom (void)
   g_assert_cmpint (write (fd, rom, sizeof rom), ==, sizeof rom);
   close (fd);
   vm_lock (vm);
-  PciBus *bus = pci_bus_new (vm, vga_machine_intx, NULL);
+  PciRoot *root = pci_root_new (vm, vga_machine_intx, NULL, NULL);
+  PciBus *bus = pci_root_bus (root);
   Device *vga = vga_new (vm, bus, PCI_DEVFN (2, 0), "vga0");
   g_assert_true (device_set_property (vga, "romfile", "/nonexistent/rom", NULL));
   g_assert_false (device_realize (vga, &error));
@@ -946,7 +947,7 @@ test_rom (void)
   g_assert_cmphex (address_space_load (vm->memory, &cache, 0xf0000000, 4, TRUE), ==, 0x0002aa55);
   access_cache_clear (&cache);
   device_free (vga);
-  pci_bus_free (bus);
+  pci_root_free (root);
   vm_unlock (vm);
   vm_free (vm);
   unlink (path);

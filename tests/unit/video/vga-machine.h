@@ -14,6 +14,7 @@
 typedef struct
 {
   Vm *vm;
+  PciRoot *root;
   PciBus *bus;
   Device *vga;
   AccessCache memory, ports;
@@ -31,7 +32,8 @@ vga_machine_open (VgaMachine *m, const char *vram_mib)
 
   *m = (VgaMachine){ .vm = vm_new (NULL, TRUE) };
   vm_lock (m->vm);
-  m->bus = pci_bus_new (m->vm, vga_machine_intx, NULL);
+  m->root = pci_root_new (m->vm, vga_machine_intx, NULL, NULL);
+  m->bus = pci_root_bus (m->root);
   m->vga = vga_new (m->vm, m->bus, PCI_DEVFN (2, 0), "vga0");
   if (!device_set_property (m->vga, "vram-mib", vram_mib, &error) || !device_realize (m->vga, &error))
     g_error ("%s", error->message);
@@ -49,7 +51,7 @@ vga_machine_close (VgaMachine *m)
   access_cache_clear (&m->ports);
   vm_lock (m->vm);
   device_free (m->vga);
-  pci_bus_free (m->bus);
+  pci_root_free (m->root);
   vm_unlock (m->vm);
   vm_free (m->vm);
 }
