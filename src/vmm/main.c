@@ -35,7 +35,7 @@ typedef struct
   char **test_images;
   char *definition, *folder, *socket, *engine, *load, *vnc, *vnc_password_file, *qtest;
   int ready_fd, lock_fd, owner_fd;
-  gboolean paused, probe, json, version, no_sandbox, test_device, test_display;
+  gboolean paused, probe, json, version, no_sandbox, test_device, test_pci, test_display;
 } Options;
 
 typedef struct
@@ -86,6 +86,8 @@ parse_options (int *argc, char ***argv, Options *o, GError **error)
       "For test programs: the devices that end the machine with a status, pull interrupt lines and so on; the first "
       "serial port writes to the standard output",
       NULL },
+    { "test-pci", 0, 0, G_OPTION_ARG_NONE, &o->test_pci,
+      "For test programs: a slot, and a device that they plug into it and out of it", NULL },
     { "test-display", 0, 0, G_OPTION_ARG_NONE, &o->test_display,
       "For tests of several screens: a second display adapter, which shows bars of colour", NULL },
     { "no-sandbox", 0, 0, G_OPTION_ARG_NONE, &o->no_sandbox,
@@ -473,6 +475,8 @@ build (Monitor *monitor, GError **error)
   if (monitor->board == NULL)
     return FALSE;
   if (o->test_device && !add_test_device (monitor, error))
+    return FALSE;
+  if (o->test_pci && !board_add_test_pci (monitor->board, error))
     return FALSE;
   if (o->test_display && !board_add_test_display (monitor->board, error))
     return FALSE;

@@ -7,12 +7,16 @@
 #include "board/board.h"
 
 #include "chipset/i440fx.h"
+#include "chipset/pci-test.h"
 #include "chipset/piix4-pm.h"
+#include "pci/root-port.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
 #include "video/test-display.h"
 
 #include <gio/gio.h>
+
+#define TEST_PORT_DEVFN PCI_DEVFN (0x1e, 0)
 
 static void
 drive_free (gpointer data)
@@ -64,6 +68,21 @@ board_add_test_display (Board *board, GError **error)
   if (device != NULL)
     g_ptr_array_add (board->outputs, test_display_output (device));
   return device != NULL;
+}
+
+gboolean
+board_add_test_pci (Board *board, GError **error)
+{
+  Vm *vm = board->vm;
+  PciRoot *root = i440fx_root (board->i440fx);
+  gboolean ok;
+
+  vm_lock (vm);
+  pci_root_add_class (root, &pci_test_class);
+  ok = pci_root_port_new (vm, pci_root_bus (root), TEST_PORT_DEVFN, "pci-test-slot", 1, error) != NULL
+       && pci_test_port_new (vm, root, error) != NULL;
+  vm_unlock (vm);
+  return ok;
 }
 
 void

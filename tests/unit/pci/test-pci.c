@@ -2,6 +2,8 @@
  *
  * The generic part of PCI functions: header, BARs, interrupts, messages, saved states.
  */
+#include "pci/msi.h"
+#include "pci/msix.h"
 #include "pci/pci.h"
 #include "tests/unit/chipset/fixture.h"
 
@@ -16,6 +18,7 @@ typedef struct
 typedef struct
 {
   Vm *vm;
+  PciRoot *root;
   PciBus *bus;
   TestDevice *a, *b;
   Wire pin[4];
@@ -54,8 +57,8 @@ test_realize (Device *device, GError **error)
   pci_device_add_bar (&t->pci, 1, t->io, PCI_BAR_IO);
   pci_device_add_bar (&t->pci, 2, t->big, PCI_BAR_MEMORY64 | PCI_BAR_PREFETCH);
   pci_device_add_bar (&t->pci, PCI_ROM_BAR, t->rom, PCI_BAR_MEMORY32);
-  pci_device_add_msi (&t->pci, 4, TRUE);
-  pci_device_add_msix (&t->pci, 5, 4);
+  pci_msi_add (&t->pci, 4, PCI_MSI_64BIT);
+  pci_msix_add (&t->pci, 5, 4);
   return TRUE;
 }
 
@@ -134,7 +137,8 @@ set_up (Fixture *f, gconstpointer data)
   f->vm = vm_new (NULL, TRUE);
   vm_set_processor (f->vm, &processor, NULL);
   vm_lock (f->vm);
-  f->bus = pci_bus_new (f->vm, on_intx, f);
+  f->root = pci_root_new (f->vm, on_intx, NULL, f);
+  f->bus = pci_root_bus (f->root);
   f->a = add (f, "a", PCI_DEVFN (0, 0));
   f->b = add (f, "b", PCI_DEVFN (4, 0));
   vm_unlock (f->vm);
@@ -145,8 +149,12 @@ set_up (Fixture *f, gconstpointer data)
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
+  vm_lock (f->vm);
+  while (f->vm->devices->len > 0)
+    device_free (f->vm->devices->pdata[f->vm->devices->len - 1]);
+  vm_unlock (f->vm);
+  pci_root_free (f->root);
   vm_free (f->vm);
-  pci_bus_free (f->bus);
 }
 
 static uint32_t
@@ -276,21 +284,21 @@ intx (Fixture *f, TestDevice *t, gboolean level)
 static void
 test_intx (Fixture *f, gconstpointer data)
 {
-  intx (f, f->a, TRUE); /* devices 0 and 4 share PIRQD */
-  g_assert_true (f->pin[3].level);
+  intx (f, f->a, TRUE); /* devices 0 and 4 share a wire */
+  g_assert_true (f->pin[0].level);
   g_assert_cmphex (get (f, f->a, 6, 2) & 8, ==, 8);
   intx (f, f->b, TRUE);
   intx (f, f->a, FALSE);
-  g_assert_true (f->pin[3].level);
+  g_assert_true (f->pin[0].level);
   put (f, f->b, 4, 0x400, 2);
-  g_assert_false (f->pin[3].level);
+  g_assert_false (f->pin[0].level);
   put (f, f->b, 4, 0, 2);
-  g_assert_true (f->pin[3].level);
+  g_assert_true (f->pin[0].level);
   check_round_trip (f->vm, &f->b->pci.device);
-  g_assert_true (f->pin[3].level);
+  g_assert_true (f->pin[0].level);
   reset_device (f->vm, &f->b->pci.device);
-  g_assert_false (f->pin[3].level);
-  g_assert_cmpuint (f->pin[0].rises + f->pin[1].rises + f->pin[2].rises, ==, 0);
+  g_assert_false (f->pin[0].level);
+  g_assert_cmpuint (f->pin[3].rises + f->pin[1].rises + f->pin[2].rises, ==, 0);
 }
 
 static void
@@ -298,9 +306,9 @@ msi (Fixture *f, gboolean x, unsigned vector)
 {
   vm_lock (f->vm);
   if (x)
-    pci_device_msix (&f->a->pci, vector);
+    pci_msix_notify (&f->a->pci, vector);
   else
-    pci_device_msi (&f->a->pci, vector);
+    pci_msi_notify (&f->a->pci, vector);
   vm_unlock (f->vm);
 }
 
@@ -321,7 +329,7 @@ test_messages (Fixture *f, gconstpointer data)
   msi (f, FALSE, 0);
   g_assert_cmpuint (f->n_messages, ==, 0);
   put (f, f->a, cap + 2, 0x0021, 2); /* on, four vectors granted */
-  g_assert_true (pci_device_msi_enabled (&f->a->pci));
+  g_assert_true (pci_msi_enabled (&f->a->pci));
   msi (f, FALSE, 3);
   g_assert_cmphex (f->address, ==, 0xfee01000);
   g_assert_cmphex (f->data, ==, 0x4043);
