@@ -178,6 +178,23 @@ copy_rest (Vm *vm)
   return sections;
 }
 
+static gboolean
+check_held (Vm *vm, GError **error)
+{
+  for (guint i = 0; i < vm->devices->len; i++)
+    {
+      const Device *device = vm->devices->pdata[i];
+
+      if (device->held)
+        {
+          g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY, "%s is just being removed or reset: save again",
+                       device->id);
+          return FALSE;
+        }
+    }
+  return TRUE;
+}
+
 gboolean
 vm_save_finish (VmSave *save, GError **error)
 {
@@ -187,8 +204,11 @@ vm_save_finish (VmSave *save, GError **error)
   if (!vm_save_pass (save, &sent, error))
     return FALSE;
   vm_lock (save->vm);
-  sections = copy_rest (save->vm);
+  if (check_held (save->vm, error))
+    sections = copy_rest (save->vm);
   vm_unlock (save->vm);
+  if (sections == NULL)
+    return FALSE;
   for (guint i = 0; i < sections->len; i++)
     {
       const Section *s = sections->pdata[i];

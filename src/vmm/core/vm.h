@@ -212,8 +212,9 @@ vm_wake (Vm *vm)
  * nothing more once `done` was called. */
 typedef void (*VmProgressFunc) (Vm *vm, double fraction, void *opaque);
 void vm_save_async (Vm *vm, int fd, const char *name, VmProgressFunc progress, VmDoneFunc done, void *opaque);
-/* Here and now, where nothing else runs: device loop, or one loop for all.  Sections: RAM (zstd), clock, a section a device, a section a
- * processor; SHA-256 at the end.  See core/save.h, also for machines that run. */
+/* Here and now, where nothing else runs: device loop, or one loop for all.  Refused while a device is on its way out of a machine that
+ * was paused before.  Sections: RAM (zstd), clock, a section a device, a section a processor; SHA-256 at the end.  See core/save.h, also
+ * for machines that run. */
 gboolean vm_save (Vm *vm, const char *path, GError **error);
 /* The same to a file that the caller has opened, brings to stable storage (which may take long), and closes; what was written stays on
  * error.  `name` is for errors. */

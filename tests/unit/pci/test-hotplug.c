@@ -321,6 +321,8 @@ start_copy (Fixture *f, uint32_t length)
 static void
 test_paused (Fixture *f, gconstpointer data)
 {
+  g_autofree char *path = g_strdup_printf ("%s/vivarium-hotplug-%d.state", g_get_tmp_dir (), getpid ());
+  g_autoptr (GError) error = NULL;
   Answer answer = { 0 };
 
   plug (f);
@@ -333,6 +335,8 @@ test_paused (Fixture *f, gconstpointer data)
   plug (f);
   answer = (Answer){ 0 };
   g_assert_true (unplug (f, PCI_UNPLUG_FORCE, &answer, 0));
+  g_assert_false (vm_save (f->board.vm, path, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
   wait_for (&answer);
   plug (f);
   vm_resume (f->board.vm);
@@ -388,6 +392,66 @@ test_saved (Fixture *f, gconstpointer data)
   tear_down (&other, NULL);
 }
 
+static gboolean
+load_state (Device *device, const uint8_t *data, size_t length)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean ok;
+
+  vm_lock (device->vm);
+  ok = state_load (device->klass->state, device, data, length, &error)
+       && device->klass->post_load (device, &error);
+  vm_unlock (device->vm);
+  g_assert_true (ok == (error == NULL));
+  return ok;
+}
+
+/* Mutated states of the slot and of the device in it, with accesses and a moment of running in between. */
+static void
+test_hostile_states (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GRand) rand = g_rand_new_with_seed (6);
+
+  plug (f);
+  g_assert_true (board_serve_slot (&f->board, &f->cache, 0));
+  for (unsigned d = 0; d < 2; d++)
+    {
+      Device *device = d == 0 ? f->board.port[0] : &pci_root_port_occupant (f->board.port[0])->device;
+      g_autoptr (GByteArray) good = g_byte_array_new ();
+      unsigned step;
+
+      vm_pause (f->board.vm, NULL);
+      wait_for_state (f, VM_STATE_PAUSED);
+      vm_lock (f->board.vm);
+      state_save (device->klass->state, device, good);
+      vm_unlock (f->board.vm);
+      step = MAX (1, good->len / 1500);
+      for (unsigned i = 0; i < good->len; i += step)
+        {
+          g_autofree uint8_t *bad = g_memdup2 (good->data, good->len);
+
+          bad[i] = i % 3 == 0 ? 0xff : (uint8_t)g_rand_int (rand);
+          load_state (device, bad, good->len);
+          board_serve_slot (&f->board, &f->cache, 0);
+          board_load (&f->board, &f->cache, board_registers (0) + (g_rand_int (rand) & 0x7c), 4);
+          board_store (&f->board, &f->cache, board_table (0) + (g_rand_int (rand) & 0xffc), g_rand_int (rand),
+                       4);
+          board_get (&f->board, &f->cache, 1, 0, g_rand_int (rand) & 0xffc, 4);
+          if (i % 16 == 0)
+            {
+              vm_resume (f->board.vm);
+              vm_pause (f->board.vm, NULL);
+              while (vm_state (f->board.vm) == VM_STATE_PAUSING)
+                g_main_context_iteration (NULL, TRUE);
+            }
+        }
+      load_state (device, good->data, good->len / 2);
+      g_assert_true (load_state (device, good->data, good->len));
+      vm_resume (f->board.vm);
+    }
+  g_assert_cmphex (identity (f), ==, 0x11e91234);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -401,5 +465,6 @@ main (int argc, char **argv)
   ADD (reset);
   ADD (paused);
   ADD (saved);
+  ADD (hostile_states);
   return g_test_run ();
 }
