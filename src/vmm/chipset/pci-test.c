@@ -493,8 +493,7 @@ pci_test_realize (Device *device, GError **error)
   if (pci_bus_parent (pci->bus) != NULL)
     pci_express_add (pci, PCI_EXPRESS_ENDPOINT);
   vm_timer_init (&t->timer, device->vm->clock, on_timer, t);
-  dma_init (&t->dma, device->vm->memory);
-  pci_device_add_dma (pci, &t->dma);
+  dma_init_queue (&t->dma, &pci->dma);
   g_mutex_init (&t->lock);
   t->worker = g_thread_new ("pci-test", worker, t);
   return TRUE;

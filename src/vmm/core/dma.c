@@ -34,10 +34,31 @@ dma_clear (Dma *dma)
 void
 dma_enable (Dma *dma, gboolean enabled)
 {
-  gboolean was = g_atomic_int_exchange (&dma->enabled, enabled != FALSE);
+  gboolean was = __atomic_exchange_n (&dma->enabled, enabled != FALSE, __ATOMIC_SEQ_CST);
 
-  if (was && !enabled && dma->quiesce != NULL)
+  if (!was || enabled)
+    return;
+  while (__atomic_load_n (&dma->copying, __ATOMIC_SEQ_CST) > 0)
+    g_thread_yield ();
+  if (dma->quiesce != NULL)
     dma->quiesce (dma->opaque);
+}
+
+/* Both sides first say what they do and then look at the other, in one order for all. */
+static gboolean
+copy_begin (Dma *dma)
+{
+  __atomic_fetch_add (&dma->device->copying, 1, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n (&dma->device->enabled, __ATOMIC_SEQ_CST))
+    return TRUE;
+  __atomic_fetch_sub (&dma->device->copying, 1, __ATOMIC_SEQ_CST);
+  return FALSE;
+}
+
+static void
+copy_end (Dma *dma)
+{
+  __atomic_fetch_sub (&dma->device->copying, 1, __ATOMIC_SEQ_CST);
 }
 
 /* -- Copies --------------------------------------------------------------------------------------- */
@@ -45,19 +66,28 @@ dma_enable (Dma *dma, gboolean enabled)
 gboolean
 dma_read (Dma *dma, uint64_t addr, void *buffer, size_t length)
 {
-  if (!dma_enabled (dma))
+  gboolean ok;
+
+  if (!copy_begin (dma))
     {
       memset (buffer, 0xff, length);
       return FALSE;
     }
-  return address_space_copy (dma->as, &dma->cache, addr, buffer, length, COPY_READ);
+  ok = address_space_copy (dma->as, &dma->cache, addr, buffer, length, COPY_READ);
+  copy_end (dma);
+  return ok;
 }
 
 gboolean
 dma_write (Dma *dma, uint64_t addr, const void *buffer, size_t length)
 {
-  return dma_enabled (dma)
-         && address_space_copy (dma->as, &dma->cache, addr, (uint8_t *)buffer, length, COPY_WRITE);
+  gboolean ok;
+
+  if (!copy_begin (dma))
+    return FALSE;
+  ok = address_space_copy (dma->as, &dma->cache, addr, (uint8_t *)buffer, length, COPY_WRITE);
+  copy_end (dma);
+  return ok;
 }
 
 uint16_t

@@ -22,9 +22,11 @@ struct Dma
 {
   AddressSpace *as;
   gint enabled; /* of the device's; atomic; see dma_enable() */
-  Dma *device;  /* whose bus master enable counts: itself, or that of the queue's device */
+  gint
+      copying; /* of the device's; atomic: between the look at `enabled` and the end of a copy, by any of its queues */
+  Dma *device; /* whose bus master enable counts: itself, or that of the queue's device */
   AccessCache cache;
-  /* The device's: returns when nothing that it has begun touches guest memory any more.  VM lock held.  May be NULL. */
+  /* The device's: returns when nothing that it has begun and keeps mapped touches guest memory any more.  VM lock held.  May be NULL. */
   void (*quiesce) (void *opaque);
   void *opaque;
 };

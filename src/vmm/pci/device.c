@@ -147,8 +147,6 @@ update_masters (PciDevice *pci)
                     && pci_bus_masters (pci->bus);
 
   dma_enable (&pci->dma, master);
-  for (unsigned i = 0; i < pci->n_dmas; i++)
-    dma_enable (pci->dmas[i], master);
   pci_messages_set_master (pci, master);
   if (pci->secondary != NULL)
     for (unsigned i = 0; i < pci->secondary->present->len; i++)
@@ -162,14 +160,6 @@ pci_device_update (PciDevice *pci)
   update_masters (pci);
   if (pci->bus != NULL)
     pci_device_update_intx (pci, !pci_device_on (pci) || (command_of (pci) & PCI_COMMAND_INTX_DISABLE));
-}
-
-void
-pci_device_add_dma (PciDevice *pci, Dma *dma)
-{
-  g_return_if_fail (pci->n_dmas < PCI_MAX_DMAS);
-  dma_enable (dma, pci->dma.enabled);
-  pci->dmas[pci->n_dmas++] = dma;
 }
 
 void
@@ -300,7 +290,6 @@ pci_device_init (PciDevice *pci, PciBus *bus, unsigned devfn, const PciIdentity 
 
   pci_messages_init (pci);
   dma_init (&pci->dma, pci->device.vm->memory);
-  dma_enable (&pci->dma, FALSE);
   pci->bus = bus;
   bus->functions[devfn] = pci;
   g_ptr_array_add (bus->present, pci);
@@ -350,7 +339,6 @@ pci_device_exit (PciDevice *pci)
   if (pci->quiet != NULL)
     pci_quiet_end (pci);
   dma_clear (&pci->dma);
-  pci->n_dmas = 0;
   pci_messages_free (pci);
 }
 

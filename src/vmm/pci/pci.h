@@ -75,9 +75,8 @@ typedef enum
   PCI_BAR_PREFETCH = 8,
 } PciBarFlags;
 
-#define PCI_N_BARS   7 /* 0-5, and the expansion ROM */
-#define PCI_ROM_BAR  6
-#define PCI_MAX_DMAS 32
+#define PCI_N_BARS  7 /* 0-5, and the expansion ROM */
+#define PCI_ROM_BAR 6
 
 typedef struct
 {
@@ -118,9 +117,7 @@ struct PciDevice
 
   PciMessages *msix;    /* pci/message.h; its first bytes are saved under this name */
   uint32_t msi_pending; /* likewise under its lock */
-  Dma dma;              /* follows the bus master bits on the way to memory */
-  Dma *dmas[PCI_MAX_DMAS];
-  unsigned n_dmas;
+  Dma dma;              /* follows the bus master bits on the way to memory; a queue's: dma_init_queue() */
 
   gboolean off;           /* it doesn't answer: it leaves, or is being reset */
   struct PciQuiet *quiet; /* pci/quiet.h: waits until nothing is in flight */
@@ -173,8 +170,6 @@ void pci_device_exit (PciDevice *pci);
 /* For the class's reset and post_load. */
 void pci_device_reset (PciDevice *pci);
 gboolean pci_device_post_load (PciDevice *pci, GError **error);
-/* One more handle for DMA (a queue's) that follows the bus master bits as `dma` does, until pci_device_exit(). */
-void pci_device_add_dma (PciDevice *pci, Dma *dma);
 
 /* The region's size must be a power of two (at least 4 for I/O, 16 for memory).  Takes a reference. */
 void pci_device_add_bar (PciDevice *pci, unsigned n, Region *region, PciBarFlags flags);

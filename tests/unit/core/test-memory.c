@@ -413,6 +413,60 @@ test_disconnect (void)
   access_cache_clear (&cache);
 }
 
+typedef struct
+{
+  Dma device, queue;
+  gint quit;
+} Copier;
+
+static gpointer
+copy_all_the_time (gpointer data)
+{
+  Copier *copier = data;
+  g_autofree uint8_t *buffer = g_malloc (0x20000);
+
+  for (uint8_t i = 0; !g_atomic_int_get (&copier->quit); i++)
+    {
+      memset (buffer, i, 0x20000);
+      dma_write (&copier->queue, 0, buffer, 0x20000);
+    }
+  return NULL;
+}
+
+/* When bus mastering has been turned off, a transfer that was under way has ended, and none begins. */
+static void
+test_dma_disable (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (Region) ram = region_new_ram ("ram", 0x20000, RAM_DEFAULT, NULL);
+  const uint8_t *host = region_host (ram);
+  Copier copier = { 0 };
+  GThread *thread;
+
+  address_space_map (vm->memory, ram, 0, 0, 0x20000, 0);
+  dma_init (&copier.device, vm->memory);
+  dma_init_queue (&copier.queue, &copier.device);
+  thread = g_thread_new ("copier", copy_all_the_time, &copier);
+  for (unsigned round = 0; round < 500; round++)
+    {
+      uint8_t first;
+
+      dma_enable (&copier.device, TRUE);
+      g_thread_yield ();
+      dma_enable (&copier.device, FALSE);
+      first = host[0];
+      for (unsigned i = 0; i < 0x20000; i += 512)
+        g_assert_cmphex (host[i], ==, first);
+      g_thread_yield ();
+      g_assert_cmphex (host[0], ==, first);
+      g_assert_cmphex (host[0x1ffff], ==, first);
+    }
+  g_atomic_int_set (&copier.quit, 1);
+  g_thread_join (thread);
+  dma_clear (&copier.queue);
+  dma_clear (&copier.device);
+}
+
 /* -- Doorbells ------------------------------------------------------------------------------------ */
 
 static uint64_t
@@ -567,6 +621,7 @@ main (int argc, char **argv)
   g_test_add_func ("/memory/shared", test_shared);
   g_test_add_func ("/memory/listener-order", test_listener_order);
   g_test_add_func ("/memory/disconnect", test_disconnect);
+  g_test_add_func ("/memory/dma-disable", test_dma_disable);
   g_test_add_func ("/memory/doorbell", test_doorbell);
   g_test_add_func ("/memory/doorbell-race", test_doorbell_race);
   return g_test_run ();
