@@ -19,6 +19,7 @@
 #define DEVFN     PCI_DEVFN (1, 1)
 
 static Device *ide;
+static PciRoot *root;
 static PciBus *bus;
 static Region *ram, *rom;
 static BlockFaults *faults;
@@ -52,7 +53,8 @@ setup (void)
   rom = region_new_ram ("rom", 0x10000, RAM_ROM, NULL);
   address_space_map (vm->memory, ram, 0, 0, RAM_SIZE, 0);
   mapping_set_readonly (address_space_map (vm->memory, rom, RAM_SIZE, 0, 0x10000, 0), TRUE);
-  bus = pci_bus_new (vm, on_intx, NULL);
+  root = pci_root_new (vm, on_intx, NULL, NULL);
+  bus = pci_root_bus (root);
   ide = ide_new (vm, "ide", bus, DEVFN, irq);
   g_assert_true (device_realize (ide, NULL));
   disk.block = new_image ("disk.img", DISK_SIZE, 0);
@@ -71,7 +73,7 @@ teardown (void)
 {
   vm_lock (vm);
   device_free (ide);
-  pci_bus_free (bus);
+  pci_root_free (root);
   vm_unlock (vm);
   pump ();
   access_cache_clear (&port_cache);
