@@ -447,7 +447,7 @@ test_dma_disable (void)
   dma_init (&copier.device, vm->memory);
   dma_init_queue (&copier.queue, &copier.device);
   thread = g_thread_new ("copier", copy_all_the_time, &copier);
-  for (unsigned round = 0; round < 500; round++)
+  for (unsigned round = 0; round < 60; round++)
     {
       uint8_t first;
 
@@ -584,7 +584,7 @@ test_doorbell_race (void)
   vm_unlock (vm);
   for (unsigned i = 0; i < G_N_ELEMENTS (threads); i++)
     threads[i] = g_thread_new ("ringer", ring_all_the_time, &ringer);
-  for (unsigned round = 0; round < 300 || heard == 0; round++)
+  for (unsigned round = 0; round < 60 || heard == 0; round++)
     {
       int fd = eventfd (0, EFD_NONBLOCK), innocent;
 
