@@ -49,13 +49,15 @@ typedef struct
 {
   PciDevice pci;
   uint32_t slot;
-  gboolean told; /* the interrupt's condition, as it was when the last message was sent */
-  PciUnplugRequest *asked;
+  gboolean told;           /* the interrupt's condition, as it was when the last message was sent */
+  gboolean leaving;        /* the guest was asked to let the device go, and has not yet */
+  PciUnplugRequest *asked; /* who waits for that; NULL: nobody, as in a machine that was saved meanwhile */
 } RootPort;
 
 static const StateField root_port_state[] = {
   STATE_STRUCT (RootPort, pci, pci_device_state),
   STATE_BOOL (RootPort, told),
+  STATE_BOOL (RootPort, leaving),
   STATE_END,
 };
 
@@ -164,6 +166,9 @@ pci_root_port_ask (Device *device, PciUnplugRequest *request)
       return TRUE;
     }
   port->asked = request;
+  if (port->leaving) /* pressing the button again would call it off */
+    return TRUE;
+  port->leaving = TRUE;
   event (port, STATUS_BUTTON);
   return TRUE;
 }
@@ -174,6 +179,7 @@ pci_root_port_pull (Device *device, PciUnplugRequest *request)
   RootPort *port = (RootPort *)device;
   PciDevice *occupant = pci_root_port_occupant (device);
 
+  port->leaving = FALSE;
   if (port->asked != NULL)
     request = pci_unplug_request_join (g_steal_pointer (&port->asked), request);
   pci_device_leave (occupant);
@@ -188,7 +194,7 @@ let_go (RootPort *port)
 {
   uint16_t now = control (port);
 
-  if (port->asked == NULL)
+  if (!port->leaving)
     return;
   if (pci_root_port_occupant (&port->pci.device) != NULL && (now & CONTROL_POWER_OFF)
       && (now & CONTROL_INDICATOR) == INDICATOR_OFF)
@@ -225,7 +231,7 @@ root_port_reset (Device *device)
   gboolean occupied;
 
   /* Whoever asked for it gets it now: the guest that didn't answer is gone. */
-  if (port->asked != NULL && pci_root_port_occupant (device) != NULL)
+  if (port->leaving && pci_root_port_occupant (device) != NULL)
     pci_root_port_pull (device, NULL);
   pci_device_reset (&port->pci);
   occupied = pci_root_port_occupant (device) != NULL;
@@ -243,6 +249,7 @@ root_port_post_load (Device *device, GError **error)
 
   if (!pci_device_post_load (&port->pci, error))
     return FALSE;
+  port->leaving = port->leaving && pci_root_port_occupant (device) != NULL;
   settle (port);
   update_interrupt (port);
   return TRUE;
