@@ -16,7 +16,7 @@ typedef struct
   Mapping *mapping;
   uint32_t order; /* 0: none is under way */
   uint32_t carried_out;
-  GSource *source; /* an order that the main loop has not come to yet */
+  GSource *source; /* an order that the device loop has not come to yet */
 } PciTestPort;
 
 static const StateField port_state[] = {
@@ -97,6 +97,13 @@ port_read (void *opaque, uint64_t addr, unsigned size)
   return (present (port) ? 1u : 0) | (port->order != 0 ? 2u : 0) | port->carried_out << 8;
 }
 
+/* An order that nobody has begun would be in no saved state. */
+static gboolean
+port_drained (Device *device)
+{
+  return ((PciTestPort *)device)->source == NULL;
+}
+
 static const IoOps port_ops = { .read = port_read, .write = port_write, .impl_min = 4, .impl_max = 4 };
 
 static gboolean
@@ -126,6 +133,7 @@ static const DeviceClass port_class = {
   .instance_size = sizeof (PciTestPort),
   .state = port_state,
   .realize = port_realize,
+  .drained = port_drained,
   .unrealize = port_unrealize,
 };
 

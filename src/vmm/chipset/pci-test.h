@@ -60,7 +60,7 @@ enum
 extern const DeviceClass pci_test_class;
 
 /* What a guest plugs and unplugs the device "pcitest" by, as a person would by control.  Port PCI_TEST_PORT, 4 bytes: a write of
- * PCI_TEST_PORT_… orders, to be done on the main loop; a read gives bit 0: it is there, bit 1: an order is under way, bits 8-31: how
+ * PCI_TEST_PORT_… orders, to be done on the device loop; a read gives bit 0: it is there, bit 1: an order is under way, bits 8-31: how
  * many orders were carried out. */
 #define PCI_TEST_PORT 0x0e00
 enum

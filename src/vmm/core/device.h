@@ -51,7 +51,7 @@ typedef struct
   void (*reset) (Device *device);
   /* The machine is paused: start no new work.  May be NULL. */
   void (*pause) (Device *device);
-  /* TRUE when nothing is in flight.  Called again at each turn of the main loop until it is; who ends work on another thread wakes
+  /* TRUE when nothing is in flight.  Called again at each turn of the device loop until it is; who ends work on another thread wakes
    * that (g_main_context_wakeup (vm->context)).  NULL: always so. */
   gboolean (*drained) (Device *device);
   void (*resume) (Device *device);

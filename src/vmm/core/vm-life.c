@@ -144,6 +144,17 @@ all_drained (Vm *vm)
   return TRUE;
 }
 
+static gboolean
+is_drained (Vm *vm)
+{
+  gboolean drained;
+
+  vm_lock (vm);
+  drained = all_drained (vm);
+  vm_unlock (vm);
+  return drained;
+}
+
 static void
 stop_processors (Vm *vm)
 {
@@ -425,7 +436,8 @@ carry_out (Vm *vm, VmOrder *order)
     {
     case ORDER_PAUSE:
     case ORDER_SAVE:
-      set_state (vm, VM_STATE_PAUSED, order->reason);
+      if (vm->priv->state != VM_STATE_PAUSED) /* else its reason stands */
+        set_state (vm, VM_STATE_PAUSED, order->reason);
       g_queue_push_head (&vm->priv->orders, order); /* it ends in begin() */
       return;
     case ORDER_RESET:
@@ -462,13 +474,7 @@ typedef struct
 static gboolean
 drain_check (GSource *source)
 {
-  Vm *vm = ((DrainSource *)source)->vm;
-  gboolean drained;
-
-  vm_lock (vm);
-  drained = all_drained (vm);
-  vm_unlock (vm);
-  return drained;
+  return is_drained (((DrainSource *)source)->vm);
 }
 
 static gboolean
@@ -504,14 +510,14 @@ wait_for_drain (Vm *vm, VmOrder *order)
   ((DrainSource *)vm->priv->drain)->vm = vm;
   g_source_set_static_name (vm->priv->drain, "vm drain");
   g_source_attach (vm->priv->drain, vm->context);
-  set_state (vm, VM_STATE_PAUSING, order->reason);
+  if (vm->priv->state != VM_STATE_PAUSED)
+    set_state (vm, VM_STATE_PAUSING, order->reason);
 }
 
 static void
 begin (Vm *vm, VmOrder *order)
 {
   const char *refusal = order_refusal (vm, order);
-  gboolean drained;
 
   /* What the processors asked for until they stood comes first: who waits for the pause may want to save the machine. */
   if ((order->kind == ORDER_PAUSE || order->kind == ORDER_SAVE) && vm->priv->state == VM_STATE_PAUSED
@@ -531,7 +537,11 @@ begin (Vm *vm, VmOrder *order)
   order->begun = TRUE;
   if (order->kind == ORDER_SAVE && vm->priv->state == VM_STATE_PAUSED)
     {
-      start_save (vm, order);
+      /* A device may have come to a machine that was paused before, or be on its way out. */
+      if (is_drained (vm))
+        start_save (vm, order);
+      else
+        wait_for_drain (vm, order);
       return;
     }
   if (order->kind == ORDER_RESUME)
@@ -540,10 +550,7 @@ begin (Vm *vm, VmOrder *order)
       return;
     }
   halt (vm);
-  vm_lock (vm);
-  drained = all_drained (vm);
-  vm_unlock (vm);
-  if (drained)
+  if (is_drained (vm))
     carry_out (vm, order);
   else
     wait_for_drain (vm, order);

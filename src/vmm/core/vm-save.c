@@ -178,17 +178,19 @@ copy_rest (Vm *vm)
   return sections;
 }
 
+/* What is in flight belongs to no state. */
 static gboolean
-check_held (Vm *vm, GError **error)
+check_still (Vm *vm, GError **error)
 {
   for (guint i = 0; i < vm->devices->len; i++)
     {
-      const Device *device = vm->devices->pdata[i];
+      Device *device = vm->devices->pdata[i];
 
-      if (device->held)
+      if (device->held
+          || (device->realized && device->klass->drained != NULL && !device->klass->drained (device)))
         {
-          g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY, "%s is just being removed or reset: save again",
-                       device->id);
+          g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY,
+                       "%s is just being added, removed or reset: save again", device->id);
           return FALSE;
         }
     }
@@ -204,7 +206,7 @@ vm_save_finish (VmSave *save, GError **error)
   if (!vm_save_pass (save, &sent, error))
     return FALSE;
   vm_lock (save->vm);
-  if (check_held (save->vm, error))
+  if (check_still (save->vm, error))
     sections = copy_rest (save->vm);
   vm_unlock (save->vm);
   if (sections == NULL)

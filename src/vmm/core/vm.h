@@ -207,13 +207,13 @@ vm_wake (Vm *vm)
 
 /* -- Saved machines (paused) ---------------------------------------------------------------------- */
 /* As an order: pauses if need be, and writes on a thread of its own while the machine stands and later orders wait (but for vm_stop(), which
- * breaks it off).  A save that fails lets a machine that ran run on.  `fd` stays the caller's, who brings the file to stable
+ * breaks it off).  It begins when nothing is in flight, so a device that is on its way out is gone.  A save that fails lets a machine that ran run on.  `fd` stays the caller's, who brings the file to stable
  * storage; `name` is for errors.  `progress` (control loop; may be NULL) hears of a fraction of 1 a hundred times at most, and
  * nothing more once `done` was called. */
 typedef void (*VmProgressFunc) (Vm *vm, double fraction, void *opaque);
 void vm_save_async (Vm *vm, int fd, const char *name, VmProgressFunc progress, VmDoneFunc done, void *opaque);
 /* Here and now, where nothing else runs: device loop, or one loop for all.  Refused while a device is on its way out of a machine that
- * was paused before.  Sections: RAM (zstd), clock, a section a device, a section a processor; SHA-256 at the end.  See core/save.h, also
+ * was paused before, or has just come to it.  Sections: RAM (zstd), clock, a section a device, a section a processor; SHA-256 at the end.  See core/save.h, also
  * for machines that run. */
 gboolean vm_save (Vm *vm, const char *path, GError **error);
 /* The same to a file that the caller has opened, brings to stable storage (which may take long), and closes; what was written stays on

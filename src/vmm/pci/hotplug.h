@@ -7,7 +7,7 @@
  * (DeviceClass.pause), and when nothing of it is in flight (DeviceClass.drained) it is freed.  The guest sees it gone from the first
  * step on.
  *
- * Main loop, VM lock NOT held, unless said otherwise.
+ * Device loop, VM lock NOT held, unless said otherwise.
  */
 #pragma once
 
@@ -38,7 +38,7 @@ typedef enum
 typedef void (*PciUnplugged) (Vm *vm, const char *id, const GError *error, void *opaque);
 
 /* FALSE: there is no such device in a slot, or it is on its way out already; `done` is not called then.  Else `done` (may be NULL) is
- * called once, later, from the main loop. */
+ * called once, later, from the device loop. */
 gboolean pci_unplug (PciRoot *root, const char *id, PciUnplug how, PciUnplugged done, void *opaque,
                      GError **error);
 

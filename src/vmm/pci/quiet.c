@@ -103,7 +103,7 @@ pci_device_reset_quietly (PciDevice *pci)
     pci_device_quiet (pci->bus->root, pci, finish_reset, NULL, NULL);
 }
 
-/* -- The main loop's part --------------------------------------------------------------------------- */
+/* -- The device loop's part --------------------------------------------------------------------------- */
 
 static struct PciQuiet *
 find_drained (PciRoot *root)

@@ -329,6 +329,36 @@ test_abandoned (void)
   close (fd);
 }
 
+/* A machine that was paused before is saved when its bus has let go of what leaves, and is paused for the same reason all the time. */
+static void
+test_save_waits (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = NULL;
+  int fd = g_file_open_tmp ("viv-life-XXXXXX", &path, &error);
+  Save save = { 0 };
+  Done resume = { f, "resume" };
+
+  g_assert_no_error (error);
+  vm_pause (f->vm, "the disk is full");
+  f->busy->device.held = TRUE;
+  g_assert_false (vm_save_fd (f->vm, fd, "the file", &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
+  vm_save_async (f->vm, fd, "the file", NULL, on_save_done, &save);
+  vm_resume_async (f->vm, on_done, &resume);
+  settle ();
+  g_assert_false (save.ended);
+  g_assert_cmpstr (f->log->str, ==, "paused ");
+  g_assert_cmpstr (vm_state_reason (f->vm), ==, "the disk is full");
+  f->busy->device.held = FALSE;
+  while (!save.ended)
+    g_main_context_iteration (NULL, TRUE);
+  settle ();
+  g_assert_cmpstr (f->log->str, ==, "paused running resume:done ");
+  close (fd);
+  g_unlink (path);
+}
+
 typedef struct
 {
   unsigned resumed, paused, reset;
@@ -582,6 +612,7 @@ main (int argc, char **argv)
     { "/life/pause-beside-others", test_pause_beside_others },
     { "/life/sleep", test_sleep },
     { "/life/save-ends-last", test_save_ends_last },
+    { "/life/save-waits", test_save_waits },
   };
 
   g_test_init (&argc, &argv, NULL);

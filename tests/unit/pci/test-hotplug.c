@@ -392,6 +392,82 @@ test_saved (Fixture *f, gconstpointer data)
   tear_down (&other, NULL);
 }
 
+static void
+on_done (Vm *vm, const GError *error, void *opaque)
+{
+  g_assert_no_error (error);
+  *(gboolean *)opaque = TRUE;
+}
+
+/* What leaves a paused machine, or has just come to it, is not caught half way. */
+static void
+test_save_waits (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = NULL;
+  int fd = g_file_open_tmp ("vivarium-hotplug-XXXXXX", &path, NULL);
+  gboolean saved = FALSE;
+  Answer answer = { 0 };
+
+  plug (f);
+  g_assert_true (board_serve_slot (&f->board, &f->cache, 0));
+  vm_pause (f->board.vm, NULL);
+  wait_for_state (f, VM_STATE_PAUSED);
+  g_assert_true (unplug (f, PCI_UNPLUG_FORCE, &answer, 0));
+  vm_save_async (f->board.vm, fd, path, NULL, on_done, &saved);
+  while (!saved)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (answer.n, ==, 1);
+  plug (f);
+  saved = FALSE;
+  vm_save_async (f->board.vm, fd, path, NULL, on_done, &saved);
+  while (!saved)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (n_devices (f), ==, 1);
+  close (fd);
+  g_unlink (path);
+}
+
+/* The guest was asked before, and answers behind the load. */
+static void
+test_saved_while_asked (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = g_strdup_printf ("%s/vivarium-hotplug-%d.state", g_get_tmp_dir (), getpid ());
+  g_autoptr (GError) error = NULL;
+  Fixture other = { 0 };
+  Answer asked = { 0 }, again = { 0 };
+
+  plug (f);
+  g_assert_true (board_serve_slot (&f->board, &f->cache, 0));
+  clear (f);
+  g_assert_true (unplug (f, PCI_UNPLUG_ASK, &asked, 0));
+  vm_pause (f->board.vm, NULL);
+  wait_for_state (f, VM_STATE_PAUSED);
+  vm_save (f->board.vm, path, &error);
+  g_assert_no_error (error);
+
+  set_up (&other, NULL);
+  plug (&other);
+  vm_pause (other.board.vm, NULL);
+  wait_for_state (&other, VM_STATE_PAUSED);
+  vm_load (other.board.vm, path, &error);
+  g_assert_no_error (error);
+  g_unlink (path);
+  vm_resume (other.board.vm);
+  /* Who asks there waits with it, and presses no second time. */
+  clear (&other);
+  g_assert_true (unplug (&other, PCI_UNPLUG_ASK, &again, 0));
+  g_assert_cmphex (status (&other), ==, SLOT_PRESENT);
+  control (&other, SLOT_INDICATOR_OFF | SLOT_POWER_OFF);
+  wait_for (&again);
+  g_assert_true (again.gone);
+  g_assert_cmpuint (n_devices (&other), ==, 0);
+  tear_down (&other, NULL);
+  g_assert_cmpuint (asked.n, ==, 0);
+  vm_resume (f->board.vm);
+  control (f, SLOT_INDICATOR_OFF | SLOT_POWER_OFF);
+  wait_for (&asked);
+}
+
 static gboolean
 load_state (Device *device, const uint8_t *data, size_t length)
 {
@@ -465,6 +541,8 @@ main (int argc, char **argv)
   ADD (reset);
   ADD (paused);
   ADD (saved);
+  ADD (save_waits);
+  ADD (saved_while_asked);
   ADD (hostile_states);
   return g_test_run ();
 }
