@@ -414,7 +414,8 @@ typedef struct
   int listener;
   char *address;
   GThread *thread;
-  int done; /* atomic: the client has hung up */
+  int greeted; /* atomic: the client has said all that it says first */
+  int done;    /* atomic: the client has hung up */
 } FalseServer;
 
 static gboolean
@@ -456,6 +457,7 @@ run_false_server (void *data)
   g_assert_cmpint (recv (fd, buf, 1, MSG_WAITALL), ==, 1);
   pour (fd, "\0\0\0\0", 4);
   g_assert_cmpint (recv (fd, buf, 1, MSG_WAITALL), ==, 1);
+  g_atomic_int_set (&s->greeted, 1);
   /* 1024 × 768, 32 bits */
   pour (fd, "\4\0\3\0\x20\x18\0\1\0\xff\0\xff\0\xff\x10\x08\0\0\0\0", 20);
   if (s->what == FALSE_TARPIT)
@@ -573,6 +575,7 @@ test_cancel (void)
       g_test_message ("kind %u", whats[i]);
       false_begin (&s, whats[i]);
       viewer_begin (&v, s.address);
+      wait_for (g_atomic_int_get (&s.greeted));
       pause_main (100);
       viewer_end (&v);
       false_end (&s);

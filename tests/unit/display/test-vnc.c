@@ -100,7 +100,7 @@ spin (unsigned ms)
 #define wait_for(condition)                                           \
   G_STMT_START                                                        \
   {                                                                   \
-    int64_t end_ = g_get_monotonic_time () + 15 * G_TIME_SPAN_SECOND; \
+    int64_t end_ = g_get_monotonic_time () + 60 * G_TIME_SPAN_SECOND; \
     while (!(condition) && g_get_monotonic_time () < end_)            \
       {                                                               \
         g_main_context_iteration (NULL, FALSE);                       \
