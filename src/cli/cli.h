@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "machine/library.h"
-#include "machine/machine.h"
+#include "machine/local-host.h"
+#include "machine/machine-find.h"
 
 #include <glib/gi18n.h>
 

@@ -186,31 +186,32 @@ cli_delete (int argc, char **argv)
 
   if (!cli_parse (entries, &argc, &argv, 0, 1, &status))
     return status;
-  g_autoptr (VivLibrary) library = viv_library_new (NULL);
+  g_autoptr (VivLocalHost) host = viv_local_host_new (NULL);
+  const char *trash = viv_local_host_get_trash (host);
   if (list)
     {
-      g_auto (GStrv) trash = viv_library_list_trash (library);
-      for (char **entry = trash; *entry != NULL; entry++)
-        g_print ("%s\n", *entry);
+      g_autoptr (GPtrArray) deleted = viv_trash_list (trash);
+      for (guint i = 0; i < deleted->len; i++)
+        g_print ("%s\n", ((VivTrashEntry *)deleted->pdata[i])->id);
       return EXIT_DONE;
     }
   if (argc != 2)
     return cli_usage (_ ("usage: vivctl delete [--purge|--undo] NAME"));
   if (undo)
     {
-      g_autofree char *found = viv_library_find_trash (library, argv[1], &error);
-      g_autoptr (VivMachine) back = found != NULL ? viv_library_restore (library, found, &error) : NULL;
+      g_autofree char *found = viv_trash_find (trash, argv[1], &error);
+      g_autoptr (VivMachine) back = found != NULL ? viv_local_host_restore (host, found, &error) : NULL;
       if (back == NULL)
         return cli_fail (error);
       g_print ("%s\n", viv_machine_get_name (back));
       return EXIT_DONE;
     }
-  g_autoptr (VivMachine) machine = viv_library_find (library, argv[1], &error);
+  g_autoptr (VivMachine) machine = viv_host_find (VIV_HOST (host), argv[1], &error);
   if (machine == NULL)
     return cli_fail (error);
   cli_settle (machine);
-  g_autofree char *entry = viv_library_delete (library, machine, &error);
-  if (entry == NULL || (purge && !viv_library_purge (library, entry, &error)))
+  g_autofree char *entry = viv_local_host_trash (host, machine, &error);
+  if (entry == NULL || (purge && !viv_trash_purge (trash, entry, &error)))
     return cli_fail (error);
   return EXIT_DONE;
 }

@@ -230,7 +230,7 @@ cli_create (int argc, char **argv)
     return status;
   if (o.serials != NULL && g_strv_contains ((const char *const *)o.serials, "stdio"))
     return cli_usage (_ ("--serial=stdio goes with run; give socket, and connect with “vivctl serial”"));
-  g_autoptr (VivLibrary) library = viv_library_new (NULL);
+  g_autoptr (VivLocalHost) host = viv_local_host_new (NULL);
   g_autofree char *name = g_strdup (o.name != NULL ? o.name : argv[1]);
   if (name == NULL)
     {
@@ -239,7 +239,7 @@ cli_create (int argc, char **argv)
                            : o.floppies != NULL ? o.floppies[0]
                                                 : "Machine";
       g_autofree char *base = g_path_get_basename (medium);
-      name = viv_library_propose_name (library, base);
+      name = viv_host_propose_name (VIV_HOST (host), base);
     }
   g_autoptr (MachineDefinition) definition = machine_options_build (&o, name, TRUE, &error);
   gboolean good = definition != NULL;
@@ -256,7 +256,7 @@ cli_create (int argc, char **argv)
         image.file = machine_device_text (plan_new_disk (definition), "path");
     }
   if (good)
-    machine = viv_library_create (library, definition, &image, o.disk_size != NULL, &error);
+    machine = viv_local_host_create (host, definition, &image, o.disk_size != NULL, &error);
   machine_options_clear (&o);
   if (machine == NULL)
     return cli_fail (error);
@@ -318,8 +318,8 @@ cli_set (int argc, char **argv)
     }
   if (argc < 3)
     return cli_usage (_ ("usage: vivctl set NAME KEY=VALUE…"));
-  g_autoptr (VivLibrary) library = viv_library_new (NULL);
-  g_autoptr (VivMachine) machine = viv_library_find (library, argv[1], NULL);
+  g_autoptr (VivLocalHost) host = viv_local_host_new (NULL);
+  g_autoptr (VivMachine) machine = viv_host_find (VIV_HOST (host), argv[1], NULL);
   if (machine == NULL)
     machine = cli_find (argv[1], &error);
   if (machine == NULL)
@@ -345,7 +345,7 @@ cli_set (int argc, char **argv)
         n++;
     }
   if ((n > 0 && !viv_machine_edit (machine, changes, n, &error))
-      || (new_name != NULL && !viv_library_rename (library, machine, new_name, &error)))
+      || (new_name != NULL && !viv_local_host_rename (host, machine, new_name, &error)))
     return cli_fail (error);
   if (viv_machine_is_live (machine))
     g_printerr (_ ("vivctl: “%s” runs; it follows at its next start\n"), viv_machine_get_name (machine));

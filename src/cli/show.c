@@ -11,20 +11,10 @@
 #include "machine/os-profile.h"
 #include "machine/paths.h"
 
-/* The throw-away machines, too. */
 static void
-collect (const char *path, GPtrArray *machines)
+collect (const char *folder, gpointer machines)
 {
-  g_autoptr (GDir) directory = path != NULL ? g_dir_open (path, 0, NULL) : NULL;
-  const char *name;
-
-  while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
-    {
-      g_autofree char *folder = g_build_filename (path, name, NULL);
-      g_autofree char *file = g_build_filename (folder, "machine.ini", NULL);
-      if (name[0] != '.' && g_file_test (file, G_FILE_TEST_EXISTS))
-        g_ptr_array_add (machines, viv_local_machine_new (folder));
-    }
+  g_ptr_array_add (machines, viv_local_machine_new (folder));
 }
 
 static int
@@ -77,8 +67,9 @@ cli_list (int argc, char **argv)
     return status;
   g_autoptr (GPtrArray) machines = g_ptr_array_new_with_free_func (g_object_unref);
   g_autofree char *library = viv_machines_dir (), *run = viv_run_dir (NULL);
-  collect (library, machines);
-  collect (run, machines);
+  viv_each_machine_folder (library, FALSE, collect, machines);
+  /* The throw-away machines, too. */
+  viv_each_machine_folder (run, FALSE, collect, machines);
   g_ptr_array_sort (machines, compare_names);
   for (guint i = 0; i < machines->len; i++)
     cli_settle (g_ptr_array_index (machines, i));

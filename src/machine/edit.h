@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 /* To a definition that nobody has published; after an error it is of no more use. */
 gboolean viv_definition_apply (MachineDefinition *definition, const VivChange *changes, unsigned n,
                                GError **error);
-/* All of them or none.  The machine is reloaded.  Renaming is viv_library_rename()'s, and refused here; so is another UUID while the
+/* All of them or none.  The machine is reloaded.  Renaming is viv_host_rename()'s, and refused here; so is another UUID while the
  * machine runs, since its socket is called by that. */
 gboolean viv_machine_edit (VivMachine *machine, const VivChange *changes, unsigned n, GError **error);
 /* The same for a folder, with the name too.  `lock`: the caller has VIV_LOCK_DEFINITION. */

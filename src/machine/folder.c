@@ -6,14 +6,16 @@
 
 #include "config.h"
 
+#include "machine/folder.h"
+
 #include "machine/folder-lock.h"
-#include "machine/library.h"
 #include "machine/output-file.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gi18n.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -188,6 +190,40 @@ viv_folder_name (const char *name)
   if (folder->len == 0)
     g_string_append (folder, "_");
   return g_string_free (folder, FALSE);
+}
+
+char *
+viv_free_folder (const char *path, const char *name)
+{
+  g_autofree char *base = viv_folder_name (name);
+
+  for (unsigned i = 1;; i++)
+    {
+      g_autofree char *numbered = i == 1 ? g_strdup (base) : g_strdup_printf ("%s %u", base, i);
+      char *folder = g_build_filename (path, numbered, NULL);
+      if (!g_file_test (folder, G_FILE_TEST_EXISTS) && !g_file_test (folder, G_FILE_TEST_IS_SYMLINK))
+        return folder;
+      g_free (folder);
+    }
+}
+
+gboolean
+viv_move_folder (const char *from, const char *to, GError **error)
+{
+  /* File systems without that flag: the check has to do. */
+  if (renameat2 (AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0
+      || (errno == EINVAL && !g_file_test (to, G_FILE_TEST_EXISTS) && rename (from, to) == 0))
+    {
+      g_autofree char *old_parent = g_path_get_dirname (from), *new_parent = g_path_get_dirname (to);
+      viv_sync_folder (new_parent);
+      if (!g_str_equal (old_parent, new_parent))
+        viv_sync_folder (old_parent);
+      return TRUE;
+    }
+  int code = errno;
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), _ ("can't move %s to %s: %s"), from, to,
+               g_strerror (code));
+  return FALSE;
 }
 
 void

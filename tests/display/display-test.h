@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "machine/library.h"
+#include "machine/local-host.h"
 
 #include <adwaita.h>
 
@@ -52,27 +52,27 @@ find (GtkWidget *widget, GType type, const char *id)
 }
 
 static inline void
-empty_library (VivLibrary *library)
+empty_library (VivLocalHost *library)
 {
   while (g_list_model_get_n_items (G_LIST_MODEL (library)))
     {
       g_autoptr (VivMachine) machine = g_list_model_get_item (G_LIST_MODEL (library), 0);
-      g_autofree char *entry = viv_library_delete (library, machine, NULL);
+      g_autofree char *entry = viv_local_host_trash (library, machine, NULL);
 
       g_assert_nonnull (entry);
-      g_assert_true (viv_library_purge (library, entry, NULL));
+      g_assert_true (viv_trash_purge (viv_local_host_get_trash (library), entry, NULL));
     }
 }
 
 /* With an empty CD drive. */
 static inline VivMachine *
-add_machine (VivLibrary *library, const char *name)
+add_machine (VivLocalHost *library, const char *name)
 {
   g_autoptr (MachineDefinition) definition = definition_new (name);
   VivMachine *machine;
 
   definition_add_drive (definition, DRIVE_CDROM, NULL);
-  machine = viv_library_create (library, definition, NULL, 0, NULL);
+  machine = viv_local_host_create (library, definition, NULL, 0, NULL);
   g_assert_nonnull (machine);
   return machine;
 }

@@ -15,7 +15,7 @@
 typedef struct
 {
   VivApplication *application;
-  VivLibrary *library;
+  VivLocalHost *library;
   VivWindow *window;
   GtkWidget *page;
 } Fixture;
@@ -145,7 +145,7 @@ test_delete (Fixture *f)
 static char *
 tags_of (Fixture *f, const char *name)
 {
-  g_autoptr (VivMachine) machine = viv_library_find (f->library, name, NULL);
+  g_autoptr (VivMachine) machine = viv_host_find (VIV_HOST (f->library), name, NULL);
 
   return g_strdup (definition_text (viv_machine_get_definition (machine), "machine.tags"));
 }
@@ -182,7 +182,7 @@ test_filter (Fixture *f)
   /* The last machine with a tag loses it: what was chosen by it is all again. */
   viv_tag_bar_choose (bar (f), "herb");
   {
-    g_autoptr (VivMachine) machine = viv_library_find (f->library, "Basil", NULL);
+    g_autoptr (VivMachine) machine = viv_host_find (VIV_HOST (f->library), "Basil", NULL);
 
     g_assert_true (viv_machine_edit (machine, &(VivChange){ "machine.tags", "kitchen" }, 1, NULL));
   }
@@ -277,7 +277,7 @@ test_hundred (Fixture *f)
   gint64 start, taken;
   gboolean painted = FALSE;
   GtkWidget *window;
-  g_autoptr (VivLibrary) library = NULL;
+  g_autoptr (VivLocalHost) library = NULL;
 
   for (unsigned i = 0; i < MANY; i++)
     {
@@ -289,8 +289,8 @@ test_hundred (Fixture *f)
       g_assert_true (viv_create_machine_folder (path, definition, NULL, 0, NULL));
     }
   start = g_get_monotonic_time ();
-  library = viv_library_new (folder);
-  window = GTK_WIDGET (viv_window_new (GTK_APPLICATION (f->application), library));
+  library = viv_local_host_new (folder);
+  window = GTK_WIDGET (viv_window_new (GTK_APPLICATION (f->application), VIV_HOST (library)));
   gtk_window_present (GTK_WINDOW (window));
   g_signal_connect (gtk_widget_get_frame_clock (window), "after-paint", G_CALLBACK (on_after_paint),
                     &painted);
@@ -318,8 +318,8 @@ on_command_line (GApplication *application, GApplicationCommandLine *line, gpoin
   const Test *test = data;
   Fixture f = { .application = VIV_APPLICATION (application) };
 
-  f.library = viv_application_get_library (f.application);
-  f.window = viv_window_new (GTK_APPLICATION (application), f.library);
+  f.library = VIV_LOCAL_HOST (viv_application_get_host (f.application));
+  f.window = viv_window_new (GTK_APPLICATION (application), VIV_HOST (f.library));
   f.page = find (GTK_WIDGET (f.window), VIV_TYPE_LIBRARY_PAGE, NULL);
   gtk_window_present (GTK_WINDOW (f.window));
   settle ();

@@ -5,6 +5,8 @@
  */
 #include "display-test.h"
 
+#include "../unit/fake-host.h"
+
 #include "machine/edit.h"
 #include "machine/machine-private.h"
 #include "ui/app/viv-application.h"
@@ -18,6 +20,8 @@
 #include "ui/app/viv-window.h"
 #include "ui/console/viv-console.h"
 #include "ui/create/viv-assistant.h"
+#include "ui/library/viv-machine-card.h"
+#include "ui/library/viv-trash-window.h"
 #include "ui/machine/viv-machine-page.h"
 #include "ui/machine/viv-machine-window.h"
 #include "ui/machine/viv-media.h"
@@ -33,7 +37,7 @@
 typedef struct
 {
   VivApplication *application;
-  VivLibrary *library;
+  VivLocalHost *library;
   VivWindow *window;
 } Fixture;
 
@@ -126,7 +130,7 @@ test_dead_server (Fixture *f)
   g_assert_true (viv_settings_window_show_key (VIV_SETTINGS_WINDOW (settings), "cdrom0.path"));
   until (shows (settings, "far.iso"));
   viv_media_insert (VIV_SHELL (f->window), machine, disc);
-  assistant = viv_assistant_new (f->library);
+  assistant = viv_assistant_new (VIV_HOST (f->library));
   settle ();
   g_assert_cmpint (n_waiting (), >, 0);
   /* They go while somebody still looks. */
@@ -222,7 +226,7 @@ test_deleted_under_dialogs (Fixture *f)
   until (window_over (settings, ADW_TYPE_MESSAGE_DIALOG) != NULL);
   g_object_unref (machine);
   g_assert_true (viv_remove_tree (folder, NULL));
-  viv_library_rescan (f->library);
+  viv_local_host_rescan (f->library);
   until (window_over (f->window, VIV_TYPE_SETTINGS_WINDOW) == NULL);
   /* The question went with its window. */
   settle ();
@@ -266,8 +270,8 @@ test_watcher (Fixture *f)
 {
   /* Not the application's: nobody hears its notifications here. */
   g_autofree char *folder = g_build_filename (g_get_home_dir (), "watched", NULL);
-  g_autoptr (VivLibrary) library = viv_library_new (folder);
-  VivWatcher *watcher = viv_watcher_new (NULL, library);
+  g_autoptr (VivLocalHost) library = viv_local_host_new (folder);
+  VivWatcher *watcher = viv_watcher_new (NULL, VIV_HOST (library));
   VivMachine *last = NULL;
 
   for (int i = 0; i < 12; i++)
@@ -388,16 +392,16 @@ test_machine_window (Fixture *f)
   viv_shell_view (VIV_SHELL (own), second);
   until (gtk_widget_get_mapped (machine_page (f->window)));
   g_assert_cmpstr (gtk_window_get_title (GTK_WINDOW (own)), ==, "Fern");
-  g_assert_true (viv_shell_get_library (VIV_SHELL (own)) == f->library);
+  g_assert_true (viv_shell_get_host (VIV_SHELL (own)) == VIV_HOST (f->library));
 
-  g_assert_true (viv_library_rename (f->library, machine, "Fern & Co", NULL));
-  renamed = viv_library_find (f->library, "Fern & Co", NULL);
+  g_assert_true (viv_local_host_rename (f->library, machine, "Fern & Co", NULL));
+  renamed = viv_host_find (VIV_HOST (f->library), "Fern & Co", NULL);
   until (viv_machine_window_find (application, renamed) == own);
   g_assert_cmpstr (gtk_window_get_title (GTK_WINDOW (own)), ==, "Fern & Co");
 
   g_object_add_weak_pointer (G_OBJECT (own), (gpointer *)&own);
   {
-    g_autofree char *entry = viv_library_delete (f->library, renamed, NULL);
+    g_autofree char *entry = viv_local_host_trash (f->library, renamed, NULL);
 
     g_assert_nonnull (entry);
   }
@@ -458,7 +462,7 @@ test_screens (Fixture *f)
   g_assert_true (viv_screen_get_framebuffer (first) != viv_screen_get_framebuffer (second));
   g_assert_cmpuint (viv_screen_get_id (second), ==, 1);
   {
-    g_autofree char *entry = viv_library_delete (f->library, machine, NULL);
+    g_autofree char *entry = viv_local_host_trash (f->library, machine, NULL);
   }
   g_object_add_weak_pointer (G_OBJECT (machine), (gpointer *)&machine);
   g_object_unref (machine);
@@ -495,6 +499,71 @@ test_thumbnail_aspect (Fixture *f)
   g_object_unref (thumbnail);
 }
 
+/* -- Another kind of host -- */
+
+static GtkWidget *
+card_of (VivWindow *window, VivMachine *machine, GtkWidget *below)
+{
+  for (GtkWidget *child = gtk_widget_get_first_child (below ? below : GTK_WIDGET (window)); child;
+       child = gtk_widget_get_next_sibling (child))
+    {
+      GtkWidget *found
+          = VIV_IS_MACHINE_CARD (child)
+                ? viv_machine_card_get_machine (VIV_MACHINE_CARD (child)) == machine ? child : NULL
+                : card_of (window, machine, child);
+
+      if (found)
+        return found;
+    }
+  return NULL;
+}
+
+/* The window asks no more of a host than the interface has, and offers what host and machine can do. */
+static void
+test_other_host (Fixture *f)
+{
+  g_autoptr (VivHost) host = fake_host_new ();
+  VivWindow *window = viv_window_new (gtk_window_get_application (GTK_WINDOW (f->window)), host);
+  g_autoptr (VivMachine) able = viv_host_find (host, "Able", NULL),
+                         shown = viv_host_find (host, "Shown", NULL);
+  GtkWidget *card;
+
+  gtk_window_present (GTK_WINDOW (window));
+  until (card_of (window, able, NULL) && card_of (window, shown, NULL));
+  card = card_of (window, able, NULL);
+  /* What can't be done can't be asked for: not even a refusal comes up. */
+  gtk_widget_activate_action (card, "card.delete", NULL);
+  gtk_widget_activate_action (card, "card.rename", NULL);
+  gtk_widget_activate_action (card, "card.open-folder", NULL);
+  gtk_widget_activate_action (card_of (window, shown, NULL), "card.start", NULL);
+  settle ();
+  g_assert_null (window_over (window, GTK_TYPE_WINDOW));
+
+  viv_window_view (window, shown);
+  until (gtk_widget_get_mapped (machine_page (window)));
+  g_assert_false (gtk_widget_get_visible (find (machine_page (window), GTK_TYPE_WIDGET, "start_button")));
+  gtk_widget_activate_action (GTK_WIDGET (window), "machine.settings", NULL);
+  gtk_widget_activate_action (GTK_WIDGET (window), "machine.open-folder", NULL);
+  settle ();
+  g_assert_null (window_over (window, GTK_TYPE_WINDOW));
+  viv_window_back (window);
+  settle ();
+
+  viv_window_view (window, able);
+  settle ();
+  g_assert_true (gtk_widget_get_visible (find (machine_page (window), GTK_TYPE_WIDGET, "start_button")));
+  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (window), "machine.start", NULL));
+  until (g_str_equal (viv_machine_get_state (able), "running"));
+  settle ();
+
+  /* Its trash can't be looked into; the window bears that. */
+  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (window), "win.trash", NULL));
+  settle ();
+  gtk_window_destroy (GTK_WINDOW (window_over (window, VIV_TYPE_TRASH_WINDOW)));
+  gtk_window_destroy (GTK_WINDOW (window));
+  settle ();
+}
+
 /* -- The application -- */
 
 static int
@@ -502,8 +571,8 @@ on_command_line (GApplication *application, GApplicationCommandLine *line, gpoin
 {
   Fixture f = { VIV_APPLICATION (application), NULL, NULL };
 
-  f.library = g_object_ref (viv_application_get_library (f.application));
-  f.window = viv_window_new (GTK_APPLICATION (f.application), viv_application_get_library (f.application));
+  f.library = g_object_ref (VIV_LOCAL_HOST (viv_application_get_host (f.application)));
+  f.window = viv_window_new (GTK_APPLICATION (f.application), viv_application_get_host (f.application));
   gtk_window_present (GTK_WINDOW (f.window));
   settle ();
   body (&f);
@@ -553,5 +622,6 @@ main (int argc, char **argv)
   ADD ("accelerators", test_accelerators);
   ADD ("screens", test_screens);
   ADD ("thumbnail-aspect", test_thumbnail_aspect);
+  ADD ("other-host", test_other_host);
   return g_test_run ();
 }

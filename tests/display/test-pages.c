@@ -40,7 +40,7 @@
 typedef struct
 {
   VivApplication *application;
-  VivLibrary *library;
+  VivLocalHost *library;
   VivWindow *window;
 } Fixture;
 
@@ -79,8 +79,7 @@ test_rename_answer (Fixture *f)
   until (window_over (f->window, ADW_TYPE_MESSAGE_DIALOG) == NULL);
   g_assert_cmpstr (viv_machine_get_name (second), ==, "Second");
   g_clear_object (&first);
-  first = viv_library_find (f->library, "Renamed", NULL);
-  g_assert_nonnull (first);
+  until ((first = viv_host_find (VIV_HOST (f->library), "Renamed", NULL)) != NULL);
 }
 
 static char *
@@ -162,7 +161,7 @@ test_deleted_elsewhere (Fixture *f)
   settle ();
   g_assert_true (machine_shown (f));
   g_assert_true (viv_remove_tree (folder, NULL));
-  viv_library_rescan (f->library);
+  viv_local_host_rescan (f->library);
   until (!machine_shown (f));
   g_assert_null (window_over (f->window, VIV_TYPE_SETTINGS_WINDOW));
   g_assert_null (viv_machine_page_get_machine (VIV_MACHINE_PAGE (machine_page (f))));
@@ -172,13 +171,13 @@ static void
 test_renamed_elsewhere (Fixture *f)
 {
   g_autoptr (VivMachine) machine = add_machine (f->library, "Fern");
-  g_autoptr (VivLibrary) other = viv_library_new (NULL);
-  g_autoptr (VivMachine) same = viv_library_find (other, "Fern", NULL);
+  g_autoptr (VivLocalHost) other = viv_local_host_new (NULL);
+  g_autoptr (VivMachine) same = viv_host_find (VIV_HOST (other), "Fern", NULL);
 
   viv_window_view (f->window, machine);
   settle ();
-  g_assert_true (viv_library_rename (other, same, "Moss", NULL));
-  viv_library_rescan (f->library);
+  g_assert_true (viv_local_host_rename (other, same, "Moss", NULL));
+  viv_local_host_rescan (f->library);
   until (g_str_equal (
       viv_machine_get_name (viv_machine_page_get_machine (VIV_MACHINE_PAGE (machine_page (f)))), "Moss"));
   g_assert_true (machine_shown (f));
@@ -388,9 +387,9 @@ test_width (Fixture *f)
     }
   assert_window_narrow (viv_sharing_window_new (machine), window, "vnc");
   assert_window_narrow (viv_facts_window_new (machine), window, "facts");
-  assert_window_narrow (viv_trash_window_new (f->library), window, "trash");
+  assert_window_narrow (viv_trash_window_new (VIV_HOST (f->library)), window, "trash");
   assert_window_narrow (viv_preferences_window_new (), window, "preferences");
-  assert_window_narrow (viv_assistant_new (f->library), window, "assistant");
+  assert_window_narrow (viv_assistant_new (VIV_HOST (f->library)), window, "assistant");
   assert_window_narrow (viv_remote_window_new (GTK_APPLICATION (f->application), "vnc://127.0.0.1:1"), window,
                         "viewer");
   settings = viv_settings_window_new (machine);
@@ -416,7 +415,7 @@ test_assistant_width (Fixture *f)
       g_get_home_dir (), "an image with a name that is far too long for a phone.img", NULL);
   g_autofree char *sectors = g_malloc0 (1440 * 1024);
   g_autoptr (GFile) file = g_file_new_for_path (path);
-  GtkWidget *assistant = viv_assistant_new (f->library);
+  GtkWidget *assistant = viv_assistant_new (VIV_HOST (f->library));
 
   g_assert_true (g_file_set_contents (path, sectors, 1440 * 1024, NULL));
   viv_present_over (GTK_WINDOW (assistant), GTK_WINDOW (f->window));
@@ -685,7 +684,7 @@ test_markup (Fixture *f)
   over = viv_sharing_window_new (machine);
   present (f, over);
   dismiss (over);
-  over = viv_assistant_new (f->library);
+  over = viv_assistant_new (VIV_HOST (f->library));
   present (f, over);
   viv_assistant_set_image (VIV_ASSISTANT (over), file);
   while (viv_assistant_is_looking (VIV_ASSISTANT (over)))
@@ -728,7 +727,7 @@ test_markup (Fixture *f)
   g_object_unref (machine);
   settle ();
   assert_shows (window, "R&D <b>x");
-  over = viv_trash_window_new (f->library);
+  over = viv_trash_window_new (VIV_HOST (f->library));
   present (f, over);
   assert_shows (over, "R&D _b_x");
   assert_shows (over, "KiB");
@@ -743,9 +742,9 @@ test_markup (Fixture *f)
       g_strcmp0 (gtk_stack_get_visible_child_name (GTK_STACK (find (over, GTK_TYPE_STACK, "stack"))), "empty")
       == 0);
   {
-    g_auto (GStrv) left = viv_library_list_trash (f->library);
+    g_autoptr (GPtrArray) left = viv_trash_list (viv_local_host_get_trash (f->library));
 
-    g_assert_cmpuint (g_strv_length (left), ==, 0);
+    g_assert_cmpuint (left->len, ==, 0);
   }
   dismiss (over);
 }
@@ -757,8 +756,8 @@ on_command_line (GApplication *application, GApplicationCommandLine *line, gpoin
 {
   Fixture f = { VIV_APPLICATION (application), NULL, NULL };
 
-  f.library = g_object_ref (viv_application_get_library (f.application));
-  f.window = viv_window_new (GTK_APPLICATION (f.application), viv_application_get_library (f.application));
+  f.library = g_object_ref (VIV_LOCAL_HOST (viv_application_get_host (f.application)));
+  f.window = viv_window_new (GTK_APPLICATION (f.application), viv_application_get_host (f.application));
   gtk_window_present (GTK_WINDOW (f.window));
   settle ();
   body (&f);

@@ -15,7 +15,7 @@
 
 typedef struct
 {
-  VivLibrary *library;
+  VivLocalHost *library;
   VivMachine *machine;
   VivSettingsWindow *window;
 } Fixture;
@@ -23,7 +23,7 @@ typedef struct
 static void
 set_up (Fixture *f, gconstpointer data)
 {
-  f->library = viv_library_new (NULL);
+  f->library = viv_local_host_new (NULL);
   f->machine = add_machine (f->library, "Fern");
   f->window = VIV_SETTINGS_WINDOW (viv_settings_window_new (f->machine));
   gtk_window_present (GTK_WINDOW (f->window));

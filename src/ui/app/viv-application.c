@@ -8,6 +8,7 @@
 
 #include "ui/app/viv-application.h"
 
+#include "machine/local-host.h"
 #include "ui/app/viv-dialogs.h"
 #include "ui/app/viv-preferences-window.h"
 #include "ui/app/viv-preferences.h"
@@ -23,7 +24,7 @@ struct _VivApplication
 {
   AdwApplication parent_instance;
 
-  VivLibrary *library;
+  VivHost *host;
   VivWatcher *watcher;
 };
 
@@ -71,7 +72,7 @@ ensure_window (VivApplication *self)
   for (GList *l = gtk_application_get_windows (GTK_APPLICATION (self)); l; l = l->next)
     if (VIV_IS_WINDOW (l->data))
       return l->data;
-  window = GTK_WINDOW (viv_window_new (GTK_APPLICATION (self), viv_application_get_library (self)));
+  window = GTK_WINDOW (viv_window_new (GTK_APPLICATION (self), viv_application_get_host (self)));
   return VIV_WINDOW (window);
 }
 
@@ -170,14 +171,14 @@ action_open_window (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   VivApplication *self = data;
   g_autoptr (VivMachine) machine
-      = viv_library_find (viv_application_get_library (self), g_variant_get_string (parameter, NULL), NULL);
+      = viv_host_find (viv_application_get_host (self), g_variant_get_string (parameter, NULL), NULL);
   VivMachineWindow *window = machine ? viv_machine_window_find (GTK_APPLICATION (self), machine) : NULL;
 
   if (!machine)
     return;
   if (!window)
     window = VIV_MACHINE_WINDOW (
-        viv_machine_window_new (GTK_APPLICATION (self), viv_application_get_library (self), machine));
+        viv_machine_window_new (GTK_APPLICATION (self), viv_application_get_host (self), machine));
   gtk_window_present (GTK_WINDOW (window));
 }
 
@@ -294,7 +295,7 @@ viv_application_shutdown (GApplication *application)
 {
   G_APPLICATION_CLASS (viv_application_parent_class)->shutdown (application);
   g_clear_pointer (&VIV_APPLICATION (application)->watcher, viv_watcher_free);
-  g_clear_object (&VIV_APPLICATION (application)->library);
+  g_clear_object (&VIV_APPLICATION (application)->host);
 }
 
 static void
@@ -336,13 +337,13 @@ viv_application_new (void)
                        G_APPLICATION_HANDLES_OPEN | G_APPLICATION_HANDLES_COMMAND_LINE, NULL);
 }
 
-VivLibrary *
-viv_application_get_library (VivApplication *self)
+VivHost *
+viv_application_get_host (VivApplication *self)
 {
-  if (!self->library)
+  if (!self->host)
     {
-      self->library = viv_library_new (NULL);
-      self->watcher = viv_watcher_new (GTK_APPLICATION (self), self->library);
+      self->host = VIV_HOST (viv_local_host_new (NULL));
+      self->watcher = viv_watcher_new (GTK_APPLICATION (self), self->host);
     }
-  return self->library;
+  return self->host;
 }

@@ -6,7 +6,7 @@
 
 #include <adwaita.h>
 
-#include "machine/library.h"
+#include "machine/host.h"
 
 G_BEGIN_DECLS
 
@@ -14,6 +14,6 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (VivApplication, viv_application, VIV, APPLICATION, AdwApplication)
 
 VivApplication *viv_application_new (void);
-VivLibrary *viv_application_get_library (VivApplication *self);
+VivHost *viv_application_get_host (VivApplication *self);
 
 G_END_DECLS

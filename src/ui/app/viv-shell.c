@@ -67,8 +67,8 @@ viv_shell_create (VivShell *shell, GFile *image)
     VIV_SHELL_GET_IFACE (shell)->create (shell, image);
 }
 
-VivLibrary *
-viv_shell_get_library (VivShell *shell)
+VivHost *
+viv_shell_get_host (VivShell *shell)
 {
-  return VIV_SHELL_GET_IFACE (shell)->get_library ? VIV_SHELL_GET_IFACE (shell)->get_library (shell) : NULL;
+  return VIV_SHELL_GET_IFACE (shell)->get_host ? VIV_SHELL_GET_IFACE (shell)->get_host (shell) : NULL;
 }

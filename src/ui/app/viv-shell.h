@@ -7,7 +7,7 @@
 
 #include <adwaita.h>
 
-#include "machine/library.h"
+#include "machine/host.h"
 
 G_BEGIN_DECLS
 
@@ -24,7 +24,7 @@ struct _VivShellInterface
   void (*view) (VivShell *shell, VivMachine *machine);
   void (*focus) (VivShell *shell, VivMachine *machine);
   void (*create) (VivShell *shell, GFile *image);
-  VivLibrary *(*get_library) (VivShell *shell);
+  VivHost *(*get_host) (VivShell *shell);
 };
 
 /* The shell that a widget is in; NULL: none. */
@@ -41,6 +41,6 @@ void viv_shell_focus (VivShell *shell, VivMachine *machine);
 /* Opens the assistant; `image` may be NULL. */
 void viv_shell_create (VivShell *shell, GFile *image);
 /* NULL where there are no machines (the window of a remote screen). */
-VivLibrary *viv_shell_get_library (VivShell *shell);
+VivHost *viv_shell_get_host (VivShell *shell);
 
 G_END_DECLS

@@ -15,7 +15,7 @@
 struct VivWatcher
 {
   GtkApplication *application; /* has us */
-  VivLibrary *library;
+  VivHost *host;
   GHashTable *told; /* of machine.uuid: the reason that was told */
   GPtrArray *machines;
   guint n_told;
@@ -78,7 +78,7 @@ let_go (VivWatcher *self)
 static void
 follow (VivWatcher *self)
 {
-  GListModel *model = G_LIST_MODEL (self->library);
+  GListModel *model = G_LIST_MODEL (self->host);
 
   let_go (self);
   for (guint i = 0; i < g_list_model_get_n_items (model); i++)
@@ -91,15 +91,15 @@ follow (VivWatcher *self)
 }
 
 VivWatcher *
-viv_watcher_new (GtkApplication *application, VivLibrary *library)
+viv_watcher_new (GtkApplication *application, VivHost *host)
 {
   VivWatcher *self = g_new0 (VivWatcher, 1);
 
   self->application = application;
-  self->library = g_object_ref (library);
+  self->host = g_object_ref (host);
   self->told = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->machines = g_ptr_array_new_with_free_func (g_object_unref);
-  g_signal_connect_swapped (library, "items-changed", G_CALLBACK (follow), self);
+  g_signal_connect_swapped (host, "items-changed", G_CALLBACK (follow), self);
   follow (self);
   return self;
 }
@@ -107,11 +107,11 @@ viv_watcher_new (GtkApplication *application, VivLibrary *library)
 void
 viv_watcher_free (VivWatcher *self)
 {
-  g_signal_handlers_disconnect_by_data (self->library, self);
+  g_signal_handlers_disconnect_by_data (self->host, self);
   let_go (self);
   g_ptr_array_unref (self->machines);
   g_hash_table_unref (self->told);
-  g_object_unref (self->library);
+  g_object_unref (self->host);
   g_free (self);
 }
 

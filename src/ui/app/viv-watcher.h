@@ -7,14 +7,14 @@
 
 #include <gtk/gtk.h>
 
-#include "machine/library.h"
+#include "machine/host.h"
 
 G_BEGIN_DECLS
 
 typedef struct VivWatcher VivWatcher;
 
 /* `application` NULL: it counts and says nothing. */
-VivWatcher *viv_watcher_new (GtkApplication *application, VivLibrary *library);
+VivWatcher *viv_watcher_new (GtkApplication *application, VivHost *host);
 void viv_watcher_free (VivWatcher *watcher);
 /* How often it told; for tests. */
 guint viv_watcher_told (VivWatcher *watcher);

@@ -8,6 +8,7 @@
 
 #include "ui/app/viv-window.h"
 
+#include "machine/machine-find.h"
 #include "ui/create/viv-assistant.h"
 #include "ui/app/viv-dialogs.h"
 #include "ui/machine/viv-facts-window.h"
@@ -31,7 +32,7 @@ struct _VivWindow
   VivLibraryPage *library_page;
   VivMachinePage *machine_page;
 
-  VivLibrary *library;
+  VivHost *host;
   gboolean listed; /* the machine that is shown was in the library */
   guint thumbnail_source, follow_source;
 };
@@ -73,7 +74,7 @@ action_back (GtkWidget *widget, const char *name, GVariant *parameter)
 static void
 action_trash (GtkWidget *widget, const char *name, GVariant *parameter)
 {
-  GtkWidget *trash = viv_trash_window_new (VIV_WINDOW (widget)->library);
+  GtkWidget *trash = viv_trash_window_new (VIV_WINDOW (widget)->host);
 
   viv_present_over (GTK_WINDOW (trash), GTK_WINDOW (widget));
 }
@@ -93,11 +94,11 @@ static gboolean
 update_thumbnails (gpointer data)
 {
   VivWindow *self = data;
-  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->library));
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->host));
 
   for (guint i = 0; i < n; i++)
     {
-      g_autoptr (VivMachine) machine = g_list_model_get_item (G_LIST_MODEL (self->library), i);
+      g_autoptr (VivMachine) machine = g_list_model_get_item (G_LIST_MODEL (self->host), i);
 
       if (viv_machine_is_live (machine) && viv_machine_get_width (machine) > 0)
         viv_machine_update_thumbnail (machine, NULL, on_thumbnail_done, NULL);
@@ -110,14 +111,14 @@ update_thumbnails (gpointer data)
 static VivMachine *
 find_listed (VivWindow *self, VivMachine *machine, gboolean *same)
 {
-  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->library));
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->host));
   const char *uuid = viv_machine_get_uuid (machine);
   VivMachine *found = NULL;
 
   *same = FALSE;
   for (guint i = 0; i < n && !*same; i++)
     {
-      g_autoptr (VivMachine) item = g_list_model_get_item (G_LIST_MODEL (self->library), i);
+      g_autoptr (VivMachine) item = g_list_model_get_item (G_LIST_MODEL (self->host), i);
 
       *same = item == machine;
       if (*same || (!found && uuid && g_strcmp0 (viv_machine_get_uuid (item), uuid) == 0))
@@ -188,11 +189,11 @@ on_library_changed (VivWindow *self)
 static guint
 count_running (VivWindow *self)
 {
-  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->library)), running = 0;
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->host)), running = 0;
 
   for (guint i = 0; i < n; i++)
     {
-      g_autoptr (VivMachine) machine = g_list_model_get_item (G_LIST_MODEL (self->library), i);
+      g_autoptr (VivMachine) machine = g_list_model_get_item (G_LIST_MODEL (self->host), i);
 
       running += viv_machine_is_busy (machine);
     }
@@ -278,12 +279,12 @@ viv_window_dispose (GObject *object)
 
   g_clear_handle_id (&self->thumbnail_source, g_source_remove);
   g_clear_handle_id (&self->follow_source, g_source_remove);
-  if (self->library)
-    g_signal_handlers_disconnect_by_data (self->library, self);
+  if (self->host)
+    g_signal_handlers_disconnect_by_data (self->host, self);
   if (self->machine_page)
     viv_machine_page_set_machine (self->machine_page, NULL);
   gtk_widget_dispose_template (GTK_WIDGET (object), VIV_TYPE_WINDOW);
-  g_clear_object (&self->library);
+  g_clear_object (&self->host);
   G_OBJECT_CLASS (viv_window_parent_class)->dispose (object);
 }
 
@@ -322,16 +323,16 @@ viv_window_init (VivWindow *self)
 }
 
 VivWindow *
-viv_window_new (GtkApplication *application, VivLibrary *library)
+viv_window_new (GtkApplication *application, VivHost *host)
 {
   VivWindow *self = g_object_new (VIV_TYPE_WINDOW, "application", application, NULL);
 
-  self->library = g_object_ref (library);
-  g_signal_connect_swapped (self->library, "items-changed", G_CALLBACK (on_library_changed), self);
+  self->host = g_object_ref (host);
+  g_signal_connect_swapped (self->host, "items-changed", G_CALLBACK (on_library_changed), self);
   g_signal_connect_object (viv_settings (), "changed::release-keys", G_CALLBACK (show_release_keys), self,
                            G_CONNECT_SWAPPED);
   show_release_keys (self);
-  viv_library_page_set_library (self->library_page, self->library);
+  viv_library_page_set_host (self->library_page, self->host);
   viv_library_page_focus (self->library_page, NULL);
   return self;
 }
@@ -353,7 +354,7 @@ void
 viv_window_view_name (VivWindow *self, const char *name)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (VivMachine) machine = viv_library_find (self->library, name, NULL);
+  g_autoptr (VivMachine) machine = viv_host_find (self->host, name, NULL);
 
   if (!machine)
     machine = viv_find_machine (name, &error);
@@ -382,7 +383,7 @@ viv_window_back (VivWindow *self)
 void
 viv_window_create_machine (VivWindow *self, GFile *image)
 {
-  GtkWidget *assistant = viv_assistant_new (self->library);
+  GtkWidget *assistant = viv_assistant_new (self->host);
 
   viv_present_over (GTK_WINDOW (assistant), GTK_WINDOW (self));
   if (image)
@@ -430,10 +431,10 @@ create_machine (VivShell *shell, GFile *image)
   viv_window_create_machine (VIV_WINDOW (shell), image);
 }
 
-static VivLibrary *
-get_library (VivShell *shell)
+static VivHost *
+get_host (VivShell *shell)
 {
-  return VIV_WINDOW (shell)->library;
+  return VIV_WINDOW (shell)->host;
 }
 
 static void
@@ -442,5 +443,5 @@ shell_init (VivShellInterface *iface)
   iface->view = view_machine;
   iface->focus = focus_machine;
   iface->create = create_machine;
-  iface->get_library = get_library;
+  iface->get_host = get_host;
 }

@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 #define VIV_TYPE_WINDOW (viv_window_get_type ())
 G_DECLARE_FINAL_TYPE (VivWindow, viv_window, VIV, WINDOW, VivShellWindow)
 
-VivWindow *viv_window_new (GtkApplication *application, VivLibrary *library);
+VivWindow *viv_window_new (GtkApplication *application, VivHost *host);
 /* Shows the page of a machine. */
 void viv_window_view (VivWindow *self, VivMachine *machine);
 /* By name or UUID; says so if there is none. */

@@ -44,7 +44,8 @@ struct _VivAssistant
   GtkSpinButton *memory, *cpus, *disk;
   GtkSwitch *disk_switch, *start_switch;
 
-  VivLibrary *library;
+  VivHost *host;
+  gboolean creating;
   MachineDefinition *definition;
   GCancellable *looking; /* into an image; NULL: not */
   GCancellable *finding; /* images */
@@ -88,19 +89,6 @@ show_page (VivAssistant *self, const char *page)
 
 /* -- Live checks -- */
 
-static gboolean
-name_taken (VivAssistant *self, const char *name)
-{
-  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (self->library)); i++)
-    {
-      g_autoptr (VivMachine) machine = g_list_model_get_item (G_LIST_MODEL (self->library), i);
-
-      if (g_str_equal (viv_machine_get_name (machine), name))
-        return TRUE;
-    }
-  return FALSE;
-}
-
 static void
 mark (gpointer row, const char *class, gboolean on)
 {
@@ -120,7 +108,7 @@ check_name (VivAssistant *self)
   if (!definition_check_name (name, &error))
     title = *name ? _ ("_Name: one line of text, without a blank at either end")
                   : _ ("_Name: a machine needs one");
-  else if (name_taken (self, name))
+  else if (viv_host_has_name (self->host, name, NULL))
     title = _ ("_Name: another machine has this one");
   else
     {
@@ -144,10 +132,10 @@ host_memory (void)
 static double
 free_space (VivAssistant *self)
 {
+  const char *folder = viv_host_get_folder (self->host);
   struct statvfs info;
 
-  return statvfs (viv_library_get_path (self->library), &info) == 0 ? (double)info.f_bavail * info.f_frsize
-                                                                    : -1;
+  return folder && statvfs (folder, &info) == 0 ? (double)info.f_bavail * info.f_frsize : -1;
 }
 
 static void
@@ -179,7 +167,7 @@ on_changed (VivAssistant *self)
 {
   if (self->setting || !self->definition)
     return;
-  gtk_widget_action_set_enabled (GTK_WIDGET (self), "assistant.create", check_name (self));
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "assistant.create", check_name (self) && !self->creating);
   check_sizes (self);
 }
 
@@ -198,7 +186,7 @@ fill (VivAssistant *self, double disk_size)
 {
   g_autoptr (OsProfile) profile = os_profile_lookup (definition_text (self->definition, "machine.os"));
   g_autofree char *name
-      = viv_library_propose_name (self->library, definition_text (self->definition, "machine.name"));
+      = viv_host_propose_name (self->host, definition_text (self->definition, "machine.name"));
 
   self->setting = TRUE;
   gtk_editable_set_text (GTK_EDITABLE (self->name_row), name);
@@ -539,30 +527,28 @@ prepare_disk (VivAssistant *self, VivNewImage *image, unsigned *n)
 }
 
 static void
-action_create (GtkWidget *widget, const char *action, GVariant *parameter)
+show_failure (VivAssistant *self, const GError *error)
 {
-  VivAssistant *self = VIV_ASSISTANT (widget);
+  viv_show_error (GTK_WINDOW (self), _ ("The Machine Could Not Be Created"), error ? error->message : "",
+                  NULL);
+}
+
+static void
+on_created (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (VivAssistant) self = data;
   GtkWindow *parent = gtk_window_get_transient_for (GTK_WINDOW (self));
   VivShell *window = VIV_IS_SHELL (parent) ? VIV_SHELL (parent) : NULL;
-  g_autofree char *memory = g_strdup_printf ("%dM", gtk_spin_button_get_value_as_int (self->memory));
-  g_autofree char *cpus = g_strdup_printf ("%d", gtk_spin_button_get_value_as_int (self->cpus));
-  g_autoptr (VivMachine) machine = NULL;
   g_autoptr (GError) error = NULL;
-  VivNewImage image = { 0 };
-  unsigned n_images = 0;
+  g_autoptr (VivMachine) machine = viv_host_create_finish (VIV_HOST (source), result, &error);
 
-  if (!self->definition || !check_name (self))
+  if (!self->host)
     return;
-  if (definition_set (self->definition, "machine.name", gtk_editable_get_text (GTK_EDITABLE (self->name_row)),
-                      &error)
-      && definition_set (self->definition, "machine.memory", memory, &error)
-      && definition_set (self->definition, "machine.cpus", cpus, &error)
-      && prepare_disk (self, &image, &n_images))
-    machine = viv_library_create (self->library, self->definition, &image, n_images, &error);
+  self->creating = FALSE;
   if (!machine)
     {
-      viv_show_error (GTK_WINDOW (self), _ ("The Machine Could Not Be Created"), error ? error->message : "",
-                      NULL);
+      on_changed (self);
+      show_failure (self, error);
       return;
     }
   g_settings_set_boolean (viv_settings (), "start-after-create", gtk_switch_get_active (self->start_switch));
@@ -573,6 +559,33 @@ action_create (GtkWidget *widget, const char *action, GVariant *parameter)
         viv_operation_start (window, machine);
     }
   gtk_window_destroy (GTK_WINDOW (self));
+}
+
+static void
+action_create (GtkWidget *widget, const char *action, GVariant *parameter)
+{
+  VivAssistant *self = VIV_ASSISTANT (widget);
+  g_autofree char *memory = g_strdup_printf ("%dM", gtk_spin_button_get_value_as_int (self->memory));
+  g_autofree char *cpus = g_strdup_printf ("%d", gtk_spin_button_get_value_as_int (self->cpus));
+  g_autoptr (GError) error = NULL;
+  VivNewImage image = { 0 };
+  unsigned n_images = 0;
+
+  if (!self->definition || self->creating || !check_name (self))
+    return;
+  if (!definition_set (self->definition, "machine.name",
+                       gtk_editable_get_text (GTK_EDITABLE (self->name_row)), &error)
+      || !definition_set (self->definition, "machine.memory", memory, &error)
+      || !definition_set (self->definition, "machine.cpus", cpus, &error)
+      || !prepare_disk (self, &image, &n_images))
+    {
+      show_failure (self, error);
+      return;
+    }
+  /* Once is enough. */
+  self->creating = TRUE;
+  on_changed (self);
+  viv_host_create (self->host, self->definition, &image, n_images, NULL, on_created, g_object_ref (self));
 }
 
 static gboolean
@@ -595,7 +608,7 @@ viv_assistant_dispose (GObject *object)
   g_cancellable_cancel (self->finding);
   g_clear_object (&self->finding);
   g_clear_pointer (&self->definition, definition_unref);
-  g_clear_object (&self->library);
+  g_clear_object (&self->host);
   g_clear_pointer (&self->profiles, g_strfreev);
   G_OBJECT_CLASS (viv_assistant_parent_class)->dispose (object);
 }
@@ -662,11 +675,11 @@ viv_assistant_init (VivAssistant *self)
 }
 
 GtkWidget *
-viv_assistant_new (VivLibrary *library)
+viv_assistant_new (VivHost *host)
 {
   VivAssistant *self = g_object_new (VIV_TYPE_ASSISTANT, NULL);
 
-  self->library = g_object_ref (library);
+  self->host = g_object_ref (host);
   find_images (self);
   return GTK_WIDGET (self);
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "machine/library.h"
+#include "machine/host.h"
 
 #include <gtk/gtk.h>
 

@@ -38,7 +38,7 @@ struct _VivLibraryPage
   GtkActionBar *selection_bar;
   GtkLabel *selection_label;
 
-  VivLibrary *library;
+  VivHost *host;
   GtkFilter *filter, *tag_filter;
   GtkSortListModel *sorted;
   VivMachineSelection *chosen;
@@ -66,7 +66,7 @@ items (VivLibraryPage *self)
 static void
 update_stack (VivLibraryPage *self)
 {
-  gboolean any = self->library && g_list_model_get_n_items (G_LIST_MODEL (self->library)) > 0;
+  gboolean any = self->host && g_list_model_get_n_items (G_LIST_MODEL (self->host)) > 0;
   gboolean found = any && g_list_model_get_n_items (G_LIST_MODEL (self->selection)) > 0;
 
   gtk_stack_set_visible_child_name (self->stack, !any             ? "empty"
@@ -159,7 +159,7 @@ static gboolean
 on_tags (gpointer data)
 {
   VivLibraryPage *self = data;
-  g_auto (GStrv) tags = viv_library_list_tags (G_LIST_MODEL (self->library));
+  g_auto (GStrv) tags = viv_library_list_tags (G_LIST_MODEL (self->host));
 
   self->tags_source = 0;
   viv_tag_bar_set_tags (self->tag_bar, (const char *const *)tags);
@@ -316,7 +316,7 @@ follow_machines (VivLibraryPage *self, guint position, guint removed, guint adde
 {
   for (guint i = position; i < position + added; i++)
     {
-      g_autoptr (VivMachine) machine = g_list_model_get_item (G_LIST_MODEL (self->library), i);
+      g_autoptr (VivMachine) machine = g_list_model_get_item (G_LIST_MODEL (self->host), i);
 
       g_signal_handlers_disconnect_by_func (machine, update_order, self);
       g_signal_connect_object (machine, "state-changed", G_CALLBACK (update_order), self, G_CONNECT_SWAPPED);
@@ -363,8 +363,8 @@ viv_library_page_dispose (GObject *object)
   g_clear_handle_id (&self->focus_source, g_source_remove);
   g_clear_handle_id (&self->tags_source, g_source_remove);
   g_clear_weak_pointer (&self->focus_machine);
-  if (self->library)
-    g_signal_handlers_disconnect_by_data (self->library, self);
+  if (self->host)
+    g_signal_handlers_disconnect_by_data (self->host, self);
   if (self->selection)
     g_signal_handlers_disconnect_by_data (self->selection, self);
   if (self->chosen)
@@ -376,7 +376,7 @@ viv_library_page_dispose (GObject *object)
   g_clear_object (&self->sorted);
   g_clear_object (&self->filter);
   g_clear_object (&self->tag_filter);
-  g_clear_object (&self->library);
+  g_clear_object (&self->host);
   G_OBJECT_CLASS (viv_library_page_parent_class)->dispose (object);
 }
 
@@ -459,19 +459,19 @@ viv_library_page_init (VivLibraryPage *self)
 }
 
 void
-viv_library_page_set_library (VivLibraryPage *self, VivLibrary *library)
+viv_library_page_set_host (VivLibraryPage *self, VivHost *host)
 {
   GtkEveryFilter *every;
   GtkFilterListModel *filtered;
 
-  g_return_if_fail (!self->library);
-  self->library = g_object_ref (library);
+  g_return_if_fail (!self->host);
+  self->host = g_object_ref (host);
   self->filter = viv_library_filter_new ();
   self->tag_filter = viv_library_tag_filter_new ();
   every = gtk_every_filter_new ();
   gtk_multi_filter_append (GTK_MULTI_FILTER (every), g_object_ref (self->tag_filter));
   gtk_multi_filter_append (GTK_MULTI_FILTER (every), g_object_ref (self->filter));
-  filtered = gtk_filter_list_model_new (g_object_ref (G_LIST_MODEL (library)), GTK_FILTER (every));
+  filtered = gtk_filter_list_model_new (g_object_ref (G_LIST_MODEL (host)), GTK_FILTER (every));
   self->sorted = gtk_sort_list_model_new (G_LIST_MODEL (filtered), NULL);
   self->chosen = viv_machine_selection_new (g_object_ref (G_LIST_MODEL (self->sorted)));
   self->selection = viv_machine_selection_get_model (self->chosen);
@@ -481,12 +481,12 @@ viv_library_page_set_library (VivLibraryPage *self, VivLibrary *library)
                           G_BINDING_BIDIRECTIONAL | G_BINDING_SYNC_CREATE);
   g_signal_connect_swapped (self->chosen, "changed", G_CALLBACK (update_selection), self);
   g_signal_connect_swapped (self->chosen, "notify::active", G_CALLBACK (update_selection), self);
-  g_signal_connect_swapped (library, "items-changed", G_CALLBACK (follow_machines), self);
+  g_signal_connect_swapped (host, "items-changed", G_CALLBACK (follow_machines), self);
   g_signal_connect_swapped (self->selection, "items-changed", G_CALLBACK (update_stack), self);
   g_signal_connect_swapped (viv_settings (), "changed::library-view", G_CALLBACK (update_view), self);
   g_signal_connect_swapped (viv_settings (), "changed::library-sort", G_CALLBACK (update_order), self);
   update_selection (self);
-  follow_machines (self, 0, 0, g_list_model_get_n_items (G_LIST_MODEL (library)));
+  follow_machines (self, 0, 0, g_list_model_get_n_items (G_LIST_MODEL (host)));
   update_order (self);
   update_view (self);
 }

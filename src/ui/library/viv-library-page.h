@@ -6,14 +6,14 @@
 
 #include <adwaita.h>
 
-#include "machine/library.h"
+#include "machine/host.h"
 
 G_BEGIN_DECLS
 
 #define VIV_TYPE_LIBRARY_PAGE (viv_library_page_get_type ())
 G_DECLARE_FINAL_TYPE (VivLibraryPage, viv_library_page, VIV, LIBRARY_PAGE, AdwBin)
 
-void viv_library_page_set_library (VivLibraryPage *self, VivLibrary *library);
+void viv_library_page_set_host (VivLibraryPage *self, VivHost *host);
 void viv_library_page_toggle_search (VivLibraryPage *self);
 /* Puts the focus on a machine; NULL: on the first. */
 void viv_library_page_focus (VivLibraryPage *self, VivMachine *machine);

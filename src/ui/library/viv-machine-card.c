@@ -69,6 +69,15 @@ update_system (VivMachineCard *self)
   gtk_label_set_label (self->detail, detail ? detail : "");
 }
 
+static gboolean
+host_can (VivMachineCard *self, VivHostCapabilities what)
+{
+  GtkRoot *root = gtk_widget_get_root (GTK_WIDGET (self));
+  VivHost *host = VIV_IS_SHELL (root) ? viv_shell_get_host (VIV_SHELL (root)) : NULL;
+
+  return host && (viv_host_get_capabilities (host) & what) == what;
+}
+
 static void
 update (VivMachineCard *self)
 {
@@ -97,14 +106,19 @@ update (VivMachineCard *self)
                                  viv_state_label (self->machine), *words ? ", " : "", words);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, description, -1);
 
-  gtk_widget_action_set_enabled (widget, "card.start", !busy && !broken);
+  gtk_widget_action_set_enabled (widget, "card.start",
+                                 viv_machine_can (self->machine, VIV_MACHINE_CAN_START) && !busy && !broken);
   gtk_widget_action_set_enabled (widget, "card.pause", live && g_str_equal (state, "running"));
   gtk_widget_action_set_enabled (widget, "card.resume", live && paused);
   gtk_widget_action_set_enabled (widget, "card.power-off", live && g_str_equal (state, "running"));
   gtk_widget_action_set_enabled (widget, "card.force-off", live);
-  gtk_widget_action_set_enabled (widget, "card.settings", !broken);
-  gtk_widget_action_set_enabled (widget, "card.rename", !busy && !broken);
-  gtk_widget_action_set_enabled (widget, "card.delete", !busy);
+  gtk_widget_action_set_enabled (widget, "card.settings",
+                                 viv_machine_can (self->machine, VIV_MACHINE_CAN_EDIT) && !broken);
+  gtk_widget_action_set_enabled (widget, "card.rename",
+                                 host_can (self, VIV_HOST_CAN_RENAME) && !busy && !broken);
+  gtk_widget_action_set_enabled (widget, "card.delete", host_can (self, VIV_HOST_CAN_TRASH) && !busy);
+  gtk_widget_action_set_enabled (widget, "card.open-folder",
+                                 viv_machine_can (self->machine, VIV_MACHINE_HAS_FOLDER));
 }
 
 static void
@@ -212,12 +226,21 @@ viv_machine_card_class_init (VivMachineCardClass *klass)
   gtk_widget_class_set_css_name (widget_class, "vivcard");
 }
 
+/* What its window's host can do. */
+static void
+on_root (VivMachineCard *self)
+{
+  if (self->machine)
+    update (self);
+}
+
 static void
 viv_machine_card_init (VivMachineCard *self)
 {
   GtkGesture *click, *press;
 
   gtk_widget_init_template (GTK_WIDGET (self));
+  g_signal_connect (self, "notify::root", G_CALLBACK (on_root), NULL);
   click = gtk_gesture_click_new ();
   gtk_gesture_single_set_button (GTK_GESTURE_SINGLE (click), GDK_BUTTON_SECONDARY);
   g_signal_connect (click, "pressed", G_CALLBACK (on_secondary_click), self);

@@ -107,7 +107,7 @@ on_changed (GtkEditable *entry, AdwMessageDialog *dialog)
 void
 viv_tags_dialog_ask (VivShell *shell, GPtrArray *machines)
 {
-  g_auto (GStrv) tags = viv_library_list_tags (G_LIST_MODEL (viv_shell_get_library (shell)));
+  g_auto (GStrv) tags = viv_library_list_tags (G_LIST_MODEL (viv_shell_get_host (shell)));
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 12), *scroller = gtk_scrolled_window_new (),
             *list = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6), *entry = gtk_entry_new ();
   Question *question = g_new0 (Question, 1);

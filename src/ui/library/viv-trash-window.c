@@ -23,7 +23,7 @@ struct _VivTrashWindow
   GtkListBox *list;
   GtkWidget *empty_button;
 
-  VivLibrary *library;
+  VivHost *host;
   GCancellable *closed; /* cancelled when the window goes: sizes are of no interest then */
 };
 
@@ -31,35 +31,31 @@ G_DEFINE_FINAL_TYPE (VivTrashWindow, viv_trash_window, ADW_TYPE_WINDOW)
 
 static void update (VivTrashWindow *self);
 
-/* NAME-yyyymmdd-hhmmss-uuuuuu, UTC */
-static void
-split_entry (const char *entry, char **name, GDateTime **when)
+/* What a row or a button in it is about. */
+static const VivTrashEntry *
+entry_of (gpointer widget)
 {
-  gsize length = strlen (entry), stamp = strlen ("-20261123-155000-123456");
-  int year, month, day, hour, minute, second;
+  return g_object_get_data (G_OBJECT (widget), "entry");
+}
 
-  *when = NULL;
-  *name = g_strndup (entry, length > stamp ? length - stamp : length);
-  if (length > stamp
-      && sscanf (entry + length - stamp, "-%4d%2d%2d-%2d%2d%2d", &year, &month, &day, &hour, &minute, &second)
-             == 6)
-    {
-      g_autoptr (GDateTime) utc = g_date_time_new_utc (year, month, day, hour, minute, second);
+static void
+on_restored (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (VivTrashWindow) self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VivMachine) machine = viv_host_restore_finish (VIV_HOST (source), result, &error);
 
-      *when = utc ? g_date_time_to_local (utc) : NULL;
-    }
+  if (!self->host)
+    return;
+  if (!machine)
+    viv_show_error (GTK_WINDOW (self), _ ("The Machine Could Not Be Restored"), error->message, NULL);
+  update (self);
 }
 
 static void
 on_restore (GtkButton *button, VivTrashWindow *self)
 {
-  const char *entry = g_object_get_data (G_OBJECT (button), "entry");
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VivMachine) machine = viv_library_restore (self->library, entry, &error);
-
-  if (!machine)
-    viv_show_error (GTK_WINDOW (self), _ ("The Machine Could Not Be Restored"), error->message, NULL);
-  update (self);
+  viv_host_restore (self->host, entry_of (button)->id, NULL, on_restored, g_object_ref (self));
 }
 
 /* -- Deleting for ever: in a thread, one machine after another, also when the window has gone -- */
@@ -67,8 +63,8 @@ on_restore (GtkButton *button, VivTrashWindow *self)
 typedef struct
 {
   GWeakRef window;
-  VivLibrary *library;
-  char **entries;
+  VivHost *host;
+  char **entries; /* ids */
   unsigned next;
   VivJob *job;
 } Purge;
@@ -77,7 +73,7 @@ static void
 purge_free (Purge *purge)
 {
   g_weak_ref_clear (&purge->window);
-  g_object_unref (purge->library);
+  g_object_unref (purge->host);
   g_strfreev (purge->entries);
   g_object_unref (purge->job);
   g_free (purge);
@@ -88,7 +84,7 @@ find_row (VivTrashWindow *self, const char *entry)
 {
   GtkWidget *row = gtk_widget_get_first_child (GTK_WIDGET (self->list));
 
-  while (row && g_strcmp0 (entry, g_object_get_data (G_OBJECT (row), "entry")) != 0)
+  while (row && !g_str_equal (entry_of (row)->id, entry))
     row = gtk_widget_get_next_sibling (row);
   return row;
 }
@@ -101,8 +97,8 @@ on_purged (GObject *source, GAsyncResult *result, gpointer data)
   Purge *purge = data;
   g_autoptr (VivTrashWindow) window = g_weak_ref_get (&purge->window);
   g_autoptr (GError) error = NULL;
-  gboolean done = viv_library_purge_finish (VIV_LIBRARY (source), result, &error);
-  gboolean shown = window && window->library;
+  gboolean done = viv_host_purge_finish (VIV_HOST (source), result, &error);
+  gboolean shown = window && window->host;
 
   /* Between two machines it can be stopped. */
   if (done && purge->entries[purge->next]
@@ -134,7 +130,7 @@ on_purged (GObject *source, GAsyncResult *result, gpointer data)
 static void
 purge_next (Purge *purge)
 {
-  viv_library_purge_async (purge->library, purge->entries[purge->next++], on_purged, purge);
+  viv_host_purge (purge->host, purge->entries[purge->next++], NULL, on_purged, purge);
 }
 
 static const char *
@@ -148,23 +144,23 @@ confirmed_purge (gpointer owner, gpointer about)
 {
   VivTrashWindow *self = owner;
   const char *doomed = about; /* NULL: all */
-  g_auto (GStrv) entries
-      = doomed ? g_strdupv ((char *[]){ (char *)doomed, NULL }) : viv_library_list_trash (self->library);
+  g_autoptr (GStrvBuilder) entries = g_strv_builder_new ();
   Purge *purge;
 
-  if (!*entries)
-    return;
   /* Until it is done, none of them is taken back. */
   for (GtkWidget *row = gtk_widget_get_first_child (GTK_WIDGET (self->list)); row;
        row = gtk_widget_get_next_sibling (row))
-    if (!doomed || g_strcmp0 (doomed, g_object_get_data (G_OBJECT (row), "entry")) == 0)
-      gtk_widget_set_sensitive (row, FALSE);
+    if (!doomed || g_str_equal (doomed, entry_of (row)->id))
+      {
+        g_strv_builder_add (entries, entry_of (row)->id);
+        gtk_widget_set_sensitive (row, FALSE);
+      }
   if (!doomed)
     gtk_widget_set_sensitive (self->empty_button, FALSE);
   purge = g_new0 (Purge, 1);
   g_weak_ref_init (&purge->window, self);
-  purge->library = g_object_ref (self->library);
-  purge->entries = g_steal_pointer (&entries);
+  purge->host = g_object_ref (self->host);
+  purge->entries = g_strv_builder_end (entries);
   purge->job = viv_job_begin (purge_title (doomed));
   purge_next (purge);
 }
@@ -172,17 +168,13 @@ confirmed_purge (gpointer owner, gpointer about)
 static void
 on_purge (GtkButton *button, VivTrashWindow *self)
 {
-  const char *entry = g_object_get_data (G_OBJECT (button), "entry");
-  g_autofree char *name = NULL;
-  g_autofree char *heading = NULL;
-  g_autoptr (GDateTime) when = NULL;
-
-  split_entry (entry, &name, &when);
+  const VivTrashEntry *entry = entry_of (button);
   /* Translators: %s is a machine's name */
-  heading = g_strdup_printf (_ ("Delete “%s” for Ever?"), name);
+  g_autofree char *heading = g_strdup_printf (_ ("Delete “%s” for Ever?"), entry->name);
+
   viv_confirm (GTK_WINDOW (self), heading,
                _ ("Its disks are removed with it. Images outside of its folder stay."), _ ("_Delete"),
-               confirmed_purge, self, g_strdup (entry), g_free);
+               confirmed_purge, self, g_strdup (entry->id), g_free);
 }
 
 static void
@@ -193,20 +185,29 @@ on_empty (VivTrashWindow *self)
                _ ("_Empty Trash"), confirmed_purge, self, NULL, NULL);
 }
 
+static void
+set_entry (gpointer widget, const VivTrashEntry *entry)
+{
+  g_object_set_data_full (G_OBJECT (widget), "entry", viv_trash_entry_copy (entry),
+                          (GDestroyNotify)viv_trash_entry_free);
+}
+
 static GtkWidget *
-make_button (VivTrashWindow *self, const char *entry, const char *icon, const char *tooltip,
+make_button (VivTrashWindow *self, const VivTrashEntry *entry, const char *icon, const char *tooltip,
              GCallback clicked)
 {
   GtkWidget *button = viv_row_button (icon, tooltip);
 
-  g_object_set_data_full (G_OBJECT (button), "entry", g_strdup (entry), g_free);
+  set_entry (button, entry);
   g_signal_connect (button, "clicked", clicked, self);
   return button;
 }
 
 static void
-show_subtitle (AdwActionRow *row, GDateTime *when, const char *size)
+show_subtitle (AdwActionRow *row, const char *size)
 {
+  gint64 seconds = entry_of (row)->when;
+  g_autoptr (GDateTime) when = seconds != 0 ? g_date_time_new_from_unix_local (seconds) : NULL;
   g_autofree char *date = when ? g_date_time_format (when, "%x %X") : g_strdup ("");
   /* Translators: when it was deleted, and the room it takes */
   g_autofree char *subtitle = size ? g_strdup_printf (_ ("%s · %s"), date, size) : g_steal_pointer (&date);
@@ -215,62 +216,57 @@ show_subtitle (AdwActionRow *row, GDateTime *when, const char *size)
 }
 
 static void
-measure (GTask *task, gpointer source, gpointer path, GCancellable *cancellable)
-{
-  guint64 *size = g_new (guint64, 1);
-
-  *size = viv_space_taken (path);
-  g_task_return_pointer (task, size, g_free);
-}
-
-static void
 on_measured (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (AdwActionRow) row = data;
-  g_autofree guint64 *size = g_task_propagate_pointer (G_TASK (result), NULL);
-  g_autofree char *text = size ? g_format_size_full (*size, G_FORMAT_SIZE_IEC_UNITS) : NULL;
+  gssize size = viv_host_measure_trash_finish (VIV_HOST (source), result, NULL);
 
-  if (text)
-    show_subtitle (row, g_object_get_data (G_OBJECT (row), "when"), text);
+  if (size >= 0)
+    {
+      g_autofree char *text = g_format_size_full (size, G_FORMAT_SIZE_IEC_UNITS);
+
+      show_subtitle (row, text);
+    }
 }
 
 static GtkWidget *
-make_row (VivTrashWindow *self, const char *entry)
+make_row (VivTrashWindow *self, const VivTrashEntry *entry)
 {
   GtkWidget *row = g_object_ref_sink (adw_action_row_new ());
-  g_autofree char *name = NULL;
-  GDateTime *when = NULL;
-  g_autoptr (GTask) task = g_task_new (NULL, self->closed, on_measured, row);
 
-  split_entry (entry, &name, &when);
-  viv_row_set_title (row, name);
-  g_object_set_data_full (G_OBJECT (row), "entry", g_strdup (entry), g_free);
-  if (when)
-    g_object_set_data_full (G_OBJECT (row), "when", when, (GDestroyNotify)g_date_time_unref);
-  show_subtitle (ADW_ACTION_ROW (row), when, NULL);
+  set_entry (row, entry);
+  viv_row_set_title (row, entry->name);
+  show_subtitle (ADW_ACTION_ROW (row), NULL);
   adw_action_row_add_suffix (ADW_ACTION_ROW (row), make_button (self, entry, "edit-undo-symbolic",
                                                                 _ ("Restore"), G_CALLBACK (on_restore)));
   adw_action_row_add_suffix (
       ADW_ACTION_ROW (row),
       make_button (self, entry, "edit-delete-symbolic", _ ("Delete for Ever"), G_CALLBACK (on_purge)));
-  g_task_set_task_data (task, g_build_filename (viv_library_get_path (self->library), ".trash", entry, NULL),
-                        g_free);
-  g_task_run_in_thread (task, measure);
+  viv_host_measure_trash (self->host, entry->id, self->closed, on_measured, row);
   return row;
+}
+
+static void
+on_listed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (VivTrashWindow) self = data;
+  g_autoptr (GPtrArray) entries = viv_host_list_trash_finish (VIV_HOST (source), result, NULL);
+  GtkWidget *child;
+
+  if (!entries || !self->host)
+    return;
+  while ((child = gtk_widget_get_first_child (GTK_WIDGET (self->list))))
+    gtk_list_box_remove (self->list, child);
+  for (guint i = entries->len; i-- > 0;)
+    gtk_list_box_append (self->list, make_row (self, entries->pdata[i]));
+  gtk_stack_set_visible_child_name (self->stack, entries->len > 0 ? "list" : "empty");
+  gtk_widget_set_sensitive (self->empty_button, entries->len > 0);
 }
 
 static void
 update (VivTrashWindow *self)
 {
-  g_auto (GStrv) entries = viv_library_list_trash (self->library);
-  GtkWidget *child;
-
-  while ((child = gtk_widget_get_first_child (GTK_WIDGET (self->list))))
-    gtk_list_box_remove (self->list, child);
-  for (guint i = g_strv_length (entries); i-- > 0;)
-    gtk_list_box_append (self->list, make_row (self, entries[i]));
-  gtk_stack_set_visible_child_name (self->stack, *entries ? "list" : "empty");
-  gtk_widget_set_sensitive (self->empty_button, *entries != NULL);
+  viv_host_list_trash (self->host, self->closed, on_listed, g_object_ref (self));
 }
 
 static void
@@ -279,7 +275,7 @@ viv_trash_window_dispose (GObject *object)
   VivTrashWindow *self = VIV_TRASH_WINDOW (object);
 
   g_cancellable_cancel (self->closed);
-  g_clear_object (&self->library);
+  g_clear_object (&self->host);
   G_OBJECT_CLASS (viv_trash_window_parent_class)->dispose (object);
 }
 
@@ -313,11 +309,11 @@ viv_trash_window_init (VivTrashWindow *self)
 }
 
 GtkWidget *
-viv_trash_window_new (VivLibrary *library)
+viv_trash_window_new (VivHost *host)
 {
   VivTrashWindow *self = g_object_new (VIV_TYPE_TRASH_WINDOW, NULL);
 
-  self->library = g_object_ref (library);
+  self->host = g_object_ref (host);
   update (self);
   return GTK_WIDGET (self);
 }

@@ -11,6 +11,6 @@ G_BEGIN_DECLS
 #define VIV_TYPE_TRASH_WINDOW (viv_trash_window_get_type ())
 G_DECLARE_FINAL_TYPE (VivTrashWindow, viv_trash_window, VIV, TRASH_WINDOW, AdwWindow)
 
-GtkWidget *viv_trash_window_new (VivLibrary *library);
+GtkWidget *viv_trash_window_new (VivHost *host);
 
 G_END_DECLS

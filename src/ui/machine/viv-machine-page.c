@@ -171,24 +171,28 @@ update_actions (VivMachinePage *self)
   gboolean live = viv_machine_is_live (self->machine), busy = viv_machine_is_busy (self->machine);
   gboolean running = live && g_str_equal (state, "running"), paused = live && g_str_equal (state, "paused");
   gboolean broken = g_str_equal (state, "broken"), screen = running || paused;
+  gboolean can_start = viv_machine_can (self->machine, VIV_MACHINE_CAN_START),
+           can_edit = viv_machine_can (self->machine, VIV_MACHINE_CAN_EDIT);
 
-  enable (self, "start", !busy && !broken);
+  enable (self, "start", can_start && !busy && !broken);
   enable (self, "pause", running);
   enable (self, "resume", paused);
   enable (self, "reset", live);
   enable (self, "power-off", running);
-  enable (self, "force-off", busy);
-  enable (self, "switch-off", busy);
-  enable (self, "restart", !broken);
+  enable (self, "force-off", can_start && busy);
+  enable (self, "switch-off", can_start && busy);
+  enable (self, "restart", can_start && !broken);
   enable (self, "type-clipboard", running);
   enable (self, "screenshot", screen);
-  enable (self, "change-media", !broken);
-  enable (self, "eject", !broken);
-  enable (self, "share", live);
-  enable (self, "settings", !broken);
+  enable (self, "change-media", can_edit && !broken);
+  enable (self, "eject", can_edit && !broken);
+  enable (self, "share", live && viv_machine_can (self->machine, VIV_MACHINE_CAN_SHARE));
+  enable (self, "settings", can_edit && !broken);
+  enable (self, "open-folder", viv_machine_can (self->machine, VIV_MACHINE_HAS_FOLDER));
   enable (self, "open-window", !broken && !self->own_window);
 
-  gtk_widget_set_visible (self->start_button, !busy && !broken && !g_str_equal (state, "crashed"));
+  gtk_widget_set_visible (self->start_button,
+                          can_start && !busy && !broken && !g_str_equal (state, "crashed"));
   gtk_widget_set_visible (self->pause_button, running);
   gtk_widget_set_visible (self->resume_button, paused);
   gtk_widget_set_visible (self->screenshot_button, screen);

@@ -19,7 +19,7 @@ struct _VivMachineWindow
 
   VivMachinePage *page;
 
-  VivLibrary *library;
+  VivHost *host;
   guint follow_source;
 };
 
@@ -57,7 +57,7 @@ on_follow (gpointer data)
   VivMachineWindow *self = data;
   VivMachine *machine = viv_machine_page_get_machine (self->page);
   const char *uuid = machine ? viv_machine_get_uuid (machine) : NULL;
-  g_autoptr (VivMachine) found = uuid ? viv_library_find (self->library, uuid, NULL) : NULL;
+  g_autoptr (VivMachine) found = uuid ? viv_host_find (self->host, uuid, NULL) : NULL;
 
   self->follow_source = 0;
   if (!found)
@@ -112,10 +112,10 @@ create_machine (VivShell *shell, GFile *image)
     g_application_open (G_APPLICATION (application), &image, 1, "");
 }
 
-static VivLibrary *
-get_library (VivShell *shell)
+static VivHost *
+get_host (VivShell *shell)
 {
-  return VIV_MACHINE_WINDOW (shell)->library;
+  return VIV_MACHINE_WINDOW (shell)->host;
 }
 
 static void
@@ -124,7 +124,7 @@ shell_init (VivShellInterface *iface)
   iface->view = view_machine;
   iface->focus = focus_machine;
   iface->create = create_machine;
-  iface->get_library = get_library;
+  iface->get_host = get_host;
 }
 
 /* -- Widget -- */
@@ -135,9 +135,9 @@ viv_machine_window_dispose (GObject *object)
   VivMachineWindow *self = VIV_MACHINE_WINDOW (object);
 
   g_clear_handle_id (&self->follow_source, g_source_remove);
-  if (self->library)
-    g_signal_handlers_disconnect_by_data (self->library, self);
-  g_clear_object (&self->library);
+  if (self->host)
+    g_signal_handlers_disconnect_by_data (self->host, self);
+  g_clear_object (&self->host);
   if (self->page)
     set_machine (self, NULL);
   self->page = NULL;
@@ -160,12 +160,12 @@ viv_machine_window_init (VivMachineWindow *self)
 }
 
 GtkWidget *
-viv_machine_window_new (GtkApplication *application, VivLibrary *library, VivMachine *machine)
+viv_machine_window_new (GtkApplication *application, VivHost *host, VivMachine *machine)
 {
   VivMachineWindow *self = g_object_new (VIV_TYPE_MACHINE_WINDOW, "application", application, NULL);
 
-  self->library = g_object_ref (library);
-  g_signal_connect_swapped (library, "items-changed", G_CALLBACK (on_library_changed), self);
+  self->host = g_object_ref (host);
+  g_signal_connect_swapped (host, "items-changed", G_CALLBACK (on_library_changed), self);
   set_machine (self, machine);
   viv_machine_page_focus (self->page);
   return GTK_WIDGET (self);

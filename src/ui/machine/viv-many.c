@@ -60,13 +60,17 @@ viv_many_can_delete (GPtrArray *machines)
 
 /* -- What went wrong with whom -- */
 
-typedef struct
+typedef struct Batch
 {
   GWeakRef shell;
   const char *heading; /* translated */
   guint done, pending;
   GString *problems;
-  void (*finish) (VivShell *shell, guint done);
+  gboolean single; /* one machine: there is no need to say which */
+  void (*finish) (struct Batch *batch, VivShell *shell);
+  /* Of those that were deleted. */
+  GStrvBuilder *entries;
+  char *name;
 } Batch;
 
 static Batch *
@@ -77,6 +81,7 @@ batch_new (VivShell *shell, const char *heading)
   g_weak_ref_init (&batch->shell, shell);
   batch->heading = heading;
   batch->problems = g_string_new (NULL);
+  batch->entries = g_strv_builder_new ();
   batch->pending = 1; /* who fills it */
   return batch;
 }
@@ -84,6 +89,11 @@ batch_new (VivShell *shell, const char *heading)
 static void
 batch_failed (Batch *batch, VivMachine *machine, const GError *error)
 {
+  if (batch->single)
+    {
+      g_string_assign (batch->problems, error->message);
+      return;
+    }
   /* Translators: a machine's name, and what is wrong with it */
   g_autofree char *line = g_strdup_printf (_ ("“%s”: %s"), viv_machine_get_name (machine), error->message);
 
@@ -100,11 +110,13 @@ batch_end (Batch *batch)
     return;
   shell = g_weak_ref_get (&batch->shell);
   if (shell && batch->done && batch->finish)
-    batch->finish (shell, batch->done);
+    batch->finish (batch, shell);
   if (shell && batch->problems->len)
     viv_show_error (GTK_WINDOW (shell), batch->heading, batch->problems->str, NULL);
   g_weak_ref_clear (&batch->shell);
   g_string_free (batch->problems, TRUE);
+  g_strv_builder_unref (batch->entries);
+  g_free (batch->name);
   g_free (batch);
 }
 
@@ -144,12 +156,13 @@ viv_many_start (VivShell *shell, GPtrArray *machines)
 }
 
 static void
-say_pressed (VivShell *shell, guint done)
+say_pressed (Batch *batch, VivShell *shell)
 {
   g_autofree char *text = g_strdup_printf (
       ngettext ("The power button of %u machine was pressed. The system decides what it does.",
-                "The power buttons of %u machines were pressed. The systems decide what they do.", done),
-      done);
+                "The power buttons of %u machines were pressed. The systems decide what they do.",
+                batch->done),
+      batch->done);
 
   viv_shell_message (shell, text);
 }
@@ -179,7 +192,7 @@ viv_many_power_off (VivShell *shell, GPtrArray *machines)
 
 typedef struct
 {
-  VivLibrary *library;
+  VivHost *host;
   GWeakRef shell;
   GStrv entries;
 } Deletion;
@@ -190,40 +203,55 @@ deletion_free (gpointer data, GClosure *closure)
 {
   Deletion *deletion = data;
 
-  g_object_unref (deletion->library);
+  g_object_unref (deletion->host);
   g_weak_ref_clear (&deletion->shell);
   g_strfreev (deletion->entries);
   g_free (deletion);
 }
 
 static void
-on_undo (AdwToast *toast, Deletion *deletion)
+on_restored (GObject *source, GAsyncResult *result, gpointer data)
 {
-  g_autoptr (VivShell) shell = g_weak_ref_get (&deletion->shell);
-  g_autoptr (GString) problems = g_string_new (NULL);
+  Batch *batch = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VivMachine) machine = viv_host_restore_finish (VIV_HOST (source), result, &error);
 
-  for (char **entry = deletion->entries; *entry; entry++)
-    {
-      g_autoptr (GError) error = NULL;
-      g_autoptr (VivMachine) machine = viv_library_restore (deletion->library, *entry, &error);
-
-      if (!machine)
-        g_string_append_printf (problems, "%s%s", problems->len ? "\n" : "", error->message);
-    }
-  if (problems->len && shell)
-    viv_show_error (GTK_WINDOW (shell), _ ("The Machine Could Not Be Restored"), problems->str, NULL);
+  if (machine)
+    batch->done++;
+  else
+    g_string_append_printf (batch->problems, "%s%s", batch->problems->len ? "\n" : "", error->message);
+  batch_end (batch);
 }
 
 static void
-offer_undo (VivShell *shell, GStrv entries, char *title)
+on_undo (AdwToast *toast, Deletion *deletion)
 {
-  g_autofree char *text = title;
+  g_autoptr (VivShell) shell = g_weak_ref_get (&deletion->shell);
+  Batch *batch = batch_new (shell, _ ("The Machine Could Not Be Restored"));
+
+  for (char **entry = deletion->entries; *entry; entry++)
+    {
+      batch->pending++;
+      viv_host_restore (deletion->host, *entry, NULL, on_restored, batch);
+    }
+  batch_end (batch);
+}
+
+static void
+offer_undo (Batch *batch, VivShell *shell)
+{
+  /* Translators: %s is a machine's name */
+  g_autofree char *text
+      = batch->done == 1
+            ? g_strdup_printf (_ ("“%s” deleted"), batch->name)
+            : g_strdup_printf (ngettext ("%u machine deleted", "%u machines deleted", batch->done),
+                               batch->done);
   g_autofree char *escaped = g_markup_escape_text (text, -1);
   AdwToast *toast = adw_toast_new (escaped);
   Deletion *deletion = g_new0 (Deletion, 1);
 
-  deletion->library = g_object_ref (viv_shell_get_library (shell));
-  deletion->entries = entries;
+  deletion->host = g_object_ref (viv_shell_get_host (shell));
+  deletion->entries = g_strv_builder_end (batch->entries);
   g_weak_ref_init (&deletion->shell, shell);
   adw_toast_set_button_label (toast, _ ("_Undo"));
   adw_toast_set_timeout (toast, UNDO_SECONDS);
@@ -232,41 +260,49 @@ offer_undo (VivShell *shell, GStrv entries, char *title)
   viv_shell_toast (shell, toast);
 }
 
+typedef struct
+{
+  Batch *batch;
+  VivMachine *machine;
+} Doomed;
+
+static void
+on_trashed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autofree Doomed *doomed = data;
+  Batch *batch = doomed->batch;
+  g_autoptr (VivMachine) machine = doomed->machine;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *entry = viv_host_trash_finish (VIV_HOST (source), result, &error);
+
+  if (entry)
+    {
+      g_strv_builder_add (batch->entries, entry);
+      g_free (batch->name);
+      batch->name = g_strdup (viv_machine_get_name (machine));
+      batch->done++;
+    }
+  else
+    batch_failed (batch, machine, error);
+  batch_end (batch);
+}
+
 void
 viv_many_delete (VivShell *shell, GPtrArray *machines)
 {
-  g_autoptr (GPtrArray) held = g_ptr_array_copy (machines, (GCopyFunc)(GCallback)g_object_ref, NULL);
-  g_autoptr (GStrvBuilder) entries = g_strv_builder_new ();
-  g_autofree char *name = NULL;
-  Batch *batch = batch_new (shell, held->len == 1 ? _ ("The Machine Could Not Be Deleted")
-                                                  : _ ("Not All Machines Could Be Deleted"));
-  guint done = 0;
+  Batch *batch = batch_new (shell, machines->len == 1 ? _ ("The Machine Could Not Be Deleted")
+                                                      : _ ("Not All Machines Could Be Deleted"));
 
-  g_ptr_array_set_free_func (held, g_object_unref);
-  for (guint i = 0; i < held->len; i++)
+  batch->single = machines->len == 1;
+  batch->finish = offer_undo;
+  for (guint i = 0; i < machines->len; i++)
     {
-      g_autoptr (GError) error = NULL;
-      g_autofree char *was = g_strdup (viv_machine_get_name (held->pdata[i]));
-      g_autofree char *entry = viv_library_delete (viv_shell_get_library (shell), held->pdata[i], &error);
+      Doomed *doomed = g_new (Doomed, 1);
 
-      if (!entry && held->len == 1)
-        g_string_assign (batch->problems, error->message);
-      else if (!entry)
-        batch_failed (batch, held->pdata[i], error);
-      else
-        {
-          g_strv_builder_add (entries, entry);
-          g_free (name);
-          name = g_steal_pointer (&was);
-          done++;
-        }
+      *doomed = (Doomed){ batch, g_object_ref (machines->pdata[i]) };
+      batch->pending++;
+      viv_host_trash (viv_shell_get_host (shell), machines->pdata[i], NULL, on_trashed, doomed);
     }
-  if (done)
-    offer_undo (shell, g_strv_builder_end (entries),
-                /* Translators: %s is a machine's name */
-                done == 1
-                    ? g_strdup_printf (_ ("“%s” deleted"), name)
-                    : g_strdup_printf (ngettext ("%u machine deleted", "%u machines deleted", done), done));
   batch_end (batch);
 }
 

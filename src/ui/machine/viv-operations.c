@@ -112,7 +112,7 @@ show_holder (gpointer owner, gpointer about)
 static VivMachine *
 find_holder (VivShell *shell, VivMachine *machine, const char *key)
 {
-  GListModel *library = G_LIST_MODEL (viv_shell_get_library (shell));
+  GListModel *library = G_LIST_MODEL (viv_shell_get_host (shell));
   const MachineDefinition *definition = viv_machine_get_definition (machine);
 
   for (guint i = 0; library && definition && i < g_list_model_get_n_items (library); i++)
@@ -357,35 +357,60 @@ viv_operation_force_off (VivShell *shell, VivMachine *machine)
 static char *
 check_new_name (const char *text, gpointer owner, gpointer about)
 {
-  VivLibrary *library = viv_shell_get_library (owner);
+  VivHost *host = viv_shell_get_host (owner);
   g_autoptr (GError) error = NULL;
 
   if (!definition_check_name (text, &error))
     return g_strdup (error->message);
-  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (library)); i++)
-    {
-      g_autoptr (VivMachine) other = g_list_model_get_item (G_LIST_MODEL (library), i);
+  return viv_host_has_name (host, text, about) ? g_strdup (_ ("Another machine has this name.")) : NULL;
+}
 
-      if (other != about && g_str_equal (viv_machine_get_name (other), text))
-        return g_strdup (_ ("Another machine has this name."));
-    }
-  return NULL;
+/* What is asked of a host outlasts the window that asked. */
+typedef struct
+{
+  GWeakRef shell;
+  VivMachine *machine;
+} Asked;
+
+static Asked *
+asked_new (VivShell *shell, VivMachine *machine)
+{
+  Asked *asked = g_new0 (Asked, 1);
+
+  g_weak_ref_init (&asked->shell, shell);
+  asked->machine = g_object_ref (machine);
+  return asked;
+}
+
+static void
+asked_free (Asked *asked)
+{
+  g_weak_ref_clear (&asked->shell);
+  g_object_unref (asked->machine);
+  g_free (asked);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Asked, asked_free)
+
+static void
+on_renamed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (Asked) asked = data;
+  g_autoptr (VivShell) shell = g_weak_ref_get (&asked->shell);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VivMachine) renamed = viv_host_rename_finish (VIV_HOST (source), result, &error);
+
+  if (!shell)
+    return;
+  if (!renamed)
+    viv_show_error (GTK_WINDOW (shell), _ ("The Machine Could Not Be Renamed"), error->message, NULL);
+  /* Renamed, it is another object: its folder has moved. */
+  viv_shell_focus (shell, renamed ? renamed : asked->machine);
 }
 
 static void
 accepted_new_name (const char *text, gpointer owner, gpointer about)
 {
-  VivShell *shell = owner;
-  VivMachine *machine = about;
-  g_autoptr (VivMachine) renamed = NULL;
-  g_autoptr (GError) error = NULL;
-
-  if (!g_str_equal (text, viv_machine_get_name (machine))
-      && !viv_library_rename (viv_shell_get_library (shell), machine, text, &error))
-    viv_show_error (GTK_WINDOW (shell), _ ("The Machine Could Not Be Renamed"), error->message, NULL);
-  /* Renamed, it is another object: its folder has moved. */
-  renamed = viv_library_find (viv_shell_get_library (shell), text, NULL);
-  viv_shell_focus (shell, renamed ? renamed : machine);
+  viv_host_rename (viv_shell_get_host (owner), about, text, NULL, on_renamed, asked_new (owner, about));
 }
 
 void

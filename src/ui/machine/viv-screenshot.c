@@ -8,7 +8,7 @@
 
 #include "ui/machine/viv-screenshot.h"
 
-#include "machine/library.h"
+#include "machine/folder.h"
 
 #include "ui/machine/viv-operations.h"
 

@@ -6,9 +6,10 @@
 
 #include "machine/edit.h"
 #include "machine/folder-lock.h"
-#include "machine/library.h"
 #include "machine/liveness.h"
+#include "machine/local-host.h"
 #include "machine/local-machine.h"
+#include "machine/machine-find.h"
 #include "machine/paths.h"
 #include "machine/picture.h"
 #include "machine/plain-text.h"
@@ -26,7 +27,7 @@
 #include <utime.h>
 
 static char *top;
-static VivLibrary *library;
+static VivLocalHost *library;
 
 static void
 on_result (GObject *source, GAsyncResult *result, gpointer data)
@@ -72,7 +73,7 @@ create (const char *name, const char *behaviour)
 
   definition_put (definition, "machine.append", behaviour);
   definition_add_drive (definition, DRIVE_CDROM, NULL);
-  VivMachine *machine = viv_library_create (library, definition, NULL, 0, &error);
+  VivMachine *machine = viv_local_host_create (library, definition, NULL, 0, &error);
   g_assert_no_error (error);
   return machine;
 }
@@ -136,10 +137,10 @@ test_life (void)
   g_assert_no_error (error);
 
   /* Files of a running machine are left alone. */
-  g_assert_null (viv_library_delete (library, machine, &error));
+  g_assert_null (viv_local_host_trash (library, machine, &error));
   g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING);
   g_clear_error (&error);
-  g_assert_false (viv_library_rename (library, machine, "other", NULL));
+  g_assert_false (viv_local_host_rename (library, machine, "other", NULL));
   {
     CALL (result, viv_machine_start (machine, NULL, NULL, on_result, &result));
     g_assert_false (viv_machine_finish (machine, result, NULL));
@@ -278,10 +279,10 @@ test_stopped (void)
   g_assert_false (simple (second, viv_machine_pause, &error));
   g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE);
   g_clear_error (&error);
-  g_assert_null (viv_library_delete (library, second, &error));
+  g_assert_null (viv_local_host_trash (library, second, &error));
   g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE);
   g_clear_error (&error);
-  g_assert_false (viv_library_rename (library, second, "moved", &error));
+  g_assert_false (viv_local_host_rename (library, second, "moved", &error));
   g_clear_error (&error);
   {
     CALL (result, viv_machine_start (second, NULL, NULL, on_result, &result));
@@ -311,19 +312,21 @@ static void
 test_purge_of_running (void)
 {
   g_autoptr (VivMachine) machine = create ("purged", NULL);
-  g_autofree char *trash = g_build_filename (viv_library_get_path (library), ".trash", NULL);
+  g_autofree char *trash = g_build_filename (viv_host_get_folder (VIV_HOST (library)), ".trash", NULL);
   g_autofree char *entry = g_build_filename (trash, "purged-20260101-000000-000000", NULL);
   g_autoptr (GError) error = NULL;
 
   start (machine);
   g_mkdir (trash, 0700);
   g_assert_cmpint (g_rename (viv_machine_get_folder (machine), entry), ==, 0);
-  g_assert_false (viv_library_purge (library, "purged-20260101-000000-000000", &error));
+  g_assert_false (
+      viv_trash_purge (viv_local_host_get_trash (library), "purged-20260101-000000-000000", &error));
   g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_RUNNING);
   g_clear_error (&error);
   g_assert_true (g_file_test (entry, G_FILE_TEST_IS_DIR));
   force_off (machine);
-  g_assert_true (viv_library_purge (library, "purged-20260101-000000-000000", &error));
+  g_assert_true (
+      viv_trash_purge (viv_local_host_get_trash (library), "purged-20260101-000000-000000", &error));
   g_assert_no_error (error);
 }
 
@@ -359,7 +362,7 @@ test_owned (void)
   g_assert_true (viv_folder_is_running (folder));
   g_autoptr (VivMachine) second = viv_local_machine_new (folder);
   WAIT_WHILE (!viv_machine_is_live (second));
-  g_autoptr (VivMachine) in_library = viv_library_find (library, "owned", NULL);
+  g_autoptr (VivMachine) in_library = viv_host_find (VIV_HOST (library), "owned", NULL);
   g_assert_true (in_library != NULL);
   g_object_run_dispose (G_OBJECT (machine));
   g_object_unref (machine);
@@ -842,7 +845,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_autofree char *path = g_build_filename (top, "machines", NULL);
   g_setenv ("VIVARIUM_DATA_DIR", path, TRUE);
-  library = viv_library_new (NULL);
+  library = viv_local_host_new (NULL);
   g_test_add_func ("/launcher/stopped", test_stopped);
   g_test_add_func ("/launcher/dropped", test_dropped);
   g_test_add_func ("/launcher/purge-of-running", test_purge_of_running);

@@ -7,7 +7,7 @@
 #include "machine/edit.h"
 #include "machine/folder-lock.h"
 #include "machine/local-machine.h"
-#include "machine/library.h"
+#include "machine/local-host.h"
 #include "machine/output-file.h"
 
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 #include "machine/edit.h"
 #include "machine/folder-lock.h"
 #include "machine/image-check.h"
-#include "machine/library.h"
+#include "machine/local-host.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -18,14 +18,20 @@
 
 static char *top;
 
-static VivLibrary *
+static VivLocalHost *
 new_library (void)
 {
   static unsigned n;
   g_autofree char *name = g_strdup_printf ("library%u", n++);
   g_autofree char *path = g_build_filename (top, name, NULL);
 
-  return viv_library_new (path);
+  return viv_local_host_new (path);
+}
+
+static gboolean
+has_id (gconstpointer entry, gconstpointer id)
+{
+  return g_str_equal (((const VivTrashEntry *)entry)->id, id);
 }
 
 static gboolean
@@ -37,7 +43,7 @@ on_late (gpointer data)
 
 /* Until the library has n machines, at most 5 s. */
 static void
-wait_for_machines (VivLibrary *library, guint n)
+wait_for_machines (VivLocalHost *library, guint n)
 {
   gboolean late = FALSE;
   guint timeout = g_timeout_add_seconds (5, on_late, &late);
@@ -50,14 +56,14 @@ wait_for_machines (VivLibrary *library, guint n)
 }
 
 static VivMachine *
-create (VivLibrary *library, const char *name)
+create (VivLocalHost *library, const char *name)
 {
   g_autoptr (MachineDefinition) definition = definition_new (name);
   g_autoptr (GError) error = NULL;
   const VivNewImage image = { "disk0.img", 1024 * 1024 * 1024 };
 
   definition_add_drive (definition, DRIVE_DISK, "disk0.img");
-  VivMachine *machine = viv_library_create (library, definition, &image, 1, &error);
+  VivMachine *machine = viv_local_host_create (library, definition, &image, 1, &error);
   g_assert_no_error (error);
   return machine;
 }
@@ -65,7 +71,7 @@ create (VivLibrary *library, const char *name)
 static void
 test_create (void)
 {
-  g_autoptr (VivLibrary) library = new_library ();
+  g_autoptr (VivLocalHost) library = new_library ();
   g_autoptr (VivMachine) a = create (library, "B one"), b = create (library, "A two");
   g_autoptr (VivMachine) first = g_list_model_get_item (G_LIST_MODEL (library), 0);
   g_autoptr (GError) error = NULL;
@@ -86,14 +92,14 @@ test_create (void)
   g_assert_cmpint (info.st_mode & 077, ==, 0);
 
   g_autoptr (MachineDefinition) again = definition_new ("B one");
-  g_assert_null (viv_library_create (library, again, NULL, 0, &error));
+  g_assert_null (viv_local_host_create (library, again, NULL, 0, &error));
   g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_EXISTS);
   g_clear_error (&error);
 
   /* A MAC that is taken is not given twice. */
   g_autoptr (MachineDefinition) copy = definition_copy (viv_machine_get_definition (a));
   definition_put (copy, "machine.name", "Copy");
-  g_autoptr (VivMachine) c = viv_library_create (library, copy, NULL, 0, &error);
+  g_autoptr (VivMachine) c = viv_local_host_create (library, copy, NULL, 0, &error);
   g_assert_cmpstr (definition_text (viv_machine_get_definition (c), "net0.mac"), !=,
                    definition_text (copy, "net0.mac"));
   g_assert_cmpstr (viv_machine_get_uuid (c), !=, definition_text (copy, "machine.uuid"));
@@ -104,16 +110,16 @@ test_create (void)
   /* An image that can't be made leaves nothing. */
   const VivNewImage bad = { "../escape.img", 512 };
   g_autoptr (MachineDefinition) d = definition_new ("D");
-  g_assert_null (viv_library_create (library, d, &bad, 1, NULL));
-  g_autoptr (GDir) directory = g_dir_open (viv_library_get_path (library), 0, NULL);
+  g_assert_null (viv_local_host_create (library, d, &bad, 1, NULL));
+  g_autoptr (GDir) directory = g_dir_open (viv_host_get_folder (VIV_HOST (library)), 0, NULL);
   unsigned folders = 0;
   while (g_dir_read_name (directory) != NULL)
     folders++;
   g_assert_cmpuint (folders, ==, 3);
 
-  g_autofree char *n1 = viv_library_propose_name (library, "B one"),
-                  *n2 = viv_library_propose_name (library, "/..:x?\xff"),
-                  *n3 = viv_library_propose_name (library, NULL);
+  g_autofree char *n1 = viv_host_propose_name (VIV_HOST (library), "B one"),
+                  *n2 = viv_host_propose_name (VIV_HOST (library), "/..:x?\xff"),
+                  *n3 = viv_host_propose_name (VIV_HOST (library), NULL);
   g_assert_cmpstr (n1, ==, "B one 2");
   g_assert_true (definition_check_name (n2, NULL));
   g_assert_true (definition_check_name (n3, NULL));
@@ -122,16 +128,16 @@ test_create (void)
 static void
 test_find (void)
 {
-  g_autoptr (VivLibrary) library = new_library ();
+  g_autoptr (VivLocalHost) library = new_library ();
   g_autoptr (VivMachine) a = create (library, "abcd"), b = create (library, "other");
   g_autofree char *prefix = g_strndup (viv_machine_get_uuid (b), 13);
   g_autoptr (GError) error = NULL;
-  g_autoptr (VivMachine) by_name = viv_library_find (library, "abcd", NULL),
-                         by_uuid = viv_library_find (library, prefix, NULL);
+  g_autoptr (VivMachine) by_name = viv_host_find (VIV_HOST (library), "abcd", NULL),
+                         by_uuid = viv_host_find (VIV_HOST (library), prefix, NULL);
 
   g_assert_true (by_name == a);
   g_assert_true (by_uuid == b);
-  g_assert_null (viv_library_find (library, "nobody", &error));
+  g_assert_null (viv_host_find (VIV_HOST (library), "nobody", &error));
   g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND);
 }
 
@@ -155,43 +161,44 @@ test_names (void)
     { ".hidden", "_hidden" },
     { "..\\..", "_._" },
   };
-  g_autoptr (VivLibrary) library = new_library ();
+  g_autoptr (VivLocalHost) library = new_library ();
   g_autoptr (GError) error = NULL;
 
   for (unsigned i = 0; i < G_N_ELEMENTS (names); i++)
     {
       g_autoptr (VivMachine) machine = create (library, names[i].name);
       g_autofree char *base = g_path_get_basename (viv_machine_get_folder (machine));
-      g_autoptr (VivMachine) by_name = viv_library_find (library, names[i].name, &error);
+      g_autoptr (VivMachine) by_name = viv_host_find (VIV_HOST (library), names[i].name, &error);
       g_assert_no_error (error);
       g_assert_true (by_name == machine);
       g_assert_cmpstr (viv_machine_get_name (machine), ==, names[i].name);
       g_assert_cmpstr (base, ==, names[i].folder);
-      g_autoptr (VivMachine) by_path = viv_library_find (library, viv_machine_get_folder (machine), &error);
+      g_autoptr (VivMachine) by_path
+          = viv_host_find (VIV_HOST (library), viv_machine_get_folder (machine), &error);
       g_assert_true (by_path == machine);
     }
-  g_autoptr (VivMachine) by_folder = viv_library_find (library, "a_b 2", &error);
+  g_autoptr (VivMachine) by_folder = viv_host_find (VIV_HOST (library), "a_b 2", &error);
   g_assert_cmpstr (viv_machine_get_name (by_folder), ==, "a:b");
-  g_autofree char *proposed = viv_library_propose_name (library, "C++");
+  g_autofree char *proposed = viv_host_propose_name (VIV_HOST (library), "C++");
   g_assert_cmpstr (proposed, ==, "C++ 2");
 
   /* A name only in its letters' look: the folder stays as it is. */
   g_autofree char *before = g_strdup (viv_machine_get_folder (by_folder));
-  g_assert_true (viv_library_rename (library, by_folder, "a?b", &error));
+  g_assert_true (viv_local_host_rename (library, by_folder, "a?b", &error));
   g_assert_no_error (error);
-  g_autoptr (VivMachine) renamed = viv_library_find (library, "a?b", &error);
+  g_autoptr (VivMachine) renamed = viv_host_find (VIV_HOST (library), "a?b", &error);
   g_assert_nonnull (renamed);
 
   /* Two of one name, made by hand, are told apart by their folders. */
   g_autoptr (MachineDefinition) twin = definition_new ("R&D");
-  g_autofree char *twin_folder = g_build_filename (viv_library_get_path (library), "twin", NULL);
+  g_autofree char *twin_folder = g_build_filename (viv_host_get_folder (VIV_HOST (library)), "twin", NULL);
   g_assert_true (viv_create_machine_folder (twin_folder, twin, NULL, 0, &error));
-  viv_library_rescan (library);
-  g_assert_null (viv_library_find (library, "R&D", &error));
+  viv_local_host_rescan (library);
+  g_assert_null (viv_host_find (VIV_HOST (library), "R&D", &error));
   g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND);
   g_assert_nonnull (strstr (error->message, twin_folder));
   g_clear_error (&error);
-  g_autoptr (VivMachine) by_twin = viv_library_find (library, "twin", &error);
+  g_autoptr (VivMachine) by_twin = viv_host_find (VIV_HOST (library), "twin", &error);
   g_assert_no_error (error);
   g_assert_cmpstr (viv_machine_get_uuid (by_twin), ==, definition_text (twin, "machine.uuid"));
 }
@@ -209,8 +216,8 @@ set_age (const char *folder, time_t seconds)
 static void
 test_sweep (void)
 {
-  g_autoptr (VivLibrary) library = new_library ();
-  const char *const path = viv_library_get_path (library);
+  g_autoptr (VivLocalHost) library = new_library ();
+  const char *const path = viv_host_get_folder (VIV_HOST (library));
   g_autofree char *dead = g_build_filename (path, ".new-dead", NULL),
                   *alive = g_build_filename (path, ".new-alive", NULL),
                   *young = g_build_filename (path, ".new-young", NULL),
@@ -237,45 +244,45 @@ test_sweep (void)
 static void
 test_trash_names (void)
 {
-  g_autoptr (VivLibrary) library = new_library ();
+  g_autoptr (VivLocalHost) library = new_library ();
   g_autofree char *elsewhere = g_build_filename (top, "elsewhere", NULL);
-  g_autofree char *link = g_build_filename (viv_library_get_path (library), "linked", NULL);
+  g_autofree char *link = g_build_filename (viv_host_get_folder (VIV_HOST (library)), "linked", NULL);
   g_autofree char *file = g_build_filename (elsewhere, "machine.ini", NULL);
   g_autoptr (MachineDefinition) definition = definition_new ("linked");
   g_autoptr (GError) error = NULL;
   g_autoptr (VivMachine) longer = create (library, "win-2003"), odd = create (library, "a/b");
-  g_autofree char *gone = viv_library_delete (library, longer, &error);
-  g_autofree char *odd_gone = viv_library_delete (library, odd, &error);
+  g_autofree char *gone = viv_local_host_trash (library, longer, &error);
+  g_autofree char *odd_gone = viv_local_host_trash (library, odd, &error);
 
-  g_assert_null (viv_library_find_trash (library, "win", &error));
+  g_assert_null (viv_trash_find (viv_local_host_get_trash (library), "win", &error));
   g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND);
   g_clear_error (&error);
-  g_autofree char *found = viv_library_find_trash (library, "win-2003", &error);
+  g_autofree char *found = viv_trash_find (viv_local_host_get_trash (library), "win-2003", &error);
   g_assert_cmpstr (found, ==, gone);
-  g_autofree char *odd_found = viv_library_find_trash (library, "a/b", &error);
+  g_autofree char *odd_found = viv_trash_find (viv_local_host_get_trash (library), "a/b", &error);
   g_assert_cmpstr (odd_found, ==, odd_gone);
-  g_autofree char *itself = viv_library_find_trash (library, gone, &error);
+  g_autofree char *itself = viv_trash_find (viv_local_host_get_trash (library), gone, &error);
   g_assert_cmpstr (itself, ==, gone);
 
   g_assert_true (viv_create_machine_folder (elsewhere, definition, NULL, 0, &error));
   g_assert_cmpint (symlink (elsewhere, link), ==, 0);
   for (unsigned i = 0; i < 2; i++)
     {
-      viv_library_rescan (library);
-      g_autoptr (VivMachine) machine = viv_library_find (library, "linked", &error);
+      viv_local_host_rescan (library);
+      g_autoptr (VivMachine) machine = viv_host_find (VIV_HOST (library), "linked", &error);
       g_assert_no_error (error);
-      g_autofree char *entry = viv_library_delete (library, machine, &error);
+      g_autofree char *entry = viv_local_host_trash (library, machine, &error);
       g_assert_no_error (error);
-      g_auto (GStrv) trash = viv_library_list_trash (library);
-      g_assert_true (g_strv_contains ((const char *const *)trash, entry));
+      g_autoptr (GPtrArray) trash = viv_trash_list (viv_local_host_get_trash (library));
+      g_assert_true (g_ptr_array_find_with_equal_func (trash, entry, has_id, NULL));
       if (i == 0)
         {
-          g_autoptr (VivMachine) back = viv_library_restore (library, entry, &error);
+          g_autoptr (VivMachine) back = viv_local_host_restore (library, entry, &error);
           g_assert_no_error (error);
           g_assert_true (g_file_test (link, G_FILE_TEST_IS_SYMLINK));
         }
       else
-        g_assert_true (viv_library_purge (library, entry, &error));
+        g_assert_true (viv_trash_purge (viv_local_host_get_trash (library), entry, &error));
     }
   g_assert_true (g_file_test (file, G_FILE_TEST_EXISTS));
 }
@@ -283,10 +290,10 @@ test_trash_names (void)
 static void
 test_follows_disk (void)
 {
-  g_autoptr (VivLibrary) library = new_library ();
-  g_autofree char *folder = g_build_filename (viv_library_get_path (library), "by hand", NULL);
+  g_autoptr (VivLocalHost) library = new_library ();
+  g_autofree char *folder = g_build_filename (viv_host_get_folder (VIV_HOST (library)), "by hand", NULL);
   g_autofree char *file = g_build_filename (folder, "machine.ini", NULL);
-  g_autofree char *moved = g_build_filename (viv_library_get_path (library), "moved", NULL);
+  g_autofree char *moved = g_build_filename (viv_host_get_folder (VIV_HOST (library)), "moved", NULL);
   g_autoptr (MachineDefinition) definition = definition_new ("by hand");
 
   g_mkdir (folder, 0700);
@@ -311,7 +318,7 @@ test_follows_disk (void)
 
   g_assert_cmpint (g_rename (folder, moved), ==, 0);
   /* One goes, one comes. */
-  viv_library_rescan (library);
+  viv_local_host_rescan (library);
   wait_for_machines (library, 1);
   g_autoptr (VivMachine) now = g_list_model_get_item (G_LIST_MODEL (library), 0);
   g_assert_cmpstr (viv_machine_get_folder (now), ==, moved);
@@ -336,7 +343,7 @@ on_time (gpointer data)
 static void
 test_reloads_one (void)
 {
-  g_autoptr (VivLibrary) library = new_library ();
+  g_autoptr (VivLocalHost) library = new_library ();
   g_autoptr (VivMachine) changed = create (library, "changed"), other = create (library, "other");
   const VivChange change = { "machine.memory", "64M" };
   unsigned changed_reloads = 0, other_reloads = 0;
@@ -358,7 +365,7 @@ test_reloads_one (void)
   g_source_remove (timeout);
   g_assert_cmpuint (definition_number (viv_machine_get_definition (changed), "machine.memory"), ==,
                     64ull << 20);
-  viv_library_rescan (library);
+  viv_local_host_rescan (library);
   g_assert_cmpuint (other_reloads, ==, 0);
 }
 
@@ -390,13 +397,13 @@ on_dead_server (const char *path)
 static void
 test_dead_server (void)
 {
-  g_autoptr (VivLibrary) library = new_library ();
+  g_autoptr (VivLocalHost) library = new_library ();
   g_autoptr (MachineDefinition) definition = definition_new ("remote");
   g_autoptr (GError) error = NULL;
   const VivChange change = { "machine.memory", "64M" };
 
   definition_add_drive (definition, DRIVE_CDROM, "/net/dead/cd.iso");
-  g_autoptr (VivMachine) remote = viv_library_create (library, definition, NULL, 0, &error);
+  g_autoptr (VivMachine) remote = viv_local_host_create (library, definition, NULL, 0, &error);
   g_assert_no_error (error);
   g_mutex_lock (&server.lock);
   while (server.hanging == 0)
@@ -407,11 +414,11 @@ test_dead_server (void)
   g_assert_true (viv_machine_is_checking (remote));
   g_assert_null (viv_machine_get_error (remote));
   g_assert_cmpstr (viv_machine_get_state (remote), ==, "off");
-  viv_library_rescan (library);
+  viv_local_host_rescan (library);
   g_assert_true (viv_machine_edit (remote, &change, 1, &error));
   g_assert_cmpuint (definition_number (viv_machine_get_definition (remote), "machine.memory"), ==,
                     64ull << 20);
-  g_autoptr (VivLibrary) second = viv_library_new (viv_library_get_path (library));
+  g_autoptr (VivLocalHost) second = viv_local_host_new (viv_host_get_folder (VIV_HOST (library)));
   g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (second)), ==, 1);
   g_autoptr (VivMachine) local = create (library, "local");
   const VivChange lost = { "disk0.path", "nowhere.img" };
@@ -443,29 +450,29 @@ on_purged (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static gboolean
-purge (VivLibrary *library, const char *entry, GError **error)
+purge (VivLocalHost *library, const char *entry, GError **error)
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  viv_library_purge_async (library, entry, on_purged, &result);
+  viv_host_purge (VIV_HOST (library), entry, NULL, on_purged, &result);
   g_assert_null (result);
   while (result == NULL)
     g_main_context_iteration (NULL, TRUE);
-  return viv_library_purge_finish (library, result, error);
+  return viv_host_purge_finish (VIV_HOST (library), result, error);
 }
 
 static void
 test_purge_async (void)
 {
-  g_autoptr (VivLibrary) library = new_library ();
+  g_autoptr (VivLocalHost) library = new_library ();
   g_autoptr (VivMachine) machine = create (library, "doomed");
   g_autofree char *image = g_build_filename (viv_machine_get_folder (machine), "disk0.img", NULL);
   g_autofree char *data = g_strnfill (256 * 1024, 'x');
   g_autoptr (GError) error = NULL;
 
   g_assert_true (g_file_set_contents (image, data, 256 * 1024, &error));
-  g_autofree char *entry = viv_library_delete (library, machine, &error);
-  g_autofree char *path = g_build_filename (viv_library_get_path (library), ".trash", entry, NULL);
+  g_autofree char *entry = viv_local_host_trash (library, machine, &error);
+  g_autofree char *path = g_build_filename (viv_host_get_folder (VIV_HOST (library)), ".trash", entry, NULL);
   /* What it takes on the disk. */
   g_assert_cmpuint (viv_space_taken (path), >=, 256 * 1024);
   g_assert_cmpuint (viv_space_taken (path), <, 16 * 1024 * 1024);
@@ -477,18 +484,18 @@ test_purge_async (void)
   g_clear_error (&error);
   g_assert_true (g_file_test (path, G_FILE_TEST_IS_DIR));
   /* And is removing it: what is left of it doesn't come back. */
-  g_assert_null (viv_library_restore (library, entry, &error));
+  g_assert_null (viv_local_host_restore (library, entry, &error));
   g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_FOUND);
   g_clear_error (&error);
   g_assert_true (g_file_test (path, G_FILE_TEST_IS_DIR));
   viv_folder_unlock (lock);
-  g_autoptr (VivMachine) back = viv_library_restore (library, entry, &error);
+  g_autoptr (VivMachine) back = viv_local_host_restore (library, entry, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (viv_machine_get_state (back), ==, "off");
   g_free (entry);
   g_free (path);
-  entry = viv_library_delete (library, back, &error);
-  path = g_build_filename (viv_library_get_path (library), ".trash", entry, NULL);
+  entry = viv_local_host_trash (library, back, &error);
+  path = g_build_filename (viv_host_get_folder (VIV_HOST (library)), ".trash", entry, NULL);
 
   g_assert_true (purge (library, entry, &error));
   g_assert_no_error (error);
@@ -500,27 +507,27 @@ test_purge_async (void)
 static void
 test_rename (void)
 {
-  g_autoptr (VivLibrary) library = new_library ();
+  g_autoptr (VivLocalHost) library = new_library ();
   g_autoptr (VivMachine) machine = create (library, "old"), other = create (library, "taken");
   g_autofree char *uuid = g_strdup (viv_machine_get_uuid (machine));
   g_autoptr (GError) error = NULL;
 
-  g_assert_false (viv_library_rename (library, machine, "taken", &error));
+  g_assert_false (viv_local_host_rename (library, machine, "taken", &error));
   g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_EXISTS);
   g_clear_error (&error);
-  g_assert_false (viv_library_rename (library, machine, "a\nb", NULL));
-  g_assert_true (viv_library_rename (library, machine, "new", &error));
+  g_assert_false (viv_local_host_rename (library, machine, "a\nb", NULL));
+  g_assert_true (viv_local_host_rename (library, machine, "new", &error));
   g_assert_no_error (error);
-  g_autoptr (VivMachine) renamed = viv_library_find (library, "new", &error);
+  g_autoptr (VivMachine) renamed = viv_host_find (VIV_HOST (library), "new", &error);
   g_assert_cmpstr (viv_machine_get_uuid (renamed), ==, uuid);
   g_assert_true (g_str_has_suffix (viv_machine_get_folder (renamed), "/new"));
-  g_assert_null (viv_library_find (library, "old", NULL));
+  g_assert_null (viv_host_find (VIV_HOST (library), "old", NULL));
 }
 
 static void
 test_trash (void)
 {
-  g_autoptr (VivLibrary) library = new_library ();
+  g_autoptr (VivLocalHost) library = new_library ();
   g_autoptr (VivMachine) machine = create (library, "doomed");
   g_autofree char *outside = g_build_filename (top, "outside", NULL);
   g_autofree char *uuid = g_strdup (viv_machine_get_uuid (machine));
@@ -535,37 +542,40 @@ test_trash (void)
   g_assert_cmpint (symlink (keep, link), ==, 0);
   g_assert_cmpint (symlink (outside, link_dir), ==, 0);
 
-  g_autofree char *entry = viv_library_delete (library, machine, &error);
+  g_autofree char *entry = viv_local_host_trash (library, machine, &error);
   g_assert_no_error (error);
   g_assert_true (g_str_has_prefix (entry, "doomed-"));
   g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (library)), ==, 0);
-  g_auto (GStrv) trash = viv_library_list_trash (library);
-  g_assert_cmpstr (trash[0], ==, entry);
+  g_autoptr (GPtrArray) trash = viv_trash_list (viv_local_host_get_trash (library));
+  g_assert_cmpuint (trash->len, ==, 1);
+  g_assert_true (has_id (trash->pdata[0], entry));
+  g_assert_cmpstr (((VivTrashEntry *)trash->pdata[0])->name, ==, "doomed");
+  g_assert_cmpint (g_get_real_time () / G_USEC_PER_SEC - ((VivTrashEntry *)trash->pdata[0])->when, <, 3600);
 
-  g_autoptr (VivMachine) back = viv_library_restore (library, entry, &error);
+  g_autoptr (VivMachine) back = viv_local_host_restore (library, entry, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (viv_machine_get_name (back), ==, "doomed");
   g_assert_cmpstr (viv_machine_get_uuid (back), ==, uuid);
 
   /* Undo when the name has been taken meanwhile. */
-  g_autofree char *entry2 = viv_library_delete (library, back, &error);
+  g_autofree char *entry2 = viv_local_host_trash (library, back, &error);
   g_autoptr (VivMachine) usurper = create (library, "doomed");
-  g_autoptr (VivMachine) again = viv_library_restore (library, entry2, &error);
+  g_autoptr (VivMachine) again = viv_local_host_restore (library, entry2, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (viv_machine_get_name (again), ==, "doomed 2");
 
-  g_autofree char *entry3 = viv_library_delete (library, again, &error);
-  g_assert_true (viv_library_purge (library, entry3, &error));
+  g_autofree char *entry3 = viv_local_host_trash (library, again, &error);
+  g_assert_true (viv_trash_purge (viv_local_host_get_trash (library), entry3, &error));
   g_assert_no_error (error);
   g_assert_true (g_file_test (keep, G_FILE_TEST_EXISTS));
-  g_auto (GStrv) empty = viv_library_list_trash (library);
-  g_assert_null (empty[0]);
+  g_autoptr (GPtrArray) empty = viv_trash_list (viv_local_host_get_trash (library));
+  g_assert_cmpuint (empty->len, ==, 0);
 
   const char *bad[] = { "..", ".", "", "../doomed", "nothing-20260101-000000-000000", "x" };
   for (unsigned i = 0; i < G_N_ELEMENTS (bad); i++)
     {
-      g_assert_false (viv_library_purge (library, bad[i], NULL));
-      g_assert_null (viv_library_restore (library, bad[i], NULL));
+      g_assert_false (viv_trash_purge (viv_local_host_get_trash (library), bad[i], NULL));
+      g_assert_null (viv_local_host_restore (library, bad[i], NULL));
     }
 }
 
