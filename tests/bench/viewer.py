@@ -13,38 +13,12 @@ import sys
 import tempfile
 import time
 
+from screen import cpu_time, end, environment, start_xvfb
+
 build = os.path.abspath(sys.argv[1])
 seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 20
 VIVCTL = os.path.join(build, "src/cli/vivctl")
 APPLICATION = os.path.join(build, "src/ui/vivarium")
-
-
-def cpu_time(pid):
-    """Seconds that the process has run, children that it waited for not counted."""
-    with open("/proc/%d/stat" % pid, encoding="ascii") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def start_xvfb(log):
-    reader, writer = os.pipe()
-    process = subprocess.Popen(["Xvfb", "-displayfd", str(writer), "-screen", "0", "1920x1080x24", "-nolisten", "tcp", "-noreset"],
-                               pass_fds=[writer], stdout=log, stderr=log)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        number = pipe.readline().strip()
-    if not number:
-        raise RuntimeError("Xvfb did not start")
-    return process, ":" + number
-
-
-def end(process):
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def measure(env, name, log, monitor):
@@ -81,16 +55,8 @@ def main():
     print("-- Viewer of a blinking cursor, window of 1600 x 900; aim: under 2 %% of a core, over %g s" % seconds)
     with tempfile.TemporaryDirectory(prefix="vivarium-bench-") as folder:
         log = open(os.path.join(folder, "log"), "wb")
-        env = {key: value for key, value in os.environ.items() if key not in ("WAYLAND_DISPLAY", "DISPLAY")}
-        for key in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "VIVARIUM_DATA_DIR"):
-            env[key] = os.path.join(folder, key.lower())
-            os.mkdir(env[key], 0o700)
-        os.makedirs(os.path.join(env["XDG_CONFIG_HOME"], "glib-2.0/settings"))
-        with open(os.path.join(env["XDG_CONFIG_HOME"], "glib-2.0/settings/keyfile"), "w", encoding="ascii") as file:
-            file.write("[org/vivarium/Vivarium]\nwindow-width=1600\nwindow-height=900\n")
-        xvfb, display = start_xvfb(log)
-        env.update(DISPLAY=display, GDK_BACKEND="x11", GSETTINGS_BACKEND="keyfile", NO_AT_BRIDGE="1", LIBGL_ALWAYS_SOFTWARE="1",
-                   DBUS_SESSION_BUS_ADDRESS="disabled:")
+        env = environment(folder)
+        xvfb, env["DISPLAY"] = start_xvfb(log)
 
         def vivctl(*arguments):
             return subprocess.run([VIVCTL, *arguments], env=env, check=True, capture_output=True, text=True).stdout
