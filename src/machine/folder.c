@@ -137,6 +137,9 @@ make_image (const char *folder, const VivNewImage *image, GError **error)
                    image->file);
       return FALSE;
     }
+  if (image->ready != NULL)
+    return rename (image->ready, path) == 0
+           || set_file_error (error, errno, _ ("can't move %s: %s"), image->ready);
   int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0 || ftruncate (fd, image->size) != 0 || fsync (fd) != 0)
     {

@@ -14,6 +14,9 @@ typedef struct
 {
   const char *file; /* name in the machine's folder, such as "disk0.img" */
   uint64_t size;    /* bytes */
+  const char *
+      ready; /* a file on the same file system that becomes the image (machine/import.h), and the size is its own; NULL: none.  The
+                      * caller's until the machine is made */
 } VivNewImage;
 
 /* Makes the folder, the images (attach them to the definition by their relative path yourself) and machine.ini.  On error nothing is left

@@ -11,6 +11,7 @@
 
 #include "machine/edit.h"
 #include "machine/folder-lock.h"
+#include "machine/import.h"
 #include "machine/local-machine.h"
 #include "machine/machine-find.h"
 #include "machine/paths.h"
@@ -22,7 +23,7 @@
 
 #define TRASH ".trash"
 /* A machine while it is made. */
-#define HIDDEN ".new-"
+#define HIDDEN VIV_HALF_MADE
 /* A folder is made in several steps; look when they are done. */
 #define RESCAN_DELAY_MS 50
 

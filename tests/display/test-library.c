@@ -5,12 +5,20 @@
 #include "display-test.h"
 
 #include "machine/edit.h"
+#include "machine/import.h"
+#include "machine/paths.h"
 #include "ui/app/viv-application.h"
+#include "ui/app/viv-dialogs.h"
+#include "ui/app/viv-jobs.h"
 #include "ui/app/viv-window.h"
+#include "ui/create/viv-assistant.h"
+#include "ui/create/viv-creation.h"
 #include "ui/library/viv-library-page.h"
 #include "ui/library/viv-machine-card.h"
 #include "ui/library/viv-tag-bar.h"
 #include "ui/machine/viv-many.h"
+
+#include <string.h>
 
 typedef struct
 {
@@ -259,6 +267,135 @@ test_narrow (Fixture *f)
   assert_named (f->page);
 }
 
+/* -- Machines that are made -- */
+
+static char *
+make_disk (void)
+{
+  char *path = g_build_filename (g_get_home_dir (), "old disk.img", NULL);
+  g_autofree char *bytes = g_malloc0 (4 << 20);
+
+  bytes[510] = 0x55;
+  bytes[511] = (char)0xaa;
+  g_assert_true (g_file_set_contents (path, bytes, 4 << 20, NULL));
+  return path;
+}
+
+/* A copy of the image, as a job, while the assistant is gone. */
+static void
+test_import (Fixture *f)
+{
+  g_autofree char *path = make_disk ();
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  GtkWidget *assistant = viv_assistant_new (VIV_HOST (f->library)), *create;
+  g_autoptr (VivMachine) machine = NULL;
+  g_autofree char *image = NULL;
+  g_autofree char *a = NULL;
+  g_autofree char *b = NULL;
+  gsize a_length, b_length;
+
+  viv_present_over (GTK_WINDOW (assistant), GTK_WINDOW (f->window));
+  viv_assistant_set_image (VIV_ASSISTANT (assistant), file);
+  until (!viv_assistant_is_looking (VIV_ASSISTANT (assistant)));
+  create = find (assistant, ADW_TYPE_ENTRY_ROW, "name_row");
+  until (gtk_widget_get_mapped (create));
+  gtk_editable_set_text (GTK_EDITABLE (create), "Copied");
+  g_assert_true (gtk_widget_get_visible (find (assistant, ADW_TYPE_ACTION_ROW, "import_row")));
+  gtk_switch_set_active (GTK_SWITCH (find (assistant, GTK_TYPE_SWITCH, "import_switch")), TRUE);
+  gtk_switch_set_active (GTK_SWITCH (find (assistant, GTK_TYPE_SWITCH, "start_switch")), FALSE);
+  g_assert_true (gtk_widget_activate_action (assistant, "assistant.create", NULL));
+  g_assert_null (window_over (f->window, VIV_TYPE_ASSISTANT));
+  until ((machine = viv_host_find (VIV_HOST (f->library), "Copied", NULL)) != NULL);
+  until (g_list_model_get_n_items (viv_jobs ()) == 0);
+  image = definition_resolve (viv_machine_get_definition (machine),
+                              definition_text (viv_machine_get_definition (machine), "disk0.path"));
+  g_assert_true (g_str_has_prefix (image, viv_machine_get_folder (machine)));
+  g_assert_true (g_file_get_contents (path, &a, &a_length, NULL));
+  g_assert_true (g_file_get_contents (image, &b, &b_length, NULL));
+  g_assert_cmpmem (a, a_length, b, b_length);
+}
+
+typedef struct
+{
+  gboolean called, cancelled;
+  char *message;
+} Outcome;
+
+static void
+on_done (gpointer owner, VivMachine *machine, const GError *error)
+{
+  Outcome *outcome = g_object_get_data (owner, "outcome");
+
+  g_assert_null (machine);
+  outcome->called = TRUE;
+  outcome->cancelled = g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  outcome->message = g_strdup (error->message);
+}
+
+static void
+begin (Fixture *f, const char *name, const char *image, Outcome *outcome)
+{
+  g_autoptr (MachineDefinition) definition = definition_new (name);
+
+  definition_add_drive (definition, DRIVE_DISK, "copy.img");
+  if (outcome)
+    g_object_set_data (G_OBJECT (f->page), "outcome", outcome);
+  viv_creation_begin (&(VivCreation){ .definition = definition_copy (definition),
+                                      .import = image,
+                                      .import_file = "copy.img" },
+                      VIV_HOST (f->library), VIV_SHELL (f->window), outcome ? f->page : NULL, on_done);
+}
+
+static guint
+count_left (void)
+{
+  g_autofree char *machines = viv_machines_dir ();
+  g_autoptr (GDir) dir = g_dir_open (machines, 0, NULL);
+  const char *name;
+  guint n = 0;
+
+  while ((name = g_dir_read_name (dir)))
+    n += g_str_has_prefix (name, VIV_HALF_MADE);
+  return n;
+}
+
+/* What is stopped leaves nothing, and needs no words; what goes wrong is told to who waits, else it stays with the job. */
+static void
+test_stopped (Fixture *f)
+{
+  g_autofree char *path = make_disk ();
+  g_autoptr (VivJob) job = NULL;
+  Outcome stopped = { 0 }, failed = { 0 };
+
+  begin (f, "Stopped", path, &stopped);
+  job = g_list_model_get_item (viv_jobs (), 0);
+  g_assert_nonnull (job);
+  g_assert_cmpstr (viv_job_get_title (job), ==, "Creating “Stopped”");
+  viv_job_cancel (job);
+  until (stopped.called);
+  g_assert_true (stopped.cancelled);
+  g_assert_true (viv_job_is_finished (job));
+  g_assert_null (viv_job_get_message (job));
+  g_assert_cmpuint (g_list_model_get_n_items (viv_jobs ()), ==, 0);
+  g_assert_cmpuint (count_left (), ==, 0);
+  g_assert_null (viv_host_find (VIV_HOST (f->library), "Stopped", NULL));
+
+  begin (f, "Failed", "/nonexistent/disk.img", &failed);
+  until (failed.called);
+  g_assert_nonnull (strstr (failed.message, "/nonexistent/disk.img"));
+  g_assert_cmpuint (g_list_model_get_n_items (viv_jobs ()), ==, 0);
+  begin (f, "Failed", "/nonexistent/disk.img", NULL);
+  g_clear_object (&job);
+  job = g_list_model_get_item (viv_jobs (), 0);
+  until (viv_job_is_finished (job));
+  g_assert_nonnull (viv_job_get_message (job));
+  g_assert_cmpuint (g_list_model_get_n_items (viv_jobs ()), ==, 1);
+  viv_job_forget (job);
+  g_assert_cmpuint (count_left (), ==, 0);
+  g_free (stopped.message);
+  g_free (failed.message);
+}
+
 /* -- A hundred machines -- */
 
 #define MANY 100
@@ -351,8 +488,9 @@ int
 main (int argc, char **argv)
 {
   static const Test tests[]
-      = { { "choose", test_choose }, { "delete", test_delete }, { "filter", test_filter },
-          { "tag", test_tag },       { "narrow", test_narrow }, { "hundred", test_hundred } };
+      = { { "choose", test_choose },   { "delete", test_delete },  { "filter", test_filter },
+          { "tag", test_tag },         { "narrow", test_narrow },  { "import", test_import },
+          { "stopped", test_stopped }, { "hundred", test_hundred } };
 
   g_test_init (&argc, &argv, NULL);
   adw_init ();

@@ -12,8 +12,8 @@
 #include "machine/plan.h"
 #include "ui/app/viv-dialogs.h"
 #include "ui/app/viv-rows.h"
+#include "ui/create/viv-creation.h"
 #include "ui/create/viv-found-images.h"
-#include "ui/machine/viv-operations.h"
 #include "ui/app/viv-os.h"
 #include "ui/app/viv-shell.h"
 #include "ui/app/viv-preferences.h"
@@ -42,11 +42,13 @@ struct _VivAssistant
   AdwComboRow *os_row;
   AdwActionRow *memory_row, *cpus_row, *disk_row;
   GtkSpinButton *memory, *cpus, *disk;
-  GtkSwitch *disk_switch, *start_switch;
+  GtkSwitch *disk_switch, *start_switch, *import_switch;
+  GtkWidget *import_row;
 
   VivHost *host;
-  gboolean creating;
   MachineDefinition *definition;
+  char *medium; /* path of the image; NULL: none */
+  gboolean creating;
   GCancellable *looking; /* into an image; NULL: not */
   GCancellable *finding; /* images */
   char **profiles;       /* id, name, … as in os_row */
@@ -344,6 +346,9 @@ on_identified (GObject *source, GAsyncResult *result, gpointer data)
     }
   show_problem (self, NULL);
   set_definition (self, plan_for_medium (media, path, &disk_size));
+  g_free (self->medium);
+  self->medium = g_strdup (path);
+  gtk_widget_set_visible (self->import_row, media->kind == MEDIA_DISK && viv_host_get_folder (self->host));
   show_medium (self, media, path);
   mark (self->medium_row, "warning", !starts (media));
   gtk_widget_set_visible (self->medium_group, TRUE);
@@ -470,6 +475,8 @@ action_empty (GtkWidget *widget, const char *name, GVariant *parameter)
 
   stop_looking (self);
   set_definition (self, definition);
+  g_clear_pointer (&self->medium, g_free);
+  gtk_widget_set_visible (self->import_row, FALSE);
   show_problem (self, NULL);
   gtk_widget_set_visible (self->medium_group, FALSE);
   adw_action_row_set_subtitle (ADW_ACTION_ROW (self->os_row), _ ("Proposes what suits it"));
@@ -499,11 +506,10 @@ action_back (GtkWidget *widget, const char *name, GVariant *parameter)
 
 /* The new disk: the one that was proposed, or one more; gone if it is not wanted. */
 static gboolean
-prepare_disk (VivAssistant *self, VivNewImage *image, unsigned *n)
+prepare_disk (VivAssistant *self, VivCreation *creation)
 {
   MachineDevice *drive = plan_new_disk (self->definition);
 
-  *n = 0;
   if (!gtk_switch_get_active (self->disk_switch))
     {
       if (drive)
@@ -519,11 +525,33 @@ prepare_disk (VivAssistant *self, VivNewImage *image, unsigned *n)
     drive = plan_add_new_disk (self->definition);
   if (!drive)
     return FALSE;
-  image->file = machine_device_text (drive, "path");
+  creation->disk = machine_device_text (drive, "path");
   /* Whole MiB: what partitioning tools expect. */
-  image->size = (uint64_t)(gtk_spin_button_get_value (self->disk) * 1024) * (uint64_t)MIB;
-  *n = 1;
-  return drive != NULL;
+  creation->disk_size = (uint64_t)(gtk_spin_button_get_value (self->disk) * 1024) * (uint64_t)MIB;
+  return TRUE;
+}
+
+/* The disk that is to have a copy of the image, and the file that the copy becomes; its name is the image's. */
+static char *
+prepare_import (VivAssistant *self, MachineDefinition *definition, const char *taken)
+{
+  g_autofree char *base = g_path_get_basename (self->medium);
+  g_autofree char *name = viv_folder_name (base);
+  g_autofree char *file
+      = g_strcmp0 (name, taken) == 0 ? g_strconcat ("copy of ", name, NULL) : g_strdup (name);
+
+  for (unsigned i = 0; definition_drive (definition, i); i++)
+    {
+      MachineDevice *drive = definition_drive (definition, i);
+
+      if (drive->kind->drive == DRIVE_DISK
+          && g_strcmp0 (machine_device_text (drive, "path"), self->medium) == 0)
+        {
+          machine_device_put (drive, "path", file);
+          return g_steal_pointer (&file);
+        }
+    }
+  return NULL;
 }
 
 static void
@@ -534,58 +562,67 @@ show_failure (VivAssistant *self, const GError *error)
 }
 
 static void
-on_created (GObject *source, GAsyncResult *result, gpointer data)
+on_created (gpointer owner, VivMachine *machine, const GError *error)
 {
-  g_autoptr (VivAssistant) self = data;
-  GtkWindow *parent = gtk_window_get_transient_for (GTK_WINDOW (self));
-  VivShell *window = VIV_IS_SHELL (parent) ? VIV_SHELL (parent) : NULL;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VivMachine) machine = viv_host_create_finish (VIV_HOST (source), result, &error);
+  VivAssistant *self = owner;
 
+  /* Closed meanwhile. */
   if (!self->host)
     return;
-  self->creating = FALSE;
-  if (!machine)
+  if (machine)
     {
-      on_changed (self);
-      show_failure (self, error);
+      gtk_window_destroy (GTK_WINDOW (self));
       return;
     }
-  g_settings_set_boolean (viv_settings (), "start-after-create", gtk_switch_get_active (self->start_switch));
-  if (window)
-    {
-      viv_shell_view (window, machine);
-      if (gtk_switch_get_active (self->start_switch))
-        viv_operation_start (window, machine);
-    }
-  gtk_window_destroy (GTK_WINDOW (self));
+  self->creating = FALSE;
+  on_changed (self);
+  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    show_failure (self, error);
+}
+
+static gboolean
+prepare (VivAssistant *self, VivCreation *creation, GError **error)
+{
+  g_autofree char *memory = g_strdup_printf ("%dM", gtk_spin_button_get_value_as_int (self->memory));
+  g_autofree char *cpus = g_strdup_printf ("%d", gtk_spin_button_get_value_as_int (self->cpus));
+
+  return definition_set (self->definition, "machine.name",
+                         gtk_editable_get_text (GTK_EDITABLE (self->name_row)), error)
+         && definition_set (self->definition, "machine.memory", memory, error)
+         && definition_set (self->definition, "machine.cpus", cpus, error) && prepare_disk (self, creation);
 }
 
 static void
 action_create (GtkWidget *widget, const char *action, GVariant *parameter)
 {
   VivAssistant *self = VIV_ASSISTANT (widget);
-  g_autofree char *memory = g_strdup_printf ("%dM", gtk_spin_button_get_value_as_int (self->memory));
-  g_autofree char *cpus = g_strdup_printf ("%d", gtk_spin_button_get_value_as_int (self->cpus));
+  GtkWindow *parent = gtk_window_get_transient_for (GTK_WINDOW (self));
+  gboolean import = gtk_widget_get_visible (self->import_row) && gtk_switch_get_active (self->import_switch);
+  VivCreation creation = { .start = gtk_switch_get_active (self->start_switch) };
   g_autoptr (GError) error = NULL;
-  VivNewImage image = { 0 };
-  unsigned n_images = 0;
+  g_autofree char *file = NULL;
 
   if (!self->definition || self->creating || !check_name (self))
     return;
-  if (!definition_set (self->definition, "machine.name",
-                       gtk_editable_get_text (GTK_EDITABLE (self->name_row)), &error)
-      || !definition_set (self->definition, "machine.memory", memory, &error)
-      || !definition_set (self->definition, "machine.cpus", cpus, &error)
-      || !prepare_disk (self, &image, &n_images))
+  if (!prepare (self, &creation, &error))
     {
       show_failure (self, error);
       return;
     }
+  /* A copy: what is wrong with this one can be mended here, and it tried again. */
+  creation.definition = definition_copy (self->definition);
+  file = import ? prepare_import (self, creation.definition, creation.disk) : NULL;
+  creation.import = file ? self->medium : NULL;
+  creation.import_file = file;
+  g_settings_set_boolean (viv_settings (), "start-after-create", creation.start);
   /* Once is enough. */
   self->creating = TRUE;
   on_changed (self);
-  viv_host_create (self->host, self->definition, &image, n_images, NULL, on_created, g_object_ref (self));
+  viv_creation_begin (&creation, self->host, VIV_IS_SHELL (parent) ? VIV_SHELL (parent) : NULL,
+                      file ? NULL : self, on_created);
+  /* A copy takes as long as it takes: the library shows how far it is. */
+  if (file)
+    gtk_window_destroy (GTK_WINDOW (self));
 }
 
 static gboolean
@@ -608,6 +645,7 @@ viv_assistant_dispose (GObject *object)
   g_cancellable_cancel (self->finding);
   g_clear_object (&self->finding);
   g_clear_pointer (&self->definition, definition_unref);
+  g_clear_pointer (&self->medium, g_free);
   g_clear_object (&self->host);
   g_clear_pointer (&self->profiles, g_strfreev);
   G_OBJECT_CLASS (viv_assistant_parent_class)->dispose (object);
@@ -643,6 +681,8 @@ viv_assistant_class_init (VivAssistantClass *klass)
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, disk);
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, disk_switch);
   gtk_widget_class_bind_template_child (widget_class, VivAssistant, start_switch);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, import_switch);
+  gtk_widget_class_bind_template_child (widget_class, VivAssistant, import_row);
   gtk_widget_class_bind_template_callback (widget_class, on_changed);
   gtk_widget_class_bind_template_callback (widget_class, on_os_selected);
   gtk_widget_class_install_action (widget_class, "assistant.choose", NULL, action_choose);
