@@ -20,6 +20,7 @@ typedef enum
   ORDER_STOP,
   ORDER_CRASH,
   ORDER_SAVE,
+  ORDER_ACT,
 } OrderKind;
 
 /* A file that is being written, for ORDER_SAVE.  As a sink it hands on to the file's, if it isn't told to stop. */
@@ -51,6 +52,9 @@ struct VmOrder
   VmDoneFunc done;
   void *opaque;
   SaveWork *save;
+  VmActFunc act;
+  void *data;
+  GDestroyNotify drop;
 };
 
 /* Where devices have a loop of their own, and this isn't it: on the control loop, or while the machine is made. */
@@ -354,6 +358,8 @@ order_free (gpointer data)
       g_free (order->save->name);
       g_free (order->save);
     }
+  if (order->drop != NULL)
+    order->drop (order->data);
   g_free (order->reason);
   g_free (order);
 }
@@ -428,6 +434,15 @@ nothing_to_do (const Vm *vm, const VmOrder *order)
     }
 }
 
+static void
+act (Vm *vm, VmOrder *order)
+{
+  GError *error = NULL;
+
+  order->act (vm, order->data, &error);
+  order_end_with (vm, order, error);
+}
+
 /* No processor runs, nothing is in flight. */
 static void
 carry_out (Vm *vm, VmOrder *order)
@@ -460,6 +475,8 @@ carry_out (Vm *vm, VmOrder *order)
       g_message ("the machine has crashed\n%s", order->reason != NULL ? order->reason : "");
       set_state (vm, VM_STATE_CRASHED, order->reason);
       break;
+    case ORDER_ACT:
+      g_return_if_reached ();
     }
   order_end (vm, order, NULL);
 }
@@ -530,6 +547,11 @@ begin (Vm *vm, VmOrder *order)
   if (refusal != NULL || nothing_to_do (vm, order))
     {
       order_end (vm, order, refusal);
+      return;
+    }
+  if (order->kind == ORDER_ACT)
+    {
+      act (vm, order);
       return;
     }
   if (!order->begun)
@@ -854,6 +876,17 @@ vm_save_async (Vm *vm, int fd, const char *name, VmProgressFunc progress, VmDone
   order->save->name = g_strdup (name);
   order->save->progress = progress;
   order->save->opaque = opaque;
+  give (vm, order);
+}
+
+void
+vm_act_async (Vm *vm, VmActFunc func, void *data, GDestroyNotify drop, VmDoneFunc done, void *opaque)
+{
+  VmOrder *order = order_new (ORDER_ACT, NULL, done, opaque);
+
+  order->act = func;
+  order->data = data;
+  order->drop = drop;
   give (vm, order);
 }
 

@@ -187,6 +187,11 @@ void vm_start (Vm *vm, gboolean paused);
 void vm_pause_async (Vm *vm, const char *reason, VmDoneFunc done, void *opaque);
 void vm_resume_async (Vm *vm, VmDoneFunc done, void *opaque);
 void vm_reset_async (Vm *vm, VmDoneFunc done, void *opaque);
+/* What changes the machine's parts, in line with the orders: `func` runs on the device loop without the VM lock, in whatever state the
+ * machine is but off, and while none is under way: so nothing that it does is half in a file that is being saved.  FALSE with an error: for
+ * `done`.  `drop` (may be NULL) frees `data` afterwards, also where `func` was not called. */
+typedef gboolean (*VmActFunc) (Vm *vm, void *data, GError **error);
+void vm_act_async (Vm *vm, VmActFunc func, void *data, GDestroyNotify drop, VmDoneFunc done, void *opaque);
 /* The same, for who need not know. */
 void vm_pause (Vm *vm, const char *reason);
 void vm_resume (Vm *vm);

@@ -7,6 +7,7 @@
 #include "core/vm.h"
 
 #include <fcntl.h>
+#include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -304,6 +305,61 @@ test_save (Fixture *f, gconstpointer unused)
   g_unlink (path);
 }
 
+typedef struct
+{
+  Fixture *f;
+  gboolean may, dropped;
+  unsigned n;
+} Act;
+
+static gboolean
+on_act (Vm *vm, void *data, GError **error)
+{
+  Act *act = data;
+
+  g_assert_true (g_thread_self () != act->f->control);
+  g_assert_false (vm_lock_held (vm));
+  act->n++;
+  if (!act->may)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_EXISTS, "it is there");
+  return act->may;
+}
+
+static void
+on_drop (gpointer data)
+{
+  ((Act *)data)->dropped = TRUE;
+}
+
+/* What changes the machine's parts waits for the file, and is answered as orders are. */
+static void
+test_acts (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = NULL;
+  int fd = g_file_open_tmp ("viv-loops-XXXXXX", &path, &error);
+  Done save = { f, "save", FALSE, 0 }, first = { f, "first", FALSE, 0 }, second = { f, "second", FALSE, 0 },
+       late = { f, "late", FALSE, 0 };
+  Act good = { f, TRUE, FALSE, 0 }, bad = { f, FALSE, FALSE, 0 }, never = { f, TRUE, FALSE, 0 };
+
+  g_assert_no_error (error);
+  vm_save_async (f->vm, fd, "the file", NULL, on_done, &save);
+  vm_act_async (f->vm, on_act, &good, on_drop, on_done, &first);
+  vm_act_async (f->vm, on_act, &bad, on_drop, on_done, &second);
+  turn_until (second.called);
+  g_assert_cmpstr (f->log->str, ==, "save:done first:done second:it is there ");
+  g_assert_true (good.dropped && bad.dropped);
+  g_assert_cmpuint (good.n + bad.n, ==, 2);
+  vm_stop (f->vm, "the end");
+  vm_act_async (f->vm, on_act, &never, on_drop, on_done, &late);
+  turn_until (late.called);
+  g_assert_true (g_str_has_suffix (f->log->str, "stopped late:the machine is off "));
+  g_assert_true (never.dropped);
+  g_assert_cmpuint (never.n, ==, 0);
+  close (fd);
+  g_unlink (path);
+}
+
 /* Where there is no room the machine goes on as before. */
 static void
 test_save_fails (Fixture *f, gconstpointer unused)
@@ -377,6 +433,7 @@ main (int argc, char **argv)
   ADD ("/vm/loops/orders", test_orders);
   ADD ("/vm/loops/requests", test_requests);
   ADD ("/vm/loops/save", test_save);
+  ADD ("/vm/loops/acts", test_acts);
   ADD ("/vm/loops/save-fails", test_save_fails);
   ADD ("/vm/loops/save-broken-off", test_save_broken_off);
   return g_test_run ();
