@@ -94,7 +94,7 @@ cli_device_words (const char *text, CliDeviceWords *words, GError **error)
       g_autoptr (GString) kinds = g_string_new (NULL);
       g_autofree char *shown = g_utf8_make_valid (words->kind, -1);
       for (const DeviceKind *known = device_kinds; known->name != NULL; known++)
-        if (known->most > known->present)
+        if (known->most > known->present && !known->for_tests)
           g_string_append_printf (kinds, " %s", known->name);
       g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_UNKNOWN,
                    _ ("there is no kind of device “%s” that could be added; the kinds are:%s"), shown,

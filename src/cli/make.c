@@ -268,7 +268,7 @@ static void
 print_keys (void)
 {
   for (const DeviceKind *kind = device_kinds; kind->name != NULL; kind++)
-    for (const DefinitionKey *key = kind->keys; key->name != NULL; key++)
+    for (const DefinitionKey *key = kind->keys; key->name != NULL && !kind->for_tests; key++)
       {
         g_autofree char *full = g_strdup_printf ("%s%s.%s", kind->name,
                                                  kind->most > 1    ? "*"

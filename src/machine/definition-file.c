@@ -97,6 +97,7 @@ definition_parse (const char *text, gssize length, const char *path, GError **er
                    _ ("[machine] uuid: the key is missing"));
       goto fail;
     }
+  definition_place (definition, NULL);
   return g_steal_pointer (&definition);
 
 fail:

@@ -157,6 +157,11 @@ machine_device_set (MachineDevice *device, const DefinitionKey *key, const char 
       return TRUE;
 
     case KEY_NUMBER:
+      if (*text == '\0' && key->fallback == NULL)
+        {
+          store_value (device, key, NULL);
+          return TRUE;
+        }
       if (!g_ascii_string_to_unsigned (text, 10, key->min, key->max, &number, NULL))
         {
           g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE,
@@ -571,6 +576,8 @@ set_unknown_device_error (const char *id, const char *name, GError **error)
     stem[n - 1] = '\0';
   for (const DeviceKind *kind = device_kinds; kind->name != NULL; kind++)
     {
+      if (kind->for_tests)
+        continue;
       g_string_append_printf (ids, kind->most > 1 ? " %s0…" : kind->most == 1 ? " %s0" : " %s", kind->name);
       if (is_nearer (stem, kind->name, &best))
         nearest = kind;

@@ -10,6 +10,7 @@
  *   [input]  absolute-pointer layout
  *   [net0]  mac
  *   [serial0] …  backend
+ *   [pcitest0] …  slot
  *
  * A definition is its maker's until it is published (by a VivMachine, to a board): from then on it never changes.  Not locked; references may
  * be taken in any thread.
@@ -74,9 +75,11 @@ typedef struct
   unsigned most;     /* per machine; 0: just one, without a number */
   unsigned present;  /* so many are there whether the file has them or not, and can't be removed */
   const char *
-      bus; /* where it goes: "ide", "floppy", "isa", "pci"; NULL: nowhere, it is a part of the board or says how it is used */
+      bus; /* where it goes: a name of device_buses; NULL: nowhere, it is a part of the board or says how it is used */
   const char *page; /* of the settings: "machine", "drives", "screen", "input", "network", "ports" */
   DriveKind drive;
+  gboolean
+      for_tests; /* proposed and listed nowhere; the monitor takes it where a switch for tests gives it a place */
   const DefinitionKey *keys; /* ends with a NULL name */
 } DeviceKind;
 
@@ -89,6 +92,17 @@ const DeviceKind *device_kind_of (const char *id, unsigned *number);
 const DefinitionKey *device_kind_key (const DeviceKind *kind, const char *name);
 /* The table's line for "disk0" and "path"; NULL: unknown. */
 const DefinitionKey *definition_find_key (const char *id, const char *name);
+/* Buses.  One with slots has them by number, a device each; its kinds have a key "slot". */
+#define DEVICE_MAX_SLOT 31
+typedef struct
+{
+  const char *name; /* "ide" */
+  gboolean plugs;   /* devices come and go while the machine runs, where its board has the slots */
+  unsigned slots;   /* 1 to this; 0: where a device goes is the board's affair */
+} DeviceBus;
+extern const DeviceBus device_buses[]; /* ends with a NULL name */
+/* NULL: none. */
+const DeviceBus *device_kind_bus (const DeviceKind *kind);
 const char *drive_kind_name (DriveKind kind); /* "disk", "cdrom", "floppy" */
 
 /* -- Devices ------------------------------------------------------------------------------------------------ */
@@ -119,6 +133,8 @@ uint64_t machine_device_number (const MachineDevice *device, const char *key);
 const char *definition_text (const MachineDefinition *definition, const char *key);
 gboolean definition_flag (const MachineDefinition *definition, const char *key);
 uint64_t definition_number (const MachineDefinition *definition, const char *key);
+/* On a bus with slots; 0: none, or none yet. */
+unsigned machine_device_slot (const MachineDevice *device);
 /* For the program's own values: nothing is refused here; what won't do is refused by definition_save().  Paths as bytes; NULL unsets. */
 void machine_device_put (MachineDevice *device, const char *key, const char *value);
 void definition_put (MachineDefinition *definition, const char *key, const char *value);
@@ -129,6 +145,10 @@ MachineDevice *definition_find (const MachineDefinition *definition, const char 
 MachineDevice *definition_add (MachineDefinition *definition, const DeviceKind *kind);
 /* Takes it out (a drive's image stays).  An error says why not. */
 gboolean definition_remove (MachineDefinition *definition, const char *id, GError **error);
+/* The one that gives out slots.  A device keeps the one that it has; each of the others gets the lowest that is free, in the table's order and
+ * then by number.  So a machine that is started again, saved or cloned has its devices where they were.  FALSE: two had the same one, of
+ * which the second got another; or there are more devices than slots.  Done where a definition is read and by viv_definition_apply(). */
+gboolean definition_place (MachineDefinition *definition, GError **error);
 /* The drives: disks, CD-ROMs, floppies.  NULL behind the last. */
 MachineDevice *definition_drive (const MachineDefinition *definition, unsigned i);
 /* NULL: none, or no drive. */

@@ -295,6 +295,17 @@ static const DefinitionKey serial_keys[] = {
   { .name = NULL },
 };
 
+/* Not translated: only tests see it. */
+static const DefinitionKey slot_keys[] = {
+  { .name = "slot",
+    .type = KEY_NUMBER,
+    .min = 1,
+    .max = DEVICE_MAX_SLOT,
+    .spelled = TRUE,
+    .help = "The slot that it is in; none: the first that is free" },
+  { .name = NULL },
+};
+
 const DeviceKind device_kinds[] = {
   { .name = "machine",
     .label = N_ ("Machine"),
@@ -350,5 +361,13 @@ const DeviceKind device_kinds[] = {
     .page = "ports",
     .drive = DRIVE_NONE,
     .keys = serial_keys },
+  { .name = "pcitest",
+    .label = "PCI Test Device",
+    .most = 8,
+    .bus = "pcie",
+    .page = "ports",
+    .drive = DRIVE_NONE,
+    .for_tests = TRUE,
+    .keys = slot_keys },
   { .name = NULL },
 };

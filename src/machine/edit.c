@@ -65,7 +65,7 @@ viv_definition_apply (MachineDefinition *definition, const VivChange *changes, u
       else if (!g_str_has_suffix (changes[i].key, "+"))
         done = definition_remove (definition, key, error);
     }
-  return done;
+  return done && definition_place (definition, error);
 }
 
 static gboolean

@@ -537,7 +537,7 @@ make_add_button (VivDeviceGroups *self)
 
   for (const DeviceKind *kind = device_kinds; kind->name; kind++)
     {
-      if (!is_here (self, kind) || count (definition_of (self), kind) >= kind->most)
+      if (!is_here (self, kind) || kind->for_tests || count (definition_of (self), kind) >= kind->most)
         continue;
       drives |= kind->drive != DRIVE_NONE;
       if (kind->drive == DRIVE_DISK)

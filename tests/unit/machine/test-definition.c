@@ -6,6 +6,7 @@
 
 #include "machine/boot-modules.h"
 #include "machine/definition.h"
+#include "machine/edit.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -359,6 +360,60 @@ test_old_name (void)
   g_assert_false (definition_flag (again, "disk1.discard"));
 }
 
+static void
+assert_slots (const MachineDefinition *definition, const char *wanted)
+{
+  g_autoptr (GString) slots = g_string_new (NULL);
+
+  for (guint i = 0; i < definition->devices->len; i++)
+    {
+      const MachineDevice *device = g_ptr_array_index (definition->devices, i);
+      if (machine_device_slot (device) > 0)
+        g_string_append_printf (slots, "%s:%u ", device->id, machine_device_slot (device));
+    }
+  g_assert_cmpstr (slots->str, ==, wanted);
+}
+
+/* One function gives out the slots: who has one keeps it, the others get the lowest, the same each time. */
+static void
+test_slots (void)
+{
+  static const char text[]
+      = "[machine]\nname=a\nuuid=" UUID "\n[pcitest6]\nslot=2\n[pcitest4]\nslot=\n[pcitest1]\n"
+        "[pcitest0]\nslot=5\n";
+  static const VivChange add[] = { { "pcitest+", NULL } }, remove[] = { { "pcitest1", NULL } },
+                         move[] = { { "pcitest4.slot", "9" } }, clash[] = { { "pcitest0.slot", "2" } },
+                         many[] = { { "pcitest7.slot", "32" } };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (MachineDefinition) definition = definition_parse (text, -1, NULL, &error);
+
+  g_assert_no_error (error);
+  assert_slots (definition, "pcitest0:5 pcitest1:1 pcitest4:3 pcitest6:2 ");
+  g_assert_true (viv_definition_apply (definition, add, 1, &error));
+  assert_slots (definition, "pcitest0:5 pcitest1:1 pcitest2:4 pcitest4:3 pcitest6:2 ");
+  /* The others stay, whoever goes. */
+  g_assert_true (viv_definition_apply (definition, remove, 1, &error));
+  assert_slots (definition, "pcitest0:5 pcitest2:4 pcitest4:3 pcitest6:2 ");
+  g_autoptr (MachineDefinition) clone = definition_copy (definition);
+  assert_slots (clone, "pcitest0:5 pcitest2:4 pcitest4:3 pcitest6:2 ");
+  g_assert_true (viv_definition_apply (clone, move, 1, &error));
+  g_assert_true (viv_definition_apply (clone, add, 1, &error));
+  assert_slots (clone, "pcitest0:5 pcitest1:1 pcitest2:4 pcitest4:9 pcitest6:2 ");
+  g_assert_false (viv_definition_apply (clone, clash, 1, &error));
+  g_assert_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE);
+  g_test_message ("%s", error->message);
+  g_clear_error (&error);
+  g_autoptr (MachineDefinition) other = definition_copy (definition);
+  g_assert_false (viv_definition_apply (other, many, 1, &error));
+  g_assert_error (error, DEFINITION_ERROR, DEFINITION_ERROR_RANGE);
+  g_clear_error (&error);
+  /* A file that somebody has edited by hand: the second gives way. */
+  g_autoptr (MachineDefinition) twice = definition_parse (
+      "[machine]\nname=a\nuuid=" UUID "\n[pcitest0]\nslot=1\n[pcitest1]\nslot=1\n", -1, NULL, &error);
+  g_assert_no_error (error);
+  assert_slots (twice, "pcitest0:1 pcitest1:2 ");
+}
+
 /* Each kind: as many as there may be, and no more; what every machine has stays. */
 static void
 test_kinds (void)
@@ -484,6 +539,7 @@ main (int argc, char **argv)
   g_test_add_func ("/definition/nearest", test_nearest);
   g_test_add_func ("/definition/old-name", test_old_name);
   g_test_add_func ("/definition/kinds", test_kinds);
+  g_test_add_func ("/definition/slots", test_slots);
   g_test_add_func ("/definition/modules", test_modules);
   g_test_add_func ("/definition/save", test_save);
   g_test_add_func ("/definition/hostile", test_hostile);
