@@ -214,13 +214,13 @@ add (VivMachine *machine, const char *text)
 }
 
 static int
-remove_one (VivMachine *machine, const char *id)
+remove_one (VivMachine *machine, const char *id, gboolean force)
 {
   GAsyncResult *result = NULL;
   GError *error = NULL;
   gboolean later = FALSE;
 
-  viv_machine_remove_device (machine, id, NULL, cli_on_result, &result);
+  viv_machine_remove_device (machine, id, force, NULL, cli_on_result, &result);
   g_autoptr (GAsyncResult) done = cli_wait_result (&result);
   if (!viv_machine_remove_device_finish (machine, done, &later, &error))
     return cli_fail (error);
@@ -249,9 +249,11 @@ set_one (VivMachine *machine, const char *text, gboolean *any_later)
 int
 cli_device (int argc, char **argv)
 {
-  gboolean json = FALSE, later = FALSE;
+  gboolean json = FALSE, force = FALSE, later = FALSE;
   const GOptionEntry entries[] = {
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, N_ ("With list: as JSON"), NULL },
+    { "force", 0, 0, G_OPTION_ARG_NONE, &force,
+      N_ ("With remove: take it out of the running machine without asking its system"), NULL },
     { NULL },
   };
   GError *error = NULL;
@@ -279,7 +281,7 @@ cli_device (int argc, char **argv)
   if (is_add)
     return add (machine, argv[3]);
   if (is_remove)
-    return remove_one (machine, argv[3]);
+    return remove_one (machine, argv[3], force);
   for (int i = 3; i < argc; i++)
     if ((status = set_one (machine, argv[i], &later)) != EXIT_DONE)
       return status;

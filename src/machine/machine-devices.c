@@ -58,6 +58,27 @@ add_change (Change *change, char *key, const char *value)
   g_array_append_val (change->changes, one);
 }
 
+/* The changes that add a device are those of this one. */
+static void
+name_changes (Change *change, const char *id)
+{
+  size_t length = strlen (change->kind) + 1; /* "disk+" */
+  g_autoptr (GArray) named = g_array_new (FALSE, FALSE, sizeof (VivChange));
+
+  for (guint i = 0; i < change->changes->len; i++)
+    {
+      VivChange one = g_array_index (change->changes, VivChange, i);
+
+      if (one.key[length] == '\0')
+        continue;
+      one.key = g_strconcat (id, one.key + length, NULL);
+      g_ptr_array_add (change->names, (gpointer)one.key);
+      g_array_append_val (named, one);
+    }
+  g_array_unref (change->changes);
+  change->changes = g_steal_pointer (&named);
+}
+
 /* The new device of the kind: the one that was not there before. */
 static char *
 find_added (const MachineDefinition *before, const MachineDefinition *after, const char *kind)
@@ -86,9 +107,17 @@ keep (VivMachine *self, GTask *task)
       g_task_return_error (task, error);
       return;
     }
-  if (change->kind != NULL && before != NULL)
+  if (change->kind != NULL && change->id == NULL && before != NULL)
     change->id = find_added (before, viv_machine_get_definition (self), change->kind);
   g_task_return_boolean (task, TRUE);
+}
+
+static const char *
+kind_name_of (const char *id)
+{
+  const DeviceKind *kind = device_kind_of (id, NULL);
+
+  return kind != NULL ? kind->name : NULL;
 }
 
 static void
@@ -104,6 +133,18 @@ on_asked (GObject *source, GAsyncResult *result, gpointer data)
   change->later = reply == NULL
                   && (g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_NOT_SUPPORTED)
                       || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD));
+  /* It has its id from the running machine, which may have other devices than machine.ini. */
+  if (reply != NULL && change->kind != NULL && g_variant_is_of_type (reply, G_VARIANT_TYPE ("(s)")))
+    {
+      g_autofree char *id = NULL;
+
+      g_variant_get (reply, "(s)", &id);
+      if (g_strcmp0 (kind_name_of (id), change->kind) == 0)
+        {
+          name_changes (change, id);
+          change->id = g_steal_pointer (&id);
+        }
+    }
   if (reply != NULL || change->later)
     {
       keep (self, task);
@@ -155,6 +196,24 @@ viv_machine_set_property_finish (VivMachine *self, GAsyncResult *result, gboolea
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
+/* The slot that a device gets that is added without one; NULL: it has one, or needs none, or something is wrong, which others say. */
+static char *
+plan_slot (VivMachine *self, const Change *change)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (self);
+  g_autoptr (MachineDefinition) plan = definition != NULL ? definition_copy (definition) : NULL;
+  const VivChange *changes = (const VivChange *)change->changes->data;
+
+  for (guint i = 0; i < change->changes->len; i++)
+    if (g_str_has_suffix (changes[i].key, "+.slot"))
+      return NULL;
+  if (plan == NULL || !viv_definition_apply (plan, changes, change->changes->len, NULL))
+    return NULL;
+  g_autofree char *id = find_added (definition, plan, change->kind);
+  unsigned slot = id != NULL ? machine_device_slot (definition_find (plan, id)) : 0;
+  return slot > 0 ? g_strdup_printf ("%u", slot) : NULL;
+}
+
 void
 viv_machine_add_device (VivMachine *self, const char *kind, const VivDeviceKey *keys, unsigned n,
                         GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
@@ -172,6 +231,13 @@ viv_machine_add_device (VivMachine *self, const char *kind, const VivDeviceKey *
       add_change (change, g_strdup_printf ("%s+.%s", kind, keys[i].name), keys[i].value);
       g_variant_builder_add (&values, "{ss}", keys[i].name, keys[i].value);
     }
+  /* In the running machine it goes where it will be at the next start. */
+  g_autofree char *slot = plan_slot (self, change);
+  if (slot != NULL)
+    {
+      add_change (change, g_strdup_printf ("%s+.slot", kind), slot);
+      g_variant_builder_add (&values, "{ss}", "slot", slot);
+    }
   ask (self, task, "AddDevice", g_variant_new ("(s@a{ss})", kind, g_variant_builder_end (&values)));
 }
 
@@ -184,14 +250,14 @@ viv_machine_add_device_finish (VivMachine *self, GAsyncResult *result, gboolean 
 }
 
 void
-viv_machine_remove_device (VivMachine *self, const char *id, GCancellable *cancellable,
+viv_machine_remove_device (VivMachine *self, const char *id, gboolean force, GCancellable *cancellable,
                            GAsyncReadyCallback callback, gpointer data)
 {
   GTask *task = g_task_new (self, cancellable, callback, data);
 
   g_task_set_source_tag (task, viv_machine_remove_device);
   add_change (change_new (task), g_strdup (id), NULL);
-  ask (self, task, "RemoveDevice", g_variant_new ("(s)", id));
+  ask (self, task, force ? "ForceRemoveDevice" : "RemoveDevice", g_variant_new ("(s)", id));
 }
 
 gboolean

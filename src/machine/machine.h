@@ -215,7 +215,8 @@ void viv_machine_set_property (VivMachine *machine, const char *key, const char 
                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 gboolean viv_machine_set_property_finish (VivMachine *machine, GAsyncResult *result, gboolean *later,
                                           GError **error);
-/* A device of this kind with `n` keys, of which only the names are given ("path").  Returns its id. */
+/* A device of this kind with `n` keys, of which only the names are given ("path"), in the running machine where its bus takes one, and in
+ * machine.ini.  Returns its id. */
 typedef struct
 {
   const char *name, *value;
@@ -224,8 +225,9 @@ void viv_machine_add_device (VivMachine *machine, const char *kind, const VivDev
                              GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 char *viv_machine_add_device_finish (VivMachine *machine, GAsyncResult *result, gboolean *later,
                                      GError **error);
-void viv_machine_remove_device (VivMachine *machine, const char *id, GCancellable *cancellable,
-                                GAsyncReadyCallback callback, gpointer data);
+/* Likewise; the guest is asked to let it go, unless `force`.  An error if it hasn't after a while: then machine.ini has it still. */
+void viv_machine_remove_device (VivMachine *machine, const char *id, gboolean force,
+                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 /* As viv_machine_set_property_finish(). */
 gboolean viv_machine_remove_device_finish (VivMachine *machine, GAsyncResult *result, gboolean *later,
                                            GError **error);

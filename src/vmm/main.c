@@ -9,6 +9,7 @@
 #include "block/block-testing.h"
 #include "block/regular-file.h"
 #include "board/pc.h"
+#include "board/slots.h"
 #include "confine/sandbox.h"
 #include "control/service.h"
 #include "core/loop.h"
@@ -87,7 +88,7 @@ parse_options (int *argc, char ***argv, Options *o, GError **error)
       "serial port writes to the standard output",
       NULL },
     { "test-pci", 0, 0, G_OPTION_ARG_NONE, &o->test_pci,
-      "For test programs: a slot, and a device that they plug into it and out of it", NULL },
+      "For test programs: slots, and a device that they plug into them and out of them", NULL },
     { "test-display", 0, 0, G_OPTION_ARG_NONE, &o->test_display,
       "For tests of several screens: a second display adapter, which shows bars of colour", NULL },
     { "no-sandbox", 0, 0, G_OPTION_ARG_NONE, &o->no_sandbox,
@@ -201,6 +202,22 @@ on_place (void *opaque, const char *id)
   return board_place (monitor->board, id);
 }
 
+static void
+on_plug (void *opaque, MachineDefinition *definition, const char *id, VmDoneFunc done, void *done_opaque)
+{
+  Monitor *monitor = opaque;
+
+  board_plug (monitor->board, definition, id, done, done_opaque);
+}
+
+static void
+on_unplug (void *opaque, const char *id, gboolean force, VmDoneFunc done, void *done_opaque)
+{
+  Monitor *monitor = opaque;
+
+  board_unplug (monitor->board, id, force, done, done_opaque);
+}
+
 static gboolean
 on_power_button (void *opaque)
 {
@@ -232,6 +249,8 @@ start_control (Monitor *monitor, GError **error)
     .folder = monitor->definition->folder,
     .definition = monitor->definition,
     .place = on_place,
+    .plug = on_plug,
+    .unplug = on_unplug,
     .outputs = (DisplayOutput *const *)board->outputs->pdata,
     .n_outputs = board->outputs->len,
     .router = board->router,
@@ -477,6 +496,8 @@ build (Monitor *monitor, GError **error)
   if (o->test_device && !add_test_device (monitor, error))
     return FALSE;
   if (o->test_pci && !board_add_test_pci (monitor->board, error))
+    return FALSE;
+  if (!board_fill_slots (monitor->board, error))
     return FALSE;
   if (o->test_display && !board_add_test_display (monitor->board, error))
     return FALSE;

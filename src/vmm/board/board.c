@@ -6,17 +6,20 @@
 
 #include "board/board.h"
 
+#include "board/slots.h"
 #include "chipset/i440fx.h"
 #include "chipset/pci-test.h"
 #include "chipset/piix4-pm.h"
-#include "pci/root-port.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
 #include "video/test-display.h"
 
 #include <gio/gio.h>
 
-#define TEST_PORT_DEVFN PCI_DEVFN (0x1e, 0)
+/* Places on bus 0 that only switches for tests fill. */
+#define TEST_DISPLAY_DEVFN PCI_DEVFN (3, 0)
+#define TEST_SLOTS_DEVFN   PCI_DEVFN (0x1e, 0) /* the first slot's, the others follow */
+#define TEST_N_SLOTS       2
 
 static void
 drive_free (gpointer data)
@@ -54,16 +57,11 @@ board_add_test_device (Board *board, TestDeviceExit exit, void *opaque, GError *
 gboolean
 board_add_test_display (Board *board, GError **error)
 {
-  PciBus *bus = i440fx_bus (board->i440fx);
-  Device *device = NULL;
-  int devfn;
+  Device *device;
 
   vm_lock (board->vm);
-  devfn = pci_bus_free_devfn (bus);
-  if (devfn >= 0)
-    device = test_display_new (board->vm, bus, (unsigned)devfn, "test-display", error);
-  else
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, "There is no place left on the PCI bus");
+  device
+      = test_display_new (board->vm, i440fx_bus (board->i440fx), TEST_DISPLAY_DEVFN, "test-display", error);
   vm_unlock (board->vm);
   if (device != NULL)
     g_ptr_array_add (board->outputs, test_display_output (device));
@@ -73,15 +71,14 @@ board_add_test_display (Board *board, GError **error)
 gboolean
 board_add_test_pci (Board *board, GError **error)
 {
-  Vm *vm = board->vm;
   PciRoot *root = i440fx_root (board->i440fx);
   gboolean ok;
 
-  vm_lock (vm);
-  pci_root_add_class (root, &pci_test_class);
-  ok = pci_root_port_new (vm, pci_root_bus (root), TEST_PORT_DEVFN, "pci-test-slot", 1, error) != NULL
-       && pci_test_port_new (vm, root, error) != NULL;
-  vm_unlock (vm);
+  if (!board_add_slots (board, root, TEST_SLOTS_DEVFN, TEST_N_SLOTS, error))
+    return FALSE;
+  vm_lock (board->vm);
+  ok = pci_test_port_new (board->vm, root, error) != NULL;
+  vm_unlock (board->vm);
   return ok;
 }
 
@@ -141,7 +138,9 @@ board_place (Board *board, const char *id)
   if (drive != NULL)
     return drive->kind == DRIVE_FLOPPY ? g_strdup_printf ("floppy %u", drive->unit)
                                        : g_strdup_printf ("ide %u:%u", drive->channel, drive->unit);
-  return device != NULL ? board->place (board, device) : NULL;
+  if (device == NULL)
+    return NULL;
+  return machine_device_slot (device) > 0 ? board_slot_place (board, device) : board->place (board, device);
 }
 
 /* -- Trays that the guest moves ------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "display/output.h"
 #include "input/router.h"
 #include "machine/definition.h"
+#include "pci/pci.h"
 #include "serial/serial.h"
 
 G_BEGIN_DECLS
@@ -45,6 +46,8 @@ struct Board
   void (*media_changed) (void *opaque, const char *id, const char *path);
   void *media_opaque;
   GSource *tray_source; /* NULL: no news */
+  PciRoot *slots;       /* whose root ports are slots, see board/slots.h; NULL: it has none */
+  unsigned n_slots;
   /* Where the chipset has put a device that is no drive; NULL: nowhere. */
   char *(*place) (struct Board *board, const MachineDevice *device);
 };
@@ -55,7 +58,7 @@ Board *board_alloc (Vm *vm, MachineDefinition *definition);
 void board_tray_moved (void *opaque, unsigned channel, unsigned unit, gboolean open);
 /* The devices of test programs for processors (chipset/test-device.h), before the machine starts.  VM lock NOT held. */
 gboolean board_add_test_device (Board *board, TestDeviceExit exit, void *opaque, GError **error);
-/* A root port, and a port by which the guest plugs the function of chipset/pci-test.h into it; likewise. */
+/* Slots (board/slots.h), and a port by which the guest plugs the function of chipset/pci-test.h into them; likewise. */
 gboolean board_add_test_pci (Board *board, GError **error);
 /* A second screen for tests (video/test-display.h), before the machine starts.  VM lock NOT held. */
 gboolean board_add_test_display (Board *board, GError **error);
@@ -66,8 +69,8 @@ gboolean board_power_button (Board *board);
 /* Puts `path` (absolute; NULL: nothing) in a drive with removable media; `force`: also in one that the guest has locked. VM lock NOT held. */
 gboolean board_change_media (Board *board, const char *id, const char *path, gboolean readonly,
                              gboolean force, GError **error);
-/* Where a device of the definition is, the same at each start: "ide 0:1" (channel, unit), "floppy 0", "isa 0x3f8", "pci 00:02.0"; NULL:
- * nowhere in particular. */
+/* Where a device of the definition is, the same at each start: "ide 0:1" (channel, unit), "floppy 0", "isa 0x3f8", "pci 00:02.0",
+ * "slot 1"; NULL: nowhere in particular. */
 char *board_place (Board *board, const char *id);
 /* The medium in a drive, or NULL. */
 Block *board_drive_block (Board *board, const char *id);

@@ -47,6 +47,7 @@ struct ControlService
   ControlConfig config; /* strings and arrays are the service's own */
   ServiceDrive *drives;
   MachineDefinition *definition; /* as it is now; NULL: none */
+  GPtrArray *device_changes;     /* devices.c: devices on their way in or out */
   SerialPort **serials;
   VivMachine1 *skeleton;
   char *lock_path;
@@ -64,13 +65,15 @@ struct ControlService
   gint64 start_time;
 };
 
-#define CONTROL_PROTOCOL_VERSION 1
+#define CONTROL_PROTOCOL_VERSION 2
 
 void control_methods_connect (ControlService *service);
 /* Answers with the error, which it takes.  A path in it may be of any bytes; D-Bus takes UTF-8 alone.  TRUE, as handlers return. */
 gboolean control_fail (GDBusMethodInvocation *invocation, GError *error);
 /* devices.c */
 void control_devices_connect (ControlService *service);
+/* Answers who waits for a device; what is under way goes on without the service. */
+void control_devices_end (ControlService *service);
 /* Puts another medium in, or NULL; `path` as clients write it. */
 gboolean control_service_change_media (ControlService *service, const char *id, const char *path,
                                        gboolean readonly, gboolean force, GError **error);

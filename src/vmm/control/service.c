@@ -891,6 +891,7 @@ control_service_free (ControlService *service)
   g_queue_clear (&service->handshakes);
   g_source_destroy (service->handshake_timer);
   g_source_unref (service->handshake_timer);
+  control_devices_end (service);
   publish_state (service);
   say_farewell (service);
   g_ptr_array_unref (service->connections);

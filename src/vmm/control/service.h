@@ -51,6 +51,13 @@ typedef struct
   const MachineDefinition *definition; /* of the devices that clients may list and change; NULL: none */
   /* Where a device is: "ide 0:1", "pci 00:02.0"; NULL: nowhere in particular.  May be NULL. */
   char *(*place) (void *opaque, const char *id);
+  /* Plugs the device `id` of `definition` in, on a bus that takes devices while the machine runs, and out; `done` comes on the control loop
+   * when that is done, also behind the service's end.  Without `force` the guest is asked, and may never let it go.  G_IO_ERROR_NOT_SUPPORTED:
+   * the machine has no place for it.  NULL: no bus of this machine can. */
+  void (*plug) (void *opaque, MachineDefinition *definition, const char *id, VmDoneFunc done,
+                void *done_opaque);
+  void (*unplug) (void *opaque, const char *id, gboolean force, VmDoneFunc done, void *done_opaque);
+  unsigned unplug_ms; /* how long a client waits for a guest to let a device go; 0: 15 s */
   /* The screens, borrowed; must outlive the service.  A screen's id is its place. */
   DisplayOutput *const *outputs;
   unsigned n_outputs;

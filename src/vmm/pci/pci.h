@@ -157,8 +157,6 @@ PciRoot *pci_bus_root (const PciBus *bus);
 uint32_t pci_bus_config_read (PciBus *bus, unsigned devfn, unsigned offset, unsigned size);
 void pci_bus_config_write (PciBus *bus, unsigned devfn, unsigned offset, uint32_t value, unsigned size);
 PciDevice *pci_bus_device (PciBus *bus, unsigned devfn);
-/* The lowest free device number, function 0; -1 if the bus is full. */
-int pci_bus_free_devfn (PciBus *bus);
 
 /* -- Functions ------------------------------------------------------------------------------------ */
 

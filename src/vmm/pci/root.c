@@ -88,21 +88,6 @@ pci_bus_device (PciBus *bus, unsigned devfn)
   return devfn < PCI_N_DEVFNS ? bus->functions[devfn] : NULL;
 }
 
-int
-pci_bus_free_devfn (PciBus *bus)
-{
-  for (unsigned device = 0; device < PCI_N_DEVFNS / 8; device++)
-    {
-      gboolean used = FALSE;
-
-      for (unsigned function = 0; function < 8; function++)
-        used |= bus->functions[PCI_DEVFN (device, function)] != NULL;
-      if (!used)
-        return (int)PCI_DEVFN (device, 0);
-    }
-  return -1;
-}
-
 /* -- Configuration cycles ----------------------------------------------------------------------------- */
 
 static uint32_t

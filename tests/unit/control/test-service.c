@@ -53,6 +53,54 @@ on_medium (void *opaque, const char *id, const char *path, gboolean readonly, gb
   return FALSE;
 }
 
+/* The last order to plug or unplug, until a test answers it. */
+static struct
+{
+  char *id;
+  gboolean plug, force;
+  unsigned n;
+  VmDoneFunc done[4];
+  void *opaque[4];
+} ordered;
+
+static void
+take_order (const char *id, gboolean plug, gboolean force, VmDoneFunc done, void *opaque)
+{
+  g_free (ordered.id);
+  ordered.id = g_strdup (id);
+  ordered.plug = plug;
+  ordered.force = force;
+  g_assert_cmpuint (ordered.n, <, G_N_ELEMENTS (ordered.done));
+  ordered.done[ordered.n] = done;
+  ordered.opaque[ordered.n++] = opaque;
+}
+
+static void
+on_plug (void *opaque, MachineDefinition *definition, const char *id, VmDoneFunc done, void *done_opaque)
+{
+  g_assert_nonnull (definition_find (definition, id));
+  take_order (id, TRUE, FALSE, done, done_opaque);
+}
+
+static void
+on_unplug (void *opaque, const char *id, gboolean force, VmDoneFunc done, void *done_opaque)
+{
+  take_order (id, FALSE, force, done, done_opaque);
+}
+
+/* All of them alike. */
+static void
+answer_orders (Vm *vm, int code)
+{
+  g_autoptr (GError) error = code != 0 ? g_error_new_literal (G_IO_ERROR, code, "it won't") : NULL;
+  unsigned n = ordered.n;
+
+  ordered.n = 0;
+  for (unsigned i = 0; i < n; i++)
+    ordered.done[i](vm, error, ordered.opaque[i]);
+  g_clear_pointer (&ordered.id, g_free);
+}
+
 static const ControlDrive drives[]
     = { { .id = "disk0", .kind = DRIVE_DISK, .path = "/images/a.img" },
         { .id = "cdrom0", .kind = DRIVE_CDROM, .readonly = TRUE, .change_media = on_medium } };
@@ -82,6 +130,9 @@ begin (Fixture *f, unsigned handshake_ms)
                                                       .drives = drives,
                                                       .n_drives = G_N_ELEMENTS (drives),
                                                       .power_button = on_power_button,
+                                                      .plug = on_plug,
+                                                      .unplug = on_unplug,
+                                                      .unplug_ms = 1,
                                                       .handshake_ms = handshake_ms },
                                     &error);
   g_assert_no_error (error);
@@ -602,7 +653,132 @@ test_devices (void)
   }
   g_assert_no_error (error);
   g_autofree char *text = g_variant_print (version, FALSE);
-  g_assert_cmpstr (text, ==, "(<uint32 1>,)");
+  g_assert_cmpstr (text, ==, "(<uint32 2>,)");
+  end (&f);
+}
+
+static GAsyncResult *
+start_call (GDBusConnection *connection, const char *method, GVariant *parameters, GAsyncResult **result)
+{
+  unsigned before = ordered.n;
+
+  *result = NULL;
+  g_dbus_connection_call (connection, NULL, CONTROL_OBJECT_PATH, "org.vivarium.Machine1", method, parameters,
+                          NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_connected, result);
+  while (ordered.n == before && *result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  return *result;
+}
+
+static GVariant *
+end_call (GDBusConnection *connection, GAsyncResult **result, GError **error)
+{
+  while (*result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_autoptr (GAsyncResult) done = g_steal_pointer (result);
+  return g_dbus_connection_call_finish (connection, done, error);
+}
+
+static void
+expect_failure (GDBusConnection *connection, GAsyncResult **result, const char *says)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = end_call (connection, result, &error);
+
+  g_assert_null (reply);
+  g_test_message ("%s", error->message);
+  g_assert_nonnull (strstr (error->message, says));
+}
+
+static void
+expect_done (GDBusConnection *connection, GAsyncResult **result, const char *wanted)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = end_call (connection, result, &error);
+
+  g_assert_no_error (error);
+  g_autofree char *text = g_variant_print (reply, FALSE);
+  g_assert_cmpstr (text, ==, wanted);
+}
+
+static void
+on_device_changed (GDBusConnection *connection, const char *sender, const char *path, const char *interface,
+                   const char *signal, GVariant *parameters, gpointer data)
+{
+  g_autofree char *text = g_variant_print (parameters, FALSE);
+
+  g_string_append (data, text);
+}
+
+/* On a bus that takes devices while the machine runs: what others see meanwhile, and of what comes to nothing. */
+static void
+test_plug (void)
+{
+  Fixture f;
+  GAsyncResult *first, *second;
+  g_autoptr (GString) signals = g_string_new (NULL);
+
+  begin (&f, 0);
+  g_autoptr (GDBusConnection) connection = join (&f);
+  g_dbus_connection_signal_subscribe (connection, NULL, NULL, "DeviceChanged", NULL, NULL,
+                                      G_DBUS_SIGNAL_FLAGS_NONE, on_device_changed, signals, NULL);
+  /* Two at once get ids and slots of their own. */
+  start_call (connection, "AddDevice", g_variant_new_parsed ("('pcitest', @a{ss} {})"), &first);
+  g_assert_cmpstr (ordered.id, ==, "pcitest0");
+  start_call (connection, "AddDevice", g_variant_new_parsed ("('pcitest', {'slot': '7'})"), &second);
+  g_assert_cmpstr (ordered.id, ==, "pcitest1");
+  g_assert_null (first);
+  answer_orders (f.vm, 0);
+  expect_done (connection, &first, "('pcitest0',)");
+  expect_done (connection, &second, "('pcitest1',)");
+  g_assert_cmpstr (signals->str, ==, "('pcitest0', '', 'added')('pcitest1', '', 'added')");
+  g_string_truncate (signals, 0);
+  g_autofree char *slot = listed (connection, "pcitest0", "slot"),
+                  *other = listed (connection, "pcitest1", "slot");
+  g_assert_cmpstr (slot, ==, "1");
+  g_assert_cmpstr (other, ==, "7");
+  refused (connection, "AddDevice", g_variant_new_parsed ("('pcitest', {'slot': '7'})"), "slot 7");
+
+  /* What doesn't come leaves nothing behind. */
+  start_call (connection, "AddDevice", g_variant_new_parsed ("('pcitest', @a{ss} {})"), &first);
+  answer_orders (f.vm, G_IO_ERROR_NO_SPACE);
+  expect_failure (connection, &first, "it won't");
+  start_call (connection, "AddDevice", g_variant_new_parsed ("('pcitest', @a{ss} {})"), &first);
+  g_assert_cmpstr (ordered.id, ==, "pcitest2");
+  answer_orders (f.vm, G_IO_ERROR_NOT_SUPPORTED);
+  expect_failure (connection, &first, "at the next start");
+  g_autofree char *gone = listed (connection, "pcitest2", "slot");
+  g_assert_null (gone);
+
+  /* A guest that takes its time: the client is told, and may ask again, or by force. */
+  start_call (connection, "RemoveDevice", g_variant_new ("(s)", "pcitest0"), &first);
+  g_assert_false (ordered.force);
+  expect_failure (connection, &first, "has not done so yet");
+  g_autofree char *still = listed (connection, "pcitest0", "slot");
+  g_assert_cmpstr (still, ==, "1");
+  g_assert_cmpuint (ordered.n, ==, 1);
+  refused (connection, "RemoveDevice", g_variant_new ("(s)", "pcitest0"), "has not done so yet");
+  g_assert_cmpuint (ordered.n, ==, 1);
+  start_call (connection, "ForceRemoveDevice", g_variant_new ("(s)", "pcitest0"), &first);
+  g_assert_true (ordered.force);
+  g_assert_cmpuint (ordered.n, ==, 2);
+  answer_orders (f.vm, 0);
+  expect_done (connection, &first, "()");
+  g_assert_cmpstr (signals->str, ==, "('pcitest0', '', 'removed')");
+  g_autofree char *away = listed (connection, "pcitest0", "slot");
+  g_assert_null (away);
+  refused (connection, "RemoveDevice", g_variant_new ("(s)", "pcitest0"), "at the next start");
+  refused (connection, "ForceRemoveDevice", g_variant_new ("(s)", "disk0"), "at the next start");
+
+  /* The service ends first: the client has an answer, and what is under way comes to its end. */
+  start_call (connection, "ForceRemoveDevice", g_variant_new ("(s)", "pcitest1"), &first);
+  control_service_free (f.service);
+  f.service = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = end_call (connection, &first, &error);
+  g_assert_null (reply);
+  g_test_message ("%s", error->message);
+  answer_orders (f.vm, 0);
   end (&f);
 }
 
@@ -639,6 +815,7 @@ main (int argc, char **argv)
   g_test_add_func ("/control/service/crowd", test_crowd);
   g_test_add_func ("/control/service/devices", test_devices);
   g_test_add_func ("/control/service/notice", test_notice);
+  g_test_add_func ("/control/service/plug", test_plug);
   g_test_add_func ("/control/service/wrong-descriptor", test_wrong_descriptor);
   g_test_add_func ("/control/service/stopped-client", test_stopped_client);
   g_test_add_func ("/control/service/leds-elsewhere", test_leds_elsewhere);
