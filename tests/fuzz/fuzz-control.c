@@ -7,6 +7,7 @@
  */
 #include "fuzz-machine.h"
 
+#include "board/slots.h"
 #include "control/service.h"
 
 #include <gio/gunixfdlist.h>
@@ -46,6 +47,24 @@ static Block *
 drive_block (void *opaque, const char *id)
 {
   return board_drive_block (((Fuzz *)opaque)->machine.board, id);
+}
+
+static char *
+place (void *opaque, const char *id)
+{
+  return board_place (((Fuzz *)opaque)->machine.board, id);
+}
+
+static void
+plug (void *opaque, MachineDefinition *definition, const char *id, VmDoneFunc done, void *done_opaque)
+{
+  board_plug (((Fuzz *)opaque)->machine.board, definition, id, done, done_opaque);
+}
+
+static void
+unplug (void *opaque, const char *id, gboolean force, VmDoneFunc done, void *done_opaque)
+{
+  board_unplug (((Fuzz *)opaque)->machine.board, id, force, done, done_opaque);
 }
 
 static gboolean
@@ -88,6 +107,11 @@ serve (Fuzz *f, unsigned how)
       config.serials = f->machine.board->serial;
       config.n_serials = f->machine.board->n_serials;
       config.power_button = power_button;
+      config.definition = f->machine.board->definition;
+      config.place = place;
+      config.plug = plug;
+      config.unplug = unplug;
+      config.unplug_ms = 1; /* the guest of this machine answers nobody, or at once */
     }
   f->service = control_service_new (&config, &error);
   if (f->service == NULL)
@@ -272,6 +296,74 @@ keys (FuzzBytes *bytes, unsigned how)
   return g_variant_builder_end (&builder);
 }
 
+/* One of these, or anything. */
+static char *
+word (FuzzBytes *bytes, const char *const *usual, unsigned n)
+{
+  unsigned how = fuzz_u8 (bytes);
+
+  if (how < 0xc0)
+    return g_strdup (usual[how % n]);
+  g_autofree char *any = fuzz_text (bytes, (how & 31) + 1);
+  return g_utf8_make_valid (any, -1);
+}
+
+static char *
+device_id (FuzzBytes *bytes)
+{
+  static const char *const ids[]
+      = { "pcitest0", "pcitest1", "pcitest2", "disk0",   "cdrom0",   "floppy0", "display0", "serial0",
+          "machine",  "net0",     "disk1",    "pcitest", "pcitest8", "ide",     "",         "pci-slot1" };
+
+  return word (bytes, ids, G_N_ELEMENTS (ids));
+}
+
+static char *
+key_name (FuzzBytes *bytes)
+{
+  static const char *const names[]
+      = { "slot", "path",    "format", "readonly", "aspect", "vnc-address", "memory", "layout", "video",
+          "mac",  "discard", "name",   "uuid",     "cpus",   "backend",     "",       "a.b",    "+" };
+
+  return word (bytes, names, G_N_ELEMENTS (names));
+}
+
+/* Files of this process's own folder, and addresses there: nothing else of the host may be opened or bound. */
+static char *
+key_value (FuzzBytes *bytes, const char *key)
+{
+  static const char *const values[] = { "1",   "2",   "3",   "0",    "",   "99", "true",
+                                        "raw", "4:3", "64M", "none", "us", "-1", "18446744073709551616" };
+
+  if (g_str_equal (key, "path"))
+    return path (bytes);
+  if (g_str_equal (key, "vnc-address"))
+    return vnc_address (bytes);
+  return word (bytes, values, G_N_ELEMENTS (values));
+}
+
+static GVariant *
+new_device (FuzzBytes *bytes)
+{
+  static const char *const kinds[] = { "pcitest", "pcitest", "pcitest", "disk",   "cdrom", "floppy",
+                                       "serial",  "net",     "machine", "dragon", "" };
+  g_autofree char *kind = word (bytes, kinds, G_N_ELEMENTS (kinds));
+  unsigned n = fuzz_u8 (bytes);
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("(sa{ss})"));
+  g_variant_builder_add (&builder, "s", kind);
+  g_variant_builder_open (&builder, G_VARIANT_TYPE ("a{ss}"));
+  for (n = n == 255 ? 70 : n % 4; n > 0; n--)
+    {
+      g_autofree char *key = key_name (bytes), *value = key_value (bytes, key);
+
+      g_variant_builder_add (&builder, "{ss}", key, value);
+    }
+  g_variant_builder_close (&builder);
+  return g_variant_builder_end (&builder);
+}
+
 static void
 use_fds (Fuzz *f, FuzzBytes *bytes)
 {
@@ -309,6 +401,11 @@ enum
   METHOD_DUMP_STATE,
   METHOD_FORCE_MEDIA,
   METHOD_SAVE_STATE_FILE,
+  METHOD_LIST_DEVICES,
+  METHOD_ADD_DEVICE,
+  METHOD_REMOVE_DEVICE,
+  METHOD_FORCE_REMOVE_DEVICE,
+  METHOD_SET_PROPERTY,
   N_METHODS
 };
 
@@ -332,6 +429,11 @@ static const char *const methods[N_METHODS] = {
   [METHOD_DUMP_STATE] = "DumpState",
   [METHOD_SAVE_STATE_FILE] = "SaveStateFile",
   [METHOD_FORCE_MEDIA] = "ForceMedia",
+  [METHOD_LIST_DEVICES] = "ListDevices",
+  [METHOD_ADD_DEVICE] = "AddDevice",
+  [METHOD_REMOVE_DEVICE] = "RemoveDevice",
+  [METHOD_FORCE_REMOVE_DEVICE] = "ForceRemoveDevice",
+  [METHOD_SET_PROPERTY] = "SetProperty",
 };
 
 #define INTERFACE "org.vivarium.Machine1"
@@ -408,6 +510,23 @@ step (Fuzz *f, FuzzBytes *bytes)
       list = descriptor (how);
       arguments = g_variant_new ("(h)", how & 0x80 ? (gint32)fuzz_u32 (bytes) : 0);
       break;
+    case METHOD_ADD_DEVICE:
+      arguments = new_device (bytes);
+      break;
+    case METHOD_REMOVE_DEVICE:
+    case METHOD_FORCE_REMOVE_DEVICE:
+      one = device_id (bytes);
+      arguments = g_variant_new ("(s)", one);
+      break;
+    case METHOD_SET_PROPERTY:
+      {
+        g_autofree char *id = device_id (bytes);
+
+        one = key_name (bytes);
+        two = key_value (bytes, one);
+        arguments = g_variant_new ("(sss)", id, one, two);
+        break;
+      }
     case OTHER_TYPES:
       list = descriptor (how);
       call (f, INTERFACE, methods[how % G_N_ELEMENTS (methods)], other_arguments (bytes), list);
@@ -533,7 +652,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
       socket_path = g_build_filename (fuzz_folder (), "control", NULL);
       g_file_set_contents (password, "secret\n", -1, NULL);
     }
-  fuzz_machine_open (&f.machine);
+  fuzz_machine_open_with (&f.machine, TRUE);
   serve (&f, how);
   if (how & HOW_BYTES)
     send_bytes (&f, &bytes, how);
@@ -593,6 +712,11 @@ make_messages (void)
   seed_message (INTERFACE, "AttachScreen", g_variant_new ("(u)", 0), HOW_BYTES);
   seed_message (INTERFACE, "AttachSerial", g_variant_new ("(ub)", 0, TRUE), HOW_BYTES);
   seed_message (INTERFACE, "ChangeMedia", g_variant_new ("(ssb)", "floppy0", "", FALSE), HOW_BYTES);
+  seed_message (INTERFACE, "AddDevice", g_variant_new_parsed ("('pcitest', {'slot': '2'})"), HOW_BYTES);
+  seed_message (INTERFACE, "AddDevice", g_variant_new_parsed ("('disk', {'path': 'disk'})"), HOW_BYTES);
+  seed_message (INTERFACE, "RemoveDevice", g_variant_new ("(s)", "pcitest0"), HOW_BYTES);
+  seed_message (INTERFACE, "ForceRemoveDevice", g_variant_new ("(s)", "pcitest0"), HOW_BYTES);
+  seed_message (INTERFACE, "SetProperty", g_variant_new ("(sss)", "display0", "aspect", "4:3"), HOW_BYTES);
   seed_message (INTERFACE, "SaveStateFile", g_variant_new ("(h)", 3), HOW_BYTES);
   seed_message ("org.freedesktop.DBus.Properties", "Get", g_variant_new ("(ss)", INTERFACE, "State"),
                 HOW_BYTES);
@@ -619,6 +743,14 @@ make_stories (void)
       METHOD_STATISTICS, 0 },
     { METHOD_TYPE_KEYS, 2, 30, 0x80, 30, 0, METHOD_RELEASE_KEYS, 0, METHOD_TYPE_KEYS, 1, 30, 0x80,
       METHOD_PAUSE, 0 },
+    { METHOD_ADD_DEVICE, 0, 0, 0, METHOD_ADD_DEVICE, 0, 0, 1, 0, 1, METHOD_LIST_DEVICES, 0,
+      METHOD_REMOVE_DEVICE, 0, 0, METHOD_FORCE_REMOVE_DEVICE },
+    { METHOD_ADD_DEVICE, 0, 0, 0, METHOD_RESET, 0, METHOD_REMOVE_DEVICE, 0, 0, METHOD_REMOVE_DEVICE, 0, 0,
+      METHOD_FORCE_REMOVE_DEVICE, 0, 0 },
+    { METHOD_PAUSE, 0, METHOD_ADD_DEVICE, 0, 0, 0, METHOD_SAVE_STATE_FILE, 0, METHOD_FORCE_REMOVE_DEVICE, 0,
+      0, METHOD_SAVE_STATE_FILE, 0 },
+    { METHOD_SET_PROPERTY, 0, 4, 1, 4, METHOD_SET_PROPERTY, 0, 6, 4, 8, METHOD_SET_PROPERTY, 0, 6, 5, 8 },
+    { METHOD_ADD_DEVICE, 0, 3, 1, 1, 4, METHOD_REMOVE_DEVICE, 0, 3, METHOD_SET_PROPERTY, 0, 8, 6, 9 },
     { METHOD_POWER_DOWN, 0, METHOD_QUIT, 0, METHOD_RESET, 0, METHOD_TEXT, 0, METHOD_ATTACH_SCREEN, 0 },
     { GUEST, 0, 0, 0x1f, 0, 1, 1, 0, 0, 0, METHOD_TEXT, 0, ALL_PROPERTIES, 0, INTROSPECT, 0 },
   };
@@ -660,7 +792,7 @@ make (void)
         }
       seed_calls (HOW_NO_SCREEN, (const char[]){ (char)what, 1, 6, 0, 0, 0 }, 6);
     }
-  CALLS (0, "\5\0\x18\0\14\1\x18\0\4abcd\6\0\2\0\x1e\0\1\0\0\0\0\0\0\0\0\3\0\0\0\xff\x7f\0\0\0\x40\0\0");
+  CALLS (0, "\5\0\x1d\0\14\1\x1d\0\4abcd\6\0\2\0\x1e\0\1\0\0\0\0\0\0\0\0\3\0\0\0\xff\x7f\0\0\0\x40\0\0");
   CALLS (0, "\0\0\1\0\0\0\x11\0\0\1\0\2\0\3\0\17\0\20\0");
   CALLS (0, "\x10\0\x0b\1\0\4\x0b\2\0\4\x0b\5\0\0\x0b\0\5\4\x0a\0");
   CALLS (0, "\x0d\0\x08\0\x0d\1\x08\0\x0e\0\x0d\0\x8fnowhere:99\0");
@@ -675,6 +807,7 @@ make (void)
   make_stories ();
 }
 
-const FuzzTarget fuzz_target
-    = { "vmm/control/methods.c vmm/control/service.c vmm/control/serial.c vmm/control/serial-uart.c", 512,
-        make };
+const FuzzTarget fuzz_target = {
+  "vmm/control/methods.c vmm/control/devices.c vmm/control/service.c vmm/control/serial.c vmm/control/serial-uart.c",
+  512, make
+};

@@ -70,8 +70,9 @@ fuzz_machine_pause (FuzzMachine *m)
     g_main_context_iteration (NULL, TRUE);
 }
 
+/* `slots`: also slots with nothing in them. */
 static inline void
-fuzz_machine_open (FuzzMachine *m)
+fuzz_machine_open_with (FuzzMachine *m, gboolean slots)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (MachineDefinition) definition = NULL;
@@ -92,9 +93,15 @@ fuzz_machine_open (FuzzMachine *m)
   m->engine = engine_new (&none_engine_class, m->vm, &config, &error);
   if (m->engine != NULL)
     m->board = pc_new (m->vm, definition, &error);
-  if (m->board == NULL)
+  if (m->board == NULL || (slots && !board_add_test_pci (m->board, &error)))
     g_error ("%s", error->message);
   vm_start (m->vm, FALSE);
+}
+
+static inline void
+fuzz_machine_open (FuzzMachine *m)
+{
+  fuzz_machine_open_with (m, FALSE);
 }
 
 static inline void
