@@ -67,13 +67,14 @@ name_changes (Change *change, const char *id)
 
   for (guint i = 0; i < change->changes->len; i++)
     {
-      VivChange one = g_array_index (change->changes, VivChange, i);
+      const VivChange *one = &g_array_index (change->changes, VivChange, i);
+      VivChange other = { NULL, one->value };
 
-      if (one.key[length] == '\0')
+      if (one->key[length] == '\0')
         continue;
-      one.key = g_strconcat (id, one.key + length, NULL);
-      g_ptr_array_add (change->names, (gpointer)one.key);
-      g_array_append_val (named, one);
+      g_ptr_array_add (change->names, g_strconcat (id, one->key + length, NULL));
+      other.key = g_ptr_array_index (change->names, change->names->len - 1);
+      g_array_append_val (named, other);
     }
   g_array_unref (change->changes);
   change->changes = g_steal_pointer (&named);

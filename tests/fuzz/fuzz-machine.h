@@ -8,6 +8,7 @@
 #include "fuzz.h"
 
 #include "board/pc.h"
+#include "board/slots.h"
 
 #include "cpu/engine.h"
 #include "pci/pci.h"

@@ -6,9 +6,7 @@
 
 #include "board/board.h"
 
-#include "board/slots.h"
 #include "chipset/i440fx.h"
-#include "chipset/pci-test.h"
 #include "chipset/piix4-pm.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
@@ -16,10 +14,8 @@
 
 #include <gio/gio.h>
 
-/* Places on bus 0 that only switches for tests fill. */
+/* On bus 0, where the switch for tests puts it. */
 #define TEST_DISPLAY_DEVFN PCI_DEVFN (3, 0)
-#define TEST_SLOTS_DEVFN   PCI_DEVFN (0x1e, 0) /* the first slot's, the others follow */
-#define TEST_N_SLOTS       2
 
 static void
 drive_free (gpointer data)
@@ -66,20 +62,6 @@ board_add_test_display (Board *board, GError **error)
   if (device != NULL)
     g_ptr_array_add (board->outputs, test_display_output (device));
   return device != NULL;
-}
-
-gboolean
-board_add_test_pci (Board *board, GError **error)
-{
-  PciRoot *root = i440fx_root (board->i440fx);
-  gboolean ok;
-
-  if (!board_add_slots (board, root, TEST_SLOTS_DEVFN, TEST_N_SLOTS, error))
-    return FALSE;
-  vm_lock (board->vm);
-  ok = pci_test_port_new (board->vm, root, error) != NULL;
-  vm_unlock (board->vm);
-  return ok;
 }
 
 void
@@ -138,9 +120,7 @@ board_place (Board *board, const char *id)
   if (drive != NULL)
     return drive->kind == DRIVE_FLOPPY ? g_strdup_printf ("floppy %u", drive->unit)
                                        : g_strdup_printf ("ide %u:%u", drive->channel, drive->unit);
-  if (device == NULL)
-    return NULL;
-  return machine_device_slot (device) > 0 ? board_slot_place (board, device) : board->place (board, device);
+  return device != NULL ? board->place (board, device) : NULL;
 }
 
 /* -- Trays that the guest moves ------------------------------------------------------------------- */

@@ -58,8 +58,6 @@ Board *board_alloc (Vm *vm, MachineDefinition *definition);
 void board_tray_moved (void *opaque, unsigned channel, unsigned unit, gboolean open);
 /* The devices of test programs for processors (chipset/test-device.h), before the machine starts.  VM lock NOT held. */
 gboolean board_add_test_device (Board *board, TestDeviceExit exit, void *opaque, GError **error);
-/* Slots (board/slots.h), and a port by which the guest plugs the function of chipset/pci-test.h into them; likewise. */
-gboolean board_add_test_pci (Board *board, GError **error);
 /* A second screen for tests (video/test-display.h), before the machine starts.  VM lock NOT held. */
 gboolean board_add_test_display (Board *board, GError **error);
 /* Before vm_free(): the serial ports and the router go, devices stay with the machine until then. */

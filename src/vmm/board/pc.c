@@ -8,6 +8,7 @@
 
 #include "board/pc.h"
 
+#include "board/slots.h"
 #include "chipset/a20.h"
 #include "chipset/debugcon.h"
 #include "chipset/dma8237.h"
@@ -343,6 +344,8 @@ build_devices (Board *board, Device *dma8237, GError **error)
 static char *
 place (Board *board, const MachineDevice *device)
 {
+  if (machine_device_slot (device) > 0)
+    return board_slot_place (board, device);
   if (g_str_equal (device->kind->name, "serial") && device->number < BOARD_MAX_SERIALS)
     return g_strdup_printf ("isa 0x%x", com[device->number].base);
   if (g_str_equal (device->kind->name, "display") && board->vga != NULL)

@@ -6,11 +6,16 @@
 
 #include "board/slots.h"
 
+#include "chipset/i440fx.h"
 #include "chipset/pci-test.h"
 #include "machine/start-blame.h"
 #include "pci/root-port.h"
 
 #include <gio/gio.h>
+
+/* On bus 0, where the switch for tests puts them: the first slot's place, the others follow. */
+#define TEST_SLOTS_DEVFN PCI_DEVFN (0x1e, 0)
+#define TEST_N_SLOTS     2
 
 /* By the names of device_kinds. */
 static const struct
@@ -95,6 +100,20 @@ board_fill_slots (Board *board, GError **error)
         }
     }
   return TRUE;
+}
+
+gboolean
+board_add_test_pci (Board *board, GError **error)
+{
+  PciRoot *root = i440fx_root (board->i440fx);
+  gboolean ok;
+
+  if (!board_add_slots (board, root, TEST_SLOTS_DEVFN, TEST_N_SLOTS, error))
+    return FALSE;
+  vm_lock (board->vm);
+  ok = pci_test_port_new (board->vm, root, error) != NULL;
+  vm_unlock (board->vm);
+  return ok;
 }
 
 char *

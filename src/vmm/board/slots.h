@@ -12,6 +12,8 @@ G_BEGIN_DECLS
 
 /* Root ports for slots 1 to n_slots, at `devfn` and the device numbers behind it on bus 0 of `root`.  At build time; VM lock NOT held. */
 gboolean board_add_slots (Board *board, PciRoot *root, unsigned devfn, unsigned n_slots, GError **error);
+/* Two, and a port by which the guest plugs the function of chipset/pci-test.h into them; likewise. */
+gboolean board_add_test_pci (Board *board, GError **error);
 /* Puts in what the definition has for slots; an error if the board hasn't got them.  At build time, when all slots are there; VM lock NOT
  * held. */
 gboolean board_fill_slots (Board *board, GError **error);

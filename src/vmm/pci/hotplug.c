@@ -4,21 +4,12 @@
  */
 #define G_LOG_DOMAIN "pci"
 
-#include "pci/hotplug-private.h"
+#include "pci/hotplug.h"
 #include "pci/pci-private.h"
 #include "pci/quiet.h"
 #include "pci/root-port.h"
 
 #include <gio/gio.h>
-
-struct PciUnplugRequest
-{
-  Vm *vm;
-  char *id;
-  PciUnplugged done;
-  void *opaque;
-  PciUnplugRequest *next;
-};
 
 void
 pci_root_add_class (PciRoot *root, const DeviceClass *klass)
@@ -141,54 +132,6 @@ pci_plug (PciRoot *root, const char *class_name, const char *port_id, const char
 
 /* -- Unplugging ------------------------------------------------------------------------------------- */
 
-PciUnplugRequest *
-pci_unplug_request_join (PciUnplugRequest *request, PciUnplugRequest *other)
-{
-  PciUnplugRequest *last = request;
-
-  while (last->next != NULL)
-    last = last->next;
-  last->next = other;
-  return request;
-}
-
-void
-pci_unplug_request_end (PciUnplugRequest *request, gboolean gone)
-{
-  while (request != NULL)
-    {
-      PciUnplugRequest *next = request->next;
-      g_autoptr (GError) error
-          = gone ? NULL
-                 : g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                                "The machine ended before its guest had let go of %s", request->id);
-
-      if (request->done != NULL)
-        request->done (request->vm, request->id, error, request->opaque);
-      g_free (request->id);
-      g_free (request);
-      request = next;
-    }
-}
-
-static void
-on_quiet (PciDevice *pci, void *opaque)
-{
-  device_free (&pci->device);
-}
-
-static void
-after_quiet (void *opaque, gboolean quiet)
-{
-  pci_unplug_request_end (opaque, quiet);
-}
-
-void
-pci_unplug_request_start (PciRoot *root, PciDevice *pci, PciUnplugRequest *request)
-{
-  pci_device_quiet (root, pci, on_quiet, after_quiet, request);
-}
-
 gboolean
 pci_unplug (PciRoot *root, const char *id, PciUnplug how, PciUnplugged done, void *opaque, GError **error)
 {
@@ -221,16 +164,14 @@ pci_unplug (PciRoot *root, const char *id, PciUnplug how, PciUnplugged done, voi
       return FALSE;
     }
 
-  request = g_new0 (PciUnplugRequest, 1);
-  *request = (PciUnplugRequest){ .vm = vm, .id = g_strdup (id), .done = done, .opaque = opaque };
+  request = pci_unplug_request_new (vm, id, done, opaque);
   if (how == PCI_UNPLUG_FORCE)
     pci_root_port_pull (port, request);
   else if (!pci_root_port_ask (port, request))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_PENDING,
                    "The guest has been asked to let go of %s already; remove it by force if it doesn't", id);
-      g_free (request->id);
-      g_free (request);
+      pci_unplug_request_free (request);
       ok = FALSE;
     }
   vm_unlock (vm);

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "pci/pci.h"
+#include "pci/unplug.h"
 
 G_BEGIN_DECLS
 
@@ -33,9 +34,6 @@ typedef enum
   /* Pulls it out as it runs.  Also while one that asked waits, which is then done. */
   PCI_UNPLUG_FORCE,
 } PciUnplug;
-
-/* The device is gone and freed; or, with `error`, the machine ended first (then the VM lock is held, else it isn't). */
-typedef void (*PciUnplugged) (Vm *vm, const char *id, const GError *error, void *opaque);
 
 /* FALSE: there is no such device in a slot, or it is on its way out already; `done` is not called then.  Else `done` (may be NULL) is
  * called once, later, from the device loop. */

@@ -5,7 +5,6 @@
 #define G_LOG_DOMAIN "pci"
 
 #include "pci/message.h"
-#include "pci/msi.h"
 #include "pci/pci-private.h"
 
 #include <string.h>

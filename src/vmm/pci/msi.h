@@ -8,8 +8,6 @@
 
 G_BEGIN_DECLS
 
-#define PCI_MSI_MAX_SIZE 24 /* bytes of the capability */
-
 typedef enum
 {
   PCI_MSI_32BIT = 0,

@@ -11,6 +11,8 @@ G_BEGIN_DECLS
 #define PCI_N_WIRES  4
 #define PCI_N_DEVFNS 256
 
+#define PCI_MSI_MAX_SIZE 24 /* bytes of the capability, at most */
+
 struct PciBus
 {
   PciRoot *root;

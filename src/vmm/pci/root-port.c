@@ -7,7 +7,6 @@
 #include "pci/root-port.h"
 #include "pci/bridge.h"
 #include "pci/express.h"
-#include "pci/hotplug-private.h"
 #include "pci/msi.h"
 #include "pci/pci-private.h"
 #include "pci/pm.h"

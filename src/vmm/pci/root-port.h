@@ -9,7 +9,8 @@
  */
 #pragma once
 
-#include "pci/hotplug.h"
+#include "pci/pci.h"
+#include "pci/unplug.h"
 
 G_BEGIN_DECLS
 
@@ -22,7 +23,6 @@ Device *pci_root_port_new (Vm *vm, PciBus *bus, unsigned devfn, const char *id, 
 PciBus *pci_root_port_bus (Device *port);
 
 /* For hotplug.c; VM lock held. */
-typedef struct PciUnplugRequest PciUnplugRequest;
 PciDevice *pci_root_port_occupant (Device *port);
 /* The function behind it has come: tells the guest. */
 void pci_root_port_plugged (Device *port);
