@@ -19,7 +19,9 @@
 
 #define RUN_BYTE        0
 #define DEFINITION_BYTE 1
-#define MOST_WAIT_US    (10 * G_USEC_PER_SEC)
+/* In which nobody lets go; and in all, where others come first again and again. */
+#define MOST_HELD_US (10 * G_USEC_PER_SEC)
+#define MOST_WAIT_US (60 * G_USEC_PER_SEC)
 
 static struct flock
 byte_lock (off_t at)
@@ -41,16 +43,34 @@ try_byte (int fd, off_t at)
   return 0;
 }
 
-static int
-wait_byte (int fd, off_t at)
+/* Each change puts another file in place of the old one. */
+static gboolean
+is_still (const char *path, struct stat *before)
 {
-  gint64 end = g_get_monotonic_time () + MOST_WAIT_US;
+  struct stat now = { 0 };
+
+  if (stat (path, &now) == 0 && now.st_ino == before->st_ino && now.st_mtim.tv_sec == before->st_mtim.tv_sec
+      && now.st_mtim.tv_nsec == before->st_mtim.tv_nsec)
+    return TRUE;
+  *before = now;
+  return FALSE;
+}
+
+static int
+wait_byte (int fd, off_t at, const char *folder)
+{
+  g_autofree char *path = g_build_filename (folder, "machine.ini", NULL);
+  gint64 start = g_get_monotonic_time (), end = start + MOST_HELD_US;
+  struct stat file = { 0 };
   gulong pause = 500;
   int code;
 
-  /* Not F_OFD_SETLKW: one program that hangs must not hang all others. */
+  /* Not F_OFD_SETLKW: one program that hangs must not hang all others.  Several that write in turn don't hang: he who waits is only unlucky,
+   * and on a slow disk for long. */
   while ((code = try_byte (fd, at)) == EAGAIN && g_get_monotonic_time () < end)
     {
+      if (!is_still (path, &file))
+        end = MIN (g_get_monotonic_time () + MOST_HELD_US, start + MOST_WAIT_US);
       g_usleep (pause + g_random_int_range (0, 500));
       pause = MIN (2 * pause, 10000);
     }
@@ -96,7 +116,7 @@ viv_folder_lock (const char *folder, VivLockParts parts, GError **error)
   close (directory);
   if ((parts & VIV_LOCK_RUN) && try_byte (fd, RUN_BYTE) != 0)
     return fail (fd, VIV_MACHINE_ERROR_RUNNING, folder, _ ("“%s” runs; turn it off first"), error);
-  if ((parts & VIV_LOCK_DEFINITION) && wait_byte (fd, DEFINITION_BYTE) != 0)
+  if ((parts & VIV_LOCK_DEFINITION) && wait_byte (fd, DEFINITION_BYTE, folder) != 0)
     return fail (fd, VIV_MACHINE_ERROR_BUSY, folder,
                  _ ("the settings of “%s” are being changed by a program that doesn't come to an end"),
                  error);

@@ -26,7 +26,7 @@ typedef enum
 } VivLockParts;
 
 /* A descriptor to viv_folder_unlock() (or to hand on); -1 and an error of VIV_MACHINE_ERROR: _RUNNING, _BUSY (nobody let go of the
- * definition for ten seconds), _NOT_FOUND (the folder is gone, or was moved while we waited). */
+ * definition for ten seconds, or others were first for a minute), _NOT_FOUND (the folder is gone, or was moved while we waited). */
 int viv_folder_lock (const char *folder, VivLockParts parts, GError **error);
 void viv_folder_unlock (int fd);
 /* TRUE if somebody has VIV_LOCK_RUN; nothing is locked or made. */

@@ -54,9 +54,10 @@ assert_key (const char *folder, const char *key, const char *value)
   g_assert_cmpstr (there, ==, value);
 }
 
-/* Each writer has keys of its own: whatever the others do, it finds there what it wrote last. */
+/* Each writer has keys of its own: whatever the others do, it finds there what it wrote last.  `machine`: through that object, which shows it,
+ * as the application does; NULL: as vivctl. */
 static int
-write_at_random (const char *folder, unsigned writer)
+write_at_random (const char *folder, unsigned writer, VivMachine *machine)
 {
   static const char *const keys[WRITERS][2] = {
     { "machine.append", "machine.memory" },
@@ -83,11 +84,20 @@ write_at_random (const char *folder, unsigned writer)
         }
       /* On a host that is busy enough one of them may find the lock taken whenever it looks. */
       g_autoptr (GError) error = NULL;
-      while (!viv_folder_edit (folder, FALSE, &change, 1, &error))
+      while (!(machine != NULL ? viv_machine_edit (machine, &change, 1, &error)
+                               : viv_folder_edit (folder, FALSE, &change, 1, &error)))
         {
           if (!g_error_matches (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_BUSY))
             return 2;
           g_clear_error (&error);
+        }
+      if (machine != NULL)
+        {
+          g_autofree char *shown = definition_get (viv_machine_get_definition (machine), change.key, NULL);
+          if (g_strcmp0 (shown, value) != 0)
+            return 3;
+          while (g_main_context_iteration (NULL, FALSE))
+            ;
         }
       g_free (last[which]);
       last[which] = g_steal_pointer (&value);
@@ -106,13 +116,18 @@ test_writers (void)
 
   g_assert_true (viv_folder_edit (folder, FALSE, drives, G_N_ELEMENTS (drives), &error));
   g_assert_no_error (error);
-  for (unsigned i = 0; i < WRITERS; i++)
+  for (unsigned i = 1; i < WRITERS; i++)
     {
       writers[i] = fork ();
       if (writers[i] == 0)
-        _exit (write_at_random (folder, i));
+        _exit (write_at_random (folder, i, NULL));
     }
-  for (unsigned i = 0; i < WRITERS; i++)
+  {
+    g_autoptr (VivMachine) machine = viv_local_machine_new (folder);
+
+    g_assert_cmpint (write_at_random (folder, 0, machine), ==, 0);
+  }
+  for (unsigned i = 1; i < WRITERS; i++)
     {
       int status;
       g_assert_cmpint (waitpid (writers[i], &status, 0), ==, writers[i]);
