@@ -17,6 +17,7 @@
 #include "machine/monitor-peer.h"
 #include "machine/paths.h"
 #include "machine/plain-text.h"
+#include "machine/space-check.h"
 
 #include <glib-unix.h>
 #include <glib/gi18n.h>
@@ -33,6 +34,8 @@
 /* A monitor that has its folder and no socket yet is starting, for so long. */
 #define STARTING_US    (60 * G_USEC_PER_SEC)
 #define HOLDER_TICK_MS 500
+/* Between two looks at the room that is left. */
+#define SPACE_TICK_S 20
 
 struct _VivLocalMachine
 {
@@ -63,6 +66,9 @@ struct _VivLocalMachine
   gboolean held, never_answered;
   gint64 held_since;
   guint holder_watch;
+
+  guint space_watch;       /* while it is live */
+  gboolean space_checking; /* a look is under way: one at a time */
 
   GTask *start; /* under way */
   guint start_timeout;
@@ -337,6 +343,42 @@ follow_holder (VivLocalMachine *self)
 
 /* -- The connection ------------------------------------------------------------------------------------- */
 
+static void
+on_space (GObject *source, const char *low)
+{
+  VivLocalMachine *self = VIV_LOCAL_MACHINE (source);
+
+  self->space_checking = FALSE;
+  viv_machine_set_low_space (VIV_MACHINE (self), self->space_watch != 0 ? low : NULL);
+}
+
+static gboolean
+look_for_space (gpointer data)
+{
+  VivLocalMachine *self = data;
+  const MachineDefinition *definition = viv_machine_get_definition (VIV_MACHINE (self));
+
+  if (definition != NULL && !self->space_checking)
+    {
+      self->space_checking = TRUE;
+      viv_space_check (G_OBJECT (self), definition, on_space);
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+watch_space (VivLocalMachine *self, gboolean watch)
+{
+  g_clear_handle_id (&self->space_watch, g_source_remove);
+  if (!watch)
+    {
+      viv_machine_set_low_space (VIV_MACHINE (self), NULL);
+      return;
+    }
+  self->space_watch = g_timeout_add_seconds (SPACE_TICK_S, look_for_space, self);
+  look_for_space (self);
+}
+
 /* What the monitor said last is what is so: it has answered. */
 static void
 read_word (VivLocalMachine *self, VivMachine1 *proxy)
@@ -427,6 +469,7 @@ on_link_up (VivMonitorLink *link, VivLocalMachine *self)
   viv_machine_set_proxy (machine, proxy, self->pid);
   update (self, TRUE);
   g_object_thaw_notify (G_OBJECT (self));
+  watch_space (self, TRUE);
   if (task != NULL)
     g_task_return_boolean (task, TRUE);
 }
@@ -451,6 +494,7 @@ on_link_closed (VivMonitorLink *link, VivLocalMachine *self)
   g_autoptr (VivLocalMachine) keep = g_object_ref (self);
   gboolean over = FALSE;
 
+  watch_space (self, FALSE);
   g_object_freeze_notify (G_OBJECT (self));
   viv_machine_set_proxy (VIV_MACHINE (self), NULL, 0);
   if (self->process != NULL && viv_monitor_process_is_alive (self->process))
@@ -677,6 +721,7 @@ viv_local_machine_dispose (GObject *object)
   g_clear_handle_id (&self->kill_timeout, g_source_remove);
   g_clear_handle_id (&self->start_timeout, g_source_remove);
   g_clear_handle_id (&self->holder_watch, g_source_remove);
+  g_clear_handle_id (&self->space_watch, g_source_remove);
   viv_monitor_link_close (self->link);
   viv_machine_set_proxy (VIV_MACHINE (self), NULL, 0);
   drop_process (self);

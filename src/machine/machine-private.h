@@ -20,6 +20,7 @@ void viv_machine_take_definition (VivMachine *self, MachineDefinition *definitio
 /* What "error" says of a machine that isn't broken; NULL: nothing. */
 void viv_machine_set_error (VivMachine *self, const char *error);
 void viv_machine_set_thumbnail (VivMachine *self, const char *path);
+void viv_machine_set_low_space (VivMachine *self, const char *sentence);
 void viv_machine_set_start_blame (VivMachine *self, const char *key);
 /* "state-changed" follows if one of them is another than before, or if `always` is set. */
 void viv_machine_set_state (VivMachine *self, const char *state, const char *reason, gboolean always);

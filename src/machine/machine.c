@@ -14,12 +14,12 @@
 
 typedef struct
 {
-  char *folder, *name, *error, *thumbnail, *start_blame;
+  char *folder, *name, *error, *thumbnail, *start_blame, *low_space;
   MachineDefinition *definition; /* NULL: broken */
   char *state, *reason;
 
   VivMachine1 *proxy; /* NULL while not live, as all that follows */
-  gulong properties_handler, media_handler, notice_handler;
+  gulong properties_handler, media_handler, notice_handler, progress_handler, error_handler;
   pid_t pid;
   char *engine, *engine_reason, *vnc_address; /* what it says of itself, made plain */
   GPtrArray *screens;                         /* VivScreenInfo * */
@@ -48,6 +48,7 @@ enum
   PROP_SCREENS,
   PROP_THUMBNAIL,
   PROP_DEFINITION,
+  PROP_LOW_SPACE,
   N_PROPS
 };
 static GParamSpec *props[N_PROPS];
@@ -57,6 +58,8 @@ enum
   STATE_CHANGED,
   MEDIA_CHANGED,
   NOTICE,
+  SAVE_PROGRESS,
+  DEVICE_ERROR,
   N_SIGNALS
 };
 static guint signals[N_SIGNALS];
@@ -118,11 +121,24 @@ viv_machine_set_thumbnail (VivMachine *self, const char *path)
 }
 
 void
+viv_machine_set_low_space (VivMachine *self, const char *sentence)
+{
+  VivMachinePrivate *priv = PRIVATE (self);
+
+  if (g_strcmp0 (priv->low_space, sentence) == 0)
+    return;
+  g_free (priv->low_space);
+  priv->low_space = g_strdup (sentence);
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_LOW_SPACE]);
+}
+
+void
 viv_machine_set_start_blame (VivMachine *self, const char *key)
 {
   VivMachinePrivate *priv = PRIVATE (self);
 
   g_free (priv->start_blame);
+  g_free (priv->low_space);
   priv->start_blame = g_strdup (key);
 }
 
@@ -210,6 +226,22 @@ on_media (VivMachine1 *proxy, const char *drive, const char *path, VivMachine *s
 }
 
 static void
+on_save_progress (VivMachine1 *proxy, double fraction, VivMachine *self)
+{
+  /* Also what is no number. */
+  g_signal_emit (self, signals[SAVE_PROGRESS], 0, fraction > 0 ? MIN (fraction, 1.0) : 0.0);
+}
+
+static void
+on_device_error (VivMachine1 *proxy, const char *drive, const char *sentence, VivMachine *self)
+{
+  g_autofree char *plain_drive = viv_plain_text (drive, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT),
+                  *plain = viv_plain_text (sentence, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+
+  g_signal_emit (self, signals[DEVICE_ERROR], 0, plain_drive, plain);
+}
+
+static void
 drop_proxy (VivMachinePrivate *priv)
 {
   if (priv->proxy == NULL)
@@ -217,6 +249,8 @@ drop_proxy (VivMachinePrivate *priv)
   g_clear_signal_handler (&priv->properties_handler, priv->proxy);
   g_clear_signal_handler (&priv->media_handler, priv->proxy);
   g_clear_signal_handler (&priv->notice_handler, priv->proxy);
+  g_clear_signal_handler (&priv->progress_handler, priv->proxy);
+  g_clear_signal_handler (&priv->error_handler, priv->proxy);
   g_clear_object (&priv->proxy);
   g_clear_pointer (&priv->engine, g_free);
   g_clear_pointer (&priv->engine_reason, g_free);
@@ -239,6 +273,8 @@ viv_machine_set_proxy (VivMachine *self, VivMachine1 *proxy, pid_t pid)
           = g_signal_connect (proxy, "g-properties-changed", G_CALLBACK (on_properties), self);
       priv->media_handler = g_signal_connect (proxy, "media-changed", G_CALLBACK (on_media), self);
       priv->notice_handler = g_signal_connect (proxy, "notice", G_CALLBACK (on_notice), self);
+      priv->progress_handler = g_signal_connect (proxy, "save-progress", G_CALLBACK (on_save_progress), self);
+      priv->error_handler = g_signal_connect (proxy, "device-error", G_CALLBACK (on_device_error), self);
       read_live (priv);
     }
   notify_live (self);
@@ -438,6 +474,9 @@ viv_machine_get_property (GObject *object, guint id, GValue *value, GParamSpec *
     case PROP_THUMBNAIL:
       g_value_set_string (value, priv->thumbnail);
       break;
+    case PROP_LOW_SPACE:
+      g_value_set_string (value, priv->low_space);
+      break;
     case PROP_DEFINITION:
       g_value_set_pointer (value, priv->definition);
       break;
@@ -483,7 +522,7 @@ viv_machine_class_init (VivMachineClass *klass)
     { PROP_UUID, "uuid" },         { PROP_STATE, "state" },
     { PROP_STATE_REASON, "state-reason" }, { PROP_ERROR, "error" },
     { PROP_ENGINE, "engine" },     { PROP_ENGINE_REASON, "engine-reason" },
-    { PROP_VNC_ADDRESS, "vnc-address" }, { PROP_THUMBNAIL, "thumbnail" },
+    { PROP_VNC_ADDRESS, "vnc-address" }, { PROP_THUMBNAIL, "thumbnail" }, { PROP_LOW_SPACE, "low-space" },
   }, numbers[] = { { PROP_LEDS, "leds" }, { PROP_WIDTH, "width" }, { PROP_HEIGHT, "height" } },
     flags_[] = { { PROP_LIVE, "live" }, { PROP_ABSOLUTE_POINTER, "absolute-pointer" } };
 
@@ -506,6 +545,10 @@ viv_machine_class_init (VivMachineClass *klass)
                                          NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
   signals[NOTICE] = g_signal_new ("notice", VIV_TYPE_MACHINE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                   G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[SAVE_PROGRESS] = g_signal_new ("save-progress", VIV_TYPE_MACHINE, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                         NULL, G_TYPE_NONE, 1, G_TYPE_DOUBLE);
+  signals[DEVICE_ERROR] = g_signal_new ("device-error", VIV_TYPE_MACHINE, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                        NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
 }
 
 static void
@@ -620,6 +663,12 @@ const char *
 viv_machine_get_start_blame (VivMachine *self)
 {
   return PRIVATE (self)->start_blame;
+}
+
+const char *
+viv_machine_get_low_space (VivMachine *self)
+{
+  return PRIVATE (self)->low_space;
 }
 
 const char *

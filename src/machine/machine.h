@@ -62,8 +62,10 @@ typedef struct
  *   screens      pointer: viv_machine_get_screens()
  *   thumbnail    s  path of the last picture; NULL: none yet
  *   definition   boxed pointer, NULL if broken
+ *   low-space    s  for a person: where it writes there is little room left; NULL: there is enough, or it doesn't run
  * Signals: "state-changed" (whenever state, state-reason or live changes), "media-changed" (drive, path: by a client or by the guest;
- * "" when it was ejected), "notice" (a sentence of the monitor's for the person at the machine).
+ * "" when it was ejected), "notice" (a sentence of the monitor's for the person at the machine), "save-progress" (double, 0 to 1, the last, while it is saved, whoever has it
+ * saved), "device-error" (drive, sentence: the machine had to pause since the host can't do what the drive asks of it; resuming tries again).
  */
 
 /* What a kind of machine is made of (see machine/machine-private.h).  What one leaves out is refused, with words, or nothing happens. */
@@ -119,6 +121,7 @@ typedef struct
 GPtrArray *viv_machine_get_screens (VivMachine *machine);
 pid_t viv_machine_get_pid (VivMachine *machine); /* of the monitor, as the kernel says; 0: not live */
 const char *viv_machine_get_thumbnail (VivMachine *machine);
+const char *viv_machine_get_low_space (VivMachine *machine);
 /* It never changes; another one comes when the file did.  Owned by the machine until then: take a definition_copy() to keep it.
  * NULL if broken.  machine/edit.h changes the file. */
 const MachineDefinition *viv_machine_get_definition (VivMachine *machine);

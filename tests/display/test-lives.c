@@ -292,6 +292,23 @@ test_watcher (Fixture *f)
   viv_machine_set_state (last, "paused", "the disk is full", FALSE);
   g_assert_cmpuint (viv_watcher_told (watcher), ==, 2);
   viv_machine_set_state (last, "off", "", FALSE);
+
+  /* A save is a job, whoever began it; one that breaks off with its monitor is over as well. */
+  g_signal_emit_by_name (last, "save-progress", 0.25);
+  g_assert_cmpuint (g_list_model_get_n_items (viv_jobs ()), ==, 1);
+  {
+    g_autoptr (VivJob) job = g_list_model_get_item (viv_jobs (), 0);
+
+    g_assert_nonnull (strstr (viv_job_get_title (job), "M 11"));
+    g_signal_emit_by_name (last, "save-progress", 0.5);
+    until (viv_job_get_fraction (job) == 0.5);
+    g_signal_emit_by_name (last, "save-progress", 1.0);
+    g_assert_true (viv_job_is_finished (job));
+  }
+  g_signal_emit_by_name (last, "save-progress", 0.25);
+  g_assert_cmpuint (g_list_model_get_n_items (viv_jobs ()), ==, 1);
+  viv_machine_set_state (last, "crashed", "", FALSE);
+  g_assert_cmpuint (g_list_model_get_n_items (viv_jobs ()), ==, 0);
   g_object_unref (last);
   viv_watcher_free (watcher);
 }
@@ -499,6 +516,25 @@ test_thumbnail_aspect (Fixture *f)
   g_object_unref (thumbnail);
 }
 
+/* There is little room where the machine writes: said above its screen, with a way on. */
+static void
+test_low_space (Fixture *f)
+{
+  g_autoptr (VivMachine) machine = add_machine (f->library, "Full");
+  GtkWidget *bar;
+
+  viv_window_view (f->window, machine);
+  until (gtk_widget_get_mapped (machine_page (f->window)));
+  bar = find (machine_page (f->window), GTK_TYPE_INFO_BAR, "space_bar");
+  g_assert_false (gtk_info_bar_get_revealed (GTK_INFO_BAR (bar)));
+  viv_machine_set_low_space (machine, "nearly <b>full");
+  g_assert_true (gtk_info_bar_get_revealed (GTK_INFO_BAR (bar)));
+  g_assert_true (shows (bar, "nearly <b>full"));
+  settle ();
+  viv_machine_set_low_space (machine, NULL);
+  g_assert_false (gtk_info_bar_get_revealed (GTK_INFO_BAR (bar)));
+}
+
 /* -- Another kind of host -- */
 
 static GtkWidget *
@@ -622,6 +658,7 @@ main (int argc, char **argv)
   ADD ("accelerators", test_accelerators);
   ADD ("screens", test_screens);
   ADD ("thumbnail-aspect", test_thumbnail_aspect);
+  ADD ("low-space", test_low_space);
   ADD ("other-host", test_other_host);
   return g_test_run ();
 }

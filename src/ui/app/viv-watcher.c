@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Tells of machines that had to stop.
+ * Tells of machines that had to stop, and shows the progress of those that are saved.
  */
 #define G_LOG_DOMAIN "viv-watcher"
 
@@ -8,6 +8,7 @@
 
 #include "ui/app/viv-watcher.h"
 
+#include "ui/app/viv-jobs.h"
 #include "ui/app/viv-shell.h"
 
 #include <glib/gi18n.h>
@@ -18,8 +19,16 @@ struct VivWatcher
   VivHost *host;
   GHashTable *told; /* of machine.uuid: the reason that was told */
   GPtrArray *machines;
+  GHashTable *saving; /* of VivMachine: its VivJob */
   guint n_told;
 };
+
+static void
+end_job (gpointer job)
+{
+  viv_job_end (job, NULL);
+  g_object_unref (job);
+}
 
 static void
 tell (VivWatcher *self, VivMachine *machine, const char *reason)
@@ -48,11 +57,34 @@ tell (VivWatcher *self, VivMachine *machine, const char *reason)
     }
 }
 
+/* It is saved, by us, vivctl or whomever. */
+static void
+on_save_progress (VivMachine *machine, double fraction, VivWatcher *self)
+{
+  VivJob *job = g_hash_table_lookup (self->saving, machine);
+
+  if (!job && fraction < 1)
+    {
+      /* Translators: %s is a machine's name */
+      g_autofree char *title = g_strdup_printf (_ ("Saving “%s”"), viv_machine_get_name (machine));
+
+      job = viv_job_begin (title);
+      g_hash_table_insert (self->saving, machine, job);
+    }
+  if (job)
+    viv_job_set_fraction (job, fraction);
+  if (fraction >= 1)
+    g_hash_table_remove (self->saving, machine);
+}
+
 static void
 on_state (VivMachine *machine, VivWatcher *self)
 {
   const char *uuid = viv_machine_get_uuid (machine), *reason = viv_machine_get_state_reason (machine);
 
+  /* Broken off, with the monitor or by it: then it runs on. */
+  if (!viv_machine_is_live (machine) || g_str_equal (viv_machine_get_state (machine), "running"))
+    g_hash_table_remove (self->saving, machine);
   if (!uuid)
     return;
   if (!g_str_equal (viv_machine_get_state (machine), "paused") || !reason || !*reason)
@@ -75,18 +107,33 @@ let_go (VivWatcher *self)
   g_ptr_array_set_size (self->machines, 0);
 }
 
+static gboolean
+is_not_in (gpointer machine, gpointer job, gpointer model)
+{
+  for (guint i = 0; i < g_list_model_get_n_items (model); i++)
+    {
+      g_autoptr (VivMachine) other = g_list_model_get_item (model, i);
+
+      if (other == machine)
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static void
 follow (VivWatcher *self)
 {
   GListModel *model = G_LIST_MODEL (self->host);
 
   let_go (self);
+  g_hash_table_foreach_remove (self->saving, is_not_in, model);
   for (guint i = 0; i < g_list_model_get_n_items (model); i++)
     {
       VivMachine *machine = g_list_model_get_item (model, i);
 
       g_ptr_array_add (self->machines, machine);
       g_signal_connect (machine, "state-changed", G_CALLBACK (on_state), self);
+      g_signal_connect (machine, "save-progress", G_CALLBACK (on_save_progress), self);
     }
 }
 
@@ -99,6 +146,7 @@ viv_watcher_new (GtkApplication *application, VivHost *host)
   self->host = g_object_ref (host);
   self->told = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->machines = g_ptr_array_new_with_free_func (g_object_unref);
+  self->saving = g_hash_table_new_full (NULL, NULL, NULL, end_job);
   g_signal_connect_swapped (host, "items-changed", G_CALLBACK (follow), self);
   follow (self);
   return self;
@@ -111,6 +159,7 @@ viv_watcher_free (VivWatcher *self)
   let_go (self);
   g_ptr_array_unref (self->machines);
   g_hash_table_unref (self->told);
+  g_hash_table_unref (self->saving);
   g_object_unref (self->host);
   g_free (self);
 }

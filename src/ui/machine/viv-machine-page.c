@@ -40,7 +40,9 @@ struct _VivMachinePage
   GtkMenuButton *menu_button, *keys_button, *media_button;
   GtkStack *stack;
   VivConsole *console;
-  GtkWidget *paused;
+  GtkWidget *paused, *try_again_button;
+  GtkLabel *paused_reason, *space_label;
+  GtkInfoBar *space_bar;
   GtkWidget *big_resume_button, *big_start_button;
   VivThumbnail *thumbnail;
   GtkLabel *off_name, *off_facts, *off_error;
@@ -216,6 +218,29 @@ has_focus (VivMachinePage *self)
          && (!focus || gtk_widget_is_ancestor (focus, GTK_WIDGET (self)));
 }
 
+/* With a reason it has stopped by itself, for something that can be put right. */
+static void
+update_paused (VivMachinePage *self, gboolean paused)
+{
+  const char *reason = viv_machine_get_state_reason (self->machine);
+  gboolean why = paused && reason && *reason;
+
+  gtk_widget_set_visible (self->paused, paused);
+  gtk_label_set_label (self->paused_reason, why ? reason : "");
+  gtk_widget_set_visible (GTK_WIDGET (self->paused_reason), why);
+  gtk_widget_set_visible (self->try_again_button, why);
+  gtk_widget_set_visible (GTK_WIDGET (self->big_resume_button), !why);
+}
+
+static void
+update_space (VivMachinePage *self)
+{
+  const char *low = viv_machine_get_low_space (self->machine);
+
+  gtk_label_set_label (self->space_label, low ? low : "");
+  gtk_info_bar_set_revealed (self->space_bar, low != NULL);
+}
+
 static void
 update (VivMachinePage *self)
 {
@@ -242,7 +267,8 @@ update (VivMachinePage *self)
       page = "off";
       update_off (self);
     }
-  gtk_widget_set_visible (self->paused, live && paused);
+  update_paused (self, live && paused);
+  update_space (self);
   viv_console_set_interactive (self->console, live && g_str_equal (state, "running"));
   if (starting)
     gtk_spinner_start (self->spinner);
@@ -679,6 +705,10 @@ bind_children (GtkWidgetClass *widget_class)
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, stack);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, console);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, paused);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, paused_reason);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, try_again_button);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, space_bar);
+  gtk_widget_class_bind_template_child (widget_class, VivMachinePage, space_label);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, big_resume_button);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, big_start_button);
   gtk_widget_class_bind_template_child (widget_class, VivMachinePage, thumbnail);
@@ -793,6 +823,7 @@ viv_machine_page_set_machine (VivMachinePage *self, VivMachine *machine)
   g_signal_connect_swapped (machine, "state-changed", G_CALLBACK (update), self);
   g_signal_connect_swapped (machine, "notify::name", G_CALLBACK (update), self);
   g_signal_connect_swapped (machine, "notify::error", G_CALLBACK (update), self);
+  g_signal_connect_swapped (machine, "notify::low-space", G_CALLBACK (update_space), self);
   g_signal_connect_swapped (machine, "notify::engine", G_CALLBACK (update_title), self);
   g_signal_connect_swapped (machine, "notify::absolute-pointer", G_CALLBACK (update_pointer), self);
   g_signal_connect_swapped (machine, "notify::definition", G_CALLBACK (on_definition_changed), self);
@@ -820,6 +851,7 @@ viv_machine_page_focus (VivMachinePage *self)
     gtk_widget_grab_focus (gtk_widget_get_visible (self->restart_button) ? self->restart_button
                                                                          : self->trouble_folder_button);
   else if (g_strcmp0 (page, "screen") == 0)
-    gtk_widget_grab_focus (gtk_widget_get_visible (self->paused) ? self->big_resume_button
-                                                                 : GTK_WIDGET (self->console));
+    gtk_widget_grab_focus (gtk_widget_get_visible (self->try_again_button) ? self->try_again_button
+                           : gtk_widget_get_visible (self->paused)         ? self->big_resume_button
+                                                                           : GTK_WIDGET (self->console));
 }

@@ -153,6 +153,8 @@ on_saved (Vm *vm, const GError *error, void *opaque)
 {
   g_autofree SaveJob *job = opaque;
 
+  /* Whoever shows how far it is hears that it is over, however it has ended. */
+  viv_machine1_emit_save_progress (job->skeleton, 1);
   if (error != NULL)
     control_fail (job->invocation, g_error_copy (error));
   else

@@ -394,6 +394,19 @@ publish_state (ControlService *service)
 }
 
 static void
+on_device_error (Vm *vm, const char *path, const char *sentence, void *opaque)
+{
+  ControlService *service = opaque;
+  g_autofree char *text = g_utf8_make_valid (sentence, -1);
+  const char *drive = "";
+
+  for (unsigned i = 0; i < service->config.n_drives; i++)
+    if (g_strcmp0 (service->drives[i].path, path) == 0)
+      drive = service->drives[i].id;
+  viv_machine1_emit_device_error (service->skeleton, drive, text);
+}
+
+static void
 on_vm_state (Vm *vm, VmState state, void *opaque)
 {
   ControlService *service = opaque;
@@ -547,6 +560,7 @@ make_skeleton (ControlService *service)
   control_methods_connect (service);
   publish_state (service);
   vm_add_state_func (config->vm, on_vm_state, service);
+  vm_set_error_func (config->vm, on_device_error, service);
   if (config->router != NULL)
     {
       vm_lock (config->vm);
@@ -872,6 +886,7 @@ control_service_free (ControlService *service)
 {
   if (service == NULL)
     return;
+  vm_set_error_func (service->config.vm, NULL, NULL);
   g_ptr_array_remove_fast (live_services, service);
   if (live_services->len == 0)
     g_clear_pointer (&live_services, g_ptr_array_unref);

@@ -202,3 +202,45 @@ vm_tell_control (Vm *vm, VmNewsFunc func, void *data, GDestroyNotify drop)
   g_source_set_ready_time (vm->priv->news_source, 0);
   g_mutex_unlock (&vm->priv->news_mutex);
 }
+
+/* -- What the host can't do ----------------------------------------------------------------------- */
+
+typedef struct
+{
+  char *path, *sentence;
+} ErrorNews;
+
+static void
+error_news_free (gpointer data)
+{
+  ErrorNews *news = data;
+
+  g_free (news->path);
+  g_free (news->sentence);
+  g_free (news);
+}
+
+static void
+tell_error (Vm *vm, void *data)
+{
+  const ErrorNews *news = data;
+
+  if (vm->priv->error_func != NULL)
+    vm->priv->error_func (vm, news->path, news->sentence, vm->priv->error_opaque);
+}
+
+void
+vm_set_error_func (Vm *vm, VmErrorFunc func, void *opaque)
+{
+  vm->priv->error_func = func;
+  vm->priv->error_opaque = opaque;
+}
+
+void
+vm_report_error (Vm *vm, const char *path, const char *sentence)
+{
+  ErrorNews *news = g_new (ErrorNews, 1);
+
+  *news = (ErrorNews){ g_strdup (path), g_strdup (sentence) };
+  vm_tell_control (vm, tell_error, news, error_news_free);
+}

@@ -46,6 +46,9 @@ typedef struct VmPrivate
   GMutex news_mutex; /* protects what follows */
   GQueue news;       /* VmNews */
   GSource *news_source;
+
+  VmErrorFunc error_func; /* control loop */
+  void *error_opaque;
 } VmPrivate;
 
 /* vm-life.c.  Freeing forgets orders and requests; a save that is being written is broken off. */

@@ -238,4 +238,12 @@ GSource *vm_watch_fd (Vm *vm, int fd, GIOCondition condition, VmFdFunc func, voi
 typedef void (*VmNewsFunc) (Vm *vm, void *data);
 void vm_tell_control (Vm *vm, VmNewsFunc func, void *data, GDestroyNotify drop);
 
+/* -- What the host can't do ----------------------------------------------------------------------- */
+/* A device's file is `path` (may be NULL); `sentence` is for a person.  Control loop, VM lock NOT held. */
+typedef void (*VmErrorFunc) (Vm *vm, const char *path, const char *sentence, void *opaque);
+/* Who is told; `func` NULL: nobody.  Control loop. */
+void vm_set_error_func (Vm *vm, VmErrorFunc func, void *opaque);
+/* From any thread, locked or not; whoever reports pauses the machine himself if it can't go on. */
+void vm_report_error (Vm *vm, const char *path, const char *sentence);
+
 G_END_DECLS

@@ -69,6 +69,7 @@ on_block_error (void *opaque, const BlockRequest *block_request, int error)
   if (sentence != NULL)
     {
       port->parked = keep = TRUE;
+      vm_report_error (vm, block_path (port->block), sentence);
       vm_request (vm, VM_REQUEST_PAUSE, sentence);
     }
   if (!held)

@@ -13,6 +13,7 @@
 #include "machine/paths.h"
 #include "machine/picture.h"
 #include "machine/plain-text.h"
+#include "machine/space-check.h"
 
 #include <fcntl.h>
 #include <gio/gunixfdlist.h>
@@ -408,6 +409,54 @@ test_medium_is_kept (void)
   }
 }
 
+static void
+on_save_progress (VivMachine *machine, double fraction, double *progress)
+{
+  g_assert_cmpfloat (fraction, >=, *progress);
+  g_assert_cmpfloat (fraction, <=, 1);
+  *progress = fraction;
+}
+
+static int space_asked, room; /* bytes that are left */
+
+static gboolean
+on_space_left (const char *path, guint64 *left, guint64 *size)
+{
+  *left = g_atomic_int_get (&room);
+  *size = 1 << 30;
+  g_atomic_int_inc (&space_asked);
+  return TRUE;
+}
+
+/* Where a running machine's disk can't grow much more, that is said until it is off. */
+static void
+test_low_space (void)
+{
+  g_autoptr (MachineDefinition) definition = definition_new ("space");
+  const VivNewImage image = { "disk0.img", 1 << 30 };
+  g_autoptr (GError) error = NULL;
+
+  definition_add_drive (definition, DRIVE_DISK, "disk0.img");
+  g_autoptr (VivMachine) machine = viv_local_host_create (library, definition, &image, 1, &error);
+  g_assert_no_error (error);
+  g_atomic_int_set (&room, 100 << 20);
+  g_assert_null (viv_machine_get_low_space (machine));
+  start (machine);
+  WAIT_WHILE (viv_machine_get_low_space (machine) == NULL);
+  g_assert_nonnull (strstr (viv_machine_get_low_space (machine), "disk0.img"));
+  g_assert_nonnull (strstr (viv_machine_get_low_space (machine), "100.0"));
+  force_off (machine);
+  g_assert_null (viv_machine_get_low_space (machine));
+  g_assert_cmpint (g_atomic_int_get (&space_asked), >, 0);
+
+  g_assert_true (viv_space_is_low ((512 << 20) - 1, 10 << 20));
+  g_assert_false (viv_space_is_low (512 << 20, 10 << 20));
+  g_assert_true (viv_space_is_low (G_GINT64_CONSTANT (1) << 30, G_GINT64_CONSTANT (100) << 30));
+  g_assert_false (viv_space_is_low (G_GINT64_CONSTANT (2) << 30, G_GINT64_CONSTANT (100) << 30));
+  g_assert_true (viv_space_is_low (G_GINT64_CONSTANT (3) << 30, G_GINT64_CONSTANT (10) << 40));
+  g_assert_false (viv_space_is_low (G_GINT64_CONSTANT (4) << 30, G_GINT64_CONSTANT (10) << 40));
+}
+
 /* A save that comes to nothing leaves the machine running, whether the monitor or we could not write. */
 static void
 test_failed_save (void)
@@ -436,10 +485,13 @@ test_failed_save (void)
   g_assert_null (reply);
   g_clear_error (&error);
   WAIT_WHILE (!g_str_equal (viv_machine_get_state (machine), "running"));
+  double progress = -1;
+  g_signal_connect (machine, "save-progress", G_CALLBACK (on_save_progress), &progress);
   {
     CALL (result, viv_machine_save_state (machine, path, NULL, on_result, &result));
     g_assert_true (viv_machine_finish (machine, result, &error));
     WAIT_WHILE (!g_str_equal (viv_machine_get_state (machine), "paused"));
+    WAIT_WHILE (progress != 1);
   }
   force_off (machine);
 }
@@ -845,11 +897,13 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_autofree char *path = g_build_filename (top, "machines", NULL);
   g_setenv ("VIVARIUM_DATA_DIR", path, TRUE);
+  viv_space_left = on_space_left;
   library = viv_local_host_new (NULL);
   g_test_add_func ("/launcher/stopped", test_stopped);
   g_test_add_func ("/launcher/dropped", test_dropped);
   g_test_add_func ("/launcher/purge-of-running", test_purge_of_running);
   g_test_add_func ("/launcher/failed-save", test_failed_save);
+  g_test_add_func ("/launcher/low-space", test_low_space);
   g_test_add_func ("/launcher/hangs", test_hangs);
   g_test_add_func ("/launcher/rude", test_rude);
   g_test_add_func ("/launcher/liar", test_liar);

@@ -804,6 +804,39 @@ test_notice (void)
   end (&f);
 }
 
+static void
+on_error (VivMachine1 *skeleton, const char *drive, const char *text, char **heard)
+{
+  g_free (*heard);
+  *heard = g_strdup_printf ("%s: %s", drive, text);
+}
+
+/* Said of a file, told of the drive that has it. */
+static void
+test_device_error (void)
+{
+  g_autofree char *heard = NULL;
+  Fixture f;
+
+  begin (&f, 0);
+  g_signal_connect (f.service->skeleton, "device-error", G_CALLBACK (on_error), &heard);
+  vm_report_error (f.vm, "/images/a.img", "no room for \xff");
+  while (heard == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (heard, ==, "disk0: no room for \357\277\275");
+  g_clear_pointer (&heard, g_free);
+  vm_report_error (f.vm, "/images/b.img", "away");
+  while (heard == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (heard, ==, ": away");
+  /* What comes when nobody serves it any more is nobody's. */
+  control_service_free (g_steal_pointer (&f.service));
+  vm_report_error (f.vm, NULL, "late");
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  end (&f);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -816,6 +849,7 @@ main (int argc, char **argv)
   g_test_add_func ("/control/service/devices", test_devices);
   g_test_add_func ("/control/service/notice", test_notice);
   g_test_add_func ("/control/service/plug", test_plug);
+  g_test_add_func ("/control/service/device-error", test_device_error);
   g_test_add_func ("/control/service/wrong-descriptor", test_wrong_descriptor);
   g_test_add_func ("/control/service/stopped-client", test_stopped_client);
   g_test_add_func ("/control/service/leds-elsewhere", test_leds_elsewhere);
