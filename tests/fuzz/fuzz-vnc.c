@@ -61,6 +61,15 @@ static const VncServerFuncs funcs = { .input = on_input, .clipboard = on_clipboa
 
 static char *paths[2];
 
+/* The last one's thread is still to be joined when the last input has been tried. */
+static void
+finish (void)
+{
+  for (unsigned i = 0; i < 2; i++)
+    g_clear_pointer (&servers[i], vnc_server_free);
+  g_clear_pointer (&output, display_output_free);
+}
+
 static void
 once (void)
 {
@@ -86,6 +95,7 @@ once (void)
       if (servers[i] == NULL)
         g_error ("%s", error->message);
     }
+  atexit (finish);
 }
 
 /* Waits for what the server says; FALSE: it is gone or says nothing. */
