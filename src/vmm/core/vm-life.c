@@ -718,8 +718,10 @@ start_save (Vm *vm, VmOrder *order)
   work->parent = (SaveSink){ .section = work_section, .page = work_page, .end = work_end };
   work->file = save_sink_new_fd (work->fd, work->name);
   work->saver = vm_save_begin (vm, &work->parent, FALSE);
+  vm_lock (vm);
   for (unsigned i = 0; i < vm->rams->len; i++)
     work->all += region_size (vm->rams->pdata[i]) / GUEST_PAGE_SIZE;
+  vm_unlock (vm);
   work->ended = g_source_new (&saved_funcs, sizeof (GSource));
   g_source_set_callback (work->ended, on_saved, vm, NULL);
   g_source_set_priority (work->ended, G_PRIORITY_HIGH);

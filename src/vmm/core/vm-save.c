@@ -178,10 +178,21 @@ copy_rest (Vm *vm)
   return sections;
 }
 
-/* What is in flight belongs to no state. */
+/* What is in flight belongs to no state; and memory that came or went with its device is not what the sink was told of. */
 static gboolean
-check_still (Vm *vm, GError **error)
+check_still (VmSave *save, GError **error)
 {
+  Vm *vm = save->vm;
+  gboolean same = vm->rams->len == save->rams->len;
+
+  for (guint i = 0; same && i < save->rams->len; i++)
+    same = vm->rams->pdata[i] == save->rams->pdata[i];
+  if (!same)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BUSY,
+                           "A device was added or removed meanwhile: save again");
+      return FALSE;
+    }
   for (guint i = 0; i < vm->devices->len; i++)
     {
       Device *device = vm->devices->pdata[i];
@@ -206,7 +217,7 @@ vm_save_finish (VmSave *save, GError **error)
   if (!vm_save_pass (save, &sent, error))
     return FALSE;
   vm_lock (save->vm);
-  if (check_still (save->vm, error))
+  if (check_still (save, error))
     sections = copy_rest (save->vm);
   vm_unlock (save->vm);
   if (sections == NULL)

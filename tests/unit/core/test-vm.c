@@ -5,6 +5,7 @@
 #include "core/save.h"
 
 #include <fcntl.h>
+#include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -828,6 +829,25 @@ test_save_without_lock (void)
   g_assert_true (sink.ended);
 }
 
+/* Memory that comes with a device while its machine is written is in no list that the file begins with. */
+static void
+test_save_beside_plug (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (Region) ram = region_new_ram ("ram", 1 << 20, RAM_DEFAULT, NULL);
+  g_autoptr (Region) late = region_new_ram ("late", 1 << 16, RAM_DEFAULT, NULL);
+  LockSink sink = { .parent = { .section = lock_sink_section, .page = lock_sink_page, .end = lock_sink_end },
+                    .vm = vm };
+  g_autoptr (GError) error = NULL;
+
+  vm_add_ram (vm, ram);
+  g_autoptr (VmSave) save = vm_save_begin (vm, &sink.parent, FALSE);
+  vm_add_ram (vm, late);
+  g_assert_false (vm_save_finish (save, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
+  g_assert_false (sink.ended);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -845,5 +865,6 @@ main (int argc, char **argv)
   g_test_add_func ("/vm/save-versions", test_save_versions);
   g_test_add_func ("/vm/save-many-parts", test_save_many_parts);
   g_test_add_func ("/vm/save-without-lock", test_save_without_lock);
+  g_test_add_func ("/vm/save-beside-plug", test_save_beside_plug);
   return g_test_run ();
 }
