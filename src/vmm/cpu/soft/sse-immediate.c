@@ -295,14 +295,17 @@ string_length (const SoftInsn *insn, uint64_t reg)
 static inline void
 compare_strings (SoftCpu *cpu, const SoftInsn *insn, __m128i source, const uint8_t *row, gboolean index)
 {
-  register __m128i a __asm__("xmm0") = soft_xmm (cpu, insn->a);
-  register __m128i b __asm__("xmm1") = source;
   uint64_t eax = string_length (insn, cpu->reg[CPU_RAX]), edx = string_length (insn, cpu->reg[CPU_RDX]),
            ecx = 0, eflags;
+  const uint8_t *form = row + (insn->imm & 0xff) * STUB_SIZE;
+  __m128i first = soft_xmm (cpu, insn->a);
+  /* Last: a call between here and the form, be it one that a sanitizer adds to a load, may use these registers. */
+  register __m128i a __asm__("xmm0") = first;
+  register __m128i b __asm__("xmm1") = source;
 
   __asm__ volatile("lea -128(%%rsp), %%rsp\n\tcall *%[f]\n\tpushfq\n\tpopq %[flags]\n\tlea 128(%%rsp), %%rsp"
                    : "+x"(a), [flags] "=&r"(eflags), "+c"(ecx)
-                   : "x"(b), "a"(eax), "d"(edx), [f] "r"(row + (insn->imm & 0xff) * STUB_SIZE)
+                   : "x"(b), "a"(eax), "d"(edx), [f] "r"(form)
                    : "cc", "memory");
   if (index)
     cpu->reg[CPU_RCX] = (uint32_t)ecx;
