@@ -133,23 +133,33 @@ identify_iso (const uint8_t *head, size_t length, MediaInfo *info)
   return TRUE;
 }
 
-/* The Linux boot protocol: 0xaa55 at 0x1fe and "HdrS" at 0x202.  ELF: as Multiboot and PVH kernels are. */
-static gboolean
-identify_kernel (const uint8_t *head, size_t length, MediaInfo *info)
+static void
+set_kernel (MediaInfo *info, const char *format)
 {
-  if (length >= 0x206 && head[0x1fe] == 0x55 && head[0x1ff] == 0xaa && memcmp (head + 0x202, "HdrS", 4) == 0)
-    info->format = g_strdup ("bzImage");
-  else if (length >= 64
-           && memcmp (head,
-                      "\x7f"
-                      "ELF",
-                      4)
-                  == 0)
-    info->format = g_strdup ("elf");
-  else
-    return FALSE;
+  info->format = g_strdup (format);
   info->kind = MEDIA_KERNEL;
   info->bootable = TRUE;
+}
+
+/* As Multiboot and PVH kernels are. */
+static gboolean
+identify_elf (const uint8_t *head, size_t length, MediaInfo *info)
+{
+  static const uint8_t magic[] = { 0x7f, 'E', 'L', 'F' };
+
+  if (length < 64 || memcmp (head, magic, sizeof magic) != 0)
+    return FALSE;
+  set_kernel (info, "elf");
+  return TRUE;
+}
+
+/* The Linux boot protocol: 0xaa55 at 0x1fe and "HdrS" at 0x202. */
+static gboolean
+identify_linux (const uint8_t *head, size_t length, MediaInfo *info)
+{
+  if (length < 0x206 || head[0x1fe] != 0x55 || head[0x1ff] != 0xaa || memcmp (head + 0x202, "HdrS", 4) != 0)
+    return FALSE;
+  set_kernel (info, "bzImage");
   return TRUE;
 }
 
@@ -159,6 +169,9 @@ identify (const uint8_t *head, size_t length, MediaInfo *info)
   gboolean signature = length >= 512 && head[510] == 0x55 && head[511] == 0xaa;
   FloppyGeometry floppy;
 
+  /* A floppy is known by its size, which a program may have too; a bzImage is something that a floppy can begin with. */
+  if (identify_elf (head, length, info))
+    return;
   if (floppy_recognize (length >= 512 ? head : NULL, info->size, &floppy))
     {
       info->kind = MEDIA_FLOPPY;
@@ -174,7 +187,7 @@ identify (const uint8_t *head, size_t length, MediaInfo *info)
         return;
       }
   /* Hybrid ISOs have a partition table too: look for the CD first.  A bzImage has a boot sector of old. */
-  if (identify_iso (head, length, info) || identify_kernel (head, length, info))
+  if (identify_iso (head, length, info) || identify_linux (head, length, info))
     return;
   if (signature)
     {

@@ -93,6 +93,9 @@ test_kinds (void)
   sector[510] = 0;
   g_autoptr (MediaInfo) elf = identify (sector, sizeof (sector), 10 << 20);
   g_assert_cmpint (elf->kind, ==, MEDIA_KERNEL);
+  /* No floppy, though it is as long as one. */
+  g_autoptr (MediaInfo) short_elf = identify (sector, sizeof (sector), 360 << 10);
+  g_assert_cmpint (short_elf->kind, ==, MEDIA_KERNEL);
   g_autoptr (MediaInfo) qcow2 = identify ("QFI\xfb\0\0\0\3", 8, 200000);
   g_assert_cmpint (qcow2->kind, ==, MEDIA_FOREIGN);
   g_assert_cmpstr (qcow2->format, ==, "qcow2");
