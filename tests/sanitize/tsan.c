@@ -130,6 +130,60 @@ WRAPPED (guint, g_source_attach, GSource *source, GMainContext *context)
   return __real_g_source_attach (source, context);
 }
 
+/* Which source it is, and with that what it is ordered by, stands in memory that is not in order yet. */
+#define BEFORE_ORDER __attribute__ ((no_sanitize ("thread")))
+
+/* The functions of a kind of source of ours, each behind what its maker did before it was attached. */
+typedef struct
+{
+  GSourceFuncs funcs; /* first: what the source points to */
+  const GSourceFuncs *real;
+} Kind;
+
+BEFORE_ORDER static gboolean
+prepare (GSource *source, gint *timeout)
+{
+  __tsan_acquire (source);
+  return ((Kind *)source->source_funcs)->real->prepare (source, timeout);
+}
+
+BEFORE_ORDER static gboolean
+check (GSource *source)
+{
+  __tsan_acquire (source);
+  return ((Kind *)source->source_funcs)->real->check (source);
+}
+
+BEFORE_ORDER static gboolean
+dispatch (GSource *source, GSourceFunc callback, gpointer data)
+{
+  __tsan_acquire (source);
+  return ((Kind *)source->source_funcs)->real->dispatch (source, callback, data);
+}
+
+WRAPPED (GSource *, g_source_new, GSourceFuncs *funcs, guint size)
+{
+  static GHashTable *kinds;
+  static GMutex mutex;
+  Kind *kind;
+
+  __real_g_mutex_lock (&mutex);
+  if (kinds == NULL)
+    kinds = g_hash_table_new (NULL, NULL);
+  kind = g_hash_table_lookup (kinds, funcs);
+  if (kind == NULL)
+    {
+      kind = g_new (Kind, 1);
+      *kind = (Kind){ *funcs, funcs };
+      kind->funcs.prepare = funcs->prepare != NULL ? prepare : NULL;
+      kind->funcs.check = funcs->check != NULL ? check : NULL;
+      kind->funcs.dispatch = dispatch;
+      g_hash_table_insert (kinds, funcs, kind);
+    }
+  __real_g_mutex_unlock (&mutex);
+  return __real_g_source_new (&kind->funcs, size);
+}
+
 typedef struct
 {
   GSource *source;
@@ -137,9 +191,6 @@ typedef struct
   gpointer data;
   GDestroyNotify notify;
 } Callback;
-
-/* Which source it is, and with that what it is ordered by, stands in memory that is not in order yet. */
-#define BEFORE_ORDER __attribute__ ((no_sanitize ("thread")))
 
 BEFORE_ORDER static gboolean
 run_callback (gpointer data)
