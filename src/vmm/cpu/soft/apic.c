@@ -293,7 +293,10 @@ deliver (SoftApic *apic, unsigned mode, unsigned vector, gboolean level)
       request (apic, vector, level);
       break;
     case DELIVER_NMI:
-      g_atomic_int_set (&apic->nmi, 1);
+      /* A processor takes the first at once, though its turn here may come later, and keeps one more. */
+      for (gint n = g_atomic_int_get (&apic->nmi); n < 2; n = g_atomic_int_get (&apic->nmi))
+        if (g_atomic_int_compare_and_exchange (&apic->nmi, n, n + 1))
+          break;
       soft_attend (apic->cpu, SOFT_ATTENTION_INTERRUPT);
       break;
     case DELIVER_INIT:
@@ -653,6 +656,7 @@ static void
 write_lvt (SoftApic *apic, int n, uint32_t value)
 {
   uint32_t old = apic->lvt[n];
+  gboolean over = FALSE;
 
   value &= lvt_mask[n];
   if ((apic->svr & SVR_ENABLED) == 0)
@@ -660,6 +664,10 @@ write_lvt (SoftApic *apic, int n, uint32_t value)
   if (n == LVT_TIMER)
     {
       g_mutex_lock (&apic->lock);
+      /* One shot that is over ends as that, though the loop has not come to it yet. */
+      over = (old & (TIMER_PERIODIC | TIMER_DEADLINE)) == 0 && apic->due >= 0 && apic->due <= now (apic);
+      if (over)
+        timer_set (apic, -1);
       set (&apic->lvt[n], value);
       /* Between one-shot and periodic the count goes on; from or to the deadline it ends (SDM volume 3, 10.5.4.1). */
       if ((old ^ value) & TIMER_DEADLINE)
@@ -669,6 +677,8 @@ write_lvt (SoftApic *apic, int n, uint32_t value)
           apic->initial_count = 0;
         }
       g_mutex_unlock (&apic->lock);
+      if (over && (old & LVT_MASKED) == 0)
+        request (apic, old & 0xff, FALSE);
     }
   else
     set (&apic->lvt[n], value);

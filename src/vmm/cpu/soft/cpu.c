@@ -284,7 +284,7 @@ take_events (SoftCpu *cpu)
     return cpu->run_state == CPU_RUN_RUNNING;
   if (g_atomic_int_get (&apic->nmi) != 0 && !cpu->nmi_masked)
     {
-      g_atomic_int_set (&apic->nmi, 0);
+      g_atomic_int_add (&apic->nmi, -1);
       cpu->nmi_masked = TRUE;
       cpu->run_state = CPU_RUN_RUNNING;
       deliver_event (cpu, EXC_NMI, SOFT_EVENT_NMI);

@@ -47,7 +47,7 @@ struct SoftApic
   uint32_t lvt[7];       /* CMCI, timer, thermal, performance, LINT0, LINT1, error */
   gint pending[8];       /* vectors set by other threads (atomic), moved to IRR by the processor */
   gint pending_level[8]; /* how a vector was triggered last (atomic) */
-  gint nmi, init, sipi;  /* atomic; sipi: vector | 0x100 */
+  gint nmi, init, sipi;  /* atomic; nmi: how many, at most 2; sipi: vector | 0x100 */
   gint extint;           /* atomic: an ExtINT message waits for INTA */
   GMutex lock;           /* of the timer: what follows, and its LVT; leaf */
   uint32_t initial_count, divide;

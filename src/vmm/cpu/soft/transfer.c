@@ -732,6 +732,12 @@ void
 soft_do_iret (SoftCpu *cpu, const SoftInsn *insn)
 {
   /* IRET unblocks NMI even if it faults on its way (SDM volume 3, 6.7.1). */
-  cpu->nmi_masked = FALSE;
+  if (cpu->nmi_masked)
+    {
+      cpu->nmi_masked = FALSE;
+      /* However many came meanwhile, one was kept. */
+      if (g_atomic_int_get (&cpu->apic->nmi) > 1)
+        g_atomic_int_set (&cpu->apic->nmi, 1);
+    }
   soft_iret (cpu, insn);
 }
