@@ -65,7 +65,8 @@ write_at_random (const char *folder, unsigned writer, VivMachine *machine)
     { "cdrom0.path", "machine.cpus" },
   };
   g_autoptr (GRand) rand = g_rand_new_with_seed (writer + 1);
-  g_autofree char *last[2] = { get (folder, keys[writer][0]), get (folder, keys[writer][1]) };
+  g_autofree char *last_0 = get (folder, keys[writer][0]), *last_1 = get (folder, keys[writer][1]);
+  char **const last[2] = { &last_0, &last_1 };
 
   for (unsigned i = 0; i < EDITS; i++)
     {
@@ -79,7 +80,7 @@ write_at_random (const char *folder, unsigned writer, VivMachine *machine)
       for (unsigned k = 0; k < 2; k++)
         {
           g_autofree char *there = get (folder, keys[writer][k]);
-          if (g_strcmp0 (there, last[k]) != 0)
+          if (g_strcmp0 (there, *last[k]) != 0)
             return 1;
         }
       /* On a host that is busy enough one of them may find the lock taken whenever it looks. */
@@ -99,8 +100,8 @@ write_at_random (const char *folder, unsigned writer, VivMachine *machine)
           while (g_main_context_iteration (NULL, FALSE))
             ;
         }
-      g_free (last[which]);
-      last[which] = g_steal_pointer (&value);
+      g_free (*last[which]);
+      *last[which] = g_steal_pointer (&value);
     }
   return 0;
 }
