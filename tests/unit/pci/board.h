@@ -245,6 +245,9 @@ board_serve_slot (PciBoard *board, AccessCache *cache, unsigned n)
   if (both == G_MAXUINT32 || !(status & ~SLOT_PRESENT))
     return FALSE;
   board_put (board, cache, 0, devfn, slot + PCI_EXPRESS_SLOT_STATUS, status, 2);
+  /* What came about between the look and the clearing is told by no event of its own: who is there is asked behind it. */
+  status &= (uint16_t)~SLOT_PRESENT;
+  status |= board_get (board, cache, 0, devfn, slot + PCI_EXPRESS_SLOT_STATUS, 2) & SLOT_PRESENT;
   if ((status & SLOT_BUTTON) && !(control & SLOT_POWER_OFF))
     {
       board_put (board, cache, 0, devfn, slot + PCI_EXPRESS_SLOT_CONTROL,
