@@ -413,6 +413,14 @@ main (int argc, char **argv)
   if (seconds == 0 && count == 0)
     count = 100000;
   fuzz_templates_init ();
+#ifdef __SANITIZE_THREAD__
+  printf ("fuzz-cpu: ThreadSanitizer's signal handlers need the base of FS that a case has changed\n");
+  return 77;
+#endif
+#ifdef __SANITIZE_ADDRESS__
+  printf ("fuzz-cpu: AddressSanitizer's shadow lies where cases expect no memory\n");
+  return 77;
+#endif
   if (!fuzz_native_start ())
     return 77;
   options.seed = (uint64_t)seed;

@@ -345,10 +345,6 @@ probe_compat (void)
 gboolean
 fuzz_native_start (void)
 {
-#ifdef __SANITIZE_THREAD__
-  printf ("fuzz-cpu: ThreadSanitizer's signal handlers need the base of FS that a case has changed\n");
-  return FALSE;
-#endif
   has_fsgsbase = (getauxval (AT_HWCAP2) & (1 << 1)) != 0;
   shared = mmap (NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   code_fd = memfd_create ("fuzz-code", MFD_CLOEXEC);
