@@ -225,16 +225,14 @@ input_router_type (InputRouter *router, const InputKey *keys, unsigned n, InputT
     vm_timer_arm (&router->type_timer, vm_clock_now (router->vm->clock));
 }
 
-void
-input_router_stop_typing (InputRouter *router)
+/* Whoever asked hears how much of it was not typed. */
+static void
+drop_typing (InputRouter *router)
 {
   TypeStep *step;
   unsigned left = 0;
 
-  if (g_queue_is_empty (router->typing))
-    return;
   vm_timer_cancel (&router->type_timer);
-  input_router_release_all (router);
   while ((step = g_queue_pop_head (router->typing)) != NULL)
     {
       if (step->code != 0)
@@ -247,6 +245,15 @@ input_router_stop_typing (InputRouter *router)
         }
       g_free (step);
     }
+}
+
+void
+input_router_stop_typing (InputRouter *router)
+{
+  if (g_queue_is_empty (router->typing))
+    return;
+  input_router_release_all (router);
+  drop_typing (router);
 }
 
 /* -- Events --------------------------------------------------------------------------------------- */
@@ -345,8 +352,8 @@ input_router_free (InputRouter *router)
 {
   if (router == NULL)
     return;
-  vm_timer_cancel (&router->type_timer);
-  g_queue_free_full (router->typing, g_free);
+  drop_typing (router);
+  g_queue_free (router->typing);
   for (unsigned i = 0; i < router->sinks->len; i++)
     forget_pending (g_ptr_array_index (router->sinks, i));
   g_ptr_array_unref (router->sinks);

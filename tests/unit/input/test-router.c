@@ -223,8 +223,11 @@ test_typing (void)
   g_assert_cmpstr (left->str, ==, "1 left 2 left ");
   vm_lock (vm);
   input_router_type (router, text, 3, NULL, NULL);
+  input_router_type (router, text, 2, on_left, left);
   input_router_free (router);
   vm_unlock (vm);
+  /* So does who is left over at the end. */
+  g_assert_cmpstr (left->str, ==, "1 left 2 left 2 left ");
   g_string_free (keyboard.log, TRUE);
   vm_free (vm);
 }
