@@ -178,12 +178,12 @@ on_change_media (void *opaque, const char *id, const char *path, gboolean readon
 
 /* The guest has opened or closed a tray. */
 static void
-on_media_changed (void *opaque, const char *id, const char *path)
+on_media_changed (void *opaque, const MachineDrive *drive)
 {
   Monitor *monitor = opaque;
 
   if (monitor->control != NULL)
-    control_service_media_changed (monitor->control, id, path);
+    control_service_media_changed (monitor->control, drive);
 }
 
 static Block *
@@ -238,7 +238,6 @@ static gboolean
 start_control (Monitor *monitor, GError **error)
 {
   Board *board = monitor->board;
-  g_autofree ControlDrive *drives = g_new0 (ControlDrive, board->drives->len + 1);
   ControlConfig config = {
     .vm = monitor->vm,
     .socket_path = monitor->options.socket,
@@ -254,8 +253,9 @@ start_control (Monitor *monitor, GError **error)
     .outputs = (DisplayOutput *const *)board->outputs->pdata,
     .n_outputs = board->outputs->len,
     .router = board->router,
-    .drives = drives,
-    .n_drives = board->drives->len,
+    .drives = board->drives,
+    .change_media = on_change_media,
+    .block = on_drive_block,
     .serials = board->serial,
     .n_serials = board->n_serials,
     .power_button = on_power_button,
@@ -265,20 +265,6 @@ start_control (Monitor *monitor, GError **error)
 
   if (config.socket_path == NULL)
     return TRUE;
-  for (unsigned i = 0; i < board->drives->len; i++)
-    {
-      const BoardDrive *drive = board->drives->pdata[i];
-
-      drives[i] = (ControlDrive){
-        .id = drive->id,
-        .kind = drive->kind,
-        .path = drive->path,
-        .readonly = drive->readonly,
-        .change_media = drive->kind == DRIVE_DISK ? NULL : on_change_media,
-        .block = on_drive_block,
-        .opaque = monitor,
-      };
-    }
   board->media_changed = on_media_changed;
   board->media_opaque = monitor;
   monitor->control = control_service_new (&config, error);

@@ -82,10 +82,6 @@ quit (void *opaque)
 static void
 serve (Fuzz *f, unsigned how)
 {
-  const ControlDrive drives[]
-      = { { "disk0", DRIVE_DISK, fuzz_image, FALSE, NULL, drive_block, f },
-          { "cdrom0", DRIVE_CDROM, fuzz_image, TRUE, change_media, drive_block, f },
-          { "floppy0", DRIVE_FLOPPY, fuzz_image, FALSE, change_media, drive_block, f } };
   g_autoptr (GError) error = NULL;
   ControlConfig config = { .vm = f->machine.vm,
                            .socket_path = socket_path,
@@ -102,8 +98,9 @@ serve (Fuzz *f, unsigned how)
       config.outputs = (DisplayOutput *const *)f->machine.board->outputs->pdata;
       config.n_outputs = f->machine.board->outputs->len;
       config.router = f->machine.board->router;
-      config.drives = drives;
-      config.n_drives = G_N_ELEMENTS (drives);
+      config.drives = f->machine.board->drives;
+      config.change_media = change_media;
+      config.block = drive_block;
       config.serials = f->machine.board->serial;
       config.n_serials = f->machine.board->n_serials;
       config.power_button = power_button;

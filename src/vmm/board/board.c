@@ -20,7 +20,7 @@
 static void
 drive_free (gpointer data)
 {
-  BoardDrive *drive = data;
+  MachineDrive *drive = data;
 
   g_free (drive->id);
   g_free (drive->path);
@@ -98,12 +98,12 @@ board_power_button (Board *board)
   return board->pm != NULL && piix4_pm_power_button (board->pm);
 }
 
-static BoardDrive *
+static MachineDrive *
 find_drive (Board *board, const char *id)
 {
   for (unsigned i = 0; i < board->drives->len; i++)
     {
-      BoardDrive *drive = board->drives->pdata[i];
+      MachineDrive *drive = board->drives->pdata[i];
 
       if (g_str_equal (drive->id, id))
         return drive;
@@ -114,7 +114,7 @@ find_drive (Board *board, const char *id)
 char *
 board_place (Board *board, const char *id)
 {
-  const BoardDrive *drive = find_drive (board, id);
+  const MachineDrive *drive = find_drive (board, id);
   const MachineDevice *device = definition_find (board->definition, id);
 
   if (drive != NULL)
@@ -135,7 +135,7 @@ on_tray_news (gpointer data)
   g_clear_pointer (&board->tray_source, g_source_unref);
   for (unsigned i = 0; i < board->drives->len; i++)
     {
-      BoardDrive *drive = board->drives->pdata[i];
+      MachineDrive *drive = board->drives->pdata[i];
       gboolean open = drive->kind == DRIVE_CDROM && ide_tray_open (board->ide, drive->channel, drive->unit);
 
       if (open == drive->ejected)
@@ -147,12 +147,12 @@ on_tray_news (gpointer data)
   vm_unlock (board->vm);
   for (unsigned i = 0; i < news->len; i++)
     {
-      const BoardDrive *drive = news->pdata[i];
+      const MachineDrive *drive = news->pdata[i];
 
       g_message (drive->ejected ? "%s: the guest has ejected %s" : "%s: the guest has drawn %s in again",
                  drive->id, drive->path);
       if (board->media_changed != NULL)
-        board->media_changed (board->media_opaque, drive->id, drive->ejected ? NULL : drive->path);
+        board->media_changed (board->media_opaque, drive);
     }
   return G_SOURCE_REMOVE;
 }
@@ -174,7 +174,7 @@ board_tray_moved (void *opaque, unsigned channel, unsigned unit, gboolean open)
 Block *
 board_drive_block (Board *board, const char *id)
 {
-  BoardDrive *drive = find_drive (board, id);
+  MachineDrive *drive = find_drive (board, id);
 
   if (drive == NULL)
     return NULL;
@@ -186,7 +186,7 @@ gboolean
 board_change_media (Board *board, const char *id, const char *path, gboolean readonly, gboolean force,
                     GError **error)
 {
-  BoardDrive *drive = find_drive (board, id);
+  MachineDrive *drive = find_drive (board, id);
   Block *block = NULL, *old = NULL;
   uint8_t start[BLOCK_SECTOR_SIZE];
   gboolean ok;
@@ -226,6 +226,6 @@ board_change_media (Board *board, const char *id, const char *path, gboolean rea
     return FALSE;
   g_free (drive->path);
   drive->path = g_strdup (path);
-  drive->readonly = readonly || drive->kind == DRIVE_CDROM;
+  drive->readonly = drive->kind == DRIVE_CDROM || (block != NULL ? block_read_only (block) : readonly);
   return TRUE;
 }

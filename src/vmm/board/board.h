@@ -10,7 +10,7 @@
 #include "core/vm.h"
 #include "display/output.h"
 #include "input/router.h"
-#include "machine/definition.h"
+#include "machine/drive.h"
 #include "pci/pci.h"
 #include "serial/serial.h"
 
@@ -19,16 +19,6 @@ G_BEGIN_DECLS
 typedef struct Board Board;
 
 #define BOARD_MAX_SERIALS 4
-
-typedef struct
-{
-  char *id;
-  DriveKind kind;
-  char *path; /* absolute; NULL: empty */
-  gboolean readonly;
-  unsigned channel, unit; /* IDE; for floppies the unit alone */
-  gboolean ejected;       /* the guest has opened the tray, and that was told */
-} BoardDrive;
 
 struct Board
 {
@@ -41,9 +31,9 @@ struct Board
   unsigned n_serials;
   InputRouter *router;
   GPtrArray *outputs; /* DisplayOutput *, the devices' own; a screen's id is its place */
-  GPtrArray *drives;  /* BoardDrive * */
-  /* The guest has ejected a medium (`path` NULL) or drawn it in again: control loop, VM lock NOT held.  Set by the owner; may be NULL. */
-  void (*media_changed) (void *opaque, const char *id, const char *path);
+  GPtrArray *drives;  /* MachineDrive * */
+  /* The guest has ejected a medium or drawn it in again: control loop, VM lock NOT held.  Set by the owner; may be NULL. */
+  void (*media_changed) (void *opaque, const MachineDrive *drive);
   void *media_opaque;
   GSource *tray_source; /* NULL: no news */
   PciRoot *slots;       /* whose root ports are slots, see board/slots.h; NULL: it has none */
@@ -64,7 +54,8 @@ gboolean board_add_test_display (Board *board, GError **error);
 void board_free (Board *board);
 /* Presses the power button; FALSE if the guest doesn't listen.  VM lock held. */
 gboolean board_power_button (Board *board);
-/* Puts `path` (absolute; NULL: nothing) in a drive with removable media; `force`: also in one that the guest has locked. VM lock NOT held. */
+/* Puts `path` (absolute; NULL: nothing) in a drive with removable media; `force`: also in one that the guest has locked.
+ * What the drive says of itself is then what became of it: a medium that only opened for reading is write-protected.  VM lock NOT held. */
 gboolean board_change_media (Board *board, const char *id, const char *path, gboolean readonly,
                              gboolean force, GError **error);
 /* Where a device of the definition is, the same at each start: "ide 0:1" (channel, unit), "floppy 0", "isa 0x3f8", "pci 00:02.0",

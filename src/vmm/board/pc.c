@@ -136,7 +136,7 @@ open_drive (Board *board, const MachineDevice *drive, const char *path, GError *
 }
 
 static gboolean
-attach_ide (Board *board, BoardDrive *drive, Block *block, GError **error)
+attach_ide (Board *board, MachineDrive *drive, Block *block, GError **error)
 {
   IdeDriveConfig config = {
     .kind = drive->kind == DRIVE_DISK ? IDE_DRIVE_DISK : IDE_DRIVE_CDROM,
@@ -148,7 +148,7 @@ attach_ide (Board *board, BoardDrive *drive, Block *block, GError **error)
 
 /* Disks take the first channel, CD-ROM drives the second; what finds no place there goes to the other. */
 static gboolean
-place_ide (Board *board, BoardDrive *drive, GError **error)
+place_ide (Board *board, MachineDrive *drive, GError **error)
 {
   static const uint8_t order[2][4] = { { 0, 1, 2, 3 }, { 2, 3, 1, 0 } };
 
@@ -174,14 +174,14 @@ count_floppies (Board *board)
   unsigned n = 0;
 
   for (guint i = 0; i < board->drives->len; i++)
-    n += ((BoardDrive *)g_ptr_array_index (board->drives, i))->kind == DRIVE_FLOPPY;
+    n += ((MachineDrive *)g_ptr_array_index (board->drives, i))->kind == DRIVE_FLOPPY;
   return n;
 }
 
 static gboolean
 build_drive (Board *board, const MachineDevice *wanted, GError **error)
 {
-  BoardDrive *drive = g_new0 (BoardDrive, 1);
+  MachineDrive *drive = g_new0 (MachineDrive, 1);
   Block *block = NULL;
   gboolean ok;
 

@@ -20,11 +20,12 @@ typedef GDBusMethodInvocation Invocation;
 static char *
 present_value (ControlService *service, const MachineDevice *device, const DefinitionKey *key)
 {
-  const ServiceDrive *drive = control_service_find_drive (service, device->id);
+  const MachineDrive *drive = control_service_find_drive (service, device->id);
   g_autofree char *full = g_strconcat (device->id, ".", key->name, NULL);
 
   if (drive != NULL && g_str_equal (key->name, "path"))
-    return drive->path != NULL ? definition_path_to_text (drive->path) : g_strdup ("");
+    return machine_drive_medium (drive) != NULL ? definition_path_to_text (machine_drive_medium (drive))
+                                                : g_strdup ("");
   if (drive != NULL && g_str_equal (key->name, "readonly"))
     return g_strdup (drive->readonly ? "true" : "false");
   return definition_get (service->definition, full, NULL);

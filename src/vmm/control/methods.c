@@ -419,10 +419,10 @@ on_list_drives (VivMachine1 *skeleton, Invocation *invocation, ControlService *s
   GVariantBuilder drives;
 
   g_variant_builder_init (&drives, G_VARIANT_TYPE ("a(sssb)"));
-  for (unsigned i = 0; i < service->config.n_drives; i++)
+  for (unsigned i = 0; i < service->drives->len; i++)
     {
-      const ServiceDrive *drive = &service->drives[i];
-      g_autofree char *path = definition_path_to_text (drive->path);
+      const MachineDrive *drive = service->drives->pdata[i];
+      g_autofree char *path = definition_path_to_text (machine_drive_medium (drive));
       g_variant_builder_add (&drives, "(sssb)", drive->id, drive_kind_name (drive->kind),
                              path != NULL ? path : "", drive->readonly);
     }
@@ -430,12 +430,15 @@ on_list_drives (VivMachine1 *skeleton, Invocation *invocation, ControlService *s
   return TRUE;
 }
 
-ServiceDrive *
+const MachineDrive *
 control_service_find_drive (ControlService *service, const char *id)
 {
-  for (unsigned i = 0; i < service->config.n_drives; i++)
-    if (g_str_equal (service->drives[i].id, id))
-      return &service->drives[i];
+  for (unsigned i = 0; i < service->drives->len; i++)
+    {
+      const MachineDrive *drive = service->drives->pdata[i];
+      if (g_str_equal (drive->id, id))
+        return drive;
+    }
   return NULL;
 }
 
@@ -444,9 +447,9 @@ control_service_change_media (ControlService *service, const char *id, const cha
                               gboolean force, GError **error)
 {
   g_autofree char *absolute = NULL;
-  ServiceDrive *drive = control_service_find_drive (service, id);
+  const MachineDrive *drive = control_service_find_drive (service, id);
 
-  if (drive == NULL || drive->change_media == NULL)
+  if (drive == NULL || drive->kind == DRIVE_DISK || service->config.change_media == NULL)
     {
       g_set_error_literal (error, G_IO_ERROR, drive == NULL ? G_IO_ERROR_NOT_FOUND : G_IO_ERROR_NOT_SUPPORTED,
                            drive == NULL ? "the machine has no such drive"
@@ -465,12 +468,9 @@ control_service_change_media (ControlService *service, const char *id, const cha
       g_autofree char *bytes = definition_path_from_text (path);
       absolute = g_canonicalize_filename (bytes, service->config.folder);
     }
-  if (!drive->change_media (drive->opaque, drive->id, absolute, readonly, force, error))
+  if (!service->config.change_media (service->config.opaque, drive->id, absolute, readonly, force, error))
     return FALSE;
-  /* A sandbox may have made less of it than was asked for, and a CD is never written. */
-  Block *block = drive->block != NULL ? drive->block (drive->opaque, drive->id) : NULL;
-  drive->readonly = drive->kind == DRIVE_CDROM || (block != NULL ? block_read_only (block) : readonly);
-  control_service_media_changed (service, id, absolute);
+  control_service_media_changed (service, drive);
   return TRUE;
 }
 
@@ -546,9 +546,10 @@ add_process (ControlService *service, GVariantBuilder *values)
 }
 
 static void
-add_drive (const ServiceDrive *drive, GVariantBuilder *values)
+add_drive (ControlService *service, const MachineDrive *drive, GVariantBuilder *values)
 {
-  Block *block = drive->block != NULL ? drive->block (drive->opaque, drive->id) : NULL;
+  Block *block
+      = service->config.block != NULL ? service->config.block (service->config.opaque, drive->id) : NULL;
   BlockStats stats;
 
   if (block == NULL)
@@ -588,8 +589,8 @@ on_statistics (VivMachine1 *skeleton, Invocation *invocation, ControlService *se
   add_process (service, &values);
   if (vm->processor != NULL && vm->processor->exits != NULL)
     add_u64 (&values, "processor-exits", vm->processor->exits (vm->processor_opaque));
-  for (unsigned i = 0; i < service->config.n_drives; i++)
-    add_drive (&service->drives[i], &values);
+  for (unsigned i = 0; i < service->drives->len; i++)
+    add_drive (service, service->drives->pdata[i], &values);
 
   control_service_update_sizes (service);
   const ServiceScreen *first = service->config.n_outputs > 0 ? &service->screens[0] : NULL;

@@ -23,17 +23,6 @@ typedef struct
 
 typedef struct
 {
-  char *id, *path;
-  DriveKind kind;
-  gboolean readonly;
-  gboolean (*change_media) (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force,
-                            GError **error);
-  Block *(*block) (void *opaque, const char *id);
-  void *opaque;
-} ServiceDrive;
-
-typedef struct
-{
   ControlService *service;
   unsigned id;
   DisplayOutput *output;
@@ -44,8 +33,8 @@ typedef struct
 
 struct ControlService
 {
-  ControlConfig config; /* strings and arrays are the service's own */
-  ServiceDrive *drives;
+  ControlConfig config;          /* strings and arrays are the service's own */
+  GPtrArray *drives;             /* MachineDrive *, whose the machine's builder is; never NULL */
   MachineDefinition *definition; /* as it is now; NULL: none */
   GPtrArray *device_changes;     /* devices.c: devices on their way in or out */
   SerialPort **serials;
@@ -77,7 +66,7 @@ void control_devices_end (ControlService *service);
 /* Puts another medium in, or NULL; `path` as clients write it. */
 gboolean control_service_change_media (ControlService *service, const char *id, const char *path,
                                        gboolean readonly, gboolean force, GError **error);
-ServiceDrive *control_service_find_drive (ControlService *service, const char *id);
+const MachineDrive *control_service_find_drive (ControlService *service, const char *id);
 /* Nobody may have looked for long: asks for the sizes of the screens, without a picture, and tells them before what is answered
  * next. */
 void control_service_update_sizes (ControlService *service);

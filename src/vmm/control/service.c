@@ -400,9 +400,12 @@ on_device_error (Vm *vm, const char *path, const char *sentence, void *opaque)
   g_autofree char *text = g_utf8_make_valid (sentence, -1);
   const char *drive = "";
 
-  for (unsigned i = 0; i < service->config.n_drives; i++)
-    if (g_strcmp0 (service->drives[i].path, path) == 0)
-      drive = service->drives[i].id;
+  for (unsigned i = 0; i < service->drives->len; i++)
+    {
+      const MachineDrive *candidate = service->drives->pdata[i];
+      if (g_strcmp0 (candidate->path, path) == 0)
+        drive = candidate->id;
+    }
   viv_machine1_emit_device_error (service->skeleton, drive, text);
 }
 
@@ -738,20 +741,7 @@ copy_config (ControlService *service, const ControlConfig *config)
   service->config.engine = g_strdup (config->engine != NULL ? config->engine : "");
   service->config.engine_reason = g_strdup (config->engine_reason != NULL ? config->engine_reason : "");
   service->config.folder = config->folder != NULL ? g_canonicalize_filename (config->folder, NULL) : NULL;
-  service->drives = g_new0 (ServiceDrive, config->n_drives + 1);
-  for (unsigned i = 0; i < config->n_drives; i++)
-    {
-      const ControlDrive *drive = &config->drives[i];
-      service->drives[i] = (ServiceDrive){
-        .id = g_strdup (drive->id),
-        .path = g_strdup (drive->path),
-        .kind = drive->kind,
-        .readonly = drive->readonly,
-        .change_media = drive->change_media,
-        .block = drive->block,
-        .opaque = drive->opaque,
-      };
-    }
+  service->drives = config->drives != NULL ? g_ptr_array_ref (config->drives) : g_ptr_array_new ();
   service->config.drives = NULL;
   service->serials = g_memdup2 (config->serials, config->n_serials * sizeof (SerialPort *));
   service->config.serials = NULL;
@@ -932,12 +922,7 @@ control_service_free (ControlService *service)
     }
   if (service->statm_fd >= 0)
     close (service->statm_fd);
-  for (unsigned i = 0; i < service->config.n_drives; i++)
-    {
-      g_free (service->drives[i].id);
-      g_free (service->drives[i].path);
-    }
-  g_free (service->drives);
+  g_ptr_array_unref (service->drives);
   g_free (service->serials);
   g_free (service->lock_path);
   g_free ((char *)service->config.socket_path);
@@ -951,20 +936,12 @@ control_service_free (ControlService *service)
 }
 
 void
-control_service_media_changed (ControlService *service, const char *id, const char *path)
+control_service_media_changed (ControlService *service, const MachineDrive *drive)
 {
-  for (unsigned i = 0; i < service->config.n_drives; i++)
-    if (g_str_equal (service->drives[i].id, id))
-      {
-        /* `path` may be the drive's own. */
-        char *copy = path != NULL && *path != '\0' ? g_strdup (path) : NULL;
-        g_free (service->drives[i].path);
-        service->drives[i].path = copy;
-        check_readers (service);
-        g_autofree char *text = definition_path_to_text (copy);
-        viv_machine1_emit_media_changed (service->skeleton, id, text != NULL ? text : "");
-        return;
-      }
+  g_autofree char *text = definition_path_to_text (machine_drive_medium (drive));
+
+  check_readers (service);
+  viv_machine1_emit_media_changed (service->skeleton, drive->id, text != NULL ? text : "");
 }
 
 void

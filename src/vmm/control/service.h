@@ -14,7 +14,7 @@
 #include "core/vm.h"
 #include "display/output.h"
 #include "input/router.h"
-#include "machine/definition.h"
+#include "machine/drive.h"
 #include "serial/serial.h"
 
 G_BEGIN_DECLS
@@ -23,22 +23,6 @@ G_BEGIN_DECLS
 #define CONTROL_MAX_CONNECTIONS 32
 
 typedef struct ControlService ControlService;
-
-/* A drive as clients see it. */
-typedef struct
-{
-  const char *id; /* "cdrom0" */
-  DriveKind kind;
-  const char *path; /* absolute; NULL: empty */
-  gboolean readonly;
-  /* Puts another image in (NULL: ejects).  `path` is absolute.  On error the drive keeps what it had;
-   * G_IO_ERROR_PENDING: the guest has locked it, and `force` would open it.  VM lock NOT held. NULL for drives whose medium can't be changed. */
-  gboolean (*change_media) (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force,
-                            GError **error);
-  /* The open image, for statistics; NULL result: empty.  May be NULL. */
-  Block *(*block) (void *opaque, const char *id);
-  void *opaque;
-} ControlDrive;
 
 typedef struct
 {
@@ -62,8 +46,14 @@ typedef struct
   DisplayOutput *const *outputs;
   unsigned n_outputs;
   InputRouter *router; /* NULL: no input */
-  const ControlDrive *drives;
-  unsigned n_drives;
+  GPtrArray *drives;   /* MachineDrive *, borrowed; must outlive the service.  NULL: none */
+  /* Puts another image in (NULL: ejects) and changes what the drive says of itself.  `path` is absolute.  On error the drive keeps what it had;
+   * G_IO_ERROR_PENDING: the guest has locked it, and `force` would open it; G_IO_ERROR_NOT_SUPPORTED: its medium can't be changed while the machine runs.
+   * VM lock NOT held.  NULL: no medium can. */
+  gboolean (*change_media) (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force,
+                            GError **error);
+  /* The open image, for statistics; NULL result: empty.  May be NULL. */
+  Block *(*block) (void *opaque, const char *id);
   SerialPort *const *serials; /* borrowed; must outlive the service */
   unsigned n_serials;
   unsigned handshake_ms; /* how long a client may take to say who it is; 0: 5 s */
@@ -74,7 +64,7 @@ typedef struct
   void *opaque;
 } ControlConfig;
 
-/* All strings, the drives and the definition are copied. */
+/* All strings and the definition are copied. */
 ControlService *control_service_new (const ControlConfig *config, GError **error);
 /* Tells clients that the machine is stopped, disconnects them, removes the socket.  Before vm_free(). */
 void control_service_free (ControlService *service);
@@ -86,8 +76,8 @@ const char *control_service_vnc_start (ControlService *service, const char *addr
                                        const char *password_file, GError **error);
 void control_service_vnc_stop (ControlService *service);
 
-/* The medium changed without a client (the guest ejected it). */
-void control_service_media_changed (ControlService *service, const char *id, const char *path);
+/* Tells clients what is in the drive now: its medium changed, or the guest moved its tray. */
+void control_service_media_changed (ControlService *service, const MachineDrive *drive);
 /* Something that a person at the machine should hear, as a sentence: goes to all clients. */
 void control_service_notice (ControlService *service, const char *text);
 unsigned control_service_n_connections (ControlService *service);

@@ -33,6 +33,7 @@ static GMainLoop *loop;
 static Vm *vm;
 static SerialPort *serial;
 static DisplayOutput *output;
+static GPtrArray *drives; /* MachineDrive */
 static unsigned keys;
 static gboolean lies;
 
@@ -115,8 +116,17 @@ static gboolean
 on_change_media (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force,
                  GError **error)
 {
-  if (path == NULL || g_file_test (path, G_FILE_TEST_EXISTS))
-    return TRUE;
+  for (guint i = 0; i < drives->len && (path == NULL || g_file_test (path, G_FILE_TEST_EXISTS)); i++)
+    {
+      MachineDrive *drive = drives->pdata[i];
+
+      if (!g_str_equal (drive->id, id))
+        continue;
+      g_free (drive->path);
+      drive->path = g_strdup (path);
+      drive->readonly = readonly || drive->kind == DRIVE_CDROM;
+      return TRUE;
+    }
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "%s is not there%s", path,
                behaves ("rude") ? RUDE : "");
   return FALSE;
@@ -166,22 +176,30 @@ on_term (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+static void
+drive_free (gpointer data)
+{
+  MachineDrive *drive = data;
+
+  g_free (drive->id);
+  g_free (drive->path);
+  g_free (drive);
+}
+
 static ControlService *
 serve (InputRouter *router, GError **error)
 {
-  ControlDrive drives[8] = { 0 };
-  unsigned n = 0;
-
-  for (unsigned i = 0; definition_drive (definition, i) != NULL && n < G_N_ELEMENTS (drives); i++)
+  drives = g_ptr_array_new_with_free_func (drive_free);
+  for (unsigned i = 0; definition_drive (definition, i) != NULL; i++)
     {
       const MachineDevice *drive = definition_drive (definition, i);
-      drives[n++] = (ControlDrive){
-        .id = drive->id,
+      const MachineDrive present = {
+        .id = g_strdup (drive->id),
         .kind = drive->kind->drive,
-        .path = machine_device_text (drive, "path"),
+        .path = g_strdup (machine_device_text (drive, "path")),
         .readonly = machine_device_flag (drive, "readonly"),
-        .change_media = drive->kind->drive == DRIVE_DISK ? NULL : on_change_media,
       };
+      g_ptr_array_add (drives, g_memdup2 (&present, sizeof present));
     }
   g_autoptr (GString) reason = g_string_new ("there is no processor in a test");
   while (behaves ("rude") && reason->len < RUDE_LENGTH)
@@ -199,7 +217,7 @@ serve (InputRouter *router, GError **error)
     .n_outputs = 1,
     .router = router,
     .drives = drives,
-    .n_drives = n,
+    .change_media = on_change_media,
     .serials = &serial,
     .n_serials = 1,
     .power_button = on_power_button,
@@ -249,6 +267,7 @@ run (void)
       g_main_loop_run (loop);
     }
   control_service_free (service);
+  g_ptr_array_unref (drives);
   display_output_free (output);
   vm_lock (vm);
   serial_port_free (serial);

@@ -24,6 +24,7 @@ typedef struct
   Vm *vm;
   InputRouter *router;
   ControlService *service;
+  GPtrArray *drives; /* MachineDrive */
   char *folder, *socket, *address;
 } Fixture;
 
@@ -44,11 +45,20 @@ on_place (void *opaque, const char *id)
 /* What the next medium is refused for; NULL: nothing. */
 static const char *refusal;
 
+static MachineDrive disk
+    = { .id = (char[]){ "disk0" }, .kind = DRIVE_DISK, .path = (char[]){ "/images/a.img" } };
+static MachineDrive cdrom = { .id = (char[]){ "cdrom0" }, .kind = DRIVE_CDROM, .readonly = TRUE };
+
 static gboolean
 on_medium (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force, GError **error)
 {
   if (refusal == NULL)
-    return TRUE;
+    {
+      g_assert_cmpstr (id, ==, "cdrom0");
+      g_free (cdrom.path);
+      cdrom.path = g_strdup (path);
+      return TRUE;
+    }
   g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING, refusal);
   return FALSE;
 }
@@ -101,10 +111,6 @@ answer_orders (Vm *vm, int code)
   g_clear_pointer (&ordered.id, g_free);
 }
 
-static const ControlDrive drives[]
-    = { { .id = "disk0", .kind = DRIVE_DISK, .path = "/images/a.img" },
-        { .id = "cdrom0", .kind = DRIVE_CDROM, .readonly = TRUE, .change_media = on_medium } };
-
 static void
 begin (Fixture *f, unsigned handshake_ms)
 {
@@ -115,6 +121,9 @@ begin (Fixture *f, unsigned handshake_ms)
   f->definition = definition_new ("test");
   definition_add_drive (f->definition, DRIVE_DISK, "/images/a.img");
   definition_add_drive (f->definition, DRIVE_CDROM, NULL);
+  f->drives = g_ptr_array_new ();
+  g_ptr_array_add (f->drives, &disk);
+  g_ptr_array_add (f->drives, &cdrom);
   f->router = input_router_new (f->vm);
   f->folder = g_dir_make_tmp ("viv-service-XXXXXX", &error);
   g_assert_no_error (error);
@@ -127,8 +136,8 @@ begin (Fixture *f, unsigned handshake_ms)
                                                       .router = f->router,
                                                       .definition = f->definition,
                                                       .place = on_place,
-                                                      .drives = drives,
-                                                      .n_drives = G_N_ELEMENTS (drives),
+                                                      .drives = f->drives,
+                                                      .change_media = on_medium,
                                                       .power_button = on_power_button,
                                                       .plug = on_plug,
                                                       .unplug = on_unplug,
@@ -144,6 +153,8 @@ end (Fixture *f)
   if (f->service != NULL)
     control_service_free (f->service);
   definition_unref (f->definition);
+  g_ptr_array_unref (f->drives);
+  g_clear_pointer (&cdrom.path, g_free);
   input_router_free (f->router);
   vm_free (f->vm);
   g_rmdir (f->folder);
