@@ -4,6 +4,7 @@
  */
 #define G_LOG_DOMAIN "viv-display"
 
+#include "block/ready-source.h"
 #include "display/memfd.h"
 #include "display/output.h"
 
@@ -46,22 +47,6 @@ struct DisplayOutput
 };
 
 /* -- The tick -- */
-
-typedef struct
-{
-  GSource source;
-  DisplayOutput *output;
-} TickSource;
-
-static gboolean tick (DisplayOutput *output);
-
-static gboolean
-tick_dispatch (GSource *source, GSourceFunc callback, gpointer data)
-{
-  return tick (((TickSource *)source)->output);
-}
-
-static GSourceFuncs tick_funcs = { .dispatch = tick_dispatch };
 
 static void
 schedule (DisplayOutput *output)
@@ -110,8 +95,9 @@ refresh (DisplayOutput *output)
 }
 
 static gboolean
-tick (DisplayOutput *output)
+tick (gpointer data)
 {
+  DisplayOutput *output = data;
   int64_t now = g_get_monotonic_time ();
 
   refresh (output);
@@ -259,11 +245,7 @@ display_output_new (const char *name, const DisplaySource *source, void *opaque)
   output->fb.fd = -1;
   output->viewers = g_ptr_array_new ();
   output->retired = g_ptr_array_new_with_free_func (surface_free);
-  output->tick = g_source_new (&tick_funcs, sizeof (TickSource));
-  ((TickSource *)output->tick)->output = output;
-  g_source_set_static_name (output->tick, "display tick");
-  g_source_set_ready_time (output->tick, -1);
-  g_source_attach (output->tick, context);
+  output->tick = ready_source_new (context, G_PRIORITY_DEFAULT, "display tick", tick, output);
   return output;
 }
 

@@ -6,6 +6,7 @@
  */
 #define G_LOG_DOMAIN "viv-vnc-client"
 
+#include "block/ready-source.h"
 #include "display/vnc-address.h"
 #include "display/vnc-client-private.h"
 
@@ -32,12 +33,6 @@
 #define COMMANDS_MAX       4096
 #define ENCODING_MOTION    (-257)
 #define ENCODING_LED_STATE (-261)
-
-typedef struct
-{
-  GSource source;
-  VncClient *client;
-} MailSource;
 
 static char client_tag;
 static __thread char last_error[256];
@@ -198,14 +193,13 @@ deliver (VncClient *client, VncClientEvent *event)
 }
 
 static gboolean
-mail_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+on_mail (gpointer data)
 {
-  VncClient *client = ((MailSource *)source)->client;
+  VncClient *client = data;
   gint64 start = g_get_monotonic_time ();
   Damage damage = { 0 };
   GQueue mail;
 
-  g_source_set_ready_time (source, -1);
   g_atomic_ref_count_inc (&client->refs); /* a callback may free it */
   g_mutex_lock (&client->lock);
   mail = client->mail;
@@ -237,8 +231,6 @@ mail_dispatch (GSource *source, GSourceFunc callback, gpointer data)
   client_unref (client);
   return G_SOURCE_CONTINUE;
 }
-
-static GSourceFuncs mail_funcs = { .dispatch = mail_dispatch };
 
 /* -- libvncclient's callbacks, on the thread -- */
 
@@ -604,11 +596,7 @@ vnc_client_new (const char *address, const VncClientFuncs *funcs, void *opaque)
   g_cond_init (&client->answered);
   g_queue_init (&client->mail);
   g_queue_init (&client->commands);
-  client->mail_source = g_source_new (&mail_funcs, sizeof (MailSource));
-  ((MailSource *)client->mail_source)->client = client;
-  g_source_set_priority (client->mail_source, DISPLAY_PRIORITY_VIEWER);
-  g_source_set_ready_time (client->mail_source, -1);
-  g_source_attach (client->mail_source, context);
+  client->mail_source = ready_source_new (context, DISPLAY_PRIORITY_VIEWER, "vnc mail", on_mail, client);
   g_thread_unref (g_thread_new ("vnc", run, client));
   return client;
 }

@@ -4,6 +4,7 @@
  */
 #define G_LOG_DOMAIN "viv-vnc"
 
+#include "block/ready-source.h"
 #include "display/vnc-peer-private.h"
 
 #include <errno.h>
@@ -22,12 +23,6 @@
 /* What the main loop has not read yet: then the client isn't read either. */
 #define EVENTS_MAX      256
 #define EVENTS_TEXT_MAX (4 << 20)
-typedef struct
-{
-  GSource source;
-  VncPeer *peer;
-} MailSource;
-
 /* libvncserver keeps its list of security types in a global that each new client rewrites. */
 static GMutex handshake_lock;
 
@@ -53,12 +48,11 @@ vnc_peer_post (VncPeer *peer, const VncPeerEvent *event)
 }
 
 static gboolean
-mail_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+on_mail (gpointer data)
 {
-  VncPeer *peer = ((MailSource *)source)->peer;
+  VncPeer *peer = data;
   GQueue mail;
 
-  g_source_set_ready_time (source, -1);
   g_mutex_lock (&peer->lock);
   mail = peer->mail;
   g_queue_init (&peer->mail);
@@ -73,8 +67,6 @@ mail_dispatch (GSource *source, GSourceFunc callback, gpointer data)
     }
   return G_SOURCE_CONTINUE;
 }
-
-static GSourceFuncs mail_funcs = { .dispatch = mail_dispatch };
 
 static void
 wake (VncPeer *peer)
@@ -400,10 +392,7 @@ vnc_peer_new (int fd, const VncPeerConfig *config,
   g_mutex_init (&peer->lock);
   g_cond_init (&peer->stopped);
   g_queue_init (&peer->mail);
-  peer->mail_source = g_source_new (&mail_funcs, sizeof (MailSource));
-  ((MailSource *)peer->mail_source)->peer = peer;
-  g_source_set_ready_time (peer->mail_source, -1);
-  g_source_attach (peer->mail_source, context);
+  peer->mail_source = ready_source_new (context, G_PRIORITY_DEFAULT, "vnc mail", on_mail, peer);
   peer->thread = g_thread_new ("vnc-client", run, peer);
   return peer;
 }

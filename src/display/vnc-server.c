@@ -6,6 +6,7 @@
 #define G_LOG_DOMAIN "viv-vnc"
 
 #include "block/regular-file.h"
+#include "block/ready-source.h"
 #include "display/keymap.h"
 #include "display/vnc-address.h"
 #include "display/vnc-guard.h"
@@ -403,7 +404,6 @@ on_reap (gpointer data)
   VncServer *server = data;
   gboolean changed = FALSE;
 
-  g_source_set_ready_time (server->reaper, -1);
   for (unsigned i = server->clients->len; i-- > 0;)
     {
       Client *client = server->clients->pdata[i];
@@ -646,14 +646,6 @@ read_password (const char *path, GError **error)
   return g_strndup (line, 8);
 }
 
-static GSourceFuncs reaper_funcs;
-
-static gboolean
-reaper_dispatch (GSource *source, GSourceFunc callback, gpointer data)
-{
-  return callback (data);
-}
-
 VncServer *
 vnc_server_new (DisplayOutput *output, const VncServerConfig *config, const VncServerFuncs *funcs,
                 void *opaque, GError **error)
@@ -685,15 +677,9 @@ vnc_server_new (DisplayOutput *output, const VncServerConfig *config, const VncS
   server->socket = fd;
   server->context = g_main_context_ref_thread_default ();
   server->clients = g_ptr_array_new_with_free_func (client_free);
-  reaper_funcs.dispatch = reaper_dispatch;
-  server->reaper = g_source_new (&reaper_funcs, sizeof (GSource));
-  g_source_set_callback (server->reaper, on_reap, server, NULL);
-  g_source_set_ready_time (server->reaper, -1);
-  g_source_attach (server->reaper, server->context);
-  server->deadline = g_source_new (&reaper_funcs, sizeof (GSource));
-  g_source_set_callback (server->deadline, on_deadline, server, NULL);
-  g_source_set_ready_time (server->deadline, -1);
-  g_source_attach (server->deadline, server->context);
+  server->reaper = ready_source_new (server->context, G_PRIORITY_DEFAULT, "vnc reaper", on_reap, server);
+  server->deadline
+      = ready_source_new (server->context, G_PRIORITY_DEFAULT, "vnc deadline", on_deadline, server);
   server->guard = vnc_guard_new ();
   server->handshake = config->handshake_ms ? config->handshake_ms * G_TIME_SPAN_MILLISECOND
                                            : HANDSHAKE_SECONDS * G_TIME_SPAN_SECOND;

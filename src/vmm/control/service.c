@@ -6,6 +6,8 @@
 
 #include "control/service-private.h"
 
+#include "block/ready-source.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gunixsocketaddress.h>
@@ -751,14 +753,6 @@ copy_config (ControlService *service, const ControlConfig *config)
   service->config.outputs = NULL;
 }
 
-static gboolean
-timer_dispatch (GSource *source, GSourceFunc callback, gpointer data)
-{
-  return callback (data);
-}
-
-static GSourceFuncs timer_funcs = { .dispatch = timer_dispatch };
-
 ControlService *
 control_service_new (const ControlConfig *config, GError **error)
 {
@@ -771,10 +765,8 @@ control_service_new (const ControlConfig *config, GError **error)
   service->statm_fd = open ("/proc/self/statm", O_RDONLY | O_CLOEXEC);
   service->start_time = g_get_monotonic_time ();
   g_queue_init (&service->handshakes);
-  service->handshake_timer = g_source_new (&timer_funcs, sizeof (GSource));
-  g_source_set_callback (service->handshake_timer, on_handshake_timer, service, NULL);
-  g_source_set_ready_time (service->handshake_timer, -1);
-  g_source_attach (service->handshake_timer, g_main_context_get_thread_default ());
+  service->handshake_timer = ready_source_new (g_main_context_get_thread_default (), G_PRIORITY_DEFAULT,
+                                               "control handshakes", on_handshake_timer, service);
   service->connections = g_ptr_array_new_with_free_func (connection_free);
   service->shares = g_ptr_array_new ();
   if (live_services == NULL)

@@ -4,6 +4,7 @@
  */
 #define G_LOG_DOMAIN "vm"
 
+#include "block/ready-source.h"
 #include "core/save.h"
 #include "core/vm-private.h"
 
@@ -697,14 +698,6 @@ write_saved (gpointer data)
   return NULL;
 }
 
-static gboolean
-saved_dispatch (GSource *source, GSourceFunc callback, gpointer data)
-{
-  return callback (data);
-}
-
-static GSourceFuncs saved_funcs = { .dispatch = saved_dispatch };
-
 /* The machine stands still, and stands until on_saved(): `current` keeps later orders and requests waiting. */
 static void
 start_save (Vm *vm, VmOrder *order)
@@ -722,12 +715,7 @@ start_save (Vm *vm, VmOrder *order)
   for (unsigned i = 0; i < vm->rams->len; i++)
     work->all += region_size (vm->rams->pdata[i]) / GUEST_PAGE_SIZE;
   vm_unlock (vm);
-  work->ended = g_source_new (&saved_funcs, sizeof (GSource));
-  g_source_set_callback (work->ended, on_saved, vm, NULL);
-  g_source_set_priority (work->ended, G_PRIORITY_HIGH);
-  g_source_set_ready_time (work->ended, -1);
-  g_source_set_static_name (work->ended, "vm saved");
-  g_source_attach (work->ended, vm->context);
+  work->ended = ready_source_new (vm->context, G_PRIORITY_HIGH, "vm saved", on_saved, vm);
   work->thread = g_thread_new ("save", write_saved, work);
 }
 

@@ -4,6 +4,7 @@
  */
 #define G_LOG_DOMAIN "vm"
 
+#include "block/ready-source.h"
 #include "core/loop.h"
 #include "core/vm-private.h"
 
@@ -131,8 +132,6 @@ news_take (Vm *vm)
 
   g_mutex_lock (&vm->priv->news_mutex);
   news = g_queue_pop_head (&vm->priv->news);
-  if (news == NULL && vm->priv->news_source != NULL)
-    g_source_set_ready_time (vm->priv->news_source, -1);
   g_mutex_unlock (&vm->priv->news_mutex);
   return news;
 }
@@ -153,14 +152,6 @@ on_news (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-static gboolean
-news_dispatch (GSource *source, GSourceFunc callback, gpointer data)
-{
-  return callback (data);
-}
-
-static GSourceFuncs news_funcs = { .dispatch = news_dispatch };
-
 void
 vm_news_init (Vm *vm)
 {
@@ -168,11 +159,7 @@ vm_news_init (Vm *vm)
 
   g_mutex_init (&priv->news_mutex);
   g_queue_init (&priv->news);
-  priv->news_source = g_source_new (&news_funcs, sizeof (GSource));
-  g_source_set_callback (priv->news_source, on_news, vm, NULL);
-  g_source_set_static_name (priv->news_source, "vm news");
-  g_source_set_ready_time (priv->news_source, -1);
-  g_source_attach (priv->news_source, vm->control);
+  priv->news_source = ready_source_new (vm->control, G_PRIORITY_DEFAULT, "vm news", on_news, vm);
 }
 
 void
