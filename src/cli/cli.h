@@ -185,6 +185,7 @@ gboolean cli_split_setting (const char *text, char **key, char **value, GError *
         N_ ("File with the VNC password"), N_ ("FILE")                                                           \
   }
 void machine_options_clear (MachineOptions *options);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (MachineOptions, machine_options_clear)
 /* A definition of them; `identify`: look into the media for the operating system if it isn't named. */
 MachineDefinition *machine_options_build (const MachineOptions *options, const char *name, gboolean identify,
                                           GError **error);

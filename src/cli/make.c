@@ -213,7 +213,7 @@ machine_options_build (const MachineOptions *o, const char *name, gboolean ident
 int
 cli_create (int argc, char **argv)
 {
-  MachineOptions o = { 0 };
+  g_auto (MachineOptions) o = { 0 };
   const GOptionEntry entries[] = {
     MACHINE_OPTION_ENTRIES (o),
     { "name", 0, 0, G_OPTION_ARG_FILENAME, &o.name, N_ ("The machine's name"), N_ ("NAME") },
@@ -257,7 +257,6 @@ cli_create (int argc, char **argv)
     }
   if (good)
     machine = viv_local_host_create (host, definition, &image, o.disk_size != NULL, &error);
-  machine_options_clear (&o);
   if (machine == NULL)
     return cli_fail (error);
   g_print ("%s\n", viv_machine_get_name (machine));

@@ -252,10 +252,18 @@ run (VivMachine *machine, RunOptions *o)
   return status;
 }
 
+static void
+run_options_clear (RunOptions *o)
+{
+  machine_options_clear (&o->machine);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (RunOptions, run_options_clear)
+
 int
 cli_run (int argc, char **argv)
 {
-  RunOptions o = { .told = -1 };
+  g_auto (RunOptions) o = { .told = -1 };
   const GOptionEntry entries[] = {
     MACHINE_OPTION_ENTRIES (o.machine),
     { "detach", 0, 0, G_OPTION_ARG_NONE, &o.detach,
@@ -292,6 +300,5 @@ cli_run (int argc, char **argv)
       viv_remove_tree (viv_machine_get_folder (machine), NULL);
     }
   tell_status (&o, status);
-  machine_options_clear (&o.machine);
   return status;
 }
