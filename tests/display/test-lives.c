@@ -535,6 +535,36 @@ test_low_space (Fixture *f)
   g_assert_false (gtk_info_bar_get_revealed (GTK_INFO_BAR (bar)));
 }
 
+/* The application also notifies who looks elsewhere; a screen of tests has nobody who shows that. */
+static gboolean
+is_worse (const char *domain, GLogLevelFlags level, const char *message, gpointer data)
+{
+  return strstr (message, "unable to send notifications") == NULL;
+}
+
+/* A machine that stands for something that can be put right says for what, and goes on when it has been. */
+static void
+test_try_again (Fixture *f)
+{
+  g_autoptr (VivMachine) machine = add_machine (f->library, "Stands");
+  GtkWidget *button;
+
+  g_assert_true (viv_machine_edit (machine, &(VivChange){ "machine.append", "full" }, 1, NULL));
+  g_test_log_set_fatal_handler (is_worse, NULL);
+  viv_window_view (f->window, machine);
+  until (gtk_widget_get_mapped (machine_page (f->window)));
+  button = find (machine_page (f->window), GTK_TYPE_BUTTON, "try_again_button");
+  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (f->window), "machine.start", NULL));
+  until (g_str_equal (viv_machine_get_state (machine), "paused"));
+  until (gtk_widget_get_mapped (button));
+  g_assert_true (shows (machine_page (f->window), "There is no room for disk0."));
+  g_assert_true (gtk_widget_activate (button));
+  until (g_str_equal (viv_machine_get_state (machine), "running"));
+  until (!gtk_widget_get_mapped (button));
+  viv_machine_force_off (machine, NULL, NULL, NULL);
+  until (!viv_machine_is_busy (machine));
+}
+
 /* -- Another kind of host -- */
 
 static GtkWidget *
@@ -644,6 +674,7 @@ run (gconstpointer data)
 int
 main (int argc, char **argv)
 {
+  g_setenv ("VIVARIUM_VMM", FAKE_VMM, TRUE);
   g_test_init (&argc, &argv, NULL);
   adw_init ();
   ADD ("dead-server", test_dead_server);
@@ -659,6 +690,7 @@ main (int argc, char **argv)
   ADD ("screens", test_screens);
   ADD ("thumbnail-aspect", test_thumbnail_aspect);
   ADD ("low-space", test_low_space);
+  ADD ("try-again", test_try_again);
   ADD ("other-host", test_other_host);
   return g_test_run ();
 }

@@ -262,6 +262,8 @@ run (void)
       if (options.owner_fd >= 0)
         g_unix_fd_add (options.owner_fd, G_IO_HUP | G_IO_ERR, on_owner_gone, NULL);
       vm_start (vm, options.paused);
+      if (behaves ("full"))
+        vm_request (vm, VM_REQUEST_PAUSE, "There is no room for disk0.");
       if (options.ready_fd >= 0 && write (options.ready_fd, "ready\n", 6) == 6)
         close (options.ready_fd);
       g_main_loop_run (loop);
