@@ -671,27 +671,11 @@ serve_beside (ServiceScreen *screen, const char *first, const char *password_fil
   return server;
 }
 
-const char *
-control_service_vnc_start (ControlService *service, const char *address, const char *password_file,
-                           GError **error)
+/* Adds a server for each screen; FALSE: not for all. */
+static gboolean
+serve_all (ControlService *service, const char *address, const char *password_file, GPtrArray *servers,
+           GError **error)
 {
-  g_autoptr (GPtrArray) servers = g_ptr_array_new_with_free_func ((GDestroyNotify)vnc_server_free);
-
-  if (password_file != NULL && *password_file == '\0')
-    password_file = NULL;
-  if (service->config.n_outputs == 0)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "the machine has no screen");
-      return NULL;
-    }
-  /* The old servers may have the very ports. */
-  for (unsigned i = 0; i < service->config.n_outputs; i++)
-    if (address != NULL && service->screens[i].vnc != NULL
-        && g_strcmp0 (vnc_server_address (service->screens[i].vnc), address) == 0)
-      {
-        control_service_vnc_stop (service);
-        break;
-      }
   for (unsigned i = 0; i < service->config.n_outputs; i++)
     {
       ServiceScreen *screen = &service->screens[i];
@@ -701,8 +685,52 @@ control_service_vnc_start (ControlService *service, const char *address, const c
                                                   : serve_somewhere (screen, password_file, error);
 
       if (server == NULL)
-        return NULL;
+        return FALSE;
       g_ptr_array_add (servers, server);
+    }
+  return TRUE;
+}
+
+/* A server of ours is where `address` says: the same UNIX socket, or the same port by whatever name. */
+static gboolean
+is_ours (ControlService *service, const char *address)
+{
+  const char *port = g_str_has_prefix (address, "unix:") ? address : strrchr (address, ':');
+
+  for (unsigned i = 0; port != NULL && i < service->config.n_outputs; i++)
+    if (service->screens[i].vnc != NULL
+        && g_str_has_suffix (vnc_server_address (service->screens[i].vnc), port))
+      return TRUE;
+  return FALSE;
+}
+
+const char *
+control_service_vnc_start (ControlService *service, const char *address, const char *password_file,
+                           GError **error)
+{
+  g_autoptr (GPtrArray) servers = g_ptr_array_new_with_free_func ((GDestroyNotify)vnc_server_free);
+  g_autoptr (GError) refused = NULL;
+
+  if (password_file != NULL && *password_file == '\0')
+    password_file = NULL;
+  if (service->config.n_outputs == 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "the machine has no screen");
+      return NULL;
+    }
+  if (!serve_all (service, address, password_file, servers, &refused))
+    {
+      /* The old servers go for nothing less than their very port. */
+      if (address == NULL || !g_error_matches (refused, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE)
+          || !is_ours (service, address))
+        {
+          g_propagate_error (error, g_steal_pointer (&refused));
+          return NULL;
+        }
+      g_ptr_array_set_size (servers, 0);
+      control_service_vnc_stop (service);
+      if (!serve_all (service, address, password_file, servers, error))
+        return NULL;
     }
   control_service_vnc_stop (service);
   for (unsigned i = service->config.n_outputs; i-- > 0;)

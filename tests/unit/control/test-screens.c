@@ -285,6 +285,35 @@ test_vnc (void)
   end (&f);
 }
 
+/* The same port again, by another name of the host, is served anew; what can't be served leaves what is. */
+static void
+test_vnc_again (void)
+{
+  g_autoptr (GError) error = NULL, refused = NULL;
+  g_autofree char *first = NULL, *second = NULL, *same = NULL;
+  const char *now;
+  Fixture f;
+
+  begin (&f);
+  g_autoptr (GVariant) reply = call (&f, "org.vivarium.Machine1", "VncStart",
+                                     g_variant_new ("(ss)", "127.0.0.1:0", ""), NULL, &error);
+  g_assert_no_error (error);
+  g_variant_get (reply, "(s)", &first);
+  g_autoptr (GVariant) bad = call (&f, "org.vivarium.Machine1", "VncStart",
+                                   g_variant_new ("(ss)", first, "/nonexistent/password"), NULL, &refused);
+  g_assert_null (bad);
+  g_autoptr (GVariant) values = screen (&f, 0);
+  g_assert_true (g_variant_lookup (values, "vnc", "&s", &now));
+  g_assert_cmpstr (now, ==, first);
+  same = g_strconcat ("localhost", strrchr (first, ':'), NULL);
+  g_autoptr (GVariant) again
+      = call (&f, "org.vivarium.Machine1", "VncStart", g_variant_new ("(ss)", same, ""), NULL, &error);
+  g_assert_no_error (error);
+  g_variant_get (again, "(s)", &second);
+  g_assert_cmpstr (strrchr (second, ':'), ==, strrchr (first, ':'));
+  end (&f);
+}
+
 static void
 send_place (Fixture *f, int which)
 {
@@ -322,6 +351,7 @@ main (int argc, char **argv)
   g_test_add_func ("/control/screens/list", test_list);
   g_test_add_func ("/control/screens/attach", test_attach);
   g_test_add_func ("/control/screens/vnc", test_vnc);
+  g_test_add_func ("/control/screens/vnc-again", test_vnc_again);
   g_test_add_func ("/control/screens/pointer", test_pointer);
   return g_test_run ();
 }
