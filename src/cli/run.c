@@ -15,12 +15,14 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 typedef struct
 {
   MachineOptions machine;
   gboolean headless, paused, exit_on_crash, detach;
+  int door; /* the folder of all such machines, locked; -1: it isn't */
   int told; /* with --detach: the parent waits here for our status; -1: nobody does */
 } RunOptions;
 
@@ -128,6 +130,24 @@ clear_folder (const char *folder, const char *name, GError **error)
   return viv_remove_tree (folder, error);
 }
 
+static void
+open_door (RunOptions *o)
+{
+  if (o->door >= 0)
+    close (o->door);
+  o->door = -1;
+}
+
+/* From the look for a name until its machine has the folder: another that starts now might take both for what a dead one left. */
+static void
+lock_door (RunOptions *o, const char *run)
+{
+  open_door (o);
+  o->door = open (run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  while (o->door >= 0 && flock (o->door, LOCK_EX) < 0 && errno == EINTR)
+    ;
+}
+
 static VivMachine *
 make_machine (RunOptions *o, GError **error)
 {
@@ -136,6 +156,7 @@ make_machine (RunOptions *o, GError **error)
 
   if (run == NULL)
     return NULL;
+  lock_door (o, run);
   /* Of those that were killed, and had nobody left to tidy up. */
   viv_sweep_folders (run, "");
   name = o->machine.name != NULL ? g_strdup (o->machine.name) : propose_run_name (&o->machine, run);
@@ -147,6 +168,22 @@ make_machine (RunOptions *o, GError **error)
   if (!clear_folder (folder, name, error) || !viv_create_machine_folder (folder, definition, NULL, 0, error))
     return NULL;
   return viv_local_machine_new (folder);
+}
+
+/* Unless another run has it by now. */
+static void
+remove_folder (RunOptions *o, VivMachine *machine)
+{
+  const char *folder = viv_machine_get_folder (machine);
+  g_autofree char *run = viv_run_dir (NULL);
+
+  if (run != NULL)
+    lock_door (o, run);
+  g_autoptr (VivMachine) now = viv_local_machine_new (folder);
+  if (viv_machine_get_definition (now) == NULL
+      || g_str_equal (viv_machine_get_uuid (now), viv_machine_get_uuid (machine)))
+    viv_remove_tree (folder, NULL);
+  open_door (o);
 }
 
 static void
@@ -229,6 +266,7 @@ run (VivMachine *machine, RunOptions *o)
   SerialBridge *serial = NULL;
 
   viv_machine_start (machine, &start, NULL, cli_on_result, &result);
+  open_door (o);
   if (!cli_finish (machine, &result, &error))
     return cli_fail (error);
   g_printerr ("%s: %s", viv_machine_get_name (machine), viv_machine_get_engine_reason (machine));
@@ -255,6 +293,7 @@ run (VivMachine *machine, RunOptions *o)
 static void
 run_options_clear (RunOptions *o)
 {
+  open_door (o);
   machine_options_clear (&o->machine);
 }
 
@@ -263,7 +302,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (RunOptions, run_options_clear)
 int
 cli_run (int argc, char **argv)
 {
-  g_auto (RunOptions) o = { .told = -1 };
+  g_auto (RunOptions) o = { .door = -1, .told = -1 };
   const GOptionEntry entries[] = {
     MACHINE_OPTION_ENTRIES (o.machine),
     { "detach", 0, 0, G_OPTION_ARG_NONE, &o.detach,
@@ -297,7 +336,7 @@ cli_run (int argc, char **argv)
   else
     {
       status = run (machine, &o);
-      viv_remove_tree (viv_machine_get_folder (machine), NULL);
+      remove_folder (&o, machine);
     }
   tell_status (&o, status);
   return status;

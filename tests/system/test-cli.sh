@@ -373,6 +373,22 @@ gone D
 result $? "it is gone"
 [ ! -e "$top/vivarium/run/D" ]
 result $? "and its folder"
+both=0
+for try in 1 2 3 4 5 6 7 8; do
+  "$vivctl" run --detach --headless --name D >/dev/null 2>"$top/first.err" &
+  first=$!
+  "$vivctl" run --detach --headless --name D >/dev/null 2>"$top/second.err" &
+  second=$!
+  wait $first
+  one=$?
+  wait $second
+  two=$?
+  [ $one = $two ] || ! cat "$top/first.err" "$top/second.err" | grep -q "“D” runs already" || both=$((both + 1))
+  "$vivctl" stop --force D >/dev/null 2>&1
+  gone D || true
+done
+[ $both = 8 ]
+result $? "of two that run at once under one name one does, and the other hears why"
 expect 1 "run --detach that fails" "$vivctl" run --detach --headless --name F --append fail --kernel "$vivctl"
 has "firmware is missing" "says why"
 expect 2 "run --detach --serial" "$vivctl" run --detach --headless --serial stdio
