@@ -180,6 +180,15 @@ viv_confirm (GtkWindow *parent, const char *heading, const char *body, const cha
 }
 
 static void
+set_css_class (GtkWidget *widget, const char *name, gboolean on)
+{
+  if (on)
+    gtk_widget_add_css_class (widget, name);
+  else
+    gtk_widget_remove_css_class (widget, name);
+}
+
+static void
 on_text_changed (GtkEditable *entry, AdwMessageDialog *dialog)
 {
   Question *question = g_object_get_data (G_OBJECT (dialog), "question");
@@ -190,10 +199,11 @@ on_text_changed (GtkEditable *entry, AdwMessageDialog *dialog)
     problem = question->check (gtk_editable_get_text (entry), owner, question->about);
   adw_message_dialog_set_response_enabled (dialog, "accept", problem == NULL);
   gtk_label_set_label (GTK_LABEL (question->problem), problem ? problem : "");
-  if (problem)
-    gtk_widget_add_css_class (GTK_WIDGET (entry), "error");
-  else
-    gtk_widget_remove_css_class (GTK_WIDGET (entry), "error");
+  /* Nothing entered yet is no mistake: the sentence is advice then. */
+  gboolean wrong = problem && *gtk_editable_get_text (entry);
+  set_css_class (GTK_WIDGET (entry), "error", wrong);
+  set_css_class (question->problem, "error", wrong);
+  set_css_class (question->problem, "dim-label", !wrong);
 }
 
 static void
@@ -220,7 +230,6 @@ viv_ask_text (GtkWindow *parent, const char *heading, const char *text, const ch
   question->entry = GTK_EDITABLE (entry);
   question->problem = gtk_label_new (NULL);
   gtk_widget_add_css_class (question->problem, "caption");
-  gtk_widget_add_css_class (question->problem, "error");
   gtk_label_set_wrap (GTK_LABEL (question->problem), TRUE);
   gtk_label_set_xalign (GTK_LABEL (question->problem), 0);
   gtk_editable_set_text (GTK_EDITABLE (entry), text);
