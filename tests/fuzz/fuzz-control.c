@@ -271,6 +271,7 @@ keys (FuzzBytes *bytes, unsigned how)
   GVariantBuilder builder;
   unsigned n = how % 32;
 
+#ifndef __SANITIZE_THREAD__ /* D-Bus takes longer than our patience to read them there */
   if (how
       == 255) /* more than a call may bring: what it takes is typed, which would be minutes for each input */
     {
@@ -281,6 +282,7 @@ keys (FuzzBytes *bytes, unsigned how)
 
       return g_variant_new_tuple (&many, 1);
     }
+#endif
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("(a(qb))"));
   g_variant_builder_open (&builder, G_VARIANT_TYPE ("a(qb)"));
   for (; n > 0; n--)
