@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "cli/run-folder.h"
 #include "machine/folder-lock.h"
 #include "machine/paths.h"
 
@@ -122,7 +123,7 @@ remove_throw_away (VivMachine *machine)
   g_autofree char *parent = g_path_get_dirname (viv_machine_get_folder (machine));
 
   if (g_strcmp0 (run, parent) == 0 && !viv_folder_is_running (viv_machine_get_folder (machine)))
-    viv_remove_tree (viv_machine_get_folder (machine), NULL);
+    run_folder_remove (viv_machine_get_folder (machine), viv_machine_get_uuid (machine));
 }
 
 int

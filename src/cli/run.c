@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "cli/run-folder.h"
 #include "machine/local-machine.h"
 #include "machine/paths.h"
 
@@ -15,15 +16,15 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 typedef struct
 {
   MachineOptions machine;
   gboolean headless, paused, exit_on_crash, detach;
-  int door; /* the folder of all such machines, locked; -1: it isn't */
-  int told; /* with --detach: the parent waits here for our status; -1: nobody does */
+  int door;   /* run-folder.h; -1: it isn't ours */
+  char *uuid; /* of the machine that was made */
+  int told;   /* with --detach: the parent waits here for our status; -1: nobody does */
 } RunOptions;
 
 static gboolean interrupted;
@@ -130,24 +131,6 @@ clear_folder (const char *folder, const char *name, GError **error)
   return viv_remove_tree (folder, error);
 }
 
-static void
-open_door (RunOptions *o)
-{
-  if (o->door >= 0)
-    close (o->door);
-  o->door = -1;
-}
-
-/* From the look for a name until its machine has the folder: another that starts now might take both for what a dead one left. */
-static void
-lock_door (RunOptions *o, const char *run)
-{
-  open_door (o);
-  o->door = open (run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  while (o->door >= 0 && flock (o->door, LOCK_EX) < 0 && errno == EINTR)
-    ;
-}
-
 static VivMachine *
 make_machine (RunOptions *o, GError **error)
 {
@@ -156,34 +139,23 @@ make_machine (RunOptions *o, GError **error)
 
   if (run == NULL)
     return NULL;
-  lock_door (o, run);
+  /* Before the door: it looks at files, which may be on a server that is away. */
+  g_autoptr (MachineDefinition) definition = machine_options_build (
+      &o->machine, o->machine.name != NULL ? o->machine.name : "machine", FALSE, error);
+  if (definition == NULL)
+    return NULL;
+  o->door = run_door_lock ();
   /* Of those that were killed, and had nobody left to tidy up. */
   viv_sweep_folders (run, "");
   name = o->machine.name != NULL ? g_strdup (o->machine.name) : propose_run_name (&o->machine, run);
-  g_autoptr (MachineDefinition) definition = machine_options_build (&o->machine, name, FALSE, error);
-  if (definition == NULL)
+  if (!definition_set (definition, "machine.name", name, error))
     return NULL;
+  o->uuid = g_strdup (definition_text (definition, "machine.uuid"));
   g_autofree char *base = viv_folder_name (name);
   folder = g_build_filename (run, base, NULL);
   if (!clear_folder (folder, name, error) || !viv_create_machine_folder (folder, definition, NULL, 0, error))
     return NULL;
   return viv_local_machine_new (folder);
-}
-
-/* Unless another run has it by now. */
-static void
-remove_folder (RunOptions *o, VivMachine *machine)
-{
-  const char *folder = viv_machine_get_folder (machine);
-  g_autofree char *run = viv_run_dir (NULL);
-
-  if (run != NULL)
-    lock_door (o, run);
-  g_autoptr (VivMachine) now = viv_local_machine_new (folder);
-  if (viv_machine_get_definition (now) == NULL
-      || g_str_equal (viv_machine_get_uuid (now), viv_machine_get_uuid (machine)))
-    viv_remove_tree (folder, NULL);
-  open_door (o);
 }
 
 static void
@@ -266,7 +238,7 @@ run (VivMachine *machine, RunOptions *o)
   SerialBridge *serial = NULL;
 
   viv_machine_start (machine, &start, NULL, cli_on_result, &result);
-  open_door (o);
+  run_door_open (&o->door);
   if (!cli_finish (machine, &result, &error))
     return cli_fail (error);
   g_printerr ("%s: %s", viv_machine_get_name (machine), viv_machine_get_engine_reason (machine));
@@ -293,8 +265,9 @@ run (VivMachine *machine, RunOptions *o)
 static void
 run_options_clear (RunOptions *o)
 {
-  open_door (o);
+  run_door_open (&o->door);
   machine_options_clear (&o->machine);
+  g_free (o->uuid);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (RunOptions, run_options_clear)
@@ -336,7 +309,7 @@ cli_run (int argc, char **argv)
   else
     {
       status = run (machine, &o);
-      remove_folder (&o, machine);
+      run_folder_remove (viv_machine_get_folder (machine), o.uuid);
     }
   tell_status (&o, status);
   return status;

@@ -4,7 +4,7 @@
  */
 #define G_LOG_DOMAIN "viv-display"
 
-#include "block/ready-source.h"
+#include "base/ready-source.h"
 #include "display/memfd.h"
 #include "display/output.h"
 

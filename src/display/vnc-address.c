@@ -78,6 +78,29 @@ fail_errno (const char *address, int fd, GError **error)
   return -1;
 }
 
+static gboolean
+is_any (const char *host)
+{
+  return *host == '\0' || g_str_equal (host, "0.0.0.0") || g_str_equal (host, "::");
+}
+
+static gboolean
+names_loopback (const char *host)
+{
+  return g_ascii_strcasecmp (host, "localhost") == 0 || g_str_equal (host, "127.0.0.1")
+         || g_str_equal (host, "::1");
+}
+
+gboolean
+vnc_address_meets (const VncAddress *a, const VncAddress *b)
+{
+  if (a->path != NULL || b->path != NULL)
+    return g_strcmp0 (a->path, b->path) == 0;
+  return a->port == b->port
+         && (g_ascii_strcasecmp (a->host, b->host) == 0 || is_any (a->host) || is_any (b->host)
+             || (names_loopback (a->host) && names_loopback (b->host)));
+}
+
 static int
 listen_unix (const char *address, const char *path, char **actual, GError **error)
 {

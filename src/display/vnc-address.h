@@ -22,6 +22,10 @@ gboolean vnc_address_parse (const char *text, uint16_t default_port, VncAddress 
 void vnc_address_clear (VncAddress *address);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VncAddress, vnc_address_clear)
 
+/* Whether two that listen there might be in each other's way: the same path, or the same port of the same host, of any, or of this computer by
+ * two of its names. */
+gboolean vnc_address_meets (const VncAddress *a, const VncAddress *b);
+
 /* Listens on "127.0.0.1:5901", "[::1]:0", "localhost:5901" or "unix:/path".  Anything but loopback and unix is refused unless
  * `public` is allowed; so are names, which would have to be looked up while the machine waits.  Returns a non-blocking socket and what it is
  * bound to (to be freed), -1 with an error. */

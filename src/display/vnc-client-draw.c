@@ -32,7 +32,7 @@ may_draw (rfbClient *rfb, int width, int height)
   if (client->too_much || g_cancellable_is_cancelled (client->cancellable))
     return FALSE;
   client->work += (uint64_t)MAX (width, 0) * MAX (height, 0) + RECT_WORK;
-  if (client->work <= (uint64_t)MAX_WORK * MAX (rfb->width * rfb->height, 1 << 16))
+  if (client->work <= (uint64_t)MAX_WORK * MAX ((uint64_t)rfb->width * rfb->height, 1 << 16))
     return TRUE;
   client->too_much = TRUE;
   vnc_client_hang_up (rfb->sock);

@@ -6,7 +6,7 @@
  */
 #define G_LOG_DOMAIN "viv-vnc-client"
 
-#include "block/ready-source.h"
+#include "base/ready-source.h"
 #include "display/vnc-address.h"
 #include "display/vnc-client-private.h"
 

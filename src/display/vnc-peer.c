@@ -4,7 +4,7 @@
  */
 #define G_LOG_DOMAIN "viv-vnc"
 
-#include "block/ready-source.h"
+#include "base/ready-source.h"
 #include "display/vnc-peer-private.h"
 
 #include <errno.h>

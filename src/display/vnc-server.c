@@ -6,7 +6,7 @@
 #define G_LOG_DOMAIN "viv-vnc"
 
 #include "block/regular-file.h"
-#include "block/ready-source.h"
+#include "base/ready-source.h"
 #include "display/keymap.h"
 #include "display/vnc-address.h"
 #include "display/vnc-guard.h"
@@ -21,6 +21,7 @@
 #include <linux/input-event-codes.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_CLIENTS       16
@@ -78,6 +79,7 @@ struct VncServer
   VncServerFuncs funcs;
   void *opaque;
   int socket;
+  struct stat file; /* of a UNIX socket, as we made it */
   GSource *watch, *pause, *reaper, *deadline;
   VncGuard *guard;
   gint64 handshake; /* µs */
@@ -668,6 +670,8 @@ vnc_server_new (DisplayOutput *output, const VncServerConfig *config, const VncS
   server->output = output;
   server->name = g_strdup (config->name && *config->name ? config->name : "Vivarium");
   server->address = g_steal_pointer (&address);
+  if (g_str_has_prefix (server->address, "unix:") && lstat (server->address + 5, &server->file) != 0)
+    server->file.st_ino = 0;
   server->password = g_steal_pointer (&password);
   server->view_only = config->view_only;
   server->screen = config->screen;
@@ -705,7 +709,10 @@ vnc_server_free (VncServer *server)
   vnc_guard_free (server->guard);
   display_viewer_detach (server->viewer);
   close (server->socket);
-  if (g_str_has_prefix (server->address, "unix:"))
+  /* Another may have made one there since ours was taken away. */
+  struct stat now;
+  if (server->file.st_ino != 0 && lstat (server->address + 5, &now) == 0 && now.st_ino == server->file.st_ino
+      && now.st_dev == server->file.st_dev)
     unlink (server->address + 5);
   if (server->password)
     explicit_bzero (server->password, strlen (server->password));

@@ -60,11 +60,49 @@ load_devices (MachineDefinition *definition, GError **error)
   return TRUE;
 }
 
+/* Of a key that stands in a group twice the last counts.  GKeyFile keeps the others' lines, and when the last goes they count again. */
+static char *
+without_repeated (const char *text, gsize size)
+{
+  g_autofree char *copy = g_strndup (text, size), *group = g_strdup ("");
+  g_auto (GStrv) lines = g_strsplit (copy, "\n", -1);
+  g_autoptr (GHashTable) last = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  GString *kept = g_string_sized_new (size + 1);
+  unsigned n = g_strv_length (lines);
+  g_autofree char **names = g_new0 (char *, n + 1); /* borrowed of `last`; NULL: no key */
+
+  for (unsigned i = 0; i < n; i++)
+    {
+      g_autofree char *line = g_strstrip (g_strdup (lines[i]));
+      char *equals = strchr (line, '=');
+
+      if (line[0] == '[')
+        {
+          g_free (group);
+          group = g_steal_pointer (&line);
+        }
+      else if (line[0] != '#' && equals != NULL)
+        {
+          *equals = '\0';
+          char *name = g_strconcat (group, "\n", g_strchomp (line), NULL);
+          gpointer known = NULL;
+
+          names[i] = g_hash_table_lookup_extended (last, name, &known, NULL) ? known : name;
+          g_hash_table_insert (last, name, GUINT_TO_POINTER (i)); /* keeps the first's `name` */
+        }
+    }
+  for (unsigned i = 0; i < n; i++)
+    if (names[i] == NULL || GPOINTER_TO_UINT (g_hash_table_lookup (last, names[i])) == i)
+      g_string_append_printf (kept, "%s%s", i > 0 ? "\n" : "", lines[i]);
+  return g_string_free (kept, FALSE);
+}
+
 MachineDefinition *
 definition_parse (const char *text, gssize length, const char *path, GError **error)
 {
   g_autoptr (MachineDefinition) definition = definition_new_empty ();
   gsize size = length < 0 ? strlen (text) : (gsize)length;
+  g_autofree char *once = NULL;
 
   if (path != NULL)
     {
@@ -76,7 +114,8 @@ definition_parse (const char *text, gssize length, const char *path, GError **er
       g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX, _ ("this is not a machine definition"));
       goto fail;
     }
-  if (!g_key_file_load_from_data (definition->file, text, size, G_KEY_FILE_KEEP_COMMENTS, error)
+  once = without_repeated (text, size);
+  if (!g_key_file_load_from_data (definition->file, once, -1, G_KEY_FILE_KEEP_COMMENTS, error)
       || !load_devices (definition, error))
     goto fail;
   if (definition_text (definition, "machine.name") == NULL)

@@ -228,10 +228,12 @@ fuzz_life (FuzzMachine *m, const uint8_t *s)
         break;
       }
     case 6:
-      display_output_snapshot (m->board->outputs->pdata[0]);
+      if (m->board->outputs->len > 0)
+        display_output_snapshot (m->board->outputs->pdata[0]);
       break;
     case 7:
-      g_free (display_output_text (m->board->outputs->pdata[0]));
+      if (m->board->outputs->len > 0)
+        g_free (display_output_text (m->board->outputs->pdata[0]));
       break;
     case 8: /* the function's own commands: BARs moved about, decoding on and off */
       vm_lock (m->vm);

@@ -686,6 +686,9 @@ make (void)
        "\x1e\0\1\0\1"
        "\x11\x86\xff\xff");
   end ();
+  begin (HOW_GREETED); /* larger than its pixels can be counted in 31 bits */
+  ADD ("\x11\x86\xc6\xc6");
+  end ();
   begin (HOW_GREETED);
   ADD ("\x07\x05hall\xf6"
        "\x97\x10zzz"

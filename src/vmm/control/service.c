@@ -6,7 +6,8 @@
 
 #include "control/service-private.h"
 
-#include "block/ready-source.h"
+#include "base/ready-source.h"
+#include "display/vnc-address.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -691,16 +692,23 @@ serve_all (ControlService *service, const char *address, const char *password_fi
   return TRUE;
 }
 
-/* A server of ours is where `address` says: the same UNIX socket, or the same port by whatever name. */
+/* A server of ours is where `address` says: at the same UNIX socket, or at the same port of a host that may be the same. */
 static gboolean
 is_ours (ControlService *service, const char *address)
 {
-  const char *port = g_str_has_prefix (address, "unix:") ? address : strrchr (address, ':');
+  g_auto (VncAddress) wanted = { 0 };
 
-  for (unsigned i = 0; port != NULL && i < service->config.n_outputs; i++)
-    if (service->screens[i].vnc != NULL
-        && g_str_has_suffix (vnc_server_address (service->screens[i].vnc), port))
-      return TRUE;
+  if (!vnc_address_parse (address, 0, &wanted))
+    return FALSE;
+  for (unsigned i = 0; i < service->config.n_outputs; i++)
+    {
+      g_auto (VncAddress) has = { 0 };
+
+      if (service->screens[i].vnc != NULL
+          && vnc_address_parse (vnc_server_address (service->screens[i].vnc), 0, &has)
+          && vnc_address_meets (&wanted, &has))
+        return TRUE;
+    }
   return FALSE;
 }
 

@@ -4,7 +4,7 @@
  */
 #define G_LOG_DOMAIN "vm"
 
-#include "block/ready-source.h"
+#include "base/ready-source.h"
 #include "core/loop.h"
 #include "core/vm-private.h"
 

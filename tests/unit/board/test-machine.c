@@ -165,8 +165,16 @@ test_eject_unlocked (void)
   g_assert_cmpuint (syncs, ==, 1);
   block_file_calls = real;
   g_assert_null (board_drive_block (board, "floppy0"));
+  const MachineDrive *drive = board->drives->pdata[0];
+  g_assert_null (machine_drive_medium (drive));
   g_assert_true (board_change_media (board, "floppy0", image, FALSE, FALSE, &error));
   g_assert_no_error (error);
+  g_assert_cmpstr (machine_drive_medium (drive), ==, image);
+  g_assert_false (drive->readonly);
+  g_assert_true (board_change_media (board, "floppy0", NULL, FALSE, FALSE, &error));
+  g_assert_true (board_change_media (board, "floppy0", image, TRUE, FALSE, &error));
+  g_assert_no_error (error);
+  g_assert_true (drive->readonly);
   engine_free (engine);
   board_free (board);
   vm_free (watched);

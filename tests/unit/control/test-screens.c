@@ -311,6 +311,18 @@ test_vnc_again (void)
   g_assert_no_error (error);
   g_variant_get (again, "(s)", &second);
   g_assert_cmpstr (strrchr (second, ':'), ==, strrchr (first, ':'));
+
+  /* A socket that somebody has taken away is there again. */
+  g_autofree char *file = g_build_filename (f.folder, "vnc", NULL),
+                  *unix_address = g_strconcat ("unix:", file, NULL);
+  for (unsigned i = 0; i < 2; i++)
+    {
+      g_autoptr (GVariant) here = call (&f, "org.vivarium.Machine1", "VncStart",
+                                        g_variant_new ("(ss)", unix_address, ""), NULL, &error);
+      g_assert_no_error (error);
+      g_assert_true (g_file_test (file, G_FILE_TEST_EXISTS));
+      g_assert_cmpint (unlink (file), ==, 0);
+    }
   end (&f);
 }
 

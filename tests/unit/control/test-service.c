@@ -338,6 +338,7 @@ begin_call (GDBusConnection *connection, Call *call, const char *method, GVarian
   G_STMT_START                                                  \
   {                                                             \
     wait_for ((call)->ended);                                   \
+    g_test_message ("%s", (call)->refusal);                     \
     g_assert_nonnull (strstr ((call)->refusal, text));          \
     g_assert_true (text[0] != 0 || (call)->refusal[0] == '\0'); \
     g_free ((call)->refusal);                                   \
@@ -631,6 +632,11 @@ test_devices (void)
   refusal = NULL;
   g_autofree char *still = listed (connection, "cdrom0", "path");
   g_assert_cmpstr (still, ==, "/images/b.iso");
+  /* On a tray that is out there is nothing. */
+  cdrom.ejected = TRUE;
+  g_autofree char *out = listed (connection, "cdrom0", "path");
+  cdrom.ejected = FALSE;
+  g_assert_cmpstr (out, !=, "/images/b.iso");
 
   /* What can't, and what makes no sense. */
   refused (connection, "SetProperty", g_variant_new ("(sss)", "machine", "memory", "1G"),

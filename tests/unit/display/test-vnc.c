@@ -527,6 +527,36 @@ test_parse (void)
 }
 
 static void
+test_meeting (void)
+{
+  static const struct
+  {
+    const char *one, *other;
+    gboolean meet;
+  } cases[] = {
+    { "127.0.0.1:5901", "127.0.0.1:5901", TRUE },
+    { "127.0.0.1:5901", "127.0.0.1:5902", FALSE },
+    { "localhost:5901", "127.0.0.1:5901", TRUE },
+    { ":5901", "127.0.0.1:5901", TRUE },
+    { "[::]:5901", "192.168.0.2:5901", TRUE },
+    { "192.168.0.2:5901", "127.0.0.1:5901", FALSE },
+    { "unix:/a", "unix:/a", TRUE },
+    { "unix:/a", "unix:/b", FALSE },
+    { "unix:/a", "127.0.0.1:5901", FALSE },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_auto (VncAddress) one = { 0 }, other = { 0 };
+
+      g_assert_true (vnc_address_parse (cases[i].one, 0, &one)
+                     && vnc_address_parse (cases[i].other, 0, &other));
+      g_assert_cmpint (vnc_address_meets (&one, &other), ==, cases[i].meet);
+      g_assert_cmpint (vnc_address_meets (&other, &one), ==, cases[i].meet);
+    }
+}
+
+static void
 test_address (void)
 {
   Machine m;
@@ -979,6 +1009,7 @@ main (int argc, char **argv)
   g_test_add_func ("/display/vnc/input", test_input);
   g_test_add_func ("/display/vnc/password", test_password);
   g_test_add_func ("/display/vnc/address", test_address);
+  g_test_add_func ("/display/vnc/meeting", test_meeting);
   g_test_add_func ("/display/vnc/parse", test_parse);
   g_test_add_func ("/display/vnc/keysyms", test_keysyms);
   g_test_add_func ("/display/vnc/lights", test_lights);

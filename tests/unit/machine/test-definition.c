@@ -360,6 +360,33 @@ test_old_name (void)
   g_assert_false (definition_flag (again, "disk1.discard"));
 }
 
+/* Of a key that stands there twice the last counts; the other doesn't come back when that one goes. */
+static void
+test_repeated (void)
+{
+  static const char text[]
+      = "[machine]\nname=a\nuuid=" UUID "\nappend=first\nappend=\nappend=last\n[other]\nkey=1\nkey=2\n"
+        "[disk0]\npath=a\nsnapshot=perhaps\nsnapshot=true\n# of the path\npath=b\n";
+  g_autoptr (GError) error = NULL;
+  g_autoptr (MachineDefinition) definition = definition_parse (text, -1, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (definition_text (definition, "machine.append"), ==, "last");
+  g_assert_cmpstr (definition_text (definition, "disk0.path"), ==, "b");
+  g_assert_true (definition_set (definition, "machine.append", "", &error));
+  g_assert_no_error (error);
+  g_autofree char *out = definition_to_text (definition);
+  g_assert_null (strstr (out, "snapshot"));
+  g_assert_null (strstr (out, "append"));
+  g_assert_nonnull (strstr (out, "# of the path"));
+  g_autoptr (MachineDefinition) again = definition_parse (out, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_autofree char *same = definition_to_text (again);
+  g_assert_cmpstr (same, ==, out);
+  g_assert_cmpstr (definition_text (again, "machine.append"), ==, NULL);
+  g_assert_true (definition_flag (again, "disk0.discard"));
+}
+
 static void
 assert_slots (const MachineDefinition *definition, const char *wanted)
 {
@@ -538,6 +565,7 @@ main (int argc, char **argv)
   g_test_add_func ("/definition/drives", test_drives);
   g_test_add_func ("/definition/nearest", test_nearest);
   g_test_add_func ("/definition/old-name", test_old_name);
+  g_test_add_func ("/definition/repeated", test_repeated);
   g_test_add_func ("/definition/kinds", test_kinds);
   g_test_add_func ("/definition/slots", test_slots);
   g_test_add_func ("/definition/modules", test_modules);

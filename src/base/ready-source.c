@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "block/ready-source.h"
+#include "base/ready-source.h"
 
 static gboolean
 dispatch (GSource *source, GSourceFunc callback, gpointer data)
