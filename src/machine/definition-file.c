@@ -78,6 +78,8 @@ without_repeated (const char *text, gsize size)
 
       if (line[0] == '[')
         {
+          /* What GKeyFile bears behind it is no part of the name. */
+          line[strcspn (line, "]")] = '\0';
           g_free (group);
           group = g_steal_pointer (&line);
         }

@@ -531,13 +531,13 @@ static int listener = -1;
 static char *socket_path;
 
 static void
-once (void)
+make_listener (void)
 {
+  static unsigned n;
   struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-  if (listener >= 0)
-    return;
-  socket_path = g_build_filename (fuzz_folder (), "vnc", NULL);
+  g_free (socket_path);
+  socket_path = g_strdup_printf ("%s/vnc-%u", fuzz_folder (), n++);
   g_strlcpy (address.sun_path, socket_path, sizeof address.sun_path);
   listener = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (listener < 0 || bind (listener, (struct sockaddr *)&address, sizeof address) < 0
@@ -553,7 +553,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
   g_autofree char *address = NULL;
   Fuzz f = { .give_up = (how & HOW_GIVE_UP) != 0 };
 
-  once ();
+  make_listener ();
   f.width = 1 + (size & 15) * 8;
   f.height = 1 + (size >> 4) * 4;
   address = g_strdup_printf ("unix:%s", socket_path);
@@ -561,6 +561,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
   f.fd = accept4 (listener, NULL, NULL, SOCK_CLOEXEC);
   if (f.fd < 0)
     abort ();
+  /* One connection each: who comes again isn't taken for the next input's client. */
+  close (listener);
+  unlink (socket_path);
   if (how & HOW_GREETED)
     greet (&f, how);
   for (unsigned i = 0; i < 64 && bytes.length > 0 && f.fd >= 0 && !f.closed; i++)

@@ -364,9 +364,9 @@ test_old_name (void)
 static void
 test_repeated (void)
 {
-  static const char text[]
-      = "[machine]\nname=a\nuuid=" UUID "\nappend=first\nappend=\nappend=last\n[other]\nkey=1\nkey=2\n"
-        "[disk0]\npath=a\nsnapshot=perhaps\nsnapshot=true\n# of the path\npath=b\n";
+  static const char text[] = "[machine]\nname=a\nuuid=" UUID
+                             "\nappend=first\n[machine] \nappend=\nappend=last\n[other]\nkey=1\nkey=2\n"
+                             "[disk0]\npath=a\nsnapshot=perhaps\nsnapshot=true\n# of the path\npath=b\n";
   g_autoptr (GError) error = NULL;
   g_autoptr (MachineDefinition) definition = definition_parse (text, -1, NULL, &error);
 
