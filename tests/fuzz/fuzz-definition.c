@@ -135,6 +135,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
         if (g_utf8_validate (*line, -1, NULL)) /* as from D-Bus, the command line or an entry */
           change (copy, *line);
       look (copy);
+      definition_place (copy, NULL); /* as who changes one does */
       check (copy);
     }
   return 0;
