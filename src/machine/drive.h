@@ -19,6 +19,16 @@ typedef struct
   gboolean ejected;       /* the guest has opened the tray, and that was told */
 } MachineDrive;
 
+static inline void
+machine_drive_free (gpointer data)
+{
+  MachineDrive *drive = data;
+
+  g_free (drive->id);
+  g_free (drive->path);
+  g_free (drive);
+}
+
 /* The medium as a person at the machine sees it; NULL: none, or on a tray that is out. */
 static inline const char *
 machine_drive_medium (const MachineDrive *drive)

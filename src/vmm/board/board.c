@@ -17,16 +17,6 @@
 /* On bus 0, where the switch for tests puts it. */
 #define TEST_DISPLAY_DEVFN PCI_DEVFN (3, 0)
 
-static void
-drive_free (gpointer data)
-{
-  MachineDrive *drive = data;
-
-  g_free (drive->id);
-  g_free (drive->path);
-  g_free (drive);
-}
-
 Board *
 board_alloc (Vm *vm, MachineDefinition *definition)
 {
@@ -34,7 +24,7 @@ board_alloc (Vm *vm, MachineDefinition *definition)
 
   board->vm = vm;
   board->definition = definition_ref (definition);
-  board->drives = g_ptr_array_new_with_free_func (drive_free);
+  board->drives = g_ptr_array_new_with_free_func (machine_drive_free);
   board->outputs = g_ptr_array_new ();
   return board;
 }

@@ -176,20 +176,10 @@ on_term (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-static void
-drive_free (gpointer data)
-{
-  MachineDrive *drive = data;
-
-  g_free (drive->id);
-  g_free (drive->path);
-  g_free (drive);
-}
-
 static ControlService *
 serve (InputRouter *router, GError **error)
 {
-  drives = g_ptr_array_new_with_free_func (drive_free);
+  drives = g_ptr_array_new_with_free_func (machine_drive_free);
   for (unsigned i = 0; definition_drive (definition, i) != NULL; i++)
     {
       const MachineDevice *drive = definition_drive (definition, i);
