@@ -131,6 +131,8 @@ machine_device_set (MachineDevice *device, const DefinitionKey *key, const char 
   gboolean flag;
   guint64 number = 0;
 
+  /* GKeyFile drops these at a value's start, and has no way to write them; blanks there it can write. */
+  text += strspn (text, "\f\v");
   /* GKeyFile keeps blanks at a line's end, which nobody sees. */
   if (key->type != KEY_STRING && key->type != KEY_PATH)
     text = stripped = g_strstrip (g_strdup (text));

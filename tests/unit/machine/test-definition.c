@@ -384,6 +384,14 @@ test_repeated (void)
   g_autofree char *same = definition_to_text (again);
   g_assert_cmpstr (same, ==, out);
   g_assert_cmpstr (definition_text (again, "machine.append"), ==, NULL);
+
+  /* What a file can't hold isn't there before either. */
+  g_assert_true (definition_set (definition, "machine.append", "\f\v quiet\f", &error));
+  g_autofree char *held = definition_to_text (definition);
+  g_autoptr (MachineDefinition) kept = definition_parse (held, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (definition_text (kept, "machine.append"), ==,
+                   definition_text (definition, "machine.append"));
   g_assert_true (definition_flag (again, "disk0.discard"));
 }
 
