@@ -131,8 +131,6 @@ machine_device_set (MachineDevice *device, const DefinitionKey *key, const char 
   gboolean flag;
   guint64 number = 0;
 
-  /* GKeyFile drops these at a value's start, and has no way to write them; blanks there it can write. */
-  text += strspn (text, "\f\v");
   /* GKeyFile keeps blanks at a line's end, which nobody sees. */
   if (key->type != KEY_STRING && key->type != KEY_PATH)
     text = stripped = g_strstrip (g_strdup (text));
@@ -140,7 +138,9 @@ machine_device_set (MachineDevice *device, const DefinitionKey *key, const char 
   g_autofree char *path = key->type == KEY_PATH ? definition_path_from_text (text) : NULL;
   if (path != NULL)
     text = path;
-  else if (!g_utf8_validate (text, -1, NULL))
+  /* GKeyFile drops these at a value's start, and has no way to write them; blanks there it can write. */
+  text += strspn (text, "\f\v");
+  if (path == NULL && !g_utf8_validate (text, -1, NULL))
     {
       g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX, _ ("the value is not UTF-8 text"));
       return FALSE;
