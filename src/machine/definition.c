@@ -100,9 +100,14 @@ must_have (const MachineDevice *device, const char *name)
   return key;
 }
 
+/* GKeyFile drops these at a value's start, and has no way to write them; blanks there it can write. */
+#define LOST "\f\v"
+
 static void
 store_value (MachineDevice *device, const DefinitionKey *key, char *value)
 {
+  if (value != NULL)
+    memmove (value, value + strspn (value, LOST), strlen (value + strspn (value, LOST)) + 1);
   g_free (*slot (device, key));
   *slot (device, key) = value;
 }
@@ -138,8 +143,7 @@ machine_device_set (MachineDevice *device, const DefinitionKey *key, const char 
   g_autofree char *path = key->type == KEY_PATH ? definition_path_from_text (text) : NULL;
   if (path != NULL)
     text = path;
-  /* GKeyFile drops these at a value's start, and has no way to write them; blanks there it can write. */
-  text += strspn (text, "\f\v");
+  text += strspn (text, LOST);
   if (path == NULL && !g_utf8_validate (text, -1, NULL))
     {
       g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX, _ ("the value is not UTF-8 text"));
