@@ -39,7 +39,8 @@ device_kind_of (const char *id, unsigned *number)
       if (strncmp (id, kind->name, length) != 0)
         continue;
       if (kind->most == 0 ? *digits != '\0'
-                          : (digits[0] == '0' && digits[1] != '\0')
+                          /* Below strtoull() skips a vertical tab. */
+                          : !g_ascii_isdigit (digits[0]) || (digits[0] == '0' && digits[1] != '\0')
                                 || !g_ascii_string_to_unsigned (digits, 10, 0, kind->most - 1, &n, NULL))
         continue;
       if (number != NULL)

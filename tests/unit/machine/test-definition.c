@@ -385,6 +385,9 @@ test_repeated (void)
   g_assert_cmpstr (same, ==, out);
   g_assert_cmpstr (definition_text (again, "machine.append"), ==, NULL);
 
+  g_assert_false (definition_set (definition, "disk\v0.path", "a", NULL));
+  g_assert_false (definition_set (definition, "disk+0.path", "a", NULL));
+  g_assert_false (definition_set (definition, "disk 0.path", "a", NULL));
   /* What a file can't hold isn't there before either. */
   g_assert_true (definition_set (definition, "machine.append", "\f\v quiet\f", &error));
   g_autofree char *held = definition_to_text (definition);
