@@ -106,7 +106,11 @@ class Run:
             after = self.still(ANSWER, lambda picture: True, "a quiet screen", quiet=2)
             found = self.find_pointer(before, after)
             if found is None:
-                break
+                # It looks like what it stands on, or went too far for the guess: again from where it is known, by another way.
+                self.corner()
+                before = self.still(ANSWER, lambda picture: True, "a quiet screen", quiet=2)
+                self.go(x * 3 // 4, y // 2)
+                continue
             self.x, self.y = found
             if abs(self.x - x) <= 4 and abs(self.y - y) <= 4:
                 return
@@ -164,9 +168,10 @@ class Run:
 
     def by_keys(self):
         before = bar(self.picture())
-        self.screen.key("Down")
-        after = self.still(ANSWER, lambda picture: bar(picture) not in (None, before), "a key chooses the next language")
-        check(bar(after) > before, "the bar went up")
+        # Not down: the pointer's row may be Dutch, and of the next language's translation, which is not complete, the installer asks more.
+        self.screen.key("Up")
+        after = self.still(ANSWER, lambda picture: bar(picture) not in (None, before), "a key chooses the language above")
+        check(bar(after) < before, "the bar went down")
         self.in_window()
 
     def go_on_and_back(self):
