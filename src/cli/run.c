@@ -18,6 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define UNNAMED "machine" /* until it is known what names are taken */
+
 typedef struct
 {
   MachineOptions machine;
@@ -141,14 +143,16 @@ make_machine (RunOptions *o, GError **error)
     return NULL;
   /* Before the door: it looks at files, which may be on a server that is away. */
   g_autoptr (MachineDefinition) definition = machine_options_build (
-      &o->machine, o->machine.name != NULL ? o->machine.name : "machine", FALSE, error);
+      &o->machine, o->machine.name != NULL ? o->machine.name : UNNAMED, FALSE, error);
   if (definition == NULL)
     return NULL;
   o->door = run_door_lock ();
   /* Of those that were killed, and had nobody left to tidy up. */
   viv_sweep_folders (run, "");
   name = o->machine.name != NULL ? g_strdup (o->machine.name) : propose_run_name (&o->machine, run);
-  if (!definition_set (definition, "machine.name", name, error))
+  /* Unless --set has given it another. */
+  if (g_str_equal (definition_text (definition, "machine.name"), UNNAMED)
+      && !definition_set (definition, "machine.name", name, error))
     return NULL;
   o->uuid = g_strdup (definition_text (definition, "machine.uuid"));
   g_autofree char *base = viv_folder_name (name);

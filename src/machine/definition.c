@@ -107,8 +107,6 @@ must_have (const MachineDevice *device, const char *name)
 static void
 store_value (MachineDevice *device, const DefinitionKey *key, char *value)
 {
-  if (value != NULL)
-    memmove (value, value + strspn (value, LOST), strlen (value + strspn (value, LOST)) + 1);
   g_free (*slot (device, key));
   *slot (device, key) = value;
 }
@@ -274,7 +272,8 @@ machine_device_number (const MachineDevice *device, const char *name)
 void
 machine_device_put (MachineDevice *device, const char *name, const char *value)
 {
-  store_value (device, must_have (device, name), g_strdup (value));
+  store_value (device, must_have (device, name),
+               value != NULL ? g_strdup (value + strspn (value, LOST)) : NULL);
 }
 
 /* -- Devices -------------------------------------------------------------------------------------------- */

@@ -373,6 +373,11 @@ gone D
 result $? "it is gone"
 [ ! -e "$top/vivarium/run/D" ]
 result $? "and its folder"
+expect 0 "run with a name by --set" "$vivctl" run --detach --headless --name D --set machine.name=Other
+expect 0 "has it" "$vivctl" show Other machine.name
+has "^Other\$" "and says so"
+expect 0 "stop that" "$vivctl" stop --force Other
+gone Other
 both=0
 for try in 1 2 3 4 5 6 7 8; do
   "$vivctl" run --detach --headless --name D >/dev/null 2>"$top/first.err" &

@@ -71,7 +71,8 @@ void control_service_free (ControlService *service);
 
 /* Serves the screens over VNC, each by a server of its own.  `address` as VncServerConfig, for the first; "" for 127.0.0.1 and any free
  * port from 5900 on.  The others come at the ports behind it, or any if one is taken; a unix socket's name gets ".1", ".2", … behind
- * it.  Returns the first one's actual address, owned by the service; replaces servers that run.  All or none. */
+ * it.  Returns the first one's actual address, owned by the service; replaces servers that run.  All or none; but
+ * servers that had the very port are gone if another program takes it between. */
 const char *control_service_vnc_start (ControlService *service, const char *address,
                                        const char *password_file, GError **error);
 void control_service_vnc_stop (ControlService *service);

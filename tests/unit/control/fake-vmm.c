@@ -6,7 +6,7 @@
  * The definition's kernel command line says how it misbehaves: "fail" ends with an error, "hang" never gets ready, "die" is killed
  * when asked to pause, "deaf" ignores Quit, "liar" is deaf and says its parent's process number for its own.
  * "large" has a large screen; "mute" has a keyboard that takes nothing, so that typing never ends; "rude" says things that are not fit
- * for a terminal nor for Pango.
+ * for a terminal nor for Pango; "full" pauses by itself, for want of room.
  */
 #include "config.h"
 
