@@ -60,9 +60,11 @@ load_devices (MachineDefinition *definition, GError **error)
   return TRUE;
 }
 
-/* Of a key that stands in a group twice the last counts.  GKeyFile keeps the others' lines, and when the last goes they count again. */
+/* What GKeyFile would keep and yet read otherwise the next time is taken out.  Of a key that stands in a group twice the last
+ * counts: the others' lines would stay, and count again when the last goes.  Carriage returns at a line's end are the file's, not
+ * the value's (one within a value is written \r): of several, each writing would drop one. */
 static char *
-without_repeated (const char *text, gsize size)
+settled_text (const char *text, gsize size)
 {
   g_autofree char *copy = g_strndup (text, size), *group = g_strdup ("");
   g_auto (GStrv) lines = g_strsplit (copy, "\n", -1);
@@ -73,6 +75,8 @@ without_repeated (const char *text, gsize size)
 
   for (unsigned i = 0; i < n; i++)
     {
+      for (gsize end = strlen (lines[i]); end > 0 && lines[i][end - 1] == '\r'; end--)
+        lines[i][end - 1] = '\0';
       g_autofree char *line = g_strstrip (g_strdup (lines[i]));
       char *equals = strchr (line, '=');
 
@@ -104,7 +108,7 @@ definition_parse (const char *text, gssize length, const char *path, GError **er
 {
   g_autoptr (MachineDefinition) definition = definition_new_empty ();
   gsize size = length < 0 ? strlen (text) : (gsize)length;
-  g_autofree char *once = NULL;
+  g_autofree char *settled = NULL;
 
   if (path != NULL)
     {
@@ -116,8 +120,8 @@ definition_parse (const char *text, gssize length, const char *path, GError **er
       g_set_error (error, DEFINITION_ERROR, DEFINITION_ERROR_SYNTAX, _ ("this is not a machine definition"));
       goto fail;
     }
-  once = without_repeated (text, size);
-  if (!g_key_file_load_from_data (definition->file, once, -1, G_KEY_FILE_KEEP_COMMENTS, error)
+  settled = settled_text (text, size);
+  if (!g_key_file_load_from_data (definition->file, settled, -1, G_KEY_FILE_KEEP_COMMENTS, error)
       || !load_devices (definition, error))
     goto fail;
   if (definition_text (definition, "machine.name") == NULL)

@@ -360,6 +360,29 @@ test_old_name (void)
   g_assert_false (definition_flag (again, "disk1.discard"));
 }
 
+/* A file of DOS lines, however many returns a line ends with: no value holds one, and what is written is written so again. */
+static void
+test_returns (void)
+{
+  static const char text[]
+      = "[machine]\r\nname=a\r\r\nuuid=" UUID "\r\n\r\r\r\n# words\r\r\nappend=quiet\\r\r\r\r\n"
+        "[disk0]\r\r\npath=b\r\r\n\r\r";
+  g_autoptr (GError) error = NULL;
+  g_autoptr (MachineDefinition) definition = definition_parse (text, -1, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (definition_text (definition, "machine.name"), ==, "a");
+  g_assert_cmpstr (definition_text (definition, "machine.append"), ==, "quiet\r");
+  g_assert_cmpstr (definition_text (definition, "disk0.path"), ==, "b");
+  g_autofree char *out = definition_to_text (definition);
+  g_assert_null (strchr (out, '\r'));
+  g_assert_nonnull (strstr (out, "# words"));
+  g_autoptr (MachineDefinition) again = definition_parse (out, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_autofree char *same = definition_to_text (again);
+  g_assert_cmpstr (same, ==, out);
+}
+
 /* Of a key that stands there twice the last counts; the other doesn't come back when that one goes. */
 static void
 test_repeated (void)
@@ -577,6 +600,7 @@ main (int argc, char **argv)
   g_test_add_func ("/definition/nearest", test_nearest);
   g_test_add_func ("/definition/old-name", test_old_name);
   g_test_add_func ("/definition/repeated", test_repeated);
+  g_test_add_func ("/definition/returns", test_returns);
   g_test_add_func ("/definition/kinds", test_kinds);
   g_test_add_func ("/definition/slots", test_slots);
   g_test_add_func ("/definition/modules", test_modules);
