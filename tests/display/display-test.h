@@ -5,6 +5,7 @@
 #pragma once
 
 #include "machine/local-host.h"
+#include "ui/app/viv-message-bar.h"
 
 #include <adwaita.h>
 
@@ -110,15 +111,19 @@ press (GtkWidget *widget, const char *label)
 static inline GtkWidget *
 toast_button (GtkWidget *widget)
 {
-  if (g_str_equal (gtk_widget_get_css_name (widget), "toast"))
-    return find (widget, GTK_TYPE_BUTTON, NULL);
+  if (VIV_IS_MESSAGE_BAR (widget))
+    {
+      AdwToast *toast = viv_message_bar_get_toast (VIV_MESSAGE_BAR (widget));
+
+      return toast && adw_toast_get_button_label (toast) ? find (widget, GTK_TYPE_BUTTON, NULL) : NULL;
+    }
   for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
        child = gtk_widget_get_next_sibling (child))
     {
-      GtkWidget *found = toast_button (child);
+      GtkWidget *button = toast_button (child);
 
-      if (found)
-        return found;
+      if (button)
+        return button;
     }
   return NULL;
 }

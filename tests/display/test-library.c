@@ -494,8 +494,6 @@ main (int argc, char **argv)
 
   g_test_init (&argc, &argv, NULL);
   adw_init ();
-  /* A toast that fades in libadwaita 1.2 may free its animation twice: seen in one of eight runs with MALLOC_PERTURB_. */
-  g_object_set (gtk_settings_get_default (), "gtk-enable-animations", FALSE, NULL);
   for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
     {
       g_autofree char *path = g_strdup_printf ("/library/%s", tests[i].name);

@@ -14,7 +14,6 @@
 #include "ui/library/viv-machine-card.h"
 #include "ui/machine/viv-machine-page.h"
 #include "ui/machine/viv-media.h"
-#include "ui/app/viv-message-bar.h"
 #include "ui/machine/viv-many.h"
 #include "ui/machine/viv-operations.h"
 #include "ui/app/viv-os.h"

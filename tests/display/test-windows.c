@@ -173,19 +173,11 @@ on_activate (GApplication *application, gpointer data)
   until (g_list_model_get_n_items (G_LIST_MODEL (library)) == 0);
   settle ();
   {
-    GtkWidget *overlay = find (GTK_WIDGET (window), ADW_TYPE_TOAST_OVERLAY, NULL);
-    GtkWidget *undo = NULL;
+    GtkWidget *undo = toast_button (GTK_WIDGET (window));
 
-    for (GtkWidget *child = gtk_widget_get_first_child (overlay); child;
-         child = gtk_widget_get_next_sibling (child))
-      if (g_str_equal (gtk_widget_get_css_name (child), "toast"))
-        undo = find (child, GTK_TYPE_BUTTON, NULL);
     g_assert_nonnull (undo);
     g_signal_emit_by_name (undo, "clicked");
   }
-  /* libadwaita 1.2 is confused by a window that goes while a toast fades. */
-  for (int i = 0; i < 6; i++)
-    settle ();
   until (g_list_model_get_n_items (G_LIST_MODEL (library)) == 1);
   g_clear_object (&machine);
   gtk_window_destroy (GTK_WINDOW (window));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Toasts in a bar of their own.
+ * Toasts in a bar of their own, below a page or over it.
  */
 #define G_LOG_DOMAIN "viv-message-bar"
 
@@ -15,12 +15,14 @@ struct _VivMessageBar
   AdwBin parent_instance;
 
   GtkRevealer *revealer;
+  GtkBox *box;
   GtkLabel *label;
   GtkWidget *button;
 
   AdwToast *toast; /* shown now */
   GQueue waiting;  /* AdwToast *, owned: what was displaced with something to press, or has yet to be shown */
   guint source;
+  gboolean looked_at; /* the pointer or the focus is on it, and the time stands */
 };
 
 G_DEFINE_FINAL_TYPE (VivMessageBar, viv_message_bar, ADW_TYPE_BIN)
@@ -74,6 +76,30 @@ on_timeout (gpointer data)
 }
 
 static void
+start_time (VivMessageBar *self)
+{
+  guint timeout = self->toast ? adw_toast_get_timeout (self->toast) : 0;
+
+  g_clear_handle_id (&self->source, g_source_remove);
+  if (timeout && !self->looked_at)
+    self->source = g_timeout_add_seconds (timeout, on_timeout, self);
+}
+
+static void
+on_enter (VivMessageBar *self)
+{
+  self->looked_at = TRUE;
+  start_time (self);
+}
+
+static void
+on_leave (VivMessageBar *self)
+{
+  self->looked_at = FALSE;
+  start_time (self);
+}
+
+static void
 on_clicked (VivMessageBar *self)
 {
   g_autoptr (AdwToast) toast = self->toast ? g_object_ref (self->toast) : NULL;
@@ -99,9 +125,16 @@ viv_message_bar_class_init (VivMessageBarClass *klass)
 }
 
 static void
+watch (VivMessageBar *self, GtkEventController *controller)
+{
+  g_signal_connect_swapped (controller, "enter", G_CALLBACK (on_enter), self);
+  g_signal_connect_swapped (controller, "leave", G_CALLBACK (on_leave), self);
+  gtk_widget_add_controller (GTK_WIDGET (self), controller);
+}
+
+static void
 viv_message_bar_init (VivMessageBar *self)
 {
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
   GtkWidget *close = gtk_button_new_from_icon_name ("window-close-symbolic");
 
   self->label = GTK_LABEL (gtk_label_new (NULL));
@@ -114,33 +147,65 @@ viv_message_bar_init (VivMessageBar *self)
   gtk_widget_set_tooltip_text (close, _ ("Close"));
   gtk_widget_add_css_class (close, "flat");
   gtk_widget_add_css_class (close, "circular");
+  gtk_widget_set_valign (close, GTK_ALIGN_CENTER);
+  gtk_widget_set_valign (self->button, GTK_ALIGN_CENTER);
   g_signal_connect_swapped (close, "clicked", G_CALLBACK (dismiss), self);
   gtk_widget_set_focus_on_click (self->button, FALSE);
   gtk_widget_set_focus_on_click (close, FALSE);
 
-  gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->label));
-  gtk_box_append (GTK_BOX (box), self->button);
-  gtk_box_append (GTK_BOX (box), close);
-  gtk_widget_add_css_class (box, "message-bar");
+  self->box = GTK_BOX (gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6));
+  gtk_widget_add_css_class (GTK_WIDGET (self->box), "message-bar");
+  gtk_box_append (self->box, GTK_WIDGET (self->label));
+  gtk_box_append (self->box, self->button);
+  gtk_box_append (self->box, close);
   self->revealer = GTK_REVEALER (gtk_revealer_new ());
   gtk_revealer_set_transition_type (self->revealer, GTK_REVEALER_TRANSITION_TYPE_SLIDE_UP);
-  gtk_revealer_set_child (self->revealer, box);
+  gtk_revealer_set_child (self->revealer, GTK_WIDGET (self->box));
   adw_bin_set_child (ADW_BIN (self), GTK_WIDGET (self->revealer));
+  watch (self, gtk_event_controller_motion_new ());
+  watch (self, gtk_event_controller_focus_new ());
+}
+
+GtkWidget *
+viv_message_bar_over (GtkWidget *child, VivMessageBar **bar)
+{
+  GtkWidget *overlay = gtk_overlay_new ();
+  VivMessageBar *self = g_object_new (VIV_TYPE_MESSAGE_BAR, NULL);
+
+  gtk_widget_remove_css_class (GTK_WIDGET (self->box), "message-bar");
+  gtk_widget_add_css_class (GTK_WIDGET (self->box), "message-toast");
+  gtk_widget_add_css_class (GTK_WIDGET (self->box), "osd");
+  gtk_widget_set_halign (GTK_WIDGET (self), GTK_ALIGN_CENTER);
+  gtk_widget_set_valign (GTK_WIDGET (self), GTK_ALIGN_END);
+  gtk_overlay_set_child (GTK_OVERLAY (overlay), child);
+  gtk_overlay_add_overlay (GTK_OVERLAY (overlay), GTK_WIDGET (self));
+  *bar = self;
+  return overlay;
+}
+
+VivMessageBar *
+viv_message_bar_over_window (AdwWindow *window)
+{
+  GtkWidget *content = g_object_ref (adw_window_get_content (window));
+  VivMessageBar *bar;
+
+  adw_window_set_content (window, NULL);
+  adw_window_set_content (window, viv_message_bar_over (content, &bar));
+  g_object_unref (content);
+  return bar;
 }
 
 static void
 present (VivMessageBar *self, AdwToast *toast)
 {
   const char *label = adw_toast_get_button_label (toast);
-  guint timeout = adw_toast_get_timeout (toast);
 
   self->toast = toast;
   gtk_label_set_markup (self->label, adw_toast_get_title (toast));
   gtk_button_set_label (GTK_BUTTON (self->button), label ? label : "");
   gtk_widget_set_visible (self->button, label != NULL);
   gtk_revealer_set_reveal_child (self->revealer, TRUE);
-  if (timeout)
-    self->source = g_timeout_add_seconds (timeout, on_timeout, self);
+  start_time (self);
 }
 
 void

@@ -17,10 +17,9 @@ static void shell_init (VivShellInterface *iface);
 
 typedef struct
 {
-  AdwToastOverlay *toasts;
   GtkBox *box;
   GtkWidget *page;
-  VivMessageBar *messages;
+  VivMessageBar *below, *over; /* the page */
 } VivShellWindowPrivate;
 
 G_DEFINE_ABSTRACT_TYPE_WITH_CODE (VivShellWindow, viv_shell_window, ADW_TYPE_APPLICATION_WINDOW,
@@ -47,12 +46,10 @@ static void
 take_toast (VivShell *shell, AdwToast *toast)
 {
   VivShellWindowClass *class = VIV_SHELL_WINDOW_GET_CLASS (shell);
-
   /* Not over a guest's last line. */
-  if (class->shows_screen && class->shows_screen (VIV_SHELL_WINDOW (shell)))
-    viv_message_bar_show (private_of (shell)->messages, toast);
-  else
-    adw_toast_overlay_add_toast (private_of (shell)->toasts, toast);
+  gboolean screen = class->shows_screen && class->shows_screen (VIV_SHELL_WINDOW (shell));
+
+  viv_message_bar_show (screen ? private_of (shell)->below : private_of (shell)->over, toast);
 }
 
 static void
@@ -60,8 +57,8 @@ dismiss_toast (VivShell *shell, AdwToast *toast)
 {
   g_autoptr (AdwToast) held = g_object_ref (toast);
 
-  viv_message_bar_dismiss (private_of (shell)->messages, held);
-  adw_toast_dismiss (held);
+  viv_message_bar_dismiss (private_of (shell)->below, held);
+  viv_message_bar_dismiss (private_of (shell)->over, held);
 }
 
 static void
@@ -147,10 +144,9 @@ viv_shell_window_init (VivShellWindow *self)
   VivShellWindowPrivate *private = private_of (self);
 
   private->box = GTK_BOX (gtk_box_new (GTK_ORIENTATION_VERTICAL, 0));
-  private->messages = g_object_new (VIV_TYPE_MESSAGE_BAR, NULL);
-  private->toasts = ADW_TOAST_OVERLAY (adw_toast_overlay_new ());
-  gtk_box_append (private->box, GTK_WIDGET (private->messages));
-  adw_toast_overlay_set_child (private->toasts, GTK_WIDGET (private->box));
-  adw_application_window_set_content (ADW_APPLICATION_WINDOW (self), GTK_WIDGET (private->toasts));
+  private->below = g_object_new (VIV_TYPE_MESSAGE_BAR, NULL);
+  gtk_box_append (private->box, GTK_WIDGET (private->below));
+  adw_application_window_set_content (ADW_APPLICATION_WINDOW (self),
+                                      viv_message_bar_over (GTK_WIDGET (private->box), &private->over));
   gtk_widget_set_size_request (GTK_WIDGET (self), WIDTH_LEAST, HEIGHT_LEAST);
 }

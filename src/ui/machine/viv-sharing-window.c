@@ -8,6 +8,7 @@
 
 #include "ui/machine/viv-sharing-window.h"
 
+#include "ui/app/viv-message-bar.h"
 #include "ui/app/viv-rows.h"
 
 #include <glib/gi18n.h>
@@ -21,7 +22,7 @@ struct _VivSharingWindow
 {
   AdwWindow parent_instance;
 
-  AdwToastOverlay *toasts;
+  VivMessageBar *messages;
   GtkSwitch *share;
   AdwActionRow *address_row;
   AdwComboRow *reach;
@@ -50,7 +51,7 @@ toast (VivSharingWindow *self, const char *text)
 {
   g_autofree char *escaped = g_markup_escape_text (text, -1);
 
-  adw_toast_overlay_add_toast (self->toasts, adw_toast_new (escaped));
+  viv_message_bar_show (self->messages, adw_toast_new (escaped));
 }
 
 /* A server for the network needs a password; the machine's process refuses one without. */
@@ -159,7 +160,6 @@ viv_sharing_window_class_init (VivSharingWindowClass *klass)
 
   G_OBJECT_CLASS (klass)->dispose = viv_sharing_window_dispose;
   gtk_widget_class_set_template_from_resource (widget_class, "/org/vivarium/Vivarium/viv-sharing-window.ui");
-  gtk_widget_class_bind_template_child (widget_class, VivSharingWindow, toasts);
   gtk_widget_class_bind_template_child (widget_class, VivSharingWindow, share);
   gtk_widget_class_bind_template_child (widget_class, VivSharingWindow, address_row);
   gtk_widget_class_bind_template_child (widget_class, VivSharingWindow, reach);
@@ -172,6 +172,7 @@ static void
 viv_sharing_window_init (VivSharingWindow *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  self->messages = viv_message_bar_over_window (ADW_WINDOW (self));
   viv_row_fit_choices (self->reach);
   g_signal_connect (self->share, "state-set", G_CALLBACK (on_state_set), self);
 }

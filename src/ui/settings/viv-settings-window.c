@@ -8,6 +8,7 @@
 
 #include "ui/settings/viv-settings-window.h"
 
+#include "ui/app/viv-message-bar.h"
 #include "ui/settings/viv-device-groups.h"
 #include "ui/settings/viv-key-row.h"
 #include "ui/settings/viv-settings-texts.h"
@@ -19,6 +20,7 @@ struct _VivSettingsWindow
 {
   AdwPreferencesWindow parent_instance;
 
+  VivMessageBar *messages;
   VivSettingsStore *store;
   GPtrArray *rows;                  /* VivKeyRow * of what there is one of */
   VivDeviceGroups *drives, *others; /* what there can be several of */
@@ -44,7 +46,7 @@ on_changed (VivSettingsWindow *self)
 static void
 on_toast (VivSettingsWindow *self, AdwToast *toast)
 {
-  adw_preferences_window_add_toast (ADW_PREFERENCES_WINDOW (self), g_object_ref (toast));
+  viv_message_bar_show (self->messages, g_object_ref (toast));
 }
 
 static void
@@ -231,6 +233,7 @@ static void
 viv_settings_window_init (VivSettingsWindow *self)
 {
   self->rows = g_ptr_array_new_with_free_func (g_object_unref);
+  self->messages = viv_message_bar_over_window (ADW_WINDOW (self));
 }
 
 GtkWidget *
