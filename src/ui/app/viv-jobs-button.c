@@ -31,7 +31,14 @@ show_fraction (VivJob *job, GParamSpec *pspec, GtkProgressBar *bar)
   double fraction = viv_job_get_fraction (job);
 
   if (fraction >= 0)
-    gtk_progress_bar_set_fraction (bar, fraction);
+    {
+      /* Translators: how much of a long work is done, in per cent */
+      g_autofree char *text = g_strdup_printf (_ ("%d %%"), (int)(fraction * 100));
+
+      gtk_progress_bar_set_fraction (bar, fraction);
+      gtk_progress_bar_set_text (bar, text);
+    }
+  gtk_progress_bar_set_show_text (bar, fraction >= 0);
 }
 
 static void
@@ -72,6 +79,7 @@ make_row (gpointer item, gpointer data)
   gtk_label_set_xalign (GTK_LABEL (title), 0);
   gtk_label_set_ellipsize (GTK_LABEL (title), PANGO_ELLIPSIZE_MIDDLE);
   gtk_label_set_max_width_chars (GTK_LABEL (title), 32);
+  gtk_label_set_width_chars (GTK_LABEL (title), 24);
   gtk_label_set_xalign (GTK_LABEL (problem), 0);
   gtk_label_set_wrap (GTK_LABEL (problem), TRUE);
   gtk_label_set_wrap_mode (GTK_LABEL (problem), PANGO_WRAP_WORD_CHAR);
