@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The machine: making and lock.  Its life cycle is in vm-life.c, its loops are in vm-loops.c.
+ * The machine: making and lock.  Its life cycle is in vm-life.c and the files that vm-life-private.h lists, its loops are in vm-loops.c.
  */
 #define G_LOG_DOMAIN "vm"
 
