@@ -793,7 +793,4 @@ make (void)
   make_stories ();
 }
 
-const FuzzTarget fuzz_target = {
-  "vmm/control/methods.c vmm/control/devices.c vmm/control/service.c vmm/control/serial.c vmm/control/serial-uart.c",
-  512, make
-};
+const FuzzTarget fuzz_target = { "vmm/control vmm/serial", 512, make };

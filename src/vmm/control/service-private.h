@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What service.c (socket, connections, properties) and methods.c (what clients ask) share.
+ * What the files of the service share: see service.c.
  */
 #pragma once
 
@@ -56,20 +56,46 @@ struct ControlService
 
 #define CONTROL_PROTOCOL_VERSION 2
 
+/* service.c.  What outlives its service (a listener of the machine, a flush that is under way) asks first whether it is there. */
+gboolean control_service_is_live (gconstpointer service);
+
+/* connections.c */
+void control_connections_init (ControlService *service);
+/* Lets clients in by `listener`. */
+void control_connections_listen (ControlService *service);
+/* Nobody comes in from here on; who is connected stays. */
+void control_connections_stop (ControlService *service);
+/* Sends what is left for clients, for a short while, and disconnects them. */
+void control_connections_free (ControlService *service);
+/* Something is about to be sent to all.  GDBus queues without limit for a client that doesn't read: its queue must be empty now and
+ * then. */
+void control_check_readers (ControlService *service);
+ControlConnection *control_service_connection (ControlService *service, GDBusConnection *connection);
+
+/* properties.c */
+void control_properties_init (ControlService *service);
+void control_properties_free (ControlService *service);
+/* State and reason in one message, at once: clients must see "stopped" before the connection closes. */
+void control_publish_state (ControlService *service);
+/* Lights and the kind of pointer; VM lock held. */
+void control_publish_input (ControlService *service);
+void control_publish_screens (ControlService *service);
+/* Nobody may have looked for long: asks for the sizes of the screens, without a picture, and tells them before what is answered
+ * next. */
+void control_service_update_sizes (ControlService *service);
+
+/* methods.c */
 void control_methods_connect (ControlService *service);
 /* Answers with the error, which it takes.  A path in it may be of any bytes; D-Bus takes UTF-8 alone.  TRUE, as handlers return. */
 gboolean control_fail (GDBusMethodInvocation *invocation, GError *error);
-/* devices.c */
-void control_devices_connect (ControlService *service);
-/* Answers who waits for a device; what is under way goes on without the service. */
-void control_devices_end (ControlService *service);
 /* Puts another medium in, or NULL; `path` as clients write it. */
 gboolean control_service_change_media (ControlService *service, const char *id, const char *path,
                                        gboolean readonly, gboolean force, GError **error);
 const MachineDrive *control_service_find_drive (ControlService *service, const char *id);
-/* Nobody may have looked for long: asks for the sizes of the screens, without a picture, and tells them before what is answered
- * next. */
-void control_service_update_sizes (ControlService *service);
-ControlConnection *control_service_connection (ControlService *service, GDBusConnection *connection);
+
+/* devices.c */
+void control_devices_connect (ControlService *service);
+/* Answers who waits for a device; what is under way goes on without the service. */
+void control_devices_end (ControlService *service);
 
 G_END_DECLS
