@@ -207,7 +207,7 @@ uint32_t soft_port_in (SoftCpu *cpu, const SoftInsn *insn, unsigned port, unsign
 void soft_port_out (SoftCpu *cpu, const SoftInsn *insn, unsigned port, uint32_t value, unsigned size);
 void soft_port_check (SoftCpu *cpu, const SoftInsn *insn, unsigned port, unsigned size);
 
-/* -- cpu.c, run.c ------------------------------------------------------------------------------------------------------- */
+/* -- cpu.c -------------------------------------------------------------------------------------------------------------- */
 SoftCpu *soft_cpu_new (SoftEngine *engine, unsigned n);
 void soft_cpu_free (SoftCpu *cpu);
 void soft_cpu_reset (SoftCpu *cpu, gboolean init);

@@ -2,7 +2,7 @@
  *
  * The dispatcher: blocks of decoded instructions whose handlers end in a jump to the next handler.
  *
- * This is the seam for a translator: it would give blocks another way to run (SoftBlock.insns[0].handler), and use the
+ * This is the seam for the translator (translate/): it gives blocks another way to run (SoftBlock.unit), and uses the
  * decoder, the translation buffer and the slow paths as they are.
  */
 #pragma once

@@ -19,7 +19,7 @@ gboolean soft_decode_fpu (SoftDecode *d, SoftInsn *insn);
  * MOVNTI, all of 0F AE (FXSAVE, FXRSTOR, LDMXCSR, STMXCSR, XSAVE, XRSTOR, fences, CLFLUSH; RDFSBASE and its kin go through
  * soft_decode_fsgsbase()), and 0F 01 D0/D1 (XGETBV, XSETBV). */
 gboolean soft_decode_sse (SoftDecode *d, SoftInsn *insn);
-/* In decode-system.c: F3 0F AE /0 to /3 with a register; ModRM has been read. */
+/* In decode-two.c: F3 0F AE /0 to /3 with a register; ModRM has been read. */
 gboolean soft_decode_fsgsbase (SoftDecode *d, SoftInsn *insn);
 /* 9B: FWAIT. */
 void soft_fpu_wait (SoftCpu *cpu, const SoftInsn *insn);

@@ -23,7 +23,7 @@ struct SoftInsn
     SoftHelper call;  /* for soft_op_call() */
     SoftBlock *chain; /* near branches: the target's block, if it is in the same page */
   };
-  uint64_t imm; /* immediate, sign-extended as the instruction wants it; branches: see exec-branch.c */
+  uint64_t imm; /* immediate, sign-extended; near branches: distance from the block's first byte */
   int32_t disp; /* of the effective address */
   uint8_t a,
       b; /* registers: destination (ModRM.reg or rm), source; byte registers: offset into SoftCpu.reg */
@@ -69,10 +69,38 @@ typedef struct
 } SoftDecode;
 
 /* Next byte(s) of the instruction, zero-extended; 0 when they overrun. */
-uint8_t soft_fetch8 (SoftDecode *d);
-uint16_t soft_fetch16 (SoftDecode *d);
-uint32_t soft_fetch32 (SoftDecode *d);
-uint64_t soft_fetch64 (SoftDecode *d);
+static inline uint8_t
+soft_fetch8 (SoftDecode *d)
+{
+  if (d->position >= d->available)
+    {
+      d->overrun = TRUE;
+      return 0;
+    }
+  return d->bytes[d->position++];
+}
+
+static inline uint16_t
+soft_fetch16 (SoftDecode *d)
+{
+  uint16_t low = soft_fetch8 (d);
+  return (uint16_t)(low | soft_fetch8 (d) << 8);
+}
+
+static inline uint32_t
+soft_fetch32 (SoftDecode *d)
+{
+  uint32_t low = soft_fetch16 (d);
+  return low | (uint32_t)soft_fetch16 (d) << 16;
+}
+
+static inline uint64_t
+soft_fetch64 (SoftDecode *d)
+{
+  uint64_t low = soft_fetch32 (d);
+  return low | (uint64_t)soft_fetch32 (d) << 32;
+}
+
 /* Reads ModRM, SIB and displacement: fills d->mod, reg, rm and insn->mem, base, index, scale, disp, seg, address, modrm. */
 void soft_decode_modrm (SoftDecode *d, SoftInsn *insn);
 /* The instruction is carried out by `call`. */
