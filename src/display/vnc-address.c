@@ -6,6 +6,8 @@
 
 #include "display/vnc-address.h"
 
+#include "display/socket-place.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gio/gio.h>
@@ -14,7 +16,6 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -104,41 +105,24 @@ vnc_address_meets (const VncAddress *a, const VncAddress *b)
 static int
 listen_unix (const char *address, const char *path, char **actual, GError **error)
 {
-  struct sockaddr_un name = { .sun_family = AF_UNIX };
-  int fd, probe;
-  struct stat st;
+  const size_t longest = sizeof ((struct sockaddr_un *)NULL)->sun_path - 1;
+  int fd;
 
-  if (*path == 0 || strlen (path) >= sizeof name.sun_path)
+  if (*path == 0 || strlen (path) > longest)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
                    _ ("cannot listen for VNC on %s: the path must have 1 to %zu characters"), address,
-                   sizeof name.sun_path - 1);
+                   longest);
       return -1;
     }
-  strcpy (name.sun_path, path);
   fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0)
     return fail_errno (address, -1, error);
-  /* The socket of a machine that was killed lies around; one that answers is somebody's. */
-  if (lstat (path, &st) == 0 && S_ISSOCK (st.st_mode))
-    {
-      probe = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-      if (probe >= 0 && connect (probe, (struct sockaddr *)&name, sizeof name) < 0 && errno == ECONNREFUSED)
-        unlink (path);
-      if (probe >= 0)
-        close (probe);
-    }
-  /* Nobody can connect between bind() and listen(), so the mode is right before anybody could. */
-  if (bind (fd, (struct sockaddr *)&name, sizeof name) < 0)
+  /* The socket of a machine that was killed lies around; one that listens is somebody's. */
+  if (socket_place_look (path) == SOCKET_PLACE_STALE)
+    unlink (path);
+  if (!socket_place_listen (fd, path, BACKLOG))
     return fail_errno (address, fd, error);
-  if (chmod (path, 0600) < 0 || listen (fd, BACKLOG) < 0)
-    {
-      int errsv = errno;
-
-      unlink (path);
-      errno = errsv;
-      return fail_errno (address, fd, error);
-    }
   *actual = g_strconcat ("unix:", path, NULL);
   return fd;
 }

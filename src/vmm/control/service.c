@@ -8,6 +8,7 @@
 #include "control/service-private.h"
 
 #include "base/ready-source.h"
+#include "display/socket-place.h"
 #include "display/vnc-address.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -58,6 +58,7 @@ check_directory (const char *socket_path, GError **error)
 static gboolean
 take_lock (ControlService *service, GError **error)
 {
+  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
   struct stat held, there;
 
   for (;;)
@@ -65,10 +66,10 @@ take_lock (ControlService *service, GError **error)
       int fd = open (service->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
       if (fd < 0)
         return set_errno_error (error, errno, "can't make", service->lock_path);
-      if (flock (fd, LOCK_EX | LOCK_NB) != 0)
+      if (fcntl (fd, F_OFD_SETLK, &lock) != 0)
         {
           char pid[32] = "";
-          ssize_t length = errno == EWOULDBLOCK ? read (fd, pid, sizeof (pid) - 1) : 0;
+          ssize_t length = errno == EAGAIN || errno == EACCES ? read (fd, pid, sizeof (pid) - 1) : 0;
           pid[MAX (length, 0)] = '\0';
           close (fd);
           g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY,
@@ -76,7 +77,7 @@ take_lock (ControlService *service, GError **error)
                        *g_strstrip (pid) != '\0' ? pid : "?", service->lock_path);
           return FALSE;
         }
-      /* The last holder may have removed the file between our open() and flock(). */
+      /* The last holder may have removed the file between our open() and the lock. */
       if (fstat (fd, &held) == 0 && stat (service->lock_path, &there) == 0 && held.st_ino == there.st_ino
           && held.st_dev == there.st_dev)
         {
@@ -90,58 +91,44 @@ take_lock (ControlService *service, GError **error)
     }
 }
 
-static gboolean
-fill_address (struct sockaddr_un *address, const char *path, GError **error)
-{
-  if (strlen (path) >= sizeof (address->sun_path))
-    {
-      g_set_error (
-          error, G_IO_ERROR, G_IO_ERROR_FILENAME_TOO_LONG,
-          "%s is too long for a socket (at most %zu bytes); set XDG_RUNTIME_DIR to a shorter directory", path,
-          sizeof (address->sun_path) - 1);
-      return FALSE;
-    }
-  memset (address, 0, sizeof (*address));
-  address->sun_family = AF_UNIX;
-  strcpy (address->sun_path, path);
-  return TRUE;
-}
-
 /* A bound, listening socket; -1 on error. */
 static int
 bind_socket (const char *path, GError **error)
 {
-  struct sockaddr_un address;
+  const size_t longest = sizeof ((struct sockaddr_un *)NULL)->sun_path - 1;
   int fd;
 
-  if (!fill_address (&address, path, error))
-    return -1;
+  if (strlen (path) > longest)
+    {
+      g_set_error (
+          error, G_IO_ERROR, G_IO_ERROR_FILENAME_TOO_LONG,
+          "%s is too long for a socket (at most %zu bytes); set XDG_RUNTIME_DIR to a shorter directory", path,
+          longest);
+      return -1;
+    }
+  /* We have the lock, so whoever made this is dead, or is something else that listens here. */
+  switch (socket_place_look (path))
+    {
+    case SOCKET_PLACE_FREE:
+      break;
+    case SOCKET_PLACE_TAKEN:
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE, "somebody listens on %s already", path);
+      return -1;
+    case SOCKET_PLACE_STALE:
+      if (unlink (path) == 0 || errno == ENOENT)
+        break;
+      set_errno_error (error, errno, "can't remove the stale", path);
+      return -1;
+    }
   fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0)
     {
       set_errno_error (error, errno, "can't make a socket for", path);
       return -1;
     }
-  /* We have the lock, so whoever made this is dead, or is something else that listens here. */
-  if (connect (fd, (struct sockaddr *)&address, sizeof (address)) == 0 || errno == EAGAIN)
+  if (!socket_place_listen (fd, path, BACKLOG))
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE, "somebody listens on %s already", path);
-      close (fd);
-      return -1;
-    }
-  if (errno == ECONNREFUSED && unlink (path) != 0 && errno != ENOENT)
-    {
-      set_errno_error (error, errno, "can't remove the stale", path);
-      close (fd);
-      return -1;
-    }
-  mode_t mask = umask (0177);
-  int result = bind (fd, (struct sockaddr *)&address, sizeof (address));
-  int code = errno;
-  umask (mask);
-  if (result != 0 || listen (fd, BACKLOG) != 0)
-    {
-      set_errno_error (error, result != 0 ? code : errno, "can't listen on", path);
+      set_errno_error (error, errno, "can't listen on", path);
       close (fd);
       return -1;
     }
