@@ -29,6 +29,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct
@@ -387,8 +388,28 @@ confine (Monitor *monitor, GError **error)
   SandboxConfig config = {
     .folders = (const char *const *)folders->pdata,
     .files = (const char *const *)files->pdata,
+    .trap = g_strcmp0 (g_getenv ("VIVARIUM_SANDBOX"), "trap") == 0,
   };
   return sandbox_enter (&config, error);
+}
+
+/* What libraries open at their first use and could not behind the walls.  Before there are threads, as it sets a variable. */
+static void
+warm_up (void)
+{
+  static GIConv to, from;
+  g_autoptr (GTimeZone) zone = g_time_zone_new_local ();
+
+  /* With a name, neither GLib nor the C library asks again which one /etc/localtime is. */
+  g_setenv ("TZ", g_time_zone_get_identifier (zone), FALSE);
+  g_time_zone_unref (g_time_zone_new_local ());
+  tzset ();
+  /* The texts of VNC; a converter is a library, which stays loaded while one is open. */
+  to = g_iconv_open ("ISO-8859-1", "UTF-8");
+  from = g_iconv_open ("UTF-8", "ISO-8859-1");
+  (void)to;
+  (void)from;
+  g_random_int ();
 }
 
 /* -- Life ----------------------------------------------------------------------------------------- */
@@ -611,6 +632,7 @@ main (int argc, char **argv)
     }
   prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 
+  warm_up ();
   monitor.loop = g_main_loop_new (NULL, FALSE);
   if (!lock_folder (&monitor.options, &error) || !build (&monitor, &error) || !confine (&monitor, &error)
       || !start_control (&monitor, &error) || !start_vnc (&monitor, &error) || !power_on (&monitor, &error))

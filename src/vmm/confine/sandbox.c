@@ -6,12 +6,12 @@
 
 #include "confine/sandbox.h"
 
+#include "confine/calls.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <linux/landlock.h>
-#include <sched.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +62,13 @@ fail (GError **error, int code, const char *what)
 /* Rights that came after ABI 2; headers of that age don't have them. */
 #define ACCESS_TRUNCATE (1ULL << 14) /* LANDLOCK_ACCESS_FS_TRUNCATE, ABI 3 */
 
+/* A ruleset of ABI 4; older kernels take the first field alone. */
+typedef struct
+{
+  uint64_t files, net;
+} Ruleset;
+#define CONNECT_TCP (1ULL << 1) /* LANDLOCK_ACCESS_NET_CONNECT_TCP, ABI 4 */
+
 #define FILE_RIGHTS (LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_TRUNCATE)
 #define FOLDER_RIGHTS                                                                         \
   (FILE_RIGHTS | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE               \
@@ -75,7 +82,7 @@ fail (GError **error, int code, const char *what)
 
 /* The C library has no wrappers for these. */
 static int
-create_ruleset (const struct landlock_ruleset_attr *attr, size_t size, uint32_t flags)
+create_ruleset (const Ruleset *attr, size_t size, uint32_t flags)
 {
   return (int)syscall (SYS_landlock_create_ruleset, attr, size, flags);
 }
@@ -232,18 +239,19 @@ static gboolean
 enter_landlock (const SandboxConfig *config, GError **error)
 {
   int abi = create_ruleset (NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  struct landlock_ruleset_attr attr = { 0 };
+  Ruleset attr = { 0 };
   gboolean ok;
   int ruleset;
 
   if (abi < 1)
     return TRUE; /* not built in, or off at boot */
-  attr.handled_access_fs = known_rights (abi);
-  /* The size of the first ABI: newer fields would be refused by older kernels. */
-  ruleset = create_ruleset (&attr, sizeof attr.handled_access_fs, 0);
+  attr.files = known_rights (abi);
+  attr.net = abi >= 4 ? CONNECT_TCP : 0;
+  /* Fields that a kernel doesn't know must not be there. */
+  ruleset = create_ruleset (&attr, abi >= 4 ? sizeof attr : sizeof attr.files, 0);
   if (ruleset < 0)
     return fail (error, errno, "Landlock");
-  ok = allow_paths (ruleset, config, attr.handled_access_fs, error) && restrict_others (ruleset, error);
+  ok = allow_paths (ruleset, config, attr.files, error) && restrict_others (ruleset, error);
   if (ok && restrict_self (ruleset) != 0)
     ok = fail (error, errno, "Landlock");
   close (ruleset);
@@ -254,151 +262,9 @@ enter_landlock (const SandboxConfig *config, GError **error)
 
 /* -- seccomp -------------------------------------------------------------------------------------- */
 
-static const char *const refused[] = {
-  /* programs and processes; clone and clone3 are looked at below */
-  "execve",
-  "execveat",
-  "fork",
-  "vfork",
-  "uselib",
-  /* other processes */
-  "ptrace",
-  "process_vm_readv",
-  "process_vm_writev",
-  "process_madvise",
-  "process_mrelease",
-  "kcmp",
-  "pidfd_open",
-  "pidfd_getfd",
-  "pidfd_send_signal",
-  "tkill",
-  "rt_sigqueueinfo",
-  "rt_tgsigqueueinfo",
-  "move_pages",
-  "migrate_pages",
-  /* mounts and namespaces */
-  "mount",
-  "umount",
-  "umount2",
-  "move_mount",
-  "open_tree",
-  "fsopen",
-  "fsconfig",
-  "fsmount",
-  "fspick",
-  "mount_setattr",
-  "pivot_root",
-  "chroot",
-  "unshare",
-  "setns",
-  "open_by_handle_at",
-  "name_to_handle_at",
-  "quotactl",
-  "quotactl_fd",
-  "swapon",
-  "swapoff",
-  "fanotify_init",
-  /* keys, kernel code, and where bugs of the kernel are reached from */
-  "add_key",
-  "request_key",
-  "keyctl",
-  "bpf",
-  "perf_event_open",
-  "userfaultfd",
-  "io_uring_setup",
-  "io_uring_enter",
-  "io_uring_register",
-  "init_module",
-  "finit_module",
-  "delete_module",
-  "create_module",
-  "kexec_load",
-  "kexec_file_load",
-  "lookup_dcookie",
-  "nfsservctl",
-  "vm86",
-  "vm86old",
-  "modify_ldt",
-  "vmsplice",
-  "memfd_secret",
-  /* the host */
-  "reboot",
-  "syslog",
-  "acct",
-  "settimeofday",
-  "stime",
-  "clock_settime",
-  "clock_settime64",
-  "clock_adjtime",
-  "clock_adjtime64",
-  "adjtimex",
-  "sethostname",
-  "setdomainname",
-  "iopl",
-  "ioperm",
-  "vhangup",
-  "personality",
-  /* owners, identity, capabilities */
-  "chown",
-  "lchown",
-  "fchown",
-  "fchownat",
-  "setxattr",
-  "lsetxattr",
-  "fsetxattr",
-  "removexattr",
-  "lremovexattr",
-  "fremovexattr",
-  "mknod",
-  "mknodat",
-  "setuid",
-  "setgid",
-  "setreuid",
-  "setregid",
-  "setresuid",
-  "setresgid",
-  "setgroups",
-  "setfsuid",
-  "setfsgid",
-  "capset",
-};
-
-static int
-add_rules (scmp_filter_ctx filter)
-{
-  const uint32_t refuse = SCMP_ACT_ERRNO (EPERM);
-  const scmp_datum_t self = (scmp_datum_t)getpid ();
-  int code = 0;
-
-  for (unsigned i = 0; i < G_N_ELEMENTS (refused) && code == 0; i++)
-    {
-      int number = seccomp_syscall_resolve_name (refused[i]);
-
-      /* Below 0: this library or this architecture doesn't know the call. */
-      if (number >= 0)
-        code = seccomp_rule_add (filter, refuse, number, 0);
-    }
-  if (code == 0) /* threads yes, processes no */
-    code = seccomp_rule_add (filter, refuse, SCMP_SYS (clone), 1,
-                             SCMP_A0 (SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
-  /* clone3's flags are in memory, where a filter can't look; the C library takes clone when there is none. */
-  if (code == 0)
-    code = seccomp_rule_add (filter, SCMP_ACT_ERRNO (ENOSYS), SCMP_SYS (clone3), 0);
-  if (code == 0)
-    code = seccomp_rule_add (filter, refuse, SCMP_SYS (kill), 1, SCMP_A0 (SCMP_CMP_NE, self));
-  if (code == 0)
-    code = seccomp_rule_add (filter, refuse, SCMP_SYS (tgkill), 1, SCMP_A0 (SCMP_CMP_NE, self));
-  if (code == 0) /* others' limits */
-    code = seccomp_rule_add (filter, refuse, SCMP_SYS (prlimit64), 1, SCMP_A0 (SCMP_CMP_NE, 0));
-  /* No rule looks at ioctl(): the kernel then knows that it is always allowed and doesn't run the filter for the vCPUs' many.  What
-   * could be typed into a terminal by it (TIOCSTI) needs a controlling one, and the launcher gives the monitor none. */
-  return code;
-}
-
 static gboolean
-enter_seccomp (GError **error)
+enter_seccomp (gboolean trap, GError **error)
 {
-  scmp_filter_ctx filter;
   int code;
 
   if (SANITIZED)
@@ -406,21 +272,7 @@ enter_seccomp (GError **error)
   /* A kernel without seccomp says EINVAL. */
   if (prctl (PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
     return TRUE;
-  filter = seccomp_init (SCMP_ACT_ALLOW);
-  if (filter == NULL)
-    return fail (error, ENOMEM, "seccomp");
-  /* Calls by another architecture's numbers (32-bit, x32) would pass the list by. */
-  code = seccomp_attr_set (filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO (EPERM));
-  if (code == 0)
-    code = seccomp_attr_set (filter, SCMP_FLTATR_CTL_TSYNC, 1);
-  /* A binary tree instead of the whole list. */
-  if (code == 0)
-    (void)seccomp_attr_set (filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-  if (code == 0)
-    code = add_rules (filter);
-  if (code == 0)
-    code = seccomp_load (filter);
-  seccomp_release (filter);
+  code = calls_confine (trap);
   if (code != 0)
     return fail (error, -code, "seccomp");
   seccomp_on = TRUE;
@@ -436,7 +288,7 @@ sandbox_enter (const SandboxConfig *config, GError **error)
 
   if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return fail (error, errno, "no_new_privs");
-  if (!enter_landlock (config, error) || !enter_seccomp (error))
+  if (!enter_landlock (config, error) || !enter_seccomp (config->trap, error))
     return FALSE;
   files = landlock_abi > 0
               ? g_strdup_printf ("Landlock ABI %d", landlock_abi)

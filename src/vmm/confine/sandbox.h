@@ -7,16 +7,12 @@
  *
  * - no_new_privs: no set-user-id program gives rights back (prctl(2)).
  * - Landlock (landlock(7)): writing, making, truncating, renaming and removing files only beneath the folders and on the
- *   files of SandboxConfig, and in /dev/null; executing nothing.  Reading is not restricted: a CD image or a VNC password may be
+ *   files of SandboxConfig, and in /dev/null; executing nothing; no TCP connections (ABI 4).  Reading is not restricted: a CD image or a VNC password may be
  *   anywhere the user can read.  Files that are open stay as they are.  Where the kernel has no Landlock, one line says so.
- * - seccomp (seccomp(2)): a list of refused system calls (EPERM), all others are allowed.  Refused are: running programs and
- *   making processes, looking into or signalling other processes, mounting and namespaces, keys, BPF, performance counters,
- *   userfaultfd, io_uring (its requests pass by any filter), kernel modules and kexec, setting clocks, changing owners, identity
- *   or capabilities, and pushing input into a terminal.  An allow-list would be tighter, but the calls that GLib, libvncserver
- *   and the C library make differ between versions and a call that is missing would end a user's machine; with one, who adds a
- *   library could not know what breaks.
+ * - seccomp (seccomp(2)): a list of allowed system calls and of their arguments (calls.h); what no monitor does ends the process.
  *
- * A part that comes later and needs more (audio's /dev/shm, io_uring) opens it before sandbox_enter(), or extends the lists here.
+ * What of the house is still open, and which step of the design shuts it, stands beside the list and in tests/sandbox.  A part that comes later and
+ * needs more opens it before sandbox_enter().
  */
 #pragma once
 
@@ -30,6 +26,8 @@ typedef struct
       folders; /* NULL-terminated; files beneath may be written, made and removed.  What doesn't exist is left out */
   const char *const
       *files; /* NULL-terminated; may be written, as long as they are the same files (inodes).  NULL: none */
+  gboolean
+      trap; /* for debugging: a call that is not allowed ends the process, and stderr says which and where */
 } SandboxConfig;
 
 /* Confines all threads of the process, for good (none may block all signals, as GLib's own worker does: call this before it

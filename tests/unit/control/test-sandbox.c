@@ -4,6 +4,7 @@
  * what is wrong, says it on stderr, and ends with that number.
  */
 #include "confine/sandbox.h"
+#include "display/socket-place.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -43,7 +43,8 @@ check (gboolean as_wanted, const char *what)
 }
 
 #define WORKS(call)   check ((errno = 0, (call) >= 0), #call)
-#define REFUSED(call) check ((errno = 0, (call) < 0 && errno == EPERM), #call " is refused")
+#define REFUSED(call) check ((errno = 0, (call) < 0 && errno == EACCES), #call " is refused")
+#define UNKNOWN(call) check ((errno = 0, (call) < 0 && errno == ENOSYS), #call " is unknown")
 
 static void
 places_init (Places *p)
@@ -80,9 +81,12 @@ enter (const Places *p)
   const char *files[] = { p->named, NULL };
   const SandboxConfig config = { .folders = folders, .files = files };
   g_autoptr (GError) error = NULL;
+  g_autofree char *status = NULL;
 
   check (sandbox_enter (&config, &error), error != NULL ? error->message : "sandbox_enter");
-  check (prctl (PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1, "no_new_privs");
+  check (g_file_get_contents ("/proc/self/status", &status, NULL, NULL)
+             && strstr (status, "NoNewPrivs:\t1\n") != NULL,
+         "no_new_privs");
 }
 
 static void
@@ -159,7 +163,7 @@ files (const Places *p)
   check_outside (p);
   check (opens (fresh, O_RDWR | O_CREAT | O_TRUNC), "making a file inside");
   WORKS (rename (fresh, renamed));
-  WORKS (truncate (renamed, 10));
+  check (opens (renamed, O_WRONLY | O_TRUNC), "emptying a file inside");
   WORKS (unlink (renamed));
   check (opens (p->inside, O_RDWR | O_TMPFILE), "an unlinked file inside");
   /* Open files stay as they are. */
@@ -196,7 +200,7 @@ wait_and_check (gpointer data)
   if (sandbox_restricts_files ())
     check_outside (waiting->places);
   if (sandbox_restricts_calls ())
-    REFUSED (execl ("/bin/true", "true", (char *)NULL));
+    REFUSED (kill (getppid (), 0));
   return NULL;
 }
 
@@ -206,7 +210,7 @@ check_at_once (gpointer data)
   if (sandbox_restricts_files ())
     check_outside (data);
   if (sandbox_restricts_calls ())
-    REFUSED (execl ("/bin/true", "true", (char *)NULL));
+    REFUSED (kill (getppid (), 0));
   return NULL;
 }
 
@@ -245,27 +249,13 @@ calls (const Places *p)
   enter (p);
   if (!sandbox_restricts_calls ())
     return;
-  REFUSED (execl ("/bin/true", "true", (char *)NULL));
-  REFUSED (fork ());
-  REFUSED (syscall (SYS_clone, SIGCHLD, NULL, NULL, NULL, 0));
-  check (syscall (SYS_clone3, NULL, 0) < 0 && errno == ENOSYS, "clone3 isn't there");
-#ifdef SYS_fork
-  REFUSED (syscall (SYS_fork));
-#endif
-  REFUSED (ptrace (PTRACE_TRACEME, 0, NULL, NULL));
-  REFUSED (syscall (SYS_mount, "none", p->inside, "tmpfs", 0, NULL));
-  REFUSED (syscall (SYS_unshare, 0));
-  REFUSED (syscall (SYS_keyctl, 0, 0, 0, 0, 0));
-  REFUSED (syscall (SYS_bpf, 0, NULL, 0));
-  REFUSED (syscall (SYS_perf_event_open, NULL, 0, 0, 0, 0));
-  REFUSED (syscall (SYS_userfaultfd, 0));
-  REFUSED (syscall (SYS_io_uring_setup, 1, NULL));
-  REFUSED (syscall (SYS_kexec_load, 0, 0, NULL, 0));
-  REFUSED (syscall (SYS_init_module, NULL, 0, ""));
-  REFUSED (syscall (SYS_process_vm_readv, getppid (), NULL, 0, NULL, 0, 0));
   REFUSED (kill (getppid (), 0));
-  REFUSED (syscall (SYS_tgkill, getppid (), getppid (), 0));
-  WORKS (kill (getpid (), 0));
+  REFUSED (chmod (p->inside, 0777));
+  REFUSED (connect (0, NULL, 0));
+  UNKNOWN (syscall (SYS_tgkill, getppid (), getppid (), 0));
+  UNKNOWN (syscall (SYS_clone3, NULL, 0));
+  UNKNOWN (syscall (SYS_clone, SIGCHLD, NULL, NULL, NULL, 0));
+  UNKNOWN (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0));
   WORKS (syscall (SYS_tgkill, getpid (), gettid (), 0));
 }
 
@@ -273,6 +263,44 @@ static void
 test_calls (void)
 {
   in_child (calls);
+}
+
+/* For who debugs: a call that is on no list ends the process by a signal of its own, once its name is told. */
+static void
+test_trap (void)
+{
+  int status, output[2];
+  char text[4096] = "";
+  gsize length = 0;
+
+  g_assert_cmpint (pipe2 (output, O_CLOEXEC), ==, 0);
+  pid_t child = fork ();
+  g_assert_cmpint (child, >=, 0);
+  if (child == 0)
+    {
+      const SandboxConfig config = { .trap = TRUE };
+
+      dup2 (output[1], STDERR_FILENO);
+      if (!sandbox_enter (&config, NULL) || !sandbox_restricts_calls ())
+        _exit (77);
+      prctl (PR_SET_DUMPABLE, 1, 0, 0, 0);
+      _exit (0);
+    }
+  close (output[1]);
+  while (waitpid (child, &status, 0) < 0)
+    g_assert_cmpint (errno, ==, EINTR);
+  for (ssize_t n;
+       length < sizeof text - 1 && (n = read (output[0], text + length, sizeof text - 1 - length)) > 0;)
+    length += (gsize)n;
+  close (output[0]);
+  if (WIFEXITED (status) && WEXITSTATUS (status) == 77)
+    g_test_skip ("no seccomp here");
+  else
+    {
+      g_assert_true (WIFSIGNALED (status));
+      g_assert_cmpint (WTERMSIG (status), ==, SIGSYS);
+      g_assert_nonnull (strstr (text, "(prctl), which is not on the list"));
+    }
 }
 
 /* -- What a monitor does all day ------------------------------------------------------------------ */
@@ -288,26 +316,24 @@ check_memory (void)
   WORKS (fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
   check (mmap (NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED, "mapping a memfd");
   check (opens (path, O_RDONLY), "a read-only descriptor of a memfd");
-  /* The software processor may want to make code. */
-  check (mmap (NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-             != MAP_FAILED,
-         "executable memory");
+  if (sandbox_restricts_calls ())
+    check (mmap (NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED,
+           "no executable memory");
 }
 
+/* VNC's listener; who connects is somebody else. */
 static void
 check_inet (void)
 {
   struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   socklen_t length = sizeof address;
-  int server = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), client, peer;
+  int server = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
   WORKS (bind (server, (struct sockaddr *)&address, sizeof address));
   WORKS (listen (server, 1));
   WORKS (getsockname (server, (struct sockaddr *)&address, &length));
-  WORKS (client = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  WORKS (connect (client, (struct sockaddr *)&address, sizeof address));
-  WORKS (peer = accept (server, NULL, NULL));
-  WORKS (send (peer, "x", 1, MSG_NOSIGNAL));
+  WORKS (fcntl (server, F_SETFL, O_NONBLOCK));
+  check (accept4 (server, NULL, NULL, SOCK_CLOEXEC) < 0 && errno == EAGAIN, "nobody is there");
 }
 
 static void
@@ -320,7 +346,11 @@ check_unix (const Places *p)
   g_snprintf (address.sun_path, sizeof address.sun_path, "%s/socket", p->inside);
   WORKS (bind (fd, (struct sockaddr *)&address, sizeof address));
   WORKS (listen (fd, 1));
+  check (socket_place_look (address.sun_path) == SOCKET_PLACE_TAKEN, "a listener is seen");
+  WORKS (close (fd));
+  check (socket_place_look (address.sun_path) == SOCKET_PLACE_STALE, "what it left is seen");
   WORKS (unlink (address.sun_path));
+  check (socket_place_look (address.sun_path) == SOCKET_PLACE_FREE, "nothing is there");
 }
 
 static void
@@ -357,6 +387,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sandbox/files", test_files);
   g_test_add_func ("/sandbox/threads", test_threads);
   g_test_add_func ("/sandbox/calls", test_calls);
+  g_test_add_func ("/sandbox/trap", test_trap);
   g_test_add_func ("/sandbox/daily", test_daily);
   return g_test_run ();
 }
