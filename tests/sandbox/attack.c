@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The monitor, taken over: its own objects, and behind its walls one operation of ops.c on one of its threads.
+ *
+ *   VIVARIUM_ATTACK=OP[@main|vcpu|block]   what and where; its errno is printed, and the process ends
+ *   VIVARIUM_ATTACK_WALLS=both|filter|landlock[=ABI]|none
+ *   VIVARIUM_ATTACK_PREY=FOLDER:OUTSIDE:SIBLING:DATAGRAMS:VICTIM:PORT
+ *
+ * The linker gives us the calls by which the monitor builds its walls (--wrap), so one wall is left out and an older kernel is shown without
+ * a switch in the product.
+ */
+#include "confine/sandbox.h"
+#include "ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <seccomp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static struct
+{
+  OpFunc func;
+  char *name, *thread;
+  gboolean filter;
+  int landlock; /* highest ABI; 0: none */
+  gboolean up;  /* atomic */
+  Prey prey;
+} attack;
+
+/* -- Walls ---------------------------------------------------------------------------------------- */
+
+long __real_syscall (long number, ...);
+long __wrap_syscall (long number, ...);
+int __real_seccomp_load (const scmp_filter_ctx filter);
+int __wrap_seccomp_load (const scmp_filter_ctx filter);
+gboolean __real_sandbox_enter (const SandboxConfig *config, GError **error);
+gboolean __wrap_sandbox_enter (const SandboxConfig *config, GError **error);
+void __real_g_cond_wait (GCond *cond, GMutex *mutex);
+void __wrap_g_cond_wait (GCond *cond, GMutex *mutex);
+GThread *__real_g_thread_try_new (const char *name, GThreadFunc func, gpointer data, GError **error);
+GThread *__wrap_g_thread_try_new (const char *name, GThreadFunc func, gpointer data, GError **error);
+ssize_t __wrap_preadv64v2 (int fd, const struct iovec *iov, int n_iov, off_t offset, int flags);
+
+long
+__wrap_syscall (long number, ...)
+{
+  long a[6], answer;
+  va_list list;
+
+  va_start (list, number);
+  for (unsigned i = 0; i < G_N_ELEMENTS (a); i++)
+    a[i] = va_arg (list, long);
+  va_end (list);
+  if (number == SYS_landlock_create_ruleset && attack.landlock == 0)
+    {
+      errno = EOPNOTSUPP;
+      return -1;
+    }
+  answer = __real_syscall (number, a[0], a[1], a[2], a[3], a[4], a[5]);
+  if (number == SYS_landlock_create_ruleset && a[2] == LANDLOCK_CREATE_RULESET_VERSION)
+    answer = MIN (answer, attack.landlock);
+  return answer;
+}
+
+int
+__wrap_seccomp_load (const scmp_filter_ctx filter)
+{
+  return attack.filter ? __real_seccomp_load (filter) : 0;
+}
+
+/* -- The operation -------------------------------------------------------------------------------- */
+
+static void
+run_op (void)
+{
+  char line[96];
+  int code = attack.func (&attack.prey);
+  int n = snprintf (line, sizeof line, "%s: %s\n", attack.name, code == 0 ? "works" : strerrorname_np (code));
+
+  if (write (STDOUT_FILENO, line, (size_t)n) != n)
+    _exit (3);
+  _exit (0);
+}
+
+static gboolean
+on_idle (gpointer data)
+{
+  run_op ();
+  return G_SOURCE_REMOVE;
+}
+
+gboolean
+__wrap_sandbox_enter (const SandboxConfig *config, GError **error)
+{
+  if (!__real_sandbox_enter (config, error))
+    return FALSE;
+  if (g_str_equal (attack.thread, "main"))
+    g_idle_add (on_idle, NULL);
+  g_atomic_int_set (&attack.up, TRUE);
+  return TRUE;
+}
+
+/* Where a processor's thread stands until the machine goes on. */
+void
+__wrap_g_cond_wait (GCond *cond, GMutex *mutex)
+{
+  char name[16] = "";
+
+  __real_g_cond_wait (cond, mutex);
+  if (!g_atomic_int_get (&attack.up) || !g_str_equal (attack.thread, "vcpu"))
+    return;
+  prctl (PR_GET_NAME, name, 0, 0, 0);
+  if (g_str_equal (name, "processor") || g_str_has_prefix (name, "vcpu"))
+    run_op ();
+}
+
+static gpointer
+block_thread (gpointer data)
+{
+  run_op ();
+  return NULL;
+}
+
+GThread *
+__wrap_g_thread_try_new (const char *name, GThreadFunc func, gpointer data, GError **error)
+{
+  if (g_str_equal (attack.thread, "block") && g_str_equal (name, "block"))
+    func = block_thread;
+  return __real_g_thread_try_new (name, func, data, error);
+}
+
+/* Nothing is in the host's cache, so it is a block thread that reads. */
+ssize_t
+__wrap_preadv64v2 (int fd, const struct iovec *iov, int n_iov, off_t offset, int flags)
+{
+  errno = EAGAIN;
+  return -1;
+}
+
+/* -- Beginning ------------------------------------------------------------------------------------ */
+
+static void
+give_up (const char *text)
+{
+  fprintf (stderr, "attack: %s\n", text);
+  exit (2);
+}
+
+static void
+read_walls (const char *walls)
+{
+  attack.filter = g_str_equal (walls, "both") || g_str_equal (walls, "filter");
+  if (g_str_equal (walls, "both") || g_str_equal (walls, "landlock"))
+    attack.landlock = G_MAXINT;
+  else if (g_str_has_prefix (walls, "landlock="))
+    attack.landlock = atoi (strchr (walls, '=') + 1);
+  else if (!attack.filter && !g_str_equal (walls, "none"))
+    give_up ("VIVARIUM_ATTACK_WALLS=both|filter|landlock[=ABI]|none");
+}
+
+static void
+read_prey (const char *text)
+{
+  char **words = g_strsplit (text, ":", -1);
+
+  if (g_strv_length (words) != 6)
+    give_up ("VIVARIUM_ATTACK_PREY=FOLDER:OUTSIDE:SIBLING:DATAGRAMS:VICTIM:PORT");
+  Prey *prey = &attack.prey;
+  g_autofree char *disk = g_build_filename (words[0], "disk", NULL);
+  g_autofree char *file = g_build_filename (words[1], "file", NULL);
+  *prey = (Prey){ .folder = words[0],
+                  .outside = words[1],
+                  .sibling = words[2],
+                  .datagrams = words[3],
+                  .victim = (pid_t)atoi (words[4]),
+                  .tcp_port = atoi (words[5]),
+                  .file_ro = open (file, O_RDONLY | O_CLOEXEC),
+                  .file_rw = open (disk, O_RDWR | O_CLOEXEC),
+                  .memfd = memfd_create ("attack", MFD_CLOEXEC) };
+  if (prey->file_ro < 0 || prey->file_rw < 0 || prey->memfd < 0 || ftruncate (prey->memfd, 4096) < 0
+      || socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, prey->pair) < 0)
+    give_up (strerror (errno));
+  prey->unit_rw = mmap (NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, prey->memfd, 0);
+}
+
+/* Before main(), which is the monitor's own. */
+__attribute__ ((constructor)) static void
+begin (void)
+{
+  const char *what = getenv ("VIVARIUM_ATTACK"), *walls = getenv ("VIVARIUM_ATTACK_WALLS"),
+             *prey = getenv ("VIVARIUM_ATTACK_PREY");
+
+  if (what == NULL)
+    {
+      op_list ();
+      exit (0);
+    }
+  char **words = g_strsplit (what, "@", 2);
+  attack.name = words[0];
+  attack.thread = words[1] != NULL ? words[1] : g_strdup ("main");
+  attack.func = op_find (attack.name);
+  if (attack.func == NULL)
+    give_up ("no such operation");
+  read_walls (walls != NULL ? walls : "both");
+  read_prey (prey != NULL ? prey : "");
+}

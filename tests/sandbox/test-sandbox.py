@@ -1,0 +1,298 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a monitor that was taken over can still do.  Each operation runs in a monitor of its own (attack.c), behind walls of choice.
+
+  test-sandbox.py ATTACK                     the test
+  test-sandbox.py ATTACK --table [USER-ID]   what each operation answers behind each wall, and how many attacks succeed
+  test-sandbox.py ATTACK OP[@main|vcpu|block] [both|filter|landlock[=ABI]|none]
+"""
+import collections
+import concurrent.futures
+import ctypes
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
+from lib import BUILD, Skip, Tap, check  # pylint: disable=wrong-import-position
+
+NOBODY = 65534
+LANDLOCK_ABIS = [1, 2, 4, 6]  # those that changed something
+
+# -- What is expected --------------------------------------------------------------------------------
+#
+# Behind the filter; behind Landlock alone, from an ABI on (what isn't said is counted only, since it is for another wall to stop);
+# behind both, where that differs from the filter.  "works" with a step is a hole that this step of the design closes.
+
+Row = collections.namedtuple("Row", "filter landlock both step")
+
+
+def row(by_filter, landlock=None, both=None, step=None, abi=1):
+    return Row(by_filter, (abi, landlock) if landlock else None, both or by_filter, step)
+
+
+def rows(names, *arguments, **options):
+    return {name: row(*arguments, **options) for name in names.split()}
+
+
+ROWS = {}
+# A path is opened by name until the broker does it (step 4); a file that only reads is shut by Landlock without a rule (step 5).
+ROWS |= rows("open_ini create_inside tmpfile_inside rename_inside unlink_inside", "works", step=4)
+ROWS |= rows("read_outside read_etc list_root stat_outside", "works", step=5)
+ROWS |= rows("dev_kvm", "works", step=5)
+ROWS |= rows("create_outside write_outside rename_outside unlink_outside", "works", "EACCES", "EACCES", step=4)
+ROWS |= rows("open_truncate", "works", "EACCES", "EACCES", step=4, abi=3)
+ROWS |= rows("reopen_rw own_mem", "works", "EACCES", "EACCES", step=4)
+ROWS |= rows("victim_mem victim_environ", "works", "EACCES", "EACCES", step=5)
+ROWS |= rows("link_outside mkdir_outside symlink_outside mkfifo_outside", "EACCES", "EACCES")
+ROWS |= rows("truncate_outside", "EACCES", "EACCES", abi=3)
+ROWS |= rows("""openat2 symlink_inside mkdir_inside truncate_inside chmod_outside fchmodat_outside fchmodat2_outside chown_outside
+    utimensat_outside utimes_outside setxattr_outside listxattr_outside inotify fchmod futimens fsetxattr flock chdir readlink""", "EACCES")
+ROWS |= rows("""kill kill_group tkill sigqueue pidfd_open setpriority ioprio affinity scheduler setpgid setsid timer_create shmget
+    semget msgget io_setup""", "EACCES")
+ROWS |= rows("sched_setattr", "EALREADY")
+ROWS |= rows("""tgkill setown setsig setfl_async setown_ex fioasync fiosetown setlease dnotify posix_lock pipe_size prlimit_other
+    prlimit_own clone_process clone_newuser clone3 tiocsti ficlone setflags kvm_create ioctl_high attach_filter map_wx map_x_memfd heap_x
+    memfd_x dumpable prctl_mm ptracer subreaper seccomp_listener new_number""", "ENOSYS")
+ROWS |= rows("""inet_fast_open inet_fast_message inet_udp inet_mptcp inet_raw packet netlink vsock alg unix_datagram datagram_pair""",
+             "ENOSYS")
+ROWS |= rows("unix_sibling unix_abstract", "EACCES")
+ROWS |= rows("inet_connect", "EACCES", "EACCES", abi=4)
+ROWS |= rows("inet_bind unix_bind_abstract", "works", step=7)
+ROWS |= rows("unix_bind_inside", "works", step=4)
+ROWS |= rows("unix_bind_outside", "works", "EACCES", "EACCES", step=4)
+ROWS |= rows("stream_to_name", "EISCONN")
+ROWS |= rows("stream_sendto", "ENOSYS")
+ROWS |= rows("map_ro_writable", "EACCES", "EACCES")
+ROWS |= rows("ptrace process_vm_writev kcmp", "SIGSYS", "EPERM")
+ROWS |= rows("execve", "SIGSYS", "EACCES")
+ROWS |= rows("""fork unshare mount personality pkey_mprotect io_uring userfaultfd bpf perf add_key keyctl modify_ldt vmsplice setuid
+    clock_settime x32 int80""", "SIGSYS")
+# What must work.  The name in a seqpacket's message is ignored by the kernel.
+DAILY = rows("thread pread pwrite eventfd fstat memfd fd_passing prlimit_look seqpacket_to_name", "works", "works")
+
+# Calls that never were an attack by themselves, or that a filter is not meant to tell apart.
+HARMLESS = {"new_number"}
+
+
+def host_lacks(name, found):
+    """What a host without the thing answers, where the walls leave the call to the kernel."""
+    if name == "dev_kvm":
+        return found in ("ENOENT", "EACCES", "ENXIO", "ENODEV", "EPERM")
+    if name == "fchmodat2_outside":  # a libseccomp that doesn't know its name
+        return found == "ENOSYS"
+    if name == "victim_mem":  # Yama
+        return found in ("EACCES", "EPERM")
+    if name == "int80":  # a kernel without 32-bit programs
+        return found == "SIGSEGV"
+    if name == "tmpfile_inside":
+        return found == "EOPNOTSUPP"
+    if name == "victim_environ":  # since Linux 6.13 CAP_PERFMON reads other processes' memory; step 6 drops root's capabilities
+        return found == "works" and os.geteuid() == 0
+    return False
+
+
+# -- One operation -----------------------------------------------------------------------------------
+
+
+def landlock_abi():
+    abi = ctypes.CDLL(None, use_errno=True).syscall(444, None, 0, 1)
+    return max(abi, 0)
+
+
+def seccomp_there():
+    with open("/proc/self/status", encoding="ascii") as file:
+        return any(line.startswith("Seccomp:") for line in file)
+
+
+class Prey:
+    """A machine's folder, a bystander's folder, process and sockets; all of one user.  `user`: None for who runs this."""
+
+    def __init__(self, user=None):
+        self.user = user
+        self.as_user = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+        self.dir = tempfile.mkdtemp(prefix="viv-box-")
+        self.folder, self.outside, self.tmp = (os.path.join(self.dir, name) for name in ("machine", "outside", "tmp"))
+        self.victim = subprocess.Popen(["sleep", "3600"], **self.as_user)
+        self.numbers = itertools.count()
+        os.chmod(self.dir, 0o711)
+        os.mkdir(self.tmp, 0o700)
+        self.give(self.tmp)
+        self.tcp = socket.create_server(("127.0.0.1", 0), backlog=1000)
+
+    def give(self, *paths):
+        for path in paths:
+            if self.user is not None:
+                os.chown(path, self.user, self.user)
+
+    def close(self):
+        self.victim.kill()
+        self.victim.wait()
+        self.tcp.close()
+        shutil.rmtree(self.dir)
+
+    def attack(self, program, op, walls="both"):
+        """What the operation's name says: works, an errno's name, a signal's."""
+        place = os.path.join(self.dir, str(next(self.numbers)))
+        machine, outside = os.path.join(place, "machine"), os.path.join(place, "outside")
+        os.mkdir(place, 0o755)
+        os.mkdir(machine, 0o700)
+        os.mkdir(outside, 0o700)
+        disk, file, ini = os.path.join(machine, "disk"), os.path.join(outside, "file"), os.path.join(machine, "machine.ini")
+        with open(disk, "wb") as out:
+            out.truncate(1 << 20)
+        with open(file, "w", encoding="ascii") as out:
+            out.write("x" * 4096)
+        with open(ini, "w", encoding="ascii") as out:
+            out.write("[machine]\nname=Taken\nuuid=0b5f4d0c-6a3c-4b5e-9d4e-0a2f7c1b8e11\nmemory=16\n"
+                      "[display0]\nvideo=none\n[disk0]\npath=disk\nformat=raw\n")
+        sibling, datagrams = os.path.join(outside, "s"), os.path.join(outside, "d")
+        listeners = [socket.socket(socket.AF_UNIX) for _ in range(2)] + [socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)]
+        for listener, name in zip(listeners, (sibling, "\0" + sibling + "\0", datagrams)):
+            listener.bind(name)
+        for listener in listeners[:2]:
+            listener.listen(10)
+        self.give(place, machine, outside, disk, file, ini, sibling, datagrams)
+        env = dict(os.environ, VIVARIUM_ATTACK=op, VIVARIUM_ATTACK_WALLS=walls, TMPDIR=self.tmp, HOME=self.tmp, LC_ALL="C.UTF-8",
+                   VIVARIUM_ATTACK_PREY=":".join([machine, outside, sibling, datagrams, str(self.victim.pid),
+                                                  str(self.tcp.getsockname()[1])]))
+        for name in ("G_DEBUG", "VIVARIUM_SANDBOX", "VIVARIUM_SOFT", "DBUS_SESSION_BUS_ADDRESS"):
+            env.pop(name, None)
+        # A guest that runs only costs time, but where the operation is done on its way.
+        paused = [] if op.endswith(("@vcpu", "@block")) else ["--paused"]
+        ended = subprocess.run([program, "--definition", ini, "--engine", "software"] + paused, env=env, capture_output=True, text=True,
+                               timeout=120, check=False, stdin=subprocess.DEVNULL, **self.as_user)
+        for listener in listeners:
+            listener.close()
+        shutil.rmtree(place)
+        if ended.returncode < 0:
+            return signal.Signals(-ended.returncode).name
+        if op.startswith("execve") and ended.returncode == 0 and not ended.stdout:
+            return "works"  # another program is at its place
+        words = ended.stdout.split()
+        if ended.returncode != 0 or len(words) != 2 or words[0] != op.split("@")[0] + ":":
+            raise RuntimeError("%s behind %s: status %d\n%s%s" % (op, walls, ended.returncode, ended.stdout, ended.stderr))
+        return words[1]
+
+    def attack_all(self, program, ops, walls):
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            return dict(zip(ops, pool.map(lambda op: self.attack(program, op, walls), ops)))
+
+
+# -- The test ----------------------------------------------------------------------------------------
+
+
+def succeeded(answers):
+    return [op for op, answer in answers.items() if answer == "works" and op in ROWS and op not in HARMLESS]
+
+
+def columns():
+    abi = landlock_abi()
+    return ["none"] + (["filter"] if seccomp_there() else []) + ["landlock=%d" % n for n in LANDLOCK_ABIS if n <= abi] + ["both"]
+
+
+def expected(table, op, walls, abi):
+    wanted = table[op]
+    if walls == "filter":
+        return wanted.filter
+    if walls == "both":
+        # A file right that this kernel's Landlock doesn't have yet is as without Landlock.
+        return wanted.both if wanted.landlock is None or abi >= wanted.landlock[0] else wanted.filter
+    level = int(walls.partition("=")[2])
+    return wanted.landlock[1] if wanted.landlock is not None and level >= wanted.landlock[0] else None
+
+
+def compare(tap, answers, walls, abi):
+    wrong = []
+    for op, found in answers.items():
+        wanted = expected(ROWS | DAILY, op, walls, abi)
+        if wanted is not None and found != wanted and not host_lacks(op, found):
+            wrong.append("%s: %s, not %s" % (op, found, wanted))
+    through = succeeded(answers)
+    tap.diag("behind %s %d of %d attacks succeed: %s" % (walls, len(through), len([op for op in answers if op in ROWS]), " ".join(through)))
+    check(not wrong, "%d answers are not as expected\n%s" % (len(wrong), "\n".join(wrong)))
+
+
+def check_names(program):
+    """The program's operations and the rows here are the same."""
+    known = set(subprocess.run([program], capture_output=True, text=True, check=True,
+                               env={k: v for k, v in os.environ.items() if k != "VIVARIUM_ATTACK"}).stdout.split())
+    check(known == set(ROWS | DAILY), "rows without operation or the other way round: %s" % (known ^ set(ROWS | DAILY)))
+
+
+def may_run(program, user):
+    """Whether another user reaches what was built."""
+    try:
+        return subprocess.run([program], capture_output=True, check=False, user=user, group=user, extra_groups=[]).returncode == 0
+    except OSError:
+        return False
+
+
+def users(program):
+    """Who attacks: whoever runs this; root as an ordinary user, too."""
+    if os.geteuid() != 0:
+        return [("an ordinary user", None)]
+    return [("root", None)] + ([("an ordinary user", NOBODY)] if may_run(program, NOBODY) else [])
+
+
+def test(program):
+    tap = Tap()
+    abi = landlock_abi()
+    ops = list(ROWS | DAILY)
+    with tap.point("each operation has its row"):
+        check_names(program)
+    for name, user in users(program):
+        prey = Prey(user)
+        try:
+            for walls in columns():
+                # Root's rights are another question than which wall does what.
+                if walls == "none" or (name == "root" and walls != "both"):
+                    continue
+                asked = [op for op in ops if expected(ROWS | DAILY, op, walls, abi) is not None]
+                with tap.point("%s behind %s" % (name, walls)):
+                    if walls == "both" and not seccomp_there():
+                        raise Skip("this kernel has no seccomp")
+                    compare(tap, prey.attack_all(program, asked, walls), walls, abi)
+            for thread in ("vcpu", "block"):
+                with tap.point("%s on a thread of the kind %s" % (name, thread)):
+                    compare(tap, {op: prey.attack(program, "%s@%s" % (op, thread)) for op in ("pread", "kill", "setown", "execve", "heap_x")},
+                            "both", abi)
+        finally:
+            prey.close()
+    tap.done()
+
+
+def show_table(program, user):
+    prey = Prey(user)
+    ops = list(ROWS | DAILY)
+    try:
+        found = {walls: prey.attack_all(program, ops, walls) for walls in columns()}
+    finally:
+        prey.close()
+    print("%-20s %s" % ("", " ".join("%-10s" % walls for walls in found)))
+    for op in ops:
+        print("%-20s %s" % (op, " ".join("%-10s" % answers[op] for answers in found.values())))
+    print("%-20s %s" % ("attacks: %d" % len(ROWS), " ".join("%-10d" % len(succeeded(answers)) for answers in found.values())))
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # the victim ends with us
+    program = os.path.abspath(sys.argv[1])
+    if sys.argv[2:3] == ["--table"]:
+        show_table(program, int(sys.argv[3]) if len(sys.argv) > 3 else None)
+    elif len(sys.argv) > 2:
+        prey = Prey()
+        try:
+            print(prey.attack(program, *sys.argv[2:]))
+        finally:
+            prey.close()
+    else:
+        test(program)
+
+
+main()
