@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The monitor, taken over: its own objects, and behind its walls one operation of ops.c on one of its threads.
+ * The monitor, taken over: its own objects, and behind its walls operations of ops.c on one of its threads.
  *
- *   VIVARIUM_ATTACK=OP[@main|vcpu|block]   what and where; its errno is printed, and the process ends
+ *   VIVARIUM_ATTACK=OP[,OP…][@main|vcpu|block]   what and where; each prints its errno, then the process ends
  *   VIVARIUM_ATTACK_WALLS=both|filter|landlock[=ABI]|none
  *   VIVARIUM_ATTACK_PREY=FOLDER:OUTSIDE:SIBLING:DATAGRAMS:VICTIM:PORT
  *
@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
-#include <seccomp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +28,7 @@
 
 static struct
 {
-  OpFunc func;
-  char *name, *thread;
+  char **names, *thread;
   gboolean filter;
   int landlock; /* highest ABI; 0: none */
   gboolean up;  /* atomic */
@@ -41,8 +39,6 @@ static struct
 
 long __real_syscall (long number, ...);
 long __wrap_syscall (long number, ...);
-int __real_seccomp_load (const scmp_filter_ctx filter);
-int __wrap_seccomp_load (const scmp_filter_ctx filter);
 gboolean __real_sandbox_enter (const SandboxConfig *config, GError **error);
 gboolean __wrap_sandbox_enter (const SandboxConfig *config, GError **error);
 void __real_g_cond_wait (GCond *cond, GMutex *mutex);
@@ -66,36 +62,37 @@ __wrap_syscall (long number, ...)
       errno = EOPNOTSUPP;
       return -1;
     }
+  /* The filter, not one that an operation would add. */
+  if (number == SYS_seccomp && !attack.filter && !g_atomic_int_get (&attack.up))
+    return 0;
   answer = __real_syscall (number, a[0], a[1], a[2], a[3], a[4], a[5]);
   if (number == SYS_landlock_create_ruleset && a[2] == LANDLOCK_CREATE_RULESET_VERSION)
     answer = MIN (answer, attack.landlock);
   return answer;
 }
 
-int
-__wrap_seccomp_load (const scmp_filter_ctx filter)
-{
-  return attack.filter ? __real_seccomp_load (filter) : 0;
-}
-
-/* -- The operation -------------------------------------------------------------------------------- */
+/* -- The operations -------------------------------------------------------------------------------- */
 
 static void
-run_op (void)
+run_ops (void)
 {
   char line[96];
-  int code = attack.func (&attack.prey);
-  int n = snprintf (line, sizeof line, "%s: %s\n", attack.name, code == 0 ? "works" : strerrorname_np (code));
 
-  if (write (STDOUT_FILENO, line, (size_t)n) != n)
-    _exit (3);
+  for (char **name = attack.names; *name != NULL; name++)
+    {
+      int code = op_find (*name) (&attack.prey);
+      int n = snprintf (line, sizeof line, "%s: %s\n", *name, code == 0 ? "works" : strerrorname_np (code));
+
+      if (write (STDOUT_FILENO, line, (size_t)n) != n)
+        _exit (3);
+    }
   _exit (0);
 }
 
 static gboolean
 on_idle (gpointer data)
 {
-  run_op ();
+  run_ops ();
   return G_SOURCE_REMOVE;
 }
 
@@ -121,13 +118,13 @@ __wrap_g_cond_wait (GCond *cond, GMutex *mutex)
     return;
   prctl (PR_GET_NAME, name, 0, 0, 0);
   if (g_str_equal (name, "processor") || g_str_has_prefix (name, "vcpu"))
-    run_op ();
+    run_ops ();
 }
 
 static gpointer
 block_thread (gpointer data)
 {
-  run_op ();
+  run_ops ();
   return NULL;
 }
 
@@ -206,11 +203,11 @@ begin (void)
       exit (0);
     }
   char **words = g_strsplit (what, "@", 2);
-  attack.name = words[0];
+  attack.names = g_strsplit (words[0], ",", -1);
   attack.thread = words[1] != NULL ? words[1] : g_strdup ("main");
-  attack.func = op_find (attack.name);
-  if (attack.func == NULL)
-    give_up ("no such operation");
+  for (char **name = attack.names; *name != NULL; name++)
+    if (op_find (*name) == NULL)
+      give_up ("no such operation");
   read_walls (walls != NULL ? walls : "both");
   read_prey (prey != NULL ? prey : "");
 }

@@ -8,11 +8,12 @@
  *
  * Threads share their memory, so all have the same list.  A call that is missing shows with VIVARIUM_SANDBOX=trap: what is not on the lists
  * or would kill ends the process then, with the call's name, its thread and a backtrace on stderr.
+ *
+ * The lists are calls-make.c's, a program of the build.
  */
 #pragma once
 
 #include <glib.h>
-#include <seccomp.h>
 
 G_BEGIN_DECLS
 

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Makes the programs by which the kernel looks at system calls (calls-programs.h, seccomp(2)) while Vivarium is built: sorting some 300 rules takes a few
+ * milliseconds, which no machine's start shall pay.
+ */
+#include "confine/requests.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/fs.h>
+#include <linux/sched.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The kernel looks at 32 bits of these arguments; what is above must not make a difference. */
+#define LOW(value)       SCMP_CMP_MASKED_EQ, 0xffffffffu, (scmp_datum_t)(uint32_t)(value)
+#define WITHOUT(bits)    SCMP_CMP_MASKED_EQ, (scmp_datum_t)(bits), 0
+#define BUT(bits, value) SCMP_CMP_MASKED_EQ, 0xffffffffu & ~(scmp_datum_t)(bits), (scmp_datum_t)(value)
+
+#define LENGTH(array) (sizeof (array) / sizeof *(array))
+
+/* Stands for the number of the process, which isn't known yet: above all that there are. */
+#define OWN_PID 0x7a5b3c1du
+
+#define LAST_CALL 1024 /* names are looked up to there */
+
+/* -- The lists ------------------------------------------------------------------------------------ */
+
+/* Of any thread, whatever the arguments; each name is followed by a space. */
+static const char allowed[] =
+    /* descriptors that are there */
+    "read readv pread64 preadv preadv2 write writev pwrite64 pwritev pwritev2 lseek _llseek "
+    "close close_range dup dup2 dup3 fstat fstatfs ftruncate fallocate fsync fdatasync "
+    "copy_file_range sendfile pipe pipe2 eventfd eventfd2 memfd_create timerfd_create "
+    "timerfd_settime timerfd_gettime "
+    /* waiting */
+    "poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait "
+    "epoll_pwait2 futex futex_wait futex_wake futex_waitv nanosleep clock_nanosleep pause "
+    "restart_syscall sched_yield "
+    /* memory; what executes is looked at below */
+    "brk munmap mremap madvise msync membarrier get_mempolicy "
+    /* time and self */
+    "clock_gettime clock_getres gettimeofday time getpid gettid getppid getuid geteuid getgid "
+    "getegid getresuid getresgid getgroups getrusage getrlimit getcpu getrandom uname sysinfo "
+    "getpriority sched_getaffinity sched_getattr sched_getparam sched_getscheduler "
+    "sched_get_priority_min sched_get_priority_max "
+    /* threads and signals */
+    "set_robust_list get_robust_list rseq set_tid_address exit exit_group rt_sigaction "
+    "rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack "
+    /* sockets that are there */
+    "accept accept4 shutdown getsockname getpeername getsockopt recvfrom recvmsg recvmmsg "
+    /* By name, until a broker opens what the definition names and others pass what they want read or written (design, steps 3 and 4); Landlock says
+     * where writing is.  Then all of these are answered as the names below. */
+    "open openat stat lstat newfstatat statx access faccessat faccessat2 getdents64 getcwd "
+    /* A saved state's file takes its place; old sockets are removed (step 4). */
+    "rename renameat renameat2 unlink unlinkat "
+    /* The sockets of control (step 4) and of VNC (step 7, when a helper is handed its listener). */
+    "bind listen umask ";
+
+/* What libraries try, and who asks for a file by name: they get what a file without rights gives. */
+static const char no_access[] =
+    /* names; stat and its like join them with step 4 */
+    "openat2 creat statfs mkdir mkdirat rmdir link linkat symlink symlinkat readlink readlinkat "
+    "mknod mknodat truncate chdir fchdir inotify_init inotify_init1 inotify_add_watch "
+    "inotify_rm_watch utime utimes futimesat utimensat getdents flock "
+    /* modes, owners, attributes */
+    "chmod fchmod fchmodat fchmodat2 chown lchown fchown fchownat setxattr lsetxattr fsetxattr "
+    "setxattrat getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr removexattr "
+    "lremovexattr fremovexattr file_setattr "
+    /* Who has a listener needs none of it. (No message's address is seen here: see socketpair and the flags of sendmsg.) */
+    "connect "
+    /* other processes */
+    "kill tkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_open pidfd_send_signal setpgid setsid "
+    "wait4 waitid "
+    /* priorities */
+    "setpriority ioprio_set ioprio_get sched_setaffinity sched_setscheduler sched_setparam "
+    /* System V's and POSIX's objects, timers that signal */
+    "shmget shmat shmctl shmdt semget semctl semop semtimedop msgget msgctl msgsnd msgrcv "
+    "mq_open mq_unlink timer_create timer_settime timer_delete setitimer alarm io_setup "
+    "io_submit io_destroy io_getevents setrlimit ";
+
+/* Nobody but who has taken us over. */
+static const char deadly[] =
+    /* programs and processes; clone is looked at below */
+    "execve execveat fork vfork uselib "
+    /* other processes' insides */
+    "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp pidfd_getfd "
+    "move_pages migrate_pages "
+    /* mounts and namespaces */
+    "mount umount umount2 move_mount open_tree open_tree_attr fsopen fsconfig fsmount fspick "
+    "mount_setattr pivot_root chroot unshare setns open_by_handle_at name_to_handle_at quotactl "
+    "quotactl_fd swapon swapoff fanotify_init fanotify_mark "
+    /* keys, kernel code, and where bugs of the kernel are reached from */
+    "add_key request_key keyctl bpf perf_event_open userfaultfd io_uring_setup io_uring_enter "
+    "io_uring_register init_module finit_module delete_module create_module kexec_load "
+    "kexec_file_load lookup_dcookie nfsservctl vm86 vm86old modify_ldt vmsplice memfd_secret "
+    "pkey_mprotect personality "
+    /* the host */
+    "reboot syslog acct settimeofday stime clock_settime clock_settime64 clock_adjtime "
+    "clock_adjtime64 adjtimex sethostname setdomainname iopl ioperm vhangup "
+    /* identity */
+    "setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset ";
+
+static const unsigned long requests[] = {
+#define ITEM(name) name,
+  REQUESTS (ITEM)
+#undef ITEM
+};
+
+static const int file_commands[] = {
+  F_GETFD, F_SETFD, F_GETFL, F_DUPFD, F_DUPFD_CLOEXEC, F_ADD_SEALS, F_GET_SEALS, F_OFD_SETLK, F_OFD_GETLK,
+};
+
+/* Of whom: accepted, or made for a listener (VNC's until step 7, control's until step 4). */
+static const struct
+{
+  int level, name;
+} options[] = {
+  { SOL_SOCKET, SO_KEEPALIVE },  { SOL_SOCKET, SO_SNDBUF },    { SOL_SOCKET, SO_RCVBUF },
+  { SOL_SOCKET, SO_PASSCRED },   { SOL_SOCKET, SO_REUSEADDR }, { IPPROTO_TCP, TCP_NODELAY },
+  { IPPROTO_IPV6, IPV6_V6ONLY },
+};
+
+/* -- Rules ---------------------------------------------------------------------------------------- */
+
+/* Newer than the library of calls may be; all architectures give them the same numbers. */
+static const struct
+{
+  const char *name;
+  int number;
+} newer[] = {
+  { "epoll_pwait2", 441 },  { "futex_waitv", 449 },    { "fchmodat2", 452 },    { "futex_wake", 454 },
+  { "futex_wait", 455 },    { "setxattrat", 463 },     { "getxattrat", 464 },   { "listxattrat", 465 },
+  { "removexattrat", 466 }, { "open_tree_attr", 467 }, { "file_getattr", 468 }, { "file_setattr", 469 },
+};
+
+static int
+number_of (const char *name)
+{
+  int number = seccomp_syscall_resolve_name (name);
+
+  for (unsigned i = 0; i < LENGTH (newer) && number == __NR_SCMP_ERROR; i++)
+    if (strcmp (name, newer[i].name) == 0)
+      number = newer[i].number;
+  return number;
+}
+
+static int
+add_names (scmp_filter_ctx filter, uint32_t action, const char *names)
+{
+  char name[64];
+  int code = 0;
+
+  for (; code == 0 && *names != 0; names += strlen (name) + 1)
+    {
+      size_t length = strcspn (names, " ");
+      int number;
+
+      if (length >= sizeof name || names[length] == 0)
+        return -EINVAL;
+      memcpy (name, names, length);
+      name[length] = 0;
+      number = number_of (name);
+      if (number == __NR_SCMP_ERROR)
+        {
+          fprintf (stderr, "calls-make: no call has the name %s\n", name);
+          return -EINVAL;
+        }
+      /* Below 0: this architecture hasn't got it. */
+      if (number >= 0)
+        code = seccomp_rule_add (filter, action, number, 0);
+    }
+  return code;
+}
+
+#define ALLOW(call, ...)                                                                                     \
+  do                                                                                                         \
+    {                                                                                                        \
+      const struct scmp_arg_cmp arguments[] = { __VA_ARGS__ };                                               \
+      int added                                                                                              \
+          = seccomp_rule_add_array (filter, SCMP_ACT_ALLOW, SCMP_SYS (call), LENGTH (arguments), arguments); \
+      if (added != 0)                                                                                        \
+        return added;                                                                                        \
+    }                                                                                                        \
+  while (0)
+
+static int
+add_descriptors (scmp_filter_ctx filter)
+{
+  for (unsigned i = 0; i < LENGTH (requests); i++)
+    ALLOW (ioctl, SCMP_A1 (LOW (requests[i])));
+  /* Whether a log goes to a terminal is asked for each line; none is as good as one without colours. */
+  int code = seccomp_rule_add (filter, SCMP_ACT_ERRNO (EACCES), SCMP_SYS (ioctl), 1, SCMP_A1 (LOW (TCGETS)));
+  if (code != 0)
+    return code;
+  for (unsigned i = 0; i < LENGTH (file_commands); i++)
+    ALLOW (fcntl, SCMP_A1 (LOW (file_commands[i])));
+  /* A descriptor that signals its owner is a kill() of anybody. */
+  ALLOW (fcntl, SCMP_A1 (LOW (F_SETFL)), SCMP_A2 (WITHOUT (O_ASYNC)));
+  return 0;
+}
+
+static int
+add_sockets (scmp_filter_ctx filter)
+{
+  const int types[] = { SOCK_STREAM, SOCK_SEQPACKET };
+  const int families[] = { AF_UNIX, AF_INET, AF_INET6 };
+  const int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+
+  /* By a message's name a datagram socket reaches any other of the user, and no filter sees that. */
+  for (unsigned i = 0; i < LENGTH (types); i++)
+    ALLOW (socketpair, SCMP_A0 (LOW (AF_UNIX)), SCMP_A1 (BUT (flags, types[i])), SCMP_A2 (LOW (0)));
+  /* For listeners: control's until step 4, VNC's until step 7. */
+  for (unsigned i = 0; i < LENGTH (families); i++)
+    ALLOW (socket, SCMP_A0 (LOW (families[i])), SCMP_A1 (BUT (flags, SOCK_STREAM)), SCMP_A2 (LOW (0)));
+  for (unsigned i = 0; i < LENGTH (options); i++)
+    ALLOW (setsockopt, SCMP_A1 (LOW (options[i].level)), SCMP_A2 (LOW (options[i].name)));
+  /* MSG_FASTOPEN is a connect(). */
+  ALLOW (sendto, SCMP_A3 (WITHOUT (MSG_FASTOPEN)), SCMP_A4 (SCMP_CMP_EQ, 0));
+  ALLOW (sendmsg, SCMP_A2 (WITHOUT (MSG_FASTOPEN)));
+  ALLOW (sendmmsg, SCMP_A3 (WITHOUT (MSG_FASTOPEN)));
+  return 0;
+}
+
+static int
+add_memory (scmp_filter_ctx filter)
+{
+  /* The translator's views of its code are made before (cpu/soft/translate/buffer.c), and so are the libraries'. */
+  ALLOW (mmap, SCMP_A2 (WITHOUT (PROT_EXEC)));
+  ALLOW (mprotect, SCMP_A2 (WITHOUT (PROT_EXEC)));
+  return 0;
+}
+
+static int
+add_threads (scmp_filter_ctx filter)
+{
+  const scmp_datum_t thread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM
+                              | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+
+  /* What pthread_create() says; musl's has the flag that has no meaning any more.  clone3's flags are in memory, where a filter can't look: ENOSYS, and
+   * the C library takes clone. */
+  ALLOW (clone, SCMP_A0 (SCMP_CMP_EQ, thread));
+  ALLOW (clone, SCMP_A0 (SCMP_CMP_EQ, thread | CLONE_DETACHED));
+  ALLOW (tgkill, SCMP_A0 (LOW (OWN_PID)));
+  ALLOW (prlimit64, SCMP_A0 (LOW (0)), SCMP_A2 (SCMP_CMP_EQ, 0));
+  ALLOW (prctl, SCMP_A0 (LOW (PR_SET_NAME)));
+  ALLOW (prctl, SCMP_A0 (LOW (PR_GET_NAME)));
+  ALLOW (prctl, SCMP_A0 (LOW (0x53564d41))); /* PR_SET_VMA: names of anonymous memory */
+  /* GLib's pools give their threads the settings of the one that made the pool, which they have, and complain of a refusal. */
+  return seccomp_rule_add (filter, SCMP_ACT_ERRNO (0), SCMP_SYS (sched_setattr), 0);
+}
+
+/* -- Programs ------------------------------------------------------------------------------------- */
+
+static int
+add_all (scmp_filter_ctx filter, bool trap)
+{
+  /* Before Linux 4.14 this ends the thread only; nothing of an attack is done either way. */
+  const uint32_t kill = trap ? SCMP_ACT_TRAP : SCMP_ACT_KILL_PROCESS;
+  /* Calls by another architecture's numbers (32-bit, x32) would pass the list by. */
+  int code = seccomp_attr_set (filter, SCMP_FLTATR_ACT_BADARCH, kill);
+
+  /* A binary tree instead of the whole list. */
+  if (code == 0)
+    (void)seccomp_attr_set (filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+  if (code == 0)
+    code = add_names (filter, SCMP_ACT_ALLOW, allowed);
+  if (code == 0)
+    code = add_names (filter, SCMP_ACT_ERRNO (EACCES), no_access);
+  if (code == 0 && !trap)
+    code = add_names (filter, kill, deadly);
+  if (code == 0 && trap) /* else the C library's first try would end it */
+    code = seccomp_rule_add (filter, SCMP_ACT_ERRNO (ENOSYS), SCMP_SYS (clone3), 0);
+  if (code == 0)
+    code = add_descriptors (filter);
+  if (code == 0)
+    code = add_sockets (filter);
+  if (code == 0)
+    code = add_memory (filter);
+  if (code == 0)
+    code = add_threads (filter);
+  return code;
+}
+
+static bool
+give_up (const char *what, int code)
+{
+  fprintf (stderr, "calls-make: %s: %s\n", what, strerror (code));
+  return false;
+}
+
+/* The rules as the kernel takes them; `length` in bytes. */
+static bool
+compile (bool trap, void *program, size_t size, size_t *length)
+{
+  scmp_filter_ctx filter = seccomp_init (trap ? SCMP_ACT_TRAP : SCMP_ACT_ERRNO (ENOSYS));
+  int fd = memfd_create ("calls", 0), code;
+  ssize_t n = -1;
+
+  if (filter == NULL || fd < 0)
+    return give_up ("no filter", ENOMEM);
+  code = add_all (filter, trap);
+  if (code == 0)
+    code = seccomp_export_bpf (filter, fd);
+  if (code == 0)
+    n = pread (fd, program, size, 0);
+  close (fd);
+  seccomp_release (filter);
+  if (code != 0)
+    return give_up ("rules", -code);
+  if (n <= 0 || (size_t)n >= size || n % (ssize_t)sizeof (struct sock_filter) != 0)
+    return give_up ("program", EFBIG);
+  *length = (size_t)n;
+  return true;
+}
+
+static bool
+print_program (const char *name, bool trap)
+{
+  static struct sock_filter program[BPF_MAXINSNS];
+  size_t length = 0, places = 0;
+  unsigned place = 0;
+
+  if (!compile (trap, program, sizeof program, &length))
+    return false;
+  length /= sizeof *program;
+  printf ("static const struct sock_filter %s[] = {\n", name);
+  for (unsigned i = 0; i < length; i++)
+    {
+      printf ("  { %#x, %u, %u, %#x },\n", program[i].code, program[i].jt, program[i].jf, program[i].k);
+      if (program[i].k == OWN_PID && program[i].code == (BPF_JMP | BPF_JEQ | BPF_K))
+        {
+          place = i;
+          places++;
+        }
+    }
+  printf ("};\n#define %s_pid %u /* the instruction that compares with the process's number */\n\n", name,
+          place);
+  return places == 1 || give_up ("there is not one comparison with the process's number", EINVAL);
+}
+
+static void
+print_names (void)
+{
+  printf ("static const char *const calls_names[] = {\n");
+  for (int i = 0; i < LAST_CALL; i++)
+    {
+      char *name = seccomp_syscall_resolve_num_arch (SCMP_ARCH_NATIVE, i);
+
+      if (name != NULL)
+        printf ("  [%d] = \"%s\",\n", i, name);
+      free (name);
+    }
+  printf ("};\n");
+}
+
+int
+main (void)
+{
+  printf ("/* Made by calls-make.c. */\n#include <linux/filter.h>\n\n");
+  if (!print_program ("calls_program", false) || !print_program ("calls_program_trap", true))
+    return 1;
+  print_names ();
+  return ferror (stdout) || fflush (stdout) != 0;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What may be asked of a descriptor by ioctl(2): a list for the filter (calls-make.c), the attack test and `tests/lint-requests.py`, which compares it with what
+ * the sources of cpu/kvm ask.  The numbers have sizes and, for KVM, the architecture in them.
+ */
+#pragma once
+
+#include <linux/fs.h>
+#include <linux/kvm.h>
+#include <sys/ioctl.h>
+
+/* KVM, before the walls: the engine is made, and asked what it can.  Refused behind them: no more machines, processors or capabilities. */
+#define REQUESTS_BEFORE(X)      \
+  X (KVM_GET_API_VERSION)       \
+  X (KVM_CHECK_EXTENSION)       \
+  X (KVM_CREATE_VM)             \
+  X (KVM_GET_VCPU_MMAP_SIZE)    \
+  X (KVM_CREATE_VCPU)           \
+  X (KVM_SET_IDENTITY_MAP_ADDR) \
+  X (KVM_SET_TSS_ADDR)          \
+  X (KVM_ENABLE_CAP)            \
+  X (KVM_GET_SUPPORTED_CPUID)   \
+  X (KVM_SET_CPUID2)            \
+  X (KVM_GET_MSR_INDEX_LIST)
+
+/* KVM, of a machine that is there: to run its processors, interrupt them, move its memory, read and write its state. */
+#define REQUESTS_KVM(X)          \
+  X (KVM_RUN)                    \
+  X (KVM_INTERRUPT)              \
+  X (KVM_NMI)                    \
+  X (KVM_SIGNAL_MSI)             \
+  X (KVM_IOEVENTFD)              \
+  X (KVM_SET_GSI_ROUTING)        \
+  X (KVM_SET_USER_MEMORY_REGION) \
+  X (KVM_GET_DIRTY_LOG)          \
+  X (KVM_SET_SIGNAL_MASK)        \
+  X (KVM_GET_REGS)               \
+  X (KVM_SET_REGS)               \
+  X (KVM_GET_SREGS)              \
+  X (KVM_SET_SREGS)              \
+  X (KVM_GET_SREGS2)             \
+  X (KVM_SET_SREGS2)             \
+  X (KVM_GET_MSRS)               \
+  X (KVM_SET_MSRS)               \
+  X (KVM_GET_XSAVE)              \
+  X (KVM_SET_XSAVE)              \
+  X (KVM_GET_XCRS)               \
+  X (KVM_SET_XCRS)               \
+  X (KVM_GET_LAPIC)              \
+  X (KVM_SET_LAPIC)              \
+  X (KVM_GET_MP_STATE)           \
+  X (KVM_SET_MP_STATE)           \
+  X (KVM_GET_VCPU_EVENTS)        \
+  X (KVM_SET_VCPU_EVENTS)        \
+  X (KVM_GET_DEBUGREGS)          \
+  X (KVM_SET_DEBUGREGS)          \
+  X (KVM_GET_CLOCK)              \
+  X (KVM_SET_CLOCK)              \
+  X (KVM_KVMCLOCK_CTRL)          \
+  X (KVM_HAS_DEVICE_ATTR)        \
+  X (KVM_GET_DEVICE_ATTR)        \
+  X (KVM_SET_DEVICE_ATTR)
+
+/* Others.  A medium that is a block device is opened by name (step 3 of the design passes it opened and measured); discarding on it. */
+#define REQUESTS_FILES(X) \
+  X (FIONREAD)            \
+  X (FIONBIO)             \
+  X (BLKGETSIZE64)        \
+  X (BLKDISCARD)          \
+  X (BLKZEROOUT)
+
+/* Behind the walls. */
+#define REQUESTS(X) REQUESTS_KVM (X) REQUESTS_FILES (X)
