@@ -4,6 +4,8 @@
  */
 #include "ops-private.h"
 
+#include "confine/requests.h"
+
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
@@ -105,6 +107,44 @@ OP (kvm_create)
 {
   return reached (RESULT (ioctl (prey->pair[0], KVM_CREATE_VM, 0)));
 }
+
+static const unsigned long before[] = {
+#define ITEM(name) name,
+  REQUESTS_BEFORE (ITEM)
+}, behind[] = {
+  REQUESTS (ITEM)
+#undef ITEM
+};
+
+/* What makes machines, or changes what they can; each must be refused in the same way. */
+OP (kvm_requests)
+{
+  int answer = 0;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (before); i++)
+    {
+      int code = reached (RESULT (ioctl (prey->pair[0], before[i], 0)));
+
+      answer = i == 0 || code == answer ? code : 0;
+    }
+  return answer;
+}
+
+/* What an engine asks of a machine all day gets through to the kernel (which finds no machine behind this descriptor). */
+OP (requests)
+{
+  uint64_t argument[4] = { 0 };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (behind); i++)
+    {
+      int code = reached (RESULT (ioctl (prey->memfd, behind[i], argument)));
+
+      if (code != 0)
+        return code;
+    }
+  return 0;
+}
+
 /* The same with rubbish in the half of the number that the kernel doesn't look at. */
 OP (ioctl_high)
 {
@@ -495,6 +535,8 @@ const Op more_ops[] = {
   NAMED (ficlone),
   NAMED (setflags),
   NAMED (kvm_create),
+  NAMED (kvm_requests),
+  NAMED (requests),
   NAMED (ioctl_high),
   NAMED (attach_filter),
   NAMED (inet_connect),
