@@ -400,7 +400,7 @@ warm_up (void)
   static GIConv to, from;
 
   /* With a name, neither GLib nor the C library asks again which one /etc/localtime is. */
-  g_setenv ("TZ", ":/etc/localtime", FALSE);
+  g_setenv ("TZ", g_file_test ("/etc/localtime", G_FILE_TEST_EXISTS) ? ":/etc/localtime" : "UTC", FALSE);
   g_time_zone_unref (g_time_zone_new_local ());
   tzset ();
   /* The texts of VNC; a converter is a library, which stays loaded while one is open. */
