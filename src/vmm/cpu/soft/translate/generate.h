@@ -136,7 +136,7 @@ EmitRm gen_access (Gen *g, unsigned size, unsigned access);
 EmitRm gen_access_stack (Gen *g, unsigned reg, int32_t disp, unsigned size, unsigned access);
 void gen_cold_access (Gen *g, const GenCold *cold);
 
-/* -- integer.c, branch.c --------------------------------------------------------------------------- */
+/* -- integer.c, branch.c, sse.c -------------------------------------------------------------------- */
 /* Translate g->insn; FALSE: there is no translation, nothing was emitted. */
 gboolean gen_integer (Gen *g);
 gboolean gen_integer_two (Gen *g); /* 0F … */
