@@ -1051,6 +1051,10 @@ GUEST_CODE (
     "  mov $20000000, %ecx\n mov $0xd000, %ebx\n"
     "1: mov (%rbx), %rax\n mov 8(%rbx), %rdx\n mov 16(%rbx), %rsi\n mov 24(%rbx,%rax), %rdi\n add 32(%rbx), %rdi\n"
     "  dec %ecx\n jnz 1b\n int $0x20\n");
+/* Each load walks the page tables. */
+GUEST_CODE (misses, ".code64",
+            "  mov $2000000, %ecx\n mov $0xd000, %ebx\n"
+            "1: invlpg (%rbx)\n mov (%rbx), %rax\n dec %ecx\n jnz 1b\n int $0x20\n");
 
 static void
 test_speed (void)
@@ -1060,7 +1064,9 @@ test_speed (void)
     const char *name;
     const uint8_t *code;
     const uint8_t *end;
-  } loops[] = { { "mixed", mixed_code, mixed_end }, { "loads", loads_code, loads_end } };
+  } loops[] = { { "mixed", mixed_code, mixed_end },
+                { "loads", loads_code, loads_end },
+                { "misses", misses_code, misses_end } };
   Guest *g;
   CpuState s;
 

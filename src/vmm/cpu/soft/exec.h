@@ -293,7 +293,7 @@ uint64_t soft_shift_value (unsigned op, unsigned size, uint64_t value, uint8_t c
 uint64_t soft_alu_value (unsigned op, unsigned size, uint64_t dst, uint64_t src, uint16_t *af);
 gboolean soft_condition (const SoftCpu *cpu, unsigned n);
 
-/* -- mmu.c ---------------------------------------------------------------------------------------------- */
+/* -- mmu*.c --------------------------------------------------------------------------------------------- */
 /* Drops all translations, and with them all that was found through linear addresses. */
 void soft_tlb_flush (SoftCpu *cpu);
 /* As a load of CR3 does: spares global pages. */
@@ -311,7 +311,7 @@ void soft_write_cpl (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64
                      unsigned cpl);
 uint64_t soft_physical_read (SoftCpu *cpu, uint64_t physical, unsigned size);
 void soft_physical_write (SoftCpu *cpu, uint64_t physical, uint64_t value, unsigned size);
-/* Host address of at most *length bytes (cut at the page's end) for string instructions; NULL where it isn't plain RAM. */
+/* Host address of `linear`, good to its page's end, for string instructions; NULL where it isn't plain RAM. */
 uint8_t *soft_host_range (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, gboolean write);
 /* Where a store of `size` bytes within a page goes that is known to be writable but for code in it, of which what lies there is dropped; NULL if it isn't, or the running block lies there. */
 uint8_t *soft_guarded_store (SoftCpu *cpu, uint64_t linear, unsigned size);

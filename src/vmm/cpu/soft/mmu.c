@@ -1,467 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Paging (SDM volume 3, chapter 4), the translation buffer's slow side, and accesses that leave RAM.
+ * Memory as the processor sees it: the translation buffer's slow side, accesses that cross pages or leave RAM.
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
-#include "cpu/soft/engine-soft.h"
-
-enum
-{
-  PTE_P = 1 << 0,
-  PTE_W = 1 << 1,
-  PTE_U = 1 << 2,
-  PTE_A = 1 << 5,
-  PTE_D = 1 << 6,
-  PTE_PS = 1 << 7,
-  PTE_G = 1 << 8,
-};
-#define PTE_NX       (1ULL << 63)
-#define PTE_ADDRESS  (((1ULL << SOFT_PHYSICAL_BITS) - 1) & SOFT_PAGE_MASK)
-#define PTE_RESERVED (((1ULL << 52) - 1) & ~((1ULL << SOFT_PHYSICAL_BITS) - 1))
-
-enum
-{
-  PF_P = 1 << 0,
-  PF_W = 1 << 1,
-  PF_U = 1 << 2,
-  PF_RSVD = 1 << 3,
-  PF_I = 1 << 4,
-};
-
-typedef enum
-{
-  ACCESS_READ,
-  ACCESS_WRITE,
-  ACCESS_EXEC,
-} Access;
+#include "cpu/soft/mmu-private.h"
 
 gboolean
 soft_is_canonical (uint64_t linear)
 {
   return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
-}
-
-static void
-forget_io (SoftCpu *cpu)
-{
-  for (unsigned i = 0; i < SOFT_N_IO; i++)
-    cpu->io[i].page = SOFT_TLB_EMPTY;
-}
-
-static inline void
-empty_entry (SoftCpu *cpu, unsigned mmu, unsigned index)
-{
-  SoftTlbEntry *entry = &cpu->tlbs[mmu][index];
-  entry->read = entry->write = soft_tlb_empty (index);
-}
-
-static void
-empty_all (SoftCpu *cpu)
-{
-  for (unsigned m = 0; m < SOFT_N_MMU; m++)
-    for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
-      empty_entry (cpu, m, i);
-  memset (cpu->execs, 0xff, sizeof cpu->execs);
-  cpu->n_filled[SOFT_FILLED_LOCAL] = cpu->n_filled[SOFT_FILLED_GLOBAL] = 0;
-}
-
-static void
-empty_filled (SoftCpu *cpu, unsigned list)
-{
-  if (cpu->n_filled[list] > SOFT_N_FILLED)
-    {
-      empty_all (cpu);
-      return;
-    }
-  for (unsigned i = 0; i < cpu->n_filled[list]; i++)
-    {
-      unsigned kind = cpu->filled[list][i].kind, index = cpu->filled[list][i].index;
-      if (kind < SOFT_N_MMU)
-        empty_entry (cpu, kind, index);
-      else
-        cpu->execs[kind - SOFT_N_MMU][index].page = SOFT_TLB_EMPTY;
-    }
-  cpu->n_filled[list] = 0;
-}
-
-static void
-note_filled (SoftCpu *cpu, unsigned list, unsigned kind, unsigned index)
-{
-  unsigned n = cpu->n_filled[list];
-
-  if (n < SOFT_N_FILLED)
-    {
-      cpu->filled[list][n].kind = (uint8_t)kind;
-      cpu->filled[list][n].index = (uint16_t)index;
-      cpu->n_filled[list]++;
-    }
-  else
-    cpu->n_filled[list] = SOFT_N_FILLED + 1;
-}
-
-void
-soft_tlb_flush (SoftCpu *cpu)
-{
-  empty_filled (cpu, SOFT_FILLED_LOCAL);
-  empty_filled (cpu, SOFT_FILLED_GLOBAL);
-  memset (cpu->exec_id, 0, sizeof cpu->exec_id);
-  memset (cpu->large_filter, 0, sizeof cpu->large_filter);
-  forget_io (cpu);
-  cpu->jump_key += 1ULL << 32;
-}
-
-void
-soft_tlb_flush_local (SoftCpu *cpu)
-{
-  uint32_t *id = &cpu->exec_id[0][0];
-  const uint32_t *keep = &cpu->exec_keep[0][0];
-
-  empty_filled (cpu, SOFT_FILLED_LOCAL);
-  for (unsigned i = 0; i < SOFT_N_EXEC * SOFT_EXEC_SIZE; i++)
-    id[i] &= keep[i];
-  forget_io (cpu);
-  cpu->jump_key += 1ULL << 32;
-}
-
-void
-soft_tlb_flush_page (SoftCpu *cpu, uint64_t linear)
-{
-  unsigned index = (linear >> 12) & (SOFT_TLB_SIZE - 1), place = (linear >> 21) & 4095;
-
-  for (unsigned m = 0; m < SOFT_N_MMU; m++)
-    empty_entry (cpu, m, index);
-  for (unsigned m = 0; m < SOFT_N_EXEC; m++)
-    {
-      cpu->execs[m][(linear >> 12) & (SOFT_EXEC_SIZE - 1)].page = SOFT_TLB_EMPTY;
-      cpu->exec_id[m][(linear >> 12) & (SOFT_EXEC_SIZE - 1)] = 0;
-    }
-  forget_io (cpu);
-  if ((cpu->large_filter[place / 64] >> (place % 64) & 1) != 0)
-    {
-      for (unsigned m = 0; m < SOFT_N_MMU; m++)
-        for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
-          if (cpu->large[m][i] != 0 && (cpu->tlbs[m][i].read ^ linear) >> cpu->large[m][i] == 0)
-            empty_entry (cpu, m, i);
-      for (unsigned m = 0; m < SOFT_N_EXEC; m++)
-        for (unsigned i = 0; i < SOFT_EXEC_SIZE; i++)
-          if (cpu->exec_large[m][i] != 0 && (cpu->execs[m][i].page ^ linear) >> cpu->exec_large[m][i] == 0)
-            cpu->execs[m][i].page = SOFT_TLB_EMPTY;
-      memset (cpu->exec_id, 0, sizeof cpu->exec_id);
-    }
-  cpu->jump_key += 1ULL << 32;
-}
-
-/* INVLPG of an address in this large page has more to drop than one entry. */
-static void
-note_large (SoftCpu *cpu, uint64_t linear, unsigned bits)
-{
-  unsigned first = (unsigned)(linear >> bits << bits >> 21) & 4095;
-
-  if (bits == 30)
-    memset (&cpu->large_filter[first / 64], 0xff, 64);
-  else
-    cpu->large_filter[first / 64] |= (bits == 22 ? 3ULL : 1ULL) << first % 64;
-}
-
-void
-soft_drop_logged (SoftCpu *cpu)
-{
-  for (unsigned i = 0; i < cpu->n_logged; i++)
-    {
-      SoftTlbEntry *entry = &cpu->tlbs[cpu->logged[i].mmu][cpu->logged[i].index];
-      region_mark_dirty (cpu->logged[i].region, cpu->logged[i].offset, GUEST_PAGE_SIZE);
-      region_unref (cpu->logged[i].region);
-      entry->write = soft_tlb_empty (cpu->logged[i].index);
-    }
-  cpu->n_logged = 0;
-}
-
-/* -- Physical memory -------------------------------------------------------------------------------------- */
-
-/* The map changed: what the translation buffer points at may go away as soon as the view is refreshed. */
-static inline void
-check_generation (SoftCpu *cpu)
-{
-  uint64_t generation = address_space_generation (cpu->vm->memory);
-  if (G_UNLIKELY (generation != cpu->memory_generation))
-    {
-      cpu->memory_generation = generation;
-      soft_drop_logged (cpu);
-      for (unsigned i = 0; i < SOFT_N_TABLES; i++)
-        cpu->table_cache[i].page = SOFT_TLB_EMPTY;
-      soft_tlb_flush (cpu);
-    }
-}
-
-/* What the guest could write unseen until now, where a dirty log went on in the meantime: its pages may have been taken already. */
-static void
-mark_writable (SoftCpu *cpu)
-{
-  FlatView *view = address_space_ref_view (cpu->vm->memory);
-
-  for (unsigned r = 0; r < view->n_ranges; r++)
-    {
-      Region *region = view->ranges[r].region;
-      uintptr_t first;
-
-      if (!region_is_ram (region) || !region_dirty_log_on (region))
-        continue;
-      first = (uintptr_t)region_host (region);
-      for (unsigned m = 0; m < SOFT_N_MMU; m++)
-        for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
-          if (cpu->tlbs[m][i].write != soft_tlb_empty (i) && cpu->tlbs[m][i].page >= first
-              && cpu->tlbs[m][i].page - first < region_size (region))
-            region_mark_dirty (region, cpu->tlbs[m][i].page - first, GUEST_PAGE_SIZE);
-    }
-  flat_view_unref (view);
-}
-
-void
-soft_physical_map_changed (SoftCpu *cpu)
-{
-  check_generation (cpu);
-  /* A dirty log that goes on or off tells us this way too, with the same view. */
-  soft_drop_logged (cpu);
-  mark_writable (cpu);
-  soft_tlb_flush (cpu);
-}
-
-static const FlatRange *
-find_physical (SoftCpu *cpu, uint64_t physical)
-{
-  check_generation (cpu);
-  return access_cache_find (&cpu->memory_cache, cpu->vm->memory, physical);
-}
-
-/* A page of RAM as a whole, or NULL. */
-static uint8_t *
-physical_page (SoftCpu *cpu, uint64_t page, gboolean *writable, const FlatRange **range)
-{
-  const FlatRange *r = find_physical (cpu, page);
-
-  *range = r;
-  if (r == NULL || !region_is_ram (r->region) || r->size - (page - r->start) < GUEST_PAGE_SIZE
-      || ((r->offset + (page - r->start)) & (GUEST_PAGE_SIZE - 1)) != 0)
-    return NULL;
-  *writable = !r->readonly;
-  return region_host (r->region) + r->offset + (page - r->start);
-}
-
-uint64_t
-soft_physical_read (SoftCpu *cpu, uint64_t physical, unsigned size)
-{
-  check_generation (cpu);
-  if (soft_apic_hit (cpu, physical))
-    return soft_apic_mmio_read (cpu, physical & 0xfff, size);
-  return address_space_load (cpu->vm->memory, &cpu->memory_cache, physical, size, cpu->vm_locked);
-}
-
-void
-soft_physical_write (SoftCpu *cpu, uint64_t physical, uint64_t value, unsigned size)
-{
-  check_generation (cpu);
-  if (soft_apic_hit (cpu, physical))
-    {
-      soft_apic_mmio_write (cpu, physical & 0xfff, (uint32_t)value, size);
-      return;
-    }
-  /* Into decoded code, too: region_mark_dirty() tells block.c. */
-  address_space_store (cpu->vm->memory, &cpu->memory_cache, physical, value, size, cpu->vm_locked);
-}
-
-/* -- Page tables ------------------------------------------------------------------------------------------ */
-
-static uint8_t *
-table_host (SoftCpu *cpu, uint64_t physical, Region **region)
-{
-  uint64_t page = physical & SOFT_PAGE_MASK;
-  unsigned slot = (page >> 12) % SOFT_N_TABLES;
-  const FlatRange *range;
-  gboolean writable;
-  uint8_t *host;
-
-  check_generation (cpu);
-  if (cpu->table_cache[slot].page == page)
-    {
-      *region = cpu->table_cache[slot].region;
-      return cpu->table_cache[slot].host + (physical & 0xfff);
-    }
-  host = physical_page (cpu, page, &writable, &range);
-  if (host == NULL || !writable)
-    return NULL;
-  cpu->table_cache[slot].page = page;
-  cpu->table_cache[slot].host = host;
-  cpu->table_cache[slot].region = *region = range->region;
-  return host + (physical & 0xfff);
-}
-
-static uint64_t
-table_read (SoftCpu *cpu, uint64_t physical, unsigned size)
-{
-  Region *region;
-  const uint8_t *host = table_host (cpu, physical, &region);
-  if (G_LIKELY (host != NULL))
-    return size == 8 ? *(const uint64_t *)host : *(const uint32_t *)host;
-  return soft_physical_read (cpu, physical, size);
-}
-
-static void
-table_set_bits (SoftCpu *cpu, uint64_t physical, uint32_t bits)
-{
-  Region *region;
-  uint8_t *host = table_host (cpu, physical, &region);
-  if (G_LIKELY (host != NULL))
-    {
-      *(uint32_t *)host |= bits;
-      region_mark_dirty (region, (uint64_t)(host - region_host (region)), 4);
-    }
-  else
-    soft_physical_write (cpu, physical, soft_physical_read (cpu, physical, 4) | bits, 4);
-}
-
-typedef struct
-{
-  uint64_t physical;
-  gboolean writable; /* a later write needs no walk: allowed, and D is set */
-  gboolean executable;
-  gboolean global;
-  uint8_t large; /* address bits within a large page, else 0 */
-} Walk;
-
-/* Translates; on failure returns FALSE with the error code.  Sets A and D. */
-static gboolean
-walk (SoftCpu *cpu, uint64_t linear, Access access, unsigned mmu, Walk *result, uint32_t *error)
-{
-  gboolean user = mmu == SOFT_MMU_USER;
-  gboolean nx_on = (cpu->efer & EFER_NXE) != 0;
-  uint32_t code = (access == ACCESS_WRITE ? PF_W : 0) | (user ? PF_U : 0);
-  uint64_t entries[4], addresses[4];
-  unsigned n = 0, shift;
-  uint64_t rights = PTE_W | PTE_U, no_exec = 0, page_size;
-  gboolean w, u, write_ok;
-
-  result->large = 0;
-
-  if (access == ACCESS_EXEC && (nx_on || (cpu->cr4 & CR4_SMEP) != 0))
-    code |= PF_I;
-
-  if (cpu->cr4 & CR4_PAE)
-    {
-      uint64_t table, entry;
-      uint64_t reserved = PTE_RESERVED | (nx_on ? 0 : PTE_NX);
-
-      if (soft_in_long (cpu))
-        {
-          table = cpu->cr3 & PTE_ADDRESS;
-          shift = 39;
-        }
-      else
-        {
-          entry = cpu->pdpte[(linear >> 30) & 3];
-          if ((entry & PTE_P) == 0)
-            {
-              *error = code;
-              return FALSE;
-            }
-          table = entry & PTE_ADDRESS;
-          shift = 21;
-          /* Bits 52 to 62 are reserved outside of long mode. */
-          reserved |= 0x7ff0000000000000ULL;
-        }
-      for (;; shift -= 9)
-        {
-          addresses[n] = table + ((linear >> shift) & 511) * 8;
-          entry = table_read (cpu, addresses[n], 8);
-          if ((entry & PTE_P) == 0)
-            {
-              *error = code;
-              return FALSE;
-            }
-          entries[n++] = entry;
-          if ((entry & reserved) != 0 || (shift == 39 && (entry & PTE_PS) != 0))
-            {
-              *error = code | PF_P | PF_RSVD;
-              return FALSE;
-            }
-          rights &= entry;
-          no_exec |= entry & PTE_NX;
-          if (shift == 12 || ((entry & PTE_PS) != 0 && shift <= 30))
-            break;
-          table = entry & PTE_ADDRESS;
-        }
-      page_size = 1ULL << shift;
-      result->large = shift > 12 ? (uint8_t)shift : 0;
-      if (shift > 12 && (entry & (page_size - 1) & ~0x1fffULL) != 0)
-        {
-          *error = code | PF_P | PF_RSVD;
-          return FALSE;
-        }
-      result->physical = (entry & PTE_ADDRESS & ~(page_size - 1)) | (linear & (page_size - 1));
-    }
-  else
-    {
-      uint32_t entry;
-
-      addresses[0] = (cpu->cr3 & 0xfffff000) + ((linear >> 22) & 1023) * 4;
-      entry = (uint32_t)table_read (cpu, addresses[0], 4);
-      if ((entry & PTE_P) == 0)
-        {
-          *error = code;
-          return FALSE;
-        }
-      entries[n++] = entry;
-      rights &= entry;
-      if ((entry & PTE_PS) != 0 && (cpu->cr4 & CR4_PSE) != 0)
-        {
-          result->large = 22;
-          /* PSE-36: bits 13 to 20 are address bits 32 to 39; bit 21 is reserved. */
-          if (entry & (1u << 21))
-            {
-              *error = code | PF_P | PF_RSVD;
-              return FALSE;
-            }
-          result->physical
-              = (entry & 0xffc00000) | ((uint64_t)(entry & 0x1fe000) << 19) | (linear & 0x3fffff);
-        }
-      else
-        {
-          addresses[1] = (entry & 0xfffff000) + ((linear >> 12) & 1023) * 4;
-          entry = (uint32_t)table_read (cpu, addresses[1], 4);
-          if ((entry & PTE_P) == 0)
-            {
-              *error = code;
-              return FALSE;
-            }
-          entries[n++] = entry;
-          rights &= entry;
-          result->physical = (entry & 0xfffff000) | (linear & 0xfff);
-        }
-    }
-
-  w = (rights & PTE_W) != 0;
-  u = (rights & PTE_U) != 0;
-  write_ok = user ? w : w || (cpu->cr0 & CR0_WP) == 0;
-  if ((user && !u) || (access == ACCESS_WRITE && !write_ok) || (access == ACCESS_EXEC && no_exec)
-      || (access == ACCESS_EXEC && !user && u && (cpu->cr4 & CR4_SMEP))
-      || (access != ACCESS_EXEC && mmu == SOFT_MMU_SUPERVISOR_SMAP && u))
-    {
-      *error = code | PF_P;
-      return FALSE;
-    }
-  for (unsigned i = 0; i < n; i++)
-    {
-      uint32_t want = PTE_A | (i == n - 1 && access == ACCESS_WRITE ? PTE_D : 0);
-      if ((entries[i] & want) != want)
-        {
-          table_set_bits (cpu, addresses[i], want);
-          entries[i] |= want;
-        }
-    }
-  result->writable = write_ok && (entries[n - 1] & PTE_D) != 0;
-  result->executable = !no_exec && !(!user && u && (cpu->cr4 & CR4_SMEP));
-  result->global = (cpu->cr4 & CR4_PGE) != 0 && (entries[n - 1] & PTE_G) != 0;
-  return TRUE;
 }
 
 G_NORETURN static void
@@ -516,7 +64,8 @@ is_stack_access (const SoftCpu *cpu, const SoftInsn *insn, uint64_t linear)
 /* Fills the buffer's entry for the page of `linear`.  Returns the host address of `linear`, or NULL with *physical where
  * the page isn't RAM (or, for a write, is ROM or holds decoded code). */
 static uint8_t *
-fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsigned mmu, uint64_t *physical)
+fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, SoftAccess access, unsigned mmu,
+      uint64_t *physical)
 {
   uint64_t page = linear & SOFT_PAGE_MASK;
   unsigned index = (linear >> 12) & (SOFT_TLB_SIZE - 1);
@@ -524,30 +73,30 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsign
   const FlatRange *range;
   gboolean ram_writable = FALSE;
   uint8_t *host;
-  Walk result;
+  SoftWalk result;
   unsigned list;
 
-  check_generation (cpu);
+  soft_check_generation (cpu);
   if (cpu->cr0 & CR0_PG)
     {
       uint32_t error;
 
       if (soft_in_64 (cpu) && !soft_is_canonical (linear))
         soft_raise_error (cpu, insn, is_stack_access (cpu, insn, linear) ? EXC_SS : EXC_GP, 0);
-      if (!walk (cpu, linear, access, mmu, &result, &error))
+      if (!soft_walk (cpu, linear, access, mmu, &result, &error))
         page_fault (cpu, insn, linear, error);
     }
   else
     {
       result.physical = linear;
-      result.writable = result.executable = TRUE;
+      result.writable = TRUE;
       result.large = 0;
       result.global = FALSE;
     }
   *physical = result.physical;
   host = soft_apic_hit (cpu, result.physical)
              ? NULL
-             : physical_page (cpu, result.physical & SOFT_PAGE_MASK, &ram_writable, &range);
+             : soft_physical_page (cpu, result.physical & SOFT_PAGE_MASK, &ram_writable, &range);
   if (host == NULL)
     {
       /* Registers: the next access to the page needs no walk. */
@@ -560,7 +109,7 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsign
     }
 
   if (result.large != 0)
-    note_large (cpu, linear, result.large);
+    soft_tlb_note_large (cpu, linear, result.large);
   list = result.global ? SOFT_FILLED_GLOBAL : SOFT_FILLED_LOCAL;
   if (access == ACCESS_EXEC)
     {
@@ -573,19 +122,19 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsign
       exec->addend = (uintptr_t)host - page;
       cpu->exec_large[mmu][index] = result.large;
       cpu->exec_global[mmu][index] = result.global;
-      note_filled (cpu, list, SOFT_N_MMU + mmu, index);
+      soft_tlb_note_filled (cpu, list, SOFT_N_MMU + mmu, index);
       return host + (linear & 0xfff);
     }
   /* Entries are by 4 KiB page; one that already knows the page keeps its other kinds of access. */
   if (entry->addend != (uintptr_t)host - page || entry->read != page)
     {
-      empty_entry (cpu, mmu, index);
+      soft_tlb_empty_entry (cpu, mmu, index);
       entry->addend = (uintptr_t)host - page;
       entry->page = (uintptr_t)host;
       cpu->guarded[mmu][index] = FALSE;
     }
   cpu->large[mmu][index] = result.large;
-  note_filled (cpu, list, mmu, index);
+  soft_tlb_note_filled (cpu, list, mmu, index);
   if (!cpu->watching)
     {
       entry->read = page;
@@ -676,7 +225,7 @@ write_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value,
 }
 
 static void
-probe_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, Access access, unsigned mmu)
+probe_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, SoftAccess access, unsigned mmu)
 {
   uint64_t physical;
   const SoftTlbEntry *entry = &cpu->tlbs[mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)];
@@ -694,7 +243,7 @@ last_page (const SoftCpu *cpu, uint64_t linear, unsigned size)
 
 /* Both pages of an access that crosses, in the order in which they fault; an end that isn't canonical comes first. */
 static void
-probe_crossing (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, Access access,
+probe_crossing (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, SoftAccess access,
                 unsigned mmu)
 {
   if (soft_in_64 (cpu) && (cpu->cr0 & CR0_PG) != 0 && !soft_is_canonical (linear + size - 1))
@@ -751,6 +300,8 @@ check_watch (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size,
   if (G_UNLIKELY (cpu->watching))
     soft_watch_access (cpu, insn, linear, size, write);
 }
+
+/* -- The program's accesses ------------------------------------------------------------------------------------ */
 
 uint64_t
 soft_read_slow (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size)
@@ -872,6 +423,8 @@ soft_write_cpl (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t va
   write_any (cpu, insn, linear, value, size, mmu_of_cpl (cpu, cpl));
 }
 
+/* -- Host addresses for the dispatcher and the translator ------------------------------------------------------ */
+
 const uint8_t *
 soft_translate_exec (SoftCpu *cpu, uint64_t linear, uint64_t *physical, Region **region)
 {
@@ -881,7 +434,7 @@ soft_translate_exec (SoftCpu *cpu, uint64_t linear, uint64_t *physical, Region *
 
   if (host == NULL)
     return NULL;
-  range = find_physical (cpu, *physical);
+  range = soft_find_physical (cpu, *physical);
   *region = range->region;
   return host;
 }
@@ -916,19 +469,4 @@ soft_guarded_store (SoftCpu *cpu, uint64_t linear, unsigned size)
   if (!soft_code_store (cpu->engine->code, host, size))
     return NULL;
   return host;
-}
-
-gboolean
-soft_load_pdptes (SoftCpu *cpu, uint64_t cr3)
-{
-  uint64_t pdpte[4];
-
-  for (unsigned i = 0; i < 4; i++)
-    {
-      pdpte[i] = soft_physical_read (cpu, (cr3 & 0xffffffe0) + i * 8, 8);
-      if ((pdpte[i] & PTE_P) != 0 && (pdpte[i] & ~(PTE_ADDRESS | 0xe19)) != 0)
-        return FALSE;
-    }
-  memcpy (cpu->pdpte, pdpte, sizeof pdpte);
-  return TRUE;
 }

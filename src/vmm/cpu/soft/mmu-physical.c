@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Physical addresses: changes of the map, and accesses by them, to registers above all.
+ */
+#define G_LOG_DOMAIN "cpu-soft"
+
+#include "cpu/soft/mmu-private.h"
+
+void
+soft_generation_changed (SoftCpu *cpu, uint64_t generation)
+{
+  cpu->memory_generation = generation;
+  soft_drop_logged (cpu);
+  for (unsigned i = 0; i < SOFT_N_TABLES; i++)
+    cpu->table_cache[i].page = SOFT_TLB_EMPTY;
+  soft_tlb_flush (cpu);
+}
+
+/* What the guest could write unseen until now, where a dirty log went on in the meantime: its pages may have been taken already. */
+static void
+mark_writable (SoftCpu *cpu)
+{
+  FlatView *view = address_space_ref_view (cpu->vm->memory);
+
+  for (unsigned r = 0; r < view->n_ranges; r++)
+    {
+      Region *region = view->ranges[r].region;
+      uintptr_t first;
+
+      if (!region_is_ram (region) || !region_dirty_log_on (region))
+        continue;
+      first = (uintptr_t)region_host (region);
+      for (unsigned m = 0; m < SOFT_N_MMU; m++)
+        for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
+          if (cpu->tlbs[m][i].write != soft_tlb_empty (i) && cpu->tlbs[m][i].page >= first
+              && cpu->tlbs[m][i].page - first < region_size (region))
+            region_mark_dirty (region, cpu->tlbs[m][i].page - first, GUEST_PAGE_SIZE);
+    }
+  flat_view_unref (view);
+}
+
+void
+soft_physical_map_changed (SoftCpu *cpu)
+{
+  soft_check_generation (cpu);
+  /* A dirty log that goes on or off tells us this way too, with the same view. */
+  soft_drop_logged (cpu);
+  mark_writable (cpu);
+  soft_tlb_flush (cpu);
+}
+
+uint64_t
+soft_physical_read (SoftCpu *cpu, uint64_t physical, unsigned size)
+{
+  soft_check_generation (cpu);
+  if (soft_apic_hit (cpu, physical))
+    return soft_apic_mmio_read (cpu, physical & 0xfff, size);
+  return address_space_load (cpu->vm->memory, &cpu->memory_cache, physical, size, cpu->vm_locked);
+}
+
+void
+soft_physical_write (SoftCpu *cpu, uint64_t physical, uint64_t value, unsigned size)
+{
+  soft_check_generation (cpu);
+  if (soft_apic_hit (cpu, physical))
+    {
+      soft_apic_mmio_write (cpu, physical & 0xfff, (uint32_t)value, size);
+      return;
+    }
+  /* Into decoded code, too: region_mark_dirty() tells block.c. */
+  address_space_store (cpu->vm->memory, &cpu->memory_cache, physical, value, size, cpu->vm_locked);
+}
