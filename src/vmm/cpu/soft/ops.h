@@ -31,7 +31,7 @@ void soft_push (SoftCpu *cpu, const SoftInsn *insn, uint64_t value, unsigned siz
 uint64_t soft_pop (SoftCpu *cpu, const SoftInsn *insn, unsigned size);
 void soft_set_sp (SoftCpu *cpu, uint64_t sp);
 
-/* exec-integer.c */
+/* exec-integer.c, exec-multiply.c, exec-bits.c, exec-decimal.c */
 void soft_op_ud (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_cmov_mem (SoftCpu *cpu, const SoftInsn *insn);
 void soft_op_cbw (SoftCpu *cpu, const SoftInsn *insn);
