@@ -7,6 +7,7 @@
  */
 #define G_LOG_DOMAIN "block"
 
+#include "base/thread-kind.h"
 #include "block/block-private.h"
 #include "block/block-vector.h"
 
@@ -231,7 +232,7 @@ block_check_range (const Block *block, BlockOp op, uint64_t offset, uint64_t len
   return op != BLOCK_OP_READ && block->read_only ? EROFS : 0;
 }
 
-/* The image's lock is held.  NULL: there was nothing to do for long, or the image is being closed. */
+/* The image's lock is held.  NULL: there was nothing to do for long and others are there, or the image is being closed. */
 static BlockRequest *
 next_work (Block *block)
 {
@@ -240,7 +241,9 @@ next_work (Block *block)
 
   block->n_idle++;
   while (block->waiting == NULL && !block->closing)
-    if (!g_cond_wait_until (&block->work, &block->lock, until))
+    if (block->n_workers == 1)
+      g_cond_wait (&block->work, &block->lock);
+    else if (!g_cond_wait_until (&block->work, &block->lock, until) && block->n_workers > 1)
       break;
   block->n_idle--;
   request = block->waiting;
@@ -253,6 +256,35 @@ next_work (Block *block)
   return request;
 }
 
+static void
+join_all (GPtrArray *threads)
+{
+  for (unsigned i = 0; i < threads->len; i++)
+    g_thread_join (threads->pdata[i]);
+  g_ptr_array_set_size (threads, 0);
+}
+
+static gpointer run_worker (gpointer data);
+static gpointer run_heir (gpointer data);
+
+/* The image's lock is held. */
+static void
+start_worker (Block *block)
+{
+  GThread *thread;
+
+  /* These have let go of the lock for the last time, and end. */
+  join_all (block->exited);
+  thread = g_thread_try_new ("block", thread_kind_done () ? run_heir : run_worker, block, NULL);
+  if (thread == NULL)
+    {
+      g_warning ("The host gives no thread for “%s”", block->path);
+      return;
+    }
+  block->n_workers++;
+  g_ptr_array_add (block->threads, thread);
+}
+
 static gpointer
 run_worker (gpointer data)
 {
@@ -262,7 +294,11 @@ run_worker (gpointer data)
   g_mutex_lock (&block->lock);
   while ((request = next_work (block)) != NULL)
     {
+      /* One is always there for what comes meanwhile.  Who submits may be a thread that may not make any, and what confines us is handed on. */
+      if (block->n_idle == 0 && block->n_workers < WORKERS)
+        start_worker (block);
       g_mutex_unlock (&block->lock);
+      thread_kind_begin (THREAD_DISK);
       block_complete (request, block->driver->run (block->image, request));
       g_mutex_lock (&block->lock);
     }
@@ -276,36 +312,19 @@ run_worker (gpointer data)
   return NULL;
 }
 
-static void
-join_all (GPtrArray *threads)
+static gpointer
+run_heir (gpointer data)
 {
-  for (unsigned i = 0; i < threads->len; i++)
-    g_thread_join (threads->pdata[i]);
-  g_ptr_array_set_size (threads, 0);
+  thread_kind_inherit ();
+  return run_worker (data);
 }
 
 /* The image's lock is held, and `waiting` has one more.  FALSE: nobody will ever take it. */
 static gboolean
 wake_worker (Block *block)
 {
-  unsigned waiting = 0;
-
-  for (BlockRequest *request = block->waiting; request != NULL && waiting <= block->n_idle;
-       request = request->next_waiting)
-    waiting++;
-  if (waiting > block->n_idle && block->n_workers < WORKERS)
-    {
-      /* These have let go of the lock for the last time, and end. */
-      join_all (block->exited);
-      GThread *thread = g_thread_try_new ("block", run_worker, block, NULL);
-      if (thread != NULL)
-        {
-          block->n_workers++;
-          g_ptr_array_add (block->threads, thread);
-          return TRUE;
-        }
-      g_warning ("The host gives no thread for “%s”", block->path);
-    }
+  if (block->n_workers == 0)
+    start_worker (block);
   if (block->n_idle > 0)
     g_cond_signal (&block->work);
   return block->n_workers > 0;
@@ -488,6 +507,10 @@ block_queue_new (Block *block, GMainContext *context)
   /* Interrupts to the guest go before drawing and housekeeping. */
   g_source_set_priority (queue->source, G_PRIORITY_HIGH);
   g_source_attach (queue->source, context);
+  g_mutex_lock (&block->lock);
+  if (block->n_workers == 0)
+    start_worker (block);
+  g_mutex_unlock (&block->lock);
   return queue;
 }
 

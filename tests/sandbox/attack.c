@@ -9,6 +9,7 @@
  * The linker gives us the calls by which the monitor builds its walls (--wrap), so one wall is left out and an older kernel is shown without
  * a switch in the product.
  */
+#include "base/thread-kind.h"
 #include "confine/sandbox.h"
 #include "ops.h"
 
@@ -41,10 +42,8 @@ long __real_syscall (long number, ...);
 long __wrap_syscall (long number, ...);
 gboolean __real_sandbox_enter (const SandboxConfig *config, GError **error);
 gboolean __wrap_sandbox_enter (const SandboxConfig *config, GError **error);
-void __real_g_cond_wait (GCond *cond, GMutex *mutex);
-void __wrap_g_cond_wait (GCond *cond, GMutex *mutex);
-GThread *__real_g_thread_try_new (const char *name, GThreadFunc func, gpointer data, GError **error);
-GThread *__wrap_g_thread_try_new (const char *name, GThreadFunc func, gpointer data, GError **error);
+void __real_thread_kind_begin (ThreadKind kind);
+void __wrap_thread_kind_begin (ThreadKind kind);
 ssize_t __wrap_preadv64v2 (int fd, const struct iovec *iov, int n_iov, off_t offset, int flags);
 
 long
@@ -107,33 +106,14 @@ __wrap_sandbox_enter (const SandboxConfig *config, GError **error)
   return TRUE;
 }
 
-/* Where a processor's thread stands until the machine goes on. */
+/* A processor's or a disk's thread, behind its own wall if it has one. */
 void
-__wrap_g_cond_wait (GCond *cond, GMutex *mutex)
+__wrap_thread_kind_begin (ThreadKind kind)
 {
-  char name[16] = "";
-
-  __real_g_cond_wait (cond, mutex);
-  if (!g_atomic_int_get (&attack.up) || !g_str_equal (attack.thread, "vcpu"))
-    return;
-  prctl (PR_GET_NAME, name, 0, 0, 0);
-  if (g_str_equal (name, "processor") || g_str_has_prefix (name, "vcpu"))
+  __real_thread_kind_begin (kind);
+  if (g_atomic_int_get (&attack.up)
+      && g_str_equal (attack.thread, kind == THREAD_PROCESSOR ? "vcpu" : "block"))
     run_ops ();
-}
-
-static gpointer
-block_thread (gpointer data)
-{
-  run_ops ();
-  return NULL;
-}
-
-GThread *
-__wrap_g_thread_try_new (const char *name, GThreadFunc func, gpointer data, GError **error)
-{
-  if (g_str_equal (attack.thread, "block") && g_str_equal (name, "block"))
-    func = block_thread;
-  return __real_g_thread_try_new (name, func, data, error);
 }
 
 /* Nothing is in the host's cache, so it is a block thread that reads. */

@@ -111,8 +111,12 @@ OP (kvm_create)
 static const unsigned long before[] = {
 #define ITEM(name) name,
   REQUESTS_BEFORE (ITEM)
-}, behind[] = {
+}, of_all[] = {
   REQUESTS (ITEM)
+}, of_processors[] = {
+  REQUESTS_PROCESSORS (ITEM)
+}, of_disks[] = {
+  REQUESTS_DISKS (ITEM)
 #undef ITEM
 };
 
@@ -130,19 +134,33 @@ OP (kvm_requests)
   return answer;
 }
 
-/* What an engine asks of a machine all day gets through to the kernel (which finds no machine behind this descriptor). */
-OP (requests)
+/* Each gets through to the kernel (which finds no machine and no disk behind this descriptor). */
+static int
+ask (const Prey *prey, const unsigned long *requests, size_t n)
 {
   uint64_t argument[4] = { 0 };
 
-  for (unsigned i = 0; i < G_N_ELEMENTS (behind); i++)
+  for (size_t i = 0; i < n; i++)
     {
-      int code = reached (RESULT (ioctl (prey->memfd, behind[i], argument)));
+      int code = reached (RESULT (ioctl (prey->memfd, requests[i], argument)));
 
       if (code != 0)
         return code;
     }
   return 0;
+}
+
+OP (requests)
+{
+  return ask (prey, of_all, G_N_ELEMENTS (of_all));
+}
+OP (requests_vcpu)
+{
+  return ask (prey, of_processors, G_N_ELEMENTS (of_processors));
+}
+OP (requests_disk)
+{
+  return ask (prey, of_disks, G_N_ELEMENTS (of_disks));
 }
 
 /* The same with rubbish in the half of the number that the kernel doesn't look at. */
@@ -434,6 +452,15 @@ OP (seccomp_listener)
   return RESULT (syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
 }
 
+/* What a thread adds to its list makes it narrower. */
+OP (narrower)
+{
+  struct sock_filter all = { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW };
+  struct sock_fprog program = { 1, &all };
+
+  return RESULT (syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+}
+
 OP (new_number)
 {
   /* One that no kernel has: “works” says that the wall let it through. */
@@ -537,6 +564,8 @@ const Op more_ops[] = {
   NAMED (kvm_create),
   NAMED (kvm_requests),
   NAMED (requests),
+  NAMED (requests_vcpu),
+  NAMED (requests_disk),
   NAMED (ioctl_high),
   NAMED (attach_filter),
   NAMED (inet_connect),
@@ -579,6 +608,7 @@ const Op more_ops[] = {
   NAMED (ptracer),
   NAMED (subreaper),
   NAMED (seccomp_listener),
+  NAMED (narrower),
   NAMED (new_number),
   NAMED (io_uring),
   NAMED (userfaultfd),

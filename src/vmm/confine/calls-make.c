@@ -10,6 +10,7 @@
 #include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <seccomp.h>
@@ -37,32 +38,54 @@
 
 /* -- The lists ------------------------------------------------------------------------------------ */
 
-/* Of any thread, whatever the arguments; each name is followed by a space. */
-static const char allowed[] =
+/* A list for each kind of thread, and one for all (main); each name is followed by a space.  What a list has is allowed whatever the arguments; calls whose
+ * arguments are looked at come below. */
+
+/* What any thread does. */
+static const char common[] =
     /* descriptors that are there */
-    "read readv pread64 preadv preadv2 write writev pwrite64 pwritev pwritev2 lseek _llseek "
-    "close close_range dup dup2 dup3 fstat fstatfs ftruncate fallocate fsync fdatasync "
-    "copy_file_range sendfile pipe pipe2 eventfd eventfd2 memfd_create timerfd_create "
-    "timerfd_settime timerfd_gettime "
+    "read readv write writev close fstat poll ppoll lseek _llseek fsync fdatasync "
     /* waiting */
-    "poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait "
-    "epoll_pwait2 futex futex_wait futex_wake futex_waitv nanosleep clock_nanosleep pause "
-    "restart_syscall sched_yield "
+    "futex futex_wait futex_wake futex_waitv nanosleep clock_nanosleep restart_syscall sched_yield "
     /* memory; what executes is looked at below */
-    "brk munmap mremap madvise msync membarrier get_mempolicy "
+    "brk munmap mremap madvise membarrier "
     /* time and self */
-    "clock_gettime clock_getres gettimeofday time getpid gettid getppid getuid geteuid getgid "
-    "getegid getresuid getresgid getgroups getrusage getrlimit getcpu getrandom uname sysinfo "
-    "getpriority sched_getaffinity sched_getattr sched_getparam sched_getscheduler "
-    "sched_get_priority_min sched_get_priority_max "
+    "clock_gettime clock_getres gettimeofday time getpid gettid getuid geteuid getgid getegid getcpu "
+    "getrandom sched_getaffinity "
     /* threads and signals */
     "set_robust_list get_robust_list rseq set_tid_address exit exit_group rt_sigaction "
-    "rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack "
+    "rt_sigprocmask rt_sigreturn sigaltstack ";
+
+/* A processor: it serves exits, so it asks disks for what is in the host's cache, wakes others and sends what a guest says on a serial port. */
+static const char of_processors[]
+    = "pread64 preadv preadv2 eventfd eventfd2 timerfd_settime timerfd_gettime ";
+
+static const char of_disks[] = "pread64 preadv preadv2 pwrite64 pwritev pwritev2 fallocate ftruncate "
+                               "copy_file_range ";
+
+static const char of_all[] =
+    /* descriptors that are there */
+    "pread64 preadv preadv2 pwrite64 pwritev pwritev2 close_range dup dup2 dup3 fstatfs ftruncate "
+    "fallocate copy_file_range sendfile pipe pipe2 eventfd eventfd2 memfd_create timerfd_create "
+    "timerfd_settime timerfd_gettime "
+    /* waiting */
+    "select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 pause "
+    /* memory */
+    "msync get_mempolicy "
+    /* self */
+    "getppid getresuid getresgid getgroups getrusage getrlimit uname sysinfo getpriority sched_getattr "
+    "sched_getparam sched_getscheduler sched_get_priority_min sched_get_priority_max "
+    /* signals */
+    "rt_sigpending rt_sigsuspend rt_sigtimedwait "
     /* sockets that are there */
     "accept accept4 shutdown getsockname getpeername getsockopt recvfrom recvmsg recvmmsg "
-    /* By name, until a broker opens what the definition names and others pass what they want read or written (design, steps 3 and 4); Landlock says
+    "newfstatat ";
+
+/* Of all but processors and disks, which get what the names below get. */
+static const char by_name[] =
+    /* Until a broker opens what the definition names and others pass what they want read or written (design, steps 3 and 4); Landlock says
      * where writing is.  Then all of these are answered as the names below. */
-    "open openat stat lstat newfstatat statx access faccessat faccessat2 getdents64 getcwd "
+    "open openat stat lstat statx access faccessat faccessat2 getdents64 getcwd "
     /* A saved state's file takes its place; old sockets are removed (step 4). */
     "rename renameat renameat2 unlink unlinkat "
     /* The sockets of control (step 4) and of VNC (step 7, when a helper is handed its listener). */
@@ -112,15 +135,11 @@ static const char deadly[] =
     /* identity */
     "setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset ";
 
-static const unsigned long requests[] = {
-#define ITEM(name) name,
-  REQUESTS (ITEM)
-#undef ITEM
-};
-
 static const int file_commands[] = {
   F_GETFD, F_SETFD, F_GETFL, F_DUPFD, F_DUPFD_CLOEXEC, F_ADD_SEALS, F_GET_SEALS, F_OFD_SETLK, F_OFD_GETLK,
 };
+
+static const int file_commands_of_threads[] = { F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC };
 
 /* Of whom: accepted, or made for a listener (VNC's until step 7, control's until step 4). */
 static const struct
@@ -195,19 +214,33 @@ add_names (scmp_filter_ctx filter, uint32_t action, const char *names)
     }                                                                                                        \
   while (0)
 
+#define ITEM(name) name,
+#define ALLOW_REQUESTS(list)                                   \
+  do                                                           \
+    {                                                          \
+      static const unsigned long requests[] = { list (ITEM) }; \
+      for (unsigned i = 0; i < LENGTH (requests); i++)         \
+        ALLOW (ioctl, SCMP_A1 (LOW (requests[i])));            \
+    }                                                          \
+  while (0)
+
 static int
-add_descriptors (scmp_filter_ctx filter)
+add_files (scmp_filter_ctx filter, const int *commands, size_t n)
 {
-  for (unsigned i = 0; i < LENGTH (requests); i++)
-    ALLOW (ioctl, SCMP_A1 (LOW (requests[i])));
-  /* Whether a log goes to a terminal is asked for each line; none is as good as one without colours. */
-  int code = seccomp_rule_add (filter, SCMP_ACT_ERRNO (EACCES), SCMP_SYS (ioctl), 1, SCMP_A1 (LOW (TCGETS)));
-  if (code != 0)
-    return code;
-  for (unsigned i = 0; i < LENGTH (file_commands); i++)
-    ALLOW (fcntl, SCMP_A1 (LOW (file_commands[i])));
+  for (size_t i = 0; i < n; i++)
+    ALLOW (fcntl, SCMP_A1 (LOW (commands[i])));
   /* A descriptor that signals its owner is a kill() of anybody. */
   ALLOW (fcntl, SCMP_A1 (LOW (F_SETFL)), SCMP_A2 (WITHOUT (O_ASYNC)));
+  /* Whether a log goes to a terminal is asked for each line; none is as good as one without colours. */
+  return seccomp_rule_add (filter, SCMP_ACT_ERRNO (EACCES), SCMP_SYS (ioctl), 1, SCMP_A1 (LOW (TCGETS)));
+}
+
+static int
+add_sends (scmp_filter_ctx filter)
+{
+  /* MSG_FASTOPEN is a connect(). */
+  ALLOW (sendto, SCMP_A3 (WITHOUT (MSG_FASTOPEN)), SCMP_A4 (SCMP_CMP_EQ, 0));
+  ALLOW (sendmsg, SCMP_A2 (WITHOUT (MSG_FASTOPEN)));
   return 0;
 }
 
@@ -226,19 +259,20 @@ add_sockets (scmp_filter_ctx filter)
     ALLOW (socket, SCMP_A0 (LOW (families[i])), SCMP_A1 (BUT (flags, SOCK_STREAM)), SCMP_A2 (LOW (0)));
   for (unsigned i = 0; i < LENGTH (options); i++)
     ALLOW (setsockopt, SCMP_A1 (LOW (options[i].level)), SCMP_A2 (LOW (options[i].name)));
-  /* MSG_FASTOPEN is a connect(). */
-  ALLOW (sendto, SCMP_A3 (WITHOUT (MSG_FASTOPEN)), SCMP_A4 (SCMP_CMP_EQ, 0));
-  ALLOW (sendmsg, SCMP_A2 (WITHOUT (MSG_FASTOPEN)));
   ALLOW (sendmmsg, SCMP_A3 (WITHOUT (MSG_FASTOPEN)));
-  return 0;
+  return add_sends (filter);
 }
 
+/* Of any thread. */
 static int
-add_memory (scmp_filter_ctx filter)
+add_common (scmp_filter_ctx filter)
 {
   /* The translator's views of its code are made before (cpu/soft/translate/buffer.c), and so are the libraries'. */
   ALLOW (mmap, SCMP_A2 (WITHOUT (PROT_EXEC)));
   ALLOW (mprotect, SCMP_A2 (WITHOUT (PROT_EXEC)));
+  ALLOW (prctl, SCMP_A0 (LOW (0x53564d41))); /* PR_SET_VMA: names of anonymous memory */
+  ALLOW (prctl, SCMP_A0 (LOW (PR_GET_NAME)));
+  ALLOW (tgkill, SCMP_A0 (LOW (OWN_PID)));
   return 0;
 }
 
@@ -252,19 +286,68 @@ add_threads (scmp_filter_ctx filter)
    * the C library takes clone. */
   ALLOW (clone, SCMP_A0 (SCMP_CMP_EQ, thread));
   ALLOW (clone, SCMP_A0 (SCMP_CMP_EQ, thread | CLONE_DETACHED));
-  ALLOW (tgkill, SCMP_A0 (LOW (OWN_PID)));
-  ALLOW (prlimit64, SCMP_A0 (LOW (0)), SCMP_A2 (SCMP_CMP_EQ, 0));
   ALLOW (prctl, SCMP_A0 (LOW (PR_SET_NAME)));
-  ALLOW (prctl, SCMP_A0 (LOW (PR_GET_NAME)));
-  ALLOW (prctl, SCMP_A0 (LOW (0x53564d41))); /* PR_SET_VMA: names of anonymous memory */
-  /* GLib's pools give their threads the settings of the one that made the pool, which they have, and complain of a refusal. */
-  return seccomp_rule_add (filter, SCMP_ACT_ERRNO (0), SCMP_SYS (sched_setattr), 0);
+  return 0;
 }
+
+/* -- Kinds of threads ----------------------------------------------------------------------------- */
+
+static int
+rules_of_all (scmp_filter_ctx filter)
+{
+  int code = add_names (filter, SCMP_ACT_ALLOW, by_name);
+
+  ALLOW_REQUESTS (REQUESTS);
+  ALLOW (prlimit64, SCMP_A0 (LOW (0)), SCMP_A2 (SCMP_CMP_EQ, 0));
+  /* What a thread adds to this list makes it narrower.  No flags: a listener would answer calls. */
+  ALLOW (seccomp, SCMP_A0 (LOW (SECCOMP_SET_MODE_FILTER)), SCMP_A1 (LOW (0)));
+  if (code == 0)
+    code = add_files (filter, file_commands, LENGTH (file_commands));
+  if (code == 0)
+    code = add_sockets (filter);
+  if (code == 0)
+    code = add_threads (filter);
+  /* GLib's pools give their threads the settings of the one that made the pool, which they have, and complain of a refusal. */
+  if (code == 0)
+    code = seccomp_rule_add (filter, SCMP_ACT_ERRNO (0), SCMP_SYS (sched_setattr), 0);
+  return code;
+}
+
+static int
+rules_of_processors (scmp_filter_ctx filter)
+{
+  int code = add_files (filter, file_commands_of_threads, LENGTH (file_commands_of_threads));
+
+  ALLOW_REQUESTS (REQUESTS_PROCESSORS);
+  ALLOW (newfstatat, SCMP_A3 (LOW (AT_EMPTY_PATH)));
+  return code == 0 ? add_sends (filter) : code;
+}
+
+static int
+rules_of_disks (scmp_filter_ctx filter)
+{
+  int code = add_files (filter, file_commands_of_threads, LENGTH (file_commands_of_threads));
+
+  ALLOW_REQUESTS (REQUESTS_DISKS);
+  ALLOW (newfstatat, SCMP_A3 (LOW (AT_EMPTY_PATH)));
+  /* They start each other (block/block-queue.c). */
+  return code == 0 ? add_threads (filter) : code;
+}
+
+static const struct
+{
+  const char *name, *calls;
+  int (*rules) (scmp_filter_ctx filter);
+} kinds[] = {
+  { "all", of_all, rules_of_all },
+  { "processors", of_processors, rules_of_processors },
+  { "disks", of_disks, rules_of_disks },
+};
 
 /* -- Programs ------------------------------------------------------------------------------------- */
 
 static int
-add_all (scmp_filter_ctx filter, bool trap)
+add_rules (scmp_filter_ctx filter, unsigned kind, bool trap)
 {
   /* Before Linux 4.14 this ends the thread only; nothing of an attack is done either way. */
   const uint32_t kill = trap ? SCMP_ACT_TRAP : SCMP_ACT_KILL_PROCESS;
@@ -275,22 +358,20 @@ add_all (scmp_filter_ctx filter, bool trap)
   if (code == 0)
     (void)seccomp_attr_set (filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
   if (code == 0)
-    code = add_names (filter, SCMP_ACT_ALLOW, allowed);
+    code = add_names (filter, SCMP_ACT_ALLOW, common);
+  if (code == 0)
+    code = add_names (filter, SCMP_ACT_ALLOW, kinds[kind].calls);
   if (code == 0)
     code = add_names (filter, SCMP_ACT_ERRNO (EACCES), no_access);
   if (code == 0 && !trap)
     code = add_names (filter, kill, deadly);
+  if (code == 0 && !trap && kind != 0) /* with it, who looks for a call that is missing shall see it */
+    code = add_names (filter, SCMP_ACT_ERRNO (EACCES), by_name);
   if (code == 0 && trap) /* else the C library's first try would end it */
     code = seccomp_rule_add (filter, SCMP_ACT_ERRNO (ENOSYS), SCMP_SYS (clone3), 0);
   if (code == 0)
-    code = add_descriptors (filter);
-  if (code == 0)
-    code = add_sockets (filter);
-  if (code == 0)
-    code = add_memory (filter);
-  if (code == 0)
-    code = add_threads (filter);
-  return code;
+    code = add_common (filter);
+  return code == 0 ? kinds[kind].rules (filter) : code;
 }
 
 static bool
@@ -302,7 +383,7 @@ give_up (const char *what, int code)
 
 /* The rules as the kernel takes them; `length` in bytes. */
 static bool
-compile (bool trap, void *program, size_t size, size_t *length)
+compile (unsigned kind, bool trap, void *program, size_t size, size_t *length)
 {
   scmp_filter_ctx filter = seccomp_init (trap ? SCMP_ACT_TRAP : SCMP_ACT_ERRNO (ENOSYS));
   int fd = memfd_create ("calls", 0), code;
@@ -310,7 +391,7 @@ compile (bool trap, void *program, size_t size, size_t *length)
 
   if (filter == NULL || fd < 0)
     return give_up ("no filter", ENOMEM);
-  code = add_all (filter, trap);
+  code = add_rules (filter, kind, trap);
   if (code == 0)
     code = seccomp_export_bpf (filter, fd);
   if (code == 0)
@@ -326,27 +407,24 @@ compile (bool trap, void *program, size_t size, size_t *length)
 }
 
 static bool
-print_program (const char *name, bool trap)
+print_program (unsigned kind, bool trap)
 {
   static struct sock_filter program[BPF_MAXINSNS];
   size_t length = 0, places = 0;
-  unsigned place = 0;
 
-  if (!compile (trap, program, sizeof program, &length))
+  if (!compile (kind, trap, program, sizeof program, &length))
     return false;
   length /= sizeof *program;
-  printf ("static const struct sock_filter %s[] = {\n", name);
+  printf ("static const struct sock_filter calls_of_%s%s[] = {\n", kinds[kind].name, trap ? "_trap" : "");
   for (unsigned i = 0; i < length; i++)
     {
-      printf ("  { %#x, %u, %u, %#x },\n", program[i].code, program[i].jt, program[i].jf, program[i].k);
-      if (program[i].k == OWN_PID && program[i].code == (BPF_JMP | BPF_JEQ | BPF_K))
-        {
-          place = i;
-          places++;
-        }
+      bool own_pid = program[i].k == OWN_PID && program[i].code == (BPF_JMP | BPF_JEQ | BPF_K);
+
+      printf ("  { %#x, %u, %u, %#x },%s\n", program[i].code, program[i].jt, program[i].jf, program[i].k,
+              own_pid ? " /* the process's number */" : "");
+      places += own_pid;
     }
-  printf ("};\n#define %s_pid %u /* the instruction that compares with the process's number */\n\n", name,
-          place);
+  printf ("};\n\n");
   return places == 1 || give_up ("there is not one comparison with the process's number", EINVAL);
 }
 
@@ -369,8 +447,10 @@ int
 main (void)
 {
   printf ("/* Made by calls-make.c. */\n#include <linux/filter.h>\n\n");
-  if (!print_program ("calls_program", false) || !print_program ("calls_program_trap", true))
-    return 1;
+  printf ("#define CALLS_OWN_PID %#x /* stands for the process's number in a comparison */\n\n", OWN_PID);
+  for (unsigned kind = 0; kind < LENGTH (kinds); kind++)
+    if (!print_program (kind, false) || !print_program (kind, true))
+      return 1;
   print_names ();
   return ferror (stdout) || fflush (stdout) != 0;
 }

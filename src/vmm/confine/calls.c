@@ -49,18 +49,35 @@ prepare_trap (void)
   sigaction (SIGSYS, &action, NULL);
 }
 
-int
-calls_confine (gboolean trap)
+/* The list, with the number of this process. */
+static int
+load (const struct sock_filter *made, gsize size, unsigned flags)
 {
-  const struct sock_filter *made = trap ? calls_program_trap : calls_program;
-  const gsize size = trap ? sizeof calls_program_trap : sizeof calls_program;
   g_autofree struct sock_filter *program = g_memdup2 (made, size);
   const struct sock_fprog all = { (unsigned short)(size / sizeof *program), program };
 
-  program[trap ? calls_program_trap_pid : calls_program_pid].k = (uint32_t)getpid ();
+  for (unsigned i = 0; i < all.len; i++)
+    if (program[i].k == CALLS_OWN_PID && program[i].code == (BPF_JMP | BPF_JEQ | BPF_K))
+      program[i].k = (uint32_t)getpid ();
+  /* Above 0: the thread that it could not be given to. */
+  long answer = syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &all);
+  return answer == 0 ? 0 : answer > 0 ? -ESRCH : -errno;
+}
+
+#define LOAD(trap, list, flags)                                                 \
+  ((trap) ? load (calls_of_##list##_trap, sizeof calls_of_##list##_trap, flags) \
+          : load (calls_of_##list, sizeof calls_of_##list, flags))
+
+int
+calls_confine (gboolean trap)
+{
   if (trap)
     prepare_trap ();
-  /* Above 0: the thread that it could not be given to. */
-  long answer = syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &all);
-  return answer == 0 ? 0 : answer > 0 ? -ESRCH : -errno;
+  return LOAD (trap, all, SECCOMP_FILTER_FLAG_TSYNC);
+}
+
+int
+calls_confine_thread (ThreadKind kind, gboolean trap)
+{
+  return kind == THREAD_PROCESSOR ? LOAD (trap, processors, 0) : LOAD (trap, disks, 0);
 }

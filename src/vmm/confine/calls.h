@@ -6,18 +6,22 @@
  * - EACCES for what libraries try and can do without;
  * - ENOSYS for all else, new calls too, so that a newer C library takes the older way.
  *
- * Threads share their memory, so all have the same list.  A call that is missing shows with VIVARIUM_SANDBOX=trap: what is not on the lists
+ * Threads share their memory, so the list of all is what holds.  Processors and disks have shorter ones beneath it: who has taken one of these over must first
+ * take another thread over to get at what that may.  A call that is missing shows with VIVARIUM_SANDBOX=trap: what is not on the lists
  * or would kill ends the process then, with the call's name, its thread and a backtrace on stderr.
  *
  * The lists are calls-make.c's, a program of the build.
  */
 #pragma once
 
-#include <glib.h>
+#include "base/thread-kind.h"
 
 G_BEGIN_DECLS
 
 /* Loads the list for all threads of the process.  0 or a negative errno. */
 int calls_confine (gboolean trap);
+
+/* Behind that one: the shorter list for the calling thread.  0 or a negative errno. */
+int calls_confine_thread (ThreadKind kind, gboolean trap);
 
 G_END_DECLS

@@ -23,8 +23,8 @@
   X (KVM_SET_CPUID2)            \
   X (KVM_GET_MSR_INDEX_LIST)
 
-/* KVM, of a machine that is there: to run its processors, interrupt them, move its memory, read and write its state. */
-#define REQUESTS_KVM(X)          \
+/* KVM, of a machine that is there: its processors run, are interrupted, move its memory and read their own state for a report. */
+#define REQUESTS_PROCESSORS(X)   \
   X (KVM_RUN)                    \
   X (KVM_INTERRUPT)              \
   X (KVM_NMI)                    \
@@ -35,39 +35,45 @@
   X (KVM_GET_DIRTY_LOG)          \
   X (KVM_SET_SIGNAL_MASK)        \
   X (KVM_GET_REGS)               \
-  X (KVM_SET_REGS)               \
   X (KVM_GET_SREGS)              \
-  X (KVM_SET_SREGS)              \
   X (KVM_GET_SREGS2)             \
-  X (KVM_SET_SREGS2)             \
   X (KVM_GET_MSRS)               \
-  X (KVM_SET_MSRS)               \
   X (KVM_GET_XSAVE)              \
-  X (KVM_SET_XSAVE)              \
   X (KVM_GET_XCRS)               \
-  X (KVM_SET_XCRS)               \
   X (KVM_GET_LAPIC)              \
-  X (KVM_SET_LAPIC)              \
   X (KVM_GET_MP_STATE)           \
-  X (KVM_SET_MP_STATE)           \
   X (KVM_GET_VCPU_EVENTS)        \
-  X (KVM_SET_VCPU_EVENTS)        \
-  X (KVM_GET_DEBUGREGS)          \
-  X (KVM_SET_DEBUGREGS)          \
-  X (KVM_GET_CLOCK)              \
-  X (KVM_SET_CLOCK)              \
-  X (KVM_KVMCLOCK_CTRL)          \
-  X (KVM_HAS_DEVICE_ATTR)        \
-  X (KVM_GET_DEVICE_ATTR)        \
+  X (KVM_GET_DEBUGREGS)
+
+/* KVM, who saves, loads, resets and pauses it. */
+#define REQUESTS_STATE(X) \
+  X (KVM_SET_REGS)        \
+  X (KVM_SET_SREGS)       \
+  X (KVM_SET_SREGS2)      \
+  X (KVM_SET_MSRS)        \
+  X (KVM_SET_XSAVE)       \
+  X (KVM_SET_XCRS)        \
+  X (KVM_SET_LAPIC)       \
+  X (KVM_SET_MP_STATE)    \
+  X (KVM_SET_VCPU_EVENTS) \
+  X (KVM_SET_DEBUGREGS)   \
+  X (KVM_GET_CLOCK)       \
+  X (KVM_SET_CLOCK)       \
+  X (KVM_KVMCLOCK_CTRL)   \
+  X (KVM_HAS_DEVICE_ATTR) \
+  X (KVM_GET_DEVICE_ATTR) \
   X (KVM_SET_DEVICE_ATTR)
 
-/* Others.  A medium that is a block device is opened by name (step 3 of the design passes it opened and measured); discarding on it. */
-#define REQUESTS_FILES(X) \
-  X (FIONREAD)            \
-  X (FIONBIO)             \
-  X (BLKGETSIZE64)        \
+/* A disk that is a block device. */
+#define REQUESTS_DISKS(X) \
   X (BLKDISCARD)          \
   X (BLKZEROOUT)
 
-/* Behind the walls. */
-#define REQUESTS(X) REQUESTS_KVM (X) REQUESTS_FILES (X)
+/* Others.  A medium that is a block device is opened by name (step 3 of the design passes it opened and measured). */
+#define REQUESTS_FILES(X) \
+  X (FIONREAD)            \
+  X (FIONBIO)             \
+  X (BLKGETSIZE64)
+
+/* Behind the walls, of any thread. */
+#define REQUESTS(X) REQUESTS_PROCESSORS (X) REQUESTS_STATE (X) REQUESTS_DISKS (X) REQUESTS_FILES (X)

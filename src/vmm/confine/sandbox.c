@@ -263,6 +263,18 @@ enter_landlock (const SandboxConfig *config, GError **error)
 
 /* -- seccomp -------------------------------------------------------------------------------------- */
 
+static gboolean trapping;
+
+/* On such a thread.  All that it could lose without is depth, and it is a user's machine that would end. */
+static void
+confine_thread (ThreadKind kind)
+{
+  int code = calls_confine_thread (kind, trapping);
+
+  if (code != 0)
+    g_warning ("sandbox: a thread has only the list of all: %s", g_strerror (-code));
+}
+
 static gboolean
 enter_seccomp (gboolean trap, GError **error)
 {
@@ -277,6 +289,8 @@ enter_seccomp (gboolean trap, GError **error)
   if (code != 0)
     return fail (error, -code, "seccomp");
   seccomp_on = TRUE;
+  trapping = trap;
+  thread_kind_set_func (confine_thread);
   return TRUE;
 }
 

@@ -3,6 +3,7 @@
  * Queues: cancelling, settling, draining, errors that park, two of them on two threads, flushes and crashes, calls of the kernel that
  * do half of what they were asked.
  */
+#include "base/thread-kind.h"
 #include "block/block-testing.h"
 #include "block/block.h"
 #include "block/block-vector.h"
@@ -570,10 +571,12 @@ test_no_worker (void)
       return;
     }
   Block *block = open_test ("no-worker.img", NULL);
-  BlockQueue *queue = block_queue_new (block, NULL);
   g_autofree Try *try = g_new0 (Try, 1);
 
   refuse_threads ();
+  g_test_expect_message ("block", G_LOG_LEVEL_WARNING, "*no thread*");
+  BlockQueue *queue = block_queue_new (block, NULL);
+  g_test_assert_expected_messages ();
   for (unsigned i = 0; i < 2; i++)
     {
       g_test_expect_message ("block", G_LOG_LEVEL_WARNING, "*no thread*");
@@ -589,6 +592,96 @@ test_no_worker (void)
   block_close (block);
   /* A search for leaks at the end would need a thread. */
   _exit (0);
+}
+
+static struct
+{
+  GMutex lock;
+  GCond cond;
+  unsigned n; /* threads that were confined */
+} kinds;
+
+/* Nobody goes on before a second is there. */
+static void
+on_kind (ThreadKind kind)
+{
+  g_assert_cmpint (kind, ==, THREAD_DISK);
+  g_mutex_lock (&kinds.lock);
+  kinds.n++;
+  g_cond_broadcast (&kinds.cond);
+  while (kinds.n < 2)
+    g_cond_wait (&kinds.cond, &kinds.lock);
+  g_mutex_unlock (&kinds.lock);
+}
+
+typedef struct
+{
+  BlockQueue *queue;
+  Try tries[8];
+} Submitter;
+
+static gpointer
+submit_all (gpointer data)
+{
+  Submitter *submitter = data;
+
+  refuse_threads ();
+  for (unsigned i = 0; i < G_N_ELEMENTS (submitter->tries); i++)
+    submit (submitter->queue, &submitter->tries[i], BLOCK_OP_WRITE, i * 8192);
+  return NULL;
+}
+
+/* A processor may make no threads: what it submits is carried out by several workers all the same, each of which is confined once, by itself or
+ * by who made it. */
+static void
+test_submitter (void)
+{
+  Block *block = open_test ("submitter.img", "");
+  BlockQueue *queue = block_queue_new (block, NULL);
+  g_autofree Submitter *submitter = g_new0 (Submitter, 1);
+
+  thread_kind_set_func (on_kind);
+  submitter->queue = queue;
+  g_thread_join (g_thread_new ("submitter", submit_all, submitter));
+  block_drain (queue);
+  for (unsigned i = 0; i < G_N_ELEMENTS (submitter->tries); i++)
+    {
+      g_assert_cmpint (submitter->tries[i].calls, ==, 1);
+      g_assert_cmpint (submitter->tries[i].error, ==, 0);
+    }
+  g_assert_false (thread_kind_done ());
+  block_queue_free (queue);
+  block_close (block);
+  thread_kind_set_func (NULL);
+  g_assert_cmpuint (kinds.n, >=, 2);
+  g_assert_cmpuint (kinds.n, <=, 4);
+}
+
+static gpointer
+begin_twice (gpointer heir)
+{
+  if (heir != NULL)
+    thread_kind_inherit ();
+  thread_kind_begin (THREAD_DISK);
+  g_assert_true (thread_kind_done ());
+  thread_kind_begin (THREAD_DISK);
+  return NULL;
+}
+
+static void
+test_kinds (void)
+{
+  thread_kind_begin (THREAD_DISK);
+  g_assert_false (thread_kind_done ());
+  kinds.n = 2;
+  thread_kind_set_func (on_kind);
+  g_thread_join (g_thread_new ("one", begin_twice, NULL));
+  g_assert_cmpuint (kinds.n, ==, 3);
+  g_thread_join (g_thread_new ("heir", begin_twice, &kinds));
+  g_assert_cmpuint (kinds.n, ==, 3);
+  g_assert_false (thread_kind_done ());
+  thread_kind_set_func (NULL);
+  kinds.n = 0;
 }
 
 static void
@@ -634,6 +727,8 @@ main (int argc, char **argv)
   g_test_add_func ("/queue/short-calls", test_short_calls);
   g_test_add_func ("/queue/words", test_words);
   g_test_add_func ("/queue/no-worker", test_no_worker);
+  g_test_add_func ("/queue/submitter", test_submitter);
+  g_test_add_func ("/queue/kinds", test_kinds);
   int status = g_test_run ();
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   const char *name;

@@ -4,6 +4,7 @@
  */
 #define G_LOG_DOMAIN "kvm"
 
+#include "base/thread-kind.h"
 #include "cpu/kvm/kvm.h"
 
 #include <errno.h>
@@ -367,6 +368,7 @@ kvm_vcpu_thread (gpointer data)
         }
       vcpu->in_run = TRUE;
       g_mutex_unlock (&kvm->mutex);
+      thread_kind_begin (THREAD_PROCESSOR);
       run_guest (vcpu);
       g_mutex_lock (&kvm->mutex);
       vcpu->in_run = FALSE;

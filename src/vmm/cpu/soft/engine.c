@@ -4,6 +4,7 @@
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
+#include "base/thread-kind.h"
 #include "cpu/soft/engine-soft.h"
 #ifdef SOFT_TRANSLATOR
 #include "cpu/soft/translate/translate.h"
@@ -110,6 +111,7 @@ engine_thread (gpointer data)
       g_mutex_unlock (&engine->mutex);
       if (cpu == NULL)
         continue;
+      thread_kind_begin (THREAD_PROCESSOR);
       if (engine->translator != NULL)
         soft_cpu_set_counting (cpu, FALSE);
       soft_cpu_run (cpu, n > 1 ? SLICE : SINGLE_SLICE);
