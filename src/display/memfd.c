@@ -17,18 +17,33 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#ifndef F_SEAL_FUTURE_WRITE /* Linux 5.1; older C libraries */
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+/* What is mapped already stays writable. */
+static gboolean
+seal (int fd, DisplayMemory kind)
+{
+  /* An older kernel doesn't know it: readers get a descriptor of their own then. */
+  if (kind == DISPLAY_MEMORY_SHOWN)
+    (void)fcntl (fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
+  return fcntl (fd, F_ADD_SEALS, F_SEAL_SEAL) == 0;
+}
+
 int
-display_memfd_new (const char *name, size_t size, void **map, GError **error)
+display_memfd_new (const char *name, size_t size, DisplayMemory kind, void **map, GError **error)
 {
   int fd = memfd_create (name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
   *map = NULL;
-  if (fd >= 0 && ftruncate (fd, size) == 0
-      && fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+  if (fd >= 0 && ftruncate (fd, size) == 0 && fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0)
     {
       *map = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-      if (*map != MAP_FAILED)
+      if (*map != MAP_FAILED && seal (fd, kind))
         return fd;
+      if (*map != MAP_FAILED)
+        munmap (*map, size);
     }
   g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno),
                _ ("cannot make %zu bytes of shared memory: %s"), size, g_strerror (errno));
@@ -41,8 +56,11 @@ display_memfd_new (const char *name, size_t size, void **map, GError **error)
 int
 display_memfd_readonly (int fd)
 {
+  int seals = fcntl (fd, F_GET_SEALS);
   char path[32];
 
+  if (seals >= 0 && (seals & F_SEAL_FUTURE_WRITE))
+    return fcntl (fd, F_DUPFD_CLOEXEC, 0);
   g_snprintf (path, sizeof path, "/proc/self/fd/%d", fd);
   return open (path, O_RDONLY | O_CLOEXEC);
 }

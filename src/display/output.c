@@ -455,7 +455,8 @@ surface_new (const char *name, uint32_t width, uint32_t height)
   surface->fb.width = width;
   surface->fb.height = height;
   surface->fb.stride = width * 4;
-  surface->fb.fd = display_memfd_new (name, surface->mapped, (void **)&surface->fb.pixels, &error);
+  surface->fb.fd
+      = display_memfd_new (name, surface->mapped, DISPLAY_MEMORY_SHOWN, (void **)&surface->fb.pixels, &error);
   if (surface->fb.fd < 0)
     {
       /* Shared memory is spent: private memory still serves VNC and screenshots, and local viewers by a copy. */

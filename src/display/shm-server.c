@@ -89,8 +89,8 @@ make_copy (ShmServer *server)
   g_autoptr (GError) error = NULL;
 
   server->copy_size = (size_t)server->fb.width * server->fb.height * 4;
-  server->copy.fd
-      = display_memfd_new ("screen copy", server->copy_size, (void **)&server->copy.pixels, &error);
+  server->copy.fd = display_memfd_new ("screen copy", server->copy_size, DISPLAY_MEMORY_SHOWN,
+                                       (void **)&server->copy.pixels, &error);
   if (server->copy.fd < 0)
     {
       g_warning ("a viewer sees no picture: %s", error->message);
@@ -157,7 +157,7 @@ send_cursor (ShmServer *server)
     return;
   if (size > 0)
     {
-      fd = display_memfd_new ("cursor", size, &map, &error);
+      fd = display_memfd_new ("cursor", size, DISPLAY_MEMORY_SHOWN, &map, &error);
       if (fd < 0)
         g_warning ("a viewer sees no cursor: %s", error->message);
     }
@@ -315,7 +315,8 @@ shm_server_new (DisplayOutput *output, int socket, void (*closed) (ShmServer *se
   server->opaque = opaque;
   server->copy.fd = -1;
   server->event_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
-  server->ring_fd = display_memfd_new ("damage ring", sizeof (ShmRing), (void **)&server->ring, &error);
+  server->ring_fd = display_memfd_new ("damage ring", sizeof (ShmRing), DISPLAY_MEMORY_COMMON,
+                                       (void **)&server->ring, &error);
   server->watch = shm_socket_watch (socket, G_PRIORITY_DEFAULT, on_socket, server);
   if (server->ring_fd < 0 || server->event_fd < 0)
     {

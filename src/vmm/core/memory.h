@@ -43,7 +43,8 @@ typedef struct
 typedef enum
 {
   RAM_DEFAULT = 0,
-  RAM_SHARED = 1 << 0,    /* a memfd, sealed against shrinking and growing: can be passed to a viewer */
+  RAM_SHARED
+  = 1 << 0, /* a memfd, sealed against shrinking, growing and writers but us: can be passed to a viewer */
   RAM_HUGE = 1 << 1,      /* ask for huge pages (MADV_HUGEPAGE, or hugetlb where it can be had) */
   RAM_MERGEABLE = 1 << 2, /* offer to KSM (MADV_MERGEABLE) */
   RAM_ROM = 1 << 3,       /* the guest's stores are dropped; the host may write */

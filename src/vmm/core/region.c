@@ -27,14 +27,17 @@ region_alloc (const char *name, uint64_t size)
   return region;
 }
 
+#ifndef F_SEAL_FUTURE_WRITE /* Linux 5.1; older C libraries */
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
 /* A memfd that can neither shrink (a viewer would get SIGBUS) nor grow. */
 static int
 sealed_memfd (const char *name, uint64_t size, GError **error)
 {
   int fd = memfd_create (name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-  if (fd < 0 || ftruncate (fd, (off_t)size) < 0
-      || fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+  if (fd < 0 || ftruncate (fd, (off_t)size) < 0 || fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
     {
       int code = errno;
 
@@ -83,6 +86,9 @@ region_new_ram (const char *name, uint64_t size, RamFlags flags, GError **error)
       if (fd < 0)
         return NULL;
       host = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+      /* Who gets the descriptor reads.  Before Linux 5.1 a viewer is given one of its own. */
+      (void)fcntl (fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
+      (void)fcntl (fd, F_ADD_SEALS, F_SEAL_SEAL);
     }
   else
     {

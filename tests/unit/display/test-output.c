@@ -252,7 +252,6 @@ test_output_surface (void)
   World w = { 0 };
   Framebuffer *fb, old;
   DisplayOutput *output = display_output_new ("screen", &source, &w);
-  void *map;
 
   w.output = output;
   fb = display_output_surface (output, 320, 200);
@@ -286,18 +285,39 @@ test_output_surface (void)
   g_assert_cmpint (display_output_cursor (output)->hot_y, ==, 0);
   display_output_free (output);
   g_assert_cmpint (display_memfd_readonly (-1), ==, -1);
-  {
-    g_autoptr (GError) error = NULL;
-    int fd = display_memfd_new ("t", 4096, &map, &error), ro;
+}
 
-    g_assert_no_error (error);
-    ro = display_memfd_readonly (fd);
-    g_assert_cmpint (ro, >=, 0);
-    g_assert_true (mmap (NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, ro, 0) == MAP_FAILED);
-    munmap (map, 4096);
-    close (ro);
-    close (fd);
-  }
+/* Whoever is given the memory of a screen can't write to it, by whatever way, nor change what holds; its owner can. */
+static void
+test_readonly (void)
+{
+  const DisplayMemory kinds[] = { DISPLAY_MEMORY_SHOWN, DISPLAY_MEMORY_COMMON };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (kinds); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      void *map, *seen;
+      int fd = display_memfd_new ("t", 4096, kinds[i], &map, &error), ro;
+
+      g_assert_no_error (error);
+      ro = display_memfd_readonly (fd);
+      g_assert_cmpint (ro, >=, 0);
+      g_assert_true (display_memfd_is_safe (ro, 4096));
+      g_assert_true (mmap (NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, ro, 0) == MAP_FAILED);
+      g_assert_cmpint (pwrite (ro, "x", 1, 0), ==, -1);
+      g_assert_cmpint (ftruncate (ro, 0), ==, -1);
+      g_assert_cmpint (fallocate (ro, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), ==, -1);
+      g_assert_cmpint (fcntl (ro, F_ADD_SEALS, F_SEAL_WRITE), ==, -1);
+      seen = mmap (NULL, 4096, PROT_READ, MAP_SHARED, ro, 0);
+      g_assert_true (seen != MAP_FAILED);
+      g_assert_cmpint (mprotect (seen, 4096, PROT_READ | PROT_WRITE), ==, -1);
+      *(volatile char *)map = 7;
+      g_assert_cmpint (*(volatile char *)seen, ==, 7);
+      munmap (seen, 4096);
+      munmap (map, 4096);
+      close (ro);
+      close (fd);
+    }
 }
 
 static void
@@ -343,6 +363,7 @@ main (int argc, char **argv)
   g_test_add_func ("/display/damage/extremes", test_damage_extremes);
   g_test_add_func ("/display/output/sleep", test_output_sleep);
   g_test_add_func ("/display/output/surface", test_output_surface);
+  g_test_add_func ("/display/readonly", test_readonly);
   g_test_add_func ("/display/png", test_png);
   return g_test_run ();
 }

@@ -166,7 +166,8 @@ test_basic (void)
   g_assert_cmpint (w.total.rect[0].height, ==, 480);
   /* The viewer has no way to write to it. */
   g_assert_true (mmap (NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, w.fb->fd, 0) == MAP_FAILED);
-  g_assert_cmpint (fcntl (w.fb->fd, F_GETFL) & O_ACCMODE, ==, O_RDONLY);
+  g_assert_cmpint (pwrite (w.fb->fd, "x", 1, 0), ==, -1);
+  g_assert_cmpint (fallocate (w.fb->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), ==, -1);
 
   damage_clear (&w.total);
   ((uint32_t *)fb->pixels)[640 * 10 + 20] = 0xabcdef;
@@ -351,7 +352,7 @@ hostile_begin (Hostile *h, gboolean greet)
   h->socket = sv[0];
   h->viewer = shm_viewer_new (sv[1], &funcs, &h->w, NULL);
   h->event_fd = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
-  h->ring_fd = display_memfd_new ("ring", sizeof (ShmRing), (void **)&h->ring, NULL);
+  h->ring_fd = display_memfd_new ("ring", sizeof (ShmRing), DISPLAY_MEMORY_COMMON, (void **)&h->ring, NULL);
   h->ring->magic = SHM_RING_MAGIC;
   h->ring->version = SHM_VERSION;
   h->ring->entries = SHM_RING_ENTRIES;
