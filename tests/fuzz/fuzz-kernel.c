@@ -208,4 +208,7 @@ make (void)
   make_elf ();
 }
 
-const FuzzTarget fuzz_target = { "vmm/firmware/direct-boot.c", 16384, make };
+const FuzzTarget fuzz_target
+    = { "vmm/firmware/direct-boot.c vmm/firmware/direct-boot-elf.c vmm/firmware/direct-boot-linux.c "
+        "vmm/firmware/direct-boot-multiboot.c vmm/firmware/direct-boot-pvh.c",
+        16384, make };
