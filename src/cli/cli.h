@@ -65,6 +65,10 @@ void cli_init_output (void);
 int cli_fail (GError *error);
 int cli_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
+/* Adds the machines whose folders are in `folder` to `machines`; a broken one among them has no definition. */
+void cli_collect (const char *folder, GPtrArray *machines);
+/* All of the library, owned by the array. */
+GPtrArray *cli_library (void);
 /* By name or UUID prefix, with its monitor connected if one runs. */
 VivMachine *cli_find (const char *name, GError **error);
 VivMachine *cli_find_live (const char *name, GError **error);

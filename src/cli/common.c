@@ -7,6 +7,8 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "machine/local-machine.h"
+#include "machine/paths.h"
 #include "machine/plain-text.h"
 
 #include <stdarg.h>
@@ -142,6 +144,28 @@ cli_settle (VivMachine *machine)
   gint64 end = g_get_monotonic_time () + IMAGES_US;
   while (viv_machine_is_checking (machine) && g_get_monotonic_time () < end)
     cli_sleep (5);
+}
+
+static void
+collect (const char *folder, gpointer machines)
+{
+  g_ptr_array_add (machines, viv_local_machine_new (folder));
+}
+
+void
+cli_collect (const char *folder, GPtrArray *machines)
+{
+  viv_each_machine_folder (folder, FALSE, collect, machines);
+}
+
+GPtrArray *
+cli_library (void)
+{
+  GPtrArray *machines = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autofree char *library = viv_machines_dir ();
+
+  cli_collect (library, machines);
+  return machines;
 }
 
 VivMachine *

@@ -51,11 +51,41 @@ cli_resume (int argc, char **argv)
   return simple (argc, argv, viv_machine_resume);
 }
 
+/* All that ask for it and don't run yet; one that fails doesn't keep the others. */
+static int
+start_all (const VivStartOptions *options)
+{
+  g_autoptr (GPtrArray) machines = cli_library ();
+  int status = EXIT_DONE;
+
+  for (guint i = 0; i < machines->len; i++)
+    {
+      VivMachine *machine = g_ptr_array_index (machines, i);
+      GAsyncResult *result = NULL;
+      GError *error = NULL;
+
+      const MachineDefinition *definition = viv_machine_get_definition (machine);
+
+      if (definition == NULL || !definition_flag (definition, "machine.autostart"))
+        continue;
+      cli_settle (machine);
+      if (viv_machine_is_busy (machine))
+        continue;
+      viv_machine_start (machine, options, NULL, cli_on_result, &result);
+      if (!cli_finish (machine, &result, &error))
+        {
+          g_prefix_error (&error, "%s: ", viv_machine_get_name (machine));
+          status = cli_fail (error);
+        }
+    }
+  return status;
+}
+
 int
 cli_start (int argc, char **argv)
 {
   VivStartOptions start = { 0 };
-  gboolean view = FALSE;
+  gboolean view = FALSE, autostart = FALSE;
   g_autofree char *engine = NULL, *load = NULL, *vnc = NULL, *password = NULL;
   const GOptionEntry entries[] = {
     { "paused", 0, 0, G_OPTION_ARG_NONE, &start.paused, N_ ("Power on, but run nothing yet"), NULL },
@@ -66,14 +96,22 @@ cli_start (int argc, char **argv)
     { "vnc-password-file", 0, 0, G_OPTION_ARG_FILENAME, &password, N_ ("File with the VNC password"),
       N_ ("FILE") },
     { "view", 0, 0, G_OPTION_ARG_NONE, &view, N_ ("Open the screen"), NULL },
+    { "autostart", 0, 0, G_OPTION_ARG_NONE, &autostart,
+      N_ ("Instead of NAME: all machines with machine.autostart=true that are off"), NULL },
     { NULL },
   };
   GAsyncResult *result = NULL;
   GError *error = NULL;
   int status;
 
-  if (!cli_parse (entries, &argc, &argv, 1, 1, &status))
+  if (!cli_parse (entries, &argc, &argv, 0, 1, &status))
     return status;
+  if (autostart)
+    return argc > 1 || load != NULL || vnc != NULL || view
+               ? cli_usage (_ ("--autostart goes with --paused and --engine alone"))
+               : (start.engine = engine, start_all (&start));
+  if (argc < 2)
+    return cli_usage (_ ("which machine?"));
   g_autoptr (VivMachine) machine = cli_find (argv[1], &error);
   if (machine == NULL)
     return cli_fail (error);

@@ -34,7 +34,7 @@ const CliCommand cli_commands[] = {
         "Relative paths begin here, other than those of “vivctl set”.  A running machine follows at once where it can, else "
         "at its next start, which is said."),
     cli_device },
-  { "start", N_ ("NAME"), N_ ("Starts a machine."), NULL, cli_start },
+  { "start", N_ ("NAME | --autostart"), N_ ("Starts a machine, or those that want to be."), NULL, cli_start },
   { "stop", N_ ("NAME"), N_ ("Presses the power button and waits for the end; --force pulls the plug."), NULL,
     cli_stop },
   { "reset", N_ ("NAME"), N_ ("Resets a running machine."), NULL, cli_reset },

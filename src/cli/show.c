@@ -11,12 +11,6 @@
 #include "machine/os-profile.h"
 #include "machine/paths.h"
 
-static void
-collect (const char *folder, gpointer machines)
-{
-  g_ptr_array_add (machines, viv_local_machine_new (folder));
-}
-
 static int
 compare_names (gconstpointer a, gconstpointer b)
 {
@@ -65,11 +59,10 @@ cli_list (int argc, char **argv)
 
   if (!cli_parse (entries, &argc, &argv, 0, 0, &status))
     return status;
-  g_autoptr (GPtrArray) machines = g_ptr_array_new_with_free_func (g_object_unref);
-  g_autofree char *library = viv_machines_dir (), *run = viv_run_dir (NULL);
-  viv_each_machine_folder (library, FALSE, collect, machines);
+  g_autoptr (GPtrArray) machines = cli_library ();
+  g_autofree char *run = viv_run_dir (NULL);
   /* The throw-away machines, too. */
-  viv_each_machine_folder (run, FALSE, collect, machines);
+  cli_collect (run, machines);
   g_ptr_array_sort (machines, compare_names);
   for (guint i = 0; i < machines->len; i++)
     cli_settle (g_ptr_array_index (machines, i));

@@ -212,6 +212,20 @@ expect 1 "text of a machine that is off" "$vivctl" text M
 has "doesn't run" "says so"
 expect 0 "start" "$vivctl" start M
 expect 1 "start twice" "$vivctl" start M
+expect 2 "--autostart and a name" "$vivctl" start --autostart M
+expect 0 "a machine that starts at login" "$vivctl" create --name Auto --memory 32M --set machine.autostart=true
+expect 0 "one that doesn't" "$vivctl" create --name Manual --memory 32M
+expect 0 "start --autostart" "$vivctl" start --autostart
+expect 0 "is seen in the list" "$vivctl" list
+grep -q "^running .*  Auto$" "$top/out" && grep -q "^off .*  Manual$" "$top/out"
+result $? "one runs and the other doesn't"
+expect 0 "start --autostart again leaves it" "$vivctl" start --autostart
+expect 0 "of the one that started" "$vivctl" stop --force Auto
+expect 0 "it will fail" "$vivctl" set Auto machine.append=fail
+expect 1 "one that can't start" "$vivctl" start --autostart
+has "Auto" "is named"
+expect 0 "delete it" "$vivctl" delete --purge Auto
+expect 0 "and the other" "$vivctl" delete --purge Manual
 expect 0 "list while it runs" "$vivctl" list
 has "^running" "shows that"
 expect 0 "text" "$vivctl" text M

@@ -18,6 +18,8 @@ const VivKeyText viv_key_texts[] = {
   { "machine.clock-policy", N_ ("After a Pause"),
     N_ ("Systems that count timer ticks, as Windows does, can catch up with the time"), VIV_PAGE_GENERAL,
     "" },
+  { "machine.autostart", N_ ("Start at Login"), N_ ("The machine runs as soon as you are there, in no window"),
+    VIV_PAGE_GENERAL, "" },
   { "input.layout", N_ ("Keyboard Layout"),
     N_ ("What the system in the machine has set; text is typed by it"), VIV_PAGE_GENERAL, N_ ("Input") },
   { "input.absolute-pointer", N_ ("Pointer Without Grab"),
