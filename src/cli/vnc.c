@@ -85,7 +85,13 @@ change_medium (VivMachine *machine, const char *drive, const char *file, gboolea
   gboolean done = cli_finish (machine, &result, &error);
   g_signal_handler_disconnect (machine, handler);
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PENDING))
-    g_prefix_error (&error, "(by force: --force) ");
+    {
+      /* Translators: %s is why the drive's tray stays shut */
+      g_autofree char *text = g_strdup_printf (_ ("%s; --force opens it all the same"), error->message);
+
+      g_free (error->message);
+      error->message = g_steal_pointer (&text);
+    }
   return done ? EXIT_DONE : cli_fail (error);
 }
 

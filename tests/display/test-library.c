@@ -461,9 +461,6 @@ on_command_line (GApplication *application, GApplicationCommandLine *line, gpoin
   gtk_window_present (GTK_WINDOW (f.window));
   settle ();
   test->func (&f);
-  /* libadwaita 1.2 is confused by a window that goes while a toast fades. */
-  for (int i = 0; i < 6; i++)
-    settle ();
   empty_library (f.library);
   settle ();
   gtk_window_destroy (GTK_WINDOW (f.window));

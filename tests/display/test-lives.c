@@ -3,25 +3,22 @@
  * What outlives what: windows under windows, answers that never come, files whose names are no text, messages that others displace, and a
  * machine in a window of its own.
  */
-#include "display-test.h"
+#include "display-app.h"
 
 #include "../unit/fake-host.h"
 
 #include "machine/edit.h"
 #include "machine/machine-private.h"
-#include "ui/app/viv-application.h"
 #include "ui/app/viv-dialogs.h"
 #include "ui/app/viv-jobs-button.h"
 #include "ui/app/viv-jobs.h"
 #include "ui/app/viv-look.h"
 #include "ui/app/viv-shell.h"
 #include "ui/app/viv-watcher.h"
-#include "ui/app/viv-window.h"
 #include "ui/console/viv-console.h"
 #include "ui/create/viv-assistant.h"
 #include "ui/library/viv-machine-card.h"
 #include "ui/library/viv-trash-window.h"
-#include "ui/machine/viv-machine-page.h"
 #include "ui/machine/viv-machine-window.h"
 #include "ui/machine/viv-media.h"
 #include "ui/machine/viv-operations.h"
@@ -32,21 +29,6 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-typedef struct
-{
-  VivApplication *application;
-  VivLocalHost *library;
-  VivWindow *window;
-} Fixture;
-
-static void (*body) (Fixture *f);
-
-static GtkWidget *
-machine_page (gpointer window)
-{
-  return find (GTK_WIDGET (window), VIV_TYPE_MACHINE_PAGE, NULL);
-}
 
 static gboolean
 says (GMenuModel *menu, const char *text)
@@ -67,18 +49,6 @@ media_menu_says (Fixture *f, const char *text)
   GtkWidget *button = find (machine_page (f->window), GTK_TYPE_MENU_BUTTON, "media_button");
 
   return says (gtk_menu_button_get_menu_model (GTK_MENU_BUTTON (button)), text);
-}
-
-static gboolean
-shows (GtkWidget *widget, const char *text)
-{
-  if (GTK_IS_LABEL (widget) && strstr (gtk_label_get_text (GTK_LABEL (widget)), text))
-    return TRUE;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
-       child = gtk_widget_get_next_sibling (child))
-    if (shows (child, text))
-      return TRUE;
-  return FALSE;
 }
 
 /* -- Looks that never end -- */
@@ -527,55 +497,6 @@ test_thumbnail_aspect (Fixture *f)
   g_object_unref (thumbnail);
 }
 
-/* There is little room where the machine writes: said above its screen, with a way on. */
-static void
-test_low_space (Fixture *f)
-{
-  g_autoptr (VivMachine) machine = add_machine (f->library, "Full");
-  GtkWidget *bar;
-
-  viv_window_view (f->window, machine);
-  until (gtk_widget_get_mapped (machine_page (f->window)));
-  bar = find (machine_page (f->window), GTK_TYPE_INFO_BAR, "space_bar");
-  g_assert_false (gtk_info_bar_get_revealed (GTK_INFO_BAR (bar)));
-  viv_machine_set_low_space (machine, "nearly <b>full");
-  g_assert_true (gtk_info_bar_get_revealed (GTK_INFO_BAR (bar)));
-  g_assert_true (shows (bar, "nearly <b>full"));
-  settle ();
-  viv_machine_set_low_space (machine, NULL);
-  g_assert_false (gtk_info_bar_get_revealed (GTK_INFO_BAR (bar)));
-}
-
-/* The application also notifies who looks elsewhere; a screen of tests has nobody who shows that. */
-static gboolean
-is_worse (const char *domain, GLogLevelFlags level, const char *message, gpointer data)
-{
-  return strstr (message, "unable to send notifications") == NULL;
-}
-
-/* A machine that stands for something that can be put right says for what, and goes on when it has been. */
-static void
-test_try_again (Fixture *f)
-{
-  g_autoptr (VivMachine) machine = add_machine (f->library, "Stands");
-  GtkWidget *button;
-
-  g_assert_true (viv_machine_edit (machine, &(VivChange){ "machine.append", "full" }, 1, NULL));
-  g_test_log_set_fatal_handler (is_worse, NULL);
-  viv_window_view (f->window, machine);
-  until (gtk_widget_get_mapped (machine_page (f->window)));
-  button = find (machine_page (f->window), GTK_TYPE_BUTTON, "try_again_button");
-  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (f->window), "machine.start", NULL));
-  until (g_str_equal (viv_machine_get_state (machine), "paused"));
-  until (gtk_widget_get_mapped (button));
-  g_assert_true (shows (machine_page (f->window), "There is no room for disk0."));
-  g_assert_true (gtk_widget_activate (button));
-  until (g_str_equal (viv_machine_get_state (machine), "running"));
-  until (!gtk_widget_get_mapped (button));
-  viv_machine_force_off (machine, NULL, NULL, NULL);
-  until (!viv_machine_is_busy (machine));
-}
-
 /* -- Another kind of host -- */
 
 static GtkWidget *
@@ -641,67 +562,24 @@ test_other_host (Fixture *f)
   settle ();
 }
 
-/* -- The application -- */
-
-static int
-on_command_line (GApplication *application, GApplicationCommandLine *line, gpointer data)
-{
-  Fixture f = { VIV_APPLICATION (application), NULL, NULL };
-
-  f.library = g_object_ref (VIV_LOCAL_HOST (viv_application_get_host (f.application)));
-  f.window = viv_window_new (GTK_APPLICATION (f.application), viv_application_get_host (f.application));
-  gtk_window_present (GTK_WINDOW (f.window));
-  settle ();
-  body (&f);
-  /* libadwaita 1.2 is confused by a window that goes while a toast fades. */
-  for (int i = 0; i < 6; i++)
-    settle ();
-  g_object_add_weak_pointer (G_OBJECT (f.window), (gpointer *)&f.window);
-  gtk_window_destroy (GTK_WINDOW (f.window));
-  for (int i = 0; i < 6; i++)
-    settle ();
-  g_assert_null (f.window);
-  empty_library (f.library);
-  g_object_unref (f.library);
-  return 0;
-}
-
-static void
-run (gconstpointer data)
-{
-  VivApplication *application = viv_application_new ();
-  char *arguments[] = { (char *)"vivarium", NULL };
-
-  body = data;
-  g_application_set_flags (G_APPLICATION (application),
-                           g_application_get_flags (G_APPLICATION (application)) | G_APPLICATION_NON_UNIQUE);
-  g_signal_connect (application, "command-line", G_CALLBACK (on_command_line), NULL);
-  g_assert_cmpint (g_application_run (G_APPLICATION (application), 1, arguments), ==, 0);
-  g_assert_finalize_object (application);
-}
-
-#define ADD(name, function) g_test_add_data_func ("/lives/" name, (gconstpointer)(function), run)
-
 int
 main (int argc, char **argv)
 {
   g_setenv ("VIVARIUM_VMM", FAKE_VMM, TRUE);
   g_test_init (&argc, &argv, NULL);
   adw_init ();
-  ADD ("dead-server", test_dead_server);
-  ADD ("missing-medium", test_missing_medium);
-  ADD ("bytes", test_bytes);
-  ADD ("deleted-under-dialogs", test_deleted_under_dialogs);
-  ADD ("messages", test_messages);
-  ADD ("watcher", test_watcher);
-  ADD ("jobs", test_jobs);
-  ADD ("machine-window", test_machine_window);
-  ADD ("grabs", test_grabs);
-  ADD ("accelerators", test_accelerators);
-  ADD ("screens", test_screens);
-  ADD ("thumbnail-aspect", test_thumbnail_aspect);
-  ADD ("low-space", test_low_space);
-  ADD ("try-again", test_try_again);
-  ADD ("other-host", test_other_host);
+  add_test ("/lives/dead-server", test_dead_server);
+  add_test ("/lives/missing-medium", test_missing_medium);
+  add_test ("/lives/bytes", test_bytes);
+  add_test ("/lives/deleted-under-dialogs", test_deleted_under_dialogs);
+  add_test ("/lives/messages", test_messages);
+  add_test ("/lives/watcher", test_watcher);
+  add_test ("/lives/jobs", test_jobs);
+  add_test ("/lives/machine-window", test_machine_window);
+  add_test ("/lives/grabs", test_grabs);
+  add_test ("/lives/accelerators", test_accelerators);
+  add_test ("/lives/screens", test_screens);
+  add_test ("/lives/thumbnail-aspect", test_thumbnail_aspect);
+  add_test ("/lives/other-host", test_other_host);
   return g_test_run ();
 }

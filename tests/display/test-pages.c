@@ -3,16 +3,14 @@
  * The window's pages: answers go to the machine that asked, a machine that goes takes its page along, the keyboard's focus is never
  * lost, every page fits 360 pixels, and nothing stays in memory.
  */
-#include "display-test.h"
+#include "display-app.h"
 
-#include "ui/app/viv-application.h"
 #include "ui/create/viv-assistant.h"
 #include "ui/app/viv-dialogs.h"
 #include "ui/machine/viv-facts-window.h"
 #include "ui/create/viv-found-images.h"
 #include "ui/library/viv-library-page.h"
 #include "ui/library/viv-machine-card.h"
-#include "ui/machine/viv-machine-page.h"
 #include "ui/machine/viv-media.h"
 #include "ui/machine/viv-many.h"
 #include "ui/machine/viv-operations.h"
@@ -24,7 +22,6 @@
 #include "ui/library/viv-trash-window.h"
 #include "ui/app/viv-remote-window.h"
 #include "ui/machine/viv-sharing-window.h"
-#include "ui/app/viv-window.h"
 
 #include "machine/edit.h"
 #include "machine/os-profile.h"
@@ -36,25 +33,10 @@
 
 #define NARROW 360
 
-typedef struct
-{
-  VivApplication *application;
-  VivLocalHost *library;
-  VivWindow *window;
-} Fixture;
-
-static void (*body) (Fixture *f);
-
-static GtkWidget *
-machine_page (Fixture *f)
-{
-  return find (GTK_WIDGET (f->window), VIV_TYPE_MACHINE_PAGE, NULL);
-}
-
 static gboolean
 machine_shown (Fixture *f)
 {
-  return gtk_widget_get_mapped (machine_page (f));
+  return gtk_widget_get_mapped (machine_page (f->window));
 }
 
 /* -- Answers -- */
@@ -104,7 +86,7 @@ test_medium_answer (Fixture *f)
   g_assert_true (g_file_set_contents (disc, "x", 1, NULL));
   viv_window_view (f->window, first);
   settle ();
-  gtk_widget_activate_action (machine_page (f), "machine.change-media", "s", "cdrom0");
+  gtk_widget_activate_action (machine_page (f->window), "machine.change-media", "s", "cdrom0");
   until ((chooser = window_over (f->window, GTK_TYPE_FILE_CHOOSER_DIALOG)) != NULL);
   viv_window_view (f->window, second);
   settle ();
@@ -163,7 +145,7 @@ test_deleted_elsewhere (Fixture *f)
   viv_local_host_rescan (f->library);
   until (!machine_shown (f));
   g_assert_null (window_over (f->window, VIV_TYPE_SETTINGS_WINDOW));
-  g_assert_null (viv_machine_page_get_machine (VIV_MACHINE_PAGE (machine_page (f))));
+  g_assert_null (viv_machine_page_get_machine (VIV_MACHINE_PAGE (machine_page (f->window))));
 }
 
 static void
@@ -178,11 +160,13 @@ test_renamed_elsewhere (Fixture *f)
   g_assert_true (viv_local_host_rename (other, same, "Moss", NULL));
   viv_local_host_rescan (f->library);
   until (g_str_equal (
-      viv_machine_get_name (viv_machine_page_get_machine (VIV_MACHINE_PAGE (machine_page (f)))), "Moss"));
+      viv_machine_get_name (viv_machine_page_get_machine (VIV_MACHINE_PAGE (machine_page (f->window)))),
+      "Moss"));
   g_assert_true (machine_shown (f));
   g_assert_cmpstr (gtk_window_get_title (GTK_WINDOW (f->window)), ==, "Moss");
   g_assert_true (g_str_has_suffix (
-      viv_machine_get_folder (viv_machine_page_get_machine (VIV_MACHINE_PAGE (machine_page (f)))), "/Moss"));
+      viv_machine_get_folder (viv_machine_page_get_machine (VIV_MACHINE_PAGE (machine_page (f->window)))),
+      "/Moss"));
 }
 
 /* -- Focus -- */
@@ -372,12 +356,12 @@ test_width (Fixture *f)
   viv_window_view (f->window, machine);
   settle ();
   assert_narrow (window, "machine");
-  stack = find (machine_page (f), GTK_TYPE_STACK, "stack");
+  stack = find (machine_page (f->window), GTK_TYPE_STACK, "stack");
   /* All that the header bar has at once while a machine runs. */
-  gtk_widget_set_visible (find (machine_page (f), GTK_TYPE_BUTTON, "start_button"), FALSE);
-  gtk_widget_set_visible (find (machine_page (f), GTK_TYPE_BUTTON, "pause_button"), TRUE);
-  gtk_widget_set_visible (find (machine_page (f), GTK_TYPE_BUTTON, "screenshot_button"), TRUE);
-  gtk_widget_set_visible (find (machine_page (f), GTK_TYPE_MENU_BUTTON, "keys_button"), TRUE);
+  gtk_widget_set_visible (find (machine_page (f->window), GTK_TYPE_BUTTON, "start_button"), FALSE);
+  gtk_widget_set_visible (find (machine_page (f->window), GTK_TYPE_BUTTON, "pause_button"), TRUE);
+  gtk_widget_set_visible (find (machine_page (f->window), GTK_TYPE_BUTTON, "screenshot_button"), TRUE);
+  gtk_widget_set_visible (find (machine_page (f->window), GTK_TYPE_MENU_BUTTON, "keys_button"), TRUE);
   for (unsigned i = 0; i < G_N_ELEMENTS (pages); i++)
     {
       gtk_stack_set_visible_child_name (GTK_STACK (stack), pages[i]);
@@ -577,7 +561,7 @@ test_aspect (Fixture *f)
       /* What it was told elsewhere is what it toggles. */
       if (i == 2)
         g_assert_true (viv_machine_edit (machine, &always, 1, NULL));
-      g_assert_true (gtk_widget_activate_action (machine_page (f), "machine.correct-aspect", NULL));
+      g_assert_true (gtk_widget_activate_action (machine_page (f->window), "machine.correct-aspect", NULL));
       aspect = definition_get (viv_machine_get_definition (machine), "display0.aspect", NULL);
       g_assert_cmpstr (aspect, ==, expected[i]);
     }
@@ -615,19 +599,6 @@ test_thumbnail (Fixture *f)
 }
 
 /* -- Names and words from outside -- */
-
-/* TRUE if a label below shows `text` as it is, which it can't do if it takes it for markup. */
-static gboolean
-shows (GtkWidget *widget, const char *text)
-{
-  if (GTK_IS_LABEL (widget) && strstr (gtk_label_get_text (GTK_LABEL (widget)), text))
-    return TRUE;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
-       child = gtk_widget_get_next_sibling (child))
-    if (shows (child, text))
-      return TRUE;
-  return FALSE;
-}
 
 static void
 assert_shows (GtkWidget *window, const char *text)
@@ -748,52 +719,13 @@ test_markup (Fixture *f)
   dismiss (over);
 }
 
-/* -- The application -- */
-
-static int
-on_command_line (GApplication *application, GApplicationCommandLine *line, gpointer data)
-{
-  Fixture f = { VIV_APPLICATION (application), NULL, NULL };
-
-  f.library = g_object_ref (VIV_LOCAL_HOST (viv_application_get_host (f.application)));
-  f.window = viv_window_new (GTK_APPLICATION (f.application), viv_application_get_host (f.application));
-  gtk_window_present (GTK_WINDOW (f.window));
-  settle ();
-  body (&f);
-  /* libadwaita 1.2 is confused by a window that goes while a toast fades. */
-  for (int i = 0; i < 6; i++)
-    settle ();
-  g_object_add_weak_pointer (G_OBJECT (f.window), (gpointer *)&f.window);
-  gtk_window_destroy (GTK_WINDOW (f.window));
-  for (int i = 0; i < 6; i++)
-    settle ();
-  g_assert_null (f.window);
-  empty_library (f.library);
-  g_object_unref (f.library);
-  return 0;
-}
-
-static void
-run (gconstpointer data)
-{
-  VivApplication *application = viv_application_new ();
-  char *arguments[] = { (char *)"vivarium", NULL };
-
-  body = data;
-  g_application_set_flags (G_APPLICATION (application),
-                           g_application_get_flags (G_APPLICATION (application)) | G_APPLICATION_NON_UNIQUE);
-  g_signal_connect (application, "command-line", G_CALLBACK (on_command_line), NULL);
-  g_assert_cmpint (g_application_run (G_APPLICATION (application), 1, arguments), ==, 0);
-  g_assert_finalize_object (application);
-}
-
 int
 main (int argc, char **argv)
 {
   static const struct
   {
     const char *name;
-    void (*function) (Fixture *f);
+    FixtureTest function;
   } tests[] = {
     { "rename-answer", test_rename_answer },
     { "medium-answer", test_medium_answer },
@@ -821,7 +753,7 @@ main (int argc, char **argv)
     {
       g_autofree char *path = g_strconcat ("/pages/", tests[i].name, NULL);
 
-      g_test_add_data_func (path, (gconstpointer)tests[i].function, run);
+      add_test (path, tests[i].function);
     }
   return g_test_run ();
 }

@@ -274,6 +274,18 @@ has "^cdrom0 .*(empty)" "lists the drives"
 expect 0 "insert" "$vivctl" media M cdrom0 "$top/shot.png"
 expect 1 "insert what isn't there" "$vivctl" media M cdrom0 /nonexistent
 expect 0 "eject" "$vivctl" media M cdrom0 ""
+expect 0 "a machine that holds its disc" "$vivctl" create --name Holds --cdrom "$top/shot.png" --set machine.append=locked
+expect 0 "start it" "$vivctl" start Holds
+expect 1 "its tray is locked" "$vivctl" media Holds cdrom0 ""
+has "locked" "says so"
+has "--force" "and how it opens"
+expect 0 "by force" "$vivctl" media --force Holds cdrom0 ""
+expect 0 "it is out" "$vivctl" media Holds
+has "(empty)" "and says so"
+expect 0 "stop it" "$vivctl" stop --force Holds
+expect 0 "delete it" "$vivctl" delete --purge Holds
+LANGUAGE=de expect 0 "in another language, from the build folder" "$vivctl" list --help
+has "Als JSON" "it is spoken"
 expect 1 "vnc show" "$vivctl" vnc M show
 expect 0 "vnc on" "$vivctl" vnc M on
 has "^127.0.0.1:" "says where"

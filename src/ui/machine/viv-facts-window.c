@@ -10,6 +10,7 @@
 
 #include "ui/app/viv-dialogs.h"
 #include "ui/app/viv-rows.h"
+#include "ui/machine/viv-history.h"
 #include "ui/machine/viv-operations.h"
 
 #include <glib/gi18n.h>
@@ -30,14 +31,10 @@ typedef enum
 } Fact;
 
 static const char *const titles[N_FACTS] = {
-  [FACT_STATE] = N_ ("State"),
-  [FACT_ENGINE] = N_ ("Runs On"),
-  [FACT_SCREEN] = N_ ("Screen"),
-  [FACT_UPTIME] = N_ ("Running For"),
-  [FACT_PROCESSOR] = N_ ("Processor Time"),
-  [FACT_MEMORY] = N_ ("Memory Taken"),
-  [FACT_VNC] = N_ ("Remote View"),
-  [FACT_FOLDER] = N_ ("Folder"),
+  [FACT_STATE] = N_ ("State"),         [FACT_ENGINE] = N_ ("Runs On"),
+  [FACT_SCREEN] = N_ ("Screen"),       [FACT_UPTIME] = N_ ("Running For"),
+  [FACT_PROCESSOR] = N_ ("Processor"), [FACT_MEMORY] = N_ ("Memory Taken"),
+  [FACT_VNC] = N_ ("Remote View"),     [FACT_FOLDER] = N_ ("Folder"),
 };
 
 struct _VivFactsWindow
@@ -45,6 +42,8 @@ struct _VivFactsWindow
   AdwWindow parent_instance;
 
   AdwActionRow *rows[N_FACTS];
+  VivHistory *load, *memory; /* share of the processors, of the machine's memory */
+  uint64_t cpu_time, at;     /* at the last look, ns; 0: there was none */
   VivMachine *machine;
   GCancellable *cancellable;
   guint source;
@@ -81,6 +80,30 @@ describe_time (uint64_t ns)
   return g_strdup_printf (_ ("%u:%02u:%02u"), seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
+/* Since the last look; all of the machine's processors at work is 100 %. */
+static void
+show_processor (VivFactsWindow *self, uint64_t cpu_time)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (self->machine);
+  guint64 cpus = definition ? definition_number (definition, "machine.cpus") : 1;
+  uint64_t now = (uint64_t)g_get_monotonic_time () * 1000;
+  g_autofree char *time = describe_time (cpu_time);
+
+  if (self->at == 0 || now <= self->at || cpu_time < self->cpu_time)
+    set_fact (self, FACT_PROCESSOR, time);
+  else
+    {
+      double load = (double)(cpu_time - self->cpu_time) / (double)(now - self->at) / (double)MAX (cpus, 1);
+      /* Translators: how busy the processors are in per cent, and the processor time so far */
+      g_autofree char *text = g_strdup_printf (_ ("%d %% · %s"), (int)(MIN (load, 1) * 100 + 0.5), time);
+
+      set_fact (self, FACT_PROCESSOR, text);
+      viv_history_add (self->load, load);
+    }
+  self->cpu_time = cpu_time;
+  self->at = now;
+}
+
 static void
 on_statistics (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -99,16 +122,15 @@ on_statistics (GObject *source, GAsyncResult *result, gpointer data)
       set_fact (self, FACT_UPTIME, text);
     }
   if (g_variant_lookup (values, "cpu-time-ns", "t", &value))
-    {
-      g_autofree char *text = describe_time (value);
-
-      set_fact (self, FACT_PROCESSOR, text);
-    }
+    show_processor (self, value);
   if (g_variant_lookup (values, "memory-resident", "t", &value))
     {
       g_autofree char *text = g_format_size_full (value, G_FORMAT_SIZE_IEC_UNITS);
+      uint64_t all = 0;
 
       set_fact (self, FACT_MEMORY, text);
+      if (g_variant_lookup (values, "memory-guest", "t", &all) && all > 0)
+        viv_history_add (self->memory, (double)value / (double)all);
     }
 }
 
@@ -138,6 +160,9 @@ update (VivFactsWindow *self)
       set_fact (self, FACT_UPTIME, NULL);
       set_fact (self, FACT_PROCESSOR, NULL);
       set_fact (self, FACT_MEMORY, NULL);
+      viv_history_clear (self->load);
+      viv_history_clear (self->memory);
+      self->at = 0;
     }
 }
 
@@ -185,6 +210,11 @@ viv_facts_window_init (VivFactsWindow *self)
       adw_preferences_group_add (ADW_PREFERENCES_GROUP (group), GTK_WIDGET (self->rows[i]));
       set_fact (self, i, NULL);
     }
+  self->load = VIV_HISTORY (viv_history_new (_ ("How busy the processors were in the last two minutes")));
+  self->memory
+      = VIV_HISTORY (viv_history_new (_ ("How much of its memory the machine took in the last two minutes")));
+  adw_action_row_add_suffix (self->rows[FACT_PROCESSOR], GTK_WIDGET (self->load));
+  adw_action_row_add_suffix (self->rows[FACT_MEMORY], GTK_WIDGET (self->memory));
   adw_preferences_page_add (ADW_PREFERENCES_PAGE (page), ADW_PREFERENCES_GROUP (group));
   gtk_widget_set_vexpand (page, TRUE);
   gtk_box_append (GTK_BOX (box), adw_header_bar_new ());

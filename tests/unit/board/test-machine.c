@@ -6,6 +6,8 @@
 
 #include "block/block-driver.h"
 
+#include <sys/stat.h>
+
 /* Any accesses in any order; a machine that was saved in the middle of them loads again (fuzz_life() checks). */
 static void
 test_random (void)
@@ -148,7 +150,7 @@ test_eject_unlocked (void)
   g_autofree char *image = g_build_filename (fuzz_folder (), "floppy.img", NULL);
   g_autofree char *text
       = g_strdup_printf ("[machine]\nname=floppy\nuuid=6f9619ff-8b86-4d01-b42d-00cf4fc964ff\n"
-                         "engine=none\nmemory=4M\n[floppy0]\npath=%s\n",
+                         "engine=none\nmemory=4M\n[floppy0]\npath=%s\n[cdrom0]\npath=\n",
                          image);
   g_autoptr (GError) error = NULL;
 
@@ -165,7 +167,7 @@ test_eject_unlocked (void)
   g_assert_cmpuint (syncs, ==, 1);
   block_file_calls = real;
   g_assert_null (board_drive_block (board, "floppy0"));
-  const MachineDrive *drive = board->drives->pdata[0];
+  const MachineDrive *drive = board->drives->pdata[1], *cdrom = board->drives->pdata[0];
   g_assert_null (machine_drive_medium (drive));
   g_assert_true (board_change_media (board, "floppy0", image, FALSE, FALSE, &error));
   g_assert_no_error (error);
@@ -175,10 +177,44 @@ test_eject_unlocked (void)
   g_assert_true (board_change_media (board, "floppy0", image, TRUE, FALSE, &error));
   g_assert_no_error (error);
   g_assert_true (drive->readonly);
+  /* A CD stays one that can't be written, whatever is asked. */
+  g_assert_cmpstr (cdrom->id, ==, "cdrom0");
+  g_assert_true (cdrom->readonly);
+  g_assert_true (board_change_media (board, "cdrom0", image, FALSE, FALSE, &error));
+  g_assert_no_error (error);
+  g_assert_true (cdrom->readonly);
+  g_assert_true (block_read_only (board_drive_block (board, "cdrom0")));
+  g_assert_true (board_change_media (board, "cdrom0", NULL, FALSE, FALSE, &error));
+  g_assert_true (cdrom->readonly);
   engine_free (engine);
   board_free (board);
   vm_free (watched);
   unlink (image);
+}
+
+/* A pipe in the firmware's place neither hangs the start nor is read for ever. */
+static void
+test_firmware_not_file (void)
+{
+  g_autofree char *fifo = g_build_filename (fuzz_folder (), "fifo", NULL);
+
+  g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);
+  const char *const places[] = { fifo, "/dev/zero", "/proc/self/maps" };
+  for (unsigned i = 0; i < G_N_ELEMENTS (places); i++)
+    {
+      g_autofree char *text = g_strdup_printf (
+          "[machine]\nname=a\nuuid=6f9619ff-8b86-4d01-b42d-00cf4fc964ff\nengine=none\nmemory=4M\nfirmware=%s\n",
+          places[i]);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (MachineDefinition) definition = definition_parse (text, -1, NULL, &error);
+      g_assert_no_error (error);
+      Vm *vm = vm_new (NULL, TRUE);
+      g_assert_null (pc_new (vm, definition, &error));
+      g_assert_nonnull (error);
+      g_assert_nonnull (strstr (error->message, places[i]));
+      vm_free (vm);
+    }
+  unlink (fifo);
 }
 
 int
@@ -190,5 +226,6 @@ main (int argc, char **argv)
   g_test_add_func ("/machine/dma-nowhere", test_dma_nowhere);
   g_test_add_func ("/machine/half-made", test_half_made);
   g_test_add_func ("/machine/eject-unlocked", test_eject_unlocked);
+  g_test_add_func ("/machine/firmware-not-file", test_firmware_not_file);
   return g_test_run ();
 }

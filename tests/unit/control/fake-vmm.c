@@ -39,6 +39,7 @@ static gboolean lies;
 
 /* A window's title, colours, a cleared screen, C1 controls, markup; and then no end. */
 #define RUDE        "\033]0;owned\007\033[31m\302\23331m<b>&\r\b"
+#define CAPS_LOCK   4u /* of the lights, as the control interface counts them */
 #define RUDE_LENGTH (1024 * 1024)
 
 static gboolean
@@ -122,6 +123,11 @@ on_change_media (void *opaque, const char *id, const char *path, gboolean readon
 
       if (!g_str_equal (drive->id, id))
         continue;
+      if (behaves ("locked") && !force)
+        {
+          g_set_error (error, G_IO_ERROR, G_IO_ERROR_PENDING, "the guest has locked the tray of %s", id);
+          return FALSE;
+        }
       g_free (drive->path);
       drive->path = g_strdup (path);
       drive->readonly = readonly || drive->kind == DRIVE_CDROM;
@@ -236,6 +242,8 @@ run (void)
   input_router_add (router, &sink);
   input_router_set_active (router, &sink, TRUE);
   serial_port_write (serial, (const uint8_t *)"login:\r\n", 8);
+  if (behaves ("caps"))
+    input_router_set_leds (router, CAPS_LOCK);
   if (behaves ("rude"))
     {
       serial_port_write (serial, (const uint8_t *)RUDE, strlen (RUDE));

@@ -652,6 +652,37 @@ attach_serial (VivMachine *machine, gboolean history)
   return fd;
 }
 
+#define CAPS_LOCK 4u /* of the lights, as the control interface counts them */
+
+/* What is typed comes as it was meant, though the guest's Caps Lock is on: it turns letters' cases, and nothing else. */
+static void
+test_caps_lock (void)
+{
+  g_autoptr (VivMachine) machine = create ("capitals", "caps");
+  g_autoptr (GError) error = NULL;
+
+  start (machine);
+  WAIT_WHILE ((viv_machine_get_leds (machine) & CAPS_LOCK) == 0);
+  int fd = attach_serial (machine, FALSE);
+  CALL (result, viv_machine_type_text (machine, "aB1", "us", NULL, on_result, &result));
+  g_assert_true (viv_machine_type_text_finish (machine, result, &error));
+  g_assert_no_error (error);
+  static const unsigned keys[] = { KEY_LEFTSHIFT, KEY_A, KEY_A, KEY_LEFTSHIFT, KEY_B, KEY_B, KEY_1, KEY_1 };
+  static const unsigned down[] = { 1, 1, 0, 0, 1, 0, 1, 0 };
+  for (unsigned i = 0; i < G_N_ELEMENTS (keys); i++)
+    {
+      g_autofree char *line = read_serial (fd, "\n");
+      g_autofree char *wanted = g_strdup_printf ("event 0 %u %u ", keys[i], down[i]);
+
+      if (!g_str_has_prefix (line, "event 0 "))
+        i--; /* reports */
+      else
+        g_assert_nonnull (strstr (line, wanted));
+    }
+  close (fd);
+  force_off (machine);
+}
+
 static void
 test_calls (void)
 {
@@ -913,6 +944,7 @@ main (int argc, char **argv)
   g_test_add_func ("/launcher/found-again", test_found_again);
   g_test_add_func ("/launcher/killed", test_killed);
   g_test_add_func ("/launcher/calls", test_calls);
+  g_test_add_func ("/launcher/caps-lock", test_caps_lock);
   g_test_add_func ("/launcher/pictures", test_pictures);
   g_test_add_func ("/launcher/serial-history", test_serial_history);
   g_test_add_func ("/launcher/bad-monitors", test_bad_monitors);

@@ -595,6 +595,16 @@ refused (GDBusConnection *connection, const char *method, GVariant *parameters, 
 }
 
 static void
+on_media_signal (GDBusConnection *connection, const char *sender, const char *path, const char *interface,
+                 const char *signal, GVariant *parameters, gpointer told)
+{
+  const char *drive, *medium;
+
+  g_variant_get (parameters, "(&s&s)", &drive, &medium);
+  g_string_append_printf (told, "%s=%s ", drive, medium);
+}
+
+static void
 test_devices (void)
 {
   Fixture f;
@@ -632,11 +642,24 @@ test_devices (void)
   refusal = NULL;
   g_autofree char *still = listed (connection, "cdrom0", "path");
   g_assert_cmpstr (still, ==, "/images/b.iso");
-  /* On a tray that is out there is nothing. */
+  /* On a tray that is out there is nothing, and who looks at the machine is told. */
+  g_autoptr (GString) told = g_string_new (NULL);
+  guint subscription
+      = g_dbus_connection_signal_subscribe (connection, NULL, "org.vivarium.Machine1", "MediaChanged", NULL,
+                                            NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_media_signal, told, NULL);
   cdrom.ejected = TRUE;
+  control_service_media_changed (f.service, &cdrom);
   g_autofree char *out = listed (connection, "cdrom0", "path");
-  cdrom.ejected = FALSE;
   g_assert_cmpstr (out, !=, "/images/b.iso");
+  while (told->len == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (told->str, ==, "cdrom0= ");
+  cdrom.ejected = FALSE;
+  control_service_media_changed (f.service, &cdrom);
+  while (strchr (told->str, ' ') == strrchr (told->str, ' '))
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (told->str, ==, "cdrom0= cdrom0=/images/b.iso ");
+  g_dbus_connection_signal_unsubscribe (connection, subscription);
 
   /* What can't, and what makes no sense. */
   refused (connection, "SetProperty", g_variant_new ("(sss)", "machine", "memory", "1G"),

@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -592,6 +593,12 @@ test_address (void)
   g_assert_cmpint (g_stat (path, &st), ==, 0);
   g_assert_cmpint (st.st_mode & 0777, ==, 0600);
   refused (address, NULL, G_IO_ERROR_ADDRESS_IN_USE);
+
+  /* A pipe in the place of the password's file: nobody will ever write it. */
+  g_autofree char *fifo = g_strdup_printf ("%s/viv-vnc-fifo-%d", g_get_tmp_dir (), getpid ());
+  g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);
+  refused ("127.0.0.1:0", fifo, G_IO_ERROR_NOT_REGULAR_FILE);
+  unlink (fifo);
   viewer_begin (&v, address, NULL);
   wait_for (same (&m, &v));
   viewer_end (&v);

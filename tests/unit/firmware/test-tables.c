@@ -251,6 +251,10 @@ test_smbios (Fixture *f, gconstpointer data)
           g_assert_cmphex (get (p + 8, 4), ==, 0x00000f4a);  /* CPUID leaf 1, EAX */
           g_assert_cmphex (get (p + 12, 4), ==, 0x178bfbff); /* EDX */
           g_assert_cmpstr (string_of (p, p[16]), ==, "A Processor of Ours");
+          /* Speeds that would be made up: 0, unknown (7.5). */
+          g_assert_cmpuint (get (p + 0x12, 2), ==, 0);
+          g_assert_cmpuint (get (p + 0x14, 2), ==, 0);
+          g_assert_cmpuint (get (p + 0x16, 2), ==, 0);
           n_processors++;
         }
       for (p += p[1]; p[0] != 0 || p[1] != 0; p++)

@@ -14,6 +14,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -279,6 +280,37 @@ read_fifo (gpointer path)
   return text;
 }
 
+/* In place of the C library's: which is synced when. */
+static GString *synced;
+
+int
+fsync (int fd)
+{
+  struct stat info;
+
+  if (synced != NULL && fstat (fd, &info) == 0)
+    g_string_append (synced, S_ISDIR (info.st_mode) ? "folder " : "file ");
+  return (int)syscall (SYS_fsync, fd);
+}
+
+/* A power cut leaves the old or the new: first the file is on the disk, then its name. */
+static void
+test_power_cut (void)
+{
+  g_autofree char *file = g_build_filename (top, "durable", NULL);
+  g_autoptr (MachineDefinition) definition = definition_new ("durable");
+  g_autoptr (GError) error = NULL;
+
+  synced = g_string_new (NULL);
+  g_assert_true (viv_write_file (file, "one", 3, 0640, &error));
+  g_assert_cmpstr (synced->str, ==, "file folder ");
+  g_string_truncate (synced, 0);
+  g_assert_true (definition_save (definition, file, &error));
+  g_assert_no_error (error);
+  g_assert_cmpstr (synced->str, ==, "file folder ");
+  g_string_free (g_steal_pointer (&synced), TRUE);
+}
+
 static void
 test_output (void)
 {
@@ -357,6 +389,7 @@ main (int argc, char **argv)
   g_test_add_func ("/edit/edit", test_edit);
   g_test_add_func ("/edit/locks", test_locks);
   g_test_add_func ("/edit/output", test_output);
+  g_test_add_func ("/edit/power-cut", test_power_cut);
   int status = g_test_run ();
   viv_remove_tree (top, NULL);
   g_free (top);
