@@ -6,10 +6,10 @@
 
 #include "config.h"
 
+#include "base/device-access.h"
 #include "cli/cli.h"
 #include "machine/paths.h"
 
-#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -59,29 +59,19 @@ read_word (const char *path)
   return g_strstrip (text);
 }
 
-/* What would let this user open /dev/kvm, by what its mode and group are. */
 static char *
 advise_kvm (void)
 {
-  struct stat info;
-  struct group *group;
+  g_autofree char *advice = NULL;
 
-  if (stat ("/dev/kvm", &info) != 0)
+  if (access ("/dev/kvm", F_OK) != 0)
     return g_strdup (
         _ ("/dev/kvm is missing: turn on VT-x or SVM in the firmware's setup, and load the module "
            "kvm_intel or kvm_amd"));
   if (access ("/dev/kvm", R_OK | W_OK) == 0)
     return g_strdup (_ ("/dev/kvm is there and may be used"));
-  group = getgrgid (info.st_gid);
-  if (info.st_gid != 0 && (info.st_mode & 060) == 060 && group != NULL)
-    return g_strdup_printf (
-        _ ("/dev/kvm may not be used: add yourself to its group (sudo usermod -aG %s $USER) "
-           "and log in again"),
-        group->gr_name);
-  return g_strdup_printf (
-      _ ("/dev/kvm may not be used: it has the mode %04o and no group that you could join; "
-         "“sudo chmod 0666 /dev/kvm” opens it until the next boot, a udev rule for good"),
-      (unsigned)info.st_mode & 07777);
+  advice = device_access_advice_of ("/dev/kvm");
+  return g_strdup_printf (_ ("/dev/kvm may not be used: %s"), advice);
 }
 
 static void

@@ -6,6 +6,7 @@
 
 #include "machine/edit.h"
 #include "machine/machine-private.h"
+#include "ui/console/viv-display-picture.h"
 #include "ui/machine/viv-facts-window.h"
 #include "ui/machine/viv-history.h"
 #include "ui/machine/viv-media.h"
@@ -209,6 +210,23 @@ test_focus (Fixture *f)
   until (focus_on_page (f));
 }
 
+/* -- Names for those who can't see -- */
+
+static void
+test_screen_name (Fixture *f)
+{
+  g_autoptr (VivMachine) machine = run_machine (f, NULL);
+  GtkWidget *picture = find (machine_page (f->window), VIV_TYPE_DISPLAY_PICTURE, NULL);
+  g_autofree char *wrong = NULL;
+
+  g_assert_cmpint (gtk_accessible_get_accessible_role (GTK_ACCESSIBLE (picture)), ==,
+                   GTK_ACCESSIBLE_ROLE_IMG);
+  wrong = gtk_test_accessible_check_property (GTK_ACCESSIBLE (picture), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                              "Screen of “Fern”");
+  g_assert_cmpstr (wrong, ==, NULL);
+  end_machine (machine);
+}
+
 /* -- Facts -- */
 
 static guint
@@ -260,6 +278,7 @@ main (int argc, char **argv)
   add_test ("/running/open-settings", test_open_settings);
   add_test ("/running/still-on", test_still_on);
   add_test ("/running/focus", test_focus);
+  add_test ("/running/screen-name", test_screen_name);
   add_test ("/running/history", test_history);
   return g_test_run ();
 }

@@ -348,6 +348,40 @@ test_probe (void)
   g_assert_cmpstr (block_image_probe (path, &size, NULL), ==, "raw");
 }
 
+/* An image that the user may only read isn't taken read-only in silence: the machine doesn't start, and is told what would help. */
+static void
+test_unwritable (void)
+{
+  g_autofree char *path = NULL;
+  g_autoptr (GError) error = NULL;
+  uid_t self = geteuid ();
+  int fd = g_file_open_tmp ("viv-unwritable-XXXXXX", &path, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpint (ftruncate (fd, 1024 * 1024), ==, 0);
+  g_assert_cmpint (fchmod (fd, 0444), ==, 0);
+  close (fd);
+  /* Root may write everything. */
+  if (self == 0)
+    g_assert_cmpint (seteuid (65534), ==, 0);
+  g_assert_null (open_image (path, BLOCK_READ_WRITE, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED);
+  g_assert_nonnull (strstr (error->message, path));
+  g_assert_nonnull (strstr (error->message, "use it read-only"));
+  g_clear_error (&error);
+  Block *block = open_image (path, BLOCK_READ_ONLY, &error);
+  g_assert_no_error (error);
+  g_assert_true (block_read_only (block));
+  block_close (block);
+  block = open_image (path, BLOCK_DISCARD_CHANGES, &error);
+  g_assert_no_error (error);
+  g_assert_false (block_read_only (block));
+  block_close (block);
+  if (self == 0)
+    g_assert_cmpint (seteuid (0), ==, 0);
+  unlink (path);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -360,6 +394,7 @@ main (int argc, char **argv)
   g_test_add_func ("/block/discard-changes", test_discard_changes);
   g_test_add_func ("/block/odd-size", test_odd_size);
   g_test_add_func ("/block/probe", test_probe);
+  g_test_add_func ("/block/unwritable", test_unwritable);
   int status = g_test_run ();
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   const char *name;

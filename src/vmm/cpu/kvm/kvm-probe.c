@@ -7,6 +7,8 @@
 
 #include "cpu/kvm/kvm.h"
 
+#include "base/device-access.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
@@ -60,10 +62,11 @@ kvm_open (GError **error)
         g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
                      "There is no /dev/kvm: the kernel's KVM module is not loaded.%s", cpu_vendor_hint ());
       else if (code == EACCES || code == EPERM)
-        g_set_error (
-            error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
-            "/dev/kvm may not be used by this user. Join the group that owns it (usermod -aG kvm %s) and log in again.",
-            g_get_user_name ());
+        {
+          g_autofree char *advice = device_access_advice_of ("/dev/kvm");
+          g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+                       "/dev/kvm may not be used by this user: %s", advice);
+        }
       else
         g_set_error (error, G_IO_ERROR, (gint)g_io_error_from_errno (code), "/dev/kvm can't be opened: %s",
                      g_strerror (code));
