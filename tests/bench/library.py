@@ -36,8 +36,15 @@ def has_window(screen):
     return sum(1 for byte in some if byte) > len(some) // 20
 
 
+def resident(pid):
+    """MiB of memory that the process has, and of that what it shares with none (libraries' code is shared)."""
+    with open("/proc/%d/smaps_rollup" % pid, encoding="ascii") as file:
+        sizes = {line.split(":")[0]: int(line.split()[1]) / 1024 for line in file if line.rstrip().endswith("kB")}
+    return sizes["Rss"], sizes["Private_Clean"] + sizes["Private_Dirty"]
+
+
 def run(build, env, log, picture):
-    """Seconds until the picture is complete, and of processor time."""
+    """Seconds until the picture is complete, of processor time, and the memory then."""
     with open(os.path.join(picture, "Xvfb_screen0"), "rb") as file:
         screen = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
     start = changed = time.monotonic()
@@ -52,7 +59,7 @@ def run(build, env, log, picture):
             if seen != last:
                 last, changed, spent = seen, now, cpu_time(application.pid)
             elif now - changed > STILL and has_window(screen):
-                return changed - start, spent
+                return changed - start, spent, *resident(application.pid)
             if now - start > PATIENCE:
                 raise RuntimeError("no picture in %d seconds" % PATIENCE)
     finally:
@@ -77,11 +84,11 @@ def main():
             for _ in range(RUNS):
                 for i, build in enumerate(builds):
                     results[i].append(run(build, env, log, folder))
-            best = [(min(r[0] for r in result), min(r[1] for r in result)) for result in results]
-            print("%-34s %6.2f s, %6.2f s of a core" % ("library", *best[0]), flush=True)
+            best = [tuple(min(r[i] for r in result) for i in range(4)) for result in results]
+            print("%-34s %6.2f s, %6.2f s of a core; %.0f MiB resident, %.0f private" % ("library", *best[0]), flush=True)
             if len(best) > 1:
-                print("%-34s %6.2f s, %6.2f s of a core; ratio %.2f and %.2f" % ("the other build", *best[1], best[0][0] / best[1][0],
-                                                                               best[0][1] / best[1][1]), flush=True)
+                print("%-34s %6.2f s, %6.2f s of a core; %.0f MiB resident, %.0f private; ratios %s"
+                      % ("the other build", *best[1], ", ".join("%.2f" % (a / b) for a, b in zip(*best))), flush=True)
         finally:
             end(xvfb)
 
