@@ -11,14 +11,11 @@ test_advice (void)
   {
     mode_t mode;
     gid_t gid;
-    const char *group, *says, *not;
+    const char *group, *says, *not ;
   } cases[] = {
-    { 0660, 104, "kvm", "usermod -aG kvm ", "chmod" },
-    { 0666, 104, "kvm", "usermod -aG kvm ", "chmod" },
-    { 0600, 0, "root", "mode 0600", "usermod" },
-    { 0660, 0, "root", "chmod 0666 /dev/kvm", "usermod" },
-    { 0600, 104, "kvm", "mode 0600", "usermod" },
-    { 0640, 104, "kvm", "mode 0640", "usermod" },
+    { 0660, 104, "kvm", "usermod -aG kvm ", "chmod" }, { 0666, 104, "kvm", "usermod -aG kvm ", "chmod" },
+    { 0600, 0, "root", "mode 0600", "usermod" },       { 0660, 0, "root", "chmod 0666 /dev/kvm", "usermod" },
+    { 0600, 104, "kvm", "mode 0600", "usermod" },      { 0640, 104, "kvm", "mode 0640", "usermod" },
     { 0660, 104, NULL, "mode 0660", "usermod" },
   };
 
@@ -29,7 +26,7 @@ test_advice (void)
 
       g_test_message ("%s", text);
       g_assert_nonnull (g_strstr_len (text, -1, cases[i].says));
-      g_assert_null (g_strstr_len (text, -1, cases[i].not));
+      g_assert_null (g_strstr_len (text, -1, cases[i].not ));
     }
 }
 
