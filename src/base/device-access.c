@@ -15,9 +15,10 @@ device_access_advice (const char *path, const struct stat *info, const char *gro
   if (info->st_gid != 0 && (info->st_mode & 060) == 060 && group != NULL)
     return g_strdup_printf (_ ("add yourself to its group (sudo usermod -aG %s $USER) and log in again"),
                             group);
-  return g_strdup_printf (_ ("it has the mode %04o and no group that you could join; “sudo chmod 0666 %s” opens "
-                             "it until the next boot, a udev rule for good"),
-                          (unsigned)info->st_mode & 07777, path);
+  return g_strdup_printf (
+      _ ("it has the mode %04o and no group that you could join; “sudo chmod 0666 %s” opens "
+         "it until the next boot, a udev rule for good"),
+      (unsigned)info->st_mode & 07777, path);
 }
 
 char *
