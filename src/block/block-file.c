@@ -41,6 +41,24 @@ open_error (GError **error, const char *path, int code, gboolean writing)
   return -1;
 }
 
+/* What was opened as we would have. */
+static int
+take_passed (int fd, gboolean writing)
+{
+  int mode = fcntl (fd, F_GETFL);
+
+  if (mode < 0)
+    return -1;
+  /* Writes behind the file's end, or in whole blocks only, are none of ours. */
+  if ((mode & (O_PATH | O_APPEND | O_DIRECT)) != 0)
+    errno = EINVAL;
+  else if ((mode & O_ACCMODE) == O_WRONLY || (writing && (mode & O_ACCMODE) != O_RDWR))
+    errno = EACCES;
+  else
+    return fcntl (fd, F_DUPFD_CLOEXEC, 0);
+  return -1;
+}
+
 int
 block_file_open (const BlockConfig *config, gboolean discard, uint64_t *size, GError **error)
 {
@@ -48,7 +66,9 @@ block_file_open (const BlockConfig *config, gboolean discard, uint64_t *size, GE
   struct stat st;
 
   /* O_NONBLOCK: a FIFO in the image's place must not hang the open. */
-  int fd = open (config->path, (writing ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  int fd = config->passed
+               ? take_passed (config->fd, writing)
+               : open (config->path, (writing ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (fd < 0)
     return open_error (error, config->path, errno, writing);
   gboolean ok = FALSE;

@@ -31,6 +31,10 @@ typedef struct
   const char *format;
   BlockFlags flags;
   const char *test; /* for tests only, see block-testing.h; else NULL */
+  /* Somebody else has opened the image, and the path is only what it is called.  The descriptor stays the caller's; what is locked is its open file,
+   * however many descriptors that has. */
+  gboolean passed;
+  int fd;
 } BlockConfig;
 
 typedef enum

@@ -88,6 +88,15 @@ block_open (const BlockConfig *asked, GError **error)
   return block;
 }
 
+int
+block_open_file (const char *path, BlockFlags flags, GError **error)
+{
+  const BlockConfig config = { .path = path, .flags = flags };
+  uint64_t size;
+
+  return block_file_open (&config, FALSE, &size, error);
+}
+
 void
 block_close (Block *block)
 {

@@ -30,6 +30,9 @@ G_BEGIN_DECLS
 /* -- Images: any thread unless said otherwise ------------------------------------------------------ */
 
 Block *block_open (const BlockConfig *config, GError **error);
+/* Opens and locks the image for another process, which gets the descriptor (BlockConfig.passed) and then has the lock, too; -1 and an error, as
+ * block_open()'s. */
+int block_open_file (const char *path, BlockFlags flags, GError **error);
 /* Flushes, unlocks; its queues have been freed before. */
 void block_close (Block *block);
 const char *block_path (const Block *block);

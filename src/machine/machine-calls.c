@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "block/block.h"
 #include "display/layout.h"
 #include "machine/edit.h"
 #include "machine/liveness.h"
@@ -173,6 +174,7 @@ viv_machine_power_down (VivMachine *self, GCancellable *cancellable, GAsyncReady
 typedef struct
 {
   char *drive, *path;
+  gboolean readonly, force;
 } MediaChange;
 
 static void
@@ -214,7 +216,8 @@ on_medium (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GTask) task = data;
   VivMachine *self = g_task_get_source_object (task);
   GError *error = NULL;
-  g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+  g_autoptr (GVariant) reply
+      = g_dbus_connection_call_with_unix_fd_list_finish (G_DBUS_CONNECTION (source), NULL, result, &error);
 
   error = note_answer (self, task, error);
   if (reply != NULL)
@@ -223,8 +226,56 @@ on_medium (GObject *source, GAsyncResult *result, gpointer data)
     g_task_return_error (task, error);
 }
 
+/* The monitor first: what it refuses is not written.  `fds` has the medium; NULL: it is ejected. */
 static void
-change_media (VivMachine *self, const char *method, const char *drive, const char *path, gboolean readonly,
+send_medium (VivMachine *self, GTask *task, GUnixFDList *fds)
+{
+  MediaChange *change = g_task_get_task_data (task);
+  g_autofree char *text = definition_path_to_text (change->path);
+
+  if (!check_live (self, task))
+    return;
+  g_dbus_connection_call_with_unix_fd_list (
+      g_dbus_proxy_get_connection (G_DBUS_PROXY (viv_machine_proxy (self))), NULL, VIV_MACHINE_OBJECT_PATH,
+      VIV_MACHINE_INTERFACE, fds != NULL ? "InsertMedium" : "EjectMedium",
+      fds != NULL ? g_variant_new ("(ssbbh)", change->drive, text, change->readonly, change->force, 0)
+                  : g_variant_new ("(sb)", change->drive, change->force),
+      NULL, G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, fds, g_task_get_cancellable (task), on_medium,
+      g_object_ref (task));
+}
+
+static void
+open_medium (GTask *opening, gpointer self, gpointer data, GCancellable *cancellable)
+{
+  const MediaChange *change = data;
+  /* Drives have the names of their kinds. */
+  BlockFlags flags = g_str_has_prefix (change->drive, "cdrom") ? BLOCK_READ_ONLY | BLOCK_SHARED_READ
+                     : change->readonly                        ? BLOCK_READ_ONLY
+                                                               : BLOCK_READ_WRITE;
+  GError *error = NULL;
+  int fd = block_open_file (change->path, flags, &error);
+
+  if (fd < 0)
+    g_task_return_error (opening, error);
+  else
+    g_task_return_pointer (opening, g_unix_fd_list_new_from_array (&fd, 1), g_object_unref);
+}
+
+static void
+on_opened (GObject *self, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+  g_autoptr (GUnixFDList) fds = g_task_propagate_pointer (G_TASK (result), &error);
+
+  if (fds == NULL)
+    g_task_return_error (task, error);
+  else
+    send_medium (VIV_MACHINE (self), task, fds);
+}
+
+static void
+change_media (VivMachine *self, const char *drive, const char *path, gboolean readonly, gboolean force,
               GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
@@ -234,6 +285,8 @@ change_media (VivMachine *self, const char *method, const char *drive, const cha
   change->drive = g_strdup (drive);
   change->path
       = path != NULL && *path != '\0' ? g_canonicalize_filename (path, viv_machine_get_folder (self)) : NULL;
+  change->readonly = readonly;
+  change->force = force;
   g_task_set_task_data (task, change, media_change_free);
   if (!viv_machine_is_busy (self))
     {
@@ -245,28 +298,29 @@ change_media (VivMachine *self, const char *method, const char *drive, const cha
         keep_medium (self, task);
       return;
     }
-  if (!check_live (self, task))
-    return;
-  g_autofree char *text = definition_path_to_text (change->path);
-  /* The monitor first: what it refuses is not written. */
-  g_dbus_connection_call (
-      g_dbus_proxy_get_connection (G_DBUS_PROXY (viv_machine_proxy (self))), NULL, VIV_MACHINE_OBJECT_PATH,
-      VIV_MACHINE_INTERFACE, method, g_variant_new ("(ssb)", drive, text != NULL ? text : "", readonly), NULL,
-      G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, cancellable, on_medium, g_steal_pointer (&task));
+  if (change->path == NULL || viv_machine_proxy (self) == NULL)
+    {
+      send_medium (self, task, NULL);
+      return;
+    }
+  /* The monitor opens nothing by name; where the file lies may be slow to answer. */
+  g_autoptr (GTask) opening = g_task_new (self, cancellable, on_opened, g_steal_pointer (&task));
+  g_task_set_task_data (opening, change, NULL);
+  g_task_run_in_thread (opening, open_medium);
 }
 
 void
 viv_machine_change_media (VivMachine *self, const char *drive, const char *path, gboolean readonly,
                           GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
-  change_media (self, "ChangeMedia", drive, path, readonly, cancellable, callback, data);
+  change_media (self, drive, path, readonly, FALSE, cancellable, callback, data);
 }
 
 void
 viv_machine_force_media (VivMachine *self, const char *drive, const char *path, gboolean readonly,
                          GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
-  change_media (self, "ForceMedia", drive, path, readonly, cancellable, callback, data);
+  change_media (self, drive, path, readonly, TRUE, cancellable, callback, data);
 }
 
 void

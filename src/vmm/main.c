@@ -151,19 +151,19 @@ show_probe (gboolean json)
 /* -- Control -------------------------------------------------------------------------------------- */
 
 static gboolean
-on_change_media (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force,
+on_change_media (void *opaque, const char *id, const char *path, int fd, gboolean readonly, gboolean force,
                  GError **error)
 {
   Monitor *monitor = opaque;
   g_autoptr (GError) refused = NULL;
 
-  if (board_change_media (monitor->board, id, path, readonly, force, &refused))
+  if (board_change_media (monitor->board, id, path, fd, readonly, force, &refused))
     return TRUE;
   /* The user may write the file, the sandbox doesn't let us: a medium that is write-protected is better than none. */
-  if (!readonly && path != NULL && sandbox_restricts_files ()
+  if (!readonly && path != NULL && fd < 0 && sandbox_restricts_files ()
       && g_error_matches (refused, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) && access (path, W_OK) == 0)
     {
-      if (!board_change_media (monitor->board, id, path, TRUE, force, error))
+      if (!board_change_media (monitor->board, id, path, -1, TRUE, force, error))
         return FALSE;
       g_autofree char *text = g_strdup_printf (
           "“%s” is write-protected in %s: a running machine writes only in its own folder. To write on it, "

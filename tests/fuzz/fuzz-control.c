@@ -37,10 +37,10 @@ typedef struct
 static char *socket_path;
 
 static gboolean
-change_media (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force,
+change_media (void *opaque, const char *id, const char *path, int fd, gboolean readonly, gboolean force,
               GError **error)
 {
-  return board_change_media (((Fuzz *)opaque)->machine.board, id, path, readonly, force, error);
+  return board_change_media (((Fuzz *)opaque)->machine.board, id, path, fd, readonly, force, error);
 }
 
 static Block *
@@ -380,13 +380,13 @@ enum
   METHOD_TYPE_KEYS,
   METHOD_TEXT,
   METHOD_LIST_DRIVES,
-  METHOD_CHANGE_MEDIA,
+  METHOD_INSERT_MEDIUM,
   METHOD_ATTACH_SERIAL,
   METHOD_VNC_START,
   METHOD_VNC_STOP,
   METHOD_STATISTICS,
   METHOD_DUMP_STATE,
-  METHOD_FORCE_MEDIA,
+  METHOD_EJECT_MEDIUM,
   METHOD_SAVE_STATE_FILE,
   METHOD_LIST_DEVICES,
   METHOD_ADD_DEVICE,
@@ -408,14 +408,14 @@ static const char *const methods[N_METHODS] = {
   [METHOD_TYPE_KEYS] = "TypeKeys",
   [METHOD_TEXT] = "Text",
   [METHOD_LIST_DRIVES] = "ListDrives",
-  [METHOD_CHANGE_MEDIA] = "ChangeMedia",
+  [METHOD_INSERT_MEDIUM] = "InsertMedium",
   [METHOD_ATTACH_SERIAL] = "AttachSerial",
   [METHOD_VNC_START] = "VncStart",
   [METHOD_VNC_STOP] = "VncStop",
   [METHOD_STATISTICS] = "Statistics",
   [METHOD_DUMP_STATE] = "DumpState",
   [METHOD_SAVE_STATE_FILE] = "SaveStateFile",
-  [METHOD_FORCE_MEDIA] = "ForceMedia",
+  [METHOD_EJECT_MEDIUM] = "EjectMedium",
   [METHOD_LIST_DEVICES] = "ListDevices",
   [METHOD_ADD_DEVICE] = "AddDevice",
   [METHOD_REMOVE_DEVICE] = "RemoveDevice",
@@ -475,15 +475,20 @@ step (Fuzz *f, FuzzBytes *bytes)
     case METHOD_TYPE_KEYS:
       arguments = keys (bytes, how);
       break;
-    case METHOD_CHANGE_MEDIA:
-    case METHOD_FORCE_MEDIA:
+    case METHOD_INSERT_MEDIUM:
       one = text (bytes);
       two = path (bytes);
-      arguments = g_variant_new ("(ssb)",
-                                 how & 1   ? "cdrom0"
-                                 : how & 2 ? "floppy0"
-                                           : one,
-                                 how & 4 ? "" : two, how >> 7);
+      list = descriptor (how);
+      arguments
+          = g_variant_new ("(ssbbh)",
+                           how & 1   ? "cdrom0"
+                           : how & 2 ? "floppy0"
+                                     : one,
+                           two, (how & 4) != 0, (how & 8) != 0, how & 0x80 ? (gint32)fuzz_u32 (bytes) : 0);
+      break;
+    case METHOD_EJECT_MEDIUM:
+      one = text (bytes);
+      arguments = g_variant_new ("(sb)", how & 1 ? "cdrom0" : how & 2 ? "floppy0" : one, how >> 7);
       break;
     case METHOD_ATTACH_SERIAL:
       arguments = g_variant_new ("(ub)", how & 0x80 ? fuzz_u32 (bytes) : 0, how & 1);
@@ -698,7 +703,9 @@ make_messages (void)
                 HOW_BYTES);
   seed_message (INTERFACE, "AttachScreen", g_variant_new ("(u)", 0), HOW_BYTES);
   seed_message (INTERFACE, "AttachSerial", g_variant_new ("(ub)", 0, TRUE), HOW_BYTES);
-  seed_message (INTERFACE, "ChangeMedia", g_variant_new ("(ssb)", "floppy0", "", FALSE), HOW_BYTES);
+  seed_message (INTERFACE, "EjectMedium", g_variant_new ("(sb)", "floppy0", FALSE), HOW_BYTES);
+  seed_message (INTERFACE, "InsertMedium", g_variant_new ("(ssbbh)", "floppy0", "/a", FALSE, FALSE, 3),
+                HOW_BYTES);
   seed_message (INTERFACE, "AddDevice", g_variant_new_parsed ("('pcitest', {'slot': '2'})"), HOW_BYTES);
   seed_message (INTERFACE, "AddDevice", g_variant_new_parsed ("('disk', {'path': 'disk'})"), HOW_BYTES);
   seed_message (INTERFACE, "RemoveDevice", g_variant_new ("(s)", "pcitest0"), HOW_BYTES);
@@ -722,7 +729,7 @@ make_stories (void)
   static const uint8_t stories[][16] = {
     { METHOD_ATTACH_SCREEN, 0, USE_FDS, 0, 40, METHOD_ATTACH_SCREEN, 0, USE_FDS, 0, 8, METHOD_QUIT, 0 },
     { METHOD_ATTACH_SERIAL, 1, USE_FDS, 0, 12, METHOD_ATTACH_SERIAL, 0, METHOD_RESET, 0, USE_FDS, 0, 5 },
-    { METHOD_PAUSE, 0, METHOD_CHANGE_MEDIA, 1, 0, 4, METHOD_RESUME, 0, METHOD_FORCE_MEDIA, 2, 0, 4,
+    { METHOD_PAUSE, 0, METHOD_INSERT_MEDIUM, 1, 0, 4, METHOD_RESUME, 0, METHOD_EJECT_MEDIUM, 2, 0, 4,
       METHOD_LIST_DRIVES, 0 },
     { METHOD_VNC_START, 0, 8, METHOD_PAUSE, 0, METHOD_VNC_START, 0, 8, METHOD_VNC_STOP, 0, METHOD_VNC_STOP,
       0 },

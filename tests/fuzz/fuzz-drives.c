@@ -144,7 +144,8 @@ use (FuzzMachine *m, FuzzBytes *bytes)
           g_autofree char *path = image_path (s[2]);
           g_autoptr (GError) error = NULL;
 
-          if (board_change_media (m->board, id, *path != '\0' ? path : NULL, s[3] & 1, s[3] >> 1 & 1, &error)
+          if (board_change_media (m->board, id, *path != '\0' ? path : NULL, -1, s[3] & 1, s[3] >> 1 & 1,
+                                  &error)
               != (error == NULL))
             g_error ("%s: neither changed nor an error", id);
           board_drive_block (m->board, id);

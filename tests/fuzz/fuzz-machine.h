@@ -207,7 +207,7 @@ fuzz_life (FuzzMachine *m, const uint8_t *s)
       vm_unlock (m->vm);
       break;
     case 4: /* media */
-      board_change_media (m->board, s[2] & 1 ? "cdrom0" : "floppy0", s[2] & 2 ? fuzz_image : NULL, TRUE,
+      board_change_media (m->board, s[2] & 1 ? "cdrom0" : "floppy0", s[2] & 2 ? fuzz_image : NULL, -1, TRUE,
                           (s[2] & 4) != 0, &error);
       break;
     case 5:

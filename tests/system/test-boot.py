@@ -85,6 +85,15 @@ def main():
             check(image not in floppy.vivctl("media").stdout, "the floppy is still there")
             floppy.vivctl("media", "floppy0", image)
             check(image in floppy.vivctl("media").stdout, "the floppy is not there")
+            # Nobody named it before: it is opened by who inserts it, so it can be written.
+            other = room.path("elsewhere", "other.img")
+            os.makedirs(os.path.dirname(other))
+            shutil.copy(WELCOME, other)
+            told = floppy.vivctl("media", "floppy0", other)
+            check(not told.stderr, "something was said: " + told.stderr)
+            line = floppy.vivctl("media").stdout.splitlines()[0]
+            check(other in line and "read-only" not in line, line)
+            floppy.vivctl("media", "floppy0", image)
         with tap.point(engine + ": F5 restarts through the keyboard controller"):
             floppy.key("f5")
             at = boot(floppy, "floppy", at)

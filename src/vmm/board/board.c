@@ -173,7 +173,7 @@ board_drive_block (Board *board, const char *id)
 }
 
 gboolean
-board_change_media (Board *board, const char *id, const char *path, gboolean readonly, gboolean force,
+board_change_media (Board *board, const char *id, const char *path, int fd, gboolean readonly, gboolean force,
                     GError **error)
 {
   MachineDrive *drive = find_drive (board, id);
@@ -195,6 +195,8 @@ board_change_media (Board *board, const char *id, const char *path, gboolean rea
         .format = "raw",
         .flags = drive->kind == DRIVE_CDROM ? BLOCK_READ_ONLY | BLOCK_SHARED_READ
                                             : (readonly ? BLOCK_READ_ONLY : BLOCK_READ_WRITE),
+        .passed = fd >= 0,
+        .fd = fd,
       };
 
       block = block_open (&config, error);

@@ -54,9 +54,9 @@ gboolean board_add_test_display (Board *board, GError **error);
 void board_free (Board *board);
 /* Presses the power button; FALSE if the guest doesn't listen.  VM lock held. */
 gboolean board_power_button (Board *board);
-/* Puts `path` (absolute; NULL: nothing) in a drive with removable media; `force`: also in one that the guest has locked.
+/* Puts `path` (absolute; NULL: nothing) in a drive with removable media, by the caller's descriptor if it isn't -1; `force`: also in one that the guest has locked.
  * What the drive says of itself is then what became of it: a medium that only opened for reading is write-protected.  VM lock NOT held. */
-gboolean board_change_media (Board *board, const char *id, const char *path, gboolean readonly,
+gboolean board_change_media (Board *board, const char *id, const char *path, int fd, gboolean readonly,
                              gboolean force, GError **error);
 /* Where a device of the definition is, the same at each start: "ide 0:1" (channel, unit), "floppy 0", "isa 0x3f8", "pci 00:02.0",
  * "slot 1"; NULL: nowhere in particular. */

@@ -79,8 +79,8 @@ apply (ControlService *service, const MachineDevice *device, const DefinitionKey
        GError **error)
 {
   if (device->kind->drive != DRIVE_NONE && g_str_equal (key->name, "path"))
-    return control_service_change_media (service, device->id, value, machine_device_flag (device, "readonly"),
-                                         FALSE, error);
+    return control_service_change_media (service, device->id, value, -1,
+                                         machine_device_flag (device, "readonly"), FALSE, error);
   if (g_str_equal (device->id, "display0") && g_str_equal (key->name, "vnc-address"))
     {
       g_autofree char *password

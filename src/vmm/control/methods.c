@@ -443,8 +443,8 @@ control_service_find_drive (ControlService *service, const char *id)
 }
 
 gboolean
-control_service_change_media (ControlService *service, const char *id, const char *path, gboolean readonly,
-                              gboolean force, GError **error)
+control_service_change_media (ControlService *service, const char *id, const char *path, int fd,
+                              gboolean readonly, gboolean force, GError **error)
 {
   g_autofree char *absolute = NULL;
   const MachineDrive *drive = control_service_find_drive (service, id);
@@ -468,36 +468,47 @@ control_service_change_media (ControlService *service, const char *id, const cha
       g_autofree char *bytes = definition_path_from_text (path);
       absolute = g_canonicalize_filename (bytes, service->config.folder);
     }
-  if (!service->config.change_media (service->config.opaque, drive->id, absolute, readonly, force, error))
+  if (!service->config.change_media (service->config.opaque, drive->id, absolute, fd, readonly, force, error))
     return FALSE;
   control_service_media_changed (service, drive);
   return TRUE;
 }
 
 static gboolean
-change_media (ControlService *service, Invocation *invocation, const char *id, const char *path,
+change_media (ControlService *service, Invocation *invocation, const char *id, const char *path, int fd,
               gboolean readonly, gboolean force)
 {
   GError *error = NULL;
 
-  if (!control_service_change_media (service, id, path, readonly, force, &error))
+  if (!control_service_change_media (service, id, path, fd, readonly, force, &error))
     return control_fail (invocation, error);
   g_dbus_method_invocation_return_value (invocation, NULL);
   return TRUE;
 }
 
 static gboolean
-on_change_media (VivMachine1 *skeleton, Invocation *invocation, const char *id, const char *path,
-                 gboolean readonly, ControlService *service)
+on_insert_medium (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *list, const char *id,
+                  const char *path, gboolean readonly, gboolean force, GVariant *handle,
+                  ControlService *service)
 {
-  return change_media (service, invocation, id, path, readonly, FALSE);
+  int fd = take_fd (list, handle);
+
+  if (fd < 0 || *path == '\0')
+    {
+      if (fd >= 0)
+        close (fd);
+      return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT, "no medium came with the call");
+    }
+  change_media (service, invocation, id, path, fd, readonly, force);
+  close (fd);
+  return TRUE;
 }
 
 static gboolean
-on_force_media (VivMachine1 *skeleton, Invocation *invocation, const char *id, const char *path,
-                gboolean readonly, ControlService *service)
+on_eject_medium (VivMachine1 *skeleton, Invocation *invocation, const char *id, gboolean force,
+                 ControlService *service)
 {
-  return change_media (service, invocation, id, path, readonly, TRUE);
+  return change_media (service, invocation, id, "", -1, FALSE, force);
 }
 
 static gboolean
@@ -646,8 +657,8 @@ control_methods_connect (ControlService *service)
     { "handle-release-keys", G_CALLBACK (on_release_keys) },
     { "handle-type-keys", G_CALLBACK (on_type_keys) },
     { "handle-list-drives", G_CALLBACK (on_list_drives) },
-    { "handle-change-media", G_CALLBACK (on_change_media) },
-    { "handle-force-media", G_CALLBACK (on_force_media) },
+    { "handle-insert-medium", G_CALLBACK (on_insert_medium) },
+    { "handle-eject-medium", G_CALLBACK (on_eject_medium) },
     { "handle-attach-serial", G_CALLBACK (on_attach_serial) },
     { "handle-statistics", G_CALLBACK (on_statistics) },
     { "handle-dump-state", G_CALLBACK (on_dump_state) },

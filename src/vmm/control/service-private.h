@@ -88,8 +88,8 @@ void control_service_update_sizes (ControlService *service);
 void control_methods_connect (ControlService *service);
 /* Answers with the error, which it takes.  A path in it may be of any bytes; D-Bus takes UTF-8 alone.  TRUE, as handlers return. */
 gboolean control_fail (GDBusMethodInvocation *invocation, GError *error);
-/* Puts another medium in, or NULL; `path` as clients write it. */
-gboolean control_service_change_media (ControlService *service, const char *id, const char *path,
+/* Puts another medium in; `path` as clients write it ("": none), `fd` the caller's descriptor of it or -1. */
+gboolean control_service_change_media (ControlService *service, const char *id, const char *path, int fd,
                                        gboolean readonly, gboolean force, GError **error);
 const MachineDrive *control_service_find_drive (ControlService *service, const char *id);
 

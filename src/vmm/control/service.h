@@ -47,11 +47,11 @@ typedef struct
   unsigned n_outputs;
   InputRouter *router; /* NULL: no input */
   GPtrArray *drives;   /* MachineDrive *, borrowed; must outlive the service.  NULL: none */
-  /* Puts another image in (NULL: ejects) and changes what the drive says of itself.  `path` is absolute.  On error the drive keeps what it had;
+  /* Puts another image in (NULL: ejects) and changes what the drive says of itself.  `path` is absolute, and `fd` the open file, which stays the caller's; -1: none came.  On error the drive keeps what it had;
    * G_IO_ERROR_PENDING: the guest has locked it, and `force` would open it; G_IO_ERROR_NOT_SUPPORTED: its medium can't be changed while the machine runs.
    * VM lock NOT held.  NULL: no medium can. */
-  gboolean (*change_media) (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force,
-                            GError **error);
+  gboolean (*change_media) (void *opaque, const char *id, const char *path, int fd, gboolean readonly,
+                            gboolean force, GError **error);
   /* The open image, for statistics; NULL result: empty.  May be NULL. */
   Block *(*block) (void *opaque, const char *id);
   SerialPort *const *serials; /* borrowed; must outlive the service */

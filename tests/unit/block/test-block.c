@@ -220,6 +220,88 @@ test_lock_elsewhere (void)
   g_assert_null (strstr (unnamed, "“Number One”"));
 }
 
+/* Opened by another process, for us. */
+static void
+test_passed (void)
+{
+  g_autofree char *path = path_of ("passed.img");
+  g_autoptr (GError) error = NULL;
+  uint8_t byte = 7;
+
+  g_assert_true (block_image_create (path, "raw", 65536, NULL));
+  int fd = block_open_file (path, BLOCK_READ_WRITE, &error);
+  g_assert_no_error (error);
+  const BlockConfig config = { .path = "/what/it/is/called", .format = "raw", .passed = TRUE, .fd = fd };
+  Block *block = block_open (&config, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (block_path (block), ==, config.path);
+  g_assert_true (block_write_sync (block, 1, &byte, 1, NULL));
+  /* The lock came with it, and goes with the last descriptor. */
+  close (fd);
+  g_assert_null (open_image (path, BLOCK_READ_WRITE, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
+  g_clear_error (&error);
+  g_assert_cmpint (block_open_file (path, BLOCK_READ_WRITE, NULL), ==, -1);
+  block_close (block);
+  block = open_image (path, BLOCK_READ_WRITE, &error);
+  g_assert_no_error (error);
+  byte = 0;
+  g_assert_true (block_read_sync (block, 1, &byte, 1, NULL));
+  g_assert_cmpuint (byte, ==, 7);
+  block_close (block);
+}
+
+/* A descriptor that is something else than what we would have opened. */
+static void
+test_passed_wrong (void)
+{
+  static const struct
+  {
+    int mode;
+    BlockFlags flags;
+    gboolean good;
+  } cases[] = {
+    { O_RDONLY, BLOCK_READ_ONLY, TRUE },
+    { O_RDWR, BLOCK_READ_ONLY, TRUE },
+    { O_RDONLY, BLOCK_SHARED_READ | BLOCK_READ_ONLY, TRUE },
+    { O_RDONLY, BLOCK_READ_WRITE, FALSE },
+    { O_WRONLY, BLOCK_READ_WRITE, FALSE },
+    { O_WRONLY, BLOCK_READ_ONLY, FALSE },
+    { O_RDWR | O_APPEND, BLOCK_READ_WRITE, FALSE },
+    { O_PATH, BLOCK_READ_ONLY, FALSE },
+    { O_RDONLY | O_DIRECTORY, BLOCK_READ_ONLY, FALSE },
+  };
+  g_autofree char *path = path_of ("wrong.img"), *fifo = path_of ("fifo");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (block_image_create (path, "raw", 65536, NULL));
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      int fd = open ((cases[i].mode & O_DIRECTORY) ? folder : path, cases[i].mode | O_CLOEXEC);
+      const BlockConfig config
+          = { .path = path, .format = "raw", .flags = cases[i].flags, .passed = TRUE, .fd = fd };
+      Block *block = block_open (&config, &error);
+
+      g_assert_cmpint (block != NULL, ==, cases[i].good);
+      g_assert_cmpint (error == NULL, ==, cases[i].good);
+      g_clear_error (&error);
+      block_close (block);
+      close (fd);
+    }
+  g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);
+  const int others[]
+      = { open (fifo, O_RDWR | O_CLOEXEC | O_NONBLOCK), open ("/dev/null", O_RDWR | O_CLOEXEC), 9999 };
+  for (unsigned i = 0; i < G_N_ELEMENTS (others); i++)
+    {
+      const BlockConfig config = { .path = fifo, .format = "raw", .passed = TRUE, .fd = others[i] };
+      g_assert_null (block_open (&config, &error));
+      g_assert_nonnull (error);
+      g_clear_error (&error);
+      close (others[i]);
+    }
+  g_assert_cmpint (block_open_file (fifo, BLOCK_READ_ONLY, NULL), ==, -1);
+}
+
 static void
 test_errors (void)
 {
@@ -390,6 +472,8 @@ main (int argc, char **argv)
   g_test_add_func ("/block/requests", test_requests);
   g_test_add_func ("/block/locks", test_locks);
   g_test_add_func ("/block/lock-elsewhere", test_lock_elsewhere);
+  g_test_add_func ("/block/passed", test_passed);
+  g_test_add_func ("/block/passed-wrong", test_passed_wrong);
   g_test_add_func ("/block/errors", test_errors);
   g_test_add_func ("/block/discard-changes", test_discard_changes);
   g_test_add_func ("/block/odd-size", test_odd_size);

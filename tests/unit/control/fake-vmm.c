@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct
@@ -114,10 +115,20 @@ on_serial (void *opaque, const uint8_t *data, size_t length)
 }
 
 static gboolean
-on_change_media (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force,
+on_change_media (void *opaque, const char *id, const char *path, int fd, gboolean readonly, gboolean force,
                  GError **error)
 {
-  for (guint i = 0; i < drives->len && (path == NULL || g_file_test (path, G_FILE_TEST_EXISTS)); i++)
+  struct stat named, came;
+
+  /* Whoever is asked to insert a file gets that file. */
+  if (path != NULL
+      && (fd < 0 || stat (path, &named) != 0 || fstat (fd, &came) != 0 || named.st_ino != came.st_ino
+          || named.st_dev != came.st_dev))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "another file came than %s", path);
+      return FALSE;
+    }
+  for (guint i = 0; i < drives->len && (path == NULL || !g_str_has_suffix (path, ".bad")); i++)
     {
       MachineDrive *drive = drives->pdata[i];
 

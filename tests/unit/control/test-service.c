@@ -50,7 +50,8 @@ static MachineDrive disk
 static MachineDrive cdrom = { .id = (char[]){ "cdrom0" }, .kind = DRIVE_CDROM, .readonly = TRUE };
 
 static gboolean
-on_medium (void *opaque, const char *id, const char *path, gboolean readonly, gboolean force, GError **error)
+on_medium (void *opaque, const char *id, const char *path, int fd, gboolean readonly, gboolean force,
+           GError **error)
 {
   if (refusal == NULL)
     {
@@ -496,9 +497,22 @@ test_wrong_descriptor (void)
       wait_for (result != NULL);
       g_assert_null (g_dbus_connection_call_with_unix_fd_list_finish (connection, NULL, result, &error));
       g_assert_nonnull (strstr (error->message, "no regular file came with the call"));
+      g_clear_error (&error);
+      g_clear_object (&result);
+      refusal = numbers[i / 2] == 0 && list != NULL ? "the drive looks at it" : "must not come to that";
+      g_dbus_connection_call_with_unix_fd_list (
+          connection, NULL, CONTROL_OBJECT_PATH, "org.vivarium.Machine1", "InsertMedium",
+          g_variant_new ("(ssbbh)", "cdrom0", "/null", TRUE, FALSE, numbers[i / 2]), NULL,
+          G_DBUS_CALL_FLAGS_NONE, -1, list, NULL, on_called, &result);
+      wait_for (result != NULL);
+      g_assert_null (g_dbus_connection_call_with_unix_fd_list_finish (connection, NULL, result, &error));
+      g_assert_nonnull (strstr (error->message, numbers[i / 2] == 0 && list != NULL
+                                                    ? "the drive looks at it"
+                                                    : "no medium came with the call"));
       if (list == NULL)
         close (fd);
     }
+  refusal = NULL;
   leave (connection);
   end (&f);
 }
@@ -637,8 +651,7 @@ test_devices (void)
   refusal = "Can't open “/images/\xff.iso”";
   refused (connection, "SetProperty", g_variant_new ("(sss)", "cdrom0", "path", "file:///images/%FF.iso"),
            "Can't open “/images/");
-  refused (connection, "ChangeMedia", g_variant_new ("(ssb)", "cdrom0", "file:///images/%FF.iso", TRUE),
-           "Can't open “/images/");
+  refused (connection, "EjectMedium", g_variant_new ("(sb)", "cdrom0", TRUE), "Can't open “/images/");
   refusal = NULL;
   g_autofree char *still = listed (connection, "cdrom0", "path");
   g_assert_cmpstr (still, ==, "/images/b.iso");
