@@ -10,6 +10,8 @@
 
 /* A client that floods the machine with orders while it drains is told so. */
 #define MAX_ORDERS 64
+/* On their way to a device loop that doesn't turn: a disk that stands still must not make the queue grow without end. */
+#define MAX_GIVEN (4 * MAX_ORDERS)
 
 /* -- Their end ------------------------------------------------------------------------------------ */
 
@@ -300,6 +302,8 @@ vm_order_new (OrderKind kind, const char *reason, VmDoneFunc done, void *opaque)
   return order;
 }
 
+static const char busy[] = "the machine is busy with earlier orders; try again when they are done";
+
 static void
 take_order (Vm *vm, VmOrder *order)
 {
@@ -307,7 +311,7 @@ take_order (Vm *vm, VmOrder *order)
 
   if (vm->priv->orders.length >= MAX_ORDERS && order->kind != ORDER_STOP)
     {
-      answer (vm, order, "the machine is busy with earlier orders; try again when they are done");
+      answer (vm, order, busy);
       return;
     }
   /* Whoever ends the machine doesn't wait for a slow disk. */
@@ -348,6 +352,13 @@ vm_give_order (Vm *vm, VmOrder *order)
       return;
     }
   g_mutex_lock (&priv->request_mutex);
+  /* Ends find a place where others no longer do. */
+  if (priv->given.length >= (order->kind == ORDER_STOP ? 2 * MAX_GIVEN : MAX_GIVEN))
+    {
+      g_mutex_unlock (&priv->request_mutex);
+      answer (vm, order, busy);
+      return;
+    }
   g_queue_push_tail (&priv->given, order);
   if (priv->given_source == NULL)
     {

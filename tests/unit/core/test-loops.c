@@ -225,6 +225,45 @@ test_orders (Fixture *f, gconstpointer unused)
   g_assert_cmpstr (vm_state_reason (f->vm), ==, "enough");
 }
 
+static void
+count_done (Vm *vm, const GError *error, void *opaque)
+{
+  ((unsigned *)opaque)[error != NULL]++;
+}
+
+static gboolean
+stand (gpointer data)
+{
+  gint *standing = data;
+
+  g_atomic_int_set (standing, 1);
+  while (g_atomic_int_get (standing) == 1)
+    g_usleep (1000);
+  g_atomic_int_set (standing, 3);
+  return G_SOURCE_REMOVE;
+}
+
+/* A device loop that stands still, as one does on a disk that doesn't answer: a flood of orders is refused, and its end is not. */
+static void
+test_flood (Fixture *f, gconstpointer unused)
+{
+  unsigned ends[2] = { 0, 0 };
+  gint standing = 0;
+
+  g_main_context_invoke (f->vm->context, stand, &standing);
+  while (g_atomic_int_get (&standing) == 0)
+    g_usleep (1000);
+  for (unsigned i = 0; i < 10000; i++)
+    vm_reset_async (f->vm, count_done, ends);
+  vm_stop (f->vm, "enough");
+  turn_until (ends[1] > 9000);
+  g_assert_cmpuint (ends[0], ==, 0);
+  g_atomic_int_set (&standing, 2);
+  turn_until (vm_state (f->vm) == VM_STATE_STOPPED && ends[0] + ends[1] == 10000);
+  while (g_atomic_int_get (&standing) != 3)
+    g_usleep (1000);
+}
+
 /* From a thread like a processor's. */
 static gpointer
 ask (gpointer data)
@@ -431,6 +470,7 @@ main (int argc, char **argv)
 #define ADD(path, func) g_test_add (path, Fixture, NULL, setup, func, teardown)
   ADD ("/vm/loops/timers", test_timers);
   ADD ("/vm/loops/orders", test_orders);
+  ADD ("/vm/loops/flood", test_flood);
   ADD ("/vm/loops/requests", test_requests);
   ADD ("/vm/loops/save", test_save);
   ADD ("/vm/loops/acts", test_acts);
