@@ -1,64 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The page of one machine.
+ * The page of one machine: what it shows.  What can be done on it is in viv-machine-page-actions.c.
  */
 #define G_LOG_DOMAIN "viv-machine-page"
 
 #include "config.h"
 
-#include "ui/machine/viv-machine-page.h"
+#include "ui/machine/viv-machine-page-private.h"
 
-#include "machine/edit.h"
-#include "ui/app/viv-dialogs.h"
 #include "ui/app/viv-grab-hints.h"
 #include "ui/app/viv-look.h"
-#include "ui/console/viv-console.h"
-#include "ui/console/viv-header-flap.h"
-#include "ui/machine/viv-facts-window.h"
 #include "ui/machine/viv-machine-menus.h"
 #include "ui/machine/viv-media.h"
 #include "ui/machine/viv-operations.h"
 #include "ui/machine/viv-screen.h"
-#include "ui/machine/viv-screenshot.h"
-#include "ui/machine/viv-thumbnail.h"
-#include "ui/machine/viv-sharing-window.h"
-#include "ui/app/viv-preferences.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
 
 #define LOG_LINES 80
-
-struct _VivMachinePage
-{
-  AdwBin parent_instance;
-
-  VivHeaderFlap *flap;
-  AdwWindowTitle *title;
-  GtkWidget *back_button, *start_button, *pause_button, *resume_button, *screenshot_button,
-      *fullscreen_button;
-  GtkMenuButton *menu_button, *keys_button, *media_button;
-  GtkStack *stack;
-  VivConsole *console;
-  GtkWidget *paused, *try_again_button;
-  GtkLabel *paused_reason, *space_label;
-  GtkInfoBar *space_bar;
-  GtkWidget *big_resume_button, *big_start_button;
-  VivThumbnail *thumbnail;
-  GtkLabel *off_name, *off_facts, *off_error;
-  GtkWidget *off_problem;
-  GtkSpinner *spinner;
-  AdwStatusPage *trouble;
-  GtkWidget *restart_button, *trouble_off_button, *trouble_folder_button;
-  GtkTextView *report;
-
-  VivMachine *machine;
-  GtkWindow *window; /* while rooted */
-  gboolean own_window;
-  GSimpleActionGroup *
-      actions; /* "machine.…", here and, while we are shown, in the window: its accelerators are asked there */
-  GHashTable *missing; /* ids of the drives whose image was looked for and isn't there */
-};
 
 G_DEFINE_FINAL_TYPE (VivMachinePage, viv_machine_page, ADW_TYPE_BIN)
 
@@ -69,12 +29,6 @@ enum
   N_PROPS
 };
 static GParamSpec *props[N_PROPS];
-
-static VivShell *
-window_of (VivMachinePage *self)
-{
-  return viv_shell_of (GTK_WIDGET (self));
-}
 
 /* -- What is shown -- */
 
@@ -159,55 +113,6 @@ update_off (VivMachinePage *self)
   gtk_label_set_label (self->off_facts, facts);
 }
 
-static void
-enable (VivMachinePage *self, const char *name, gboolean enabled)
-{
-  g_simple_action_set_enabled (
-      G_SIMPLE_ACTION (g_action_map_lookup_action (G_ACTION_MAP (self->actions), name)), enabled);
-}
-
-static void
-update_actions (VivMachinePage *self)
-{
-  const char *state = viv_machine_get_state (self->machine);
-  gboolean live = viv_machine_is_live (self->machine), busy = viv_machine_is_busy (self->machine);
-  gboolean running = live && g_str_equal (state, "running"), paused = live && g_str_equal (state, "paused");
-  gboolean broken = g_str_equal (state, "broken"), screen = running || paused;
-  gboolean can_start = viv_machine_can (self->machine, VIV_MACHINE_CAN_START),
-           can_edit = viv_machine_can (self->machine, VIV_MACHINE_CAN_EDIT);
-
-  enable (self, "start", can_start && !busy && !broken);
-  enable (self, "pause", running);
-  enable (self, "resume", paused);
-  enable (self, "reset", live);
-  enable (self, "power-off", running);
-  enable (self, "force-off", can_start && busy);
-  enable (self, "switch-off", can_start && busy);
-  enable (self, "restart", can_start && !broken);
-  enable (self, "type-clipboard", running);
-  enable (self, "screenshot", screen);
-  enable (self, "change-media", can_edit && !broken);
-  enable (self, "eject", can_edit && !broken);
-  enable (self, "share", live && viv_machine_can (self->machine, VIV_MACHINE_CAN_SHARE));
-  enable (self, "settings", can_edit && !broken);
-  enable (self, "open-folder", viv_machine_can (self->machine, VIV_MACHINE_HAS_FOLDER));
-  enable (self, "open-window", !broken && !self->own_window);
-
-  gtk_widget_set_visible (self->start_button,
-                          can_start && !busy && !broken && !g_str_equal (state, "crashed"));
-  gtk_widget_set_visible (self->pause_button, running);
-  gtk_widget_set_visible (self->resume_button, paused);
-  gtk_widget_set_visible (self->screenshot_button, screen);
-  gtk_widget_set_visible (GTK_WIDGET (self->keys_button), screen);
-  gtk_widget_set_sensitive (GTK_WIDGET (self->keys_button), running);
-}
-
-static gboolean
-can_have_focus (GtkWidget *widget)
-{
-  return widget && gtk_widget_get_mapped (widget) && gtk_widget_is_sensitive (widget);
-}
-
 /* What goes away or is disabled with a state takes the focus along: then nobody has it. */
 static gboolean
 has_focus (VivMachinePage *self)
@@ -251,7 +156,7 @@ update (VivMachinePage *self)
   gboolean starting = g_str_equal (state, "starting") && !live;
   const char *page;
 
-  update_actions (self);
+  viv_machine_page_update_actions (self);
   update_title (self);
   if (g_str_equal (state, "crashed") || g_str_equal (state, "broken") || g_str_equal (state, "unresponsive"))
     {
@@ -277,20 +182,8 @@ update (VivMachinePage *self)
   gtk_stack_set_visible_child_name (self->stack, page);
   if (had_focus
       && (g_strcmp0 (before, page) != 0 || was_paused != (live && paused)
-          || !can_have_focus (gtk_window_get_focus (self->window))))
+          || !viv_can_have_focus (gtk_window_get_focus (self->window))))
     viv_machine_page_focus (self);
-}
-
-static void
-set_correct_aspect (VivMachinePage *self, gboolean correct)
-{
-  VivChange change = { "display0.aspect", correct ? "auto" : "square" };
-  g_autoptr (GError) error = NULL;
-
-  if (!self->machine || correct == (viv_screen_aspect (self->machine) != VIV_ASPECT_SQUARE))
-    return;
-  if (!viv_machine_edit (self->machine, &change, 1, &error) && window_of (self))
-    viv_shell_message (window_of (self), error->message);
 }
 
 static void
@@ -408,183 +301,6 @@ on_input (VivMachinePage *self, const InputEvent *event)
     viv_machine_send_input (self->machine, event, 1);
 }
 
-/* -- Actions -- */
-
-static const struct
-{
-  const char *action;
-  void (*run) (VivShell *window, VivMachine *machine);
-} operations[] = {
-  { "start", viv_operation_start },         { "pause", viv_operation_pause },
-  { "resume", viv_operation_resume },       { "reset", viv_operation_reset },
-  { "power-off", viv_operation_power_off }, { "force-off", viv_operation_force_off },
-  { "settings", viv_operation_settings },   { "open-folder", viv_operation_open_folder },
-  { "restart", viv_operation_restart },     { "switch-off", viv_operation_switch_off },
-  { "screenshot", viv_screenshot_take },    { "open-window", viv_operation_open_window },
-};
-
-static void
-on_operation (GSimpleAction *action, GVariant *parameter, gpointer data)
-{
-  VivMachinePage *self = data;
-  VivShell *shell = window_of (self);
-
-  if (!self->machine || !shell)
-    return;
-  for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
-    if (g_str_equal (operations[i].action, g_action_get_name (G_ACTION (action))))
-      operations[i].run (shell, self->machine);
-}
-
-/* What is in the clipboard is for the machine that was shown when it was asked for. */
-typedef struct
-{
-  GWeakRef page;
-  VivMachine *machine;
-} Typing;
-
-static void
-typing_free (Typing *typing)
-{
-  g_weak_ref_clear (&typing->page);
-  g_object_unref (typing->machine);
-  g_free (typing);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Typing, typing_free)
-
-static void
-typing_say (Typing *typing, const char *message)
-{
-  g_autoptr (VivMachinePage) self = g_weak_ref_get (&typing->page);
-  VivShell *window = self ? window_of (self) : NULL;
-
-  if (window)
-    viv_shell_message (window, message);
-}
-
-static void
-on_typed (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (Typing) typing = data;
-  g_autoptr (GError) error = NULL;
-
-  if (!viv_machine_type_text_finish (VIV_MACHINE (source), result, &error))
-    typing_say (typing, error->message);
-}
-
-static void
-on_clipboard (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (Typing) typing = data;
-  g_autofree char *text = gdk_clipboard_read_text_finish (GDK_CLIPBOARD (source), result, NULL);
-
-  if (!text || !*text)
-    {
-      typing_say (typing, _ ("There is no text in the clipboard"));
-      return;
-    }
-  viv_machine_type_text (typing->machine, text, NULL, NULL, on_typed, typing);
-  g_steal_pointer (&typing);
-}
-
-static void
-on_type_clipboard (GSimpleAction *action, GVariant *parameter, gpointer data)
-{
-  Typing *typing = g_new0 (Typing, 1);
-
-  g_weak_ref_init (&typing->page, data);
-  typing->machine = g_object_ref (VIV_MACHINE_PAGE (data)->machine);
-  gdk_clipboard_read_text_async (gtk_widget_get_clipboard (data), NULL, on_clipboard, typing);
-  /* The button that asked for it has lost the focus to a menu that is gone. */
-  viv_machine_page_focus (data);
-}
-
-static void
-on_change_media (GSimpleAction *action, GVariant *parameter, gpointer data)
-{
-  VivMachinePage *self = data;
-  const char *drive = g_variant_get_string (parameter, NULL);
-
-  if (!self->machine)
-    return;
-  if (g_str_equal (g_action_get_name (G_ACTION (action)), "eject"))
-    viv_media_change (window_of (self), self->machine, drive, NULL);
-  else
-    viv_media_choose (window_of (self), self->machine, drive);
-}
-
-/* What has no key of its own (a drive, a chord) is two keys away. */
-static void
-on_show_menu (GSimpleAction *action, GVariant *parameter, gpointer data)
-{
-  VivMachinePage *self = data;
-  GtkMenuButton *button = g_str_equal (g_action_get_name (G_ACTION (action)), "show-media")
-                              ? self->media_button
-                              : self->keys_button;
-
-  if (can_have_focus (GTK_WIDGET (button)))
-    gtk_menu_button_popup (button);
-}
-
-static void
-on_share (GSimpleAction *action, GVariant *parameter, gpointer data)
-{
-  VivMachinePage *self = data;
-
-  if (self->machine)
-    viv_present_over (GTK_WINDOW (viv_sharing_window_new (self->machine)), self->window);
-}
-
-static void
-on_facts (GSimpleAction *action, GVariant *parameter, gpointer data)
-{
-  VivMachinePage *self = data;
-
-  if (self->machine)
-    viv_present_over (GTK_WINDOW (viv_facts_window_new (self->machine)), self->window);
-}
-
-static void
-on_copy_report (GSimpleAction *action, GVariant *parameter, gpointer data)
-{
-  VivMachinePage *self = data;
-  GtkTextBuffer *buffer = gtk_text_view_get_buffer (self->report);
-  g_autofree char *text = NULL;
-
-  g_object_get (buffer, "text", &text, NULL);
-  gdk_clipboard_set_text (gtk_widget_get_clipboard (GTK_WIDGET (self)), text);
-  viv_shell_message (window_of (self), _ ("Details copied"));
-}
-
-static void
-on_correct_aspect (GSimpleAction *action, GVariant *value, gpointer data)
-{
-  set_correct_aspect (data, g_variant_get_boolean (value));
-}
-
-static void
-make_actions (VivMachinePage *self)
-{
-  static const GActionEntry entries[]
-      = { { .name = "type-clipboard", .activate = on_type_clipboard },
-          { .name = "correct-aspect", .state = "true", .change_state = on_correct_aspect },
-          { .name = "change-media", .activate = on_change_media, .parameter_type = "s" },
-          { .name = "eject", .activate = on_change_media, .parameter_type = "s" },
-          { .name = "show-media", .activate = on_show_menu },
-          { .name = "show-keys", .activate = on_show_menu },
-          { .name = "share", .activate = on_share },
-          { .name = "facts", .activate = on_facts },
-          { .name = "copy-report", .activate = on_copy_report } };
-
-  self->actions = g_simple_action_group_new ();
-  for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
-    g_action_map_add_action_entries (
-        G_ACTION_MAP (self->actions),
-        &(GActionEntry){ .name = operations[i].action, .activate = on_operation }, 1, self);
-  g_action_map_add_action_entries (G_ACTION_MAP (self->actions), entries, G_N_ELEMENTS (entries), self);
-  gtk_widget_insert_action_group (GTK_WIDGET (self), "machine", G_ACTION_GROUP (self->actions));
-}
-
 /* -- Widget -- */
 
 static void
@@ -613,7 +329,7 @@ viv_machine_page_map (GtkWidget *widget)
   gtk_widget_insert_action_group (GTK_WIDGET (self->window), "machine", G_ACTION_GROUP (self->actions));
   viv_console_add_actions (self->console, GTK_WIDGET (self->window));
   /* Before, nothing of it could have the focus. */
-  if (has_focus (self) && !can_have_focus (gtk_window_get_focus (self->window)))
+  if (has_focus (self) && !viv_can_have_focus (gtk_window_get_focus (self->window)))
     viv_machine_page_focus (self);
 }
 
@@ -771,7 +487,7 @@ viv_machine_page_init (VivMachinePage *self)
   g_autoptr (GMenuModel) keys = viv_menu_send_keys ();
 
   self->missing = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  make_actions (self);
+  viv_machine_page_make_actions (self);
   gtk_widget_init_template (GTK_WIDGET (self));
   gtk_menu_button_set_menu_model (self->keys_button, keys);
   viv_grab_hints_attach (self->console);
@@ -787,7 +503,7 @@ viv_machine_page_init (VivMachinePage *self)
 static void
 on_notice (VivMachine *machine, const char *text, VivMachinePage *self)
 {
-  VivShell *window = window_of (self);
+  VivShell *window = viv_machine_page_shell (self);
 
   if (window)
     viv_shell_message (window, text);
@@ -799,7 +515,7 @@ on_media_changed (VivMachine *machine, const char *drive, const char *path, VivM
 {
   const MachineDefinition *definition = viv_machine_get_definition (machine);
   const MachineDevice *found = definition ? definition_find_drive (definition, drive) : NULL;
-  VivShell *window = window_of (self);
+  VivShell *window = viv_machine_page_shell (self);
 
   if (window && *path == '\0' && found && machine_device_text (found, "path")
       && *machine_device_text (found, "path"))
