@@ -169,6 +169,29 @@ test_renamed_elsewhere (Fixture *f)
       "/Moss"));
 }
 
+/* An action that comes before the page has a machine, or after it has gone, does nothing. */
+static void
+test_no_machine (Fixture *f)
+{
+  static const char *const plain[]
+      = { "start",    "pause",   "resume",     "reset",      "power-off",     "force-off",
+          "settings", "restart", "switch-off", "screenshot", "open-folder",   "open-window",
+          "share",    "facts",   "show-media", "show-keys",  "type-clipboard" };
+  GtkWidget *page = machine_page (f->window);
+
+  g_assert_null (viv_machine_page_get_machine (VIV_MACHINE_PAGE (page)));
+  for (unsigned i = 0; i < G_N_ELEMENTS (plain); i++)
+    {
+      g_autofree char *name = g_strconcat ("machine.", plain[i], NULL);
+
+      g_assert_true (gtk_widget_activate_action (page, name, NULL));
+    }
+  g_assert_true (gtk_widget_activate_action (page, "machine.change-media", "s", "cdrom0"));
+  g_assert_true (gtk_widget_activate_action (page, "machine.eject", "s", "cdrom0"));
+  g_assert_true (gtk_widget_activate_action (page, "machine.correct-aspect", NULL));
+  settle ();
+}
+
 /* -- Focus -- */
 
 static gboolean
@@ -732,6 +755,7 @@ main (int argc, char **argv)
     { "first-text", test_first_text },
     { "deleted-elsewhere", test_deleted_elsewhere },
     { "renamed-elsewhere", test_renamed_elsewhere },
+    { "no-machine", test_no_machine },
     { "focus-after-rename", test_focus_after_rename },
     { "library-order", test_library_order },
     { "system-icons", test_system_icons },

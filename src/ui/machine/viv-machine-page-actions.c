@@ -111,10 +111,14 @@ on_clipboard (GObject *source, GAsyncResult *result, gpointer data)
 static void
 on_type_clipboard (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
-  Typing *typing = g_new0 (Typing, 1);
+  VivMachinePage *self = data;
+  Typing *typing;
 
-  g_weak_ref_init (&typing->page, data);
-  typing->machine = g_object_ref (VIV_MACHINE_PAGE (data)->machine);
+  if (!self->machine)
+    return;
+  typing = g_new0 (Typing, 1);
+  g_weak_ref_init (&typing->page, self);
+  typing->machine = g_object_ref (self->machine);
   gdk_clipboard_read_text_async (gtk_widget_get_clipboard (data), NULL, on_clipboard, typing);
   /* The button that asked for it has lost the focus to a menu that is gone. */
   viv_machine_page_focus (data);
