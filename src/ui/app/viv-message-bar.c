@@ -47,7 +47,11 @@ dismiss (VivMessageBar *self)
   if (next)
     present (self, next);
   else
-    gtk_revealer_set_reveal_child (self->revealer, FALSE);
+    {
+      /* It shrinks away from under the pointer, of which nothing need be said. */
+      self->looked_at = FALSE;
+      gtk_revealer_set_reveal_child (self->revealer, FALSE);
+    }
 }
 
 void
