@@ -39,11 +39,12 @@ static void present (VivMessageBar *self, AdwToast *toast);
 static void
 dismiss (VivMessageBar *self)
 {
-  AdwToast *next = g_queue_pop_head (&self->waiting);
+  AdwToast *next;
 
   if (!self->toast)
     return;
   drop (self);
+  next = g_queue_pop_head (&self->waiting);
   if (next)
     present (self, next);
   else
@@ -107,11 +108,13 @@ static void
 on_clicked (VivMessageBar *self)
 {
   g_autoptr (AdwToast) toast = self->toast ? g_object_ref (self->toast) : NULL;
+  /* What is pressed may close the window. */
+  g_autoptr (VivMessageBar) held = g_object_ref (self);
 
   if (!toast)
     return;
   g_signal_emit_by_name (toast, "button-clicked");
-  viv_message_bar_dismiss (self, toast);
+  viv_message_bar_dismiss (held, toast);
 }
 
 static void
