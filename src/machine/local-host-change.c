@@ -302,10 +302,12 @@ viv_local_host_trash (VivLocalHost *self, VivMachine *machine, GError **error)
 {
   g_autoptr (Move) move = prepare_trash (self, machine, error);
 
-  if (move == NULL || !move_run (move, error))
-    return NULL;
-  viv_local_host_rescan (self);
-  return g_steal_pointer (&move->result);
+  gboolean moved = move != NULL && move_run (move, error);
+
+  /* What failed half-way is seen as it is, too. */
+  if (move != NULL)
+    viv_local_host_rescan (self);
+  return moved ? g_steal_pointer (&move->result) : NULL;
 }
 
 VivMachine *

@@ -7,9 +7,7 @@
 
 #include "control/service-private.h"
 
-#include "base/ready-source.h"
 #include "display/socket-place.h"
-#include "display/vnc-address.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -104,11 +104,20 @@ vm_life_init (Vm *vm)
 }
 
 void
+vm_life_end (Vm *vm)
+{
+  g_mutex_lock (&vm->priv->request_mutex);
+  vm->priv->ended = TRUE;
+  GSource *source = g_steal_pointer (&vm->priv->request_source);
+  g_mutex_unlock (&vm->priv->request_mutex);
+  if (source != NULL)
+    g_source_destroy (source);
+  vm_orders_free (vm);
+}
+
+void
 vm_life_free (Vm *vm)
 {
-  if (vm->priv->request_source != NULL)
-    g_source_destroy (vm->priv->request_source);
-  vm_orders_free (vm);
   g_array_unref (vm->priv->state_funcs);
   g_free (vm->priv->shown_reason);
   g_mutex_clear (&vm->priv->request_mutex);

@@ -40,6 +40,7 @@ typedef struct VmPrivate
   unsigned requests;    /* bit a VmRequest */
   char *request_reason[VM_N_REQUESTS];
   GSource *request_source;
+  gboolean ended; /* nothing more is taken */
   GQueue given; /* VmOrder, from the control loop to the device loop */
   GSource *given_source;
 
@@ -51,8 +52,10 @@ typedef struct VmPrivate
   void *error_opaque;
 } VmPrivate;
 
-/* vm-life.c.  Freeing forgets orders and requests; a save that is being written is broken off. */
+/* vm-life.c.  The end forgets orders and requests, and takes no more of what devices ask for on their way out; a save that is being
+ * written is broken off. */
 void vm_life_init (Vm *vm);
+void vm_life_end (Vm *vm);
 void vm_life_free (Vm *vm);
 
 /* vm-loops.c */

@@ -179,7 +179,7 @@ vm_attach_requests (Vm *vm)
   VmPrivate *priv = vm->priv;
 
   g_mutex_lock (&priv->request_mutex);
-  if (priv->requests != 0 && priv->request_source == NULL)
+  if (priv->requests != 0 && priv->request_source == NULL && !priv->ended)
     {
       priv->request_source = g_idle_source_new ();
       g_source_set_priority (priv->request_source, G_PRIORITY_HIGH);
@@ -196,6 +196,11 @@ vm_request (Vm *vm, VmRequest request, const char *reason)
   VmPrivate *priv = vm->priv;
 
   g_mutex_lock (&priv->request_mutex);
+  if (priv->ended)
+    {
+      g_mutex_unlock (&priv->request_mutex);
+      return;
+    }
   if ((priv->requests & 1u << request) == 0)
     {
       priv->requests |= 1u << request;

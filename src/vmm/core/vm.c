@@ -61,11 +61,12 @@ vm_free (Vm *vm)
 {
   if (vm == NULL)
     return;
-  vm_life_free (vm);
+  vm_life_end (vm);
   vm_lock (vm);
   while (vm->devices->len > 0)
     device_free (vm->devices->pdata[vm->devices->len - 1]);
   vm_unlock (vm);
+  vm_life_free (vm);
   vm_clock_free (vm->clock);
   address_space_free (vm->memory);
   address_space_free (vm->ports);

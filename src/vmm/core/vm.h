@@ -83,10 +83,10 @@ typedef struct
   /* The IOAPIC's redirection entry `pin` as message, so that the engine knows which vectors want an end of
    * interrupt; `active` is FALSE for a masked or edge-triggered entry.  May be NULL. */
   void (*ioapic_route) (void *opaque, unsigned pin, gboolean active, uint64_t address, uint32_t data);
-  /* What CPUID says on the first processor: EAX, EBX, ECX, EDX.  May be NULL. */
   /* How often the processors have left the guest so far, which grows while the guest does anything that a device sees.  Any thread.
    * May be NULL. */
   uint64_t (*exits) (void *opaque);
+  /* What CPUID says on the first processor: EAX, EBX, ECX, EDX.  May be NULL. */
   void (*cpuid) (void *opaque, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
   /* What CPUID says, for the file, and whether this processor has all that the file's had, in which case the guest goes on to see
    * that where the engine can show it; else an error names what is missing.  Before `load`, paused.  Both may be NULL. */

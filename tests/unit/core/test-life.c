@@ -37,8 +37,16 @@ busy_reset (Device *device)
   ((Busy *)device)->resets++;
 }
 
+/* On its way out it finds something wrong: there is nobody left to serve that, and so nothing comes of it. */
+static void
+busy_unrealize (Device *device)
+{
+  vm_request (device->vm, VM_REQUEST_PAUSE, "too late");
+}
+
 static const DeviceClass busy_class = {
   .name = "busy",
+  .unrealize = busy_unrealize,
   .instance_size = sizeof (Busy),
   .state = busy_fields,
   .realize = busy_realize,
