@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The screen over VNC: the main loop's part.  Accepts, hands each connection to a VncPeer, and turns what clients send into input
- * events.
+ * The screen over VNC: the main loop's part.  Accepts, hands each connection to a VncPeer, and shows them the screen; what they send is in
+ * vnc-server-input.c.
  */
 #define G_LOG_DOMAIN "viv-vnc"
 
-#include "block/regular-file.h"
 #include "base/ready-source.h"
-#include "display/keymap.h"
+#include "block/regular-file.h"
 #include "display/vnc-address.h"
-#include "display/vnc-guard.h"
-#include "display/vnc-peer.h"
-#include "display/vnc-server.h"
+#include "display/vnc-server-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <glib-unix.h>
 #include <glib/gi18n.h>
-#include <linux/input-event-codes.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -29,243 +25,6 @@
 #define MAX_THREADS       64 /* with those whose threads are about to end */
 #define HANDSHAKE_SECONDS 60 /* a person types the password in this time */
 #define PASSWORD_FILE_MAX (64 * 1024)
-
-enum
-{
-  LED_NUM = 1 << 1,
-  LED_CAPS = 1 << 2,
-};
-
-/* X11 protocol, appendix A. */
-enum
-{
-  KEYSYM_KP_HOME = 0xff95, /* Left, Up, Right, Down, Prior, Next, End follow */
-  KEYSYM_KP_INSERT = 0xff9e,
-  KEYSYM_KP_DELETE = 0xff9f,
-  KEYSYM_KP_DECIMAL = 0xffae,
-  KEYSYM_KP_0 = 0xffb0,
-};
-
-/* RFB 3.8, 7.5.5: buttons 4 to 7 are the wheels. */
-enum
-{
-  BUTTON_WHEEL_UP = 3,
-  BUTTON_WHEEL_DOWN,
-  BUTTON_WHEEL_LEFT,
-  BUTTON_WHEEL_RIGHT,
-};
-
-typedef struct
-{
-  VncServer *server;
-  VncPeer *peer;
-  gboolean ready, leaving, dead; /* past the password; hung up on; its thread has ended */
-  char *key;                     /* whom it comes from, see vnc_guard_key() */
-  gint64 deadline;               /* to be ready; µs */
-  uint8_t held[(KEY_CNT + 7) / 8];
-  unsigned buttons;
-  gboolean placed; /* x and y are known */
-  int x, y;
-} Client;
-
-struct VncServer
-{
-  unsigned leds; /* of the guest's keyboard */
-  DisplayOutput *output;
-  DisplayViewer *viewer;
-  char *name, *address, *password;
-  gboolean view_only, absolute, have_fb, freeing;
-  unsigned screen;
-  VncServerFuncs funcs;
-  void *opaque;
-  int socket;
-  struct stat file; /* of a UNIX socket, as we made it */
-  GSource *watch, *pause, *reaper, *deadline;
-  VncGuard *guard;
-  gint64 handshake; /* µs */
-  GMainContext *context;
-  GPtrArray *clients;
-  Framebuffer fb;
-};
-
-/* -- Input -- */
-
-static void
-emit (Client *client, InputEventType type, uint16_t code, int value, int x, int y)
-{
-  VncServer *server = client->server;
-
-  if (server->funcs.input && !server->view_only)
-    server->funcs.input (server->opaque, &(InputEvent){ type, code, value, x, y });
-}
-
-static gboolean
-is_held (Client *client, uint16_t code)
-{
-  return client->held[code / 8] >> (code % 8) & 1;
-}
-
-static void
-key (Client *client, uint16_t code, gboolean down)
-{
-  if (code >= KEY_CNT || (!down && !is_held (client, code)))
-    return;
-  if (down)
-    client->held[code / 8] |= 1 << (code % 8);
-  else
-    client->held[code / 8] &= ~(1 << (code % 8));
-  emit (client, INPUT_EVENT_KEY, code, down, 0, 0);
-}
-
-/* The keypad's keys are two each.  A client that says which one is meant gets that one, whatever the guest's Num Lock: as the key of
- * the same meaning elsewhere on the keyboard. */
-static uint32_t
-by_num_lock (uint32_t keysym, gboolean num_lock)
-{
-  static const uint16_t grey[]
-      = { 0xff50, 0xff51, 0xff52, 0xff53, 0xff54, 0xff55, 0xff56, 0xff57 }; /* Home … End */
-
-  if (keysym >= KEYSYM_KP_0 && keysym <= KEYSYM_KP_0 + 9 && !num_lock)
-    return '0' + (keysym - KEYSYM_KP_0);
-  if (keysym == KEYSYM_KP_DECIMAL && !num_lock)
-    return '.';
-  if (keysym >= KEYSYM_KP_HOME && keysym < KEYSYM_KP_HOME + G_N_ELEMENTS (grey) && num_lock)
-    return grey[keysym - KEYSYM_KP_HOME];
-  if (keysym == KEYSYM_KP_INSERT && num_lock)
-    return 0xff63;
-  if (keysym == KEYSYM_KP_DELETE && num_lock)
-    return 0xffff;
-  return keysym;
-}
-
-/* A keysym says what character is wanted, the guest's keyboard is a US one: Shift is put right around the press. */
-static void
-key_by_keysym (Client *client, uint32_t keysym, gboolean down)
-{
-  gboolean shift, left = is_held (client, KEY_LEFTSHIFT), right = is_held (client, KEY_RIGHTSHIFT);
-
-  if (!down)
-    {
-      /* Num Lock may have changed since the press; what isn't held isn't released. */
-      for (unsigned num_lock = 0; num_lock < 2; num_lock++)
-        key (client, keymap_keysym_to_evdev (by_num_lock (keysym, num_lock != 0), NULL), FALSE);
-      return;
-    }
-  keysym = by_num_lock (keysym, (client->server->leds & LED_NUM) != 0);
-  uint16_t code = keymap_keysym_to_evdev (keysym, &shift);
-  gboolean character = (keysym > ' ' && keysym < 0x7f) || keysym >= 0x01000000;
-
-  if (code == 0)
-    return;
-  if ((keysym >= 'a' && keysym <= 'z') || (keysym >= 'A' && keysym <= 'Z'))
-    shift ^= (client->server->leds & LED_CAPS) != 0;
-  if (!character || shift == (left || right))
-    {
-      key (client, code, TRUE);
-      return;
-    }
-  if (shift)
-    {
-      emit (client, INPUT_EVENT_KEY, KEY_LEFTSHIFT, 1, 0, 0);
-      key (client, code, TRUE);
-      emit (client, INPUT_EVENT_KEY, KEY_LEFTSHIFT, 0, 0, 0);
-      return;
-    }
-  if (left)
-    emit (client, INPUT_EVENT_KEY, KEY_LEFTSHIFT, 0, 0, 0);
-  if (right)
-    emit (client, INPUT_EVENT_KEY, KEY_RIGHTSHIFT, 0, 0, 0);
-  key (client, code, TRUE);
-  if (left)
-    emit (client, INPUT_EVENT_KEY, KEY_LEFTSHIFT, 1, 0, 0);
-  if (right)
-    emit (client, INPUT_EVENT_KEY, KEY_RIGHTSHIFT, 1, 0, 0);
-}
-
-static void
-on_key (Client *client, const VncPeerEvent *event)
-{
-  uint16_t code = event->qnum ? keymap_qnum_to_evdev (event->qnum) : 0;
-
-  if (code == 0)
-    {
-      key_by_keysym (client, event->keysym, event->down);
-      return;
-    }
-  key (client, code, event->down);
-}
-
-static void
-press_buttons (Client *client, unsigned mask)
-{
-  static const uint16_t codes[8] = { BTN_LEFT, BTN_MIDDLE, BTN_RIGHT, 0, 0, 0, 0, BTN_SIDE };
-  unsigned changed = mask ^ client->buttons;
-
-  client->buttons = mask;
-  for (unsigned i = 0; i < 8; i++)
-    {
-      gboolean down = mask >> i & 1;
-
-      if (!(changed >> i & 1))
-        continue;
-      if (codes[i])
-        emit (client, INPUT_EVENT_BUTTON, codes[i], down, 0, 0);
-      else if (down)
-        emit (client, INPUT_EVENT_WHEEL, 0, 0, (i == BUTTON_WHEEL_RIGHT) - (i == BUTTON_WHEEL_LEFT),
-              (i == BUTTON_WHEEL_DOWN) - (i == BUTTON_WHEEL_UP));
-    }
-}
-
-static int
-scale (int position, uint32_t size)
-{
-  return size < 2 ? 0 : (int)((int64_t)CLAMP (position, 0, (int)size - 1) * INPUT_ABSOLUTE_MAX / (size - 1));
-}
-
-static void update_absolute (VncServer *server);
-
-static void
-on_pointer (Client *client, const VncPeerEvent *event)
-{
-  VncServer *server = client->server;
-  uint32_t width, height;
-
-  update_absolute (server);
-  if (event->relative)
-    {
-      if (event->x || event->y)
-        emit (client, INPUT_EVENT_RELATIVE, 0, 0, event->x, event->y);
-      client->placed = FALSE;
-    }
-  else if (server->absolute)
-    {
-      vnc_peer_get_size (client->peer, &width, &height);
-      if (!client->placed || client->x != event->x || client->y != event->y)
-        emit (client, INPUT_EVENT_ABSOLUTE, 0, (int)server->screen, scale (event->x, width),
-              scale (event->y, height));
-    }
-  else if (client->placed && (client->x != event->x || client->y != event->y))
-    emit (client, INPUT_EVENT_RELATIVE, 0, 0, event->x - client->x, event->y - client->y);
-  if (!event->relative)
-    {
-      client->placed = TRUE;
-      client->x = event->x;
-      client->y = event->y;
-    }
-  press_buttons (client, event->mask);
-}
-
-static void
-release_all (Client *client)
-{
-  for (unsigned code = 0; code < KEY_CNT; code++)
-    if (is_held (client, code))
-      key (client, code, FALSE);
-  press_buttons (client, client->buttons
-                             & (1 << BUTTON_WHEEL_UP | 1 << BUTTON_WHEEL_DOWN | 1 << BUTTON_WHEEL_LEFT
-                                | 1 << BUTTON_WHEEL_RIGHT));
-  client->buttons = 0;
-}
 
 /* -- Clients -- */
 
@@ -288,13 +47,13 @@ static void G_GNUC_PRINTF (2, 3) say (VncServer *server, const char *format, ...
 }
 
 static gboolean
-is_stranger (const Client *client)
+is_stranger (const VncServerClient *client)
 {
   return !client->ready && !client->leaving && !client->dead;
 }
 
 static void
-hang_up (Client *client)
+hang_up (VncServerClient *client)
 {
   client->leaving = TRUE;
   vnc_peer_hang_up (client->peer);
@@ -308,7 +67,7 @@ on_deadline (gpointer data)
 
   for (unsigned i = 0; i < server->clients->len; i++)
     {
-      Client *client = server->clients->pdata[i];
+      VncServerClient *client = server->clients->pdata[i];
 
       if (!is_stranger (client))
         continue;
@@ -328,7 +87,7 @@ count_strangers (VncServer *server, const char *key)
 
   for (unsigned i = 0; i < server->clients->len; i++)
     {
-      Client *client = server->clients->pdata[i];
+      VncServerClient *client = server->clients->pdata[i];
 
       n += is_stranger (client) && g_str_equal (client->key, key);
     }
@@ -341,7 +100,7 @@ hang_up_oldest (VncServer *server, const char *key)
 {
   for (unsigned i = 0; i < server->clients->len; i++)
     {
-      Client *client = server->clients->pdata[i];
+      VncServerClient *client = server->clients->pdata[i];
 
       if (is_stranger (client) && g_str_equal (client->key, key))
         {
@@ -363,7 +122,7 @@ make_place (VncServer *server, const char *key)
     hang_up_oldest (server, key);
   for (unsigned i = 0; i < server->clients->len; i++)
     {
-      Client *client = server->clients->pdata[i];
+      VncServerClient *client = server->clients->pdata[i];
       unsigned n = is_stranger (client) ? count_strangers (server, client->key) : 0;
 
       present += !client->leaving && !client->dead;
@@ -381,7 +140,7 @@ make_place (VncServer *server, const char *key)
 static void
 client_free (void *data)
 {
-  Client *client = data;
+  VncServerClient *client = data;
 
   vnc_peer_free (client->peer);
   g_free (client->key);
@@ -408,7 +167,7 @@ on_reap (gpointer data)
 
   for (unsigned i = server->clients->len; i-- > 0;)
     {
-      Client *client = server->clients->pdata[i];
+      VncServerClient *client = server->clients->pdata[i];
 
       if (!client->dead)
         continue;
@@ -429,7 +188,7 @@ current (VncServer *server)
 static void
 on_event (VncPeer *peer, const VncPeerEvent *event, void *opaque)
 {
-  Client *client = opaque;
+  VncServerClient *client = opaque;
   VncServer *server = client->server;
 
   switch (event->type)
@@ -443,10 +202,10 @@ on_event (VncPeer *peer, const VncPeerEvent *event, void *opaque)
       vnc_peer_flush (peer, current (server));
       break;
     case VNC_PEER_KEY:
-      on_key (client, event);
+      vnc_server_key (client, event);
       break;
     case VNC_PEER_POINTER:
-      on_pointer (client, event);
+      vnc_server_pointer (client, event);
       break;
     case VNC_PEER_CLIPBOARD:
       if (server->funcs.clipboard && !server->view_only)
@@ -466,7 +225,7 @@ on_event (VncPeer *peer, const VncPeerEvent *event, void *opaque)
       vnc_peer_flush (peer, current (server));
       break;
     case VNC_PEER_GONE:
-      release_all (client);
+      vnc_server_release_all (client);
       client->dead = TRUE;
       g_source_set_ready_time (server->reaper, 0); /* not from inside the peer's own source */
       break;
@@ -512,7 +271,7 @@ on_accept (int fd, GIOCondition condition, void *data)
   VncPeerConfig config
       = { .name = server->name, .password = server->password, .view_only = server->view_only };
   const Framebuffer *fb;
-  Client *client;
+  VncServerClient *client;
 
   if (connection < 0)
     {
@@ -532,7 +291,7 @@ on_accept (int fd, GIOCondition condition, void *data)
       close (connection);
       return G_SOURCE_CONTINUE;
     }
-  update_absolute (server);
+  vnc_server_update_absolute (server);
   /* Clients that can't follow a change of size live with the one they are greeted with, so it has to be right. */
   fb = display_output_snapshot (server->output);
   config.width = fb ? fb->width : 640;
@@ -540,7 +299,7 @@ on_accept (int fd, GIOCondition condition, void *data)
   config.absolute = server->absolute;
   config.delay = vnc_guard_delay (server->guard, key, g_get_monotonic_time ());
   config.handshake = server->handshake;
-  client = g_new0 (Client, 1);
+  client = g_new0 (VncServerClient, 1);
   client->server = server;
   client->key = g_steal_pointer (&key);
   client->deadline = g_get_monotonic_time () + config.delay + server->handshake;
@@ -561,8 +320,8 @@ on_accept (int fd, GIOCondition condition, void *data)
 
 /* -- The screen -- */
 
-static void
-update_absolute (VncServer *server)
+void
+vnc_server_update_absolute (VncServer *server)
 {
   gboolean absolute = server->funcs.absolute ? server->funcs.absolute (server->opaque) : TRUE;
 
@@ -571,7 +330,7 @@ update_absolute (VncServer *server)
   server->absolute = absolute;
   for (unsigned i = 0; i < server->clients->len; i++)
     {
-      Client *client = server->clients->pdata[i];
+      VncServerClient *client = server->clients->pdata[i];
 
       client->placed = FALSE;
       vnc_peer_set_absolute (client->peer, absolute);
@@ -588,7 +347,7 @@ on_scanout (void *opaque, const Framebuffer *fb)
     server->fb = *fb;
   for (unsigned i = 0; i < server->clients->len; i++)
     {
-      Client *client = server->clients->pdata[i];
+      VncServerClient *client = server->clients->pdata[i];
 
       vnc_peer_damage_all (client->peer);
       if (fb == NULL && client->ready)
@@ -601,10 +360,10 @@ on_damage (void *opaque, const Damage *damage)
 {
   VncServer *server = opaque;
 
-  update_absolute (server);
+  vnc_server_update_absolute (server);
   for (unsigned i = 0; i < server->clients->len; i++)
     {
-      Client *client = server->clients->pdata[i];
+      VncServerClient *client = server->clients->pdata[i];
 
       if (client->ready && !client->dead)
         vnc_peer_damage (client->peer, current (server), damage);
@@ -619,7 +378,7 @@ on_cursor (void *opaque, const DisplayCursor *cursor)
   VncServer *server = opaque;
 
   for (unsigned i = 0; i < server->clients->len; i++)
-    vnc_peer_cursor (((Client *)server->clients->pdata[i])->peer, cursor);
+    vnc_peer_cursor (((VncServerClient *)server->clients->pdata[i])->peer, cursor);
 }
 
 static const DisplayViewerFuncs viewer_funcs = { on_scanout, on_damage, on_cursor };
@@ -702,7 +461,7 @@ vnc_server_free (VncServer *server)
   drop_source (&server->watch);
   drop_source (&server->pause);
   for (unsigned i = 0; i < server->clients->len; i++)
-    release_all (server->clients->pdata[i]);
+    vnc_server_release_all (server->clients->pdata[i]);
   g_ptr_array_unref (server->clients);
   drop_source (&server->reaper);
   drop_source (&server->deadline);
@@ -736,7 +495,7 @@ vnc_server_n_clients (VncServer *server)
 
   for (unsigned i = 0; i < server->clients->len; i++)
     {
-      Client *client = server->clients->pdata[i];
+      VncServerClient *client = server->clients->pdata[i];
 
       n += client->ready && !client->dead;
     }
@@ -748,7 +507,7 @@ vnc_server_set_leds (VncServer *server, unsigned leds)
 {
   server->leds = leds & 7;
   for (unsigned i = 0; i < server->clients->len; i++)
-    vnc_peer_set_leds (((Client *)server->clients->pdata[i])->peer, (uint8_t)server->leds);
+    vnc_peer_set_leds (((VncServerClient *)server->clients->pdata[i])->peer, (uint8_t)server->leds);
 }
 
 void
@@ -756,7 +515,7 @@ vnc_server_send_clipboard (VncServer *server, const char *text)
 {
   for (unsigned i = 0; i < server->clients->len; i++)
     {
-      Client *client = server->clients->pdata[i];
+      VncServerClient *client = server->clients->pdata[i];
 
       if (client->ready && !client->dead)
         vnc_peer_clipboard (client->peer, text);

@@ -330,6 +330,6 @@ make (void)
 }
 
 const FuzzTarget fuzz_target = {
-  "display/vnc-server.c display/vnc-peer.c display/vnc-peer-screen.c display/vnc-peer-text.c display/vnc-guard.c",
+  "display/vnc-server.c display/vnc-server-input.c display/vnc-peer.c display/vnc-peer-screen.c display/vnc-peer-text.c display/vnc-guard.c",
   1024, make
 };
