@@ -52,8 +52,9 @@ typedef struct
   Board *board;
   ControlService *control;
   Qtest *qtest;
-  int status;      /* that the process ends with */
-  int test_output; /* the first serial port's far end, with --test-device; else -1 */
+  GIConv converters[2]; /* keep their libraries loaded */
+  int status;           /* that the process ends with */
+  int test_output;      /* the first serial port's far end, with --test-device; else -1 */
 } Monitor;
 
 /* -- Arguments ------------------------------------------------------------------------------------ */
@@ -395,19 +396,15 @@ confine (Monitor *monitor, GError **error)
 
 /* What libraries open at their first use and could not behind the walls.  Before there are threads, as it sets a variable. */
 static void
-warm_up (void)
+warm_up (Monitor *monitor)
 {
-  static GIConv to, from;
-
   /* With a name, neither GLib nor the C library asks again which one /etc/localtime is. */
   g_setenv ("TZ", g_file_test ("/etc/localtime", G_FILE_TEST_EXISTS) ? ":/etc/localtime" : "UTC", FALSE);
   g_time_zone_unref (g_time_zone_new_local ());
   tzset ();
   /* The texts of VNC; a converter is a library, which stays loaded while one is open. */
-  to = g_iconv_open ("ISO-8859-1", "UTF-8");
-  from = g_iconv_open ("UTF-8", "ISO-8859-1");
-  (void)to;
-  (void)from;
+  monitor->converters[0] = g_iconv_open ("ISO-8859-1", "UTF-8");
+  monitor->converters[1] = g_iconv_open ("UTF-8", "ISO-8859-1");
   g_random_int ();
 }
 
@@ -599,6 +596,10 @@ monitor_clear (Monitor *monitor)
   g_free (monitor->options.vnc);
   g_free (monitor->options.vnc_password_file);
   g_free (monitor->options.qtest);
+  g_strfreev (monitor->options.test_images);
+  for (unsigned i = 0; i < G_N_ELEMENTS (monitor->converters); i++)
+    if (monitor->converters[i] != NULL && monitor->converters[i] != (GIConv)-1)
+      g_iconv_close (monitor->converters[i]);
 }
 
 int
@@ -631,7 +632,7 @@ main (int argc, char **argv)
     }
   prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 
-  warm_up ();
+  warm_up (&monitor);
   monitor.loop = g_main_loop_new (NULL, FALSE);
   if (!lock_folder (&monitor.options, &error) || !build (&monitor, &error) || !confine (&monitor, &error)
       || !start_control (&monitor, &error) || !start_vnc (&monitor, &error) || !power_on (&monitor, &error))
