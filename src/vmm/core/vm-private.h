@@ -41,7 +41,7 @@ typedef struct VmPrivate
   char *request_reason[VM_N_REQUESTS];
   GSource *request_source;
   gboolean ended; /* nothing more is taken */
-  GQueue given; /* VmOrder, from the control loop to the device loop */
+  GQueue given;   /* VmOrder, from the control loop to the device loop */
   GSource *given_source;
 
   GMutex news_mutex; /* protects what follows */
