@@ -248,8 +248,9 @@ static void
 test_flood (Fixture *f, gconstpointer unused)
 {
   unsigned ends[2] = { 0, 0 };
-  gint standing = 0;
+  gint standing;
 
+  g_atomic_int_set (&standing, 0);
   g_main_context_invoke (f->vm->context, stand, &standing);
   while (g_atomic_int_get (&standing) == 0)
     g_usleep (1000);
