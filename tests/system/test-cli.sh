@@ -93,7 +93,7 @@ except OSError:
     pass
 os.waitpid(pid, 0)
 bad = [c for c in (b"\x1b", b"\x07", b"\x08", b"\xc2\x9b") if c in seen]
-print(seen[-2000:], bad)
+print("#", seen[-2000:], bad)
 sys.exit(bool(bad) or b"owned" not in seen or len(seen) > 100000)
 END
   result $? "plain on a terminal: $2"
