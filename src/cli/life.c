@@ -106,16 +106,16 @@ cli_start (int argc, char **argv)
 
   if (!cli_parse (entries, &argc, &argv, 0, 1, &status))
     return status;
+  start.engine = engine;
+  if (autostart && (argc > 1 || load != NULL || vnc != NULL || password != NULL || view))
+    return cli_usage (_ ("--autostart goes with --paused and --engine alone"));
   if (autostart)
-    return argc > 1 || load != NULL || vnc != NULL || view
-               ? cli_usage (_ ("--autostart goes with --paused and --engine alone"))
-               : (start.engine = engine, start_all (&start));
+    return start_all (&start);
   if (argc < 2)
     return cli_usage (_ ("which machine?"));
   g_autoptr (VivMachine) machine = cli_find (argv[1], &error);
   if (machine == NULL)
     return cli_fail (error);
-  start.engine = engine;
   start.load = load;
   start.vnc_address = vnc;
   start.vnc_password_file = password;

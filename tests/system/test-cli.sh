@@ -284,7 +284,7 @@ expect 0 "it is out" "$vivctl" media Holds
 has "(empty)" "and says so"
 expect 0 "stop it" "$vivctl" stop --force Holds
 expect 0 "delete it" "$vivctl" delete --purge Holds
-LANGUAGE=de expect 0 "in another language, from the build folder" "$vivctl" list --help
+expect 0 "in another language, from the build folder" env LANGUAGE=de "$vivctl" list --help
 has "Als JSON" "it is spoken"
 expect 1 "vnc show" "$vivctl" vnc M show
 expect 0 "vnc on" "$vivctl" vnc M on

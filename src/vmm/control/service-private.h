@@ -54,7 +54,7 @@ struct ControlService
   gint64 start_time;
 };
 
-#define CONTROL_PROTOCOL_VERSION 2
+#define CONTROL_PROTOCOL_VERSION 3
 
 /* service.c.  What outlives its service (a listener of the machine, a flush that is under way) asks first whether it is there. */
 gboolean control_service_is_live (gconstpointer service);

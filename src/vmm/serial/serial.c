@@ -396,8 +396,8 @@ serial_port_attach (SerialPort *port, gboolean history, GError **error)
     watch_input (client);
   else
     block_input (client);
-  if (client->position < port->total)
-    ask_for_flush (port);
+  /* Now, not at the loop's next turn: who asks for what was sent so far shall not take a busy host for a silent guest. */
+  client_send (client);
   return fds[1];
 }
 

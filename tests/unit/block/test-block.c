@@ -443,9 +443,12 @@ test_unwritable (void)
   g_assert_cmpint (ftruncate (fd, 1024 * 1024), ==, 0);
   g_assert_cmpint (fchmod (fd, 0444), ==, 0);
   close (fd);
-  /* Root may write everything. */
-  if (self == 0)
-    g_assert_cmpint (seteuid (65534), ==, 0);
+  if (self == 0 && seteuid (65534) != 0)
+    {
+      g_test_skip ("root is the only user in this namespace, and may write everything");
+      unlink (path);
+      return;
+    }
   g_assert_null (open_image (path, BLOCK_READ_WRITE, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED);
   g_assert_nonnull (strstr (error->message, path));

@@ -107,6 +107,28 @@ test_slow (void)
   tear_down ();
 }
 
+/* What was sent so far is there as soon as somebody is, however long the loop takes to turn. */
+static void
+test_history (void)
+{
+  char text[16];
+
+  set_up ();
+  for (const char *p = "hello"; *p != '\0'; p++)
+    {
+      g_assert_true (put ((uint8_t)*p));
+      pump ();
+    }
+  int fd = attach ();
+  g_assert_cmpint (recv (fd, text, sizeof text, MSG_DONTWAIT), ==, 5);
+  g_assert_cmpmem (text, 5, "hello", 5);
+  g_assert_true (put ('!'));
+  pump ();
+  g_assert_cmpint (recv (fd, text, sizeof text, MSG_DONTWAIT), ==, 1);
+  close (fd);
+  tear_down ();
+}
+
 static GLogWriterOutput
 on_log (GLogLevelFlags level, const GLogField *fields, gsize n, gpointer data)
 {
@@ -167,6 +189,7 @@ main (int argc, char **argv)
   g_log_set_writer_func (on_log, NULL, NULL);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/serial/slow", test_slow);
+  g_test_add_func ("/serial/history", test_history);
   g_test_add_func ("/serial/gone", test_gone);
   return g_test_run ();
 }
