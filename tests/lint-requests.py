@@ -7,6 +7,7 @@
 import glob
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -19,7 +20,7 @@ def without_comments(text):
 
 def requests_of_kernel():
     """All that linux/kvm.h makes by _IO() and its like."""
-    text = subprocess.run([os.environ.get("CC", "cc"), "-dM", "-E", "-include", "linux/kvm.h", "-x", "c", "/dev/null"],
+    text = subprocess.run(shlex.split(os.environ.get("CC", "cc")) + ["-dM", "-E", "-include", "linux/kvm.h", "-x", "c", "/dev/null"],
                           capture_output=True, text=True, check=True).stdout
     return set(re.findall(r"^#define (KVM_\w+) _IO[RW]*\(", text, flags=re.M))
 
