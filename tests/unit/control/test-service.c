@@ -706,7 +706,7 @@ test_devices (void)
   }
   g_assert_no_error (error);
   g_autofree char *text = g_variant_print (version, FALSE);
-  g_assert_cmpstr (text, ==, "(<uint32 2>,)");
+  g_assert_cmpstr (text, ==, "(<uint32 3>,)");
   end (&f);
 }
 
