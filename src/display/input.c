@@ -76,3 +76,28 @@ input_parse_chord (const char *text, uint16_t *codes, unsigned *n, GError **erro
                *text ? _ ("“%s” ends where a key should follow") : _ ("no key was given"), text);
   return FALSE;
 }
+
+gboolean
+input_event_check (InputEvent *event, unsigned n_screens)
+{
+  switch (event->type)
+    {
+    case INPUT_EVENT_KEY:
+    case INPUT_EVENT_BUTTON:
+      event->value = event->value != 0;
+      return TRUE;
+    case INPUT_EVENT_ABSOLUTE:
+      if (event->value < 0 || (unsigned)event->value >= MAX (n_screens, 1))
+        return FALSE;
+      event->x = CLAMP (event->x, 0, INPUT_ABSOLUTE_MAX);
+      event->y = CLAMP (event->y, 0, INPUT_ABSOLUTE_MAX);
+      return TRUE;
+    case INPUT_EVENT_RELATIVE:
+    case INPUT_EVENT_WHEEL:
+      event->x = CLAMP (event->x, -INPUT_ABSOLUTE_MAX, INPUT_ABSOLUTE_MAX);
+      event->y = CLAMP (event->y, -INPUT_ABSOLUTE_MAX, INPUT_ABSOLUTE_MAX);
+      return TRUE;
+    default:
+      return FALSE;
+    }
+}

@@ -29,6 +29,10 @@ typedef struct
   int32_t x, y;
 } InputEvent;
 
+/* What came from another process: FALSE if it is none that there is, of a machine with `n_screens`; else its numbers are brought into their ranges.  The
+ * codes of keys and buttons are the router's to look up. */
+gboolean input_event_check (InputEvent *event, unsigned n_screens);
+
 /* Strings of tests and of vivctl: "ctrl-alt-delete", "a", "shift-f10", "ret".  evdev codes in press order; n at most 8. */
 gboolean input_parse_chord (const char *text, uint16_t *codes, unsigned *n, GError **error);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Addresses of VNC servers: as text, and to listen on.
+ * Addresses of VNC servers, as text.
  */
 #pragma once
 
@@ -25,10 +25,5 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VncAddress, vnc_address_clear)
 /* Whether two that listen there might be in each other's way: the same path, or the same port of the same host, of any, or of this computer by
  * two of its names. */
 gboolean vnc_address_meets (const VncAddress *a, const VncAddress *b);
-
-/* Listens on "127.0.0.1:5901", "[::1]:0", "localhost:5901" or "unix:/path".  Anything but loopback and unix is refused unless
- * `public` is allowed; so are names, which would have to be looked up while the machine waits.  Returns a non-blocking socket and what it is
- * bound to (to be freed), -1 with an error. */
-int vnc_listen (const char *address, gboolean allow_public, char **actual, GError **error);
 
 G_END_DECLS

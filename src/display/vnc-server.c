@@ -6,15 +6,13 @@
 #define G_LOG_DOMAIN "viv-vnc"
 
 #include "base/ready-source.h"
-#include "block/regular-file.h"
-#include "display/vnc-address.h"
+#include "display/vnc-listen.h"
+#include "display/vnc-password.h"
 #include "display/vnc-server-private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gio/gio.h>
 #include <glib-unix.h>
-#include <glib/gi18n.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,7 +22,6 @@
 #define MAX_STRANGERS     4  /* of one address, that have not given the password yet */
 #define MAX_THREADS       64 /* with those whose threads are about to end */
 #define HANDSHAKE_SECONDS 60 /* a person types the password in this time */
-#define PASSWORD_FILE_MAX (64 * 1024)
 
 /* -- Clients -- */
 
@@ -385,50 +382,29 @@ static const DisplayViewerFuncs viewer_funcs = { on_scanout, on_damage, on_curso
 
 /* -- Public -- */
 
-static char *
-read_password (const char *path, GError **error)
-{
-  g_autofree char *line = NULL;
-
-  if (!regular_file_read (path, PASSWORD_FILE_MAX, &line, NULL, error))
-    {
-      g_prefix_error (error, "%s ", _ ("The VNC password:"));
-      return NULL;
-    }
-  line[strcspn (line, "\r\n")] = 0;
-  if (line[0] == 0)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
-                   _ ("the VNC password file %s has no password in its first line"), path);
-      return NULL;
-    }
-  if (strlen (line) > 8)
-    g_message ("only the first 8 bytes of the VNC password count");
-  return g_strndup (line, 8);
-}
-
 VncServer *
 vnc_server_new (DisplayOutput *output, const VncServerConfig *config, const VncServerFuncs *funcs,
                 void *opaque, GError **error)
 {
   g_autofree char *password = NULL;
-  g_autofree char *address = NULL;
+  g_auto (VncListeners) listeners = { 0 };
   VncServer *server;
-  int fd;
 
   if (config->password_file)
     {
-      password = read_password (config->password_file, error);
-      if (password == NULL)
+      int fd = vnc_password_open (config->password_file, error);
+
+      if (fd < 0)
         return NULL;
+      password = vnc_password_read (fd);
+      close (fd);
     }
-  fd = vnc_listen (config->address, password != NULL, &address, error);
-  if (fd < 0)
+  if (!vnc_listen (config->address, 1, password != NULL, &listeners, error))
     return NULL;
   server = g_new0 (VncServer, 1);
   server->output = output;
   server->name = g_strdup (config->name && *config->name ? config->name : "Vivarium");
-  server->address = g_steal_pointer (&address);
+  server->address = g_steal_pointer (&listeners.addresses[0]);
   if (g_str_has_prefix (server->address, "unix:") && lstat (server->address + 5, &server->file) != 0)
     server->file.st_ino = 0;
   server->password = g_steal_pointer (&password);
@@ -437,7 +413,7 @@ vnc_server_new (DisplayOutput *output, const VncServerConfig *config, const VncS
   server->funcs = *funcs;
   server->opaque = opaque;
   server->absolute = TRUE;
-  server->socket = fd;
+  server->socket = listeners.fds[--listeners.n];
   server->context = g_main_context_ref_thread_default ();
   server->clients = g_ptr_array_new_with_free_func (client_free);
   server->reaper = ready_source_new (server->context, G_PRIORITY_DEFAULT, "vnc reaper", on_reap, server);

@@ -261,34 +261,6 @@ on_vnc_stop (VivMachine1 *skeleton, Invocation *invocation, ControlService *serv
 
 /* -- Input -------------------------------------------------------------------------------------------- */
 
-/* What a viewer may say; the router and the devices see nothing else. */
-static gboolean
-check_event (const ControlService *service, InputEvent *event, guint type, guint code)
-{
-  event->type = (InputEventType)type;
-  event->code = code;
-  switch (type)
-    {
-    case INPUT_EVENT_KEY:
-    case INPUT_EVENT_BUTTON:
-      event->value = event->value != 0;
-      return TRUE;
-    case INPUT_EVENT_ABSOLUTE:
-      if (event->value < 0 || (guint)event->value >= MAX (service->config.n_outputs, 1))
-        return FALSE;
-      event->x = CLAMP (event->x, 0, INPUT_ABSOLUTE_MAX);
-      event->y = CLAMP (event->y, 0, INPUT_ABSOLUTE_MAX);
-      return TRUE;
-    case INPUT_EVENT_RELATIVE:
-    case INPUT_EVENT_WHEEL:
-      event->x = CLAMP (event->x, -INPUT_ABSOLUTE_MAX, INPUT_ABSOLUTE_MAX);
-      event->y = CLAMP (event->y, -INPUT_ABSOLUTE_MAX, INPUT_ABSOLUTE_MAX);
-      return TRUE;
-    default:
-      return FALSE;
-    }
-}
-
 static gboolean
 on_input (VivMachine1 *skeleton, Invocation *invocation, GVariant *events, ControlService *service)
 {
@@ -309,8 +281,13 @@ on_input (VivMachine1 *skeleton, Invocation *invocation, GVariant *events, Contr
       vm_lock (service->config.vm);
       g_variant_iter_init (&iter, events);
       while (g_variant_iter_next (&iter, "(uqiii)", &type, &code, &event.value, &event.x, &event.y))
-        if (check_event (service, &event, type, code) && !input_router_send (service->config.router, &event))
-          refused++;
+        {
+          event.type = (InputEventType)type;
+          event.code = code;
+          if (input_event_check (&event, service->config.n_outputs)
+              && !input_router_send (service->config.router, &event))
+            refused++;
+        }
       vm_unlock (service->config.vm);
     }
   if (refused > 0)

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Starts a helper of a machine: a program of ours that does one thing for the monitor in a process of its own, and gets all that it
+ * works on over its socket (base/message.h).
+ *
+ * The helper has its end of the socket as descriptor HELPER_SOCKET, named on its command line ("--socket 3"), the standard output and error of who
+ * starts it as its own, and no other descriptor.  It is killed when the thread that started it ends: so call this on the main one.
+ */
+#pragma once
+
+#include <glib.h>
+#include <sys/types.h>
+
+G_BEGIN_DECLS
+
+#define HELPER_SOCKET 3
+
+/* Our end of the socket (close-on-exec), and the process, which is the caller's to wait for; -1 with an error (G_FILE_ERROR).  That it couldn't be executed is
+ * seen at the socket: it is closed. */
+int helper_spawn (const char *program, pid_t *pid, GError **error);
+
+G_END_DECLS
