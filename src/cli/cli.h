@@ -85,8 +85,8 @@ void cli_on_result (GObject *source, GAsyncResult *result, gpointer data);
 GAsyncResult *cli_wait_result (GAsyncResult **result);
 /* Waits for a call without results. */
 gboolean cli_finish (VivMachine *machine, GAsyncResult **result, GError **error);
-/* Sends what is still queued. */
-void cli_flush (VivMachine *machine);
+/* Waits until the monitor has had all that was sent to it. */
+gboolean cli_flush (VivMachine *machine, GError **error);
 /* Sleeps in the main context. */
 void cli_sleep (unsigned ms);
 /* Runs the main context until the machine is off; FALSE after `seconds` (0: no limit). */

@@ -246,13 +246,13 @@ cli_finish (VivMachine *machine, GAsyncResult **result, GError **error)
   return viv_machine_finish (machine, done, error);
 }
 
-void
-cli_flush (VivMachine *machine)
+gboolean
+cli_flush (VivMachine *machine, GError **error)
 {
-  GDBusProxy *proxy = viv_machine_get_proxy (machine);
+  GAsyncResult *result = NULL;
 
-  if (proxy != NULL)
-    g_dbus_connection_flush_sync (g_dbus_proxy_get_connection (proxy), NULL, NULL);
+  viv_machine_sync (machine, NULL, cli_on_result, &result);
+  return cli_finish (machine, &result, error);
 }
 
 static gboolean

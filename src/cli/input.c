@@ -116,8 +116,7 @@ cli_key (int argc, char **argv)
         send_key (machine, codes[k], FALSE);
       cli_sleep (KEY_PAUSE_MS);
     }
-  cli_flush (machine);
-  return EXIT_DONE;
+  return cli_flush (machine, &error) ? EXIT_DONE : cli_fail (error);
 }
 
 /* -- pointer ------------------------------------------------------------------------------------------ */
@@ -277,6 +276,5 @@ cli_pointer (int argc, char **argv)
         return cli_fail (error);
       i += taken;
     }
-  cli_flush (machine);
-  return EXIT_DONE;
+  return cli_flush (machine, &error) ? EXIT_DONE : cli_fail (error);
 }

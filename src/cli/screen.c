@@ -16,6 +16,7 @@
 #define POLL_MS 100
 /* Of what a guest has sent so much is looked through; one that never stops must not fill our memory. */
 #define MOST_SERIAL (1024 * 1024)
+#define READS       64 /* at once, of 4 KiB */
 /* A machine that is just being made, or started, in another process is waited for: so long on a loaded host. */
 #define APPEAR_S 15
 
@@ -107,8 +108,12 @@ read_serial (Wait *wait)
   char buffer[4096];
   ssize_t length;
 
-  while (wait->serial_fd >= 0 && (length = recv (wait->serial_fd, buffer, sizeof (buffer), MSG_DONTWAIT)) > 0)
+  /* One that never stops is looked at between, or the time would never be over. */
+  for (unsigned turn = 0; turn < READS; turn++)
     {
+      if (wait->serial_fd < 0
+          || (length = recv (wait->serial_fd, buffer, sizeof (buffer), MSG_DONTWAIT)) <= 0)
+        return;
       for (ssize_t i = 0; i < length; i++)
         /* Patterns are over lines of text. */
         if (buffer[i] != '\0' && buffer[i] != '\r')

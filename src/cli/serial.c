@@ -18,6 +18,9 @@
 #include <unistd.h>
 
 #define ESCAPE_BYTE 0x1d /* Ctrl-] */
+/* A guest that never stops talking, or never reads, may not keep us for ever. */
+#define DUMP_LIMIT (3 * G_USEC_PER_SEC)
+#define SEND_LIMIT (8 * G_USEC_PER_SEC) /* in which nothing at all was taken */
 
 /* So much of what was typed waits for a guest that does not read. */
 #define MOST_WAITING (64 * 1024)
@@ -171,8 +174,9 @@ serial_bridge_free (SerialBridge *bridge)
     return;
   if (bridge->from_guest != 0)
     {
-      /* What came last. */
-      while (!bridge->closed && g_main_context_iteration (NULL, FALSE))
+      /* What came last, of a port that does not go on for ever. */
+      gint64 end = g_get_monotonic_time () + DUMP_LIMIT;
+      while (!bridge->closed && g_get_monotonic_time () < end && g_main_context_iteration (NULL, FALSE))
         ;
     }
   if (bridge->raw)
@@ -191,9 +195,7 @@ serial_bridge_closed (SerialBridge *bridge)
   return bridge->closed;
 }
 
-/* A guest that never stops talking may not keep us for ever. */
-#define DUMP_LIMIT (3 * G_USEC_PER_SEC)
-#define MOST_DUMP  (1024 * 1024)
+#define MOST_DUMP (1024 * 1024)
 
 /* The history, until the port is silent for a moment: as it is to a file or another program, but made plain for a terminal, which this
  * does not connect as the console does. */
@@ -207,7 +209,7 @@ dump (int fd)
   ssize_t length;
 
   while (g_get_monotonic_time () < end && poll (&wait, 1, 200) > 0
-         && (length = recv (fd, buffer, sizeof (buffer), 0)) > 0)
+         && (length = recv (fd, buffer, sizeof (buffer), MSG_DONTWAIT)) > 0)
     if (text == NULL)
       write_all (STDOUT_FILENO, buffer, length);
     else if (text->len < MOST_DUMP)
@@ -217,6 +219,37 @@ dump (int fd)
       g_autofree char *plain = viv_plain_text (text->str, text->len, MOST_DUMP, VIV_PLAIN_DEFAULT);
       g_print ("%s", plain);
     }
+}
+
+static gboolean
+send_all (VivMachine *machine, int fd, const char *data, size_t length, GError **error)
+{
+  gint64 end = g_get_monotonic_time () + SEND_LIMIT;
+  struct pollfd room = { .fd = fd, .events = POLLOUT };
+
+  while (length > 0)
+    {
+      ssize_t sent = send (fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+      gboolean full = sent < 0 && (errno == EAGAIN || errno == EINTR);
+
+      if (sent > 0)
+        {
+          data += sent;
+          length -= (size_t)sent;
+          end = g_get_monotonic_time () + SEND_LIMIT;
+        }
+      else if (!full || g_get_monotonic_time () >= end)
+        {
+          g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING,
+                       full ? _ ("“%s” does not read its serial port; %zu bytes were not sent")
+                            : _ ("“%s” has closed its serial port; %zu bytes were not sent"),
+                       viv_machine_get_name (machine), length);
+          return FALSE;
+        }
+      else
+        poll (&room, 1, 200);
+    }
+  return TRUE;
 }
 
 int
@@ -252,7 +285,11 @@ cli_serial (int argc, char **argv)
           g_autoptr (GString) with_escape = g_string_new (escapes);
           g_string_replace (with_escape, "\\e", "\\033", 0);
           g_autofree char *plain = g_strcompress (with_escape->str);
-          write_all (fd, plain, strlen (plain));
+          if (!send_all (machine, fd, plain, strlen (plain), &error))
+            {
+              close (fd);
+              return cli_fail (error);
+            }
         }
       if (dump_only)
         dump (fd);

@@ -282,12 +282,13 @@ cli_show (int argc, char **argv)
     return cli_fail (error);
   if (devices)
     {
-      g_autoptr (GVariant) reply = g_dbus_proxy_call_sync (viv_machine_get_proxy (machine), "DumpState", NULL,
-                                                           G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error);
-      const char *text;
-      if (reply == NULL)
+      GAsyncResult *result = NULL;
+
+      viv_machine_dump_state (machine, NULL, cli_on_result, &result);
+      g_autoptr (GAsyncResult) done = cli_wait_result (&result);
+      g_autofree char *text = viv_machine_dump_state_finish (machine, done, &error);
+      if (text == NULL)
         return cli_fail (error);
-      g_variant_get (reply, "(&s)", &text);
       g_print ("%s", text);
     }
   else if (argc == 3)

@@ -153,6 +153,20 @@ viv_folder_is_running (const char *folder)
   return held;
 }
 
+gboolean
+viv_folder_is_free (const char *folder)
+{
+  struct flock lock = byte_lock (RUN_BYTE);
+  int fd = open_to_look (folder);
+
+  /* Whoever starts it makes the file, where he can. */
+  if (fd < 0)
+    return errno == ENOENT && access (folder, W_OK) == 0;
+  gboolean known = fcntl (fd, F_OFD_GETLK, &lock) == 0;
+  close (fd);
+  return known && lock.l_type == F_UNLCK;
+}
+
 pid_t
 viv_folder_find_monitor (const char *folder)
 {

@@ -31,6 +31,8 @@ int viv_folder_lock (const char *folder, VivLockParts parts, GError **error);
 void viv_folder_unlock (int fd);
 /* TRUE if somebody has VIV_LOCK_RUN; nothing is locked or made. */
 gboolean viv_folder_is_running (const char *folder);
+/* TRUE if nobody has it.  FALSE also where there are no locks, or none can be seen. */
+gboolean viv_folder_is_free (const char *folder);
 /* The process that has VIV_LOCK_RUN; 0: nobody, or nobody that we may look into.  Reads all of /proc. */
 pid_t viv_folder_find_monitor (const char *folder);
 

@@ -31,6 +31,8 @@
 #define QUIT_TIMEOUT_S  5
 /* What a monitor that answers needs, on a loaded host, to answer. */
 #define CONNECT_TIMEOUT_S 8
+/* From the end of the connection to the monitor's own. */
+#define LEAVE_TIMEOUT_S 10
 /* A monitor that has its folder and no socket yet is starting, for so long. */
 #define STARTING_US    (60 * G_USEC_PER_SEC)
 #define HOLDER_TICK_MS 500
@@ -50,6 +52,7 @@ struct _VivLocalMachine
   pid_t pid;                  /* of the monitor, as the kernel says */
   int pidfd;                  /* readable when it is gone; -1: not known */
   guint pid_watch;            /* waits for that: the connection is closed, or it was killed */
+  guint leave_timeout;        /* it takes too long */
   gboolean was_killed;
 
   /* What it said last, other than that it has stopped; and that. */
@@ -200,6 +203,7 @@ note_end (VivLocalMachine *self)
       self->end_why = *log != '\0' ? g_strconcat (how, "\n", log, NULL) : g_strdup (how);
     }
   self->crashed = !orderly;
+  g_clear_handle_id (&self->leave_timeout, g_source_remove);
   drop_process (self);
   forget_pid (self);
   self->was_killed = FALSE;
@@ -461,6 +465,7 @@ on_link_up (VivMonitorLink *link, VivLocalMachine *self)
   end_start (self);
   forget_pid (self);
   self->pidfd = viv_monitor_peer (g_dbus_proxy_get_connection (G_DBUS_PROXY (proxy)), &self->pid);
+  g_clear_handle_id (&self->leave_timeout, g_source_remove);
   self->was_killed = FALSE;
   self->held = FALSE;
   self->never_answered = FALSE;
@@ -488,6 +493,18 @@ on_link_late (VivMonitorLink *link, VivLocalMachine *self)
   update (self, TRUE);
 }
 
+/* It has closed the connection, or has had it closed (machine/monitor-guard.h), and goes on living. */
+static gboolean
+on_leave_timeout (gpointer data)
+{
+  VivLocalMachine *self = data;
+
+  self->leave_timeout = 0;
+  self->silent = TRUE;
+  update (self, TRUE);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 on_link_closed (VivMonitorLink *link, VivLocalMachine *self)
 {
@@ -506,6 +523,8 @@ on_link_closed (VivMonitorLink *link, VivLocalMachine *self)
       over = TRUE;
       note_end (self);
     }
+  if (!over && self->leave_timeout == 0)
+    self->leave_timeout = g_timeout_add_seconds (LEAVE_TIMEOUT_S, on_leave_timeout, self);
   update (self, TRUE);
   g_object_thaw_notify (G_OBJECT (self));
   if (over)
@@ -721,6 +740,7 @@ viv_local_machine_dispose (GObject *object)
   g_clear_handle_id (&self->kill_timeout, g_source_remove);
   g_clear_handle_id (&self->start_timeout, g_source_remove);
   g_clear_handle_id (&self->holder_watch, g_source_remove);
+  g_clear_handle_id (&self->leave_timeout, g_source_remove);
   g_clear_handle_id (&self->space_watch, g_source_remove);
   viv_monitor_link_close (self->link);
   viv_machine_set_proxy (VIV_MACHINE (self), NULL, 0);

@@ -11,11 +11,14 @@
 #include "machine/edit.h"
 #include "machine/liveness.h"
 #include "machine/machine-private.h"
+#include "machine/monitor-guard.h"
 #include "machine/output-file.h"
 #include "machine/plain-text.h"
 
 #include <gio/gunixfdlist.h>
 #include <glib/gi18n.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* Calls that end when the guest or the disk has done something take as long as that takes: machine/liveness.h. */
 #define NO_TIMEOUT    G_MAXINT
@@ -47,12 +50,27 @@ unresponsive_error (VivMachine *self)
                       _ ("“%s” does not answer; it can be ended by force"), viv_machine_get_name (self));
 }
 
-/* After each call: has it answered at all?  Takes the call's error, may be NULL, and gives the one for a person. */
-static GError *
-note_answer (VivMachine *self, GTask *task, GError *error)
+GError *
+viv_machine_note_reply (VivMachine *self, GTask *task, GDBusConnection *connection, GError *error)
 {
   gboolean lost = viv_liveness_end (task);
+  g_autofree char *complaint = error != NULL && !g_dbus_error_is_remote_error (error)
+                                   ? viv_monitor_guard_complaint (connection)
+                                   : NULL;
 
+  if (complaint != NULL)
+    {
+      g_error_free (error);
+      return g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE,
+                          /* Translators: a machine's name, and a sentence */ _ ("“%s”: %s"),
+                          viv_machine_get_name (self), complaint);
+    }
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CLOSED) && !g_dbus_error_is_remote_error (error))
+    {
+      g_error_free (error);
+      return g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING,
+                          _ ("the monitor of “%s” has closed the connection"), viv_machine_get_name (self));
+    }
   if (error != NULL
       && (lost
           || (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT)
@@ -77,11 +95,13 @@ on_reply (GObject *source, GAsyncResult *result, gpointer data)
 
   reply->values = g_dbus_connection_call_with_unix_fd_list_finish (G_DBUS_CONNECTION (source), &reply->fds,
                                                                    result, &error);
-  error = note_answer (self, task, error);
+  error = viv_machine_note_reply (self, task, G_DBUS_CONNECTION (source), error);
   if (reply->values != NULL)
     {
-      gboolean is_text = g_task_get_source_tag (task) == viv_machine_text;
-      GVariant *values = viv_plain_variant (reply->values, is_text ? VIV_PLAIN_MOST_LOG : VIV_PLAIN_MOST);
+      gpointer tag = g_task_get_source_tag (task);
+      GVariant *values = tag == viv_machine_text || tag == viv_machine_dump_state
+                             ? viv_plain_variant (reply->values, VIV_GUARD_MOST_BYTES, VIV_PLAIN_DEFAULT)
+                             : viv_plain_variant (reply->values, VIV_PLAIN_MOST, VIV_PLAIN_LINE);
       g_variant_unref (reply->values);
       reply->values = values;
       g_task_return_pointer (task, reply, reply_free);
@@ -144,6 +164,19 @@ finish (VivMachine *self, GAsyncResult *result, const char *type, GError **error
       g_clear_pointer (&reply, reply_free);
     }
   return reply;
+}
+
+static char *
+finish_text (VivMachine *self, GAsyncResult *result, GError **error)
+{
+  Reply *reply = finish (self, result, "(s)", error);
+  char *text = NULL;
+
+  if (reply == NULL)
+    return NULL;
+  g_variant_get (reply->values, "(s)", &text);
+  reply_free (reply);
+  return text;
 }
 
 void
@@ -219,7 +252,7 @@ on_medium (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GVariant) reply
       = g_dbus_connection_call_with_unix_fd_list_finish (G_DBUS_CONNECTION (source), NULL, result, &error);
 
-  error = note_answer (self, task, error);
+  error = viv_machine_note_reply (self, task, G_DBUS_CONNECTION (source), error);
   if (reply != NULL)
     keep_medium (self, task);
   else
@@ -348,8 +381,22 @@ viv_machine_finish (VivMachine *self, GAsyncResult *result, GError **error)
 
 /* -- Screen and ports --------------------------------------------------------------------------------- */
 
+static gboolean
+is_socket (int fd, int wanted)
+{
+  int type = 0, domain = 0;
+  socklen_t length = sizeof (int);
+
+  if (getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != wanted)
+    return FALSE;
+  length = sizeof (int);
+  return getsockopt (fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
+}
+
+/* `type`: SOCK_….  A file, a device or a pipe could hold up who reads it, and whoever talks to a socket of another family talks to
+ * somebody else. */
 static int
-finish_fd (VivMachine *self, GAsyncResult *result, GError **error)
+finish_fd (VivMachine *self, GAsyncResult *result, int type, GError **error)
 {
   Reply *reply = finish (self, result, "(h)", error);
   gint32 index;
@@ -364,6 +411,13 @@ finish_fd (VivMachine *self, GAsyncResult *result, GError **error)
     g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING,
                  _ ("the monitor's answer came without a socket"));
   reply_free (reply);
+  if (fd >= 0 && !is_socket (fd, type))
+    {
+      close (fd);
+      fd = -1;
+      g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING,
+                   _ ("the monitor's answer came with something else than a socket"));
+    }
   return fd;
 }
 
@@ -377,7 +431,7 @@ viv_machine_attach_screen (VivMachine *self, unsigned screen, GCancellable *canc
 int
 viv_machine_attach_screen_finish (VivMachine *self, GAsyncResult *result, GError **error)
 {
-  return finish_fd (self, result, error);
+  return finish_fd (self, result, SOCK_SEQPACKET, error);
 }
 
 void
@@ -390,7 +444,7 @@ viv_machine_attach_serial (VivMachine *self, unsigned port, gboolean history, GC
 int
 viv_machine_attach_serial_finish (VivMachine *self, GAsyncResult *result, GError **error)
 {
-  return finish_fd (self, result, error);
+  return finish_fd (self, result, SOCK_STREAM, error);
 }
 
 /* Calls that make a file: we open it, because a confined monitor may not, and put it in its place when it is whole. */
@@ -466,7 +520,7 @@ on_into_file (GObject *source, GAsyncResult *result, gpointer data)
 
   IntoFile *into = g_task_get_task_data (task);
   gboolean refused = error != NULL && g_dbus_error_is_remote_error (error);
-  error = note_answer (self, task, error);
+  error = viv_machine_note_reply (self, task, G_DBUS_CONNECTION (source), error);
   if (values == NULL)
     {
       /* It may yet come to an end of it, when we have gone: then it is as after any save that failed. */
@@ -593,6 +647,38 @@ viv_machine_text_finish (VivMachine *self, GAsyncResult *result, GError **error)
 }
 
 void
+viv_machine_dump_state (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+                        gpointer data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, data);
+
+  g_task_set_source_tag (task, viv_machine_dump_state);
+  call_with_fds (self, task, "DumpState", NULL, NULL, TIMEOUT_MS);
+}
+
+char *
+viv_machine_dump_state_finish (VivMachine *self, GAsyncResult *result, GError **error)
+{
+  return finish_text (self, result, error);
+}
+
+void
+viv_machine_sync (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, data);
+
+  if (!check_live (self, task))
+    {
+      g_object_unref (task);
+      return;
+    }
+  g_dbus_connection_call_with_unix_fd_list (
+      g_dbus_proxy_get_connection (G_DBUS_PROXY (viv_machine_proxy (self))), NULL, VIV_MACHINE_OBJECT_PATH,
+      "org.freedesktop.DBus.Properties", "Get", g_variant_new ("(ss)", VIV_MACHINE_INTERFACE, "State"), NULL,
+      G_DBUS_CALL_FLAGS_NONE, QUICK_TIMEOUT_MS, NULL, cancellable, on_reply, task);
+}
+
+void
 viv_machine_vnc_start (VivMachine *self, const char *address, const char *password_file,
                        GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
@@ -668,12 +754,27 @@ send_without_reply (VivMachine *self, const char *method, GVariant *parameters)
                                   message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
 }
 
+/* A monitor that takes nothing gets nothing more, or all that is done before its screen would wait in our memory.  Keys that went up
+ * meanwhile are let go of when it goes on. */
+static gboolean
+is_taken (VivMachine *self)
+{
+  GDBusProxy *proxy = G_DBUS_PROXY (viv_machine_proxy (self));
+  gboolean stuck = viv_monitor_guard_is_stuck (g_dbus_proxy_get_connection (proxy));
+
+  if (stuck)
+    g_object_set_data (G_OBJECT (proxy), "input-lost", self);
+  else if (g_object_steal_data (G_OBJECT (proxy), "input-lost") != NULL)
+    send_without_reply (self, "ReleaseKeys", NULL);
+  return !stuck;
+}
+
 void
 viv_machine_send_input (VivMachine *self, const InputEvent *events, unsigned n)
 {
   GVariantBuilder list;
 
-  if (viv_machine_proxy (self) == NULL || n == 0)
+  if (viv_machine_proxy (self) == NULL || n == 0 || !is_taken (self))
     return;
   g_variant_builder_init (&list, G_VARIANT_TYPE ("a(uqiii)"));
   for (unsigned i = 0; i < n; i++)
@@ -685,6 +786,6 @@ viv_machine_send_input (VivMachine *self, const InputEvent *events, unsigned n)
 void
 viv_machine_release_keys (VivMachine *self)
 {
-  if (viv_machine_proxy (self) != NULL)
+  if (viv_machine_proxy (self) != NULL && is_taken (self))
     send_without_reply (self, "ReleaseKeys", NULL);
 }

@@ -121,13 +121,21 @@ kind_name_of (const char *id)
   return kind != NULL ? kind->name : NULL;
 }
 
+static gboolean
+is_defined (VivMachine *self, const char *id)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (self);
+
+  return definition != NULL && definition_find (definition, id) != NULL;
+}
+
 static void
 on_asked (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GTask) task = data;
   VivMachine *self = g_task_get_source_object (task);
   Change *change = g_task_get_task_data (task);
-  g_autoptr (GError) error = NULL;
+  GError *error = NULL;
   g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
 
   /* What can't be done now is for the next start; a monitor of an older version can do none of it. */
@@ -140,19 +148,21 @@ on_asked (GObject *source, GAsyncResult *result, gpointer data)
       g_autofree char *id = NULL;
 
       g_variant_get (reply, "(s)", &id);
-      if (g_strcmp0 (kind_name_of (id), change->kind) == 0)
+      /* One that is taken would be changed in its place. */
+      if (g_strcmp0 (kind_name_of (id), change->kind) == 0 && !is_defined (self, id))
         {
           name_changes (change, id);
           change->id = g_steal_pointer (&id);
         }
     }
+  error = viv_machine_note_reply (self, task, G_DBUS_CONNECTION (source), error);
   if (reply != NULL || change->later)
     {
+      g_clear_error (&error);
       keep (self, task);
-      return;
     }
-  viv_machine_clean_error (error);
-  g_task_return_error (task, g_steal_pointer (&error));
+  else
+    g_task_return_error (task, error);
 }
 
 /* Takes `task` and sinks `parameters`. */
@@ -305,21 +315,22 @@ on_listed (GObject *source, GAsyncResult *result, gpointer data)
   GError *error = NULL;
   g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
 
+  /* A monitor of an older version: what its definition says is as good as anything. */
+  gboolean older = g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD);
+  error = viv_machine_note_reply (self, task, G_DBUS_CONNECTION (source), error);
   if (reply != NULL && g_variant_is_of_type (reply, G_VARIANT_TYPE ("(a(sssa{ss}))")))
     {
-      g_autoptr (GVariant) plain = viv_plain_variant (reply, VIV_PLAIN_MOST);
+      g_autoptr (GVariant) plain = viv_plain_variant (reply, VIV_PLAIN_MOST, VIV_PLAIN_LINE);
       g_task_return_pointer (task, g_variant_get_child_value (plain, 0), (GDestroyNotify)g_variant_unref);
       return;
     }
-  /* A monitor of an older version: what its definition says is as good as anything. */
-  if (reply != NULL || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD))
+  if (reply != NULL || older)
     {
       g_clear_error (&error);
       g_task_return_pointer (task, list_definition (viv_machine_get_definition (self)),
                              (GDestroyNotify)g_variant_unref);
       return;
     }
-  viv_machine_clean_error (error);
   g_task_return_error (task, error);
 }
 

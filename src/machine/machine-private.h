@@ -30,6 +30,8 @@ void viv_machine_set_proxy (VivMachine *self, VivMachine1 *proxy, pid_t pid);
 /* The proxy as what it is. */
 VivMachine1 *viv_machine_proxy (VivMachine *self);
 void viv_machine_note_answer (VivMachine *self, gboolean answered);
+/* After each call to the monitor: has it answered at all?  Takes the call's error, may be NULL, and gives the one for a person. */
+GError *viv_machine_note_reply (VivMachine *self, GTask *task, GDBusConnection *connection, GError *error);
 /* screens.c: VivScreenInfo *; `proxy` NULL: none. */
 GPtrArray *viv_screens_read (VivMachine1 *proxy);
 /* The error of a D-Bus call for a person: without D-Bus's prefix, and plain. */

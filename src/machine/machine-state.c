@@ -58,13 +58,13 @@ viv_machine_state (const VivMachineFacts *facts, const char **reason)
 {
   const char *state, *why = NULL;
 
-  if (facts->link == VIV_LINK_UP && facts->silent)
+  if (facts->link != VIV_LINK_UP && facts->start)
+    state = "starting";
+  else if (facts->silent && (facts->link == VIV_LINK_UP || facts->process || facts->leaving))
     {
       state = "unresponsive";
       why = facts->silent_why;
     }
-  else if (facts->link != VIV_LINK_UP && facts->start)
-    state = "starting";
   else if (facts->link == VIV_LINK_UP || facts->process || facts->leaving)
     {
       /* Until the process is gone it is as it was: a new start would find its disks taken. */

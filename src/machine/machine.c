@@ -12,6 +12,10 @@
 
 #include <glib/gi18n.h>
 
+/* Sentences for a person: so many at once, and then one in so long. */
+#define MOST_SENTENCES 16
+#define SENTENCE_US    (G_USEC_PER_SEC / 2)
+
 typedef struct
 {
   char *folder, *name, *error, *thumbnail, *start_blame, *low_space;
@@ -21,6 +25,7 @@ typedef struct
   VivMachine1 *proxy; /* NULL while not live, as all that follows */
   gulong properties_handler, media_handler, notice_handler, progress_handler, error_handler;
   pid_t pid;
+  gint64 spoken; /* µs: the sentences that were let through, each SENTENCE_US long */
   char *engine, *engine_reason, *vnc_address; /* what it says of itself, made plain */
   GPtrArray *screens;                         /* VivScreenInfo * */
 } VivMachinePrivate;
@@ -138,7 +143,6 @@ viv_machine_set_start_blame (VivMachine *self, const char *key)
   VivMachinePrivate *priv = PRIVATE (self);
 
   g_free (priv->start_blame);
-  g_free (priv->low_space);
   priv->start_blame = g_strdup (key);
 }
 
@@ -185,7 +189,7 @@ static void
 set_plain (char **text, const char *value)
 {
   g_free (*text);
-  *text = viv_plain_text (value != NULL ? value : "", -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+  *text = viv_plain_text (value != NULL ? value : "", -1, VIV_PLAIN_MOST, VIV_PLAIN_LINE);
 }
 
 /* What the monitor says of itself is not fit to be shown as it is. */
@@ -208,19 +212,38 @@ on_properties (GDBusProxy *proxy, GVariant *changed, const char *const *invalida
   notify_live (self);
 }
 
+/* What is for a person comes as fast as somebody can read it; the rest is dropped. */
+static gboolean
+may_speak (VivMachine *self)
+{
+  VivMachinePrivate *priv = PRIVATE (self);
+  gint64 now = g_get_monotonic_time ();
+
+  priv->spoken = MAX (priv->spoken, now - MOST_SENTENCES * SENTENCE_US) + SENTENCE_US;
+  if (priv->spoken <= now)
+    return TRUE;
+  priv->spoken -= SENTENCE_US;
+  return FALSE;
+}
+
 static void
 on_notice (VivMachine1 *proxy, const char *text, VivMachine *self)
 {
   g_autofree char *plain = viv_plain_text (text, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
 
+  if (!may_speak (self))
+    return;
   g_signal_emit (self, signals[NOTICE], 0, plain);
 }
 
 static void
 on_media (VivMachine1 *proxy, const char *drive, const char *path, VivMachine *self)
 {
-  g_autofree char *plain_drive = viv_plain_text (drive, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT),
-                  *plain_path = viv_plain_text (path, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+  g_autofree char *plain_drive = viv_plain_text (drive, -1, VIV_PLAIN_MOST, VIV_PLAIN_LINE),
+                  *plain_path = viv_plain_text (path, -1, VIV_PLAIN_MOST, VIV_PLAIN_LINE);
+
+  if (!may_speak (self))
+    return;
 
   g_signal_emit (self, signals[MEDIA_CHANGED], 0, plain_drive, plain_path);
 }
@@ -235,8 +258,11 @@ on_save_progress (VivMachine1 *proxy, double fraction, VivMachine *self)
 static void
 on_device_error (VivMachine1 *proxy, const char *drive, const char *sentence, VivMachine *self)
 {
-  g_autofree char *plain_drive = viv_plain_text (drive, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT),
+  g_autofree char *plain_drive = viv_plain_text (drive, -1, VIV_PLAIN_MOST, VIV_PLAIN_LINE),
                   *plain = viv_plain_text (sentence, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+
+  if (!may_speak (self))
+    return;
 
   g_signal_emit (self, signals[DEVICE_ERROR], 0, plain_drive, plain);
 }
@@ -257,6 +283,7 @@ drop_proxy (VivMachinePrivate *priv)
   g_clear_pointer (&priv->vnc_address, g_free);
   g_clear_pointer (&priv->screens, g_ptr_array_unref);
   priv->pid = 0;
+  priv->spoken = 0;
 }
 
 void
@@ -503,6 +530,7 @@ viv_machine_finalize (GObject *object)
   g_free (priv->error);
   g_free (priv->thumbnail);
   g_free (priv->start_blame);
+  g_free (priv->low_space);
   g_free (priv->state);
   g_free (priv->reason);
   G_OBJECT_CLASS (viv_machine_parent_class)->finalize (object);

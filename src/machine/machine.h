@@ -193,6 +193,13 @@ gboolean viv_machine_type_text_finish (VivMachine *machine, GAsyncResult *result
 void viv_machine_text (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
                        gpointer data);
 char *viv_machine_text_finish (VivMachine *machine, GAsyncResult *result, GError **error);
+/* The state of all devices, for debugging. */
+void viv_machine_dump_state (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                             gpointer data);
+char *viv_machine_dump_state_finish (VivMachine *machine, GAsyncResult *result, GError **error);
+/* Completes when the monitor has had all that was sent before, input too. */
+void viv_machine_sync (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                       gpointer data);
 /* `address` and `password_file` may be NULL: loopback, any free port, no password.  Returns the address with its port. */
 void viv_machine_vnc_start (VivMachine *machine, const char *address, const char *password_file,
                             GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);

@@ -8,13 +8,14 @@
 
 #include "machine/monitor-link.h"
 
-#include "machine/definition.h"
+#include "machine/folder-lock.h"
 #include "machine/machine-error.h"
-#include "machine/paths.h"
-#include "machine/plain-text.h"
+#include "machine/monitor-guard.h"
 
+#include <gio/gunixsocketaddress.h>
 #include <glib/gi18n.h>
-#include <sys/stat.h>
+
+#define MOST_PROPERTIES 64
 
 struct _VivMonitorLink
 {
@@ -24,7 +25,7 @@ struct _VivMonitorLink
   GCancellable *connecting; /* NULL: not under way */
   guint timeout;
   VivMachine1 *proxy;
-  gulong closed_handler;
+  gulong closed_handler, properties_handler;
 };
 
 enum
@@ -78,6 +79,7 @@ drop_proxy (VivMonitorLink *self)
     return;
   GDBusConnection *connection = g_dbus_proxy_get_connection (G_DBUS_PROXY (self->proxy));
   g_clear_signal_handler (&self->closed_handler, connection);
+  g_clear_signal_handler (&self->properties_handler, self->proxy);
   g_dbus_connection_close (connection, NULL, NULL, NULL);
   g_clear_object (&self->proxy);
 }
@@ -115,40 +117,49 @@ on_closed (GDBusConnection *connection, gboolean vanished, GError *error, VivMon
   g_signal_emit (self, signals[CLOSED], 0);
 }
 
-/* A copied folder has the same UUID and so the same socket.  One that was moved while its machine runs is ours still. */
+/* Properties that it has told us of are kept, also those that we don't know: one that thinks up new ones goes too far. */
 static gboolean
-serves_other_folder (VivMonitorLink *self, VivMachine1 *proxy)
+has_too_much (VivMachine1 *proxy)
 {
-  const char *text = viv_machine1_get_folder (proxy);
-  g_autofree char *there = definition_path_from_text (text);
-  g_autofree char *other = there != NULL ? g_build_filename (there, "machine.ini", NULL) : NULL;
-  g_autofree char *ours = g_build_filename (self->folder, "machine.ini", NULL);
-  struct stat a, b;
+  g_auto (GStrv) names = g_dbus_proxy_get_cached_property_names (G_DBUS_PROXY (proxy));
 
-  return other != NULL && *text != '\0' && stat (other, &a) == 0 && stat (ours, &b) == 0
-         && (a.st_ino != b.st_ino || a.st_dev != b.st_dev);
+  return names != NULL && g_strv_length (names) > MOST_PROPERTIES;
 }
 
 static gboolean
 check_proxy (VivMonitorLink *self, VivMachine1 *proxy, GError **error)
 {
-  if (viv_machine1_get_uuid (proxy) == NULL)
+  g_autofree char *complaint
+      = viv_monitor_guard_complaint (g_dbus_proxy_get_connection (G_DBUS_PROXY (proxy)));
+
+  if (complaint != NULL)
+    {
+      g_set_error_literal (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START, complaint);
+      return FALSE;
+    }
+  if (viv_machine1_get_uuid (proxy) == NULL || has_too_much (proxy))
     {
       g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START, _ ("what answers at %s is no machine"),
                    self->path);
       return FALSE;
     }
-  if (serves_other_folder (self, proxy))
+  /* A copied folder has the same UUID and so the same socket.  Whose it is says the lock that a monitor has on its folder, wherever that
+   * has been moved meanwhile, and not the monitor. */
+  if (viv_folder_is_free (self->folder))
     {
-      g_autofree char *folder
-          = viv_plain_text (viv_machine1_get_folder (proxy), -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
-      g_set_error (
+      g_set_error_literal (
           error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START,
-          _ ("the machine in %s runs and has the same UUID, as a copy has; give this one a UUID of its own"),
-          folder);
+          _ ("another machine runs and has the same UUID, as a copy has; give this one a UUID of its own"));
       return FALSE;
     }
   return TRUE;
+}
+
+static void
+on_properties (GDBusProxy *proxy, GVariant *changed, const char *const *invalidated, VivMonitorLink *self)
+{
+  if (has_too_much (VIV_MACHINE1 (proxy)))
+    g_dbus_connection_close (g_dbus_proxy_get_connection (proxy), NULL, NULL, NULL);
 }
 
 static void
@@ -177,6 +188,8 @@ on_proxy (GObject *source, GAsyncResult *result, gpointer data)
   g_dbus_connection_set_exit_on_close (connection, FALSE);
   self->proxy = g_steal_pointer (&proxy);
   self->closed_handler = g_signal_connect (connection, "closed", G_CALLBACK (on_closed), self);
+  self->properties_handler
+      = g_signal_connect (self->proxy, "g-properties-changed", G_CALLBACK (on_properties), self);
   g_signal_emit (self, signals[UP], 0);
   /* It may have been so before anybody listened. */
   if (self->proxy != NULL && g_dbus_connection_is_closed (connection))
@@ -189,7 +202,7 @@ on_connection (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (Attempt) attempt = data;
   g_autoptr (VivMonitorLink) self = g_weak_ref_get (&attempt->self);
   g_autoptr (GError) error = NULL;
-  g_autoptr (GDBusConnection) connection = g_dbus_connection_new_for_address_finish (result, &error);
+  g_autoptr (GDBusConnection) connection = g_dbus_connection_new_finish (result, &error);
 
   if (self == NULL || self->connecting != attempt->cancellable)
     return;
@@ -202,11 +215,32 @@ on_connection (GObject *source, GAsyncResult *result, gpointer data)
                           self->connecting, on_proxy, g_steal_pointer (&attempt));
 }
 
+static void
+on_socket (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (Attempt) attempt = data;
+  g_autoptr (VivMonitorLink) self = g_weak_ref_get (&attempt->self);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GSocketConnection) monitor
+      = g_socket_client_connect_finish (G_SOCKET_CLIENT (source), result, &error);
+
+  if (self == NULL || self->connecting != attempt->cancellable)
+    return;
+  g_autoptr (GIOStream) stream = monitor != NULL ? viv_monitor_guard_new (monitor, &error) : NULL;
+  if (stream == NULL)
+    {
+      fail (self, error);
+      return;
+    }
+  g_dbus_connection_new (stream, NULL, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, self->connecting,
+                         on_connection, g_steal_pointer (&attempt));
+}
+
 void
 viv_monitor_link_connect (VivMonitorLink *self, const char *path, unsigned timeout)
 {
-  g_autofree char *escaped = g_dbus_address_escape_value (path);
-  g_autofree char *address = g_strconcat ("unix:path=", escaped, NULL);
+  g_autoptr (GSocketClient) client = g_socket_client_new ();
+  g_autoptr (GSocketAddress) address = g_unix_socket_address_new (path);
 
   g_return_if_fail (VIV_IS_MONITOR_LINK (self));
   viv_monitor_link_close (self);
@@ -218,8 +252,9 @@ viv_monitor_link_connect (VivMonitorLink *self, const char *path, unsigned timeo
   attempt->cancellable = g_object_ref (self->connecting);
   if (timeout != 0)
     self->timeout = g_timeout_add_seconds (timeout, on_timeout, self);
-  g_dbus_connection_new_for_address (address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL,
-                                     self->connecting, on_connection, attempt);
+  g_socket_client_set_enable_proxy (client, FALSE);
+  g_socket_client_connect_async (client, G_SOCKET_CONNECTABLE (address), self->connecting, on_socket,
+                                 attempt);
 }
 
 VivLinkState

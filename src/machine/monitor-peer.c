@@ -7,6 +7,7 @@
 #include "machine/monitor-peer.h"
 
 #include "machine/folder-lock.h"
+#include "machine/monitor-guard.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -18,13 +19,16 @@ int
 viv_monitor_peer (GDBusConnection *connection, pid_t *pid)
 {
   GIOStream *stream = g_dbus_connection_get_stream (connection);
+  GSocket *socket = viv_monitor_guard_socket (connection);
   struct ucred peer = { 0 };
   socklen_t length = sizeof (peer);
 
   *pid = 0;
-  if (!G_IS_SOCKET_CONNECTION (stream))
+  if (socket == NULL && G_IS_SOCKET_CONNECTION (stream))
+    socket = g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream));
+  if (socket == NULL)
     return -1;
-  int fd = g_socket_get_fd (g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream)));
+  int fd = g_socket_get_fd (socket);
   if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || peer.pid <= 0
       || peer.uid != geteuid ())
     return -1;

@@ -14,6 +14,22 @@
 #define ELLIPSIS     "\342\200\246"
 #define MOST_MEMBERS 1024
 
+/* Unicode 15, UAX #9, 2.1 to 2.3: embeddings, overrides and isolates; and the line and paragraph separators.  The marks stay, as
+ * they turn nothing but what has no direction. */
+static gboolean
+turns_text (gunichar c)
+{
+  return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x2028 || c == 0x2029;
+}
+
+static gboolean
+is_harmless (gunichar c, VivPlainFlags flags)
+{
+  if (c == '\n' || c == '\t')
+    return TRUE;
+  return !g_unichar_iscntrl (c) && ((flags & VIV_PLAIN_KEEP_BYTES) != 0 || !turns_text (c));
+}
+
 char *
 viv_plain_text (const char *text, gssize length, gsize most, VivPlainFlags flags)
 {
@@ -33,7 +49,9 @@ viv_plain_text (const char *text, gssize length, gsize most, VivPlainFlags flags
       p += n;
       if (c == '\r' && p < end && *p == '\n')
         continue;
-      if (valid ? g_unichar_iscntrl (c) && c != '\n' && c != '\t' : (flags & VIV_PLAIN_KEEP_BYTES) == 0)
+      if ((flags & VIV_PLAIN_LINE) && (c == '\n' || c == '\t'))
+        part = " ";
+      if (valid ? !is_harmless (c, flags) : (flags & VIV_PLAIN_KEEP_BYTES) == 0)
         {
           part = REPLACEMENT;
           n = strlen (REPLACEMENT);
@@ -53,7 +71,7 @@ viv_plain_text (const char *text, gssize length, gsize most, VivPlainFlags flags
 }
 
 GVariant *
-viv_plain_variant (GVariant *value, gsize most)
+viv_plain_variant (GVariant *value, gsize most, VivPlainFlags flags)
 {
   g_autoptr (GPtrArray) members = NULL;
 
@@ -61,8 +79,7 @@ viv_plain_variant (GVariant *value, gsize most)
     {
       gsize length;
       const char *text = g_variant_get_string (value, &length);
-      return g_variant_ref_sink (
-          g_variant_new_take_string (viv_plain_text (text, length, most, VIV_PLAIN_DEFAULT)));
+      return g_variant_ref_sink (g_variant_new_take_string (viv_plain_text (text, length, most, flags)));
     }
   if (!g_variant_is_container (value))
     return g_variant_ref (value);
@@ -70,7 +87,7 @@ viv_plain_variant (GVariant *value, gsize most)
   for (gsize i = 0; i < MIN (g_variant_n_children (value), MOST_MEMBERS); i++)
     {
       g_autoptr (GVariant) child = g_variant_get_child_value (value, i);
-      g_ptr_array_add (members, viv_plain_variant (child, most));
+      g_ptr_array_add (members, viv_plain_variant (child, most, flags));
     }
   GVariant *const *children = (GVariant *const *)members->pdata;
   switch (g_variant_classify (value))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Text that a monitor, a guest, a log or a file's name brings, made harmless before a terminal or Pango gets it: valid UTF-8, no
- * control characters (Unicode's category Cc, so C0 with ESC, DEL and C1) but line ends and tabs, and no more than so many bytes.
+ * control characters (Unicode's category Cc, so C0 with ESC, DEL and C1) but line ends and tabs, nothing that turns the text around it
+ * (explicit directions, UAX #9) or ends a line or paragraph in its own way, and no more than so many bytes.
  */
 #pragma once
 
@@ -17,7 +18,9 @@ typedef enum
 {
   VIV_PLAIN_DEFAULT = 0,
   VIV_PLAIN_KEEP_BYTES
-  = 1 << 0, /* bytes that are not UTF-8 stay: names of files, on their way to another program */
+  = 1
+    << 0, /* bytes that are not UTF-8 stay, and directions: names of files, on their way to another program */
+  VIV_PLAIN_LINE = 1 << 1, /* one line: ends of lines and tabs become spaces */
 } VivPlainFlags;
 
 /* `length` -1: up to its NUL.  In place of what may not be there stands U+FFFD; "…" ends what was cut.  CR before LF goes.  NULL for
@@ -25,7 +28,7 @@ typedef enum
 char *viv_plain_text (const char *text, gssize length, gsize most, VivPlainFlags flags);
 /* A copy with all strings in it made plain, and of each array and dictionary the first 1024 elements.  Sinks nothing; transfer
  * full. */
-GVariant *viv_plain_variant (GVariant *value, gsize most);
+GVariant *viv_plain_variant (GVariant *value, gsize most, VivPlainFlags flags);
 /* Makes an error's message plain, in place; NULL is fine. */
 void viv_plain_error (GError *error);
 

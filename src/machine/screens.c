@@ -26,11 +26,20 @@ add (GPtrArray *screens, unsigned id, const char *name, guint32 width, guint32 h
   VivScreenInfo *screen = g_new0 (VivScreenInfo, 1);
 
   screen->id = id;
-  screen->name = viv_plain_text (name, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+  screen->name = viv_plain_text (name, -1, VIV_PLAIN_MOST, VIV_PLAIN_LINE);
   screen->width = width;
   screen->height = height;
-  screen->vnc_address = viv_plain_text (vnc, -1, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
+  screen->vnc_address = viv_plain_text (vnc, -1, VIV_PLAIN_MOST, VIV_PLAIN_LINE);
   g_ptr_array_add (screens, screen);
+}
+
+static gboolean
+is_listed (const GPtrArray *screens, unsigned id)
+{
+  for (guint i = 0; i < screens->len; i++)
+    if (((const VivScreenInfo *)screens->pdata[i])->id == id)
+      return TRUE;
+  return FALSE;
 }
 
 GPtrArray *
@@ -41,13 +50,13 @@ viv_screens_read (VivMachine1 *proxy)
 
   if (proxy == NULL)
     return screens;
-  for (gsize i = 0; list != NULL && i < g_variant_n_children (list) && screens->len < MAX_SCREENS; i++)
+  for (gsize i = 0; list != NULL && i < MIN (g_variant_n_children (list), MAX_SCREENS); i++)
     {
       g_autoptr (GVariant) values = g_variant_get_child_value (list, i);
       guint32 id, width = 0, height = 0;
       const char *name = "", *vnc = "";
 
-      if (!g_variant_lookup (values, "id", "u", &id))
+      if (!g_variant_lookup (values, "id", "u", &id) || is_listed (screens, id))
         continue;
       g_variant_lookup (values, "width", "u", &width);
       g_variant_lookup (values, "height", "u", &height);

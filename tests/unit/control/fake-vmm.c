@@ -41,7 +41,7 @@ static gboolean lies;
 /* A window's title, colours, a cleared screen, C1 controls, markup; and then no end. */
 #define RUDE        "\033]0;owned\007\033[31m\302\23331m<b>&\r\b"
 #define CAPS_LOCK   4u /* of the lights, as the control interface counts them */
-#define RUDE_LENGTH (1024 * 1024)
+#define RUDE_LENGTH (256 * 1024)
 
 static gboolean
 behaves (const char *how)

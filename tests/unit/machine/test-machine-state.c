@@ -38,6 +38,9 @@ static const Rule rules[] = {
   { LINK_UP,  N,     X,    X,      X,      X,     X,   X,   X,      VIV_WORD_STOPPED,   "starting",     "word",   Y },
   /* A start of ours, of which nothing is heard yet. */
   { NOT_UP,   X,     Y,    X,      X,      X,     X,   X,   X,      X,                  "starting",     "",       Y },
+  /* It has closed the connection and lives. */
+  { NOT_UP,   Y,     N,    Y,      X,      X,     X,   X,   X,      X,                  "unresponsive", "silent", Y },
+  { NOT_UP,   Y,     N,    X,      Y,      X,     X,   X,   X,      X,                  "unresponsive", "silent", Y },
   /* The connection is gone, and the process is about to go: as it was. */
   { NOT_UP,   X,     N,    Y,      X,      X,     X,   X,   X,      VIV_WORD_NONE,      "starting",     "word",   Y },
   { NOT_UP,   X,     N,    Y,      X,      X,     X,   X,   X,      VIV_WORD_STARTING,  "starting",     "word",   Y },

@@ -30,6 +30,10 @@ test_text (void)
       "\357\277\275"
       "31m" }, /* the same as a byte */
     { "na\303\257ve \360\237\220\247", "na\303\257ve \360\237\220\247" },
+    { "a\342\200\256b\342\201\246c", "a\357\277\275b\357\277\275c" }, /* U+202E, U+2066: turned around */
+    { "a\342\200\250b\342\200\251c",
+      "a\357\277\275b\357\277\275c" },                      /* U+2028, U+2029: other ends of lines */
+    { "a\342\200\217\330\247b", "a\342\200\217\330\247b" }, /* U+200F, a mark */
     { "cut \360\237", "cut \357\277\275\357\277\275" },
   };
 
@@ -41,6 +45,10 @@ test_text (void)
   g_assert_null (viv_plain_text (NULL, -1, 1, VIV_PLAIN_DEFAULT));
   g_autofree char *bytes = viv_plain_text ("a\351\033b", -1, VIV_PLAIN_MOST, VIV_PLAIN_KEEP_BYTES);
   g_assert_cmpstr (bytes, ==, "a\351\357\277\275b");
+  g_autofree char *name = viv_plain_text ("a\342\200\256b", -1, VIV_PLAIN_MOST, VIV_PLAIN_KEEP_BYTES);
+  g_assert_cmpstr (name, ==, "a\342\200\256b");
+  g_autofree char *line = viv_plain_text ("a\r\nb\tc\033", -1, VIV_PLAIN_MOST, VIV_PLAIN_LINE);
+  g_assert_cmpstr (line, ==, "a b c\357\277\275");
   g_autofree char *zero = viv_plain_text ("a\0b", 3, VIV_PLAIN_MOST, VIV_PLAIN_DEFAULT);
   g_assert_cmpstr (zero, ==, "a\357\277\275b");
 }
@@ -71,7 +79,7 @@ test_variant (void)
   g_autofree char *text = g_strnfill (100000, 'x');
   g_autoptr (GVariant) value = g_variant_ref_sink (
       g_variant_new_parsed ("({'a\033': <('\033[2J', %s, uint64 7)>, 'b': <@as []>}, true)", text));
-  g_autoptr (GVariant) plain = viv_plain_variant (value, 8);
+  g_autoptr (GVariant) plain = viv_plain_variant (value, 8, VIV_PLAIN_DEFAULT);
   g_autofree char *printed = g_variant_print (plain, FALSE);
 
   g_assert_cmpstr (
@@ -84,7 +92,7 @@ test_variant (void)
   for (unsigned i = 0; i < 5000; i++)
     g_variant_builder_add (&many, "(ss)", "a", "b");
   g_autoptr (GVariant) list = g_variant_ref_sink (g_variant_builder_end (&many));
-  g_autoptr (GVariant) few = viv_plain_variant (list, 8);
+  g_autoptr (GVariant) few = viv_plain_variant (list, 8, VIV_PLAIN_DEFAULT);
   g_assert_cmpuint (g_variant_n_children (few), ==, 1024);
 }
 
