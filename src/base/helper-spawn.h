@@ -19,4 +19,10 @@ G_BEGIN_DECLS
  * seen at the socket: it is closed. */
 int helper_spawn (const char *program, pid_t *pid, GError **error);
 
+/* A process that does nothing but start `program` as a helper for this one, which will be behind walls where nothing can be started: the end to ask it by (close-on-exec); -1
+ * with an error.  It ends with this process.  Before there are threads. */
+int helper_starter_new (const char *program, GError **error);
+/* As helper_spawn(), by that process, which does so a few times a minute; waits for it. */
+int helper_starter_ask (int starter, GError **error);
+
 G_END_DECLS

@@ -111,8 +111,8 @@ on_reply (GObject *source, GAsyncResult *result, gpointer data)
   g_task_return_error (task, error);
 }
 
-static gboolean
-check_live (VivMachine *self, GTask *task)
+gboolean
+viv_machine_check_live (VivMachine *self, GTask *task)
 {
   if (viv_machine_proxy (self) != NULL)
     return TRUE;
@@ -132,7 +132,7 @@ call_with_fds (VivMachine *self, GTask *task, const char *method, GVariant *para
 {
   g_autoptr (GVariant) sunk = parameters != NULL ? g_variant_ref_sink (parameters) : NULL;
 
-  if (!check_live (self, task))
+  if (!viv_machine_check_live (self, task))
     {
       g_object_unref (task);
       return;
@@ -266,7 +266,7 @@ send_medium (VivMachine *self, GTask *task, GUnixFDList *fds)
   MediaChange *change = g_task_get_task_data (task);
   g_autofree char *text = definition_path_to_text (change->path);
 
-  if (!check_live (self, task))
+  if (!viv_machine_check_live (self, task))
     return;
   g_dbus_connection_call_with_unix_fd_list (
       g_dbus_proxy_get_connection (G_DBUS_PROXY (viv_machine_proxy (self))), NULL, VIV_MACHINE_OBJECT_PATH,
@@ -356,13 +356,6 @@ viv_machine_force_media (VivMachine *self, const char *drive, const char *path, 
   change_media (self, drive, path, readonly, TRUE, cancellable, callback, data);
 }
 
-void
-viv_machine_vnc_stop (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
-                      gpointer data)
-{
-  call (self, "VncStop", NULL, TIMEOUT_MS, cancellable, callback, data);
-}
-
 gboolean
 viv_machine_finish (VivMachine *self, GAsyncResult *result, GError **error)
 {
@@ -370,7 +363,7 @@ viv_machine_finish (VivMachine *self, GAsyncResult *result, GError **error)
 
   gpointer tag = g_task_get_source_tag (G_TASK (result));
   if (tag == viv_machine_start || tag == viv_machine_force_off || tag == viv_machine_screenshot
-      || tag == viv_machine_save_state || tag == viv_machine_change_media)
+      || tag == viv_machine_save_state || tag == viv_machine_change_media || tag == viv_machine_vnc_stop)
     return g_task_propagate_boolean (G_TASK (result), error);
   Reply *reply = finish (self, result, "r", error);
   if (reply == NULL)
@@ -548,7 +541,7 @@ call_into_file (VivMachine *self, gpointer tag, const char *method, const char *
 
   g_task_set_source_tag (task, tag);
   g_task_set_task_data (task, into, into_file_free);
-  if (!check_live (self, task))
+  if (!viv_machine_check_live (self, task))
     return;
   into->path = g_canonicalize_filename (path, NULL);
   into->resume = tag == viv_machine_save_state
@@ -575,7 +568,7 @@ viv_machine_save_state (VivMachine *self, const char *path, GCancellable *cancel
                   callback, data);
 }
 
-/* -- Text, VNC, numbers ------------------------------------------------------------------------------- */
+/* -- Text, numbers ------------------------------------------------------------------------------------ */
 
 static GVariant *
 keys_of (VivMachine *self, const char *text, const char *layout_name, GError **error)
@@ -667,7 +660,7 @@ viv_machine_sync (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallba
 {
   GTask *task = g_task_new (self, cancellable, callback, data);
 
-  if (!check_live (self, task))
+  if (!viv_machine_check_live (self, task))
     {
       g_object_unref (task);
       return;
@@ -676,28 +669,6 @@ viv_machine_sync (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallba
       g_dbus_proxy_get_connection (G_DBUS_PROXY (viv_machine_proxy (self))), NULL, VIV_MACHINE_OBJECT_PATH,
       "org.freedesktop.DBus.Properties", "Get", g_variant_new ("(ss)", VIV_MACHINE_INTERFACE, "State"), NULL,
       G_DBUS_CALL_FLAGS_NONE, QUICK_TIMEOUT_MS, NULL, cancellable, on_reply, task);
-}
-
-void
-viv_machine_vnc_start (VivMachine *self, const char *address, const char *password_file,
-                       GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
-{
-  call (self, "VncStart",
-        g_variant_new ("(ss)", address != NULL ? address : "", password_file != NULL ? password_file : ""),
-        TIMEOUT_MS, cancellable, callback, data);
-}
-
-char *
-viv_machine_vnc_start_finish (VivMachine *self, GAsyncResult *result, GError **error)
-{
-  Reply *reply = finish (self, result, "(s)", error);
-  char *address = NULL;
-
-  if (reply == NULL)
-    return NULL;
-  g_variant_get (reply->values, "(s)", &address);
-  reply_free (reply);
-  return address;
 }
 
 static GVariant *

@@ -13,7 +13,8 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
-#define TIMEOUT_MS 25000
+#define TIMEOUT_MS      25000
+#define VNC_ADDRESS_KEY "display0.vnc-address"
 
 /* A change under way: the monitor is asked first, then the definition is written. */
 typedef struct
@@ -184,6 +185,72 @@ ask (VivMachine *self, GTask *task, const char *method, GVariant *parameters)
                           G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, g_task_get_cancellable (task), on_asked, task);
 }
 
+/* The screens are served where the new address says, or not any more, and then it is written down: a monitor can't listen by itself.  Take `task`. */
+static void
+note_vnc_address (VivMachine *self, GTask *task)
+{
+  const Change *change = g_task_get_task_data (task);
+  const char *value = g_array_index (change->changes, VivChange, 0).value;
+
+  ask (self, task, "SetProperty", g_variant_new ("(sss)", "display0", "vnc-address", value));
+}
+
+static void
+on_vnc_started (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GTask *task = data;
+  GError *error = NULL;
+  g_autofree char *address = viv_machine_vnc_start_finish (VIV_MACHINE (source), result, &error);
+
+  if (address != NULL)
+    {
+      note_vnc_address (VIV_MACHINE (source), task);
+      return;
+    }
+  g_task_return_error (task, error);
+  g_object_unref (task);
+}
+
+static void
+on_vnc_stopped (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GTask *task = data;
+  GError *error = NULL;
+
+  if (viv_machine_finish (VIV_MACHINE (source), result, &error))
+    {
+      note_vnc_address (VIV_MACHINE (source), task);
+      return;
+    }
+  g_task_return_error (task, error);
+  g_object_unref (task);
+}
+
+static void
+set_vnc_address (VivMachine *self, GTask *task, const char *value)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (self);
+  g_autoptr (MachineDefinition) plan = definition != NULL ? definition_copy (definition) : NULL;
+  GError *error = NULL;
+
+  if (*value == '\0')
+    {
+      viv_machine_vnc_stop (self, g_task_get_cancellable (task), on_vnc_stopped, task);
+      return;
+    }
+  if (plan != NULL && !definition_set (plan, VNC_ADDRESS_KEY, value, &error))
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
+    }
+  g_autofree char *password
+      = definition != NULL
+            ? definition_resolve (definition, definition_text (definition, "display0.vnc-password-file"))
+            : NULL;
+  viv_machine_vnc_start (self, value, password, g_task_get_cancellable (task), on_vnc_started, task);
+}
+
 void
 viv_machine_set_property (VivMachine *self, const char *key, const char *value, GCancellable *cancellable,
                           GAsyncReadyCallback callback, gpointer data)
@@ -194,6 +261,11 @@ viv_machine_set_property (VivMachine *self, const char *key, const char *value, 
 
   g_task_set_source_tag (task, viv_machine_set_property);
   add_change (change_new (task), g_strdup (key), value);
+  if (viv_machine_proxy (self) != NULL && g_str_equal (key, VNC_ADDRESS_KEY))
+    {
+      set_vnc_address (self, task, value);
+      return;
+    }
   ask (self, task, "SetProperty", g_variant_new ("(sss)", id, dot != NULL ? dot + 1 : "", value));
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * For those who make a kind of machine (local-machine.c, a test's own), and for the parts of VivMachine: machine.c (the object and what it
- * shows), machine-calls.c, machine-devices.c and picture.c (what is asked of a machine that runs).
+ * shows), machine-calls.c, machine-devices.c, machine-vnc.c and picture.c (what is asked of a machine that runs).
  *
  * A kind says what is so by the functions below; VivMachine notifies.
  */
@@ -32,6 +32,8 @@ VivMachine1 *viv_machine_proxy (VivMachine *self);
 void viv_machine_note_answer (VivMachine *self, gboolean answered);
 /* After each call to the monitor: has it answered at all?  Takes the call's error, may be NULL, and gives the one for a person. */
 GError *viv_machine_note_reply (VivMachine *self, GTask *task, GDBusConnection *connection, GError *error);
+/* machine-calls.c.  FALSE: it doesn't run, or doesn't answer, and the task has that error. */
+gboolean viv_machine_check_live (VivMachine *self, GTask *task);
 /* screens.c: VivScreenInfo *; `proxy` NULL: none. */
 GPtrArray *viv_screens_read (VivMachine1 *proxy);
 /* The error of a D-Bus call for a person: without D-Bus's prefix, and plain. */

@@ -96,10 +96,13 @@ viv_find_program (const char *name, GError **error)
   /* Where the rooms' programs are in a build tree, seen from any of them or from a test. */
   static const char *const near_us[] = { ".",
                                          "../vmm",
+                                         "../vnc",
                                          "../cli",
                                          "../ui",
                                          "../../../src/vmm",
                                          "../../src/vmm",
+                                         "../../../src/vnc",
+                                         "../../src/vnc",
                                          "../../../src/ui",
                                          "../../../src/cli" };
   g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);

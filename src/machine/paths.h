@@ -17,7 +17,7 @@ char *viv_runtime_dir (GError **error);
 char *viv_run_dir (GError **error);
 /* The control socket of the machine with this UUID. */
 char *viv_socket_path (const char *uuid, GError **error);
-/* "vivarium-vmm", "vivarium": in the build tree that we run from, else installed, else in $PATH; NULL: not there.
+/* "vivarium-vmm", "vivarium-vnc", "vivarium": in the build tree that we run from, else installed, else in $PATH; NULL: not there.
  * $VIVARIUM_VMM names the monitor. */
 char *viv_find_program (const char *name, GError **error);
 /* For a program's main(), after setlocale(): the translations of the build tree that we run from, else the installed ones. */

@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "base/helper-spawn.h"
 #include "block/block-testing.h"
 #include "block/regular-file.h"
 #include "board/pc.h"
@@ -15,6 +16,8 @@
 #include "core/loop.h"
 #include "cpu/engine.h"
 #include "cpu/none/qtest.h"
+#include "display/vnc-listen.h"
+#include "display/vnc-password.h"
 #include "machine/folder-lock.h"
 #include "machine/paths.h"
 #include "machine/start-blame.h"
@@ -52,6 +55,10 @@ typedef struct
   Board *board;
   ControlService *control;
   Qtest *qtest;
+  int starter; /* of helpers; -1: none */
+  /* What VNC is to begin with, made before the walls are. */
+  int vnc_password;
+  VncListeners vnc_listeners;
   GIConv converters[2]; /* keep their libraries loaded */
   int status;           /* that the process ends with */
   int test_output;      /* the first serial port's far end, with --test-device; else -1 */
@@ -236,6 +243,14 @@ on_quit (void *opaque)
   vm_stop (monitor->vm, "ended from outside");
 }
 
+static int
+on_start_helper (void *opaque, const char *kind, GError **error)
+{
+  Monitor *monitor = opaque;
+
+  return helper_starter_ask (monitor->starter, error);
+}
+
 static gboolean
 start_control (Monitor *monitor, GError **error)
 {
@@ -261,6 +276,7 @@ start_control (Monitor *monitor, GError **error)
     .serials = board->serial,
     .n_serials = board->n_serials,
     .power_button = on_power_button,
+    .start_helper = on_start_helper,
     .quit = on_quit,
     .opaque = monitor,
   };
@@ -273,8 +289,9 @@ start_control (Monitor *monitor, GError **error)
   return monitor->control != NULL;
 }
 
+/* Opens what it needs. */
 static gboolean
-start_vnc (Monitor *monitor, GError **error)
+prepare_vnc (Monitor *monitor, GError **error)
 {
   const char *address = monitor->options.vnc ? monitor->options.vnc
                                              : definition_text (monitor->definition, "display0.vnc-address");
@@ -284,13 +301,44 @@ start_vnc (Monitor *monitor, GError **error)
             : definition_resolve (monitor->definition,
                                   definition_text (monitor->definition, "display0.vnc-password-file"));
 
-  if (address == NULL || address[0] == '\0' || monitor->control == NULL)
+  if (address == NULL || *address == '\0' || monitor->options.socket == NULL)
     return TRUE;
-  if (control_service_vnc_start (monitor->control, address, password, error) != NULL)
-    return TRUE;
-  if (monitor->options.vnc == NULL)
-    viv_start_blame ("display0", "vnc-address");
-  return FALSE;
+  if (password != NULL && *password != '\0')
+    monitor->vnc_password = vnc_password_open (password, error);
+  if ((password != NULL && *password != '\0' && monitor->vnc_password < 0)
+      || !vnc_listen (address, MAX (monitor->board->outputs->len, 1), monitor->vnc_password >= 0,
+                      &monitor->vnc_listeners, error))
+    {
+      if (monitor->options.vnc == NULL)
+        viv_start_blame ("display0", "vnc-address");
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static void
+on_vnc_served (const GError *error, void *opaque)
+{
+  Monitor *monitor = opaque;
+
+  if (error != NULL)
+    {
+      g_message ("%s", error->message);
+      control_service_notice (monitor->control, error->message);
+    }
+}
+
+static void
+start_vnc (Monitor *monitor)
+{
+  if (monitor->vnc_listeners.n > 0)
+    control_service_vnc_serve (monitor->control, (const char *const *)monitor->vnc_listeners.addresses,
+                               monitor->vnc_listeners.fds, monitor->vnc_listeners.n, monitor->vnc_password,
+                               on_vnc_served, monitor);
+  vnc_listeners_clear (&monitor->vnc_listeners);
+  if (monitor->vnc_password >= 0)
+    close (monitor->vnc_password);
+  monitor->vnc_password = -1;
 }
 
 /* -- Test programs -------------------------------------------------------------------------------- */
@@ -450,6 +498,19 @@ lock_folder (Options *o, GError **error)
   return o->lock_fd >= 0;
 }
 
+/* Without it there is no VNC, and the machine runs. */
+static void
+begin_starter (Monitor *monitor)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *program = viv_find_program ("vivarium-vnc", &error);
+
+  if (program != NULL)
+    monitor->starter = helper_starter_new (program, &error);
+  if (error != NULL)
+    g_message ("%s", error->message);
+}
+
 static gboolean
 build (Monitor *monitor, GError **error)
 {
@@ -606,7 +667,7 @@ int
 main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
-  Monitor monitor = { .test_output = -1 };
+  Monitor monitor = { .test_output = -1, .starter = -1, .vnc_password = -1 };
 
   setlocale (LC_ALL, "");
   viv_bind_text_domain ();
@@ -632,10 +693,12 @@ main (int argc, char **argv)
     }
   prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 
+  if (monitor.options.socket != NULL)
+    begin_starter (&monitor);
   warm_up (&monitor);
   monitor.loop = g_main_loop_new (NULL, FALSE);
-  if (!lock_folder (&monitor.options, &error) || !build (&monitor, &error) || !confine (&monitor, &error)
-      || !start_control (&monitor, &error) || !start_vnc (&monitor, &error) || !power_on (&monitor, &error))
+  if (!lock_folder (&monitor.options, &error) || !build (&monitor, &error) || !prepare_vnc (&monitor, &error)
+      || !confine (&monitor, &error) || !start_control (&monitor, &error) || !power_on (&monitor, &error))
     {
       g_printerr ("%s\n", error->message);
       tell_blame (&monitor);
@@ -643,6 +706,7 @@ main (int argc, char **argv)
     }
   else
     {
+      start_vnc (&monitor);
       g_unix_signal_add (SIGTERM, on_signal, &monitor);
       g_unix_signal_add (SIGINT, on_signal, &monitor);
       g_unix_signal_add (SIGHUP, on_signal, &monitor);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * How long a damaged pixel takes to a viewer, and how many whole frames of 1920 × 1080 a second reach it, over shared memory and
- * over VNC on loopback.  Prints numbers; the viewer runs in the same process and on the same main loop.
+ * over VNC on loopback, served by a process of its own as a machine's screens are.  Prints numbers; the viewer runs on the main loop of the screen.
  */
+#include "base/helper-spawn.h"
+#include "control/vnc-link.h"
 #include "display/shm.h"
 #include "display/vnc-client.h"
-#include "display/vnc-server.h"
+#include "display/vnc-listen.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +134,33 @@ bench_begin (Bench *b)
   display_output_set_scanout (b->output, b->fb);
 }
 
+static void
+on_ready (void *opaque)
+{
+}
+
+static void
+on_input (void *opaque, const InputEvent *event)
+{
+}
+
+static void
+on_gone (void *opaque, gboolean refused, const char *why)
+{
+  g_printerr ("%s\n", why);
+  ((Bench *)opaque)->closed = TRUE;
+}
+
+static void
+print_private (pid_t pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/smaps_rollup", (int)pid), *text = NULL;
+  const char *dirty;
+
+  if (g_file_get_contents (path, &text, NULL, NULL) && (dirty = strstr (text, "Private_Dirty:")) != NULL)
+    g_print ("               memory of the server's process: %.*s\n", (int)strcspn (dirty, "\n"), dirty);
+}
+
 int
 main (void)
 {
@@ -157,23 +186,30 @@ main (void)
     display_output_free (b.output);
   }
   {
-    static const VncServerFuncs server_funcs = { NULL };
+    static const VncLinkFuncs link_funcs = { .ready = on_ready, .input = on_input, .gone = on_gone };
     static const VncClientFuncs funcs = { .scanout = on_scanout, .damage = on_damage, .closed = on_closed };
-    VncServerConfig config = { .address = "127.0.0.1:0", .name = "bench" };
-    VncServer *server;
-    VncClient *client;
+    g_auto (VncListeners) listeners = { 0 };
+    pid_t pid;
 
     bench_begin (&b);
-    server = vnc_server_new (b.output, &config, &server_funcs, &b, &error);
-    if (server == NULL)
+    int socket = helper_spawn (VIVARIUM_VNC, &pid, &error);
+    if (socket < 0 || !vnc_listen ("127.0.0.1:0", 1, FALSE, &listeners, &error))
       {
         g_printerr ("%s\n", error->message);
         return 1;
       }
-    client = vnc_client_new (vnc_server_address (server), &funcs, &b);
+    VncLinkConfig config = { .name = "bench",
+                             .screens = &b.output,
+                             .listeners = listeners.fds,
+                             .n_served = 1,
+                             .n_screens = 1,
+                             .password = -1 };
+    VncLink *link = vnc_link_new (socket, &config, &link_funcs, &b);
+    VncClient *client = vnc_client_new (listeners.addresses[0], &funcs, &b);
     measure (&b, "VNC loopback");
+    print_private (pid);
     vnc_client_free (client);
-    vnc_server_free (server);
+    vnc_link_free (link);
     display_output_free (b.output);
   }
   return 0;

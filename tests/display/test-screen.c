@@ -6,7 +6,7 @@
 #include "ui/console/viv-display-view.h"
 #include "ui/app/viv-remote-window.h"
 
-#include "display/vnc-server.h"
+#include "../unit/vnc-local.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -19,8 +19,8 @@
 typedef struct
 {
   DisplayOutput *output;
+  VncLocal local;
   VncServer *server;
-  char *password_file;
   unsigned keys, buttons, moves;
   uint16_t last_key;
   char *clipboard;
@@ -67,20 +67,13 @@ on_server_clipboard (void *opaque, const char *text)
   server->clipboard = g_strdup (text);
 }
 
-static gboolean
-on_absolute (void *opaque)
-{
-  return TRUE;
-}
-
 static const DisplaySource source = { on_refresh, on_watched, NULL, NULL };
-static const VncServerFuncs funcs = { on_server_input, on_server_clipboard, NULL, on_absolute };
+static const VncServerFuncs funcs = { on_server_input, on_server_clipboard };
 
 static void
 server_start (Server *server, const char *password)
 {
-  g_autoptr (GError) error = NULL;
-  VncServerConfig config = { .address = "127.0.0.1:0", .name = "A vase" };
+  VncServerConfig config = { .password = password, .name = "A vase" };
   Framebuffer *fb;
 
   memset (server, 0, sizeof *server);
@@ -90,23 +83,16 @@ server_start (Server *server, const char *password)
     for (unsigned x = 0; x < WIDTH; x++)
       ((uint32_t *)(fb->pixels + y * fb->stride))[x] = COLOUR;
   display_output_set_scanout (server->output, fb);
-  if (password)
-    {
-      server->password_file = g_build_filename (g_get_home_dir (), "password", NULL);
-      g_assert_true (g_file_set_contents_full (server->password_file, password, -1, G_FILE_SET_CONTENTS_NONE,
-                                               0600, &error));
-      config.password_file = server->password_file;
-    }
-  server->server = vnc_server_new (server->output, &config, &funcs, server, &error);
-  g_assert_no_error (error);
+  vnc_local_begin (&server->local, server->output, "127.0.0.1:0", &config, &funcs, server);
+  server->server = server->local.server;
 }
 
 static void
 server_stop (Server *server)
 {
-  g_clear_pointer (&server->server, vnc_server_free);
+  vnc_local_end (&server->local);
+  server->server = NULL;
   g_clear_pointer (&server->output, display_output_free);
-  g_clear_pointer (&server->password_file, g_free);
   g_clear_pointer (&server->clipboard, g_free);
 }
 
@@ -249,7 +235,7 @@ test_screen (void)
   GdkClipboard *clipboard;
 
   server_start (&server, "glass");
-  window = open_window (vnc_server_address (server.server));
+  window = open_window (server.local.address);
   g_assert_cmpstr (page (window), ==, "connecting");
   answer (window, "glass");
   until (g_str_equal (page (window), "screen"));
@@ -309,7 +295,7 @@ test_password (void)
   GtkWidget *window;
 
   server_start (&server, "glass");
-  window = open_window (vnc_server_address (server.server));
+  window = open_window (server.local.address);
   answer (window, "wrong");
   until (g_str_equal (page (window), "closed"));
   settle ();

@@ -7,6 +7,7 @@
  */
 #include "fuzz-machine.h"
 
+#include "base/message.h"
 #include "board/slots.h"
 #include "control/service.h"
 
@@ -14,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 enum
 {
@@ -79,6 +81,21 @@ quit (void *opaque)
   ((Fuzz *)opaque)->ended = TRUE;
 }
 
+/* One that is gone, or one that says nothing. */
+static int
+start_helper (void *opaque, const char *kind, GError **error)
+{
+  static int silent = -1;
+  int ends[2];
+
+  if (!message_pair (ends))
+    g_error ("no socketpair");
+  if (silent >= 0)
+    close (silent);
+  silent = ends[1];
+  return ends[0];
+}
+
 static void
 serve (Fuzz *f, unsigned how)
 {
@@ -89,6 +106,7 @@ serve (Fuzz *f, unsigned how)
                            .uuid = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
                            .engine = "none",
                            .engine_reason = "there is none",
+                           .start_helper = start_helper,
                            .quit = quit,
                            .opaque = f };
 
@@ -382,7 +400,7 @@ enum
   METHOD_LIST_DRIVES,
   METHOD_INSERT_MEDIUM,
   METHOD_ATTACH_SERIAL,
-  METHOD_VNC_START,
+  METHOD_VNC_SERVE,
   METHOD_VNC_STOP,
   METHOD_STATISTICS,
   METHOD_DUMP_STATE,
@@ -410,7 +428,7 @@ static const char *const methods[N_METHODS] = {
   [METHOD_LIST_DRIVES] = "ListDrives",
   [METHOD_INSERT_MEDIUM] = "InsertMedium",
   [METHOD_ATTACH_SERIAL] = "AttachSerial",
-  [METHOD_VNC_START] = "VncStart",
+  [METHOD_VNC_SERVE] = "VncServe",
   [METHOD_VNC_STOP] = "VncStop",
   [METHOD_STATISTICS] = "Statistics",
   [METHOD_DUMP_STATE] = "DumpState",
@@ -493,11 +511,15 @@ step (Fuzz *f, FuzzBytes *bytes)
     case METHOD_ATTACH_SERIAL:
       arguments = g_variant_new ("(ub)", how & 0x80 ? fuzz_u32 (bytes) : 0, how & 1);
       break;
-    case METHOD_VNC_START:
-      one = vnc_address (bytes);
-      two = path (bytes);
-      arguments = g_variant_new ("(ss)", one, how & 1 ? two : "");
-      break;
+    case METHOD_VNC_SERVE:
+      {
+        const char *addresses[2] = { one = vnc_address (bytes), NULL };
+
+        list = descriptor (how);
+        arguments = g_variant_new_parsed ("(%^as, [%h], @ah [])", addresses,
+                                          how & 0x80 ? (gint32)fuzz_u32 (bytes) : 0);
+        break;
+      }
     case METHOD_SAVE_STATE_FILE:
       list = descriptor (how);
       arguments = g_variant_new ("(h)", how & 0x80 ? (gint32)fuzz_u32 (bytes) : 0);
@@ -731,7 +753,7 @@ make_stories (void)
     { METHOD_ATTACH_SERIAL, 1, USE_FDS, 0, 12, METHOD_ATTACH_SERIAL, 0, METHOD_RESET, 0, USE_FDS, 0, 5 },
     { METHOD_PAUSE, 0, METHOD_INSERT_MEDIUM, 1, 0, 4, METHOD_RESUME, 0, METHOD_EJECT_MEDIUM, 2, 0, 4,
       METHOD_LIST_DRIVES, 0 },
-    { METHOD_VNC_START, 0, 8, METHOD_PAUSE, 0, METHOD_VNC_START, 0, 8, METHOD_VNC_STOP, 0, METHOD_VNC_STOP,
+    { METHOD_VNC_SERVE, 0, 8, METHOD_PAUSE, 0, METHOD_VNC_SERVE, 0, 8, METHOD_VNC_STOP, 0, METHOD_VNC_STOP,
       0 },
     { METHOD_SAVE_STATE_FILE, 0, METHOD_SAVE_STATE_FILE, 0, METHOD_RESUME, 0, METHOD_DUMP_STATE, 0,
       METHOD_STATISTICS, 0 },

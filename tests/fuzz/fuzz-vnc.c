@@ -6,7 +6,7 @@
  */
 #include "fuzz.h"
 
-#include "display/vnc-server.h"
+#include "../unit/vnc-local.h"
 
 #include <poll.h>
 #include <rfb/rfb.h>
@@ -25,7 +25,8 @@ enum
 };
 
 static DisplayOutput *output;
-static VncServer *servers[2], *server; /* open, with a password; the one of this input */
+static VncLocal locals[2];
+static VncServer *server; /* open, with a password; the one of this input */
 static uint32_t pixels[320 * 200];
 
 static void
@@ -66,20 +67,15 @@ static void
 finish (void)
 {
   for (unsigned i = 0; i < 2; i++)
-    g_clear_pointer (&servers[i], vnc_server_free);
+    vnc_local_end (&locals[i]);
   g_clear_pointer (&output, display_output_free);
 }
 
 static void
 once (void)
 {
-  g_autoptr (GError) error = NULL;
-  g_autofree char *password = g_build_filename (fuzz_folder (), "password", NULL);
-
   if (output != NULL)
     return;
-  if (!g_file_set_contents (password, "secret\n", -1, &error))
-    g_error ("%s", error->message);
   output = display_output_new ("fuzz", &source, NULL);
   display_output_set_scanout (
       output,
@@ -87,13 +83,11 @@ once (void)
   for (unsigned i = 0; i < 2; i++)
     {
       g_autofree char *address = NULL;
-      VncServerConfig config = { .name = "fuzz", .password_file = i == 1 ? password : NULL };
+      VncServerConfig config = { .name = "fuzz", .password = i == 1 ? "secret" : NULL };
 
       paths[i] = g_strdup_printf ("%s/vnc%u", fuzz_folder (), i);
-      config.address = address = g_strdup_printf ("unix:%s", paths[i]);
-      servers[i] = vnc_server_new (output, &config, &funcs, NULL, &error);
-      if (servers[i] == NULL)
-        g_error ("%s", error->message);
+      address = g_strdup_printf ("unix:%s", paths[i]);
+      vnc_local_begin (&locals[i], output, address, &config, &funcs, NULL);
     }
   atexit (finish);
 }
@@ -176,7 +170,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
   if (length < 1)
     return 0;
   once ();
-  server = servers[(data[0] & HOW_SECRET) != 0];
+  server = locals[(data[0] & HOW_SECRET) != 0].server;
   g_strlcpy (address.sun_path, paths[(data[0] & HOW_SECRET) != 0], sizeof address.sun_path);
   fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0 || connect (fd, (struct sockaddr *)&address, sizeof address) < 0)
@@ -330,6 +324,6 @@ make (void)
 }
 
 const FuzzTarget fuzz_target = {
-  "display/vnc-server.c display/vnc-server-input.c display/vnc-peer.c display/vnc-peer-screen.c display/vnc-peer-text.c display/vnc-guard.c",
+  "vnc/vnc-server.c vnc/vnc-server-input.c vnc/vnc-peer.c vnc/vnc-peer-screen.c vnc/vnc-peer-text.c vnc/vnc-guard.c",
   1024, make
 };

@@ -83,12 +83,9 @@ apply (ControlService *service, const MachineDevice *device, const DefinitionKey
                                          machine_device_flag (device, "readonly"), FALSE, error);
   if (g_str_equal (device->id, "display0") && g_str_equal (key->name, "vnc-address"))
     {
-      g_autofree char *password
-          = definition_resolve (service->definition, machine_device_text (device, "vnc-password-file"));
+      /* Where it is served is the client's doing (VncServe); here it is noted. */
       if (*value == '\0')
-        control_service_vnc_stop (service);
-      else
-        return control_service_vnc_start (service, value, password, error) != NULL;
+        control_service_vnc_stop (service, NULL, NULL);
     }
   /* How a screen is shown and what keyboard the guest has is the clients' own affair. */
   return TRUE;

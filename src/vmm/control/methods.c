@@ -235,27 +235,81 @@ on_text (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
   return TRUE;
 }
 
-static gboolean
-on_vnc_start (VivMachine1 *skeleton, Invocation *invocation, const char *address, const char *password_file,
-              ControlService *service)
+typedef struct
 {
-  g_autofree char *password_path = NULL;
-  GError *error = NULL;
+  VivMachine1 *skeleton;
+  Invocation *invocation;
+} VncJob;
 
-  if (*password_file != '\0')
-    password_path = g_canonicalize_filename (password_file, service->config.folder);
-  const char *actual = control_service_vnc_start (service, address, password_path, &error);
-  if (actual == NULL)
-    return control_fail (invocation, error);
-  viv_machine1_complete_vnc_start (skeleton, invocation, actual);
+static void
+on_vnc_served (const GError *error, void *opaque)
+{
+  g_autofree VncJob *job = opaque;
+
+  if (error != NULL)
+    g_dbus_method_invocation_return_gerror (job->invocation, error);
+  else
+    viv_machine1_complete_vnc_serve (job->skeleton, job->invocation, NULL);
+  g_object_unref (job->skeleton);
+}
+
+/* The descriptors that an array of handles names, in its order, -1 for one that there isn't; they stay the list's. */
+static int *
+peek_fds (GUnixFDList *list, GVariant *handles, unsigned *n)
+{
+  int n_fds = 0;
+  const int *fds = list != NULL ? g_unix_fd_list_peek_fds (list, &n_fds) : NULL;
+  int *result;
+
+  *n = (unsigned)g_variant_n_children (handles);
+  result = g_new (int, *n + 1);
+  for (unsigned i = 0; i < *n; i++)
+    {
+      gint32 index;
+
+      g_variant_get_child (handles, i, "h", &index);
+      result[i] = index >= 0 && index < n_fds ? fds[index] : -1;
+    }
+  return result;
+}
+
+static gboolean
+on_vnc_serve (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *list, const char *const *addresses,
+              GVariant *listener_handles, GVariant *password_handles, ControlService *service)
+{
+  unsigned n, n_passwords;
+  g_autofree int *listeners = peek_fds (list, listener_handles, &n);
+  g_autofree int *passwords = peek_fds (list, password_handles, &n_passwords);
+  gboolean whole = n_passwords <= 1 && (n_passwords == 0 || passwords[0] >= 0);
+
+  for (unsigned i = 0; i < n; i++)
+    whole = whole && listeners[i] >= 0;
+  if (!whole)
+    return fail_with (invocation, G_IO_ERROR_INVALID_ARGUMENT,
+                      "what is to be listened on, or the password, didn't come with the call");
+  VncJob *job = g_new (VncJob, 1);
+  *job = (VncJob){ g_object_ref (skeleton), invocation };
+  control_service_vnc_serve (service, addresses, listeners, n, n_passwords == 1 ? passwords[0] : -1,
+                             on_vnc_served, job);
   return TRUE;
+}
+
+static void
+on_vnc_stopped (const GError *error, void *opaque)
+{
+  g_autofree VncJob *job = opaque;
+
+  viv_machine1_complete_vnc_stop (job->skeleton, job->invocation);
+  g_object_unref (job->skeleton);
 }
 
 static gboolean
 on_vnc_stop (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
 {
-  control_service_vnc_stop (service);
-  viv_machine1_complete_vnc_stop (skeleton, invocation);
+  VncJob *job = g_new (VncJob, 1);
+
+  *job = (VncJob){ g_object_ref (skeleton), invocation };
+  control_service_vnc_stop (service, on_vnc_stopped, job);
   return TRUE;
 }
 
@@ -575,6 +629,7 @@ on_statistics (VivMachine1 *skeleton, Invocation *invocation, ControlService *se
   vm_unlock (vm);
   add_u64 (&values, "memory-guest", ram);
   add_process (service, &values);
+  add_u64 (&values, "vnc-clients", control_vnc_n_clients (service));
   if (vm->processor != NULL && vm->processor->exits != NULL)
     add_u64 (&values, "processor-exits", vm->processor->exits (vm->processor_opaque));
   for (unsigned i = 0; i < service->drives->len; i++)
@@ -628,7 +683,7 @@ control_methods_connect (ControlService *service)
     { "handle-save-state-file", G_CALLBACK (on_save_state_file) },
     { "handle-attach-screen", G_CALLBACK (on_attach_screen) },
     { "handle-text", G_CALLBACK (on_text) },
-    { "handle-vnc-start", G_CALLBACK (on_vnc_start) },
+    { "handle-vnc-serve", G_CALLBACK (on_vnc_serve) },
     { "handle-vnc-stop", G_CALLBACK (on_vnc_stop) },
     { "handle-input", G_CALLBACK (on_input) },
     { "handle-release-keys", G_CALLBACK (on_release_keys) },

@@ -77,12 +77,11 @@ void
 control_publish_input (ControlService *service)
 {
   unsigned leds = input_router_leds (service->config.router);
+  gboolean absolute = input_router_is_absolute (service->config.router);
 
-  viv_machine1_set_absolute_pointer (service->skeleton, input_router_is_absolute (service->config.router));
+  viv_machine1_set_absolute_pointer (service->skeleton, absolute);
   viv_machine1_set_leds (service->skeleton, leds);
-  for (unsigned i = 0; i < service->config.n_outputs; i++)
-    if (service->screens[i].vnc != NULL)
-      vnc_server_set_leds (service->screens[i].vnc, leds);
+  control_vnc_publish_input (service, absolute, leds);
 }
 
 static gboolean
@@ -129,9 +128,8 @@ control_publish_screens (ControlService *service)
                              g_variant_new_string (display_output_name (screen->output)));
       g_variant_builder_add (&screens, "{sv}", "width", g_variant_new_uint32 (screen->width));
       g_variant_builder_add (&screens, "{sv}", "height", g_variant_new_uint32 (screen->height));
-      g_variant_builder_add (
-          &screens, "{sv}", "vnc",
-          g_variant_new_string (screen->vnc != NULL ? vnc_server_address (screen->vnc) : ""));
+      g_variant_builder_add (&screens, "{sv}", "vnc",
+                             g_variant_new_string (screen->vnc_address != NULL ? screen->vnc_address : ""));
       g_variant_builder_close (&screens);
     }
   viv_machine1_set_screens (service->skeleton, g_variant_builder_end (&screens));

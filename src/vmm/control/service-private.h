@@ -7,8 +7,8 @@
 #include "control/service.h"
 
 #include "data/viv-machine1.h"
+#include "control/vnc-link.h"
 #include "display/shm.h"
-#include "display/vnc-server.h"
 
 G_BEGIN_DECLS
 
@@ -27,9 +27,13 @@ typedef struct
   unsigned id;
   DisplayOutput *output;
   DisplayViewer *size_viewer;
-  uint32_t width, height; /* 0: off */
-  VncServer *vnc;         /* NULL: not served */
+  uint32_t width, height;  /* 0: off */
+  const char *vnc_address; /* NULL: not served */
 } ServiceScreen;
+
+typedef struct ControlVnc ControlVnc; /* vnc.c */
+void control_vnc_init (ControlService *service);
+void control_vnc_end (ControlService *service);
 
 struct ControlService
 {
@@ -46,15 +50,18 @@ struct ControlService
   GPtrArray *connections; /* ControlConnection */
   GQueue handshakes;      /* under way, the oldest first */
   GSource *handshake_timer;
-  ServiceScreen *screens; /* config.n_outputs */
-  GPtrArray *shares;      /* ShmServer, freed by themselves or by us */
-  GSource *input_source;  /* lights or pointer have changed; under the VM lock.  NULL: no news */
-  gboolean refused_told;  /* a VNC client's event was refused, and the log says so */
-  int statm_fd;           /* /proc/self/statm, opened before a sandbox closes the door */
+  ServiceScreen *screens;     /* config.n_outputs */
+  ControlVnc *vnc, *vnc_next; /* what serves them over VNC, and what is about to; NULL: nothing */
+  GPtrArray *vnc_leaving;     /* processes that served and are still there */
+  GArray *vnc_waiters;
+  GPtrArray *shares;     /* ShmServer, freed by themselves or by us */
+  GSource *input_source; /* lights or pointer have changed; under the VM lock.  NULL: no news */
+  gboolean refused_told; /* a VNC client's event was refused, and the log says so */
+  int statm_fd;          /* /proc/self/statm, opened before a sandbox closes the door */
   gint64 start_time;
 };
 
-#define CONTROL_PROTOCOL_VERSION 3
+#define CONTROL_PROTOCOL_VERSION 4
 
 /* service.c.  What outlives its service (a listener of the machine, a flush that is under way) asks first whether it is there. */
 gboolean control_service_is_live (gconstpointer service);
@@ -83,6 +90,12 @@ void control_publish_screens (ControlService *service);
 /* Nobody may have looked for long: asks for the sizes of the screens, without a picture, and tells them before what is answered
  * next. */
 void control_service_update_sizes (ControlService *service);
+
+/* vnc.c */
+void control_vnc_init (ControlService *service);
+void control_vnc_end (ControlService *service);
+void control_vnc_publish_input (ControlService *service, gboolean absolute, unsigned leds);
+unsigned control_vnc_n_clients (ControlService *service);
 
 /* methods.c */
 void control_methods_connect (ControlService *service);

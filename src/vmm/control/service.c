@@ -176,6 +176,7 @@ control_service_new (const ControlConfig *config, GError **error)
   service->start_time = g_get_monotonic_time ();
   control_connections_init (service);
   service->shares = g_ptr_array_new ();
+  control_vnc_init (service);
   if (live_services == NULL)
     live_services = g_ptr_array_new ();
   g_ptr_array_add (live_services, service);
@@ -217,10 +218,7 @@ free_screens (ControlService *service)
     }
   g_ptr_array_unref (service->shares);
   for (unsigned i = 0; i < service->config.n_outputs; i++)
-    {
-      g_clear_pointer (&service->screens[i].vnc, vnc_server_free);
-      g_clear_pointer (&service->screens[i].size_viewer, display_viewer_detach);
-    }
+    g_clear_pointer (&service->screens[i].size_viewer, display_viewer_detach);
   g_free (service->screens);
 }
 
@@ -235,6 +233,7 @@ control_service_free (ControlService *service)
     g_clear_pointer (&live_services, g_ptr_array_unref);
 
   control_connections_stop (service);
+  control_vnc_end (service);
   control_devices_end (service);
   control_publish_state (service);
   control_connections_free (service);

@@ -59,6 +59,9 @@ typedef struct
   unsigned handshake_ms; /* how long a client may take to say who it is; 0: 5 s */
   /* Presses the ACPI power button; NULL: there is none.  FALSE: nobody in the guest listens to it.  VM lock held. */
   gboolean (*power_button) (void *opaque);
+  /* Starts one of the machine's helpers, by its kind ("vnc"), and returns our end of its socket (base/message.h); -1 with an error.  NULL: there are
+   * none. */
+  int (*start_helper) (void *opaque, const char *kind, GError **error);
   /* A client asked for the end: stop the machine and leave the main loop. */
   void (*quit) (void *opaque);
   void *opaque;
@@ -69,13 +72,15 @@ ControlService *control_service_new (const ControlConfig *config, GError **error
 /* Tells clients that the machine is stopped, disconnects them, removes the socket.  Before vm_free(). */
 void control_service_free (ControlService *service);
 
-/* Serves the screens over VNC, each by a server of its own.  `address` as VncServerConfig, for the first; "" for 127.0.0.1 and any free
- * port from 5900 on.  The others come at the ports behind it, or any if one is taken; a unix socket's name gets ".1", ".2", … behind
- * it.  Returns the first one's actual address, owned by the service; replaces servers that run.  All or none; but
- * servers that had the very port are gone if another program takes it between. */
-const char *control_service_vnc_start (ControlService *service, const char *address,
-                                       const char *password_file, GError **error);
-void control_service_vnc_stop (ControlService *service);
+/* Has the screens served over VNC by a process of its own, the first `n` of them: `listeners` are sockets that listen at `addresses` (NULL behind the last), as
+ * display/vnc-listen.h makes them, and `password` a file with the password in its first line (-1: none, which is the caller's to judge).  They stay the caller's.  What was served before goes on until
+ * the new process is ready, or if it can't be.  If the process ends of its own, another takes its place; if that happens too often, VNC is off and clients hear a notice.
+ * `done` (may be NULL) may come within the call, and comes once. */
+typedef void (*ControlVncDone) (const GError *error, void *opaque);
+void control_service_vnc_serve (ControlService *service, const char *const *addresses, const int *listeners,
+                                unsigned n, int password, ControlVncDone done, void *opaque);
+/* `done` (may be NULL): nobody listens there any more. */
+void control_service_vnc_stop (ControlService *service, ControlVncDone done, void *opaque);
 
 /* Tells clients what is in the drive now: its medium changed, or the guest moved its tray. */
 void control_service_media_changed (ControlService *service, const MachineDrive *drive);

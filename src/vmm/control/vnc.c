@@ -1,19 +1,167 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The screens over VNC: a server for each, at which address, and the input that comes by it.
+ * The screens over VNC: the process that serves them, which is begun anew when it dies, and the input that comes by it.
  */
 #define G_LOG_DOMAIN "control"
 
 #include "control/service-private.h"
 
-#include "display/vnc-address.h"
+#include <fcntl.h>
+#include <unistd.h>
 
-#include <string.h>
+#define READY_SECONDS   20 /* from the process's start on */
+#define LEAVE_SECONDS   5
+#define RESTARTS        3 /* within RESTART_WINDOW */
+#define RESTART_WINDOW  G_TIME_SPAN_MINUTE
+#define CAN_T_BE_SERVED "the screens can't be served over VNC: "
+
+/* What is served, by which process.  The listeners and the password stay here for another process in its place. */
+struct ControlVnc
+{
+  ControlService *service;
+  VncLink *link;
+  GSource *deadline; /* for it to be ready, or gone; NULL: none */
+  gboolean leaving;
+  char **addresses;
+  int *listeners;
+  unsigned n;
+  int password; /* -1: none */
+  gint64 restarts[RESTARTS];
+  unsigned n_restarts;
+  ControlVncDone done; /* NULL: was told */
+  void *opaque;
+};
+
+/* Somebody who waits until nothing of what was served is left. */
+typedef struct
+{
+  ControlVncDone done;
+  void *opaque;
+} Waiter;
+
+static gboolean begin (ControlVnc *vnc, GError **error);
+static void set_deadline (ControlVnc *vnc, unsigned seconds);
+
+/* -- Life -- */
 
 static void
-on_vnc_input (void *opaque, const InputEvent *event)
+drop_deadline (ControlVnc *vnc)
 {
-  ControlService *service = opaque;
+  if (vnc->deadline != NULL)
+    g_source_destroy (vnc->deadline);
+  g_clear_pointer (&vnc->deadline, g_source_unref);
+}
+
+/* Keys and buttons that a client holds go up. */
+static void
+release_input (ControlService *service)
+{
+  if (service->config.router == NULL)
+    return;
+  vm_lock (service->config.vm);
+  input_router_release_all (service->config.router);
+  vm_unlock (service->config.vm);
+}
+
+static void
+vnc_free (ControlVnc *vnc)
+{
+  if (vnc == NULL)
+    return;
+  drop_deadline (vnc);
+  vnc_link_free (vnc->link);
+  for (unsigned i = 0; i < vnc->n; i++)
+    if (vnc->listeners[i] >= 0)
+      close (vnc->listeners[i]);
+  if (vnc->password >= 0)
+    close (vnc->password);
+  g_free (vnc->listeners);
+  g_strfreev (vnc->addresses);
+  g_free (vnc);
+}
+
+/* Tells who waits for this, if somebody does; takes the error. */
+static void
+refuse (ControlVnc *vnc, GError *error)
+{
+  ControlVncDone done = g_steal_pointer (&vnc->done);
+
+  if (done != NULL)
+    done (error, vnc->opaque);
+  g_clear_error (&error);
+}
+
+/* What has left is gone; tells who waits for that. */
+static void
+tell_waiters (ControlService *service)
+{
+  while (service->vnc_leaving->len == 0 && service->vnc_waiters->len > 0)
+    {
+      Waiter waiter = g_array_index (service->vnc_waiters, Waiter, 0);
+
+      g_array_remove_index (service->vnc_waiters, 0);
+      waiter.done (NULL, waiter.opaque);
+    }
+}
+
+static void
+wait_for_leaving (ControlService *service, ControlVncDone done, void *opaque)
+{
+  Waiter waiter = { done, opaque };
+
+  if (done != NULL)
+    g_array_append_val (service->vnc_waiters, waiter);
+  tell_waiters (service);
+}
+
+/* Whoever makes the same address anew must find it free: until then the process is waited for, for a while. */
+static void
+leave (ControlVnc *vnc)
+{
+  vnc->leaving = TRUE;
+  g_ptr_array_add (vnc->service->vnc_leaving, vnc);
+  for (unsigned i = 0; i < vnc->n; i++)
+    {
+      close (vnc->listeners[i]);
+      vnc->listeners[i] = -1;
+    }
+  vnc_link_leave (vnc->link);
+  set_deadline (vnc, LEAVE_SECONDS);
+}
+
+static void
+publish (ControlService *service)
+{
+  const ControlVnc *vnc = service->vnc;
+
+  for (unsigned i = 0; i < service->config.n_outputs; i++)
+    service->screens[i].vnc_address = vnc != NULL && i < vnc->n ? vnc->addresses[i] : NULL;
+  viv_machine1_set_vnc_address (service->skeleton, vnc != NULL ? vnc->addresses[0] : "");
+  control_publish_screens (service);
+}
+
+/* What is served now is no more. */
+static void
+switch_off (ControlService *service)
+{
+  ControlVnc *vnc = g_steal_pointer (&service->vnc);
+
+  if (vnc == NULL)
+    return;
+  publish (service);
+  if (vnc->link != NULL)
+    leave (vnc);
+  else
+    vnc_free (vnc);
+  release_input (service);
+}
+
+/* -- From the process -- */
+
+static void
+on_input (void *opaque, const InputEvent *event)
+{
+  ControlService *service = ((ControlVnc *)opaque)->service;
 
   if (service->config.router == NULL)
     return;
@@ -26,162 +174,220 @@ on_vnc_input (void *opaque, const InputEvent *event)
   service->refused_told = !taken;
 }
 
-static gboolean
-on_vnc_absolute (void *opaque)
+static void
+on_ready (void *opaque)
 {
-  ControlService *service = opaque;
-  gboolean absolute;
+  ControlVnc *vnc = opaque;
+  ControlService *service = vnc->service;
 
-  if (service->config.router == NULL)
+  drop_deadline (vnc);
+  if (vnc != service->vnc_next)
+    return;
+  service->vnc_next = NULL;
+  switch_off (service);
+  service->vnc = vnc;
+  publish (service);
+  wait_for_leaving (service, g_steal_pointer (&vnc->done), vnc->opaque);
+}
+
+static gboolean
+may_restart (ControlVnc *vnc)
+{
+  gint64 now = g_get_monotonic_time (), *oldest = &vnc->restarts[vnc->n_restarts % RESTARTS];
+
+  if (vnc->n_restarts >= RESTARTS && now - *oldest < RESTART_WINDOW)
     return FALSE;
-  vm_lock (service->config.vm);
-  absolute = input_router_is_absolute (service->config.router);
-  vm_unlock (service->config.vm);
-  return absolute;
-}
-
-static VncServer *
-serve_screen (ServiceScreen *screen, const char *address, const char *password_file, GError **error)
-{
-  static const VncServerFuncs funcs = { .input = on_vnc_input, .absolute = on_vnc_absolute };
-  g_autofree char *name = screen->id == 0
-                              ? g_strdup (screen->service->config.name)
-                              : g_strdup_printf ("%s (%u)", screen->service->config.name, screen->id + 1);
-  VncServerConfig config
-      = { .address = address, .password_file = password_file, .name = name, .screen = screen->id };
-
-  return vnc_server_new (screen->output, &config, &funcs, screen->service, error);
-}
-
-/* The ports where people look for VNC first, then any. */
-static VncServer *
-serve_somewhere (ServiceScreen *screen, const char *password_file, GError **error)
-{
-  VncServer *server = NULL;
-
-  for (unsigned port = 5900; server == NULL && port <= 5964; port++)
-    {
-      g_autofree char *address = g_strdup_printf ("127.0.0.1:%u", port < 5964 ? port : 0);
-      server = serve_screen (screen, address, password_file, port < 5964 ? NULL : error);
-    }
-  return server;
-}
-
-/* Another screen, near to where the first one is: "127.0.0.1:5901" and 1 give "127.0.0.1:5902". */
-static VncServer *
-serve_beside (ServiceScreen *screen, const char *first, const char *password_file, GError **error)
-{
-  const char *colon = strrchr (first, ':');
-  g_autofree char *host = g_strndup (first, colon - first), *near = NULL, *any = NULL;
-  guint64 port = 0;
-  VncServer *server = NULL;
-
-  if (g_str_has_prefix (first, "unix:"))
-    {
-      near = g_strdup_printf ("%s.%u", first, screen->id);
-      return serve_screen (screen, near, password_file, error);
-    }
-  g_ascii_string_to_unsigned (colon + 1, 10, 0, G_MAXUINT16, &port, NULL);
-  if (port + screen->id <= G_MAXUINT16)
-    {
-      near = g_strdup_printf ("%s:%u", host, (unsigned)port + screen->id);
-      server = serve_screen (screen, near, password_file, NULL);
-    }
-  if (server == NULL)
-    {
-      any = g_strdup_printf ("%s:0", host);
-      server = serve_screen (screen, any, password_file, error);
-    }
-  return server;
-}
-
-/* Adds a server for each screen; FALSE: not for all. */
-static gboolean
-serve_all (ControlService *service, const char *address, const char *password_file, GPtrArray *servers,
-           GError **error)
-{
-  for (unsigned i = 0; i < service->config.n_outputs; i++)
-    {
-      ServiceScreen *screen = &service->screens[i];
-      VncServer *server
-          = i > 0 ? serve_beside (screen, vnc_server_address (servers->pdata[0]), password_file, error)
-            : address != NULL && *address != '\0' ? serve_screen (screen, address, password_file, error)
-                                                  : serve_somewhere (screen, password_file, error);
-
-      if (server == NULL)
-        return FALSE;
-      g_ptr_array_add (servers, server);
-    }
+  *oldest = now;
+  vnc->n_restarts++;
   return TRUE;
 }
 
-/* A server of ours is where `address` says: at the same UNIX socket, or at the same port of a host that may be the same. */
-static gboolean
-is_ours (ControlService *service, const char *address)
+static void
+on_gone (void *opaque, gboolean refused, const char *why)
 {
-  g_auto (VncAddress) wanted = { 0 };
+  ControlVnc *vnc = opaque;
+  ControlService *service = vnc->service;
+  g_autoptr (GError) error = NULL;
 
-  if (!vnc_address_parse (address, 0, &wanted))
-    return FALSE;
-  for (unsigned i = 0; i < service->config.n_outputs; i++)
+  if (vnc->leaving)
     {
-      g_auto (VncAddress) has = { 0 };
-
-      if (service->screens[i].vnc != NULL
-          && vnc_address_parse (vnc_server_address (service->screens[i].vnc), 0, &has)
-          && vnc_address_meets (&wanted, &has))
-        return TRUE;
+      g_ptr_array_remove (service->vnc_leaving, vnc);
+      vnc_free (vnc);
+      tell_waiters (service);
+      return;
     }
-  return FALSE;
+  g_message ("VNC: %s", why);
+  if (vnc == service->vnc_next)
+    {
+      service->vnc_next = NULL;
+      refuse (vnc, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED, CAN_T_BE_SERVED "%s", why));
+      vnc_free (vnc);
+      return;
+    }
+  g_set_error (&error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s", why);
+  drop_deadline (vnc);
+  release_input (service);
+  g_clear_pointer (&vnc->link, vnc_link_free);
+  if (!refused && may_restart (vnc))
+    {
+      g_clear_error (&error);
+      if (begin (vnc, &error))
+        return;
+    }
+  g_autofree char *text = g_strdup_printf ("VNC was switched off: %s", error->message);
+  switch_off (service);
+  g_message ("%s", text);
+  control_service_notice (service, text);
 }
 
-const char *
-control_service_vnc_start (ControlService *service, const char *address, const char *password_file,
-                           GError **error)
+static gboolean
+on_deadline (gpointer data)
 {
-  g_autoptr (GPtrArray) servers = g_ptr_array_new_with_free_func ((GDestroyNotify)vnc_server_free);
-  g_autoptr (GError) refused = NULL;
+  on_gone (data, TRUE, "its process didn't begin in time");
+  return G_SOURCE_REMOVE;
+}
 
-  if (password_file != NULL && *password_file == '\0')
-    password_file = NULL;
-  if (service->config.n_outputs == 0)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "the machine has no screen");
-      return NULL;
-    }
-  if (!serve_all (service, address, password_file, servers, &refused))
-    {
-      /* The old servers go for nothing less than their very port. */
-      if (address == NULL || !g_error_matches (refused, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE)
-          || !is_ours (service, address))
-        {
-          g_propagate_error (error, g_steal_pointer (&refused));
-          return NULL;
-        }
-      g_ptr_array_set_size (servers, 0);
-      control_service_vnc_stop (service);
-      if (!serve_all (service, address, password_file, servers, error))
-        return NULL;
-    }
-  control_service_vnc_stop (service);
-  for (unsigned i = service->config.n_outputs; i-- > 0;)
-    service->screens[i].vnc = g_ptr_array_steal_index (servers, i);
-  viv_machine1_set_vnc_address (service->skeleton, vnc_server_address (service->screens[0].vnc));
-  control_publish_screens (service);
+static void
+set_deadline (ControlVnc *vnc, unsigned seconds)
+{
+  drop_deadline (vnc);
+  vnc->deadline = g_timeout_source_new_seconds (seconds);
+  g_source_set_callback (vnc->deadline, on_deadline, vnc, NULL);
+  g_source_attach (vnc->deadline, vnc->service->config.vm->control);
+}
+
+/* -- To the process -- */
+
+static gboolean
+begin (ControlVnc *vnc, GError **error)
+{
+  static const VncLinkFuncs funcs = { .ready = on_ready, .input = on_input, .gone = on_gone };
+  ControlService *service = vnc->service;
+  g_autofree DisplayOutput **screens = g_new (DisplayOutput *, vnc->n);
+  VncLinkConfig config = { .name = service->config.name,
+                           .screens = screens,
+                           .listeners = vnc->listeners,
+                           .n_served = vnc->n,
+                           .n_screens = service->config.n_outputs,
+                           .password = vnc->password };
+  int socket = service->config.start_helper (service->config.opaque, "vnc", error);
+
+  if (socket < 0)
+    return FALSE;
+  for (unsigned i = 0; i < vnc->n; i++)
+    screens[i] = service->screens[i].output;
   if (service->config.router != NULL)
     {
       vm_lock (service->config.vm);
-      control_publish_input (service);
+      config.absolute = input_router_is_absolute (service->config.router);
+      config.leds = input_router_leds (service->config.router);
       vm_unlock (service->config.vm);
     }
-  return vnc_server_address (service->screens[0].vnc);
+  vnc->link = vnc_link_new (socket, &config, &funcs, vnc);
+  set_deadline (vnc, READY_SECONDS);
+  return TRUE;
 }
 
 void
-control_service_vnc_stop (ControlService *service)
+control_vnc_publish_input (ControlService *service, gboolean absolute, unsigned leds)
 {
-  for (unsigned i = 0; i < service->config.n_outputs; i++)
-    g_clear_pointer (&service->screens[i].vnc, vnc_server_free);
-  viv_machine1_set_vnc_address (service->skeleton, "");
-  control_publish_screens (service);
+  if (service->vnc != NULL && service->vnc->link != NULL)
+    vnc_link_set_state (service->vnc->link, absolute, leds);
+  if (service->vnc_next != NULL)
+    vnc_link_set_state (service->vnc_next->link, absolute, leds);
+}
+
+unsigned
+control_vnc_n_clients (ControlService *service)
+{
+  return service->vnc != NULL && service->vnc->link != NULL ? vnc_link_n_clients (service->vnc->link) : 0;
+}
+
+/* -- Public -- */
+
+static ControlVnc *
+vnc_new (ControlService *service, const char *const *addresses, const int *listeners, unsigned n,
+         int password)
+{
+  ControlVnc *vnc = g_new0 (ControlVnc, 1);
+
+  vnc->service = service;
+  vnc->addresses = g_strdupv ((char **)addresses);
+  vnc->listeners = g_new (int, n);
+  vnc->n = n;
+  for (unsigned i = 0; i < n; i++)
+    vnc->listeners[i] = fcntl (listeners[i], F_DUPFD_CLOEXEC, 0);
+  vnc->password = password >= 0 ? fcntl (password, F_DUPFD_CLOEXEC, 0) : -1;
+  return vnc;
+}
+
+void
+control_service_vnc_serve (ControlService *service, const char *const *addresses, const int *listeners,
+                           unsigned n, int password, ControlVncDone done, void *opaque)
+{
+  GError *error = NULL;
+  ControlVnc *vnc = NULL;
+
+  if (service->config.n_outputs == 0)
+    g_set_error (&error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "the machine has no screen");
+  else if (service->config.start_helper == NULL)
+    g_set_error (&error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "this machine can't start a VNC server");
+  else if (n == 0 || n > MIN (service->config.n_outputs, VNC_MAX_SCREENS)
+           || n != g_strv_length ((char **)addresses))
+    g_set_error (&error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                 "one address and one listening socket a screen, please");
+  else if (service->vnc_next != NULL)
+    g_set_error (&error, G_IO_ERROR, G_IO_ERROR_BUSY, "VNC is being switched on already");
+  else
+    {
+      vnc = vnc_new (service, addresses, listeners, n, password);
+      gboolean whole = password < 0 || vnc->password >= 0;
+      for (unsigned i = 0; i < n; i++)
+        whole = whole && vnc->listeners[i] >= 0;
+      if (!whole)
+        g_set_error (&error, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES, CAN_T_BE_SERVED "too many files");
+      else if (begin (vnc, &error))
+        {
+          vnc->done = done;
+          vnc->opaque = opaque;
+          service->vnc_next = vnc;
+          return;
+        }
+      vnc_free (vnc);
+    }
+  if (done != NULL)
+    done (error, opaque);
+  g_error_free (error);
+}
+
+void
+control_service_vnc_stop (ControlService *service, ControlVncDone done, void *opaque)
+{
+  ControlVnc *next = g_steal_pointer (&service->vnc_next);
+
+  if (next != NULL)
+    {
+      refuse (next, g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "VNC was switched off meanwhile"));
+      vnc_free (next);
+    }
+  switch_off (service);
+  wait_for_leaving (service, done, opaque);
+}
+
+void
+control_vnc_init (ControlService *service)
+{
+  service->vnc_leaving = g_ptr_array_new ();
+  service->vnc_waiters = g_array_new (FALSE, FALSE, sizeof (Waiter));
+}
+
+void
+control_vnc_end (ControlService *service)
+{
+  control_service_vnc_stop (service, NULL, NULL);
+  while (service->vnc_leaving->len > 0)
+    vnc_free (g_ptr_array_steal_index (service->vnc_leaving, 0));
+  tell_waiters (service);
+  g_ptr_array_unref (service->vnc_leaving);
+  g_array_unref (service->vnc_waiters);
 }

@@ -86,6 +86,42 @@ test_missing (void)
   g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 127);
 }
 
+/* By another process, which closes what it doesn't need, and not without end. */
+static void
+test_starter (void)
+{
+  g_autoptr (GError) error = NULL;
+  int lock[2], starter, fds[MESSAGE_MAX_FDS];
+  unsigned n = 0;
+  Message message;
+  char byte;
+
+  g_assert_cmpint (pipe (lock), ==, 0);
+  starter = helper_starter_new (self, &error);
+  g_assert_no_error (error);
+  for (;;)
+    {
+      int socket = helper_starter_ask (starter, &error);
+
+      if (socket < 0)
+        break;
+      g_assert_no_error (error);
+      g_assert_cmpint (message_receive (socket, &message, fds, -1), ==, 1);
+      g_assert_cmpuint (message.a, ==, HELPER_SOCKET);
+      g_assert_cmpuint (message.b, ==, SIGKILL);
+      close (socket);
+      g_assert_cmpuint (++n, <, 1000);
+    }
+  g_test_message ("%u, then: %s", n, error->message);
+  g_assert_cmpuint (n, >=, 4);
+  /* Nobody keeps the other end open. */
+  close (lock[1]);
+  g_assert_cmpint (read (lock[0], &byte, 1), ==, 0);
+  close (lock[0]);
+  close (starter);
+  wait (NULL);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -95,5 +131,6 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/base/helper-spawn/spawn", test_spawn);
   g_test_add_func ("/base/helper-spawn/missing", test_missing);
+  g_test_add_func ("/base/helper-spawn/starter", test_starter);
   return g_test_run ();
 }

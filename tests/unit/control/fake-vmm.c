@@ -10,8 +10,10 @@
  */
 #include "config.h"
 
+#include "base/helper-spawn.h"
 #include "control/service.h"
 #include "machine/definition.h"
+#include "machine/paths.h"
 
 #include <glib-unix.h>
 #include <linux/input-event-codes.h>
@@ -193,6 +195,15 @@ on_term (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+static int
+on_start_helper (void *opaque, const char *kind, GError **error)
+{
+  g_autofree char *program = viv_find_program ("vivarium-vnc", error);
+  pid_t pid;
+
+  return program != NULL ? helper_spawn (program, &pid, error) : -1;
+}
+
 static ControlService *
 serve (InputRouter *router, GError **error)
 {
@@ -228,6 +239,7 @@ serve (InputRouter *router, GError **error)
     .serials = &serial,
     .n_serials = 1,
     .power_button = on_power_button,
+    .start_helper = on_start_helper,
     .quit = on_quit,
   };
   return control_service_new (&config, error);

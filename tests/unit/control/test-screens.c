@@ -2,14 +2,19 @@
  *
  * A machine with two screens, through the control socket: each is attached, served over VNC and pointed at by its id.
  */
+#include "base/helper-spawn.h"
 #include "control/service-private.h"
 #include "control/service.h"
 #include "display/vnc-client.h"
+#include "display/vnc-listen.h"
 
 #include <gio/gio.h>
 #include <gio/gunixfdlist.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PATIENCE (60 * G_TIME_SPAN_SECOND)
 #define N        2
@@ -25,6 +30,10 @@ typedef struct
   GDBusConnection *connection;
   DisplayOutput *outputs[N];
   uint32_t size[N];
+  pid_t helper; /* the last one; 0: none can be started */
+  unsigned n_helpers, n_ended;
+  gboolean no_helpers;
+  char *notice;
   char *folder, *socket;
 } Fixture;
 
@@ -69,6 +78,39 @@ on_result (GObject *object, GAsyncResult *result, gpointer data)
   while (0)
 
 static void
+on_helper_ended (GPid pid, int status, gpointer data)
+{
+  ((Fixture *)data)->n_ended++;
+}
+
+static int
+on_start_helper (void *opaque, const char *kind, GError **error)
+{
+  Fixture *f = opaque;
+
+  g_assert_cmpstr (kind, ==, "vnc");
+  if (f->no_helpers)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "no helpers today");
+      return -1;
+    }
+  f->n_helpers++;
+  int socket = helper_spawn (VIVARIUM_VNC, &f->helper, error);
+  g_child_watch_add (f->helper, on_helper_ended, f);
+  return socket;
+}
+
+static void
+on_notice (GDBusConnection *connection, const char *sender, const char *path, const char *interface,
+           const char *name, GVariant *parameters, gpointer data)
+{
+  Fixture *f = data;
+
+  g_free (f->notice);
+  g_variant_get (parameters, "(s)", &f->notice);
+}
+
+static void
 begin (Fixture *f)
 {
   g_autoptr (GError) error = NULL;
@@ -99,7 +141,9 @@ begin (Fixture *f)
                                                       .uuid = "00000000-0000-4000-8000-000000000001",
                                                       .outputs = f->outputs,
                                                       .n_outputs = N,
-                                                      .router = f->router },
+                                                      .router = f->router,
+                                                      .start_helper = on_start_helper,
+                                                      .opaque = f },
                                     &error);
   g_assert_no_error (error);
   g_autofree char *address = g_strconcat ("unix:path=", f->socket, NULL);
@@ -109,6 +153,8 @@ begin (Fixture *f)
   f->connection = g_dbus_connection_new_for_address_finish (result, &error);
   g_assert_no_error (error);
   wait_for (control_service_n_connections (f->service) == 1);
+  g_dbus_connection_signal_subscribe (f->connection, NULL, "org.vivarium.Machine1", "Notice", NULL, NULL,
+                                      G_DBUS_SIGNAL_FLAGS_NONE, on_notice, f, NULL);
 }
 
 static void
@@ -117,6 +163,8 @@ end (Fixture *f)
   g_dbus_connection_close_sync (f->connection, NULL, NULL);
   g_object_unref (f->connection);
   control_service_free (f->service);
+  wait_for (f->n_ended == f->n_helpers); /* none stays behind */
+  g_free (f->notice);
   for (unsigned i = 0; i < N; i++)
     display_output_free (f->outputs[i]);
   vm_lock (f->vm);
@@ -243,86 +291,223 @@ is_colour (const Framebuffer *fb, unsigned n)
   return fb != NULL && fb->width > 0 && (*(const uint32_t *)fb->pixels & 0xffffff) == colour[n];
 }
 
+/* As a client does it; the first address, or NULL and the error.  `password` -1: none. */
+static char *
+serve (Fixture *f, const char *address, int password, GError **error)
+{
+  g_auto (VncListeners) listeners = { 0 };
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+  GVariantBuilder handles, passwords;
+
+  if (!vnc_listen (address, N, TRUE, &listeners, error))
+    return NULL;
+  g_variant_builder_init (&handles, G_VARIANT_TYPE ("ah"));
+  g_variant_builder_init (&passwords, G_VARIANT_TYPE ("ah"));
+  for (unsigned i = 0; i < N; i++)
+    g_variant_builder_add (&handles, "h", g_unix_fd_list_append (list, listeners.fds[i], NULL));
+  if (password >= 0)
+    g_variant_builder_add (&passwords, "h", g_unix_fd_list_append (list, password, NULL));
+  g_dbus_connection_call_with_unix_fd_list (
+      f->connection, NULL, CONTROL_OBJECT_PATH, "org.vivarium.Machine1", "VncServe",
+      g_variant_new ("(^asahah)", listeners.addresses, &handles, &passwords), NULL, G_DBUS_CALL_FLAGS_NONE,
+      -1, list, NULL, on_result, &result);
+  wait_for (result != NULL);
+  g_autoptr (GVariant) reply
+      = g_dbus_connection_call_with_unix_fd_list_finish (f->connection, NULL, result, error);
+  return reply != NULL ? g_strdup (listeners.addresses[0]) : NULL;
+}
+
+/* Where a screen is served; to be freed. */
+static char *
+served_at (Fixture *f, unsigned n)
+{
+  g_autoptr (GVariant) values = screen (f, n);
+  char *address;
+
+  g_assert_true (g_variant_lookup (values, "vnc", "s", &address));
+  return address;
+}
+
+static const VncClientFuncs client_funcs = { .scanout = on_client_scanout, .damage = on_client_damage };
+
+/* A client sees the screen, and its pointer is heard. */
+static void
+check_served (Fixture *f, unsigned n)
+{
+  g_autofree char *address = served_at (f, n);
+  unsigned seen = 0;
+  VncClient *client = vnc_client_new (address, &client_funcs, &seen);
+
+  wait_for (seen > 0 && is_colour (vnc_client_framebuffer (client), n));
+  g_assert_cmpuint (vnc_client_framebuffer (client)->width, ==, 64 + 32 * n);
+  f->n_places = 0;
+  vnc_client_input (client, &(InputEvent){ INPUT_EVENT_ABSOLUTE, 0, 0, 16384, 16384 });
+  wait_for (f->n_places > 0);
+  g_assert_cmpint (f->place.value, ==, n);
+  vnc_client_free (client);
+}
+
+static void
+stop (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = call (f, "org.vivarium.Machine1", "VncStop", NULL, NULL, &error);
+
+  g_assert_no_error (error);
+}
+
 /* One port a screen; a pointer over one of them says over which. */
 static void
 test_vnc (void)
 {
-  static const VncClientFuncs funcs = { .scanout = on_client_scanout, .damage = on_client_damage };
   g_autoptr (GError) error = NULL;
   Fixture f;
 
   begin (&f);
-  g_autoptr (GVariant) reply = call (&f, "org.vivarium.Machine1", "VncStart",
-                                     g_variant_new ("(ss)", "127.0.0.1:0", ""), NULL, &error);
+  g_autofree char *first = serve (&f, "127.0.0.1:0", -1, &error);
   g_assert_no_error (error);
-  g_autofree char *first = NULL;
-  g_variant_get (reply, "(s)", &first);
+  g_autofree char *address = served_at (&f, 0);
+  g_assert_cmpstr (address, ==, first);
+  for (unsigned i = 0; i < N; i++)
+    check_served (&f, i);
+  stop (&f);
   for (unsigned i = 0; i < N; i++)
     {
-      g_autoptr (GVariant) values = screen (&f, i);
-      const char *address;
-      unsigned seen = 0;
-
-      g_assert_true (g_variant_lookup (values, "vnc", "&s", &address));
-      g_assert_true (g_str_has_prefix (address, "127.0.0.1:"));
-      g_assert_true ((i == 0) == g_str_equal (address, first));
-      VncClient *client = vnc_client_new (address, &funcs, &seen);
-      wait_for (seen > 0 && is_colour (vnc_client_framebuffer (client), i));
-      g_assert_cmpuint (vnc_client_framebuffer (client)->width, ==, 64 + 32 * i);
-      f.n_places = 0;
-      vnc_client_input (client, &(InputEvent){ INPUT_EVENT_ABSOLUTE, 0, 0, 16384, 16384 });
-      wait_for (f.n_places > 0);
-      g_assert_cmpint (f.place.value, ==, i);
-      vnc_client_free (client);
+      g_autofree char *none = served_at (&f, i);
+      g_assert_cmpstr (none, ==, "");
     }
-  g_clear_pointer (&reply, g_variant_unref);
-  reply = call (&f, "org.vivarium.Machine1", "VncStop", NULL, NULL, &error);
-  g_assert_no_error (error);
-  g_autoptr (GVariant) values = screen (&f, 1);
-  const char *address;
-  g_assert_true (g_variant_lookup (values, "vnc", "&s", &address));
-  g_assert_cmpstr (address, ==, "");
   end (&f);
 }
 
-/* The same port again, by another name of the host, is served anew; what can't be served leaves what is. */
+/* What can't be served leaves what is, and who has switched VNC off finds its address free. */
 static void
 test_vnc_again (void)
 {
   g_autoptr (GError) error = NULL, refused = NULL;
-  g_autofree char *first = NULL, *second = NULL, *same = NULL;
-  const char *now;
+  g_autofree char *file = NULL, *unix_address = NULL;
+  int nothing[2];
   Fixture f;
 
   begin (&f);
-  g_autoptr (GVariant) reply = call (&f, "org.vivarium.Machine1", "VncStart",
-                                     g_variant_new ("(ss)", "127.0.0.1:0", ""), NULL, &error);
+  g_autofree char *first = serve (&f, "127.0.0.1:0", -1, &error);
   g_assert_no_error (error);
-  g_variant_get (reply, "(s)", &first);
-  g_autoptr (GVariant) bad = call (&f, "org.vivarium.Machine1", "VncStart",
-                                   g_variant_new ("(ss)", first, "/nonexistent/password"), NULL, &refused);
-  g_assert_null (bad);
-  g_autoptr (GVariant) values = screen (&f, 0);
-  g_assert_true (g_variant_lookup (values, "vnc", "&s", &now));
-  g_assert_cmpstr (now, ==, first);
-  same = g_strconcat ("localhost", strrchr (first, ':'), NULL);
-  g_autoptr (GVariant) again
-      = call (&f, "org.vivarium.Machine1", "VncStart", g_variant_new ("(ss)", same, ""), NULL, &error);
-  g_assert_no_error (error);
-  g_variant_get (again, "(s)", &second);
-  g_assert_cmpstr (strrchr (second, ':'), ==, strrchr (first, ':'));
+  g_assert_cmpint (pipe (nothing), ==, 0);
+  g_assert_null (serve (&f, "127.0.0.1:0", nothing[0], &refused));
+  g_assert_nonnull (strstr (refused->message, "password"));
+  f.no_helpers = TRUE;
+  g_clear_error (&refused);
+  g_assert_null (serve (&f, "127.0.0.1:0", -1, &refused));
+  g_assert_nonnull (strstr (refused->message, "no helpers today"));
+  f.no_helpers = FALSE;
+  g_autofree char *still = served_at (&f, 0);
+  g_assert_cmpstr (still, ==, first);
+  check_served (&f, 1);
+  for (unsigned i = 0; i < 3; i++)
+    {
+      stop (&f);
+      g_autofree char *again = serve (&f, first, -1, &error);
+      g_assert_no_error (error);
+      g_assert_cmpstr (again, ==, first);
+    }
+  check_served (&f, 0);
 
-  /* A socket that somebody has taken away is there again. */
-  g_autofree char *file = g_build_filename (f.folder, "vnc", NULL),
-                  *unix_address = g_strconcat ("unix:", file, NULL);
+  file = g_build_filename (f.folder, "vnc", NULL);
+  unix_address = g_strconcat ("unix:", file, NULL);
   for (unsigned i = 0; i < 2; i++)
     {
-      g_autoptr (GVariant) here = call (&f, "org.vivarium.Machine1", "VncStart",
-                                        g_variant_new ("(ss)", unix_address, ""), NULL, &error);
+      g_autofree char *here = serve (&f, unix_address, -1, &error);
       g_assert_no_error (error);
-      g_assert_true (g_file_test (file, G_FILE_TEST_EXISTS));
-      g_assert_cmpint (unlink (file), ==, 0);
+      g_assert_cmpstr (here, ==, unix_address);
+      check_served (&f, 1);
+      stop (&f);
+      for (unsigned j = 0; j < N; j++)
+        {
+          g_autofree char *name
+              = j > 0 ? g_strdup_printf ("%s.%u", unix_address, j) : g_strdup (unix_address);
+          g_assert_true (g_file_test (name + 5, G_FILE_TEST_EXISTS));
+          vnc_listen_tidy (name);
+          g_assert_false (g_file_test (name + 5, G_FILE_TEST_EXISTS));
+        }
     }
+  close (nothing[0]);
+  close (nothing[1]);
+  end (&f);
+}
+
+static void
+on_key (void *opaque, const InputEvent *event)
+{
+  Fixture *f = opaque;
+
+  f->n_places += event->value != 0 ? 1 : 100;
+}
+
+/* The machine lives on when the server dies, keys that were held go up, and VNC is back at the same address; but not for ever. */
+static void
+test_vnc_dies (void)
+{
+  g_autoptr (GError) error = NULL;
+  unsigned seen = 0;
+  InputSink keyboard;
+  Fixture f;
+
+  begin (&f);
+  keyboard = (InputSink){
+    .name = "keyboard", .kinds = INPUT_SINK_KEYBOARD, .event = on_key, .opaque = &f, .active = TRUE
+  };
+  vm_lock (f.vm);
+  input_router_add (f.router, &keyboard);
+  vm_unlock (f.vm);
+  g_autofree char *first = serve (&f, "127.0.0.1:0", -1, &error);
+  g_assert_no_error (error);
+  VncClient *client = vnc_client_new (first, &client_funcs, &seen);
+  wait_for (seen > 0 && is_colour (vnc_client_framebuffer (client), 0));
+  f.n_places = 0;
+  vnc_client_input (client, &(InputEvent){ INPUT_EVENT_KEY, 30, 1, 0, 0 });
+  wait_for (f.n_places == 1);
+  kill (f.helper, SIGKILL);
+  wait_for (f.n_places == 101);
+  vnc_client_free (client);
+  for (unsigned i = 1; i <= 3; i++)
+    {
+      wait_for (f.n_helpers == 1 + i);
+      g_autofree char *now = served_at (&f, 0);
+      g_assert_cmpstr (now, ==, first);
+      check_served (&f, 0);
+      g_assert_null (f.notice);
+      kill (f.helper, SIGKILL);
+    }
+  wait_for (f.notice != NULL);
+  g_test_message ("%s", f.notice);
+  g_assert_cmpuint (f.n_helpers, ==, 4);
+  g_autofree char *none = served_at (&f, 0);
+  g_assert_cmpstr (none, ==, "");
+  /* Who wants it again gets it. */
+  g_autofree char *again = serve (&f, first, -1, &error);
+  g_assert_no_error (error);
+  check_served (&f, 1);
+  vm_lock (f.vm);
+  input_router_remove (f.router, &keyboard);
+  vm_unlock (f.vm);
+  end (&f);
+}
+
+/* What stands still is waited for, and no longer than that. */
+static void
+test_vnc_stopped (void)
+{
+  g_autoptr (GError) error = NULL;
+  Fixture f;
+
+  begin (&f);
+  g_autofree char *first = serve (&f, "127.0.0.1:0", -1, &error);
+  g_assert_no_error (error);
+  kill (f.helper, SIGSTOP);
+  stop (&f);
+  g_autofree char *none = served_at (&f, 0);
+  g_assert_cmpstr (none, ==, "");
+  kill (f.helper, SIGCONT);
   end (&f);
 }
 
@@ -364,6 +549,8 @@ main (int argc, char **argv)
   g_test_add_func ("/control/screens/attach", test_attach);
   g_test_add_func ("/control/screens/vnc", test_vnc);
   g_test_add_func ("/control/screens/vnc-again", test_vnc_again);
+  g_test_add_func ("/control/screens/vnc-dies", test_vnc_dies);
+  g_test_add_func ("/control/screens/vnc-stopped", test_vnc_stopped);
   g_test_add_func ("/control/screens/pointer", test_pointer);
   return g_test_run ();
 }

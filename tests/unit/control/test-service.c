@@ -681,8 +681,11 @@ test_devices (void)
   refused (connection, "SetProperty", g_variant_new ("(sss)", "machine", "memroy", "1G"), "machine.memory");
   refused (connection, "SetProperty", g_variant_new ("(sss)", "cdrom3", "path", "/x"), "at the next start");
   refused (connection, "SetProperty", g_variant_new ("(sss)", "", "", ""), "");
-  refused (connection, "SetProperty", g_variant_new ("(sss)", "display0", "vnc-address", "127.0.0.1:0"),
-           "no screen");
+  refused (connection, "VncServe", g_variant_new_parsed ("(['127.0.0.1:0'], @ah [], @ah [])"), "no screen");
+  refused (connection, "VncServe", g_variant_new_parsed ("(['127.0.0.1:0'], @ah [handle 0], @ah [])"),
+           "didn't come with the call");
+  refused (connection, "SetProperty", g_variant_new ("(sss)", "display0", "vnc-address", "here"),
+           "127.0.0.1");
   refused (connection, "AddDevice", g_variant_new_parsed ("('disk', {'path': '/x'})"), "at the next start");
   refused (connection, "AddDevice", g_variant_new_parsed ("('disk', {'weight': '1'})"), "no key “weight”");
   refused (connection, "AddDevice", g_variant_new_parsed ("('net', @a{ss} {})"), "as it can have");
@@ -706,7 +709,7 @@ test_devices (void)
   }
   g_assert_no_error (error);
   g_autofree char *text = g_variant_print (version, FALSE);
-  g_assert_cmpstr (text, ==, "(<uint32 3>,)");
+  g_assert_cmpstr (text, ==, "(<uint32 4>,)");
   end (&f);
 }
 

@@ -4,7 +4,7 @@
  * are too long, both ways.
  */
 #include "display/vnc-client.h"
-#include "display/vnc-server.h"
+#include "../vnc-local.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,6 +36,7 @@
 typedef struct
 {
   DisplayOutput *output;
+  VncLocal local;
   VncServer *server;
   unsigned keys;
   size_t clipboard;
@@ -58,32 +59,19 @@ machine_begin (Machine *m, const char *password, unsigned handshake_ms)
 {
   static const DisplaySource source = { NULL };
   static const VncServerFuncs funcs = { .input = on_input, .clipboard = on_clipboard };
-  VncServerConfig config = { .address = "127.0.0.1:0", .name = "limits", .handshake_ms = handshake_ms };
-  g_autoptr (GError) error = NULL;
-  g_autofree char *file = NULL;
+  VncServerConfig config = { .password = password, .name = "limits", .handshake_ms = handshake_ms };
 
   memset (m, 0, sizeof *m);
   m->output = display_output_new ("screen", &source, m);
   display_output_set_scanout (m->output, display_output_surface (m->output, 64, 48));
-  if (password)
-    {
-      int fd = g_file_open_tmp ("viv-vnc-XXXXXX", &file, &error);
-
-      g_assert_no_error (error);
-      g_assert_cmpint (write (fd, password, strlen (password)), ==, strlen (password));
-      close (fd);
-      config.password_file = file;
-    }
-  m->server = vnc_server_new (m->output, &config, &funcs, m, &error);
-  g_assert_no_error (error);
-  if (file)
-    unlink (file);
+  vnc_local_begin (&m->local, m->output, "127.0.0.1:0", &config, &funcs, m);
+  m->server = m->local.server;
 }
 
 static void
 machine_end (Machine *m)
 {
-  vnc_server_free (m->server);
+  vnc_local_end (&m->local);
   display_output_free (m->output);
 }
 
@@ -158,7 +146,7 @@ raw_connect (Machine *m)
   struct sockaddr_in in = { .sin_family = AF_INET };
   int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-  in.sin_port = htons (atoi (strrchr (vnc_server_address (m->server), ':') + 1));
+  in.sin_port = htons (atoi (strrchr (m->local.address, ':') + 1));
   in.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
   g_assert_cmpint (connect (fd, (struct sockaddr *)&in, sizeof in), ==, 0);
   return fd;
@@ -195,7 +183,7 @@ test_idle (void)
       fds[i] = raw_connect (&m);
       pause_main (2);
     }
-  viewer_begin (&v, vnc_server_address (m.server));
+  viewer_begin (&v, m.local.address);
   wait_for (v.scanouts > 0 || v.closed > 0);
   g_assert_cmpuint (v.closed, ==, 0);
   wait_for (vnc_server_n_clients (m.server) == 1);
@@ -379,7 +367,7 @@ test_own_text (void)
   Viewer v;
 
   machine_begin (&m, NULL, 0);
-  viewer_begin (&v, vnc_server_address (m.server));
+  viewer_begin (&v, m.local.address);
   wait_for (v.scanouts > 0 && vnc_server_n_clients (m.server) == 1);
   vnc_server_send_clipboard (m.server, text);
   wait_for (v.clipboard == MIB || v.closed > 0);
@@ -624,14 +612,14 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/display/vnc-limits/idle", test_idle);
-  g_test_add_func ("/display/vnc-limits/deadline", test_deadline);
-  g_test_add_func ("/display/vnc-limits/client-text", test_client_text);
-  g_test_add_func ("/display/vnc-limits/text-flood", test_text_flood);
-  g_test_add_func ("/display/vnc-limits/own-text", test_own_text);
-  g_test_add_func ("/display/vnc-limits/endless-drawing", test_endless_drawing);
-  g_test_add_func ("/display/vnc-limits/cancel", test_cancel);
-  g_test_add_func ("/display/vnc-limits/server-text", test_server_text);
-  g_test_add_func ("/display/vnc-limits/server-gone", test_server_gone);
+  g_test_add_func ("/vnc/limits/idle", test_idle);
+  g_test_add_func ("/vnc/limits/deadline", test_deadline);
+  g_test_add_func ("/vnc/limits/client-text", test_client_text);
+  g_test_add_func ("/vnc/limits/text-flood", test_text_flood);
+  g_test_add_func ("/vnc/limits/own-text", test_own_text);
+  g_test_add_func ("/vnc/limits/endless-drawing", test_endless_drawing);
+  g_test_add_func ("/vnc/limits/cancel", test_cancel);
+  g_test_add_func ("/vnc/limits/server-text", test_server_text);
+  g_test_add_func ("/vnc/limits/server-gone", test_server_gone);
   return g_test_run ();
 }

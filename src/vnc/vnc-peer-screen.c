@@ -4,7 +4,7 @@
  */
 #define G_LOG_DOMAIN "viv-vnc"
 
-#include "display/vnc-peer-private.h"
+#include "vnc/vnc-peer-private.h"
 
 #include <rfb/rfbregion.h>
 #include <string.h>
@@ -210,6 +210,17 @@ screen_template (void)
       g_once_init_leave (&once, 1);
     }
   return template;
+}
+
+void
+vnc_peer_warm_up (void)
+{
+  unsigned char challenge[CHALLENGESIZE];
+  char password[] = "warm up";
+
+  screen_template ();
+  rfbRandomBytes (challenge);
+  rfbEncryptBytes (challenge, password);
 }
 
 rfbScreenInfo *

@@ -4,12 +4,11 @@
  */
 #pragma once
 
-#include "display/vnc-guard.h"
-#include "display/vnc-peer.h"
-#include "display/vnc-server.h"
+#include "vnc/vnc-guard.h"
+#include "vnc/vnc-peer.h"
+#include "vnc/vnc-server.h"
 
 #include <linux/input-event-codes.h>
-#include <sys/stat.h>
 
 G_BEGIN_DECLS
 
@@ -30,25 +29,22 @@ typedef struct
 struct VncServer
 {
   unsigned leds; /* of the guest's keyboard */
-  DisplayOutput *output;
-  DisplayViewer *viewer;
-  char *name, *address, *password;
+  ShmViewer *viewer;
+  char *name, *password;
   gboolean view_only, absolute, have_fb, freeing;
+  gboolean looking; /* a client waits until the screen is up to date */
   unsigned screen;
   VncServerFuncs funcs;
   void *opaque;
   int socket;
-  struct stat file; /* of a UNIX socket, as we made it */
   GSource *watch, *pause, *reaper, *deadline;
   VncGuard *guard;
   gint64 handshake; /* µs */
   GMainContext *context;
   GPtrArray *clients;
   Framebuffer fb;
+  DisplayCursor cursor;
 };
-
-/* vnc-server.c: asks the guest's pointer again what it is, and tells clients if that has changed. */
-void vnc_server_update_absolute (VncServer *server);
 
 /* vnc-server-input.c */
 void vnc_server_key (VncServerClient *client, const VncPeerEvent *event);

@@ -5,7 +5,7 @@
 #include "display/keymap.h"
 #include "display/vnc-address.h"
 #include "display/vnc-client.h"
-#include "display/vnc-server.h"
+#include "../vnc-local.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,14 +24,13 @@
 typedef struct
 {
   DisplayOutput *output;
+  VncLocal local;
   VncServer *server;
-  char *password_file;
   unsigned refreshes, watched;
   uint32_t want_width, want_height;
   GArray *events;
   char *clipboard;
   unsigned clients;
-  gboolean relative;
 } Machine;
 
 static void
@@ -76,13 +75,7 @@ on_clients (void *opaque, unsigned n)
   ((Machine *)opaque)->clients = n;
 }
 
-static gboolean
-on_absolute (void *opaque)
-{
-  return !((Machine *)opaque)->relative;
-}
-
-static const VncServerFuncs server_funcs = { on_input, on_clipboard, on_clients, on_absolute };
+static const VncServerFuncs server_funcs = { on_input, on_clipboard, on_clients };
 
 /* At least so long, and as many turns of the loop as fit in there on an idle host: a loaded one may take all the time from a single
  * turn. */
@@ -125,37 +118,23 @@ paint (Machine *m, uint32_t width, uint32_t height, uint32_t seed)
 static void
 machine_begin (Machine *m, const char *address, const char *password, gboolean view_only)
 {
-  g_autoptr (GError) error = NULL;
-  VncServerConfig config = { .address = address, .name = "Tëst", .view_only = view_only };
+  VncServerConfig config = { .password = password, .name = "Tëst", .view_only = view_only };
 
   memset (m, 0, sizeof *m);
   m->output = display_output_new ("screen", &source, m);
   m->events = g_array_new (FALSE, FALSE, sizeof (InputEvent));
   paint (m, 320, 200, 1);
-  if (password)
-    {
-      int fd = g_file_open_tmp ("viv-vnc-XXXXXX", &m->password_file, &error);
-
-      g_assert_no_error (error);
-      g_assert_cmpint (write (fd, password, strlen (password)), ==, strlen (password));
-      close (fd);
-      config.password_file = m->password_file;
-    }
-  m->server = vnc_server_new (m->output, &config, &server_funcs, m, &error);
-  g_assert_no_error (error);
-  g_assert_nonnull (m->server);
+  vnc_local_begin (&m->local, m->output, address, &config, &server_funcs, m);
+  m->server = m->local.server;
 }
 
 static void
 machine_end (Machine *m)
 {
-  vnc_server_free (m->server);
+  vnc_local_end (&m->local);
   display_output_free (m->output);
   g_array_unref (m->events);
   g_free (m->clipboard);
-  if (m->password_file)
-    unlink (m->password_file);
-  g_free (m->password_file);
 }
 
 /* -- The viewer's side -- */
@@ -282,15 +261,15 @@ test_picture (void)
   uint32_t shape[8 * 4];
 
   machine_begin (&m, "127.0.0.1:0", NULL, FALSE);
-  g_assert_true (g_str_has_prefix (vnc_server_address (m.server), "127.0.0.1:"));
+  wait_for (!m.watched);
   before = m.refreshes;
   spin (60);
   g_assert_cmpuint (m.refreshes, ==, before); /* nobody looks */
   g_assert_false (m.watched);
-  viewer_begin (&v, vnc_server_address (m.server), NULL);
+  viewer_begin (&v, m.local.address, NULL);
   wait_for (m.clients == 1 && same (&m, &v));
   g_assert_cmpstr (v.name, ==, "Tëst");
-  g_assert_true (m.watched);
+  wait_for (m.watched);
   g_assert_cmpuint (v.cursors, ==, 0); /* none defined: the viewer keeps its own */
 
   spin (150); /* waking damaged the whole once more */
@@ -304,7 +283,7 @@ test_picture (void)
   wait_for (same (&m, &v));
 
   /* Modes change, with two clients. */
-  viewer_begin (&w, vnc_server_address (m.server), NULL);
+  viewer_begin (&w, m.local.address, NULL);
   wait_for (m.clients == 2 && same (&m, &w));
   for (unsigned i = 0; i < 12; i++)
     {
@@ -378,7 +357,7 @@ test_input (void)
   Viewer v;
 
   machine_begin (&m, "127.0.0.1:0", NULL, FALSE);
-  viewer_begin (&v, vnc_server_address (m.server), NULL);
+  viewer_begin (&v, m.local.address, NULL);
   wait_for (same (&m, &v));
 
   spin (200); /* the server's answer to the encodings comes after the picture */
@@ -408,8 +387,7 @@ test_input (void)
           { INPUT_EVENT_ABSOLUTE, 0, 0, 0, 0 });
 
   /* The guest has only a mouse: the server says so, the client then sends movements. */
-  m.relative = TRUE;
-  display_output_damage (m.output, 0, 0, 1, 1);
+  vnc_server_set_absolute (m.server, FALSE);
   spin (100);
   send_event (&v, INPUT_EVENT_RELATIVE, 0, 0, -500, 7);
   send_event (&v, INPUT_EVENT_RELATIVE, 0, 0, 3, -900);
@@ -430,7 +408,7 @@ test_input (void)
   viewer_end (&v);
   EXPECT (&m, { INPUT_EVENT_KEY, KEY_LEFTALT, 0 }, { INPUT_EVENT_BUTTON, BTN_RIGHT, 0 });
   wait_for (m.clients == 0);
-  g_assert_false (m.watched);
+  wait_for (!m.watched);
   machine_end (&m);
 }
 
@@ -440,41 +418,28 @@ test_password (void)
   Machine m;
   Viewer v;
 
-  machine_begin (&m, "127.0.0.1:0", "s3cret\nsecond line\n", FALSE);
-  viewer_begin (&v, vnc_server_address (m.server), "s3cret");
+  machine_begin (&m, "127.0.0.1:0", "s3cret", FALSE);
+  viewer_begin (&v, m.local.address, "s3cret");
   wait_for (same (&m, &v));
   g_assert_cmpuint (v.asked, ==, 1);
   viewer_end (&v);
 
-  viewer_begin (&v, vnc_server_address (m.server), "s3cres");
+  viewer_begin (&v, m.local.address, "s3cres");
   wait_for (v.closed == 1);
   g_assert_error (v.error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED);
   g_assert_null (v.fb);
   viewer_end (&v);
 
-  viewer_begin (&v, vnc_server_address (m.server), NULL);
+  viewer_begin (&v, m.local.address, NULL);
   wait_for (v.closed == 1);
   g_assert_error (v.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   viewer_end (&v);
   /* Freed while the answer is awaited. */
-  viewer_begin (&v, vnc_server_address (m.server), "wrong");
+  viewer_begin (&v, m.local.address, "wrong");
   spin (150);
   viewer_end (&v);
   wait_for (m.clients == 0);
   machine_end (&m);
-}
-
-static void
-refused (const char *address, const char *password_file, int code)
-{
-  DisplayOutput *output = display_output_new ("screen", &source, &(Machine){ 0 });
-  VncServerConfig config = { .address = address, .password_file = password_file };
-  g_autoptr (GError) error = NULL;
-
-  g_assert_null (vnc_server_new (output, &config, &server_funcs, NULL, &error));
-  g_test_message ("%s", error->message);
-  g_assert_error (error, G_IO_ERROR, code);
-  display_output_free (output);
 }
 
 static void
@@ -565,45 +530,15 @@ test_address (void)
   g_autofree char *dir = g_dir_make_tmp ("viv-vnc-XXXXXX", NULL);
   g_autofree char *path = g_build_filename (dir, "vnc", NULL);
   g_autofree char *address = g_strconcat ("unix:", path, NULL);
-  g_autofree char *empty = g_build_filename (dir, "empty", NULL);
-  GStatBuf st;
-
-  g_assert_true (g_file_set_contents (empty, "\nsecond", -1, NULL));
-  refused ("0.0.0.0:0", NULL, G_IO_ERROR_PERMISSION_DENIED);
-  refused (":0", NULL, G_IO_ERROR_PERMISSION_DENIED);
-  refused ("[::]:0", NULL, G_IO_ERROR_PERMISSION_DENIED);
-  refused ("127.0.0.1:0", empty, G_IO_ERROR_INVALID_DATA);
-  refused ("127.0.0.1:0", "/nonexistent", G_IO_ERROR_NOT_FOUND);
-  refused ("127.0.0.1:0", dir, G_IO_ERROR_IS_DIRECTORY);
-  refused ("127.0.0.1", NULL, G_IO_ERROR_INVALID_ARGUMENT);
-  refused ("127.0.0.1:70000", NULL, G_IO_ERROR_INVALID_ARGUMENT);
-  refused ("127.0.0.1:-1", NULL, G_IO_ERROR_INVALID_ARGUMENT);
-  refused ("::1:5901", NULL, G_IO_ERROR_INVALID_ARGUMENT);
-  refused ("]:5901", NULL, G_IO_ERROR_INVALID_ARGUMENT);
-  /* No name is looked up while a machine waits, not even this host's own. */
-  refused ("vivarium.invalid:0", NULL, G_IO_ERROR_HOST_NOT_FOUND);
-  refused ("unix:", NULL, G_IO_ERROR_INVALID_ARGUMENT);
-  refused ("unix:/nonexistent/dir/socket", NULL, G_IO_ERROR_NOT_FOUND);
 
   machine_begin (&m, "0.0.0.0:0", "pass", FALSE);
   machine_end (&m);
 
   machine_begin (&m, address, NULL, FALSE);
-  g_assert_cmpint (g_stat (path, &st), ==, 0);
-  g_assert_cmpint (st.st_mode & 0777, ==, 0600);
-  refused (address, NULL, G_IO_ERROR_ADDRESS_IN_USE);
-
-  /* A pipe in the place of the password's file: nobody will ever write it. */
-  g_autofree char *fifo = g_strdup_printf ("%s/viv-vnc-fifo-%d", g_get_tmp_dir (), getpid ());
-  g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);
-  refused ("127.0.0.1:0", fifo, G_IO_ERROR_NOT_REGULAR_FILE);
-  unlink (fifo);
   viewer_begin (&v, address, NULL);
   wait_for (same (&m, &v));
   viewer_end (&v);
   machine_end (&m);
-  g_assert_cmpint (g_stat (path, &st), ==, -1);
-
   {
     int probe = socket (AF_INET6, SOCK_STREAM, 0);
     struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
@@ -614,7 +549,7 @@ test_address (void)
     if (have)
       {
         machine_begin (&m, "[::1]:0", NULL, TRUE);
-        viewer_begin (&v, vnc_server_address (m.server), NULL);
+        viewer_begin (&v, m.local.address, NULL);
         wait_for (same (&m, &v));
         /* View only. */
         send_event (&v, INPUT_EVENT_KEY, KEY_A, 1, 0, 0);
@@ -631,7 +566,6 @@ test_address (void)
   wait_for (v.closed == 1);
   g_assert_nonnull (v.error);
   viewer_end (&v);
-  g_unlink (empty);
   g_rmdir (dir);
 }
 
@@ -643,7 +577,7 @@ raw_connect (Machine *m)
   struct sockaddr_in in = { .sin_family = AF_INET };
   int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-  in.sin_port = htons (atoi (strrchr (vnc_server_address (m->server), ':') + 1));
+  in.sin_port = htons (atoi (strrchr (m->local.address, ':') + 1));
   in.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
   g_assert_cmpint (connect (fd, (struct sockaddr *)&in, sizeof in), ==, 0);
   return fd;
@@ -771,7 +705,7 @@ test_lights (void)
 
   machine_begin (&m, "127.0.0.1:0", NULL, FALSE);
   vnc_server_set_leds (m.server, 4);
-  viewer_begin (&v, vnc_server_address (m.server), NULL);
+  viewer_begin (&v, m.local.address, NULL);
   wait_for (v.leds == 4);
   vnc_server_set_leds (m.server, 3);
   wait_for (v.leds == 3);
@@ -819,7 +753,7 @@ test_deltas (void)
   int fd;
 
   machine_begin (&m, "127.0.0.1:0", NULL, FALSE);
-  m.relative = TRUE;
+  vnc_server_set_absolute (m.server, FALSE);
   fd = raw_session (&m);
   raw_write (fd, "\5\0\0\x64\0\x64", 6);
   raw_write (fd, "\5\0\0\x6e\0\x5f", 6);
@@ -967,7 +901,7 @@ test_hostile (void)
   for (unsigned i = 0; i < 50; i++)
     raw_write (fd, "\3\0\0\0\0\0\x40\0\x40\0", 10);
   spin (50);
-  viewer_begin (&v, vnc_server_address (m.server), NULL);
+  viewer_begin (&v, m.local.address, NULL);
   wait_for (same (&m, &v));
   /* Nor the end, which doesn't wait for it to read. */
   machine_end (&m);
@@ -1011,17 +945,17 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/display/vnc/picture", test_picture);
-  g_test_add_func ("/display/vnc/input", test_input);
-  g_test_add_func ("/display/vnc/password", test_password);
-  g_test_add_func ("/display/vnc/address", test_address);
-  g_test_add_func ("/display/vnc/meeting", test_meeting);
-  g_test_add_func ("/display/vnc/parse", test_parse);
-  g_test_add_func ("/display/vnc/keysyms", test_keysyms);
-  g_test_add_func ("/display/vnc/lights", test_lights);
-  g_test_add_func ("/display/vnc/deltas", test_deltas);
-  g_test_add_func ("/display/vnc/old-client", test_old_client);
-  g_test_add_func ("/display/vnc/hostile", test_hostile);
-  g_test_add_func ("/display/vnc/bypass", test_bypass);
+  g_test_add_func ("/vnc/server/picture", test_picture);
+  g_test_add_func ("/vnc/server/input", test_input);
+  g_test_add_func ("/vnc/server/password", test_password);
+  g_test_add_func ("/vnc/server/address", test_address);
+  g_test_add_func ("/vnc/server/meeting", test_meeting);
+  g_test_add_func ("/vnc/server/parse", test_parse);
+  g_test_add_func ("/vnc/server/keysyms", test_keysyms);
+  g_test_add_func ("/vnc/server/lights", test_lights);
+  g_test_add_func ("/vnc/server/deltas", test_deltas);
+  g_test_add_func ("/vnc/server/old-client", test_old_client);
+  g_test_add_func ("/vnc/server/hostile", test_hostile);
+  g_test_add_func ("/vnc/server/bypass", test_bypass);
   return g_test_run ();
 }

@@ -70,4 +70,7 @@ void vnc_peer_set_leds (VncPeer *peer, uint8_t leds);
 /* The size of the client's picture. */
 void vnc_peer_get_size (VncPeer *peer, uint32_t *width, uint32_t *height);
 
+/* Has libvncserver, and the libraries that make its challenges, open what they open at their first use. */
+void vnc_peer_warm_up (void);
+
 G_END_DECLS

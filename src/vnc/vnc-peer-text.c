@@ -4,7 +4,7 @@
  */
 #define G_LOG_DOMAIN "viv-vnc"
 
-#include "display/vnc-peer-private.h"
+#include "vnc/vnc-peer-private.h"
 
 #include <string.h>
 #include <sys/socket.h>

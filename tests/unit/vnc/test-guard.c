@@ -2,7 +2,7 @@
  *
  * Waits that grow, a log that ends, and whom an address stands for.
  */
-#include "display/vnc-guard.h"
+#include "vnc/vnc-guard.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -105,8 +105,8 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/display/vnc-guard/delay", test_delay);
-  g_test_add_func ("/display/vnc-guard/log", test_log);
-  g_test_add_func ("/display/vnc-guard/key", test_key);
+  g_test_add_func ("/vnc/guard/delay", test_delay);
+  g_test_add_func ("/vnc/guard/log", test_log);
+  g_test_add_func ("/vnc/guard/key", test_key);
   return g_test_run ();
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "display/vnc-peer.h"
+#include "vnc/vnc-peer.h"
 
 #include <rfb/rfb.h>
 

@@ -4,7 +4,7 @@
  */
 #define G_LOG_DOMAIN "viv-vnc"
 
-#include "display/vnc-guard.h"
+#include "vnc/vnc-guard.h"
 
 #include <netinet/in.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #define G_LOG_DOMAIN "viv-vnc"
 
 #include "base/ready-source.h"
-#include "display/vnc-peer-private.h"
+#include "vnc/vnc-peer-private.h"
 
 #include <errno.h>
 #include <fcntl.h>

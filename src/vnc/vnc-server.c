@@ -6,19 +6,16 @@
 #define G_LOG_DOMAIN "viv-vnc"
 
 #include "base/ready-source.h"
-#include "display/vnc-listen.h"
-#include "display/vnc-password.h"
-#include "display/vnc-server-private.h"
+#include "display/vnc-messages.h"
+#include "vnc/vnc-server-private.h"
 
 #include <errno.h>
-#include <gio/gio.h>
 #include <glib-unix.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_CLIENTS       16
 #define MAX_STRANGERS     4  /* of one address, that have not given the password yet */
 #define MAX_THREADS       64 /* with those whose threads are about to end */
 #define HANDSHAKE_SECONDS 60 /* a person types the password in this time */
@@ -129,9 +126,9 @@ make_place (VncServer *server, const char *key)
           crowd = client->key;
         }
     }
-  if (present >= MAX_CLIENTS && crowd != NULL)
+  if (present >= VNC_MAX_CLIENTS && crowd != NULL)
     hang_up_oldest (server, crowd);
-  return (present < MAX_CLIENTS || crowd != NULL) && server->clients->len < MAX_THREADS;
+  return (present < VNC_MAX_CLIENTS || crowd != NULL) && server->clients->len < MAX_THREADS;
 }
 
 static void
@@ -151,7 +148,7 @@ clients_changed (VncServer *server)
 
   if (server->freeing)
     return;
-  display_viewer_set_interval (server->viewer, n > 0 ? 16 : 0);
+  shm_viewer_set_interval (server->viewer, n > 0 ? 16 : 0);
   if (server->funcs.clients_changed)
     server->funcs.clients_changed (server->opaque, n);
 }
@@ -194,7 +191,7 @@ on_event (VncPeer *peer, const VncPeerEvent *event, void *opaque)
       client->ready = TRUE;
       if (server->password)
         vnc_guard_passed (server->guard, client->key);
-      vnc_peer_cursor (peer, display_output_cursor (server->output));
+      vnc_peer_cursor (peer, &server->cursor);
       clients_changed (server);
       vnc_peer_flush (peer, current (server));
       break;
@@ -216,7 +213,7 @@ on_event (VncPeer *peer, const VncPeerEvent *event, void *opaque)
       say (server, "a VNC client (%s): %s", client->key, event->text);
       break;
     case VNC_PEER_RESIZE:
-      display_viewer_resize (server->viewer, event->x, event->y);
+      shm_viewer_resize (server->viewer, event->x, event->y);
       break;
     case VNC_PEER_WANT:
       vnc_peer_flush (peer, current (server));
@@ -257,45 +254,57 @@ on_pause_end (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* Before a client is greeted the screen is brought up to date: nobody may have looked for long. */
 static gboolean
 on_accept (int fd, GIOCondition condition, void *data)
 {
   VncServer *server = data;
+
+  drop_source (&server->watch);
+  server->looking = TRUE;
+  server->funcs.look (server->opaque);
+  return G_SOURCE_REMOVE;
+}
+
+/* FALSE: nobody waits any more. */
+static gboolean
+accept_one (VncServer *server, uint32_t width, uint32_t height)
+{
+  struct pollfd waits = { .fd = server->socket, .events = POLLIN };
   struct sockaddr_storage address = { 0 };
   socklen_t length = sizeof address;
-  int connection = accept4 (fd, (struct sockaddr *)&address, &length, SOCK_CLOEXEC);
   g_autofree char *key = NULL;
-  VncPeerConfig config
-      = { .name = server->name, .password = server->password, .view_only = server->view_only };
-  const Framebuffer *fb;
+  VncPeerConfig config = { .name = server->name,
+                           .password = server->password,
+                           .view_only = server->view_only,
+                           .width = width,
+                           .height = height,
+                           .absolute = server->absolute,
+                           .handshake = server->handshake };
   VncServerClient *client;
 
+  /* That it doesn't block is for those to say who have it too. */
+  if (poll (&waits, 1, 0) != 1)
+    return FALSE;
+  int connection = accept4 (server->socket, (struct sockaddr *)&address, &length, SOCK_CLOEXEC);
   if (connection < 0)
     {
       if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
-        return G_SOURCE_CONTINUE;
+        return FALSE;
       /* The connection stays readable: without a pause this would spin. */
-      drop_source (&server->watch);
       server->pause = g_timeout_source_new_seconds (1);
       g_source_set_callback (server->pause, on_pause_end, server, NULL);
       g_source_attach (server->pause, server->context);
-      return G_SOURCE_REMOVE;
+      return FALSE;
     }
   key = vnc_guard_key ((struct sockaddr *)&address, length);
   if (!make_place (server, key))
     {
-      say (server, "a VNC client (%s) was refused: there are %d already", key, MAX_CLIENTS);
+      say (server, "a VNC client (%s) was refused: there are %d already", key, VNC_MAX_CLIENTS);
       close (connection);
-      return G_SOURCE_CONTINUE;
+      return TRUE;
     }
-  vnc_server_update_absolute (server);
-  /* Clients that can't follow a change of size live with the one they are greeted with, so it has to be right. */
-  fb = display_output_snapshot (server->output);
-  config.width = fb ? fb->width : 640;
-  config.height = fb ? fb->height : 480;
-  config.absolute = server->absolute;
   config.delay = vnc_guard_delay (server->guard, key, g_get_monotonic_time ());
-  config.handshake = server->handshake;
   client = g_new0 (VncServerClient, 1);
   client->server = server;
   client->key = g_steal_pointer (&key);
@@ -312,16 +321,32 @@ on_accept (int fd, GIOCondition condition, void *data)
       client_free (client);
     }
   on_deadline (server);
-  return G_SOURCE_CONTINUE;
+  return TRUE;
+}
+
+void
+vnc_server_greet (VncServer *server, uint32_t width, uint32_t height)
+{
+  if (!server->looking)
+    return;
+  server->looking = FALSE;
+  /* Clients that can't follow a change of size live with the one they are greeted with, so it has to be right. */
+  if (width == 0 || height == 0 || width > DISPLAY_MAX_SIZE || height > DISPLAY_MAX_SIZE)
+    {
+      width = 640;
+      height = 480;
+    }
+  for (unsigned i = 0; i < MAX_STRANGERS && accept_one (server, width, height); i++)
+    ;
+  if (server->pause == NULL)
+    watch (server);
 }
 
 /* -- The screen -- */
 
 void
-vnc_server_update_absolute (VncServer *server)
+vnc_server_set_absolute (VncServer *server, gboolean absolute)
 {
-  gboolean absolute = server->funcs.absolute ? server->funcs.absolute (server->opaque) : TRUE;
-
   if (absolute == server->absolute)
     return;
   server->absolute = absolute;
@@ -357,7 +382,6 @@ on_damage (void *opaque, const Damage *damage)
 {
   VncServer *server = opaque;
 
-  vnc_server_update_absolute (server);
   for (unsigned i = 0; i < server->clients->len; i++)
     {
       VncServerClient *client = server->clients->pdata[i];
@@ -374,46 +398,46 @@ on_cursor (void *opaque, const DisplayCursor *cursor)
 {
   VncServer *server = opaque;
 
+  g_free (server->cursor.pixels);
+  server->cursor = *cursor;
+  server->cursor.pixels = g_memdup2 (cursor->pixels, (gsize)cursor->width * cursor->height * 4);
   for (unsigned i = 0; i < server->clients->len; i++)
-    vnc_peer_cursor (((VncServerClient *)server->clients->pdata[i])->peer, cursor);
+    vnc_peer_cursor (((VncServerClient *)server->clients->pdata[i])->peer, &server->cursor);
 }
 
-static const DisplayViewerFuncs viewer_funcs = { on_scanout, on_damage, on_cursor };
+static void
+on_screen_closed (void *opaque, const GError *error)
+{
+  VncServer *server = opaque;
+
+  if (server->funcs.screen_closed)
+    server->funcs.screen_closed (server->opaque, error);
+}
 
 /* -- Public -- */
 
 VncServer *
-vnc_server_new (DisplayOutput *output, const VncServerConfig *config, const VncServerFuncs *funcs,
-                void *opaque, GError **error)
+vnc_server_new (const VncServerConfig *config, const VncServerFuncs *funcs, void *opaque, GError **error)
 {
-  g_autofree char *password = NULL;
-  g_auto (VncListeners) listeners = { 0 };
-  VncServer *server;
+  static const ShmViewerFuncs viewer_funcs = { on_scanout, on_damage, on_cursor, on_screen_closed };
+  VncServer *server = g_new0 (VncServer, 1);
 
-  if (config->password_file)
+  server->viewer = shm_viewer_new (config->screen_socket, &viewer_funcs, server, error);
+  if (server->viewer == NULL)
     {
-      int fd = vnc_password_open (config->password_file, error);
-
-      if (fd < 0)
-        return NULL;
-      password = vnc_password_read (fd);
-      close (fd);
+      close (config->listener);
+      g_free (server);
+      return NULL;
     }
-  if (!vnc_listen (config->address, 1, password != NULL, &listeners, error))
-    return NULL;
-  server = g_new0 (VncServer, 1);
-  server->output = output;
+  shm_viewer_set_interval (server->viewer, 0);
   server->name = g_strdup (config->name && *config->name ? config->name : "Vivarium");
-  server->address = g_steal_pointer (&listeners.addresses[0]);
-  if (g_str_has_prefix (server->address, "unix:") && lstat (server->address + 5, &server->file) != 0)
-    server->file.st_ino = 0;
-  server->password = g_steal_pointer (&password);
+  server->password = g_strdup (config->password);
   server->view_only = config->view_only;
   server->screen = config->screen;
   server->funcs = *funcs;
   server->opaque = opaque;
   server->absolute = TRUE;
-  server->socket = listeners.fds[--listeners.n];
+  server->socket = config->listener;
   server->context = g_main_context_ref_thread_default ();
   server->clients = g_ptr_array_new_with_free_func (client_free);
   server->reaper = ready_source_new (server->context, G_PRIORITY_DEFAULT, "vnc reaper", on_reap, server);
@@ -422,8 +446,6 @@ vnc_server_new (DisplayOutput *output, const VncServerConfig *config, const VncS
   server->guard = vnc_guard_new ();
   server->handshake = config->handshake_ms ? config->handshake_ms * G_TIME_SPAN_MILLISECOND
                                            : HANDSHAKE_SECONDS * G_TIME_SPAN_SECOND;
-  server->viewer = display_output_attach (output, &viewer_funcs, server);
-  display_viewer_set_interval (server->viewer, 0);
   watch (server);
   return server;
 }
@@ -442,26 +464,15 @@ vnc_server_free (VncServer *server)
   drop_source (&server->reaper);
   drop_source (&server->deadline);
   vnc_guard_free (server->guard);
-  display_viewer_detach (server->viewer);
+  shm_viewer_free (server->viewer);
   close (server->socket);
-  /* Another may have made one there since ours was taken away. */
-  struct stat now;
-  if (server->file.st_ino != 0 && lstat (server->address + 5, &now) == 0 && now.st_ino == server->file.st_ino
-      && now.st_dev == server->file.st_dev)
-    unlink (server->address + 5);
   if (server->password)
     explicit_bzero (server->password, strlen (server->password));
   g_main_context_unref (server->context);
   g_free (server->password);
-  g_free (server->address);
+  g_free (server->cursor.pixels);
   g_free (server->name);
   g_free (server);
-}
-
-const char *
-vnc_server_address (VncServer *server)
-{
-  return server->address;
 }
 
 unsigned

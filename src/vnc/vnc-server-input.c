@@ -5,7 +5,7 @@
 #define G_LOG_DOMAIN "viv-vnc"
 
 #include "display/keymap.h"
-#include "display/vnc-server-private.h"
+#include "vnc/vnc-server-private.h"
 
 enum
 {
@@ -170,7 +170,6 @@ vnc_server_pointer (VncServerClient *client, const VncPeerEvent *event)
   VncServer *server = client->server;
   uint32_t width, height;
 
-  vnc_server_update_absolute (server);
   if (event->relative)
     {
       if (event->x || event->y)
