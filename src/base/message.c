@@ -124,7 +124,7 @@ int
 message_receive (int socket, Message *message, int fds[MESSAGE_MAX_FDS], int timeout_ms)
 {
   /* One byte more than a message has, to see that it has more. */
-  char bytes[sizeof *message + 1];
+  char bytes[sizeof *message + 1] = { 0 };
   struct iovec part = { .iov_base = bytes, .iov_len = sizeof bytes };
   union
   {

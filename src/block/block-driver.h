@@ -58,6 +58,8 @@ void *block_overlay_new (const BlockDriver *driver, void *image, const char *pat
 
 /* A regular file or block device with its size in bytes, never one that waits or acts when it is opened; locked.  -1 and an error. */
 int block_file_open (const BlockConfig *config, gboolean discard, uint64_t *size, GError **error);
+/* Lets go of the lock as well, which the descriptor may share with one that somebody else has. */
+void block_file_close (int fd);
 /* Takes an OFD lock over the whole of `fd`: shared, or exclusive for writing.  The error names the holder if it can be found. */
 gboolean block_lock (int fd, const char *path, gboolean exclusive, GError **error);
 /* All of it or a positive errno; behind the file's end zeros are read. */

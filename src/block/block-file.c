@@ -5,6 +5,7 @@
 #define G_LOG_DOMAIN "block"
 
 #include "block/block-driver.h"
+#include "base/host-files.h"
 #include "block/block-vector.h"
 
 #include <errno.h>
@@ -59,18 +60,38 @@ take_passed (int fd, gboolean writing)
   return -1;
 }
 
+static int
+no_image (GError **error, const char *path)
+{
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_REGULAR_FILE,
+               "“%s” is neither a file nor a block device. Choose a disk image.", path);
+  return -1;
+}
+
+static int
+open_by_name (const char *path, gboolean writing, GError **error)
+{
+  uint32_t mode;
+  uint64_t size;
+
+  /* Opening alone makes some devices act, so look first; the caller looks again, for somebody may have put another one there. */
+  if (host_file_look (path, &mode, &size) != 0)
+    return open_error (error, path, errno, writing);
+  if (!S_ISREG (mode) && !S_ISBLK (mode))
+    return no_image (error, path);
+  /* O_NONBLOCK: a FIFO that has come meanwhile must not hang the open. */
+  int fd = host_file_open (path, (writing ? O_RDWR : O_RDONLY) | O_NOCTTY | O_NONBLOCK);
+  return fd >= 0 ? fd : open_error (error, path, errno, writing);
+}
+
 int
 block_file_open (const BlockConfig *config, gboolean discard, uint64_t *size, GError **error)
 {
   gboolean writing = !discard && (config->flags & (BLOCK_READ_ONLY | BLOCK_SHARED_READ)) == 0;
   struct stat st;
-
-  /* O_NONBLOCK: a FIFO in the image's place must not hang the open. */
-  int fd = config->passed
-               ? take_passed (config->fd, writing)
-               : open (config->path, (writing ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  int fd = config->passed ? take_passed (config->fd, writing) : open_by_name (config->path, writing, error);
   if (fd < 0)
-    return open_error (error, config->path, errno, writing);
+    return config->passed ? open_error (error, config->path, errno, writing) : -1;
   gboolean ok = FALSE;
   if (fstat (fd, &st) < 0)
     open_error (error, config->path, errno, writing);
@@ -80,8 +101,7 @@ block_file_open (const BlockConfig *config, gboolean discard, uint64_t *size, GE
       ok = TRUE;
     }
   else if (!S_ISBLK (st.st_mode))
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_REGULAR_FILE,
-                 "“%s” is neither a file nor a block device. Choose a disk image.", config->path);
+    no_image (error, config->path);
   else if (ioctl (fd, BLKGETSIZE64, size) < 0)
     open_error (error, config->path, errno, writing);
   else
@@ -90,6 +110,15 @@ block_file_open (const BlockConfig *config, gboolean discard, uint64_t *size, GE
     return fd;
   close (fd);
   return -1;
+}
+
+void
+block_file_close (int fd)
+{
+  struct flock unlock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+  (void)fcntl (fd, F_OFD_SETLK, &unlock);
+  close (fd);
 }
 
 static void
@@ -134,19 +163,9 @@ block_file_create (const char *path, uint64_t size, GError **error)
 int
 block_file_temporary (uint64_t size, GError **error)
 {
-  const char *dir = g_getenv ("TMPDIR");
+  const char *dir = g_getenv ("TMPDIR") != NULL ? g_getenv ("TMPDIR") : "/var/tmp";
+  int fd = host_file_temporary ();
 
-  /* /var/tmp is on a disk where /tmp often is memory. */
-  if (dir == NULL)
-    dir = "/var/tmp";
-  int fd = open (dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (fd < 0)
-    {
-      g_autofree char *name = g_build_filename (dir, "vivarium-overlay-XXXXXX", NULL);
-      fd = g_mkstemp_full (name, O_RDWR | O_CLOEXEC, 0600);
-      if (fd >= 0)
-        unlink (name);
-    }
   if (fd >= 0 && ftruncate (fd, (off_t)size) == 0)
     return fd;
   int code = errno;

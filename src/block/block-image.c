@@ -4,6 +4,7 @@
  */
 #define G_LOG_DOMAIN "block"
 
+#include "base/host-files.h"
 #include "block/block-driver.h"
 #include "block/block.h"
 
@@ -117,7 +118,7 @@ probe_fd (int fd, uint64_t *size)
 const char *
 block_image_probe (const char *path, uint64_t *size, GError **error)
 {
-  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  int fd = host_file_open (path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   struct stat st;
   uint64_t bytes = 0;
 

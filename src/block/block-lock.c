@@ -6,6 +6,7 @@
 #define G_LOG_DOMAIN "block"
 
 #include "block/block-driver.h"
+#include "base/host-files.h"
 #include "block/block.h"
 #include "block/regular-file.h"
 
@@ -108,8 +109,8 @@ name_machine (pid_t pid)
   return NULL;
 }
 
-static char *
-describe_holder (int fd)
+char *
+block_describe_lock_holder (int fd)
 {
   pid_t holder = block_find_lock_holder (fd, 0);
 
@@ -140,7 +141,8 @@ block_lock (int fd, const char *path, gboolean exclusive, GError **error)
       g_info ("No lock on “%s”: %s", path, g_strerror (errno));
       return TRUE;
     }
-  g_autofree char *holder = describe_holder (fd);
+  g_autofree char *told = host_file_explain (path);
+  g_autofree char *holder = told != NULL ? g_steal_pointer (&told) : block_describe_lock_holder (fd);
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY,
                "“%s” is in use by %s. Stop that first, or make a copy of the image%s.", path, holder,
                exclusive ? ", or open it read-only or let its changes be discarded if the other only reads it"

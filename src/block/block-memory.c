@@ -44,7 +44,7 @@ load (Memory *memory, const BlockConfig *config, GError **error)
   memory->bytes = memory->size <= MEMORY_MAX ? g_try_malloc0 (MAX (memory->size, 1)) : NULL;
   struct iovec whole = { .iov_base = memory->bytes, .iov_len = memory->size };
   int code = memory->bytes == NULL ? ENOMEM : block_file_read (fd, 0, &whole, 1);
-  close (fd);
+  block_file_close (fd);
   if (code == 0)
     return TRUE;
   g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code), "Can't read “%s” into memory: %s.",

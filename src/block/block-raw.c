@@ -47,7 +47,7 @@ raw_close (void *image)
 {
   Raw *raw = image;
 
-  close (raw->fd);
+  block_file_close (raw->fd);
   g_free (raw);
 }
 

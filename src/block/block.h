@@ -91,6 +91,8 @@ void block_retry (BlockQueue *queue);
 
 /* The process that has an OFD lock on byte `at` of the file behind `fd`; 0: none that we may look into.  Reads all of /proc. */
 pid_t block_find_lock_holder (int fd, uint64_t at);
+/* Who has one on the image behind `fd`, as a part of a sentence.  Transfer full. */
+char *block_describe_lock_holder (int fd);
 
 /* Image jobs (machine/, vivctl). */
 gboolean block_image_create (const char *path, const char *format, uint64_t size, GError **error);

@@ -6,6 +6,8 @@
 
 #include "block/regular-file.h"
 
+#include "base/host-files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -42,17 +44,21 @@ check (const char *path, const struct stat *info, uint64_t max, GError **error)
 int
 regular_file_open (const char *path, uint64_t max, uint64_t *size, GError **error)
 {
-  struct stat info;
+  struct stat info = { 0 };
+  uint32_t mode;
+  uint64_t length;
 
   /* Opening alone makes some devices act, so look first; and again, for somebody may have put another one there. */
-  if (stat (path, &info) != 0)
+  if (host_file_look (path, &mode, &length) != 0)
     {
       set_errno_error (error, path, errno);
       return -1;
     }
+  info.st_mode = mode;
+  info.st_size = (off_t)length;
   if (!check (path, &info, max, error))
     return -1;
-  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  int fd = host_file_open (path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
   if (fd < 0 || fstat (fd, &info) != 0)
     set_errno_error (error, path, errno);
   else if (check (path, &info, max, error))

@@ -151,7 +151,7 @@ detach (gpointer data)
 static GPtrArray *
 command_line (const char *folder, const char *socket_path, const VivStartOptions *options, GError **error)
 {
-  g_autofree char *program = viv_find_program ("vivarium-vmm", error);
+  g_autofree char *program = viv_find_program ("vivarium-broker", error);
   GPtrArray *argv;
 
   if (program == NULL)

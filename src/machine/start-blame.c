@@ -19,6 +19,12 @@ viv_start_blame (const char *group, const char *name)
     noted = g_strconcat (group, ".", name, NULL);
 }
 
+const char *
+viv_start_blame_key (void)
+{
+  return noted;
+}
+
 char *
 viv_start_blame_message (void)
 {

@@ -14,7 +14,9 @@ G_BEGIN_DECLS
 
 /* In the monitor, before it has threads: GROUP.NAME ("disk0.path") is to blame for the error that is being set.  The first one counts. */
 void viv_start_blame (const char *group, const char *name);
-/* What was noted, for the pipe ("blame disk0.path\n"); NULL: nothing.  Transfer full. */
+/* What was noted; NULL: nothing. */
+const char *viv_start_blame_key (void);
+/* The same, for the pipe ("blame disk0.path\n"); NULL: nothing.  Transfer full. */
 char *viv_start_blame_message (void);
 
 /* The key in what came over the pipe; NULL if there is none.  `text` is of another process: only what looks like a key is one.  Transfer

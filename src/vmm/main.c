@@ -7,10 +7,12 @@
 #include "config.h"
 
 #include "base/helper-spawn.h"
+#include "base/host-files.h"
 #include "block/block-testing.h"
 #include "block/regular-file.h"
 #include "board/pc.h"
 #include "board/slots.h"
+#include "confine/broker-link.h"
 #include "confine/sandbox.h"
 #include "control/service.h"
 #include "core/loop.h"
@@ -18,11 +20,14 @@
 #include "cpu/none/qtest.h"
 #include "display/vnc-listen.h"
 #include "display/vnc-password.h"
+#include "machine/control-socket.h"
+#include "machine/definition-files.h"
 #include "machine/folder-lock.h"
 #include "machine/paths.h"
 #include "machine/start-blame.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <glib-unix.h>
 #include <locale.h>
@@ -39,8 +44,8 @@ typedef struct
 {
   char **test_images;
   char *definition, *folder, *socket, *engine, *load, *vnc, *vnc_password_file, *qtest;
-  int ready_fd, lock_fd, owner_fd;
-  gboolean paused, probe, json, version, no_sandbox, test_device, test_pci, test_display;
+  int ready_fd, lock_fd, owner_fd, broker_fd;
+  gboolean paused, probe, json, version, no_sandbox, no_namespaces, test_device, test_pci, test_display;
 } Options;
 
 typedef struct
@@ -54,6 +59,7 @@ typedef struct
   char *engine_reason;
   Board *board;
   ControlService *control;
+  ControlSocket *place; /* of its socket; NULL: the broker has it */
   Qtest *qtest;
   int starter; /* of helpers; -1: none */
   /* What VNC is to begin with, made before the walls are. */
@@ -80,6 +86,10 @@ parse_options (int *argc, char ***argv, Options *o, GError **error)
       "This descriptor has the lock on the machine's folder; without it one is taken", "N" },
     { "owner-fd", 0, 0, G_OPTION_ARG_INT, &o->owner_fd, "End when the other end of this pipe is closed",
       "N" },
+    { "broker-fd", 0, 0, G_OPTION_ARG_INT, &o->broker_fd,
+      "The socket to the broker, vivarium-broker, which starts a monitor so and opens its files", "N" },
+    { "no-namespaces", 0, 0, G_OPTION_ARG_NONE, &o->no_namespaces,
+      "With a broker: confine the process without namespaces of its own", NULL },
     { "engine", 0, 0, G_OPTION_ARG_STRING, &o->engine,
       "auto, kvm, software or none, instead of the definition's", "NAME" },
     { "paused", 0, 0, G_OPTION_ARG_NONE, &o->paused, "Start paused", NULL },
@@ -101,7 +111,7 @@ parse_options (int *argc, char ***argv, Options *o, GError **error)
     { "test-display", 0, 0, G_OPTION_ARG_NONE, &o->test_display,
       "For tests of several screens: a second display adapter, which shows bars of colour", NULL },
     { "no-sandbox", 0, 0, G_OPTION_ARG_NONE, &o->no_sandbox,
-      "For debugging: don't confine the process (also: VIVARIUM_SANDBOX=0 in the environment)", NULL },
+      "For debugging: no broker, and a process that isn't confined", NULL },
     { "probe", 0, 0, G_OPTION_ARG_NONE, &o->probe, "Say what /dev/kvm is worth on this host, and end", NULL },
     { "json", 0, 0, G_OPTION_ARG_NONE, &o->json, "With --probe: as JSON", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &o->version, "Show the version", NULL },
@@ -109,7 +119,7 @@ parse_options (int *argc, char ***argv, Options *o, GError **error)
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("- run one machine");
 
-  o->ready_fd = o->lock_fd = o->owner_fd = -1;
+  o->ready_fd = o->lock_fd = o->owner_fd = o->broker_fd = -1;
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_set_description (
       context, "This program is started by vivarium and vivctl; “vivctl run --help” is what a person wants.");
@@ -257,7 +267,6 @@ start_control (Monitor *monitor, GError **error)
   Board *board = monitor->board;
   ControlConfig config = {
     .vm = monitor->vm,
-    .socket_path = monitor->options.socket,
     .name = definition_text (monitor->definition, "machine.name"),
     .uuid = definition_text (monitor->definition, "machine.uuid"),
     .engine = monitor->engine->klass->name,
@@ -279,13 +288,25 @@ start_control (Monitor *monitor, GError **error)
     .start_helper = on_start_helper,
     .quit = on_quit,
     .opaque = monitor,
+    .listener = -1,
   };
 
-  if (config.socket_path == NULL)
+  if (broker_link_is_up ())
+    config.listener = broker_link_open (FAMILY_FILE_LISTENER);
+  else if (monitor->options.socket != NULL)
+    {
+      monitor->place = control_socket_new (monitor->options.socket, error);
+      if (monitor->place == NULL)
+        return FALSE;
+      config.listener = fcntl (control_socket_fd (monitor->place), F_DUPFD_CLOEXEC, 0);
+    }
+  /* The machine of a test may have none. */
+  if (config.listener < 0)
     return TRUE;
   board->media_changed = on_media_changed;
   board->media_opaque = monitor;
   monitor->control = control_service_new (&config, error);
+  close (config.listener);
   return monitor->control != NULL;
 }
 
@@ -409,7 +430,7 @@ confine (Monitor *monitor, GError **error)
   g_autoptr (GPtrArray) files = g_ptr_array_new_with_free_func (g_free);
   const char *temporary = g_getenv ("TMPDIR");
 
-  if (o->no_sandbox || g_strcmp0 (g_getenv ("VIVARIUM_SANDBOX"), "0") == 0)
+  if (o->no_sandbox)
     {
       g_message ("sandbox: off, as asked");
       return TRUE;
@@ -454,6 +475,8 @@ warm_up (Monitor *monitor)
   monitor->converters[0] = g_iconv_open ("ISO-8859-1", "UTF-8");
   monitor->converters[1] = g_iconv_open ("UTF-8", "ISO-8859-1");
   g_random_int ();
+  host_file_keep ("/proc/self/statm");
+  host_file_keep ("/proc/self/pagemap");
 }
 
 /* -- Life ----------------------------------------------------------------------------------------- */
@@ -492,7 +515,7 @@ lock_folder (Options *o, GError **error)
   g_autofree char *path = g_canonicalize_filename (o->definition, NULL);
   g_autofree char *base = g_path_get_basename (path), *folder = g_path_get_dirname (path);
 
-  if (o->lock_fd >= 0 || !g_str_equal (base, "machine.ini"))
+  if (broker_link_is_up () || o->lock_fd >= 0 || !g_str_equal (base, "machine.ini"))
     return TRUE;
   o->lock_fd = viv_folder_lock (folder, VIV_LOCK_RUN, error);
   return o->lock_fd >= 0;
@@ -509,6 +532,19 @@ begin_starter (Monitor *monitor)
     monitor->starter = helper_starter_new (program, &error);
   if (error != NULL)
     g_message ("%s", error->message);
+}
+
+/* The table of files that the broker has too. */
+static void
+name_files (const MachineDefinition *definition)
+{
+  g_autoptr (GPtrArray) files = definition_files (definition);
+
+  for (guint i = 0; i < files->len; i++)
+    {
+      const DefinitionFile *file = files->pdata[i];
+      broker_link_add_file (FAMILY_N_FILES + i, file->path, file->write);
+    }
 }
 
 static gboolean
@@ -529,6 +565,8 @@ build (Monitor *monitor, GError **error)
       g_free (monitor->definition->folder);
       monitor->definition->folder = g_canonicalize_filename (o->folder, NULL);
     }
+  if (broker_link_is_up ())
+    name_files (monitor->definition);
   klass = engine_choose (o->engine ? o->engine : definition_text (monitor->definition, "machine.engine"),
                          &monitor->engine_reason, error);
   if (klass == NULL)
@@ -583,6 +621,9 @@ static void
 tell_ready (Monitor *monitor)
 {
   int fd = monitor->options.ready_fd;
+
+  if (broker_link_is_up ())
+    broker_link_ready ();
   ssize_t n = fd >= 0 ? write (fd, "ready\n", 6) : 0;
 
   (void)n;
@@ -630,6 +671,8 @@ tell_blame (Monitor *monitor)
 {
   g_autofree char *message = viv_start_blame_message ();
 
+  if (broker_link_is_up () && viv_start_blame_key () != NULL)
+    broker_link_blame (viv_start_blame_key ());
   if (message != NULL && monitor->options.ready_fd >= 0
       && write (monitor->options.ready_fd, message, strlen (message)) < 0)
     g_debug ("nobody waits for us");
@@ -641,6 +684,7 @@ monitor_clear (Monitor *monitor)
   if (monitor->devices != NULL)
     vm_loop_stop (monitor->devices);
   g_clear_pointer (&monitor->control, control_service_free);
+  control_socket_free (monitor->place);
   qtest_free (monitor->qtest);
   engine_free (monitor->engine);
   board_free (monitor->board);
@@ -663,10 +707,33 @@ monitor_clear (Monitor *monitor)
       g_iconv_close (monitor->converters[i]);
 }
 
+/* Started by hand: a broker first, which starts us again. */
+static int
+call_broker (char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *program = viv_find_program ("vivarium-broker", &error);
+
+  if (program != NULL)
+    execv (program, argv);
+  g_printerr ("vivarium-vmm: %s\n", program != NULL ? g_strerror (errno) : error->message);
+  return 1;
+}
+
+static void
+meet_broker (const Options *o)
+{
+  broker_link_begin (o->broker_fd);
+  broker_link_add_file (FAMILY_FILE_DEFINITION, o->definition, FALSE);
+  if (o->load != NULL)
+    broker_link_add_file (FAMILY_FILE_STATE, o->load, FALSE);
+}
+
 int
 main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
+  g_auto (GStrv) argv_given = g_strdupv (argv);
   Monitor monitor = { .test_output = -1, .starter = -1, .vnc_password = -1 };
 
   setlocale (LC_ALL, "");
@@ -691,11 +758,15 @@ main (int argc, char **argv)
       g_printerr ("vivarium-vmm: --definition FILE is needed; see --help\n");
       return 2;
     }
+  if (monitor.options.broker_fd < 0 && !monitor.options.no_sandbox)
+    return call_broker (argv_given);
   prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 
   if (monitor.options.socket != NULL)
     begin_starter (&monitor);
   warm_up (&monitor);
+  if (monitor.options.broker_fd >= 0)
+    meet_broker (&monitor.options);
   monitor.loop = g_main_loop_new (NULL, FALSE);
   if (!lock_folder (&monitor.options, &error) || !build (&monitor, &error) || !prepare_vnc (&monitor, &error)
       || !confine (&monitor, &error) || !start_control (&monitor, &error) || !power_on (&monitor, &error))

@@ -10,6 +10,7 @@
 #include "base/message.h"
 #include "board/slots.h"
 #include "control/service.h"
+#include "machine/control-socket.h"
 
 #include <gio/gunixfdlist.h>
 #include <sys/eventfd.h>
@@ -37,6 +38,7 @@ typedef struct
 } Fuzz;
 
 static char *socket_path;
+static ControlSocket *place_of_socket;
 
 static gboolean
 change_media (void *opaque, const char *id, const char *path, int fd, gboolean readonly, gboolean force,
@@ -101,7 +103,7 @@ serve (Fuzz *f, unsigned how)
 {
   g_autoptr (GError) error = NULL;
   ControlConfig config = { .vm = f->machine.vm,
-                           .socket_path = socket_path,
+                           .listener = control_socket_fd (place_of_socket),
                            .name = "fuzz",
                            .uuid = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
                            .engine = "none",
@@ -667,6 +669,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
       g_file_set_contents (password, "secret\n", -1, NULL);
     }
   fuzz_machine_open_with (&f.machine, TRUE);
+  place_of_socket = control_socket_new (socket_path, NULL);
+  g_assert_nonnull (place_of_socket);
   serve (&f, how);
   if (how & HOW_BYTES)
     send_bytes (&f, &bytes, how);
@@ -677,6 +681,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
   g_array_unref (f.fds);
   fuzz_pump ();
   control_service_free (f.service);
+  control_socket_free (place_of_socket);
   fuzz_pump ();
   g_clear_object (&f.client);
   fuzz_machine_close (&f.machine);

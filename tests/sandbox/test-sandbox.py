@@ -21,6 +21,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
 from lib import BUILD, Skip, Tap, check  # pylint: disable=wrong-import-position
 
+BROKER = os.path.join(BUILD, "src/broker/vivarium-broker")
 NOBODY = 65534
 LANDLOCK_ABIS = [1, 2, 4, 6]  # those that changed something
 
@@ -154,7 +155,8 @@ class Prey:
         for name in ("G_DEBUG", "VIVARIUM_SANDBOX", "VIVARIUM_SOFT", "DBUS_SESSION_BUS_ADDRESS"):
             env.pop(name, None)
         # A guest that runs only costs time, but where the operation is done on its way.
-        command = [program, "--definition", ini, "--engine", "software"] + (["--paused"] if thread == "main" else [])
+        env["VIVARIUM_VMM"] = program
+        command = [BROKER, "--definition", ini, "--engine", "software"] + (["--paused"] if thread == "main" else [])
         if without:
             command = ["setpriv", "--bounding-set", without] + command
         ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL,
@@ -162,7 +164,8 @@ class Prey:
         for listener in listeners:
             listener.close()
         shutil.rmtree(place)
-        answers = dict(line.split(": ") for line in ended.stdout.splitlines())
+        # It comes by the broker's log.
+        answers = dict(words[:2] for words in (line.split(": ") for line in ended.stderr.splitlines()) if words[0] in ops)
         left = ops[len(answers):]
         if left and ended.returncode < 0:
             answers[left[0]] = signal.Signals(-ended.returncode).name

@@ -313,7 +313,8 @@ pid=$(python3 -c 'import json, sys; print(json.load(sys.stdin)["pid"])' <<E
 $("$vivctl" show M --json)
 E
 )
-kill -STOP "$pid"
+# The broker is who others know; the monitor is its child.
+kill -STOP $(cat "/proc/$pid/task/$pid/children")
 expect 0 "list beside one that hangs" timeout 60 "$vivctl" list
 has "^unresponsive .* M\$" "says which"
 has "^off .* Other\$" "shows the others"

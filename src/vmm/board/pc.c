@@ -8,6 +8,7 @@
 
 #include "board/pc.h"
 
+#include "base/host-files.h"
 #include "board/slots.h"
 #include "chipset/a20.h"
 #include "chipset/debugcon.h"
@@ -183,6 +184,8 @@ build_drive (Board *board, const MachineDevice *wanted, GError **error)
 {
   MachineDrive *drive = g_new0 (MachineDrive, 1);
   Block *block = NULL;
+  uint32_t mode;
+  uint64_t size;
   gboolean ok;
 
   drive->id = g_strdup (wanted->id);
@@ -192,7 +195,7 @@ build_drive (Board *board, const MachineDevice *wanted, GError **error)
   drive->path = definition_resolve (board->definition, machine_device_text (wanted, "path"));
   if (drive->path != NULL)
     {
-      if (drive->kind != DRIVE_DISK && !g_file_test (drive->path, G_FILE_TEST_EXISTS))
+      if (drive->kind != DRIVE_DISK && host_file_look (drive->path, &mode, &size) != 0)
         {
           /* A disc that is gone leaves the drive empty; only a disk is worth stopping for. */
           g_message ("%s: %s is not there; the drive starts empty", drive->id, drive->path);

@@ -43,9 +43,6 @@ struct ControlService
   GPtrArray *device_changes;     /* devices.c: devices on their way in or out */
   SerialPort **serials;
   VivMachine1 *skeleton;
-  char *lock_path;
-  int lock_fd;
-  gboolean bound; /* the socket at socket_path is ours */
   GSocketService *listener;
   GPtrArray *connections; /* ControlConnection */
   GQueue handshakes;      /* under way, the oldest first */

@@ -2,8 +2,7 @@
  *
  * The control socket of a running machine: peer-to-peer D-Bus (data/org.vivarium.Machine1.xml) at CONTROL_OBJECT_PATH.
  *
- * The socket is made with mode 0600; its directory must be ours with mode 0700.  A lock file beside it (PATH.lock) keeps a second
- * monitor of the same machine out; a socket that a dead one left is replaced.  A peer whose uid is not ours is
+ * Who starts the machine makes the socket (machine/control-socket.h).  A peer whose uid is not ours is
  * disconnected before a byte of it is read.
  *
  * Threads: the control loop's only (core/vm.h), VM lock NOT held, except where a callback says otherwise.
@@ -27,7 +26,7 @@ typedef struct ControlService ControlService;
 typedef struct
 {
   Vm *vm;
-  const char *socket_path;
+  int listener; /* the socket; stays the caller's */
   const char *name, *uuid;
   const char *engine;                  /* "kvm", "soft", "none" */
   const char *engine_reason;           /* a sentence */

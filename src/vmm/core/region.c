@@ -6,6 +6,8 @@
 
 #include "core/region.h"
 
+#include "base/host-files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
@@ -65,7 +67,7 @@ pagemap (void)
 
   if (g_once_init_enter (&opened))
     {
-      fd = open ("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+      fd = host_file_open ("/proc/self/pagemap", O_RDONLY);
       g_once_init_leave (&opened, 1);
     }
   return fd;

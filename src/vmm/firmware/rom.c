@@ -4,14 +4,15 @@
  */
 #define G_LOG_DOMAIN "firmware"
 
-#include "config.h"
-
 #include "firmware/rom.h"
 
+#include "base/host-files.h"
 #include "block/regular-file.h"
+#include "machine/definition-files.h"
 
 #include <gio/gio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define BIOS_UNIT 0x10000u
 #define BIOS_MAX  0x1000000u
@@ -19,25 +20,13 @@
 char *
 firmware_find (const char *name, GError **error)
 {
-  const char *const folders[] = {
-    g_getenv ("VIVARIUM_FIRMWARE_DIR"),
-    FIRMWARE_DIR,
-    PKGDATADIR "/firmware",
-    "/usr/share/seabios",
-    "/usr/share/qemu",
-    "/usr/share/vgabios",
-  };
+  g_auto (GStrv) places = definition_firmware_places (name);
+  uint32_t mode;
+  uint64_t size;
 
-  for (unsigned i = 0; i < G_N_ELEMENTS (folders); i++)
-    {
-      g_autofree char *path = NULL;
-
-      if (folders[i] == NULL || folders[i][0] == '\0')
-        continue;
-      path = g_build_filename (folders[i], name, NULL);
-      if (g_file_test (path, G_FILE_TEST_IS_REGULAR))
-        return g_steal_pointer (&path);
-    }
+  for (unsigned i = 0; places[i] != NULL; i++)
+    if (host_file_look (places[i], &mode, &size) == 0 && S_ISREG (mode))
+      return g_strdup (places[i]);
   g_set_error (
       error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
       "The firmware file %s is not on this host. Install the package seabios, or set VIVARIUM_FIRMWARE_DIR to its folder.",

@@ -11,6 +11,8 @@
 #include "config.h"
 
 #include "base/helper-spawn.h"
+#include "base/host-files.h"
+#include "confine/broker-link.h"
 #include "control/service.h"
 #include "machine/definition.h"
 #include "machine/paths.h"
@@ -26,10 +28,10 @@
 
 static struct
 {
-  char *definition, *folder, *socket, *engine, *load, *vnc, *password;
-  int ready_fd, lock_fd, owner_fd;
+  char *definition, *folder, *engine, *load, *vnc, *password;
+  int broker_fd;
   gboolean paused;
-} options = { .ready_fd = -1, .lock_fd = -1, .owner_fd = -1 };
+} options = { .broker_fd = -1 };
 
 static MachineDefinition *definition;
 static GMainLoop *loop;
@@ -182,13 +184,6 @@ on_state (Vm *machine, VmState state, void *opaque)
 }
 
 static gboolean
-on_owner_gone (int fd, GIOCondition condition, gpointer data)
-{
-  vm_stop (vm, "its owner is gone");
-  return G_SOURCE_REMOVE;
-}
-
-static gboolean
 on_term (gpointer data)
 {
   vm_stop (vm, "asked to end");
@@ -222,9 +217,10 @@ serve (InputRouter *router, GError **error)
   g_autoptr (GString) reason = g_string_new ("there is no processor in a test");
   while (behaves ("rude") && reason->len < RUDE_LENGTH)
     g_string_append (reason, RUDE);
+  int listener = broker_link_open (FAMILY_FILE_LISTENER);
   const ControlConfig config = {
     .vm = vm,
-    .socket_path = options.socket,
+    .listener = listener,
     .name = definition_text (definition, "machine.name"),
     .uuid = definition_text (definition, "machine.uuid"),
     .engine = "none",
@@ -242,7 +238,9 @@ serve (InputRouter *router, GError **error)
     .start_helper = on_start_helper,
     .quit = on_quit,
   };
-  return control_service_new (&config, error);
+  ControlService *service = control_service_new (&config, error);
+  close (listener);
+  return service;
 }
 
 static void
@@ -280,13 +278,10 @@ run (void)
   else
     {
       g_unix_signal_add (SIGTERM, on_term, NULL);
-      if (options.owner_fd >= 0)
-        g_unix_fd_add (options.owner_fd, G_IO_HUP | G_IO_ERR, on_owner_gone, NULL);
       vm_start (vm, options.paused);
       if (behaves ("full"))
         vm_request (vm, VM_REQUEST_PAUSE, "There is no room for disk0.");
-      if (options.ready_fd >= 0 && write (options.ready_fd, "ready\n", 6) == 6)
-        close (options.ready_fd);
+      broker_link_ready ();
       g_main_loop_run (loop);
     }
   control_service_free (service);
@@ -308,10 +303,7 @@ main (int argc, char **argv)
   const GOptionEntry entries[] = {
     { "definition", 0, 0, G_OPTION_ARG_FILENAME, &options.definition, NULL, NULL },
     { "folder", 0, 0, G_OPTION_ARG_FILENAME, &options.folder, NULL, NULL },
-    { "socket", 0, 0, G_OPTION_ARG_FILENAME, &options.socket, NULL, NULL },
-    { "ready-fd", 0, 0, G_OPTION_ARG_INT, &options.ready_fd, NULL, NULL },
-    { "lock-fd", 0, 0, G_OPTION_ARG_INT, &options.lock_fd, NULL, NULL },
-    { "owner-fd", 0, 0, G_OPTION_ARG_INT, &options.owner_fd, NULL, NULL },
+    { "broker-fd", 0, 0, G_OPTION_ARG_INT, &options.broker_fd, NULL, NULL },
     { "engine", 0, 0, G_OPTION_ARG_STRING, &options.engine, NULL, NULL },
     { "load", 0, 0, G_OPTION_ARG_FILENAME, &options.load, NULL, NULL },
     { "vnc", 0, 0, G_OPTION_ARG_STRING, &options.vnc, NULL, NULL },
@@ -327,6 +319,9 @@ main (int argc, char **argv)
   if (!g_option_context_parse (context, &argc, &argv, &error))
     g_error ("%s", error->message);
   g_print ("fake monitor of %s\n", options.definition);
+  host_file_keep ("/proc/self/statm");
+  broker_link_begin (options.broker_fd);
+  broker_link_add_file (FAMILY_FILE_DEFINITION, options.definition, FALSE);
   definition = definition_load (options.definition, &error);
   if (definition == NULL)
     {
@@ -338,8 +333,7 @@ main (int argc, char **argv)
     {
       g_printerr ("the firmware is missing\n");
       /* As the monitor does; its end may be seen before this. */
-      if (options.ready_fd >= 0)
-        dprintf (options.ready_fd, "blame machine.firmware\n");
+      broker_link_blame ("machine.firmware");
       return 1;
     }
   loop = g_main_loop_new (NULL, FALSE);
@@ -350,7 +344,6 @@ main (int argc, char **argv)
   definition_unref (definition);
   g_free (options.definition);
   g_free (options.folder);
-  g_free (options.socket);
   g_free (options.engine);
   return 0;
 }

@@ -5,6 +5,7 @@
 #include "base/helper-spawn.h"
 #include "control/service-private.h"
 #include "control/service.h"
+#include "machine/control-socket.h"
 #include "display/vnc-client.h"
 #include "display/vnc-listen.h"
 
@@ -26,6 +27,7 @@ typedef struct
   InputSink tablet;
   InputEvent place;
   unsigned n_places;
+  ControlSocket *control;
   ControlService *service;
   GDBusConnection *connection;
   DisplayOutput *outputs[N];
@@ -135,8 +137,10 @@ begin (Fixture *f)
   f->folder = g_dir_make_tmp ("viv-screens-XXXXXX", &error);
   g_assert_no_error (error);
   f->socket = g_build_filename (f->folder, "control", NULL);
+  f->control = control_socket_new (f->socket, &error);
+  g_assert_no_error (error);
   f->service = control_service_new (&(ControlConfig){ .vm = f->vm,
-                                                      .socket_path = f->socket,
+                                                      .listener = control_socket_fd (f->control),
                                                       .name = "test",
                                                       .uuid = "00000000-0000-4000-8000-000000000001",
                                                       .outputs = f->outputs,
@@ -165,6 +169,7 @@ end (Fixture *f)
   control_service_free (f->service);
   wait_for (f->n_ended == f->n_helpers); /* none stays behind */
   g_free (f->notice);
+  control_socket_free (f->control);
   for (unsigned i = 0; i < N; i++)
     display_output_free (f->outputs[i]);
   vm_lock (f->vm);

@@ -4,6 +4,7 @@
  */
 #include "control/service-private.h"
 #include "control/service.h"
+#include "machine/control-socket.h"
 
 #include <fcntl.h>
 #include <gio/gio.h>
@@ -23,6 +24,7 @@ typedef struct
   MachineDefinition *definition;
   Vm *vm;
   InputRouter *router;
+  ControlSocket *place;
   ControlService *service;
   GPtrArray *drives; /* MachineDrive */
   char *folder, *socket, *address;
@@ -130,8 +132,10 @@ begin (Fixture *f, unsigned handshake_ms)
   g_assert_no_error (error);
   f->socket = g_build_filename (f->folder, "control", NULL);
   f->address = g_strconcat ("unix:path=", f->socket, NULL);
+  f->place = control_socket_new (f->socket, &error);
+  g_assert_no_error (error);
   f->service = control_service_new (&(ControlConfig){ .vm = f->vm,
-                                                      .socket_path = f->socket,
+                                                      .listener = control_socket_fd (f->place),
                                                       .name = "test",
                                                       .uuid = "00000000-0000-4000-8000-000000000001",
                                                       .router = f->router,
@@ -153,6 +157,7 @@ end (Fixture *f)
 {
   if (f->service != NULL)
     control_service_free (f->service);
+  control_socket_free (f->place);
   definition_unref (f->definition);
   g_ptr_array_unref (f->drives);
   g_clear_pointer (&cdrom.path, g_free);

@@ -8,7 +8,9 @@
 #include "cpu/kvm/kvm.h"
 
 #include "base/device-access.h"
+#include "base/host-files.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
@@ -27,12 +29,14 @@
 static const char *
 cpu_vendor_hint (void)
 {
-  g_autofree char *info = NULL;
+  unsigned eax, ebx, ecx = 0, edx, more = 0;
 
-  if (!g_file_get_contents ("/proc/cpuinfo", &info, NULL, NULL))
+  /* CPUID 1: ECX bit 5 VMX, bit 31 a hypervisor (Intel SDM 2A); 80000001h: ECX bit 2 SVM (AMD APM 3, appendix E). */
+  if (!__get_cpuid (1, &eax, &ebx, &ecx, &edx))
     return "";
-  if (strstr (info, " vmx") == NULL && strstr (info, " svm") == NULL)
-    return strstr (info, " hypervisor") != NULL
+  (void)__get_cpuid (0x80000001, &eax, &ebx, &more, &edx);
+  if ((ecx & (1u << 5)) == 0 && (more & (1u << 2)) == 0)
+    return (ecx & (1u << 31)) != 0
                ? " This host is itself a virtual machine without nested virtualisation; ask its owner to turn it on."
                : " The processor shows neither VT-x nor SVM: turn virtualisation on in the firmware setup.";
   return " Load the module: modprobe kvm_intel or modprobe kvm_amd.";
@@ -52,7 +56,7 @@ kvm_open (GError **error)
     { KVM_CAP_READONLY_MEM, "read-only memory" },
     { KVM_CAP_SIGNAL_MSI, "message-signalled interrupts" },
   };
-  int fd = open ("/dev/kvm", O_RDWR | O_CLOEXEC);
+  int fd = host_file_open ("/dev/kvm", O_RDWR);
 
   if (fd < 0)
     {
@@ -63,7 +67,9 @@ kvm_open (GError **error)
                      "There is no /dev/kvm: the kernel's KVM module is not loaded.%s", cpu_vendor_hint ());
       else if (code == EACCES || code == EPERM)
         {
-          g_autofree char *advice = device_access_advice_of ("/dev/kvm");
+          g_autofree char *told = host_file_explain ("/dev/kvm");
+          g_autofree char *advice
+              = told != NULL ? g_steal_pointer (&told) : device_access_advice_of ("/dev/kvm");
           g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
                        "/dev/kvm may not be used by this user: %s", advice);
         }
@@ -184,9 +190,11 @@ static void
 fill_probe (KvmProbe *probe)
 {
   g_autoptr (GError) error = NULL;
+  uint32_t mode;
+  uint64_t size;
   int fd = kvm_open (&error);
 
-  probe->present = access ("/dev/kvm", F_OK) == 0;
+  probe->present = host_file_look ("/dev/kvm", &mode, &size) == 0;
   if (fd < 0)
     {
       probe->detail = g_strdup (error->message);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What a machine's monitor asks its broker (base/message.h), which answers each question with one message of the same `op` and `serial`.  The broker
+ * opens nothing but what its table has, made from the definition as the monitor makes its own (machine/definition-files.h), and nothing at all
+ * behind FAMILY_READY: numbers index that table.  More than FAMILY_MOST_QUESTIONS, or one that is none, ends the family.
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  FAMILY_OPEN = 1,  /* a: file, b: FAMILY_WRITE or 0 → the descriptor */
+  FAMILY_LOOK,      /* a: file → a: st_mode, size: of the file */
+  FAMILY_TEMPORARY, /* → descriptor of an empty file without a name */
+  FAMILY_EXPLAIN, /* a: file, which could not be opened or locked → descriptor of a pipe with words for a person, or ENODATA */
+  FAMILY_BLAME,   /* text: the setting that a start fails for (machine/start-blame.h) */
+  FAMILY_READY,   /* the machine runs */
+  FAMILY_HELPER,  /* a: FamilyHelper → descriptor of the socket (base/message.h) to one that was started */
+} FamilyOp;
+
+#define FAMILY_WRITE 1u
+
+/* The first files of the table. */
+typedef enum
+{
+  FAMILY_FILE_DEFINITION,
+  FAMILY_FILE_STATE,    /* to go on from */
+  FAMILY_FILE_KVM,      /* /dev/kvm */
+  FAMILY_FILE_LISTENER, /* the control socket, which is open */
+  FAMILY_N_FILES,
+} FamilyFile;
+
+typedef enum
+{
+  FAMILY_HELPER_VNC,
+  FAMILY_N_HELPERS,
+} FamilyHelper;
+
+/* Before the machine runs.  A definition names some 60 files at most, each asked for a few times. */
+#define FAMILY_MOST_QUESTIONS 2000
+/* Helpers in a minute. */
+#define FAMILY_MOST_HELPERS 10
+
+/* The monitor ends with it where a wall can't be built without namespaces of its own; it is started again, told to do without. */
+#define FAMILY_EXIT_NO_NAMESPACES 77
+
+G_END_DECLS

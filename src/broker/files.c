@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define G_LOG_DOMAIN "broker"
+
+#include "broker/files.h"
+
+#include "base/device-access.h"
+#include "block/block.h"
+#include "block/regular-file.h"
+#include "machine/definition-files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define KVM            "/dev/kvm"
+#define MAX_DEFINITION (1u << 20) /* bytes, as machine/definition-file.c has it */
+
+struct BrokerFiles
+{
+  GPtrArray *named; /* DefinitionFile *; their numbers begin behind FAMILY_N_FILES */
+  char *state;
+  int definition; /* its bytes, sealed */
+  int listener;
+  GArray *kept; /* int: as long as we have an image open, others find who has locked it */
+};
+
+/* What nobody can change any more. */
+static int
+seal (const char *text, gsize length, GError **error)
+{
+  int fd = memfd_create ("machine.ini", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+  if (fd >= 0 && write (fd, text, length) == (ssize_t)length && lseek (fd, 0, SEEK_SET) == 0
+      && fcntl (fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0)
+    return fd;
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "No memory for the definition: %s",
+               g_strerror (errno));
+  if (fd >= 0)
+    close (fd);
+  return -1;
+}
+
+BrokerFiles *
+broker_files_new (const char *path, const char *folder, const char *state, int listener, GError **error)
+{
+  g_autoptr (MachineDefinition) definition = NULL;
+  g_autofree char *text = NULL;
+  gsize length;
+  int fd;
+
+  if (!regular_file_read (path, MAX_DEFINITION, &text, &length, error))
+    return NULL;
+  definition = definition_parse (text, (gssize)length, path, error);
+  if (definition == NULL)
+    return NULL;
+  if (folder != NULL)
+    {
+      g_free (definition->folder);
+      definition->folder = g_canonicalize_filename (folder, NULL);
+    }
+  fd = seal (text, length, error);
+  if (fd < 0)
+    return NULL;
+  BrokerFiles *files = g_new0 (BrokerFiles, 1);
+  files->named = definition_files (definition);
+  files->state = g_strdup (state);
+  files->definition = fd;
+  files->listener = listener;
+  files->kept = g_array_new (FALSE, FALSE, sizeof (int));
+  return files;
+}
+
+void
+broker_files_free (BrokerFiles *files)
+{
+  if (files == NULL)
+    return;
+  for (guint i = 0; i < files->kept->len; i++)
+    close (g_array_index (files->kept, int, i));
+  g_array_unref (files->kept);
+  g_ptr_array_unref (files->named);
+  close (files->definition);
+  g_free (files->state);
+  g_free (files);
+}
+
+/* NULL: it has none, or there is no such file. */
+static const char *
+path_of (BrokerFiles *files, unsigned file)
+{
+  if (file == FAMILY_FILE_STATE)
+    return files->state;
+  if (file == FAMILY_FILE_KVM)
+    return KVM;
+  if (file < FAMILY_N_FILES || file - FAMILY_N_FILES >= files->named->len)
+    return NULL;
+  return ((DefinitionFile *)files->named->pdata[file - FAMILY_N_FILES])->path;
+}
+
+static gboolean
+may_write (BrokerFiles *files, unsigned file)
+{
+  return file == FAMILY_FILE_KVM
+         || (file >= FAMILY_N_FILES && ((DefinitionFile *)files->named->pdata[file - FAMILY_N_FILES])->write);
+}
+
+static gboolean
+is_right (BrokerFiles *files, unsigned file, uint32_t mode)
+{
+  return file == FAMILY_FILE_KVM ? S_ISCHR (mode) : S_ISREG (mode) || S_ISBLK (mode);
+}
+
+int
+broker_files_open (BrokerFiles *files, unsigned file, gboolean write, int *fd)
+{
+  const char *path = path_of (files, file);
+  struct stat info;
+
+  if (file == FAMILY_FILE_DEFINITION || file == FAMILY_FILE_LISTENER)
+    {
+      *fd = fcntl (file == FAMILY_FILE_DEFINITION ? files->definition : files->listener, F_DUPFD_CLOEXEC, 0);
+      return *fd >= 0 ? 0 : errno;
+    }
+  if (path == NULL)
+    return ENOENT;
+  if (write && !may_write (files, file))
+    return EACCES;
+  /* Opening alone makes some devices act, so look first; and again, for somebody may have put another one there. */
+  if (stat (path, &info) != 0)
+    return errno;
+  if (!is_right (files, file, info.st_mode))
+    return ENODEV;
+  *fd = open (path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (*fd < 0)
+    return errno;
+  if (fstat (*fd, &info) != 0 || !is_right (files, file, info.st_mode))
+    {
+      close (*fd);
+      return ENODEV;
+    }
+  int ours = file >= FAMILY_N_FILES ? fcntl (*fd, F_DUPFD_CLOEXEC, 0) : -1;
+  if (ours >= 0)
+    g_array_append_val (files->kept, ours);
+  return 0;
+}
+
+int
+broker_files_look (BrokerFiles *files, unsigned file, uint32_t *mode, uint64_t *size)
+{
+  const char *path = path_of (files, file);
+  struct stat info;
+  int result;
+
+  if (file == FAMILY_FILE_DEFINITION)
+    result = fstat (files->definition, &info);
+  else if (path == NULL)
+    return ENOENT;
+  else
+    result = stat (path, &info);
+  if (result != 0)
+    return errno;
+  *mode = info.st_mode;
+  *size = (uint64_t)info.st_size;
+  return 0;
+}
+
+static char *
+explain (const char *path, unsigned file)
+{
+  char *words;
+  int fd;
+
+  if (file == FAMILY_FILE_KVM)
+    return device_access_advice_of (path);
+  fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0)
+    return NULL;
+  words = block_describe_lock_holder (fd);
+  close (fd);
+  return words;
+}
+
+int
+broker_files_explain (BrokerFiles *files, unsigned file, int *fd)
+{
+  const char *path = path_of (files, file);
+  g_autofree char *words = path != NULL ? explain (path, file) : NULL;
+  int ends[2];
+
+  if (words == NULL)
+    return ENODATA;
+  if (pipe2 (ends, O_CLOEXEC | O_NONBLOCK) != 0)
+    return errno;
+  /* What is longer than a pipe holds is cut. */
+  ssize_t n = write (ends[1], words, strlen (words));
+  (void)n;
+  close (ends[1]);
+  *fd = ends[0];
+  return 0;
+}

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * vivarium-broker: opens what a machine's definition names, and has the processes of the machine as its children.  Everything a guest, an image or a
+ * network can say ends in them; they have descriptors only, and this process believes nothing that they say.  It reads machine.ini
+ * and messages of 64 bytes (base/family.h), and nothing else.
+ */
+#define G_LOG_DOMAIN "broker"
+
+#include "config.h"
+
+#include "base/host-files.h"
+#include "base/message.h"
+#include "broker/family.h"
+#include "broker/files.h"
+#include "machine/control-socket.h"
+#include "machine/folder-lock.h"
+#include "machine/paths.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A monitor that was asked to end and doesn't. */
+#define END_TIMEOUT_US (20 * G_USEC_PER_SEC)
+
+typedef struct
+{
+  char *definition, *folder, *socket, *load, *qtest; /* paths, absolute but for `folder` */
+  int ready_fd, lock_fd, owner_fd;
+  gboolean test_device, no_namespaces;
+  char **rest; /* for the monitor */
+} Options;
+
+typedef struct
+{
+  Options options;
+  BrokerLog log;
+  BrokerFiles *files;
+  ControlSocket *place;
+  FamilyProcess monitor;
+  GArray *helpers;     /* FamilyProcess */
+  GQueue starts;       /* when helpers were started, in the last minute */
+  gint64 asked_to_end; /* 0: not */
+  unsigned questions;
+  gboolean ready, heard; /* it has asked something */
+} Broker;
+
+/* -- Arguments ------------------------------------------------------------------------------------ */
+
+static void
+make_absolute (char **path)
+{
+  char *absolute = *path != NULL ? g_canonicalize_filename (*path, NULL) : NULL;
+
+  g_free (*path);
+  *path = absolute;
+}
+
+static gboolean
+parse_options (int argc, char **argv, Options *o, GError **error)
+{
+  const GOptionEntry entries[] = {
+    { "definition", 0, 0, G_OPTION_ARG_FILENAME, &o->definition, NULL, NULL },
+    { "folder", 0, 0, G_OPTION_ARG_FILENAME, &o->folder, NULL, NULL },
+    { "socket", 0, 0, G_OPTION_ARG_FILENAME, &o->socket, NULL, NULL },
+    { "load", 0, 0, G_OPTION_ARG_FILENAME, &o->load, NULL, NULL },
+    { "qtest", 0, 0, G_OPTION_ARG_FILENAME, &o->qtest, NULL, NULL },
+    { "ready-fd", 0, 0, G_OPTION_ARG_INT, &o->ready_fd, NULL, NULL },
+    { "lock-fd", 0, 0, G_OPTION_ARG_INT, &o->lock_fd, NULL, NULL },
+    { "owner-fd", 0, 0, G_OPTION_ARG_INT, &o->owner_fd, NULL, NULL },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+  g_auto (GStrv) arguments = g_strdupv (argv);
+
+  o->ready_fd = o->lock_fd = o->owner_fd = -1;
+  g_option_context_add_main_entries (context, entries, NULL);
+  g_option_context_set_help_enabled (context, FALSE);
+  g_option_context_set_ignore_unknown_options (context, TRUE);
+  if (!g_option_context_parse_strv (context, &arguments, error))
+    return FALSE;
+  if (o->definition == NULL)
+    {
+      g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "--definition FILE is needed");
+      return FALSE;
+    }
+  make_absolute (&o->definition);
+  make_absolute (&o->load);
+  make_absolute (&o->qtest);
+  o->rest = g_strdupv (arguments + 1);
+  o->test_device = g_strv_contains ((const char *const *)o->rest, "--test-device");
+  return TRUE;
+}
+
+static void
+options_clear (Options *o)
+{
+  g_free (o->definition);
+  g_free (o->folder);
+  g_free (o->socket);
+  g_free (o->load);
+  g_free (o->qtest);
+  g_strfreev (o->rest);
+}
+
+/* -- Start ---------------------------------------------------------------------------------------- */
+
+/* First of all: nobody may move or remove a folder that a machine runs from.  Only what is laid out as a machine's folder has a lock. */
+static gboolean
+lock_folder (Options *o, GError **error)
+{
+  g_autofree char *base = g_path_get_basename (o->definition), *folder = g_path_get_dirname (o->definition);
+
+  if (o->lock_fd >= 0 || !g_str_equal (base, "machine.ini"))
+    return TRUE;
+  o->lock_fd = viv_folder_lock (folder, VIV_LOCK_RUN, error);
+  return o->lock_fd >= 0;
+}
+
+static gboolean
+start_monitor (Broker *broker, GError **error)
+{
+  const Options *o = &broker->options;
+  g_autofree char *program = viv_find_program ("vivarium-vmm", error);
+  g_autoptr (GPtrArray) argv = g_ptr_array_new ();
+  g_autofree char *number = g_strdup_printf ("%d", FAMILY_SOCKET);
+
+  if (program == NULL)
+    return FALSE;
+  const struct
+  {
+    const char *option, *value;
+  } values[] = {
+    { "--broker-fd", number }, { "--definition", o->definition }, { "--folder", o->folder },
+    { "--load", o->load },     { "--qtest", o->qtest },
+  };
+  g_ptr_array_add (argv, program);
+  for (unsigned i = 0; i < G_N_ELEMENTS (values); i++)
+    if (values[i].value != NULL)
+      {
+        g_ptr_array_add (argv, (char *)values[i].option);
+        g_ptr_array_add (argv, (char *)values[i].value);
+      }
+  if (o->no_namespaces)
+    g_ptr_array_add (argv, (char *)"--no-namespaces");
+  for (char **word = o->rest; *word != NULL; word++)
+    g_ptr_array_add (argv, *word);
+  g_ptr_array_add (argv, NULL);
+  broker->heard = FALSE;
+  return family_start (&broker->monitor, (char *const *)argv->pdata, &broker->log, o->lock_fd, o->test_device,
+                       error);
+}
+
+static gboolean
+start (Broker *broker, GError **error)
+{
+  Options *o = &broker->options;
+
+  if (!broker_log_open (&broker->log))
+    {
+      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "No pipe: %s", g_strerror (errno));
+      return FALSE;
+    }
+  if (!lock_folder (o, error))
+    return FALSE;
+  if (o->socket != NULL)
+    broker->place = control_socket_new (o->socket, error);
+  if (o->socket != NULL && broker->place == NULL)
+    return FALSE;
+  broker->files = broker_files_new (o->definition, o->folder, o->load,
+                                    broker->place != NULL ? control_socket_fd (broker->place) : -1, error);
+  return broker->files != NULL && start_monitor (broker, error);
+}
+
+/* -- Questions ------------------------------------------------------------------------------------ */
+
+static void
+tell_launcher (Broker *broker, const char *text)
+{
+  int fd = broker->options.ready_fd;
+  ssize_t n = fd >= 0 ? write (fd, text, strlen (text)) : 0;
+
+  (void)n;
+}
+
+static void
+tell_ready (Broker *broker)
+{
+  broker->ready = TRUE;
+  tell_launcher (broker, "ready\n");
+  if (broker->options.ready_fd >= 0)
+    close (broker->options.ready_fd);
+  broker->options.ready_fd = -1;
+}
+
+/* An errno, or 0 and the helper's socket. */
+static int
+start_helper (Broker *broker, unsigned helper, int *fd)
+{
+  static const char *const programs[FAMILY_N_HELPERS] = { "vivarium-vnc" };
+  const gint64 now = g_get_monotonic_time ();
+  g_autoptr (GError) error = NULL;
+  FamilyProcess process;
+
+  if (helper >= FAMILY_N_HELPERS)
+    return EINVAL;
+  while (!g_queue_is_empty (&broker->starts)
+         && *(gint64 *)g_queue_peek_head (&broker->starts) < now - 60 * G_USEC_PER_SEC)
+    g_free (g_queue_pop_head (&broker->starts));
+  if (g_queue_get_length (&broker->starts) >= FAMILY_MOST_HELPERS)
+    return EAGAIN;
+  g_queue_push_tail (&broker->starts, g_memdup2 (&now, sizeof now));
+  g_autofree char *program = viv_find_program (programs[helper], &error);
+  char *argv[] = { program, (char *)"--socket", (char *)"3", NULL };
+  if (program == NULL || !family_start (&process, argv, &broker->log, -1, FALSE, &error))
+    {
+      g_printerr ("%s\n", error->message);
+      return ENOENT;
+    }
+  *fd = process.socket;
+  process.socket = -1;
+  g_array_append_val (broker->helpers, process);
+  return 0;
+}
+
+/* The answer's `result` and what goes with it; -1: no such question. */
+static int
+carry_out (Broker *broker, const Message *question, Message *answer, int *fd)
+{
+  if (broker->ready && question->op != FAMILY_HELPER)
+    return -1;
+  switch ((FamilyOp)question->op)
+    {
+    case FAMILY_OPEN:
+      return broker_files_open (broker->files, question->a, (question->b & FAMILY_WRITE) != 0, fd);
+    case FAMILY_LOOK:
+      return broker_files_look (broker->files, question->a, &answer->a, &answer->size);
+    case FAMILY_TEMPORARY:
+      *fd = host_file_temporary ();
+      return *fd >= 0 ? 0 : errno;
+    case FAMILY_EXPLAIN:
+      return broker_files_explain (broker->files, question->a, fd);
+    case FAMILY_BLAME:
+      {
+        g_autofree char *text = g_strdup_printf ("blame %s\n", question->text);
+        tell_launcher (broker, text);
+        return 0;
+      }
+    case FAMILY_READY:
+      tell_ready (broker);
+      return 0;
+    case FAMILY_HELPER:
+      return start_helper (broker, question->a, fd);
+    }
+  return -1;
+}
+
+/* FALSE: it says what no monitor says, or is going. */
+static gboolean
+answer_one (Broker *broker)
+{
+  Message question, answer = { 0 };
+  int fds[MESSAGE_MAX_FDS], fd = -1;
+  int code = message_receive (broker->monitor.socket, &question, fds, 0);
+
+  if (code == -ETIMEDOUT)
+    return TRUE;
+  if (code <= 0)
+    return FALSE;
+  broker->heard = TRUE;
+  code = question.n_fds == 0 && (broker->ready || ++broker->questions <= FAMILY_MOST_QUESTIONS)
+             ? carry_out (broker, &question, &answer, &fd)
+             : -1;
+  message_close_fds (fds);
+  if (code < 0)
+    {
+      g_printerr ("The monitor has asked what no monitor asks (%u); it is ended.\n", question.op);
+      kill (broker->monitor.pid, SIGKILL);
+      return FALSE;
+    }
+  answer.op = question.op;
+  answer.serial = question.serial;
+  answer.result = code;
+  answer.n_fds = fd >= 0;
+  /* It waits for this one, so there is room. */
+  code = message_send (broker->monitor.socket, &answer, &fd, 0);
+  if (fd >= 0)
+    close (fd);
+  return code == 0;
+}
+
+/* -- Loop ----------------------------------------------------------------------------------------- */
+
+static void
+ask_to_end (Broker *broker)
+{
+  kill (broker->monitor.pid, SIGTERM);
+  if (broker->asked_to_end == 0)
+    broker->asked_to_end = g_get_monotonic_time ();
+}
+
+static void
+bury_helpers (Broker *broker, const struct pollfd *waits)
+{
+  for (guint i = broker->helpers->len; i-- > 0;)
+    if (waits == NULL || waits[i].revents != 0)
+      {
+        family_end (&g_array_index (broker->helpers, FamilyProcess, i));
+        g_array_remove_index (broker->helpers, i);
+      }
+}
+
+static int
+time_left (const Broker *broker)
+{
+  if (broker->asked_to_end == 0)
+    return -1;
+  return (int)(MAX (broker->asked_to_end + END_TIMEOUT_US - g_get_monotonic_time (), 0) / 1000) + 1;
+}
+
+/* Until the monitor has ended. */
+static void
+attend (Broker *broker, int signals)
+{
+  enum
+  {
+    MONITOR,
+    SIGNALS,
+    QUESTIONS,
+    LOG,
+    OWNER,
+    HELPERS,
+  };
+  struct signalfd_siginfo info;
+
+  for (;;)
+    {
+      struct pollfd waits[HELPERS + FAMILY_MOST_HELPERS * 4] = {
+        [MONITOR] = { broker->monitor.pid_fd, POLLIN, 0 },   [SIGNALS] = { signals, POLLIN, 0 },
+        [QUESTIONS] = { broker->monitor.socket, POLLIN, 0 }, [LOG] = { broker->log.read_end, POLLIN, 0 },
+        [OWNER] = { broker->options.owner_fd, 0, 0 },
+      };
+      unsigned n_helpers = MIN (broker->helpers->len, G_N_ELEMENTS (waits) - HELPERS);
+
+      for (unsigned i = 0; i < n_helpers; i++)
+        waits[HELPERS + i]
+            = (struct pollfd){ g_array_index (broker->helpers, FamilyProcess, i).pid_fd, POLLIN, 0 };
+      if (poll (waits, HELPERS + n_helpers, time_left (broker)) < 0 && errno != EINTR)
+        return;
+      if (broker->asked_to_end != 0 && time_left (broker) <= 1)
+        return;
+      if (waits[LOG].revents != 0)
+        broker_log_read (&broker->log);
+      if (waits[QUESTIONS].revents != 0 && !answer_one (broker))
+        {
+          close (broker->monitor.socket);
+          broker->monitor.socket = -1;
+        }
+      if (waits[SIGNALS].revents != 0 && read (signals, &info, sizeof info) == (ssize_t)sizeof info)
+        ask_to_end (broker);
+      if (waits[OWNER].revents != 0)
+        {
+          ask_to_end (broker);
+          close (broker->options.owner_fd);
+          broker->options.owner_fd = -1;
+        }
+      if (waits[MONITOR].revents != 0)
+        return;
+      bury_helpers (broker, waits + HELPERS);
+    }
+}
+
+/* Ends as the monitor did, so that who started us sees what became of it. */
+static int
+end_as (int status)
+{
+  if (WIFEXITED (status))
+    return WEXITSTATUS (status);
+  if (WIFSIGNALED (status))
+    {
+      sigset_t all;
+
+      signal (WTERMSIG (status), SIG_DFL);
+      sigfillset (&all);
+      sigprocmask (SIG_UNBLOCK, &all, NULL);
+      raise (WTERMSIG (status));
+    }
+  return 1;
+}
+
+/* The wait(2) status. */
+static int
+run (Broker *broker, int signals)
+{
+  g_autoptr (GError) error = NULL;
+  int status;
+
+  for (;;)
+    {
+      attend (broker, signals);
+      /* What it has said before its end. */
+      while (broker->monitor.socket >= 0 && !broker->ready && answer_one (broker))
+        {
+          struct pollfd wait = { broker->monitor.socket, POLLIN, 0 };
+          if (poll (&wait, 1, 0) <= 0)
+            break;
+        }
+      status = family_end (&broker->monitor);
+      if (!WIFEXITED (status) || WEXITSTATUS (status) != FAMILY_EXIT_NO_NAMESPACES || broker->heard
+          || broker->options.no_namespaces)
+        return status;
+      broker->options.no_namespaces = TRUE;
+      if (!start_monitor (broker, &error))
+        {
+          g_printerr ("%s\n", error->message);
+          return 1 << 8;
+        }
+    }
+}
+
+static int
+catch_signals (void)
+{
+  sigset_t caught;
+
+  signal (SIGPIPE, SIG_IGN);
+  sigemptyset (&caught);
+  sigaddset (&caught, SIGTERM);
+  sigaddset (&caught, SIGINT);
+  sigaddset (&caught, SIGHUP);
+  sigprocmask (SIG_BLOCK, &caught, NULL);
+  return signalfd (-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int
+main (int argc, char **argv)
+{
+  const struct rlimit no_core = { 0, 0 };
+  g_autoptr (GError) error = NULL;
+  Broker broker = { .log = { -1, -1, 0 }, .monitor = { 0, -1, -1 } };
+  int signals, status = 1 << 8;
+
+  setlocale (LC_ALL, "");
+  viv_bind_text_domain ();
+  prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  setrlimit (RLIMIT_CORE, &no_core);
+  signals = catch_signals ();
+  broker.helpers = g_array_new (FALSE, FALSE, sizeof (FamilyProcess));
+  g_queue_init (&broker.starts);
+  if (!parse_options (argc, argv, &broker.options, &error) || !start (&broker, &error))
+    g_printerr ("%s\n", error->message);
+  else
+    status = run (&broker, signals);
+  bury_helpers (&broker, NULL);
+  broker_log_close (&broker.log);
+  /* The lock goes last, with the process: nobody has the folder while anything of us is there. */
+  control_socket_free (broker.place);
+  if (broker.options.qtest != NULL)
+    unlink (broker.options.qtest);
+  broker_files_free (broker.files);
+  g_array_unref (broker.helpers);
+  g_queue_clear_full (&broker.starts, g_free);
+  options_clear (&broker.options);
+  return end_as (status);
+}

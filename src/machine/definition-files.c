@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "machine/definition-files.h"
+
+#include "machine/boot-modules.h"
+
+static const char *const firmware[] = { "bios-256k.bin", "vgabios-stdvga.bin" };
+
+char **
+definition_firmware_places (const char *name)
+{
+  const char *const folders[] = {
+    g_getenv ("VIVARIUM_FIRMWARE_DIR"),
+    FIRMWARE_DIR,
+    PKGDATADIR "/firmware",
+    "/usr/share/seabios",
+    "/usr/share/qemu",
+    "/usr/share/vgabios",
+  };
+  g_autoptr (GStrvBuilder) places = g_strv_builder_new ();
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (folders); i++)
+    if (folders[i] != NULL && folders[i][0] != '\0')
+      {
+        g_autofree char *path = g_build_filename (folders[i], name, NULL);
+        g_strv_builder_add (places, path);
+      }
+  return g_strv_builder_end (places);
+}
+
+static void
+file_free (gpointer data)
+{
+  DefinitionFile *file = data;
+
+  g_free (file->path);
+  g_free (file);
+}
+
+/* Takes the path. */
+static void
+add (GPtrArray *files, char *path, gboolean write)
+{
+  DefinitionFile *file;
+
+  if (path == NULL)
+    return;
+  file = g_new0 (DefinitionFile, 1);
+  file->path = path;
+  file->write = write;
+  g_ptr_array_add (files, file);
+}
+
+static void
+add_modules (GPtrArray *files, const MachineDefinition *definition)
+{
+  g_autoptr (GPtrArray) modules = boot_modules_parse (definition_text (definition, "machine.modules"), NULL);
+
+  for (guint i = 0; modules != NULL && i < modules->len; i++)
+    add (files, definition_resolve (definition, ((BootModule *)modules->pdata[i])->path), FALSE);
+}
+
+GPtrArray *
+definition_files (const MachineDefinition *definition)
+{
+  GPtrArray *files = g_ptr_array_new_with_free_func (file_free);
+  const MachineDevice *drive;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (firmware); i++)
+    {
+      g_auto (GStrv) places = definition_firmware_places (firmware[i]);
+      for (unsigned j = 0; places[j] != NULL; j++)
+        add (files, g_strdup (places[j]), FALSE);
+    }
+  add (files, definition_resolve (definition, definition_text (definition, "machine.firmware")), FALSE);
+  add (files, definition_resolve (definition, definition_text (definition, "machine.kernel")), FALSE);
+  add (files, definition_resolve (definition, definition_text (definition, "machine.initrd")), FALSE);
+  add_modules (files, definition);
+  for (unsigned i = 0; (drive = definition_drive (definition, i)) != NULL; i++)
+    add (files, definition_resolve (definition, machine_device_text (drive, "path")),
+         drive->kind->drive != DRIVE_CDROM && !machine_device_flag (drive, "readonly")
+             && !machine_device_flag (drive, "discard"));
+  return files;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The files of the host that a definition names and that its monitor reads or writes.  Broker and monitor each make this list from the same
+ * definition, so that a number stands for a file.
+ */
+#pragma once
+
+#include "machine/definition.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  char *path;     /* absolute where the definition has a folder */
+  gboolean write; /* a drive's that keeps what is written on it */
+} DefinitionFile;
+
+/* DefinitionFile *, freed with the array.  Firmware that comes with Vivarium or the host is among them, at each place where it may be. */
+GPtrArray *definition_files (const MachineDefinition *definition);
+
+/* Where firmware of this name is looked for, in this order; freed with g_strfreev(). */
+char **definition_firmware_places (const char *name);
+
+G_END_DECLS

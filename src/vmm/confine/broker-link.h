@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The monitor's end of its broker (base/family.h): files by name are those of a table that both have.
+ *
+ * The process has one.  Any thread; a question keeps its thread until it is answered, which takes as long as the host needs to open a file.
+ */
+#pragma once
+
+#include "base/family.h"
+
+G_BEGIN_DECLS
+
+/* From here on host_file_open() and its like ask the broker at the other end of `socket`. */
+void broker_link_begin (int socket);
+/* Adds a file to the table; its number must be the broker's (FamilyFile, or in the order of definition_files()).  Paths are as given to
+ * host_file_open(). */
+void broker_link_add_file (unsigned number, const char *path, gboolean write);
+
+gboolean broker_link_is_up (void);
+/* A descriptor, or -1 and errno. */
+int broker_link_open (unsigned number);
+void broker_link_blame (const char *key);
+void broker_link_ready (void);
+/* The socket to a helper that was started; -1 and an error. */
+int broker_link_helper (FamilyHelper helper, GError **error);
+
+G_END_DECLS
