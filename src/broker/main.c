@@ -3,6 +3,8 @@
  * vivarium-broker: opens what a machine's definition names, and has the processes of the machine as its children.  Everything a guest, an image or a
  * network can say ends in them; they have descriptors only, and this process believes nothing that they say.  It reads machine.ini
  * and messages of 64 bytes (base/family.h), and nothing else.
+ *
+ * SIGTERM, SIGINT and SIGHUP ask the monitor to end; SIGQUIT ends it there and then.
  */
 #define G_LOG_DOMAIN "broker"
 
@@ -365,7 +367,11 @@ attend (Broker *broker, int signals)
           broker->monitor.socket = -1;
         }
       if (waits[SIGNALS].revents != 0 && read (signals, &info, sizeof info) == (ssize_t)sizeof info)
-        ask_to_end (broker);
+        {
+          if (info.ssi_signo == SIGQUIT)
+            return;
+          ask_to_end (broker);
+        }
       if (waits[OWNER].revents != 0)
         {
           ask_to_end (broker);
@@ -436,6 +442,7 @@ catch_signals (void)
   sigaddset (&caught, SIGTERM);
   sigaddset (&caught, SIGINT);
   sigaddset (&caught, SIGHUP);
+  sigaddset (&caught, SIGQUIT);
   sigprocmask (SIG_BLOCK, &caught, NULL);
   return signalfd (-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
 }

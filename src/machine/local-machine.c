@@ -29,6 +29,7 @@
 
 #define START_TIMEOUT_S 60
 #define QUIT_TIMEOUT_S  5
+#define KILL_TIMEOUT_S  2
 /* What a monitor that answers needs, on a loaded host, to answer. */
 #define CONNECT_TIMEOUT_S 8
 /* From the end of the connection to the monitor's own. */
@@ -244,16 +245,23 @@ find_holder (VivLocalMachine *self)
   return self->pidfd >= 0;
 }
 
+static gboolean on_kill_timeout (gpointer data);
+
+/* The broker ends all of the machine's processes and clears up; if it doesn't, the kernel does the first. */
 static void
 kill_monitor (VivLocalMachine *self)
 {
+  int signal_number = self->was_killed ? SIGKILL : SIGQUIT;
+
+  if (!self->was_killed && self->kill_timeout == 0)
+    self->kill_timeout = g_timeout_add_seconds (KILL_TIMEOUT_S, on_kill_timeout, self);
   self->was_killed = TRUE;
   if (self->process != NULL)
-    viv_monitor_process_kill (self->process);
+    viv_monitor_process_kill (self->process, signal_number);
   else if (find_holder (self))
     {
       /* The descriptor can't mean another process that got the number meanwhile. */
-      syscall (SYS_pidfd_send_signal, self->pidfd, SIGKILL, NULL, 0);
+      syscall (SYS_pidfd_send_signal, self->pidfd, signal_number, NULL, 0);
       if (self->held && self->pid_watch == 0)
         {
           self->held = FALSE;

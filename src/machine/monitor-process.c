@@ -260,9 +260,9 @@ viv_monitor_process_is_alive (VivMonitorProcess *self)
 }
 
 void
-viv_monitor_process_kill (VivMonitorProcess *self)
+viv_monitor_process_kill (VivMonitorProcess *self, int signal_number)
 {
-  g_subprocess_force_exit (self->process);
+  g_subprocess_send_signal (self->process, signal_number);
 }
 
 gboolean

@@ -23,6 +23,7 @@
 
 #include "display/output.h"
 #include "display/shm-protocol.h"
+#include "confine/broker-link.h"
 #include "display/shm-socket.h"
 #include "display/memfd.h"
 #include "machine/definition.h"
@@ -454,11 +455,14 @@ on_message (GDBusConnection *connection, GDBusMessage *message, gboolean incomin
   return NULL;
 }
 
-static gboolean
-on_connection (GDBusServer *server, GDBusConnection *connection, gpointer data)
+static void
+on_connection (GObject *source, GAsyncResult *result, gpointer data)
 {
   static const GDBusInterfaceVTable table = { on_method, on_property, NULL, { NULL } };
+  GDBusConnection *connection = g_dbus_connection_new_finish (result, NULL);
 
+  if (connection == NULL)
+    return;
   g_dbus_connection_add_filter (connection, on_message, NULL, NULL);
   g_dbus_connection_register_object (connection, VIV_MACHINE_OBJECT_PATH, viv_machine1_interface_info (),
                                      &table, NULL, NULL, NULL);
@@ -466,18 +470,27 @@ on_connection (GDBusServer *server, GDBusConnection *connection, gpointer data)
   g_clear_object (&last);
   last = g_object_ref (connection);
   g_mutex_unlock (&lock);
+  g_dbus_connection_start_message_processing (connection); /* never freed: it is open as long as we live */
+}
+
+static gboolean
+on_incoming (GSocketService *service, GSocketConnection *stream, GObject *source, gpointer data)
+{
+  g_dbus_connection_new (G_IO_STREAM (stream), data,
+                         G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER
+                             | G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+                         NULL, NULL, on_connection, NULL);
   return TRUE;
 }
 
 int
 main (int argc, char **argv)
 {
-  g_autofree char *path = NULL, *socket_path = NULL, *address = NULL, *guid = g_dbus_generate_guid ();
-  int ready_fd = -1;
+  g_autofree char *path = NULL, *guid = g_dbus_generate_guid ();
+  int broker_fd = -1;
   const GOptionEntry entries[] = {
     { "definition", 0, 0, G_OPTION_ARG_FILENAME, &path, NULL, NULL },
-    { "socket", 0, 0, G_OPTION_ARG_FILENAME, &socket_path, NULL, NULL },
-    { "ready-fd", 0, 0, G_OPTION_ARG_INT, &ready_fd, NULL, NULL },
+    { "broker-fd", 0, 0, G_OPTION_ARG_INT, &broker_fd, NULL, NULL },
     { NULL },
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
@@ -489,22 +502,21 @@ main (int argc, char **argv)
   g_option_context_set_ignore_unknown_options (context, TRUE);
   if (!g_option_context_parse (context, &argc, &argv, &error))
     g_error ("%s", error->message);
+  broker_link_begin (broker_fd);
+  broker_link_add_file (FAMILY_FILE_DEFINITION, path, FALSE);
   definition = definition_load (path, &error);
   if (definition == NULL)
     g_error ("%s", error->message);
   const char *words = definition_text (definition, "machine.append");
   lies = g_strsplit (words != NULL ? words : "", " ", -1);
-  unlink (socket_path);
-  address = g_strconcat ("unix:path=", socket_path, NULL);
-  GDBusServer *server = g_dbus_server_new_sync (address, G_DBUS_SERVER_FLAGS_NONE, guid, NULL, NULL, &error);
-  if (server == NULL)
+  GSocket *listener = g_socket_new_from_fd (broker_link_open (FAMILY_FILE_LISTENER), &error);
+  GSocketService *service = g_socket_service_new ();
+  if (listener == NULL || !g_socket_listener_add_socket (G_SOCKET_LISTENER (service), listener, NULL, &error))
     g_error ("%s", error->message);
-  g_signal_connect (server, "new-connection", G_CALLBACK (on_connection), NULL);
-  g_dbus_server_start (server);
+  g_signal_connect (service, "incoming", G_CALLBACK (on_incoming), guid);
   if (lies_by ("flood") || lies_by ("properties") || lies_by ("numbers"))
     g_thread_unref (g_thread_new ("flood", flood, NULL));
-  if (ready_fd >= 0 && write (ready_fd, "ready\n", 6) == 6)
-    close (ready_fd);
+  broker_link_ready ();
   g_main_loop_run (g_main_loop_new (NULL, FALSE));
   return 0;
 }
