@@ -30,6 +30,9 @@ typedef enum
   FAMILY_FILE_STATE,    /* to go on from */
   FAMILY_FILE_KVM,      /* /dev/kvm */
   FAMILY_FILE_LISTENER, /* the control socket, which is open */
+  FAMILY_FILE_PASSWORD, /* for VNC, to hand to who serves it */
+  FAMILY_FILE_VNC, /* a listener for VNC of the first screen, which the broker hands over for good; the next screens' follow */
+  FAMILY_FILE_VNC_LAST = FAMILY_FILE_VNC + 3,
   FAMILY_N_FILES,
 } FamilyFile;
 

@@ -23,9 +23,9 @@ struct BrokerFiles
 {
   GPtrArray *named; /* DefinitionFile *; their numbers begin behind FAMILY_N_FILES */
   char *state;
-  int definition; /* its bytes, sealed */
-  int listener;
-  GArray *kept; /* int: as long as we have an image open, others find who has locked it */
+  MachineDefinition *definition;
+  int passed[FAMILY_N_FILES]; /* open; -1.  The definition's are its bytes, sealed */
+  GArray *kept;               /* int: as long as we have an image open, others find who has locked it */
 };
 
 /* What nobody can change any more. */
@@ -45,7 +45,7 @@ seal (const char *text, gsize length, GError **error)
 }
 
 BrokerFiles *
-broker_files_new (const char *path, const char *folder, const char *state, int listener, GError **error)
+broker_files_new (const char *path, const char *folder, const char *state, GError **error)
 {
   g_autoptr (MachineDefinition) definition = NULL;
   g_autofree char *text = NULL;
@@ -68,8 +68,10 @@ broker_files_new (const char *path, const char *folder, const char *state, int l
   BrokerFiles *files = g_new0 (BrokerFiles, 1);
   files->named = definition_files (definition);
   files->state = g_strdup (state);
-  files->definition = fd;
-  files->listener = listener;
+  for (unsigned i = 0; i < FAMILY_N_FILES; i++)
+    files->passed[i] = -1;
+  files->passed[FAMILY_FILE_DEFINITION] = fd;
+  files->definition = g_steal_pointer (&definition);
   files->kept = g_array_new (FALSE, FALSE, sizeof (int));
   return files;
 }
@@ -83,9 +85,24 @@ broker_files_free (BrokerFiles *files)
     close (g_array_index (files->kept, int, i));
   g_array_unref (files->kept);
   g_ptr_array_unref (files->named);
-  close (files->definition);
+  for (unsigned i = 0; i < FAMILY_N_FILES; i++)
+    if (files->passed[i] >= 0)
+      close (files->passed[i]);
+  definition_unref (files->definition);
   g_free (files->state);
   g_free (files);
+}
+
+const MachineDefinition *
+broker_files_definition (BrokerFiles *files)
+{
+  return files->definition;
+}
+
+void
+broker_files_add (BrokerFiles *files, unsigned file, int fd)
+{
+  files->passed[file] = fd;
 }
 
 /* NULL: it has none, or there is no such file. */
@@ -120,10 +137,18 @@ broker_files_open (BrokerFiles *files, unsigned file, gboolean write, int *fd)
   const char *path = path_of (files, file);
   struct stat info;
 
-  if (file == FAMILY_FILE_DEFINITION || file == FAMILY_FILE_LISTENER)
+  if (file < FAMILY_N_FILES && files->passed[file] >= 0)
     {
-      *fd = fcntl (file == FAMILY_FILE_DEFINITION ? files->definition : files->listener, F_DUPFD_CLOEXEC, 0);
-      return *fd >= 0 ? 0 : errno;
+      *fd = fcntl (files->passed[file], F_DUPFD_CLOEXEC, 0);
+      if (*fd < 0)
+        return errno;
+      /* Who switches VNC off must be the last who listens. */
+      if (file >= FAMILY_FILE_VNC)
+        {
+          close (files->passed[file]);
+          files->passed[file] = -1;
+        }
+      return 0;
     }
   if (path == NULL)
     return ENOENT;
@@ -156,7 +181,7 @@ broker_files_look (BrokerFiles *files, unsigned file, uint32_t *mode, uint64_t *
   int result;
 
   if (file == FAMILY_FILE_DEFINITION)
-    result = fstat (files->definition, &info);
+    result = fstat (files->passed[FAMILY_FILE_DEFINITION], &info);
   else if (path == NULL)
     return ENOENT;
   else

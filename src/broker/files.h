@@ -12,9 +12,11 @@ G_BEGIN_DECLS
 typedef struct BrokerFiles BrokerFiles;
 
 /* `path`, made absolute, is machine.ini; it is read here and now, and the monitor gets these bytes whatever becomes of the file.  `folder` NULL: the
- * file's own.  `state` may be NULL.  `listener` stays the caller's. */
-BrokerFiles *broker_files_new (const char *path, const char *folder, const char *state, int listener,
-                               GError **error);
+ * file's own.  `state` may be NULL. */
+BrokerFiles *broker_files_new (const char *path, const char *folder, const char *state, GError **error);
+const MachineDefinition *broker_files_definition (BrokerFiles *files);
+/* Something that is open: FAMILY_FILE_LISTENER and what follows it.  Takes the descriptor. */
+void broker_files_add (BrokerFiles *files, unsigned file, int fd);
 void broker_files_free (BrokerFiles *files);
 
 /* The number comes from the monitor.  0 and a descriptor of the caller's, or an errno. */

@@ -14,11 +14,14 @@
 #include "base/message.h"
 #include "broker/family.h"
 #include "broker/files.h"
+#include "display/vnc-listen.h"
+#include "display/vnc-password.h"
 #include "machine/control-socket.h"
 #include "machine/folder-lock.h"
 #include "machine/paths.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <locale.h>
 #include <poll.h>
@@ -36,6 +39,7 @@
 typedef struct
 {
   char *definition, *folder, *socket, *load, *qtest; /* paths, absolute but for `folder` */
+  char *vnc, *vnc_password_file;
   int ready_fd, lock_fd, owner_fd;
   gboolean test_device, no_namespaces;
   char **rest; /* for the monitor */
@@ -47,6 +51,8 @@ typedef struct
   BrokerLog log;
   BrokerFiles *files;
   ControlSocket *place;
+  VncListeners vnc;    /* the first screen's, to tidy up at the end */
+  gboolean vnc_public; /* there is a password */
   FamilyProcess monitor;
   GArray *helpers;     /* FamilyProcess */
   GQueue starts;       /* when helpers were started, in the last minute */
@@ -75,6 +81,8 @@ parse_options (int argc, char **argv, Options *o, GError **error)
     { "socket", 0, 0, G_OPTION_ARG_FILENAME, &o->socket, NULL, NULL },
     { "load", 0, 0, G_OPTION_ARG_FILENAME, &o->load, NULL, NULL },
     { "qtest", 0, 0, G_OPTION_ARG_FILENAME, &o->qtest, NULL, NULL },
+    { "vnc", 0, 0, G_OPTION_ARG_STRING, &o->vnc, NULL, NULL },
+    { "vnc-password-file", 0, 0, G_OPTION_ARG_FILENAME, &o->vnc_password_file, NULL, NULL },
     { "ready-fd", 0, 0, G_OPTION_ARG_INT, &o->ready_fd, NULL, NULL },
     { "lock-fd", 0, 0, G_OPTION_ARG_INT, &o->lock_fd, NULL, NULL },
     { "owner-fd", 0, 0, G_OPTION_ARG_INT, &o->owner_fd, NULL, NULL },
@@ -110,6 +118,8 @@ options_clear (Options *o)
   g_free (o->socket);
   g_free (o->load);
   g_free (o->qtest);
+  g_free (o->vnc);
+  g_free (o->vnc_password_file);
   g_strfreev (o->rest);
 }
 
@@ -125,6 +135,48 @@ lock_folder (Options *o, GError **error)
     return TRUE;
   o->lock_fd = viv_folder_lock (folder, VIV_LOCK_RUN, error);
   return o->lock_fd >= 0;
+}
+
+static void
+tell_launcher (Broker *broker, const char *text)
+{
+  int fd = broker->options.ready_fd;
+  ssize_t n = fd >= 0 ? write (fd, text, strlen (text)) : 0;
+
+  (void)n;
+}
+
+/* A listener for the first screen, and the password, which goes to who serves it. */
+static gboolean
+open_vnc (Broker *broker, GError **error)
+{
+  const Options *o = &broker->options;
+  const MachineDefinition *definition = broker_files_definition (broker->files);
+  const char *address = o->vnc != NULL ? o->vnc : definition_text (definition, "display0.vnc-address");
+  g_autofree char *path
+      = o->vnc_password_file != NULL
+            ? g_strdup (o->vnc_password_file)
+            : definition_resolve (definition, definition_text (definition, "display0.vnc-password-file"));
+  int password = -1;
+
+  if (address == NULL || *address == '\0' || broker->place == NULL)
+    return TRUE;
+  if (path != NULL && *path != '\0')
+    password = vnc_password_open (path, error);
+  if ((path != NULL && *path != '\0' && password < 0)
+      || !vnc_listen (address, 1, password >= 0, &broker->vnc, error))
+    {
+      if (o->vnc == NULL)
+        tell_launcher (broker, "blame display0.vnc-address\n");
+      if (password >= 0)
+        close (password);
+      return FALSE;
+    }
+  broker_files_add (broker->files, FAMILY_FILE_PASSWORD, password);
+  broker_files_add (broker->files, FAMILY_FILE_VNC, broker->vnc.fds[0]);
+  broker->vnc.n = 0; /* it is not ours any more; the address is */
+  broker->vnc_public = password >= 0;
+  return TRUE;
 }
 
 static gboolean
@@ -177,21 +229,16 @@ start (Broker *broker, GError **error)
     broker->place = control_socket_new (o->socket, error);
   if (o->socket != NULL && broker->place == NULL)
     return FALSE;
-  broker->files = broker_files_new (o->definition, o->folder, o->load,
-                                    broker->place != NULL ? control_socket_fd (broker->place) : -1, error);
-  return broker->files != NULL && start_monitor (broker, error);
+  broker->files = broker_files_new (o->definition, o->folder, o->load, error);
+  if (broker->files == NULL)
+    return FALSE;
+  if (broker->place != NULL)
+    broker_files_add (broker->files, FAMILY_FILE_LISTENER,
+                      fcntl (control_socket_fd (broker->place), F_DUPFD_CLOEXEC, 0));
+  return open_vnc (broker, error) && start_monitor (broker, error);
 }
 
 /* -- Questions ------------------------------------------------------------------------------------ */
-
-static void
-tell_launcher (Broker *broker, const char *text)
-{
-  int fd = broker->options.ready_fd;
-  ssize_t n = fd >= 0 ? write (fd, text, strlen (text)) : 0;
-
-  (void)n;
-}
 
 static void
 tell_ready (Broker *broker)
@@ -233,6 +280,22 @@ start_helper (Broker *broker, unsigned helper, int *fd)
   return 0;
 }
 
+/* Only the monitor knows how many screens there are. */
+static int
+listen_beside (Broker *broker, unsigned screen, int *fd)
+{
+  g_autofree char *actual = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (broker->vnc.addresses == NULL)
+    return ENOENT;
+  *fd = vnc_listen_beside (broker->vnc.addresses[0], screen, broker->vnc_public, &actual, &error);
+  if (*fd >= 0)
+    return 0;
+  g_printerr ("%s\n", error->message);
+  return EADDRINUSE;
+}
+
 /* The answer's `result` and what goes with it; -1: no such question. */
 static int
 carry_out (Broker *broker, const Message *question, Message *answer, int *fd)
@@ -242,6 +305,8 @@ carry_out (Broker *broker, const Message *question, Message *answer, int *fd)
   switch ((FamilyOp)question->op)
     {
     case FAMILY_OPEN:
+      if (question->a > FAMILY_FILE_VNC && question->a <= FAMILY_FILE_VNC_LAST)
+        return listen_beside (broker, question->a - FAMILY_FILE_VNC, fd);
       return broker_files_open (broker->files, question->a, (question->b & FAMILY_WRITE) != 0, fd);
     case FAMILY_LOOK:
       return broker_files_look (broker->files, question->a, &answer->a, &answer->size);
@@ -447,6 +512,21 @@ catch_signals (void)
   return signalfd (-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Names of sockets that nobody listens on any more. */
+static void
+tidy_vnc (const Broker *broker)
+{
+  if (broker->vnc.addresses == NULL)
+    return;
+  vnc_listen_tidy (broker->vnc.addresses[0]);
+  for (unsigned screen = FAMILY_FILE_VNC; screen < FAMILY_FILE_VNC_LAST; screen++)
+    {
+      g_autofree char *address
+          = g_strdup_printf ("%s.%u", broker->vnc.addresses[0], screen - FAMILY_FILE_VNC + 1);
+      vnc_listen_tidy (address);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -473,6 +553,8 @@ main (int argc, char **argv)
   if (broker.options.qtest != NULL)
     unlink (broker.options.qtest);
   broker_files_free (broker.files);
+  tidy_vnc (&broker);
+  vnc_listeners_clear (&broker.vnc);
   g_array_unref (broker.helpers);
   g_queue_clear_full (&broker.starts, g_free);
   options_clear (&broker.options);

@@ -73,15 +73,17 @@ is_loopback (const struct sockaddr *sa)
   return FALSE;
 }
 
-static char *
-describe (int fd)
+char *
+vnc_listen_describe (int fd)
 {
-  struct sockaddr_storage ss;
+  struct sockaddr_storage ss = { 0 };
   socklen_t len = sizeof ss;
   char host[INET6_ADDRSTRLEN] = "";
 
   if (getsockname (fd, (struct sockaddr *)&ss, &len) < 0)
     return g_strdup ("");
+  if (ss.ss_family == AF_UNIX)
+    return g_strconcat ("unix:", ((struct sockaddr_un *)&ss)->sun_path, NULL);
   if (ss.ss_family == AF_INET6)
     {
       struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
@@ -156,7 +158,7 @@ listen_at (const char *address, gboolean allow_public, char **actual, GError **e
       return -1;
     }
   freeaddrinfo (list);
-  *actual = describe (fd);
+  *actual = vnc_listen_describe (fd);
   return fd;
 }
 
@@ -177,8 +179,8 @@ listen_somewhere (gboolean allow_public, char **actual, GError **error)
 }
 
 /* Another screen, near to where the first one is: "127.0.0.1:5901" and 1 give "127.0.0.1:5902". */
-static int
-listen_beside (const char *first, unsigned screen, gboolean allow_public, char **actual, GError **error)
+int
+vnc_listen_beside (const char *first, unsigned screen, gboolean allow_public, char **actual, GError **error)
 {
   const char *colon = strrchr (first, ':');
   g_autofree char *host = g_strndup (first, colon - first), *near = NULL, *any = NULL;
@@ -207,7 +209,7 @@ vnc_listen (const char *address, unsigned n, gboolean allow_public, VncListeners
   for (unsigned i = 0; i < n; i++)
     {
       char **actual = &listeners->addresses[i];
-      int fd = i > 0 ? listen_beside (listeners->addresses[0], i, allow_public, actual, error)
+      int fd = i > 0 ? vnc_listen_beside (listeners->addresses[0], i, allow_public, actual, error)
                : address != NULL && *address != '\0' ? listen_at (address, allow_public, actual, error)
                                                      : listen_somewhere (allow_public, actual, error);
 

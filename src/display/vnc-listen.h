@@ -27,6 +27,11 @@ typedef struct
  * G_IO_ERROR_ADDRESS_IN_USE: somebody listens there. */
 gboolean vnc_listen (const char *address, unsigned n, gboolean allow_public, VncListeners *listeners,
                      GError **error);
+/* One more, for the screen of this number (1 and up), near to the first one's address. */
+int vnc_listen_beside (const char *first, unsigned screen, gboolean allow_public, char **actual,
+                       GError **error);
+/* What such a socket is bound to, as an address; "": it is none.  Transfer full. */
+char *vnc_listen_describe (int fd);
 void vnc_listeners_clear (VncListeners *listeners);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VncListeners, vnc_listeners_clear)
 

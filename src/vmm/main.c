@@ -258,7 +258,8 @@ on_start_helper (void *opaque, const char *kind, GError **error)
 {
   Monitor *monitor = opaque;
 
-  return helper_starter_ask (monitor->starter, error);
+  return broker_link_is_up () ? broker_link_helper (FAMILY_HELPER_VNC, error)
+                              : helper_starter_ask (monitor->starter, error);
 }
 
 static gboolean
@@ -310,10 +311,34 @@ start_control (Monitor *monitor, GError **error)
   return monitor->control != NULL;
 }
 
+/* The broker has made them. */
+static void
+take_vnc (Monitor *monitor)
+{
+  VncListeners *listeners = &monitor->vnc_listeners;
+  const unsigned most
+      = MIN (MAX (monitor->board->outputs->len, 1), FAMILY_FILE_VNC_LAST - FAMILY_FILE_VNC + 1);
+  int fd;
+
+  listeners->fds = g_new0 (int, most);
+  listeners->addresses = g_new0 (char *, most + 1);
+  while (listeners->n < most && (fd = broker_link_open (FAMILY_FILE_VNC + listeners->n)) >= 0)
+    {
+      listeners->addresses[listeners->n] = vnc_listen_describe (fd);
+      listeners->fds[listeners->n++] = fd;
+    }
+  monitor->vnc_password = broker_link_open (FAMILY_FILE_PASSWORD);
+}
+
 /* Opens what it needs. */
 static gboolean
 prepare_vnc (Monitor *monitor, GError **error)
 {
+  if (broker_link_is_up ())
+    {
+      take_vnc (monitor);
+      return TRUE;
+    }
   const char *address = monitor->options.vnc ? monitor->options.vnc
                                              : definition_text (monitor->definition, "display0.vnc-address");
   g_autofree char *password
@@ -762,7 +787,7 @@ main (int argc, char **argv)
     return call_broker (argv_given);
   prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 
-  if (monitor.options.socket != NULL)
+  if (monitor.options.broker_fd < 0 && monitor.options.socket != NULL)
     begin_starter (&monitor);
   warm_up (&monitor);
   if (monitor.options.broker_fd >= 0)

@@ -10,12 +10,10 @@
  */
 #include "config.h"
 
-#include "base/helper-spawn.h"
 #include "base/host-files.h"
 #include "confine/broker-link.h"
 #include "control/service.h"
 #include "machine/definition.h"
-#include "machine/paths.h"
 
 #include <glib-unix.h>
 #include <linux/input-event-codes.h>
@@ -193,10 +191,7 @@ on_term (gpointer data)
 static int
 on_start_helper (void *opaque, const char *kind, GError **error)
 {
-  g_autofree char *program = viv_find_program ("vivarium-vnc", error);
-  pid_t pid;
-
-  return program != NULL ? helper_spawn (program, &pid, error) : -1;
+  return broker_link_helper (FAMILY_HELPER_VNC, error);
 }
 
 static ControlService *
