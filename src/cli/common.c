@@ -246,13 +246,25 @@ cli_finish (VivMachine *machine, GAsyncResult **result, GError **error)
   return viv_machine_finish (machine, done, error);
 }
 
+#define LAST_WORDS_MS 2000 /* of a machine that was switched off, until its processes are gone */
+
 gboolean
 cli_flush (VivMachine *machine, GError **error)
 {
+  g_autoptr (GError) failed = NULL;
   GAsyncResult *result = NULL;
 
   viv_machine_sync (machine, NULL, cli_on_result, &result);
-  return cli_finish (machine, &result, error);
+  if (cli_finish (machine, &result, &failed))
+    return TRUE;
+  /* A key may have switched it off, and so was heard. */
+  gboolean gone = g_error_matches (failed, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING);
+  for (unsigned waited = 0; gone && waited < LAST_WORDS_MS && viv_machine_is_busy (machine); waited += 20)
+    cli_sleep (20);
+  if (gone && g_str_equal (viv_machine_get_state (machine), "off"))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&failed));
+  return FALSE;
 }
 
 static gboolean

@@ -251,6 +251,28 @@ set_vnc_address (VivMachine *self, GTask *task, const char *value)
   viv_machine_vnc_start (self, value, password, g_task_get_cancellable (task), on_vnc_started, task);
 }
 
+static void
+on_medium_set (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+
+  if (viv_machine_finish (VIV_MACHINE (source), result, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+/* The drive of "cdrom0.path", whose medium can be changed now; NULL: it is something else. */
+static const MachineDevice *
+find_medium (VivMachine *self, const char *id, const char *key)
+{
+  const MachineDefinition *definition = viv_machine_get_definition (self);
+  const MachineDevice *drive = definition != NULL ? definition_find_drive (definition, id) : NULL;
+
+  return drive != NULL && drive->kind->drive != DRIVE_DISK && g_strcmp0 (key, "path") == 0 ? drive : NULL;
+}
+
 void
 viv_machine_set_property (VivMachine *self, const char *key, const char *value, GCancellable *cancellable,
                           GAsyncReadyCallback callback, gpointer data)
@@ -264,6 +286,14 @@ viv_machine_set_property (VivMachine *self, const char *key, const char *value, 
   if (viv_machine_proxy (self) != NULL && g_str_equal (key, VNC_ADDRESS_KEY))
     {
       set_vnc_address (self, task, value);
+      return;
+    }
+  const MachineDevice *drive = find_medium (self, id, dot != NULL ? dot + 1 : NULL);
+  if (viv_machine_proxy (self) != NULL && drive != NULL)
+    {
+      g_autofree char *path = definition_path_from_text (value);
+      viv_machine_change_media (self, id, path, machine_device_flag (drive, "readonly"), cancellable,
+                                on_medium_set, task);
       return;
     }
   ask (self, task, "SetProperty", g_variant_new ("(sss)", id, dot != NULL ? dot + 1 : "", value));

@@ -61,6 +61,7 @@ typedef struct
   ControlService *control;
   ControlSocket *place; /* of its socket; NULL: the broker has it */
   Qtest *qtest;
+  int qtest_listener;
   int starter; /* of helpers; -1: none */
   /* What VNC is to begin with, made before the walls are. */
   int vnc_password;
@@ -173,26 +174,8 @@ on_change_media (void *opaque, const char *id, const char *path, int fd, gboolea
                  GError **error)
 {
   Monitor *monitor = opaque;
-  g_autoptr (GError) refused = NULL;
 
-  if (board_change_media (monitor->board, id, path, fd, readonly, force, &refused))
-    return TRUE;
-  /* The user may write the file, the sandbox doesn't let us: a medium that is write-protected is better than none. */
-  if (!readonly && path != NULL && fd < 0 && sandbox_restricts_files ()
-      && g_error_matches (refused, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) && access (path, W_OK) == 0)
-    {
-      if (!board_change_media (monitor->board, id, path, -1, TRUE, force, error))
-        return FALSE;
-      g_autofree char *text = g_strdup_printf (
-          "“%s” is write-protected in %s: a running machine writes only in its own folder. To write on it, "
-          "copy it to %s and insert that, or name it in the machine's settings and start the machine again.",
-          path, id, monitor->definition->folder);
-      g_message ("%s", text);
-      control_service_notice (monitor->control, text);
-      return TRUE;
-    }
-  g_propagate_error (error, g_steal_pointer (&refused));
-  return FALSE;
+  return board_change_media (monitor->board, id, path, fd, readonly, force, error);
 }
 
 /* The guest has opened or closed a tray. */
@@ -444,47 +427,23 @@ finish_test_output (Monitor *monitor)
 
 /* -- Sandbox -------------------------------------------------------------------------------------- */
 
-/* The machine's folder, that of the control socket, where snapshots write, and media that may be put back.  Before the control
- * socket: GLib's worker thread, which that starts, blocks all signals and so must inherit what holds. */
+/* Before anything is read that somebody else has written. */
 static gboolean
-confine (Monitor *monitor, GError **error)
+confine (const Options *o, GError **error)
 {
-  const Options *o = &monitor->options;
-  const MachineDefinition *definition = monitor->definition;
-  g_autoptr (GPtrArray) folders = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GPtrArray) files = g_ptr_array_new_with_free_func (g_free);
-  const char *temporary = g_getenv ("TMPDIR");
+  const char *environment = g_getenv ("VIVARIUM_SANDBOX");
+  const SandboxConfig config
+      = { .namespaces = !o->no_namespaces, .trap = g_strcmp0 (environment, "trap") == 0 };
 
-  if (o->no_sandbox)
+  if (o->broker_fd < 0)
     {
-      g_message ("sandbox: off, as asked");
+      g_printerr (
+          "The monitor is not confined: whoever takes it over can do what you can. --no-sandbox is for debugging.\n");
       return TRUE;
     }
-  if (definition->folder != NULL)
-    g_ptr_array_add (folders, g_strdup (definition->folder));
-  g_ptr_array_add (folders, g_strdup (temporary != NULL ? temporary : "/var/tmp"));
-  if (o->socket != NULL)
-    g_ptr_array_add (folders, g_path_get_dirname (o->socket));
-  if (o->qtest != NULL)
-    g_ptr_array_add (folders, g_path_get_dirname (o->qtest));
-  g_ptr_array_add (folders, NULL);
-  for (unsigned i = 0; definition_drive (definition, i) != NULL; i++)
-    {
-      const MachineDevice *drive = definition_drive (definition, i);
-      char *path = drive->kind->drive == DRIVE_FLOPPY && !machine_device_flag (drive, "readonly")
-                       ? definition_resolve (definition, machine_device_text (drive, "path"))
-                       : NULL;
-
-      if (path != NULL)
-        g_ptr_array_add (files, path);
-    }
-  g_ptr_array_add (files, NULL);
-
-  SandboxConfig config = {
-    .folders = (const char *const *)folders->pdata,
-    .files = (const char *const *)files->pdata,
-    .trap = g_strcmp0 (g_getenv ("VIVARIUM_SANDBOX"), "trap") == 0,
-  };
+  /* A sanitizer's report needs files. */
+  if (sandbox_is_sanitized () && g_strcmp0 (environment, "0") == 0)
+    return TRUE;
   return sandbox_enter (&config, error);
 }
 
@@ -500,6 +459,10 @@ warm_up (Monitor *monitor)
   monitor->converters[0] = g_iconv_open ("ISO-8859-1", "UTF-8");
   monitor->converters[1] = g_iconv_open ("UTF-8", "ISO-8859-1");
   g_random_int ();
+  (void)g_dgettext (GETTEXT_PACKAGE, "Machine");
+  (void)g_dgettext ("glib20", "Error");
+  (void)g_strerror (ENOENT);
+  soft_reserve ();
   host_file_keep ("/proc/self/statm");
   host_file_keep ("/proc/self/pagemap");
 }
@@ -635,7 +598,7 @@ build (Monitor *monitor, GError **error)
           g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "--qtest goes with --engine none");
           return FALSE;
         }
-      monitor->qtest = qtest_new (monitor->vm, o->qtest, error);
+      monitor->qtest = qtest_new (monitor->vm, o->qtest, monitor->qtest_listener, error);
       if (monitor->qtest == NULL)
         return FALSE;
     }
@@ -745,6 +708,13 @@ call_broker (char **argv)
   return 1;
 }
 
+/* Before the control socket: GLib's worker thread, which that starts, must inherit what holds. */
+static gboolean
+narrow (Monitor *monitor, GError **error)
+{
+  return monitor->options.broker_fd < 0 || sandbox_narrow (error);
+}
+
 static void
 meet_broker (const Options *o)
 {
@@ -793,8 +763,11 @@ main (int argc, char **argv)
   if (monitor.options.broker_fd >= 0)
     meet_broker (&monitor.options);
   monitor.loop = g_main_loop_new (NULL, FALSE);
-  if (!lock_folder (&monitor.options, &error) || !build (&monitor, &error) || !prepare_vnc (&monitor, &error)
-      || !confine (&monitor, &error) || !start_control (&monitor, &error) || !power_on (&monitor, &error))
+  if ((monitor.options.qtest != NULL
+       && (monitor.qtest_listener = qtest_listen (monitor.options.qtest, &error)) < 0)
+      || !confine (&monitor.options, &error) || !lock_folder (&monitor.options, &error)
+      || !build (&monitor, &error) || !prepare_vnc (&monitor, &error) || !narrow (&monitor, &error)
+      || !start_control (&monitor, &error) || !power_on (&monitor, &error))
     {
       g_printerr ("%s\n", error->message);
       tell_blame (&monitor);

@@ -3,7 +3,7 @@
  * The monitor, taken over: its own objects, and behind its walls operations of ops.c on one of its threads.
  *
  *   VIVARIUM_ATTACK=OP[,OP…][@main|vcpu|block]   what and where; each prints its errno, then the process ends
- *   VIVARIUM_ATTACK_WALLS=both|filter|landlock[=ABI]|none
+ *   VIVARIUM_ATTACK_WALLS=all|filter|landlock[=ABI]|namespaces|flatpak|none   flatpak: all but namespaces
  *   VIVARIUM_ATTACK_PREY=FOLDER:OUTSIDE:SIBLING:DATAGRAMS:VICTIM:PORT
  *
  * The linker gives us the calls by which the monitor builds its walls (--wrap), so one wall is left out and an older kernel is shown without
@@ -30,7 +30,7 @@
 static struct
 {
   char **names, *thread;
-  gboolean filter;
+  gboolean filter, namespaces;
   int landlock; /* highest ABI; 0: none */
   gboolean up;  /* atomic */
   Prey prey;
@@ -40,8 +40,8 @@ static struct
 
 long __real_syscall (long number, ...);
 long __wrap_syscall (long number, ...);
-gboolean __real_sandbox_enter (const SandboxConfig *config, GError **error);
-gboolean __wrap_sandbox_enter (const SandboxConfig *config, GError **error);
+gboolean __real_sandbox_narrow (GError **error);
+gboolean __wrap_sandbox_narrow (GError **error);
 void __real_thread_kind_begin (ThreadKind kind);
 void __wrap_thread_kind_begin (ThreadKind kind);
 ssize_t __wrap_preadv64v2 (int fd, const struct iovec *iov, int n_iov, off_t offset, int flags);
@@ -56,6 +56,11 @@ __wrap_syscall (long number, ...)
   for (unsigned i = 0; i < G_N_ELEMENTS (a); i++)
     a[i] = va_arg (list, long);
   va_end (list);
+  if (number == SYS_unshare && !attack.namespaces)
+    {
+      errno = EPERM;
+      return -1;
+    }
   if (number == SYS_landlock_create_ruleset && attack.landlock == 0)
     {
       errno = EOPNOTSUPP;
@@ -96,9 +101,9 @@ on_idle (gpointer data)
 }
 
 gboolean
-__wrap_sandbox_enter (const SandboxConfig *config, GError **error)
+__wrap_sandbox_narrow (GError **error)
 {
-  if (!__real_sandbox_enter (config, error))
+  if (!__real_sandbox_narrow (error))
     return FALSE;
   if (g_str_equal (attack.thread, "main"))
     g_idle_add (on_idle, NULL);
@@ -136,13 +141,16 @@ give_up (const char *text)
 static void
 read_walls (const char *walls)
 {
-  attack.filter = g_str_equal (walls, "both") || g_str_equal (walls, "filter");
-  if (g_str_equal (walls, "both") || g_str_equal (walls, "landlock"))
+  gboolean all = g_str_equal (walls, "all"), flatpak = g_str_equal (walls, "flatpak");
+
+  attack.filter = all || flatpak || g_str_equal (walls, "filter");
+  attack.namespaces = all || g_str_equal (walls, "namespaces");
+  if (all || flatpak || g_str_equal (walls, "landlock"))
     attack.landlock = G_MAXINT;
   else if (g_str_has_prefix (walls, "landlock="))
     attack.landlock = atoi (strchr (walls, '=') + 1);
-  else if (!attack.filter && !g_str_equal (walls, "none"))
-    give_up ("VIVARIUM_ATTACK_WALLS=both|filter|landlock[=ABI]|none");
+  else if (!attack.filter && !attack.namespaces && !g_str_equal (walls, "none"))
+    give_up ("VIVARIUM_ATTACK_WALLS=all|filter|landlock[=ABI]|namespaces|flatpak|none");
 }
 
 static void
@@ -188,6 +196,6 @@ begin (void)
   for (char **name = attack.names; *name != NULL; name++)
     if (op_find (*name) == NULL)
       give_up ("no such operation");
-  read_walls (walls != NULL ? walls : "both");
+  read_walls (walls != NULL ? walls : "all");
   read_prey (prey != NULL ? prey : "");
 }

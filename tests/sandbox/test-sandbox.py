@@ -4,7 +4,7 @@
 
   test-sandbox.py ATTACK                     the test
   test-sandbox.py ATTACK --table [USER-ID]   what each operation answers behind each wall, and how many attacks succeed
-  test-sandbox.py ATTACK OP[@main|vcpu|block] [both|filter|landlock[=ABI]|none]
+  test-sandbox.py ATTACK OP[@main|vcpu|block] [all|filter|landlock[=ABI]|namespaces|flatpak|none]
 """
 import collections
 import concurrent.futures
@@ -27,14 +27,14 @@ LANDLOCK_ABIS = [1, 2, 4, 6]  # those that changed something
 
 # -- What is expected --------------------------------------------------------------------------------
 #
-# Behind the filter; behind Landlock alone, from an ABI on (what isn't said is counted only, since it is for another wall to stop);
-# behind both, where that differs from the filter.  "works" with a step is a hole that this step of the design closes.
+# Behind the filter, which answers first and so behind all walls; behind Landlock alone, from an ABI on; in namespaces alone.  What isn't said is counted
+# only, since it is for another wall to stop.
 
-Row = collections.namedtuple("Row", "filter landlock both step")
+Row = collections.namedtuple("Row", "filter landlock namespaces")
 
 
-def row(by_filter, landlock=None, both=None, step=None, abi=1):
-    return Row(by_filter, (abi, landlock) if landlock else None, both or by_filter, step)
+def row(by_filter, landlock=None, namespaces=None, abi=1):
+    return Row(by_filter, (abi, landlock) if landlock else None, namespaces)
 
 
 def rows(names, *arguments, **options):
@@ -42,47 +42,42 @@ def rows(names, *arguments, **options):
 
 
 ROWS = {}
-# A path is opened by name until the broker does it (step 4); a file that only reads is shut by Landlock without a rule (step 5).
-ROWS |= rows("open_ini create_inside tmpfile_inside rename_inside unlink_inside", "works", step=4)
-ROWS |= rows("read_outside read_etc list_root stat_outside", "works", step=5)
-ROWS |= rows("dev_kvm", "works", step=5)
-ROWS |= rows("create_outside write_outside rename_outside unlink_outside", "works", "EACCES", "EACCES", step=4)
-ROWS |= rows("open_truncate", "works", "EACCES", "EACCES", step=4, abi=3)
-ROWS |= rows("reopen_rw own_mem", "works", "EACCES", "EACCES", step=4)
-ROWS |= rows("victim_mem victim_environ", "works", "EACCES", "EACCES", step=5)
-ROWS |= rows("link_outside mkdir_outside symlink_outside mkfifo_outside", "EACCES", "EACCES")
-ROWS |= rows("truncate_outside", "EACCES", "EACCES", abi=3)
-ROWS |= rows("""openat2 symlink_inside mkdir_inside truncate_inside chmod_outside fchmodat_outside fchmodat2_outside chown_outside
-    utimensat_outside utimes_outside setxattr_outside listxattr_outside inotify fchmod futimens fsetxattr flock chdir readlink""", "EACCES")
-ROWS |= rows("""kill kill_group tkill sigqueue pidfd_open setpriority ioprio affinity scheduler setpgid setsid timer_create shmget
+ROWS |= rows("""open_ini create_inside tmpfile_inside rename_inside unlink_inside read_outside read_etc create_outside write_outside rename_outside
+    unlink_outside open_truncate reopen_rw victim_mem victim_environ link_outside mkdir_outside symlink_outside mkfifo_outside openat2 symlink_inside
+    mkdir_inside own_mem""", "EACCES", "EACCES", "ENOENT")
+ROWS |= rows("list_root", "EACCES", "EACCES")  # its own is empty
+ROWS |= rows("dev_kvm", "EACCES", namespaces="ENOENT")
+ROWS |= rows("truncate_outside truncate_inside", "EACCES", "EACCES", "ENOENT", abi=3)
+# Landlock knows nothing of these.
+ROWS |= rows("""stat_outside chmod_outside fchmodat_outside fchmodat2_outside chown_outside utimensat_outside utimes_outside setxattr_outside
+    listxattr_outside inotify readlink""", "EACCES", namespaces="ENOENT")
+ROWS |= rows("""fchmod futimens fsetxattr flock chdir kill_group pidfd_open setpriority ioprio affinity scheduler setpgid setsid timer_create shmget
     semget msgget io_setup""", "EACCES")
+ROWS |= rows("kill tkill sigqueue", "EACCES", "EPERM", abi=6)
+ROWS |= rows("tgkill", "ENOSYS", "EPERM", abi=6)
 ROWS |= rows("sched_setattr", "EALREADY")
-ROWS |= rows("kvm_requests", "ENOSYS")
-ROWS |= rows("""tgkill setown setsig setfl_async setown_ex fioasync fiosetown setlease dnotify posix_lock pipe_size prlimit_other
+ROWS |= rows("""kvm_requests setown setsig setfl_async setown_ex fioasync fiosetown setlease dnotify posix_lock pipe_size prlimit_other
     prlimit_own clone_process clone_newuser clone3 tiocsti ficlone setflags kvm_create ioctl_high attach_filter map_wx map_x_memfd heap_x
-    memfd_x dumpable prctl_mm ptracer subreaper seccomp_listener new_number""", "ENOSYS")
-ROWS |= rows("""inet_fast_open inet_fast_message inet_udp inet_mptcp inet_raw packet netlink vsock alg unix_datagram datagram_pair""",
-             "ENOSYS")
-ROWS |= rows("unix_sibling unix_abstract", "EACCES")
-ROWS |= rows("inet_connect", "EACCES", "EACCES", abi=4)
-ROWS |= rows("inet_bind unix_bind_abstract", "works", step=7)
-ROWS |= rows("unix_bind_inside", "works", step=4)
-ROWS |= rows("unix_bind_outside", "works", "EACCES", "EACCES", step=4)
+    memfd_x dumpable prctl_mm ptracer subreaper seccomp_listener new_number inet_mptcp inet_raw packet netlink vsock alg unix_datagram unix_abstract
+    unix_bind_abstract stream_sendto""", "ENOSYS")
+ROWS |= rows("inet_fast_open inet_fast_message inet_udp", "ENOSYS", namespaces="ENETUNREACH")
+ROWS |= rows("datagram_pair unix_sibling", "ENOSYS", namespaces="ENOENT")
+ROWS |= rows("inet_connect", "ENOSYS", "EACCES", "ENETUNREACH", abi=4)
+ROWS |= rows("inet_bind", "ENOSYS", "EACCES", abi=4)
+ROWS |= rows("unix_bind_inside unix_bind_outside", "ENOSYS", "EACCES", "ENOENT")
 ROWS |= rows("stream_to_name", "EISCONN")
-ROWS |= rows("stream_sendto", "ENOSYS")
-ROWS |= rows("map_ro_writable", "EACCES", "EACCES")
-ROWS |= rows("ptrace process_vm_writev kcmp", "SIGSYS", "EPERM")
-ROWS |= rows("execve", "SIGSYS", "EACCES")
+ROWS |= rows("map_ro_writable", "EACCES", "EACCES", "EACCES")
+ROWS |= rows("ptrace process_vm_writev kcmp", "SIGSYS", "EPERM", "EPERM")
+ROWS |= rows("execve", "SIGSYS", "EACCES", "ENOENT")
 ROWS |= rows("""fork unshare mount personality pkey_mprotect io_uring userfaultfd bpf perf add_key keyctl modify_ldt vmsplice setuid
     clock_settime x32 int80""", "SIGSYS")
 # What must work.  The name in a seqpacket's message is ignored by the kernel.
 DAILY = rows("""thread pread pwrite eventfd fstat memfd fd_passing prlimit_look requests requests_vcpu requests_disk narrower
-    seqpacket_to_name""", "works", "works")
+    seqpacket_to_name""", "works", "works", "works")
 
 # A processor's and a disk's thread have shorter lists.  Nothing is opened by name there, and of the day's work each has its own.
 OWN = {"vcpu": {"pread", "eventfd", "fstat", "requests_vcpu"}, "block": {"thread", "pread", "pwrite", "fstat", "requests_disk"}}
-UNKNOWN_THERE = set("""sched_setattr stream_to_name unix_sibling unix_abstract inet_connect inet_bind unix_bind_abstract unix_bind_inside
-    unix_bind_outside""".split())
+UNKNOWN_THERE = set("""sched_setattr stream_to_name""".split())
 
 # Calls that never were an attack by themselves, or that a filter is not meant to tell apart.
 HARMLESS = {"new_number"}
@@ -127,8 +122,8 @@ class Prey:
         self.tcp.close()
         shutil.rmtree(self.dir)
 
-    def attack(self, program, ops, walls="both", thread="main", without=None):
-        """One monitor's answers until it ends: works, an errno's name, a signal's.  `without`: capabilities that it hasn't got."""
+    def attack(self, program, ops, walls="all", thread="main"):
+        """One monitor's answers until it ends: works, an errno's name, a signal's."""
         place = os.path.join(self.dir, str(next(self.numbers)))
         machine, outside = os.path.join(place, "machine"), os.path.join(place, "outside")
         os.mkdir(place, 0o755)
@@ -157,8 +152,6 @@ class Prey:
         # A guest that runs only costs time, but where the operation is done on its way.
         env["VIVARIUM_VMM"] = program
         command = [BROKER, "--definition", ini, "--engine", "software"] + (["--paused"] if thread == "main" else [])
-        if without:
-            command = ["setpriv", "--bounding-set", without] + command
         ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL,
                                **self.as_user)
         for listener in listeners:
@@ -175,14 +168,14 @@ class Prey:
             raise RuntimeError("%s behind %s: status %d\n%s%s" % (left[:1], walls, ended.returncode, ended.stdout, ended.stderr))
         return answers
 
-    def attack_in_line(self, program, ops, walls="both", thread="main"):
+    def attack_in_line(self, program, ops, walls="all", thread="main"):
         """One after the other in as few monitors as do; for operations that leave nothing behind."""
         answers = {}
         while len(answers) < len(ops):
             answers |= self.attack(program, ops[len(answers):], walls, thread)
         return answers
 
-    def attack_alone(self, program, ops, walls="both", thread="main"):
+    def attack_alone(self, program, ops, walls="all", thread="main"):
         """Each in a monitor of its own."""
         answers = {}
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -200,16 +193,15 @@ def succeeded(answers):
 
 def columns():
     abi = landlock_abi()
-    return ["none"] + (["filter"] if seccomp_there() else []) + ["landlock=%d" % n for n in LANDLOCK_ABIS if n <= abi] + ["both"]
+    return ["none"] + (["filter"] if seccomp_there() else []) + ["landlock=%d" % n for n in LANDLOCK_ABIS if n <= abi] + ["namespaces", "flatpak", "all"]
 
 
-def expected(table, op, walls, abi):
+def expected(table, op, walls):
     wanted = table[op]
-    if walls == "filter":
+    if walls in ("filter", "flatpak", "all"):
         return wanted.filter
-    if walls == "both":
-        # A file right that this kernel's Landlock doesn't have yet is as without Landlock.
-        return wanted.both if wanted.landlock is None or abi >= wanted.landlock[0] else wanted.filter
+    if walls == "namespaces":
+        return wanted.namespaces
     level = int(walls.partition("=")[2])
     return wanted.landlock[1] if wanted.landlock is not None and level >= wanted.landlock[0] else None
 
@@ -227,19 +219,15 @@ def excused(prey, program, op, wanted, found, walls, thread):
     if wanted == "works" or op == "int80":
         # The kernel answers, and does so without walls: it has no such device, file system, 32-bit programs; Yama or modes forbid it.
         return found != "works" and prey.attack(program, [op], "none", thread)[op] == found
-    if op == "victim_environ" and found == "works" and prey.user is None and os.geteuid() == 0:
-        # Since Linux 6.13 these capabilities read other processes' memory.  Step 6 drops root's.
-        return prey.attack(program, [op], walls, thread, without="-perfmon,-sys_admin")[op] == wanted
     return False
 
 
-def expected_on(table, op, thread, abi):
+def expected_on(table, op, thread):
     if op in OWN[thread]:
         return "works"
     if op in DAILY or op in UNKNOWN_THERE:
         return "ENOSYS"
-    wanted = expected(table, op, "both", abi)
-    return "EACCES" if wanted == "works" else wanted
+    return expected(table, op, "all")
 
 
 def compare(tap, prey, program, wanted, walls, thread="main"):
@@ -267,22 +255,21 @@ def may_run(program, user):
 
 
 def test_user(tap, program, name, prey):
-    abi = landlock_abi()
     table = ROWS | DAILY
     for walls in columns():
         # Root's rights are another question than which wall does what.
-        if walls == "none" or (name == "root" and walls != "both"):
+        if walls == "none" or (name == "root" and walls not in ("flatpak", "all")):
             continue
         with tap.point("%s behind %s" % (name, walls)):
-            if walls == "both" and not seccomp_there():
+            if walls in ("flatpak", "all") and not seccomp_there():
                 raise Skip("this kernel has no seccomp")
-            wanted = {op: expected(table, op, walls, abi) for op in table}
+            wanted = {op: expected(table, op, walls) for op in table}
             compare(tap, prey, program, {op: answer for op, answer in wanted.items() if answer is not None}, walls)
     for thread in ("vcpu", "block"):
         with tap.point("%s on a thread of the kind %s" % (name, thread)):
-            wanted = {op: expected_on(table, op, thread, abi) for op in table}
+            wanted = {op: expected_on(table, op, thread) for op in table}
             compare(tap, prey, program, {op: answer for op, answer in wanted.items() if not answer.startswith("SIG") or op == "execve"},
-                    "both", thread)
+                    "all", thread)
 
 
 def test(program):

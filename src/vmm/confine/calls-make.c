@@ -78,23 +78,16 @@ static const char of_all[] =
     /* signals */
     "rt_sigpending rt_sigsuspend rt_sigtimedwait "
     /* sockets that are there */
-    "accept accept4 shutdown getsockname getpeername getsockopt recvfrom recvmsg recvmmsg "
-    "newfstatat ";
+    "accept accept4 shutdown getsockname getpeername getsockopt recvfrom recvmsg recvmmsg ";
 
-/* Of all but processors and disks, which get what the names below get. */
-static const char by_name[] =
-    /* Until a broker opens what the definition names and others pass what they want read or written (design, steps 3 and 4); Landlock says
-     * where writing is.  Then all of these are answered as the names below. */
-    "open openat stat lstat statx access faccessat faccessat2 getdents64 getcwd "
-    /* A saved state's file takes its place; old sockets are removed (step 4). */
-    "rename renameat renameat2 unlink unlinkat "
-    /* The sockets of control (step 4) and of VNC (step 7, when a helper is handed its listener). */
-    "bind listen umask ";
+/* Timers that signal: KVM's probe has one. */
+static const char of_start[] = "timer_create timer_settime timer_delete ";
 
 /* What libraries try, and who asks for a file by name: they get what a file without rights gives. */
 static const char no_access[] =
-    /* names; stat and its like join them with step 4 */
-    "openat2 creat statfs mkdir mkdirat rmdir link linkat symlink symlinkat readlink readlinkat "
+    /* names: the broker opens (base/host-files.h) */
+    "open openat stat lstat statx access faccessat faccessat2 getdents64 getcwd rename renameat "
+    "renameat2 unlink unlinkat bind listen umask openat2 creat statfs mkdir mkdirat rmdir link linkat symlink symlinkat readlink readlinkat "
     "mknod mknodat truncate chdir fchdir inotify_init inotify_init1 inotify_add_watch "
     "inotify_rm_watch utime utimes futimesat utimensat getdents flock "
     /* modes, owners, attributes */
@@ -110,7 +103,7 @@ static const char no_access[] =
     "setpriority ioprio_set ioprio_get sched_setaffinity sched_setscheduler sched_setparam "
     /* System V's and POSIX's objects, timers that signal */
     "shmget shmat shmctl shmdt semget semctl semop semtimedop msgget msgctl msgsnd msgrcv "
-    "mq_open mq_unlink timer_create timer_settime timer_delete setitimer alarm io_setup "
+    "mq_open mq_unlink setitimer alarm io_setup "
     "io_submit io_destroy io_getevents setrlimit ";
 
 /* Nobody but who has taken us over. */
@@ -141,14 +134,13 @@ static const int file_commands[] = {
 
 static const int file_commands_of_threads[] = { F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC };
 
-/* Of whom: accepted, or made for a listener (VNC's until step 7, control's until step 4). */
+/* Of whom: accepted. */
 static const struct
 {
   int level, name;
 } options[] = {
-  { SOL_SOCKET, SO_KEEPALIVE },  { SOL_SOCKET, SO_SNDBUF },    { SOL_SOCKET, SO_RCVBUF },
-  { SOL_SOCKET, SO_PASSCRED },   { SOL_SOCKET, SO_REUSEADDR }, { IPPROTO_TCP, TCP_NODELAY },
-  { IPPROTO_IPV6, IPV6_V6ONLY },
+  { SOL_SOCKET, SO_KEEPALIVE }, { SOL_SOCKET, SO_SNDBUF },    { SOL_SOCKET, SO_RCVBUF },
+  { SOL_SOCKET, SO_PASSCRED },  { IPPROTO_TCP, TCP_NODELAY },
 };
 
 /* -- Rules ---------------------------------------------------------------------------------------- */
@@ -248,15 +240,11 @@ static int
 add_sockets (scmp_filter_ctx filter)
 {
   const int types[] = { SOCK_STREAM, SOCK_SEQPACKET };
-  const int families[] = { AF_UNIX, AF_INET, AF_INET6 };
   const int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
 
   /* By a message's name a datagram socket reaches any other of the user, and no filter sees that. */
   for (unsigned i = 0; i < LENGTH (types); i++)
     ALLOW (socketpair, SCMP_A0 (LOW (AF_UNIX)), SCMP_A1 (BUT (flags, types[i])), SCMP_A2 (LOW (0)));
-  /* For listeners: control's until step 4, VNC's until step 7. */
-  for (unsigned i = 0; i < LENGTH (families); i++)
-    ALLOW (socket, SCMP_A0 (LOW (families[i])), SCMP_A1 (BUT (flags, SOCK_STREAM)), SCMP_A2 (LOW (0)));
   for (unsigned i = 0; i < LENGTH (options); i++)
     ALLOW (setsockopt, SCMP_A1 (LOW (options[i].level)), SCMP_A2 (LOW (options[i].name)));
   ALLOW (sendmmsg, SCMP_A3 (WITHOUT (MSG_FASTOPEN)));
@@ -295,9 +283,10 @@ add_threads (scmp_filter_ctx filter)
 static int
 rules_of_all (scmp_filter_ctx filter)
 {
-  int code = add_names (filter, SCMP_ACT_ALLOW, by_name);
+  int code = 0;
 
   ALLOW_REQUESTS (REQUESTS);
+  ALLOW (newfstatat, SCMP_A3 (LOW (AT_EMPTY_PATH)));
   ALLOW (prlimit64, SCMP_A0 (LOW (0)), SCMP_A2 (SCMP_CMP_EQ, 0));
   /* What a thread adds to this list makes it narrower.  No flags: a listener would answer calls. */
   ALLOW (seccomp, SCMP_A0 (LOW (SECCOMP_SET_MODE_FILTER)), SCMP_A1 (LOW (0)));
@@ -311,6 +300,16 @@ rules_of_all (scmp_filter_ctx filter)
   if (code == 0)
     code = seccomp_rule_add (filter, SCMP_ACT_ERRNO (0), SCMP_SYS (sched_setattr), 0);
   return code;
+}
+
+/* While the machine is built. */
+static int
+rules_of_start (scmp_filter_ctx filter)
+{
+  ALLOW_REQUESTS (REQUESTS_BEFORE);
+  /* The list of all comes to all threads. */
+  ALLOW (seccomp, SCMP_A0 (LOW (SECCOMP_SET_MODE_FILTER)), SCMP_A1 (LOW (SECCOMP_FILTER_FLAG_TSYNC)));
+  return rules_of_all (filter);
 }
 
 static int
@@ -340,6 +339,7 @@ static const struct
   int (*rules) (scmp_filter_ctx filter);
 } kinds[] = {
   { "all", of_all, rules_of_all },
+  { "start", of_all, rules_of_start },
   { "processors", of_processors, rules_of_processors },
   { "disks", of_disks, rules_of_disks },
 };
@@ -365,8 +365,9 @@ add_rules (scmp_filter_ctx filter, unsigned kind, bool trap)
     code = add_names (filter, SCMP_ACT_ERRNO (EACCES), no_access);
   if (code == 0 && !trap)
     code = add_names (filter, kill, deadly);
-  if (code == 0 && !trap && kind != 0) /* with it, who looks for a call that is missing shall see it */
-    code = add_names (filter, SCMP_ACT_ERRNO (EACCES), by_name);
+  if (code == 0)
+    code = add_names (filter, kinds[kind].rules == rules_of_start ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO (EACCES),
+                      of_start);
   if (code == 0 && trap) /* else the C library's first try would end it */
     code = seccomp_rule_add (filter, SCMP_ACT_ERRNO (ENOSYS), SCMP_SYS (clone3), 0);
   if (code == 0)

@@ -69,10 +69,16 @@ load (const struct sock_filter *made, gsize size, unsigned flags)
           : load (calls_of_##list, sizeof calls_of_##list, flags))
 
 int
-calls_confine (gboolean trap)
+calls_confine_start (gboolean trap)
 {
   if (trap)
     prepare_trap ();
+  return LOAD (trap, start, 0);
+}
+
+int
+calls_confine (gboolean trap)
+{
   return LOAD (trap, all, SECCOMP_FILTER_FLAG_TSYNC);
 }
 

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * no_new_privs, Landlock and seccomp for all threads.
+ * Namespaces, Landlock and seccomp.
  */
 #define G_LOG_DOMAIN "confine"
 
 #include "confine/sandbox.h"
 
+#include "base/family.h"
 #include "confine/calls.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,236 +36,145 @@
 #endif
 
 static int landlock_abi; /* 0: Landlock doesn't hold */
-static gboolean seccomp_on;
+static gboolean seccomp_on, trapping;
+static const char *no_namespaces = "not asked for"; /* why there are none; NULL: there are */
+static char *walls;
 
 gboolean
-sandbox_restricts_files (void)
+sandbox_is_sanitized (void)
 {
-  return landlock_abi > 0;
+  return SANITIZED;
 }
 
-gboolean
-sandbox_restricts_calls (void)
+const char *
+sandbox_walls (void)
 {
-  return seccomp_on;
+  return walls != NULL ? walls : "none";
 }
 
 static gboolean
 fail (GError **error, int code, const char *what)
 {
-  g_set_error (
-      error, G_IO_ERROR, g_io_error_from_errno (code),
-      "The monitor can't be confined: %s: %s. To run the machine without that protection, set VIVARIUM_SANDBOX=0.",
-      what, g_strerror (code));
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code), "The monitor can't be confined: %s: %s.",
+               what, g_strerror (code));
   return FALSE;
+}
+
+/* -- Namespaces ----------------------------------------------------------------------------------- */
+
+static gboolean
+write_file (const char *path, const char *text)
+{
+  int fd = open (path, O_WRONLY | O_CLOEXEC);
+  gboolean ok = fd >= 0 && write (fd, text, strlen (text)) == (ssize_t)strlen (text);
+
+  if (fd >= 0)
+    close (fd);
+  return ok;
+}
+
+/* user_namespaces(7): each number for itself, and no groups to drop. */
+static gboolean
+map_ids (uid_t uid, gid_t gid)
+{
+  g_autofree char *users = g_strdup_printf ("%u %u 1", (unsigned)uid, (unsigned)uid);
+  g_autofree char *groups = g_strdup_printf ("%u %u 1", (unsigned)gid, (unsigned)gid);
+
+  return write_file ("/proc/self/setgroups", "deny") && write_file ("/proc/self/uid_map", users)
+         && write_file ("/proc/self/gid_map", groups);
+}
+
+/* pivot_root(2): the new root over the old one, and away with that. */
+static gboolean
+empty_root (void)
+{
+  const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+  return mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0
+         && mount ("none", "/tmp", "tmpfs", flags, "size=4k,nr_inodes=2,mode=500") == 0 && chdir ("/tmp") == 0
+         && syscall (SYS_pivot_root, ".", ".") == 0 && umount2 (".", MNT_DETACH) == 0 && chdir ("/") == 0
+         && mount (NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL) == 0;
+}
+
+/* Those in the namespace; there are none outside of it. */
+static gboolean
+drop_capabilities (void)
+{
+  struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+  struct __user_cap_data_struct none[2] = { 0 };
+
+  (void)prctl (PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  return syscall (SYS_capset, &header, none) == 0;
+}
+
+static void
+enter_namespaces (void)
+{
+  const uid_t uid = geteuid ();
+  const gid_t gid = getegid ();
+
+  /* By number: a test takes this wall away. */
+  if (syscall (SYS_unshare, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) != 0)
+    {
+      no_namespaces = g_strerror (errno);
+      return;
+    }
+  /* Half a namespace is none: who started us does it again without. */
+  if (!map_ids (uid, gid) || !empty_root () || !drop_capabilities ())
+    _exit (FAMILY_EXIT_NO_NAMESPACES);
+  no_namespaces = NULL;
 }
 
 /* -- Landlock ------------------------------------------------------------------------------------- */
 
-/* Rights that came after ABI 2; headers of that age don't have them. */
-#define ACCESS_TRUNCATE (1ULL << 14) /* LANDLOCK_ACCESS_FS_TRUNCATE, ABI 3 */
+/* Rights and fields that came after ABI 2; headers of that age don't have them. */
+#define ACCESS_TRUNCATE  (1ULL << 14) /* LANDLOCK_ACCESS_FS_TRUNCATE, ABI 3 */
+#define ACCESS_IOCTL_DEV (1ULL << 15) /* LANDLOCK_ACCESS_FS_IOCTL_DEV, ABI 5 */
 
-/* A ruleset of ABI 4; older kernels take the first field alone. */
+/* A ruleset of ABI 6; older kernels take the first field (to ABI 3) or two (to ABI 5). */
 typedef struct
 {
-  uint64_t files, net;
+  uint64_t files, net, scopes;
 } Ruleset;
-#define CONNECT_TCP (1ULL << 1) /* LANDLOCK_ACCESS_NET_CONNECT_TCP, ABI 4 */
+#define NET_ALL    3ULL /* LANDLOCK_ACCESS_NET_BIND_TCP, _CONNECT_TCP */
+#define SCOPES_ALL 3ULL /* LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, _SIGNAL */
 
-#define FILE_RIGHTS (LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_TRUNCATE)
-#define FOLDER_RIGHTS                                                                         \
-  (FILE_RIGHTS | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE               \
-   | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK \
-   | LANDLOCK_ACCESS_FS_REFER)
-#define ALL_RIGHTS                                                                                          \
-  (FOLDER_RIGHTS | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_FIFO \
-   | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
-
-#define THREAD_TIMEOUT_US (2 * G_USEC_PER_SEC)
-
-/* The C library has no wrappers for these. */
-static int
-create_ruleset (const Ruleset *attr, size_t size, uint32_t flags)
-{
-  return (int)syscall (SYS_landlock_create_ruleset, attr, size, flags);
-}
-
-static int
-restrict_self (int ruleset)
-{
-  return (int)syscall (SYS_landlock_restrict_self, ruleset, 0);
-}
+/* All of ABI 1. */
+#define FILES_ALL ((1ULL << 13) - 1)
 
 static uint64_t
 known_rights (int abi)
 {
-  uint64_t rights = ALL_RIGHTS;
-
-  if (abi < 2)
-    rights &= ~(uint64_t)LANDLOCK_ACCESS_FS_REFER;
-  if (abi < 3)
-    rights &= ~(uint64_t)ACCESS_TRUNCATE;
-  return rights;
+  return FILES_ALL | (abi >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0) | (abi >= 3 ? ACCESS_TRUNCATE : 0)
+         | (abi >= 5 ? ACCESS_IOCTL_DEV : 0);
 }
 
-/* A path that isn't there, or can't be reached, needs no rule. */
+/* Everything is handled, and nothing allowed. */
 static gboolean
-allow_path (int ruleset, const char *path, uint64_t rights, GError **error)
+enter_landlock (GError **error)
 {
-  struct landlock_path_beneath_attr rule = { .parent_fd = open (path, O_PATH | O_CLOEXEC) };
-  struct stat st;
-  int code = 0;
-
-  if (rule.parent_fd < 0)
-    return TRUE;
-  /* A file takes no folder's rights. */
-  if (fstat (rule.parent_fd, &st) != 0 || !S_ISDIR (st.st_mode))
-    rights &= FILE_RIGHTS;
-  rule.allowed_access = rights;
-  if (syscall (SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
-    code = errno;
-  close (rule.parent_fd);
-  return code == 0 || fail (error, code, path);
-}
-
-static gboolean
-allow_paths (int ruleset, const SandboxConfig *config, uint64_t known, GError **error)
-{
-  for (const char *const *p = config->folders; p != NULL && *p != NULL; p++)
-    if (!allow_path (ruleset, *p, FOLDER_RIGHTS & known, error))
-      return FALSE;
-  for (const char *const *p = config->files; p != NULL && *p != NULL; p++)
-    if (!allow_path (ruleset, *p, FILE_RIGHTS & known, error))
-      return FALSE;
-  return allow_path (ruleset, "/dev/null", FILE_RIGHTS & known, error);
-}
-
-/* Landlock confines the calling thread and those it starts later, so each thread that runs already does it in a signal's
- * handler, as the C library does to change the user id of all threads. */
-static struct
-{
-  int ruleset;
-  int answers, failures; /* atomic */
-} others;
-
-static void
-on_restrict_signal (int signal_number)
-{
-  int saved = errno;
-
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || restrict_self (others.ruleset) != 0)
-    __atomic_add_fetch (&others.failures, 1, __ATOMIC_SEQ_CST);
-  __atomic_add_fetch (&others.answers, 1, __ATOMIC_SEQ_CST);
-  errno = saved;
-}
-
-/* A thread that the kernel made for itself in our process (KVM's recovery of huge pages, io_uring): runs none of our code and
- * takes no signal. */
-static gboolean
-is_kernels_thread (const char *thread)
-{
-  const unsigned long user_worker = 0x4000; /* PF_USER_WORKER of the kernel's sched.h, since Linux 6.4 */
-  g_autofree char *path = g_strdup_printf ("/proc/self/task/%s/stat", thread);
-  g_autofree char *text = NULL;
-  unsigned long flags = 0;
-
-  if (!g_file_get_contents (path, &text, NULL, NULL))
-    return FALSE;
-  /* proc(5): the name in parentheses may have any character; the 9th field is the flags. */
-  const char *after = strrchr (text, ')');
-  return after != NULL && sscanf (after, ") %*c %*d %*d %*d %*d %*d %lu", &flags) == 1
-         && (flags & user_worker) != 0;
-}
-
-static gboolean
-restrict_thread (pid_t thread, int signal_number)
-{
-  int before = __atomic_load_n (&others.answers, __ATOMIC_SEQ_CST);
-  gint64 deadline = g_get_monotonic_time () + THREAD_TIMEOUT_US;
-
-  if (syscall (SYS_tgkill, getpid (), thread, signal_number) != 0)
-    return errno == ESRCH; /* it has ended */
-  while (__atomic_load_n (&others.answers, __ATOMIC_SEQ_CST) == before)
-    {
-      /* It may end with the signal pending. */
-      if (syscall (SYS_tgkill, getpid (), thread, 0) != 0 && errno == ESRCH)
-        return TRUE;
-      if (g_get_monotonic_time () > deadline)
-        return FALSE;
-      g_usleep (200);
-    }
-  return __atomic_load_n (&others.failures, __ATOMIC_SEQ_CST) == 0;
-}
-
-/* A thread not yet done may start another, so look until there is none that isn't known. */
-static gboolean
-restrict_others (int ruleset, GError **error)
-{
-  const int signal_number = SIGRTMAX - 1;
-  struct sigaction action = { .sa_handler = on_restrict_signal, .sa_flags = SA_RESTART }, old;
-  g_autoptr (GHashTable) done = g_hash_table_new (NULL, NULL);
-  gboolean more = TRUE, ok = TRUE;
-
-  others.ruleset = ruleset;
-  others.answers = others.failures = 0;
-  sigfillset (&action.sa_mask);
-  sigaction (signal_number, &action, &old);
-  g_hash_table_add (done, GINT_TO_POINTER ((int)gettid ()));
-  while (more && ok)
-    {
-      g_autoptr (GDir) tasks = g_dir_open ("/proc/self/task", 0, error);
-      const char *name;
-
-      more = FALSE;
-      ok = tasks != NULL;
-      while (ok && (name = g_dir_read_name (tasks)) != NULL)
-        if (g_hash_table_add (done, GINT_TO_POINTER (atoi (name))) && !is_kernels_thread (name))
-          {
-            more = TRUE;
-            ok = restrict_thread ((pid_t)atoi (name), signal_number);
-            if (!ok)
-              g_set_error (
-                  error, G_IO_ERROR, G_IO_ERROR_FAILED,
-                  "The monitor can't be confined: its thread %s doesn't take Landlock's rules. To run the "
-                  "machine without that protection, set VIVARIUM_SANDBOX=0.",
-                  name);
-          }
-    }
-  /* One that comes late (a thread that timed out) must not end the process. */
-  if (!ok)
-    old.sa_handler = SIG_IGN;
-  sigaction (signal_number, &old, NULL);
-  return ok;
-}
-
-static gboolean
-enter_landlock (const SandboxConfig *config, GError **error)
-{
-  int abi = create_ruleset (NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  int abi = (int)syscall (SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
   Ruleset attr = { 0 };
-  gboolean ok;
-  int ruleset;
+  size_t size = abi >= 6 ? sizeof attr : abi >= 4 ? 2 * sizeof attr.files : sizeof attr.files;
 
   if (abi < 1)
     return TRUE; /* not built in, or off at boot */
   attr.files = known_rights (abi);
-  attr.net = abi >= 4 ? CONNECT_TCP : 0;
-  /* Fields that a kernel doesn't know must not be there. */
-  ruleset = create_ruleset (&attr, abi >= 4 ? sizeof attr : sizeof attr.files, 0);
-  if (ruleset < 0)
-    return fail (error, errno, "Landlock");
-  ok = allow_paths (ruleset, config, attr.files, error) && restrict_others (ruleset, error);
-  if (ok && restrict_self (ruleset) != 0)
-    ok = fail (error, errno, "Landlock");
-  close (ruleset);
-  if (ok)
-    landlock_abi = abi;
-  return ok;
+  attr.net = abi >= 4 ? NET_ALL : 0;
+  attr.scopes = abi >= 6 ? SCOPES_ALL : 0;
+  int ruleset = (int)syscall (SYS_landlock_create_ruleset, &attr, size, 0);
+  gboolean ok = ruleset >= 0 && syscall (SYS_landlock_restrict_self, ruleset, 0) == 0;
+  int code = errno;
+
+  if (ruleset >= 0)
+    close (ruleset);
+  if (!ok)
+    return fail (error, code, "Landlock");
+  landlock_abi = abi;
+  return TRUE;
 }
 
 /* -- seccomp -------------------------------------------------------------------------------------- */
-
-static gboolean trapping;
 
 /* On such a thread.  All that it could lose without is depth, and it is a user's machine that would end. */
 static void
@@ -285,33 +196,69 @@ enter_seccomp (gboolean trap, GError **error)
   /* A kernel without seccomp says EINVAL. */
   if (prctl (PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
     return TRUE;
-  code = calls_confine (trap);
+  code = calls_confine_start (trap);
   if (code != 0)
     return fail (error, -code, "seccomp");
   seccomp_on = TRUE;
   trapping = trap;
-  thread_kind_set_func (confine_thread);
   return TRUE;
 }
 
-/* -- Both ----------------------------------------------------------------------------------------- */
+/* -- All ------------------------------------------------------------------------------------------ */
+
+#ifndef PR_SET_MDWE /* Linux 6.3 */
+#define PR_SET_MDWE              65
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
+#endif
+
+static void
+describe (void)
+{
+  g_autofree char *spaces = no_namespaces != NULL ? g_strdup_printf ("no namespaces (%s)", no_namespaces)
+                                                  : g_strdup ("namespaces");
+  g_autofree char *files = landlock_abi > 0 ? g_strdup_printf ("Landlock ABI %d", landlock_abi)
+                                            : g_strdup ("no Landlock (this kernel has none, or it is off)");
+
+  walls = g_strdup_printf ("%s, %s, %s", spaces, files,
+                           seccomp_on  ? "seccomp"
+                           : SANITIZED ? "no seccomp (a build with a sanitizer)"
+                                       : "no seccomp (this kernel has none)");
+}
 
 gboolean
 sandbox_enter (const SandboxConfig *config, GError **error)
 {
-  g_autofree char *files = NULL;
+  const struct rlimit no_core = { 0, 0 };
 
+  if (config->namespaces)
+    enter_namespaces ();
+  /* After the change of credentials, which would forget it. */
+  prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  setrlimit (RLIMIT_CORE, &no_core);
+  if (!SANITIZED)
+    {
+      prctl (PR_SET_DUMPABLE, 0, 0, 0, 0);
+      (void)prctl (PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0);
+    }
   if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return fail (error, errno, "no_new_privs");
-  if (!enter_landlock (config, error) || !enter_seccomp (config->trap, error))
+  if (!enter_landlock (error) || !enter_seccomp (config->trap, error))
     return FALSE;
-  files = landlock_abi > 0
-              ? g_strdup_printf ("Landlock ABI %d", landlock_abi)
-              : g_strdup ("no Landlock (this kernel has none, or it is off: the monitor may write "
-                          "wherever you may)");
-  g_message ("sandbox: %s, seccomp %s", files,
-             seccomp_on  ? "on"
-             : SANITIZED ? "off (a build with a sanitizer)"
-                         : "off (this kernel has none)");
+  describe ();
+  g_message ("sandbox: %s", walls);
+  return TRUE;
+}
+
+gboolean
+sandbox_narrow (GError **error)
+{
+  int code;
+
+  if (!seccomp_on)
+    return TRUE;
+  code = calls_confine (trapping);
+  if (code != 0)
+    return fail (error, -code, "seccomp");
+  thread_kind_set_func (confine_thread);
   return TRUE;
 }

@@ -5,9 +5,11 @@
  */
 #define G_LOG_DOMAIN "state"
 
+#include "base/host-files.h"
 #include "core/save.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <string.h>
 #include <unistd.h>
@@ -528,8 +530,15 @@ check_digest (const uint8_t *data, size_t length)
 gboolean
 vm_load (Vm *vm, const char *path, GError **error)
 {
-  g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, error);
+  int fd = host_file_open (path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+  g_autoptr (GMappedFile) file = fd >= 0 ? g_mapped_file_new_from_fd (fd, FALSE, error) : NULL;
   Load load = { .vm = vm, .name = path, .fd = -1 };
+
+  if (fd < 0)
+    g_set_error (error, G_FILE_ERROR, (gint)g_file_error_from_errno (errno), "Can't read “%s”: %s", path,
+                 g_strerror (errno));
+  else
+    close (fd);
 
   if (file == NULL)
     return FALSE;

@@ -60,6 +60,8 @@ const KvmProbe *kvm_probe (void);
 
 /* How fast a way the software processor has on this host, and why; a sentence for a person, owned by the caller. */
 char *soft_engine_detail (void);
+/* Before a process is confined: the memory for translated code, which an engine takes.  Costs nothing until then. */
+void soft_reserve (void);
 
 /* "auto", "kvm", "software" (or "soft"), "none".  For "auto", picks KVM where the probe says fast, else the software processor.
  * `*why` (owned by the caller) says in a sentence what was chosen and why. */

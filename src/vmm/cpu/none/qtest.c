@@ -7,10 +7,13 @@
 #include "cpu/none/qtest.h"
 
 #include <gio/gio.h>
-#include <gio/gunixsocketaddress.h>
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 /* A transfer is one line: bounded, as the other side may be anything. */
 #define MAX_TRANSFER (1u << 20)
@@ -221,24 +224,43 @@ on_incoming (GSocketService *service, GSocketConnection *connection, GObject *so
   return TRUE;
 }
 
-Qtest *
-qtest_new (Vm *vm, const char *path, GError **error)
+int
+qtest_listen (const char *path, GError **error)
 {
-  g_autoptr (GSocketAddress) address = g_unix_socket_address_new (path);
-  Qtest *qtest = g_new0 (Qtest, 1);
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  gboolean ok = g_strlcpy (address.sun_path, path, sizeof address.sun_path) < sizeof address.sun_path;
 
+  g_unlink (path);
+  if (ok && fd >= 0 && bind (fd, (struct sockaddr *)&address, sizeof address) == 0 && listen (fd, 1) == 0)
+    {
+      chmod (path, 0600);
+      return fd;
+    }
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (ok ? errno : ENAMETOOLONG), "%s: %s", path,
+               g_strerror (ok ? errno : ENAMETOOLONG));
+  if (fd >= 0)
+    close (fd);
+  return -1;
+}
+
+Qtest *
+qtest_new (Vm *vm, const char *path, int listener, GError **error)
+{
+  g_autoptr (GSocket) socket = g_socket_new_from_fd (listener, error);
+  Qtest *qtest;
+
+  if (socket == NULL)
+    return NULL;
+  qtest = g_new0 (Qtest, 1);
   qtest->vm = vm;
   qtest->path = g_strdup (path);
   qtest->service = g_socket_service_new ();
-  g_unlink (path);
-  if (!g_socket_listener_add_address (G_SOCKET_LISTENER (qtest->service), address, G_SOCKET_TYPE_STREAM,
-                                      G_SOCKET_PROTOCOL_DEFAULT, NULL, NULL, error))
+  if (!g_socket_listener_add_socket (G_SOCKET_LISTENER (qtest->service), socket, NULL, error))
     {
-      g_prefix_error (error, "%s: ", path);
       qtest_free (qtest);
       return NULL;
     }
-  chmod (path, 0600);
   g_signal_connect (qtest->service, "incoming", G_CALLBACK (on_incoming), qtest);
   g_socket_service_start (qtest->service);
   return qtest;

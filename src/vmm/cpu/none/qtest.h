@@ -17,8 +17,10 @@ G_BEGIN_DECLS
 
 typedef struct Qtest Qtest;
 
-/* Listens at `path` (a unix socket, made with mode 0600); one client at a time.  The machine must have a manual clock. */
-Qtest *qtest_new (Vm *vm, const char *path, GError **error);
+/* A socket that listens at `path` (made with mode 0600); -1 and an error.  Before the process is confined. */
+int qtest_listen (const char *path, GError **error);
+/* One client at a time of `listener`, which it takes.  The machine must have a manual clock. */
+Qtest *qtest_new (Vm *vm, const char *path, int listener, GError **error);
 void qtest_free (Qtest *qtest);
 /* Carries out one line (without its end) and returns the answer, with its end.  For tests of the protocol itself. */
 char *qtest_command (Vm *vm, const char *line);

@@ -6,7 +6,10 @@
 
 #include "cpu/soft/translate/translate.h"
 
+#include "base/host-files.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -21,19 +24,39 @@
 #define MFD_EXEC 0x0010U
 #endif
 
+#ifndef F_SEAL_FUTURE_WRITE /* Linux 5.1; older C libraries */
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+/* A confined process can make no memory that executes, so it has this from before; main thread, until an engine is made. */
+static struct
+{
+  uint8_t *write;
+  const uint8_t *execute;
+} reserve;
+
 static gboolean
 map_buffer (SoftTranslator *translator, GError **error)
 {
+  if (reserve.write != NULL)
+    {
+      translator->write = reserve.write;
+      translator->execute = reserve.execute;
+      reserve.write = NULL;
+      return TRUE;
+    }
   void *write = MAP_FAILED, *execute = MAP_FAILED;
   int fd, saved;
 
   /* Kernels from 6.3 on want to be told; older ones don't know the flag. */
-  fd = memfd_create ("vivarium-code", MFD_CLOEXEC | MFD_EXEC);
+  fd = memfd_create ("vivarium-code", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
   if (fd < 0 && errno == EINVAL)
-    fd = memfd_create ("vivarium-code", MFD_CLOEXEC);
+    fd = memfd_create ("vivarium-code", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd >= 0 && ftruncate (fd, SOFT_UNIT_BUFFER_SIZE) == 0)
     {
       write = mmap (NULL, SOFT_UNIT_BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+      /* Where this is known, what executes can't be made writable any more. */
+      (void)fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE);
       if (write != MAP_FAILED)
         execute = mmap (NULL, SOFT_UNIT_BUFFER_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
     }
@@ -56,8 +79,26 @@ map_buffer (SoftTranslator *translator, GError **error)
 static void
 unmap_buffer (SoftTranslator *translator)
 {
+  if (host_files_by_name () == FALSE && reserve.write == NULL)
+    {
+      reserve.write = translator->write;
+      reserve.execute = translator->execute;
+      return;
+    }
   munmap (translator->write, SOFT_UNIT_BUFFER_SIZE);
   munmap ((void *)translator->execute, SOFT_UNIT_BUFFER_SIZE);
+}
+
+void
+soft_reserve (void)
+{
+  SoftTranslator translator = { 0 };
+
+  if (reserve.write == NULL && map_buffer (&translator, NULL))
+    {
+      reserve.write = translator.write;
+      reserve.execute = translator.execute;
+    }
 }
 
 gboolean
