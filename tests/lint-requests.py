@@ -36,10 +36,10 @@ def listed(header):
 def complaints(sources, header, known):
     names = listed(header)
     wanted = asked(sources, known)
-    said = ["%s is asked for in src/vmm/cpu/kvm and not in src/vmm/confine/requests.h: a confined monitor gets ENOSYS" % name
+    said = ["%s is asked for in src/vmm/cpu/kvm and not in src/confine/requests.h: a confined monitor gets ENOSYS" % name
             for name in sorted(wanted - set(names))]
-    said += ["%s is in src/vmm/confine/requests.h and nobody asks for it" % name for name in sorted(set(names) - wanted)]
-    return said + ["%s is in src/vmm/confine/requests.h twice" % name for name in sorted(set(names)) if names.count(name) > 1]
+    said += ["%s is in src/confine/requests.h and nobody asks for it" % name for name in sorted(set(names) - wanted)]
+    return said + ["%s is in src/confine/requests.h twice" % name for name in sorted(set(names)) if names.count(name) > 1]
 
 
 def test():
@@ -66,7 +66,7 @@ def main():
     if "KVM_RUN" not in known:
         print("linux/kvm.h has no requests")
         return 1
-    said = complaints([read(path) for path in sorted(glob.glob("src/vmm/cpu/kvm/*.[ch]"))], read("src/vmm/confine/requests.h"), known)
+    said = complaints([read(path) for path in sorted(glob.glob("src/vmm/cpu/kvm/*.[ch]"))], read("src/confine/requests.h"), known)
     print("\n".join(said), end="\n" if said else "")
     return 1 if said else 0
 

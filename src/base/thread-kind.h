@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Threads that do one thing only, and so may be confined more than the rest of the process (vmm/confine/calls.h): who makes them says what they are, and need
+ * Threads that do one thing only, and so may be confined more than the rest of the process (confine/calls.h): who makes them says what they are, and need
  * not know by what.
  */
 #pragma once

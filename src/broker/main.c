@@ -268,7 +268,8 @@ start_helper (Broker *broker, unsigned helper, int *fd)
     return EAGAIN;
   g_queue_push_tail (&broker->starts, g_memdup2 (&now, sizeof now));
   g_autofree char *program = viv_find_program (programs[helper], &error);
-  char *argv[] = { program, (char *)"--socket", (char *)"3", NULL };
+  char *argv[] = { program, (char *)"--socket", (char *)"3",
+                   broker->options.no_namespaces ? (char *)"--no-namespaces" : NULL, NULL };
   if (program == NULL || !family_start (&process, argv, &broker->log, -1, FALSE, &error))
     {
       g_printerr ("%s\n", error->message);

@@ -3,23 +3,10 @@
 
 #include "vnc/confine.h"
 
+#include "confine/sandbox.h"
 #include "vnc/vnc-peer.h"
 
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 static GIConv converters[3]; /* a converter is a library, which stays loaded while one is open */
 
@@ -42,12 +29,18 @@ confine_warm_up (void)
 }
 
 gboolean
-confine_helper (void)
+confine_helper (gboolean namespaces)
 {
-  const struct rlimit none = { 0, 0 };
+  const char *environment = g_getenv ("VIVARIUM_SANDBOX");
+  const SandboxConfig config
+      = { .helper = TRUE, .namespaces = namespaces, .trap = g_strcmp0 (environment, "trap") == 0 };
+  g_autoptr (GError) error = NULL;
 
-  /* A sanitizer looks into its own process at the end. */
-  return prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && setrlimit (RLIMIT_CORE, &none) == 0
-         && (SANITIZED || prctl (PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
-         && prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+  /* A sanitizer's report needs files. */
+  if (sandbox_is_sanitized () && g_strcmp0 (environment, "0") == 0)
+    return TRUE;
+  if (sandbox_enter (&config, &error))
+    return TRUE;
+  g_printerr ("%s\n", error->message);
+  return FALSE;
 }

@@ -10,8 +10,8 @@ G_BEGIN_DECLS
 
 /* What libraries open at their first use and could not behind the walls.  Before there are threads. */
 void confine_warm_up (void);
-/* From here on nothing is opened by its name, no socket is made and no program started: the place where walls go up.  No new privileges, no core file, no other
- * process of the user looks in.  FALSE: errno. */
-gboolean confine_helper (void);
+/* The walls go up (confine/sandbox.h): from here on nothing is opened by its name, no socket is made and no program started.  FALSE: they don't, and the
+ * log says why. */
+gboolean confine_helper (gboolean namespaces);
 
 G_END_DECLS

@@ -23,13 +23,13 @@ on_ended (void *opaque)
 }
 
 static int
-serve (VncHelper *helper)
+serve (VncHelper *helper, gboolean namespaces)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   int status = 1;
 
-  if (!confine_helper ())
-    vnc_helper_fail (helper, VNC_FAILURE_CONFINE, errno);
+  if (!confine_helper (namespaces))
+    vnc_helper_fail (helper, VNC_FAILURE_CONFINE, EPERM);
   else if (vnc_helper_start (helper, on_ended, loop))
     {
       g_main_loop_run (loop);
@@ -51,7 +51,8 @@ main (int argc, char **argv)
       g_print ("vivarium-vnc %s\n", PACKAGE_VERSION);
       return 0;
     }
-  if (argc != 3 || !g_str_equal (argv[1], "--socket")
+  if ((argc != 3 && argc != 4) || (argc == 4 && !g_str_equal (argv[3], "--no-namespaces"))
+      || !g_str_equal (argv[1], "--socket")
       || !g_ascii_string_to_unsigned (argv[2], 10, HELPER_SOCKET, G_MAXINT, &socket, NULL))
     {
       g_printerr ("vivarium-vnc is started by a machine's monitor: vivarium-vnc --socket %d\n",
@@ -66,5 +67,5 @@ main (int argc, char **argv)
   signal (SIGHUP, SIG_IGN);
   confine_warm_up ();
   VncHelper *helper = vnc_helper_new ((int)socket);
-  return helper != NULL ? serve (helper) : 1;
+  return helper != NULL ? serve (helper, argc == 3) : 1;
 }

@@ -77,6 +77,14 @@ calls_confine_start (gboolean trap)
 }
 
 int
+calls_confine_helper (gboolean trap)
+{
+  if (trap)
+    prepare_trap ();
+  return LOAD (trap, helpers, 0);
+}
+
+int
 calls_confine (gboolean trap)
 {
   return LOAD (trap, all, SECCOMP_FILTER_FLAG_TSYNC);

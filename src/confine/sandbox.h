@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The walls around a monitor.  They go up before it reads anything: a guest, an image or a client that takes it over finds a process with
+ * The walls around a monitor or a helper.  They go up before it reads anything: a guest, an image or a client that takes it over finds a process with
  * descriptors and no names.
  *
  * - Namespaces of its own (namespaces(7)) for users, mounts, network, IPC and the host's name: an empty root, no network, no capability
@@ -19,6 +19,7 @@ G_BEGIN_DECLS
 
 typedef struct
 {
+  gboolean helper;     /* not a monitor: the list of calls is a helper's, for good */
   gboolean namespaces; /* try them */
   gboolean
       trap; /* for debugging: a call that is not allowed ends the process, and stderr says which and where */

@@ -302,6 +302,24 @@ rules_of_all (scmp_filter_ctx filter)
   return code;
 }
 
+/* A program beside the monitor that serves somebody: no machine, no disks. */
+static int
+rules_of_helpers (scmp_filter_ctx filter)
+{
+  int code = add_files (filter, file_commands, LENGTH (file_commands));
+
+  ALLOW_REQUESTS (REQUESTS_SOCKETS);
+  ALLOW (newfstatat, SCMP_A3 (LOW (AT_EMPTY_PATH)));
+  ALLOW (prlimit64, SCMP_A0 (LOW (0)), SCMP_A2 (SCMP_CMP_EQ, 0));
+  if (code == 0)
+    code = add_sockets (filter);
+  if (code == 0)
+    code = add_threads (filter);
+  if (code == 0)
+    code = seccomp_rule_add (filter, SCMP_ACT_ERRNO (0), SCMP_SYS (sched_setattr), 0);
+  return code;
+}
+
 /* While the machine is built. */
 static int
 rules_of_start (scmp_filter_ctx filter)
@@ -338,9 +356,8 @@ static const struct
   const char *name, *calls;
   int (*rules) (scmp_filter_ctx filter);
 } kinds[] = {
-  { "all", of_all, rules_of_all },
-  { "start", of_all, rules_of_start },
-  { "processors", of_processors, rules_of_processors },
+  { "all", of_all, rules_of_all },         { "start", of_all, rules_of_start },
+  { "helpers", of_all, rules_of_helpers }, { "processors", of_processors, rules_of_processors },
   { "disks", of_disks, rules_of_disks },
 };
 

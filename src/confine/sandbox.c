@@ -55,7 +55,7 @@ sandbox_walls (void)
 static gboolean
 fail (GError **error, int code, const char *what)
 {
-  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code), "The monitor can't be confined: %s: %s.",
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code), "The process can't be confined: %s: %s.",
                what, g_strerror (code));
   return FALSE;
 }
@@ -187,7 +187,7 @@ confine_thread (ThreadKind kind)
 }
 
 static gboolean
-enter_seccomp (gboolean trap, GError **error)
+enter_seccomp (const SandboxConfig *config, GError **error)
 {
   int code;
 
@@ -196,11 +196,11 @@ enter_seccomp (gboolean trap, GError **error)
   /* A kernel without seccomp says EINVAL. */
   if (prctl (PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
     return TRUE;
-  code = calls_confine_start (trap);
+  code = config->helper ? calls_confine_helper (config->trap) : calls_confine_start (config->trap);
   if (code != 0)
     return fail (error, -code, "seccomp");
   seccomp_on = TRUE;
-  trapping = trap;
+  trapping = config->trap;
   return TRUE;
 }
 
@@ -242,7 +242,7 @@ sandbox_enter (const SandboxConfig *config, GError **error)
     }
   if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return fail (error, errno, "no_new_privs");
-  if (!enter_landlock (error) || !enter_seccomp (config->trap, error))
+  if (!enter_landlock (error) || !enter_seccomp (config, error))
     return FALSE;
   describe ();
   g_message ("sandbox: %s", walls);

@@ -69,10 +69,14 @@
   X (BLKDISCARD)          \
   X (BLKZEROOUT)
 
-/* Others.  A medium that is a block device is opened by name (step 3 of the design passes it opened and measured). */
+/* Sockets; all that a helper has. */
+#define REQUESTS_SOCKETS(X) \
+  X (FIONREAD)              \
+  X (FIONBIO)
+
+/* Others: the size of a disk or medium that is a block device. */
 #define REQUESTS_FILES(X) \
-  X (FIONREAD)            \
-  X (FIONBIO)             \
+  REQUESTS_SOCKETS (X)    \
   X (BLKGETSIZE64)
 
 /* Behind the walls, of any thread. */

@@ -21,7 +21,9 @@ G_BEGIN_DECLS
 /* Loads the list of what is done while a machine is built: that of all, and KVM's requests that make one.  Before there are threads.  0 or a
  * negative errno. */
 int calls_confine_start (gboolean trap);
-/* Behind that one: the list of all, for all threads of the process.  0 or a negative errno. */
+/* Loads the list of helpers.  Before there are threads.  0 or a negative errno. */
+int calls_confine_helper (gboolean trap);
+/* Behind that of the start: the list of all, for all threads of the process.  0 or a negative errno. */
 int calls_confine (gboolean trap);
 
 /* Behind that one: the shorter list for the calling thread.  0 or a negative errno. */
