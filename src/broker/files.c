@@ -137,16 +137,17 @@ broker_files_open (BrokerFiles *files, unsigned file, gboolean write, int *fd)
   const char *path = path_of (files, file);
   struct stat info;
 
-  if (file < FAMILY_N_FILES && files->passed[file] >= 0)
+  int *passed = file < FAMILY_N_FILES ? &files->passed[file] : NULL;
+  if (passed != NULL && *passed >= 0)
     {
-      *fd = fcntl (files->passed[file], F_DUPFD_CLOEXEC, 0);
+      *fd = fcntl (*passed, F_DUPFD_CLOEXEC, 0);
       if (*fd < 0)
         return errno;
       /* Who switches VNC off must be the last who listens. */
       if (file >= FAMILY_FILE_VNC)
         {
-          close (files->passed[file]);
-          files->passed[file] = -1;
+          close (*passed);
+          *passed = -1;
         }
       return 0;
     }

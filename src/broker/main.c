@@ -264,7 +264,9 @@ start_helper (Broker *broker, unsigned helper, int *fd)
   while (!g_queue_is_empty (&broker->starts)
          && *(gint64 *)g_queue_peek_head (&broker->starts) < now - 60 * G_USEC_PER_SEC)
     g_free (g_queue_pop_head (&broker->starts));
-  if (g_queue_get_length (&broker->starts) >= FAMILY_MOST_HELPERS)
+  /* So many that each is watched. */
+  if (g_queue_get_length (&broker->starts) >= FAMILY_MOST_HELPERS
+      || broker->helpers->len >= FAMILY_MOST_HELPERS)
     return EAGAIN;
   g_queue_push_tail (&broker->starts, g_memdup2 (&now, sizeof now));
   g_autofree char *program = viv_find_program (programs[helper], &error);
@@ -411,7 +413,7 @@ attend (Broker *broker, int signals)
 
   for (;;)
     {
-      struct pollfd waits[HELPERS + FAMILY_MOST_HELPERS * 4] = {
+      struct pollfd waits[HELPERS + FAMILY_MOST_HELPERS] = {
         [MONITOR] = { broker->monitor.pid_fd, POLLIN, 0 },   [SIGNALS] = { signals, POLLIN, 0 },
         [QUESTIONS] = { broker->monitor.socket, POLLIN, 0 }, [LOG] = { broker->log.read_end, POLLIN, 0 },
         [OWNER] = { broker->options.owner_fd, 0, 0 },
@@ -431,6 +433,8 @@ attend (Broker *broker, int signals)
         {
           close (broker->monitor.socket);
           broker->monitor.socket = -1;
+          /* It is going, or says what no monitor says: it doesn't live on without us. */
+          ask_to_end (broker);
         }
       if (waits[SIGNALS].revents != 0 && read (signals, &info, sizeof info) == (ssize_t)sizeof info)
         {

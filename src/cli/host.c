@@ -100,6 +100,48 @@ report_kvm (Report *report)
   g_variant_builder_add (&report->values, "{sv}", CLI_RAW_JSON "engine", g_variant_new_string (output));
 }
 
+/* What a monitor says once it is behind them; half a namespace is none. */
+static char *
+ask_walls (const char *vmm)
+{
+  char *output = NULL;
+  int status = 0;
+
+  for (unsigned way = 0; way < 2; way++)
+    {
+      const char *argv[] = { vmm, "--walls", way == 1 ? "--no-namespaces" : NULL, NULL };
+
+      g_clear_pointer (&output, g_free);
+      if (g_spawn_sync (NULL, (char **)argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &output, NULL,
+                        &status, NULL)
+          && g_spawn_check_wait_status (status, NULL))
+        return g_strstrip (output);
+    }
+  g_free (output);
+  return g_strdup ("");
+}
+
+static void
+report_walls (Report *report)
+{
+  g_autofree char *vmm = viv_find_program ("vivarium-vmm", NULL);
+  g_autofree char *walls = vmm != NULL ? ask_walls (vmm) : g_strdup ("");
+  g_autoptr (GString) text = g_string_new (*walls != '\0' ? walls : _ ("unknown"));
+
+  if (strstr (walls, "no namespaces") != NULL)
+    g_string_append_printf (
+        text, "; %s",
+        g_file_test ("/.flatpak-info", G_FILE_TEST_EXISTS)
+            ? _ ("in a Flatpak there are no namespaces")
+            : _ (
+                "for namespaces, allow this user some: sysctl user.max_user_namespaces, or an AppArmor profile with "
+                "“userns,” on Ubuntu"));
+  if (strstr (walls, "no Landlock") != NULL)
+    g_string_append_printf (
+        text, "; %s", _ ("for Landlock, boot Linux 5.13 or newer with “landlock” in the parameter lsm="));
+  say (report, "walls", g_variant_new_string (walls), text->str);
+}
+
 static void
 report_memory (Report *report)
 {
@@ -172,6 +214,7 @@ cli_host (int argc, char **argv)
     return status;
   g_variant_builder_init (&report.values, G_VARIANT_TYPE_VARDICT);
   report_kvm (&report);
+  report_walls (&report);
   report_memory (&report);
   report_firmware (&report);
   report_places (&report);

@@ -33,6 +33,7 @@ summary (VivMachine *machine)
     { "error", viv_machine_get_error (machine) },
     { "engine", viv_machine_get_engine (machine) },
     { "engine-reason", viv_machine_get_engine_reason (machine) },
+    { "walls", viv_machine_get_walls (machine) },
     { "vnc-address", viv_machine_get_vnc_address (machine) },
   };
 

@@ -26,8 +26,8 @@ typedef struct
   gulong properties_handler, media_handler, notice_handler, progress_handler, error_handler;
   pid_t pid;
   gint64 spoken; /* µs: the sentences that were let through, each SENTENCE_US long */
-  char *engine, *engine_reason, *vnc_address; /* what it says of itself, made plain */
-  GPtrArray *screens;                         /* VivScreenInfo * */
+  char *engine, *engine_reason, *walls, *vnc_address; /* what it says of itself, made plain */
+  GPtrArray *screens;                                 /* VivScreenInfo * */
 } VivMachinePrivate;
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (VivMachine, viv_machine, G_TYPE_OBJECT)
@@ -198,6 +198,7 @@ read_live (VivMachinePrivate *priv)
 {
   set_plain (&priv->engine, viv_machine1_get_engine (priv->proxy));
   set_plain (&priv->engine_reason, viv_machine1_get_engine_reason (priv->proxy));
+  set_plain (&priv->walls, viv_machine1_get_walls (priv->proxy));
   set_plain (&priv->vnc_address, viv_machine1_get_vnc_address (priv->proxy));
   g_clear_pointer (&priv->screens, g_ptr_array_unref);
   priv->screens = viv_screens_read (priv->proxy);
@@ -280,6 +281,7 @@ drop_proxy (VivMachinePrivate *priv)
   g_clear_object (&priv->proxy);
   g_clear_pointer (&priv->engine, g_free);
   g_clear_pointer (&priv->engine_reason, g_free);
+  g_clear_pointer (&priv->walls, g_free);
   g_clear_pointer (&priv->vnc_address, g_free);
   g_clear_pointer (&priv->screens, g_ptr_array_unref);
   priv->pid = 0;
@@ -639,6 +641,12 @@ const char *
 viv_machine_get_engine_reason (VivMachine *self)
 {
   return PRIVATE (self)->engine_reason != NULL ? PRIVATE (self)->engine_reason : "";
+}
+
+const char *
+viv_machine_get_walls (VivMachine *self)
+{
+  return PRIVATE (self)->walls != NULL ? PRIVATE (self)->walls : "";
 }
 
 const char *

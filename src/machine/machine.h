@@ -104,6 +104,8 @@ gboolean viv_machine_is_connecting (VivMachine *machine);
 gboolean viv_machine_is_busy (VivMachine *machine);
 const char *viv_machine_get_engine (VivMachine *machine);
 const char *viv_machine_get_engine_reason (VivMachine *machine);
+/* What its monitor says that it is confined by; "" while not live. */
+const char *viv_machine_get_walls (VivMachine *machine);
 const char *viv_machine_get_vnc_address (VivMachine *machine);
 gboolean viv_machine_get_absolute_pointer (VivMachine *machine);
 unsigned viv_machine_get_leds (VivMachine *machine);

@@ -45,7 +45,8 @@ typedef struct
   char **test_images;
   char *definition, *folder, *socket, *engine, *load, *vnc, *vnc_password_file, *qtest;
   int ready_fd, lock_fd, owner_fd, broker_fd;
-  gboolean paused, probe, json, version, no_sandbox, no_namespaces, test_device, test_pci, test_display;
+  gboolean paused, probe, walls, json, version, no_sandbox, no_namespaces, test_device, test_pci,
+      test_display;
 } Options;
 
 typedef struct
@@ -114,6 +115,8 @@ parse_options (int *argc, char ***argv, Options *o, GError **error)
     { "no-sandbox", 0, 0, G_OPTION_ARG_NONE, &o->no_sandbox,
       "For debugging: no broker, and a process that isn't confined", NULL },
     { "probe", 0, 0, G_OPTION_ARG_NONE, &o->probe, "Say what /dev/kvm is worth on this host, and end", NULL },
+    { "walls", 0, 0, G_OPTION_ARG_NONE, &o->walls, "Say what a monitor is confined by on this host, and end",
+      NULL },
     { "json", 0, 0, G_OPTION_ARG_NONE, &o->json, "With --probe: as JSON", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &o->version, "Show the version", NULL },
     { NULL },
@@ -164,6 +167,23 @@ show_probe (gboolean json)
     }
   else
     g_print ("%s\nAutomatic choice: %s\n%s\n", probe->detail, why, software);
+  return 0;
+}
+
+/* By going behind them. */
+static int
+show_walls (gboolean no_namespaces)
+{
+  const SandboxConfig config = { .namespaces = !no_namespaces };
+  g_autoptr (GError) error = NULL;
+
+  int null = open ("/dev/null", O_WRONLY | O_CLOEXEC);
+
+  dup2 (null, STDERR_FILENO); /* its line is for the log */
+  if (sandbox_enter (&config, &error))
+    g_print ("%s\n", sandbox_walls ());
+  else
+    g_print ("%s\n", error->message);
   return 0;
 }
 
@@ -255,6 +275,7 @@ start_control (Monitor *monitor, GError **error)
     .uuid = definition_text (monitor->definition, "machine.uuid"),
     .engine = monitor->engine->klass->name,
     .engine_reason = monitor->engine_reason,
+    .walls = sandbox_walls (),
     .folder = monitor->definition->folder,
     .definition = monitor->definition,
     .place = on_place,
@@ -748,6 +769,8 @@ main (int argc, char **argv)
     }
   if (monitor.options.probe)
     return show_probe (monitor.options.json);
+  if (monitor.options.walls)
+    return show_walls (monitor.options.no_namespaces);
   if (monitor.options.definition == NULL)
     {
       g_printerr ("vivarium-vmm: --definition FILE is needed; see --help\n");

@@ -207,6 +207,7 @@ control_properties_init (ControlService *service)
   viv_machine1_set_folder (service->skeleton, folder != NULL ? folder : "");
   viv_machine1_set_engine (service->skeleton, config->engine);
   viv_machine1_set_engine_reason (service->skeleton, config->engine_reason);
+  viv_machine1_set_walls (service->skeleton, config->walls);
   viv_machine1_set_vnc_address (service->skeleton, "");
   viv_machine1_set_pid (service->skeleton, getpid ());
   control_methods_connect (service);

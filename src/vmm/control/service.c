@@ -32,6 +32,7 @@ copy_config (ControlService *service, const ControlConfig *config)
   service->config.definition = service->definition;
   service->config.uuid = g_strdup (config->uuid);
   service->config.engine = g_strdup (config->engine != NULL ? config->engine : "");
+  service->config.walls = config->walls != NULL ? config->walls : "none";
   service->config.engine_reason = g_strdup (config->engine_reason != NULL ? config->engine_reason : "");
   service->config.folder = config->folder != NULL ? g_canonicalize_filename (config->folder, NULL) : NULL;
   service->drives = config->drives != NULL ? g_ptr_array_ref (config->drives) : g_ptr_array_new ();

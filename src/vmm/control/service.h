@@ -30,6 +30,7 @@ typedef struct
   const char *name, *uuid;
   const char *engine;                  /* "kvm", "soft", "none" */
   const char *engine_reason;           /* a sentence */
+  const char *walls;                   /* confine/sandbox.h; static, NULL: none */
   const char *folder;                  /* where relative paths of clients start; NULL: they are refused */
   const MachineDefinition *definition; /* of the devices that clients may list and change; NULL: none */
   /* Where a device is: "ide 0:1", "pci 00:02.0"; NULL: nowhere in particular.  May be NULL. */
