@@ -20,7 +20,9 @@ G_BEGIN_DECLS
 
 typedef struct DisplayOutput DisplayOutput;
 
-#define DISPLAY_MAX_SIZE   16384 /* width and height in pixels */
+#define DISPLAY_MAX_SIZE 16384 /* width and height in pixels */
+#define DISPLAY_MAX_PIXELS \
+  (64 * 1024 * 1024) /* of one picture that is shown: 256 MiB, twice what a screen of 8K has */
 #define DISPLAY_MAX_CURSOR 512
 
 /* Of sources by which a screen of another process comes: below GTK's redraw (GDK_PRIORITY_REDRAW), above idle work. */

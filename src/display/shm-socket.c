@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define SHM_REST_US 1000
+#define REST        3
 #define WATCHED     (G_IO_IN | G_IO_HUP | G_IO_ERR)
 
 ShmSocketResult
@@ -101,7 +102,7 @@ typedef struct
 } Watch;
 
 /* A peer that always has something to say must not have the main loop to itself, whatever its priority: a turn that follows closely
- * on another is followed by as long a rest. */
+ * on another is followed by a rest of REST times its length. */
 static gboolean
 watch_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 {
@@ -128,7 +129,7 @@ watch_dispatch (GSource *source, GSourceFunc callback, gpointer data)
     {
       g_source_remove_unix_fd (source, watch->tag);
       watch->tag = NULL;
-      watch->last += MAX (watch->spent, SHM_REST_US);
+      watch->last += MAX (REST * watch->spent, SHM_REST_US);
       g_source_set_ready_time (source, watch->last);
     }
   return G_SOURCE_CONTINUE;

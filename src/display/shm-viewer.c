@@ -269,7 +269,8 @@ map_pixels (const ShmMessage *message, int fd, uint32_t max, void **map, size_t 
 {
   uint64_t page = sysconf (_SC_PAGESIZE), start, size, last;
 
-  if (message->width == 0 || message->height == 0 || message->width > max || message->height > max)
+  if (message->width == 0 || message->height == 0 || message->width > max || message->height > max
+      || (uint64_t)message->width * message->height > DISPLAY_MAX_PIXELS)
     return refuse (error, "its size");
   if (message->stride < message->width * 4 || message->stride > DISPLAY_MAX_SIZE * 16
       || message->stride % 4 != 0)

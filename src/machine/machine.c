@@ -15,6 +15,8 @@
 /* Sentences for a person: so many at once, and then one in so long. */
 #define MOST_SENTENCES 16
 #define SENTENCE_US    (G_USEC_PER_SEC / 2)
+/* Between two looks at what has changed. */
+#define CATCH_UP_US (G_USEC_PER_SEC / 10)
 
 typedef struct
 {
@@ -25,7 +27,9 @@ typedef struct
   VivMachine1 *proxy; /* NULL while not live, as all that follows */
   gulong properties_handler, media_handler, notice_handler, progress_handler, error_handler;
   pid_t pid;
-  gint64 spoken; /* µs: the sentences that were let through, each SENTENCE_US long */
+  guint catching_up; /* there are changes that were not looked at yet */
+  gint64 caught_up;  /* µs */
+  gint64 spoken;     /* µs: the sentences that were let through, each SENTENCE_US long */
   char *engine, *engine_reason, *walls, *vnc_address; /* what it says of itself, made plain */
   GPtrArray *screens;                                 /* VivScreenInfo * */
 } VivMachinePrivate;
@@ -205,12 +209,38 @@ read_live (VivMachinePrivate *priv)
 }
 
 static void
-on_properties (GDBusProxy *proxy, GVariant *changed, const char *const *invalidated, VivMachine *self)
+catch_up (VivMachine *self)
 {
-  read_live (PRIVATE (self));
+  VivMachinePrivate *priv = PRIVATE (self);
+
+  if (priv->catching_up == 0)
+    return;
+  g_clear_handle_id (&priv->catching_up, g_source_remove);
+  priv->caught_up = g_get_monotonic_time ();
+  read_live (priv);
   if (VIV_MACHINE_GET_CLASS (self)->said != NULL)
     VIV_MACHINE_GET_CLASS (self)->said (self);
   notify_live (self);
+}
+
+static gboolean
+on_catch_up (gpointer self)
+{
+  catch_up (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* What changes all the time is looked at now and then: windows have more to do than to follow one monitor. */
+static void
+on_properties (GDBusProxy *proxy, GVariant *changed, const char *const *invalidated, VivMachine *self)
+{
+  VivMachinePrivate *priv = PRIVATE (self);
+  gint64 rest = priv->caught_up + CATCH_UP_US - g_get_monotonic_time ();
+
+  if (priv->catching_up == 0)
+    priv->catching_up = g_timeout_add (rest > 0 ? (guint)(rest / 1000) + 1 : 0, on_catch_up, self);
+  if (rest <= 0)
+    catch_up (self);
 }
 
 /* What is for a person comes as fast as somebody can read it; the rest is dropped. */
@@ -286,6 +316,7 @@ drop_proxy (VivMachinePrivate *priv)
   g_clear_pointer (&priv->screens, g_ptr_array_unref);
   priv->pid = 0;
   priv->spoken = 0;
+  g_clear_handle_id (&priv->catching_up, g_source_remove);
 }
 
 void
@@ -293,6 +324,7 @@ viv_machine_set_proxy (VivMachine *self, VivMachine1 *proxy, pid_t pid)
 {
   VivMachinePrivate *priv = PRIVATE (self);
 
+  catch_up (self);
   drop_proxy (priv);
   if (proxy != NULL)
     {
@@ -318,6 +350,8 @@ viv_machine_proxy (VivMachine *self)
 void
 viv_machine_note_answer (VivMachine *self, gboolean answered)
 {
+  /* What it said before its answer comes before it. */
+  catch_up (self);
   if (PRIVATE (self)->proxy != NULL && VIV_MACHINE_GET_CLASS (self)->answered != NULL)
     VIV_MACHINE_GET_CLASS (self)->answered (self, answered);
 }

@@ -13,6 +13,10 @@
 
 #include <glib/gi18n.h>
 
+/* A machine that pauses for ever new reasons does not fill the desktop: so many at once, and then one in so long. */
+#define MOST_NOTIFICATIONS 8
+#define NOTIFICATION_US    (5 * G_USEC_PER_SEC)
+
 struct VivWatcher
 {
   GtkApplication *application; /* has us */
@@ -21,6 +25,7 @@ struct VivWatcher
   GPtrArray *machines;
   GHashTable *saving; /* of VivMachine: its VivJob */
   guint n_told;
+  gint64 notified; /* µs: the notifications of late, each NOTIFICATION_US long */
 };
 
 static void
@@ -28,6 +33,18 @@ end_job (gpointer job)
 {
   viv_job_end (job, NULL);
   g_object_unref (job);
+}
+
+static gboolean
+may_notify (VivWatcher *self)
+{
+  gint64 now = g_get_monotonic_time ();
+  gint64 next = MAX (self->notified, now - MOST_NOTIFICATIONS * NOTIFICATION_US) + NOTIFICATION_US;
+
+  if (next > now)
+    return FALSE;
+  self->notified = next;
+  return TRUE;
 }
 
 static void
@@ -38,7 +55,7 @@ tell (VivWatcher *self, VivMachine *machine, const char *reason)
   GtkWindow *window;
 
   self->n_told++;
-  if (!self->application)
+  if (!self->application || !may_notify (self))
     return;
   g_notification_set_body (notification, reason);
   g_notification_set_priority (notification, G_NOTIFICATION_PRIORITY_HIGH);

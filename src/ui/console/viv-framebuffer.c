@@ -13,6 +13,9 @@
 
 #define VIEW_INTERVAL      16   /* ms */
 #define THUMBNAIL_INTERVAL 1000 /* ms */
+/* A picture that takes longer to draw is followed by a rest of so many times as long, in which others are drawn. */
+#define DEAR_US 4000
+#define REST    4
 
 struct _VivFramebuffer
 {
@@ -32,6 +35,9 @@ struct _VivFramebuffer
   int hot_x, hot_y;
   gboolean cursor_visible;
   guint close_source;
+
+  gint64 drawn, cost; /* µs: when it was drawn last, and for how long */
+  guint rest;         /* it has changed, and is drawn later */
 };
 
 enum
@@ -60,6 +66,28 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (VivFramebuffer, viv_framebuffer, G_TYPE_OBJECT,
 
 /* -- What comes from the source -- */
 
+static gboolean
+on_rested (gpointer data)
+{
+  VivFramebuffer *self = data;
+
+  self->rest = 0;
+  gdk_paintable_invalidate_contents (GDK_PAINTABLE (self));
+  return G_SOURCE_REMOVE;
+}
+
+/* A huge picture that changes all the time must not have the main loop to itself. */
+static void
+contents_changed (VivFramebuffer *self)
+{
+  gint64 rest = self->cost >= DEAR_US ? self->drawn + REST * self->cost - g_get_monotonic_time () : 0;
+
+  if (rest <= 0)
+    gdk_paintable_invalidate_contents (GDK_PAINTABLE (self));
+  else if (!self->rest)
+    self->rest = g_timeout_add ((guint)(rest / 1000) + 1, on_rested, self);
+}
+
 static void
 drop_layers (VivFramebuffer *self)
 {
@@ -78,7 +106,7 @@ on_scanout (void *opaque, const Framebuffer *fb)
   g_clear_object (&self->still);
   if (self->scanout.width != old.width || self->scanout.height != old.height)
     gdk_paintable_invalidate_size (GDK_PAINTABLE (self));
-  gdk_paintable_invalidate_contents (GDK_PAINTABLE (self));
+  contents_changed (self);
 }
 
 static void
@@ -98,7 +126,7 @@ on_damage (void *opaque, const Damage *damage)
       for (guint l = 0; l < G_N_ELEMENTS (self->layers); l++)
         viv_layer_damage (self->layers[l], &rect);
     }
-  gdk_paintable_invalidate_contents (GDK_PAINTABLE (self));
+  contents_changed (self);
 }
 
 static void
@@ -219,7 +247,13 @@ viv_framebuffer_draw (VivFramebuffer *self, GtkSnapshot *snapshot, GskRenderer *
       return;
     }
 
+  gint64 begun = g_get_monotonic_time ();
   viv_layer_draw (self->layers[transform->scale <= 0.5], snapshot, renderer, fb, transform);
+  gint64 now = g_get_monotonic_time (), cost = now - begun;
+  /* What is drawn as it was costs nothing, and says nothing. */
+  self->cost = MAX (cost, (3 * self->cost + cost) / 4);
+  if (cost >= DEAR_US)
+    self->drawn = now;
 }
 
 static void
@@ -375,6 +409,7 @@ void
 viv_framebuffer_detach (VivFramebuffer *self)
 {
   g_clear_handle_id (&self->close_source, g_source_remove);
+  g_clear_handle_id (&self->rest, g_source_remove);
   if (!self->shm && !self->vnc)
     return;
   if (self->scanout.width)
