@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define SHM_REST_US 1000
-#define REST        3
+#define REST        4
 #define WATCHED     (G_IO_IN | G_IO_HUP | G_IO_ERR)
 
 ShmSocketResult

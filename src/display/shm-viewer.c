@@ -417,7 +417,7 @@ on_socket (int fd, GIOCondition condition, void *data)
   ShmViewer *viewer = data;
 
   viewer->dispatching = TRUE;
-  for (unsigned turn = 0; turn < 8 && !viewer->closed && !viewer->freed; turn++)
+  for (unsigned turn = 0; turn < 3 && !viewer->closed && !viewer->freed; turn++)
     {
       int fds[SHM_MAX_FDS] = { -1, -1 };
       unsigned n_fds;

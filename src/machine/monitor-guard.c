@@ -114,7 +114,7 @@ end (Guard *guard, const char *complaint)
   guard->stuck = 0;
   g_mutex_unlock (&guard->lock);
   if (complaint != NULL)
-    g_message ("A monitor's connection is ended: %s", complaint);
+    g_info ("A monitor's connection is ended: %s", complaint);
   drop_source (&guard->in);
   drop_source (&guard->out);
   /* Whoever else has these descriptors, nothing goes through them any more. */

@@ -309,6 +309,7 @@ viv_framebuffer_dispose (GObject *object)
   VivFramebuffer *self = VIV_FRAMEBUFFER (object);
 
   g_clear_handle_id (&self->close_source, g_source_remove);
+  g_clear_handle_id (&self->rest, g_source_remove);
   g_clear_pointer (&self->shm, shm_viewer_free);
   g_clear_pointer (&self->vnc, vnc_client_free);
   self->scanout = (Framebuffer){ 0 };
