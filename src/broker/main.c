@@ -14,6 +14,7 @@
 #include "base/message.h"
 #include "broker/family.h"
 #include "broker/files.h"
+#include "broker/log.h"
 #include "display/vnc-listen.h"
 #include "display/vnc-password.h"
 #include "machine/control-socket.h"
@@ -185,7 +186,7 @@ start_monitor (Broker *broker, GError **error)
   const Options *o = &broker->options;
   g_autofree char *program = viv_find_program ("vivarium-vmm", error);
   g_autoptr (GPtrArray) argv = g_ptr_array_new ();
-  g_autofree char *number = g_strdup_printf ("%d", FAMILY_SOCKET);
+  g_autofree char *number = g_strdup_printf ("%d", CHILD_SOCKET);
 
   if (program == NULL)
     return FALSE;
@@ -209,8 +210,11 @@ start_monitor (Broker *broker, GError **error)
     g_ptr_array_add (argv, *word);
   g_ptr_array_add (argv, NULL);
   broker->heard = FALSE;
-  return family_start (&broker->monitor, (char *const *)argv->pdata, &broker->log, o->lock_fd, o->test_device,
-                       error);
+  /* With the lock: it has the folder for as long as it lives. */
+  const ChildFiles files = { .output = o->test_device ? -1 : broker->log.write_end,
+                             .errors = broker->log.write_end,
+                             .extra = o->lock_fd };
+  return family_start (&broker->monitor, (char *const *)argv->pdata, &files, error);
 }
 
 static gboolean
@@ -270,9 +274,10 @@ start_helper (Broker *broker, unsigned helper, int *fd)
     return EAGAIN;
   g_queue_push_tail (&broker->starts, g_memdup2 (&now, sizeof now));
   g_autofree char *program = viv_find_program (programs[helper], &error);
+  const ChildFiles files = { broker->log.write_end, broker->log.write_end, -1 };
   char *argv[] = { program, (char *)"--socket", (char *)"3",
                    broker->options.no_namespaces ? (char *)"--no-namespaces" : NULL, NULL };
-  if (program == NULL || !family_start (&process, argv, &broker->log, -1, FALSE, &error))
+  if (program == NULL || !family_start (&process, argv, &files, &error))
     {
       g_printerr ("%s\n", error->message);
       return ENOENT;
@@ -333,7 +338,15 @@ carry_out (Broker *broker, const Message *question, Message *answer, int *fd)
   return -1;
 }
 
-/* FALSE: it says what no monitor says, or is going. */
+static gboolean
+end_liar (Broker *broker, unsigned op)
+{
+  g_printerr ("The monitor has said what no monitor says (%u); it is ended.\n", op);
+  kill (broker->monitor.pid, SIGKILL);
+  return FALSE;
+}
+
+/* FALSE: it says what no monitor says and is ended, or is going. */
 static gboolean
 answer_one (Broker *broker)
 {
@@ -343,19 +356,17 @@ answer_one (Broker *broker)
 
   if (code == -ETIMEDOUT)
     return TRUE;
-  if (code <= 0)
-    return FALSE;
+  if (code == 0)
+    return FALSE; /* it is going */
+  if (code < 0)
+    return end_liar (broker, 0);
   broker->heard = TRUE;
   code = question.n_fds == 0 && (broker->ready || ++broker->questions <= FAMILY_MOST_QUESTIONS)
              ? carry_out (broker, &question, &answer, &fd)
              : -1;
   message_close_fds (fds);
   if (code < 0)
-    {
-      g_printerr ("The monitor has asked what no monitor asks (%u); it is ended.\n", question.op);
-      kill (broker->monitor.pid, SIGKILL);
-      return FALSE;
-    }
+    return end_liar (broker, question.op);
   answer.op = question.op;
   answer.serial = question.serial;
   answer.result = code;
@@ -364,7 +375,7 @@ answer_one (Broker *broker)
   code = message_send (broker->monitor.socket, &answer, &fd, 0);
   if (fd >= 0)
     close (fd);
-  return code == 0;
+  return code == 0 || code == -EPIPE || end_liar (broker, question.op);
 }
 
 /* -- Loop ----------------------------------------------------------------------------------------- */
@@ -433,8 +444,6 @@ attend (Broker *broker, int signals)
         {
           close (broker->monitor.socket);
           broker->monitor.socket = -1;
-          /* It is going, or says what no monitor says: it doesn't live on without us. */
-          ask_to_end (broker);
         }
       if (waits[SIGNALS].revents != 0 && read (signals, &info, sizeof info) == (ssize_t)sizeof info)
         {

@@ -6,7 +6,7 @@
 
 #include "config.h"
 
-#include "base/helper-spawn.h"
+#include "base/child.h"
 #include "base/host-files.h"
 #include "block/block-testing.h"
 #include "block/regular-file.h"
@@ -63,7 +63,6 @@ typedef struct
   ControlSocket *place; /* of its socket; NULL: the broker has it */
   Qtest *qtest;
   int qtest_listener;
-  int starter; /* of helpers; -1: none */
   /* What VNC is to begin with, made before the walls are. */
   int vnc_password;
   VncListeners vnc_listeners;
@@ -259,10 +258,13 @@ on_quit (void *opaque)
 static int
 on_start_helper (void *opaque, const char *kind, GError **error)
 {
-  Monitor *monitor = opaque;
+  g_autofree char *program = NULL;
+  pid_t pid;
 
-  return broker_link_is_up () ? broker_link_helper (FAMILY_HELPER_VNC, error)
-                              : helper_starter_ask (monitor->starter, error);
+  if (broker_link_is_up ())
+    return broker_link_helper (FAMILY_HELPER_VNC, error);
+  program = viv_find_program ("vivarium-vnc", error);
+  return program != NULL ? child_start_helper (program, &pid, error) : -1;
 }
 
 static gboolean
@@ -530,19 +532,6 @@ lock_folder (Options *o, GError **error)
   return o->lock_fd >= 0;
 }
 
-/* Without it there is no VNC, and the machine runs. */
-static void
-begin_starter (Monitor *monitor)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *program = viv_find_program ("vivarium-vnc", &error);
-
-  if (program != NULL)
-    monitor->starter = helper_starter_new (program, &error);
-  if (error != NULL)
-    g_message ("%s", error->message);
-}
-
 /* The table of files that the broker has too. */
 static void
 name_files (const MachineDefinition *definition)
@@ -750,7 +739,7 @@ main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) argv_given = g_strdupv (argv);
-  Monitor monitor = { .test_output = -1, .starter = -1, .vnc_password = -1 };
+  Monitor monitor = { .test_output = -1, .vnc_password = -1 };
 
   setlocale (LC_ALL, "");
   viv_bind_text_domain ();
@@ -780,8 +769,6 @@ main (int argc, char **argv)
     return call_broker (argv_given);
   prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 
-  if (monitor.options.broker_fd < 0 && monitor.options.socket != NULL)
-    begin_starter (&monitor);
   warm_up (&monitor);
   if (monitor.options.broker_fd >= 0)
     meet_broker (&monitor.options);

@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-#include "base/helper-spawn.h"
+#include "base/child.h"
 #include "vnc/confine.h"
 #include "vnc/vnc-helper.h"
 
@@ -53,10 +53,10 @@ main (int argc, char **argv)
     }
   if ((argc != 3 && argc != 4) || (argc == 4 && !g_str_equal (argv[3], "--no-namespaces"))
       || !g_str_equal (argv[1], "--socket")
-      || !g_ascii_string_to_unsigned (argv[2], 10, HELPER_SOCKET, G_MAXINT, &socket, NULL))
+      || !g_ascii_string_to_unsigned (argv[2], 10, CHILD_SOCKET, G_MAXINT, &socket, NULL))
     {
       g_printerr ("vivarium-vnc is started by a machine's monitor: vivarium-vnc --socket %d\n",
-                  HELPER_SOCKET);
+                  CHILD_SOCKET);
       return 2;
     }
   /* A thread a client: an arena for each would only spread memory. */

@@ -3,7 +3,7 @@
  * How long a damaged pixel takes to a viewer, and how many whole frames of 1920 × 1080 a second reach it, over shared memory and
  * over VNC on loopback, served by a process of its own as a machine's screens are.  Prints numbers; the viewer runs on the main loop of the screen.
  */
-#include "base/helper-spawn.h"
+#include "base/child.h"
 #include "control/vnc-link.h"
 #include "display/shm.h"
 #include "display/vnc-client.h"
@@ -192,7 +192,7 @@ main (void)
     pid_t pid;
 
     bench_begin (&b);
-    int socket = helper_spawn (VIVARIUM_VNC, &pid, &error);
+    int socket = child_start_helper (VIVARIUM_VNC, &pid, &error);
     if (socket < 0 || !vnc_listen ("127.0.0.1:0", 1, FALSE, &listeners, &error))
       {
         g_printerr ("%s\n", error->message);

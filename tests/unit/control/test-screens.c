@@ -2,7 +2,7 @@
  *
  * A machine with two screens, through the control socket: each is attached, served over VNC and pointed at by its id.
  */
-#include "base/helper-spawn.h"
+#include "base/child.h"
 #include "control/service-private.h"
 #include "control/service.h"
 #include "machine/control-socket.h"
@@ -97,7 +97,7 @@ on_start_helper (void *opaque, const char *kind, GError **error)
       return -1;
     }
   f->n_helpers++;
-  int socket = helper_spawn (VIVARIUM_VNC, &f->helper, error);
+  int socket = child_start_helper (VIVARIUM_VNC, &f->helper, error);
   g_child_watch_add (f->helper, on_helper_ended, f);
   return socket;
 }

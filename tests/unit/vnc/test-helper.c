@@ -2,7 +2,7 @@
  *
  * The real program vivarium-vnc, with a monitor that is this test: what it serves, and what it makes of a monitor that the guest has taken over.
  */
-#include "base/helper-spawn.h"
+#include "base/child.h"
 #include "display/shm.h"
 #include "display/vnc-client.h"
 #include "display/vnc-listen.h"
@@ -60,7 +60,7 @@ begin (void)
   g_assert_true (vnc_listen ("127.0.0.1:0", 1, FALSE, &listeners, &error));
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, screen_ends), ==, 0);
   share = shm_server_new (output, screen_ends[0], on_share_closed, NULL);
-  helper_socket = helper_spawn (VIVARIUM_VNC, &helper_pid, &error);
+  helper_socket = child_start_helper (VIVARIUM_VNC, &helper_pid, &error);
   g_assert_no_error (error);
   g_assert_cmpint (pipe2 (wide, O_CLOEXEC), ==, 0);
 }

@@ -2,7 +2,7 @@
  *
  * A helper is this program again: it has its socket, the standard descriptors and nothing else, and dies with whoever started it.
  */
-#include "base/helper-spawn.h"
+#include "base/child.h"
 #include "base/message.h"
 
 #include <errno.h>
@@ -32,9 +32,9 @@ be_helper (void)
   sigprocmask (SIG_BLOCK, NULL, &blocked);
   sigaction (SIGPIPE, NULL, &action);
   answer.result = sigismember (&blocked, SIGUSR1) || action.sa_handler != SIG_DFL;
-  if (message_send (HELPER_SOCKET, &answer, NULL, -1) != 0)
+  if (message_send (CHILD_SOCKET, &answer, NULL, -1) != 0)
     return 1;
-  return message_receive (HELPER_SOCKET, &message, fds, -1) == 0 ? 42 : 1;
+  return message_receive (CHILD_SOCKET, &message, fds, -1) == 0 ? 42 : 1;
 }
 
 static void
@@ -52,13 +52,13 @@ test_spawn (void)
   sigaddset (&one, SIGUSR1);
   sigprocmask (SIG_BLOCK, &one, &before);
   signal (SIGPIPE, SIG_IGN);
-  int socket = helper_spawn (self, &pid, &error);
+  int socket = child_start_helper (self, &pid, &error);
   g_assert_no_error (error);
   signal (SIGPIPE, SIG_DFL);
   sigprocmask (SIG_SETMASK, &before, NULL);
   g_assert_cmpint (fcntl (socket, F_GETFD), ==, FD_CLOEXEC);
   g_assert_cmpint (message_receive (socket, &message, fds, -1), ==, 1);
-  g_assert_cmpuint (message.a, ==, HELPER_SOCKET);
+  g_assert_cmpuint (message.a, ==, CHILD_SOCKET);
   g_assert_cmpuint (message.b, ==, SIGKILL);
   g_assert_cmpint (message.result, ==, 0);
   close (socket);
@@ -77,49 +77,13 @@ test_missing (void)
   Message message;
   int fds[MESSAGE_MAX_FDS], status;
   pid_t pid;
-  int socket = helper_spawn ("/nonexistent/vivarium-vnc", &pid, &error);
+  int socket = child_start_helper ("/nonexistent/vivarium-vnc", &pid, &error);
 
   g_assert_no_error (error);
   g_assert_cmpint (message_receive (socket, &message, fds, -1), ==, 0);
   close (socket);
   g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
   g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 127);
-}
-
-/* By another process, which closes what it doesn't need, and not without end. */
-static void
-test_starter (void)
-{
-  g_autoptr (GError) error = NULL;
-  int lock[2], starter, fds[MESSAGE_MAX_FDS];
-  unsigned n = 0;
-  Message message;
-  char byte;
-
-  g_assert_cmpint (pipe (lock), ==, 0);
-  starter = helper_starter_new (self, &error);
-  g_assert_no_error (error);
-  for (;;)
-    {
-      int socket = helper_starter_ask (starter, &error);
-
-      if (socket < 0)
-        break;
-      g_assert_no_error (error);
-      g_assert_cmpint (message_receive (socket, &message, fds, -1), ==, 1);
-      g_assert_cmpuint (message.a, ==, HELPER_SOCKET);
-      g_assert_cmpuint (message.b, ==, SIGKILL);
-      close (socket);
-      g_assert_cmpuint (++n, <, 1000);
-    }
-  g_test_message ("%u, then: %s", n, error->message);
-  g_assert_cmpuint (n, >=, 4);
-  /* Nobody keeps the other end open. */
-  close (lock[1]);
-  g_assert_cmpint (read (lock[0], &byte, 1), ==, 0);
-  close (lock[0]);
-  close (starter);
-  wait (NULL);
 }
 
 int
@@ -129,8 +93,7 @@ main (int argc, char **argv)
     return be_helper ();
   self = argv[0];
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/base/helper-spawn/spawn", test_spawn);
-  g_test_add_func ("/base/helper-spawn/missing", test_missing);
-  g_test_add_func ("/base/helper-spawn/starter", test_starter);
+  g_test_add_func ("/base/child/spawn", test_spawn);
+  g_test_add_func ("/base/child/missing", test_missing);
   return g_test_run ();
 }

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/child.h"
+
+#include "base/message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Above what the child puts in its place. */
+#define OUT_OF_THE_WAY 10
+
+static void
+close_from (int first, rlim_t limit)
+{
+#ifdef SYS_close_range
+  if (syscall (SYS_close_range, (unsigned)first, ~0u, 0) == 0)
+    return;
+#endif
+  for (rlim_t fd = (rlim_t)first; fd < limit; fd++)
+    close ((int)fd);
+}
+
+/* Between fork() and exec(), in a process that may have had other threads: system calls only. */
+static void G_GNUC_NORETURN
+become (char *const *arguments, pid_t parent, const int files[CHILD_EXTRA + 1], rlim_t limit)
+{
+  struct sigaction plain = { .sa_handler = SIG_DFL };
+  int last = files[CHILD_EXTRA] >= 0 ? CHILD_EXTRA : CHILD_SOCKET;
+  sigset_t none;
+
+  prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (getppid () != parent)
+    _exit (1); /* it ended before it could be watched */
+  for (int number = 1; number < NSIG; number++)
+    sigaction (number, &plain, NULL);
+  sigemptyset (&none);
+  sigprocmask (SIG_SETMASK, &none, NULL);
+  /* Copies, which stay open over exec(). */
+  for (int fd = 0; fd <= last; fd++)
+    if (files[fd] >= 0 && dup2 (files[fd], fd) < 0)
+      _exit (1);
+  close_from (last + 1, limit);
+  execv (arguments[0], arguments);
+  _exit (127);
+}
+
+/* A copy that no number of the child's is put over; -1 stays -1. */
+static int
+aside (int fd)
+{
+  return fd >= 0 ? fcntl (fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) : -1;
+}
+
+int
+child_start (char *const *arguments, const ChildFiles *given, pid_t *pid, GError **error)
+{
+  struct rlimit limit = { .rlim_cur = 1024 };
+  int ends[2] = { -1, -1 }, null = open ("/dev/null", O_RDWR | O_CLOEXEC), code = 0;
+  pid_t parent = getpid ();
+
+  G_STATIC_ASSERT (CHILD_EXTRA < OUT_OF_THE_WAY);
+  getrlimit (RLIMIT_NOFILE, &limit);
+  gboolean ready = null >= 0 && message_pair (ends);
+  const int files[CHILD_EXTRA + 1]
+      = { aside (null), aside (given->output), aside (given->errors), aside (ends[1]), aside (given->extra) };
+  ready = ready && files[0] >= 0 && (given->output < 0 || files[1] >= 0)
+          && (given->errors < 0 || files[2] >= 0) && files[CHILD_SOCKET] >= 0
+          && (given->extra < 0 || files[CHILD_EXTRA] >= 0);
+  *pid = ready ? fork () : -1;
+  if (*pid == 0)
+    become (arguments, parent, files, limit.rlim_cur);
+  if (*pid < 0)
+    code = errno;
+  for (unsigned i = 0; i < G_N_ELEMENTS (files); i++)
+    if (files[i] >= 0)
+      close (files[i]);
+  if (ends[1] >= 0)
+    close (ends[1]);
+  if (null >= 0)
+    close (null);
+  if (*pid > 0)
+    return ends[0];
+  if (ends[0] >= 0)
+    close (ends[0]);
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), "%s can't be started: %s", arguments[0],
+               g_strerror (code));
+  return -1;
+}
+
+int
+child_start_helper (const char *program, pid_t *pid, GError **error)
+{
+  const ChildFiles ours = { -1, -1, -1 };
+  char option[] = "--socket", number[] = { '0' + CHILD_SOCKET, '\0' };
+  char *const arguments[] = { (char *)program, option, number, NULL };
+
+  return child_start (arguments, &ours, pid, error);
+}
