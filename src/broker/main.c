@@ -15,11 +15,10 @@
 #include "broker/family.h"
 #include "broker/files.h"
 #include "broker/log.h"
-#include "display/vnc-listen.h"
-#include "display/vnc-password.h"
 #include "machine/control-socket.h"
 #include "machine/folder-lock.h"
 #include "machine/paths.h"
+#include "machine/vnc-start.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -126,18 +125,6 @@ options_clear (Options *o)
 
 /* -- Start ---------------------------------------------------------------------------------------- */
 
-/* First of all: nobody may move or remove a folder that a machine runs from.  Only what is laid out as a machine's folder has a lock. */
-static gboolean
-lock_folder (Options *o, GError **error)
-{
-  g_autofree char *base = g_path_get_basename (o->definition), *folder = g_path_get_dirname (o->definition);
-
-  if (o->lock_fd >= 0 || !g_str_equal (base, "machine.ini"))
-    return TRUE;
-  o->lock_fd = viv_folder_lock (folder, VIV_LOCK_RUN, error);
-  return o->lock_fd >= 0;
-}
-
 static void
 tell_launcher (Broker *broker, const char *text)
 {
@@ -152,27 +139,19 @@ static gboolean
 open_vnc (Broker *broker, GError **error)
 {
   const Options *o = &broker->options;
-  const MachineDefinition *definition = broker_files_definition (broker->files);
-  const char *address = o->vnc != NULL ? o->vnc : definition_text (definition, "display0.vnc-address");
-  g_autofree char *path
-      = o->vnc_password_file != NULL
-            ? g_strdup (o->vnc_password_file)
-            : definition_resolve (definition, definition_text (definition, "display0.vnc-password-file"));
-  int password = -1;
+  int password;
 
-  if (address == NULL || *address == '\0' || broker->place == NULL)
+  if (broker->place == NULL)
     return TRUE;
-  if (path != NULL && *path != '\0')
-    password = vnc_password_open (path, error);
-  if ((path != NULL && *path != '\0' && password < 0)
-      || !vnc_listen (address, 1, password >= 0, &broker->vnc, error))
+  if (!viv_vnc_prepare (broker_files_definition (broker->files), o->vnc, o->vnc_password_file, 1,
+                        &broker->vnc, &password, error))
     {
       if (o->vnc == NULL)
         tell_launcher (broker, "blame display0.vnc-address\n");
-      if (password >= 0)
-        close (password);
       return FALSE;
     }
+  if (broker->vnc.n == 0)
+    return TRUE;
   broker_files_add (broker->files, FAMILY_FILE_PASSWORD, password);
   broker_files_add (broker->files, FAMILY_FILE_VNC, broker->vnc.fds[0]);
   broker->vnc.n = 0; /* it is not ours any more; the address is */
@@ -227,7 +206,7 @@ start (Broker *broker, GError **error)
       g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "No pipe: %s", g_strerror (errno));
       return FALSE;
     }
-  if (!lock_folder (o, error))
+  if (!viv_folder_lock_to_run (o->definition, &o->lock_fd, error))
     return FALSE;
   if (o->socket != NULL)
     broker->place = control_socket_new (o->socket, error);
@@ -471,11 +450,12 @@ end_as (int status)
     return WEXITSTATUS (status);
   if (WIFSIGNALED (status))
     {
-      sigset_t all;
+      sigset_t one;
 
       signal (WTERMSIG (status), SIG_DFL);
-      sigfillset (&all);
-      sigprocmask (SIG_UNBLOCK, &all, NULL);
+      sigemptyset (&one);
+      sigaddset (&one, WTERMSIG (status)); /* others may be pending */
+      sigprocmask (SIG_UNBLOCK, &one, NULL);
       raise (WTERMSIG (status));
     }
   return 1;

@@ -8,6 +8,7 @@
 
 #include "base/device-access.h"
 #include "cli/cli.h"
+#include "machine/definition-files.h"
 #include "machine/paths.h"
 
 #include <stdlib.h>
@@ -169,20 +170,16 @@ report_memory (Report *report)
 static void
 report_firmware (Report *report)
 {
-  static const char *const directories[]
-      = { "", "/usr/share/seabios", "/usr/share/qemu", "/usr/share/vgabios" };
   static const char *const names[] = { "bios-256k.bin", "vgabios-stdvga.bin" };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (names); i++)
     {
-      g_autofree char *found = NULL;
-      for (unsigned d = 0; d < G_N_ELEMENTS (directories) && found == NULL; d++)
-        {
-          const char *directory = d == 0 ? FIRMWARE_DIR : directories[d];
-          g_autofree char *path = *directory != '\0' ? g_build_filename (directory, names[i], NULL) : NULL;
-          if (path != NULL && access (path, R_OK) == 0)
-            found = g_steal_pointer (&path);
-        }
+      g_auto (GStrv) places = definition_firmware_places (names[i]);
+      const char *found = NULL;
+
+      for (unsigned j = 0; places[j] != NULL && found == NULL; j++)
+        if (access (places[j], R_OK) == 0)
+          found = places[j];
       g_autofree char *missing = g_strdup_printf (_ ("%s is missing: install the package seabios"), names[i]);
       say (report, i == 0 ? "firmware" : "video-firmware", g_variant_new_string (found != NULL ? found : ""),
            found != NULL ? found : missing);

@@ -15,7 +15,7 @@ typedef enum
   SOCKET_PLACE_TAKEN,
 } SocketPlace;
 
-/* Asks the kernel's table of sockets, not the socket: a confined monitor may not connect to any.  Listeners of another network
+/* Asks the kernel's table of sockets, not the socket, so that nobody hears of it.  Listeners of another network
  * namespace are not in there. */
 SocketPlace socket_place_look (const char *path);
 

@@ -133,6 +133,18 @@ viv_folder_unlock (int fd)
     close (fd);
 }
 
+gboolean
+viv_folder_lock_to_run (const char *definition, int *fd, GError **error)
+{
+  g_autofree char *path = g_canonicalize_filename (definition, NULL);
+  g_autofree char *base = g_path_get_basename (path), *folder = g_path_get_dirname (path);
+
+  if (*fd >= 0 || !g_str_equal (base, "machine.ini"))
+    return TRUE;
+  *fd = viv_folder_lock (folder, VIV_LOCK_RUN, error);
+  return *fd >= 0;
+}
+
 static int
 open_to_look (const char *folder)
 {

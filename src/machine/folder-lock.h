@@ -29,6 +29,9 @@ typedef enum
  * definition for ten seconds, or others were first for a minute), _NOT_FOUND (the folder is gone, or was moved while we waited). */
 int viv_folder_lock (const char *folder, VivLockParts parts, GError **error);
 void viv_folder_unlock (int fd);
+/* For who starts a machine, first of all: VIV_LOCK_RUN of the folder that `definition` is in, unless *fd has it already.  Only what is laid out as a machine's folder has
+ * a lock: a file of another name is let be. */
+gboolean viv_folder_lock_to_run (const char *definition, int *fd, GError **error);
 /* TRUE if somebody has VIV_LOCK_RUN; nothing is locked or made. */
 gboolean viv_folder_is_running (const char *folder);
 /* TRUE if nobody has it.  FALSE also where there are no locks, or none can be seen. */

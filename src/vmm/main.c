@@ -19,12 +19,12 @@
 #include "cpu/engine.h"
 #include "cpu/none/qtest.h"
 #include "display/vnc-listen.h"
-#include "display/vnc-password.h"
 #include "machine/control-socket.h"
 #include "machine/definition-files.h"
 #include "machine/folder-lock.h"
 #include "machine/paths.h"
 #include "machine/start-blame.h"
+#include "machine/vnc-start.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -255,6 +255,11 @@ on_quit (void *opaque)
   vm_stop (monitor->vm, "ended from outside");
 }
 
+static void
+on_helper_ended (GPid pid, int status, gpointer data)
+{
+}
+
 static int
 on_start_helper (void *opaque, const char *kind, GError **error)
 {
@@ -264,7 +269,10 @@ on_start_helper (void *opaque, const char *kind, GError **error)
   if (broker_link_is_up ())
     return broker_link_helper (FAMILY_HELPER_VNC, error);
   program = viv_find_program ("vivarium-vnc", error);
-  return program != NULL ? child_start_helper (program, &pid, error) : -1;
+  int socket = program != NULL ? child_start_helper (program, &pid, error) : -1;
+  if (socket >= 0)
+    g_child_watch_add (pid, on_helper_ended, NULL); /* nobody else waits for it */
+  return socket;
 }
 
 static gboolean
@@ -336,36 +344,24 @@ take_vnc (Monitor *monitor)
   monitor->vnc_password = broker_link_open (FAMILY_FILE_PASSWORD);
 }
 
-/* Opens what it needs. */
 static gboolean
 prepare_vnc (Monitor *monitor, GError **error)
 {
+  const Options *o = &monitor->options;
+
   if (broker_link_is_up ())
     {
       take_vnc (monitor);
       return TRUE;
     }
-  const char *address = monitor->options.vnc ? monitor->options.vnc
-                                             : definition_text (monitor->definition, "display0.vnc-address");
-  g_autofree char *password
-      = monitor->options.vnc_password_file
-            ? g_strdup (monitor->options.vnc_password_file)
-            : definition_resolve (monitor->definition,
-                                  definition_text (monitor->definition, "display0.vnc-password-file"));
-
-  if (address == NULL || *address == '\0' || monitor->options.socket == NULL)
+  if (o->socket == NULL
+      || viv_vnc_prepare (monitor->definition, o->vnc, o->vnc_password_file,
+                          MAX (monitor->board->outputs->len, 1), &monitor->vnc_listeners,
+                          &monitor->vnc_password, error))
     return TRUE;
-  if (password != NULL && *password != '\0')
-    monitor->vnc_password = vnc_password_open (password, error);
-  if ((password != NULL && *password != '\0' && monitor->vnc_password < 0)
-      || !vnc_listen (address, MAX (monitor->board->outputs->len, 1), monitor->vnc_password >= 0,
-                      &monitor->vnc_listeners, error))
-    {
-      if (monitor->options.vnc == NULL)
-        viv_start_blame ("display0", "vnc-address");
-      return FALSE;
-    }
-  return TRUE;
+  if (o->vnc == NULL)
+    viv_start_blame ("display0", "vnc-address");
+  return FALSE;
 }
 
 static void
@@ -517,19 +513,6 @@ on_owner_gone (int fd, GIOCondition condition, gpointer data)
 
   vm_stop (monitor->vm, "the program that it belonged to has ended");
   return G_SOURCE_REMOVE;
-}
-
-/* First of all: nobody may move or remove a folder that a machine runs from.  Only what is laid out as a machine's folder has a lock. */
-static gboolean
-lock_folder (Options *o, GError **error)
-{
-  g_autofree char *path = g_canonicalize_filename (o->definition, NULL);
-  g_autofree char *base = g_path_get_basename (path), *folder = g_path_get_dirname (path);
-
-  if (broker_link_is_up () || o->lock_fd >= 0 || !g_str_equal (base, "machine.ini"))
-    return TRUE;
-  o->lock_fd = viv_folder_lock (folder, VIV_LOCK_RUN, error);
-  return o->lock_fd >= 0;
 }
 
 /* The table of files that the broker has too. */
@@ -775,7 +758,9 @@ main (int argc, char **argv)
   monitor.loop = g_main_loop_new (NULL, FALSE);
   if ((monitor.options.qtest != NULL
        && (monitor.qtest_listener = qtest_listen (monitor.options.qtest, &error)) < 0)
-      || !confine (&monitor.options, &error) || !lock_folder (&monitor.options, &error)
+      || !confine (&monitor.options, &error)
+      || (!broker_link_is_up ()
+          && !viv_folder_lock_to_run (monitor.options.definition, &monitor.options.lock_fd, &error))
       || !build (&monitor, &error) || !prepare_vnc (&monitor, &error) || !narrow (&monitor, &error)
       || !start_control (&monitor, &error) || !power_on (&monitor, &error))
     {
