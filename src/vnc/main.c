@@ -55,8 +55,7 @@ main (int argc, char **argv)
       || !g_str_equal (argv[1], "--socket")
       || !g_ascii_string_to_unsigned (argv[2], 10, CHILD_SOCKET, G_MAXINT, &socket, NULL))
     {
-      g_printerr ("vivarium-vnc is started by a machine's monitor: vivarium-vnc --socket %d\n",
-                  CHILD_SOCKET);
+      g_printerr ("vivarium-vnc is started by a machine's monitor: vivarium-vnc --socket %d\n", CHILD_SOCKET);
       return 2;
     }
   /* A thread a client: an arena for each would only spread memory. */
