@@ -13,9 +13,9 @@
 
 #define VIEW_INTERVAL      16   /* ms */
 #define THUMBNAIL_INTERVAL 1000 /* ms */
-/* A picture that takes longer to draw is followed by a rest of so many times as long, in which others are drawn. */
-#define DEAR_US 4000
-#define REST    4
+/* A picture that takes longer to draw is followed by a rest, in which others are drawn, of so many times what it took above that. */
+#define DEAR_US 8000
+#define REST    2
 
 struct _VivFramebuffer
 {
@@ -80,7 +80,8 @@ on_rested (gpointer data)
 static void
 contents_changed (VivFramebuffer *self)
 {
-  gint64 rest = self->cost >= DEAR_US ? self->drawn + REST * self->cost - g_get_monotonic_time () : 0;
+  gint64 rest
+      = self->cost > DEAR_US ? self->drawn + REST * (self->cost - DEAR_US) - g_get_monotonic_time () : 0;
 
   if (rest <= 0)
     gdk_paintable_invalidate_contents (GDK_PAINTABLE (self));
