@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What a machine's monitor asks its broker (base/message.h), which answers each question with one message of the same `op` and `serial`.  The broker
- * opens nothing but what its table has, made from the definition as the monitor makes its own (machine/definition-files.h), and nothing at all
- * behind FAMILY_READY: numbers index that table.  More than FAMILY_MOST_QUESTIONS, or one that is none, ends the family.
+ * opens nothing but what its table has, made from the definition as the monitor makes its own (machine/definition-files.h): numbers index that table.
+ * Behind FAMILY_READY it answers only what is marked so.  More than FAMILY_MOST_QUESTIONS before it, more than a rate behind it, or one that is
+ * none, ends the family.
  */
 #pragma once
 
@@ -18,7 +19,13 @@ typedef enum
   FAMILY_EXPLAIN, /* a: file, which could not be opened or locked → descriptor of a pipe with words for a person, or ENODATA */
   FAMILY_BLAME,   /* text: the setting that a start fails for (machine/start-blame.h) */
   FAMILY_READY,   /* the machine runs */
-  FAMILY_HELPER,  /* a: FamilyHelper → descriptor of the socket (base/message.h) to one that was started */
+  /* From here on also behind FAMILY_READY. */
+  FAMILY_HELPER, /* a: FamilyHelper → descriptor of the socket (base/message.h) to one that was started */
+  FAMILY_NEW, /* a: FamilyNew, b: the disk, size: bytes at most → a: number, and a descriptor of an empty file of a snapshot */
+  FAMILY_KEEP,    /* a: number, b: the snapshot's serial: it is whole, and gets its name */
+  FAMILY_DROP,    /* a: number: it is not wanted */
+  FAMILY_BACKING, /* a: disk, b: depth (1: what the disk itself lies on), text: the end of the name that the image has for it → a descriptor to read,
+                   * if the definition lists it; ENOENT: it doesn't, and the log says what the user can do */
 } FamilyOp;
 
 #define FAMILY_WRITE 1u
@@ -42,8 +49,22 @@ typedef enum
   FAMILY_N_HELPERS,
 } FamilyHelper;
 
+typedef enum
+{
+  FAMILY_NEW_DISK,
+  FAMILY_NEW_MEMORY,
+  FAMILY_NEW_PICTURE,
+  FAMILY_N_NEW,
+} FamilyNew;
+
+/* Of a snapshot's files. */
+#define FAMILY_LAST_DISK 63
+
 /* Before the machine runs.  A definition names some 60 files at most, each asked for a few times. */
 #define FAMILY_MOST_QUESTIONS 2000
+/* Behind that: a snapshot asks twice for each of its files. */
+#define FAMILY_QUESTIONS_AT_ONCE    200
+#define FAMILY_QUESTIONS_PER_SECOND 20
 /* Helpers in a minute. */
 #define FAMILY_MOST_HELPERS 10
 

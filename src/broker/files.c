@@ -175,6 +175,25 @@ broker_files_open (BrokerFiles *files, unsigned file, gboolean write, int *fd)
 }
 
 int
+broker_files_open_backing (BrokerFiles *files, unsigned disk, unsigned depth, const char *name, int *fd)
+{
+  for (guint i = 0; i < files->named->len && depth > 0; i++)
+    {
+      const DefinitionFile *file = files->named->pdata[i];
+
+      if (file->disk >= 0 && (unsigned)file->disk == disk && file->depth == depth)
+        return broker_files_open (files, FAMILY_N_FILES + i, FALSE, fd);
+    }
+  /* It comes from an image. */
+  g_autofree char *plain = g_strescape (name, NULL);
+  g_printerr (
+      "disk%u lies on a file whose name ends in \"%s\". The machine's definition doesn't list it, so it was not opened: make one "
+      "image of both, and use that.\n",
+      disk, plain);
+  return ENOENT;
+}
+
+int
 broker_files_look (BrokerFiles *files, unsigned file, uint32_t *mode, uint64_t *size)
 {
   const char *path = path_of (files, file);

@@ -21,6 +21,9 @@ void broker_files_free (BrokerFiles *files);
 
 /* The number comes from the monitor.  0 and a descriptor of the caller's, or an errno. */
 int broker_files_open (BrokerFiles *files, unsigned file, gboolean write, int *fd);
+/* What disk `disk` lies on, to read: the definition says which file that is, and `name`, the end of what the image says, is for words only.  ENOENT:
+ * it lists none, and the log has said so. */
+int broker_files_open_backing (BrokerFiles *files, unsigned disk, unsigned depth, const char *name, int *fd);
 /* 0 and what stat(2) says, or an errno. */
 int broker_files_look (BrokerFiles *files, unsigned file, uint32_t *mode, uint64_t *size);
 /* 0 and a descriptor to read words from, or an errno. */

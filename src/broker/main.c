@@ -10,11 +10,11 @@
 
 #include "config.h"
 
-#include "base/host-files.h"
-#include "base/message.h"
 #include "broker/family.h"
 #include "broker/files.h"
 #include "broker/log.h"
+#include "broker/questions.h"
+#include "broker/snapshots.h"
 #include "machine/control-socket.h"
 #include "machine/folder-lock.h"
 #include "machine/paths.h"
@@ -50,6 +50,7 @@ typedef struct
   Options options;
   BrokerLog log;
   BrokerFiles *files;
+  BrokerSnapshots *snapshots;
   ControlSocket *place;
   VncListeners vnc;    /* the first screen's, to tidy up at the end */
   gboolean vnc_public; /* there is a password */
@@ -57,8 +58,7 @@ typedef struct
   GArray *helpers;     /* FamilyProcess */
   GQueue starts;       /* when helpers were started, in the last minute */
   gint64 asked_to_end; /* 0: not */
-  unsigned questions;
-  gboolean ready, heard; /* it has asked something */
+  BrokerQuestions questions;
 } Broker;
 
 /* -- Arguments ------------------------------------------------------------------------------------ */
@@ -188,7 +188,7 @@ start_monitor (Broker *broker, GError **error)
   for (char **word = o->rest; *word != NULL; word++)
     g_ptr_array_add (argv, *word);
   g_ptr_array_add (argv, NULL);
-  broker->heard = FALSE;
+  broker->questions.heard = FALSE;
   /* With the lock: it has the folder for as long as it lives. */
   const ChildFiles files = { .output = o->test_device ? -1 : broker->log.write_end,
                              .errors = broker->log.write_end,
@@ -196,47 +196,25 @@ start_monitor (Broker *broker, GError **error)
   return family_start (&broker->monitor, (char *const *)argv->pdata, &files, error);
 }
 
-static gboolean
-start (Broker *broker, GError **error)
-{
-  Options *o = &broker->options;
-
-  if (!broker_log_open (&broker->log))
-    {
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "No pipe: %s", g_strerror (errno));
-      return FALSE;
-    }
-  if (!viv_folder_lock_to_run (o->definition, &o->lock_fd, error))
-    return FALSE;
-  if (o->socket != NULL)
-    broker->place = control_socket_new (o->socket, error);
-  if (o->socket != NULL && broker->place == NULL)
-    return FALSE;
-  broker->files = broker_files_new (o->definition, o->folder, o->load, error);
-  if (broker->files == NULL)
-    return FALSE;
-  if (broker->place != NULL)
-    broker_files_add (broker->files, FAMILY_FILE_LISTENER,
-                      fcntl (control_socket_fd (broker->place), F_DUPFD_CLOEXEC, 0));
-  return open_vnc (broker, error) && start_monitor (broker, error);
-}
-
 /* -- Questions ------------------------------------------------------------------------------------ */
 
 static void
-tell_ready (Broker *broker)
+tell (void *opaque, const char *line)
 {
-  broker->ready = TRUE;
-  tell_launcher (broker, "ready\n");
-  if (broker->options.ready_fd >= 0)
-    close (broker->options.ready_fd);
+  Broker *broker = opaque;
+
+  tell_launcher (broker, line);
+  if (!broker->questions.ready || broker->options.ready_fd < 0)
+    return;
+  close (broker->options.ready_fd);
   broker->options.ready_fd = -1;
 }
 
 /* An errno, or 0 and the helper's socket. */
 static int
-start_helper (Broker *broker, unsigned helper, int *fd)
+start_helper (void *opaque, unsigned helper, int *fd)
 {
+  Broker *broker = opaque;
   static const char *const programs[FAMILY_N_HELPERS] = { "vivarium-vnc" };
   const gint64 now = g_get_monotonic_time ();
   g_autoptr (GError) error = NULL;
@@ -269,8 +247,9 @@ start_helper (Broker *broker, unsigned helper, int *fd)
 
 /* Only the monitor knows how many screens there are. */
 static int
-listen_beside (Broker *broker, unsigned screen, int *fd)
+listen_beside (void *opaque, unsigned screen, int *fd)
 {
+  Broker *broker = opaque;
   g_autofree char *actual = NULL;
   g_autoptr (GError) error = NULL;
 
@@ -283,78 +262,53 @@ listen_beside (Broker *broker, unsigned screen, int *fd)
   return EADDRINUSE;
 }
 
-/* The answer's `result` and what goes with it; -1: no such question. */
-static int
-carry_out (Broker *broker, const Message *question, Message *answer, int *fd)
-{
-  if (broker->ready && question->op != FAMILY_HELPER)
-    return -1;
-  switch ((FamilyOp)question->op)
-    {
-    case FAMILY_OPEN:
-      if (question->a > FAMILY_FILE_VNC && question->a <= FAMILY_FILE_VNC_LAST)
-        return listen_beside (broker, question->a - FAMILY_FILE_VNC, fd);
-      return broker_files_open (broker->files, question->a, (question->b & FAMILY_WRITE) != 0, fd);
-    case FAMILY_LOOK:
-      return broker_files_look (broker->files, question->a, &answer->a, &answer->size);
-    case FAMILY_TEMPORARY:
-      *fd = host_file_temporary ();
-      return *fd >= 0 ? 0 : errno;
-    case FAMILY_EXPLAIN:
-      return broker_files_explain (broker->files, question->a, fd);
-    case FAMILY_BLAME:
-      {
-        g_autofree char *text = g_strdup_printf ("blame %s\n", question->text);
-        tell_launcher (broker, text);
-        return 0;
-      }
-    case FAMILY_READY:
-      tell_ready (broker);
-      return 0;
-    case FAMILY_HELPER:
-      return start_helper (broker, question->a, fd);
-    }
-  return -1;
-}
-
-static gboolean
-end_liar (Broker *broker, unsigned op)
-{
-  g_printerr ("The monitor has said what no monitor says (%u); it is ended.\n", op);
-  kill (broker->monitor.pid, SIGKILL);
-  return FALSE;
-}
+static const BrokerQuestionFuncs question_funcs = { tell, start_helper, listen_beside };
 
 /* FALSE: it says what no monitor says and is ended, or is going. */
 static gboolean
 answer_one (Broker *broker)
 {
-  Message question, answer = { 0 };
-  int fds[MESSAGE_MAX_FDS], fd = -1;
-  int code = message_receive (broker->monitor.socket, &question, fds, 0);
+  unsigned op;
 
-  if (code == -ETIMEDOUT)
-    return TRUE;
-  if (code == 0)
-    return FALSE; /* it is going */
-  if (code < 0)
-    return end_liar (broker, 0);
-  broker->heard = TRUE;
-  code = question.n_fds == 0 && (broker->ready || ++broker->questions <= FAMILY_MOST_QUESTIONS)
-             ? carry_out (broker, &question, &answer, &fd)
-             : -1;
-  message_close_fds (fds);
-  if (code < 0)
-    return end_liar (broker, question.op);
-  answer.op = question.op;
-  answer.serial = question.serial;
-  answer.result = code;
-  answer.n_fds = fd >= 0;
-  /* It waits for this one, so there is room. */
-  code = message_send (broker->monitor.socket, &answer, &fd, 0);
-  if (fd >= 0)
-    close (fd);
-  return code == 0 || code == -EPIPE || end_liar (broker, question.op);
+  switch (broker_questions_answer (&broker->questions, broker->monitor.socket, &op))
+    {
+    case BROKER_ANSWERED:
+      return TRUE;
+    case BROKER_LIED:
+      g_printerr ("The monitor has said what no monitor says (%u); it is ended.\n", op);
+      kill (broker->monitor.pid, SIGKILL);
+      return FALSE;
+    case BROKER_GONE:
+      break;
+    }
+  return FALSE;
+}
+
+static gboolean
+start (Broker *broker, GError **error)
+{
+  Options *o = &broker->options;
+
+  if (!broker_log_open (&broker->log))
+    {
+      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "No pipe: %s", g_strerror (errno));
+      return FALSE;
+    }
+  if (!viv_folder_lock_to_run (o->definition, &o->lock_fd, error))
+    return FALSE;
+  if (o->socket != NULL)
+    broker->place = control_socket_new (o->socket, error);
+  if (o->socket != NULL && broker->place == NULL)
+    return FALSE;
+  broker->files = broker_files_new (o->definition, o->folder, o->load, error);
+  if (broker->files == NULL)
+    return FALSE;
+  broker->snapshots = broker_snapshots_new (broker_files_definition (broker->files)->folder);
+  broker_questions_begin (&broker->questions, broker->files, broker->snapshots, &question_funcs, broker);
+  if (broker->place != NULL)
+    broker_files_add (broker->files, FAMILY_FILE_LISTENER,
+                      fcntl (control_socket_fd (broker->place), F_DUPFD_CLOEXEC, 0));
+  return open_vnc (broker, error) && start_monitor (broker, error);
 }
 
 /* -- Loop ----------------------------------------------------------------------------------------- */
@@ -472,14 +426,14 @@ run (Broker *broker, int signals)
     {
       attend (broker, signals);
       /* What it has said before its end. */
-      while (broker->monitor.socket >= 0 && !broker->ready && answer_one (broker))
+      while (broker->monitor.socket >= 0 && !broker->questions.ready && answer_one (broker))
         {
           struct pollfd wait = { broker->monitor.socket, POLLIN, 0 };
           if (poll (&wait, 1, 0) <= 0)
             break;
         }
       status = family_end (&broker->monitor);
-      if (!WIFEXITED (status) || WEXITSTATUS (status) != FAMILY_EXIT_NO_NAMESPACES || broker->heard
+      if (!WIFEXITED (status) || WEXITSTATUS (status) != FAMILY_EXIT_NO_NAMESPACES || broker->questions.heard
           || broker->options.no_namespaces)
         return status;
       broker->options.no_namespaces = TRUE;
@@ -546,6 +500,7 @@ main (int argc, char **argv)
   control_socket_free (broker.place);
   if (broker.options.qtest != NULL)
     unlink (broker.options.qtest);
+  broker_snapshots_free (broker.snapshots);
   broker_files_free (broker.files);
   tidy_vnc (&broker);
   vnc_listeners_clear (&broker.vnc);

@@ -9,8 +9,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
+
+#define MOST_ERRNO 4095
 
 typedef struct
 {
@@ -40,7 +43,9 @@ ask (Message *message, int *fd)
   if (code == 0)
     code = message_receive (broker.socket, &answer, fds, -1);
   g_mutex_unlock (&broker.lock);
-  if (code == 1 && (answer.op != message->op || answer.serial != message->serial))
+  if (code == 1
+      && (answer.op != message->op || answer.serial != message->serial || answer.result < 0
+          || answer.result > MOST_ERRNO))
     code = -EPROTO;
   if (code <= 0)
     {
@@ -126,7 +131,9 @@ link_explain (void *opaque, const char *path)
   char words[1024];
   unsigned number;
   int fd = find (path, FALSE, &number) ? ask_for_fd (FAMILY_EXPLAIN, number, 0) : -1;
-  ssize_t n = fd >= 0 ? read (fd, words, sizeof words) : 0;
+  struct pollfd wait = { .fd = fd, .events = POLLIN };
+  /* All has been written before it was sent. */
+  ssize_t n = fd >= 0 && poll (&wait, 1, 0) > 0 ? read (fd, words, sizeof words) : 0;
 
   if (fd >= 0)
     close (fd);
@@ -194,4 +201,43 @@ broker_link_helper (FamilyHelper helper, GError **error)
                                  : "The program that serves it can't be started: %s",
                  g_strerror (errno));
   return fd;
+}
+
+int
+broker_link_new_file (FamilyNew kind, unsigned disk, uint64_t size, unsigned *number)
+{
+  Message message = { .op = FAMILY_NEW, .a = kind, .b = disk, .size = size };
+  int fd = -1, code = ask (&message, &fd);
+
+  *number = message.a;
+  errno = code;
+  return code == 0 ? fd : -1;
+}
+
+int
+broker_link_keep_file (unsigned number, unsigned serial)
+{
+  Message message = { .op = FAMILY_KEEP, .a = number, .b = serial };
+
+  return ask (&message, NULL);
+}
+
+int
+broker_link_drop_file (unsigned number)
+{
+  Message message = { .op = FAMILY_DROP, .a = number };
+
+  return ask (&message, NULL);
+}
+
+int
+broker_link_open_backing (unsigned disk, unsigned depth, const char *name)
+{
+  Message message = { .op = FAMILY_BACKING, .a = disk, .b = depth };
+  int fd = -1, code;
+
+  message_set_text (&message, name);
+  code = ask (&message, &fd);
+  errno = code;
+  return code == 0 ? fd : -1;
 }

@@ -8,6 +8,8 @@
 
 #include "base/family.h"
 
+#include <stdint.h>
+
 G_BEGIN_DECLS
 
 /* From here on host_file_open() and its like ask the broker at the other end of `socket`. */
@@ -23,5 +25,13 @@ void broker_link_blame (const char *key);
 void broker_link_ready (void);
 /* The socket to a helper that was started; -1 and an error. */
 int broker_link_helper (FamilyHelper helper, GError **error);
+/* A file of a snapshot, empty, to read and write up to `size` bytes; its number is for the two calls below.  `disk`: 0 where it is no disk's.  -1 and
+ * errno (ENOSPC: the host has no room). */
+int broker_link_new_file (FamilyNew kind, unsigned disk, uint64_t size, unsigned *number);
+/* It is whole: it gets its name.  An errno, or 0. */
+int broker_link_keep_file (unsigned number, unsigned serial);
+int broker_link_drop_file (unsigned number);
+/* What a disk's image lies on, to read; `name` as the image says it.  -1 and errno. */
+int broker_link_open_backing (unsigned disk, unsigned depth, const char *name);
 
 G_END_DECLS

@@ -40,7 +40,7 @@ file_free (gpointer data)
 
 /* Takes the path. */
 static void
-add (GPtrArray *files, char *path, gboolean write)
+add_image (GPtrArray *files, char *path, gboolean write, int disk)
 {
   DefinitionFile *file;
 
@@ -49,7 +49,14 @@ add (GPtrArray *files, char *path, gboolean write)
   file = g_new0 (DefinitionFile, 1);
   file->path = path;
   file->write = write;
+  file->disk = disk;
   g_ptr_array_add (files, file);
+}
+
+static void
+add (GPtrArray *files, char *path)
+{
+  add_image (files, path, FALSE, -1);
 }
 
 static void
@@ -58,7 +65,7 @@ add_modules (GPtrArray *files, const MachineDefinition *definition)
   g_autoptr (GPtrArray) modules = boot_modules_parse (definition_text (definition, "machine.modules"), NULL);
 
   for (guint i = 0; modules != NULL && i < modules->len; i++)
-    add (files, definition_resolve (definition, ((BootModule *)modules->pdata[i])->path), FALSE);
+    add (files, definition_resolve (definition, ((BootModule *)modules->pdata[i])->path));
 }
 
 GPtrArray *
@@ -71,15 +78,16 @@ definition_files (const MachineDefinition *definition)
     {
       g_auto (GStrv) places = definition_firmware_places (firmware[i]);
       for (unsigned j = 0; places[j] != NULL; j++)
-        add (files, g_strdup (places[j]), FALSE);
+        add (files, g_strdup (places[j]));
     }
-  add (files, definition_resolve (definition, definition_text (definition, "machine.firmware")), FALSE);
-  add (files, definition_resolve (definition, definition_text (definition, "machine.kernel")), FALSE);
-  add (files, definition_resolve (definition, definition_text (definition, "machine.initrd")), FALSE);
+  add (files, definition_resolve (definition, definition_text (definition, "machine.firmware")));
+  add (files, definition_resolve (definition, definition_text (definition, "machine.kernel")));
+  add (files, definition_resolve (definition, definition_text (definition, "machine.initrd")));
   add_modules (files, definition);
   for (unsigned i = 0; (drive = definition_drive (definition, i)) != NULL; i++)
-    add (files, definition_resolve (definition, machine_device_text (drive, "path")),
-         drive->kind->drive != DRIVE_CDROM && !machine_device_flag (drive, "readonly")
-             && !machine_device_flag (drive, "discard"));
+    add_image (files, definition_resolve (definition, machine_device_text (drive, "path")),
+               drive->kind->drive != DRIVE_CDROM && !machine_device_flag (drive, "readonly")
+                   && !machine_device_flag (drive, "discard"),
+               drive->kind->drive == DRIVE_DISK ? (int)drive->number : -1);
   return files;
 }

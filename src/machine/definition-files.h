@@ -13,6 +13,8 @@ typedef struct
 {
   char *path;     /* absolute where the definition has a folder */
   gboolean write; /* a drive's that keeps what is written on it */
+  int disk;       /* N of an image of diskN; -1 */
+  unsigned depth; /* 0: the disk's own image; 1: the one that it lies on, … (no definition lists one yet) */
 } DefinitionFile;
 
 /* DefinitionFile *, freed with the array.  Firmware that comes with Vivarium or the host is among them, at each place where it may be. */

@@ -6,6 +6,7 @@
 #include "base/family.h"
 #include "base/message.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,20 @@ main (int argc, char **argv)
   else if (is ("many"))
     while (ask (FAMILY_LOOK, FAMILY_FILE_DEFINITION) >= 0)
       ;
+  else if (is ("often")) /* behind its start, where a few are right */
+    {
+      ask (FAMILY_READY, 0);
+      while (ask (FAMILY_DROP, 0) >= 0)
+        ;
+    }
+  else if (is ("snapshot"))
+    {
+      ask (FAMILY_READY, 0);
+      if (ask (FAMILY_NEW, FAMILY_NEW_MEMORY) != 0 || ask (FAMILY_NEW, FAMILY_NEW_PICTURE) != 0
+          || ask (FAMILY_KEEP, 1) != 0 || ask (FAMILY_BACKING, 0) != ENOENT)
+        return 1;
+      return 0;
+    }
   else if (is ("descriptor"))
     message_send (CHILD_SOCKET, &question, (int[]){ 0 }, -1);
   else if (is ("unread"))

@@ -203,10 +203,31 @@ test_flood (void)
   g_assert_nonnull (strstr (log, "The log ends here"));
 }
 
+/* One file of two was whole when the monitor ended. */
+static void
+test_snapshot (void)
+{
+  g_autofree char *log = NULL;
+  Fixture f;
+
+  begin (&f, "snapshot");
+  g_assert_true (wait_ready (&f));
+  g_autofree char *folder = g_build_filename (f.folder, "snapshots", NULL),
+                  *picture = g_build_filename (folder, "00000000-picture", NULL);
+  siginfo_t ended;
+  g_assert_cmpint (waitid (P_PID, (id_t)f.broker, &ended, WEXITED | WNOWAIT), ==, 0);
+  g_assert_cmpint (g_unlink (picture), ==, 0);
+  g_assert_cmpint (g_rmdir (folder), ==, 0); /* so nothing else was there */
+  int status = finish (&f, &log);
+  g_assert_true (WIFEXITED (status));
+  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
+  g_assert_nonnull (strstr (log, "was not opened"));
+}
+
 int
 main (int argc, char **argv)
 {
-  static const char *const liars[] = { "size", "unknown", "late", "many", "descriptor", "unread" };
+  static const char *const liars[] = { "size", "unknown", "late", "many", "often", "descriptor", "unread" };
 
   g_test_init (&argc, &argv, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS (liars); i++)
@@ -219,6 +240,7 @@ main (int argc, char **argv)
   g_test_add_func ("/broker/killed", test_killed);
   g_test_add_func ("/broker/namespaces", test_namespaces);
   g_test_add_func ("/broker/helpers", test_helpers);
+  g_test_add_func ("/broker/snapshot", test_snapshot);
   g_test_add_func ("/broker/flood", test_flood);
   return g_test_run ();
 }

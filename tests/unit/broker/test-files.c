@@ -159,6 +159,24 @@ test_once (void)
   broker_files_free (files);
 }
 
+/* An image may name any file of the host; what it says opens none. */
+static void
+test_backing (void)
+{
+  BrokerFiles *files = begin ("[disk0]\npath=disk.img\n");
+  g_autofree char *disk = inside ("disk.img");
+  int fd = -1;
+
+  g_assert_true (g_file_set_contents (disk, "x", 1, NULL));
+  for (unsigned depth = 0; depth < 3; depth++)
+    for (unsigned i = 0; i < 2; i++)
+      g_assert_cmpint (broker_files_open_backing (files, i, depth, "/disk.img", &fd), ==, ENOENT);
+  g_assert_cmpint (broker_files_open_backing (files, 0xffffffff, 0xffffffff, "\033[2J/etc/shadow", &fd), ==,
+                   ENOENT);
+  g_assert_cmpint (fd, ==, -1);
+  broker_files_free (files);
+}
+
 /* Words for a person come by a pipe. */
 static void
 test_explain (void)
@@ -207,6 +225,7 @@ main (int argc, char **argv)
   g_test_add_func ("/broker/files/write", test_write);
   g_test_add_func ("/broker/files/kinds", test_kinds);
   g_test_add_func ("/broker/files/once", test_once);
+  g_test_add_func ("/broker/files/backing", test_backing);
   g_test_add_func ("/broker/files/explain", test_explain);
   int status = g_test_run ();
   static const char *const made[] = { "machine.ini", "kernel", "readonly.img", "discard.img", "cd.iso",
