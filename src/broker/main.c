@@ -159,6 +159,17 @@ open_vnc (Broker *broker, GError **error)
   return TRUE;
 }
 
+/* Where namespaces can be made and nothing be done in them, each start would be one in vain: so that is known until the user logs out, beside the
+ * control sockets. */
+static char *
+path_of_no_namespaces (const Broker *broker)
+{
+  g_autofree char *folder
+      = broker->options.socket != NULL ? g_path_get_dirname (broker->options.socket) : NULL;
+
+  return folder != NULL ? g_build_filename (folder, "no-namespaces", NULL) : NULL;
+}
+
 static gboolean
 start_monitor (Broker *broker, GError **error)
 {
@@ -303,6 +314,8 @@ start (Broker *broker, GError **error)
   broker->files = broker_files_new (o->definition, o->folder, o->load, error);
   if (broker->files == NULL)
     return FALSE;
+  g_autofree char *known = path_of_no_namespaces (broker);
+  o->no_namespaces = known != NULL && access (known, F_OK) == 0;
   broker->snapshots = broker_snapshots_new (broker_files_definition (broker->files)->folder);
   broker_questions_begin (&broker->questions, broker->files, broker->snapshots, &question_funcs, broker);
   if (broker->place != NULL)
@@ -437,6 +450,10 @@ run (Broker *broker, int signals)
           || broker->options.no_namespaces)
         return status;
       broker->options.no_namespaces = TRUE;
+      g_autofree char *known = path_of_no_namespaces (broker);
+      int fd = known != NULL ? open (known, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
+      if (fd >= 0)
+        close (fd);
       if (!start_monitor (broker, &error))
         {
           g_printerr ("%s\n", error->message);

@@ -51,6 +51,8 @@ main (int argc, char **argv)
   signal (SIGPIPE, SIG_IGN);
   if (is ("namespaces") && !g_strv_contains ((const char *const *)argv, "--no-namespaces"))
     return FAMILY_EXIT_NO_NAMESPACES;
+  if (is ("told") && !g_strv_contains ((const char *const *)argv, "--no-namespaces"))
+    return 1;
   if (is ("size"))
     send (CHILD_SOCKET, text, sizeof (Message) - 1, 0);
   else if (is ("unknown"))
@@ -111,7 +113,7 @@ main (int argc, char **argv)
     }
   else
     ask (FAMILY_READY, 0);
-  if (is ("namespaces"))
+  if (is ("namespaces") || is ("told"))
     return 0;
   stay ();
 }

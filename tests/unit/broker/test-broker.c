@@ -20,6 +20,9 @@ typedef struct
   int ready; /* what the broker tells who started it */
 } Fixture;
 
+/* An earlier machine of this user had no namespaces. */
+static gboolean known_before;
+
 static void
 begin (Fixture *f, const char *how)
 {
@@ -34,6 +37,9 @@ begin (Fixture *f, const char *how)
   f->log = g_build_filename (f->folder, "log", NULL);
   g_assert_true (g_file_set_contents (
       f->definition, "[machine]\nname=Test\nuuid=6f9619ff-8b86-4d01-b42d-00cf4fc964ff\n", -1, NULL));
+  g_autofree char *known = g_build_filename (f->folder, "no-namespaces", NULL);
+  if (known_before)
+    g_assert_true (g_file_set_contents (known, "", 0, NULL));
   g_assert_cmpint (pipe (pipe_fds), ==, 0);
   fcntl (pipe_fds[0], F_SETFD, FD_CLOEXEC);
   log = open (f->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -162,6 +168,7 @@ test_killed (void)
 
 /* -- Others --------------------------------------------------------------------------------------- */
 
+/* The first start is in vain; the next one is told at once. */
 static void
 test_namespaces (void)
 {
@@ -170,6 +177,25 @@ test_namespaces (void)
 
   begin (&f, "namespaces");
   g_assert_true (wait_ready (&f));
+  g_autofree char *known = g_build_filename (f.folder, "no-namespaces", NULL);
+  g_assert_cmpint (g_unlink (known), ==, 0);
+  int status = finish (&f, &log);
+  g_assert_true (WIFEXITED (status));
+  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
+}
+
+static void
+test_knows_namespaces (void)
+{
+  g_autofree char *log = NULL;
+  Fixture f;
+
+  known_before = TRUE;
+  begin (&f, "told");
+  known_before = FALSE;
+  g_assert_true (wait_ready (&f));
+  g_autofree char *known = g_build_filename (f.folder, "no-namespaces", NULL);
+  g_assert_cmpint (g_unlink (known), ==, 0);
   int status = finish (&f, &log);
   g_assert_true (WIFEXITED (status));
   g_assert_cmpint (WEXITSTATUS (status), ==, 0);
@@ -239,6 +265,7 @@ main (int argc, char **argv)
   g_test_add_func ("/broker/deaf", test_deaf);
   g_test_add_func ("/broker/killed", test_killed);
   g_test_add_func ("/broker/namespaces", test_namespaces);
+  g_test_add_func ("/broker/knows-namespaces", test_knows_namespaces);
   g_test_add_func ("/broker/helpers", test_helpers);
   g_test_add_func ("/broker/snapshot", test_snapshot);
   g_test_add_func ("/broker/flood", test_flood);
