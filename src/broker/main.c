@@ -143,6 +143,12 @@ open_vnc (Broker *broker, GError **error)
 
   if (broker->place == NULL)
     return TRUE;
+  /* Before its socket is there. */
+  const char *address
+      = o->vnc != NULL ? o->vnc
+                       : definition_text (broker_files_definition (broker->files), "display0.vnc-address");
+  if (address != NULL && *address != '\0')
+    control_socket_note_vnc (broker->place, address);
   if (!viv_vnc_prepare (broker_files_definition (broker->files), o->vnc, o->vnc_password_file, 1,
                         &broker->vnc, &password, error))
     {
@@ -295,6 +301,15 @@ answer_one (Broker *broker)
   return FALSE;
 }
 
+/* What other machines' brokers left that were killed. */
+static void
+sweep_beside (const char *socket)
+{
+  g_autofree char *directory = g_path_get_dirname (socket);
+
+  control_socket_sweep_all (directory);
+}
+
 static gboolean
 start (Broker *broker, GError **error)
 {
@@ -311,6 +326,8 @@ start (Broker *broker, GError **error)
     broker->place = control_socket_new (o->socket, error);
   if (o->socket != NULL && broker->place == NULL)
     return FALSE;
+  if (o->socket != NULL)
+    sweep_beside (o->socket);
   broker->files = broker_files_new (o->definition, o->folder, o->load, error);
   if (broker->files == NULL)
     return FALSE;
@@ -513,13 +530,13 @@ main (int argc, char **argv)
     status = run (&broker, signals);
   bury_helpers (&broker, NULL);
   broker_log_close (&broker.log);
-  /* The lock goes last, with the process: nobody has the folder while anything of us is there. */
-  control_socket_free (broker.place);
   if (broker.options.qtest != NULL)
     unlink (broker.options.qtest);
   broker_snapshots_free (broker.snapshots);
   broker_files_free (broker.files);
   tidy_vnc (&broker);
+  /* Behind what its lock file has a note of.  The folder's lock goes last, with the process: nobody has the folder while anything of us is there. */
+  control_socket_free (broker.place);
   vnc_listeners_clear (&broker.vnc);
   g_array_unref (broker.helpers);
   g_queue_clear_full (&broker.starts, g_free);

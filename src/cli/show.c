@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "machine/control-socket.h"
 #include "machine/local-machine.h"
 #include "machine/os-profile.h"
 #include "machine/paths.h"
@@ -61,12 +62,14 @@ cli_list (int argc, char **argv)
   if (!cli_parse (entries, &argc, &argv, 0, 0, &status))
     return status;
   g_autoptr (GPtrArray) machines = cli_library ();
-  g_autofree char *run = viv_run_dir (NULL);
+  g_autofree char *run = viv_run_dir (NULL), *runtime = viv_runtime_dir (NULL);
   /* The throw-away machines, too. */
   cli_collect (run, machines);
   g_ptr_array_sort (machines, compare_names);
   for (guint i = 0; i < machines->len; i++)
     cli_settle (g_ptr_array_index (machines, i));
+  if (runtime != NULL)
+    control_socket_sweep_all (runtime);
   if (json)
     {
       GVariantBuilder list;

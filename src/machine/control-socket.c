@@ -7,10 +7,12 @@
 #include "machine/control-socket.h"
 
 #include "display/socket-place.h"
+#include "display/vnc-listen.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,6 +20,15 @@
 #include <unistd.h>
 
 #define BACKLOG 128
+/* The bytes of the lock. */
+#define LIFE_BYTE 0
+#define DOOR_BYTE 1
+/* Whoever is at the door is gone in a millisecond, unless he was stopped there. */
+#define MOST_WAIT_US (10 * G_USEC_PER_SEC)
+#define STEP_US      500
+#define MOST_SCREENS 8
+#define SOCKET_END   ".sock"
+#define LOCK_END     ".lock"
 
 struct ControlSocket
 {
@@ -52,41 +63,99 @@ check_directory (const char *socket_path, GError **error)
   return TRUE;
 }
 
-/* Held as long as the process lives: the kernel lets go of it whatever becomes of us. */
-static gboolean
-take_lock (ControlSocket *place, GError **error)
+static struct flock
+byte_lock (short type, off_t at)
 {
-  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+  return (struct flock){ .l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+}
+
+static gboolean
+try_byte (int fd, off_t at)
+{
+  struct flock lock = byte_lock (F_WRLCK, at);
+
+  return fcntl (fd, F_OFD_SETLK, &lock) == 0;
+}
+
+/* A holder may have removed the file between our open() and the lock. */
+static gboolean
+is_there (int fd, const char *path)
+{
   struct stat held, there;
+
+  return fstat (fd, &held) == 0 && stat (path, &there) == 0 && held.st_ino == there.st_ino
+         && held.st_dev == there.st_dev;
+}
+
+/* An open lock file with its door held; -1 and errno (EBUSY: somebody stands in it). */
+static int
+open_door (const char *lock_path)
+{
+  const gint64 end = g_get_monotonic_time () + MOST_WAIT_US;
 
   for (;;)
     {
-      int fd = open (place->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+      int fd = open (lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
       if (fd < 0)
-        return set_errno_error (error, errno, "can't make", place->lock_path);
-      if (fcntl (fd, F_OFD_SETLK, &lock) != 0)
-        {
-          char pid[32] = "";
-          ssize_t length = errno == EAGAIN || errno == EACCES ? read (fd, pid, sizeof (pid) - 1) : 0;
-          pid[MAX (length, 0)] = '\0';
-          close (fd);
-          g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY,
-                       "the machine runs already (process %s holds %s); two monitors would spoil its disks",
-                       *g_strstrip (pid) != '\0' ? pid : "?", place->lock_path);
-          return FALSE;
-        }
-      /* The last holder may have removed the file between our open() and the lock. */
-      if (fstat (fd, &held) == 0 && stat (place->lock_path, &there) == 0 && held.st_ino == there.st_ino
-          && held.st_dev == there.st_dev)
-        {
-          g_autofree char *pid = g_strdup_printf ("%d\n", (int)getpid ());
-          if (ftruncate (fd, 0) != 0 || write (fd, pid, strlen (pid)) < 0)
-            g_debug ("no process id in %s", place->lock_path);
-          place->lock_fd = fd;
-          return TRUE;
-        }
+        return -1;
+      gboolean held = try_byte (fd, DOOR_BYTE);
+      if (held && is_there (fd, lock_path))
+        return fd;
       close (fd);
+      if (!held && g_get_monotonic_time () >= end)
+        {
+          errno = EBUSY;
+          return -1;
+        }
+      if (!held)
+        g_usleep (STEP_US);
     }
+}
+
+static void
+leave_door (int fd)
+{
+  struct flock lock = byte_lock (F_UNLCK, DOOR_BYTE);
+
+  if (fcntl (fd, F_OFD_SETLK, &lock) != 0)
+    g_debug ("a lock stays: %s", g_strerror (errno));
+}
+
+static gboolean
+fail_busy (const char *lock_path, int fd, GError **error)
+{
+  char text[32] = "";
+  ssize_t length = fd >= 0 ? read (fd, text, sizeof (text) - 1) : 0;
+  int pid = 0;
+
+  text[MAX (length, 0)] = '\0';
+  g_autofree char *who = sscanf (text, "%d", &pid) == 1 ? g_strdup_printf ("%d", pid) : g_strdup ("?");
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY,
+               "the machine runs already (process %s holds %s); two monitors would spoil its disks", who,
+               lock_path);
+  return FALSE;
+}
+
+/* Held as long as the process lives: the kernel lets go of it whatever becomes of us.  The door is held, too. */
+static gboolean
+take_lock (ControlSocket *place, GError **error)
+{
+  int fd = open_door (place->lock_path);
+
+  if (fd < 0)
+    return errno == EBUSY ? fail_busy (place->lock_path, -1, error)
+                          : set_errno_error (error, errno, "can't make", place->lock_path);
+  if (!try_byte (fd, LIFE_BYTE))
+    {
+      fail_busy (place->lock_path, fd, error);
+      close (fd);
+      return FALSE;
+    }
+  g_autofree char *pid = g_strdup_printf ("%d\n", (int)getpid ());
+  if (ftruncate (fd, 0) != 0 || write (fd, pid, strlen (pid)) < 0)
+    g_debug ("no process id in %s", place->lock_path);
+  place->lock_fd = fd;
+  return TRUE;
 }
 
 /* A bound, listening socket; -1 on error. */
@@ -141,14 +210,26 @@ control_socket_new (const char *path, GError **error)
   ControlSocket *place = g_new0 (ControlSocket, 1);
 
   place->path = g_canonicalize_filename (path, NULL);
-  place->lock_path = g_strconcat (place->path, ".lock", NULL);
+  place->lock_path = g_strconcat (place->path, LOCK_END, NULL);
   place->lock_fd = place->fd = -1;
   if (check_directory (place->path, error) && take_lock (place, error))
-    place->fd = bind_socket (place->path, error);
+    {
+      place->fd = bind_socket (place->path, error);
+      leave_door (place->lock_fd);
+    }
   if (place->fd >= 0)
     return place;
   control_socket_free (place);
   return NULL;
+}
+
+void
+control_socket_note_vnc (ControlSocket *place, const char *address)
+{
+  g_autofree char *line = g_strconcat (address, "\n", NULL);
+
+  if (strchr (address, '\n') == NULL && write (place->lock_fd, line, strlen (line)) < 0)
+    g_debug ("no address in %s", place->lock_path);
 }
 
 int
@@ -175,4 +256,79 @@ control_socket_free (ControlSocket *place)
   g_free (place->path);
   g_free (place->lock_path);
   g_free (place);
+}
+
+/* -- What others left --------------------------------------------------------------------------------- */
+
+/* A screen's behind the first one's: vnc_listen_beside(). */
+static void
+tidy_vnc (const char *address)
+{
+  vnc_listen_tidy (address);
+  for (unsigned screen = 1; screen < MOST_SCREENS; screen++)
+    {
+      g_autofree char *beside = g_strdup_printf ("%s.%u", address, screen);
+      vnc_listen_tidy (beside);
+    }
+}
+
+/* The lines behind the process id. */
+static void
+tidy_noted (int fd)
+{
+  char text[1024];
+  ssize_t length = pread (fd, text, sizeof (text) - 1, 0);
+
+  text[MAX (length, 0)] = '\0';
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+  for (unsigned i = 1; i < g_strv_length (lines); i++)
+    if (*lines[i] != '\0')
+      tidy_vnc (lines[i]);
+}
+
+/* We are in the door. */
+static void
+sweep (int fd, const char *path, const char *lock_path)
+{
+  struct flock life = byte_lock (F_WRLCK, LIFE_BYTE);
+
+  if (!is_there (fd, lock_path) || fcntl (fd, F_OFD_GETLK, &life) != 0 || life.l_type != F_UNLCK
+      || socket_place_look (path) == SOCKET_PLACE_TAKEN)
+    return;
+  tidy_noted (fd);
+  if (unlink (path) == 0 || errno == ENOENT)
+    unlink (lock_path);
+}
+
+void
+control_socket_sweep (const char *path)
+{
+  g_autofree char *lock_path = g_strconcat (path, LOCK_END, NULL);
+  int fd = open (lock_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+  if (fd < 0)
+    return;
+  if (try_byte (fd, DOOR_BYTE))
+    sweep (fd, path, lock_path);
+  close (fd);
+}
+
+void
+control_socket_sweep_all (const char *directory)
+{
+  const size_t end = strlen (SOCKET_END LOCK_END);
+  g_autoptr (GDir) names = g_dir_open (directory, 0, NULL);
+  const char *name;
+
+  while (names != NULL && (name = g_dir_read_name (names)) != NULL)
+    {
+      if (!g_str_has_suffix (name, SOCKET_END LOCK_END))
+        continue;
+      /* Other programs may have locks there. */
+      g_autofree char *uuid = g_strndup (name, strlen (name) - end);
+      g_autofree char *file = g_strconcat (uuid, SOCKET_END, NULL);
+      g_autofree char *path = g_build_filename (directory, file, NULL);
+      if (g_uuid_string_is_valid (uuid))
+        control_socket_sweep (path);
+    }
 }

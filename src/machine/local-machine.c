@@ -9,6 +9,7 @@
 
 #include "machine/local-machine.h"
 
+#include "machine/control-socket.h"
 #include "machine/edit.h"
 #include "machine/folder-lock.h"
 #include "machine/image-check.h"
@@ -551,7 +552,10 @@ viv_local_machine_probe (VivMachine *machine)
     return;
   follow_holder (self);
   g_autofree char *path = uuid != NULL ? viv_socket_path (uuid, NULL) : NULL;
-  if (path == NULL || !g_file_test (path, G_FILE_TEST_EXISTS))
+  if (path == NULL)
+    return;
+  control_socket_sweep (path);
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
     return;
   g_free (self->socket_path);
   self->socket_path = g_steal_pointer (&path);
