@@ -28,6 +28,7 @@ class Machine:
                                         env=dict(os.environ, **(env or {})), start_new_session=True)
         self.lines = []
         self.cpu = []
+        self.spent = {}
         self.changed = threading.Condition()
         threading.Thread(target=self.read, daemon=True).start()
 
@@ -41,16 +42,34 @@ class Machine:
             self.lines.append((None, ""))
             self.changed.notify_all()
 
+    def processes(self):
+        """The monitor, the broker that it is a child of, and their helpers."""
+        found = [self.process.pid]
+        for pid in found:
+            for path in glob.glob("/proc/%d/task/*/children" % pid):
+                try:
+                    with open(path) as file:
+                        found += [int(child) for child in file.read().split()]
+                except OSError:
+                    pass
+        return found
+
     def cpu_time(self):
         """Seconds that all threads have run; what else the host does is not in it.  schedstat is exact, but of living threads."""
+        for pid in set(self.spent) | set(self.processes()):
+            self.spent[pid] = max(self.spent.get(pid, 0), self.process_time(pid))
+        return sum(self.spent.values())
+
+    @staticmethod
+    def process_time(pid):
         total, coarse = 0, 0
         try:
-            with open("/proc/%d/stat" % self.process.pid) as file:
+            with open("/proc/%d/stat" % pid) as file:
                 fields = file.read().rsplit(")", 1)[1].split()
             coarse = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         except OSError:
             pass
-        for path in glob.glob("/proc/%d/task/*/schedstat" % self.process.pid):
+        for path in glob.glob("/proc/%d/task/*/schedstat" % pid):
             try:
                 with open(path) as file:
                     total += int(file.read().split()[0])
@@ -76,8 +95,12 @@ class Machine:
 
     def private_memory(self, *guest_sizes):
         """KiB of private memory outside of mappings that have the size of guest memory."""
+        return sum(self.process_memory(pid, guest_sizes) for pid in self.processes())
+
+    @staticmethod
+    def process_memory(pid, guest_sizes):
         total, size, private = 0, 0, 0
-        with open("/proc/%d/smaps" % self.process.pid) as smaps:
+        with open("/proc/%d/smaps" % pid) as smaps:
             for line in smaps:
                 if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
                     if size not in guest_sizes:
