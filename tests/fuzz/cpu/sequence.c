@@ -35,6 +35,8 @@ typedef struct
 {
   uint64_t random;
   gboolean compat;
+  gboolean biased; /* to one base for nearly all operands in memory, and to flags that live across accesses */
+  unsigned base;   /* that base */
   uint8_t code[FUZZ_PAGE];
   unsigned at;
   unsigned starts[64], n; /* of the instructions */
@@ -74,6 +76,9 @@ static unsigned
 pointer (Program *p)
 {
   static const uint8_t all[] = { 3, 6, 7, 12, 9 };
+
+  if (p->biased && below (p, 8) != 0)
+    return p->base;
   return all[below (p, p->compat ? 3 : 5)];
 }
 
@@ -105,7 +110,7 @@ operand (Program *p, unsigned reg, unsigned rex, gboolean memory, unsigned base,
         p->code[*rex_at] |= 2;
       put32 (p, below (p, 64) - 32);
     }
-  else if (kind < 6)
+  else if (kind < 6 || (p->biased && below (p, 4) != 0))
     {
       put (p, 0x40 | (reg & 7) << 3 | (base & 7));
       put (p, below (p, 256));
@@ -350,6 +355,119 @@ static const uint32_t kinds[] = {
   0xc2 | MAP_0F | NO_SIZE | IMM8,
 };
 
+/* What makes flags, moves data, asks for flags: without, between and with accesses. */
+static const uint32_t flag_kinds[] = {
+  0x01 | REGISTER,
+  0x29 | REGISTER,
+  0x39 | REGISTER,
+  0x85 | REGISTER,
+  0x21 | REGISTER,
+  0x31 | REGISTER,
+  0x0b | REGISTER,
+  0x03 | REGISTER,
+  0x38 | BYTE | REGISTER,
+  0x84 | BYTE | REGISTER,
+  0x20 | BYTE | REGISTER,
+  0x28 | BYTE | REGISTER,
+  0x81 | IMM | D (0) | REGISTER,
+  0x81 | IMM | D (5) | REGISTER,
+  0x81 | IMM | D (7) | REGISTER,
+  0x83 | IMM8 | D (4) | REGISTER,
+  0x83 | IMM8 | D (0) | REGISTER,
+  0x83 | IMM8 | D (7) | REGISTER,
+  0x80 | BYTE | IMM8 | D (7) | REGISTER,
+  0xf7 | D (3) | REGISTER,
+  0xf7 | D (0) | IMM | REGISTER,
+  0xc1 | IMM8 | D (4) | REGISTER,
+  0xff | D (0) | REGISTER,
+  0xff | D (1) | REGISTER,
+  0x8b | MEMORY,
+  0x8b | MEMORY,
+  0x8b | MEMORY,
+  0x89 | MEMORY,
+  0x89 | MEMORY,
+  0x8a | BYTE | MEMORY,
+  0x88 | BYTE | MEMORY,
+  0xb6 | MAP_0F | BYTE | MEMORY,
+  0xc7 | IMM | D (0) | MEMORY,
+  0x03 | MEMORY,
+  0x3b | MEMORY,
+  0x29 | MEMORY,
+  0x89 | REGISTER,
+  0x8d | MEMORY,
+  0xf7 | D (2) | REGISTER,
+  0x11 | REGISTER,
+  0x1b | MEMORY,
+  0x94 | MAP_0F | BYTE | D (0),
+  0x92 | MAP_0F | BYTE | D (0),
+  0x9c | MAP_0F | BYTE | D (0),
+  0x9a | MAP_0F | BYTE | D (0) | REGISTER,
+  0x44 | MAP_0F,
+  0x40 | MAP_0F,
+  0x4c | MAP_0F,
+  0xa5 | MAP_0F,
+  0xa3 | MAP_0F | REGISTER,
+  0xaf | MAP_0F,
+};
+
+/* The base, by a constant. */
+static void
+move_base (Program *p)
+{
+  unsigned n = p->base, low = n & 7;
+  gboolean by_lea = below (p, 3) == 0 && low != 4;
+
+  if (!p->compat)
+    put (p, by_lea ? 0x48 | (n >= 8 ? 5 : 0) : 0x48 | (n >= 8));
+  if (by_lea)
+    {
+      put (p, 0x8d);
+      put (p, 0x40 | low << 3 | low);
+      put (p, below (p, 33) - 16);
+    }
+  else if (below (p, 2) == 0)
+    {
+      put (p, 0x83);
+      put (p, (below (p, 2) == 0 ? 0xc0 : 0xe8) | low);
+      put (p, below (p, 33) - 16);
+    }
+  else
+    {
+      put (p, 0xff);
+      put (p, (below (p, 2) == 0 ? 0xc0 : 0xc8) | low);
+    }
+}
+
+/* PUSH and POP, with what lies on the stack read in between. */
+static void
+stack_work (Program *p)
+{
+  unsigned n = plain (p);
+
+  switch (below (p, 4))
+    {
+    case 0:
+      if (n >= 8)
+        put (p, 0x41);
+      put (p, 0x50 | (n & 7));
+      break;
+    case 1:
+      if (n >= 8)
+        put (p, 0x41);
+      put (p, 0x58 | (n & 7));
+      break;
+    default:
+      /* mov to or from [rsp + 8 * k] */
+      if (!p->compat)
+        put (p, 0x48 | (n >= 8 ? 4 : 0));
+      put (p, below (p, 2) == 0 ? 0x8b : 0x89);
+      put (p, 0x44 | (n & 7) << 3);
+      put (p, 0x24);
+      put (p, below (p, 6) * 8);
+      break;
+    }
+}
+
 static void
 other (Program *p)
 {
@@ -454,6 +572,12 @@ build (Program *p, unsigned length, unsigned start)
           put (p, 0xe8);
           put32 (p, 0);
         }
+      else if (p->biased && below (p, 10) == 0)
+        move_base (p);
+      else if (p->biased && below (p, 6) == 0)
+        stack_work (p);
+      else if (p->biased && below (p, 10) != 0)
+        modrm (p, flag_kinds[below (p, G_N_ELEMENTS (flag_kinds))]);
       else if (below (p, 5) == 0)
         other (p);
       else
@@ -500,8 +624,11 @@ start_state (Program *p, FuzzCase *c)
   c->in.gpr[7] = FUZZ_DATA + 0x400 + (below (p, 0x80) << 4);
   c->in.gpr[12] = FUZZ_DATA + 0xf80 + below (p, 0x7f);
   c->in.gpr[9] = FUZZ_DATA + below (p, 0xf00);
+  if (p->biased && below (p, 3) == 0)
+    /* What is near it is partly in the next page, or before the first. */
+    c->in.gpr[p->base] = FUZZ_DATA + (below (p, 4) == 0 ? 0x40 : 0xfc0) + below (p, 64);
   c->in.gpr[13] = below (p, 64);
-  c->in.gpr[4] = FUZZ_DATA + (below (p, 8) == 0 ? 0x10 : 0x800) + below (p, 64);
+  c->in.gpr[4] = FUZZ_DATA + (below (p, 8) == 0 ? 0x10 : below (p, 8) == 0 ? 0xfa0 : 0x800) + below (p, 64);
   c->in.gpr[1] = 1 + below (p, 20);
   if (p->compat)
     for (unsigned i = 0; i < 16; i++)
@@ -632,6 +759,9 @@ main (int argc, char **argv)
 
       p.random = (uint64_t)seed * 0xd1342543de82ef95 + number * 0x2545f4914f6cdd1d;
       p.compat = below (&p, 3) == 0;
+      p.biased = FALSE;
+      p.base = pointer (&p);
+      p.biased = below (&p, 2) == 0;
       /* Now and then the page's end is near. */
       at = below (&p, 4) == 0 ? 0x700 + below (&p, 64) : below (&p, 0x400);
       build (&p, 2 + below (&p, (unsigned)longest - 1), at);

@@ -14,53 +14,6 @@ const uint8_t soft_host_reg[16] = {
   HOST_NONE, HOST_NONE, HOST_NONE, HOST_NONE, HOST_R12, HOST_R10, HOST_R11, HOST_NONE,
 };
 
-/* -- Flags ----------------------------------------------------------------------------------------------------- */
-
-/* How the unit begins follows from what it does first with flags. */
-static inline void
-decide (Gen *g, uint8_t flags)
-{
-  if (g->flags == 0)
-    g->flags = g->start_flags = flags;
-}
-
-void
-gen_flags_save (Gen *g)
-{
-  decide (g, FLAGS_RAX);
-  if ((g->flags & FLAGS_RAX) != 0)
-    return;
-  emit8 (&g->e, 0x9f); /* lahf */
-  emit_digit (&g->e, 1, 0x0f90, 0, emit_reg (HOST_RAX));
-  g->flags |= FLAGS_RAX;
-}
-
-void
-gen_flags_load (Gen *g)
-{
-  decide (g, FLAGS_EFLAGS);
-  if ((g->flags & FLAGS_EFLAGS) != 0)
-    return;
-  /* AL is 0 or 1: less -127 it overflows or not.  AL stays. */
-  emit8 (&g->e, 0x3c);
-  emit8 (&g->e, 0x81);
-  emit8 (&g->e, 0x9e); /* sahf */
-  g->flags |= FLAGS_EFLAGS;
-}
-
-void
-gen_flags_clobber (Gen *g)
-{
-  gen_flags_save (g);
-  g->flags = FLAGS_RAX;
-}
-
-void
-gen_flags_set (Gen *g)
-{
-  g->flags = FLAGS_EFLAGS;
-}
-
 /* -- Cold code --------------------------------------------------------------------------------------------------- */
 
 GenCold *
@@ -72,6 +25,7 @@ gen_cold (Gen *g)
   memset (cold, 0, sizeof *cold);
   cold->insn = g->insn;
   cold->n = g->n;
+  cold->recipe = g->recipe;
   return cold;
 }
 
@@ -93,7 +47,7 @@ gen_run_if (Gen *g, unsigned condition)
 {
   GenCold *cold = gen_cold (g);
 
-  cold->kind = GEN_COLD_RUN;
+  cold->kind = g->sharing ? GEN_COLD_BAIL : GEN_COLD_RUN;
   cold->jump = emit_jcc (&g->e, condition);
   cold->flags = FLAGS_RAX;
 }
@@ -126,8 +80,10 @@ gen_exit (Gen *g, uint64_t rip)
 
   if (exit->cross)
     gen_flags_clobber (g);
-  else if (g->flags == 0)
-    decide (g, FLAGS_RAX);
+  else if (g->flags == FLAGS_LOST)
+    gen_flags_load (g);
+  else
+    gen_flags_decide (g, FLAGS_RAX);
   exit->eflags = (g->flags & FLAGS_EFLAGS) != 0;
   cold = gen_cold (g);
   cold->kind = GEN_COLD_EXIT;
@@ -177,8 +133,7 @@ poll (Gen *g, uint64_t rip, unsigned n)
 {
   GenCold *cold;
 
-  if (g->flags == 0)
-    decide (g, FLAGS_RAX);
+  gen_flags_decide (g, FLAGS_RAX);
   emit_load (&g->e, 8, HOST_RSI, gen_frame (FRAME_POLL));
   cold = gen_cold (g);
   cold->kind = GEN_COLD_POLL;
@@ -210,6 +165,21 @@ give_back (Gen *g, unsigned n)
     emit_alu_imm (&g->e, 8, 0, gen_frame (FRAME_BUDGET), (int32_t)(g->block->cost - n));
 }
 
+/* From the body that shares to the other, before the instruction. */
+static void
+cold_bail (Gen *g, const GenCold *cold)
+{
+  uint8_t want = g->plain_flags[cold->n] != 0 ? g->plain_flags[cold->n] : g->start_flags;
+
+  emit_patch_here (&g->e, cold->jump);
+  g->flags = cold->flags;
+  if ((want & FLAGS_RAX) != 0)
+    gen_flags_save (g);
+  if ((want & FLAGS_EFLAGS) != 0)
+    gen_flags_load (g);
+  emit_jmp_to (&g->e, g->plain_at[cold->n]);
+}
+
 static void
 emit_cold (Gen *g)
 {
@@ -221,8 +191,12 @@ emit_cold (Gen *g)
     {
       const GenCold *cold = &g->cold[i];
 
+      g->recipe = cold->recipe;
       switch (cold->kind)
         {
+        case GEN_COLD_BAIL:
+          cold_bail (g, cold);
+          break;
         case GEN_COLD_ACCESS:
           gen_cold_access (g, cold);
           break;
@@ -239,6 +213,7 @@ emit_cold (Gen *g)
         case GEN_COLD_EXIT:
           cold_exit (g, cold);
           break;
+        case GEN_COLD_POLL:
         default:
           poll->load = cold->jump;
           poll->stub = g->e.at;
@@ -403,6 +378,7 @@ backward_jump (const Gen *g, unsigned n, const SoftDecode *decodes)
   return n < g->block->cost && is_jcc (insn, &decodes[n]) && (int64_t)insn->imm <= insn->offset;
 }
 
+/* Once, or twice: first with shared look-ups, then for when one of them fails. */
 static void
 generate_body (Gen *g, const SoftDecode *decodes)
 {
@@ -423,10 +399,13 @@ generate_body (Gen *g, const SoftDecode *decodes)
           g->polled = TRUE;
           run = NULL;
         }
+      g->plain_at[g->n] = g->e.at;
+      g->plain_flags[g->n] = g->flags;
+      gen_flags_prepare (g);
       if (translate_one (g))
         {
           run = NULL;
-          g->translator->count.native++;
+          g->translator->count.native += !g->sharing;
         }
       else
         {
@@ -440,8 +419,10 @@ generate_body (Gen *g, const SoftDecode *decodes)
               emit_run (g, run);
             }
           g->mxcsr = FALSE;
+          g->shared = 0;
           g->flags = FLAGS_RAX;
-          g->translator->count.runs++;
+          g->recipe.kind = RECIPE_NONE;
+          g->translator->count.runs += !g->sharing;
           /* What ends a block leaves by itself. */
           if (g->n + 1 == n && insn[1].handler == soft_goto)
             g->ended = TRUE;
@@ -469,7 +450,9 @@ setup (Gen *g, SoftCpu *cpu, SoftUnit *unit, SoftBlock *block)
   g->e.at = g->translator->used;
   g->e.size = SOFT_UNIT_BUFFER_SIZE;
   g->flags = g->start_flags = 0;
-  g->ended = g->polled = g->mxcsr = FALSE;
+  g->ended = g->polled = g->mxcsr = g->sharing = FALSE;
+  g->shared = 0;
+  g->recipe.kind = RECIPE_NONE;
   g->n_exits = g->n_cold = 0;
 }
 
@@ -539,7 +522,22 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
     }
   else if (unit->n_pages > 1)
     gen_flags_clobber (g);
-  generate_body (g, decodes);
+  gen_plan_effects (g, decodes);
+  g->sharing = gen_plan_sharing (g, decodes);
+  if (g->sharing)
+    {
+      uint8_t flags = g->flags, start_flags;
+
+      generate_body (g, decodes);
+      start_flags = g->start_flags;
+      g->flags = flags;
+      g->recipe.kind = RECIPE_NONE;
+      g->sharing = g->ended = g->polled = g->mxcsr = FALSE;
+      generate_body (g, decodes);
+      g_assert (g->start_flags == start_flags);
+    }
+  else
+    generate_body (g, decodes);
   emit_cold (g);
   if (count)
     {

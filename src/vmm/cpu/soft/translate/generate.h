@@ -22,7 +22,26 @@ enum
 {
   FLAGS_EFLAGS = 1,
   FLAGS_RAX = 2,
+  FLAGS_LOST = 4, /* in neither; Gen.recipe makes them again */
 };
+
+/* How to make the flags again from registers that are still as they were. */
+typedef struct
+{
+  enum
+  {
+    RECIPE_NONE,
+    RECIPE_COMPARE, /* CMP or TEST, once more */
+    RECIPE_RESULT,  /* AND, OR, XOR: TEST of the result by itself */
+    RECIPE_UNDO,    /* ADD, SUB, NEG: back, and once more */
+  } kind;
+  uint8_t op; /* ALU_… */
+  uint8_t size;
+  uint8_t a, b; /* as SoftInsn has them */
+  gboolean immediate;
+  uint64_t imm;
+  uint16_t registers; /* that it depends on */
+} GenRecipe;
 
 /* A linear address: segment's base + (base + index << scale + disp), guest registers. */
 typedef struct
@@ -36,6 +55,35 @@ typedef struct
   uint64_t value; /* if it is constant, but for the segment */
 } GenAddress;
 
+/* What an instruction does that later ones care for.  Said of it only if it is certain; what isn't known does everything. */
+typedef struct
+{
+  uint16_t writes;    /* general registers */
+  uint8_t flags;      /* EFFECT_… */
+  gboolean keeps_rsi; /* asks for flags when RSI is free */
+  gboolean calls;     /* uses R14, or calls C */
+  gboolean branches;  /* may leave the unit */
+  uint8_t size;       /* of its only access to memory; 0: none, or not known */
+  gboolean write;     /* that access has a store */
+  GenAddress address;
+} GenEffects;
+
+enum
+{
+  EFFECT_NONE,
+  EFFECT_SET, /* sets all flags and asks for none */
+  EFFECT_USE, /* everything else */
+};
+
+/* An access that is one of several by one base: they have one look-up, by the first, and R14 is where they begin. */
+typedef struct
+{
+  uint8_t group; /* 0: none */
+  gboolean first, write;
+  uint16_t place; /* from where the group begins */
+  uint16_t span;  /* of the group; in the first */
+} GenShare;
+
 /* Code that is seldom run, put behind the unit's. */
 typedef struct
 {
@@ -45,13 +93,15 @@ typedef struct
     GEN_COLD_RUN,    /* the interpreter does the whole instruction */
     GEN_COLD_EXIT,   /* a conditional jump is taken */
     GEN_COLD_POLL,
+    GEN_COLD_BAIL, /* goes on with the instruction in the body that shares nothing */
   } kind;
   uint32_t jump;  /* the distance to patch; GEN_COLD_POLL: the load */
   uint32_t retry; /* behind the look-up */
   uint32_t next;  /* behind the instruction */
   uint8_t flags;  /* FLAGS_… at the jump */
   uint8_t next_flags;
-  uint8_t access; /* SOFT_ACCESS_… */
+  uint8_t access;   /* SOFT_ACCESS_… */
+  GenRecipe recipe; /* at the jump */
   const SoftInsn *insn;
   unsigned n; /* its number in the unit */
   GenAddress address;
@@ -59,7 +109,7 @@ typedef struct
   SoftExit *exit;
 } GenCold;
 
-#define GEN_MAX_COLD 320
+#define GEN_MAX_COLD 640
 
 typedef struct
 {
@@ -75,6 +125,14 @@ typedef struct
   unsigned mmu;
   uint8_t flags;       /* FLAGS_… where they are; 0: not decided yet how the unit begins */
   uint8_t start_flags; /* how it begins; 0: it overwrites them */
+  GenRecipe recipe;    /* of the flags, as long as its registers keep their values */
+  GenEffects effects[SOFT_UNIT_MAX_INSNS];
+  /* Two bodies, if look-ups are shared: one that does, and one for when they fail. */
+  gboolean sharing; /* this is the first */
+  uint8_t shared;   /* the group that R14 is of; 0: none */
+  GenShare share[SOFT_UNIT_MAX_INSNS];
+  uint32_t plain_at[SOFT_UNIT_MAX_INSNS];   /* each instruction in the second, */
+  uint8_t plain_flags[SOFT_UNIT_MAX_INSNS]; /* and where flags are there */
   gboolean ended;
   gboolean mxcsr;  /* the host's MXCSR is the guest's */
   gboolean polled; /* before the instruction that comes before a jump */
@@ -86,21 +144,46 @@ typedef struct
 
 extern const uint8_t soft_host_reg[16]; /* HOST_NONE: in SoftCpu.reg */
 
-/* -- Flags (generate.c) ---------------------------------------------------------------------------- */
+/* -- flags.c --------------------------------------------------------------------------------------- */
+/* How the unit begins follows from what it does first with flags. */
+static inline void
+gen_flags_decide (Gen *g, uint8_t flags)
+{
+  if (g->flags == 0)
+    g->flags = g->start_flags = flags;
+}
+
 /* Into RAX, EFLAGS as they were. */
 void gen_flags_save (Gen *g);
 /* Into EFLAGS. */
 void gen_flags_load (Gen *g);
 /* EFLAGS will be destroyed. */
 void gen_flags_clobber (Gen *g);
-/* The instruction that follows sets them all. */
-void gen_flags_set (Gen *g);
-/* Only EFLAGS are right from here on. */
+/* The same, but they may get lost if they can be made again. */
+void gen_flags_lose (Gen *g);
+/* The instruction that follows sets them all: only EFLAGS are right from here on. */
+static inline void
+gen_flags_set (Gen *g)
+{
+  g->flags = FLAGS_EFLAGS;
+  g->recipe.kind = RECIPE_NONE;
+}
 static inline void
 gen_flags_changed (Gen *g)
 {
-  g->flags = FLAGS_EFLAGS;
+  gen_flags_set (g);
 }
+/* The running instruction was this, between registers or with an immediate. */
+void gen_flags_recipe (Gen *g, unsigned op, unsigned size, unsigned a, unsigned b);
+void gen_flags_recipe_imm (Gen *g, unsigned op, unsigned size, unsigned a, uint64_t imm);
+/* Before an instruction: what it will destroy of the recipe. */
+void gen_flags_prepare (Gen *g);
+
+/* -- plan.c ---------------------------------------------------------------------------------------- */
+/* Fills effects of the unit's instructions. */
+void gen_plan_effects (Gen *g, const SoftDecode *decodes);
+/* Finds groups; FALSE: there are none. */
+gboolean gen_plan_sharing (Gen *g, const SoftDecode *decodes);
 
 /* -- Operands -------------------------------------------------------------------------------------- */
 static inline EmitRm
@@ -128,7 +211,7 @@ gboolean gen_can_access (const Gen *g);
 GenAddress gen_operand (const Gen *g);
 /* Into a host register; RSI and RDI may be destroyed, and EFLAGS where there is a segment. */
 void gen_address (Gen *g, const GenAddress *address, unsigned host);
-/* Saves flags and looks up.  Returns the operand, on RDI; RSI and R14 are free. */
+/* Saves flags and looks up.  Returns the operand, on RDI; RSI and R14 are free.  Where look-ups are shared it is on R14. */
 EmitRm gen_access_to (Gen *g, const GenAddress *address, unsigned size, unsigned access);
 /* The same for the instruction's operand. */
 EmitRm gen_access (Gen *g, unsigned size, unsigned access);

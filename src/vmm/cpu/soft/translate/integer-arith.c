@@ -120,9 +120,15 @@ gen_alu (Gen *g, unsigned op, unsigned form)
   if (insn->mem && form < 4 && !gen_can_access (g))
     return FALSE;
   if (form >= 4)
-    alu_reg_imm (g, op, insn->size, 0, insn->imm);
+    {
+      alu_reg_imm (g, op, insn->size, 0, insn->imm);
+      gen_flags_recipe_imm (g, op, insn->size, 0, insn->imm);
+    }
   else if (!insn->mem)
-    alu_to_reg (g, op, insn->size, insn->a, gen_reg_operand (g, insn->b, insn->size));
+    {
+      alu_to_reg (g, op, insn->size, insn->a, gen_reg_operand (g, insn->b, insn->size));
+      gen_flags_recipe (g, op, insn->size, insn->a, insn->b);
+    }
   else if (form >= 2)
     alu_to_reg (g, op, insn->size, insn->a, gen_access (g, insn->size, 0));
   else
@@ -137,12 +143,47 @@ gen_alu_immediate (Gen *g, unsigned op)
   const SoftInsn *insn = g->insn;
 
   if (!insn->mem)
-    alu_reg_imm (g, op, insn->size, insn->a, insn->imm);
+    {
+      alu_reg_imm (g, op, insn->size, insn->a, insn->imm);
+      gen_flags_recipe_imm (g, op, insn->size, insn->a, insn->imm);
+    }
   else if (gen_can_access (g))
     alu_imm (g, op, insn->size, gen_access (g, insn->size, op < ALU_CMP ? SOFT_ACCESS_WRITE : 0), insn->imm);
   else
     return FALSE;
   return TRUE;
+}
+
+/* -- Flags once more ------------------------------------------------------------------------------------------- */
+
+void
+gen_recipe (Gen *g, const GenRecipe *r)
+{
+  Emit *e = &g->e;
+
+  if (r->kind == RECIPE_RESULT)
+    alu_to_reg (g, ALU_TEST, r->size, r->a, gen_reg_operand (g, r->a, r->size));
+  else if (r->kind == RECIPE_COMPARE && r->immediate)
+    alu_reg_imm (g, r->op, r->size, r->a, r->imm);
+  else if (r->kind == RECIPE_COMPARE)
+    alu_to_reg (g, r->op, r->size, r->a, gen_reg_operand (g, r->b, r->size));
+  else
+    {
+      /* Back to the first operand, then again. */
+      emit_load (e, 8, HOST_RSI, gen_reg (r->a));
+      for (unsigned i = 0; i < 2; i++)
+        {
+          unsigned op = (i == 0) == (r->op == ALU_ADD) ? ALU_SUB : ALU_ADD;
+
+          if (r->op == ALU_NEG)
+            emit_digit (e, r->size, 0xf7, 3, emit_reg (HOST_RSI));
+          else if (r->immediate)
+            emit_alu_imm (e, r->size, op, emit_reg (HOST_RSI),
+                          r->size == 2 ? (int16_t)r->imm : (int32_t)r->imm);
+          else
+            emit_rm (e, r->size, (op << 3) + 3, HOST_RSI, gen_reg (r->b));
+        }
+    }
 }
 
 /* -- One operand ----------------------------------------------------------------------------------------------- */
@@ -247,6 +288,7 @@ gen_group3 (Gen *g)
           {
             gen_flags_set (g);
             unary_reg (g, 0xf6, 3, insn->size, insn->b);
+            gen_flags_recipe (g, ALU_NEG, insn->size, insn->b, insn->b);
           }
         return TRUE;
       }

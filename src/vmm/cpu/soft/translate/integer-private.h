@@ -21,6 +21,7 @@ enum
   ALU_XOR,
   ALU_CMP,
   ALU_TEST,
+  ALU_NEG, /* for recipes */
 };
 
 /* -- integer-byte.c -------------------------------------------------------------------------------- */
@@ -43,6 +44,8 @@ gen_is_high (EmitRm rm)
 /* `form`: 0 and 1 to r/m, 2 and 3 to a register, 4 and 5 an immediate to AL or eAX: as the lowest bits of ADD to CMP (SDM volume 2, table A-2). */
 gboolean gen_alu (Gen *g, unsigned op, unsigned form);
 gboolean gen_alu_immediate (Gen *g, unsigned op);
+/* Does what a recipe says: its flags, and nothing else but RSI. */
+void gen_recipe (Gen *g, const GenRecipe *recipe);
 gboolean gen_incdec (Gen *g, unsigned digit); /* 0: INC, 1: DEC */
 gboolean gen_group3 (Gen *g);
 gboolean gen_shift (Gen *g);

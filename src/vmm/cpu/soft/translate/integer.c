@@ -53,6 +53,7 @@ gen_integer (Gen *g)
     case 0x9e:
       /* SAHF: what LAHF would give. */
       gen_flags_clobber (g);
+      g->recipe.kind = RECIPE_NONE;
       emit8 (&g->e, 0x88);
       emit8 (&g->e, 0xfc); /* mov ah, bh */
       emit_digit (&g->e, 1, 0x80, 4, emit_reg (HOST_HIGH | 4));

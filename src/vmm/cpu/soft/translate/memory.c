@@ -134,6 +134,52 @@ log2_of (unsigned size)
   return (unsigned)__builtin_ctz (size);
 }
 
+/* Looks up `size` bytes at the address, whose host's address goes to `host`.  Returns the jump where that fails. */
+static uint32_t
+look_up (Gen *g, const GenAddress *a, unsigned host, unsigned size, unsigned access)
+{
+  Emit *e = &g->e;
+
+  gen_address (g, a, host);
+  emit_load (e, 4, HOST_RSI, emit_reg (host));
+  emit_digit (e, 4, 0xc1, 5, emit_reg (HOST_RSI));
+  emit8 (e, 12 - ENTRY_SHIFT);
+  emit_alu_imm (e, 4, 4, emit_reg (HOST_RSI), (SOFT_TLB_SIZE - 1) << ENTRY_SHIFT);
+  emit_rm (e, 8, 0x2b, host, emit_at_index (HOST_RSP, HOST_RSI, 0, tag_offset (g, access)));
+  emit_alu_imm (e, 8, 7, emit_reg (host), (int32_t)(4096 - size));
+  return emit_jcc (e, CC_A);
+}
+
+static void
+found (Gen *g, unsigned host)
+{
+  emit_rm (&g->e, 8, 0x03, host, emit_at_index (HOST_RSP, HOST_RSI, 0, page_offset (g)));
+}
+
+static GenCold *
+failed (Gen *g, uint32_t jump)
+{
+  GenCold *cold = gen_cold (g);
+
+  cold->kind = g->sharing ? GEN_COLD_BAIL : GEN_COLD_ACCESS;
+  cold->jump = jump;
+  cold->flags = g->flags;
+  return cold;
+}
+
+/* The running instruction's access is one that was planned to share a look-up. */
+static gboolean
+is_shared (const Gen *g, const GenAddress *a, unsigned size, unsigned access)
+{
+  const GenShare *share = &g->share[g->n];
+  const GenEffects *effects = &g->effects[g->n];
+
+  return g->sharing && share->group != 0 && (share->first || g->shared == share->group)
+         && effects->size == size && effects->write == ((access & SOFT_ACCESS_WRITE) != 0)
+         && effects->address.base == a->base && effects->address.index == a->index
+         && effects->address.scale == a->scale && effects->address.disp == a->disp;
+}
+
 EmitRm
 gen_access_to (Gen *g, const GenAddress *a, unsigned size, unsigned access)
 {
@@ -142,7 +188,23 @@ gen_access_to (Gen *g, const GenAddress *a, unsigned size, unsigned access)
   EmitRm operand;
   uint32_t jump;
 
-  gen_flags_clobber (g);
+  if (is_shared (g, a, size, access))
+    {
+      const GenShare *share = &g->share[g->n];
+
+      if (share->first)
+        {
+          GenAddress begin = *a;
+
+          begin.disp -= share->place;
+          gen_flags_lose (g);
+          failed (g, look_up (g, &begin, HOST_R14, share->span, share->write ? SOFT_ACCESS_WRITE : 0));
+          found (g, HOST_R14);
+          g->shared = share->group;
+        }
+      return emit_at (HOST_R14, share->place);
+    }
+  gen_flags_lose (g);
   if (a->constant && a->segment == 0 && (int64_t)a->value == (int32_t)a->value
       && (a->value & 0xfff) + size <= 4096)
     {
@@ -156,24 +218,14 @@ gen_access_to (Gen *g, const GenAddress *a, unsigned size, unsigned access)
     }
   else
     {
-      gen_address (g, a, HOST_RDI);
-      emit_load (e, 4, HOST_RSI, emit_reg (HOST_RDI));
-      emit_digit (e, 4, 0xc1, 5, emit_reg (HOST_RSI));
-      emit8 (e, 12 - ENTRY_SHIFT);
-      emit_alu_imm (e, 4, 4, emit_reg (HOST_RSI), (SOFT_TLB_SIZE - 1) << ENTRY_SHIFT);
-      emit_rm (e, 8, 0x2b, HOST_RDI, emit_at_index (HOST_RSP, HOST_RSI, 0, tag_offset (g, access)));
-      emit_alu_imm (e, 8, 7, emit_reg (HOST_RDI), (int32_t)(4096 - size));
-      jump = emit_jcc (e, CC_A);
-      emit_rm (e, 8, 0x03, HOST_RDI, emit_at_index (HOST_RSP, HOST_RSI, 0, page_offset (g)));
+      jump = look_up (g, a, HOST_RDI, size, access);
+      found (g, HOST_RDI);
       operand = emit_at (HOST_RDI, 0);
     }
   /* C may come in between. */
   g->mxcsr = FALSE;
-  cold = gen_cold (g);
-  cold->kind = GEN_COLD_ACCESS;
-  cold->jump = jump;
+  cold = failed (g, jump);
   cold->retry = e->at;
-  cold->flags = FLAGS_RAX;
   cold->access = (uint8_t)(access | log2_of (size));
   cold->address = *a;
   cold->offset = (uint32_t)operand.disp;
@@ -201,6 +253,8 @@ gen_cold_access (Gen *g, const GenCold *cold)
   uint32_t fix = 0;
 
   emit_patch_here (e, cold->jump);
+  g->flags = cold->flags;
+  gen_flags_save (g);
   gen_address (g, &cold->address, HOST_RDI);
   emit_constant (e, HOST_RSI, gen_ref (g, cold->insn, cold->access));
   emit_digit (e, 4, 0xff, 2, gen_frame (FRAME_COLD));

@@ -312,6 +312,8 @@ gen_sse (Gen *g)
     {
       unsigned access = s.form == FORM_TARGET || s.form == FORM_STORE_GPR ? SOFT_ACCESS_WRITE : 0;
 
+      /* In RAX, as the interpreter may have to do it after all. */
+      gen_flags_clobber (g);
       rm = gen_access (g, s.size == 0 ? wide : s.size,
                        access | (s.aligned && s.size == 16 ? SOFT_ACCESS_ALIGNED : 0));
       if (s.aligned && s.size == 16)
