@@ -42,6 +42,8 @@ typedef struct
   int fd;           /* a memfd sealed against shrinking that holds them, or -1.  Not owned by this struct */
   uint64_t offset;  /* of the first pixel in the memfd */
   uint64_t fd_size; /* bytes */
+  GBytes *
+      memory; /* of a viewer: `pixels` are there for as long as somebody has a reference to it, on whichever thread.  Not owned by this struct; NULL: not said */
 } Framebuffer;
 
 typedef struct

@@ -30,13 +30,21 @@ enum
   N_SLOTS
 };
 
+/* How long a message of a kind that costs whoever shows it keeps the next one away, if it goes on like that: a picture of another size has a window
+ * laid out and drawn anew.  So much may come at once. */
+#define RESIZE_US  (100 * 1000)
+#define MESSAGE_US (4 * 1000)
+#define BURST_US   (400 * 1000)
+
 struct ShmViewer
 {
   ShmViewerFuncs funcs;
   void *opaque;
   int socket, event_fd;
   GSource *watch, *event_watch;
-  GSource *room; /* NULL: nothing waits to be sent */
+  GSource *room;  /* NULL: nothing waits to be sent */
+  GSource *pause; /* NULL: it is listened to */
+  gint64 paid;    /* µs: until then it has said enough, but for a burst */
   ShmMessage unsent[N_SLOTS];
   gboolean closed, dispatching, freed;
 
@@ -46,17 +54,39 @@ struct ShmViewer
 
   gboolean on;
   Framebuffer fb;
-  void *map;
-  size_t mapped;
 };
 
-static void
-unmap (void *map, size_t size, int fd)
+typedef struct
 {
-  if (map)
-    munmap (map, size);
-  if (fd >= 0)
-    close (fd);
+  void *map;
+  size_t size;
+} Mapping;
+
+static void
+unmap (gpointer data)
+{
+  Mapping *mapping = data;
+
+  munmap (mapping->map, mapping->size);
+  g_free (mapping);
+}
+
+/* Unmaps it when nobody has a reference any more. */
+static GBytes *
+keep_mapped (void *map, size_t size)
+{
+  Mapping mapping = { map, size };
+
+  return g_bytes_new_with_free_func (map, size, unmap, g_memdup2 (&mapping, sizeof mapping));
+}
+
+static void
+let_go (const Framebuffer *fb)
+{
+  if (fb->memory)
+    g_bytes_unref (fb->memory);
+  if (fb->fd >= 0)
+    close (fb->fd);
 }
 
 static void
@@ -73,6 +103,7 @@ stop (ShmViewer *viewer)
   drop (&viewer->watch);
   drop (&viewer->event_watch);
   drop (&viewer->room);
+  drop (&viewer->pause);
 }
 
 static void
@@ -81,7 +112,7 @@ really_free (ShmViewer *viewer)
   stop (viewer);
   if (viewer->ring)
     munmap (viewer->ring, sizeof (ShmRing));
-  unmap (viewer->map, viewer->mapped, viewer->fb.fd);
+  let_go (&viewer->fb);
   if (viewer->event_fd >= 0)
     close (viewer->event_fd);
   close (viewer->socket);
@@ -303,9 +334,7 @@ acknowledge (ShmViewer *viewer, const ShmMessage *message)
 static gboolean
 handle_scanout (ShmViewer *viewer, const ShmMessage *message, int *fds, unsigned n_fds, GError **error)
 {
-  void *old_map = viewer->map;
-  size_t old_mapped = viewer->mapped;
-  int old_fd = viewer->fb.fd;
+  const Framebuffer old = viewer->fb;
   struct stat st;
 
   if (viewer->ring == NULL)
@@ -313,8 +342,6 @@ handle_scanout (ShmViewer *viewer, const ShmMessage *message, int *fds, unsigned
   if (n_fds == 0 && message->width == 0)
     {
       viewer->on = FALSE;
-      viewer->map = NULL;
-      viewer->mapped = 0;
       viewer->fb = (Framebuffer){ .fd = -1 };
     }
   else
@@ -327,8 +354,6 @@ handle_scanout (ShmViewer *viewer, const ShmMessage *message, int *fds, unsigned
         return refuse (error, "a picture without memory");
       if (!map_pixels (message, fds[0], DISPLAY_MAX_SIZE, &map, &mapped, &pixels, error))
         return FALSE;
-      viewer->map = map;
-      viewer->mapped = mapped;
       viewer->on = TRUE;
       viewer->fb = (Framebuffer){ .width = message->width,
                                   .height = message->height,
@@ -336,14 +361,14 @@ handle_scanout (ShmViewer *viewer, const ShmMessage *message, int *fds, unsigned
                                   .pixels = pixels,
                                   .fd = fds[0],
                                   .offset = message->offset,
-                                  .fd_size = fstat (fds[0], &st) == 0 ? st.st_size : 0 };
+                                  .fd_size = fstat (fds[0], &st) == 0 ? st.st_size : 0,
+                                  .memory = keep_mapped (map, mapped) };
       fds[0] = -1;
     }
   viewer->serial = message->serial;
   if (viewer->funcs.scanout)
     viewer->funcs.scanout (viewer->opaque, viewer->on ? &viewer->fb : NULL);
-  /* Only now does nobody look at the old memory. */
-  unmap (old_map, old_mapped, old_fd);
+  let_go (&old);
   acknowledge (viewer, message);
   if (viewer->on && viewer->funcs.damage && !viewer->freed)
     {
@@ -411,6 +436,40 @@ handle (ShmViewer *viewer, const ShmMessage *message, int *fds, unsigned n_fds, 
     }
 }
 
+static gboolean on_socket (int fd, GIOCondition condition, void *data);
+
+static gboolean
+on_pause_end (gpointer data)
+{
+  ShmViewer *viewer = data;
+
+  g_clear_pointer (&viewer->pause, g_source_unref);
+  viewer->watch = shm_socket_watch (viewer->socket, DISPLAY_PRIORITY_VIEWER, on_socket, viewer);
+  return G_SOURCE_REMOVE;
+}
+
+/* TRUE: it has said so much that the rest of this process must come to its own. */
+static gboolean
+rest (ShmViewer *viewer)
+{
+  gint64 ahead = viewer->paid - g_get_monotonic_time () - BURST_US;
+
+  if (ahead <= 0)
+    return FALSE;
+  g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
+  drop (&viewer->watch);
+  viewer->pause = g_timeout_source_new ((guint)(ahead / 1000) + 1);
+  g_source_set_callback (viewer->pause, on_pause_end, viewer, NULL);
+  g_source_attach (viewer->pause, context);
+  return TRUE;
+}
+
+static void
+pay (ShmViewer *viewer, gboolean other_size)
+{
+  viewer->paid = MAX (viewer->paid, g_get_monotonic_time ()) + (other_size ? RESIZE_US : MESSAGE_US);
+}
+
 static gboolean
 on_socket (int fd, GIOCondition condition, void *data)
 {
@@ -428,7 +487,12 @@ on_socket (int fd, GIOCondition condition, void *data)
       if (result == SHM_SOCKET_AGAIN)
         break;
       if (result == SHM_SOCKET_OK)
-        handle (viewer, &message, fds, n_fds, &error);
+        {
+          const uint32_t width = viewer->fb.width, height = viewer->fb.height;
+
+          handle (viewer, &message, fds, n_fds, &error);
+          pay (viewer, viewer->fb.width != width || viewer->fb.height != height);
+        }
       else if (result == SHM_SOCKET_BAD)
         refuse (&error, "a truncated message");
       for (unsigned i = 0; i < n_fds; i++)
@@ -443,7 +507,7 @@ on_socket (int fd, GIOCondition condition, void *data)
       really_free (viewer);
       return G_SOURCE_REMOVE;
     }
-  return viewer->closed ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+  return viewer->closed || rest (viewer) ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
 }
 
 /* -- Public -- */

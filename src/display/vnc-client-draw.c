@@ -20,6 +20,8 @@ vnc_picture_new (uint32_t width, uint32_t height)
 
   picture->fb = (Framebuffer){ .width = width, .height = height, .stride = width * 4, .fd = -1 };
   picture->fb.pixels = g_try_malloc0 ((size_t)width * height * 4);
+  if (picture->fb.pixels)
+    picture->fb.memory = g_bytes_new_take (picture->fb.pixels, (size_t)width * height * 4);
   return picture;
 }
 

@@ -42,7 +42,7 @@ static __thread char last_error[256];
 static void
 picture_clear (void *data)
 {
-  g_free (((VncPicture *)data)->fb.pixels);
+  g_clear_pointer (&((VncPicture *)data)->fb.memory, g_bytes_unref);
 }
 
 void

@@ -8,9 +8,23 @@
 #include "machine/plain-text.h"
 #include "ui/machine/viv-facts-window.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define WATCH_US (2 * G_USEC_PER_SEC)
+/* Frames a second, where the kernel says that this thread had to wait for a processor for no more than this part of the time: of a host that is busy with
+ * other things nothing is demanded. */
+#define LEAST_RATE 50
+#define MOST_WAIT  0.05
+/* The part of the time that it runs: what is left is for a person. */
+#define MOST_WORK 0.8
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED TRUE
+#else
+#define IS_SANITIZED FALSE
+#endif
 
 /* The application also notifies who looks elsewhere; a screen of tests has nobody who shows that. */
 static gboolean
@@ -57,12 +71,30 @@ on_frame (GtkWidget *widget, GdkFrameClock *clock, gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+typedef struct
+{
+  double ran, waited; /* seconds, of this thread: on a processor, and ready to be */
+} Share;
+
+static Share
+share_now (void)
+{
+  g_autofree char *text = NULL;
+  unsigned long long ran = 0, waited = 0;
+
+  if (!g_file_get_contents ("/proc/thread-self/schedstat", &text, NULL, NULL)
+      || sscanf (text, "%llu %llu", &ran, &waited) != 2)
+    return (Share){ 0, NAN }; /* not known */
+  return (Share){ (double)ran / 1e9, (double)waited / 1e9 };
+}
+
 /* So long, with something that moves in the window; what is measured is said, for a person: hosts differ. */
 static void
 watch (Fixture *f, const char *lies)
 {
   Pulse pulse = { .last = g_get_monotonic_time () };
   gint64 begun = pulse.last;
+  const Share before = share_now ();
   guint tick = gtk_widget_add_tick_callback (GTK_WIDGET (f->window), on_frame, &pulse, NULL);
 
   while (g_get_monotonic_time () < begun + WATCH_US)
@@ -74,11 +106,20 @@ watch (Fixture *f, const char *lies)
       pulse.worst = MAX (pulse.worst, now - pulse.last);
       pulse.last = now;
     }
+  const Share after = share_now ();
   gtk_widget_remove_tick_callback (GTK_WIDGET (f->window), tick);
   double seconds = (double)(pulse.last - begun) / G_USEC_PER_SEC;
-  g_test_message ("“%s”: %.0f frames a second, the longest %.0f ms; the main loop's longest round %.0f ms",
-                  lies, pulse.frames / seconds, (double)pulse.worst_frame / 1000, (double)pulse.worst / 1000);
+  double ran = (after.ran - before.ran) / seconds, waited = (after.waited - before.waited) / seconds;
+  g_test_message (
+      "“%s”: %.0f frames a second, the longest %.0f ms; the main loop's longest round %.0f ms; it ran for %.0f %% and waited for a processor for %.0f %%",
+      lies, pulse.frames / seconds, (double)pulse.worst_frame / 1000, (double)pulse.worst / 1000, ran * 100,
+      waited * 100);
   g_assert_cmpuint (pulse.frames, >, 2);
+  if (IS_SANITIZED)
+    return;
+  g_assert_cmpfloat (ran, <=, MOST_WORK);
+  if (waited <= MOST_WAIT)
+    g_assert_cmpfloat (pulse.frames / seconds, >=, LEAST_RATE);
 }
 
 static void

@@ -541,6 +541,150 @@ test_blink (void)
   g_object_unref (renderer);
 }
 
+/* -- Pictures that are dear to copy -- */
+
+#define DEAR_WIDTH  3000
+#define DEAR_HEIGHT 2000
+
+typedef struct
+{
+  Framebuffer fb;
+  VivLayer *layer;
+  VivTransform transform;
+  gboolean copied, freed;
+} Dear;
+
+static void
+on_memory_freed (gpointer data)
+{
+  g_atomic_int_set ((gint *)data, TRUE);
+}
+
+static void
+on_dear_copied (gpointer data, gint64 took)
+{
+  *(gboolean *)data = TRUE;
+}
+
+static uint32_t *
+dear_pixel (Dear *d, int x, int y)
+{
+  return (uint32_t *)(d->fb.pixels + (size_t)y * d->fb.stride) + x;
+}
+
+static void
+dear_begin (Dear *d)
+{
+  gsize size = (gsize)DEAR_WIDTH * DEAR_HEIGHT * 4;
+  uint8_t *pixels = g_malloc0 (size);
+
+  *d = (Dear){ .layer = viv_layer_new () };
+  d->fb = (Framebuffer){ .width = DEAR_WIDTH,
+                         .height = DEAR_HEIGHT,
+                         .stride = DEAR_WIDTH * 4,
+                         .pixels = pixels,
+                         .fd = -1,
+                         .memory = g_bytes_new_with_free_func (pixels, size, on_memory_freed, &d->freed) };
+  d->transform = (VivTransform){ .width = DEAR_WIDTH,
+                                 .height = DEAR_HEIGHT,
+                                 .scale = 1,
+                                 .image_width = DEAR_WIDTH,
+                                 .image_height = DEAR_HEIGHT,
+                                 .factor = 1 };
+  viv_layer_set_func (d->layer, on_dear_copied, &d->copied);
+}
+
+/* NULL: nothing is drawn. */
+static GskRenderNode *
+dear_draw (Dear *d)
+{
+  GtkSnapshot *snapshot = gtk_snapshot_new ();
+  gboolean drawn = viv_layer_draw (d->layer, snapshot, NULL, &d->fb, &d->transform);
+  GskRenderNode *node = gtk_snapshot_free_to_node (snapshot);
+
+  g_assert_true (drawn == (node != NULL));
+  return node;
+}
+
+/* As it is drawn, at this place. */
+static void
+assert_dear (Dear *d, int x, int y, uint32_t wanted)
+{
+  g_autoptr (GskRenderNode) node = dear_draw (d);
+  cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, 1, 1);
+  cairo_t *cr = cairo_create (surface);
+
+  g_assert_nonnull (node);
+  cairo_translate (cr, -x, -y);
+  gsk_render_node_draw (node, cr);
+  cairo_destroy (cr);
+  cairo_surface_flush (surface);
+  g_assert_cmphex (*(uint32_t *)(void *)cairo_image_surface_get_data (surface) & 0xffffff, ==, wanted);
+  cairo_surface_destroy (surface);
+}
+
+/* It is copied on a thread; what changes meanwhile is not lost, and the old picture is there until then. */
+static void
+test_dear (void)
+{
+  Dear d;
+
+  dear_begin (&d);
+  *dear_pixel (&d, 2500, 1500) = 0x112233;
+  g_assert_null (dear_draw (&d));
+  *dear_pixel (&d, 10, 20) = 0x445566;
+  viv_layer_damage (d.layer, &(DisplayRect){ 10, 20, 1, 1 });
+  until (is_set, &d.copied);
+  assert_dear (&d, 2500, 1500, 0x112233);
+  assert_dear (&d, 10, 20, 0x445566);
+
+  d.copied = FALSE;
+  *dear_pixel (&d, 2500, 1500) = 0x778899;
+  viv_layer_damage (d.layer, &(DisplayRect){ 0, 0, DEAR_WIDTH, DEAR_HEIGHT });
+  if (!d.copied)
+    assert_dear (&d, 2500, 1500, 0x112233);
+  until (is_set, &d.copied);
+  assert_dear (&d, 2500, 1500, 0x778899);
+  g_assert_cmpuint (viv_layer_n_patches (d.layer), ==, 0);
+
+  /* Damaged whole by who changed nothing: nothing is new. */
+  g_autoptr (GskRenderNode) before = dear_draw (&d);
+  d.copied = FALSE;
+  viv_layer_damage (d.layer, &(DisplayRect){ 0, 0, DEAR_WIDTH, DEAR_HEIGHT });
+  gsk_render_node_unref (dear_draw (&d));
+  until (is_set, &d.copied);
+  g_autoptr (GskRenderNode) after = dear_draw (&d);
+  g_assert_true (child (before, 0) == child (after, 0));
+  viv_layer_free (d.layer);
+  g_bytes_unref (d.fb.memory);
+  g_free (d.fb.pixels);
+}
+
+/* Who looked goes, and the memory, while the thread is at it: it has its own hold. */
+static void
+test_dear_end (void)
+{
+  for (guint i = 0; i < 3; i++)
+    {
+      Dear d;
+
+      dear_begin (&d);
+      g_assert_null (dear_draw (&d));
+      if (i == 1)
+        viv_layer_clear (d.layer);
+      if (i == 2) /* one is broken off, and another begun */
+        {
+          viv_layer_clear (d.layer);
+          g_assert_null (dear_draw (&d));
+          until (is_set, &d.copied);
+        }
+      viv_layer_free (d.layer);
+      g_bytes_unref (d.fb.memory);
+      until (is_set, &d.freed);
+      g_free (d.fb.pixels);
+    }
+}
+
 #define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
 
 #ifdef GDK_WINDOWING_X11
@@ -610,6 +754,8 @@ main (int argc, char **argv)
   adw_init ();
   g_test_add_func ("/display/pixels", test_pixels);
   g_test_add_func ("/display/blink", test_blink);
+  g_test_add_func ("/display/dear", test_dear);
+  g_test_add_func ("/display/dear-end", test_dear_end);
   ADD ("/display/exact", test_exact);
   ADD ("/display/letterbox", test_letterbox);
   ADD ("/display/twice", test_twice);

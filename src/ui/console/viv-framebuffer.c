@@ -14,8 +14,9 @@
 #define VIEW_INTERVAL      16   /* ms */
 #define THUMBNAIL_INTERVAL 1000 /* ms */
 /* A picture that takes longer to draw is followed by a rest, in which others are drawn, of so many times what it took above that. */
-#define DEAR_US 8000
-#define REST    2
+#define DEAR_US  8000
+#define REST     2
+#define N_LAYERS 3
 
 struct _VivFramebuffer
 {
@@ -27,17 +28,17 @@ struct _VivFramebuffer
   unsigned interval;
   int factor;
 
-  Framebuffer scanout; /* width 0: off */
-  VivLayer *layers[2]; /* the viewer's, and the thumbnail's */
-  GdkTexture *still;   /* the last picture of a machine that has gone */
+  Framebuffer scanout; /* width 0: off; `memory` is our reference.  Stays, still, when the machine has gone */
+  VivLayer *layers[N_LAYERS]; /* of the sizes that were drawn last: the viewer's, and thumbnails' */
+  guint64 used[N_LAYERS], uses;
 
   GdkTexture *cursor;
   int hot_x, hot_y;
   gboolean cursor_visible;
   guint close_source;
 
-  gint64 drawn, cost; /* µs: when it was drawn last, and for how long */
-  guint rest;         /* it has changed, and is drawn later */
+  gint64 rest_end; /* µs */
+  guint rest;      /* it has changed, and is drawn later */
 };
 
 enum
@@ -80,13 +81,26 @@ on_rested (gpointer data)
 static void
 contents_changed (VivFramebuffer *self)
 {
-  gint64 rest
-      = self->cost > DEAR_US ? self->drawn + REST * (self->cost - DEAR_US) - g_get_monotonic_time () : 0;
+  gint64 rest = self->rest_end - g_get_monotonic_time ();
 
   if (rest <= 0)
     gdk_paintable_invalidate_contents (GDK_PAINTABLE (self));
   else if (!self->rest)
     self->rest = g_timeout_add ((guint)(rest / 1000) + 1, on_rested, self);
+}
+
+static void
+note_cost (VivFramebuffer *self, gint64 took)
+{
+  if (took > DEAR_US)
+    self->rest_end = g_get_monotonic_time () + REST * (took - DEAR_US);
+}
+
+static void
+on_layer (gpointer data, gint64 took)
+{
+  note_cost (data, took);
+  gdk_paintable_invalidate_contents (GDK_PAINTABLE (data));
 }
 
 static void
@@ -96,15 +110,27 @@ drop_layers (VivFramebuffer *self)
     viv_layer_clear (self->layers[i]);
 }
 
+/* NULL: off. */
+static void
+take_scanout (VivFramebuffer *self, const Framebuffer *fb)
+{
+  GBytes *old = self->scanout.memory;
+
+  self->scanout = fb ? *fb : (Framebuffer){ 0 };
+  self->scanout.fd = -1; /* the source's */
+  if (self->scanout.memory)
+    g_bytes_ref (self->scanout.memory);
+  drop_layers (self);
+  g_clear_pointer (&old, g_bytes_unref);
+}
+
 static void
 on_scanout (void *opaque, const Framebuffer *fb)
 {
   VivFramebuffer *self = opaque;
-  Framebuffer old = self->scanout;
+  const Framebuffer old = self->scanout;
 
-  self->scanout = fb ? *fb : (Framebuffer){ 0 };
-  drop_layers (self);
-  g_clear_object (&self->still);
+  take_scanout (self, fb);
   if (self->scanout.width != old.width || self->scanout.height != old.height)
     gdk_paintable_invalidate_size (GDK_PAINTABLE (self));
   contents_changed (self);
@@ -231,30 +257,39 @@ make_texture (const Framebuffer *fb, const DisplayRect *rect, const VivLevel *le
   return gdk_memory_texture_new (width, height, GDK_MEMORY_B8G8R8A8_PREMULTIPLIED, bytes, (gsize)width * 4);
 }
 
+/* The one of this size, else the one that nobody has drawn for longest. */
+static guint
+choose_layer (VivFramebuffer *self, const VivTransform *transform)
+{
+  guint chosen = 0;
+
+  for (guint i = 0; i < N_LAYERS; i++)
+    if (viv_layer_suits (self->layers[i], &self->scanout, transform))
+      {
+        chosen = i;
+        break;
+      }
+    else if (self->used[i] < self->used[chosen])
+      chosen = i;
+  self->used[chosen] = ++self->uses;
+  return chosen;
+}
+
 void
 viv_framebuffer_draw (VivFramebuffer *self, GtkSnapshot *snapshot, GskRenderer *renderer,
                       const VivTransform *transform)
 {
   const Framebuffer *fb = &self->scanout;
 
-  if (transform->width <= 0)
+  if (transform->width <= 0 || !fb->width)
     return;
-  if (!fb->width)
-    {
-      if (self->still)
-        gtk_snapshot_append_texture (
-            snapshot, self->still,
-            &GRAPHENE_RECT_INIT (transform->x, transform->y, transform->width, transform->height));
-      return;
-    }
-
+  guint chosen = choose_layer (self, transform);
   gint64 begun = g_get_monotonic_time ();
-  viv_layer_draw (self->layers[transform->scale <= 0.5], snapshot, renderer, fb, transform);
-  gint64 now = g_get_monotonic_time (), cost = now - begun;
-  /* What is drawn as it was costs nothing, and says nothing. */
-  self->cost = MAX (cost, (3 * self->cost + cost) / 4);
-  if (cost >= DEAR_US)
-    self->drawn = now;
+  gboolean drawn = viv_layer_draw (self->layers[chosen], snapshot, renderer, fb, transform);
+  note_cost (self, g_get_monotonic_time () - begun);
+  /* The same picture of another size, until this one is there. */
+  for (guint i = 0; !drawn && i < N_LAYERS; i++)
+    drawn = i != chosen && viv_layer_draw_old (self->layers[i], snapshot, renderer, fb, transform);
 }
 
 static void
@@ -313,9 +348,7 @@ viv_framebuffer_dispose (GObject *object)
   g_clear_handle_id (&self->rest, g_source_remove);
   g_clear_pointer (&self->shm, shm_viewer_free);
   g_clear_pointer (&self->vnc, vnc_client_free);
-  self->scanout = (Framebuffer){ 0 };
-  drop_layers (self);
-  g_clear_object (&self->still);
+  take_scanout (self, NULL);
   g_clear_object (&self->cursor);
   G_OBJECT_CLASS (viv_framebuffer_parent_class)->dispose (object);
 }
@@ -371,7 +404,10 @@ static void
 viv_framebuffer_init (VivFramebuffer *self)
 {
   for (guint i = 0; i < G_N_ELEMENTS (self->layers); i++)
-    self->layers[i] = viv_layer_new ();
+    {
+      self->layers[i] = viv_layer_new ();
+      viv_layer_set_func (self->layers[i], on_layer, self);
+    }
   self->factor = 1;
   self->cursor_visible = TRUE;
 }
@@ -414,15 +450,6 @@ viv_framebuffer_detach (VivFramebuffer *self)
   g_clear_handle_id (&self->rest, g_source_remove);
   if (!self->shm && !self->vnc)
     return;
-  if (self->scanout.width)
-    {
-      GdkTexture *still = viv_framebuffer_dup_texture (self);
-
-      self->scanout = (Framebuffer){ 0 };
-      drop_layers (self);
-      g_set_object (&self->still, still);
-      g_object_unref (still);
-    }
   g_clear_pointer (&self->shm, shm_viewer_free);
   g_clear_pointer (&self->vnc, vnc_client_free);
   on_cursor (self, NULL);
@@ -476,17 +503,8 @@ viv_framebuffer_unwatch (VivFramebuffer *self, VivWatch watch)
 gboolean
 viv_framebuffer_get_size (VivFramebuffer *self, int *width, int *height)
 {
-  *width = *height = 0;
-  if (self->scanout.width)
-    {
-      *width = self->scanout.width;
-      *height = self->scanout.height;
-    }
-  else if (self->still)
-    {
-      *width = gdk_texture_get_width (self->still);
-      *height = gdk_texture_get_height (self->still);
-    }
+  *width = self->scanout.width;
+  *height = self->scanout.height;
   return *width > 0;
 }
 
@@ -502,9 +520,7 @@ viv_framebuffer_dup_texture (VivFramebuffer *self)
   const VivLevel level = { 1, 1 };
   const DisplayRect all = { 0, 0, self->scanout.width, self->scanout.height };
 
-  if (self->scanout.width)
-    return make_texture (&self->scanout, &all, &level);
-  return self->still ? g_object_ref (self->still) : NULL;
+  return self->scanout.width ? make_texture (&self->scanout, &all, &level) : NULL;
 }
 
 GdkCursor *

@@ -6,6 +6,8 @@
 
 #include "ui/console/viv-layer.h"
 
+#include "ui/console/viv-copy.h"
+
 #include <math.h>
 
 #define MAX_MULTIPLE 4
@@ -13,6 +15,9 @@
 #define TILE         64   /* image pixels: a cell of text and its neighbours */
 #define LARGE_TILE   1024 /* where the whole is too large for a texture */
 #define MARGIN       2    /* image pixels around a patch, for a filter that looks beyond its edge */
+/* More than these, of image or texture, are copied on a thread: some milliseconds of a slow processor. */
+#define DEAR_PIXELS (4 * 1024 * 1024)
+#define WHOLE       G_MAXUINT /* a VivCopyPart's index; else a tile's */
 
 typedef struct
 {
@@ -43,6 +48,9 @@ struct VivLayer
   gboolean cairo;
   guint n_dirty;
   gboolean all_dirty;
+  VivCopy *copy; /* under way: pieces stay as they are, and what gets dirty waits */
+  VivLayerFunc func;
+  gpointer data;
 };
 
 static void
@@ -53,17 +61,23 @@ piece_clear (Piece *piece)
   g_clear_pointer (&piece->bytes, g_bytes_unref);
 }
 
+/* Takes `bytes` over. */
+static void
+piece_take (Piece *piece, GBytes *bytes, const DisplayRect *rect, const VivLevel *level)
+{
+  piece_clear (piece);
+  viv_level_size (level, rect->width, rect->height, &piece->width, &piece->height);
+  piece->bytes = bytes;
+}
+
 static void
 piece_update (Piece *piece, const Framebuffer *fb, const DisplayRect *rect, const VivLevel *level)
 {
   g_autoptr (GBytes) bytes = viv_pixels_copy (fb, rect, level);
 
   /* A guest that writes what is there already. */
-  if (piece->bytes && g_bytes_equal (piece->bytes, bytes))
-    return;
-  piece_clear (piece);
-  viv_level_size (level, rect->width, rect->height, &piece->width, &piece->height);
-  piece->bytes = g_steal_pointer (&bytes);
+  if (!piece->bytes || !g_bytes_equal (piece->bytes, bytes))
+    piece_take (piece, g_steal_pointer (&bytes), rect, level);
 }
 
 /* GTK's cairo renderer would convert a whole texture, by way of floats, whenever any part of it is drawn. */
@@ -126,15 +140,26 @@ viv_layer_new (void)
   return layer;
 }
 
+void
+viv_layer_set_func (VivLayer *layer, VivLayerFunc func, gpointer data)
+{
+  layer->func = func;
+  layer->data = data;
+}
+
 static void
 drop_patches (VivLayer *layer)
 {
   g_array_set_size (layer->patches, 0);
   if (layer->slots)
-    {
-      memset (layer->slots, 0, sizeof *layer->slots * layer->columns * layer->rows);
-      memset (layer->dirty, 0, sizeof *layer->dirty * layer->columns * layer->rows);
-    }
+    memset (layer->slots, 0, sizeof *layer->slots * layer->columns * layer->rows);
+}
+
+static void
+forget_dirt (VivLayer *layer)
+{
+  if (layer->dirty)
+    memset (layer->dirty, 0, sizeof *layer->dirty * layer->columns * layer->rows);
   layer->n_dirty = 0;
   layer->all_dirty = FALSE;
 }
@@ -142,7 +167,9 @@ drop_patches (VivLayer *layer)
 void
 viv_layer_clear (VivLayer *layer)
 {
+  g_clear_pointer (&layer->copy, viv_copy_cancel);
   drop_patches (layer);
+  forget_dirt (layer);
   piece_clear (&layer->whole);
   g_clear_pointer (&layer->slots, g_free);
   g_clear_pointer (&layer->dirty, g_free);
@@ -213,49 +240,114 @@ set_up (VivLayer *layer, const Framebuffer *fb, const VivLevel *level)
   layer->dirty = g_new0 (gboolean, layer->columns * layer->rows);
 }
 
+/* What a tile's patch shows, and what its texture holds. */
 static void
-update_patch (VivLayer *layer, const Framebuffer *fb, guint index)
+place_patch (const VivLayer *layer, guint index, DisplayRect *tile, DisplayRect *shown)
 {
-  const DisplayRect image = { 0, 0, fb->width, fb->height };
-  Patch *patch;
+  const DisplayRect image = { 0, 0, layer->width, layer->height };
 
+  *tile = (DisplayRect){ .x = (int)(index % layer->columns) * layer->tile,
+                         .y = (int)(index / layer->columns) * layer->tile,
+                         .width = layer->tile,
+                         .height = layer->tile };
+  display_rect_intersect (tile, &image, tile);
+  *shown = (DisplayRect){ tile->x - MARGIN, tile->y - MARGIN, tile->width + 2 * MARGIN,
+                          tile->height + 2 * MARGIN };
+  display_rect_intersect (shown, &image, shown);
+}
+
+static Patch *
+patch_at (VivLayer *layer, guint index)
+{
   if (!layer->slots[index])
     {
-      Patch fresh = { .tile = { .x = (int)(index % layer->columns) * layer->tile,
-                                .y = (int)(index / layer->columns) * layer->tile,
-                                .width = layer->tile,
-                                .height = layer->tile } };
+      Patch fresh = { 0 };
 
-      display_rect_intersect (&fresh.tile, &image, &fresh.tile);
-      fresh.shown = (DisplayRect){ fresh.tile.x - MARGIN, fresh.tile.y - MARGIN,
-                                   fresh.tile.width + 2 * MARGIN, fresh.tile.height + 2 * MARGIN };
-      display_rect_intersect (&fresh.shown, &image, &fresh.shown);
+      place_patch (layer, index, &fresh.tile, &fresh.shown);
       g_array_append_val (layer->patches, fresh);
       layer->slots[index] = layer->patches->len;
     }
-  patch = &g_array_index (layer->patches, Patch, layer->slots[index] - 1);
-  piece_update (&patch->piece, fb, &patch->shown, &layer->level);
-  layer->dirty[index] = FALSE;
+  return &g_array_index (layer->patches, Patch, layer->slots[index] - 1);
+}
+
+static void
+on_copied (VivCopyPart *parts, guint n, gint64 took, gpointer data)
+{
+  VivLayer *layer = data;
+
+  layer->copy = NULL;
+  for (guint i = 0; i < n; i++)
+    {
+      gboolean whole = parts[i].index == WHOLE;
+
+      if (whole)
+        drop_patches (layer);
+      if (parts[i].bytes)
+        piece_take (whole ? &layer->whole : &patch_at (layer, parts[i].index)->piece, parts[i].bytes,
+                    &parts[i].rect, &layer->level);
+      parts[i].bytes = NULL;
+    }
+  if (layer->func)
+    layer->func (layer->data, took);
+}
+
+/* Whether the dirty tiles are so many that one picture is better. */
+static gboolean
+wants_whole (const VivLayer *layer)
+{
+  return layer->tile != LARGE_TILE
+         && (layer->all_dirty || (layer->patches->len + layer->n_dirty) * 2 > layer->columns * layer->rows);
+}
+
+static gboolean
+is_dear (const VivLayer *layer, gboolean whole)
+{
+  int64_t pixels = whole || layer->all_dirty ? (int64_t)layer->width * layer->height
+                                             : (int64_t)layer->n_dirty * layer->tile * layer->tile;
+
+  return pixels * layer->level.multiply * layer->level.multiply > DEAR_PIXELS;
+}
+
+static void
+update_on_thread (VivLayer *layer, const Framebuffer *fb, gboolean whole)
+{
+  layer->copy = viv_copy_new (fb, &layer->level);
+  if (whole)
+    viv_copy_add (layer->copy, WHOLE, &(DisplayRect){ 0, 0, fb->width, fb->height }, layer->whole.bytes);
+  for (guint i = 0; !whole && i < layer->columns * layer->rows; i++)
+    if (layer->dirty[i] || layer->all_dirty)
+      {
+        GBytes *before
+            = layer->slots[i] ? g_array_index (layer->patches, Patch, layer->slots[i] - 1).piece.bytes : NULL;
+        DisplayRect tile, shown;
+
+        place_patch (layer, i, &tile, &shown);
+        viv_copy_add (layer->copy, i, &shown, before);
+      }
+  viv_copy_start (layer->copy, on_copied, layer);
 }
 
 static void
 update (VivLayer *layer, const Framebuffer *fb)
 {
-  const DisplayRect image = { 0, 0, fb->width, fb->height };
-  guint tiles = layer->columns * layer->rows;
-  gboolean large = layer->tile == LARGE_TILE;
+  gboolean whole = wants_whole (layer);
 
-  if (!large && (layer->all_dirty || (layer->patches->len + layer->n_dirty) * 2 > tiles))
+  if (fb->memory && is_dear (layer, whole))
+    update_on_thread (layer, fb, whole);
+  else if (whole)
     {
       drop_patches (layer);
-      piece_update (&layer->whole, fb, &image, &layer->level);
-      return;
+      piece_update (&layer->whole, fb, &(DisplayRect){ 0, 0, fb->width, fb->height }, &layer->level);
     }
-  for (guint i = 0; i < tiles && (layer->n_dirty || layer->all_dirty); i++)
-    if (layer->dirty[i] || layer->all_dirty)
-      update_patch (layer, fb, i);
-  layer->n_dirty = 0;
-  layer->all_dirty = FALSE;
+  else
+    for (guint i = 0; i < layer->columns * layer->rows; i++)
+      if (layer->dirty[i] || layer->all_dirty)
+        {
+          Patch *patch = patch_at (layer, i);
+
+          piece_update (&patch->piece, fb, &patch->shown, &layer->level);
+        }
+  forget_dirt (layer);
 }
 
 /* An image coordinate in view space, on the device's grid. */
@@ -293,18 +385,32 @@ draw_patch (VivLayer *layer, Patch *patch, GtkSnapshot *snapshot, double unit_x,
   gtk_snapshot_pop (snapshot);
 }
 
-void
-viv_layer_draw (VivLayer *layer, GtkSnapshot *snapshot, GskRenderer *renderer, const Framebuffer *fb,
-                const VivTransform *transform)
+static void
+choose_level (VivLevel *level, const Framebuffer *fb, const VivTransform *transform)
+{
+  viv_level_choose (level, transform->scale, fb->width, fb->height, MAX_MULTIPLE, MAX_TEXTURE);
+}
+
+gboolean
+viv_layer_suits (VivLayer *layer, const Framebuffer *fb, const VivTransform *transform)
+{
+  VivLevel level;
+
+  choose_level (&level, fb, transform);
+  return layer->width == fb->width && layer->height == fb->height && layer->level.multiply == level.multiply
+         && layer->level.divide == level.divide;
+}
+
+gboolean
+viv_layer_draw_old (VivLayer *layer, GtkSnapshot *snapshot, GskRenderer *renderer, const Framebuffer *fb,
+                    const VivTransform *transform)
 {
   double unit_x = transform->width / fb->width, unit_y = transform->height / fb->height;
   gboolean cairo = renderer && GSK_IS_CAIRO_RENDERER (renderer);
-  VivLevel level;
 
-  viv_level_choose (&level, transform->scale, fb->width, fb->height, MAX_MULTIPLE, MAX_TEXTURE);
-  set_up (layer, fb, &level);
-  if (layer->n_dirty || layer->all_dirty)
-    update (layer, fb);
+  if (layer->width != fb->width || layer->height != fb->height
+      || (!layer->whole.bytes && layer->patches->len == 0))
+    return FALSE;
   if (layer->cairo != cairo || layer->drawn.x != transform->x || layer->drawn.y != transform->y
       || layer->drawn.width != transform->width || layer->drawn.height != transform->height
       || layer->drawn.factor != MAX (transform->factor, 1))
@@ -318,4 +424,18 @@ viv_layer_draw (VivLayer *layer, GtkSnapshot *snapshot, GskRenderer *renderer, c
                 &GRAPHENE_RECT_INIT (transform->x, transform->y, transform->width, transform->height), cairo);
   for (guint i = 0; i < layer->patches->len; i++)
     draw_patch (layer, &g_array_index (layer->patches, Patch, i), snapshot, unit_x, unit_y);
+  return TRUE;
+}
+
+gboolean
+viv_layer_draw (VivLayer *layer, GtkSnapshot *snapshot, GskRenderer *renderer, const Framebuffer *fb,
+                const VivTransform *transform)
+{
+  VivLevel level;
+
+  choose_level (&level, fb, transform);
+  set_up (layer, fb, &level);
+  if (!layer->copy && (layer->n_dirty || layer->all_dirty))
+    update (layer, fb);
+  return viv_layer_draw_old (layer, snapshot, renderer, fb, transform);
 }

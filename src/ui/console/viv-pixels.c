@@ -93,13 +93,19 @@ copy_divided (uint32_t *out, const Framebuffer *fb, const DisplayRect *rect, int
         {
           const uint32_t *in = row_at (fb, rect->x, rect->y + y + r);
 
-          for (int x = 0; x < rect->width; x++)
+          for (int x = 0, end = n; x < rect->width; end += n)
             {
-              uint32_t *sum = &sums[x / n * 3], pixel = in[x];
+              uint32_t *sum = &sums[x / n * 3], blue = 0, green = 0, red = 0;
 
-              sum[0] += pixel & 0xff;
-              sum[1] += pixel >> 8 & 0xff;
-              sum[2] += pixel >> 16 & 0xff;
+              for (; x < MIN (end, rect->width); x++)
+                {
+                  blue += in[x] & 0xff;
+                  green += in[x] >> 8 & 0xff;
+                  red += in[x] >> 16 & 0xff;
+                }
+              sum[0] += blue;
+              sum[1] += green;
+              sum[2] += red;
             }
         }
       for (int x = 0; x < width; x++)

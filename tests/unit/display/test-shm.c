@@ -244,6 +244,9 @@ test_load (void)
       if (i % 50 == 0)
         spin (20);
     }
+  /* So many sizes come at the pace of one who changes them without end. */
+  for (unsigned turn = 0; turn < 100 && w.fb->width != display_output_snapshot (w.output)->width; turn++)
+    spin (20);
   spin (60);
   g_assert_cmpuint (w.torn, ==, 0);
   g_assert_cmpuint (w.closed, ==, 0);
@@ -726,6 +729,35 @@ test_busy_server (void)
   close (sv[0]);
 }
 
+/* Each other size has a window laid out anew: who changes it without end is heard more and more slowly, and in the end in all. */
+static void
+test_restless (void)
+{
+  enum
+  {
+    SIZES = 12,
+  };
+  Hostile h;
+  int fd = sealed (64 * 64 * 4, F_SEAL_SHRINK);
+
+  hostile_begin (&h, TRUE);
+  gint64 begun = g_get_monotonic_time ();
+  for (uint32_t i = 0; i < SIZES; i++)
+    shm_socket_send (
+        h.socket,
+        &(ShmMessage){ .type = SHM_SCANOUT, .serial = i, .width = 32 + i, .height = 64, .stride = 256 }, &fd,
+        1);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  if (g_get_monotonic_time () - begun < G_USEC_PER_SEC / 2)
+    g_assert_cmpuint (h.w.scanouts, <, SIZES);
+  while (h.w.scanouts < SIZES)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (h.w.fb->width, ==, 32 + SIZES - 1);
+  close (fd);
+  hostile_end (&h, FALSE);
+}
+
 /* Huge pages are no memory for a screen: a hole in them may have nothing to fill it with. */
 static void
 test_huge_pages (void)
@@ -759,6 +791,7 @@ main (int argc, char **argv)
   g_test_add_func ("/display/shm/hostile-viewer", test_hostile_viewer);
   g_test_add_func ("/display/shm/deaf-viewer", test_deaf_viewer);
   g_test_add_func ("/display/shm/busy-server", test_busy_server);
+  g_test_add_func ("/display/shm/restless", test_restless);
   g_test_add_func ("/display/shm/huge-pages", test_huge_pages);
   return g_test_run ();
 }
