@@ -25,7 +25,7 @@ close_from (int first, rlim_t limit)
     close ((int)fd);
 }
 
-/* Between fork() and exec(), in a process that may have had other threads: system calls only. */
+/* Between vfork() and exec(), with the memory and the stack of the parent, which may have other threads: system calls only, and nothing is changed. */
 static void G_GNUC_NORETURN
 become (char *const *arguments, pid_t parent, const int files[CHILD_EXTRA + 1], rlim_t limit)
 {
@@ -60,6 +60,7 @@ int
 child_start (char *const *arguments, const ChildFiles *given, pid_t *pid, GError **error)
 {
   struct rlimit limit = { .rlim_cur = 1024 };
+  sigset_t every, before;
   int ends[2] = { -1, -1 }, null = open ("/dev/null", O_RDWR | O_CLOEXEC), code = 0;
   pid_t parent = getpid ();
 
@@ -71,11 +72,17 @@ child_start (char *const *arguments, const ChildFiles *given, pid_t *pid, GError
   ready = ready && files[0] >= 0 && (given->output < 0 || files[1] >= 0)
           && (given->errors < 0 || files[2] >= 0) && files[CHILD_SOCKET] >= 0
           && (given->extra < 0 || files[CHILD_EXTRA] >= 0);
-  *pid = ready ? fork () : -1;
-  if (*pid == 0)
+  /* Our handlers must not run in the child. */
+  sigfillset (&every);
+  pthread_sigmask (SIG_SETMASK, &every, &before);
+  /* Copying the memory's tables takes longer than the rest of a start. */
+  pid_t child = ready ? vfork () : -1;
+  if (child == 0)
     become (arguments, parent, files, limit.rlim_cur);
-  if (*pid < 0)
+  if (child < 0)
     code = errno;
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
+  *pid = child;
   for (unsigned i = 0; i < G_N_ELEMENTS (files); i++)
     if (files[i] >= 0)
       close (files[i]);

@@ -517,7 +517,9 @@ main (int argc, char **argv)
   Broker broker = { .log = { -1, -1, 0 }, .monitor = { 0, -1, -1 } };
   int signals, status = 1 << 8;
 
-  setlocale (LC_ALL, "");
+  /* What it says to people; each further part of a locale is a file to read. */
+  setlocale (LC_CTYPE, "");
+  setlocale (LC_MESSAGES, "");
   viv_bind_text_domain ();
   prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   setrlimit (RLIMIT_CORE, &no_core);
