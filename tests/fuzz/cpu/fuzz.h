@@ -22,6 +22,11 @@
 #define FUZZ_DATA        0x20000000u
 #define FUZZ_READONLY    0x20001000u
 #define FUZZ_LOW         0x8000u
+/* Programs that run as a kernel (fuzz_soft_kernel()). */
+#define FUZZ_KERNEL_CODE 0x40000000u
+#define FUZZ_KERNEL_SIZE 0x400000u
+#define FUZZ_KERNEL_EXIT (FUZZ_KERNEL_CODE + 0x1000u)
+#define FUZZ_KERNEL_DATA (FUZZ_KERNEL_CODE + FUZZ_KERNEL_SIZE - FUZZ_PAGE)
 #define FUZZ_CONTROL     0x3a5c7000u /* native only: trampoline's own words */
 #define FUZZ_PAGE        4096u
 #define FUZZ_SLOT        64u /* code bytes a case: int3s, the instruction, the jump to FUZZ_EXIT, int3s */
@@ -198,5 +203,10 @@ gboolean fuzz_soft_translates (void);
 /* Whether translated code counts instructions. */
 void fuzz_soft_count (gboolean count);
 /* New code in the page of a batch. */
+/* From now on programs run as a kernel, in large pages that are mapped one to one: code from FUZZ_KERNEL_CODE on, data in the last page that is there.
+ * 64-bit code only. */
+void fuzz_soft_kernel (gboolean kernel);
+/* The kernel's memory as at first: a program that was stopped somewhere has left it otherwise than on another machine. */
+void fuzz_soft_clear (void);
 void fuzz_soft_code (unsigned which, const uint8_t page[FUZZ_PAGE]);
 void fuzz_soft_run (const FuzzCase *c, FuzzResult *result);

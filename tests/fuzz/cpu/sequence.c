@@ -37,6 +37,8 @@ typedef struct
   gboolean compat;
   gboolean biased; /* to one base for nearly all operands in memory, and to flags that live across accesses */
   unsigned base;   /* that base */
+  gboolean kernel;
+  uint32_t data; /* where the data page is */
   uint8_t code[FUZZ_PAGE];
   unsigned at;
   unsigned starts[64], n; /* of the instructions */
@@ -124,14 +126,14 @@ operand (Program *p, unsigned reg, unsigned rex, gboolean memory, unsigned base,
   else if (p->compat)
     {
       put (p, (reg & 7) << 3 | 5);
-      put32 (p, FUZZ_DATA + below (p, 0x1010));
+      put32 (p, p->data + below (p, 0x1010));
     }
   else
     {
       /* Absolute. */
       put (p, (reg & 7) << 3 | 4);
       put (p, 0x25);
-      put32 (p, FUZZ_DATA + below (p, 0x1010));
+      put32 (p, p->data + below (p, 0x1010));
     }
 }
 
@@ -619,16 +621,16 @@ start_state (Program *p, FuzzCase *c)
       if (below (p, 4) == 0)
         c->in.gpr[i] = (uint32_t)c->in.gpr[i];
     }
-  c->in.gpr[3] = FUZZ_DATA + 0x100 + below (p, 0x100);
-  c->in.gpr[6] = FUZZ_DATA + 0x400 + below (p, 0x800);
-  c->in.gpr[7] = FUZZ_DATA + 0x400 + (below (p, 0x80) << 4);
-  c->in.gpr[12] = FUZZ_DATA + 0xf80 + below (p, 0x7f);
-  c->in.gpr[9] = FUZZ_DATA + below (p, 0xf00);
+  c->in.gpr[3] = p->data + 0x100 + below (p, 0x100);
+  c->in.gpr[6] = p->data + 0x400 + below (p, 0x800);
+  c->in.gpr[7] = p->data + 0x400 + (below (p, 0x80) << 4);
+  c->in.gpr[12] = p->data + 0xf80 + below (p, 0x7f);
+  c->in.gpr[9] = p->data + below (p, 0xf00);
   if (p->biased && below (p, 3) == 0)
     /* What is near it is partly in the next page, or before the first. */
-    c->in.gpr[p->base] = FUZZ_DATA + (below (p, 4) == 0 ? 0x40 : 0xfc0) + below (p, 64);
+    c->in.gpr[p->base] = p->data + (below (p, 4) == 0 ? 0x40 : 0xfc0) + below (p, 64);
   c->in.gpr[13] = below (p, 64);
-  c->in.gpr[4] = FUZZ_DATA + (below (p, 8) == 0 ? 0x10 : below (p, 8) == 0 ? 0xfa0 : 0x800) + below (p, 64);
+  c->in.gpr[4] = p->data + (below (p, 8) == 0 ? 0x10 : below (p, 8) == 0 ? 0xfa0 : 0x800) + below (p, 64);
   c->in.gpr[1] = 1 + below (p, 20);
   if (p->compat)
     for (unsigned i = 0; i < 16; i++)
@@ -649,7 +651,8 @@ start_state (Program *p, FuzzCase *c)
 static void
 print_program (const Program *p, uint64_t number, const FuzzCase *c)
 {
-  printf ("program %" PRIu64 ", %d bits, at %" PRIx64 ":\n ", number, p->compat ? 32 : 64, c->in.rip);
+  printf ("program %" PRIu64 ", %d bits%s, at %" PRIx64 ":\n ", number, p->compat ? 32 : 64,
+          p->kernel ? ", kernel" : "", c->in.rip);
   for (unsigned i = (unsigned)(c->in.rip & 0xfff); i < p->at; i++)
     printf (" %02x", p->code[i]);
   printf ("\n");
@@ -672,9 +675,6 @@ clock_thread (gpointer data)
 static gboolean
 same (const Program *p, uint64_t number, const FuzzCase *c, const FuzzResult *a, const FuzzResult *b)
 {
-  /* One that doesn't come to its end in time is stopped anywhere. */
-  if (a->vector == 1000 || b->vector == 1000)
-    return TRUE;
   if (a->vector == b->vector && a->error == b->error && a->address == b->address && a->out.rip == b->out.rip
       && a->out.rflags == b->out.rflags && memcmp (a->out.gpr, b->out.gpr, sizeof a->out.gpr) == 0
       && memcmp (a->out.fx, b->out.fx, FX_END) == 0 && memcmp (a->memory, b->memory, FUZZ_PAGE) == 0)
@@ -698,7 +698,7 @@ same (const Program *p, uint64_t number, const FuzzCase *c, const FuzzResult *a,
   for (unsigned i = 0, shown = 0; i < FUZZ_PAGE && shown < 8; i++)
     if (a->memory[i] != b->memory[i])
       {
-        printf ("  memory %x: interpreter %02x translator %02x\n", FUZZ_DATA + i, a->memory[i], b->memory[i]);
+        printf ("  memory %x: interpreter %02x translator %02x\n", p->data + i, a->memory[i], b->memory[i]);
         shown++;
       }
   return FALSE;
@@ -758,7 +758,9 @@ main (int argc, char **argv)
       unsigned at;
 
       p.random = (uint64_t)seed * 0xd1342543de82ef95 + number * 0x2545f4914f6cdd1d;
-      p.compat = below (&p, 3) == 0;
+      p.kernel = below (&p, 3) == 0;
+      p.data = p.kernel ? FUZZ_KERNEL_DATA : FUZZ_DATA;
+      p.compat = !p.kernel && below (&p, 3) == 0;
       p.biased = FALSE;
       p.base = pointer (&p);
       p.biased = below (&p, 2) == 0;
@@ -767,20 +769,22 @@ main (int argc, char **argv)
       build (&p, 2 + below (&p, (unsigned)longest - 1), at);
       memcpy (p.code + p.at, "\xe9", 1);
       {
-        uint32_t distance = FUZZ_EXIT - (FUZZ_CODE + p.at + 5);
+        uint32_t distance = p.kernel ? FUZZ_KERNEL_EXIT - (FUZZ_KERNEL_CODE + p.at + 5)
+                                     : FUZZ_EXIT - (FUZZ_CODE + p.at + 5);
         memcpy (p.code + p.at + 1, &distance, 4);
       }
       for (unsigned i = 0; i < 2; i++)
         {
           fuzz_soft_select (i);
           fuzz_soft_count (number % 4 == 0);
+          fuzz_soft_kernel (p.kernel);
           fuzz_soft_code (0, p.code);
         }
       /* The second time the units are there already, and linked. */
       for (unsigned run = 0; run < 3; run++)
         {
           start_state (&p, &c);
-          c.in.rip = FUZZ_CODE + at;
+          c.in.rip = (p.kernel ? FUZZ_KERNEL_CODE : FUZZ_CODE) + at;
           c.length = (uint8_t)(p.at - at);
           if (verbose && run == 0)
             print_program (&p, number, &c);
@@ -790,8 +794,18 @@ main (int argc, char **argv)
               fuzz_soft_run (&c, &results[i]);
             }
           runs++;
-          faults += results[0].vector >= 0;
-          lost += results[0].vector == 1000 || results[1].vector == 1000;
+          faults += results[0].vector >= 0 && results[0].vector != 1000;
+          /* One that doesn't come to its end in time is stopped anywhere. */
+          if (results[0].vector == 1000 || results[1].vector == 1000)
+            {
+              lost++;
+              for (unsigned i = 0; i < 2; i++)
+                {
+                  fuzz_soft_select (i);
+                  fuzz_soft_clear ();
+                }
+              break;
+            }
           if (!same (&p, number, &c, &results[0], &results[1]))
             {
               differences++;

@@ -35,6 +35,8 @@ enum
   PHYS_EXIT = 0x12000,
   PHYS_DATA = 0x13000,
   PHYS_READONLY = 0x14000,
+  PHYS_PD_KERNEL = 0x15000, /* from FUZZ_KERNEL_CODE */
+  PHYS_FAULTS = 0x17000,    /* the stack of faults in a kernel: IST 1 ends here */
   PHYS_SIZE = 0x200000,
 };
 #define KERNEL 0xffff800000000000 /* linear address of physical 0 for the kernel */
@@ -44,6 +46,7 @@ enum
   PTE_PRESENT = 1 << 0,
   PTE_WRITE = 1 << 1,
   PTE_USER = 1 << 2,
+  PTE_USED = 3 << 5, /* accessed and dirty */
   PTE_LARGE = 1 << 7,
 };
 
@@ -73,6 +76,8 @@ typedef struct
   SoftCpu *cpu;
   uint8_t *ram;
   CpuState state;
+  uint8_t *kernel_ram; /* at FUZZ_KERNEL_CODE */
+  gboolean kernel;
   int mode; /* of the segments that are loaded: 0, or 1 for compatibility mode; -1: none */
 } Machine;
 
@@ -113,6 +118,9 @@ build_tables (gboolean low)
   put64 (PHYS_PT_CODE + (FUZZ_EXIT - FUZZ_CODE) / FUZZ_PAGE * 8, PHYS_EXIT | PTE_PRESENT | PTE_USER);
   put64 (PHYS_PT_DATA, PHYS_DATA | user_table | PTE_NX);
   put64 (PHYS_PT_DATA + 8, PHYS_READONLY | PTE_PRESENT | PTE_USER | PTE_NX);
+  for (unsigned i = 0; i < FUZZ_KERNEL_SIZE >> 21; i++)
+    put64 (PHYS_PD_KERNEL + i * 8,
+           (FUZZ_KERNEL_CODE + (i << 21)) | PTE_PRESENT | PTE_WRITE | PTE_USED | PTE_LARGE);
   if (low)
     put64 (PHYS_PT_LOW + FUZZ_LOW / FUZZ_PAGE * 8, PHYS_DATA | user_table | PTE_NX);
 
@@ -127,6 +135,7 @@ build_tables (gboolean low)
   put64 (PHYS_LDT + (FUZZ_SHORT_SS & ~7), 0x008ff3000000ffff);
 
   put64 (PHYS_TSS + 4, KERNEL + PHYS_STACK + FUZZ_PAGE); /* RSP0 */
+  put64 (PHYS_TSS + 0x24, KERNEL + PHYS_FAULTS);         /* IST 1 */
   memset (m->ram + PHYS_TSS + 102, 0xff, 2);             /* no I/O bitmap */
   m->ram[PHYS_TSS + 102] = 0x68;
   m->ram[PHYS_TSS + 103] = 0;
@@ -143,6 +152,21 @@ build_tables (gboolean low)
   m->ram[PHYS_IRET] = 0x48; /* IRETQ */
   m->ram[PHYS_IRET + 1] = 0xcf;
   m->ram[PHYS_EXIT] = 0xf4;
+}
+
+static Region *
+add_ram (const char *name, uint64_t address, uint64_t size)
+{
+  g_autoptr (GError) error = NULL;
+  Region *region = region_new_ram (name, size, RAM_DEFAULT, &error);
+
+  if (region == NULL)
+    g_error ("%s", error->message);
+  vm_lock (m->vm);
+  vm_add_ram (m->vm, region);
+  address_space_map (m->vm->memory, region, address, 0, size, 0);
+  vm_unlock (m->vm);
+  return region;
 }
 
 static CpuSegment
@@ -203,14 +227,12 @@ fuzz_soft_init (gboolean low, gboolean fsgsbase)
   Region *region;
 
   m->vm = vm_new (NULL, TRUE);
-  region = region_new_ram ("ram", PHYS_SIZE, RAM_DEFAULT, &error);
-  if (region == NULL)
-    g_error ("%s", error->message);
-  vm_lock (m->vm);
-  vm_add_ram (m->vm, region);
-  address_space_map (m->vm->memory, region, 0, 0, PHYS_SIZE, 0);
-  vm_unlock (m->vm);
+  region = add_ram ("ram", 0, PHYS_SIZE);
   m->ram = region_host (region);
+  region_unref (region);
+  region = add_ram ("kernel", FUZZ_KERNEL_CODE, FUZZ_KERNEL_SIZE);
+  m->kernel_ram = region_host (region);
+  m->kernel_ram[FUZZ_KERNEL_EXIT - FUZZ_KERNEL_CODE] = 0xf4;
   region_unref (region);
   m->engine = engine_new (&soft_engine_class, m->vm, &config, &error);
   if (m->engine == NULL)
@@ -242,8 +264,36 @@ fuzz_soft_free (void)
 }
 
 void
+fuzz_soft_kernel (gboolean kernel)
+{
+  if (m->kernel == kernel)
+    return;
+  m->kernel = kernel;
+  m->mode = -1;
+  put64 (PHYS_PDPT_LOW + (FUZZ_KERNEL_CODE >> 30) * 8, kernel ? PHYS_PD_KERNEL | PTE_PRESENT | PTE_WRITE : 0);
+  /* Without another stack a fault would push to where the program's points. */
+  for (unsigned vector = 0; vector < 256; vector++)
+    m->ram[PHYS_IDT + vector * 16 + 4] = (uint8_t)kernel;
+}
+
+void
+fuzz_soft_clear (void)
+{
+  static const uint8_t zeros[0x10000], halt = 0xf4;
+
+  for (unsigned at = 0; at < FUZZ_KERNEL_SIZE; at += sizeof zeros)
+    address_space_write_memory (m->vm->memory, FUZZ_KERNEL_CODE + at, zeros, sizeof zeros);
+  address_space_write_memory (m->vm->memory, FUZZ_KERNEL_EXIT, &halt, 1);
+}
+
+void
 fuzz_soft_code (unsigned which, const uint8_t page[FUZZ_PAGE])
 {
+  if (m->kernel)
+    {
+      address_space_write_memory (m->vm->memory, FUZZ_KERNEL_CODE, page, FUZZ_PAGE);
+      return;
+    }
   /* As a device would, so that decoded code is dropped. */
   address_space_write_memory (m->vm->memory, PHYS_CODE + which * FUZZ_PAGE, page, FUZZ_PAGE);
 }
@@ -287,10 +337,10 @@ enter_by_iret (const FuzzCase *c)
   set_base (CPU_FS, c->in.fs_base);
   set_base (CPU_GS, c->in.gs_base);
   put64 (frame, c->in.rip);
-  put64 (frame + 8, c->compat ? FUZZ_CS32 : FUZZ_CS64);
+  put64 (frame + 8, m->kernel ? KERNEL_CS : c->compat ? FUZZ_CS32 : FUZZ_CS64);
   put64 (frame + 16, c->in.rflags);
   put64 (frame + 24, c->in.gpr[CPU_RSP]);
-  put64 (frame + 32, FUZZ_DS);
+  put64 (frame + 32, m->kernel ? KERNEL_SS : FUZZ_DS);
   m->cpu->reg[CPU_RSP] = KERNEL + frame;
   m->cpu->reg[SOFT_REG_RIP] = KERNEL + PHYS_IRET;
 }
@@ -299,13 +349,15 @@ void
 fuzz_soft_run (const FuzzCase *c, FuzzResult *result)
 {
   static uint8_t area[CPU_XSAVE_SIZE];
+  uint8_t *data = m->kernel ? m->kernel_ram + (FUZZ_KERNEL_DATA - FUZZ_KERNEL_CODE) : m->ram + PHYS_DATA;
+  const unsigned stack = m->kernel ? PHYS_FAULTS - FUZZ_PAGE : PHYS_STACK;
   unsigned vector, at;
 
   if (c->short_stack)
     enter_short_stack (c);
   else
     enter_by_iret (c);
-  memcpy (m->ram + PHYS_DATA, c->memory, FUZZ_PAGE);
+  memcpy (data, c->memory, FUZZ_PAGE);
   memcpy (area, c->in.fx, sizeof c->in.fx);
   area[512] = 3;
   soft_fpu_load (m->cpu, area);
@@ -317,11 +369,19 @@ fuzz_soft_run (const FuzzCase *c, FuzzResult *result)
   memcpy (result->out.gpr, m->cpu->reg, sizeof result->out.gpr);
   soft_fpu_save (m->cpu, area);
   memcpy (result->out.fx, area, sizeof result->out.fx);
-  memcpy (result->memory, m->ram + PHYS_DATA, FUZZ_PAGE);
+  memcpy (result->memory, data, FUZZ_PAGE);
+  if (m->kernel && m->cpu->run_state == CPU_RUN_HALTED && m->cpu->reg[SOFT_REG_RIP] == FUZZ_KERNEL_EXIT + 1)
+    {
+      result->vector = -1;
+      result->error = 0;
+      result->address = 0;
+      result->out.rip = c->in.rip + c->length;
+      result->out.rflags = soft_get_eflags (m->cpu);
+      return;
+    }
   vector = (unsigned)(m->cpu->reg[SOFT_REG_RIP] - (KERNEL + PHYS_HANDLERS)) / 16;
   at = (unsigned)(m->cpu->reg[CPU_RSP] - KERNEL);
-  if (m->cpu->run_state != CPU_RUN_HALTED || vector > 255 || at < PHYS_STACK
-      || at > PHYS_STACK + FUZZ_PAGE - 40)
+  if (m->cpu->run_state != CPU_RUN_HALTED || vector > 255 || at < stack || at > stack + FUZZ_PAGE - 40)
     {
       result->vector = 1000; /* lost */
       result->error = 0;

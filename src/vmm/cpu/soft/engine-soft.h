@@ -90,6 +90,15 @@ soft_apic_hit (const SoftCpu *cpu, uint64_t physical)
          && (cpu->msr.apic_base & 0xc00) == 0x800;
 }
 
+/* -- mmu-window.c ------------------------------------------------------------------------------------------- */
+static inline gboolean
+soft_in_window (const SoftCpu *cpu, uint64_t linear)
+{
+  return cpu->window.room != 0 && linear - cpu->window.low < cpu->window.room + GUEST_PAGE_SIZE;
+}
+/* Makes the window around the linear address of code that runs, where memory is mapped one to one. */
+void soft_make_window (SoftCpu *cpu, uint64_t linear);
+
 /* -- segment.c ---------------------------------------------------------------------------------------------- */
 typedef struct
 {

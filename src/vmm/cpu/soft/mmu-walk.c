@@ -211,6 +211,38 @@ soft_walk (SoftCpu *cpu, uint64_t linear, SoftAccess access, unsigned mmu, SoftW
 }
 
 gboolean
+soft_walk_large (SoftCpu *cpu, uint64_t linear, uint64_t *physical, unsigned *bits)
+{
+  uint64_t table = cpu->cr3 & PTE_ADDRESS, rights = PTE_U, entry, size;
+  uint64_t reserved = PTE_RESERVED | ((cpu->efer & EFER_NXE) != 0 ? 0 : PTE_NX);
+  Region *region;
+
+  for (unsigned shift = 39; shift >= 21; shift -= 9)
+    {
+      const uint8_t *host = table_host (cpu, table + ((linear >> shift) & 511) * 8, &region);
+
+      if (host == NULL)
+        return FALSE;
+      memcpy (&entry, host, sizeof entry);
+      rights &= entry;
+      if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A) || (entry & reserved) != 0
+          || (shift == 39 && (entry & PTE_PS) != 0))
+        return FALSE;
+      size = 1ULL << shift;
+      if ((entry & PTE_PS) != 0)
+        {
+          if ((entry & (size - 1) & ~0x1fffULL) != 0 || rights != 0)
+            return FALSE;
+          *physical = entry & PTE_ADDRESS & ~(size - 1);
+          *bits = shift;
+          return TRUE;
+        }
+      table = entry & PTE_ADDRESS;
+    }
+  return FALSE;
+}
+
+gboolean
 soft_load_pdptes (SoftCpu *cpu, uint64_t cr3)
 {
   uint64_t pdpte[4];

@@ -266,6 +266,14 @@ struct SoftCpu
   uint64_t unit_temp;
   uint64_t bounce[2];
 
+  /* Linear addresses from `low` on, `room` of them and a page more, are RAM one after the other from `host` on, readable for a supervisor
+   * without a look at page tables: as if the translation buffer held all these pages.  `room` 0: none. */
+  struct
+  {
+    uint64_t low, room;
+    uintptr_t host;
+  } window;
+
   uint32_t unit_key; /* SOFT_UNIT_KEY_… */
   int unit_class;    /* which of unit_jumps; -1: to be found */
   void *unit_link;   /* the SoftExit that translated code was left by */

@@ -189,8 +189,10 @@ emit_cold (Gen *g)
   poll = g->unit->polls;
   for (unsigned i = 0; i < g->n_cold; i++)
     {
-      const GenCold *cold = &g->cold[i];
+      GenCold *cold = &g->cold[i];
 
+      if (cold->window != 0)
+        gen_cold_window (g, cold);
       g->recipe = cold->recipe;
       switch (cold->kind)
         {
@@ -385,6 +387,7 @@ generate_body (Gen *g, const SoftDecode *decodes)
   unsigned n = (unsigned)g->block->cost;
   SoftInsn *run = NULL; /* the first of those that the interpreter does in one go */
 
+  g->written = 0;
   for (g->n = 0; g->n < n; g->n++)
     {
       SoftInsn *insn = &g->block->insns[2 * g->n];
@@ -399,6 +402,8 @@ generate_body (Gen *g, const SoftDecode *decodes)
           g->polled = TRUE;
           run = NULL;
         }
+      if (g->n > 0)
+        g->written |= g->effects[g->n - 1].writes;
       g->plain_at[g->n] = g->e.at;
       g->plain_flags[g->n] = g->flags;
       gen_flags_prepare (g);
@@ -522,6 +527,9 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
     }
   else if (unit->n_pages > 1)
     gen_flags_clobber (g);
+  if (cpu->window.room == 0 && cpu->cpl != 3)
+    soft_make_window (cpu, unit->rip);
+  g->window = cpu->cpl != 3 && soft_in_window (cpu, unit->rip);
   gen_plan_effects (g, decodes);
   g->sharing = gen_plan_sharing (g, decodes);
   if (g->sharing)

@@ -106,6 +106,9 @@ typedef struct
   unsigned n; /* its number in the unit */
   GenAddress address;
   uint32_t offset; /* what the operand adds to RDI */
+  uint32_t window; /* the jump where it isn't in the window, which comes before the look-up; 0: none */
+  uint8_t host;    /* the register with the address */
+  uint16_t size;
   SoftExit *exit;
 } GenCold;
 
@@ -131,6 +134,8 @@ typedef struct
   gboolean sharing; /* this is the first */
   uint8_t shared;   /* the group that R14 is of; 0: none */
   GenShare share[SOFT_UNIT_MAX_INSNS];
+  gboolean window;                          /* the unit itself is in the window, */
+  uint16_t written;                         /* and these registers aren't what they were when it was made */
   uint32_t plain_at[SOFT_UNIT_MAX_INSNS];   /* each instruction in the second, */
   uint8_t plain_flags[SOFT_UNIT_MAX_INSNS]; /* and where flags are there */
   gboolean ended;
@@ -218,6 +223,8 @@ EmitRm gen_access (Gen *g, unsigned size, unsigned access);
 /* What the stack pointer plus `disp` points at. */
 EmitRm gen_access_stack (Gen *g, unsigned reg, int32_t disp, unsigned size, unsigned access);
 void gen_cold_access (Gen *g, const GenCold *cold);
+/* The look-up for what isn't in the window; the jump that is left is where that fails. */
+void gen_cold_window (Gen *g, GenCold *cold);
 
 /* -- integer.c, branch.c, sse.c -------------------------------------------------------------------- */
 /* Translate g->insn; FALSE: there is no translation, nothing was emitted. */

@@ -134,13 +134,12 @@ log2_of (unsigned size)
   return (unsigned)__builtin_ctz (size);
 }
 
-/* Looks up `size` bytes at the address, whose host's address goes to `host`.  Returns the jump where that fails. */
+/* Looks up `size` bytes at the address in `host`.  Returns the jump where that fails; found() goes on. */
 static uint32_t
-look_up (Gen *g, const GenAddress *a, unsigned host, unsigned size, unsigned access)
+look_up (Gen *g, unsigned host, unsigned size, unsigned access)
 {
   Emit *e = &g->e;
 
-  gen_address (g, a, host);
   emit_load (e, 4, HOST_RSI, emit_reg (host));
   emit_digit (e, 4, 0xc1, 5, emit_reg (HOST_RSI));
   emit8 (e, 12 - ENTRY_SHIFT);
@@ -156,15 +155,74 @@ found (Gen *g, unsigned host)
   emit_rm (&g->e, 8, 0x03, host, emit_at_index (HOST_RSP, HOST_RSI, 0, page_offset (g)));
 }
 
-static GenCold *
-failed (Gen *g, uint32_t jump)
+/* A register that the unit hasn't written yet: its value is at hand. */
+static gboolean
+is_known (const Gen *g, unsigned reg)
 {
-  GenCold *cold = gen_cold (g);
+  return (g->written & 1u << reg) == 0;
+}
 
+/* A load that begins in the window when the unit is made most likely does so later. */
+static gboolean
+by_window (const Gen *g, const GenAddress *a, unsigned access)
+{
+  uint64_t linear = (uint64_t)(int64_t)a->disp;
+
+  if (!g->window || (access & SOFT_ACCESS_WRITE) != 0 || a->constant || a->segment != 0 || a->base >= 16
+      || a->size != (g->mode64 ? 8 : 4))
+    return FALSE;
+  /* Without paging all of RAM is in it; the stack's pointer moves a little. */
+  if (!is_known (g, a->base) && a->base != CPU_RSP)
+    return (g->cpu->cr0 & CR0_PG) == 0;
+  linear += g->cpu->reg[a->base];
+  if (a->index < 16 && is_known (g, a->index))
+    linear += g->cpu->reg[a->index] << a->scale;
+  return soft_in_window (g->cpu, a->size == 4 ? (uint32_t)linear : linear);
+}
+
+/* The host's address of the operand into `host`, or to the cold code that is returned. */
+static GenCold *
+find (Gen *g, const GenAddress *a, unsigned host, unsigned size, unsigned access)
+{
+  Emit *e = &g->e;
+  gboolean window = by_window (g, a, access);
+  uint32_t jump;
+  GenCold *cold;
+
+  gen_address (g, a, host);
+  if (window)
+    {
+      emit_rm (e, 8, 0x2b, host, GEN_FIELD (window.low));
+      emit_rm (e, 8, 0x3b, host, GEN_FIELD (window.room));
+      jump = emit_jcc (e, CC_AE);
+      emit_rm (e, 8, 0x03, host, GEN_FIELD (window.host));
+    }
+  else
+    {
+      jump = look_up (g, host, size, access);
+      found (g, host);
+    }
+  cold = gen_cold (g);
   cold->kind = g->sharing ? GEN_COLD_BAIL : GEN_COLD_ACCESS;
   cold->jump = jump;
+  cold->window = window ? jump : 0;
+  cold->host = (uint8_t)host;
+  cold->size = (uint16_t)size;
+  cold->retry = e->at;
   cold->flags = g->flags;
+  cold->access = (uint8_t)(access | (window ? SOFT_ACCESS_WINDOW : 0));
+  cold->address = *a;
   return cold;
+}
+
+void
+gen_cold_window (Gen *g, GenCold *cold)
+{
+  emit_patch_here (&g->e, cold->window);
+  emit_rm (&g->e, 8, 0x03, cold->host, GEN_FIELD (window.low));
+  cold->jump = look_up (g, cold->host, cold->size, cold->access);
+  found (g, cold->host);
+  emit_jmp_to (&g->e, cold->retry);
 }
 
 /* The running instruction's access is one that was planned to share a look-up. */
@@ -198,8 +256,7 @@ gen_access_to (Gen *g, const GenAddress *a, unsigned size, unsigned access)
 
           begin.disp -= share->place;
           gen_flags_lose (g);
-          failed (g, look_up (g, &begin, HOST_R14, share->span, share->write ? SOFT_ACCESS_WRITE : 0));
-          found (g, HOST_R14);
+          find (g, &begin, HOST_R14, share->span, share->write ? SOFT_ACCESS_WRITE : 0);
           g->shared = share->group;
         }
       return emit_at (HOST_R14, share->place);
@@ -215,20 +272,23 @@ gen_access_to (Gen *g, const GenAddress *a, unsigned size, unsigned access)
       jump = emit_jcc (e, CC_NE);
       emit_load (e, 8, HOST_RDI, gen_frame (page_offset (g) + entry));
       operand = emit_at (HOST_RDI, (int64_t)(a->value & 0xfff));
+      cold = gen_cold (g);
+      cold->kind = g->sharing ? GEN_COLD_BAIL : GEN_COLD_ACCESS;
+      cold->jump = jump;
+      cold->retry = e->at;
+      cold->flags = g->flags;
+      cold->access = (uint8_t)access;
+      cold->address = *a;
+      cold->offset = (uint32_t)operand.disp;
     }
   else
     {
-      jump = look_up (g, a, HOST_RDI, size, access);
-      found (g, HOST_RDI);
+      cold = find (g, a, HOST_RDI, size, access);
       operand = emit_at (HOST_RDI, 0);
     }
   /* C may come in between. */
   g->mxcsr = FALSE;
-  cold = failed (g, jump);
-  cold->retry = e->at;
-  cold->access = (uint8_t)(access | log2_of (size));
-  cold->address = *a;
-  cold->offset = (uint32_t)operand.disp;
+  cold->access |= (uint8_t)log2_of (size);
   return operand;
 }
 

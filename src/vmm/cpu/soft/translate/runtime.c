@@ -294,6 +294,8 @@ soft_unit_cold (SoftCpu *cpu, uint32_t ref, uint64_t linear)
   unsigned access = ref >> SOFT_REF_BITS, size = 1u << (access & SOFT_ACCESS_SIZE);
 
   translator->count.cold++;
+  if ((access & SOFT_ACCESS_WINDOW) != 0 && cpu->window.room == 0)
+    soft_make_window (cpu, cpu->reg[SOFT_REG_RIP]);
   if ((access & SOFT_ACCESS_ALIGNED) != 0 && (linear & 15) != 0)
     return interpret (cpu, insn, 1) ? 0 : 1;
   if ((linear & 0xfff) + size <= 4096)

@@ -184,6 +184,7 @@ enum
   SOFT_ACCESS_WRITE = 8,
   SOFT_ACCESS_ALIGNED = 32, /* to 16 bytes, or it faults */
   SOFT_ACCESS_WHOLE = 16,   /* not from RAM: the interpreter does the whole instruction */
+  SOFT_ACCESS_WINDOW = 64,  /* looked into the window first */
 };
 
 G_END_DECLS

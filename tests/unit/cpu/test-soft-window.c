@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Large pages that are mapped one to one, where the translator's loads look at no translation buffer: whatever ends that.
+ */
+#include "tests/unit/cpu/soft-guest.h"
+
+enum
+{
+  DIRECTORY = TABLES + 0x2000,
+  FIRST = 0x600000,
+  SECOND = 0x800000,
+  LARGE = 0xe3, /* present, writable, accessed, dirty, 2 MiB */
+  ACCESSED = 0x20,
+};
+
+/* RBX: where to load; RDI: the entry of the directory, R8: what to change of it each round, R14: how it is told to the processor.  RSI: the sum
+ * of what was loaded, R15: how often the entry was marked as accessed by the load. */
+GUEST_CODE (remap, ".code64",
+            "  mov $200, %ecx\n xor %esi, %esi\n xor %r15d, %r15d\n"
+            "1: mov (%rbx), %rax\n mov 8(%rbx), %rdx\n add %rax, %rsi\n add %rdx, %rsi\n"
+            "  mov (%rdi), %rax\n shr $5, %eax\n and $1, %eax\n add %rax, %r15\n"
+            "  xor %r8, (%rdi)\n"
+            "  cmp $0, %r14d\n jne 2f\n invlpg (%rbx)\n jmp 9f\n"
+            "2: cmp $1, %r14d\n jne 3f\n invlpg 0x123000(%rbx)\n jmp 9f\n"
+            "3: cmp $2, %r14d\n jne 4f\n mov %cr3, %rax\n mov %rax, %cr3\n jmp 9f\n"
+            "4: cmp $3, %r14d\n jne 5f\n mov %cr4, %rax\n xor $0x80, %eax\n mov %rax, %cr4\n jmp 9f\n"
+            "5: mov %cr0, %rax\n xor $0x10000, %eax\n mov %rax, %cr0\n"
+            "9: dec %ecx\n jnz 1b\n"
+            "  mov %rsi, 0xd000\n mov %r15, 0xd008\n int $0x20\n");
+
+static void
+large_pages (Guest *g, CpuState *s)
+{
+  guest_state (g, s, 64, 0, TRUE);
+  guest_set (g, TABLES, (TABLES + 0x1000) | 0x23, 8);
+  guest_set (g, TABLES + 0x1000, DIRECTORY | 0x23, 8);
+  for (unsigned i = 0; i < 8; i++)
+    guest_set (g, DIRECTORY + i * 8, ((uint64_t)i << 21) | LARGE, 8);
+}
+
+static gboolean
+translates (Guest *g)
+{
+  return ((SoftEngine *)g->engine)->translator != NULL;
+}
+
+static void
+test_remap (void)
+{
+  for (unsigned how = 0; how < 5; how++)
+    for (unsigned global = 0; global < 2; global++)
+      {
+        Guest *g;
+        CpuState s;
+
+        /* A load of CR3 spares global pages. */
+        if (how == 2 && global != 0)
+          continue;
+        g = guest_new (1);
+        large_pages (g, &s);
+        GUEST_LOAD (g, CODE, remap);
+        guest_set (g, FIRST, 1, 8);
+        guest_set (g, FIRST + 8, 0x10, 8);
+        guest_set (g, SECOND, 2, 8);
+        guest_set (g, SECOND + 8, 0x20, 8);
+        s.gpr[CPU_RBX] = FIRST;
+        s.gpr[CPU_RDI] = DIRECTORY + 3 * 8;
+        s.gpr[CPU_R8] = FIRST ^ SECOND;
+        s.gpr[CPU_R14] = how;
+        if (global)
+          {
+            s.cr4 |= CR4_PGE;
+            for (unsigned i = 0; i < 8; i++)
+              guest_set (g, DIRECTORY + i * 8, guest_get (g, DIRECTORY + i * 8, 8) | 0x100, 8);
+          }
+        guest_start (g, &s);
+        g_assert_true (guest_run (g, 100000));
+        g_assert_cmpuint (guest_vector (g), ==, 0x20);
+        g_assert_cmphex (guest_get (g, 0xd000, 8), ==, 100 * 0x33);
+        g_assert_cmpuint (guest_get (g, 0xd008, 8), ==, 200);
+        guest_free (g);
+      }
+}
+
+/* Without the bit that says so a page has to be marked by the load. */
+static void
+test_accessed (void)
+{
+  Guest *g = guest_new (1);
+  CpuState s;
+
+  large_pages (g, &s);
+  GUEST_LOAD (g, CODE, remap);
+  guest_set (g, DIRECTORY + 3 * 8, FIRST | (LARGE & ~ACCESSED), 8);
+  s.gpr[CPU_RBX] = FIRST;
+  s.gpr[CPU_RDI] = DIRECTORY + 3 * 8;
+  s.gpr[CPU_R8] = ACCESSED;
+  guest_start (g, &s);
+  g_assert_true (guest_run (g, 100000));
+  g_assert_cmpuint (guest_vector (g), ==, 0x20);
+  g_assert_cmpuint (guest_get (g, 0xd008, 8), ==, 200);
+  guest_free (g);
+}
+
+/* It goes away in the middle of the loop. */
+GUEST_CODE (
+    vanish, ".code64",
+    "  mov $100, %ecx\n xor %esi, %esi\n"
+    "1: mov (%rbx), %rax\n add %rax, %rsi\n cmp $40, %ecx\n jne 2f\n movq $0, (%rdi)\n invlpg (%rbx)\n"
+    "2: dec %ecx\n jnz 1b\n int $0x20\n");
+
+static void
+test_vanish (void)
+{
+  Guest *g = guest_new (1);
+  CpuState s;
+
+  large_pages (g, &s);
+  GUEST_LOAD (g, CODE, vanish);
+  guest_set (g, FIRST + 0x20, 3, 8);
+  s.gpr[CPU_RBX] = FIRST + 0x20;
+  s.gpr[CPU_RDI] = DIRECTORY + 3 * 8;
+  guest_start (g, &s);
+  g_assert_true (guest_run (g, 100000));
+  g_assert_cmpuint (guest_vector (g), ==, EXC_PF);
+  g_assert_cmphex (g->cpu->cr2, ==, FIRST + 0x20);
+  g_assert_cmpuint (g->cpu->reg[CPU_RCX], ==, 39);
+  g_assert_cmpuint (g->cpu->reg[CPU_RSI], ==, 61 * 3);
+  guest_free (g);
+}
+
+/* From inside RAM over its end and back, and to addresses that are none. */
+GUEST_CODE (
+    walk, ".code64",
+    "1: mov (%rbx), %rax\n add %rax, %rsi\n mov (%rbx,%r9), %edx\n add %rdx, %rsi\n add %rdi, %rbx\n dec %ecx\n jnz 1b\n"
+    "  int $0x20\n");
+
+static void
+test_edges (void)
+{
+  static const struct
+  {
+    uint64_t start, step;
+    unsigned vector, rounds;
+  } cases[] = {
+    /* The last bytes of RAM; the entry behind it is absent. */
+    { GUEST_RAM - 0x800, 8, EXC_PF, 1000 },
+    { GUEST_RAM - 0x803, 8, EXC_PF, 1000 },
+    { GUEST_RAM - 0x100000, 0x8000, EXC_PF, 100 },
+    { GUEST_RAM - 0x2000, 4, EXC_PF, 3000 },
+    /* Downwards over 0, which wraps. */
+    { 0x200000, (uint64_t)-0x10000, EXC_PF, 1000 },
+    { 0x200000, (uint64_t)1 << 63, EXC_GP, 1000 },
+    { 0x200000, (uint64_t)1 << 40, EXC_PF, 1000 },
+  };
+
+  g_autofree char *mode = g_strdup (g_getenv ("VIVARIUM_SOFT"));
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      uint64_t ends[2][6];
+
+      for (unsigned translated = 0; translated < 2; translated++)
+        {
+          Guest *g;
+          CpuState s;
+
+          g_setenv ("VIVARIUM_SOFT", translated ? "always" : "interpret", TRUE);
+          g = guest_new (1);
+          large_pages (g, &s);
+          GUEST_LOAD (g, CODE, walk);
+          for (uint32_t at = 0x100000; at < GUEST_RAM; at += 8)
+            if (at < TABLES || at >= TABLES + 0x10000)
+              guest_set (g, at, at * 0x9e3779b97f4a7c15ULL, 8);
+          /* A warm loop first, then the case. */
+          for (unsigned round = 0; round < 2; round++)
+            {
+              s.gpr[CPU_RBX] = round == 0 ? 0x400000 : cases[i].start;
+              s.gpr[CPU_RDI] = round == 0 ? 0 : cases[i].step;
+              s.gpr[CPU_RCX] = round == 0 ? 100 : cases[i].rounds;
+              s.gpr[CPU_R9] = i;
+              guest_start (g, &s);
+              g_assert_true (guest_run (g, 100000));
+              if (round == 0)
+                g_assert_cmpuint (guest_vector (g), ==, 0x20);
+            }
+          g_assert_cmpuint (guest_vector (g), ==, cases[i].vector);
+          ends[translated][0] = g->cpu->cr2;
+          ends[translated][1] = g->cpu->reg[CPU_RSI];
+          ends[translated][2] = g->cpu->reg[CPU_RBX];
+          ends[translated][3] = g->cpu->reg[CPU_RCX];
+          ends[translated][4] = guest_get (g, (uint32_t)g->cpu->reg[CPU_RSP] + 8, 8);
+          ends[translated][5] = guest_get (g, (uint32_t)g->cpu->reg[CPU_RSP] + 24, 8);
+          guest_free (g);
+        }
+      g_assert_cmpmem (ends[0], sizeof ends[0], ends[1], sizeof ends[1]);
+    }
+  g_setenv ("VIVARIUM_SOFT", mode != NULL ? mode : "translate", TRUE);
+}
+
+/* Without paging: all of RAM, and no further. */
+GUEST_CODE (
+    flat, ".code32",
+    "1: mov (%ebx), %eax\n add %eax, %esi\n mov 4(%ebx), %eax\n add %eax, %esi\n add %edi, %ebx\n dec %ecx\n jnz 1b\n"
+    "  mov %esi, 0xd000\n cli\n hlt\n");
+
+static void
+test_flat (void)
+{
+  Guest *g = guest_new (1);
+  CpuState s;
+
+  guest_state (g, &s, 32, 0, FALSE);
+  GUEST_LOAD (g, CODE, flat);
+  for (uint32_t i = 0; i < 0x1000; i += 4)
+    guest_set (g, GUEST_RAM - 0x1000 + i, i, 4);
+  s.gpr[CPU_RBX] = GUEST_RAM - 0x1000;
+  s.gpr[CPU_RDI] = 8;
+  s.gpr[CPU_RCX] = 0x200 + 2; /* beyond it all ones are read */
+  guest_start (g, &s);
+  g_assert_true (guest_run (g, 100000));
+  g_assert_cmphex (guest_get (g, 0xd000, 4), ==, (uint32_t)(0x400 * 0x3ff * 2 - 4));
+  if (translates (g))
+    g_assert_cmpuint (g->cpu->window.room, !=, 0);
+  guest_free (g);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/soft-window/remap", test_remap);
+  g_test_add_func ("/soft-window/accessed", test_accessed);
+  g_test_add_func ("/soft-window/vanish", test_vanish);
+  g_test_add_func ("/soft-window/edges", test_edges);
+  g_test_add_func ("/soft-window/flat", test_flat);
+  return g_test_run ();
+}
