@@ -92,7 +92,7 @@ check_modules (const char *value)
   return modules != NULL;
 }
 
-#define DRIVE_KEYS(array_, readonly_, path_help_, live_)                                      \
+#define DRIVE_KEYS(array_, readonly_, path_help_, live_, ...)                                 \
   static const DefinitionKey array_[] = {                                                     \
     { .name = "path", .type = KEY_PATH, .help = path_help_, .spelled = TRUE, .live = live_ }, \
     { .name = "format",                                                                       \
@@ -110,7 +110,7 @@ check_modules (const char *value)
       .type = KEY_BOOL,                                                                       \
       .fallback = "false",                                                                    \
       .help = N_ ("Changes are thrown away when the machine ends") },                         \
-    { .name = NULL },                                                                         \
+    __VA_ARGS__{ .name = NULL },                                                              \
   }
 
 static const DefinitionKey machine_keys[] = {
@@ -285,7 +285,19 @@ static const DefinitionKey net_keys[] = {
   { .name = NULL },
 };
 
-DRIVE_KEYS (disk_keys, "false", N_ ("The disk's image"), FALSE);
+#define DISK_KEYS                                                                                           \
+  { .name = "bus",                                                                                          \
+    .type = KEY_CHOICE,                                                                                     \
+    .fallback = "auto",                                                                                     \
+    .choices = "auto|ide|virtio",                                                                           \
+    .help = N_ ("How the guest reaches the disk: every system knows ide, virtio is faster; auto is ide") }, \
+      { .name = "queues",                                                                                   \
+        .type = KEY_NUMBER,                                                                                 \
+        .fallback = "1",                                                                                    \
+        .min = 1,                                                                                           \
+        .max = 16,                                                                                          \
+        .help = N_ ("Queues of a disk on virtio, for guests with several processors") },
+DRIVE_KEYS (disk_keys, "false", N_ ("The disk's image"), FALSE, DISK_KEYS);
 DRIVE_KEYS (cdrom_keys, "true", N_ ("The image in the CD-ROM drive; none: the drive is empty"), TRUE);
 DRIVE_KEYS (floppy_keys, "false", N_ ("The image in the floppy drive; none: the drive is empty"), TRUE);
 

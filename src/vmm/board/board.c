@@ -11,6 +11,7 @@
 #include "storage/fdc.h"
 #include "storage/ide.h"
 #include "video/test-display.h"
+#include "virtio/blk.h"
 
 #include <gio/gio.h>
 
@@ -107,6 +108,8 @@ board_place (Board *board, const char *id)
   const MachineDrive *drive = find_drive (board, id);
   const MachineDevice *device = definition_find (board->definition, id);
 
+  if (drive != NULL && drive->slot != 0)
+    return g_strdup_printf ("pci 00:%02x.0", drive->slot);
   if (drive != NULL)
     return drive->kind == DRIVE_FLOPPY ? g_strdup_printf ("floppy %u", drive->unit)
                                        : g_strdup_printf ("ide %u:%u", drive->channel, drive->unit);
@@ -168,6 +171,8 @@ board_drive_block (Board *board, const char *id)
 
   if (drive == NULL)
     return NULL;
+  if (drive->slot != 0)
+    return virt_block_image (board->functions[drive->slot]);
   return drive->kind == DRIVE_FLOPPY ? fdc_drive_media (board->fdc, drive->unit)
                                      : ide_drive_media (board->ide, drive->channel, drive->unit);
 }

@@ -30,8 +30,10 @@ struct Board
   SerialPort *serial[BOARD_MAX_SERIALS];
   unsigned n_serials;
   InputRouter *router;
-  GPtrArray *outputs; /* DisplayOutput *, the devices' own; a screen's id is its place */
-  GPtrArray *drives;  /* MachineDrive * */
+  GPtrArray *outputs;    /* DisplayOutput *, the devices' own; a screen's id is its place */
+  GPtrArray *drives;     /* MachineDrive * */
+  unsigned next_slot;    /* the next device number on bus 0 for a function from the definition */
+  Device *functions[32]; /* by these numbers; NULL */
   /* The guest has ejected a medium or drawn it in again: control loop, VM lock NOT held.  Set by the owner; may be NULL. */
   void (*media_changed) (void *opaque, const MachineDrive *drive);
   void *media_opaque;

@@ -200,6 +200,41 @@ tell_boot_order (Board *board)
   rtc_set_cmos (board->rtc, CMOS_BOOT_FLAG1, (uint8_t)(place[2] << 4 | 1));
 }
 
+/* As the firmware names a drive (IEEE 1275); transfer full. */
+static char *
+device_path (const MachineDrive *drive)
+{
+  if (drive->slot != 0)
+    return g_strdup_printf ("/pci@i0cf8/scsi@%x/disk@0,0", drive->slot);
+  if (drive->kind == DRIVE_FLOPPY)
+    return g_strdup_printf ("/pci@i0cf8/isa@1/fdc@03f0/floppy@%u", drive->unit);
+  return g_strdup_printf ("/pci@i0cf8/ide@1,1/drive@%x/disk@%x", drive->channel, drive->unit);
+}
+
+/* The registers above speak of kinds of drives.  Where disks are on several buses their own order counts, so each drive is listed. */
+static void
+tell_boot_list (Board *board)
+{
+  const char *order = definition_text (board->definition, "machine.boot");
+  g_autoptr (GString) list = g_string_new (NULL);
+  gboolean several = FALSE;
+
+  for (guint i = 0; i < board->drives->len; i++)
+    several |= ((const MachineDrive *)board->drives->pdata[i])->slot != 0;
+  for (const char *p = order != NULL && order[0] ? order : "cda"; several && *p != '\0'; p++)
+    for (guint i = 0; i < board->drives->len; i++)
+      {
+        const MachineDrive *drive = board->drives->pdata[i];
+        const char letter = drive->kind == DRIVE_FLOPPY ? 'a' : drive->kind == DRIVE_DISK ? 'c' : 'd';
+        g_autofree char *path = letter == *p ? device_path (drive) : NULL;
+
+        if (path != NULL)
+          g_string_append_printf (list, "%s%s", list->len > 0 ? "\n" : "", path);
+      }
+  if (list->len > 0)
+    fw_cfg_add_file (board->fw_cfg, "bootorder", list->str, list->len + 1);
+}
+
 /* SeaBIOS doesn't look; OS/2 and setup programs of the time do. */
 static void
 tell_checksum (Board *board)
@@ -335,6 +370,7 @@ pc_tell_firmware (Board *board, GError **error)
   tell_memory (board);
   tell_drives (board);
   tell_boot_order (board);
+  tell_boot_list (board);
   tell_checksum (board);
   tell_fw_cfg (board);
   tell_geometries (board);

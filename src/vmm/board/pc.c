@@ -32,6 +32,7 @@
 #include "storage/fdc.h"
 #include "storage/ide.h"
 #include "video/vga.h"
+#include "virtio/blk.h"
 
 #include <gio/gio.h>
 #include <string.h>
@@ -42,6 +43,9 @@
 
 #define IDE_DEVFN PCI_DEVFN (1, 1)
 #define VGA_DEVFN PCI_DEVFN (2, 0)
+/* Behind them: functions from the definition, in its order.  The last numbers are for tests (board/slots.c). */
+#define FIRST_SLOT 3
+#define LAST_SLOT  0x1d
 
 static gboolean
 build_memory (Board *board, GError **error)
@@ -168,6 +172,31 @@ place_ide (Board *board, MachineDrive *drive, GError **error)
   return FALSE;
 }
 
+/* Takes the image. */
+static gboolean
+attach_virtio (Board *board, MachineDrive *drive, const MachineDevice *wanted, Block *block, GError **error)
+{
+  g_autofree char *serial = g_strdup_printf ("VIV-%s", drive->id);
+  const VirtBlockConfig config
+      = { .block = block, .serial = serial, .n_queues = (unsigned)machine_device_number (wanted, "queues") };
+  const unsigned slot = MAX (board->next_slot, FIRST_SLOT);
+
+  if (slot > LAST_SLOT)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
+                   "%s: the PCI bus has no slot left; take a device away", drive->id);
+      block_close (block);
+      return FALSE;
+    }
+  board->functions[slot] = virt_block_new (board->vm, drive->id, i440fx_bus (board->i440fx),
+                                           PCI_DEVFN (slot, 0), &config, error);
+  if (board->functions[slot] == NULL)
+    return FALSE;
+  drive->slot = slot;
+  board->next_slot = slot + 1;
+  return TRUE;
+}
+
 /* With the one that is being built. */
 static unsigned
 count_floppies (Board *board)
@@ -222,6 +251,8 @@ build_drive (Board *board, const MachineDevice *wanted, GError **error)
                    drive->id, drive->id);
       ok = FALSE;
     }
+  else if (drive->kind == DRIVE_DISK && g_strcmp0 (machine_device_text (wanted, "bus"), "virtio") == 0)
+    return attach_virtio (board, drive, wanted, block, error);
   else
     ok = place_ide (board, drive, error) && attach_ide (board, drive, block, error);
   if (!ok && block != NULL)

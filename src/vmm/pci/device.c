@@ -219,6 +219,8 @@ pci_device_config_read (PciDevice *pci, unsigned offset, unsigned size)
 {
   uint32_t value = 0;
 
+  if (pci->config_reading != NULL)
+    pci->config_reading (pci, offset, size);
   for (unsigned i = 0; i < size; i++)
     value |= (uint32_t)byte_of (pci, offset + i) << (8 * i);
   return value;

@@ -121,6 +121,8 @@ struct PciDevice
 
   gboolean off;           /* it doesn't answer: it leaves, or is being reset */
   struct PciQuiet *quiet; /* pci/quiet.h: waits until nothing is in flight */
+  /* Optional.  Called before `size` bytes at `offset` are read: for registers behind them. */
+  void (*config_reading) (PciDevice *pci, unsigned offset, unsigned size);
   /* Optional.  Called after the generic part has applied a write of `size` bytes at `offset`. */
   void (*config_written) (PciDevice *pci, unsigned offset, unsigned size);
 };

@@ -6,6 +6,8 @@
 
 #include "storage/storage-port.h"
 
+#include "storage/host-error.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -23,37 +25,6 @@ struct StorageRequest
 
 /* -- Errors that a person can put right ------------------------------------------------------------- */
 
-static const struct
-{
-  int error;
-  const char *what; /* … “IMAGE”: … */
-  const char *advice;
-} host_errors[] = {
-  { ENOSPC, "There is no room left for what the machine writes to", "Make room on that disk" },
-  { EDQUOT, "There is no room left for what the machine writes to", "Make room within your quota" },
-  { ENOMEM, "The host has no memory left to work on", "End other programs" },
-  { ESTALE, "The host can't reach", "Connect its server again" },
-  { ENOTCONN, "The host can't reach", "Connect its server again" },
-  { ETIMEDOUT, "The host can't reach", "See to its server" },
-  { EHOSTDOWN, "The host can't reach", "See to its server" },
-  { EHOSTUNREACH, "The host can't reach", "See to its server" },
-  { ENETUNREACH, "The host can't reach", "See to the network" },
-  { ENETDOWN, "The host can't reach", "See to the network" },
-};
-
-/* NULL: the error is the guest's. */
-static char *
-host_error_sentence (const char *path, int error)
-{
-  g_autofree char *name = g_filename_display_name (path);
-
-  for (unsigned i = 0; i < G_N_ELEMENTS (host_errors); i++)
-    if (host_errors[i].error == error)
-      return g_strdup_printf ("%s “%s”: %s. %s, then let the machine go on: it tries again.",
-                              host_errors[i].what, name, g_strerror (error), host_errors[i].advice);
-  return NULL;
-}
-
 static gboolean
 on_block_error (void *opaque, const BlockRequest *block_request, int error)
 {
@@ -64,14 +35,8 @@ on_block_error (void *opaque, const BlockRequest *block_request, int error)
   if (!held)
     vm_lock (vm);
   StoragePort *port = request->port;
-  g_autofree char *sentence
-      = port != NULL && !request->orphan ? host_error_sentence (block_path (port->block), error) : NULL;
-  if (sentence != NULL)
-    {
-      port->parked = keep = TRUE;
-      vm_report_error (vm, block_path (port->block), sentence);
-      vm_request (vm, VM_REQUEST_PAUSE, sentence);
-    }
+  if (port != NULL && !request->orphan && host_error_pauses (vm, block_path (port->block), error))
+    port->parked = keep = TRUE;
   if (!held)
     vm_unlock (vm);
   return keep;
