@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -27,7 +28,8 @@ close_from (int first, rlim_t limit)
 
 /* Between vfork() and exec(), with the memory and the stack of the parent, which may have other threads: system calls only, and nothing is changed. */
 static void G_GNUC_NORETURN
-become (char *const *arguments, pid_t parent, const int files[CHILD_EXTRA + 1], rlim_t limit)
+become (char *const *arguments, char *const *environment, pid_t parent, const int files[CHILD_EXTRA + 1],
+        rlim_t limit)
 {
   struct sigaction plain = { .sa_handler = SIG_DFL };
   int last = files[CHILD_EXTRA] >= 0 ? CHILD_EXTRA : CHILD_SOCKET;
@@ -45,8 +47,33 @@ become (char *const *arguments, pid_t parent, const int files[CHILD_EXTRA + 1], 
     if (files[fd] >= 0 && dup2 (files[fd], fd) < 0)
       _exit (1);
   close_from (last + 1, limit);
-  execv (arguments[0], arguments);
+  execve (arguments[0], arguments, environment);
   _exit (127);
+}
+
+/* Pointers to our own strings; NULL at the end. */
+static GPtrArray *
+what_it_needs (void)
+{
+  static const char *const names[]
+      = { "LANG",     "LANGUAGE",   "LC_*",   "TZ",      "TZDIR",  "TMPDIR", "PATH",   "G_*",    "GIO_*",
+          "MALLOC_*", "VIVARIUM_*", "ASAN_*", "UBSAN_*", "TSAN_*", "LSAN_*", "LLVM_*", "GCOV_*", "LD_*" };
+  GPtrArray *some = g_ptr_array_new ();
+
+  for (char **entry = environ; *entry != NULL; entry++)
+    for (unsigned i = 0; i < G_N_ELEMENTS (names); i++)
+      {
+        const size_t length = strlen (names[i]);
+        const gboolean all = names[i][length - 1] == '*';
+
+        if (all ? strncmp (*entry, names[i], length - 1) != 0
+                : strncmp (*entry, names[i], length) != 0 || (*entry)[length] != '=')
+          continue;
+        g_ptr_array_add (some, *entry);
+        break;
+      }
+  g_ptr_array_add (some, NULL);
+  return some;
 }
 
 /* A copy that no number of the child's is put over; -1 stays -1. */
@@ -63,6 +90,7 @@ child_start (char *const *arguments, const ChildFiles *given, pid_t *pid, GError
   sigset_t every, before;
   int ends[2] = { -1, -1 }, null = open ("/dev/null", O_RDWR | O_CLOEXEC), code = 0;
   pid_t parent = getpid ();
+  g_autoptr (GPtrArray) environment = what_it_needs ();
 
   G_STATIC_ASSERT (CHILD_EXTRA < OUT_OF_THE_WAY);
   getrlimit (RLIMIT_NOFILE, &limit);
@@ -78,7 +106,7 @@ child_start (char *const *arguments, const ChildFiles *given, pid_t *pid, GError
   /* Copying the memory's tables takes longer than the rest of a start. */
   pid_t child = ready ? vfork () : -1;
   if (child == 0)
-    become (arguments, parent, files, limit.rlim_cur);
+    become (arguments, (char *const *)environment->pdata, parent, files, limit.rlim_cur);
   if (child < 0)
     code = errno;
   pthread_sigmask (SIG_SETMASK, &before, NULL);

@@ -3,6 +3,7 @@
  * Starting a process of a machine: its monitor, or a helper that does one thing for it.  A child gets all that it works on over its socket
  * (base/message.h).
  *
+ * Of the environment it gets what says how to run (language, time zone, debugging), and not what the user may have put there for others: keys and passwords.
  * It has its end of the socket as descriptor CHILD_SOCKET, /dev/null as standard input, and no other descriptor but those given.  It is killed when the
  * thread that started it ends: so call this on the main one.
  */

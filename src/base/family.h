@@ -20,12 +20,13 @@ typedef enum
   FAMILY_BLAME,   /* text: the setting that a start fails for (machine/start-blame.h) */
   FAMILY_READY,   /* the machine runs */
   /* From here on also behind FAMILY_READY. */
-  FAMILY_HELPER, /* a: FamilyHelper → descriptor of the socket (base/message.h) to one that was started */
+  FAMILY_HELPER, /* a: FamilyHelper → a: its number, and descriptor of the socket (base/message.h) to one that was started */
   FAMILY_NEW, /* a: FamilyNew, b: the disk, size: bytes at most → a: number, and a descriptor of an empty file of a snapshot */
-  FAMILY_KEEP,    /* a: number, b: the snapshot's serial: it is whole, and gets its name */
+  FAMILY_KEEP, /* a: number, b: which of the snapshots since the start, from 0: it is whole, and gets its name */
   FAMILY_DROP,    /* a: number: it is not wanted */
   FAMILY_BACKING, /* a: disk, b: depth (1: what the disk itself lies on), text: the end of the name that the image has for it → a descriptor to read,
                    * if the definition lists it; ENOENT: it doesn't, and the log says what the user can do */
+  FAMILY_END_HELPER, /* a: the number of one: it is killed; ESRCH: it was gone */
 } FamilyOp;
 
 #define FAMILY_WRITE 1u
@@ -59,6 +60,8 @@ typedef enum
 
 /* Of a snapshot's files. */
 #define FAMILY_LAST_DISK 63
+/* While a machine runs. */
+#define FAMILY_MOST_SNAPSHOTS 1000
 
 /* Before the machine runs.  A definition names some 60 files at most, each asked for a few times. */
 #define FAMILY_MOST_QUESTIONS 2000

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define KVM            "/dev/kvm"
+#define MOST_REFUSED   16         /* are told of */
 #define MAX_DEFINITION (1u << 20) /* bytes, as machine/definition-file.c has it */
 
 struct BrokerFiles
@@ -25,7 +26,9 @@ struct BrokerFiles
   char *state;
   MachineDefinition *definition;
   int passed[FAMILY_N_FILES]; /* open; -1.  The definition's are its bytes, sealed */
-  GArray *kept;               /* int: as long as we have an image open, others find who has locked it */
+  GHashTable
+      *kept; /* its number → descriptor: as long as we have an image open, others find who has locked it */
+  unsigned n_refused;
 };
 
 /* What nobody can change any more. */
@@ -72,7 +75,7 @@ broker_files_new (const char *path, const char *folder, const char *state, GErro
     files->passed[i] = -1;
   files->passed[FAMILY_FILE_DEFINITION] = fd;
   files->definition = g_steal_pointer (&definition);
-  files->kept = g_array_new (FALSE, FALSE, sizeof (int));
+  files->kept = g_hash_table_new (NULL, NULL);
   return files;
 }
 
@@ -81,9 +84,12 @@ broker_files_free (BrokerFiles *files)
 {
   if (files == NULL)
     return;
-  for (guint i = 0; i < files->kept->len; i++)
-    close (g_array_index (files->kept, int, i));
-  g_array_unref (files->kept);
+  GHashTableIter each;
+  gpointer kept;
+  g_hash_table_iter_init (&each, files->kept);
+  while (g_hash_table_iter_next (&each, NULL, &kept))
+    close (GPOINTER_TO_INT (kept));
+  g_hash_table_unref (files->kept);
   g_ptr_array_unref (files->named);
   for (unsigned i = 0; i < FAMILY_N_FILES; i++)
     if (files->passed[i] >= 0)
@@ -168,9 +174,13 @@ broker_files_open (BrokerFiles *files, unsigned file, gboolean write, int *fd)
       close (*fd);
       return ENODEV;
     }
+  /* The last one: it has the lock, if somebody has. */
   int ours = file >= FAMILY_N_FILES ? fcntl (*fd, F_DUPFD_CLOEXEC, 0) : -1;
+  gpointer before;
+  if (ours >= 0 && g_hash_table_steal_extended (files->kept, GUINT_TO_POINTER (file), NULL, &before))
+    close (GPOINTER_TO_INT (before));
   if (ours >= 0)
-    g_array_append_val (files->kept, ours);
+    g_hash_table_insert (files->kept, GUINT_TO_POINTER (file), GINT_TO_POINTER (ours));
   return 0;
 }
 
@@ -184,6 +194,9 @@ broker_files_open_backing (BrokerFiles *files, unsigned disk, unsigned depth, co
       if (file->disk >= 0 && (unsigned)file->disk == disk && file->depth == depth)
         return broker_files_open (files, FAMILY_N_FILES + i, FALSE, fd);
     }
+  /* Who asks often says nothing new. */
+  if (files->n_refused++ >= MOST_REFUSED)
+    return ENOENT;
   /* It comes from an image. */
   g_autofree char *plain = g_strescape (name, NULL);
   g_printerr (

@@ -5,8 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
+
+#define MOST_WAIT_MS 50
 
 gboolean
 broker_log_open (BrokerLog *log)
@@ -37,6 +40,10 @@ put (BrokerLog *log, const char *bytes, size_t length)
     }
   while (length > 0)
     {
+      struct pollfd wait = { .fd = STDERR_FILENO, .events = POLLOUT };
+      /* A terminal that was stopped, a pipe that nobody reads: the machine doesn't wait for either.  (A pipe that takes some takes a page.) */
+      if (poll (&wait, 1, MOST_WAIT_MS) <= 0)
+        return;
       ssize_t n = write (STDERR_FILENO, bytes, length);
 
       if (n < 0 && errno != EINTR)
@@ -44,6 +51,21 @@ put (BrokerLog *log, const char *bytes, size_t length)
       bytes += MAX (n, 0);
       length -= (size_t)MAX (n, 0);
     }
+}
+
+static BrokerLog *ours;
+
+static void
+print (const char *text)
+{
+  put (ours, text, strlen (text));
+}
+
+void
+broker_log_take_ours (BrokerLog *log)
+{
+  ours = log;
+  g_set_printerr_handler (print);
 }
 
 gboolean

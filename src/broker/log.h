@@ -20,6 +20,8 @@ typedef struct
 
 /* FALSE: errno. */
 gboolean broker_log_open (BrokerLog *log);
+/* What g_printerr() says in this process is in the log and counts, too, from now on. */
+void broker_log_take_ours (BrokerLog *log);
 /* There is something to read, or all writers are gone: FALSE then. */
 gboolean broker_log_read (BrokerLog *log);
 /* What is left. */

@@ -30,11 +30,14 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* A monitor that was asked to end and doesn't. */
 #define END_TIMEOUT_US (20 * G_USEC_PER_SEC)
+/* That there are no namespaces is believed for so long. */
+#define KNOWN_SECONDS (10 * 60)
 
 typedef struct
 {
@@ -56,8 +59,11 @@ typedef struct
   gboolean vnc_public; /* there is a password */
   FamilyProcess monitor;
   GArray *helpers;     /* FamilyProcess */
+  unsigned n_helpers;  /* that were ever started */
+  unsigned beside;     /* a bit a screen that has had its listener */
   GQueue starts;       /* when helpers were started, in the last minute */
   gint64 asked_to_end; /* 0: not */
+  gboolean end_now;
   BrokerQuestions questions;
 } Broker;
 
@@ -165,8 +171,8 @@ open_vnc (Broker *broker, GError **error)
   return TRUE;
 }
 
-/* Where namespaces can be made and nothing be done in them, each start would be one in vain: so that is known until the user logs out, beside the
- * control sockets. */
+/* Where namespaces can be made and nothing be done in them, each start would be one in vain: so that is known for a while, beside the control
+ * sockets. */
 static char *
 path_of_no_namespaces (const Broker *broker)
 {
@@ -174,6 +180,16 @@ path_of_no_namespaces (const Broker *broker)
       = broker->options.socket != NULL ? g_path_get_dirname (broker->options.socket) : NULL;
 
   return folder != NULL ? g_build_filename (folder, "no-namespaces", NULL) : NULL;
+}
+
+/* A host may have been taught better meanwhile, or it was only short of memory. */
+static gboolean
+is_fresh (const char *known)
+{
+  struct stat info;
+  const gint64 now = g_get_real_time () / G_USEC_PER_SEC;
+
+  return stat (known, &info) == 0 && now - info.st_mtime >= 0 && now - info.st_mtime < KNOWN_SECONDS;
 }
 
 static gboolean
@@ -206,10 +222,10 @@ start_monitor (Broker *broker, GError **error)
     g_ptr_array_add (argv, *word);
   g_ptr_array_add (argv, NULL);
   broker->questions.heard = FALSE;
-  /* With the lock: it has the folder for as long as it lives. */
+  /* Not with the folder's lock: whoever has that file can let go of it, and take others' (machine/control-socket.h). */
   const ChildFiles files = { .output = o->test_device ? -1 : broker->log.write_end,
                              .errors = broker->log.write_end,
-                             .extra = o->lock_fd };
+                             .extra = broker->place != NULL ? control_socket_family (broker->place) : -1 };
   return family_start (&broker->monitor, (char *const *)argv->pdata, &files, error);
 }
 
@@ -229,7 +245,7 @@ tell (void *opaque, const char *line)
 
 /* An errno, or 0 and the helper's socket. */
 static int
-start_helper (void *opaque, unsigned helper, int *fd)
+start_helper (void *opaque, unsigned helper, unsigned *number, int *fd)
 {
   Broker *broker = opaque;
   static const char *const programs[FAMILY_N_HELPERS] = { "vivarium-vnc" };
@@ -258,8 +274,24 @@ start_helper (void *opaque, unsigned helper, int *fd)
     }
   *fd = process.socket;
   process.socket = -1;
+  *number = process.number = ++broker->n_helpers;
   g_array_append_val (broker->helpers, process);
   return 0;
+}
+
+static int
+end_helper (void *opaque, unsigned number)
+{
+  Broker *broker = opaque;
+
+  for (guint i = 0; i < broker->helpers->len; i++)
+    if (g_array_index (broker->helpers, FamilyProcess, i).number == number)
+      {
+        family_end (&g_array_index (broker->helpers, FamilyProcess, i));
+        g_array_remove_index (broker->helpers, i);
+        return 0;
+      }
+  return ESRCH;
 }
 
 /* Only the monitor knows how many screens there are. */
@@ -270,8 +302,10 @@ listen_beside (void *opaque, unsigned screen, int *fd)
   g_autofree char *actual = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (broker->vnc.addresses == NULL)
+  /* Once, as the first screen's. */
+  if (broker->vnc.addresses == NULL || broker->beside >> screen & 1)
     return ENOENT;
+  broker->beside |= 1u << screen;
   *fd = vnc_listen_beside (broker->vnc.addresses[0], screen, broker->vnc_public, &actual, &error);
   if (*fd >= 0)
     return 0;
@@ -279,7 +313,7 @@ listen_beside (void *opaque, unsigned screen, int *fd)
   return EADDRINUSE;
 }
 
-static const BrokerQuestionFuncs question_funcs = { tell, start_helper, listen_beside };
+static const BrokerQuestionFuncs question_funcs = { tell, start_helper, end_helper, listen_beside };
 
 /* FALSE: it says what no monitor says and is ended, or is going. */
 static gboolean
@@ -320,6 +354,7 @@ start (Broker *broker, GError **error)
       g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "No pipe: %s", g_strerror (errno));
       return FALSE;
     }
+  broker_log_take_ours (&broker->log);
   if (!viv_folder_lock_to_run (o->definition, &o->lock_fd, error))
     return FALSE;
   if (o->socket != NULL)
@@ -332,7 +367,7 @@ start (Broker *broker, GError **error)
   if (broker->files == NULL)
     return FALSE;
   g_autofree char *known = path_of_no_namespaces (broker);
-  o->no_namespaces = known != NULL && access (known, F_OK) == 0;
+  o->no_namespaces = known != NULL && is_fresh (known);
   broker->snapshots = broker_snapshots_new (broker_files_definition (broker->files)->folder);
   broker_questions_begin (&broker->questions, broker->files, broker->snapshots, &question_funcs, broker);
   if (broker->place != NULL)
@@ -410,7 +445,8 @@ attend (Broker *broker, int signals)
         }
       if (waits[SIGNALS].revents != 0 && read (signals, &info, sizeof info) == (ssize_t)sizeof info)
         {
-          if (info.ssi_signo == SIGQUIT)
+          broker->end_now = info.ssi_signo == SIGQUIT;
+          if (broker->end_now)
             return;
           ask_to_end (broker);
         }
@@ -463,14 +499,18 @@ run (Broker *broker, int signals)
             break;
         }
       status = family_end (&broker->monitor);
-      if (!WIFEXITED (status) || WEXITSTATUS (status) != FAMILY_EXIT_NO_NAMESPACES || broker->questions.heard
+      if (broker->asked_to_end != 0 || broker->end_now || !WIFEXITED (status)
+          || WEXITSTATUS (status) != FAMILY_EXIT_NO_NAMESPACES || broker->questions.heard
           || broker->options.no_namespaces)
         return status;
       broker->options.no_namespaces = TRUE;
       g_autofree char *known = path_of_no_namespaces (broker);
       int fd = known != NULL ? open (known, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
       if (fd >= 0)
-        close (fd);
+        {
+          futimens (fd, NULL);
+          close (fd);
+        }
       if (!start_monitor (broker, &error))
         {
           g_printerr ("%s\n", error->message);
@@ -532,7 +572,8 @@ main (int argc, char **argv)
     status = run (&broker, signals);
   bury_helpers (&broker, NULL);
   broker_log_close (&broker.log);
-  if (broker.options.qtest != NULL)
+  /* Another machine's, if this one had no place. */
+  if (broker.options.qtest != NULL && broker.files != NULL)
     unlink (broker.options.qtest);
   broker_snapshots_free (broker.snapshots);
   broker_files_free (broker.files);

@@ -34,10 +34,14 @@ may_ask (BrokerQuestions *questions)
 }
 
 static void
-blame (const BrokerQuestions *questions, const char *key)
+blame (BrokerQuestions *questions, const char *key)
 {
   g_autofree char *line = g_strdup_printf ("blame %s\n", key);
 
+  /* Who started us reads one line of it. */
+  if (questions->blamed)
+    return;
+  questions->blamed = TRUE;
   questions->funcs->tell (questions->opaque, line);
 }
 
@@ -79,7 +83,9 @@ carry_out (BrokerQuestions *questions, const Message *question, Message *answer,
   switch ((FamilyOp)question->op)
     {
     case FAMILY_HELPER:
-      return questions->funcs->start_helper (questions->opaque, question->a, fd);
+      return questions->funcs->start_helper (questions->opaque, question->a, &answer->a, fd);
+    case FAMILY_END_HELPER:
+      return questions->funcs->end_helper (questions->opaque, question->a);
     case FAMILY_NEW:
       return broker_snapshots_add (questions->snapshots, question->a, question->b, question->size, &answer->a,
                                    fd);

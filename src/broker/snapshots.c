@@ -26,7 +26,8 @@ typedef struct
 struct BrokerSnapshots
 {
   char *parent;
-  int folder; /* -1: not opened yet */
+  int folder;     /* -1: not opened yet */
+  unsigned first; /* serial of this run */
   New files[BROKER_MOST_NEW];
 };
 
@@ -44,8 +45,18 @@ open_folder (BrokerSnapshots *snapshots, gboolean make)
   return snapshots->folder >= 0 ? snapshots->folder : -errno;
 }
 
+/* Serials go on from the highest; one that can't be counted on from is none of ours. */
+static unsigned
+serial_behind (const char *name)
+{
+  char *end;
+  const guint64 serial = g_ascii_isdigit (*name) ? g_ascii_strtoull (name, &end, 10) : G_MAXUINT64;
+
+  return serial < G_MAXINT && *end == '-' ? (unsigned)serial + 1 : 0;
+}
+
 static void
-remove_half_files (int folder)
+look_at (BrokerSnapshots *snapshots, int folder)
 {
   int copy = openat (folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *entries = copy >= 0 ? fdopendir (copy) : NULL;
@@ -60,6 +71,8 @@ remove_half_files (int folder)
   while ((entry = readdir (entries)) != NULL)
     if (g_str_has_prefix (entry->d_name, HALF))
       unlinkat (folder, entry->d_name, 0);
+    else
+      snapshots->first = MAX (snapshots->first, serial_behind (entry->d_name));
   closedir (entries);
 }
 
@@ -73,7 +86,7 @@ broker_snapshots_new (const char *folder)
   for (unsigned i = 0; i < BROKER_MOST_NEW; i++)
     snapshots->files[i].fd = -1;
   if (open_folder (snapshots, FALSE) >= 0)
-    remove_half_files (snapshots->folder);
+    look_at (snapshots, snapshots->folder);
   return snapshots;
 }
 
@@ -173,7 +186,7 @@ find (BrokerSnapshots *snapshots, unsigned number)
 }
 
 int
-broker_snapshots_keep (BrokerSnapshots *snapshots, unsigned number, unsigned serial)
+broker_snapshots_keep (BrokerSnapshots *snapshots, unsigned number, unsigned nth)
 {
   static const char *const kinds[FAMILY_N_NEW] = { "disk", "memory", "picture" };
   New *file = find (snapshots, number);
@@ -182,8 +195,10 @@ broker_snapshots_keep (BrokerSnapshots *snapshots, unsigned number, unsigned ser
 
   if (file == NULL)
     return ENOENT;
-  g_snprintf (name, sizeof name, file->kind == FAMILY_NEW_DISK ? "%08u-%s%u" : "%08u-%s", serial,
-              kinds[file->kind], file->index);
+  if (nth >= FAMILY_MOST_SNAPSHOTS)
+    return ERANGE;
+  g_snprintf (name, sizeof name, file->kind == FAMILY_NEW_DISK ? "%08u-%s%u" : "%08u-%s",
+              snapshots->first + nth, kinds[file->kind], file->index);
   if (fsync (file->fd) != 0)
     return errno;
   if (file->named)

@@ -27,8 +27,9 @@ void broker_snapshots_free (BrokerSnapshots *snapshots);
 /* `kind` is a FamilyNew, `index` the disk's.  The descriptor, to read and write, is the caller's. */
 int broker_snapshots_add (BrokerSnapshots *snapshots, unsigned kind, unsigned index, uint64_t size,
                           unsigned *number, int *fd);
-/* Onto the disk and by name, "00000007-disk0": EEXIST where there is one.  Then it is forgotten, as by drop. */
-int broker_snapshots_keep (BrokerSnapshots *snapshots, unsigned number, unsigned serial);
+/* Onto the disk and by name, "00000007-disk0": the `nth` snapshot (from 0) counts on from the highest that was there at the start.  EEXIST where there is one, ERANGE
+ * for too many.  Then it is forgotten, as by drop; but who wrote it can write it until he closes it. */
+int broker_snapshots_keep (BrokerSnapshots *snapshots, unsigned number, unsigned nth);
 int broker_snapshots_drop (BrokerSnapshots *snapshots, unsigned number);
 
 G_END_DECLS

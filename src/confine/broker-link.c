@@ -191,9 +191,13 @@ broker_link_ready (void)
 }
 
 int
-broker_link_helper (FamilyHelper helper, GError **error)
+broker_link_helper (FamilyHelper helper, unsigned *number, GError **error)
 {
-  int fd = ask_for_fd (FAMILY_HELPER, helper, 0);
+  Message message = { .op = FAMILY_HELPER, .a = helper };
+  int fd = -1, code = ask (&message, &fd);
+
+  errno = code;
+  *number = message.a;
 
   if (fd < 0)
     g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno),
@@ -201,6 +205,14 @@ broker_link_helper (FamilyHelper helper, GError **error)
                                  : "The program that serves it can't be started: %s",
                  g_strerror (errno));
   return fd;
+}
+
+void
+broker_link_end_helper (unsigned number)
+{
+  Message message = { .op = FAMILY_END_HELPER, .a = number };
+
+  ask (&message, NULL);
 }
 
 int

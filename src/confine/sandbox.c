@@ -37,7 +37,7 @@
 
 static int landlock_abi; /* 0: Landlock doesn't hold */
 static gboolean seccomp_on, trapping;
-static const char *no_namespaces = "not asked for"; /* why there are none; NULL: there are */
+static const char *no_namespaces = "this host refused them"; /* why there are none; NULL: there are */
 static char *walls;
 
 gboolean
@@ -193,9 +193,9 @@ enter_seccomp (const SandboxConfig *config, GError **error)
 
   if (SANITIZED)
     return TRUE;
-  /* A kernel without seccomp says EINVAL. */
+  /* The wall that stops most, and every kernel that we know of has it: without it no guest is run. */
   if (prctl (PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
-    return TRUE;
+    return fail (error, errno, "this kernel has no seccomp");
   code = config->helper ? calls_confine_helper (config->trap) : calls_confine_start (config->trap);
   if (code != 0)
     return fail (error, -code, "seccomp");
@@ -220,20 +220,21 @@ describe (void)
                                             : g_strdup ("no Landlock (this kernel has none, or it is off)");
 
   walls = g_strdup_printf ("%s, %s, %s", spaces, files,
-                           seccomp_on  ? "seccomp"
-                           : SANITIZED ? "no seccomp (a build with a sanitizer)"
-                                       : "no seccomp (this kernel has none)");
+                           seccomp_on ? "seccomp" : "no seccomp (a build with a sanitizer)");
 }
 
 gboolean
 sandbox_enter (const SandboxConfig *config, GError **error)
 {
   const struct rlimit no_core = { 0, 0 };
+  const pid_t parent = getppid ();
 
   if (config->namespaces)
     enter_namespaces ();
   /* After the change of credentials, which would forget it. */
   prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (getppid () != parent)
+    _exit (1); /* it ended meanwhile */
   setrlimit (RLIMIT_CORE, &no_core);
   if (!SANITIZED)
     {

@@ -29,11 +29,12 @@
 #define MOST_SCREENS 8
 #define SOCKET_END   ".sock"
 #define LOCK_END     ".lock"
+#define FAMILY_END   ".family"
 
 struct ControlSocket
 {
-  char *path, *lock_path;
-  int lock_fd;
+  char *path, *lock_path, *family_path;
+  int lock_fd, family_fd;
   int fd; /* it listens; -1: not yet */
 };
 
@@ -158,6 +159,31 @@ take_lock (ControlSocket *place, GError **error)
   return TRUE;
 }
 
+/* A monitor ends with its broker, a moment later: until then it has the machine's images.  We are in the door. */
+static gboolean
+take_family (ControlSocket *place, GError **error)
+{
+  const gint64 end = g_get_monotonic_time () + MOST_WAIT_US;
+  int fd = open (place->family_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+  if (fd < 0)
+    return set_errno_error (error, errno, "can't make", place->family_path);
+  while (!try_byte (fd, LIFE_BYTE))
+    {
+      if (g_get_monotonic_time () >= end)
+        {
+          close (fd);
+          g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY,
+                       "a process of this machine's last run doesn't end (it has %s open)",
+                       place->family_path);
+          return FALSE;
+        }
+      g_usleep (STEP_US);
+    }
+  place->family_fd = fd;
+  return TRUE;
+}
+
 /* A bound, listening socket; -1 on error. */
 static int
 bind_socket (const char *path, GError **error)
@@ -211,10 +237,12 @@ control_socket_new (const char *path, GError **error)
 
   place->path = g_canonicalize_filename (path, NULL);
   place->lock_path = g_strconcat (place->path, LOCK_END, NULL);
-  place->lock_fd = place->fd = -1;
+  place->family_path = g_strconcat (place->path, FAMILY_END, NULL);
+  place->lock_fd = place->family_fd = place->fd = -1;
   if (check_directory (place->path, error) && take_lock (place, error))
     {
-      place->fd = bind_socket (place->path, error);
+      if (take_family (place, error))
+        place->fd = bind_socket (place->path, error);
       leave_door (place->lock_fd);
     }
   if (place->fd >= 0)
@@ -238,6 +266,12 @@ control_socket_fd (const ControlSocket *place)
   return place->fd;
 }
 
+int
+control_socket_family (const ControlSocket *place)
+{
+  return place->family_fd;
+}
+
 void
 control_socket_free (ControlSocket *place)
 {
@@ -248,6 +282,11 @@ control_socket_free (ControlSocket *place)
       unlink (place->path);
       close (place->fd);
     }
+  if (place->family_fd >= 0)
+    {
+      unlink (place->family_path);
+      close (place->family_fd);
+    }
   if (place->lock_fd >= 0)
     {
       unlink (place->lock_path);
@@ -255,6 +294,7 @@ control_socket_free (ControlSocket *place)
     }
   g_free (place->path);
   g_free (place->lock_path);
+  g_free (place->family_path);
   g_free (place);
 }
 
@@ -296,7 +336,8 @@ sweep (int fd, const char *path, const char *lock_path)
       || socket_place_look (path) == SOCKET_PLACE_TAKEN)
     return;
   tidy_noted (fd);
-  if (unlink (path) == 0 || errno == ENOENT)
+  g_autofree char *family = g_strconcat (path, FAMILY_END, NULL);
+  if ((unlink (path) == 0 || errno == ENOENT) && (unlink (family) == 0 || errno == ENOENT))
     unlink (lock_path);
 }
 

@@ -5,7 +5,8 @@
  *
  * A broker that was killed leaves socket and lock file, with a lock that nobody has.  Whoever comes by removes them: who looks for the
  * machine, and the next broker of any.  The lock's first byte is held for as long as the broker lives; the second one by whoever makes or removes the
- * socket while he does, so nobody removes what another is just making, and who starts is not taken for who tidies up.
+ * socket while he does, so nobody removes what another is just making, and who starts is not taken for who tidies up.  None of that is the monitor's: what it has
+ * is a lock on a file of its own, PATH.family.
  *
  * Any thread, one at a time for a place.
  */
@@ -23,6 +24,9 @@ ControlSocket *control_socket_new (const char *path, GError **error);
 void control_socket_note_vnc (ControlSocket *place, const char *address);
 /* The listener, which stays its own. */
 int control_socket_fd (const ControlSocket *place);
+/* For the processes of the machine, to have open for as long as they live: a machine that starts waits until none of an earlier start has it.  It is locked and says
+ * nothing else: whoever has it can let go, and no more. */
+int control_socket_family (const ControlSocket *place);
 /* Removes socket and lock.  NULL is nothing. */
 void control_socket_free (ControlSocket *place);
 

@@ -111,9 +111,9 @@ viv_find_program (const char *name, GError **error)
   g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
   g_autofree char *directory = self != NULL ? g_path_get_dirname (self) : NULL;
 
-  if (g_str_equal (name, "vivarium-vmm"))
+  if (g_str_equal (name, "vivarium-vmm") || g_str_equal (name, "vivarium-vnc"))
     {
-      const char *wanted = g_getenv ("VIVARIUM_VMM");
+      const char *wanted = g_getenv (g_str_equal (name, "vivarium-vmm") ? "VIVARIUM_VMM" : "VIVARIUM_VNC");
       if (wanted != NULL && *wanted != '\0')
         return g_canonicalize_filename (wanted, NULL);
     }

@@ -261,18 +261,26 @@ on_helper_ended (GPid pid, int status, gpointer data)
 }
 
 static int
-on_start_helper (void *opaque, const char *kind, GError **error)
+on_start_helper (void *opaque, const char *kind, unsigned *number, GError **error)
 {
   g_autofree char *program = NULL;
   pid_t pid;
 
   if (broker_link_is_up ())
-    return broker_link_helper (FAMILY_HELPER_VNC, error);
+    return broker_link_helper (FAMILY_HELPER_VNC, number, error);
   program = viv_find_program ("vivarium-vnc", error);
   int socket = program != NULL ? child_start_helper (program, &pid, error) : -1;
   if (socket >= 0)
     g_child_watch_add (pid, on_helper_ended, NULL); /* nobody else waits for it */
   return socket;
+}
+
+/* One that a stranger has taken over doesn't leave because it is told to.  (Without a broker it does as it likes: there are no walls then.) */
+static void
+on_end_helper (void *opaque, unsigned number)
+{
+  if (broker_link_is_up ())
+    broker_link_end_helper (number);
 }
 
 static gboolean
@@ -301,6 +309,7 @@ start_control (Monitor *monitor, GError **error)
     .n_serials = board->n_serials,
     .power_button = on_power_button,
     .start_helper = on_start_helper,
+    .end_helper = on_end_helper,
     .quit = on_quit,
     .opaque = monitor,
     .listener = -1,
@@ -705,6 +714,8 @@ call_broker (char **argv)
 static gboolean
 narrow (Monitor *monitor, GError **error)
 {
+  /* Memory that can be written and executed, for an engine that doesn't translate. */
+  soft_forgo ();
   return monitor->options.broker_fd < 0 || sandbox_narrow (error);
 }
 

@@ -23,14 +23,12 @@ on_ended (void *opaque)
 }
 
 static int
-serve (VncHelper *helper, gboolean namespaces)
+serve (VncHelper *helper)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   int status = 1;
 
-  if (!confine_helper (namespaces))
-    vnc_helper_fail (helper, VNC_FAILURE_CONFINE, EPERM);
-  else if (vnc_helper_start (helper, on_ended, loop))
+  if (vnc_helper_start (helper, on_ended, loop))
     {
       g_main_loop_run (loop);
       status = 0;
@@ -65,6 +63,13 @@ main (int argc, char **argv)
   signal (SIGINT, SIG_IGN);
   signal (SIGHUP, SIG_IGN);
   confine_warm_up ();
+  /* Before its monitor is heard. */
+  const gboolean confined = confine_helper (argc == 3);
+  if (!confined)
+    {
+      vnc_helper_refuse ((int)socket, VNC_FAILURE_CONFINE, EPERM);
+      return 1;
+    }
   VncHelper *helper = vnc_helper_new ((int)socket);
-  return helper != NULL ? serve (helper, argc == 3) : 1;
+  return helper != NULL ? serve (helper) : 1;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define MESSAGES_A_TURN 16
+#define REFUSE_MS       5000
 
 typedef struct
 {
@@ -134,6 +135,18 @@ take_config (VncHelper *helper, const Message *message, int fds[MESSAGE_MAX_FDS]
     default:
       return FALSE;
     }
+}
+
+void
+vnc_helper_refuse (int socket, VncFailure failure, int code)
+{
+  VncHelper helper = { .socket = socket };
+  Message message = { 0 };
+  int fds[MESSAGE_MAX_FDS];
+
+  while (message.op != VNC_MESSAGE_START && message_receive (socket, &message, fds, REFUSE_MS) == 1)
+    message_close_fds (fds);
+  vnc_helper_fail (&helper, failure, code);
 }
 
 VncHelper *

@@ -16,6 +16,8 @@ typedef struct VncHelper VncHelper;
 
 /* Takes `socket` and waits until the monitor has said what is to be served; NULL: it has hung up, or said something else, and was told that. */
 VncHelper *vnc_helper_new (int socket);
+/* Instead of that: says why it can't be, and looks at nothing. */
+void vnc_helper_refuse (int socket, VncFailure failure, int code);
 /* Serves.  `ended`, once, when the monitor hangs up or says what makes no sense; not within this call.  FALSE: what came can't be served, and the monitor was told. */
 gboolean vnc_helper_start (VncHelper *helper, void (*ended) (void *opaque), void *opaque);
 /* Tells the monitor why nothing is served. */

@@ -35,6 +35,7 @@ enum
   ASK_KEEP,
   ASK_DROP,
   ASK_BACKING,
+  ASK_END_HELPER,
   N_QUESTIONS,
 };
 
@@ -58,10 +59,11 @@ enum
   N_WITH,
 };
 
-static const uint16_t ops[N_QUESTIONS] = { FAMILY_OPEN,      FAMILY_OPEN,    0,           FAMILY_LOOK,
-                                           FAMILY_TEMPORARY, FAMILY_EXPLAIN, FAMILY_OPEN, FAMILY_BLAME,
-                                           FAMILY_READY,     FAMILY_HELPER,  FAMILY_NEW,  FAMILY_KEEP,
-                                           FAMILY_DROP,      FAMILY_BACKING };
+static const uint16_t ops[N_QUESTIONS] = { FAMILY_OPEN,   FAMILY_OPEN,      0,
+                                           FAMILY_LOOK,   FAMILY_TEMPORARY, FAMILY_EXPLAIN,
+                                           FAMILY_OPEN,   FAMILY_BLAME,     FAMILY_READY,
+                                           FAMILY_HELPER, FAMILY_NEW,       FAMILY_KEEP,
+                                           FAMILY_DROP,   FAMILY_BACKING,   FAMILY_END_HELPER };
 
 static int link_end = -1, memory, pipe_ends[2];
 static uint32_t serial;
@@ -150,7 +152,7 @@ ask (unsigned question, unsigned a)
       broker_link_ready ();
       break;
     case ASK_HELPER:
-      fd = broker_link_helper (FAMILY_HELPER_VNC, &error);
+      fd = broker_link_helper (FAMILY_HELPER_VNC, &number, &error);
       if ((fd < 0) != (error != NULL))
         abort ();
       if (fd >= 0)
@@ -164,6 +166,9 @@ ask (unsigned question, unsigned a)
       break;
     case ASK_DROP:
       take_code (broker_link_drop_file (a));
+      break;
+    case ASK_END_HELPER:
+      broker_link_end_helper (a);
       break;
     case ASK_BACKING:
       take (broker_link_open_backing (a, 1, "a name that is longer than what a message has room for"));

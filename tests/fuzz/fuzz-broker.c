@@ -42,6 +42,12 @@ make_file (const char *name, const char *text)
   return path;
 }
 
+/* The log, which has a size that it may have. */
+static void
+write_nothing (const char *text)
+{
+}
+
 static void
 once (void)
 {
@@ -50,6 +56,7 @@ once (void)
 
   if (ini != NULL)
     return;
+  g_set_printerr_handler (write_nothing);
   ini = make_file ("machine.ini",
                    "[machine]\nuuid=c6e2e2b0-6f38-4f0e-9d55-2f6a3c1b0a77\nname=fuzz\nkernel=kernel\n"
                    "[disk0]\npath=disk.img\n[disk1]\npath=readonly.img\nreadonly=true\n"
@@ -79,12 +86,19 @@ tell (void *opaque, const char *line)
 }
 
 static int
-start_helper (void *opaque, unsigned helper, int *fd)
+start_helper (void *opaque, unsigned helper, unsigned *number, int *fd)
 {
+  *number = 1;
   if (helper >= FAMILY_N_HELPERS)
     return EINVAL;
   *fd = dup (STDERR_FILENO);
   return 0;
+}
+
+static int
+end_helper (void *opaque, unsigned number)
+{
+  return number == 1 ? 0 : ESRCH;
 }
 
 static int
@@ -112,6 +126,9 @@ check_descriptor (const Message *question, int fd)
       return;
     }
   if (question->op != FAMILY_OPEN || (flags & O_ACCMODE) == O_RDONLY || !S_ISREG (info.st_mode))
+    return;
+  /* What the broker had open before. */
+  if (question->a >= FAMILY_FILE_LISTENER && question->a < FAMILY_N_FILES)
     return;
   /* The definition itself is memory that nobody can change. */
   if (question->a == FAMILY_FILE_DEFINITION ? pwrite (fd, "x", 1, 0) >= 0 : info.st_ino != may_write)
@@ -217,7 +234,7 @@ lowest_free (void)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
 {
-  static const BrokerQuestionFuncs funcs = { tell, start_helper, listen_beside };
+  static const BrokerQuestionFuncs funcs = { tell, start_helper, end_helper, listen_beside };
   FuzzBytes bytes = { data, length };
   BrokerQuestions questions;
   int ends[2], files_before;
@@ -271,8 +288,11 @@ make (void)
                                       ASKED (FAMILY_NEW, 0, FAMILY_NEW_PICTURE, 0, 1),
                                       ASKED (FAMILY_NEW, 0, FAMILY_NEW_PICTURE, 1, 1),
                                       ASKED (FAMILY_KEEP, 0, 1, 7, 0),
+                                      ASKED (FAMILY_KEEP, 0, 0, 7, 0),
+                                      ASKED (FAMILY_NEW, 0, FAMILY_NEW_DISK, 0, 1),
                                       ASKED (FAMILY_KEEP, 0, 0, 7, 0), /* it is there */
                                       ASKED (FAMILY_KEEP, 0, 0, 8, 0),
+                                      ASKED (FAMILY_END_HELPER, 0, 1, 0, 0),
                                       ASKED (FAMILY_DROP, 0, 2, 0, 0),
                                       ASKED (FAMILY_DROP, 0, 2, 0, 0),
                                       ASKED (FAMILY_NEW, 0, FAMILY_NEW_DISK, 3, 0),

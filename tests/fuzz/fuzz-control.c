@@ -85,7 +85,7 @@ quit (void *opaque)
 
 /* One that is gone, or one that says nothing. */
 static int
-start_helper (void *opaque, const char *kind, GError **error)
+start_helper (void *opaque, const char *kind, unsigned *number, GError **error)
 {
   static int silent = -1;
   int ends[2];

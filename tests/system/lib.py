@@ -370,8 +370,9 @@ class Machine:
     def text(self):
         return self.vivctl("text").stdout
 
-    def key(self, *chords):
-        self.vivctl("key", *chords)
+    def key(self, *chords, ends=False):
+        """`ends`: the guest may be off before the key is up again, and then nobody answers."""
+        self.vivctl("key", *chords, ok=not ends)
 
     def type(self, text):
         self.vivctl("type", text)

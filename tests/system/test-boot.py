@@ -102,7 +102,7 @@ def main():
             at = boot(floppy, "floppy", at)
         with tap.point(engine + ": F10 powers off by ACPI, the machine ends"):
             pid = floppy.pid
-            floppy.key("f10")
+            floppy.key("f10", ends=True)
             floppy.wait_state("off")
             until(lambda: not os.path.exists("/proc/%d" % pid), 10, "the monitor ends")
         with tap.point(engine + ": the floppy is as it was"):

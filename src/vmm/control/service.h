@@ -61,7 +61,9 @@ typedef struct
   gboolean (*power_button) (void *opaque);
   /* Starts one of the machine's helpers, by its kind ("vnc"), and returns our end of its socket (base/message.h); -1 with an error.  NULL: there are
    * none. */
-  int (*start_helper) (void *opaque, const char *kind, GError **error);
+  int (*start_helper) (void *opaque, const char *kind, unsigned *number, GError **error);
+  /* The one of this number is to be gone, if it isn't; may be NULL. */
+  void (*end_helper) (void *opaque, unsigned number);
   /* A client asked for the end: stop the machine and leave the main loop. */
   void (*quit) (void *opaque);
   void *opaque;

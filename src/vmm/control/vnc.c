@@ -28,6 +28,7 @@ struct ControlVnc
   int password; /* -1: none */
   gint64 restarts[RESTARTS];
   unsigned n_restarts;
+  unsigned process;    /* its number, for who can end it; 0: none */
   ControlVncDone done; /* NULL: was told */
   void *opaque;
 };
@@ -63,13 +64,25 @@ release_input (ControlService *service)
   vm_unlock (service->config.vm);
 }
 
+/* It has left, or was given up: whatever it does, it is not there any more. */
+static void
+end_process (ControlVnc *vnc)
+{
+  const ControlConfig *config = &vnc->service->config;
+
+  g_clear_pointer (&vnc->link, vnc_link_free);
+  if (vnc->process != 0 && config->end_helper != NULL)
+    config->end_helper (config->opaque, vnc->process);
+  vnc->process = 0;
+}
+
 static void
 vnc_free (ControlVnc *vnc)
 {
   if (vnc == NULL)
     return;
   drop_deadline (vnc);
-  vnc_link_free (vnc->link);
+  end_process (vnc);
   for (unsigned i = 0; i < vnc->n; i++)
     if (vnc->listeners[i] >= 0)
       close (vnc->listeners[i]);
@@ -227,7 +240,7 @@ on_gone (void *opaque, gboolean refused, const char *why)
   g_set_error (&error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s", why);
   drop_deadline (vnc);
   release_input (service);
-  g_clear_pointer (&vnc->link, vnc_link_free);
+  end_process (vnc);
   if (!refused && may_restart (vnc))
     {
       g_clear_error (&error);
@@ -270,7 +283,7 @@ begin (ControlVnc *vnc, GError **error)
                            .n_served = vnc->n,
                            .n_screens = service->config.n_outputs,
                            .password = vnc->password };
-  int socket = service->config.start_helper (service->config.opaque, "vnc", error);
+  int socket = service->config.start_helper (service->config.opaque, "vnc", &vnc->process, error);
 
   if (socket < 0)
     return FALSE;

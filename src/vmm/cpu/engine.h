@@ -62,6 +62,8 @@ const KvmProbe *kvm_probe (void);
 char *soft_engine_detail (void);
 /* Before a process is confined: the memory for translated code, which an engine takes.  Costs nothing until then. */
 void soft_reserve (void);
+/* When the engine is made: if it hasn't taken that, it is gone for good. */
+void soft_forgo (void);
 
 /* "auto", "kvm", "software" (or "soft"), "none".  For "auto", picks KVM where the probe says fast, else the software processor.
  * `*why` (owned by the caller) says in a sentence what was chosen and why. */

@@ -48,7 +48,12 @@ begin (Fixture *f, const char *how)
       = { BROKER, "--definition", f->definition, "--socket", f->socket, "--ready-fd", number, NULL };
   g_auto (GStrv) env = g_environ_setenv (g_get_environ (), "VIVARIUM_VMM", FALSE_CHILD, TRUE);
 
-  env = g_environ_setenv (env, "FALSE_CHILD", how, TRUE);
+  g_autofree char *folder_lock = g_build_filename (f->folder, VIV_LOCK_FILE, NULL);
+  env = g_environ_setenv (env, "VIVARIUM_VNC", FALSE_CHILD, TRUE);
+  env = g_environ_setenv (env, "VIVARIUM_FALSE_CHILD", how, TRUE);
+  env = g_environ_setenv (env, "VIVARIUM_FOLDER_LOCK", folder_lock, TRUE);
+  env = g_environ_setenv (env, "SECRET_TOKEN", "abc", TRUE);
+  env = g_environ_setenv (env, "LANG", "C.UTF-8", TRUE);
   g_spawn_async_with_pipes_and_fds (NULL, argv, (const char *const *)env, G_SPAWN_DO_NOT_REAP_CHILD, NULL,
                                     NULL, -1, log, log, &pipe_fds[1], &pipe_fds[1], 1, &f->broker, NULL, NULL,
                                     NULL, &error);
@@ -157,7 +162,7 @@ test_killed (void)
   close (f.ready);
   const char *argv[] = { BROKER, "--definition", f.definition, "--socket", f.socket, NULL };
   g_auto (GStrv) env = g_environ_setenv (g_get_environ (), "VIVARIUM_VMM", FALSE_CHILD, TRUE);
-  env = g_environ_setenv (env, "FALSE_CHILD", "signal", TRUE);
+  env = g_environ_setenv (env, "VIVARIUM_FALSE_CHILD", "signal", TRUE);
   g_assert_true (g_spawn_async (NULL, (char **)argv, env,
                                 G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &f.broker,
                                 NULL));
@@ -215,6 +220,39 @@ test_helpers (void)
   g_assert_cmpint (WEXITSTATUS (status), ==, 0);
 }
 
+/* One that doesn't leave when it is told to is ended. */
+static void
+test_stubborn (void)
+{
+  g_autofree char *log = NULL;
+  Fixture f;
+
+  begin (&f, "stubborn");
+  g_assert_true (wait_ready (&f));
+  int status = finish (&f, &log);
+  g_assert_true (WIFEXITED (status));
+  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
+}
+
+/* The folder is the broker's as long as that lives, whatever its monitor does with what it has. */
+static void
+test_lock (void)
+{
+  g_autofree char *log = NULL;
+  Fixture f;
+
+  begin (&f, "looks");
+  g_assert_true (wait_ready (&f));
+  g_assert_true (viv_folder_is_running (f.folder));
+  g_assert_cmpint (viv_folder_find_monitor (f.folder), ==, f.broker);
+  int fd = viv_folder_lock (f.folder, VIV_LOCK_DEFINITION, NULL);
+  g_assert_cmpint (fd, >=, 0);
+  viv_folder_unlock (fd);
+  g_assert_cmpint (kill (f.broker, SIGQUIT), ==, 0);
+  int status = finish (&f, &log);
+  g_assert_true (WIFSIGNALED (status));
+}
+
 static void
 test_flood (void)
 {
@@ -268,6 +306,8 @@ main (int argc, char **argv)
   g_test_add_func ("/broker/knows-namespaces", test_knows_namespaces);
   g_test_add_func ("/broker/helpers", test_helpers);
   g_test_add_func ("/broker/snapshot", test_snapshot);
+  g_test_add_func ("/broker/stubborn", test_stubborn);
+  g_test_add_func ("/broker/lock", test_lock);
   g_test_add_func ("/broker/flood", test_flood);
   return g_test_run ();
 }

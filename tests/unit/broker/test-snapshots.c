@@ -88,6 +88,31 @@ test_keep (void)
   clear ();
 }
 
+/* Another start counts on from what is there; and no start gives more than so many names. */
+static void
+test_serials (void)
+{
+  static const char *const others[] = { "notes", "99999999999-disk0", "-disk0", "12x-disk0" };
+  BrokerSnapshots *snapshots = broker_snapshots_new (machine);
+
+  g_assert_cmpint (broker_snapshots_keep (snapshots, add (snapshots, FAMILY_NEW_DISK, 0, "a"), 41), ==, 0);
+  broker_snapshots_free (snapshots);
+  for (unsigned i = 0; i < G_N_ELEMENTS (others); i++)
+    {
+      g_autofree char *path = g_build_filename (folder, others[i], NULL);
+      g_assert_true (g_file_set_contents (path, "", 0, NULL));
+    }
+  snapshots = broker_snapshots_new (machine);
+  unsigned number = add (snapshots, FAMILY_NEW_DISK, 0, "b");
+  g_assert_cmpint (broker_snapshots_keep (snapshots, number, FAMILY_MOST_SNAPSHOTS), ==, ERANGE);
+  g_assert_cmpint (broker_snapshots_keep (snapshots, number, 0xffffffff), ==, ERANGE);
+  g_assert_cmpint (broker_snapshots_keep (snapshots, number, 0), ==, 0);
+  g_autofree char *text = text_of ("00000042-disk0");
+  g_assert_cmpstr (text, ==, "b");
+  broker_snapshots_free (snapshots);
+  clear ();
+}
+
 static void
 test_never_replaces (void)
 {
@@ -203,6 +228,7 @@ main (int argc, char **argv)
   machine = g_dir_make_tmp ("vivarium-snapshots-XXXXXX", NULL);
   folder = g_build_filename (machine, "snapshots", NULL);
   g_test_add_func ("/broker/snapshots/keep", test_keep);
+  g_test_add_func ("/broker/snapshots/serials", test_serials);
   g_test_add_func ("/broker/snapshots/never-replaces", test_never_replaces);
   g_test_add_func ("/broker/snapshots/numbers", test_numbers);
   g_test_add_func ("/broker/snapshots/promised", test_promised);

@@ -189,9 +189,9 @@ on_term (gpointer data)
 }
 
 static int
-on_start_helper (void *opaque, const char *kind, GError **error)
+on_start_helper (void *opaque, const char *kind, unsigned *number, GError **error)
 {
-  return broker_link_helper (FAMILY_HELPER_VNC, error);
+  return broker_link_helper (FAMILY_HELPER_VNC, number, error);
 }
 
 static ControlService *

@@ -86,7 +86,7 @@ on_helper_ended (GPid pid, int status, gpointer data)
 }
 
 static int
-on_start_helper (void *opaque, const char *kind, GError **error)
+on_start_helper (void *opaque, const char *kind, unsigned *number, GError **error)
 {
   Fixture *f = opaque;
 

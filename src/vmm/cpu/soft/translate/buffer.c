@@ -101,6 +101,16 @@ soft_reserve (void)
     }
 }
 
+void
+soft_forgo (void)
+{
+  if (reserve.write == NULL)
+    return;
+  munmap (reserve.write, SOFT_UNIT_BUFFER_SIZE);
+  munmap ((void *)reserve.execute, SOFT_UNIT_BUFFER_SIZE);
+  reserve.write = NULL;
+}
+
 gboolean
 soft_translator_possible (GError **error)
 {
