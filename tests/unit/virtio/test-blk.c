@@ -323,7 +323,7 @@ test_queues (void)
 static void
 test_window (void)
 {
-  unsigned at = driver_config_read (&d, PCI_CAPABILITY_LIST, 1);
+  unsigned at;
 
   begin ();
   for (at = driver_config_read (&d, PCI_CAPABILITY_LIST, 1);
