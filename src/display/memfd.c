@@ -76,15 +76,3 @@ display_memfd_is_safe (int fd, size_t size)
   return seals >= 0 && (seals & F_SEAL_SHRINK) && fstatfs (fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC
          && fstat (fd, &st) == 0 && st.st_size >= 0 && (uint64_t)st.st_size >= size;
 }
-
-gboolean
-display_is_eventfd (int fd)
-{
-  const uint64_t nothing = 0;
-  struct stat info;
-
-  /* Of the kernel's objects that are no file, pipe, socket or device, and so of no type, an eventfd alone takes eight bytes: here the number that changes nothing, for
-   * which there is always room.  Its name in /proc would say it, too, but a confined process sees none. */
-  return fstat (fd, &info) == 0 && (info.st_mode & S_IFMT) == 0
-         && write (fd, &nothing, sizeof nothing) == sizeof nothing;
-}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Sealed shared memory, and what else comes as a descriptor.
+ * Sealed shared memory.
  */
 #pragma once
 
@@ -22,7 +22,5 @@ int display_memfd_new (const char *name, size_t size, DisplayMemory kind, void *
 int display_memfd_readonly (int fd);
 /* TRUE if the file can't shrink under a mapping of its first `size` bytes. */
 gboolean display_memfd_is_safe (int fd, size_t size);
-/* TRUE if `fd` is an eventfd and nothing else: F_GETFL and the like don't tell. */
-gboolean display_is_eventfd (int fd);
 
 G_END_DECLS

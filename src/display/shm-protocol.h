@@ -3,27 +3,32 @@
  * What goes over the socket of display/shm.h, and the shared ring.  Both ends are of one build and one machine: native byte order.
  *
  * Server to viewer                              with descriptors
- *   HELLO    value: SHM_VERSION                 ring memfd (size in `size`), eventfd
+ *   HELLO    value: SHM_VERSION                 ring memfd (size in `size`)
  *   SCANOUT  serial, geometry                   memfd of the pixels; none and width 0: the screen is off
  *   CURSOR   serial, geometry, hot spot         memfd of the pixels; none and width 0: no shape
+ *   WAKE                                        the ring has something, and `waiting` was 1
  * Viewer to server
  *   INTERVAL value: ms, 0 asleep
  *   RESIZE   width, height
  *   ACK      serial, value: the message's type.  One SCANOUT and one CURSOR are in flight at most; what changes before the ACK is sent
  *            after it, newest only, so neither a guest that switches modes nor a viewer that sleeps fills the socket.
+ *
+ * All descriptors are memory.  An eventfd or a pipe would be one for both ends: either could clear its O_NONBLOCK and empty or fill it between
+ * the other's poll() and read() or write(), and hold the other there.  A call on a socket says for itself that it doesn't wait.
  */
 #pragma once
 
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define SHM_VERSION 1u
+#define SHM_VERSION 2u
 
 typedef enum
 {
   SHM_HELLO = 1,
   SHM_SCANOUT,
   SHM_CURSOR,
+  SHM_WAKE,
   SHM_INTERVAL = 16,
   SHM_RESIZE,
   SHM_ACK,
@@ -58,6 +63,6 @@ typedef struct
   _Alignas(64) _Atomic uint32_t head; /* written by the VMM; counts without wrapping to the ring's size */
   _Atomic uint32_t overflow; /* the VMM: entries were lost, all is damaged; the viewer takes it back to 0 */
   _Alignas(64) _Atomic uint32_t tail; /* written by the viewer */
-  _Atomic uint32_t waiting;           /* the viewer: wake me; the VMM takes it back to 0 when it does */
+  _Atomic uint32_t waiting; /* the viewer: send me a WAKE; the VMM takes it back to 0 when it does */
   _Alignas(64) ShmDamage damage[SHM_RING_ENTRIES];
 } ShmRing;

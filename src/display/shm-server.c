@@ -10,9 +10,7 @@
 
 #include <errno.h>
 #include <glib-unix.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,7 +18,7 @@ struct ShmServer
 {
   DisplayOutput *output;
   DisplayViewer *viewer;
-  int socket, ring_fd, event_fd;
+  int socket, ring_fd;
   GSource *watch;
   void (*closed) (ShmServer *server, void *opaque);
   void *opaque;
@@ -230,12 +228,10 @@ on_damage (void *opaque, const Damage *damage)
   atomic_store (&ring->head, server->head);
   if (atomic_exchange (&ring->waiting, 0))
     {
-      struct pollfd room = { server->event_fd, POLLOUT, 0 };
-      uint64_t one = 1;
+      ShmSocketResult result = shm_socket_send (server->socket, &(ShmMessage){ .type = SHM_WAKE }, NULL, 0);
 
-      /* The viewer could have filled the counter and made the descriptor block. */
-      if (poll (&room, 1, 0) == 1 && write (server->event_fd, &one, sizeof one) != sizeof one)
-        g_debug ("eventfd: %s", g_strerror (errno));
+      /* One that reads nothing of all that lies there needs no more of it. */
+      send_failed (server, result == SHM_SOCKET_AGAIN ? SHM_SOCKET_OK : result);
     }
 }
 
@@ -314,20 +310,19 @@ shm_server_new (DisplayOutput *output, int socket, void (*closed) (ShmServer *se
   server->closed = closed;
   server->opaque = opaque;
   server->copy.fd = -1;
-  server->event_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   server->ring_fd = display_memfd_new ("damage ring", sizeof (ShmRing), DISPLAY_MEMORY_COMMON,
                                        (void **)&server->ring, &error);
   server->watch = shm_socket_watch (socket, G_PRIORITY_DEFAULT, on_socket, server);
-  if (server->ring_fd < 0 || server->event_fd < 0)
+  if (server->ring_fd < 0)
     {
-      g_warning ("no screen for a viewer: %s", error ? error->message : g_strerror (errno));
+      g_warning ("no screen for a viewer: %s", error->message);
       send_failed (server, SHM_SOCKET_BAD); /* as if the peer had gone */
       return server;
     }
   server->ring->magic = SHM_RING_MAGIC;
   server->ring->version = SHM_VERSION;
   server->ring->entries = SHM_RING_ENTRIES;
-  send_failed (server, shm_socket_send (socket, &hello, (int[]){ server->ring_fd, server->event_fd }, 2));
+  send_failed (server, shm_socket_send (socket, &hello, &server->ring_fd, 1));
   server->viewer = display_output_attach (output, &viewer_funcs, server);
   send_cursor (server);
   return server;
@@ -346,8 +341,6 @@ shm_server_free (ShmServer *server)
     munmap (server->ring, sizeof (ShmRing));
   if (server->ring_fd >= 0)
     close (server->ring_fd);
-  if (server->event_fd >= 0)
-    close (server->event_fd);
   close (server->socket);
   g_free (server);
 }

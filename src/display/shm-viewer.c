@@ -10,7 +10,6 @@
 #include "display/shm.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gio/gio.h>
 #include <glib/gi18n.h>
 #include <string.h>
@@ -40,13 +39,13 @@ struct ShmViewer
 {
   ShmViewerFuncs funcs;
   void *opaque;
-  int socket, event_fd;
-  GSource *watch, *event_watch;
+  int socket;
+  GSource *watch;
   GSource *room;  /* NULL: nothing waits to be sent */
   GSource *pause; /* NULL: it is listened to */
   gint64 paid;    /* µs: until then it has said enough, but for a burst */
   ShmMessage unsent[N_SLOTS];
-  gboolean closed, dispatching, freed;
+  gboolean closed, dispatching, freed, woken;
 
   ShmRing *ring;
   uint32_t tail; /* ours; ring->tail is only its copy */
@@ -101,7 +100,6 @@ static void
 stop (ShmViewer *viewer)
 {
   drop (&viewer->watch);
-  drop (&viewer->event_watch);
   drop (&viewer->room);
   drop (&viewer->pause);
 }
@@ -113,8 +111,6 @@ really_free (ShmViewer *viewer)
   if (viewer->ring)
     munmap (viewer->ring, sizeof (ShmRing));
   let_go (&viewer->fb);
-  if (viewer->event_fd >= 0)
-    close (viewer->event_fd);
   close (viewer->socket);
   g_free (viewer);
 }
@@ -216,31 +212,18 @@ drain (ShmViewer *viewer, Damage *damage)
     whole (viewer, damage);
 }
 
-static gboolean
-on_event (int fd, GIOCondition condition, void *data)
+static void
+look (ShmViewer *viewer)
 {
-  ShmViewer *viewer = data;
   Damage damage = { 0 };
-  uint64_t count;
 
-  if (read (viewer->event_fd, &count, sizeof count) < 0 && errno != EAGAIN)
-    g_debug ("eventfd: %s", g_strerror (errno));
+  viewer->woken = FALSE;
   drain (viewer, &damage);
   /* Ask to be woken, then look again: what came in between had nobody to wake. */
   atomic_store (&viewer->ring->waiting, 1);
   drain (viewer, &damage);
   if (damage.n > 0 && viewer->on && viewer->funcs.damage)
-    {
-      viewer->dispatching = TRUE;
-      viewer->funcs.damage (viewer->opaque, &damage);
-      viewer->dispatching = FALSE;
-      if (viewer->freed)
-        {
-          really_free (viewer);
-          return G_SOURCE_REMOVE;
-        }
-    }
-  return G_SOURCE_CONTINUE;
+    viewer->funcs.damage (viewer->opaque, &damage);
 }
 
 /* -- Messages -- */
@@ -268,13 +251,10 @@ handle_hello (ShmViewer *viewer, const ShmMessage *message, int *fds, unsigned n
           message->value, SHM_VERSION);
       return FALSE;
     }
-  if (n_fds != 2)
-    return refuse (error, "a greeting without descriptors");
+  if (n_fds != 1)
+    return refuse (error, "a greeting without a damage ring");
   if (!display_memfd_is_safe (fds[0], sizeof (ShmRing)))
     return refuse (error, "the damage ring is too small or not sealed");
-  /* /dev/zero, a pipe or a timer would be readable for ever. */
-  if (!display_is_eventfd (fds[1]))
-    return refuse (error, "no eventfd");
   map = mmap (NULL, sizeof (ShmRing), PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
   if (map == MAP_FAILED)
     return refuse (error, "the damage ring can't be mapped");
@@ -283,12 +263,6 @@ handle_hello (ShmViewer *viewer, const ShmMessage *message, int *fds, unsigned n
       || viewer->ring->entries != SHM_RING_ENTRIES)
     return refuse (error, "the damage ring is of another kind");
   viewer->tail = 0;
-  viewer->event_fd = fds[1];
-  fds[1] = -1;
-  /* Whatever came as an eventfd must not be able to hold us in read(). */
-  if (fcntl (viewer->event_fd, F_SETFL, O_NONBLOCK) < 0)
-    return refuse (error, "no eventfd");
-  viewer->event_watch = shm_socket_watch (viewer->event_fd, DISPLAY_PRIORITY_VIEWER, on_event, viewer);
   atomic_store (&viewer->ring->waiting, 1);
   return TRUE;
 }
@@ -421,6 +395,17 @@ handle_cursor (ShmViewer *viewer, const ShmMessage *message, int *fds, unsigned 
 }
 
 static gboolean
+handle_wake (ShmViewer *viewer, unsigned n_fds, GError **error)
+{
+  if (viewer->ring == NULL)
+    return refuse (error, "no greeting");
+  if (n_fds != 0)
+    return refuse (error, "damage with descriptors");
+  viewer->woken = TRUE;
+  return TRUE;
+}
+
+static gboolean
 handle (ShmViewer *viewer, const ShmMessage *message, int *fds, unsigned n_fds, GError **error)
 {
   switch (message->type)
@@ -431,6 +416,8 @@ handle (ShmViewer *viewer, const ShmMessage *message, int *fds, unsigned n_fds, 
       return handle_scanout (viewer, message, fds, n_fds, error);
     case SHM_CURSOR:
       return handle_cursor (viewer, message, fds, n_fds, error);
+    case SHM_WAKE:
+      return handle_wake (viewer, n_fds, error);
     default:
       return refuse (error, "an unknown message");
     }
@@ -491,7 +478,8 @@ on_socket (int fd, GIOCondition condition, void *data)
           const uint32_t width = viewer->fb.width, height = viewer->fb.height;
 
           handle (viewer, &message, fds, n_fds, &error);
-          pay (viewer, viewer->fb.width != width || viewer->fb.height != height);
+          if (message.type != SHM_WAKE) /* that one costs what is drawn, which the watch counts */
+            pay (viewer, viewer->fb.width != width || viewer->fb.height != height);
         }
       else if (result == SHM_SOCKET_BAD)
         refuse (&error, "a truncated message");
@@ -501,6 +489,8 @@ on_socket (int fd, GIOCondition condition, void *data)
       if (result == SHM_SOCKET_CLOSED || error)
         fail (viewer, error);
     }
+  if (viewer->woken && !viewer->closed && !viewer->freed)
+    look (viewer);
   viewer->dispatching = FALSE;
   if (viewer->freed)
     {
@@ -531,7 +521,6 @@ shm_viewer_new (int socket, const ShmViewerFuncs *funcs, void *opaque, GError **
   viewer->funcs = *funcs;
   viewer->opaque = opaque;
   viewer->socket = socket;
-  viewer->event_fd = -1;
   viewer->fb.fd = -1;
   viewer->watch = shm_socket_watch (socket, DISPLAY_PRIORITY_VIEWER, on_socket, viewer);
   return viewer;

@@ -2,9 +2,9 @@
  *
  * A screen over shared memory, both ends.
  *
- * The ends share a SOCK_SEQPACKET socket pair.  The VMM's end sends HELLO (with the ring's memfd and an eventfd), then
+ * The ends share a SOCK_SEQPACKET socket pair.  The VMM's end sends HELLO (with the ring's memfd), then
  * SCANOUT (with the memfd of the pixels: the scanout's own memory where it is linear 32 bpp, so nothing is copied), CURSOR; the
- * viewer's end sends INTERVAL, RESIZE and ACK.  Damage goes through the ring only: no message a frame.
+ * viewer's end sends INTERVAL, RESIZE and ACK.  Damage goes through the ring; a message is sent for it only when the viewer has asked to be woken.
  * The viewer trusts nothing: size × stride × offset are checked against the memfd, the shrink seal is required.
  */
 #pragma once

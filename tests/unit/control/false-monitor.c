@@ -133,7 +133,7 @@ wrong_fd (const char *kind)
 
 typedef struct
 {
-  int socket, ring_fd, event_fd, pixels_fd;
+  int socket, ring_fd, pixels_fd;
   ShmRing *ring;
   uint32_t width, height;
 } Screen;
@@ -164,7 +164,7 @@ show_screen (gpointer data)
   uint32_t serial = 1, head = 0;
 
   send_to (screen, (ShmMessage){ .type = SHM_HELLO, .value = SHM_VERSION, .size = sizeof (ShmRing) },
-           (int[]){ screen->ring_fd, screen->event_fd }, 2);
+           &screen->ring_fd, 1);
   show (screen, serial, screen->width, screen->height);
   for (unsigned i = 0; lies_by ("large") || lies_by ("busy") || lies_by ("vast"); i++)
     {
@@ -173,7 +173,7 @@ show_screen (gpointer data)
             = (ShmDamage){ serial, lies_by ("busy") ? 60000 : 0, 0, 65535, 65535 };
       atomic_store (&screen->ring->head, head);
       atomic_store (&screen->ring->overflow, 1);
-      eventfd_write (screen->event_fd, 1);
+      send_to (screen, (ShmMessage){ .type = SHM_WAKE }, NULL, 0);
       if (lies_by ("busy"))
         {
           show (screen, ++serial, screen->width - i % 2, screen->height);
@@ -210,7 +210,6 @@ screen_socket (void)
   screen->ring->entries = SHM_RING_ENTRIES;
   screen->pixels_fd = display_memfd_new ("pixels", (size_t)screen->width * screen->height * 4,
                                          DISPLAY_MEMORY_SHOWN, &map, NULL);
-  screen->event_fd = eventfd (0, EFD_NONBLOCK);
   g_thread_unref (g_thread_new ("screen", show_screen, screen));
   return pair[1];
 }
