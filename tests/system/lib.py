@@ -6,6 +6,7 @@ process ids that the tests started or that vivctl tells of machines in this fold
 """
 import contextlib
 import functools
+import glob
 import json
 import os
 import re
@@ -293,7 +294,21 @@ class Room:
         for process in reversed(processes):
             end(process)
         Machine.living.clear()
+        trapped = self.trapped()
         shutil.rmtree(self.dir, ignore_errors=True)
+        if trapped:
+            raise Failure("the sandbox refused calls:\n" + trapped)
+
+    def trapped(self):
+        """What logs say of system calls that VIVARIUM_SANDBOX=trap caught: a process for VNC that ended so is begun anew, and nobody sees it."""
+        found = []
+        for path in glob.glob(self.path("**", "*.log*"), recursive=True):
+            with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+                lines = file.read().splitlines()
+                for i, line in enumerate(lines):
+                    if "which is not on the list" in line:
+                        found += ["%s:" % os.path.relpath(path, self.dir)] + lines[i:i + 24]
+        return "\n".join(found)
 
 
 class Machine:
