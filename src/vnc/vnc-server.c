@@ -484,7 +484,8 @@ vnc_server_n_clients (VncServer *server)
     {
       VncServerClient *client = server->clients->pdata[i];
 
-      n += client->ready && !client->dead;
+      /* Who was hung up on has given his place away, even if he got ready in that moment. */
+      n += client->ready && !client->leaving && !client->dead;
     }
   return n;
 }

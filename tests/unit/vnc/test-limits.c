@@ -4,6 +4,8 @@
  * are too long, both ways.
  */
 #include "display/vnc-client.h"
+#include "vnc/vnc-server-private.h"
+
 #include "../vnc-local.h"
 
 #include <arpa/inet.h>
@@ -199,6 +201,24 @@ test_idle (void)
   viewer_end (&v);
   for (unsigned i = 0; i < G_N_ELEMENTS (fds); i++)
     close (fds[i]);
+  machine_end (&m);
+}
+
+/* A stranger who has to go and gets ready in that moment: another has his place already, and with both there would be more than there may be. */
+static void
+test_hung_up_ready (void)
+{
+  Machine m;
+  Viewer v;
+
+  machine_begin (&m, NULL, 0);
+  viewer_begin (&v, m.local.address);
+  wait_for (vnc_server_n_clients (m.server) == 1);
+  VncServerClient *client = m.server->clients->pdata[0];
+  client->leaving = TRUE;
+  g_assert_cmpuint (vnc_server_n_clients (m.server), ==, 0);
+  client->leaving = FALSE;
+  viewer_end (&v);
   machine_end (&m);
 }
 
@@ -613,6 +633,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/vnc/limits/idle", test_idle);
+  g_test_add_func ("/vnc/limits/hung-up-ready", test_hung_up_ready);
   g_test_add_func ("/vnc/limits/deadline", test_deadline);
   g_test_add_func ("/vnc/limits/client-text", test_client_text);
   g_test_add_func ("/vnc/limits/text-flood", test_text_flood);
