@@ -4,10 +4,11 @@
 Everything is found by pattern, and a Skip says which package would bring what is missing."""
 import glob
 import os
+import re
 import shutil
 import subprocess
 
-from lib import Skip
+from lib import BUILD, Skip
 from os_cpio import cpio
 
 INSTALLER = "/usr/lib/debian-installer/images"
@@ -32,6 +33,21 @@ def installer(arch, kind):
     folder = "%s/*/%s/%s/debian-installer/%s/" % (INSTALLER, arch, kind, arch)
     package = "debian-installer-12-netboot-" + arch
     return find(folder + "linux", package), find(folder + "initrd.gz", package)
+
+
+def cloud_kernel():
+    """Debian's kernel for virtual machines and the folder of its modules; not installed, which would make it the host's, but downloaded once."""
+    folder = os.path.join(BUILD, "downloaded", "linux-cloud")
+    if not glob.glob(folder + "/boot/vmlinuz-*"):
+        need(("apt-get", "apt"), ("dpkg-deb", "dpkg"))
+        depends = subprocess.run(["apt-cache", "depends", "linux-image-cloud-amd64"], capture_output=True, text=True, check=False).stdout
+        package = re.search(r"Depends: (linux-image-\S+)", depends)
+        os.makedirs(folder, exist_ok=True)
+        if not package or subprocess.run(["apt-get", "download", package[1]], cwd=folder, capture_output=True, check=False).returncode != 0:
+            raise Skip("the package linux-image-cloud-amd64 can't be downloaded")
+        subprocess.run(["dpkg-deb", "-x", *glob.glob(folder + "/*.deb"), folder], check=True)
+    kernel = find(folder + "/boot/vmlinuz-*", "linux-image-cloud-amd64")
+    return kernel, os.path.join(folder, "lib/modules", os.path.basename(kernel).removeprefix("vmlinuz-"), "kernel")
 
 
 def memtest(bits):

@@ -120,6 +120,12 @@ def main():
             machine.start()
             boot(machine, "hard disk")
             machine.stop()
+        with tap.point(engine + ": boot from the same disk on virtio"):
+            machine.vivctl("set", "disk0.bus=virtio")
+            machine.start()
+            boot(machine, "hard disk")
+            check_picture(machine)
+            machine.stop()
         with tap.point(engine + ": boot from a CD (El Torito without emulation)"):
             machine = room.machine("Disc", "--cdrom", welcome_cd(room), engine=engine)
             machine.start()
