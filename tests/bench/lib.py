@@ -55,27 +55,15 @@ class Machine:
         return found
 
     def cpu_time(self):
-        """Seconds that all threads have run; what else the host does is not in it.  schedstat is exact, but of living threads."""
-        for pid in set(self.spent) | set(self.processes()):
-            self.spent[pid] = max(self.spent.get(pid, 0), self.process_time(pid))
-        return sum(self.spent.values())
-
-    @staticmethod
-    def process_time(pid):
-        total, coarse = 0, 0
-        try:
-            with open("/proc/%d/stat" % pid) as file:
-                fields = file.read().rsplit(")", 1)[1].split()
-            coarse = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        except OSError:
-            pass
-        for path in glob.glob("/proc/%d/task/*/schedstat" % pid):
-            try:
-                with open(path) as file:
-                    total += int(file.read().split()[0])
-            except OSError:
-                pass
-        return max(total / 1e9, coarse)
+        """Seconds that all threads have run, those that are gone by now too; what else the host does is not in it."""
+        for pid in self.processes():
+            for path in glob.glob("/proc/%d/task/*/schedstat" % pid):
+                try:
+                    with open(path) as file:
+                        self.spent[path] = int(file.read().split()[0])
+                except OSError:
+                    pass
+        return sum(self.spent.values()) / 1e9
 
     def wait(self, pattern, timeout):
         """Seconds from exec until a line matches."""
