@@ -14,7 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LISTENING 0x10000 /* __SO_ACCEPTCON of the kernel's net.h */
+#define LISTENING   0x10000 /* __SO_ACCEPTCON of the kernel's net.h */
+#define UNCONNECTED 1       /* SS_UNCONNECTED of linux/net.h */
 
 static gboolean
 same_name (const char *a, const char *b)
@@ -24,22 +25,44 @@ same_name (const char *a, const char *b)
   return g_str_equal (last_a, last_b);
 }
 
-/* A line of /proc/net/unix, see proc_net_unix(5): number, references, protocol, flags, type, state, inode, name as it was bound. */
+/* A line of /proc/net/unix, see proc_net_unix(5): number, references, protocol, flags, type, state, inode, name as it was bound.  It is held by who listens there,
+ * by who has bound it and is about to, and by datagram sockets, which never listen; but not by connections that were accepted, which have the name, too. */
 static gboolean
-listens_there (const char *line, const char *path, const struct stat *place)
+is_held_by (const char *line, const char *path, const struct stat *place)
 {
-  unsigned flags;
+  unsigned flags, type, state;
   int name = 0;
   struct stat st;
 
-  if (sscanf (line, "%*[^:]: %*x %*x %x %*x %*x %*u %n", &flags, &name) != 1 || name == 0)
+  if (sscanf (line, "%*[^:]: %*x %*x %x %x %x %*u %n", &flags, &type, &state, &name) != 3 || name == 0)
     return FALSE;
   line += name;
-  if ((flags & LISTENING) == 0 || !same_name (line, path))
+  if ((flags & LISTENING) == 0 && (type == SOCK_STREAM || type == SOCK_SEQPACKET) && state != UNCONNECTED)
+    return FALSE;
+  if (!same_name (line, path))
     return FALSE;
   /* What was bound from another folder can't be told apart. */
   return line[0] != '/'
          || (lstat (line, &st) == 0 && st.st_dev == place->st_dev && st.st_ino == place->st_ino);
+}
+
+/* The table has no sockets of other network namespaces (containers, Flatpak), so it is tried: nobody is there to hear it but one of these. */
+static gboolean
+is_refused (const char *path)
+{
+  struct sockaddr_un name = { .sun_family = AF_UNIX };
+  gboolean refused = FALSE;
+  int fd;
+
+  if (g_strlcpy (name.sun_path, path, sizeof name.sun_path) >= sizeof name.sun_path)
+    return FALSE;
+  fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0)
+    return FALSE;
+  /* EPROTOTYPE: it is of another type, and so none of ours. */
+  refused = connect (fd, (struct sockaddr *)&name, sizeof name) != 0 && errno == ECONNREFUSED;
+  close (fd);
+  return refused;
 }
 
 SocketPlace
@@ -54,9 +77,9 @@ socket_place_look (const char *path)
     return SOCKET_PLACE_TAKEN;
   g_auto (GStrv) lines = g_strsplit (table, "\n", -1);
   for (char **line = lines; *line != NULL; line++)
-    if (listens_there (*line, path, &place))
+    if (is_held_by (*line, path, &place))
       return SOCKET_PLACE_TAKEN;
-  return SOCKET_PLACE_STALE;
+  return is_refused (path) ? SOCKET_PLACE_STALE : SOCKET_PLACE_TAKEN;
 }
 
 gboolean

@@ -27,6 +27,7 @@
 #define MOST_WAIT_US (10 * G_USEC_PER_SEC)
 #define STEP_US      500
 #define MOST_SCREENS 8
+#define MOST_NOTES   65536
 #define SOCKET_END   ".sock"
 #define LOCK_END     ".lock"
 #define FAMILY_END   ".family"
@@ -96,7 +97,8 @@ open_door (const char *lock_path)
 
   for (;;)
     {
-      int fd = open (lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+      /* Others write notes there. */
+      int fd = open (lock_path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
       if (fd < 0)
         return -1;
       gboolean held = try_byte (fd, DOOR_BYTE);
@@ -251,13 +253,54 @@ control_socket_new (const char *path, GError **error)
   return NULL;
 }
 
+/* Lines: the process id, then what was noted. */
+static GStrv
+read_lines (int fd)
+{
+  g_autofree char *text = g_malloc (MOST_NOTES);
+  ssize_t length = pread (fd, text, MOST_NOTES - 1, 0);
+
+  text[MAX (length, 0)] = '\0';
+  return g_strsplit (text, "\n", -1);
+}
+
+/* Each once, so that switching on and off for ever needs no room. */
+static void
+note (int fd, const char *address)
+{
+  g_auto (GStrv) lines = read_lines (fd);
+  g_autofree char *line = g_strconcat (address, "\n", NULL);
+
+  if (strchr (address, '\n') != NULL || g_strv_contains ((const char *const *)lines, address))
+    return;
+  if (write (fd, line, strlen (line)) < 0)
+    g_debug ("an address is noted nowhere: %s", g_strerror (errno));
+}
+
 void
 control_socket_note_vnc (ControlSocket *place, const char *address)
 {
-  g_autofree char *line = g_strconcat (address, "\n", NULL);
+  note (place->lock_fd, address);
+}
 
-  if (strchr (address, '\n') == NULL && write (place->lock_fd, line, strlen (line)) < 0)
-    g_debug ("no address in %s", place->lock_path);
+/* The lock file of a machine that runs, to read or to append to it. */
+static int
+open_notes (const char *path)
+{
+  g_autofree char *lock_path = g_strconcat (path, LOCK_END, NULL);
+
+  return open (lock_path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
+void
+control_socket_note_vnc_at (const char *path, const char *address)
+{
+  int fd = open_notes (path);
+
+  if (fd < 0)
+    return;
+  note (fd, address);
+  close (fd);
 }
 
 int
@@ -270,6 +313,29 @@ int
 control_socket_family (const ControlSocket *place)
 {
   return place->family_fd;
+}
+
+/* A screen's behind the first one's: vnc_listen_beside(). */
+static void
+tidy_vnc (const char *address)
+{
+  vnc_listen_tidy (address);
+  for (unsigned screen = 1; screen < MOST_SCREENS; screen++)
+    {
+      g_autofree char *beside = g_strdup_printf ("%s.%u", address, screen);
+      vnc_listen_tidy (beside);
+    }
+}
+
+/* The lines behind the process id. */
+static void
+tidy_noted (int fd)
+{
+  g_auto (GStrv) lines = read_lines (fd);
+
+  for (unsigned i = 1; i < g_strv_length (lines); i++)
+    if (*lines[i] != '\0')
+      tidy_vnc (lines[i]);
 }
 
 void
@@ -289,6 +355,7 @@ control_socket_free (ControlSocket *place)
     }
   if (place->lock_fd >= 0)
     {
+      tidy_noted (place->lock_fd);
       unlink (place->lock_path);
       close (place->lock_fd);
     }
@@ -300,30 +367,15 @@ control_socket_free (ControlSocket *place)
 
 /* -- What others left --------------------------------------------------------------------------------- */
 
-/* A screen's behind the first one's: vnc_listen_beside(). */
-static void
-tidy_vnc (const char *address)
+void
+control_socket_tidy_vnc (const char *path)
 {
-  vnc_listen_tidy (address);
-  for (unsigned screen = 1; screen < MOST_SCREENS; screen++)
-    {
-      g_autofree char *beside = g_strdup_printf ("%s.%u", address, screen);
-      vnc_listen_tidy (beside);
-    }
-}
+  int fd = open_notes (path);
 
-/* The lines behind the process id. */
-static void
-tidy_noted (int fd)
-{
-  char text[1024];
-  ssize_t length = pread (fd, text, sizeof (text) - 1, 0);
-
-  text[MAX (length, 0)] = '\0';
-  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
-  for (unsigned i = 1; i < g_strv_length (lines); i++)
-    if (*lines[i] != '\0')
-      tidy_vnc (lines[i]);
+  if (fd < 0)
+    return;
+  tidy_noted (fd);
+  close (fd);
 }
 
 /* We are in the door. */

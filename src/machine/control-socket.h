@@ -20,8 +20,13 @@ typedef struct ControlSocket ControlSocket;
 
 /* Listens from here on.  NULL and an error (G_IO_ERROR_BUSY: the machine runs already). */
 ControlSocket *control_socket_new (const char *path, GError **error);
-/* VNC is served at this address (display/vnc-listen.h) for as long as the machine runs: for who tidies up behind a broker that was killed. */
+/* VNC is served at this address (display/vnc-listen.h), and perhaps at those beside it: for who tidies up, behind a broker that was killed or when VNC is switched
+ * off.  No name is removed that isn't noted: what a monitor says of its addresses may be another program's socket. */
 void control_socket_note_vnc (ControlSocket *place, const char *address);
+/* The same by who made the socket for a machine that runs, whose control socket is at `path`. */
+void control_socket_note_vnc_at (const char *path, const char *address);
+/* Removes the noted sockets that nobody listens on any more. */
+void control_socket_tidy_vnc (const char *path);
 /* The listener, which stays its own. */
 int control_socket_fd (const ControlSocket *place);
 /* For the processes of the machine, to have open for as long as they live: a machine that starts waits until none of an earlier start has it.  It is locked and says

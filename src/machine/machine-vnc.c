@@ -9,8 +9,10 @@
 #include "display/vnc-address.h"
 #include "display/vnc-listen.h"
 #include "display/vnc-password.h"
+#include "machine/control-socket.h"
 #include "machine/liveness.h"
 #include "machine/machine-private.h"
+#include "machine/paths.h"
 
 #include <gio/gunixfdlist.h>
 #include <glib/gi18n.h>
@@ -43,7 +45,7 @@ sharing_free (gpointer data)
   g_free (sharing);
 }
 
-/* Where its screens are served; what it says is a name to look at, never one to believe. */
+/* Where its screens are served by its own words, which may be anybody's sockets: these are told and compared, and nothing is done there. */
 static GStrv
 addresses_of (VivMachine *self)
 {
@@ -60,12 +62,26 @@ addresses_of (VivMachine *self)
   return g_strv_builder_end (addresses);
 }
 
-/* The names of UNIX sockets that nobody listens on any more. */
+/* The names of UNIX sockets of this machine that nobody listens on any more, as those who made them have noted. */
 static void
-tidy (GStrv addresses)
+tidy (VivMachine *self)
 {
-  for (unsigned i = 0; addresses != NULL && addresses[i] != NULL; i++)
-    vnc_listen_tidy (addresses[i]);
+  const char *uuid = viv_machine_get_uuid (self);
+  g_autofree char *path = uuid != NULL ? viv_socket_path (uuid, NULL) : NULL;
+
+  if (path != NULL)
+    control_socket_tidy_vnc (path);
+}
+
+static void
+note (VivMachine *self, GStrv made)
+{
+  const char *uuid = viv_machine_get_uuid (self);
+  g_autofree char *path = uuid != NULL ? viv_socket_path (uuid, NULL) : NULL;
+
+  for (unsigned i = 0; path != NULL && made[i] != NULL; i++)
+    if (g_str_has_prefix (made[i], "unix:"))
+      control_socket_note_vnc_at (path, made[i]);
 }
 
 static void
@@ -112,7 +128,7 @@ on_stopped (GObject *source, GAsyncResult *result, gpointer data)
 
   if (!answered (g_task_get_source_object (task), task, source, result))
     return;
-  tidy (g_task_get_task_data (task));
+  tidy (g_task_get_source_object (task));
   g_task_return_boolean (task, TRUE);
 }
 
@@ -123,7 +139,6 @@ viv_machine_vnc_stop (VivMachine *self, GCancellable *cancellable, GAsyncReadyCa
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
 
   g_task_set_source_tag (task, viv_machine_vnc_stop);
-  g_task_set_task_data (task, addresses_of (self), (GDestroyNotify)g_strfreev);
   call (self, task, "VncStop", NULL, NULL, on_stopped);
 }
 
@@ -142,11 +157,12 @@ on_served (GObject *source, GAsyncResult *result, gpointer data)
   vnc_listeners_clear (&sharing->listeners);
   if (served)
     {
-      tidy (sharing->before);
+      tidy (g_task_get_source_object (task));
       g_task_return_pointer (task, g_strdup (made[0]), g_free);
     }
   else
-    tidy (made);
+    for (unsigned i = 0; made[i] != NULL; i++)
+      vnc_listen_tidy (made[i]);
 }
 
 static void
@@ -200,7 +216,7 @@ on_made_way (GObject *source, GAsyncResult *result, gpointer data)
 
   if (answered (self, task, source, result))
     {
-      tidy (((Sharing *)g_task_get_task_data (task))->before);
+      tidy (self);
       make_sockets (self, task);
     }
 }
@@ -214,7 +230,10 @@ on_sockets (GObject *source, GAsyncResult *result, gpointer data)
   GError *error = NULL;
 
   if (g_task_propagate_boolean (G_TASK (result), &error))
-    serve (self, task);
+    {
+      note (self, sharing->listeners.addresses);
+      serve (self, task);
+    }
   else if (!sharing->again && g_error_matches (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE)
            && is_ours (sharing))
     {

@@ -15,6 +15,7 @@
  *   descriptors   sends 64 descriptors with each answer
  *   flood         signals without end; properties: of ever new properties
  *   numbers       SaveProgress of what is no fraction
+ *   vnc=PATH      its screens are served at PATH
  *   screen        an honest one, of 640 × 480; large: of 8192 × 4096, damaged whole; vast: of 16384 × 16384; busy: with damage, cursors and
  *                 other sizes without end
  *   babbles       a serial port that never stops, and never reads
@@ -348,6 +349,9 @@ screens (void)
       g_variant_builder_add (&list, "{sv}", "id", g_variant_new_uint32 (lies_by ("several") ? 7 : i));
       g_variant_builder_add (&list, "{sv}", "name", g_variant_new_string (text));
       g_variant_builder_add (&list, "{sv}", "width", g_variant_new_uint32 (G_MAXUINT32));
+      if (lie ("vnc") != NULL)
+        g_variant_builder_add (&list, "{sv}", "vnc",
+                               g_variant_new_take_string (g_strconcat ("unix:", lie ("vnc"), NULL)));
       g_variant_builder_close (&list);
     }
   return g_variant_builder_end (&list);

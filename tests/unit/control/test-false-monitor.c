@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define PATIENCE_S 120
@@ -368,6 +369,50 @@ test_identity (void)
   check_bystander ();
 }
 
+static int
+bind_there (const char *path, int type)
+{
+  struct sockaddr_un name = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+  g_assert_cmpuint (g_strlcpy (name.sun_path, path, sizeof name.sun_path), <, sizeof name.sun_path);
+  g_assert_cmpint (bind (fd, (struct sockaddr *)&name, sizeof name), ==, 0);
+  return fd;
+}
+
+/* Where its screens are served, it says, are sockets of other programs: one takes datagrams, and one has just nobody who listens. */
+static void
+test_vnc_address (void)
+{
+  for (unsigned i = 0; i < 2; i++)
+    {
+      g_autofree char *path = g_build_filename (top, "notify", NULL), *lie = g_strconcat ("vnc=", path, NULL);
+      g_autoptr (VivMachine) machine = create ("screens elsewhere", lie);
+      g_autoptr (GAsyncResult) off = NULL, on = NULL;
+      int fd = bind_there (path, i == 0 ? SOCK_DGRAM : SOCK_STREAM);
+
+      if (i == 1)
+        close (fd);
+      g_assert_true (start (machine));
+      GPtrArray *screens = viv_machine_get_screens (machine);
+      g_assert_true (g_str_has_suffix (((VivScreenInfo *)screens->pdata[0])->vnc_address, path));
+      viv_machine_vnc_stop (machine, NULL, on_result, &off);
+      WAIT_WHILE (off == NULL);
+      g_assert_true (viv_machine_finish (machine, off, NULL));
+      g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
+      viv_machine_vnc_start (machine, NULL, NULL, NULL, on_result, &on);
+      WAIT_WHILE (on == NULL);
+      g_free (viv_machine_vnc_start_finish (machine, on, NULL));
+      g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
+      force_off (machine);
+      g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
+      if (i == 0)
+        close (fd);
+      g_assert_cmpint (g_unlink (path), ==, 0);
+    }
+  check_bystander ();
+}
+
 /* A copy has the same UUID: whose the socket is says the lock, even if the monitor says that it is ours. */
 static void
 test_copy (void)
@@ -607,6 +652,7 @@ main (int argc, char **argv)
   bystander = create ("bystander", NULL);
   g_assert_true (start (bystander));
   g_test_add_func ("/false-monitor/identity", test_identity);
+  g_test_add_func ("/false-monitor/vnc-address", test_vnc_address);
   g_test_add_func ("/false-monitor/copy", test_copy);
   g_test_add_func ("/false-monitor/device-id", test_device_id);
   g_test_add_func ("/false-monitor/descriptors", test_fds);

@@ -2,6 +2,7 @@
  *
  * Where screens are served over VNC, the password's file, and what monitor and server say to each other.
  */
+#include "display/socket-place.h"
 #include "display/vnc-address.h"
 #include "display/vnc-listen.h"
 #include "display/vnc-messages.h"
@@ -10,9 +11,13 @@
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void
@@ -145,6 +150,80 @@ test_unix (void)
   g_rmdir (dir);
 }
 
+/* In a network of its own, where our table of sockets doesn't show it.  FALSE: the system has none for us. */
+static gboolean
+listen_elsewhere (const struct sockaddr_un *name, pid_t *child)
+{
+  int told[2];
+  char byte = 0;
+
+  g_assert_cmpint (pipe2 (told, O_CLOEXEC), ==, 0);
+  *child = fork ();
+  if (*child == 0)
+    {
+      gboolean apart = unshare (CLONE_NEWNET) == 0 || unshare (CLONE_NEWUSER | CLONE_NEWNET) == 0;
+      int fd = apart ? socket (AF_UNIX, SOCK_STREAM, 0) : -1;
+
+      if (fd >= 0 && bind (fd, (const struct sockaddr *)name, sizeof *name) == 0 && listen (fd, 1) == 0
+          && write (told[1], "x", 1) == 1)
+        for (;;)
+          pause ();
+      _exit (0);
+    }
+  close (told[1]);
+  gboolean there = read (told[0], &byte, 1) == 1;
+  close (told[0]);
+  return there;
+}
+
+/* What others have there isn't stale: datagram sockets never listen, one that was just bound will, and another network's is in no table of ours. */
+static void
+test_others (void)
+{
+  g_autofree char *dir = g_dir_make_tmp ("viv-listen-XXXXXX", NULL),
+                  *path = g_build_filename (dir, "theirs", NULL);
+  struct sockaddr_un name = { .sun_family = AF_UNIX };
+  const int types[] = { SOCK_DGRAM, SOCK_STREAM, SOCK_SEQPACKET };
+  pid_t child;
+
+  g_strlcpy (name.sun_path, path, sizeof name.sun_path);
+  for (unsigned i = 0; i < G_N_ELEMENTS (types); i++)
+    {
+      int fd = socket (AF_UNIX, types[i] | SOCK_CLOEXEC, 0);
+
+      g_assert_cmpint (bind (fd, (struct sockaddr *)&name, sizeof name), ==, 0);
+      g_assert_cmpint (socket_place_look (path), ==, SOCKET_PLACE_TAKEN);
+      close (fd);
+      g_assert_cmpint (socket_place_look (path), ==, SOCKET_PLACE_STALE);
+      g_assert_cmpint (g_unlink (path), ==, 0);
+    }
+
+  /* A connection that goes on holds no name. */
+  int listener = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+      caller = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  g_assert_true (socket_place_listen (listener, path, 1));
+  g_assert_cmpint (connect (caller, (struct sockaddr *)&name, sizeof name), ==, 0);
+  int accepted = accept (listener, NULL, NULL);
+  g_assert_cmpint (accepted, >=, 0);
+  close (listener);
+  g_assert_cmpint (socket_place_look (path), ==, SOCKET_PLACE_STALE);
+  close (caller);
+  close (accepted);
+  g_assert_cmpint (g_unlink (path), ==, 0);
+
+  if (listen_elsewhere (&name, &child))
+    {
+      g_assert_cmpint (socket_place_look (path), ==, SOCKET_PLACE_TAKEN);
+      g_assert_cmpint (kill (child, SIGKILL), ==, 0);
+      g_assert_cmpint (waitpid (child, NULL, 0), ==, child);
+      g_assert_cmpint (socket_place_look (path), ==, SOCKET_PLACE_STALE);
+      g_unlink (path);
+    }
+  else
+    waitpid (child, NULL, 0);
+  g_assert_cmpint (g_rmdir (dir), ==, 0);
+}
+
 static void
 no_password (const char *path, int code)
 {
@@ -255,6 +334,7 @@ main (int argc, char **argv)
   g_test_add_func ("/display/vnc-listen/somewhere", test_somewhere);
   g_test_add_func ("/display/vnc-listen/beside", test_beside);
   g_test_add_func ("/display/vnc-listen/unix", test_unix);
+  g_test_add_func ("/display/vnc-listen/others", test_others);
   g_test_add_func ("/display/vnc-listen/password", test_password);
   g_test_add_func ("/display/vnc-listen/events", test_events);
   return g_test_run ();

@@ -144,6 +144,46 @@ test_listener_lives (Fixture *f, gconstpointer data)
   g_assert_false (is_there (f->path) || is_there (f->lock));
 }
 
+/* Switched off, what was noted goes; what somebody listens on stays, and what nobody noted. */
+static void
+test_notes (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *address = g_strconcat ("unix:", f->vnc, NULL),
+                  *other = g_strconcat (f->vnc, "-other", NULL),
+                  *other_address = g_strconcat ("unix:", other, NULL);
+  VncListeners ours, others;
+  GStatBuf before, after;
+
+  ControlSocket *place = control_socket_new (f->path, &error);
+  g_assert_no_error (error);
+  g_assert_true (vnc_listen (address, 2, FALSE, &ours, NULL)
+                 && vnc_listen (other_address, 1, FALSE, &others, NULL));
+  control_socket_note_vnc_at (f->path, ours.addresses[0]);
+  control_socket_note_vnc_at (f->path, "two\nlines");
+  vnc_listeners_clear (&others);
+  control_socket_tidy_vnc (f->path);
+  g_assert_true (is_there (f->vnc) && is_there (f->beside) && is_there (other));
+  g_assert_cmpint (g_stat (f->lock, &before), ==, 0);
+  for (unsigned i = 0; i < 3; i++)
+    {
+      vnc_listeners_clear (&ours);
+      control_socket_tidy_vnc (f->path);
+      g_assert_false (is_there (f->vnc) || is_there (f->beside));
+      g_assert_true (vnc_listen (address, 2, FALSE, &ours, NULL));
+      control_socket_note_vnc_at (f->path, ours.addresses[0]);
+    }
+  g_assert_cmpint (g_stat (f->lock, &after), ==, 0);
+  g_assert_cmpint (after.st_size, ==, before.st_size);
+  vnc_listeners_clear (&ours);
+  control_socket_free (place);
+  g_assert_false (is_there (f->vnc) || is_there (f->beside));
+  g_assert_true (is_there (other));
+  g_unlink (other);
+  control_socket_note_vnc_at (f->path, address); /* it has ended */
+  g_assert_false (is_there (f->lock));
+}
+
 /* Another program's. */
 static void
 test_strangers (Fixture *f, gconstpointer data)
@@ -203,6 +243,7 @@ main (int argc, char **argv)
   g_test_add ("/control-socket/killed-all", Fixture, "all", begin, test_killed, end);
   g_test_add ("/control-socket/living", Fixture, NULL, begin, test_living, end);
   g_test_add ("/control-socket/listener-lives", Fixture, NULL, begin, test_listener_lives, end);
+  g_test_add ("/control-socket/notes", Fixture, NULL, begin, test_notes, end);
   g_test_add ("/control-socket/strangers", Fixture, NULL, begin, test_strangers, end);
   g_test_add ("/control-socket/race", Fixture, NULL, begin, test_race, end);
   return g_test_run ();
