@@ -9,11 +9,17 @@
 #include "machine/folder-lock.h"
 #include "machine/monitor-guard.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#ifndef SO_PEERPIDFD /* Linux 6.5; older headers */
+#define SO_PEERPIDFD 77
+#endif
 
 int
 viv_monitor_peer (GDBusConnection *connection, pid_t *pid)
@@ -33,14 +39,23 @@ viv_monitor_peer (GDBusConnection *connection, pid_t *pid)
       || peer.uid != geteuid ())
     return -1;
   *pid = peer.pid;
-#ifdef SO_PEERPIDFD
   int peer_fd = -1;
   length = sizeof (peer_fd);
   if (getsockopt (fd, SOL_SOCKET, SO_PEERPIDFD, &peer_fd, &length) == 0)
     return peer_fd;
-#endif
-  /* The number is still the peer's, since the peer has just answered. */
-  return syscall (SYS_pidfd_open, peer.pid, 0);
+  /* A peer that has ended is none; its number may be another's by now. */
+  if (errno != ENOPROTOOPT)
+    return -1;
+  peer_fd = syscall (SYS_pidfd_open, peer.pid, 0);
+  /* The number is the broker's, who made the socket; the monitor at the other end dies with it.  One that is still there says that the broker was, too, and that
+   * the descriptor stands for nobody who has got the number since. */
+  struct pollfd end = { .fd = fd, .events = POLLRDHUP };
+  if (peer_fd >= 0 && poll (&end, 1, 0) != 0)
+    {
+      close (peer_fd);
+      peer_fd = -1;
+    }
+  return peer_fd;
 }
 
 /* Who made the socket, found without his help: the kernel answers for a process that is stopped, too.  0: nobody. */
