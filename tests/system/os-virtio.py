@@ -64,7 +64,7 @@ def disk(queues, cpus, legacy):
         equal(re.search(r"^DRIVER (.*)$", text, re.M)[1], "virtio_blk VIV-disk0 %d" % (192 * MIB // 512), "the disk")
         equal(re.search(r"^QUEUES (\d+)", text, re.M)[1], str(min(queues, cpus)), "queues")
         equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "complaints of the kernel")
-        check(re.search(r"^disk0 +pci 00:03.0 ", room.vivctl("device", "list", "virtio").stdout, re.M), "its place")
+        check(re.search(r"^disk0 +pci 00:03.0 ", machine.vivctl("device", "list").stdout, re.M), "its place")
         machine.vivctl("serial", "--send", "off\\n")
         machine.wait_state("off", 60)
         with open(image, "rb") as file:
