@@ -453,6 +453,18 @@ soft_engine_detail (void)
 #endif
 }
 
+#ifndef SOFT_TRANSLATOR
+void
+soft_reserve (void)
+{
+}
+
+void
+soft_forgo (void)
+{
+}
+#endif
+
 static Engine *
 engine_create (Vm *vm, const EngineConfig *config, GError **error)
 {
