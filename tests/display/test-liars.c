@@ -13,10 +13,6 @@
 #include <string.h>
 
 #define WATCH_US (2 * G_USEC_PER_SEC)
-/* Frames a second, where the kernel says that this thread had to wait for a processor for no more than this part of the time: of a host that is busy with
- * other things nothing is demanded. */
-#define LEAST_RATE 50
-#define MOST_WAIT  0.05
 /* The part of the time that it runs: what is left is for a person. */
 #define MOST_WORK 0.8
 
@@ -117,9 +113,8 @@ watch (Fixture *f, const char *lies)
   g_assert_cmpuint (pulse.frames, >, 2);
   if (IS_SANITIZED)
     return;
+  /* How many frames that makes is also the display server's and the host's affair: it was said above.  (50 and more on an idle one.) */
   g_assert_cmpfloat (ran, <=, MOST_WORK);
-  if (waited <= MOST_WAIT)
-    g_assert_cmpfloat (pulse.frames / seconds, >=, LEAST_RATE);
 }
 
 static void
