@@ -143,16 +143,24 @@ fail_busy (const char *lock_path, int fd, GError **error)
 static gboolean
 take_lock (ControlSocket *place, GError **error)
 {
-  int fd = open_door (place->lock_path);
+  int fd;
 
-  if (fd < 0)
-    return errno == EBUSY ? fail_busy (place->lock_path, -1, error)
-                          : set_errno_error (error, errno, "can't make", place->lock_path);
-  if (!try_byte (fd, LIFE_BYTE))
+  for (;;)
     {
-      fail_busy (place->lock_path, fd, error);
+      fd = open_door (place->lock_path);
+      if (fd < 0)
+        return errno == EBUSY ? fail_busy (place->lock_path, -1, error)
+                              : set_errno_error (error, errno, "can't make", place->lock_path);
+      if (!try_byte (fd, LIFE_BYTE))
+        {
+          fail_busy (place->lock_path, fd, error);
+          close (fd);
+          return FALSE;
+        }
+      /* The last one may have removed it since we looked, and only then let go. */
+      if (is_there (fd, place->lock_path))
+        break;
       close (fd);
-      return FALSE;
     }
   g_autofree char *pid = g_strdup_printf ("%d\n", (int)getpid ());
   if (ftruncate (fd, 0) != 0 || write (fd, pid, strlen (pid)) < 0)
@@ -384,7 +392,9 @@ sweep (int fd, const char *path, const char *lock_path)
 {
   struct flock life = byte_lock (F_WRLCK, LIFE_BYTE);
 
-  if (!is_there (fd, lock_path) || fcntl (fd, F_OFD_GETLK, &life) != 0 || life.l_type != F_UNLCK
+  /* In this order: who ends removes the file first and lets go of it then.  So of a file that nobody has and that is there, its broker was killed, and
+   * whoever comes next waits at our door. */
+  if (fcntl (fd, F_OFD_GETLK, &life) != 0 || life.l_type != F_UNLCK || !is_there (fd, lock_path)
       || socket_place_look (path) == SOCKET_PLACE_TAKEN)
     return;
   tidy_noted (fd);
