@@ -171,6 +171,16 @@ test_killed (void)
   g_assert_true (WIFSIGNALED (status) && WTERMSIG (status) == SIGSEGV);
 }
 
+/* The child has looked for itself, and ends with 0 if all was as it should be. */
+static void
+finish_well (Fixture *f, char **log)
+{
+  int status = finish (f, log);
+
+  g_assert_true (WIFEXITED (status));
+  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
+}
+
 /* -- Others --------------------------------------------------------------------------------------- */
 
 /* The first start is in vain; the next one is told at once. */
@@ -184,9 +194,7 @@ test_namespaces (void)
   g_assert_true (wait_ready (&f));
   g_autofree char *known = g_build_filename (f.folder, "no-namespaces", NULL);
   g_assert_cmpint (g_unlink (known), ==, 0);
-  int status = finish (&f, &log);
-  g_assert_true (WIFEXITED (status));
-  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
+  finish_well (&f, &log);
 }
 
 static void
@@ -201,37 +209,19 @@ test_knows_namespaces (void)
   g_assert_true (wait_ready (&f));
   g_autofree char *known = g_build_filename (f.folder, "no-namespaces", NULL);
   g_assert_cmpint (g_unlink (known), ==, 0);
-  int status = finish (&f, &log);
-  g_assert_true (WIFEXITED (status));
-  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
+  finish_well (&f, &log);
 }
 
-/* So many in a minute, and none outlives the machine. */
+/* "helpers": so many in a minute, and none outlives the machine; "stubborn": one that doesn't leave when it is told to is ended. */
 static void
-test_helpers (void)
+test_helpers (gconstpointer how)
 {
   g_autofree char *log = NULL;
   Fixture f;
 
-  begin (&f, "helpers");
+  begin (&f, how);
   g_assert_true (wait_ready (&f));
-  int status = finish (&f, &log);
-  g_assert_true (WIFEXITED (status));
-  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
-}
-
-/* One that doesn't leave when it is told to is ended. */
-static void
-test_stubborn (void)
-{
-  g_autofree char *log = NULL;
-  Fixture f;
-
-  begin (&f, "stubborn");
-  g_assert_true (wait_ready (&f));
-  int status = finish (&f, &log);
-  g_assert_true (WIFEXITED (status));
-  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
+  finish_well (&f, &log);
 }
 
 /* The folder is the broker's as long as that lives, whatever its monitor does with what it has. */
@@ -282,9 +272,7 @@ test_snapshot (void)
   g_assert_cmpint (waitid (P_PID, (id_t)f.broker, &ended, WEXITED | WNOWAIT), ==, 0);
   g_assert_cmpint (g_unlink (picture), ==, 0);
   g_assert_cmpint (g_rmdir (folder), ==, 0); /* so nothing else was there */
-  int status = finish (&f, &log);
-  g_assert_true (WIFEXITED (status));
-  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
+  finish_well (&f, &log);
   g_assert_nonnull (strstr (log, "was not opened"));
 }
 
@@ -304,9 +292,9 @@ main (int argc, char **argv)
   g_test_add_func ("/broker/killed", test_killed);
   g_test_add_func ("/broker/namespaces", test_namespaces);
   g_test_add_func ("/broker/knows-namespaces", test_knows_namespaces);
-  g_test_add_func ("/broker/helpers", test_helpers);
+  g_test_add_data_func ("/broker/helpers", "helpers", test_helpers);
+  g_test_add_data_func ("/broker/stubborn", "stubborn", test_helpers);
   g_test_add_func ("/broker/snapshot", test_snapshot);
-  g_test_add_func ("/broker/stubborn", test_stubborn);
   g_test_add_func ("/broker/lock", test_lock);
   g_test_add_func ("/broker/flood", test_flood);
   return g_test_run ();
