@@ -52,6 +52,8 @@ static const char *const choice_labels[][2] = {
   { "socket", N_ ("Control socket") },
   { "pc", N_ ("PC of 1996 (i440FX, PIIX3)") },
   { "vga", N_ ("VGA") },
+  { "ide", N_ ("IDE") },
+  { "virtio", N_ ("Virtio") },
   { "bios", N_ ("BIOS (SeaBIOS)") },
 };
 
