@@ -80,6 +80,17 @@ static const char of_all[] =
     /* sockets that are there */
     "accept accept4 shutdown getsockname getpeername getsockopt recvfrom recvmsg recvmmsg ";
 
+/* A helper with the network as its outside end: what of_all has, and Internet sockets, whose addresses no filter sees. */
+static const char of_networks[]
+    = "pread64 preadv preadv2 pwrite64 close_range dup dup2 dup3 eventfd eventfd2 memfd_create select pselect6 pause msync "
+      "getppid getresuid getresgid getgroups getrusage getrlimit uname sysinfo "
+      "rt_sigpending rt_sigsuspend rt_sigtimedwait "
+      "bind connect listen accept accept4 shutdown getsockname getpeername getsockopt recvfrom recvmsg recvmmsg "
+      /* Files that Landlock has left: the host's name servers, and a folder for TFTP. */
+      "stat lstat newfstatat statx getdents64 ";
+/* Whose arguments rules_of_networks() looks at. */
+static const char looked_at_of_networks[] = "open openat ";
+
 /* Timers that signal: KVM's probe has one. */
 static const char of_start[] = "timer_create timer_settime timer_delete ";
 
@@ -134,6 +145,8 @@ static const int file_commands[] = {
 
 static const int file_commands_of_threads[] = { F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC };
 
+static const int file_commands_of_networks[] = { F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC, F_GET_SEALS };
+
 /* Of whom: accepted. */
 static const struct
 {
@@ -167,8 +180,20 @@ number_of (const char *name)
   return number;
 }
 
+static bool
+has_name (const char *names, const char *name)
+{
+  const size_t length = strlen (name);
+
+  for (; *names != 0; names += strcspn (names, " ") + 1)
+    if (strncmp (names, name, length) == 0 && names[length] == ' ')
+      return true;
+  return false;
+}
+
+/* But those in one of `except`, two of them or NULL. */
 static int
-add_names (scmp_filter_ctx filter, uint32_t action, const char *names)
+add_names (scmp_filter_ctx filter, uint32_t action, const char *names, const char *const *except)
 {
   char name[64];
   int code = 0;
@@ -182,6 +207,8 @@ add_names (scmp_filter_ctx filter, uint32_t action, const char *names)
         return -EINVAL;
       memcpy (name, names, length);
       name[length] = 0;
+      if (except != NULL && (has_name (except[0], name) || has_name (except[1], name)))
+        continue;
       number = number_of (name);
       if (number == __NR_SCMP_ERROR)
         {
@@ -320,6 +347,39 @@ rules_of_helpers (scmp_filter_ctx filter)
   return code;
 }
 
+/* A helper whose outside end is the network. */
+static int
+rules_of_networks (scmp_filter_ctx filter)
+{
+  static const int families[] = { AF_INET, AF_INET6 };
+  static const int types[]
+      = { SOCK_STREAM, SOCK_DGRAM }; /* with IPPROTO_ICMP: a ping, where the host lets its users */
+  static const struct
+  {
+    int level, name;
+  } wanted[] = {
+    { SOL_SOCKET, SO_REUSEADDR },  { SOL_SOCKET, SO_OOBINLINE },   { SOL_SOCKET, SO_KEEPALIVE },
+    { SOL_SOCKET, SO_SNDBUF },     { SOL_SOCKET, SO_RCVBUF },      { IPPROTO_TCP, TCP_NODELAY },
+    { IPPROTO_IPV6, IPV6_V6ONLY }, { IPPROTO_IP, IP_TTL },         { IPPROTO_IPV6, IPV6_UNICAST_HOPS },
+    { IPPROTO_IP, IP_RECVERR },    { IPPROTO_IPV6, IPV6_RECVERR },
+  };
+  const int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+  int code = add_files (filter, file_commands_of_networks, LENGTH (file_commands_of_networks));
+
+  ALLOW_REQUESTS (REQUESTS_SOCKETS);
+  for (unsigned i = 0; i < LENGTH (families); i++)
+    for (unsigned j = 0; j < LENGTH (types); j++)
+      ALLOW (socket, SCMP_A0 (LOW (families[i])), SCMP_A1 (BUT (flags, types[j])));
+  for (unsigned i = 0; i < LENGTH (wanted); i++)
+    ALLOW (setsockopt, SCMP_A1 (LOW (wanted[i].level)), SCMP_A2 (LOW (wanted[i].name)));
+  ALLOW (sendto, SCMP_A3 (WITHOUT (MSG_FASTOPEN)));
+  ALLOW (sendmsg, SCMP_A2 (WITHOUT (MSG_FASTOPEN)));
+  ALLOW (open, SCMP_A1 (WITHOUT (O_ACCMODE | O_CREAT | O_TRUNC)));
+  ALLOW (openat, SCMP_A2 (WITHOUT (O_ACCMODE | O_CREAT | O_TRUNC)));
+  ALLOW (prlimit64, SCMP_A0 (LOW (0)), SCMP_A2 (SCMP_CMP_EQ, 0));
+  return code;
+}
+
 /* While the machine is built. */
 static int
 rules_of_start (scmp_filter_ctx filter)
@@ -355,10 +415,14 @@ static const struct
 {
   const char *name, *calls;
   int (*rules) (scmp_filter_ctx filter);
+  const char *looked_at; /* of no_access, by the rules; NULL: none */
 } kinds[] = {
-  { "all", of_all, rules_of_all },         { "start", of_all, rules_of_start },
-  { "helpers", of_all, rules_of_helpers }, { "processors", of_processors, rules_of_processors },
+  { "all", of_all, rules_of_all },
+  { "start", of_all, rules_of_start },
+  { "helpers", of_all, rules_of_helpers },
+  { "processors", of_processors, rules_of_processors },
   { "disks", of_disks, rules_of_disks },
+  { "networks", of_networks, rules_of_networks, looked_at_of_networks },
 };
 
 /* -- Programs ------------------------------------------------------------------------------------- */
@@ -366,6 +430,8 @@ static const struct
 static int
 add_rules (scmp_filter_ctx filter, unsigned kind, bool trap)
 {
+  const char *const allowed[]
+      = { kinds[kind].calls, kinds[kind].looked_at != NULL ? kinds[kind].looked_at : "" };
   /* Before Linux 4.14 this ends the thread only; nothing of an attack is done either way. */
   const uint32_t kill = trap ? SCMP_ACT_TRAP : SCMP_ACT_KILL_PROCESS;
   /* Calls by another architecture's numbers (32-bit, x32) would pass the list by. */
@@ -375,16 +441,16 @@ add_rules (scmp_filter_ctx filter, unsigned kind, bool trap)
   if (code == 0)
     (void)seccomp_attr_set (filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
   if (code == 0)
-    code = add_names (filter, SCMP_ACT_ALLOW, common);
+    code = add_names (filter, SCMP_ACT_ALLOW, common, NULL);
   if (code == 0)
-    code = add_names (filter, SCMP_ACT_ALLOW, kinds[kind].calls);
+    code = add_names (filter, SCMP_ACT_ALLOW, kinds[kind].calls, NULL);
   if (code == 0)
-    code = add_names (filter, SCMP_ACT_ERRNO (EACCES), no_access);
+    code = add_names (filter, SCMP_ACT_ERRNO (EACCES), no_access, allowed);
   if (code == 0 && !trap)
-    code = add_names (filter, kill, deadly);
+    code = add_names (filter, kill, deadly, NULL);
   if (code == 0)
     code = add_names (filter, kinds[kind].rules == rules_of_start ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO (EACCES),
-                      of_start);
+                      of_start, NULL);
   if (code == 0 && trap) /* else the C library's first try would end it */
     code = seccomp_rule_add (filter, SCMP_ACT_ERRNO (ENOSYS), SCMP_SYS (clone3), 0);
   if (code == 0)

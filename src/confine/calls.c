@@ -85,6 +85,14 @@ calls_confine_helper (gboolean trap)
 }
 
 int
+calls_confine_network (gboolean trap)
+{
+  if (trap)
+    prepare_trap ();
+  return LOAD (trap, networks, 0);
+}
+
+int
 calls_confine (gboolean trap)
 {
   return LOAD (trap, all, SECCOMP_FILTER_FLAG_TSYNC);

@@ -23,6 +23,8 @@ G_BEGIN_DECLS
 int calls_confine_start (gboolean trap);
 /* Loads the list of helpers.  Before there are threads.  0 or a negative errno. */
 int calls_confine_helper (gboolean trap);
+/* The same of those with the network as their outside end: Internet sockets, and reading what is left to be read. */
+int calls_confine_network (gboolean trap);
 /* Behind that of the start: the list of all, for all threads of the process.  0 or a negative errno. */
 int calls_confine (gboolean trap);
 

@@ -21,6 +21,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -149,9 +150,28 @@ known_rights (int abi)
          | (abi >= 5 ? ACCESS_IOCTL_DEV : 0);
 }
 
-/* Everything is handled, and nothing allowed. */
+/* What isn't there needs no rule. */
 static gboolean
-enter_landlock (GError **error)
+let_read (int ruleset, const char *path)
+{
+  const int fd = open (path, O_PATH | O_CLOEXEC);
+  struct landlock_path_beneath_attr rule
+      = { .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE, .parent_fd = fd };
+  struct stat info;
+  gboolean ok;
+
+  if (fd < 0)
+    return TRUE;
+  if (fstat (fd, &info) == 0 && S_ISDIR (info.st_mode))
+    rule.allowed_access |= LANDLOCK_ACCESS_FS_READ_DIR;
+  ok = syscall (SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+  close (fd);
+  return ok;
+}
+
+/* Everything is handled, and nothing allowed but what is named. */
+static gboolean
+enter_landlock (const SandboxConfig *config, GError **error)
 {
   int abi = (int)syscall (SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
   Ruleset attr = { 0 };
@@ -160,10 +180,13 @@ enter_landlock (GError **error)
   if (abi < 1)
     return TRUE; /* not built in, or off at boot */
   attr.files = known_rights (abi);
-  attr.net = abi >= 4 ? NET_ALL : 0;
+  attr.net = abi >= 4 && !config->network ? NET_ALL : 0;
   attr.scopes = abi >= 6 ? SCOPES_ALL : 0;
   int ruleset = (int)syscall (SYS_landlock_create_ruleset, &attr, size, 0);
-  gboolean ok = ruleset >= 0 && syscall (SYS_landlock_restrict_self, ruleset, 0) == 0;
+  gboolean ok = ruleset >= 0;
+  for (const char *const *path = config->readable; ok && path != NULL && *path != NULL; path++)
+    ok = let_read (ruleset, *path);
+  ok = ok && syscall (SYS_landlock_restrict_self, ruleset, 0) == 0;
   int code = errno;
 
   if (ruleset >= 0)
@@ -196,7 +219,9 @@ enter_seccomp (const SandboxConfig *config, GError **error)
   /* The wall that stops most, and every kernel that we know of has it: without it no guest is run. */
   if (prctl (PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
     return fail (error, errno, "this kernel has no seccomp");
-  code = config->helper ? calls_confine_helper (config->trap) : calls_confine_start (config->trap);
+  code = config->network  ? calls_confine_network (config->trap)
+         : config->helper ? calls_confine_helper (config->trap)
+                          : calls_confine_start (config->trap);
   if (code != 0)
     return fail (error, -code, "seccomp");
   seccomp_on = TRUE;
@@ -229,7 +254,9 @@ sandbox_enter (const SandboxConfig *config, GError **error)
   const struct rlimit no_core = { 0, 0 };
   const pid_t parent = getppid ();
 
-  if (config->namespaces)
+  if (config->network)
+    no_namespaces = "its outside end is the network";
+  else if (config->namespaces)
     enter_namespaces ();
   /* After the change of credentials, which would forget it. */
   prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -243,7 +270,7 @@ sandbox_enter (const SandboxConfig *config, GError **error)
     }
   if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return fail (error, errno, "no_new_privs");
-  if (!enter_landlock (error) || !enter_seccomp (config, error))
+  if (!enter_landlock (config, error) || !enter_seccomp (config, error))
     return FALSE;
   describe ();
   g_message ("sandbox: %s", walls);

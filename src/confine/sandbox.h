@@ -19,8 +19,10 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  gboolean helper;     /* not a monitor: the list of calls is a helper's, for good */
-  gboolean namespaces; /* try them */
+  gboolean helper;             /* not a monitor: the list of calls is a helper's, for good */
+  gboolean network;            /* a helper that reaches networks: no namespaces, and Internet sockets */
+  const char *const *readable; /* files and folders that it may read, ends with NULL; or NULL: none */
+  gboolean namespaces;         /* try them */
   gboolean
       trap; /* for debugging: a call that is not allowed ends the process, and stderr says which and where */
 } SandboxConfig;

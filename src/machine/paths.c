@@ -97,6 +97,7 @@ viv_find_program (const char *name, GError **error)
   static const char *const near_us[] = { ".",
                                          "../vmm",
                                          "../vnc",
+                                         "../nat",
                                          "../broker",
                                          "../cli",
                                          "../ui",
@@ -106,14 +107,22 @@ viv_find_program (const char *name, GError **error)
                                          "../../src/vmm",
                                          "../../../src/vnc",
                                          "../../src/vnc",
+                                         "../../../src/nat",
+                                         "../../src/nat",
                                          "../../../src/ui",
                                          "../../../src/cli" };
+  static const struct
+  {
+    const char *name, *variable;
+  } others[] = { { "vivarium-vmm", "VIVARIUM_VMM" },
+                 { "vivarium-vnc", "VIVARIUM_VNC" },
+                 { "vivarium-net", "VIVARIUM_NET" } };
   g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
   g_autofree char *directory = self != NULL ? g_path_get_dirname (self) : NULL;
 
-  if (g_str_equal (name, "vivarium-vmm") || g_str_equal (name, "vivarium-vnc"))
+  for (unsigned i = 0; i < G_N_ELEMENTS (others); i++)
     {
-      const char *wanted = g_getenv (g_str_equal (name, "vivarium-vmm") ? "VIVARIUM_VMM" : "VIVARIUM_VNC");
+      const char *wanted = g_str_equal (name, others[i].name) ? g_getenv (others[i].variable) : NULL;
       if (wanted != NULL && *wanted != '\0')
         return g_canonicalize_filename (wanted, NULL);
     }
