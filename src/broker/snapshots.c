@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define G_LOG_DOMAIN "broker"
 
+#include "config.h"
+
 #include "broker/snapshots.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -185,6 +188,16 @@ find (BrokerSnapshots *snapshots, unsigned number)
   return number < BROKER_MOST_NEW && snapshots->files[number].fd >= 0 ? &snapshots->files[number] : NULL;
 }
 
+/* Never over another one.  FAT has no second names; NFS can't refuse to replace, and has them. */
+static int
+move_new (int folder, const char *from, const char *name)
+{
+  if (renameat2 (folder, from, folder, name, RENAME_NOREPLACE) == 0)
+    return 0;
+  return errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ? linkat (folder, from, folder, name, 0)
+                                                                   : -1;
+}
+
 int
 broker_snapshots_keep (BrokerSnapshots *snapshots, unsigned number, unsigned nth)
 {
@@ -204,7 +217,7 @@ broker_snapshots_keep (BrokerSnapshots *snapshots, unsigned number, unsigned nth
   if (file->named)
     {
       half_name (number, from);
-      code = linkat (snapshots->folder, from, snapshots->folder, name, 0);
+      code = move_new (snapshots->folder, from, name);
     }
   else
     {
