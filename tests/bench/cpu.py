@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 
-from lib import guests, ours, qemu, theirs
+from measure import guests, ours, qemu, theirs
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from os_cpio import cpio  # pylint: disable=wrong-import-position

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from lib import best, build, qemu, report
+from measure import best, build, qemu, report
 
 BROKER = os.path.join(build, "src/broker/vivarium-broker")
 WELCOME = os.path.join(build, "tests/guest/welcome/welcome.img")

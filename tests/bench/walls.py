@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import tempfile
 
-from lib import Machine, build, guests, vmm
+from measure import Machine, build, guests, vmm
 
 PAIRS = 7
 TURNS = 20000
