@@ -116,9 +116,9 @@ on_saved (gpointer data)
   gboolean go_on;
 
   end_work (order->save);
-  go_on = !order->save->ok && order->from == VM_STATE_RUNNING;
+  go_on = !order->save->ok && order->from == VM_STATE_RUNNING && !g_atomic_int_get (&order->save->cancelled);
   vm_order_end (vm, order, g_steal_pointer (&order->save->error));
-  /* As it was before. */
+  /* As it was before; but nothing runs once more before its end. */
   if (go_on)
     vm_give_order_first (vm, ORDER_RESUME, NULL);
   vm_attach_requests (vm);

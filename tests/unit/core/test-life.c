@@ -6,6 +6,7 @@
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -319,7 +320,8 @@ test_abandoned (void)
 {
   unsigned heard = 0;
   Fixture f;
-  int fd = g_file_open_tmp (NULL, NULL, NULL);
+  g_autofree char *path = NULL;
+  int fd = g_file_open_tmp ("viv-life-XXXXXX", &path, NULL);
 
   setup (&f, NULL);
   begin_request (&f);
@@ -335,6 +337,46 @@ test_abandoned (void)
   teardown (&f, NULL);
   g_assert_cmpuint (heard, ==, 4);
   close (fd);
+  g_unlink (path);
+}
+
+static void
+on_save_refused (Vm *vm, const GError *error, void *opaque)
+{
+  g_assert_nonnull (error);
+  ((Save *)opaque)->ended = TRUE;
+}
+
+/* A machine that is ended while it is saved does not run for another moment first: what it wrote then would be in its disks and in no file. */
+static void
+test_save_stopped (Fixture *f, gconstpointer unused)
+{
+  Save save = { 0 };
+  int fds[2];
+  uint8_t byte;
+  Region *ram;
+
+  /* A save that stands still in a pipe, and ends when nobody reads that any more. */
+  signal (SIGPIPE, SIG_IGN);
+  g_assert_cmpint (pipe (fds), ==, 0);
+  ram = region_new_ram ("ram", 0x100000, RAM_SHARED, NULL);
+  g_autoptr (GRand) rand = g_rand_new_with_seed (1);
+  for (unsigned i = 0; i < 0x100000; i++)
+    region_host (ram)[i] = (uint8_t)g_rand_int (rand);
+  vm_lock (f->vm);
+  vm_add_ram (f->vm, ram);
+  vm_unlock (f->vm);
+  vm_save_async (f->vm, fds[1], "the pipe", NULL, on_save_refused, &save);
+  while (read (fds[0], &byte, 1) != 1)
+    ;
+  vm_stop (f->vm, "the end");
+  close (fds[0]);
+  while (!save.ended)
+    g_main_context_iteration (NULL, TRUE);
+  settle ();
+  g_assert_cmpstr (f->log->str, ==, "paused stopped ");
+  region_unref (ram);
+  close (fds[1]);
 }
 
 /* A machine that was paused before is saved when its bus has let go of what leaves, and is paused for the same reason all the time. */
@@ -621,6 +663,7 @@ main (int argc, char **argv)
     { "/life/sleep", test_sleep },
     { "/life/save-ends-last", test_save_ends_last },
     { "/life/save-waits", test_save_waits },
+    { "/life/save-stopped", test_save_stopped },
   };
 
   g_test_init (&argc, &argv, NULL);
