@@ -177,9 +177,10 @@ static const DefinitionKey machine_keys[] = {
   { .name = "cpu",
     .type = KEY_CHOICE,
     .fallback = "host",
-    .choices = "host",
-    .help
-    = N_ ("What the guest is told of its processor: host is all that this computer and the engine have") },
+    .choices = "host|486|pentium|pentium3|x86-64|x86-64-v2|x86-64-v3",
+    .help = N_ (
+        "What the guest is told of its processor: host is all that this computer and the engine have, the others are what a "
+        "processor of that time has, for systems that know no more and for machines that move between computers") },
   { .name = "memory-huge", .type = KEY_BOOL, .fallback = "false", .help = N_ ("Ask for huge pages") },
   { .name = "memory-merge",
     .type = KEY_BOOL,

@@ -576,10 +576,13 @@ build (Monitor *monitor, GError **error)
     }
   vm_add_state_func (monitor->vm, on_state, monitor);
   config.n_cpus = definition_number (monitor->definition, "machine.cpus");
+  config.baseline = cpu_baseline_find (definition_text (monitor->definition, "machine.cpu"));
   monitor->engine = engine_new (klass, monitor->vm, &config, error);
   if (monitor->engine == NULL)
     {
-      viv_start_blame ("machine", "engine");
+      viv_start_blame ("machine", error != NULL && g_error_matches (*error, STATE_ERROR, STATE_ERROR_HOST)
+                                      ? "cpu"
+                                      : "engine");
       return FALSE;
     }
   monitor->board = pc_new (monitor->vm, monitor->definition, error);

@@ -8,6 +8,7 @@ import subprocess
 
 from lib import BUILD, Skip, check, equal, need_programs
 from os_cases import run_cases
+from os_cpio import cpio
 from os_media import initramfs, installer
 
 CHECKS = os.path.join(BUILD, "tests/guest/linux/checks")
@@ -66,6 +67,45 @@ def script(cpus):
     return case
 
 
+# On top of the installer's own initial RAM disk, whose shell is of the kernel's width.
+MODEL = """#!/bin/sh
+mount -t proc proc /proc
+echo 1 > /proc/sys/kernel/printk
+grep -m1 ^flags /proc/cpuinfo
+echo "FAMILY $(grep -m1 '^cpu family' /proc/cpuinfo | cut -d: -f2) $(grep -m1 '^model.*:' /proc/cpuinfo | cut -d: -f2)"
+dmesg | grep -i 'unchecked MSR\|WARNING:\|BUG:\|Oops' | sed 's/^/COMPLAINT /'
+echo "RESULT model ok"
+read line
+poweroff -f || reboot -f
+"""
+MODELS = {"pentium3": ("i386", "6 6", "sse", "sse2"), "x86-64": ("amd64", "15 107", "lm", "sse4_2"), "x86-64-v2": ("amd64", "15 107", "sse4_2", "xsave")}
+
+
+def models(room, engine):
+    """A processor of a time is what is asked for, and its kernel is content with it."""
+    for model, (arch, family, has, lacks) in MODELS.items():
+        kernel, initrd = installer(arch, "text")
+        both = room.path("initrd-" + model)
+        with open(both, "wb") as file, open(initrd, "rb") as first:
+            data = first.read()
+            file.write(data + b"\0" * (-len(data) % 4) + cpio([("model", 0o100755, MODEL.encode())]))
+        machine = room.machine(model, "--kernel", kernel, "--initrd", both, "--append", "console=ttyS0 quiet rdinit=/model", engine=engine, memory="512M")
+        machine.vivctl("set", "machine.cpu=" + model)
+        machine.start()
+        machine.wait_serial(r"RESULT model ok", 300)
+        text = machine.serial().replace("\r", "")
+        flags = re.search(r"^flags.*: (.*)$", text, re.M)[1].split()
+        check(has in flags and lacks not in flags, "%s: %s" % (model, flags))
+        equal(" ".join(re.search(r"^FAMILY (.*)$", text, re.M)[1].split()), family, model)
+        equal(re.findall(r"^COMPLAINT .*", text, re.M), [], "%s: complaints of the kernel" % model)
+        machine.vivctl("stop", "--force")
+        machine.wait_state("off", 60)
+    refused = room.machine("refused", engine="software")
+    refused.vivctl("set", "machine.cpu=x86-64-v3")
+    result = refused.vivctl("start", ok=False)
+    check(result.returncode != 0 and "machine.cpu" in result.stderr, "what the software processor can't be: %s" % result.stderr)
+
+
 need_programs("sha256sum")
-run_cases({"two-processors": script(2), "one-processor": script(1), "four-processors": script(4)},
-          slow=("one-processor", "four-processors"))
+run_cases({"two-processors": script(2), "one-processor": script(1), "four-processors": script(4), "models": models},
+          slow=("one-processor", "four-processors", "models"))

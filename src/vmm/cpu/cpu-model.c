@@ -118,18 +118,17 @@ feature_name (unsigned word, unsigned bit)
   return g_strdup_printf ("CPUID leaf %#x %s bit %u", words[word].leaf, registers[words[word].reg], bit);
 }
 
-gboolean
-cpu_model_check (const CpuModel *saved, const CpuModel *have, const char *title, GError **error)
+char *
+cpu_model_missing (const CpuModel *wanted, const CpuModel *have)
 {
   g_autoptr (GPtrArray) missing = g_ptr_array_new_with_free_func (g_free);
-  g_autofree char *list = NULL;
   unsigned more = 0;
 
   for (unsigned i = 0; i < G_N_ELEMENTS (words); i++)
     {
       uint32_t want[4], got[4], bits;
 
-      cpu_model_find (saved, words[i].leaf, words[i].subleaf, want);
+      cpu_model_find (wanted, words[i].leaf, words[i].subleaf, want);
       cpu_model_find (have, words[i].leaf, words[i].subleaf, got);
       bits = want[words[i].reg] & ~got[words[i].reg] & ~words[i].ignore;
       for (unsigned bit = 0; bit < 32; bit++)
@@ -139,16 +138,21 @@ cpu_model_check (const CpuModel *saved, const CpuModel *have, const char *title,
           more += bits >> bit & 1;
     }
   if (missing->len == 0)
-    return TRUE;
+    return NULL;
   g_ptr_array_add (missing, NULL);
-  list = g_strjoinv (", ", (char **)missing->pdata);
-  if (more == 0)
-    g_set_error (error, STATE_ERROR, STATE_ERROR_HOST,
-                 "The guest was saved on a processor with %s, which %s doesn't have", list, title);
-  else
-    g_set_error (error, STATE_ERROR, STATE_ERROR_HOST,
-                 "The guest was saved on a processor with %s and %u more features, which %s doesn't have",
-                 list, more, title);
+  g_autofree char *list = g_strjoinv (", ", (char **)missing->pdata);
+  return more == 0 ? g_steal_pointer (&list) : g_strdup_printf ("%s and %u more features", list, more);
+}
+
+gboolean
+cpu_model_check (const CpuModel *saved, const CpuModel *have, const char *title, GError **error)
+{
+  g_autofree char *missing = cpu_model_missing (saved, have);
+
+  if (missing == NULL)
+    return TRUE;
+  g_set_error (error, STATE_ERROR, STATE_ERROR_HOST,
+               "The guest was saved on a processor with %s, which %s doesn't have", missing, title);
   return FALSE;
 }
 

@@ -31,6 +31,8 @@ typedef void (*CpuidFunc) (void *opaque, uint32_t leaf, uint32_t subleaf, uint32
 void cpu_model_read (CpuModel *model, CpuidFunc cpuid, void *opaque);
 /* FALSE and zeroes if there is none.  `subleaf` counts where a leaf has such. */
 gboolean cpu_model_find (const CpuModel *model, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+/* What `wanted` has and `have` lacks, in words; NULL: nothing. */
+char *cpu_model_missing (const CpuModel *wanted, const CpuModel *have);
 /* A guest that has seen `saved` can go on with `have`.  Else FALSE and an error that names what `title` (“KVM on this host”) lacks. */
 gboolean cpu_model_check (const CpuModel *saved, const CpuModel *have, const char *title, GError **error);
 /* For VmProcessorOps.save_model and load_model; the latter leaves what was loaded in `saved`. */

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "core/vm.h"
+#include "cpu/cpu-baseline.h"
 #include "cpu/cpu-state.h"
 
 G_BEGIN_DECLS
@@ -19,6 +20,8 @@ typedef struct Engine Engine;
 typedef struct
 {
   unsigned n_cpus; /* 1 to 64: cores of one package, a thread each */
+  const CpuBaseline
+      *baseline; /* what CPUID says; NULL: all that there is.  STATE_ERROR_HOST where that lacks something */
 } EngineConfig;
 
 typedef struct

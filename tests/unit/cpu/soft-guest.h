@@ -86,10 +86,10 @@ guest_eoi (void *opaque, unsigned vector)
 static const IoOps guest_port_ops = { .read = guest_port_read, .write = guest_port_write };
 
 static inline Guest *
-guest_new (unsigned n_cpus)
+guest_new_as (unsigned n_cpus, const CpuBaseline *baseline)
 {
   Guest *g = g_new0 (Guest, 1);
-  EngineConfig config = { .n_cpus = n_cpus };
+  EngineConfig config = { .n_cpus = n_cpus, .baseline = baseline };
   g_autoptr (GError) error = NULL;
 
   g->vm = vm_new (NULL, TRUE);
@@ -111,6 +111,12 @@ guest_new (unsigned n_cpus)
   g_assert_no_error (error);
   g->cpu = ((SoftEngine *)g->engine)->cpus[0];
   return g;
+}
+
+static inline Guest *
+guest_new (unsigned n_cpus)
+{
+  return guest_new_as (n_cpus, NULL);
 }
 
 static inline void

@@ -92,6 +92,62 @@ adjust_entry (struct kvm_cpuid_entry2 *e, unsigned index, const EngineConfig *co
     }
 }
 
+static void
+find_entry (const struct kvm_cpuid2 *cpuid, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+  memset (out, 0, 4 * sizeof *out);
+  for (unsigned i = 0; cpuid != NULL && i < cpuid->nent; i++)
+    {
+      const struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
+
+      if (e->function != leaf
+          || e->index != ((e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) != 0 ? subleaf : 0))
+        continue;
+      out[0] = e->eax;
+      out[1] = e->ebx;
+      out[2] = e->ecx;
+      out[3] = e->edx;
+      return;
+    }
+}
+
+static void
+answer (void *opaque, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+  find_entry (opaque, leaf, subleaf, out);
+}
+
+static gboolean
+check_baseline (struct kvm_cpuid2 *cpuid, const CpuBaseline *baseline, GError **error)
+{
+  g_autofree CpuModel *have = g_new (CpuModel, 1);
+
+  if (baseline == NULL)
+    return TRUE;
+  cpu_model_read (have, answer, cpuid);
+  return cpu_baseline_check (baseline, have, "KVM on this host", error);
+}
+
+static void
+apply_baseline (struct kvm_cpuid2 *cpuid, const CpuBaseline *baseline)
+{
+  uint32_t out[4];
+
+  find_entry (cpuid, 0, 0, out);
+  const gboolean intel = memcmp (&out[1], "Genu", 4) == 0;
+  for (unsigned i = 0; i < cpuid->nent; i++)
+    {
+      struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
+
+      memcpy (out, (const uint32_t[]){ e->eax, e->ebx, e->ecx, e->edx }, sizeof out);
+      cpu_baseline_apply (baseline, intel, e->function, e->index, out);
+      e->eax = out[0];
+      e->ebx = out[1];
+      e->ecx = out[2];
+      e->edx = out[3];
+    }
+}
+
 gboolean
 kvm_set_cpuid (KvmVcpu *vcpu, const EngineConfig *config, GError **error)
 {
@@ -102,8 +158,11 @@ kvm_set_cpuid (KvmVcpu *vcpu, const EngineConfig *config, GError **error)
   cpuid->nent = MAX_ENTRIES;
   if (ioctl (vcpu->engine->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
     goto failed;
+  if (vcpu->index == 0 && !check_baseline (cpuid, config->baseline, error))
+    return FALSE;
   for (unsigned i = 0; i < cpuid->nent; i++)
     adjust_entry (&cpuid->entries[i], vcpu->index, config, deadline);
+  apply_baseline (cpuid, config->baseline);
   if (ioctl (vcpu->fd, KVM_SET_CPUID2, cpuid) < 0)
     goto failed;
   if (vcpu->index == 0)
@@ -122,18 +181,5 @@ failed:
 void
 kvm_get_cpuid (const KvmEngine *kvm, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
-  memset (out, 0, 4 * sizeof *out);
-  for (unsigned i = 0; kvm->cpuid != NULL && i < kvm->cpuid->nent; i++)
-    {
-      const struct kvm_cpuid_entry2 *e = &kvm->cpuid->entries[i];
-
-      if (e->function != leaf
-          || e->index != ((e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) != 0 ? subleaf : 0))
-        continue;
-      out[0] = e->eax;
-      out[1] = e->ebx;
-      out[2] = e->ecx;
-      out[3] = e->edx;
-      return;
-    }
+  find_entry (kvm->cpuid, leaf, subleaf, out);
 }

@@ -211,10 +211,13 @@ soft_cpuid (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
   uint32_t own[4];
 
   soft_cpuid_own (cpu, leaf, subleaf, out);
+  if (model == NULL)
+    cpu_baseline_apply (cpu->engine->parent.config.baseline, FALSE, leaf, subleaf, out);
   if (model == NULL || (leaf >= HYPERVISOR && leaf <= HYPERVISOR + 0xff))
     return;
   memcpy (own, out, sizeof own);
-  cpu_model_find (model, leaf, subleaf, out);
+  if (!cpu_model_find (model, leaf, subleaf, out))
+    return;
   switch (leaf)
     {
     case 1:

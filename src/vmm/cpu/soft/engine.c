@@ -294,6 +294,17 @@ engine_own_cpuid (void *opaque, uint32_t leaf, uint32_t subleaf, uint32_t out[4]
   soft_cpuid_own (((SoftEngine *)opaque)->cpus[0], leaf, subleaf, out);
 }
 
+static gboolean
+check_baseline (SoftEngine *engine, GError **error)
+{
+  g_autofree CpuModel *own = g_new (CpuModel, 1);
+
+  if (engine->parent.config.baseline == NULL)
+    return TRUE;
+  cpu_model_read (own, engine_own_cpuid, engine);
+  return cpu_baseline_check (engine->parent.config.baseline, own, "The software processor", error);
+}
+
 static void
 engine_save_model (void *opaque, GByteArray *out)
 {
@@ -490,7 +501,10 @@ engine_create (Vm *vm, const EngineConfig *config, GError **error)
   if (engine->translator != NULL && config->n_cpus > 1)
     engine->clock = g_thread_new ("turns", clock_thread, engine);
   engine->thread = g_thread_new ("processor", engine_thread, engine);
-  return &engine->parent;
+  if (check_baseline (engine, error))
+    return &engine->parent;
+  engine_free (&engine->parent);
+  return NULL;
 }
 
 const EngineClass soft_engine_class = {
