@@ -317,6 +317,16 @@ guest_state (Guest *g, CpuState *s, unsigned bits, unsigned cpl, gboolean paging
   s->gpr[CPU_RSP] = cpl == 3 ? STACK3 : STACK0;
 }
 
+/* Four levels that end in pages of 2 MiB, the kernel's; entries are at TABLES + 0x2000 + n * 8. */
+static inline void
+guest_large_pages (Guest *g)
+{
+  guest_set (g, TABLES, (TABLES + 0x1000) | 0x23, 8);
+  guest_set (g, TABLES + 0x1000, (TABLES + 0x2000) | 0x23, 8);
+  for (unsigned i = 0; i < 8; i++)
+    guest_set (g, TABLES + 0x2000 + i * 8, ((uint64_t)i << 21) | 0xe3, 8);
+}
+
 static inline void
 guest_start (Guest *g, const CpuState *s)
 {

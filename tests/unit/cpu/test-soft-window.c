@@ -32,10 +32,7 @@ static void
 large_pages (Guest *g, CpuState *s)
 {
   guest_state (g, s, 64, 0, TRUE);
-  guest_set (g, TABLES, (TABLES + 0x1000) | 0x23, 8);
-  guest_set (g, TABLES + 0x1000, DIRECTORY | 0x23, 8);
-  for (unsigned i = 0; i < 8; i++)
-    guest_set (g, DIRECTORY + i * 8, ((uint64_t)i << 21) | LARGE, 8);
+  guest_large_pages (g);
 }
 
 static gboolean
@@ -225,6 +222,169 @@ test_flat (void)
   guest_free (g);
 }
 
+/* Stores through a window, which D, rights, code and logs are to be kept from. */
+GUEST_CODE (
+    storer, ".code64",
+    "  mov $200, %ecx\n xor %r15d, %r15d\n"
+    "1: mov %rcx, (%rbx)\n addq $3, 8(%rbx)\n mov (%rdi), %rax\n shr $6, %eax\n and $1, %eax\n add %rax, %r15\n"
+    "  xor %r8, (%rdi)\n invlpg (%rbx)\n dec %ecx\n jnz 1b\n"
+    "  mov %r15, 0xd008\n int $0x20\n");
+
+static void
+test_stores (void)
+{
+  /* What is changed of the entry each round: nothing, D, where it leads to, G, and what can be written. */
+  static const uint64_t changes[] = { 0, 0x40, FIRST ^ SECOND, 0x100, 0x2 };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (changes); i++)
+    {
+      Guest *g = guest_new (1);
+      CpuState s;
+
+      large_pages (g, &s);
+      GUEST_LOAD (g, CODE, storer);
+      s.cr0 |= CR0_WP;
+      s.gpr[CPU_RBX] = FIRST;
+      s.gpr[CPU_RDI] = DIRECTORY + 3 * 8;
+      s.gpr[CPU_R8] = changes[i];
+      guest_start (g, &s);
+      g_assert_true (guest_run (g, 100000));
+      if (changes[i] == 2)
+        {
+          g_assert_cmpuint (guest_vector (g), ==, EXC_PF);
+          g_assert_cmphex (g->cpu->cr2, ==, FIRST);
+          g_assert_cmpuint (g->cpu->reg[CPU_RCX], ==, 199);
+          g_assert_cmpuint (guest_get (g, FIRST, 8), ==, 200);
+        }
+      else
+        {
+          g_assert_cmpuint (guest_vector (g), ==, 0x20);
+          g_assert_cmpuint (guest_get (g, 0xd008, 8), ==, 200);
+          g_assert_cmpuint (guest_get (g, FIRST + 8, 8) + guest_get (g, SECOND + 8, 8), ==, 600);
+          g_assert_cmpuint (guest_get (g, SECOND + 8, 8), ==, i == 2 ? 300 : 0);
+        }
+      guest_free (g);
+    }
+}
+
+/* Data that becomes code: written again and again, and run each time. */
+GUEST_CODE (
+    maker, ".code64",
+    "  mov $1000, %ecx\n xor %esi, %esi\n"
+    "1: movb $0xb0, (%rbx)\n mov %cl, 1(%rbx)\n movb $0xc3, 2(%rbx)\n mov %rcx, 0x1000(%rbx)\n mov %rcx, -0x1000(%rbx)\n"
+    "  call *%rbx\n movzbl %al, %eax\n add %eax, %esi\n"
+    "  dec %ecx\n jnz 1b\n"
+    "  mov %esi, 0xd000\n int $0x20\n");
+
+static void
+test_made_code (void)
+{
+  for (unsigned step = 0; step < 2; step++)
+    {
+      Guest *g = guest_new (1);
+      uint32_t sum = 0;
+      CpuState s;
+
+      large_pages (g, &s);
+      /* The second time a page further with each round. */
+      GUEST_LOAD (g, CODE, maker);
+      for (unsigned round = 0; round < (step ? 20 : 1); round++)
+        {
+          sum = 0;
+          s.gpr[CPU_RBX] = 0x400000 + round * 0x1000;
+          g->cpu->run_state = CPU_RUN_RUNNING;
+          if (round == 0)
+            guest_start (g, &s);
+          else
+            {
+              g->cpu->reg[SOFT_REG_RIP] = CODE;
+              g->cpu->reg[CPU_RBX] = s.gpr[CPU_RBX];
+            }
+          g_assert_true (guest_run (g, 100000));
+          for (uint32_t i = 1000; i >= 1; i--)
+            sum += i & 0xff;
+          g_assert_cmphex (guest_get (g, 0xd000, 4), ==, sum);
+        }
+      guest_free (g);
+    }
+}
+
+/* A dirty log that goes on while windows are there, and is taken each round. */
+GUEST_CODE (logged, ".code64",
+            "  mov $100, %ecx\n"
+            "1: mov %rcx, (%rbx)\n mov %rcx, 8(%rbx)\n incq (%rsi)\n dec %ecx\n jnz 1b\n int $0x20\n");
+
+static void
+test_logged (void)
+{
+  static const uint32_t places[] = { 0x400000, 0xa00000, 0x600000 };
+  uint64_t bitmap[GUEST_RAM / GUEST_PAGE_SIZE / 64];
+  Guest *g = guest_new (1);
+  CpuState s;
+
+  large_pages (g, &s);
+  GUEST_LOAD (g, CODE, logged);
+  for (unsigned i = 0; i < 12; i++)
+    {
+      uint32_t place = places[i % 3];
+
+      if (i == 2 || i == 8)
+        {
+          /* Whatever was written so far may have been taken as clean before: all that can be written counts. */
+          region_set_dirty_log (g->region, DIRTY_MIGRATION, TRUE);
+          region_take_dirty (g->region, DIRTY_MIGRATION, 0, GUEST_RAM / GUEST_PAGE_SIZE, bitmap);
+          soft_attend (g->cpu, SOFT_ATTENTION_MAP);
+        }
+      else if (i == 6)
+        {
+          region_set_dirty_log (g->region, DIRTY_MIGRATION, FALSE);
+          soft_attend (g->cpu, SOFT_ATTENTION_MAP);
+        }
+      if (i == 0)
+        guest_start (g, &s);
+      g->cpu->reg[SOFT_REG_RIP] = CODE;
+      g->cpu->reg[CPU_RBX] = place;
+      g->cpu->reg[CPU_RSI] = place + 0x5000;
+      g->cpu->run_state = CPU_RUN_RUNNING;
+      g_assert_true (guest_run (g, 100000));
+      if ((i < 2 || i >= 6) && i < 8)
+        continue;
+      region_take_dirty (g->region, DIRTY_MIGRATION, 0, GUEST_RAM / GUEST_PAGE_SIZE, bitmap);
+      soft_attend (g->cpu, SOFT_ATTENTION_DIRTY);
+      for (unsigned k = 0; k < 2; k++)
+        {
+          uint32_t page = (place + k * 0x5000) >> 12;
+          g_assert_cmphex (bitmap[page / 64] >> (page % 64) & 1, ==, 1);
+        }
+    }
+  guest_free (g);
+}
+
+/* The log goes on with nothing written since: what a window could have written until then is marked. */
+static void
+test_log_marks (void)
+{
+  uint64_t bitmap[GUEST_RAM / GUEST_PAGE_SIZE / 64];
+  Guest *g = guest_new (1);
+  CpuState s;
+
+  large_pages (g, &s);
+  GUEST_LOAD (g, CODE, logged);
+  s.gpr[CPU_RBX] = 0x400000;
+  s.gpr[CPU_RSI] = 0x405000;
+  guest_start (g, &s);
+  g_assert_true (guest_run (g, 100000));
+  region_set_dirty_log (g->region, DIRTY_MIGRATION, TRUE);
+  region_take_dirty (g->region, DIRTY_MIGRATION, 0, GUEST_RAM / GUEST_PAGE_SIZE, bitmap);
+  soft_attend (g->cpu, SOFT_ATTENTION_MAP);
+  g->cpu->run_state = CPU_RUN_RUNNING;
+  soft_cpu_run (g->cpu, 1);
+  region_take_dirty (g->region, DIRTY_MIGRATION, 0, GUEST_RAM / GUEST_PAGE_SIZE, bitmap);
+  g_assert_cmphex (bitmap[0x400 / 64] & 1, ==, 1);
+  g_assert_cmphex (bitmap[0x405 / 64] >> (0x405 % 64) & 1, ==, 1);
+  guest_free (g);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -234,5 +394,9 @@ main (int argc, char **argv)
   g_test_add_func ("/soft-window/vanish", test_vanish);
   g_test_add_func ("/soft-window/edges", test_edges);
   g_test_add_func ("/soft-window/flat", test_flat);
+  g_test_add_func ("/soft-window/stores", test_stores);
+  g_test_add_func ("/soft-window/made-code", test_made_code);
+  g_test_add_func ("/soft-window/logged", test_logged);
+  g_test_add_func ("/soft-window/log-marks", test_log_marks);
   return g_test_run ();
 }

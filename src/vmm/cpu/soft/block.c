@@ -136,6 +136,39 @@ soft_code_in_page (SoftCode *code, const uint8_t *host)
   return page != NULL && page->blocks != NULL;
 }
 
+static int
+compare_pages (const void *a, const void *b)
+{
+  uintptr_t first = *(const uintptr_t *)a, second = *(const uintptr_t *)b;
+
+  return first < second ? -1 : first > second;
+}
+
+void
+soft_code_gap (const SoftCode *code, uintptr_t *first, uintptr_t *end)
+{
+  g_autofree uintptr_t *pages = g_new (uintptr_t, code->n_pages + 1);
+  uintptr_t at = *first, last = *end;
+  unsigned n = 0;
+
+  for (unsigned i = 0; i < code->n_pages; i++)
+    if (code->pages[i].blocks != NULL && (uintptr_t)code->pages[i].host >= *first
+        && (uintptr_t)code->pages[i].host < *end)
+      pages[n++] = (uintptr_t)code->pages[i].host;
+  qsort (pages, n, sizeof *pages, compare_pages);
+  pages[n] = last;
+  *end = *first;
+  for (unsigned i = 0; i <= n; i++)
+    {
+      if (pages[i] - at > *end - *first)
+        {
+          *first = at;
+          *end = pages[i];
+        }
+      at = pages[i] + GUEST_PAGE_SIZE;
+    }
+}
+
 static void
 set_granules (uint64_t granules[GRANULE_WORDS], unsigned first, unsigned length)
 {
@@ -351,6 +384,8 @@ protect_page (SoftEngine *engine, const uint8_t *page)
   for (unsigned n = 0; n < engine->parent.config.n_cpus; n++)
     {
       SoftCpu *cpu = engine->cpus[n];
+
+      soft_window_protect (cpu, page);
       for (unsigned m = 0; m < SOFT_N_MMU; m++)
         for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
           {

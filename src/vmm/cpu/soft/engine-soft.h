@@ -92,12 +92,19 @@ soft_apic_hit (const SoftCpu *cpu, uint64_t physical)
 
 /* -- mmu-window.c ------------------------------------------------------------------------------------------- */
 static inline gboolean
-soft_in_window (const SoftCpu *cpu, uint64_t linear)
+soft_in_window (const SoftWindow *window, uint64_t linear)
 {
-  return cpu->window.room != 0 && linear - cpu->window.low < cpu->window.room + GUEST_PAGE_SIZE;
+  return window->room != 0 && linear - window->low < window->room + GUEST_PAGE_SIZE;
 }
-/* Makes the window around the linear address of code that runs, where memory is mapped one to one. */
+static inline void
+soft_drop_window (SoftCpu *cpu)
+{
+  cpu->window.room = cpu->store_windows[0].room = cpu->store_windows[1].room = 0;
+}
+/* Makes the windows around the linear address of code that runs, where memory is mapped one to one. */
 void soft_make_window (SoftCpu *cpu, uint64_t linear);
+/* Code was found in this page of the host's: stores to it have to be seen from now on. */
+void soft_window_protect (SoftCpu *cpu, const uint8_t *page);
 
 /* -- segment.c ---------------------------------------------------------------------------------------------- */
 typedef struct

@@ -344,6 +344,8 @@ const SoftInsn *soft_code_deref (const SoftCode *code, uint32_t ref);
 SoftBlock *soft_find_block (SoftCpu *cpu);
 /* TRUE if decoded code lies in the page of `host`. */
 gboolean soft_code_in_page (SoftCode *code, const uint8_t *host);
+/* The largest part of these pages of the host's without blocks. */
+void soft_code_gap (const SoftCode *code, uintptr_t *first, uintptr_t *end);
 /* Bytes at `host` were or are about to be overwritten: what was decoded from them is dropped.  On the thread that runs the processors. */
 void soft_code_written (SoftCode *code, const uint8_t *host, uint64_t length);
 /* As soft_code_written() within a page that is thought to hold code; FALSE: it doesn't any more. */

@@ -30,6 +30,11 @@ mark_writable (SoftCpu *cpu)
       if (!region_is_ram (region) || !region_dirty_log_on (region))
         continue;
       first = (uintptr_t)region_host (region);
+      for (unsigned i = 0; i < G_N_ELEMENTS (cpu->store_windows); i++)
+        if (cpu->store_windows[i].room != 0 && cpu->store_windows[i].host >= first
+            && cpu->store_windows[i].host - first < region_size (region))
+          region_mark_dirty (region, cpu->store_windows[i].host - first,
+                             cpu->store_windows[i].room + GUEST_PAGE_SIZE);
       for (unsigned m = 0; m < SOFT_N_MMU; m++)
         for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
           if (cpu->tlbs[m][i].write != soft_tlb_empty (i) && cpu->tlbs[m][i].page >= first

@@ -30,8 +30,9 @@ gboolean soft_walk (SoftCpu *cpu, uint64_t linear, SoftAccess access, unsigned m
                     uint32_t *error);
 
 /* Looks, and changes nothing: the large page of four-level tables that `linear` is in.  FALSE if it isn't in one, if user mode could read it, or if it
- * has not been used, which the next access has to note. */
-gboolean soft_walk_large (SoftCpu *cpu, uint64_t linear, uint64_t *physical, unsigned *bits);
+ * has not been used, which the next access has to note.  `writable`: a store needs no walk either. */
+gboolean soft_walk_large (SoftCpu *cpu, uint64_t linear, uint64_t *physical, unsigned *bits,
+                          gboolean *writable);
 
 /* -- mmu-tlb.c -------------------------------------------------------------------------------------------------- */
 /* INVLPG of an address in this large page has more to drop than one entry. */

@@ -47,7 +47,7 @@ soft_tlb_flush (SoftCpu *cpu)
 {
   empty_filled (cpu, SOFT_FILLED_LOCAL);
   empty_filled (cpu, SOFT_FILLED_GLOBAL);
-  cpu->window.room = 0;
+  soft_drop_window (cpu);
   memset (cpu->exec_id, 0, sizeof cpu->exec_id);
   memset (cpu->large_filter, 0, sizeof cpu->large_filter);
   forget_io (cpu);
@@ -61,7 +61,7 @@ soft_tlb_flush_local (SoftCpu *cpu)
   const uint32_t *keep = &cpu->exec_keep[0][0];
 
   empty_filled (cpu, SOFT_FILLED_LOCAL);
-  cpu->window.room = 0;
+  soft_drop_window (cpu);
   for (unsigned i = 0; i < SOFT_N_EXEC * SOFT_EXEC_SIZE; i++)
     id[i] &= keep[i];
   forget_io (cpu);
@@ -75,8 +75,8 @@ soft_tlb_flush_page (SoftCpu *cpu, uint64_t linear)
 
   for (unsigned m = 0; m < SOFT_N_MMU; m++)
     soft_tlb_empty_entry (cpu, m, index);
-  if (soft_in_window (cpu, linear))
-    cpu->window.room = 0;
+  if (soft_in_window (&cpu->window, linear))
+    soft_drop_window (cpu);
   for (unsigned m = 0; m < SOFT_N_EXEC; m++)
     {
       cpu->execs[m][(linear >> 12) & (SOFT_EXEC_SIZE - 1)].page = SOFT_TLB_EMPTY;

@@ -211,9 +211,9 @@ soft_walk (SoftCpu *cpu, uint64_t linear, SoftAccess access, unsigned mmu, SoftW
 }
 
 gboolean
-soft_walk_large (SoftCpu *cpu, uint64_t linear, uint64_t *physical, unsigned *bits)
+soft_walk_large (SoftCpu *cpu, uint64_t linear, uint64_t *physical, unsigned *bits, gboolean *writable)
 {
-  uint64_t table = cpu->cr3 & PTE_ADDRESS, rights = PTE_U, entry, size;
+  uint64_t table = cpu->cr3 & PTE_ADDRESS, rights = PTE_U | PTE_W, entry, size;
   uint64_t reserved = PTE_RESERVED | ((cpu->efer & EFER_NXE) != 0 ? 0 : PTE_NX);
   Region *region;
 
@@ -231,10 +231,11 @@ soft_walk_large (SoftCpu *cpu, uint64_t linear, uint64_t *physical, unsigned *bi
       size = 1ULL << shift;
       if ((entry & PTE_PS) != 0)
         {
-          if ((entry & (size - 1) & ~0x1fffULL) != 0 || rights != 0)
+          if ((entry & (size - 1) & ~0x1fffULL) != 0 || (rights & PTE_U) != 0)
             return FALSE;
           *physical = entry & PTE_ADDRESS & ~(size - 1);
           *bits = shift;
+          *writable = (rights & PTE_W) != 0 && (entry & PTE_D) != 0;
           return TRUE;
         }
       table = entry & PTE_ADDRESS;

@@ -139,6 +139,14 @@ soft_tlb_empty (unsigned index)
   return (uint64_t)(index ^ (SOFT_TLB_SIZE / 2)) << 12;
 }
 
+/* Linear addresses from `low` on, `room` of them and a page more, are RAM one after the other from `host` on, which a supervisor may read without a look at
+ * page tables: as if the translation buffer held all these pages.  `room` 0: none. */
+typedef struct
+{
+  uint64_t low, room;
+  uintptr_t host;
+} SoftWindow;
+
 /* A page with code: the same for fetches. */
 typedef struct
 {
@@ -266,13 +274,8 @@ struct SoftCpu
   uint64_t unit_temp;
   uint64_t bounce[2];
 
-  /* Linear addresses from `low` on, `room` of them and a page more, are RAM one after the other from `host` on, readable for a supervisor
-   * without a look at page tables: as if the translation buffer held all these pages.  `room` 0: none. */
-  struct
-  {
-    uint64_t low, room;
-    uintptr_t host;
-  } window;
+  /* For loads; and parts of it for stores, below and above the code that runs. */
+  SoftWindow window, store_windows[2];
 
   uint32_t unit_key; /* SOFT_UNIT_KEY_… */
   int unit_class;    /* which of unit_jumps; -1: to be found */

@@ -529,7 +529,7 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
     gen_flags_clobber (g);
   if (cpu->window.room == 0 && cpu->cpl != 3)
     soft_make_window (cpu, unit->rip);
-  g->window = cpu->cpl != 3 && soft_in_window (cpu, unit->rip);
+  g->window = cpu->cpl != 3 && soft_in_window (&cpu->window, unit->rip);
   gen_plan_effects (g, decodes);
   g->sharing = gen_plan_sharing (g, decodes);
   if (g->sharing)

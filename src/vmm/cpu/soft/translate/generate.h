@@ -105,9 +105,10 @@ typedef struct
   const SoftInsn *insn;
   unsigned n; /* its number in the unit */
   GenAddress address;
-  uint32_t offset; /* what the operand adds to RDI */
-  uint32_t window; /* the jump where it isn't in the window, which comes before the look-up; 0: none */
-  uint8_t host;    /* the register with the address */
+  uint32_t offset;    /* what the operand adds to RDI */
+  uint32_t window;    /* the jump where it isn't in the window, which comes before the look-up; 0: none */
+  uint32_t window_at; /* of that window in SoftCpu */
+  uint8_t host;       /* the register with the address */
   uint16_t size;
   SoftExit *exit;
 } GenCold;

@@ -162,22 +162,35 @@ is_known (const Gen *g, unsigned reg)
   return (g->written & 1u << reg) == 0;
 }
 
-/* A load that begins in the window when the unit is made most likely does so later. */
-static gboolean
-by_window (const Gen *g, const GenAddress *a, unsigned access)
+/* The offset in SoftCpu of a window for the access; 0: none.  What lies in one when the unit is made most likely does so later. */
+static uint32_t
+window_for (const Gen *g, const GenAddress *a, unsigned access)
 {
   uint64_t linear = (uint64_t)(int64_t)a->disp;
+  gboolean write = (access & SOFT_ACCESS_WRITE) != 0;
 
-  if (!g->window || (access & SOFT_ACCESS_WRITE) != 0 || a->constant || a->segment != 0 || a->base >= 16
-      || a->size != (g->mode64 ? 8 : 4))
-    return FALSE;
+  if (!g->window || a->constant || a->segment != 0 || a->base >= 16 || a->size != (g->mode64 ? 8 : 4))
+    return 0;
   /* Without paging all of RAM is in it; the stack's pointer moves a little. */
   if (!is_known (g, a->base) && a->base != CPU_RSP)
-    return (g->cpu->cr0 & CR0_PG) == 0;
+    return (g->cpu->cr0 & CR0_PG) == 0 && !write ? offsetof (SoftCpu, window) : 0;
   linear += g->cpu->reg[a->base];
   if (a->index < 16 && is_known (g, a->index))
     linear += g->cpu->reg[a->index] << a->scale;
-  return soft_in_window (g->cpu, a->size == 4 ? (uint32_t)linear : linear);
+  if (a->size == 4)
+    linear = (uint32_t)linear;
+  if (!write)
+    return soft_in_window (&g->cpu->window, linear) ? offsetof (SoftCpu, window) : 0;
+  for (unsigned i = 0; i < G_N_ELEMENTS (g->cpu->store_windows); i++)
+    if (soft_in_window (&g->cpu->store_windows[i], linear))
+      return (uint32_t)(offsetof (SoftCpu, store_windows) + i * sizeof (SoftWindow));
+  return 0;
+}
+
+static EmitRm
+window_field (uint32_t window, size_t field)
+{
+  return gen_frame (window + (uint32_t)field);
 }
 
 /* The host's address of the operand into `host`, or to the cold code that is returned. */
@@ -185,17 +198,17 @@ static GenCold *
 find (Gen *g, const GenAddress *a, unsigned host, unsigned size, unsigned access)
 {
   Emit *e = &g->e;
-  gboolean window = by_window (g, a, access);
+  uint32_t window = window_for (g, a, access);
   uint32_t jump;
   GenCold *cold;
 
   gen_address (g, a, host);
-  if (window)
+  if (window != 0)
     {
-      emit_rm (e, 8, 0x2b, host, GEN_FIELD (window.low));
-      emit_rm (e, 8, 0x3b, host, GEN_FIELD (window.room));
+      emit_rm (e, 8, 0x2b, host, window_field (window, offsetof (SoftWindow, low)));
+      emit_rm (e, 8, 0x3b, host, window_field (window, offsetof (SoftWindow, room)));
       jump = emit_jcc (e, CC_AE);
-      emit_rm (e, 8, 0x03, host, GEN_FIELD (window.host));
+      emit_rm (e, 8, 0x03, host, window_field (window, offsetof (SoftWindow, host)));
     }
   else
     {
@@ -205,12 +218,13 @@ find (Gen *g, const GenAddress *a, unsigned host, unsigned size, unsigned access
   cold = gen_cold (g);
   cold->kind = g->sharing ? GEN_COLD_BAIL : GEN_COLD_ACCESS;
   cold->jump = jump;
-  cold->window = window ? jump : 0;
+  cold->window = window != 0 ? jump : 0;
+  cold->window_at = window;
   cold->host = (uint8_t)host;
   cold->size = (uint16_t)size;
   cold->retry = e->at;
   cold->flags = g->flags;
-  cold->access = (uint8_t)(access | (window ? SOFT_ACCESS_WINDOW : 0));
+  cold->access = (uint8_t)(access | (window != 0 ? SOFT_ACCESS_WINDOW : 0));
   cold->address = *a;
   return cold;
 }
@@ -219,7 +233,7 @@ void
 gen_cold_window (Gen *g, GenCold *cold)
 {
   emit_patch_here (&g->e, cold->window);
-  emit_rm (&g->e, 8, 0x03, cold->host, GEN_FIELD (window.low));
+  emit_rm (&g->e, 8, 0x03, cold->host, window_field (cold->window_at, offsetof (SoftWindow, low)));
   cold->jump = look_up (g, cold->host, cold->size, cold->access);
   found (g, cold->host);
   emit_jmp_to (&g->e, cold->retry);
