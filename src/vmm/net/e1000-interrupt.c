@@ -17,6 +17,11 @@ e1000_interrupt_update (E1000 *e)
   const uint32_t interval = e1000_get (e, E1000_ITR) & 0xffff;
   int64_t now;
 
+  if (e->modern)
+    {
+      e1000_modern_update (e);
+      return;
+    }
   if ((e1000_get (e, E1000_ICR) & e1000_get (e, E1000_IMS)) == 0)
     {
       vm_timer_cancel (&e->quiet);
@@ -39,7 +44,7 @@ e1000_interrupt_update (E1000 *e)
 void
 e1000_interrupt (E1000 *e, uint32_t causes)
 {
-  e1000_set (e, E1000_ICR, e1000_get (e, E1000_ICR) | causes);
+  e1000_set (e, E1000_ICR, e1000_get (e, E1000_ICR) | (e->modern ? e1000_modern_causes (causes) : causes));
   e1000_interrupt_update (e);
 }
 
@@ -67,7 +72,8 @@ e1000_flush_transmit (E1000 *e)
 {
   vm_timer_cancel (&e->tidv);
   vm_timer_cancel (&e->tadv);
-  e1000_interrupt (e, ICR_TXDW);
+  e1000_interrupt (e, ICR_TXDW | (e->modern ? e->sent : 0));
+  e->sent = 0;
 }
 
 static void
@@ -104,8 +110,10 @@ e1000_received (E1000 *e)
 }
 
 void
-e1000_transmitted (E1000 *e, gboolean delayed)
+e1000_transmitted (E1000 *e, unsigned queue, gboolean delayed)
 {
+  /* Each queue's cause is its own; delays are for both. */
+  e->sent |= queue > 0 ? E1000E_ICR_TXQ1 : E1000E_ICR_TXQ0;
   if (!delayed || (e1000_get (e, E1000_TIDV) & DELAY_MASK) == 0)
     e1000_flush_transmit (e);
   else
@@ -132,4 +140,6 @@ e1000_interrupt_cancel (E1000 *e)
   vm_timer_cancel (&e->radv);
   vm_timer_cancel (&e->tidv);
   vm_timer_cancel (&e->tadv);
+  for (unsigned i = 0; i < E1000_MESSAGES; i++)
+    vm_timer_cancel (&e->throttle[i]);
 }

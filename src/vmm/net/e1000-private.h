@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Private to the files of the card e1000:
+ * Private to the files of the cards e1000 and e1000e, which is the same with more (`modern`):
  *
- *   e1000.c            PCI, life, the registers' doors
+ *   e1000.c            PCI, life
+ *   e1000-doors.c      registers
+ *   e1000-modern.c     what e1000e has more: messages, semaphores
  *   e1000-rom.c        EEPROM, PHY, link
  *   e1000-interrupt.c  causes, delays
  *   e1000-transmit.c   from the ring to the network
@@ -20,6 +22,9 @@ G_BEGIN_DECLS
 
 #define E1000_ROM_WORDS 64u
 #define E1000_CRC       4u
+#define E1000_QUEUES    2u     /* transmit queues of e1000e; e1000 has one */
+#define E1000_QUEUE     0x100u /* from the registers of one to those of the next */
+#define E1000_MESSAGES  5u
 
 typedef struct
 {
@@ -29,8 +34,15 @@ typedef struct
 
 typedef struct
 {
+  E1000Context sums, segments;
+  gboolean skip; /* what can't be a packet, up to its end */
+} E1000Queue;
+
+typedef struct
+{
   PciDevice pci;
   NetPort *port;
+  gboolean modern;
   Region *registers, *ports;
   uint32_t reg[E1000_END / 4];
   uint32_t port_address; /* IOADDR */
@@ -50,11 +62,17 @@ typedef struct
   VmTimer tidv, tadv;     /* transmit delays */
   int64_t next_interrupt; /* ns */
 
+  /* e1000e's */
+  gboolean asserted;                    /* MSI was sent for what is pending */
+  uint32_t sent;                        /* TXQ…: queues that wait for the transmit delay's end */
+  uint32_t told;                        /* causes of MSI-X likewise */
+  VmTimer throttle[E1000_MESSAGES];     /* EITR */
+  int64_t next_message[E1000_MESSAGES]; /* ns */
+
   /* Transmit */
   VmTimer work;
   int64_t next_work; /* ns: others on the loop come first */
-  E1000Context sums, segments;
-  gboolean skip; /* what can't be a packet, up to its end */
+  E1000Queue queues[E1000_QUEUES];
   uint8_t packet[NET_MAX_PACKET];
 } E1000;
 
@@ -102,13 +120,30 @@ gboolean e1000_link (const E1000 *e);
 void e1000_link_update (E1000 *e);
 void e1000_on_negotiated (void *opaque);
 
+/* e1000-doors.c */
+extern const IoOps e1000_registers_ops, e1000_ports_ops;
+#define E1000_REGISTERS_SIZE 0x20000u
+/* By CTRL.RST: all but the PHY (13.4.1). */
+void e1000_reset_registers (E1000 *e);
+
+/* e1000-modern.c */
+void e1000_modern_init (E1000 *e);
+void e1000_modern_reset (E1000 *e);
+uint32_t e1000_modern_causes (uint32_t causes);
+void e1000_modern_update (E1000 *e);
+uint32_t e1000_modern_read_icr (E1000 *e);
+void e1000_modern_write_icr (E1000 *e, uint32_t value);
+/* FALSE: it is none of these registers. */
+gboolean e1000_modern_write (E1000 *e, unsigned offset, uint32_t value);
+gboolean e1000_modern_read (E1000 *e, unsigned offset, uint32_t *value);
+
 /* e1000-interrupt.c */
 void e1000_interrupt (E1000 *e, uint32_t causes);
 /* ICR or IMS have changed. */
 void e1000_interrupt_update (E1000 *e);
 void e1000_received (E1000 *e);
 /* One with IDE (`delayed`), or without. */
-void e1000_transmitted (E1000 *e, gboolean delayed);
+void e1000_transmitted (E1000 *e, unsigned queue, gboolean delayed);
 void e1000_flush_receive (E1000 *e);
 void e1000_flush_transmit (E1000 *e);
 void e1000_interrupt_init (E1000 *e);

@@ -133,7 +133,7 @@ write_bytes (E1000 *e, const Frame *frame, size_t from, uint64_t address, size_t
   return TRUE;
 }
 
-static size_t
+static unsigned
 buffer_size (const E1000 *e)
 {
   const uint32_t rctl = e1000_get (e, E1000_RCTL);
@@ -213,29 +213,101 @@ frame_prepare (E1000 *e, Frame *frame, const NetOffload *offload, const uint8_t 
   frame->length = frame->head_length + frame->tail_length + frame->end_length;
 }
 
+/* How the ring is to be read: what a descriptor has of buffers. */
+typedef struct
+{
+  unsigned size;      /* bytes of a descriptor */
+  unsigned n_buffers; /* of one */
+  size_t buffers[4], room;
+  gboolean extended; /* 82574, 7.1.5: the status has another shape */
+  unsigned ring;     /* descriptors */
+} Layout;
+
+static Layout
+layout_of (const E1000 *e)
+{
+  const uint32_t psrctl = e1000_get (e, E1000E_PSRCTL);
+  Layout layout = { .size = 16, .n_buffers = 1, .buffers = { buffer_size (e) } };
+
+  layout.extended = e->modern && (e1000_get (e, E1000E_RFCTL) & E1000E_RFCTL_EXTENDED);
+  if (layout.extended && (e1000_get (e, E1000_RCTL) & E1000E_RCTL_SPLIT) == E1000E_RCTL_SPLIT_ON)
+    {
+      /* 7.1.6: the first in 128 bytes, three in 1024 bytes. */
+      layout.size = 32;
+      layout.n_buffers = 4;
+      layout.buffers[0] = (psrctl & 0x7f) * 128;
+      for (unsigned i = 1; i < 4; i++)
+        layout.buffers[i] = (size_t)(psrctl >> 8 * i & 0x3f) * 1024;
+    }
+  for (unsigned i = 0; i < layout.n_buffers; i++)
+    layout.room += layout.buffers[i];
+  layout.ring = e1000_ring_size (e1000_get (e, E1000_RDLEN)) * 16 / layout.size;
+  return layout;
+}
+
+static void
+put16 (uint8_t *at, unsigned value)
+{
+  at[0] = (uint8_t)value;
+  at[1] = (uint8_t)(value >> 8);
+}
+
+/* The descriptor as the driver finds it; the status stands where it is written with the last bytes. */
+static void
+write_back (E1000 *e, const Layout *layout, uint64_t descriptor, const Frame *frame, gboolean last,
+            const size_t lengths[4])
+{
+  const uint8_t status = (uint8_t)(RX_STATUS_DD | (last ? RX_STATUS_EOP | frame->status : 0));
+  uint8_t back[32] = { 0 };
+
+  if (!layout->extended)
+    {
+      put16 (back, (unsigned)lengths[0]);
+      put16 (back + 2, frame->sum);
+      back[4] = status;
+      back[5] = last ? frame->errors : 0;
+      put16 (back + 6, last ? frame->special : 0);
+      dma_write (&e->pci.dma, descriptor + 8, back, 8);
+      return;
+    }
+  put16 (back + 6, frame->sum);
+  back[8] = status;
+  back[11] = last ? frame->errors : 0;
+  put16 (back + 12, (unsigned)lengths[0]);
+  put16 (back + 14, last ? frame->special : 0);
+  for (unsigned i = 1; i < 4; i++)
+    put16 (back + 16 + 2 * i, (unsigned)lengths[i]);
+  if (layout->size == 32)
+    dma_write (&e->pci.dma, descriptor + 16, back + 16, 16);
+  dma_write (&e->pci.dma, descriptor, back, 8);
+  dma_write (&e->pci.dma, descriptor + 8, back + 8, 8);
+}
+
 /* Into `n` descriptors from the head on, which there are. */
 static void
-write_frame (E1000 *e, const Frame *frame, unsigned n, unsigned ring)
+write_frame (E1000 *e, const Layout *layout, const Frame *frame, unsigned n)
 {
-  const size_t size = buffer_size (e);
   unsigned at = e1000_get (e, E1000_RDH);
+  size_t from = 0;
 
-  for (unsigned i = 0; i < n; i++, at = at + 1 < ring ? at + 1 : 0)
+  for (; n > 0; n--, at = at + 1 < layout->ring ? at + 1 : 0)
     {
-      const uint64_t descriptor = e1000_ring_base (e, E1000_RDBAL) + 16ull * at;
-      const size_t from = i * size, length = MIN (size, frame->length - from);
-      const gboolean last = i + 1 == n;
-      const uint64_t address = dma_read64 (&e->pci.dma, descriptor);
-      const uint64_t back = length | (uint64_t)frame->sum << 16
-                            | (uint64_t)(RX_STATUS_DD | (last ? RX_STATUS_EOP | frame->status : 0)) << 32
-                            | (uint64_t)(last ? frame->errors : 0) << 40
-                            | (uint64_t)(last ? frame->special : 0) << 48;
-      const uint64_t bytes = GUINT64_TO_LE (back);
+      const uint64_t descriptor = e1000_ring_base (e, E1000_RDBAL) + (uint64_t)layout->size * at;
+      size_t lengths[4] = { 0 };
+      uint64_t addresses[4];
 
-      /* A buffer that isn't there: 3.2 knows an address of 0 as a descriptor without one. */
-      if (address != 0 && !write_bytes (e, frame, from, address, length))
-        device_log (&e->pci.device, "a buffer for packets lies outside of memory");
-      dma_write (&e->pci.dma, descriptor + 8, &bytes, sizeof bytes);
+      dma_read (&e->pci.dma, descriptor, addresses, 8 * layout->n_buffers);
+      for (unsigned i = 0; i < layout->n_buffers; i++)
+        {
+          const uint64_t address = GUINT64_FROM_LE (addresses[i]);
+
+          lengths[i] = MIN (layout->buffers[i], frame->length - from);
+          /* A descriptor may be without a buffer: 3.2. */
+          if (address != 0 && lengths[i] > 0 && !write_bytes (e, frame, from, address, lengths[i]))
+            device_log (&e->pci.device, "a buffer for packets lies outside of memory");
+          from += lengths[i];
+        }
+      write_back (e, layout, descriptor, frame, n == 1, lengths);
     }
   e1000_set (e, E1000_RDH, at);
 }
@@ -330,7 +402,8 @@ is_low (const E1000 *e, unsigned before, unsigned after, unsigned ring)
 gboolean
 e1000_receive_frame (E1000 *e, const NetOffload *offload, const uint8_t *packet, size_t length)
 {
-  const unsigned ring = e1000_ring_size (e1000_get (e, E1000_RDLEN));
+  const Layout layout = layout_of (e);
+  const unsigned ring = layout.ring;
   const unsigned head = e1000_get (e, E1000_RDH), tail = e1000_get (e, E1000_RDT);
   unsigned there, needed;
   gboolean promiscuous;
@@ -339,15 +412,15 @@ e1000_receive_frame (E1000 *e, const NetOffload *offload, const uint8_t *packet,
   if (length < NET_ETHER_HEADER || !e1000_link (e))
     return TRUE;
   look_for_wake (e, packet, length);
-  if (!(e1000_get (e, E1000_RCTL) & RCTL_EN) || !dma_enabled (&e->pci.dma) || ring == 0 || head >= ring
-      || tail >= ring)
+  if (!(e1000_get (e, E1000_RCTL) & RCTL_EN) || !dma_enabled (&e->pci.dma) || ring == 0 || layout.room == 0
+      || head >= ring || tail >= ring)
     return TRUE;
   if (!passes (e, packet, length, &promiscuous) || is_too_long (e, packet, length))
     return TRUE;
 
   frame_prepare (e, &frame, offload, packet, length);
   frame.status |= promiscuous ? RX_STATUS_PIF : 0;
-  needed = (unsigned)((frame.length + buffer_size (e) - 1) / buffer_size (e));
+  needed = (unsigned)((frame.length + layout.room - 1) / layout.room);
   there = tail >= head ? tail - head : ring - head + tail;
   if (needed > ring - 1)
     {
@@ -356,7 +429,7 @@ e1000_receive_frame (E1000 *e, const NetOffload *offload, const uint8_t *packet,
     }
   if (needed > there)
     return FALSE;
-  write_frame (e, &frame, needed, ring);
+  write_frame (e, &layout, &frame, needed);
   count_packet (e, packet, MAX (length, NET_SHORTEST) + E1000_CRC);
   if (is_low (e, there, there - needed, ring))
     e1000_interrupt (e, ICR_RXDMT0);

@@ -20,8 +20,9 @@ enum
   ROM_CONTROL2 = 0x0f,
   ROM_SUM_WORD = 0x3f,
 
-  ROM_CONTROL1_VALUE = 0x4408, /* valid, identities are here, the PHY's reset is over */
-  ROM_CONTROL2_VALUE = 0xb30c, /* APM off, auto-negotiation's defaults */
+  ROM_CONTROL1_VALUE = 0x4408,        /* valid, identities are here, the PHY's reset is over */
+  ROM_CONTROL2_VALUE = 0xb30c,        /* APM off, auto-negotiation's defaults */
+  ROM_MODERN_CONTROL2_VALUE = 0x0000, /* there is no firmware of its own */
 };
 
 /* Microwire: start bit, two of operation, six of address. */
@@ -34,6 +35,8 @@ enum
 #define PHY_ADDRESS      1u
 #define PHY_ID_HIGH      0x0141 /* Marvell 88E1011, revision 4 */
 #define PHY_ID_LOW       0x0c24
+#define MODERN_ID_LOW    0x0cb1                /* 82574's own, revision 2 */
+#define MODERN_PAGE      22                    /* which page registers 16 and more are of; 0 is here */
 #define NEGOTIATION_TIME (500 * 1000 * 1000ll) /* ns; drivers enable interrupts after they have begun it */
 
 /* -- EEPROM ------------------------------------------------------------------------------------------ */
@@ -54,7 +57,7 @@ e1000_rom_init (E1000 *e)
   e->rom[ROM_SUBSYSTEM_VENDOR] = pci_get16 (config + PCI_SUBSYSTEM_VENDOR_ID);
   e->rom[ROM_DEVICE] = pci_get16 (config + PCI_DEVICE_ID);
   e->rom[ROM_VENDOR] = pci_get16 (config + PCI_VENDOR_ID);
-  e->rom[ROM_CONTROL2] = ROM_CONTROL2_VALUE;
+  e->rom[ROM_CONTROL2] = e->modern ? ROM_MODERN_CONTROL2_VALUE : ROM_CONTROL2_VALUE;
   for (unsigned i = 0; i < ROM_SUM_WORD; i++)
     sum = (uint16_t)(sum + e->rom[i]);
   e->rom[ROM_SUM_WORD] = (uint16_t)(ROM_SUM - sum);
@@ -98,7 +101,8 @@ void
 e1000_eecd_write (E1000 *e, uint32_t value)
 {
   const uint32_t old = e1000_get (e, E1000_EECD);
-  uint32_t now = EECD_PRES | (value & (EECD_SK | EECD_CS | EECD_DI | EECD_REQ | 0x30));
+  uint32_t now = EECD_PRES | (e->modern ? E1000E_EECD_READ_DONE : 0)
+                 | (value & (EECD_SK | EECD_CS | EECD_DI | EECD_REQ | 0x30));
 
   if (value & EECD_REQ)
     now |= EECD_GNT;
@@ -120,14 +124,16 @@ e1000_eecd_write (E1000 *e, uint32_t value)
 void
 e1000_eerd_write (E1000 *e, uint32_t value)
 {
-  const unsigned word = value >> EERD_ADDRESS_SHIFT & 0xff;
+  const unsigned shift = e->modern ? (unsigned)E1000E_EERD_ADDRESS_SHIFT : (unsigned)EERD_ADDRESS_SHIFT;
+  const uint32_t mask = e->modern ? 0x3fff : 0xff, done = e->modern ? E1000E_EERD_DONE : EERD_DONE;
+  const unsigned word = value >> shift & mask;
 
   if (!(value & EERD_START))
     {
-      e1000_set (e, E1000_EERD, value & ~(uint32_t)EERD_DONE);
+      e1000_set (e, E1000_EERD, value & ~done);
       return;
     }
-  value = (value & 0xff00) | EERD_DONE;
+  value = word << shift | done;
   if (word < E1000_ROM_WORDS)
     value |= (uint32_t)e->rom[word] << EERD_DATA_SHIFT;
   e1000_set (e, E1000_EERD, value);
@@ -219,7 +225,7 @@ e1000_phy_reset (E1000 *e)
   vm_timer_cancel (&e->negotiation);
   e->phy[PHY_CONTROL] = 0x1140;
   e->phy[PHY_ID1] = PHY_ID_HIGH;
-  e->phy[PHY_ID2] = PHY_ID_LOW;
+  e->phy[PHY_ID2] = e->modern ? MODERN_ID_LOW : PHY_ID_LOW;
   e->phy[PHY_ADVERTISE] = 0x0de1;
   e->phy[PHY_NEXT_PAGE] = 0x2001;
   e->phy[PHY_CONTROL_1000] = 0x0e00;
@@ -231,9 +237,17 @@ e1000_phy_reset (E1000 *e)
 
 /* -- MDIO -------------------------------------------------------------------------------------------- */
 
+static gboolean
+is_elsewhere (const E1000 *e, unsigned n)
+{
+  return e->modern && n >= PHY_SPECIFIC_CONTROL && n != MODERN_PAGE && e->phy[MODERN_PAGE] != 0;
+}
+
 static void
 phy_write (E1000 *e, unsigned n, uint16_t value)
 {
+  if (is_elsewhere (e, n))
+    return;
   switch (n)
     {
     case PHY_CONTROL:
@@ -267,7 +281,7 @@ phy_write (E1000 *e, unsigned n, uint16_t value)
 static uint16_t
 phy_read (E1000 *e, unsigned n)
 {
-  const uint16_t value = e->phy[n];
+  const uint16_t value = is_elsewhere (e, n) ? 0 : e->phy[n];
 
   if (n == PHY_INTERRUPT_STATUS)
     e->phy[n] = 0;

@@ -29,6 +29,7 @@ typedef struct
 /* Of one packet: what its descriptors say. */
 typedef struct
 {
+  unsigned queue;
   unsigned n;    /* descriptors */
   size_t length; /* bytes in E1000.packet, behind room for a tag */
   gboolean data; /* the first one was a data descriptor, not a legacy one */
@@ -47,11 +48,12 @@ typedef enum
 } Got;
 
 static Descriptor
-descriptor_read (E1000 *e, unsigned n)
+descriptor_read (E1000 *e, unsigned queue, unsigned n)
 {
   uint32_t words[4];
 
-  dma_read (&e->pci.dma, e1000_ring_base (e, E1000_TDBAL) + 16ull * n, words, sizeof words);
+  dma_read (&e->pci.dma, e1000_ring_base (e, E1000_TDBAL + E1000_QUEUE * queue) + 16ull * n, words,
+            sizeof words);
   return (Descriptor){
     .address = GUINT32_FROM_LE (words[0]) | (uint64_t)GUINT32_FROM_LE (words[1]) << 32,
     .low = GUINT32_FROM_LE (words[2]),
@@ -72,9 +74,9 @@ next_of (unsigned n, unsigned size)
 }
 
 static void
-take_context (E1000 *e, const Descriptor *d)
+take_context (E1000Queue *queue, const Descriptor *d)
 {
-  E1000Context *context = d->low & TX_TSE ? &e->segments : &e->sums;
+  E1000Context *context = d->low & TX_TSE ? &queue->segments : &queue->sums;
 
   *context = (E1000Context){ .ip = (uint32_t)d->address,
                              .l4 = (uint32_t)(d->address >> 32),
@@ -125,16 +127,18 @@ add_bytes (E1000 *e, Packet *packet, const Descriptor *d)
 
 /* What stands at the head: a context, or a packet. */
 static Got
-gather (E1000 *e, unsigned head, unsigned tail, unsigned size, Packet *packet)
+gather (E1000 *e, unsigned n, unsigned head, unsigned tail, unsigned size, Packet *packet)
 {
-  *packet = (Packet){ .good = TRUE };
+  E1000Queue *queue = &e->queues[n];
+
+  *packet = (Packet){ .queue = n, .good = TRUE };
   for (unsigned at = head; at != tail; at = next_of (at, size))
     {
-      const Descriptor d = descriptor_read (e, at);
+      const Descriptor d = descriptor_read (e, n, at);
 
       if (is_context (&d) && packet->n == 0)
         {
-          take_context (e, &d);
+          take_context (queue, &d);
           packet->n = 1;
           return GOT_CONTEXT;
         }
@@ -146,20 +150,20 @@ gather (E1000 *e, unsigned head, unsigned tail, unsigned size, Packet *packet)
       else
         {
           add_options (packet, &d);
-          if (!e->skip)
+          if (!queue->skip)
             add_bytes (e, packet, &d);
         }
       packet->n++;
       if (!is_context (&d) && (d.low & TX_EOP))
         {
-          const gboolean skipped = e->skip;
+          const gboolean skipped = queue->skip;
 
-          e->skip = FALSE;
+          queue->skip = FALSE;
           return skipped || !packet->good ? GOT_SKIPPED : GOT_PACKET;
         }
       if (packet->n == MOST_DESCRIPTORS)
         {
-          e->skip = TRUE;
+          queue->skip = TRUE;
           return GOT_SKIPPED;
         }
     }
@@ -195,9 +199,10 @@ insert_l4 (uint8_t *frame, size_t length, const E1000Context *c)
 
 /* As in the headers that the network cuts for its segments, lengths are filled in: the card's driver leaves them to the card (3.5.7). */
 static gboolean
-prepare_segments (E1000 *e, uint8_t *frame, size_t length, gboolean insert_ip, NetOffload *offload)
+prepare_segments (E1000 *e, const Packet *packet, uint8_t *frame, NetOffload *offload)
 {
-  const E1000Context *c = &e->segments;
+  const size_t length = packet->length;
+  const E1000Context *c = &e->queues[packet->queue].segments;
   const unsigned ip = c->ip & 0xff, l4 = c->l4 & 0xff, sum = c->l4 >> 8 & 0xff;
   const unsigned header = c->more >> TX_HDRLEN_SHIFT & 0xff, size = c->more >> TX_MSS_SHIFT;
   const gboolean ip4 = (c->length & TX_CONTEXT_IP4) != 0;
@@ -210,7 +215,7 @@ prepare_segments (E1000 *e, uint8_t *frame, size_t length, gboolean insert_ip, N
   if (ip4)
     {
       net_put16 (frame + ip + NET_IP4_LENGTH, (unsigned)(length - ip));
-      if (insert_ip)
+      if (packet->insert_ip)
         {
           net_put16 (frame + ip + NET_IP4_SUM, 0);
           insert_sum (frame, length, ip, ip + NET_IP4_SUM, l4 - 1);
@@ -235,9 +240,8 @@ prepare_segments (E1000 *e, uint8_t *frame, size_t length, gboolean insert_ip, N
 
 /* Whatever goes to another machine on this host need not be summed up. */
 static gboolean
-leave_sum (E1000 *e, size_t length, NetOffload *offload)
+leave_sum (E1000 *e, const E1000Context *c, size_t length, NetOffload *offload)
 {
-  const E1000Context *c = &e->sums;
   const unsigned start = c->l4 & 0xff, at = c->l4 >> 8 & 0xff;
 
   if (!(net_port_network_takes (e->port) & NET_CAN_CHECKSUM) || c->l4 >> 16 != 0 || start < NET_ETHER_HEADER
@@ -253,6 +257,7 @@ leave_sum (E1000 *e, size_t length, NetOffload *offload)
 static uint8_t *
 finish (E1000 *e, Packet *packet, NetOffload *offload)
 {
+  const E1000Context *sums = &e->queues[packet->queue].sums;
   uint8_t *frame = e->packet + VLAN_TAG;
 
   *offload = (NetOffload){ 0 };
@@ -260,15 +265,15 @@ finish (E1000 *e, Packet *packet, NetOffload *offload)
     return NULL;
   if (packet->segments)
     {
-      if (!prepare_segments (e, frame, packet->length, packet->insert_ip, offload))
+      if (!prepare_segments (e, packet, frame, offload))
         return NULL;
     }
-  else if (packet->data && e->sums.valid)
+  else if (packet->data && sums->valid)
     {
       if (packet->insert_ip)
-        insert_sum (frame, packet->length, e->sums.ip & 0xff, e->sums.ip >> 8 & 0xff, e->sums.ip >> 16);
-      if (packet->insert_l4 && !leave_sum (e, packet->length, offload))
-        insert_l4 (frame, packet->length, &e->sums);
+        insert_sum (frame, packet->length, sums->ip & 0xff, sums->ip >> 8 & 0xff, sums->ip >> 16);
+      if (packet->insert_l4 && !leave_sum (e, sums, packet->length, offload))
+        insert_l4 (frame, packet->length, sums);
     }
   else if (packet->insert)
     {
@@ -346,26 +351,27 @@ send_packet (E1000 *e, Packet *packet)
 
 /* Status of the descriptors from the head on, which moves behind them. */
 static void
-complete (E1000 *e, unsigned n, unsigned size)
+complete (E1000 *e, unsigned queue, unsigned n, unsigned size)
 {
-  unsigned at = e1000_get (e, E1000_TDH);
+  const uint64_t base = e1000_ring_base (e, E1000_TDBAL + E1000_QUEUE * queue);
+  unsigned at = e1000_get (e, E1000_TDH + E1000_QUEUE * queue);
   gboolean told = FALSE, delayed = TRUE;
 
   for (; n > 0; n--, at = next_of (at, size))
     {
-      const Descriptor d = descriptor_read (e, at);
+      const Descriptor d = descriptor_read (e, queue, at);
 
       if (!(d.low & TX_RS))
         continue;
-      dma_write32 (&e->pci.dma, e1000_ring_base (e, E1000_TDBAL) + 16ull * at + 12, d.high | TX_STATUS_DD);
+      dma_write32 (&e->pci.dma, base + 16ull * at + 12, d.high | TX_STATUS_DD);
       if (is_context (&d))
         continue;
       told = TRUE;
       delayed &= (d.low & TX_IDE) != 0;
     }
-  e1000_set (e, E1000_TDH, at);
+  e1000_set (e, E1000_TDH + E1000_QUEUE * queue, at);
   if (told)
-    e1000_transmitted (e, delayed);
+    e1000_transmitted (e, queue, delayed);
 }
 
 static gboolean
@@ -374,40 +380,54 @@ may_send (const E1000 *e)
   return (e1000_get (e, E1000_TCTL) & TCTL_EN) && e1000_link (e) && dma_enabled (&e->pci.dma);
 }
 
-void
-e1000_on_work (void *opaque)
+static gboolean
+waits (const E1000 *e, unsigned queue)
 {
-  E1000 *e = opaque;
-  const unsigned size = e1000_ring_size (e1000_get (e, E1000_TDLEN));
+  return e1000_get (e, E1000_TDH + E1000_QUEUE * queue) != e1000_get (e, E1000_TDT + E1000_QUEUE * queue);
+}
+
+/* A piece of one queue; TRUE: there may be more. */
+static gboolean
+work_on (E1000 *e, unsigned queue)
+{
+  const unsigned first = E1000_QUEUE * queue;
+  const unsigned size = e1000_ring_size (e1000_get (e, E1000_TDLEN + first));
   size_t bytes = 0;
-  gboolean sent = FALSE, room = TRUE;
+  gboolean sent = FALSE, more = TRUE;
 
   for (unsigned n = 0; n < PIECE && bytes < PIECE_BYTES;)
     {
-      const unsigned head = e1000_get (e, E1000_TDH), tail = e1000_get (e, E1000_TDT);
+      const unsigned head = e1000_get (e, E1000_TDH + first), tail = e1000_get (e, E1000_TDT + first);
       Packet packet;
       Got got;
 
-      if (!may_send (e) || head == tail || head >= size || tail >= size)
-        {
-          room = FALSE;
-          break;
-        }
-      got = gather (e, head, tail, size, &packet);
-      if (got == GOT_NONE || (got == GOT_PACKET && !send_packet (e, &packet)))
-        {
-          room = FALSE;
-          break;
-        }
-      complete (e, packet.n, size);
+      more = may_send (e) && head != tail && head < size && tail < size;
+      if (!more)
+        break;
+      got = gather (e, queue, head, tail, size, &packet);
+      more = got != GOT_NONE && (got != GOT_PACKET || send_packet (e, &packet));
+      if (!more)
+        break;
+      complete (e, queue, packet.n, size);
       n += packet.n;
       bytes += packet.length;
       sent = TRUE;
     }
-  if (sent && e1000_get (e, E1000_TDH) == e1000_get (e, E1000_TDT))
+  if (sent && !waits (e, queue))
     e1000_interrupt (e, ICR_TXQE);
+  return more;
+}
+
+void
+e1000_on_work (void *opaque)
+{
+  E1000 *e = opaque;
+  gboolean more = FALSE;
+
+  for (unsigned queue = 0; queue < (e->modern ? E1000_QUEUES : 1); queue++)
+    more |= work_on (e, queue);
   e->next_work = e1000_now (e) + REST;
-  if (room)
+  if (more)
     vm_timer_arm (&e->work, e->next_work);
 }
 
@@ -416,7 +436,7 @@ e1000_kick (E1000 *e)
 {
   int64_t now;
 
-  if (e1000_get (e, E1000_TDH) == e1000_get (e, E1000_TDT) || !may_send (e) || vm_timer_armed (&e->work))
+  if (!(waits (e, 0) || (e->modern && waits (e, 1))) || !may_send (e) || vm_timer_armed (&e->work))
     return;
   /* A saved state may name any time: no more than a rest counts. */
   now = e1000_now (e);
