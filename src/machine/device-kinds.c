@@ -9,6 +9,7 @@
 #include "display/layout.h"
 #include "display/vnc-address.h"
 #include "machine/boot-modules.h"
+#include "machine/cpu-speed.h"
 #include "machine/definition.h"
 #include "machine/tags.h"
 
@@ -83,6 +84,12 @@ check_vnc (const char *value)
 
   return vnc_address_parse (value, 0, &address)
          && (address.path != NULL ? address.path[0] == '/' : address.host[0] != '\0');
+}
+
+static gboolean
+check_speed (const char *value)
+{
+  return cpu_speed_parse (value) != 0;
 }
 
 static gboolean
@@ -181,6 +188,14 @@ static const DefinitionKey machine_keys[] = {
     .help = N_ (
         "What the guest is told of its processor: host is all that this computer and the engine have, the others are what a "
         "processor of that time has, for systems that know no more and for machines that move between computers") },
+  { .name = "cpu-speed",
+    .type = KEY_STRING,
+    .max = 16,
+    .help = N_ (
+        "Makes the processor as slow as one of this clock in MHz, or as at, 386dx33 or 486dx2 were, for programs that run too "
+        "fast; needs the software processor"),
+    .accepts = N_ ("MHz such as 25, or at, 386dx33 or 486dx2"),
+    .check = check_speed },
   { .name = "memory-huge", .type = KEY_BOOL, .fallback = "false", .help = N_ ("Ask for huge pages") },
   { .name = "memory-merge",
     .type = KEY_BOOL,

@@ -19,6 +19,7 @@
 #include "cpu/engine.h"
 #include "cpu/none/qtest.h"
 #include "display/vnc-listen.h"
+#include "machine/cpu-speed.h"
 #include "machine/control-socket.h"
 #include "machine/definition-files.h"
 #include "machine/folder-lock.h"
@@ -537,6 +538,32 @@ name_files (const MachineDefinition *definition)
     }
 }
 
+static const char *
+wanted_engine (Monitor *monitor, const EngineConfig *config)
+{
+  const char *wanted = monitor->options.engine;
+
+  if (wanted == NULL)
+    wanted = definition_text (monitor->definition, "machine.engine");
+  /* Only this one can be slow. */
+  return config->speed > 0 && g_strcmp0 (wanted, "auto") == 0 ? "software" : wanted;
+}
+
+static gboolean
+read_speed (Monitor *monitor, EngineConfig *config, GError **error)
+{
+  const char *speed = definition_text (monitor->definition, "machine.cpu-speed");
+
+  config->speed = speed != NULL ? cpu_speed_parse (speed) : 0;
+  if (config->speed == 0 || g_strcmp0 (wanted_engine (monitor, config), "kvm") != 0)
+    return TRUE;
+  g_set_error (
+      error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+      "KVM runs at the speed of this computer alone; take machine.cpu-speed away, or set machine.engine to auto or software");
+  viv_start_blame ("machine", "cpu-speed");
+  return FALSE;
+}
+
 static gboolean
 build (Monitor *monitor, GError **error)
 {
@@ -557,8 +584,9 @@ build (Monitor *monitor, GError **error)
     }
   if (broker_link_is_up ())
     name_files (monitor->definition);
-  klass = engine_choose (o->engine ? o->engine : definition_text (monitor->definition, "machine.engine"),
-                         &monitor->engine_reason, error);
+  if (!read_speed (monitor, &config, error))
+    return FALSE;
+  klass = engine_choose (wanted_engine (monitor, &config), &monitor->engine_reason, error);
   if (klass == NULL)
     {
       viv_start_blame ("machine", "engine");

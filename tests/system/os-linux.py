@@ -104,6 +104,13 @@ def models(room, engine):
     refused.vivctl("set", "machine.cpu=x86-64-v3")
     result = refused.vivctl("start", ok=False)
     check(result.returncode != 0 and "machine.cpu" in result.stderr, "what the software processor can't be: %s" % result.stderr)
+    refused.vivctl("set", "machine.cpu=host", "machine.cpu-speed=at", "machine.engine=kvm")
+    result = refused.vivctl("start", ok=False)
+    check(result.returncode != 0 and "machine.cpu-speed" in result.stderr, "KVM is not slow: %s" % result.stderr)
+    refused.vivctl("set", "machine.engine=auto")
+    refused.start()
+    check("software processor" in refused.vivctl("show").stdout.lower(), "a slow machine's engine")
+    refused.vivctl("stop", "--force")
 
 
 need_programs("sha256sum")

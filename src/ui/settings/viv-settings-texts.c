@@ -37,6 +37,8 @@ const VivKeyText viv_key_texts[] = {
   { "machine.cpus", N_ ("Processors"), N_ ("More than this computer has make it slower"), VIV_PAGE_SYSTEM,
     N_ ("Processor") },
   { "machine.cpu", N_ ("Model"), N_ ("What the system is told of its processor"), VIV_PAGE_SYSTEM, "" },
+  { "machine.cpu-speed", N_ ("Speed Limit"), N_ ("MHz of a 486, for games that run too fast"),
+    VIV_PAGE_SYSTEM, "" },
   { "machine.engine", N_ ("Runs On"), N_ ("Automatic takes KVM where it is fast"), VIV_PAGE_SYSTEM, "" },
   { "machine.chipset", N_ ("Chipset"), N_ ("The parts that the system finds on the board"), VIV_PAGE_SYSTEM,
     N_ ("Board") },

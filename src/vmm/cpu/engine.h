@@ -19,9 +19,10 @@ typedef struct Engine Engine;
 
 typedef struct
 {
-  unsigned n_cpus; /* 1 to 64: cores of one package, a thread each */
-  const CpuBaseline
-      *baseline; /* what CPUID says; NULL: all that there is.  STATE_ERROR_HOST where that lacks something */
+  unsigned n_cpus;             /* 1 to 64: cores of one package, a thread each */
+  const CpuBaseline *baseline; /* what CPUID says, else STATE_ERROR_HOST; NULL: all that there is */
+  /* Instructions a second of each, at most; 0: as fast as they are.  The software processor's alone. */
+  uint64_t speed;
 } EngineConfig;
 
 typedef struct

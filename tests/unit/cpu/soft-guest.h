@@ -86,10 +86,10 @@ guest_eoi (void *opaque, unsigned vector)
 static const IoOps guest_port_ops = { .read = guest_port_read, .write = guest_port_write };
 
 static inline Guest *
-guest_new_as (unsigned n_cpus, const CpuBaseline *baseline)
+guest_new_with (const EngineConfig *config)
 {
+  const unsigned n_cpus = config->n_cpus;
   Guest *g = g_new0 (Guest, 1);
-  EngineConfig config = { .n_cpus = n_cpus, .baseline = baseline };
   g_autoptr (GError) error = NULL;
 
   g->vm = vm_new (NULL, TRUE);
@@ -107,7 +107,7 @@ guest_new_as (unsigned n_cpus, const CpuBaseline *baseline)
   g->vm->eoi = guest_eoi;
   g->vm->eoi_opaque = g;
   vm_unlock (g->vm);
-  g->engine = soft_engine_class.create (g->vm, &config, &error);
+  g->engine = soft_engine_class.create (g->vm, config, &error);
   g_assert_no_error (error);
   g->cpu = ((SoftEngine *)g->engine)->cpus[0];
   return g;
@@ -116,7 +116,9 @@ guest_new_as (unsigned n_cpus, const CpuBaseline *baseline)
 static inline Guest *
 guest_new (unsigned n_cpus)
 {
-  return guest_new_as (n_cpus, NULL);
+  const EngineConfig config = { .n_cpus = n_cpus };
+
+  return guest_new_with (&config);
 }
 
 static inline void

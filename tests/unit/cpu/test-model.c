@@ -261,10 +261,11 @@ test_baselines_here (void)
 static void
 test_baseline_engine (void)
 {
-  Guest *old = guest_new_as (1, cpu_baseline_find ("pentium")), *other = guest_new (1);
+  const EngineConfig pentium = { 1, cpu_baseline_find ("pentium"), 0 };
+  Guest *old = guest_new_with (&pentium), *other = guest_new (1);
   g_autoptr (GByteArray) saved = g_byte_array_new ();
   g_autoptr (GError) error = NULL;
-  EngineConfig config = { 1, cpu_baseline_find ("x86-64-v3") };
+  const EngineConfig config = { 1, cpu_baseline_find ("x86-64-v3"), 0 };
   uint32_t out[4];
 
   soft_cpuid (old->cpu, 1, 0, out);

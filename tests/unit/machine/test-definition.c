@@ -27,6 +27,8 @@ other_value (const DefinitionKey *key)
     return g_strdup ("Büro; # 2, lab");
   if (g_str_equal (key->name, "boot"))
     return g_strdup ("nda");
+  if (g_str_equal (key->name, "cpu-speed"))
+    return g_strdup ("386dx33");
   if (g_str_equal (key->name, "vnc-address"))
     return g_strdup ("[::1]:5901");
   if (g_str_equal (key->name, "mac"))
@@ -130,6 +132,12 @@ test_errors (void)
     { "cpus=0", "from 1 to 64" },
     { "cpus=65", "from 1 to 64" },
     { "cpus=1 ", NULL },
+    { "cpu-speed=0", "486dx2" },
+    { "cpu-speed=2001", "486dx2" },
+    { "cpu-speed=25 MHz", "486dx2" },
+    { "cpu-speed=25", NULL },
+    { "cpu-speed=at", NULL },
+    { "cpu=i860", "host 486" },
     { "engine=hvf", "auto kvm software none" },
     { "boot=cc", "each once" },
     { "clock=mars", "utc localtime" },

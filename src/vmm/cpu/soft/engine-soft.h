@@ -29,12 +29,18 @@ struct SoftEngine
   GMutex code_mutex;
   GArray *written; /* what devices wrote into pages with code; under code_mutex */
   uint64_t tsc_hz;
+  int64_t
+      due; /* of the thread: when what has been done would have been, at `config.speed`; us of the host's clock */
   CpuModel *model; /* of the machine that was loaded, or NULL; changes while paused */
   /* Turns of translated code end by the clock. */
   GThread *clock;
   GCond tick;
   SoftCpu *running; /* under mutex; NULL while all sleep */
 };
+
+/* When processors of `speed` instructions a second have done `executed` more, which they began at `now`, having done the others by `due`.  A little
+ * of what a busy host made them late by is made good.  Microseconds. */
+int64_t soft_pace (int64_t due, int64_t now, uint64_t executed, uint64_t speed);
 
 /* -- apic.c ------------------------------------------------------------------------------------------------- */
 struct SoftApic

@@ -16,6 +16,9 @@
 #define SLICE        50000
 #define SINGLE_SLICE 20000000
 #define TURN_US      1000 /* the same for translated code, in microseconds */
+/* Of processors with a speed: how long a turn is, and how much of a delay is made good. */
+#define PACE_US      1000
+#define MOST_LATE_US 20000
 #define ARENA_SIZE   (96u << 20)
 
 /* -- Asking for attention ------------------------------------------------------------------------------------------ */
@@ -66,11 +69,45 @@ next_runnable (SoftEngine *engine)
   return NULL;
 }
 
+int64_t
+soft_pace (int64_t due, int64_t now, uint64_t executed, uint64_t speed)
+{
+  return MAX (due, now - MOST_LATE_US) + (int64_t)(executed * 1000000 / speed);
+}
+
+/* Instructions of a turn. */
+static int64_t
+turn_of (const SoftEngine *engine)
+{
+  const EngineConfig *config = &engine->parent.config;
+
+  if (config->speed > 0)
+    return (int64_t)MAX (config->speed * PACE_US / 1000000, 1);
+  return config->n_cpus > 1 ? SLICE : SINGLE_SLICE;
+}
+
+/* A turn of a slow processor; then the thread sleeps until that would have been done by one. */
+static void
+run_paced (SoftEngine *engine, SoftCpu *cpu)
+{
+  const int64_t now = g_get_monotonic_time ();
+  const uint64_t before = cpu->instructions;
+
+  soft_cpu_run (cpu, turn_of (engine));
+  /* Those that run side by side share the thread. */
+  engine->due = soft_pace (engine->due, now, cpu->instructions - before,
+                           engine->parent.config.speed * engine->parent.config.n_cpus);
+  g_mutex_lock (&engine->mutex);
+  while (engine->run && !engine->held && !engine->quit && g_get_monotonic_time () < engine->due)
+    g_cond_wait_until (&engine->cond, &engine->mutex, engine->due);
+  g_mutex_unlock (&engine->mutex);
+}
+
 static gpointer
 engine_thread (gpointer data)
 {
   SoftEngine *engine = data;
-  unsigned n = engine->parent.config.n_cpus;
+  const gboolean paced = engine->parent.config.speed > 0;
 
   for (;;)
     {
@@ -113,8 +150,11 @@ engine_thread (gpointer data)
         continue;
       thread_kind_begin (THREAD_PROCESSOR);
       if (engine->translator != NULL)
-        soft_cpu_set_counting (cpu, FALSE);
-      soft_cpu_run (cpu, n > 1 ? SLICE : SINGLE_SLICE);
+        soft_cpu_set_counting (cpu, paced);
+      if (paced)
+        run_paced (engine, cpu);
+      else
+        soft_cpu_run (cpu, turn_of (engine));
     }
 }
 
