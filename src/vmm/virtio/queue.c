@@ -274,6 +274,12 @@ virt_queue_take (VirtQueue *queue, VirtChain *chain)
   return virt_queue_take_again (queue, head, chain);
 }
 
+void
+virt_queue_untake (VirtQueue *queue, unsigned n)
+{
+  queue->next_available = (uint16_t)(queue->next_available - n);
+}
+
 gboolean
 virt_queue_want_bell (VirtQueue *queue)
 {
@@ -305,18 +311,32 @@ wants_interrupt (VirtQueue *queue)
   return wants;
 }
 
-gboolean
-virt_queue_give (VirtQueue *queue, unsigned head, uint32_t length)
+void
+virt_queue_fill (VirtQueue *queue, unsigned head, uint32_t length)
 {
   const uint32_t element[2] = { GUINT32_TO_LE (head), GUINT32_TO_LE (length) };
   unsigned slot = queue->next_used & (queue->size - 1u);
 
   if (!queue->enabled || queue->broken)
-    return FALSE;
+    return;
   dma_write (&queue->dma, queue->used + RING_ENTRIES + 8ull * slot, element, sizeof element);
   queue->next_used++;
+}
+
+gboolean
+virt_queue_publish (VirtQueue *queue)
+{
+  if (!queue->enabled || queue->broken)
+    return FALSE;
   /* What was written is there before the index says so. */
   fence (__ATOMIC_RELEASE);
   dma_write16 (&queue->dma, queue->used + RING_INDEX, queue->next_used);
   return wants_interrupt (queue);
+}
+
+gboolean
+virt_queue_give (VirtQueue *queue, unsigned head, uint32_t length)
+{
+  virt_queue_fill (queue, head, length);
+  return virt_queue_publish (queue);
 }

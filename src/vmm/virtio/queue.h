@@ -75,6 +75,11 @@ int virt_queue_take_again (VirtQueue *queue, unsigned head, VirtChain *chain);
 gboolean virt_queue_want_bell (VirtQueue *queue);
 /* Gives it back with `length` bytes written to its `in`; the chain is yet to be cleared, before.  TRUE: the driver wants an interrupt. */
 gboolean virt_queue_give (VirtQueue *queue, unsigned head, uint32_t length);
+/* The two halves of that: several that the driver is to see at once. */
+void virt_queue_fill (VirtQueue *queue, unsigned head, uint32_t length);
+gboolean virt_queue_publish (VirtQueue *queue);
+/* The last `n` chains that were taken are still there: they were cleared, and nothing was done. */
+void virt_queue_untake (VirtQueue *queue, unsigned n);
 
 static inline void
 virt_queue_hold (VirtQueue *queue, unsigned head, gboolean held)

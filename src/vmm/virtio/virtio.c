@@ -155,6 +155,30 @@ virt_queue_look (VirtDevice *virt, unsigned n)
   while (!virt_queue_want_bell (queue));
 }
 
+int
+virt_queue_next (VirtDevice *virt, unsigned n, VirtChain *chain)
+{
+  VirtQueue *queue = &virt->queues[n];
+  int code;
+
+  if (__atomic_load_n (&virt->paused, __ATOMIC_RELAXED) || !is_live (virt) || !queue->enabled || queue->broken
+      || !dma_enabled (&queue->dma))
+    return -1;
+  do
+    {
+      code = virt_queue_take (queue, chain);
+      if (code > 0)
+        return 1;
+      if (code < 0)
+        {
+          fail (virt);
+          return -1;
+        }
+    }
+  while (!virt_queue_want_bell (queue));
+  return 0;
+}
+
 static gboolean
 on_bell (gint fd, GIOCondition condition, gpointer data)
 {
@@ -177,6 +201,12 @@ virt_ring (VirtDevice *virt, unsigned n)
 
   if (n < virt->n_queues && write (virt->bells[n], &one, sizeof one) < 0 && errno != EAGAIN)
     g_warning ("eventfd: %s", g_strerror (errno));
+}
+
+void
+virt_queue_ring (VirtDevice *virt, unsigned n)
+{
+  virt_ring (virt, n);
 }
 
 /* -- Registers: VM lock held --------------------------------------------------------------------------- */

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * virtio-net: a network card.  VIRTIO 1.2, 5.1 (and of 1.3 the segments of UDP).
+ */
+#pragma once
+
+#include "net/net.h"
+#include "virtio/virtio.h"
+
+G_BEGIN_DECLS
+
+/* The port stays the caller's, and outlives the device.  NULL and an error.  VM lock held. */
+Device *virt_net_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, NetPort *port, GError **error);
+
+G_END_DECLS
