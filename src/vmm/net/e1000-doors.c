@@ -81,8 +81,7 @@ e1000_reset_registers (E1000 *e)
   memset (e->reg, 0, sizeof e->reg);
   e->next_interrupt = e->next_work = 0;
   memset (e->queues, 0, sizeof e->queues);
-  e->wire_in = e->wire_bits = e->wire_left = 0;
-  e->wire_out = 0;
+  e->wire = (Microwire){ 0 };
   e1000_set (e, E1000_CTRL, CTRL_FD | CTRL_SPEED_1000);
   e1000_set (e, E1000_EECD, EECD_PRES | EECD_DO);
   e1000_set (e, E1000_PBA, 0x00100030);

@@ -15,12 +15,13 @@
 #pragma once
 
 #include "net/e1000-registers.h"
+#include "net/microwire.h"
 #include "net/net.h"
 #include "pci/pci.h"
 
 G_BEGIN_DECLS
 
-#define E1000_ROM_WORDS 64u
+#define E1000_ROM_WORDS MICROWIRE_WORDS
 #define E1000_CRC       4u
 #define E1000_QUEUES    2u     /* transmit queues of e1000e; e1000 has one */
 #define E1000_QUEUE     0x100u /* from the registers of one to those of the next */
@@ -50,10 +51,7 @@ typedef struct
   /* EEPROM, PHY */
   uint16_t rom[E1000_ROM_WORDS]; /* made anew at each start */
   uint16_t phy[PHY_N];
-  uint32_t wire_in;  /* bits that came by EECD since the start bit, */
-  uint8_t wire_bits; /* so many; 0: no start bit yet */
-  uint16_t wire_out; /* what goes out, most significant bit first, */
-  uint8_t wire_left; /* so many */
+  Microwire wire;
   VmTimer negotiation;
 
   /* Interrupts */

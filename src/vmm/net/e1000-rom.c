@@ -25,13 +25,6 @@ enum
   ROM_MODERN_CONTROL2_VALUE = 0x0000, /* there is no firmware of its own */
 };
 
-/* Microwire: start bit, two of operation, six of address. */
-#define WIRE_COMMAND 9u
-enum
-{
-  WIRE_READ = 2, /* of the operation's two bits */
-};
-
 #define PHY_ADDRESS      1u
 #define PHY_ID_HIGH      0x0141 /* Marvell 88E1011, revision 4 */
 #define PHY_ID_LOW       0x0c24
@@ -70,54 +63,17 @@ e1000_rom_load (E1000 *e)
   e1000_set (e, E1000_RAL + 4, e->rom[2] | RAH_VALID);
 }
 
-/* A rising edge of the clock while the chip is selected. */
-static void
-wire_clock (E1000 *e, gboolean in)
-{
-  if (e->wire_left > 0)
-    e->wire_left--;
-  /* Leading zeroes come before the start bit. */
-  if ((e->wire_bits == 0 && !in) || e->wire_bits >= WIRE_COMMAND)
-    return;
-  e->wire_in = e->wire_in << 1 | in;
-  if (++e->wire_bits == WIRE_COMMAND && (e->wire_in >> 6 & 3) == WIRE_READ)
-    {
-      /* A zero comes first, while the last bit of the address goes in. */
-      e->wire_out = e->rom[e->wire_in & (E1000_ROM_WORDS - 1)];
-      e->wire_left = 17;
-    }
-}
-
-/* What is on DO.  A chip that is through with a write says so by a one; what was written is not kept: the card's address is the machine's to give. */
-static gboolean
-wire_out (const E1000 *e)
-{
-  if (e->wire_left == 17)
-    return FALSE;
-  return e->wire_left == 0 || (e->wire_out >> (e->wire_left - 1) & 1);
-}
-
 void
 e1000_eecd_write (E1000 *e, uint32_t value)
 {
-  const uint32_t old = e1000_get (e, E1000_EECD);
   uint32_t now = EECD_PRES | (e->modern ? E1000E_EECD_READ_DONE : 0)
                  | (value & (EECD_SK | EECD_CS | EECD_DI | EECD_REQ | 0x30));
 
   if (value & EECD_REQ)
     now |= EECD_GNT;
-  if (!(value & EECD_CS))
-    {
-      e->wire_in = e->wire_bits = e->wire_left = 0;
-      now |= EECD_DO;
-    }
-  else
-    {
-      if ((value & EECD_SK) && !(old & EECD_SK))
-        wire_clock (e, (value & EECD_DI) != 0);
-      if (wire_out (e))
-        now |= EECD_DO;
-    }
+  microwire_set (&e->wire, e->rom, (value & EECD_CS) != 0, (value & EECD_SK) != 0, (value & EECD_DI) != 0);
+  if (microwire_out (&e->wire))
+    now |= EECD_DO;
   e1000_set (e, E1000_EECD, now);
 }
 

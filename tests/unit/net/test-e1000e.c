@@ -199,7 +199,7 @@ test_extended (void)
   g_assert_cmphex (card_get (&c, RING_RX + 24, 4), ==, RX_STATUS_DD | RX_STATUS_EOP | RX_STATUS_IXSM);
   g_assert_cmphex (card_get (&c, RING_RX + 28, 4), ==, 3000 - 2048);
   /* A wrong sum. */
-  gig_make_ip4 (packet, 101, NET_PROTOCOL_TCP, TRUE);
+  sums_make_ip4 (packet, 101, NET_PROTOCOL_TCP, TRUE);
   packet[100] ^= 1;
   gig_write (&c, E1000_RXCSUM, RXCSUM_IP | RXCSUM_TCP_UDP);
   g_assert_true (card_offer (&c, packet, 101));
