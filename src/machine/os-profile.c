@@ -93,6 +93,7 @@ read_profile (GKeyFile *file, const char *group)
   profile->video_memory = 16;
   profile->chipset = string_or (file, group, "chipset", "pc");
   profile->firmware = string_or (file, group, "firmware", "bios");
+  profile->cpu = string_or (file, group, "cpu", "host");
   profile->clock_base = string_or (file, group, "clock", "utc");
   profile->clock_policy = string_or (file, group, "clock-policy", "stop");
   profile->boot_order = string_or (file, group, "boot", "dca");
@@ -142,6 +143,7 @@ os_profile_free (OsProfile *profile)
   g_free (profile->family);
   g_free (profile->chipset);
   g_free (profile->firmware);
+  g_free (profile->cpu);
   g_free (profile->clock_base);
   g_free (profile->clock_policy);
   g_free (profile->boot_order);
@@ -168,9 +170,9 @@ os_profile_list (void)
 }
 
 const char *const os_profile_keys[OS_PROFILE_N_KEYS]
-    = { "machine.memory",   "machine.cpus",          "machine.chipset",
-        "machine.firmware", "machine.clock",         "machine.clock-policy",
-        "machine.boot",     "display0.video-memory", "input.absolute-pointer" };
+    = { "machine.memory",        "machine.cpus",          "machine.cpu",          "machine.chipset",
+        "machine.firmware",      "machine.clock",         "machine.clock-policy", "machine.boot",
+        "display0.video-memory", "input.absolute-pointer" };
 
 char *
 os_profile_value (const OsProfile *profile, const char *key)
@@ -181,6 +183,7 @@ os_profile_value (const OsProfile *profile, const char *key)
   } texts[] = {
     { "machine.chipset", profile->chipset },
     { "machine.firmware", profile->firmware },
+    { "machine.cpu", profile->cpu },
     { "machine.clock", profile->clock_base },
     { "machine.clock-policy", profile->clock_policy },
     { "machine.boot", profile->boot_order },

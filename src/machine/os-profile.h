@@ -48,7 +48,7 @@ typedef struct
   char *family;          /* "dos", "windows", "linux", "bsd", "other" */
   uint64_t memory, disk; /* bytes; disk 0: none needed */
   uint32_t cpus, video_memory;
-  char *chipset, *firmware, *clock_base, *clock_policy, *boot_order;
+  char *chipset, *firmware, *cpu, *clock_base, *clock_policy, *boot_order;
   gboolean absolute_pointer;
 } OsProfile;
 
@@ -60,7 +60,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (OsProfile, os_profile_free)
 /* Ids and names of all profiles, for a list: a NULL-terminated array of id, name, id, name, … */
 char **os_profile_list (void);
 /* The keys of which a profile says something, and what: as text; NULL: nothing. */
-#define OS_PROFILE_N_KEYS 9
+#define OS_PROFILE_N_KEYS 10
 extern const char *const os_profile_keys[OS_PROFILE_N_KEYS];
 char *os_profile_value (const OsProfile *profile, const char *key);
 void os_profile_apply (const OsProfile *profile, MachineDefinition *definition);

@@ -191,6 +191,19 @@ test_profiles (void)
   g_autoptr (OsProfile) windows = os_profile_lookup ("win10");
   g_assert_cmpstr (windows->clock_base, ==, "localtime");
   g_assert_cmpstr (windows->clock_policy, ==, "catch-up");
+  g_assert_cmpstr (windows->cpu, ==, "host");
+  /* A processor of its time; each profile's is one that there is. */
+  g_autoptr (OsProfile) old = os_profile_lookup ("winnt4.0");
+  g_assert_cmpstr (old->cpu, ==, "pentium");
+  g_auto (GStrv) all = os_profile_list ();
+  for (char **one = all; *one != NULL; one += 2)
+    {
+      g_autoptr (OsProfile) profile = os_profile_lookup (one[0]);
+      g_autoptr (MachineDefinition) definition = definition_new ("a");
+      g_autoptr (GError) error = NULL;
+      g_assert_true (definition_set (definition, "machine.cpu", profile->cpu, &error));
+      g_assert_no_error (error);
+    }
 }
 
 static void
