@@ -7,6 +7,9 @@
 #define G_LOG_DOMAIN "cpu-soft"
 
 #include "cpu/soft/engine-soft.h"
+
+#include <sys/mman.h>
+
 #ifdef SOFT_TRANSLATOR
 #include "cpu/soft/translate/translate.h"
 #endif
@@ -71,7 +74,12 @@ soft_code_new (SoftEngine *engine, size_t arena_size)
 
   code->engine = engine;
   code->size = arena_size;
-  code->arena = g_malloc (arena_size);
+  code->arena
+      = mmap (NULL, arena_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (code->arena == MAP_FAILED)
+    g_error ("no memory for decoded code");
+  /* It is filled from its start on, by megabytes: a page at a time would be some per cent of a guest's start. */
+  (void)madvise (code->arena, arena_size, MADV_HUGEPAGE);
   code->pages = g_new0 (CodePage, MAX_PAGES);
   code->regions = g_hash_table_new_full (NULL, NULL, (GDestroyNotify)region_unref, NULL);
   code->scratch = g_malloc0 (sizeof (SoftBlock) + 4 * sizeof (SoftInsn));
@@ -88,7 +96,7 @@ soft_code_free (SoftCode *code)
   while (g_hash_table_iter_next (&iter, &region, NULL))
     region_set_written (region, NULL, NULL);
   g_hash_table_unref (code->regions);
-  g_free (code->arena);
+  munmap (code->arena, code->size);
   g_free (code->pages);
   g_free (code->scratch);
   g_free (code);

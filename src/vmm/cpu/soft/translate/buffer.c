@@ -149,6 +149,7 @@ soft_translator_new (SoftEngine *engine, GError **error)
   translator->poll_page = mmap (NULL, 2 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (translator->arena == MAP_FAILED || translator->poll_page == MAP_FAILED)
     g_error ("no memory for a translator");
+  (void)madvise (translator->arena, ARENA_SIZE, MADV_HUGEPAGE);
   translator->stop_page = (uint8_t *)translator->poll_page + page;
   mprotect (translator->stop_page, page, PROT_NONE);
   translator->hash = g_new0 (SoftUnit *, HASH_SIZE);

@@ -179,6 +179,20 @@ enter (SoftCpu *cpu, uint32_t entry)
   cpu->block = NULL;
 }
 
+/* Code that ran before, and not often: there is nothing else to be found.  NULL: there may be. */
+static SoftBlock *
+cold_block (SoftCpu *cpu, uint64_t rip)
+{
+  uint64_t linear = (cpu->check[CPU_CS].base + rip) & cpu->linear_mask;
+  const SoftJump *jump = &cpu->jumps[soft_jump_slot (linear)];
+
+  if (jump->linear != linear || jump->key != cpu->jump_key || rip > cpu->jump_limit
+      || jump->block->cost == SOFT_STALE || jump->block->heat >= HOT || cpu->engine->translator->always)
+    return NULL;
+  jump->block->heat++;
+  return jump->block;
+}
+
 SoftBlock *
 soft_unit_step (SoftCpu *cpu)
 {
@@ -187,7 +201,9 @@ soft_unit_step (SoftCpu *cpu)
   SoftExit *link = cpu->unit_link;
   SoftUnitJump *jump;
   SoftUnit *unit;
+  SoftBlock *block;
 
+  cpu->unit_link = NULL;
   if (cpu->unit_class < 0)
     find_class (cpu);
   jump = &cpu->unit_jumps[cpu->unit_class][rip & (SOFT_UNIT_JUMPS - 1)];
@@ -199,12 +215,15 @@ soft_unit_step (SoftCpu *cpu)
         return NULL;
       link = cpu->unit_link;
     }
+  block = cold_block (cpu, rip);
+  if (block != NULL)
+    return block;
   unit = find_unit (cpu);
   if (unit == NULL)
     {
-      SoftBlock *block = soft_find_block (cpu);
       uint64_t flushes = translator->count.flushes;
 
+      block = soft_find_block (cpu);
       unit = make_unit (cpu, block);
       if (translator->count.flushes != flushes)
         {
