@@ -279,6 +279,9 @@ static const uint32_t kinds[] = {
   0xf6 | BYTE | D (4),
   0xf6 | BYTE | D (5),
   0xf7 | D (6),
+  0xf7 | D (7),
+  0x8c,
+  0xc7 | MAP_0F | D (1) | MEMORY,
   0xfe | BYTE | D (0),
   0xfe | BYTE | D (1),
   0xff | D (0),
@@ -470,6 +473,58 @@ stack_work (Program *p)
     }
 }
 
+/* Flags, segment registers, divisions that most often don't fault, shifts of XMM registers. */
+static void
+system_work (Program *p)
+{
+  static const uint8_t shifts[10][2] = { { 0x71, 2 }, { 0x71, 4 }, { 0x71, 6 }, { 0x72, 2 }, { 0x72, 4 },
+                                         { 0x72, 6 }, { 0x73, 2 }, { 0x73, 3 }, { 0x73, 6 }, { 0x73, 7 } };
+  unsigned kind = below (p, 8), which;
+
+  switch (kind)
+    {
+    case 0:
+    case 1:
+      /* In a program they fault. */
+      if (p->kernel || below (p, 16) == 0)
+        put (p, 0xfa + kind);
+      else
+        put (p, 0x9c);
+      break;
+    case 2:
+      put (p, 0xf3);
+      put (p, 0x90);
+      break;
+    case 3:
+      put (p, 0x9c);
+      break;
+    case 4:
+      /* xor edx, edx; div */
+      put (p, 0x31);
+      put (p, 0xd2);
+      modrm (p, 0xf7 | D (6));
+      break;
+    case 5:
+      /* cdq or cqo; idiv */
+      if (!p->compat && below (p, 2) == 0)
+        put (p, 0x48);
+      put (p, 0x99);
+      modrm (p, 0xf7 | D (7));
+      break;
+    case 6:
+      modrm (p, 0x8c | D (below (p, 6)));
+      break;
+    default:
+      which = below (p, 10);
+      put (p, 0x66);
+      put (p, 0x0f);
+      put (p, shifts[which][0]);
+      put (p, 0xc0 | shifts[which][1] << 3 | below (p, 8));
+      put (p, below (p, 40));
+      break;
+    }
+}
+
 static void
 other (Program *p)
 {
@@ -582,6 +637,8 @@ build (Program *p, unsigned length, unsigned start)
         modrm (p, flag_kinds[below (p, G_N_ELEMENTS (flag_kinds))]);
       else if (below (p, 5) == 0)
         other (p);
+      else if (below (p, 8) == 0)
+        system_work (p);
       else
         modrm (p, kinds[below (p, G_N_ELEMENTS (kinds))]);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The way of code from its first run to its translation: interpreted while it is cold, found again, overwritten on the way, seen at two addresses.
+ * Code as it runs in a machine, where no instructions are counted: its way from the first run to its translation (interpreted while it is cold, found
+ * again, overwritten on the way, seen at two addresses), and interrupts where their flag is set and cleared without leaving translated code.
  */
 #include "tests/unit/cpu/soft-guest.h"
 
@@ -71,6 +72,83 @@ test_alias (void)
   run_all (TRUE);
 }
 
+/* -- STI --------------------------------------------------------------------------------------------------------- */
+
+enum
+{
+  VECTOR = 0x30,
+  HANDLER = 0xa000,
+};
+
+/* Counts, and notes where it came. */
+GUEST_CODE (handler, ".code64",
+            "  push %rax\n mov 8(%rsp), %rax\n mov %rax, 0xd010\n incl 0xd000\n pop %rax\n iretq\n");
+
+/* Asks for an interrupt, which is held until the end of the instruction behind STI, and comes there: at once, and EBX rounds later.  ESI counts the
+ * rounds in which it came too early, EDI those in which it came late or elsewhere. */
+#define HELD(label)                                                                            \
+  "  mov 0xd000, %r8d\n sti\n cmp %r8d, 0xd000\n" label                                        \
+  ": nop\n cli\n setne %al\n movzbl %al, %eax\n add %eax, %esi\n"                              \
+  "  lea " label                                                                               \
+  "b(%rip), %r9\n inc %r8d\n xor %eax, %eax\n cmp %r8d, 0xd000\n setne %al\n add %eax, %edi\n" \
+  "  xor %eax, %eax\n cmp %r9, 0xd010\n setne %al\n add %eax, %edi\n"
+GUEST_CODE (
+    window, ".code64",
+    "  mov $500, %ecx\n xor %esi, %esi\n xor %edi, %edi\n"
+    "1: cli\n mov %al, 0x600000\n" HELD (
+        "3") "  out %al, $0x60\n mov %ebx, %edx\n"
+             "2: dec %edx\n jns 2b\n" HELD (
+                 "4") "  sti\n nop\n pushf\n pop %rax\n cli\n pushf\n pop %r10\n sub %r10d, %eax\n cmp $0x200, %eax\n setne %al\n movzbl %al, %eax\n"
+                      "  add %eax, %edi\n dec %ecx\n jnz 1b\n"
+                      "  mov %esi, 0xd020\n mov %edi, 0xd024\n int $0x20\n");
+
+static uint64_t
+ring_read (void *opaque, uint64_t addr, unsigned size)
+{
+  return 0;
+}
+
+static void
+ring_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
+{
+  Guest *g = opaque;
+
+  g->vm->processor->set_intr (g->vm->processor_opaque, TRUE);
+}
+
+static const IoOps ring_ops = { .read = ring_read, .write = ring_write };
+
+static void
+test_sti (void)
+{
+  for (unsigned i = 0; i < 8; i++)
+    {
+      Guest *g = guest_new (1);
+      g_autoptr (Region) ring = region_new_io ("ring", 1, &ring_ops, g);
+      g_autoptr (Region) memory_ring = region_new_io ("memory ring", GUEST_PAGE_SIZE, &ring_ops, g);
+      CpuState s;
+
+      vm_lock (g->vm);
+      address_space_map (g->vm->ports, ring, 0x60, 0, 1, 0);
+      address_space_map (g->vm->memory, memory_ring, 0x600000, 0, GUEST_PAGE_SIZE, 1);
+      vm_unlock (g->vm);
+      g->vector = VECTOR;
+      guest_state (g, &s, 64, 0, TRUE);
+      guest_gate (g, VECTOR, CS64, HANDLER, 0x8e, TRUE);
+      GUEST_LOAD (g, HANDLER, handler);
+      GUEST_LOAD (g, CODE, window);
+      s.gpr[CPU_RBX] = i % 4 * 3;
+      guest_start (g, &s);
+      soft_cpu_set_counting (g->cpu, i >= 4);
+      g_assert_true (guest_run (g, 1000000));
+      g_assert_cmpuint (guest_vector (g), ==, 0x20);
+      g_assert_cmpuint (guest_get (g, 0xd000, 4), ==, 1000);
+      g_assert_cmpuint (guest_get (g, 0xd020, 4), ==, 0);
+      g_assert_cmpuint (guest_get (g, 0xd024, 4), ==, 0);
+      guest_free (g);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -80,5 +158,6 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/soft-warm/overwritten", test_overwritten);
   g_test_add_func ("/soft-warm/alias", test_alias);
+  g_test_add_func ("/soft-warm/sti", test_sti);
   return g_test_run ();
 }

@@ -207,6 +207,13 @@ typedef struct
   uintptr_t guard; /* where its translation is entered */
 } SoftUnitJump;
 
+/* Functions begin at few of the places within a page, so that alone would be too little; branch.c does the same. */
+static inline unsigned
+soft_unit_jump_slot (uint64_t rip)
+{
+  return (unsigned)(rip ^ rip >> 12) & (SOFT_UNIT_JUMPS - 1);
+}
+
 #define SOFT_JUMP_CACHE_SIZE 4096
 typedef struct
 {

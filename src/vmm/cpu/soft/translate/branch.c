@@ -126,6 +126,9 @@ look_up_target (Gen *g, unsigned target)
   Emit *e = &g->e;
 
   emit_load (e, 4, HOST_RSI, emit_reg (target));
+  emit_digit (e, 4, 0xc1, 5, emit_reg (HOST_RSI));
+  emit8 (e, 12);
+  emit_rm (e, 4, 0x33, HOST_RSI, emit_reg (target));
   emit_alu_imm (e, 4, 4, emit_reg (HOST_RSI), SOFT_UNIT_JUMPS - 1);
   emit_digit (e, 4, 0xc1, 4, emit_reg (HOST_RSI));
   emit8 (e, 4);

@@ -342,6 +342,7 @@ decode_unit (SoftCpu *cpu, SoftBlock *block, const uint8_t *bytes, unsigned avai
         break;
       insn->unit_place = (uint8_t)n;
       insn->unit_run = 0;
+      go_on = go_on || gen_may_go_on (cpu, insn, d);
       stop_entry (insn + 1, insn, !go_on);
       offset += insn->length;
       n++;
@@ -364,7 +365,7 @@ translate_one (Gen *g)
   switch (g->d->map)
     {
     case 0:
-      return gen_integer (g) || gen_stack (g) || gen_branch (g);
+      return gen_integer (g) || gen_stack (g) || gen_branch (g) || gen_system (g);
     case 1:
       return gen_branch (g) || gen_integer_two (g) || gen_sse (g);
     default:
@@ -378,6 +379,12 @@ backward_jump (const Gen *g, unsigned n, const SoftDecode *decodes)
   const SoftInsn *insn = &g->block->insns[2 * n];
 
   return n < g->block->cost && is_jcc (insn, &decodes[n]) && (int64_t)insn->imm <= insn->offset;
+}
+
+gboolean
+gen_may_poll (const Gen *g, unsigned n)
+{
+  return n >= (unsigned)g->block->cost || g->effects[n].branches || backward_jump (g, n + 1, g->d - g->n);
 }
 
 /* Once, or twice: first with shared look-ups, then for when one of them fails. */

@@ -167,17 +167,12 @@ void gen_flags_load (Gen *g);
 void gen_flags_clobber (Gen *g);
 /* The same, but they may get lost if they can be made again. */
 void gen_flags_lose (Gen *g);
-/* The instruction that follows sets them all: only EFLAGS are right from here on. */
+/* The instruction that follows sets them, or changes those in EFLAGS: only they are right from here on. */
 static inline void
 gen_flags_set (Gen *g)
 {
   g->flags = FLAGS_EFLAGS;
   g->recipe.kind = RECIPE_NONE;
-}
-static inline void
-gen_flags_changed (Gen *g)
-{
-  gen_flags_set (g);
 }
 /* The running instruction was this, between registers or with an immediate. */
 void gen_flags_recipe (Gen *g, unsigned op, unsigned size, unsigned a, unsigned b);
@@ -221,19 +216,24 @@ void gen_address (Gen *g, const GenAddress *address, unsigned host);
 EmitRm gen_access_to (Gen *g, const GenAddress *address, unsigned size, unsigned access);
 /* The same for the instruction's operand. */
 EmitRm gen_access (Gen *g, unsigned size, unsigned access);
+/* The interpreter does the instruction if that isn't a multiple of 16; flags are in RAX.  Returns the operand, on RDI. */
+EmitRm gen_aligned (Gen *g, EmitRm operand);
 /* What the stack pointer plus `disp` points at. */
 EmitRm gen_access_stack (Gen *g, unsigned reg, int32_t disp, unsigned size, unsigned access);
 void gen_cold_access (Gen *g, const GenCold *cold);
 /* The look-up for what isn't in the window; the jump that is left is where that fails. */
 void gen_cold_window (Gen *g, GenCold *cold);
 
-/* -- integer.c, branch.c, sse.c -------------------------------------------------------------------- */
+/* -- integer.c, branch.c, sse.c, system.c -------------------------------------------------------------------- */
 /* Translate g->insn; FALSE: there is no translation, nothing was emitted. */
 gboolean gen_integer (Gen *g);
 gboolean gen_integer_two (Gen *g); /* 0F … */
 gboolean gen_stack (Gen *g);
 gboolean gen_branch (Gen *g);
 gboolean gen_sse (Gen *g); /* any map but the first */
+gboolean gen_system (Gen *g);
+/* The decoder ends blocks behind the instruction, but a unit may go on there. */
+gboolean gen_may_go_on (const SoftCpu *cpu, const SoftInsn *insn, const SoftDecode *d);
 
 /* -- exits (generate.c) ---------------------------------------------------------------------------- */
 /* Goes on at `rip`. */
@@ -242,6 +242,8 @@ void gen_exit (Gen *g, uint64_t rip);
 void gen_exit_if (Gen *g, unsigned condition, uint64_t rip);
 /* Leaves with RIP at the running instruction, which has done nothing yet, if attention is wanted. */
 void gen_poll (Gen *g);
+/* Instruction n may leave before it is done, or isn't in the unit. */
+gboolean gen_may_poll (const Gen *g, unsigned n);
 /* Leaves with that RIP, the running instruction being done. */
 void gen_poll_at (Gen *g, uint64_t rip);
 /* The interpreter does the running instruction if the condition is met; flags are in RAX. */

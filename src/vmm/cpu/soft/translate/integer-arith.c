@@ -233,7 +233,7 @@ gen_incdec (Gen *g, unsigned digit)
 {
   if (!gen_unary (g, 0xfe, digit, 1))
     return FALSE;
-  gen_flags_changed (g);
+  gen_flags_set (g);
   return TRUE;
 }
 
@@ -254,10 +254,52 @@ gen_multiply (Gen *g, unsigned digit)
     rm = gen_reg_operand (g, insn->b, insn->size);
   /* Some flags are undefined, and kept by some processors. */
   gen_flags_load (g);
-  gen_flags_changed (g);
+  gen_flags_set (g);
   emit_load (&g->e, 8, HOST_RAX, emit_reg (HOST_RBX));
   emit_digit (&g->e, insn->size, insn->size == 1 ? 0xf6 : 0xf7, digit, rm);
   emit_store (&g->e, insn->size == 1 ? 2 : insn->size, emit_reg (HOST_RBX), HOST_RAX);
+  return TRUE;
+}
+
+/* DIV and IDIV, where it is certain that they don't fault; flags stay as they are, as on AMD's processors. */
+static gboolean
+gen_divide (Gen *g, gboolean is_signed)
+{
+  const SoftInsn *insn = g->insn;
+  unsigned size = insn->size;
+  Emit *e = &g->e;
+  EmitRm rm;
+
+  if (size == 1 || (size == 2 && is_signed) || (insn->mem && !gen_can_access (g)))
+    return FALSE;
+  gen_flags_clobber (g);
+  rm = insn->mem ? gen_access (g, size, SOFT_ACCESS_WHOLE) : gen_reg (insn->b);
+  if (size == 2)
+    emit_full (e, 0x0fb7, HOST_R14, 4, rm, 2);
+  else
+    emit_load (e, size, HOST_R14, rm);
+  if (!is_signed)
+    {
+      emit_rm (e, size, 0x3b, HOST_RDX, emit_reg (HOST_R14));
+      gen_run_if (g, CC_AE);
+    }
+  else
+    {
+      /* The dividend is one number, sign-extended, and the divisor neither 0 nor -1. */
+      emit_load (e, size, HOST_RSI, emit_reg (HOST_RBX));
+      emit_digit (e, size, 0xc1, 7, emit_reg (HOST_RSI));
+      emit8 (e, size * 8 - 1);
+      emit_rm (e, size, 0x3b, HOST_RSI, emit_reg (HOST_RDX));
+      gen_run_if (g, CC_NE);
+      emit_lea (e, size, HOST_RSI, emit_at (HOST_R14, 1));
+      emit_alu_imm (e, size, ALU_CMP, emit_reg (HOST_RSI), 1);
+      gen_run_if (g, CC_BE);
+    }
+  emit_load (e, 4, HOST_RDI, emit_reg (HOST_RAX));
+  emit_load (e, 8, HOST_RAX, emit_reg (HOST_RBX));
+  emit_digit (e, size, 0xf7, is_signed ? 7 : 6, emit_reg (HOST_R14));
+  emit_store (e, size, emit_reg (HOST_RBX), HOST_RAX);
+  emit_load (e, 4, HOST_RAX, emit_reg (HOST_RDI));
   return TRUE;
 }
 
@@ -296,7 +338,7 @@ gen_group3 (Gen *g)
     case 5:
       return gen_multiply (g, digit);
     default:
-      return FALSE;
+      return gen_divide (g, digit == 7);
     }
 }
 
@@ -368,7 +410,7 @@ gen_double_shift (Gen *g)
     dst = emit_reg (gen_reg_in (g, insn->b, HOST_RSI));
   src = gen_reg_in (g, insn->a, HOST_R14);
   gen_flags_load (g);
-  gen_flags_changed (g);
+  gen_flags_set (g);
   emit_rm (&g->e, insn->size, 0x0f00u | g->d->opcode, src, dst);
   if ((g->d->opcode & 1) == 0)
     emit8 (&g->e, (unsigned)insn->imm & 0xff);
@@ -398,7 +440,7 @@ gen_imul (Gen *g, gboolean immediate)
   else
     src = gen_reg (insn->b);
   gen_flags_load (g);
-  gen_flags_changed (g);
+  gen_flags_set (g);
   if (host == HOST_NONE)
     {
       host = HOST_RSI;
@@ -440,7 +482,7 @@ gen_bit_test (Gen *g, gboolean immediate)
   if (!immediate)
     bit = gen_reg_in (g, insn->a, HOST_R14);
   gen_flags_load (g);
-  gen_flags_changed (g);
+  gen_flags_set (g);
   if (immediate)
     {
       emit_digit (&g->e, insn->size, 0x0fba, 4 + op, dst);

@@ -333,6 +333,30 @@ gen_cmpxchg (Gen *g)
   return TRUE;
 }
 
+/* CMPXCHG8B and CMPXCHG16B. */
+gboolean
+gen_cmpxchg_pair (Gen *g)
+{
+  const SoftInsn *insn = g->insn;
+  gboolean wide = insn->size == 8;
+  Emit *e = &g->e;
+  EmitRm rm;
+
+  if (!insn->mem || (insn->modrm & 0x38) != 8 || !gen_can_access (g))
+    return FALSE;
+  gen_flags_clobber (g);
+  rm = gen_access (g, wide ? 16 : 8, SOFT_ACCESS_WRITE | (wide ? SOFT_ACCESS_ALIGNED : 0));
+  if (wide)
+    rm = gen_aligned (g, rm);
+  gen_flags_load (g);
+  gen_flags_set (g);
+  emit_load (e, 8, HOST_RAX, emit_reg (HOST_RBX));
+  emit_load (e, 8, HOST_RBX, emit_reg (HOST_RBP));
+  emit_digit (e, wide ? 8 : 4, 0x0fc7, 1, rm);
+  emit_load (e, 8, HOST_RBX, emit_reg (HOST_RAX));
+  return TRUE;
+}
+
 gboolean
 gen_xadd (Gen *g)
 {

@@ -72,5 +72,6 @@ gboolean gen_cmov (Gen *g, unsigned condition);
 gboolean gen_exchange (Gen *g);
 gboolean gen_cmpxchg (Gen *g);
 gboolean gen_xadd (Gen *g);
+gboolean gen_cmpxchg_pair (Gen *g);
 
 G_END_DECLS

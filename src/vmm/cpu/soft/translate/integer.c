@@ -88,7 +88,7 @@ gen_integer (Gen *g)
     case 0xf8:
     case 0xf9:
       gen_flags_load (g);
-      gen_flags_changed (g);
+      gen_flags_set (g);
       emit8 (&g->e, op);
       return TRUE;
     case 0xfc:
@@ -152,6 +152,8 @@ gen_integer_two (Gen *g)
       return gen_scan (g, 0x0f00u | op, TRUE);
     case 0xc1:
       return gen_xadd (g);
+    case 0xc7:
+      return gen_cmpxchg_pair (g);
     case 0xc8 ... 0xcf:
       return insn->size >= 4 && gen_bswap (g);
     default:

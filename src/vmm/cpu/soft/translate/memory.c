@@ -314,6 +314,23 @@ gen_access (Gen *g, unsigned size, unsigned access)
 }
 
 EmitRm
+gen_aligned (Gen *g, EmitRm operand)
+{
+  Emit *e = &g->e;
+
+  if (operand.disp != 0)
+    {
+      emit_lea (e, 8, HOST_RDI, operand);
+      operand = emit_at (HOST_RDI, 0);
+    }
+  /* Pages are aligned, so the host's address tells. */
+  emit_digit (e, 1, 0xf6, 0, emit_reg (HOST_RDI));
+  emit8 (e, 15);
+  gen_run_if (g, CC_NE);
+  return operand;
+}
+
+EmitRm
 gen_access_stack (Gen *g, unsigned reg, int32_t disp, unsigned size, unsigned access)
 {
   GenAddress a = { .base = (uint8_t)reg, .index = SOFT_REG_ZERO, .disp = disp, .size = g->mode64 ? 8 : 4 };

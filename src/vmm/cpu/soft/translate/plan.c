@@ -247,6 +247,10 @@ effects_of_one (Gen *g, GenEffects *effects)
     case 0xa0 ... 0xa3:
       known (effects, insn->a == 0 ? bit (CPU_RAX) : 0, EFFECT_NONE);
       break;
+    case 0x8c:
+      if (!insn->mem)
+        known (effects, bit (insn->b), EFFECT_NONE);
+      break;
     case 0x8d:
     case 0xb0 ... 0xbf:
       known (effects, operand_bit (insn->a, op >= 0xb0 && op < 0xb8 ? 1 : insn->size), EFFECT_NONE);

@@ -206,7 +206,7 @@ soft_unit_step (SoftCpu *cpu)
   cpu->unit_link = NULL;
   if (cpu->unit_class < 0)
     find_class (cpu);
-  jump = &cpu->unit_jumps[cpu->unit_class][rip & (SOFT_UNIT_JUMPS - 1)];
+  jump = &cpu->unit_jumps[cpu->unit_class][soft_unit_jump_slot (rip)];
   if (jump->rip == rip && link == NULL && !cpu->counting)
     {
       /* Its guard tells whether it is mapped as it was. */
@@ -239,7 +239,7 @@ soft_unit_step (SoftCpu *cpu)
     set_id (cpu, unit, i);
   if (cpu->unit_class < 0)
     find_class (cpu);
-  jump = &cpu->unit_jumps[cpu->unit_class][rip & (SOFT_UNIT_JUMPS - 1)];
+  jump = &cpu->unit_jumps[cpu->unit_class][soft_unit_jump_slot (rip)];
   jump->rip = rip;
   jump->guard = (uintptr_t)translator->execute + unit->guard;
   if (link != NULL)

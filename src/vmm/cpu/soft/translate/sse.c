@@ -21,6 +21,7 @@ enum
   FORM_STORE_GPR, /* r/m, xmm: MOVD */
   FORM_MASK,      /* reg, xmm: PMOVMSKB */
   FORM_FLAGS,     /* xmm, xmm/m, sets flags */
+  FORM_SHIFT,     /* xmm by an immediate; ModRM.reg says how */
 };
 
 typedef struct
@@ -199,6 +200,10 @@ shape_of (const SoftDecode *d, unsigned prefix)
     case 0x70:
       s.immediate = TRUE;
       return prefix == SSE_NP ? none : s;
+    case 0x71 ... 0x73:
+      s.form = FORM_SHIFT;
+      s.immediate = TRUE;
+      return prefix == SSE_66 ? s : none;
     case 0x7c:
     case 0x7d:
     case 0xd0:
@@ -306,7 +311,8 @@ gen_sse (Gen *g)
   if ((g->unit->key & SOFT_UNIT_KEY_SSE) == 0 || insn->handler != soft_op_call)
     return FALSE;
   s = shape_of (d, prefix);
-  if (s.form == FORM_NONE || (insn->mem && !gen_can_access (g)) || (s.form == FORM_MASK && insn->mem))
+  if (s.form == FORM_NONE || (insn->mem && !gen_can_access (g))
+      || ((s.form == FORM_MASK || s.form == FORM_SHIFT) && insn->mem))
     return FALSE;
   if (insn->mem)
     {
@@ -317,17 +323,7 @@ gen_sse (Gen *g)
       rm = gen_access (g, s.size == 0 ? wide : s.size,
                        access | (s.aligned && s.size == 16 ? SOFT_ACCESS_ALIGNED : 0));
       if (s.aligned && s.size == 16)
-        {
-          /* Pages are aligned, so the host's address tells. */
-          if (rm.disp != 0)
-            {
-              emit_lea (e, 8, HOST_RDI, rm);
-              rm = emit_at (HOST_RDI, 0);
-            }
-          emit_digit (e, 1, 0xf6, 0, emit_reg (HOST_RDI));
-          emit8 (e, 15);
-          gen_run_if (g, CC_NE);
-        }
+        rm = gen_aligned (g, rm);
     }
   if (s.arithmetic && !g->mxcsr)
     take_mxcsr (g);
@@ -345,6 +341,12 @@ gen_sse (Gen *g)
       if (s.immediate)
         emit8 (e, (unsigned)insn->imm & 0xff);
       store_xmm (g, insn->a, 0);
+      break;
+    case FORM_SHIFT:
+      load_xmm (g, 0, xmm (insn->b));
+      emit_digit (e, 4, opcode, insn->modrm >> 3 & 7, emit_reg (0));
+      emit8 (e, (unsigned)insn->imm & 0xff);
+      store_xmm (g, insn->b, 0);
       break;
     case FORM_TARGET:
       load_xmm (g, 0, xmm (insn->a));
