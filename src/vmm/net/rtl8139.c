@@ -532,6 +532,7 @@ rtl_post_load (Device *device, GError **error)
 static const DeviceClass rtl_class = {
   .name = "rtl8139",
   .instance_size = sizeof (Rtl8139),
+  .optional = TRUE, /* definitions of older versions have an address, and their saved machines no card */
   .state = rtl_state,
   .realize = rtl_realize,
   .reset = rtl_reset,

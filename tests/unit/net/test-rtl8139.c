@@ -183,7 +183,8 @@ test_ring (void)
           g_assert_true (card_offer (&c, packet, length));
           g_assert_true (c.level);
           rtl_out (&c, RTL_ISR, ISR_ROK, 2);
-          g_assert_cmpuint (take (&c, ring, got, &status), ==, filled + 4);
+          const unsigned taken = take (&c, ring, got, &status);
+          g_assert_cmpuint (taken, ==, filled + 4);
           g_assert_cmphex (status, ==, i & 1 ? 0x2001 : 0x4001);
           g_assert_cmpmem (got, length, packet, length);
           const uint32_t crc = net_frame_crc (got, filled, 0);
@@ -193,12 +194,16 @@ test_ring (void)
       unsigned n = 0;
       card_fill (packet, sizeof packet, NULL, 1);
       while (card_offer (&c, packet, sizeof packet))
-        g_assert_cmpuint (++n, <, 50);
+        {
+          n++;
+          g_assert_cmpuint (n, <, 50);
+        }
       g_assert_cmpuint (n, ==, (ring - 16) / 1524);
       g_assert_false (rtl_in (&c, RTL_CR, 1) & CR_EMPTY);
       for (unsigned i = 0; i < n + 1; i++)
         {
-          g_assert_cmpuint (take (&c, ring, got, &status), ==, 1518);
+          const unsigned taken = take (&c, ring, got, &status);
+          g_assert_cmpuint (taken, ==, 1518);
           g_assert_cmpmem (got, 1514, packet, 1514);
         }
       g_assert_cmpuint (take (&c, ring, got, &status), ==, 0);
