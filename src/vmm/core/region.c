@@ -88,9 +88,6 @@ region_new_ram (const char *name, uint64_t size, RamFlags flags, GError **error)
       if (fd < 0)
         return NULL;
       host = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-      /* Who gets the descriptor reads.  Before Linux 5.1 a viewer is given one of its own. */
-      (void)fcntl (fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
-      (void)fcntl (fd, F_ADD_SEALS, F_SEAL_SEAL);
     }
   else
     {
@@ -263,6 +260,13 @@ region_host (const Region *region)
 int
 region_fd (const Region *region)
 {
+  /* Who gets the descriptor reads.  Before Linux 5.1 a viewer is given one of its own.  Not before somebody asks: a file that is sealed so
+   * gives no page back. */
+  if (region->fd >= 0)
+    {
+      (void)fcntl (region->fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
+      (void)fcntl (region->fd, F_ADD_SEALS, F_SEAL_SEAL);
+    }
   return region->fd;
 }
 

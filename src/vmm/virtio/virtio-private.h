@@ -27,7 +27,6 @@ uint8_t virt_read_isr (VirtDevice *virt);
 VirtQueue *virt_selected (VirtDevice *virt);
 /* On with the addresses that it has, or off as by a reset of the queue. */
 void virt_enable_queue (VirtDevice *virt, unsigned n, gboolean on);
-void virt_ring (VirtDevice *virt, unsigned n);
 /* VIRT_NO_VECTOR for one that there isn't. */
 uint16_t virt_vector (const VirtDevice *virt, uint64_t value);
 uint64_t virt_config_read (VirtDevice *virt, uint64_t offset, unsigned size);

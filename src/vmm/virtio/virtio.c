@@ -126,17 +126,34 @@ fail (VirtDevice *virt)
 }
 
 void
+virt_give (VirtDevice *virt, unsigned n, VirtChain *chain, uint32_t length)
+{
+  const unsigned head = chain->head;
+
+  virt_chain_clear (chain);
+  if (virt_queue_give (&virt->queues[n], head, length))
+    virt_interrupt_queue (virt, n);
+}
+
+void
 virt_queue_look (VirtDevice *virt, unsigned n)
 {
   const VirtClass *klass = virt->virt_class;
   VirtQueue *queue = &virt->queues[n];
   VirtChain *chain;
+  unsigned taken = 0;
   int code;
 
   do
     {
       for (;;)
         {
+          /* A driver that puts chains as fast as they are done doesn't keep the loop from its other work. */
+          if (taken++ >= 2u * queue->largest)
+            {
+              virt_ring (virt, n);
+              return;
+            }
           if (__atomic_load_n (&virt->paused, __ATOMIC_RELAXED) || !is_live (virt)
               || (chain = klass->room (virt, n)) == NULL)
             return; /* whoever makes it possible looks again */
@@ -183,14 +200,19 @@ static gboolean
 on_bell (gint fd, GIOCondition condition, gpointer data)
 {
   struct VirtBell *bell = data;
-  VirtQueue *queue = &bell->virt->queues[bell->n];
+  VirtDevice *virt = bell->virt;
+  VirtQueue *queue = &virt->queues[bell->n];
   uint64_t count;
 
   if (read (fd, &count, sizeof count) != (ssize_t)sizeof count)
     return G_SOURCE_CONTINUE;
+  if (virt->virt_class->locked)
+    vm_lock (virt->pci.device.vm);
   g_mutex_lock (&queue->lock);
-  virt_queue_look (bell->virt, bell->n);
+  virt_queue_look (virt, bell->n);
   g_mutex_unlock (&queue->lock);
+  if (virt->virt_class->locked)
+    vm_unlock (virt->pci.device.vm);
   return G_SOURCE_CONTINUE;
 }
 
@@ -232,7 +254,8 @@ stop_queue (VirtDevice *virt, unsigned n)
   g_mutex_lock (&queue->lock);
   virt_queue_reset (queue);
   g_mutex_unlock (&queue->lock);
-  virt->virt_class->stop (virt, n);
+  if (virt->virt_class->stop != NULL)
+    virt->virt_class->stop (virt, n);
 }
 
 void
@@ -301,7 +324,10 @@ virt_config_read (VirtDevice *virt, uint64_t offset, unsigned size)
   uint64_t value = 0;
 
   for (unsigned i = 0; i < size && offset + i < virt->virt_class->config_size; i++)
-    value |= (uint64_t)virt->config[offset + i] << 8 * i;
+    value |= (uint64_t)(virt->virt_class->config_byte != NULL
+                            ? virt->virt_class->config_byte (virt, (unsigned)offset + i)
+                            : virt->config[offset + i])
+             << 8 * i;
   return value;
 }
 
@@ -310,7 +336,8 @@ virt_config_write (VirtDevice *virt, uint64_t offset, uint64_t value, unsigned s
 {
   gboolean written = FALSE;
 
-  for (unsigned i = 0; i < size && offset + i < virt->virt_class->config_size; i++)
+  for (unsigned i = 0;
+       i < size && offset + i < MIN (virt->virt_class->config_size, sizeof virt->writable); i++)
     if (virt->writable[offset + i])
       {
         virt->config[offset + i] = (uint8_t)(value >> 8 * i);
@@ -333,7 +360,8 @@ on_quiesce (void *opaque)
       /* Whoever was at it when the bus master bit went is not any more. */
       g_mutex_lock (&virt->queues[i].lock);
       g_mutex_unlock (&virt->queues[i].lock);
-      virt->virt_class->settle (virt, i);
+      if (virt->virt_class->settle != NULL)
+        virt->virt_class->settle (virt, i);
     }
 }
 
@@ -352,7 +380,9 @@ virt_device_realize (VirtDevice *virt, const VirtClass *virt_class, unsigned n_q
           .interrupt_pin = 1 };
 
   g_return_val_if_fail (
-      n_queues > 0 && n_queues <= VIRT_MAX_QUEUES && virt_class->config_size <= sizeof virt->config, FALSE);
+      n_queues > 0 && n_queues <= VIRT_MAX_QUEUES
+          && (virt_class->config_byte != NULL || virt_class->config_size <= sizeof virt->config),
+      FALSE);
   virt->virt_class = virt_class;
   virt->vector = VIRT_NO_VECTOR;
   virt->offered = (features & virt_class->features) | ALL_FEATURES;
@@ -465,4 +495,28 @@ virt_device_post_load (VirtDevice *virt, GError **error)
     return FALSE;
   pci_device_intx (&virt->pci, virt->isr != 0);
   return TRUE;
+}
+
+void
+virt_plain_reset (Device *device)
+{
+  virt_device_reset ((VirtDevice *)device);
+}
+
+void
+virt_plain_pause (Device *device)
+{
+  virt_device_pause ((VirtDevice *)device);
+}
+
+void
+virt_plain_resume (Device *device)
+{
+  virt_device_resume ((VirtDevice *)device);
+}
+
+gboolean
+virt_plain_post_load (Device *device, GError **error)
+{
+  return virt_device_post_load ((VirtDevice *)device, error);
 }

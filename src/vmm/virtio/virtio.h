@@ -25,6 +25,8 @@ enum
   VIRT_TYPE_CONSOLE = 3,
   VIRT_TYPE_ENTROPY = 4,
   VIRT_TYPE_BALLOON = 5,
+  VIRT_TYPE_SCSI = 8,
+  VIRT_TYPE_INPUT = 18,
 };
 
 /* 6: features of all devices. */
@@ -46,16 +48,20 @@ typedef struct
   uint64_t features; /* the device's own, at most */
   unsigned queue_size;
   unsigned config_size; /* bytes at VirtDevice.config */
+  gboolean locked;      /* room(), run() and unused() want the VM lock, too */
   /* The driver has rung for queue `n`, or the machine goes on: device loop, the queue's lock held.  room() gives an empty chain for the next one, or
    * NULL: there can be no more now; run() takes one that is full; unused() takes back what room() gave. */
   VirtChain *(*room) (VirtDevice *virt, unsigned n);
   void (*run) (VirtDevice *virt, unsigned n, VirtChain *chain);
   void (*unused) (VirtDevice *virt, unsigned n, VirtChain *chain);
   /* Queue `n` is to stop: returns when nothing that was taken from it touches guest memory any more.  What ends later has another generation of the
-   * queue, and is not given back.  VM lock held, the queue's not; nothing is taken meanwhile. */
+   * queue, and is not given back.  VM lock held, the queue's not; nothing is taken meanwhile.  NULL: run() gives each chain back before it returns. */
   void (*stop) (VirtDevice *virt, unsigned n);
-  /* Returns when nothing that was taken from queue `n` touches guest memory; it may be given back later.  VM lock held, the queue's not. */
+  /* Returns when nothing that was taken from queue `n` touches guest memory; it may be given back later.  VM lock held, the queue's not.  NULL: as
+   * for stop(). */
   void (*settle) (VirtDevice *virt, unsigned n);
+  /* A byte of the configuration that isn't (all) in `config`, VM lock held.  NULL: it is. */
+  uint8_t (*config_byte) (VirtDevice *virt, unsigned offset);
   /* The driver has written to `config`, VM lock held.  May be NULL. */
   void (*configured) (VirtDevice *virt, unsigned offset, unsigned size);
   /* The driver is ready (DRIVER_OK), VM lock held.  May be NULL. */
@@ -106,6 +112,11 @@ void virt_device_reset (VirtDevice *virt);
 void virt_device_pause (VirtDevice *virt);
 void virt_device_resume (VirtDevice *virt);
 gboolean virt_device_post_load (VirtDevice *virt, GError **error);
+/* The same for the DeviceClass of one that has nothing of its own to do then. */
+void virt_plain_reset (Device *device);
+void virt_plain_pause (Device *device);
+void virt_plain_resume (Device *device);
+gboolean virt_plain_post_load (Device *device, GError **error);
 
 /* -- For what a device does ----------------------------------------------------------------------------- */
 
@@ -117,9 +128,15 @@ virt_has (const VirtDevice *virt, uint64_t feature)
 
 /* Any thread, the queue's lock held or not: the driver wants to hear of queue `n`. */
 void virt_interrupt_queue (VirtDevice *virt, unsigned n);
+/* Gives a chain back with `length` bytes written, whose memory is then no more the device's, and tells the driver if it wants to hear of it.  The
+ * queue's lock held. */
+void virt_give (VirtDevice *virt, unsigned n, VirtChain *chain, uint32_t length);
+/* Has the device loop look at queue `n`.  Any thread. */
+void virt_ring (VirtDevice *virt, unsigned n);
 /* `config` has changed.  VM lock held. */
 void virt_config_changed (VirtDevice *virt);
-/* Looks at queue `n` again, as if the driver had rung: there is room again.  Device loop, the queue's lock held. */
+/* Looks at queue `n` again, as if the driver had rung: there is room again.  Device loop, the queue's lock held, and the VM lock if the class wants
+ * it (then on any thread). */
 void virt_queue_look (VirtDevice *virt, unsigned n);
 /* As if the driver had rung for queue `n`: it is looked at on the loop's next turn.  Any thread. */
 void virt_queue_ring (VirtDevice *virt, unsigned n);
