@@ -140,6 +140,22 @@ serial_port_can_write (SerialPort *port)
   return FALSE;
 }
 
+size_t
+serial_port_room (SerialPort *port)
+{
+  size_t room = SERIAL_HISTORY;
+
+  for (guint i = 0; i < port->clients->len; i++)
+    {
+      const SerialClient *client = g_ptr_array_index (port->clients, i);
+      const uint64_t late = port->total - client->position;
+
+      if (!client->stalled)
+        room = MIN (room, late < SERIAL_HISTORY ? SERIAL_HISTORY - (size_t)late : 0);
+    }
+  return room;
+}
+
 void
 serial_port_set_room_func (SerialPort *port, VmFunc room, void *opaque)
 {

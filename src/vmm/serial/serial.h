@@ -37,6 +37,8 @@ void serial_port_connect_uart (SerialPort *port, Device *uart);
 void serial_port_set_room_func (SerialPort *port, VmFunc room, void *opaque);
 /* Whether all clients can follow. */
 gboolean serial_port_can_write (SerialPort *port);
+/* How many bytes can be written before a client that can still follow loses some; more than 0 while all can. */
+size_t serial_port_room (SerialPort *port);
 /* The guest has sent `length` bytes. */
 void serial_port_write (SerialPort *port, const uint8_t *data, size_t length);
 /* The device has room again.  From any thread; cheap when nothing waits. */

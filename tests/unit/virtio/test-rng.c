@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Random bytes on virtio.
+ */
+#include "virtio-hostile.h"
+
+#include "virtio/rng.h"
+
+#define BUFFER 0x100000u
+#define SIZE   256u
+
+static uint64_t rate;
+
+static Device *
+make (Driver *d, GError **error)
+{
+  return virt_rng_new (d->vm, "rng0", pci_root_bus (d->root), DRIVER_DEVFN, rate, error);
+}
+
+static const Hostile hostile = { make, 1, 0 };
+
+static void
+ask (Driver *d, uint32_t length)
+{
+  driver_describe (d, driver_queue (0), 0, BUFFER, length, DESC_WRITE, 0);
+  driver_put (d, 0, 0);
+  driver_ring (d, 0);
+  driver_pump ();
+}
+
+static void
+test_bytes (void)
+{
+  Driver d;
+  unsigned n = 0;
+  uint8_t first[SIZE];
+
+  hostile_open (&d, &hostile);
+  g_assert_cmphex (driver_config_read (&d, 0, 4), ==, 0x10051af4);
+  driver_start (&d, VIRT_F_VERSION_1, 1);
+  ask (&d, SIZE);
+  g_assert_cmpuint (driver_used (&d, 0), ==, 1);
+  g_assert_cmpuint (driver_used_length (&d, 0, 0), ==, SIZE);
+  memcpy (first, driver_ram (&d, BUFFER), SIZE);
+  ask (&d, SIZE);
+  for (unsigned i = 0; i < SIZE; i++)
+    n += first[i] != *driver_ram (&d, BUFFER + i);
+  g_assert_cmpuint (n, >, SIZE / 2);
+  /* Not behind its end. */
+  g_assert_cmpuint (*driver_ram (&d, BUFFER + SIZE), ==, 0);
+  /* What is too much for once is less. */
+  ask (&d, 0x200000);
+  g_assert_cmpuint (driver_used_length (&d, 0, 2), ==, 0x10000);
+  /* What can't be written to gets nothing. */
+  driver_describe (&d, driver_queue (0), 0, BUFFER, 16, 0, 0);
+  driver_put (&d, 0, 0);
+  driver_ring (&d, 0);
+  driver_pump ();
+  g_assert_cmpuint (driver_used (&d, 0), ==, 4);
+  g_assert_cmpuint (driver_used_length (&d, 0, 3), ==, 0);
+  driver_close (&d);
+}
+
+/* 2560 a second are 256 a tenth. */
+static void
+test_rate (void)
+{
+  Driver d;
+
+  rate = 2560;
+  hostile_open (&d, &hostile);
+  driver_start (&d, VIRT_F_VERSION_1, 1);
+  ask (&d, 200);
+  ask (&d, 200);
+  ask (&d, 200);
+  g_assert_cmpuint (driver_used (&d, 0), ==, 2);
+  g_assert_cmpuint (driver_used_length (&d, 0, 0), ==, 200);
+  g_assert_cmpuint (driver_used_length (&d, 0, 1), ==, 56);
+  vm_clock_advance (d.vm->clock, NS_PER_SECOND / 10);
+  driver_pump ();
+  g_assert_cmpuint (driver_used (&d, 0), ==, 3);
+  g_assert_cmpuint (driver_used_length (&d, 0, 2), ==, 200);
+  /* Without work there is no timer. */
+  vm_clock_advance (d.vm->clock, NS_PER_SECOND / 10);
+  vm_clock_advance (d.vm->clock, NS_PER_SECOND / 10);
+  ask (&d, 500);
+  g_assert_cmpuint (driver_used_length (&d, 0, 3), ==, 256);
+  driver_close (&d);
+  rate = 0;
+}
+
+static void
+test_hostile (void)
+{
+  hostile_chains (&hostile);
+  hostile_rings (&hostile);
+}
+
+static void
+test_flood (void)
+{
+  Driver d;
+  HostileFlood flood = { &d, FALSE };
+
+  hostile_open (&d, &hostile);
+  driver_start (&d, VIRT_F_VERSION_1, 1);
+  driver_describe (&d, driver_queue (0), 0, BUFFER, 8, DESC_WRITE, 0);
+  GThread *guest = g_thread_new ("guest", hostile_flood, &flood);
+  for (unsigned i = 0; i < 8; i++)
+    {
+      driver_ring (&d, 0);
+      g_main_context_iteration (NULL, TRUE);
+    }
+  __atomic_store_n (&flood.stop, TRUE, __ATOMIC_SEQ_CST);
+  g_thread_join (guest);
+  driver_write (&d, DRIVER_STATUS, 0, 1);
+  driver_pump ();
+  driver_close (&d);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/virtio-rng/bytes", test_bytes);
+  g_test_add_func ("/virtio-rng/rate", test_rate);
+  g_test_add_func ("/virtio-rng/hostile", test_hostile);
+  g_test_add_func ("/virtio-rng/flood", test_flood);
+  return g_test_run ();
+}
