@@ -1,0 +1,924 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * As virtio/blk.c: a request is taken and submitted under its queue's lock and ends on the device loop under it; a reset gives the queue another generation
+ * and then waits for the images.  Each disk has a queue of its image for each queue of commands.
+ *
+ * A function of the control queue that is to end requests (ABORT TASK and the resets) waits until they have ended, with the answer that they were aborted,
+ * and is answered then.  So it may be in flight, too, as long as a request; it is taken again by who loads a machine that was saved so.
+ */
+#define G_LOG_DOMAIN "virtio-scsi"
+
+#include "virtio/scsi.h"
+
+#include "storage/host-error.h"
+#include "virtio/scsi-command.h"
+
+#include <string.h>
+
+/* 5.6.4 */
+enum
+{
+  CONFIG_QUEUES = 0,
+  CONFIG_SEG_MAX = 4,
+  CONFIG_MAX_SECTORS = 8,
+  CONFIG_PER_LUN = 12,
+  CONFIG_EVENT_SIZE = 16,
+  CONFIG_SENSE_SIZE = 20,
+  CONFIG_CDB_SIZE = 24,
+  CONFIG_MAX_CHANNEL = 28,
+  CONFIG_MAX_TARGET = 30,
+  CONFIG_MAX_LUN = 32,
+  CONFIG_SIZE = 36,
+};
+enum
+{
+  QUEUE_CONTROL,
+  QUEUE_EVENT,
+  QUEUE_FIRST, /* of commands */
+};
+
+/* 5.6.6.1: the parts of fixed size. */
+typedef struct __attribute__ ((packed))
+{
+  uint8_t lun[8];
+  uint64_t tag;
+  uint8_t attribute, priority, reference;
+} Header; /* and the command */
+typedef struct __attribute__ ((packed))
+{
+  uint32_t sense_length, residual;
+  uint16_t qualifier;
+  uint8_t status, response;
+} Footer; /* and the sense data */
+enum
+{
+  RESPONSE_OK = 0,
+  RESPONSE_OVERRUN = 1,
+  RESPONSE_ABORTED = 2,
+  RESPONSE_BAD_TARGET = 3,
+  RESPONSE_RESET = 4,
+  RESPONSE_FAILURE = 9,
+  RESPONSE_FUNCTION_SUCCEEDED = 10,
+  RESPONSE_FUNCTION_REJECTED = 11,
+};
+
+/* 5.6.6.2 */
+typedef struct __attribute__ ((packed))
+{
+  uint32_t type, function;
+  uint8_t lun[8];
+  uint64_t tag;
+} Function;
+enum
+{
+  TYPE_FUNCTION = 0,
+  TYPE_QUERY_EVENTS = 1,
+  TYPE_SUBSCRIBE = 2,
+};
+enum
+{
+  FUNCTION_ABORT_TASK = 0,
+  FUNCTION_ABORT_TASK_SET = 1,
+  FUNCTION_CLEAR_ACA = 2,
+  FUNCTION_CLEAR_TASK_SET = 3,
+  FUNCTION_NEXUS_RESET = 4,
+  FUNCTION_UNIT_RESET = 5,
+  FUNCTION_QUERY_TASK = 6,
+  FUNCTION_QUERY_TASK_SET = 7,
+};
+
+#define QUEUE_SIZE  256
+#define MOST_PIECES (QUEUE_SIZE - 2)
+#define SENSE_SIZE  96u /* as a driver finds it; so the next */
+#define CDB_SIZE    32u
+#define MOST_BYTES  (4u << 20) /* of a command; what the driver is told */
+
+typedef struct VirtScsi VirtScsi;
+
+/* A function that waits for requests; device loop. */
+typedef struct
+{
+  VirtScsi *owner;
+  VirtChain chain;
+  unsigned generation; /* of the control queue */
+  unsigned n_waiting;
+} Waiting;
+
+typedef struct Request
+{
+  BlockRequest block;
+  VirtChain chain;
+  VirtScsi *owner;
+  unsigned queue, generation, target;
+  uint64_t tag;
+  ScsiTask task;
+  uint32_t data_length; /* bytes of data that the driver's buffers have, in the direction of the command */
+  GSList *waiting;      /* Waiting *: it is to end as aborted… */
+  uint8_t end_as;       /* …with this RESPONSE_… */
+  gboolean parked;
+  struct iovec *iov;
+  unsigned n_iov;                /* room */
+  struct Request *next, *before; /* taken: of its queue; else unused */
+} Request;
+
+typedef struct
+{
+  Request *unused, *taken;
+  unsigned n_taken;
+  gboolean full; /* there was no request left: look again */
+} Queue;
+
+typedef struct
+{
+  Block *block;
+  char serial[33];
+  ScsiUnit unit;                            /* device loop */
+  BlockQueue *images[VIRT_SCSI_MAX_QUEUES]; /* one a queue of commands */
+} Target;
+
+struct VirtScsi
+{
+  VirtDevice virt;
+  unsigned n_targets;
+  Target targets[VIRT_SCSI_MAX_TARGETS];
+  Queue queues[VIRT_SCSI_MAX_QUEUES];
+  Waiting *spare;       /* for the next chain of the control queue */
+  unsigned n_functions; /* that wait */
+  gboolean full;        /* as Queue.full */
+  gboolean loaded;
+};
+
+static const StateField virt_scsi_state[] = {
+  STATE_STRUCT (VirtScsi, virt, virt_device_state),
+  STATE_END,
+};
+
+/* -- Where a command goes ----------------------------------------------------------------------------- */
+
+/* 5.6.6.1: 1, the target, and a LUN of one level.  -1: there is nothing; `lun` is that of the target. */
+static int
+find_target (const VirtScsi *scsi, const uint8_t *address, unsigned *lun)
+{
+  *lun = (address[2] & 0x3fu) << 8 | address[3];
+  if (address[0] != 1 || address[1] >= scsi->n_targets)
+    return -1;
+  return address[1];
+}
+
+static uint32_t
+config32 (const VirtScsi *scsi, unsigned at)
+{
+  return pci_get32 (scsi->virt.config + at);
+}
+
+/* Where the data begins, in what the device reads and in what it writes; the driver sets the sizes within. */
+static uint64_t
+out_offset (const VirtScsi *scsi)
+{
+  return sizeof (Header) + (uint64_t)config32 (scsi, CONFIG_CDB_SIZE);
+}
+
+static uint64_t
+in_offset (const VirtScsi *scsi)
+{
+  return sizeof (Footer) + (uint64_t)config32 (scsi, CONFIG_SENSE_SIZE);
+}
+
+/* -- Requests: the queue's lock held -------------------------------------------------------------------- */
+
+static Request *
+request_of (VirtChain *chain)
+{
+  return (Request *)((char *)chain - G_STRUCT_OFFSET (Request, chain));
+}
+
+static VirtChain *
+command_room (VirtScsi *scsi, unsigned n)
+{
+  Queue *queue = &scsi->queues[n - QUEUE_FIRST];
+  Request *request = queue->unused;
+
+  queue->full = request == NULL && queue->n_taken >= QUEUE_SIZE;
+  if (queue->full)
+    return NULL;
+  if (request != NULL)
+    queue->unused = request->next;
+  else
+    {
+      request = g_new0 (Request, 1);
+      virt_chain_init (&request->chain);
+      request->owner = scsi;
+      request->queue = n;
+    }
+  request->before = NULL;
+  request->next = queue->taken;
+  if (queue->taken != NULL)
+    queue->taken->before = request;
+  queue->taken = request;
+  queue->n_taken++;
+  /* Until it is known. */
+  request->target = VIRT_SCSI_MAX_TARGETS;
+  request->parked = FALSE;
+  return &request->chain;
+}
+
+static void
+command_unused (VirtScsi *scsi, unsigned n, VirtChain *chain)
+{
+  Queue *queue = &scsi->queues[n - QUEUE_FIRST];
+  Request *request = request_of (chain);
+
+  virt_chain_clear (chain);
+  if (request->before != NULL)
+    request->before->next = request->next;
+  else
+    queue->taken = request->next;
+  if (request->next != NULL)
+    request->next->before = request->before;
+  request->next = queue->unused;
+  queue->unused = request;
+  queue->n_taken--;
+}
+
+/* The chain goes back to the driver, if it is still that driver's. */
+static void
+end_request (Request *request, uint8_t response, uint64_t transferred)
+{
+  VirtScsi *scsi = request->owner;
+  VirtQueue *queue = &scsi->virt.queues[request->queue];
+  const ScsiTask *task = &request->task;
+  Footer footer = { .response = response };
+  gboolean interrupt = FALSE;
+
+  if (response == RESPONSE_OK)
+    {
+      footer.status = task->status;
+      footer.sense_length = GUINT32_TO_LE (MIN (task->sense_length, config32 (scsi, CONFIG_SENSE_SIZE)));
+      footer.residual
+          = GUINT32_TO_LE ((uint32_t)(request->data_length - MIN (transferred, request->data_length)));
+    }
+  if (request->generation == queue->generation && dma_enabled (&queue->dma))
+    {
+      virt_chain_write (&request->chain, 0, &footer, sizeof footer);
+      if (footer.sense_length != 0)
+        virt_chain_write (&request->chain, sizeof footer, task->sense, GUINT32_FROM_LE (footer.sense_length));
+      const uint64_t length = request->chain.in.length;
+      virt_chain_clear (&request->chain);
+      interrupt = virt_queue_give (queue, request->chain.head, (uint32_t)MIN (length, UINT32_MAX));
+    }
+  command_unused (scsi, request->queue, &request->chain);
+  if (interrupt)
+    virt_interrupt_queue (&scsi->virt, request->queue);
+}
+
+/* -- Functions: device loop -------------------------------------------------------------------------------- */
+
+static void
+waiting_free (Waiting *waiting)
+{
+  virt_chain_free (&waiting->chain);
+  g_free (waiting);
+}
+
+/* The control queue's lock is held. */
+static void
+answer_function (Waiting *waiting, size_t offset, uint8_t response)
+{
+  VirtScsi *scsi = waiting->owner;
+  VirtQueue *queue = &scsi->virt.queues[QUEUE_CONTROL];
+
+  if (waiting->generation != queue->generation || !dma_enabled (&queue->dma))
+    return;
+  virt_queue_hold (queue, waiting->chain.head, FALSE);
+  virt_chain_write (&waiting->chain, offset, &response, 1);
+  virt_give (&scsi->virt, QUEUE_CONTROL, &waiting->chain, (uint32_t)offset + 1);
+}
+
+/* One of those that they wait for has ended; no lock held. */
+static void
+one_less (VirtScsi *scsi, GSList *all)
+{
+  VirtQueue *queue = &scsi->virt.queues[QUEUE_CONTROL];
+
+  for (GSList *l = all; l != NULL; l = l->next)
+    {
+      Waiting *waiting = l->data;
+
+      if (--waiting->n_waiting > 0)
+        continue;
+      g_mutex_lock (&queue->lock);
+      answer_function (waiting, 0, RESPONSE_OK);
+      g_mutex_unlock (&queue->lock);
+      waiting_free (waiting);
+      scsi->n_functions--;
+      if (scsi->full)
+        virt_ring (&scsi->virt, QUEUE_CONTROL);
+    }
+  g_slist_free (all);
+}
+
+/* -- To the image ------------------------------------------------------------------------------------------- */
+
+/* Device loop, no lock held. */
+static void
+on_done (void *opaque, int error)
+{
+  Request *request = opaque;
+  VirtScsi *scsi = request->owner;
+  VirtQueue *queue = &scsi->virt.queues[request->queue];
+  Queue *own = &scsi->queues[request->queue - QUEUE_FIRST];
+  const gboolean read = request->task.action == SCSI_READ, write = request->task.action == SCSI_WRITE;
+  GSList *waiting;
+
+  if (error == 0 && request->task.through)
+    {
+      request->task.through = FALSE;
+      request->block.op = BLOCK_OP_FLUSH;
+      request->block.iov = NULL;
+      request->block.n_iov = 0;
+      block_submit (scsi->targets[request->target].images[request->queue - QUEUE_FIRST], &request->block);
+      return;
+    }
+  g_mutex_lock (&queue->lock);
+  waiting = g_steal_pointer (&request->waiting);
+  const uint64_t moved = error == 0 && (read || write) ? request->task.n * SCSI_BLOCK_SIZE : 0;
+  if (error != 0)
+    scsi_failed (&request->task, !read);
+  else
+    request->task.status = SCSI_STATUS_GOOD;
+  end_request (request, waiting != NULL ? request->end_as : RESPONSE_OK,
+               error == 0 && !read && !write ? request->data_length : moved);
+  if (own->full)
+    virt_queue_look (&scsi->virt, (unsigned)(own - scsi->queues) + QUEUE_FIRST);
+  g_mutex_unlock (&queue->lock);
+  one_less (scsi, waiting);
+}
+
+/* Likewise.  TRUE: it is parked until the machine goes on. */
+static gboolean
+on_error (void *opaque, const BlockRequest *block, int error)
+{
+  VirtScsi *scsi = opaque;
+  Request *request = block->opaque;
+  VirtQueue *queue = &scsi->virt.queues[request->queue];
+  gboolean ours;
+
+  g_mutex_lock (&queue->lock);
+  ours = request->generation == queue->generation;
+  g_mutex_unlock (&queue->lock);
+  if (!ours
+      || !host_error_pauses (scsi->virt.pci.device.vm, block_path (scsi->targets[request->target].block),
+                             error))
+    return FALSE;
+  g_mutex_lock (&queue->lock);
+  ours = request->generation == queue->generation;
+  if (ours)
+    {
+      virt_queue_hold (queue, request->chain.head, TRUE);
+      request->parked = TRUE;
+    }
+  g_mutex_unlock (&queue->lock);
+  return ours;
+}
+
+static void
+submit (Request *request, const DmaVector *vector, uint64_t offset)
+{
+  static const BlockOp ops[] = { [SCSI_READ] = BLOCK_OP_READ,
+                                 [SCSI_WRITE] = BLOCK_OP_WRITE,
+                                 [SCSI_FLUSH] = BLOCK_OP_FLUSH,
+                                 [SCSI_DISCARD] = BLOCK_OP_DISCARD,
+                                 [SCSI_ZEROES] = BLOCK_OP_WRITE_ZEROES };
+  const ScsiTask *task = &request->task;
+
+  request->block.op = ops[task->action];
+  request->block.offset = task->lba * SCSI_BLOCK_SIZE;
+  request->block.length = task->n * SCSI_BLOCK_SIZE;
+  request->block.flags = task->unmap ? BLOCK_REQUEST_UNMAP : 0;
+  request->block.iov = NULL;
+  request->block.n_iov = 0;
+  if (vector != NULL)
+    {
+      if (request->n_iov < dma_vector_n (vector))
+        {
+          g_free (request->iov);
+          request->n_iov = dma_vector_n (vector);
+          request->iov = g_new (struct iovec, request->n_iov);
+        }
+      request->block.iov = request->iov;
+      request->block.n_iov
+          = virt_vector_cut (vector, offset, task->n * SCSI_BLOCK_SIZE, request->iov, request->n_iov);
+    }
+  request->block.done = on_done;
+  request->block.opaque = request;
+  block_submit (request->owner->targets[request->target].images[request->queue - QUEUE_FIRST],
+                &request->block);
+}
+
+/* A response, or -1: it is on its way. */
+static int
+carry_out (Request *request, uint64_t *transferred)
+{
+  VirtScsi *scsi = request->owner;
+  VirtChain *chain = &request->chain;
+  const uint64_t out_at = out_offset (scsi), in_at = in_offset (scsi);
+  uint8_t cdb[SCSI_CDB_SIZE] = { 0 }, parameters[SCSI_PARAMETERS_SIZE];
+  ScsiTask *task = &request->task;
+  ScsiUnit none = { .absent = TRUE };
+  ScsiUnit *unit = &none;
+  Header header;
+  unsigned lun;
+
+  if (chain->out.length < out_at || chain->in.length < in_at)
+    return RESPONSE_FAILURE;
+  virt_chain_read (chain, 0, &header, sizeof header);
+  virt_chain_read (chain, sizeof header, cdb, MIN (sizeof cdb, (size_t)(out_at - sizeof header)));
+  const uint64_t n_out = chain->out.length - out_at, n_in = chain->in.length - in_at;
+  const int target = find_target (scsi, header.lun, &lun);
+  if (target < 0)
+    return RESPONSE_BAD_TARGET;
+  request->target = (unsigned)target;
+  request->tag = header.tag;
+  if (lun == 0)
+    unit = &scsi->targets[target].unit;
+  scsi_command (unit, cdb, parameters,
+                (uint32_t)virt_chain_read (chain, (size_t)out_at, parameters, sizeof parameters), task);
+  request->data_length = (uint32_t)MIN (n_out > 0 ? n_out : n_in, UINT32_MAX);
+  switch (task->action)
+    {
+    case SCSI_ANSWERED:
+      if (task->answer_length > n_in && n_in == 0 && task->status == SCSI_STATUS_GOOD)
+        return RESPONSE_OVERRUN;
+      *transferred = virt_chain_write (chain, (size_t)in_at, task->answer, task->answer_length);
+      if (n_out > 0 && task->status == SCSI_STATUS_GOOD)
+        *transferred = request->data_length;
+      return RESPONSE_OK;
+    case SCSI_READ:
+      if (task->n > n_in / SCSI_BLOCK_SIZE)
+        return RESPONSE_OVERRUN;
+      request->data_length = (uint32_t)MIN (n_in, UINT32_MAX);
+      submit (request, &chain->in, in_at);
+      return -1;
+    case SCSI_WRITE:
+      if (task->n > n_out / SCSI_BLOCK_SIZE)
+        return RESPONSE_OVERRUN;
+      submit (request, &chain->out, out_at);
+      return -1;
+    default:
+      submit (request, NULL, 0);
+      return -1;
+    }
+}
+
+static void
+run_command (VirtScsi *scsi, unsigned n, VirtChain *chain)
+{
+  Request *request = request_of (chain);
+  uint64_t transferred = 0;
+  int response;
+
+  request->generation = scsi->virt.queues[n].generation;
+  memset (&request->task, 0, sizeof request->task);
+  request->data_length = 0;
+  /* Without room for an answer there is nothing to be told. */
+  if (chain->in.length < sizeof (Footer))
+    {
+      virt_give (&scsi->virt, n, chain, 0);
+      command_unused (scsi, n, chain);
+      return;
+    }
+  response = carry_out (request, &transferred);
+  if (response >= 0)
+    end_request (request, (uint8_t)response, transferred);
+}
+
+/* -- Control -------------------------------------------------------------------------------------------------- */
+
+static gboolean
+is_meant (const Request *request, const Function *function, unsigned target)
+{
+  const uint32_t what = GUINT32_FROM_LE (function->function);
+
+  return request->target == target && (what != FUNCTION_ABORT_TASK || request->tag == function->tag);
+}
+
+/* The control queue's lock is held; those of commands come behind it. */
+static void
+mark (Waiting *waiting, const Function *function, unsigned target)
+{
+  VirtScsi *scsi = waiting->owner;
+  const uint32_t what = GUINT32_FROM_LE (function->function);
+  const gboolean reset = what == FUNCTION_UNIT_RESET || what == FUNCTION_NEXUS_RESET;
+
+  for (unsigned n = QUEUE_FIRST; n < scsi->virt.n_queues; n++)
+    {
+      VirtQueue *queue = &scsi->virt.queues[n];
+
+      g_mutex_lock (&queue->lock);
+      for (Request *request = scsi->queues[n - QUEUE_FIRST].taken; request != NULL; request = request->next)
+        if (is_meant (request, function, target))
+          {
+            request->waiting = g_slist_prepend (request->waiting, waiting);
+            request->end_as = reset ? RESPONSE_RESET : RESPONSE_ABORTED;
+            waiting->n_waiting++;
+          }
+      g_mutex_unlock (&queue->lock);
+    }
+  if (reset)
+    scsi->targets[target].unit.attention = TRUE;
+}
+
+static gboolean
+is_there (VirtScsi *scsi, const Function *function, unsigned target)
+{
+  gboolean there = FALSE;
+
+  for (unsigned n = QUEUE_FIRST; n < scsi->virt.n_queues; n++)
+    {
+      g_mutex_lock (&scsi->virt.queues[n].lock);
+      for (const Request *request = scsi->queues[n - QUEUE_FIRST].taken; request != NULL;
+           request = request->next)
+        there |= request->target == target
+                 && (GUINT32_FROM_LE (function->function) == FUNCTION_QUERY_TASK_SET
+                     || request->tag == function->tag);
+      g_mutex_unlock (&scsi->virt.queues[n].lock);
+    }
+  return there;
+}
+
+/* TRUE: `waiting` is kept. */
+static gboolean
+run_function (Waiting *waiting, const Function *function)
+{
+  VirtScsi *scsi = waiting->owner;
+  unsigned lun;
+  const int target = find_target (scsi, function->lun, &lun);
+
+  if (target < 0)
+    {
+      answer_function (waiting, 0, RESPONSE_BAD_TARGET);
+      return FALSE;
+    }
+  switch (GUINT32_FROM_LE (function->function))
+    {
+    case FUNCTION_ABORT_TASK:
+    case FUNCTION_ABORT_TASK_SET:
+    case FUNCTION_CLEAR_TASK_SET:
+    case FUNCTION_NEXUS_RESET:
+    case FUNCTION_UNIT_RESET:
+      mark (waiting, function, (unsigned)target);
+      if (waiting->n_waiting == 0)
+        break;
+      virt_queue_hold (&scsi->virt.queues[QUEUE_CONTROL], waiting->chain.head, TRUE);
+      return TRUE;
+    case FUNCTION_CLEAR_ACA:
+      break;
+    case FUNCTION_QUERY_TASK:
+    case FUNCTION_QUERY_TASK_SET:
+      answer_function (waiting, 0,
+                       is_there (scsi, function, (unsigned)target) ? RESPONSE_FUNCTION_SUCCEEDED
+                                                                   : RESPONSE_OK);
+      return FALSE;
+    default:
+      answer_function (waiting, 0, RESPONSE_FUNCTION_REJECTED);
+      return FALSE;
+    }
+  answer_function (waiting, 0, RESPONSE_OK);
+  return FALSE;
+}
+
+static void
+run_control (VirtScsi *scsi, VirtChain *chain)
+{
+  Waiting *waiting = scsi->spare;
+  Function function = { 0 };
+  const uint32_t none = 0;
+  const size_t length = virt_chain_read (chain, 0, &function, sizeof function);
+
+  waiting->generation = scsi->virt.queues[QUEUE_CONTROL].generation;
+  waiting->n_waiting = 0;
+  if (length == sizeof function && GUINT32_FROM_LE (function.type) == TYPE_FUNCTION)
+    {
+      if (run_function (waiting, &function))
+        {
+          scsi->spare = NULL;
+          scsi->n_functions++;
+          return;
+        }
+    }
+  else if (length >= 4
+           && (GUINT32_FROM_LE (function.type) == TYPE_QUERY_EVENTS
+               || GUINT32_FROM_LE (function.type) == TYPE_SUBSCRIBE))
+    {
+      /* There are no events to be had. */
+      virt_chain_write (chain, 0, &none, sizeof none);
+      answer_function (waiting, sizeof none, RESPONSE_OK);
+    }
+  else
+    answer_function (waiting, 0, RESPONSE_FAILURE);
+  virt_chain_clear (chain);
+}
+
+static VirtChain *
+control_room (VirtScsi *scsi)
+{
+  scsi->full = scsi->n_functions >= QUEUE_SIZE;
+  if (scsi->full)
+    return NULL;
+  if (scsi->spare == NULL)
+    {
+      scsi->spare = g_new0 (Waiting, 1);
+      scsi->spare->owner = scsi;
+      virt_chain_init (&scsi->spare->chain);
+    }
+  return &scsi->spare->chain;
+}
+
+/* -- Queues --------------------------------------------------------------------------------------------------- */
+
+static VirtChain *
+scsi_room (VirtDevice *virt, unsigned n)
+{
+  VirtScsi *scsi = (VirtScsi *)virt;
+
+  /* What the driver has put there for events stays there: nothing comes or goes. */
+  return n == QUEUE_EVENT ? NULL : n == QUEUE_CONTROL ? control_room (scsi) : command_room (scsi, n);
+}
+
+static void
+scsi_unused (VirtDevice *virt, unsigned n, VirtChain *chain)
+{
+  if (n == QUEUE_CONTROL)
+    virt_chain_clear (chain);
+  else
+    command_unused ((VirtScsi *)virt, n, chain);
+}
+
+static void
+scsi_run (VirtDevice *virt, unsigned n, VirtChain *chain)
+{
+  if (n == QUEUE_CONTROL)
+    run_control ((VirtScsi *)virt, chain);
+  else
+    run_command ((VirtScsi *)virt, n, chain);
+}
+
+static void
+scsi_settle (VirtDevice *virt, unsigned n)
+{
+  VirtScsi *scsi = (VirtScsi *)virt;
+
+  for (unsigned i = 0; n >= QUEUE_FIRST && i < scsi->n_targets; i++)
+    if (scsi->targets[i].images[n - QUEUE_FIRST] != NULL)
+      block_settle (scsi->targets[i].images[n - QUEUE_FIRST]);
+}
+
+static void
+scsi_stop (VirtDevice *virt, unsigned n)
+{
+  VirtScsi *scsi = (VirtScsi *)virt;
+
+  for (unsigned i = 0; n >= QUEUE_FIRST && i < scsi->n_targets; i++)
+    if (scsi->targets[i].images[n - QUEUE_FIRST] != NULL)
+      block_cancel_all (scsi->targets[i].images[n - QUEUE_FIRST]);
+  scsi_settle (virt, n);
+}
+
+static const VirtClass virt_scsi_class = {
+  .type = VIRT_TYPE_SCSI,
+  .transitional = 0x1004,
+  .class_code = 0x010000, /* SCSI storage */
+  .queue_size = QUEUE_SIZE,
+  .config_size = CONFIG_SIZE,
+  .room = scsi_room,
+  .run = scsi_run,
+  .unused = scsi_unused,
+  .stop = scsi_stop,
+  .settle = scsi_settle,
+};
+
+/* -- Life --------------------------------------------------------------------------------------------------------- */
+
+static void
+fill_config (VirtScsi *scsi)
+{
+  uint8_t *config = scsi->virt.config;
+
+  pci_set32 (config + CONFIG_QUEUES, scsi->virt.n_queues - QUEUE_FIRST);
+  pci_set32 (config + CONFIG_SEG_MAX, MOST_PIECES);
+  pci_set32 (config + CONFIG_MAX_SECTORS, MOST_BYTES / SCSI_BLOCK_SIZE);
+  pci_set32 (config + CONFIG_PER_LUN, QUEUE_SIZE / 2);
+  pci_set32 (config + CONFIG_EVENT_SIZE, 16);
+  pci_set16 (config + CONFIG_MAX_TARGET, VIRT_SCSI_MAX_TARGETS - 1);
+  pci_set32 (config + CONFIG_MAX_LUN, 0);
+}
+
+static void
+default_sizes (VirtScsi *scsi)
+{
+  pci_set32 (scsi->virt.config + CONFIG_SENSE_SIZE, SENSE_SIZE);
+  pci_set32 (scsi->virt.config + CONFIG_CDB_SIZE, CDB_SIZE);
+}
+
+static gboolean
+virt_scsi_realize (Device *device, GError **error)
+{
+  VirtScsi *scsi = (VirtScsi *)device;
+  const unsigned n = scsi->virt.n_queues; /* as virt_scsi_new() has it */
+
+  memset (scsi->virt.writable + CONFIG_SENSE_SIZE, 0xff, 8);
+  default_sizes (scsi);
+  scsi->virt.n_queues = 0;
+  if (!virt_device_realize (&scsi->virt, &virt_scsi_class, n, 0, error))
+    return FALSE;
+  fill_config (scsi);
+  return TRUE;
+}
+
+static void
+virt_scsi_reset (Device *device)
+{
+  VirtScsi *scsi = (VirtScsi *)device;
+
+  virt_device_reset (&scsi->virt);
+  default_sizes (scsi);
+  for (unsigned i = 0; i < scsi->n_targets; i++)
+    scsi->targets[i].unit.attention = FALSE;
+  scsi->loaded = FALSE;
+}
+
+static unsigned
+n_parked (const Queue *queue)
+{
+  unsigned n = 0;
+
+  for (const Request *request = queue->taken; request != NULL; request = request->next)
+    n += request->parked;
+  return n;
+}
+
+static gboolean
+virt_scsi_drained (Device *device)
+{
+  VirtScsi *scsi = (VirtScsi *)device;
+
+  for (unsigned n = QUEUE_FIRST; n < scsi->virt.n_queues; n++)
+    {
+      unsigned in_flight = 0;
+
+      for (unsigned i = 0; i < scsi->n_targets; i++)
+        in_flight += block_in_flight (scsi->targets[i].images[n - QUEUE_FIRST]);
+      g_mutex_lock (&scsi->virt.queues[n].lock);
+      const unsigned parked = n_parked (&scsi->queues[n - QUEUE_FIRST]);
+      g_mutex_unlock (&scsi->virt.queues[n].lock);
+      if (in_flight > parked)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* What the machine was saved with is taken once more: it was never told to be done. */
+static void
+take_again (VirtScsi *scsi, unsigned n)
+{
+  VirtQueue *queue = &scsi->virt.queues[n];
+
+  for (unsigned head = 0; head < queue->size; head++)
+    {
+      VirtChain *chain;
+
+      if (!(queue->held[head / 8] >> head % 8 & 1))
+        continue;
+      chain = scsi_room (&scsi->virt, n);
+      if (chain == NULL)
+        return;
+      if (virt_queue_take_again (queue, head, chain) > 0)
+        scsi_run (&scsi->virt, n, chain);
+      else
+        scsi_unused (&scsi->virt, n, chain);
+    }
+}
+
+/* Commands before the functions that are to end them. */
+static void
+virt_scsi_resume (Device *device)
+{
+  VirtScsi *scsi = (VirtScsi *)device;
+
+  for (unsigned n = scsi->virt.n_queues; n-- > 0;)
+    {
+      VirtQueue *queue = &scsi->virt.queues[n];
+
+      g_mutex_lock (&queue->lock);
+      if (n >= QUEUE_FIRST)
+        {
+          for (Request *request = scsi->queues[n - QUEUE_FIRST].taken; request != NULL;
+               request = request->next)
+            request->parked = FALSE;
+          if (scsi->loaded && queue->enabled)
+            take_again (scsi, n);
+          memset (queue->held, 0, sizeof queue->held);
+        }
+      else if (scsi->loaded && n == QUEUE_CONTROL && queue->enabled)
+        take_again (scsi, n);
+      g_mutex_unlock (&queue->lock);
+      for (unsigned i = 0; n >= QUEUE_FIRST && i < scsi->n_targets; i++)
+        block_retry (scsi->targets[i].images[n - QUEUE_FIRST]);
+    }
+  scsi->loaded = FALSE;
+  virt_device_resume (&scsi->virt);
+}
+
+static gboolean
+virt_scsi_post_load (Device *device, GError **error)
+{
+  VirtScsi *scsi = (VirtScsi *)device;
+
+  fill_config (scsi);
+  scsi->loaded = TRUE;
+  return virt_device_post_load (&scsi->virt, error);
+}
+
+static void
+virt_scsi_unrealize (Device *device)
+{
+  VirtScsi *scsi = (VirtScsi *)device;
+
+  for (unsigned i = 0; i < scsi->n_targets; i++)
+    for (unsigned n = 0; n < VIRT_SCSI_MAX_QUEUES; n++)
+      g_clear_pointer (&scsi->targets[i].images[n], block_queue_free);
+  for (unsigned n = 0; n < VIRT_SCSI_MAX_QUEUES; n++)
+    {
+      Queue *queue = &scsi->queues[n];
+
+      for (Request *request = queue->unused, *next; request != NULL; request = next)
+        {
+          next = request->next;
+          virt_chain_free (&request->chain);
+          g_free (request->iov);
+          g_free (request);
+        }
+      queue->unused = NULL;
+    }
+  g_clear_pointer (&scsi->spare, waiting_free);
+  virt_device_unrealize (&scsi->virt);
+  for (unsigned i = 0; i < scsi->n_targets; i++)
+    g_clear_pointer (&scsi->targets[i].block, block_close);
+  scsi->n_targets = 0;
+}
+
+static const DeviceClass virt_scsi_device_class = {
+  .name = "virtio-scsi",
+  .instance_size = sizeof (VirtScsi),
+  .state = virt_scsi_state,
+  .realize = virt_scsi_realize,
+  .reset = virt_scsi_reset,
+  .pause = virt_plain_pause,
+  .drained = virt_scsi_drained,
+  .resume = virt_scsi_resume,
+  .post_load = virt_scsi_post_load,
+  .unrealize = virt_scsi_unrealize,
+};
+
+Device *
+virt_scsi_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, unsigned n_queues, GError **error)
+{
+  VirtScsi *scsi = device_new (vm, &virt_scsi_device_class, id);
+
+  scsi->virt.pci.bus = bus;
+  scsi->virt.pci.devfn = (uint8_t)devfn;
+  scsi->virt.n_queues = QUEUE_FIRST + n_queues;
+  if (device_realize (&scsi->virt.pci.device, error))
+    return &scsi->virt.pci.device;
+  device_free (&scsi->virt.pci.device);
+  return NULL;
+}
+
+int
+virt_scsi_add_disk (Device *device, Block *block, const char *serial)
+{
+  VirtScsi *scsi = (VirtScsi *)device;
+  Target *target = &scsi->targets[scsi->n_targets];
+
+  if (scsi->n_targets == VIRT_SCSI_MAX_TARGETS)
+    return -1;
+  target->block = block;
+  g_strlcpy (target->serial, serial, sizeof target->serial);
+  target->unit = (ScsiUnit){ .serial = target->serial,
+                             .n_blocks = block_size (block) / SCSI_BLOCK_SIZE,
+                             .readonly = block_read_only (block) };
+  for (unsigned n = 0; n + QUEUE_FIRST < scsi->virt.n_queues; n++)
+    {
+      target->images[n] = block_queue_new (block, device->vm->context);
+      block_set_error_func (target->images[n], on_error, scsi);
+    }
+  return (int)scsi->n_targets++;
+}
+
+Block *
+virt_scsi_image (Device *device, unsigned target)
+{
+  const VirtScsi *scsi = (const VirtScsi *)device;
+
+  return target < scsi->n_targets ? scsi->targets[target].block : NULL;
+}
