@@ -53,6 +53,8 @@ int cli_key (int argc, char **argv);
 int cli_pointer (int argc, char **argv);
 int cli_media (int argc, char **argv);
 int cli_serial (int argc, char **argv);
+int cli_console (int argc, char **argv);
+int cli_balloon (int argc, char **argv);
 int cli_vnc (int argc, char **argv);
 int cli_view (int argc, char **argv);
 

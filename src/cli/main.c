@@ -64,6 +64,13 @@ const CliCommand cli_commands[] = {
   { "media", N_ ("NAME [DRIVE [FILE]]"), N_ ("Lists the drives of a running machine, or changes a medium."),
     N_ ("An empty FILE (\"\") ejects."), cli_media },
   { "serial", N_ ("NAME"), N_ ("Connects the terminal to a serial port; Ctrl-] leaves."), NULL, cli_serial },
+  { "console", N_ ("NAME"), N_ ("Connects the terminal to a virtio console; Ctrl-] leaves."),
+    N_ ("A machine has one behind “vivctl device NAME add console”; its system shows it as hvc0."),
+    cli_console },
+  { "balloon", N_ ("NAME [SIZE]"), N_ ("Says how much memory the system has, or what it is to do with."),
+    N_ ("SIZE is such as 512M; “all” gives it all back.  A machine has a balloon behind “vivctl device NAME add balloon”, and its "
+        "system needs a driver for it."),
+    cli_balloon },
   { "vnc", N_ ("NAME on|off|show"), N_ ("Serves the screen over VNC."), NULL, cli_vnc },
   { "view", N_ ("NAME"), N_ ("Opens the machine's screen."), NULL, cli_view },
   { "log", N_ ("NAME"), N_ ("Prints the end of the machine's log."), NULL, cli_log },

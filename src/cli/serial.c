@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * serial: the terminal, or a script, on a serial port.
+ * serial, console: the terminal, or a script, on a serial port or a virtio console.
  */
 #define G_LOG_DOMAIN "vivctl"
 
@@ -252,14 +252,19 @@ send_all (VivMachine *machine, int fd, const char *data, size_t length, GError *
   return TRUE;
 }
 
-int
-cli_serial (int argc, char **argv)
+/* `console`: of virtio, not COM1 to COM4. */
+static int
+run (int argc, char **argv, gboolean console)
 {
   int port = 0, status;
-  gboolean dump_only = FALSE, no_history = FALSE;
+  gboolean agent = FALSE, dump_only = FALSE, no_history = FALSE;
   g_autofree char *send_text = NULL;
+  const GOptionEntry which_port
+      = { "port", 'p', 0, G_OPTION_ARG_INT, &port, N_ ("Which port (0)"), N_ ("N") };
+  const GOptionEntry which_console
+      = { "agent", 'a', 0, G_OPTION_ARG_NONE, &agent, N_ ("The port for an agent, not the console"), NULL };
   const GOptionEntry entries[] = {
-    { "port", 'p', 0, G_OPTION_ARG_INT, &port, N_ ("Which port (0)"), N_ ("N") },
+    console ? which_console : which_port,
     { "send", 's', 0, G_OPTION_ARG_STRING, &send_text, N_ ("Send this text (with \\n \\r \\t \\e) and leave"),
       N_ ("TEXT") },
     { "dump", 'd', 0, G_OPTION_ARG_NONE, &dump_only, N_ ("Print what the port has sent so far, and leave"),
@@ -274,6 +279,8 @@ cli_serial (int argc, char **argv)
   g_autoptr (VivMachine) machine = cli_find_live (argv[1], &error);
   if (machine == NULL)
     return cli_fail (error);
+  if (console)
+    port = agent ? DEVICE_PORT_AGENT : DEVICE_PORT_CONSOLE;
   if (dump_only || send_text != NULL)
     {
       int fd = attach (machine, port, dump_only, &error);
@@ -303,4 +310,16 @@ cli_serial (int argc, char **argv)
     g_main_context_iteration (NULL, TRUE);
   serial_bridge_free (bridge);
   return EXIT_DONE;
+}
+
+int
+cli_serial (int argc, char **argv)
+{
+  return run (argc, argv, FALSE);
+}
+
+int
+cli_console (int argc, char **argv)
+{
+  return run (argc, argv, TRUE);
 }

@@ -128,6 +128,13 @@ is_choice (const DefinitionKey *key, const char *text)
   return g_strv_contains ((const char *const *)choices, text);
 }
 
+/* "0", with or without a unit: no size, where there may be none. */
+static gboolean
+is_nothing (const char *text)
+{
+  return text[0] == '0' && (text[1] == '\0' || (strchr ("BKMGT", text[1]) != NULL && text[2] == '\0'));
+}
+
 gboolean
 machine_device_set (MachineDevice *device, const DefinitionKey *key, const char *text, GError **error)
 {
@@ -176,6 +183,11 @@ machine_device_set (MachineDevice *device, const DefinitionKey *key, const char 
       break;
 
     case KEY_SIZE:
+      if (key->min == 0 && is_nothing (text))
+        {
+          store_value (device, key, g_strdup ("0"));
+          return TRUE;
+        }
       if (!definition_parse_size (text, &number, error))
         return FALSE;
       if (number < key->min || number > key->max)

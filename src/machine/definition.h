@@ -57,10 +57,11 @@ typedef struct
   const char *old_name; /* still read, never written; may be NULL */
   DefinitionKeyType type;
   const char *fallback; /* NULL: may be unset */
-  uint64_t min, max;    /* of numbers and sizes (bytes); of strings `max` is the longest in bytes, 0: 4096 */
-  const char *choices;  /* "auto|kvm|software|none" */
-  const char *help;     /* translatable, one line */
-  const char *accepts;  /* translatable; what `check` lets through, for its error */
+  uint64_t min,
+      max; /* of numbers and sizes (bytes; `min` 0: "0" is one, too); of strings `max` is the longest in bytes, 0: 4096 */
+  const char *choices;                   /* "auto|kvm|software|none" */
+  const char *help;                      /* translatable, one line */
+  const char *accepts;                   /* translatable; what `check` lets through, for its error */
   gboolean (*check) (const char *value); /* beyond type and range; may be NULL */
   gboolean required;                     /* no default, and not to be unset */
   gboolean spelled;                      /* written to the file also where it is the default, or empty */
@@ -82,6 +83,10 @@ typedef struct
       for_tests; /* proposed and listed nowhere; the monitor takes it where a switch for tests gives it a place */
   const DefinitionKey *keys; /* ends with a NULL name */
 } DeviceKind;
+
+/* What the control socket's AttachSerial goes by besides COM1 to COM4 (0 to 3): the two ports of console0. */
+#define DEVICE_PORT_CONSOLE 4
+#define DEVICE_PORT_AGENT   5
 
 extern const DeviceKind device_kinds[]; /* ends with a NULL name */
 const DeviceKind *device_kind_find (const char *name);

@@ -280,6 +280,20 @@ static const DefinitionKey input_keys[] = {
     .fallback = "true",
     .help = N_ (
         "Offer a pointing device that needs no grab, where the board has one; the PC's mouse tells movements only") },
+  { .name = "pointer",
+    .type = KEY_CHOICE,
+    .fallback = "auto",
+    .choices = "auto|ps2|virtio",
+    .help = N_ (
+        "The pointing device: every system knows the ps2 mouse; virtio is a tablet that needs no grab, or with "
+        "absolute-pointer=false a mouse; auto is ps2") },
+  { .name = "keyboard",
+    .type = KEY_CHOICE,
+    .fallback = "auto",
+    .choices = "auto|ps2|virtio",
+    .help = N_ (
+        "The keyboard: every system knows the ps2 keyboard; a virtio one takes over when its driver is there; "
+        "auto is ps2") },
   { .name = "layout",
     .type = KEY_STRING,
     .fallback = KEY_LAYOUT_DEFAULT,
@@ -301,18 +315,20 @@ static const DefinitionKey net_keys[] = {
   { .name = NULL },
 };
 
-#define DISK_KEYS                                                                                           \
-  { .name = "bus",                                                                                          \
-    .type = KEY_CHOICE,                                                                                     \
-    .fallback = "auto",                                                                                     \
-    .choices = "auto|ide|virtio",                                                                           \
-    .help = N_ ("How the guest reaches the disk: every system knows ide, virtio is faster; auto is ide") }, \
-      { .name = "queues",                                                                                   \
-        .type = KEY_NUMBER,                                                                                 \
-        .fallback = "1",                                                                                    \
-        .min = 1,                                                                                           \
-        .max = 16,                                                                                          \
-        .help = N_ ("Queues of a disk on virtio, for guests with several processors") },
+#define DISK_KEYS                                                                                            \
+  { .name = "bus",                                                                                           \
+    .type = KEY_CHOICE,                                                                                      \
+    .fallback = "auto",                                                                                      \
+    .choices = "auto|ide|virtio|scsi",                                                                       \
+    .help                                                                                                    \
+    = N_ ("How the guest reaches the disk: every system knows ide, virtio is faster, scsi is virtio's SCSI " \
+          "controller; auto is ide") },                                                                      \
+      { .name = "queues",                                                                                    \
+        .type = KEY_NUMBER,                                                                                  \
+        .fallback = "1",                                                                                     \
+        .min = 1,                                                                                            \
+        .max = 16,                                                                                           \
+        .help = N_ ("Queues of a disk on virtio or scsi, for guests with several processors") },
 DRIVE_KEYS (disk_keys, "false", N_ ("The disk's image"), FALSE, DISK_KEYS);
 DRIVE_KEYS (cdrom_keys, "true", N_ ("The image in the CD-ROM drive; none: the drive is empty"), TRUE);
 DRIVE_KEYS (floppy_keys, "false", N_ ("The image in the floppy drive; none: the drive is empty"), TRUE);
@@ -324,6 +340,49 @@ static const DefinitionKey serial_keys[] = {
     .choices = "socket|none",
     .help = N_ ("Where the serial port leads: to the control socket, or nowhere"),
     .spelled = TRUE },
+  { .name = NULL },
+};
+
+static const DefinitionKey rng_keys[] = {
+  { .name = "rate",
+    .type = KEY_NUMBER,
+    .fallback = "0",
+    .max = G_MAXUINT32,
+    .spelled = TRUE,
+    .help = N_ ("Random bytes a second that the guest gets at most; 0: as many as it asks for") },
+  { .name = NULL },
+};
+
+static gboolean
+check_port_name (const char *value)
+{
+  for (const char *p = value; *p != '\0'; p++)
+    if (!g_ascii_isalnum (*p) && strchr ("._-", *p) == NULL)
+      return FALSE;
+  return TRUE;
+}
+
+static const DefinitionKey console_keys[] = {
+  { .name = "agent",
+    .type = KEY_STRING,
+    .max = 63,
+    .spelled = TRUE,
+    .help = N_ ("The name of a second port for an agent in the guest; none: no such port"),
+    .accepts = N_ ("letters, digits, “.”, “_” and “-”, such as org.qemu.guest_agent.0"),
+    .check = check_port_name },
+  { .name = NULL },
+};
+
+static const DefinitionKey balloon_keys[] = {
+  { .name = "target",
+    .type = KEY_SIZE,
+    .fallback = "0",
+    .max = 1024 * GIB,
+    .spelled = TRUE,
+    .help = N_ ("Memory that the guest is to do with, and gives the rest back; 0: all of the machine's"),
+    .accepts = N_ ("a whole number of MiB"),
+    .check = check_whole_mib,
+    .live = TRUE },
   { .name = NULL },
 };
 
@@ -393,6 +452,27 @@ const DeviceKind device_kinds[] = {
     .page = "ports",
     .drive = DRIVE_NONE,
     .keys = serial_keys },
+  { .name = "rng",
+    .label = N_ ("Random Numbers"),
+    .most = 1,
+    .bus = "pci",
+    .page = "ports",
+    .drive = DRIVE_NONE,
+    .keys = rng_keys },
+  { .name = "balloon",
+    .label = N_ ("Memory Balloon"),
+    .most = 1,
+    .bus = "pci",
+    .page = "ports",
+    .drive = DRIVE_NONE,
+    .keys = balloon_keys },
+  { .name = "console",
+    .label = N_ ("Console"),
+    .most = 1,
+    .bus = "pci",
+    .page = "ports",
+    .drive = DRIVE_NONE,
+    .keys = console_keys },
   { .name = "pcitest",
     .label = "PCI Test Device",
     .most = 8,

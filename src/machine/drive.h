@@ -16,8 +16,10 @@ typedef struct
   char *path; /* absolute; NULL: empty */
   gboolean readonly;
   unsigned channel, unit; /* IDE; for floppies the unit alone */
-  unsigned slot;          /* device number on PCI bus 0 of one that is a function of its own; 0: it isn't */
-  gboolean ejected;       /* the guest has opened the tray, and that was told */
+  unsigned
+      slot; /* device number on PCI bus 0 of one that is a function of its own, or of its SCSI controller; 0: IDE, floppy */
+  gboolean scsi;    /* on that controller, as target `unit` */
+  gboolean ejected; /* the guest has opened the tray, and that was told */
 } MachineDrive;
 
 static inline void

@@ -99,6 +99,7 @@ read_profile (GKeyFile *file, const char *group)
   profile->boot_order = string_or (file, group, "boot", "dca");
   profile->absolute_pointer = !g_key_file_has_key (file, group, "absolute-pointer", NULL)
                               || g_key_file_get_boolean (file, group, "absolute-pointer", NULL);
+  profile->rng = g_key_file_get_boolean (file, group, "rng", NULL);
   return profile;
 }
 
@@ -210,4 +211,8 @@ os_profile_apply (const OsProfile *profile, MachineDefinition *definition)
       g_autofree char *value = os_profile_value (profile, os_profile_keys[i]);
       definition_put (definition, os_profile_keys[i], value);
     }
+  if (profile->rng && definition_find (definition, "rng0") == NULL)
+    definition_add (definition, device_kind_find ("rng"));
+  else if (!profile->rng && definition_find (definition, "rng0") != NULL)
+    definition_remove (definition, "rng0", NULL);
 }

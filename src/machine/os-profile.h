@@ -50,6 +50,7 @@ typedef struct
   uint32_t cpus, video_memory;
   char *chipset, *firmware, *cpu, *clock_base, *clock_policy, *boot_order;
   gboolean absolute_pointer;
+  gboolean rng; /* it has a driver for virtio's random numbers */
 } OsProfile;
 
 /* By libosinfo's short id or a profile's own id, or NULL; always finds one ("generic" at last).  The proposal is cut to what the host
@@ -63,6 +64,7 @@ char **os_profile_list (void);
 #define OS_PROFILE_N_KEYS 10
 extern const char *const os_profile_keys[OS_PROFILE_N_KEYS];
 char *os_profile_value (const OsProfile *profile, const char *key);
+/* The keys, and the devices that a new machine has for its system: those of another one go. */
 void os_profile_apply (const OsProfile *profile, MachineDefinition *definition);
 
 G_END_DECLS

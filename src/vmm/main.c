@@ -225,6 +225,22 @@ on_place (void *opaque, const char *id)
 }
 
 static void
+on_set_key (void *opaque, const char *id, const char *key, const char *value)
+{
+  Monitor *monitor = opaque;
+
+  board_set_key (monitor->board, id, key, value);
+}
+
+static void
+on_statistics (void *opaque, void (*add) (void *values, const char *name, uint64_t value), void *values)
+{
+  Monitor *monitor = opaque;
+
+  board_statistics (monitor->board, add, values);
+}
+
+static void
 on_plug (void *opaque, MachineDefinition *definition, const char *id, VmDoneFunc done, void *done_opaque)
 {
   Monitor *monitor = opaque;
@@ -306,6 +322,8 @@ start_control (Monitor *monitor, GError **error)
     .drives = board->drives,
     .change_media = on_change_media,
     .block = on_drive_block,
+    .set_key = on_set_key,
+    .statistics = on_statistics,
     .serials = board->serial,
     .n_serials = board->n_serials,
     .power_button = on_power_button,

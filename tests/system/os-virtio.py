@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Debian's kernel and its drivers for virtio.   os-virtio.py ENGINE [CASE…]"""
 import hashlib
+import json
 import os
 import re
 
@@ -9,61 +10,78 @@ from lib import check, equal
 from os_cases import run_cases
 from os_media import cloud_kernel, initramfs
 
-MODULES = ("drivers/virtio/virtio_ring.ko", "drivers/virtio/virtio.ko", "drivers/virtio/virtio_pci_legacy_dev.ko",
-           "drivers/virtio/virtio_pci_modern_dev.ko", "drivers/virtio/virtio_pci.ko", "drivers/block/virtio_blk.ko")
+CORE = ("drivers/virtio/virtio_ring.ko", "drivers/virtio/virtio.ko", "drivers/virtio/virtio_pci_legacy_dev.ko",
+        "drivers/virtio/virtio_pci_modern_dev.ko", "drivers/virtio/virtio_pci.ko")
+BLOCK = CORE + ("drivers/block/virtio_blk.ko",)
+SCSI = CORE + ("drivers/scsi/scsi_common.ko", "drivers/scsi/scsi_mod.ko", "drivers/scsi/sd_mod.ko", "drivers/scsi/virtio_scsi.ko")
+SMALL = CORE + ("drivers/char/hw_random/virtio-rng.ko", "drivers/virtio/virtio_balloon.ko", "drivers/char/virtio_console.ko", "drivers/input/evdev.ko",
+                "drivers/virtio/virtio_input.ko")
 MIB = 1 << 20
-# %s: modules and their parameters.
+# @…@: modules and their parameters, the disk.
 SCRIPT = """#!/bin/sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 echo 1 > /proc/sys/kernel/printk
-%s
-for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/vda ] || sleep 1; done
-echo "DRIVER $(basename $(readlink /sys/block/vda/device/driver)) $(cat /sys/block/vda/serial) $(cat /sys/block/vda/size)"
-echo "QUEUES $(ls /sys/block/vda/mq | wc -l)"
+@MODULES@
+D=@DISK@
+for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/$D ] || sleep 1; done
+echo "DRIVER $(basename $(readlink /sys/block/$D/device/driver)) $(cat /sys/block/$D/serial /sys/block/$D/device/model | tr -d ' ') $(cat /sys/block/$D/size)"
+echo "QUEUES $(ls /sys/block/$D/mq | wc -l)"
 dd if=/dev/urandom of=/tmp/random bs=1M count=8 2> /dev/null
-dd if=/tmp/random of=/dev/vda bs=64k seek=16 conv=fsync 2> /dev/null && echo "RESULT write ok"
+dd if=/tmp/random of=/dev/$D bs=64k seek=16 conv=fsync 2> /dev/null && echo "RESULT write ok"
 echo 3 > /proc/sys/vm/drop_caches
-dd if=/dev/vda bs=1M skip=1 count=8 2> /dev/null | cmp - /tmp/random && echo "RESULT read ok"
-mke2fs /dev/vda > /dev/null && mkdir /mnt && mount -t ext4 /dev/vda /mnt
+dd if=/dev/$D bs=1M skip=1 count=8 2> /dev/null | cmp - /tmp/random && echo "RESULT read ok"
+mke2fs /dev/$D > /dev/null && mkdir /mnt && mount -t ext4 /dev/$D /mnt
 for i in 1 2 3 4; do (mkdir /mnt/$i; for j in 1 2 3 4; do cp /tmp/random /mnt/$i/$j; done; sync) & done; wait
-umount /mnt && mount -t ext4 /dev/vda /mnt
+umount /mnt && mount -t ext4 /dev/$D /mnt
 for i in 1 2 3 4; do for j in 1 2 3 4; do cmp /mnt/$i/$j /tmp/random || echo "RESULT files wrong"; done; done
 umount /mnt && echo "RESULT files ok"
-echo "SUM $(sha256sum /dev/vda | cut -c1-64)"
+echo "SUM $(sha256sum /dev/$D | cut -c1-64)"
 # The driver lets go of the device and takes it again.
-cd /sys/bus/virtio/drivers/virtio_blk
+cd /sys/bus/virtio/drivers/$(basename $(readlink /sys/bus/virtio/devices/virtio0/driver))
 for i in 1 2 3 4 5; do echo virtio0 > unbind; echo virtio0 > bind; done
-[ "$(sha256sum /dev/vda | cut -c1-64)" = "$(sha256sum /dev/vda | cut -c1-64)" ] && echo "RESULT bind ok"
-echo "COMPLAINTS $(dmesg -l err,warn | grep -i -c virt)"
+for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/$D ] || sleep 1; done
+[ "$(sha256sum /dev/$D | cut -c1-64)" = "$(sha256sum /dev/$D | cut -c1-64)" ] && echo "RESULT bind ok"
+echo "COMPLAINTS $(dmesg -l err,warn | grep -E -i -c 'virt|scsi|sd [0-9]')"
+dmesg -l err,warn
 echo "RESULT script ok"
 read line
 poweroff -f
 """
 
 
-def disk(queues, cpus, legacy):
+def load(modules, legacy=False):
+    return "\n".join("insmod /modules/%s%s" % (os.path.basename(m), " force_legacy=1" if legacy and m.endswith("virtio_pci.ko") else "") for m in modules)
+
+
+def packed(modules, folder):
+    return [("modules/" + os.path.basename(m), os.path.join(folder, m)) for m in modules]
+
+
+def disk(queues, cpus, legacy=False, bus="virtio"):
     def case(room, engine):
-        kernel, modules = cloud_kernel()
-        lines = ["insmod /modules/%s%s" % (os.path.basename(m), " force_legacy=1" if legacy and m.endswith("virtio_pci.ko") else "") for m in MODULES]
-        initrd = initramfs(room, "script", [("modules/" + os.path.basename(m), os.path.join(modules, m)) for m in MODULES], SCRIPT % "\n".join(lines))
+        kernel, folder = cloud_kernel()
+        modules = BLOCK if bus == "virtio" else SCSI
+        script = SCRIPT.replace("@MODULES@", load(modules, legacy)).replace("@DISK@", "vda" if bus == "virtio" else "sda")
+        initrd = initramfs(room, "script", packed(modules, folder), script)
         image = room.path("disk.img")
         with open(image, "wb") as file:
             file.truncate(192 * MIB)
         machine = room.machine("virtio", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", "--disk", image, "--cpus", str(cpus),
                                engine=engine, memory="512M")
-        machine.vivctl("set", "disk0.bus=virtio", "disk0.queues=%d" % queues)
+        machine.vivctl("set", "disk0.bus=" + bus, "disk0.queues=%d" % queues)
         machine.start()
         machine.wait_serial(r"RESULT script ok", 400)
         text = machine.serial().replace("\r", "")
         results = dict(re.findall(r"^RESULT (\w+) (.*)$", text, re.M))
         for name in ("write", "read", "files", "bind"):
             equal(results.get(name), "ok", "%s\n%s" % (name, text[-2000:]))
-        equal(re.search(r"^DRIVER (.*)$", text, re.M)[1], "virtio_blk VIV-disk0 %d" % (192 * MIB // 512), "the disk")
+        equal(re.search(r"^DRIVER (.*)$", text, re.M)[1],
+              "%s %d" % ("virtio_blk VIV-disk0" if bus == "virtio" else "sd Disk", 192 * MIB // 512), "the disk")
         equal(re.search(r"^QUEUES (\d+)", text, re.M)[1], str(min(queues, cpus)), "queues")
-        equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "complaints of the kernel")
+        equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "complaints of the kernel\n" + text[-2000:])
         check(re.search(r"^disk0 +pci 00:03.0 ", machine.vivctl("device", "list").stdout, re.M), "its place")
         machine.vivctl("serial", "--send", "off\\n")
         machine.wait_state("off", 60)
@@ -73,5 +91,119 @@ def disk(queues, cpus, legacy):
     return case
 
 
-CASES = {"disk": disk(1, 1, False), "disk-legacy": disk(1, 1, True), "disk-queues": disk(4, 4, False)}
+# The small devices, all at once.
+SMALL_SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mkdir /etc /ram /root && mount -t tmpfs -o size=300M ram /ram
+echo 'root::0:0:root:/root:/bin/sh' > /etc/passwd
+echo 1 > /proc/sys/kernel/printk
+@MODULES@
+for d in /sys/bus/virtio/devices/*; do echo "DEVICE $(cat $d/device) $(basename $(readlink $d/driver))"; done
+echo "RNG $(cat /sys/devices/virtual/misc/hw_random/rng_current) $(dd if=/dev/hwrng bs=64 count=64 2> /dev/null | wc -c)"
+# Somebody can log in.
+(while true; do getty -L 115200 hvc0 vt100; done) &
+# An agent answers once.
+P=$(grep -l org.agent.0 /sys/class/virtio-ports/*/name); P=/dev/$(basename $(dirname $P))
+(exec 5<> $P; read word <&5; echo "pong $word" >&5; sleep 1000) &
+# What the keyboard and the tablet say: type, code and value of each event.
+for e in /sys/class/input/event*; do
+  case "$(cat $e/device/name)" in
+  "Vivarium Keyboard") (dd if=/dev/input/$(basename $e) bs=24 count=4 2> /dev/null > /tmp/keys; od -An -v -t u2 -w24 /tmp/keys |
+    while read a b c d e f g h type code low high; do printf "$type,$code,$low "; done > /tmp/keys.txt; echo "KEYS $(cat /tmp/keys.txt)") & ;;
+  "Vivarium Tablet") (dd if=/dev/input/$(basename $e) bs=24 count=7 2> /dev/null > /tmp/tablet; od -An -v -t u2 -w24 /tmp/tablet |
+    while read a b c d e f g h type code low high; do printf "$type,$code,$low "; done > /tmp/tablet.txt; echo "TABLET $(cat /tmp/tablet.txt)") & ;;
+  esac
+done
+sleep 1
+echo "READY"
+# Each line from the host asks for a step.
+while read step; do
+  case "$step" in
+  fill) dd if=/dev/urandom of=/ram/fill bs=1M count=160 2> /dev/null && echo "DONE fill" ;;
+  empty) rm /ram/fill; echo "DONE empty" ;;
+  end) dmesg -l err,warn; echo "COMPLAINTS $(dmesg -l err,warn | grep -E -i -c 'virt|input|hvc|hw_random|balloon|OOM')"; break ;;
+  off) break ;;
+  esac
+done
+read line
+poweroff -f
+"""
+
+
+def small(room, engine):
+    kernel, folder = cloud_kernel()
+    initrd = initramfs(room, "script", packed(SMALL, folder), SMALL_SCRIPT.replace("@MODULES@", load(SMALL)))
+    machine = room.machine("small", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="384M")
+    machine.vivctl("set", "rng0.rate=0", "balloon0.target=0", "console0.agent=org.agent.0", "input.pointer=virtio", "input.keyboard=virtio")
+    machine.start()
+    machine.wait_serial(r"^READY", 300)
+    text = machine.serial().replace("\r", "")
+    drivers = dict(re.findall(r"^DEVICE 0x00(\w+) (\w+)$", text, re.M))
+    equal(drivers, {"04": "virtio_rng", "05": "virtio_balloon", "03": "virtio_console", "12": "virtio_input"}, "drivers\n" + text[-1000:])
+    equal(re.search(r"^RNG (.*)$", text, re.M)[1], "virtio_rng.0 4096", "random bytes")
+
+    def numbers():
+        return json.loads(machine.vivctl("show", "--json").stdout)["statistics"]
+
+    def step(name):
+        since = len(machine.serial())
+        machine.vivctl("serial", "--send", name + "\\n")
+        machine.wait_serial("^DONE " + name, 120, since)
+
+    # Keys and positions.
+    check(machine.show()["state"] == "running", "it runs")
+    machine.key("a")
+    machine.wait_serial(r"^KEYS 1,30,1 0,0,0 1,30,0 0,0,0 *\r?$", 60)
+    machine.pointer("move", "100", "50", "click", "left")
+    machine.wait_serial(r"^TABLET 3,0,(\d+) 3,1,(\d+) 0,0,0 1,272,1 0,0,0 1,272,0 0,0,0 *\r?$", 60)
+    where = re.search(r"^TABLET 3,0,(\d+) 3,1,(\d+) ", machine.serial(), re.M)
+    # In text mode the screen has 720 by 400 pixels.
+    check(abs(int(where[1]) - 100 * 32767 // 720) < 60 and abs(int(where[2]) - 50 * 32767 // 400) < 100, "the position: " + where[0])
+
+    # A login, and the agent's port.
+    def console(pattern, *how):
+        def look():
+            return re.search(pattern, machine.vivctl("console", *how, "--dump").stdout, re.M)
+        machine.until(look, 60, "the console says " + pattern)
+    console(r"login: $")
+    machine.vivctl("console", "--send", "root\\n")
+    console(r"# $")
+    machine.vivctl("console", "--send", "echo answer-$((6*7))\\n")
+    console(r"^answer-42")
+    machine.vivctl("console", "--agent", "--send", "ping\\n")
+    console(r"^pong ping", "--agent")
+
+    # What the guest had in its hands, the host gets back.
+    equal(numbers()["balloon0.actual-bytes"], 384 * MIB, "all of it")
+    step("fill")
+    before = numbers()["memory-resident"]
+    check(before > 160 * MIB, "it is there: %d" % before)
+    step("empty")
+    machine.vivctl("balloon", "128M")
+    machine.until(lambda: numbers()["balloon0.actual-bytes"] == 128 * MIB, 120, "the guest gives up what it was asked for")
+    after = numbers()["memory-resident"]
+    check(after < before - 64 * MIB, "the host has it: %d before, %d after" % (before, after))
+    check(numbers()["balloon0.guest-total-bytes"] > 64 * MIB, "statistics of the guest")
+    check("128M" in machine.vivctl("balloon").stdout, "what it has")
+    machine.vivctl("balloon", "all")
+    machine.until(lambda: numbers()["balloon0.actual-bytes"] == 384 * MIB, 120, "it has it again")
+    step("fill")
+    check(numbers()["memory-resident"] > after + 64 * MIB, "and uses it")
+    # Free pages come by themselves.
+    given = numbers()["balloon0.given-back-bytes"]
+    step("empty")
+    machine.until(lambda: numbers()["balloon0.given-back-bytes"] >= given + 32 * MIB, 120, "free pages are reported")
+    machine.vivctl("serial", "--send", "end\\n")
+    machine.wait_serial(r"^COMPLAINTS \d+", 60)
+    text = machine.serial().replace("\r", "")
+    equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "complaints of the kernel\n" + text[-2000:])
+    machine.vivctl("serial", "--send", "off\\n")
+    machine.wait_state("off", 60)
+
+
+CASES = {"disk": disk(1, 1), "disk-legacy": disk(1, 1, legacy=True), "disk-queues": disk(4, 4), "scsi": disk(1, 1, bus="scsi"),
+         "scsi-queues": disk(4, 4, bus="scsi"), "small": small}
 run_cases(CASES, slow=tuple(CASES))

@@ -43,7 +43,7 @@ has() {
 
 expect 0 "help" "$vivctl" --help
 for command in create run list show set start stop reset pause resume delete screenshot text wait type key pointer media device \
-  serial vnc view log host; do
+  serial console balloon vnc view log host; do
   expect 0 "$command --help" "$vivctl" $command --help
 done
 expect 2 "an unknown command" "$vivctl" frobnicate
@@ -138,8 +138,19 @@ expect 1 "device remove, again" "$vivctl" device Dev remove floppy0
 has "has no floppy0" "says so"
 expect 1 "device remove of a part" "$vivctl" device Dev remove display0
 has "part of every machine" "says why"
+expect 1 "balloon of a machine without one" "$vivctl" balloon Dev
+has "add balloon" "says how it gets one"
+expect 0 "device add balloon" "$vivctl" device Dev add balloon
+expect 0 "balloon" "$vivctl" balloon Dev 256M
+expect 0 "what it is to have" "$vivctl" balloon Dev
+has "^256M$" "shows it"
+expect 1 "balloon with what is no size" "$vivctl" balloon Dev lots
+expect 0 "balloon all" "$vivctl" balloon Dev all
+expect 0 "all of it" "$vivctl" show Dev balloon0.target
+has "^0$" "is 0"
+expect 0 "device remove balloon" "$vivctl" device Dev remove balloon0
 expect 1 "device add of an unknown kind" "$vivctl" device Dev add dragon
-has "the kinds are: disk cdrom floppy serial" "says which there are"
+has "the kinds are: disk cdrom floppy serial rng balloon console" "says which there are"
 expect 1 "device add with an unknown key" "$vivctl" device Dev add disk,pth=x
 has "did you mean disk1.path" "says what was meant"
 expect 1 "device set of an unknown key" "$vivctl" device Dev set machine.memroy=1G

@@ -60,6 +60,8 @@ static const char *const choice_labels[][2] = {
   { "vga", N_ ("VGA") },
   { "ide", N_ ("IDE") },
   { "virtio", N_ ("Virtio") },
+  { "ps2", N_ ("PS/2") },
+  { "scsi", N_ ("SCSI (virtio)") },
   { "bios", N_ ("BIOS (SeaBIOS)") },
 };
 
@@ -198,8 +200,12 @@ show_spin (VivKeyRow *self, const char *value)
 
   if (self->key->type == KEY_NUMBER)
     gtk_spin_button_set_value (GTK_SPIN_BUTTON (self->control), g_ascii_strtoull (value, NULL, 10));
-  else if (definition_parse_size (value, &bytes, NULL))
-    gtk_spin_button_set_value (GTK_SPIN_BUTTON (self->control), bytes / MIB);
+  else
+    {
+      /* "0" is none, and no size. */
+      definition_parse_size (value, &bytes, NULL);
+      gtk_spin_button_set_value (GTK_SPIN_BUTTON (self->control), bytes / MIB);
+    }
 }
 
 static void

@@ -22,6 +22,10 @@ const VivKeyText viv_key_texts[] = {
     N_ ("The machine runs as soon as you are there, in no window"), VIV_PAGE_GENERAL, "" },
   { "input.layout", N_ ("Keyboard Layout"),
     N_ ("What the system in the machine has set; text is typed by it"), VIV_PAGE_GENERAL, N_ ("Input") },
+  { "input.pointer", N_ ("Pointing Device"), N_ ("Virtio needs no grab, if the system has a driver for it"),
+    VIV_PAGE_GENERAL, "" },
+  { "input.keyboard", N_ ("Keyboard"), N_ ("Virtio takes over as soon as the system has its driver"),
+    VIV_PAGE_GENERAL, "" },
   { "input.absolute-pointer", N_ ("Pointer Without Grab"),
     N_ ("For boards with a pointing device that needs no grab; on others the screen takes the pointer at a click, and "
         "Ctrl+Alt gives it back"),
@@ -74,6 +78,13 @@ const VivKeyText viv_key_texts[] = {
   { "floppy.readonly", N_ ("Read Only"), NULL, VIV_PAGE_DEVICE, "" },
   { "floppy.discard", N_ ("Throw Changes Away"), NULL, VIV_PAGE_DEVICE, "" },
   { "serial.backend", N_ ("Leads To"), NULL, VIV_PAGE_DEVICE, "" },
+  { "rng.rate", N_ ("Bytes a Second"), N_ ("At most; 0 gives as many as the system asks for"),
+    VIV_PAGE_DEVICE, "" },
+  { "balloon.target", N_ ("Memory in Use"),
+    N_ ("The system gives the rest back to this computer; 0 leaves it all of its memory"), VIV_PAGE_DEVICE,
+    "" },
+  { "console.agent", N_ ("Agent’s Port"), N_ ("The name of a second port, for a program in the system"),
+    VIV_PAGE_DEVICE, "" },
   { NULL },
 };
 
@@ -82,6 +93,9 @@ static const VivKindText kinds[] = {
   { "cdrom", N_ ("CD Drive"), N_ ("Empty _CD Drive"), "drive-optical-symbolic" },
   { "floppy", N_ ("Floppy Drive"), N_ ("Empty _Floppy Drive"), "media-floppy-symbolic" },
   { "serial", N_ ("Serial Port"), N_ ("_Serial Port"), "network-wired-symbolic" },
+  { "balloon", N_ ("Memory Balloon (Virtio)"), N_ ("Memory _Balloon"), "media-flash-symbolic" },
+  { "console", N_ ("Console (Virtio)"), N_ ("_Console"), "utilities-terminal-symbolic" },
+  { "rng", N_ ("Random Numbers (Virtio)"), N_ ("_Random Numbers"), "media-playlist-shuffle-symbolic" },
 };
 
 const VivKeyText *

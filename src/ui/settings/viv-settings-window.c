@@ -99,7 +99,7 @@ find_key (const VivKeyText *text, const DeviceKind **kind)
 static gboolean
 is_elsewhere (const DeviceKind *kind, const DefinitionKey *key)
 {
-  return kind->most > 1 || g_str_equal (key->name, "name") || g_str_equal (key->name, "uuid");
+  return kind->most > kind->present || g_str_equal (key->name, "name") || g_str_equal (key->name, "uuid");
 }
 
 static void

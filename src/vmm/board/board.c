@@ -12,11 +12,16 @@
 #include "storage/ide.h"
 #include "video/test-display.h"
 #include "virtio/blk.h"
+#include "virtio/scsi.h"
 
 #include <gio/gio.h>
 
 /* On bus 0, where the switch for tests puts it. */
 #define TEST_DISPLAY_DEVFN PCI_DEVFN (3, 0)
+
+/* Behind what the chipset has; the last numbers are for tests (board/slots.c). */
+#define FIRST_SLOT 3
+#define LAST_SLOT  0x1d
 
 Board *
 board_alloc (Vm *vm, MachineDefinition *definition)
@@ -69,7 +74,7 @@ board_free (Board *board)
   /* Devices before what they are wired to, in reverse order of making. */
   while (board->vm->devices->len > 0)
     device_free (board->vm->devices->pdata[board->vm->devices->len - 1]);
-  for (unsigned i = 0; i < board->n_serials; i++)
+  for (unsigned i = 0; i < G_N_ELEMENTS (board->serial); i++)
     serial_port_free (board->serial[i]);
   if (board->router != NULL)
     input_router_free (board->router);
@@ -87,6 +92,21 @@ gboolean
 board_power_button (Board *board)
 {
   return board->pm != NULL && piix4_pm_power_button (board->pm);
+}
+
+unsigned
+board_take_slot (Board *board, const char *id, GError **error)
+{
+  const unsigned slot = MAX (board->next_slot, FIRST_SLOT);
+
+  if (slot > LAST_SLOT)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
+                   "%s: the PCI bus has no slot left; take a device away", id);
+      return 0;
+    }
+  board->next_slot = slot + 1;
+  return slot;
 }
 
 static MachineDrive *
@@ -108,11 +128,16 @@ board_place (Board *board, const char *id)
   const MachineDrive *drive = find_drive (board, id);
   const MachineDevice *device = definition_find (board->definition, id);
 
+  if (drive != NULL && drive->scsi)
+    return g_strdup_printf ("pci 00:%02x.0 target %u", drive->slot, drive->unit);
   if (drive != NULL && drive->slot != 0)
     return g_strdup_printf ("pci 00:%02x.0", drive->slot);
   if (drive != NULL)
     return drive->kind == DRIVE_FLOPPY ? g_strdup_printf ("floppy %u", drive->unit)
                                        : g_strdup_printf ("ide %u:%u", drive->channel, drive->unit);
+  for (unsigned i = 0; i < G_N_ELEMENTS (board->functions); i++)
+    if (board->functions[i] != NULL && g_str_equal (board->functions[i]->id, id))
+      return g_strdup_printf ("pci 00:%02x.0", i);
   return device != NULL ? board->place (board, device) : NULL;
 }
 
@@ -171,6 +196,8 @@ board_drive_block (Board *board, const char *id)
 
   if (drive == NULL)
     return NULL;
+  if (drive->scsi)
+    return virt_scsi_image (board->scsi, drive->unit);
   if (drive->slot != 0)
     return virt_block_image (board->functions[drive->slot]);
   return drive->kind == DRIVE_FLOPPY ? fdc_drive_media (board->fdc, drive->unit)

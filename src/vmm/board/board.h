@@ -19,6 +19,7 @@ G_BEGIN_DECLS
 typedef struct Board Board;
 
 #define BOARD_MAX_SERIALS 4
+#define BOARD_MAX_PORTS   (DEVICE_PORT_AGENT + 1)
 
 struct Board
 {
@@ -27,13 +28,14 @@ struct Board
   Region *low_ram, *high_ram, *bios;
   Device *i440fx, *gsi, *rtc, *fw_cfg, *pm, *ide, *fdc, *vga, *i8042, *debugcon;
   Device *uart[BOARD_MAX_SERIALS];
-  SerialPort *serial[BOARD_MAX_SERIALS];
+  SerialPort *serial[BOARD_MAX_PORTS]; /* behind COM1 to COM4: DEVICE_PORT_… */
   unsigned n_serials;
   InputRouter *router;
-  GPtrArray *outputs;    /* DisplayOutput *, the devices' own; a screen's id is its place */
-  GPtrArray *drives;     /* MachineDrive * */
-  unsigned next_slot;    /* the next device number on bus 0 for a function from the definition */
-  Device *functions[32]; /* by these numbers; NULL */
+  Device *balloon, *scsi; /* of `functions`; NULL: there is none */
+  GPtrArray *outputs;     /* DisplayOutput *, the devices' own; a screen's id is its place */
+  GPtrArray *drives;      /* MachineDrive * */
+  unsigned next_slot;     /* see board_take_slot() */
+  Device *functions[32];  /* by these numbers; NULL */
   /* The guest has ejected a medium or drawn it in again: control loop, VM lock NOT held.  Set by the owner; may be NULL. */
   void (*media_changed) (void *opaque, const MachineDrive *drive);
   void *media_opaque;
@@ -63,6 +65,13 @@ gboolean board_change_media (Board *board, const char *id, const char *path, int
 /* Where a device of the definition is, the same at each start: "ide 0:1" (channel, unit), "floppy 0", "isa 0x3f8", "pci 00:02.0",
  * "slot 1"; NULL: nowhere in particular. */
 char *board_place (Board *board, const char *id);
+/* The next device number on bus 0 for a function from the definition, in its order; it goes to `functions`.  0 and an error: none is left. */
+unsigned board_take_slot (Board *board, const char *id, GError **error);
+/* Numbers of devices that are no drives, for statistics: `add` is called with "balloon0.actual-bytes" and its value.  VM lock NOT held. */
+typedef void (*BoardStatFunc) (void *opaque, const char *name, uint64_t value);
+void board_statistics (Board *board, BoardStatFunc add, void *opaque);
+/* A key of a device that is no drive has another value while the machine runs.  VM lock NOT held. */
+void board_set_key (Board *board, const char *id, const char *key, const char *value);
 /* The medium in a drive, or NULL. */
 Block *board_drive_block (Board *board, const char *id);
 

@@ -204,6 +204,8 @@ tell_boot_order (Board *board)
 static char *
 device_path (const MachineDrive *drive)
 {
+  if (drive->scsi)
+    return g_strdup_printf ("/pci@i0cf8/scsi@%x/channel@0/disk@%x,0", drive->slot, drive->unit);
   if (drive->slot != 0)
     return g_strdup_printf ("/pci@i0cf8/scsi@%x/disk@0,0", drive->slot);
   if (drive->kind == DRIVE_FLOPPY)

@@ -10,6 +10,7 @@
 
 #include "base/host-files.h"
 #include "board/slots.h"
+#include "board/virtio.h"
 #include "chipset/a20.h"
 #include "chipset/debugcon.h"
 #include "chipset/dma8237.h"
@@ -33,6 +34,7 @@
 #include "storage/ide.h"
 #include "video/vga.h"
 #include "virtio/blk.h"
+#include "virtio/scsi.h"
 
 #include <gio/gio.h>
 #include <string.h>
@@ -43,9 +45,6 @@
 
 #define IDE_DEVFN PCI_DEVFN (1, 1)
 #define VGA_DEVFN PCI_DEVFN (2, 0)
-/* Behind them: functions from the definition, in its order.  The last numbers are for tests (board/slots.c). */
-#define FIRST_SLOT 3
-#define LAST_SLOT  0x1d
 
 static gboolean
 build_memory (Board *board, GError **error)
@@ -179,12 +178,10 @@ attach_virtio (Board *board, MachineDrive *drive, const MachineDevice *wanted, B
   g_autofree char *serial = g_strdup_printf ("VIV-%s", drive->id);
   const VirtBlockConfig config
       = { .block = block, .serial = serial, .n_queues = (unsigned)machine_device_number (wanted, "queues") };
-  const unsigned slot = MAX (board->next_slot, FIRST_SLOT);
+  const unsigned slot = board_take_slot (board, drive->id, error);
 
-  if (slot > LAST_SLOT)
+  if (slot == 0)
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
-                   "%s: the PCI bus has no slot left; take a device away", drive->id);
       block_close (block);
       return FALSE;
     }
@@ -193,7 +190,32 @@ attach_virtio (Board *board, MachineDrive *drive, const MachineDevice *wanted, B
   if (board->functions[slot] == NULL)
     return FALSE;
   drive->slot = slot;
-  board->next_slot = slot + 1;
+  return TRUE;
+}
+
+/* Takes the image.  All disks that are to be on SCSI are on one controller, which comes with the first. */
+static gboolean
+attach_scsi (Board *board, MachineDrive *drive, const MachineDevice *wanted, Block *block, GError **error)
+{
+  g_autofree char *serial = g_strdup_printf ("VIV-%s", drive->id);
+  int target = -1;
+
+  if (board->scsi == NULL && !board_build_scsi (board, wanted, error))
+    {
+      block_close (block);
+      return FALSE;
+    }
+  target = virt_scsi_add_disk (board->scsi, block, serial);
+  if (target < 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
+                   "%s: the SCSI controller has no target left; take a disk away", drive->id);
+      block_close (block);
+      return FALSE;
+    }
+  drive->scsi = TRUE;
+  drive->unit = (unsigned)target;
+  drive->slot = ((VirtDevice *)board->scsi)->pci.devfn >> 3;
   return TRUE;
 }
 
@@ -253,6 +275,8 @@ build_drive (Board *board, const MachineDevice *wanted, GError **error)
     }
   else if (drive->kind == DRIVE_DISK && g_strcmp0 (machine_device_text (wanted, "bus"), "virtio") == 0)
     return attach_virtio (board, drive, wanted, block, error);
+  else if (drive->kind == DRIVE_DISK && g_strcmp0 (machine_device_text (wanted, "bus"), "scsi") == 0)
+    return attach_scsi (board, drive, wanted, block, error);
   else
     ok = place_ide (board, drive, error) && attach_ide (board, drive, block, error);
   if (!ok && block != NULL)
@@ -331,8 +355,11 @@ static const struct
   const char *kind;
   Builder build;
 } builders[] = {
-  { "serial", build_serial }, { "disk", build_drive },      { "cdrom", build_drive },
-  { "floppy", build_drive },  { "display", build_display },
+  { "serial", build_serial },         { "disk", build_drive },
+  { "cdrom", build_drive },           { "floppy", build_drive },
+  { "display", build_display },       { "rng", board_build_rng },
+  { "balloon", board_build_balloon }, { "console", board_build_console },
+  { "input", board_build_input },
 };
 
 static gboolean

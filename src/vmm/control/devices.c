@@ -87,6 +87,8 @@ apply (ControlService *service, const MachineDevice *device, const DefinitionKey
       if (*value == '\0')
         control_service_vnc_stop (service, NULL, NULL);
     }
+  if (service->config.set_key != NULL)
+    service->config.set_key (service->config.opaque, device->id, key->name, value);
   /* How a screen is shown and what keyboard the guest has is the clients' own affair. */
   return TRUE;
 }

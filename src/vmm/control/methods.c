@@ -571,6 +571,12 @@ add_u64 (GVariantBuilder *values, const char *name, guint64 value)
 }
 
 static void
+add_number (void *values, const char *name, uint64_t value)
+{
+  add_u64 (values, name, value);
+}
+
+static void
 add_process (ControlService *service, GVariantBuilder *values)
 {
   char statm[128];
@@ -634,6 +640,8 @@ on_statistics (VivMachine1 *skeleton, Invocation *invocation, ControlService *se
     add_u64 (&values, "processor-exits", vm->processor->exits (vm->processor_opaque));
   for (unsigned i = 0; i < service->drives->len; i++)
     add_drive (service, service->drives->pdata[i], &values);
+  if (service->config.statistics != NULL)
+    service->config.statistics (service->config.opaque, add_number, &values);
 
   control_service_update_sizes (service);
   const ServiceScreen *first = service->config.n_outputs > 0 ? &service->screens[0] : NULL;

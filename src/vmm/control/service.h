@@ -54,6 +54,11 @@ typedef struct
                             gboolean force, GError **error);
   /* The open image, for statistics; NULL result: empty.  May be NULL. */
   Block *(*block) (void *opaque, const char *id);
+  /* A device that is no drive has another value of a key that can be changed while the machine runs.  May be NULL. */
+  void (*set_key) (void *opaque, const char *id, const char *key, const char *value);
+  /* More numbers for statistics, "balloon0.actual-bytes".  May be NULL. */
+  void (*statistics) (void *opaque, void (*add) (void *values, const char *name, uint64_t value),
+                      void *values);
   SerialPort *const *serials; /* borrowed; must outlive the service */
   unsigned n_serials;
   unsigned handshake_ms; /* how long a client may take to say who it is; 0: 5 s */

@@ -39,6 +39,8 @@ other_value (const DefinitionKey *key)
     return g_strdup ("de(nodeadkeys)");
   if (g_str_equal (key->name, "video-memory"))
     return g_strdup ("64");
+  if (g_str_equal (key->name, "agent"))
+    return g_strdup ("org.qemu.guest_agent.0");
   switch (key->type)
     {
     case KEY_BOOL:
@@ -321,7 +323,8 @@ test_nearest (void)
     { "display.video", "did you mean display0?" },
     { "machine0.memory", "did you mean machine?" },
     { "ram.memory", "did you mean machine?" },
-    { "pillow.weight", "the groups are: machine display0 input net0 disk0… cdrom0… floppy0… serial0…" },
+    { "pillow.weight",
+      "the groups are: machine display0 input net0 disk0… cdrom0… floppy0… serial0… rng0 balloon0 console0" },
     { "machine.colour", "has no key “colour”; its keys are: name uuid" },
     { "memory", "give GROUP.KEY" },
     { ".memory", "give GROUP.KEY" },

@@ -171,6 +171,8 @@ test_profiles (void)
       g_assert_cmpstr (profile->id, ==, p[0]);
       g_assert_nonnull (p[1]);
       os_profile_apply (profile, definition);
+      g_assert_true ((definition_find (definition, "rng0") != NULL)
+                     == (g_str_equal (profile->family, "linux")));
       /* Every profile makes a definition that loads. */
       g_autofree char *text = definition_to_text (definition);
       again = definition_parse (text, -1, NULL, &error);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Virtio devices on bus 0, each in a slot of its own.
+ */
+#define G_LOG_DOMAIN "board"
+
+#include "board/virtio.h"
+
+#include "chipset/i440fx.h"
+#include "virtio/balloon.h"
+#include "virtio/console.h"
+#include "virtio/input.h"
+#include "virtio/rng.h"
+#include "virtio/scsi.h"
+
+/* A place for the next one: where board_take_slot() has put it.  NULL: there is none. */
+static Device **
+take_place (Board *board, const char *id, unsigned *devfn, GError **error)
+{
+  const unsigned slot = board_take_slot (board, id, error);
+
+  *devfn = PCI_DEVFN (slot, 0);
+  return slot != 0 ? &board->functions[slot] : NULL;
+}
+
+gboolean
+board_build_rng (Board *board, const MachineDevice *rng, GError **error)
+{
+  unsigned devfn;
+  Device **place = take_place (board, rng->id, &devfn, error);
+
+  if (place == NULL)
+    return FALSE;
+  *place = virt_rng_new (board->vm, rng->id, i440fx_bus (board->i440fx), devfn,
+                         machine_device_number (rng, "rate"), error);
+  return *place != NULL;
+}
+
+gboolean
+board_build_scsi (Board *board, const MachineDevice *disk, GError **error)
+{
+  unsigned devfn;
+  Device **place = take_place (board, "scsi", &devfn, error);
+
+  if (place == NULL)
+    return FALSE;
+  *place = virt_scsi_new (board->vm, "scsi", i440fx_bus (board->i440fx), devfn,
+                          (unsigned)machine_device_number (disk, "queues"), error);
+  board->scsi = *place;
+  return *place != NULL;
+}
+
+/* -- Balloon -------------------------------------------------------------------------------------------- */
+
+static uint64_t
+memory_of (Board *board)
+{
+  return region_size (board->low_ram) + (board->high_ram != NULL ? region_size (board->high_ram) : 0);
+}
+
+gboolean
+board_build_balloon (Board *board, const MachineDevice *balloon, GError **error)
+{
+  unsigned devfn;
+  Device **place = take_place (board, balloon->id, &devfn, error);
+
+  if (place == NULL)
+    return FALSE;
+  *place = virt_balloon_new (board->vm, balloon->id, i440fx_bus (board->i440fx), devfn, memory_of (board),
+                             machine_device_number (balloon, "target"), error);
+  board->balloon = *place;
+  return *place != NULL;
+}
+
+void
+board_statistics (Board *board, BoardStatFunc add, void *opaque)
+{
+  static const char *const names[BALLOON_N_STATS] = {
+    [BALLOON_SWAP_IN] = "balloon0.guest-swap-in-bytes",
+    [BALLOON_SWAP_OUT] = "balloon0.guest-swap-out-bytes",
+    [BALLOON_MAJOR_FAULTS] = "balloon0.guest-major-faults",
+    [BALLOON_MINOR_FAULTS] = "balloon0.guest-minor-faults",
+    [BALLOON_FREE] = "balloon0.guest-free-bytes",
+    [BALLOON_TOTAL] = "balloon0.guest-total-bytes",
+    [BALLOON_AVAILABLE] = "balloon0.guest-available-bytes",
+    [BALLOON_CACHES] = "balloon0.guest-cache-bytes",
+  };
+  VirtBalloonInfo info;
+
+  if (board->balloon == NULL)
+    return;
+  vm_lock (board->vm);
+  virt_balloon_look (board->balloon, &info);
+  vm_unlock (board->vm);
+  add (opaque, "balloon0.target-bytes", info.target);
+  add (opaque, "balloon0.actual-bytes", info.actual);
+  add (opaque, "balloon0.given-back-bytes", info.given_back);
+  for (unsigned i = 0; i < BALLOON_N_STATS; i++)
+    if (info.known[i])
+      add (opaque, names[i], info.stats[i]);
+}
+
+void
+board_set_key (Board *board, const char *id, const char *key, const char *value)
+{
+  uint64_t bytes = 0;
+
+  if (board->balloon == NULL || !g_str_equal (id, board->balloon->id) || !g_str_equal (key, "target"))
+    return;
+  /* "0" is no size, and all. */
+  if (!definition_parse_size (value, &bytes, NULL))
+    bytes = 0;
+  vm_lock (board->vm);
+  virt_balloon_set_target (board->balloon, bytes);
+  vm_unlock (board->vm);
+}
+
+/* -- Console -------------------------------------------------------------------------------------------- */
+
+static SerialPort *
+new_port (Board *board, unsigned number)
+{
+  board->serial[number] = serial_port_new (board->vm);
+  board->n_serials = MAX (board->n_serials, number + 1);
+  return board->serial[number];
+}
+
+gboolean
+board_build_console (Board *board, const MachineDevice *console, GError **error)
+{
+  const char *agent = machine_device_text (console, "agent");
+  VirtConsoleConfig config = { .agent_name = agent };
+  unsigned devfn;
+  Device **place = take_place (board, console->id, &devfn, error);
+
+  if (place == NULL)
+    return FALSE;
+  config.console = new_port (board, DEVICE_PORT_CONSOLE);
+  if (agent != NULL && *agent != '\0')
+    config.agent = new_port (board, DEVICE_PORT_AGENT);
+  *place = virt_console_new (board->vm, console->id, i440fx_bus (board->i440fx), devfn, &config, error);
+  return *place != NULL;
+}
+
+/* -- Keyboard and pointer ---------------------------------------------------------------------------------- */
+
+static gboolean
+build_one (Board *board, const char *id, VirtInputKind kind, GError **error)
+{
+  unsigned devfn;
+  Device **place = take_place (board, id, &devfn, error);
+
+  if (place == NULL)
+    return FALSE;
+  *place = virt_input_new (board->vm, id, i440fx_bus (board->i440fx), devfn, kind, board->router, error);
+  return *place != NULL;
+}
+
+static gboolean
+is_virtio (const MachineDevice *input, const char *key)
+{
+  return g_strcmp0 (machine_device_text (input, key), "virtio") == 0;
+}
+
+gboolean
+board_build_input (Board *board, const MachineDevice *input, GError **error)
+{
+  const gboolean absolute = machine_device_flag (input, "absolute-pointer");
+
+  return (!is_virtio (input, "keyboard") || build_one (board, "keyboard", VIRT_INPUT_KEYBOARD, error))
+         && (!is_virtio (input, "pointer")
+             || build_one (board, absolute ? "tablet" : "mouse",
+                           absolute ? VIRT_INPUT_TABLET : VIRT_INPUT_MOUSE, error));
+}
