@@ -514,7 +514,8 @@ is_here (VivDeviceGroups *self, const DeviceKind *kind)
 {
   gboolean drives = g_strcmp0 (kind->page, VIV_DEVICES_DRIVES) == 0;
 
-  return kind->most > kind->present && !kind->for_tests && drives == g_str_equal (self->name, VIV_DEVICES_DRIVES);
+  return kind->most > kind->present && !kind->for_tests
+         && drives == g_str_equal (self->name, VIV_DEVICES_DRIVES);
 }
 
 static void

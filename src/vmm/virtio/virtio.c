@@ -336,8 +336,8 @@ virt_config_write (VirtDevice *virt, uint64_t offset, uint64_t value, unsigned s
 {
   gboolean written = FALSE;
 
-  for (unsigned i = 0;
-       i < size && offset + i < MIN (virt->virt_class->config_size, sizeof virt->writable); i++)
+  for (unsigned i = 0; i < size && offset + i < MIN (virt->virt_class->config_size, sizeof virt->writable);
+       i++)
     if (virt->writable[offset + i])
       {
         virt->config[offset + i] = (uint8_t)(value >> 8 * i);
@@ -475,7 +475,8 @@ virt_device_resume (VirtDevice *virt)
 gboolean
 virt_device_post_load (VirtDevice *virt, GError **error)
 {
-  gboolean valid = (virt->features & ~virt->offered) == 0;
+  /* What a driver asked for and wasn't offered stands there until it is refused. */
+  gboolean valid = !(virt->status & VIRT_STATUS_FEATURES_OK) || (virt->features & ~virt->offered) == 0;
 
   for (unsigned i = 0; i < VIRT_MAX_QUEUES; i++)
     {

@@ -123,7 +123,8 @@ gboolean virt_plain_post_load (Device *device, GError **error);
 static inline gboolean
 virt_has (const VirtDevice *virt, uint64_t feature)
 {
-  return (virt->features & feature) != 0;
+  /* A driver that goes on though it was refused has what it was offered. */
+  return (virt->features & virt->offered & feature) != 0;
 }
 
 /* Any thread, the queue's lock held or not: the driver wants to hear of queue `n`. */

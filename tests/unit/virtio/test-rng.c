@@ -89,6 +89,20 @@ test_rate (void)
   rate = 0;
 }
 
+/* A driver that asked for what it wasn't offered is refused, and so it stays in a machine that is saved just then. */
+static void
+test_refused (void)
+{
+  Driver d;
+  Device *device = hostile_open (&d, &hostile);
+
+  driver_features (&d, VIRT_F_VERSION_1 | VIRT_FEATURE (60));
+  g_assert_cmphex (driver_read (&d, DRIVER_STATUS, 1), ==, 3);
+  hostile_save (&d, device);
+  g_assert_cmphex (driver_read (&d, DRIVER_STATUS, 1), ==, 3);
+  driver_close (&d);
+}
+
 static void
 test_hostile (void)
 {
@@ -124,6 +138,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/virtio-rng/bytes", test_bytes);
   g_test_add_func ("/virtio-rng/rate", test_rate);
+  g_test_add_func ("/virtio-rng/refused", test_refused);
   g_test_add_func ("/virtio-rng/hostile", test_hostile);
   g_test_add_func ("/virtio-rng/flood", test_flood);
   return g_test_run ();

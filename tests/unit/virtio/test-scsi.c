@@ -512,7 +512,7 @@ test_all_commands (void)
   uint8_t cdb[SCSI_CDB_SIZE], parameters[SCSI_PARAMETERS_SIZE];
   ScsiTask task;
 
-  for (unsigned i = 0; i < 400000; i++)
+  for (unsigned i = 0; i < 60000; i++)
     {
       for (unsigned j = 0; j < sizeof cdb; j++)
         cdb[j] = g_rand_int (random) & 1 ? 0 : (uint8_t)g_rand_int (random);
