@@ -51,8 +51,9 @@ build_memory (Board *board, GError **error)
 {
   Vm *vm = board->vm;
   const MachineDefinition *def = board->definition;
-  RamFlags flags = (definition_flag (def, "machine.memory-huge") ? RAM_HUGE : 0)
-                   | (definition_flag (def, "machine.memory-merge") ? RAM_MERGEABLE : 0)
+  gboolean huge = definition_flag (def, "machine.memory-huge")
+                  || (vm->processor != NULL && vm->processor->wants_huge_pages);
+  RamFlags flags = (huge ? RAM_HUGE : 0) | (definition_flag (def, "machine.memory-merge") ? RAM_MERGEABLE : 0)
                    | (definition_flag (def, "machine.memory-shared") ? RAM_SHARED : 0);
   uint64_t memory = definition_number (def, "machine.memory"), low = MIN (memory, LOW_RAM_MAX);
   g_autofree char *path = NULL;

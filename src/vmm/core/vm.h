@@ -95,6 +95,8 @@ typedef struct
   /* State of all processors: saved and loaded in section "cpuN".  Paused. */
   void (*save) (void *opaque, unsigned n, GByteArray *out);
   gboolean (*load) (void *opaque, unsigned n, const uint8_t *data, size_t length, GError **error);
+  /* RAM in small pages makes the guest much slower: the host is asked for huge ones. */
+  gboolean wants_huge_pages;
 } VmProcessorOps;
 
 /* Control loop, VM lock NOT held. */

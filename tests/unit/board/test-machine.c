@@ -217,6 +217,71 @@ test_firmware_not_file (void)
   unlink (fifo);
 }
 
+/* The kernel has been asked for huge pages at this address. */
+static gboolean
+asked_for_huge (const void *address)
+{
+  g_autofree char *text = NULL;
+  g_auto (GStrv) lines = NULL;
+  gboolean here = FALSE;
+
+  g_assert_true (g_file_get_contents ("/proc/self/smaps", &text, NULL, NULL));
+  lines = g_strsplit (text, "\n", -1);
+  for (unsigned i = 0; lines[i] != NULL; i++)
+    {
+      unsigned long first, end;
+
+      if (sscanf (lines[i], "%lx-%lx ", &first, &end) == 2)
+        here = first <= (uintptr_t)address && (uintptr_t)address < end;
+      else if (here && g_str_has_prefix (lines[i], "VmFlags:"))
+        return strstr (lines[i], " hg") != NULL;
+    }
+  return FALSE;
+}
+
+/* RAM of a machine with the software processor is in huge pages, if the host has any. */
+static void
+test_huge_pages (void)
+{
+  static const struct
+  {
+    const EngineClass *klass;
+    const char *lines;
+    gboolean huge;
+  } cases[] = { { &none_engine_class, "", FALSE },
+                { &none_engine_class, "memory-huge=yes\n", TRUE },
+                { &soft_engine_class, "", TRUE } };
+
+  if (!g_file_test ("/sys/kernel/mm/transparent_hugepage/enabled", G_FILE_TEST_EXISTS))
+    {
+      g_test_skip ("this host's kernel has no huge pages");
+      return;
+    }
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *text = g_strdup_printf (
+          "[machine]\nname=huge\nuuid=6f9619ff-8b86-4d01-b42d-00cf4fc964ff\nmemory=8M\n%s", cases[i].lines);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (MachineDefinition) definition = definition_parse (text, -1, NULL, &error);
+      const EngineConfig one = { .n_cpus = 1 };
+      Vm *vm = vm_new (NULL, TRUE);
+      Engine *engine;
+      Board *board;
+
+      g_assert_no_error (error);
+      engine = engine_new (cases[i].klass, vm, &one, &error);
+      g_assert_no_error (error);
+      board = pc_new (vm, definition, &error);
+      g_assert_no_error (error);
+      g_assert_cmpint (asked_for_huge (region_host (vm->rams->pdata[0])), ==, cases[i].huge);
+      g_assert_nonnull (board);
+      engine_free (engine);
+      board_free (board);
+      fuzz_pump ();
+      vm_free (vm);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -227,5 +292,6 @@ main (int argc, char **argv)
   g_test_add_func ("/machine/half-made", test_half_made);
   g_test_add_func ("/machine/eject-unlocked", test_eject_unlocked);
   g_test_add_func ("/machine/firmware-not-file", test_firmware_not_file);
+  g_test_add_func ("/machine/huge-pages", test_huge_pages);
   return g_test_run ();
 }

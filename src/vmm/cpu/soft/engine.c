@@ -382,6 +382,8 @@ static const VmProcessorOps ops = {
   .load_model = engine_load_model,
   .save = engine_save,
   .load = engine_load,
+  /* A small page that is touched first takes as long as thousands of translated instructions. */
+  .wants_huge_pages = TRUE,
 };
 
 /* -- Memory ------------------------------------------------------------------------------------------------------------------ */
