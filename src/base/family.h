@@ -20,7 +20,7 @@ typedef enum
   FAMILY_BLAME,   /* text: the setting that a start fails for (machine/start-blame.h) */
   FAMILY_READY,   /* the machine runs */
   /* From here on also behind FAMILY_READY. */
-  FAMILY_HELPER, /* a: FamilyHelper → a: its number, and descriptor of the socket (base/message.h) to one that was started */
+  FAMILY_HELPER, /* a: FamilyHelper, b: of which, where it says so → a: its number, and descriptor of the socket (base/message.h) to one that was started */
   FAMILY_NEW, /* a: FamilyNew, b: the disk, size: bytes at most → a: number, and a descriptor of an empty file of a snapshot */
   FAMILY_KEEP, /* a: number, b: which of the snapshots since the start, from 0: it is whole, and gets its name */
   FAMILY_DROP,    /* a: number: it is not wanted */
@@ -47,6 +47,7 @@ typedef enum
 typedef enum
 {
   FAMILY_HELPER_VNC,
+  FAMILY_HELPER_NET, /* b: of which card: net0, net1, … */
   FAMILY_N_HELPERS,
 } FamilyHelper;
 

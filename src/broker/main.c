@@ -243,18 +243,37 @@ tell (void *opaque, const char *line)
   broker->options.ready_fd = -1;
 }
 
+/* What a network's process gets by name is the definition's.  ENOENT: there is no such network. */
+static int
+tftp_of (Broker *broker, unsigned index, char **folder)
+{
+  const MachineDefinition *definition = broker_files_definition (broker->files);
+  g_autofree char *id = g_strdup_printf ("net%u", index);
+  const MachineDevice *net = definition_find (definition, id);
+
+  if (net == NULL || g_strcmp0 (machine_device_text (net, "kind"), "user") != 0)
+    return ENOENT;
+  *folder = definition_resolve (definition, machine_device_text (net, "tftp"));
+  return 0;
+}
+
 /* An errno, or 0 and the helper's socket. */
 static int
-start_helper (void *opaque, unsigned helper, unsigned *number, int *fd)
+start_helper (void *opaque, unsigned helper, unsigned index, unsigned *number, int *fd)
 {
   Broker *broker = opaque;
-  static const char *const programs[FAMILY_N_HELPERS] = { "vivarium-vnc" };
+  static const char *const programs[FAMILY_N_HELPERS]
+      = { [FAMILY_HELPER_VNC] = "vivarium-vnc", [FAMILY_HELPER_NET] = "vivarium-net" };
+  g_autofree char *tftp = NULL;
   const gint64 now = g_get_monotonic_time ();
   g_autoptr (GError) error = NULL;
   FamilyProcess process;
 
   if (helper >= FAMILY_N_HELPERS)
     return EINVAL;
+  const int code = helper == FAMILY_HELPER_NET ? tftp_of (broker, index, &tftp) : 0;
+  if (code != 0)
+    return code;
   while (!g_queue_is_empty (&broker->starts)
          && *(gint64 *)g_queue_peek_head (&broker->starts) < now - 60 * G_USEC_PER_SEC)
     g_free (g_queue_pop_head (&broker->starts));
@@ -265,8 +284,15 @@ start_helper (void *opaque, unsigned helper, unsigned *number, int *fd)
   g_queue_push_tail (&broker->starts, g_memdup2 (&now, sizeof now));
   g_autofree char *program = viv_find_program (programs[helper], &error);
   const ChildFiles files = { broker->log.write_end, broker->log.write_end, -1 };
-  char *argv[] = { program, (char *)"--socket", (char *)"3",
-                   broker->options.no_namespaces ? (char *)"--no-namespaces" : NULL, NULL };
+  char *argv[7] = { program, (char *)"--socket", (char *)"3" };
+  unsigned n = 3;
+  if (broker->options.no_namespaces)
+    argv[n++] = (char *)"--no-namespaces";
+  if (tftp != NULL)
+    {
+      argv[n++] = (char *)"--tftp";
+      argv[n] = tftp;
+    }
   if (program == NULL || !family_start (&process, argv, &files, &error))
     {
       g_printerr ("%s\n", error->message);

@@ -83,7 +83,7 @@ carry_out (BrokerQuestions *questions, const Message *question, Message *answer,
   switch ((FamilyOp)question->op)
     {
     case FAMILY_HELPER:
-      return questions->funcs->start_helper (questions->opaque, question->a, &answer->a, fd);
+      return questions->funcs->start_helper (questions->opaque, question->a, question->b, &answer->a, fd);
     case FAMILY_END_HELPER:
       return questions->funcs->end_helper (questions->opaque, question->a);
     case FAMILY_NEW:

@@ -14,7 +14,7 @@ typedef struct
   /* A line to who started the machine, with its end: "ready\n", "blame KEY\n". */
   void (*tell) (void *opaque, const char *line);
   /* 0 and a descriptor, or an errno; the numbers are the monitor's. */
-  int (*start_helper) (void *opaque, unsigned helper, unsigned *number, int *fd);
+  int (*start_helper) (void *opaque, unsigned helper, unsigned index, unsigned *number, int *fd);
   int (*end_helper) (void *opaque, unsigned number);
   int (*listen_beside) (void *opaque, unsigned screen, int *fd);
 } BrokerQuestionFuncs;

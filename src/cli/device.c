@@ -137,7 +137,8 @@ print_device (const char *id, const char *place, GVariant *keys)
         g_autofree char *bytes = definition_path_from_text (value);
         g_print (" %s", bytes);
       }
-    else if (g_str_equal (key, "backend") || g_str_equal (key, "video") || g_str_equal (key, "mac"))
+    else if (g_str_equal (key, "backend") || g_str_equal (key, "video") || g_str_equal (key, "mac")
+             || g_str_equal (key, "card") || g_str_equal (key, "forward"))
       g_print (" %s", value);
   g_print ("\n");
 }

@@ -191,9 +191,9 @@ broker_link_ready (void)
 }
 
 int
-broker_link_helper (FamilyHelper helper, unsigned *number, GError **error)
+broker_link_helper (FamilyHelper helper, unsigned index, unsigned *number, GError **error)
 {
-  Message message = { .op = FAMILY_HELPER, .a = helper };
+  Message message = { .op = FAMILY_HELPER, .a = helper, .b = index };
   int fd = -1, code = ask (&message, &fd);
 
   errno = code;

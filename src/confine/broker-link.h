@@ -24,7 +24,7 @@ int broker_link_open (unsigned number);
 void broker_link_blame (const char *key);
 void broker_link_ready (void);
 /* The socket to a helper that was started, and the number that it has for the call below; -1 and an error. */
-int broker_link_helper (FamilyHelper helper, unsigned *number, GError **error);
+int broker_link_helper (FamilyHelper helper, unsigned index, unsigned *number, GError **error);
 /* Kills it, if it is there. */
 void broker_link_end_helper (unsigned number);
 /* A file of a snapshot, empty, to read and write up to `size` bytes; its number is for the two calls below.  `disk`: 0 where it is no disk's.  -1 and

@@ -127,9 +127,15 @@ definition_path_from_text (const char *text)
 }
 
 char *
-definition_new_mac (void)
+definition_mac (const MachineDefinition *definition, const MachineDevice *net)
 {
-  guint32 tail = g_random_int ();
-  return g_strdup_printf ("02:56:%02x:%02x:%02x:%02x", tail >> 24, (tail >> 16) & 0xff, (tail >> 8) & 0xff,
-                          tail & 0xff);
+  const char *set = machine_device_text (net, "mac"), *uuid = definition_text (definition, "machine.uuid");
+
+  if (set != NULL && *set != '\0')
+    return g_strdup (set);
+  g_autofree char *lower = g_ascii_strdown (uuid != NULL ? uuid : "", -1);
+  g_autofree char *words = g_strdup_printf ("%s %s", lower, net->id);
+  g_autofree char *digest = g_compute_checksum_for_string (G_CHECKSUM_SHA256, words, -1);
+
+  return g_strdup_printf ("02:56:%.2s:%.2s:%.2s:%.2s", digest, digest + 2, digest + 4, digest + 6);
 }

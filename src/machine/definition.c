@@ -441,11 +441,10 @@ MachineDefinition *
 definition_new (const char *name)
 {
   MachineDefinition *definition = definition_new_empty ();
-  g_autofree char *uuid = g_uuid_string_random (), *mac = definition_new_mac ();
+  g_autofree char *uuid = g_uuid_string_random ();
 
   definition_put (definition, "machine.name", name);
   definition_put (definition, "machine.uuid", uuid);
-  definition_put (definition, "net0.mac", mac);
   return definition;
 }
 

@@ -8,7 +8,7 @@
  *   [disk0] [cdrom0] [floppy0] …   path format readonly discard
  *   [display0]  video video-memory aspect vnc-address vnc-password-file
  *   [input]  absolute-pointer layout
- *   [net0]  mac
+ *   [net0] …  kind card mac link forward tftp bootfile
  *   [serial0] …  backend
  *   [pcitest0] …  slot
  *
@@ -163,7 +163,7 @@ MachineDevice *definition_add_drive (MachineDefinition *definition, DriveKind ki
 
 /* -- Definitions -------------------------------------------------------------------------------------------- */
 
-MachineDefinition *definition_new (const char *name); /* defaults, new UUID and MAC; serial0 */
+MachineDefinition *definition_new (const char *name); /* defaults, new UUID; serial0 */
 /* From text; `path` names it in errors and its folder is the definition's (NULL: none). */
 MachineDefinition *definition_parse (const char *text, gssize length, const char *path, GError **error);
 /* As definition_save() would write it. */
@@ -185,8 +185,9 @@ gboolean definition_set (MachineDefinition *definition, const char *key, const c
 char *definition_get (const MachineDefinition *definition, const char *key, GError **error);
 /* Absolute path of a drive's or kernel's file; NULL for an empty one. */
 char *definition_resolve (const MachineDefinition *definition, const char *path);
-/* A new locally administered unicast address, "02:…" */
-char *definition_new_mac (void);
+/* The address of a device of kind net: what is set, else one that belongs to the machine's UUID and the device's number, locally administered: "02:…".
+ * A copy of the machine has another UUID, and so another address. */
+char *definition_mac (const MachineDefinition *definition, const MachineDevice *net);
 
 /* A name is what a person types: "C++", "Tom's PC", "a/b".  1 to DEFINITION_MAX_NAME bytes of UTF-8 in one line, no blank at either
  * end.  The folder's name is derived from it (viv_folder_name()). */

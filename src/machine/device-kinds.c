@@ -6,6 +6,8 @@
 
 #include "config.h"
 
+#include "base/net-forward.h"
+#include "base/net-messages.h"
 #include "display/layout.h"
 #include "display/vnc-address.h"
 #include "machine/boot-modules.h"
@@ -75,6 +77,20 @@ check_mac (const char *value)
       return FALSE;
   /* A group address (bit 0 of the first byte) is nobody's own. */
   return (g_ascii_xdigit_value (value[1]) & 1) == 0 && strcmp (value, "00:00:00:00:00:00") != 0;
+}
+
+static gboolean
+check_forward (const char *value)
+{
+  g_autoptr (GArray) forwards = net_forwards_parse (value);
+
+  return forwards != NULL;
+}
+
+static gboolean
+check_bootfile (const char *value)
+{
+  return strlen (value) <= NET_BOOTFILE_SIZE;
 }
 
 static gboolean
@@ -306,12 +322,45 @@ static const DefinitionKey input_keys[] = {
 };
 
 static const DefinitionKey net_keys[] = {
+  { .name = "kind",
+    .type = KEY_CHOICE,
+    .fallback = "user",
+    .choices = "user|none",
+    .spelled = TRUE,
+    .help = N_ (
+        "Where the adapter leads: user is this computer's network, which sees the guest as one of its programs; none leads nowhere") },
+  { .name = "card",
+    .type = KEY_CHOICE,
+    .fallback = "auto",
+    .choices = "auto|virtio|e1000|e1000e|rtl8139|pcnet|ne2000",
+    .help = N_ ("The adapter that the guest finds; auto is e1000, which most systems know") },
   { .name = "mac",
     .type = KEY_STRING,
     .max = 17,
     .help = N_ ("The network adapter's own address"),
     .accepts = N_ ("six bytes of a unicast address, such as 02:5a:00:12:34:56"),
     .check = check_mac },
+  { .name = "link",
+    .type = KEY_CHOICE,
+    .fallback = "up",
+    .choices = "up|down",
+    .help = N_ ("Whether the cable is in"),
+    .live = TRUE },
+  { .name = "forward",
+    .type = KEY_STRING,
+    .help = N_ ("Ports of this computer that lead to the guest, with commas between them; kind user"),
+    .accepts = N_ ("a list such as tcp:127.0.0.1:2222-:22,udp::5353-:53"),
+    .check = check_forward,
+    .live = TRUE },
+  { .name = "tftp",
+    .type = KEY_PATH,
+    .help = N_ ("A folder that the guest can read by TFTP, to boot from the network; kind user") },
+  { .name = "bootfile",
+    .type = KEY_STRING,
+    .max = NET_BOOTFILE_SIZE,
+    .help = N_ ("The file in that folder that the guest is told to boot from"),
+    .accepts = N_ ("a name of at most 127 bytes"),
+    .check = check_bootfile },
   { .name = NULL },
 };
 
@@ -418,8 +467,7 @@ const DeviceKind device_kinds[] = {
     .keys = input_keys },
   { .name = "net",
     .label = N_ ("Network"),
-    .most = 1,
-    .present = 1,
+    .most = 8,
     .page = "network",
     .drive = DRIVE_NONE,
     .keys = net_keys },

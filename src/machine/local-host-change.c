@@ -111,11 +111,32 @@ mac_is_taken (VivLocalHost *self, const char *mac)
   for (guint i = 0; i < self->machines->len; i++)
     {
       const MachineDefinition *other = viv_machine_get_definition (g_ptr_array_index (self->machines, i));
-      if (other != NULL && definition_text (other, "net0.mac") != NULL
-          && g_ascii_strcasecmp (definition_text (other, "net0.mac"), mac) == 0)
-        return TRUE;
+
+      for (guint j = 0; other != NULL && j < other->devices->len; j++)
+        {
+          const MachineDevice *device = g_ptr_array_index (other->devices, j);
+          g_autofree char *theirs
+              = g_str_equal (device->kind->name, "net") ? definition_mac (other, device) : NULL;
+
+          if (theirs != NULL && g_ascii_strcasecmp (theirs, mac) == 0)
+            return TRUE;
+        }
     }
   return FALSE;
+}
+
+/* A copy has addresses of its own, which its UUID gives it. */
+static void
+drop_taken_macs (VivLocalHost *self, MachineDefinition *definition)
+{
+  for (guint i = 0; i < definition->devices->len; i++)
+    {
+      MachineDevice *device = g_ptr_array_index (definition->devices, i);
+      const char *mac = g_str_equal (device->kind->name, "net") ? machine_device_text (device, "mac") : NULL;
+
+      if (mac != NULL && mac_is_taken (self, mac))
+        machine_device_put (device, "mac", NULL);
+    }
 }
 
 static Move *
@@ -128,12 +149,7 @@ prepare_create (VivLocalHost *self, MachineDefinition *definition, const VivNewI
     return NULL;
   g_autofree char *uuid = g_uuid_string_random ();
   definition_put (copy, "machine.uuid", uuid);
-  while (definition_text (copy, "net0.mac") == NULL
-         || mac_is_taken (self, definition_text (copy, "net0.mac")))
-    {
-      g_autofree char *mac = definition_new_mac ();
-      definition_put (copy, "net0.mac", mac);
-    }
+  drop_taken_macs (self, copy);
   g_clear_pointer (&copy->folder, g_free);
 
   viv_sweep_folders (self->path, HIDDEN);

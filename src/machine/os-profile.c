@@ -97,6 +97,7 @@ read_profile (GKeyFile *file, const char *group)
   profile->clock_base = string_or (file, group, "clock", "utc");
   profile->clock_policy = string_or (file, group, "clock-policy", "stop");
   profile->boot_order = string_or (file, group, "boot", "dca");
+  profile->card = string_or (file, group, "card", "auto");
   profile->absolute_pointer = !g_key_file_has_key (file, group, "absolute-pointer", NULL)
                               || g_key_file_get_boolean (file, group, "absolute-pointer", NULL);
   profile->rng = g_key_file_get_boolean (file, group, "rng", NULL);
@@ -148,6 +149,7 @@ os_profile_free (OsProfile *profile)
   g_free (profile->clock_base);
   g_free (profile->clock_policy);
   g_free (profile->boot_order);
+  g_free (profile->card);
   g_free (profile);
 }
 

@@ -49,6 +49,7 @@ typedef struct
   uint64_t memory, disk; /* bytes; disk 0: none needed */
   uint32_t cpus, video_memory;
   char *chipset, *firmware, *cpu, *clock_base, *clock_policy, *boot_order;
+  char *card; /* net0.card; "none": it knows none */
   gboolean absolute_pointer;
   gboolean rng; /* it has a driver for virtio's random numbers */
 } OsProfile;

@@ -90,12 +90,31 @@ plan_order (MachineDefinition *definition)
   definition_put (definition, "machine.boot", order);
 }
 
+/* The card that the system knows, on this computer's network; none for a system that knows none. */
+static void
+plan_network (MachineDefinition *definition, const OsProfile *profile)
+{
+  MachineDevice *net = definition_find (definition, "net0");
+
+  if (g_str_equal (profile->card, "none"))
+    {
+      if (net != NULL)
+        definition_remove (definition, net->id, NULL);
+      return;
+    }
+  if (net == NULL)
+    net = definition_add (definition, device_kind_find ("net"));
+  machine_device_put (net, "kind", "user");
+  machine_device_put (net, "card", profile->card);
+}
+
 void
 plan_set_system (MachineDefinition *definition, const char *os_id)
 {
   g_autoptr (OsProfile) profile = os_profile_lookup (os_id);
 
   os_profile_apply (profile, definition);
+  plan_network (definition, profile);
   definition_put (definition, "machine.os", os_id != NULL && *os_id != '\0' ? os_id : NULL);
   plan_order (definition);
 }

@@ -26,6 +26,7 @@
 #include "machine/paths.h"
 #include "machine/start-blame.h"
 #include "machine/vnc-start.h"
+#include "networks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,6 +62,7 @@ typedef struct
   char *engine_reason;
   Board *board;
   ControlService *control;
+  Networks *networks;
   ControlSocket *place; /* of its socket; NULL: the broker has it */
   Qtest *qtest;
   int qtest_listener;
@@ -238,6 +240,7 @@ on_statistics (void *opaque, void (*add) (void *values, const char *name, uint64
   Monitor *monitor = opaque;
 
   board_statistics (monitor->board, add, values);
+  board_net_statistics (monitor->board, add, values);
 }
 
 static void
@@ -284,7 +287,7 @@ on_start_helper (void *opaque, const char *kind, unsigned *number, GError **erro
   pid_t pid;
 
   if (broker_link_is_up ())
-    return broker_link_helper (FAMILY_HELPER_VNC, number, error);
+    return broker_link_helper (FAMILY_HELPER_VNC, 0, number, error);
   program = viv_find_program ("vivarium-vnc", error);
   int socket = program != NULL ? child_start_helper (program, &pid, error) : -1;
   if (socket >= 0)
@@ -298,6 +301,27 @@ on_end_helper (void *opaque, unsigned number)
 {
   if (broker_link_is_up ())
     broker_link_end_helper (number);
+}
+
+static gboolean
+on_set_net (void *opaque, const char *id, const char *key, const char *value, GError **error)
+{
+  return networks_set (((Monitor *)opaque)->networks, id, key, value, error);
+}
+
+static void
+on_net_facts (void *opaque, const char *id, GVariantBuilder *facts)
+{
+  networks_facts (((Monitor *)opaque)->networks, id, facts);
+}
+
+static void
+on_net_notice (void *opaque, const char *sentence)
+{
+  Monitor *monitor = opaque;
+
+  if (monitor->control != NULL)
+    control_service_notice (monitor->control, sentence);
 }
 
 static gboolean
@@ -329,6 +353,8 @@ start_control (Monitor *monitor, GError **error)
     .power_button = on_power_button,
     .start_helper = on_start_helper,
     .end_helper = on_end_helper,
+    .set_net = on_set_net,
+    .net_facts = on_net_facts,
     .quit = on_quit,
     .opaque = monitor,
     .listener = -1,
@@ -351,6 +377,14 @@ start_control (Monitor *monitor, GError **error)
   monitor->control = control_service_new (&config, error);
   close (config.listener);
   return monitor->control != NULL;
+}
+
+/* A machine does without what can't be. */
+static gboolean
+start_networks (Monitor *monitor)
+{
+  monitor->networks = networks_new (monitor->board, on_net_notice, monitor);
+  return TRUE;
 }
 
 /* The broker has made them. */
@@ -723,6 +757,7 @@ monitor_clear (Monitor *monitor)
   if (monitor->devices != NULL)
     vm_loop_stop (monitor->devices);
   g_clear_pointer (&monitor->control, control_service_free);
+  networks_free (monitor->networks);
   control_socket_free (monitor->place);
   qtest_free (monitor->qtest);
   engine_free (monitor->engine);
@@ -822,7 +857,7 @@ main (int argc, char **argv)
       || (!broker_link_is_up ()
           && !viv_folder_lock_to_run (monitor.options.definition, &monitor.options.lock_fd, &error))
       || !build (&monitor, &error) || !prepare_vnc (&monitor, &error) || !narrow (&monitor, &error)
-      || !start_control (&monitor, &error) || !power_on (&monitor, &error))
+      || !start_control (&monitor, &error) || !start_networks (&monitor) || !power_on (&monitor, &error))
     {
       g_printerr ("%s\n", error->message);
       tell_blame (&monitor);

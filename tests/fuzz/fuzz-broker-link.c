@@ -152,7 +152,7 @@ ask (unsigned question, unsigned a)
       broker_link_ready ();
       break;
     case ASK_HELPER:
-      fd = broker_link_helper (FAMILY_HELPER_VNC, &number, &error);
+      fd = broker_link_helper (FAMILY_HELPER_VNC, 0, &number, &error);
       if ((fd < 0) != (error != NULL))
         abort ();
       if (fd >= 0)

@@ -86,7 +86,7 @@ tell (void *opaque, const char *line)
 }
 
 static int
-start_helper (void *opaque, unsigned helper, unsigned *number, int *fd)
+start_helper (void *opaque, unsigned helper, unsigned index, unsigned *number, int *fd)
 {
   *number = 1;
   if (helper >= FAMILY_N_HELPERS)

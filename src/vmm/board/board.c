@@ -23,6 +23,15 @@
 #define FIRST_SLOT 3
 #define LAST_SLOT  0x1d
 
+static void
+board_net_free (gpointer data)
+{
+  BoardNet *net = data;
+
+  g_free (net->id);
+  g_free (net);
+}
+
 Board *
 board_alloc (Vm *vm, MachineDefinition *definition)
 {
@@ -32,6 +41,7 @@ board_alloc (Vm *vm, MachineDefinition *definition)
   board->definition = definition_ref (definition);
   board->drives = g_ptr_array_new_with_free_func (machine_drive_free);
   board->outputs = g_ptr_array_new ();
+  board->nets = g_ptr_array_new_with_free_func (board_net_free);
   return board;
 }
 
@@ -80,6 +90,7 @@ board_free (Board *board)
     input_router_free (board->router);
   vm_unlock (board->vm);
   g_ptr_array_unref (board->drives);
+  g_ptr_array_unref (board->nets);
   g_ptr_array_unref (board->outputs);
   region_unref (board->low_ram);
   region_unref (board->high_ram);
@@ -127,11 +138,14 @@ board_place (Board *board, const char *id)
 {
   const MachineDrive *drive = find_drive (board, id);
   const MachineDevice *device = definition_find (board->definition, id);
+  const BoardNet *net = board_find_net (board, id);
 
   if (drive != NULL && drive->scsi)
     return g_strdup_printf ("pci 00:%02x.0 target %u", drive->slot, drive->unit);
   if (drive != NULL && drive->slot != 0)
     return g_strdup_printf ("pci 00:%02x.0", drive->slot);
+  if (net != NULL)
+    return g_strdup_printf ("pci 00:%02x.0", net->slot);
   if (drive != NULL)
     return drive->kind == DRIVE_FLOPPY ? g_strdup_printf ("floppy %u", drive->unit)
                                        : g_strdup_printf ("ide %u:%u", drive->channel, drive->unit);

@@ -11,6 +11,7 @@
 #include "display/output.h"
 #include "input/router.h"
 #include "machine/drive.h"
+#include "net/backend.h"
 #include "pci/pci.h"
 #include "serial/serial.h"
 
@@ -20,6 +21,14 @@ typedef struct Board Board;
 
 #define BOARD_MAX_SERIALS 4
 #define BOARD_MAX_PORTS   (DEVICE_PORT_AGENT + 1)
+
+/* A network card of the definition. */
+typedef struct
+{
+  char *id;
+  NetPort *port; /* the machine's, as the card is */
+  unsigned slot; /* on bus 0 */
+} BoardNet;
 
 struct Board
 {
@@ -34,6 +43,7 @@ struct Board
   Device *balloon, *scsi; /* of `functions`; NULL: there is none */
   GPtrArray *outputs;     /* DisplayOutput *, the devices' own; a screen's id is its place */
   GPtrArray *drives;      /* MachineDrive * */
+  GPtrArray *nets;        /* BoardNet * */
   unsigned next_slot;     /* see board_take_slot() */
   Device *functions[32];  /* by these numbers; NULL */
   /* The guest has ejected a medium or drawn it in again: control loop, VM lock NOT held.  Set by the owner; may be NULL. */
@@ -70,8 +80,14 @@ unsigned board_take_slot (Board *board, const char *id, GError **error);
 /* Numbers of devices that are no drives, for statistics: `add` is called with "balloon0.actual-bytes" and its value.  VM lock NOT held. */
 typedef void (*BoardStatFunc) (void *opaque, const char *name, uint64_t value);
 void board_statistics (Board *board, BoardStatFunc add, void *opaque);
+/* Likewise of network cards, "net0.sent-packets". */
+void board_net_statistics (Board *board, BoardStatFunc add, void *opaque);
 /* A key of a device that is no drive has another value while the machine runs.  VM lock NOT held. */
 void board_set_key (Board *board, const char *id, const char *key, const char *value);
+/* A network card of the definition on `slot` of `bus`.  VM lock held. */
+gboolean board_add_net (Board *board, const MachineDevice *net, PciBus *bus, unsigned slot, GError **error);
+/* NULL: there is none. */
+BoardNet *board_find_net (Board *board, const char *id);
 /* The medium in a drive, or NULL. */
 Block *board_drive_block (Board *board, const char *id);
 

@@ -307,6 +307,16 @@ realize_storage (Board *board, gboolean ok, GError **error)
   return device_realize (board->fdc, ok ? error : NULL) && ok;
 }
 
+/* -- Networks ------------------------------------------------------------------------------------- */
+
+static gboolean
+build_net (Board *board, const MachineDevice *net, GError **error)
+{
+  const unsigned slot = board_take_slot (board, net->id, error);
+
+  return slot != 0 && board_add_net (board, net, i440fx_bus (board->i440fx), slot, error);
+}
+
 /* -- Screen and input ----------------------------------------------------------------------------- */
 
 static gboolean
@@ -360,7 +370,7 @@ static const struct
   { "cdrom", build_drive },           { "floppy", build_drive },
   { "display", build_display },       { "rng", board_build_rng },
   { "balloon", board_build_balloon }, { "console", board_build_console },
-  { "input", board_build_input },
+  { "input", board_build_input },     { "net", build_net },
 };
 
 static gboolean

@@ -54,6 +54,8 @@ on_list_devices (VivMachine1 *skeleton, Invocation *invocation, ControlService *
           if (value != NULL && *value != '\0')
             g_variant_builder_add (&devices, "{ss}", key->name, value);
         }
+      if (g_str_equal (device->kind->name, "net") && service->config.net_facts != NULL)
+        service->config.net_facts (service->config.opaque, device->id, &devices);
       g_variant_builder_close (&devices);
       g_variant_builder_close (&devices);
     }
@@ -89,6 +91,8 @@ apply (ControlService *service, const MachineDevice *device, const DefinitionKey
     }
   if (service->config.set_key != NULL)
     service->config.set_key (service->config.opaque, device->id, key->name, value);
+  if (g_str_equal (device->kind->name, "net") && service->config.set_net != NULL)
+    return service->config.set_net (service->config.opaque, device->id, key->name, value, error);
   /* How a screen is shown and what keyboard the guest has is the clients' own affair. */
   return TRUE;
 }

@@ -69,6 +69,9 @@ typedef struct
   int (*start_helper) (void *opaque, const char *kind, unsigned *number, GError **error);
   /* The one of this number is to be gone, if it isn't; may be NULL. */
   void (*end_helper) (void *opaque, unsigned number);
+  /* A live key of a network card is to be this; its facts beside its keys, "{ss}".  VM lock NOT held.  May be NULL. */
+  gboolean (*set_net) (void *opaque, const char *id, const char *key, const char *value, GError **error);
+  void (*net_facts) (void *opaque, const char *id, GVariantBuilder *facts);
   /* A client asked for the end: stop the machine and leave the main loop. */
   void (*quit) (void *opaque);
   void *opaque;

@@ -52,6 +52,10 @@ void net_port_connect (NetPort *port, int wire);
 /* Puts the cable in, or pulls it out: then nothing goes either way.  Any thread; the card is told on the device loop. */
 void net_port_plug_cable (NetPort *port, gboolean in);
 gboolean net_port_cable (NetPort *port);
+/* There is a network, or there is none any more, which the card takes for the same as a cable that is out.  Any thread. */
+void net_port_set_network (NetPort *port, gboolean there);
+/* As NetPortConfig.lost, for who comes later; NULL: nobody, and the old one isn't called any more when it returns on the device loop, or when that doesn't run. */
+void net_port_set_lost_func (NetPort *port, void (*lost) (void *opaque), void *opaque);
 void net_port_statistics (NetPort *port, NetStatistics *statistics);
 
 G_END_DECLS

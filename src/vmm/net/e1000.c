@@ -208,6 +208,7 @@ e1000_post_load (Device *device, GError **error)
 static const DeviceClass e1000_class = {
   .name = "e1000",
   .instance_size = sizeof (E1000),
+  .optional = TRUE, /* definitions of older versions have an address, and their saved machines no card */
   .state = e1000_state,
   .realize = e1000_realize,
   .reset = e1000_reset,
@@ -218,6 +219,7 @@ static const DeviceClass e1000_class = {
 static const DeviceClass e1000e_class = {
   .name = "e1000e",
   .instance_size = sizeof (E1000),
+  .optional = TRUE, /* definitions of older versions have an address, and their saved machines no card */
   .state = e1000_state,
   .realize = e1000_realize,
   .reset = e1000_reset,

@@ -401,11 +401,16 @@ take_next_wire (NetPort *port)
 static void
 lose_wire (NetPort *port)
 {
+  void (*lost) (void *opaque);
+  void *opaque;
+
   g_mutex_lock (&port->lock);
   drop_wire (port);
+  lost = port->config.lost;
+  opaque = port->config.opaque;
   g_mutex_unlock (&port->lock);
-  if (port->config.lost != NULL)
-    port->config.lost (port->config.opaque);
+  if (lost != NULL)
+    lost (opaque);
 }
 
 static void
@@ -592,6 +597,24 @@ net_port_cable (NetPort *port)
   in = port->cable;
   g_mutex_unlock (&port->lock);
   return in;
+}
+
+void
+net_port_set_network (NetPort *port, gboolean there)
+{
+  g_mutex_lock (&port->lock);
+  port->config.network = there;
+  g_mutex_unlock (&port->lock);
+  wake (port);
+}
+
+void
+net_port_set_lost_func (NetPort *port, void (*lost) (void *opaque), void *opaque)
+{
+  g_mutex_lock (&port->lock);
+  port->config.lost = lost;
+  port->config.opaque = opaque;
+  g_mutex_unlock (&port->lock);
 }
 
 void

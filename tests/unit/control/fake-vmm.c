@@ -191,7 +191,7 @@ on_term (gpointer data)
 static int
 on_start_helper (void *opaque, const char *kind, unsigned *number, GError **error)
 {
-  return broker_link_helper (FAMILY_HELPER_VNC, number, error);
+  return broker_link_helper (FAMILY_HELPER_VNC, 0, number, error);
 }
 
 static ControlService *

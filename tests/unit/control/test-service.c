@@ -634,7 +634,7 @@ test_devices (void)
   g_autofree char *place = listed (connection, "disk0", "place"),
                   *path = listed (connection, "disk0", "path"),
                   *memory = listed (connection, "machine", "memory"),
-                  *nowhere = listed (connection, "net0", "place");
+                  *nowhere = listed (connection, "machine", "place");
   g_assert_cmpstr (place, ==, "ide 0:0");
   g_assert_cmpstr (path, ==, "/images/a.img");
   g_assert_cmpstr (memory, ==, "512M");
@@ -693,7 +693,7 @@ test_devices (void)
            "127.0.0.1");
   refused (connection, "AddDevice", g_variant_new_parsed ("('disk', {'path': '/x'})"), "at the next start");
   refused (connection, "AddDevice", g_variant_new_parsed ("('disk', {'weight': '1'})"), "no key “weight”");
-  refused (connection, "AddDevice", g_variant_new_parsed ("('net', @a{ss} {})"), "as it can have");
+  refused (connection, "AddDevice", g_variant_new_parsed ("('display', @a{ss} {})"), "as it can have");
   refused (connection, "AddDevice", g_variant_new_parsed ("('dragon', @a{ss} {})"),
            "no kind of device “dragon”");
   refused (connection, "RemoveDevice", g_variant_new ("(s)", "disk0"), "at the next start");

@@ -33,6 +33,8 @@ other_value (const DefinitionKey *key)
     return g_strdup ("[::1]:5901");
   if (g_str_equal (key->name, "mac"))
     return g_strdup ("02:00:00:00:00:07");
+  if (g_str_equal (key->name, "forward"))
+    return g_strdup ("tcp:127.0.0.1:2222-:22,udp:[::1]:5353-[fec0::15]:53");
   if (g_str_equal (key->name, "modules"))
     return g_strdup ("a.mod 'b\\ c.mod -v; # x' \"/d \"");
   if (g_str_equal (key->name, "layout"))
@@ -324,7 +326,7 @@ test_nearest (void)
     { "machine0.memory", "did you mean machine?" },
     { "ram.memory", "did you mean machine?" },
     { "pillow.weight",
-      "the groups are: machine display0 input net0 disk0… cdrom0… floppy0… serial0… rng0 balloon0 console0" },
+      "the groups are: machine display0 input net0… disk0… cdrom0… floppy0… serial0… rng0 balloon0 console0" },
     { "machine.colour", "has no key “colour”; its keys are: name uuid" },
     { "memory", "give GROUP.KEY" },
     { ".memory", "give GROUP.KEY" },

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Network cards: which there are, and what they are at.
+ */
+#define G_LOG_DOMAIN "board"
+
+#include "board/board.h"
+
+#include "machine/start-blame.h"
+#include "net/e1000.h"
+#include "net/ne2000.h"
+#include "net/pcnet.h"
+#include "net/rtl8139.h"
+#include "virtio/net.h"
+
+#include <gio/gio.h>
+#include <string.h>
+
+/* By the names of net0.card. */
+static const struct
+{
+  const char *name;
+  Device *(*make) (Vm *vm, const char *id, PciBus *bus, unsigned devfn, NetPort *port, GError **error);
+} cards[] = {
+  { "auto", e1000_new },      { "virtio", virt_net_new }, { "e1000", e1000_new },   { "e1000e", e1000e_new },
+  { "rtl8139", rtl8139_new }, { "pcnet", pcnet_new },     { "ne2000", ne2000_new },
+};
+
+static NetMac
+parse_mac (const char *text)
+{
+  NetMac mac = { { 0 } };
+
+  for (unsigned i = 0; i < sizeof mac.bytes && strlen (text) == 17; i++)
+    mac.bytes[i]
+        = (uint8_t)(g_ascii_xdigit_value (text[3 * i]) << 4 | g_ascii_xdigit_value (text[3 * i + 1]));
+  return mac;
+}
+
+BoardNet *
+board_find_net (Board *board, const char *id)
+{
+  for (guint i = 0; i < board->nets->len; i++)
+    {
+      BoardNet *net = g_ptr_array_index (board->nets, i);
+
+      if (g_str_equal (net->id, id))
+        return net;
+    }
+  return NULL;
+}
+
+void
+board_net_statistics (Board *board, BoardStatFunc add, void *opaque)
+{
+  for (guint i = 0; i < board->nets->len; i++)
+    {
+      const BoardNet *net = g_ptr_array_index (board->nets, i);
+      NetStatistics statistics;
+
+      net_port_statistics (net->port, &statistics);
+      const struct
+      {
+        const char *name;
+        uint64_t value;
+      } counts[] = {
+        { "sent-packets", statistics.sent.packets },     { "sent-bytes", statistics.sent.bytes },
+        { "sent-dropped", statistics.sent.dropped },     { "received-packets", statistics.received.packets },
+        { "received-bytes", statistics.received.bytes }, { "received-dropped", statistics.received.dropped },
+      };
+
+      for (unsigned j = 0; j < G_N_ELEMENTS (counts); j++)
+        {
+          g_autofree char *name = g_strdup_printf ("%s.%s", net->id, counts[j].name);
+
+          add (opaque, name, counts[j].value);
+        }
+    }
+}
+
+gboolean
+board_add_net (Board *board, const MachineDevice *device, PciBus *bus, unsigned slot, GError **error)
+{
+  g_autofree char *mac = definition_mac (board->definition, device);
+  const gboolean user = g_strcmp0 (machine_device_text (device, "kind"), "user") == 0;
+  const NetPortConfig config = {
+    .id = device->id,
+    .mac = parse_mac (mac),
+    /* libslirp takes segments of TCP over IPv4 whole, and makes all sums itself. */
+    .takes = user ? NET_CAN_TSO4 : 0,
+    .sums_good = user,
+    .network = user,
+    .unplugged = g_strcmp0 (machine_device_text (device, "link"), "down") == 0,
+  };
+  const char *wanted = machine_device_text (device, "card");
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cards); i++)
+    if (g_strcmp0 (cards[i].name, wanted) == 0)
+      {
+        BoardNet *net = g_new0 (BoardNet, 1);
+
+        net->id = g_strdup (device->id);
+        net->slot = slot;
+        net->port = net_port_new (board->vm, &config);
+        g_ptr_array_add (board->nets, net);
+        return cards[i].make (board->vm, device->id, bus, PCI_DEVFN (slot, 0), net->port, error) != NULL;
+      }
+  viv_start_blame (device->id, "card");
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "%s: there is no card “%s”", device->id, wanted);
+  return FALSE;
+}

@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Debian's kernel on the user network.   os-net.py ENGINE [CASE…]
+
+Everything is on this computer: where the kernel lets us, in a network of our own with a name server of our own; else the names are left out."""
+import hashlib
+import http.server
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+
+from lib import check, equal
+from os_cases import run_cases
+from os_media import cloud_kernel, initramfs
+
+VIRTIO = ("drivers/virtio/virtio_ring.ko", "drivers/virtio/virtio.ko", "drivers/virtio/virtio_pci_legacy_dev.ko",
+          "drivers/virtio/virtio_pci_modern_dev.ko", "drivers/virtio/virtio_pci.ko", "net/core/failover.ko", "drivers/net/net_failover.ko",
+          "drivers/net/virtio_net.ko")
+OWN = "VIVARIUM_TEST_OWN_NETWORK"
+ADDRESS = "192.0.2.77"
+# %(…)s: modules, ports, whether there are names.
+SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+%(modules)s
+cat > /lease <<'END'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr add $ip/24 dev $interface
+ip route add default via $router
+echo "LEASE $ip $router $dns $hostname"
+END
+chmod +x /lease
+ip link set lo up
+ip link set eth0 up
+echo "DRIVER $(basename $(readlink /sys/class/net/eth0/device/driver)) $(cat /sys/class/net/eth0/address)"
+udhcpc -q -n -t 10 -i eth0 -s /lease > /dhcp 2>&1
+grep LEASE /dhcp
+[ "%(names)s" = True ] && nslookup host.test 10.0.2.3 2> /dev/null | grep -q %(address)s && echo "RESULT names ok"
+echo "DOWN $(wget -q -O - http://10.0.2.2:%(http)d/ | sha256sum | cut -c1-64)"
+dd if=/dev/urandom of=/up bs=1M count=16 2> /dev/null
+nc 10.0.2.2 %(sink)d < /up
+echo "UP $(sha256sum /up | cut -c1-64)"
+for i in 1 2 3 4 5 6 7 8 9 10; do ip -6 addr show dev eth0 | grep -q 'fec0.* scope site dynamic' && break; sleep 1; done
+echo "DOWN6 $(wget -q -O - http://[fec0::2]:%(http6)d/ | sha256sum | cut -c1-64)"
+mkdir /www && echo "from the guest" > /www/index.html && httpd -p 80 -h /www
+cd /sys/bus/virtio/drivers/virtio_net
+for i in 1 2 3 4 5; do echo virtio0 > unbind; echo virtio0 > bind; done
+ip link set eth0 up
+udhcpc -q -n -t 10 -i eth0 -s /lease > /dhcp 2>&1
+grep -q LEASE /dhcp && echo "RESULT bind ok"
+dmesg -r | grep '^<[0-4]>' | grep -i -e virt -e eth0 | sed 's/^/KERNEL /'
+echo "COMPLAINTS $(dmesg -r | grep '^<[0-4]>' | grep -i -c -e virt -e eth0)"
+echo "RESULT script ok"
+while read line; do
+  case "$line" in
+    carrier*) for i in 1 2 3 4 5 6 7 8 9; do [ "$(cat /sys/class/net/eth0/carrier)" = "${line#carrier }" ] && break; sleep 1; done
+      echo "CARRIER $(cat /sys/class/net/eth0/carrier)" ;;
+    off) poweroff -f ;;
+  esac
+done
+"""
+
+
+def own_network():
+    """Begins again in namespaces of its own, where port 53 is ours; where there are none it goes on."""
+    command = ["unshare", "--user", "--map-root-user", "--net", "--mount"]
+    if OWN in os.environ or subprocess.run([*command, "sh", "-c", "ip link set lo up"], capture_output=True, check=False).returncode != 0:
+        return
+    os.environ[OWN] = "1"
+    os.execvp("unshare", [*command, sys.executable, *sys.argv])
+
+
+class Names:
+    """A name server with one name."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "resolv.conf")
+        with open(self.path, "w", encoding="ascii") as file:
+            file.write("nameserver 127.0.0.1\n")
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        subprocess.run(["mount", "--bind", self.path, os.path.realpath("/etc/resolv.conf")], check=True)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 53))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            query, sender = self.socket.recvfrom(512)
+            end = query.index(b"\0", 12) + 5
+            known = query[12:end - 4] == b"\4host\4test\0" and query[end - 4:end - 2] == b"\0\1"
+            answer = query[:2] + b"\x81\x80\0\1" + (b"\0\1" if known else b"\0\0") + b"\0\0\0\0" + query[12:end]
+            if known:
+                answer += b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton(ADDRESS)
+            self.socket.sendto(answer, sender)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):  # pylint: disable=invalid-name
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.server.content)))
+        self.end_headers()
+        self.wfile.write(self.server.content)
+
+    def log_message(self, *_):  # pylint: disable=arguments-differ
+        pass
+
+
+class Server6(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
+def serve(kind, address, content):
+    """The port."""
+    server = kind((address, 0), Handler)
+    server.content = content
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_address[1]
+
+
+class Sink:
+    """Takes what one client sends."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.sum = None
+        self.thread = threading.Thread(target=self.take, daemon=True)
+        self.thread.start()
+
+    def take(self):
+        client, _ = self.listener.accept()
+        digest = hashlib.sha256()
+        while data := client.recv(1 << 16):
+            digest.update(data)
+        self.sum = digest.hexdigest()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def virtio(legacy):
+    def case(room, engine):
+        kernel, modules = cloud_kernel()
+        names = OWN in os.environ
+        if names:
+            Names(room.path("."))
+        content = os.urandom(24 << 20)
+        sink, port = Sink(), free_port()
+        try:
+            http6 = serve(Server6, "::1", content[:4 << 20])
+        except OSError:
+            http6 = 0
+        loads = ["insmod /modules/%s%s" % (os.path.basename(m), " force_legacy=1" if legacy and m.endswith("virtio_pci.ko") else "") for m in VIRTIO]
+        packet = [m for m in ("net/packet/af_packet.ko",) if os.path.exists(os.path.join(modules, m))]
+        loads += ["insmod /modules/" + os.path.basename(m) for m in packet]
+        script = SCRIPT % {"modules": "\n".join(loads), "http": serve(http.server.ThreadingHTTPServer, "127.0.0.1", content), "http6": http6,
+                           "sink": sink.port, "names": names, "address": ADDRESS.replace(".", "[.]")}
+        initrd = initramfs(room, "script", [("modules/" + os.path.basename(m), os.path.join(modules, m)) for m in (*VIRTIO, *packet)], script)
+        machine = room.machine("Net 1", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="512M")
+        machine.vivctl("set", "net0.kind=user", "net0.card=virtio", "net0.mac=52:54:00:00:00:01", "net0.forward=tcp::%d-:80" % port)
+        machine.start()
+        machine.wait_serial(r"RESULT script ok", 600)
+        text = machine.serial().replace("\r", "")
+
+        def line(name):
+            found = re.search(r"^%s (.*)$" % name, text, re.M)
+            check(found, "no %s in\n%s" % (name, text[-3000:]))
+            return found[1]
+
+        equal(line("DRIVER"), "virtio_net 52:54:00:00:00:01", "the card")
+        equal(line("LEASE"), "10.0.2.15 10.0.2.2 10.0.2.3 net-1", "the lease")
+        equal(line("DOWN"), hashlib.sha256(content).hexdigest(), "what was downloaded")
+        sink.thread.join(60)
+        equal(line("UP"), sink.sum, "what was uploaded")
+        if http6:
+            equal(line("DOWN6"), hashlib.sha256(content[:4 << 20]).hexdigest(), "what was downloaded by IPv6")
+        results = dict(re.findall(r"^RESULT (\w+) (.*)$", text, re.M))
+        equal(results.get("bind"), "ok", "a driver that lets go and takes again\n" + text[-2000:])
+        if names:
+            equal(results.get("names"), "ok", "a name\n" + text[-2000:])
+        equal(line("COMPLAINTS"), "0", "complaints of the kernel")
+        with urllib.request.urlopen("http://127.0.0.1:%d/index.html" % port, timeout=60) as answer:
+            equal(answer.read(), b"from the guest\n", "what the guest serves")
+        check(re.search(r"^net0 +pci 00:03.0 ", machine.vivctl("device", "list").stdout, re.M), "its place")
+        machine.vivctl("device", "set", "net0.link=down")
+        machine.vivctl("serial", "--send", "carrier 0\\n")
+        machine.wait_serial(r"CARRIER 0", 60)
+        machine.vivctl("device", "set", "net0.link=up")
+        machine.vivctl("serial", "--send", "carrier 1\\n")
+        machine.wait_serial(r"CARRIER 1", 60)
+        machine.vivctl("serial", "--send", "off\\n")
+        machine.wait_state("off", 60)
+    return case
+
+
+CASES = {"virtio": virtio(False), "virtio-legacy": virtio(True)}
+own_network()
+run_cases(CASES, slow=tuple(CASES))
