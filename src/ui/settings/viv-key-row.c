@@ -63,6 +63,14 @@ static const char *const choice_labels[][2] = {
   { "ps2", N_ ("PS/2") },
   { "scsi", N_ ("SCSI (virtio)") },
   { "bios", N_ ("BIOS (SeaBIOS)") },
+  { "user", N_ ("This computer’s network") },
+  { "up", N_ ("Plugged in") },
+  { "down", N_ ("Pulled out") },
+  { "e1000", N_ ("Intel 82540EM (e1000)") },
+  { "e1000e", N_ ("Intel 82574L (e1000e)") },
+  { "rtl8139", N_ ("Realtek 8139") },
+  { "pcnet", N_ ("AMD PCnet") },
+  { "ne2000", N_ ("NE2000") },
 };
 
 static const struct

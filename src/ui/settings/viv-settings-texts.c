@@ -66,7 +66,7 @@ const VivKeyText viv_key_texts[] = {
     VIV_PAGE_DISPLAY, N_ ("Remote View (VNC)") },
   { "display.vnc-password-file", N_ ("Password File"), N_ ("Its first line is the password"),
     VIV_PAGE_DISPLAY, "" },
-  { "net.kind", N_ ("Leads To"), N_ ("This computer's network, or nowhere"), VIV_PAGE_DEVICE, "" },
+  { "net.kind", N_ ("Leads To"), N_ ("This computer’s network, or nowhere"), VIV_PAGE_DEVICE, "" },
   { "net.card", N_ ("Adapter"), N_ ("Virtio is faster, if the system has a driver for it"), VIV_PAGE_DEVICE,
     "" },
   { "net.link", N_ ("Cable"), NULL, VIV_PAGE_DEVICE, "" },
