@@ -394,13 +394,7 @@ protect_page (SoftEngine *engine, const uint8_t *page)
       SoftCpu *cpu = engine->cpus[n];
 
       soft_window_protect (cpu, page);
-      for (unsigned m = 0; m < SOFT_N_MMU; m++)
-        for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
-          {
-            SoftTlbEntry *entry = &cpu->tlbs[m][i];
-            if (entry->page == (uintptr_t)page)
-              entry->write = soft_tlb_empty (i);
-          }
+      soft_tlb_protect (cpu, (uintptr_t)page);
     }
 }
 

@@ -299,6 +299,8 @@ void soft_tlb_flush (SoftCpu *cpu);
 /* As a load of CR3 does: spares global pages. */
 void soft_tlb_flush_local (SoftCpu *cpu);
 void soft_tlb_flush_page (SoftCpu *cpu, uint64_t linear);
+/* Stores to this page of the host's have to be seen from now on. */
+void soft_tlb_protect (SoftCpu *cpu, uintptr_t page);
 /* Linear to the host's memory for execution; NULL: not RAM, then *physical says what.  Raises #PF. */
 const uint8_t *soft_translate_exec (SoftCpu *cpu, uint64_t linear, uint64_t *physical, Region **region);
 /* Accesses of the processor itself, at supervisor privilege (descriptor tables, TSS). */

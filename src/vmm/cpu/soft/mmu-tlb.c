@@ -98,6 +98,34 @@ soft_tlb_flush_page (SoftCpu *cpu, uint64_t linear)
   cpu->jump_key += 1ULL << 32;
 }
 
+static inline void
+protect_entry (SoftCpu *cpu, unsigned mmu, unsigned index, uintptr_t page)
+{
+  SoftTlbEntry *entry = &cpu->tlbs[mmu][index];
+
+  if (entry->page == page)
+    entry->write = soft_tlb_empty (index);
+}
+
+void
+soft_tlb_protect (SoftCpu *cpu, uintptr_t page)
+{
+  /* What hasn't been filled since the last flush is empty; that is most of it. */
+  for (unsigned list = 0; list < SOFT_N_FILLED_LISTS; list++)
+    {
+      if (cpu->n_filled[list] > SOFT_N_FILLED)
+        {
+          for (unsigned m = 0; m < SOFT_N_MMU; m++)
+            for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
+              protect_entry (cpu, m, i, page);
+          return;
+        }
+      for (unsigned i = 0; i < cpu->n_filled[list]; i++)
+        if (cpu->filled[list][i].kind < SOFT_N_MMU)
+          protect_entry (cpu, cpu->filled[list][i].kind, cpu->filled[list][i].index, page);
+    }
+}
+
 void
 soft_tlb_note_large (SoftCpu *cpu, uint64_t linear, unsigned bits)
 {

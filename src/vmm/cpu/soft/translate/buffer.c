@@ -268,7 +268,7 @@ soft_translator_find (const SoftTranslator *translator, const uint8_t *host, uin
   SoftUnit *unit;
 
   for (unit = *hash_place (translator, host, rip, key); unit != NULL; unit = unit->hash_next)
-    if (unit->block->host == host && unit->rip == rip && unit->key == key && !unit->dead)
+    if (unit->host == host && unit->rip == rip && unit->key == key && !unit->dead)
       break;
   return unit;
 }
@@ -290,11 +290,11 @@ patch_entries (SoftTranslator *translator, const SoftUnit *unit, uint32_t guard,
 void
 soft_translator_add (SoftTranslator *translator, SoftUnit *unit)
 {
-  SoftUnit **place = hash_place (translator, unit->block->host, unit->rip, unit->key), **link;
+  SoftUnit **place = hash_place (translator, unit->host, unit->rip, unit->key), **link;
 
   /* Whoever is still linked to one that was overwritten comes here from now on. */
   for (link = place; *link != NULL;)
-    if ((*link)->dead && (*link)->block->host == unit->block->host && (*link)->rip == unit->rip
+    if ((*link)->dead && (*link)->host == unit->host && (*link)->rip == unit->rip
         && (*link)->key == unit->key)
       {
         patch_entries (translator, *link, unit->guard, soft_unit_entry (unit, FALSE), unit->entry_flags);

@@ -511,6 +511,7 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
 
   unit = soft_translator_alloc (translator, sizeof *unit);
   unit->block = block;
+  unit->host = host;
   unit->rip = cpu->reg[SOFT_REG_RIP];
   unit->key = cpu->unit_key;
   unit->jump_class = (unsigned)cpu->unit_class;

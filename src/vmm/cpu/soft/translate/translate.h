@@ -42,8 +42,9 @@ typedef struct
 struct SoftUnit
 {
   SoftUnit *hash_next;
-  gboolean dead;    /* its code was overwritten */
-  SoftBlock *block; /* its instructions: each followed by an entry that ends a run */
+  gboolean dead;       /* its code was overwritten */
+  SoftBlock *block;    /* its instructions: each followed by an entry that ends a run */
+  const uint8_t *host; /* with the next two: what it is found by */
   uint64_t rip;
   uint32_t key; /* SoftCpu.unit_key */
   unsigned jump_class;
