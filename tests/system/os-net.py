@@ -16,6 +16,7 @@ import urllib.request
 from lib import check, equal
 from os_cases import run_cases
 from os_media import cloud_kernel, initramfs
+from os_network import Sink, serve
 
 VIRTIO = ("drivers/virtio/virtio_ring.ko", "drivers/virtio/virtio.ko", "drivers/virtio/virtio_pci_legacy_dev.ko",
           "drivers/virtio/virtio_pci_modern_dev.ko", "drivers/virtio/virtio_pci.ko", "net/core/failover.ko", "drivers/net/net_failover.ko",
@@ -100,47 +101,6 @@ class Names:
             if known:
                 answer += b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton(ADDRESS)
             self.socket.sendto(answer, sender)
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):  # pylint: disable=invalid-name
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.server.content)))
-        self.end_headers()
-        self.wfile.write(self.server.content)
-
-    def log_message(self, *_):  # pylint: disable=arguments-differ
-        pass
-
-
-class Server6(http.server.ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-
-
-def serve(kind, address, content):
-    """The port."""
-    server = kind((address, 0), Handler)
-    server.content = content
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server.server_address[1]
-
-
-class Sink:
-    """Takes what one client sends."""
-
-    def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.sum = None
-        self.thread = threading.Thread(target=self.take, daemon=True)
-        self.thread.start()
-
-    def take(self):
-        client, _ = self.listener.accept()
-        digest = hashlib.sha256()
-        while data := client.recv(1 << 16):
-            digest.update(data)
-        self.sum = digest.hexdigest()
 
 
 def free_port():

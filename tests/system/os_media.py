@@ -35,19 +35,29 @@ def installer(arch, kind):
     return find(folder + "linux", package), find(folder + "initrd.gz", package)
 
 
-def cloud_kernel():
-    """Debian's kernel for virtual machines and the folder of its modules; not installed, which would make it the host's, but downloaded once."""
-    folder = os.path.join(BUILD, "downloaded", "linux-cloud")
+def kernel_package(name):
+    """The kernel that a package depends on and the folder of its modules; not installed, which would make it the host's, but downloaded once."""
+    folder = os.path.join(BUILD, "downloaded", name)
     if not glob.glob(folder + "/boot/vmlinuz-*"):
         need(("apt-get", "apt"), ("dpkg-deb", "dpkg"))
-        depends = subprocess.run(["apt-cache", "depends", "linux-image-cloud-amd64"], capture_output=True, text=True, check=False).stdout
+        depends = subprocess.run(["apt-cache", "depends", name], capture_output=True, text=True, check=False).stdout
         package = re.search(r"Depends: (linux-image-\S+)", depends)
         os.makedirs(folder, exist_ok=True)
         if not package or subprocess.run(["apt-get", "download", package[1]], cwd=folder, capture_output=True, check=False).returncode != 0:
-            raise Skip("the package linux-image-cloud-amd64 can't be downloaded")
+            raise Skip("the package %s can't be downloaded" % name)
         subprocess.run(["dpkg-deb", "-x", *glob.glob(folder + "/*.deb"), folder], check=True)
-    kernel = find(folder + "/boot/vmlinuz-*", "linux-image-cloud-amd64")
+    kernel = find(folder + "/boot/vmlinuz-*", name)
     return kernel, os.path.join(folder, "lib/modules", os.path.basename(kernel).removeprefix("vmlinuz-"), "kernel")
+
+
+def cloud_kernel():
+    """Debian's kernel for virtual machines, which has drivers for virtio."""
+    return kernel_package("linux-image-cloud-amd64")
+
+
+def whole_kernel():
+    """Debian's kernel, which has drivers for all else."""
+    return kernel_package("linux-image-amd64")
 
 
 def memtest(bits):

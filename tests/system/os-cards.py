@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Linux's drivers of the network cards that real computers have had.   os-cards.py ENGINE [CASE…]"""
+import hashlib
+import http.server
+import os
+import re
+
+from lib import check, equal
+from os_cases import run_cases
+from os_media import initramfs, whole_kernel
+from os_network import Sink, serve
+
+# Card: its driver, modules.
+CARDS = {
+    "e1000": ("e1000", ("net/ethernet/intel/e1000/e1000.ko",)),
+    "e1000e": ("e1000e", ("net/ethernet/intel/e1000e/e1000e.ko",)),
+    "rtl8139": ("8139cp", ("net/mii.ko", "net/ethernet/realtek/8139cp.ko")),
+    "pcnet": ("pcnet32", ("net/mii.ko", "net/ethernet/amd/pcnet32.ko")),
+    "ne2000": ("ne2k-pci", ("net/ethernet/8390/8390.ko", "net/ethernet/8390/ne2k-pci.ko")),
+}
+MIB = 1 << 20
+SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+dmesg -r | grep '^<[0-4]>' | cut -d] -f2- > /before; echo none >> /before
+%(modules)s
+cat > /lease <<'END'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr add $ip/24 dev $interface
+ip route add default via $router
+echo "LEASE $ip"
+END
+chmod +x /lease
+ip link set lo up
+for i in 1 2 3 4 5 6 7 8 9; do [ -e /sys/class/net/eth0 ] && break; sleep 1; done
+echo "DRIVER $(basename $(readlink /sys/class/net/eth0/device/driver)) $(cat /sys/class/net/eth0/address)"
+function up() {
+  ip link set eth0 up
+  for i in 1 2 3 4 5 6 7 8 9; do [ "$(cat /sys/class/net/eth0/carrier)" = 1 ] && break; sleep 1; done
+  udhcpc -q -n -t 10 -i eth0 -s /lease
+}
+up > /dhcp 2>&1
+grep LEASE /dhcp
+ping -c 3 -s 1000 10.0.2.2 > /dev/null && echo "RESULT ping ok"
+echo "DOWN $(wget -q -O - http://10.0.2.2:%(http)d/ | sha256sum | cut -c1-64)"
+dd if=/dev/urandom of=/up bs=1M count=%(mib)d 2> /dev/null
+nc 10.0.2.2 %(sink)d < /up
+echo "UP $(sha256sum /up | cut -c1-64)"
+# Filters are set anew, and the driver lets go of the card and takes it again.
+ifconfig eth0 promisc; ifconfig eth0 allmulti; ifconfig eth0 -promisc; ifconfig eth0 -allmulti
+cd /sys/class/net/eth0/device/driver
+for i in 1 2 3; do echo 0000:00:03.0 > unbind; echo 0000:00:03.0 > bind; done
+up > /dhcp 2>&1
+grep -q LEASE /dhcp && echo "RESULT bind ok"
+echo "AGAIN $(wget -q -O - http://10.0.2.2:%(http)d/ | sha256sum | cut -c1-64)"
+cat /proc/interrupts | grep eth0
+dmesg -r | grep '^<[0-4]>' | cut -d] -f2- > /after
+echo "COMPLAINTS $(grep -v -F -x -f /before /after | wc -l)"
+grep -v -F -x -f /before /after | sed 's/^/SAID /'
+grep eth0: /proc/net/dev | (read name rb rp re rd rf rr rc rm tb tp te td rest; echo "ERRORS $re $te")
+echo "RESULT script ok"
+while read line; do
+  case "$line" in
+    carrier*)
+      for i in 1 2 3 4 5 6 7 8 9 10; do [ "$(cat /sys/class/net/eth0/carrier)" = "${line#carrier }" ] && break; sleep 1; done
+      echo "CARRIER $(cat /sys/class/net/eth0/carrier)"
+      ;;
+    off) poweroff -f ;;
+  esac
+done
+"""
+
+
+def card(name):
+    driver, modules = CARDS[name]
+
+    def case(room, engine):
+        kernel, folder = whole_kernel()
+        mib = {"ne2000": 1, "pcnet": 4}.get(name, 16)
+        content = os.urandom(mib * MIB)
+        sink = Sink()
+        loads = ["insmod /modules/" + os.path.basename(m) for m in modules]
+        script = SCRIPT % {"modules": "\n".join(loads), "http": serve(http.server.ThreadingHTTPServer, "127.0.0.1", content), "sink": sink.port, "mib": mib}
+        initrd = initramfs(room, "script", [("modules/" + os.path.basename(m), os.path.join(folder, "drivers", m)) for m in modules], script)
+        machine = room.machine("card", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="512M")
+        machine.vivctl("set", "net0.kind=user", "net0.card=" + name, "net0.mac=52:54:00:00:00:01")
+        machine.start()
+        machine.wait_serial(r"RESULT script ok", 600)
+        text = machine.serial().replace("\r", "")
+
+        def line(word):
+            found = re.search(r"^%s (.*)$" % word, text, re.M)
+            check(found, "no %s in\n%s" % (word, text[-3000:]))
+            return found[1]
+
+        equal(line("DRIVER"), driver + " 52:54:00:00:00:01", "the card")
+        equal(line("LEASE"), "10.0.2.15", "the lease")
+        equal(line("DOWN"), hashlib.sha256(content).hexdigest(), "what was downloaded")
+        sink.thread.join(60)
+        equal(line("UP"), sink.sum, "what was uploaded")
+        equal(line("AGAIN"), hashlib.sha256(content).hexdigest(), "what was downloaded by a driver that has taken the card again")
+        results = dict(re.findall(r"^RESULT (\w+) (.*)$", text, re.M))
+        for what in ("ping", "bind"):
+            equal(results.get(what), "ok", what + "\n" + text[-2000:])
+        equal(line("COMPLAINTS"), "0", "complaints of the kernel\n" + text[-2000:])
+        equal(line("ERRORS"), "0 0", "errors that the driver has counted")
+        if name != "ne2000":  # it has no way to tell
+            for link, carrier in (("down", "0"), ("up", "1")):
+                machine.vivctl("device", "set", "net0.link=" + link)
+                machine.vivctl("serial", "--send", "carrier %s\\n" % carrier)
+                machine.wait_serial(r"CARRIER %s" % carrier, 60)
+        machine.vivctl("serial", "--send", "off\\n")
+        machine.wait_state("off", 60)
+    return case
+
+
+CASES = {name: card(name) for name in CARDS}
+run_cases(CASES, slow=tuple(CASES))
