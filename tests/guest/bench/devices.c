@@ -6,18 +6,29 @@
  *   block NAME DEVICE read|write random|sequential SIZE DEPTH THREADS REQUESTS
  *
  * REQUESTS of SIZE bytes each past the page cache, shared among THREADS, of which each keeps DEPTH of them going.
+ *
+ *   net NAME INTERFACE up|down|requests N PORT
+ *
+ * Of 10.0.2.15, to PORT of 10.0.2.2: N bytes that way, or from there, or N times a byte there and back.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/aio_abi.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/io.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -192,6 +203,92 @@ block (const char *line)
   close (fd);
 }
 
+static struct sockaddr_in
+place (const char *address, unsigned port)
+{
+  struct sockaddr_in result = { .sin_family = AF_INET, .sin_port = htons ((uint16_t)port) };
+
+  inet_pton (AF_INET, address, &result.sin_addr);
+  return result;
+}
+
+static void
+bring_up (const char *interface)
+{
+  const int fd = socket (AF_INET, SOCK_DGRAM, 0);
+  struct sockaddr_in address = place ("10.0.2.15", 0), mask = place ("255.255.255.0", 0);
+  struct ifreq request = { 0 };
+
+  snprintf (request.ifr_name, sizeof request.ifr_name, "%s", interface);
+  memcpy (&request.ifr_addr, &address, sizeof address);
+  /* Drivers probe while this runs. */
+  for (int tries = 0; ioctl (fd, SIOCSIFADDR, &request) != 0; tries++)
+    {
+      if (tries == 200)
+        fail (interface);
+      usleep (50000);
+    }
+  memcpy (&request.ifr_netmask, &mask, sizeof mask);
+  if (ioctl (fd, SIOCSIFNETMASK, &request) != 0 || ioctl (fd, SIOCGIFFLAGS, &request) != 0)
+    fail (interface);
+  request.ifr_flags |= IFF_UP;
+  if (ioctl (fd, SIOCSIFFLAGS, &request) != 0)
+    fail (interface);
+  close (fd);
+}
+
+static void
+net (const char *line)
+{
+  static char memory[1 << 16];
+  char name[32], interface[16], what[16];
+  const int one = 1;
+  unsigned port;
+  uint64_t n;
+
+  if (sscanf (line, "net %31s %15s %15s %" SCNu64 " %u", name, interface, what, &n, &port) != 5)
+    fail (line);
+  bring_up (interface);
+  struct sockaddr_in there = place ("10.0.2.2", port);
+  const int fd = socket (AF_INET, SOCK_STREAM, 0);
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (connect (fd, (struct sockaddr *)&there, sizeof there) != 0)
+    fail ("connect");
+  say ("begin", name);
+  if (strcmp (what, "up") == 0)
+    {
+      for (uint64_t left = n; left > 0;)
+        {
+          const ssize_t done = write (fd, memory, left < sizeof memory ? left : sizeof memory);
+
+          if (done <= 0)
+            fail ("write");
+          left -= (uint64_t)done;
+        }
+      shutdown (fd, SHUT_WR);
+      /* The other end has it all. */
+      if (read (fd, memory, 1) != 1)
+        fail ("read");
+    }
+  else if (strcmp (what, "down") == 0)
+    {
+      for (uint64_t left = n; left > 0;)
+        {
+          const ssize_t done = read (fd, memory, sizeof memory);
+
+          if (done <= 0)
+            fail ("read");
+          left -= (uint64_t)done;
+        }
+    }
+  else
+    for (uint64_t i = 0; i < n; i++)
+      if (write (fd, memory, 1) != 1 || read (fd, memory, 1) != 1)
+        fail ("requests");
+  say ("end", name);
+  close (fd);
+}
+
 int
 main (void)
 {
@@ -208,7 +305,12 @@ main (void)
   if (what == NULL)
     fail ("/bench");
   while (fgets (line, sizeof line, what) != NULL)
-    block (line);
+    {
+      if (strncmp (line, "net ", 4) == 0)
+        net (line);
+      else
+        block (line);
+    }
   say ("done", "all");
   end ();
 }
