@@ -152,24 +152,3 @@ hostile_rings (const Hostile *hostile)
           hostile_close (&d, hostile);
         }
 }
-
-/* A driver that puts chains as fast as the device is done with them doesn't keep the loop from its other work. */
-typedef struct
-{
-  Driver *d;
-  gboolean stop; /* atomic */
-} HostileFlood;
-
-static inline gpointer
-hostile_flood (gpointer data)
-{
-  HostileFlood *flood = data;
-  uint16_t *index = (uint16_t *)(void *)(driver_ram (flood->d, driver_queue (0) + DRIVER_AVAIL) + 2);
-  const uint16_t *used
-      = (const uint16_t *)(void *)(driver_ram (flood->d, driver_queue (0) + DRIVER_USED) + 2);
-
-  while (!__atomic_load_n (&flood->stop, __ATOMIC_SEQ_CST))
-    __atomic_store_n (index, (uint16_t)(__atomic_load_n (used, __ATOMIC_SEQ_CST) + DRIVER_SIZE),
-                      __ATOMIC_SEQ_CST);
-  return NULL;
-}
