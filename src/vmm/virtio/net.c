@@ -106,11 +106,10 @@ enum
   ACK_ERROR,
 };
 
-#define QUEUE_SIZE    256
-#define MOST_CHAINS   QUEUE_SIZE /* of a packet that is received */
-#define MOST_IN_A_ROW 256u       /* packets sent before others have a turn on the loop */
-#define MOST_MACS     64u        /* in a table; with more all pass */
-#define N_VLANS       4096u
+#define QUEUE_SIZE  256
+#define MOST_CHAINS QUEUE_SIZE /* of a packet that is received */
+#define MOST_MACS   64u        /* in a table; with more all pass */
+#define N_VLANS     4096u
 
 typedef struct
 {
@@ -133,7 +132,6 @@ typedef struct
   /* Under the queues' locks. */
   VirtChain sent;
   gboolean full; /* the port took no more */
-  unsigned in_a_row;
   uint8_t *copy; /* of a packet of more pieces than the port takes */
   VirtChain command;
   VirtChain received[MOST_CHAINS]; /* of which the first n_received are in use within a call */
@@ -356,21 +354,6 @@ on_receive (void *opaque, const NetOffload *offload, const uint8_t *packet, size
 
 /* -- Sending: device loop, the queue's lock held ---------------------------------------------------- */
 
-static VirtChain *
-room_to_send (VirtNet *net)
-{
-  if (net->full)
-    return NULL;
-  /* A guest with another processor fills the ring as fast as it is emptied. */
-  if (++net->in_a_row > MOST_IN_A_ROW)
-    {
-      net->in_a_row = 0;
-      virt_queue_ring (&net->virt, QUEUE_SEND);
-      return NULL;
-    }
-  return &net->sent;
-}
-
 /* FALSE: makes no sense with what was negotiated. */
 static gboolean
 read_header (const VirtDevice *virt, const VirtChain *chain, NetOffload *offload)
@@ -451,7 +434,6 @@ on_room (void *opaque)
 
   g_mutex_lock (&queue->lock);
   net->full = FALSE;
-  net->in_a_row = 0;
   virt_queue_look (&net->virt, QUEUE_SEND);
   g_mutex_unlock (&queue->lock);
 }
@@ -634,7 +616,7 @@ net_room (VirtDevice *virt, unsigned n)
   switch (n)
     {
     case QUEUE_SEND:
-      return room_to_send (net);
+      return net->full ? NULL : &net->sent;
     case QUEUE_CONTROL:
       return &net->command;
     default:
@@ -657,8 +639,6 @@ static void
 net_unused (VirtDevice *virt, unsigned n, VirtChain *chain)
 {
   virt_chain_clear (chain);
-  if (n == QUEUE_SEND)
-    ((VirtNet *)virt)->in_a_row = 0;
 }
 
 static void

@@ -225,12 +225,6 @@ virt_ring (VirtDevice *virt, unsigned n)
     g_warning ("eventfd: %s", g_strerror (errno));
 }
 
-void
-virt_queue_ring (VirtDevice *virt, unsigned n)
-{
-  virt_ring (virt, n);
-}
-
 /* -- Registers: VM lock held --------------------------------------------------------------------------- */
 
 VirtQueue *

@@ -139,8 +139,6 @@ void virt_config_changed (VirtDevice *virt);
 /* Looks at queue `n` again, as if the driver had rung: there is room again.  Device loop, the queue's lock held, and the VM lock if the class wants
  * it (then on any thread). */
 void virt_queue_look (VirtDevice *virt, unsigned n);
-/* As if the driver had rung for queue `n`: it is looked at on the loop's next turn.  Any thread. */
-void virt_queue_ring (VirtDevice *virt, unsigned n);
 /* For a device that takes chains as it needs them, with room() always NULL.  1; 0: there is none, and the driver rings when there is; -1: there is no driver, or
  * none that makes sense.  Device loop, the queue's lock held. */
 int virt_queue_next (VirtDevice *virt, unsigned n, VirtChain *chain);

@@ -2,7 +2,7 @@
  *
  * A network card on virtio: packets both ways in buffers of any shape, what is left undone, filters, and drivers that do all of it wrongly.
  */
-#include "virtio-driver.h"
+#include "virtio-hostile.h"
 
 #include "../net/net-fixture.h"
 #include "net/packet.h"
@@ -763,6 +763,30 @@ test_hostile (void)
     }
 }
 
+/* What no driver of any device would do. */
+static Device *
+make_hostile (Driver *driver, GError **error)
+{
+  net_fixture_open (&net, driver->vm, NULL);
+  return virt_net_new (driver->vm, "net0", pci_root_bus (driver->root), DRIVER_DEVFN, net.port, error);
+}
+
+static void
+close_hostile (Driver *driver)
+{
+  driver_close (driver);
+  net_fixture_close (&net);
+}
+
+static void
+test_hostile_any (void)
+{
+  static const Hostile hostile = { make_hostile, 3, MERGE | CONTROLS, close_hostile };
+
+  hostile_chains (&hostile);
+  hostile_rings (&hostile);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -791,5 +815,6 @@ main (int argc, char **argv)
     }
   g_test_add_func ("/virtio-net/saved", test_saved);
   g_test_add_func ("/virtio-net/hostile", test_hostile);
+  g_test_add_func ("/virtio-net/hostile-any", test_hostile_any);
   return g_test_run ();
 }
