@@ -5,6 +5,8 @@
 
 #include "machine/boot-modules.h"
 
+#include <string.h>
+
 static const char *const firmware[] = { "bios-256k.bin", "vgabios-stdvga.bin" };
 
 char **
@@ -17,6 +19,7 @@ definition_firmware_places (const char *name)
     "/usr/share/seabios",
     "/usr/share/qemu",
     "/usr/share/vgabios",
+    "/usr/lib/ipxe/qemu",
   };
   g_autoptr (GStrvBuilder) places = g_strv_builder_new ();
 
@@ -27,6 +30,25 @@ definition_firmware_places (const char *name)
         g_strv_builder_add (places, path);
       }
   return g_strv_builder_end (places);
+}
+
+const char *
+definition_boot_rom (const MachineDefinition *definition, const MachineDevice *net)
+{
+  static const char *const roms[][2] = {
+    { "auto", "pxe-e1000.rom" },      { "virtio", "pxe-virtio.rom" },   { "e1000", "pxe-e1000.rom" },
+    { "e1000e", "pxe-e1000e.rom" },   { "rtl8139", "pxe-rtl8139.rom" }, { "pcnet", "pxe-pcnet.rom" },
+    { "ne2000", "pxe-ne2k_pci.rom" },
+  };
+  const char *order = definition_text (definition, "machine.boot"), *card;
+
+  if (!g_str_equal (net->kind->name, "net") || order == NULL || strchr (order, 'n') == NULL)
+    return NULL;
+  card = machine_device_text (net, "card");
+  for (unsigned i = 0; i < G_N_ELEMENTS (roms); i++)
+    if (g_strcmp0 (roms[i][0], card) == 0)
+      return roms[i][1];
+  return NULL;
 }
 
 static void
@@ -60,6 +82,16 @@ add (GPtrArray *files, char *path)
 }
 
 static void
+add_boot_rom (GPtrArray *files, const MachineDefinition *definition, const MachineDevice *device)
+{
+  const char *rom = definition_boot_rom (definition, device);
+  g_auto (GStrv) places = rom != NULL ? definition_firmware_places (rom) : NULL;
+
+  for (unsigned i = 0; places != NULL && places[i] != NULL; i++)
+    add (files, g_strdup (places[i]));
+}
+
+static void
 add_modules (GPtrArray *files, const MachineDefinition *definition)
 {
   g_autoptr (GPtrArray) modules = boot_modules_parse (definition_text (definition, "machine.modules"), NULL);
@@ -80,6 +112,8 @@ definition_files (const MachineDefinition *definition)
       for (unsigned j = 0; places[j] != NULL; j++)
         add (files, g_strdup (places[j]));
     }
+  for (guint i = 0; i < definition->devices->len; i++)
+    add_boot_rom (files, definition, definition->devices->pdata[i]);
   add (files, definition_resolve (definition, definition_text (definition, "machine.firmware")));
   add (files, definition_resolve (definition, definition_text (definition, "machine.kernel")));
   add (files, definition_resolve (definition, definition_text (definition, "machine.initrd")));

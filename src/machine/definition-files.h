@@ -20,6 +20,9 @@ typedef struct
 /* DefinitionFile *, freed with the array.  Firmware that comes with Vivarium or the host is among them, at each place where it may be. */
 GPtrArray *definition_files (const MachineDefinition *definition);
 
+/* The boot ROM (iPXE) that a network card has where the machine may boot from the network (machine.boot has an n); NULL: none. */
+const char *definition_boot_rom (const MachineDefinition *definition, const MachineDevice *net);
+
 /* Where firmware of this name is looked for, in this order; freed with g_strfreev(). */
 char **definition_firmware_places (const char *name);
 

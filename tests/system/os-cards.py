@@ -6,7 +6,7 @@ import http.server
 import os
 import re
 
-from lib import check, equal
+from lib import Skip, check, equal
 from os_cases import run_cases
 from os_media import initramfs, whole_kernel
 from os_network import Sink, serve
@@ -119,5 +119,21 @@ def card(name):
     return case
 
 
+def boot(room, engine):
+    """By each card's boot ROM a script from our own TFTP server."""
+    if not os.path.exists("/usr/lib/ipxe/qemu/pxe-e1000.rom"):
+        raise Skip("/usr/lib/ipxe/qemu is missing (package ipxe-qemu)")
+    with open(room.path("boot.ipxe"), "w", encoding="ascii") as file:
+        file.write("#!ipxe\necho script of ${net0/ip}\nsleep 3600\n")
+    for name in ("virtio", *CARDS):
+        machine = room.machine("boot " + name, engine=engine, memory="128M")
+        machine.vivctl("set", "net0.kind=user", "net0.card=" + name, "net0.tftp=" + room.path("."), "net0.bootfile=boot.ipxe", "machine.boot=n")
+        machine.start()
+        machine.until(lambda: "script of 10.0.2.15" in machine.text(), 120, "the script by " + name)
+        machine.vivctl("stop", "--force")
+        machine.wait_state("off", 60)
+
+
 CASES = {name: card(name) for name in CARDS}
+CASES["boot"] = boot
 run_cases(CASES, slow=tuple(CASES))

@@ -6,6 +6,9 @@
 
 #include "board/board.h"
 
+#include "block/regular-file.h"
+#include "firmware/rom.h"
+#include "machine/definition-files.h"
 #include "machine/start-blame.h"
 #include "net/e1000.h"
 #include "net/ne2000.h"
@@ -15,6 +18,9 @@
 
 #include <gio/gio.h>
 #include <string.h>
+
+#define ROM_LEAST 2048u
+#define ROM_MOST  (1u << 20)
 
 /* By the names of net0.card. */
 static const struct
@@ -78,6 +84,30 @@ board_net_statistics (Board *board, BoardStatFunc add, void *opaque)
     }
 }
 
+/* Its boot ROM, of a host that has it; without one the machine boots from what else there is. */
+static void
+add_boot_rom (Board *board, const MachineDevice *device, PciDevice *card)
+{
+  const char *name = definition_boot_rom (board->definition, device);
+  g_autofree char *path = name != NULL ? firmware_find (name, NULL) : NULL;
+  g_autofree char *data = NULL;
+  g_autoptr (Region) rom = NULL;
+  gsize length, size = ROM_LEAST;
+
+  if (name != NULL && (path == NULL || !regular_file_read (path, ROM_MOST, &data, &length, NULL)))
+    g_message ("%s: the host has no %s (package ipxe-qemu), so the machine does not boot from the network",
+               device->id, name);
+  if (data == NULL)
+    return;
+  while (size < length)
+    size *= 2;
+  rom = region_new_ram ("net-rom", size, RAM_ROM, NULL);
+  if (rom == NULL)
+    return;
+  memcpy (region_host (rom), data, length);
+  pci_device_add_bar (card, PCI_ROM_BAR, rom, PCI_BAR_MEMORY32);
+}
+
 gboolean
 board_add_net (Board *board, const MachineDevice *device, PciBus *bus, unsigned slot, GError **error)
 {
@@ -98,12 +128,17 @@ board_add_net (Board *board, const MachineDevice *device, PciBus *bus, unsigned 
     if (g_strcmp0 (cards[i].name, wanted) == 0)
       {
         BoardNet *net = g_new0 (BoardNet, 1);
+        Device *card;
 
         net->id = g_strdup (device->id);
         net->slot = slot;
         net->port = net_port_new (board->vm, &config);
         g_ptr_array_add (board->nets, net);
-        return cards[i].make (board->vm, device->id, bus, PCI_DEVFN (slot, 0), net->port, error) != NULL;
+        card = cards[i].make (board->vm, device->id, bus, PCI_DEVFN (slot, 0), net->port, error);
+        if (card == NULL)
+          return FALSE;
+        add_boot_rom (board, device, (PciDevice *)card);
+        return TRUE;
       }
   viv_start_blame (device->id, "card");
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "%s: there is no card “%s”", device->id, wanted);
