@@ -16,7 +16,7 @@ import urllib.request
 from lib import SLOW, Skip, check, equal
 from os_cases import run_cases
 from os_media import cloud_kernel, initramfs
-from os_network import Sink, serve
+from os_network import Server6, Sink, serve
 
 VIRTIO = ("drivers/virtio/virtio_ring.ko", "drivers/virtio/virtio.ko", "drivers/virtio/virtio_pci_legacy_dev.ko",
           "drivers/virtio/virtio_pci_modern_dev.ko", "drivers/virtio/virtio_pci.ko", "net/core/failover.ko", "drivers/net/net_failover.ko",

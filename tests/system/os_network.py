@@ -17,28 +17,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def serve(self):
-        while True:
-            query, sender = self.socket.recvfrom(512)
-            end = query.index(b"\0", 12) + 5
-            known = query[12:end - 4] == b"\4host\4test\0" and query[end - 4:end - 2] == b"\0\1"
-            answer = query[:2] + b"\x81\x80\0\1" + (b"\0\1" if known else b"\0\0") + b"\0\0\0\0" + query[12:end]
-            if known:
-                answer += b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton(ADDRESS)
-            self.socket.sendto(answer, sender)
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):  # pylint: disable=invalid-name
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.server.content)))
-        self.end_headers()
-        self.wfile.write(self.server.content)
-
-    def log_message(self, *_):  # pylint: disable=arguments-differ
-        pass
-
-
 class Server6(http.server.ThreadingHTTPServer):
     address_family = socket.AF_INET6
 
