@@ -17,9 +17,9 @@
 #include <gio/gio.h>
 
 /* On bus 0, where the switch for tests puts it. */
-#define TEST_DISPLAY_DEVFN PCI_DEVFN (3, 0)
+#define TEST_DISPLAY_DEVFN PCI_DEVFN (0x1f, 0)
 
-/* Behind what the chipset has; the last numbers are for tests (board/slots.c). */
+/* Behind what the chipset has; the last two numbers are for tests (board/slots.c). */
 #define FIRST_SLOT 3
 #define LAST_SLOT  0x1d
 
