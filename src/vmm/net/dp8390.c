@@ -197,7 +197,7 @@ receive (Dp8390 *d, const uint8_t *packet, size_t length)
   const size_t filled = MAX (length, NET_SHORTEST);
   const unsigned count = (unsigned)filled + NET_FRAME_CRC, needed = (count + HEADER + PAGE - 1) / PAGE;
   const uint32_t crc = GUINT32_TO_LE (net_frame_crc (packet, length, filled - length));
-  unsigned page = d->current, offset = 0, next = page, there;
+  unsigned page = d->current, offset = 0, next = page, there, boundary;
   uint8_t header[HEADER];
 
   if ((d->command & CR_STP) || !(d->command & CR_STA) || (d->tcr & TCR_LOOP) || length < NET_ETHER_HEADER
@@ -208,8 +208,10 @@ receive (Dp8390 *d, const uint8_t *packet, size_t length)
       d->missed += d->missed < 255;
       return TRUE;
     }
-  there = d->boundary > page ? d->boundary - page : (unsigned)(d->stop - d->start) - (page - d->boundary);
-  if (d->boundary < d->start || d->boundary >= d->stop || needed >= (unsigned)(d->stop - d->start))
+  /* One page before the ring's first, as Linux's driver counts, is its last. */
+  boundary = d->boundary >= d->start && d->boundary < d->stop ? d->boundary : d->stop - 1u;
+  there = boundary > page ? boundary - page : (unsigned)(d->stop - d->start) - (page - boundary);
+  if (needed >= (unsigned)(d->stop - d->start))
     {
       d->missed += d->missed < 255;
       return TRUE;

@@ -195,6 +195,17 @@ test_receive (void)
       g_assert_cmpmem (got, 1514, packet, 1514);
     }
   g_assert_cmpuint (take (&c, got), ==, 0);
+  /* BNRY stands a page behind what is to be taken next, also where that is the ring's first page. */
+  ne_out (&c, 0, 0x40 | NE_STA | NE_ABORT);
+  ne_out (&c, 7, NE_START);
+  ne_out (&c, 0, NE_STA | NE_ABORT);
+  ne_out (&c, 3, NE_START - 1);
+  card_fill (packet, sizeof packet, NULL, 3);
+  for (n = 0; card_offer (&c, packet, sizeof packet); n++)
+    g_assert_cmpuint (n, <, 20);
+  g_assert_cmpuint (n, ==, 9);
+  for (unsigned i = 0; i < 10; i++)
+    g_assert_cmpuint (take (&c, got), ==, 1514);
   /* The chip's own command takes the packet at BNRY, and moves it on. */
   ne_out (&c, 3, ne_page1 (&c, 7));
   card_fill (packet, 60, NULL, 7);
