@@ -23,12 +23,15 @@
   }                                                       \
   G_STMT_END
 
+/* A screen that moves is never done where a frame takes longer than the time to the next. */
 static inline void
 settle (void)
 {
   for (int i = 0; i < 20; i++)
     {
-      while (g_main_context_pending (NULL))
+      const gint64 end = g_get_monotonic_time () + G_USEC_PER_SEC;
+
+      while (g_main_context_pending (NULL) && g_get_monotonic_time () < end)
         g_main_context_iteration (NULL, FALSE);
       g_usleep (5000);
     }
