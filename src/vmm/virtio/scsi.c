@@ -2,151 +2,15 @@
  *
  * As virtio/blk.c: a request is taken and submitted under its queue's lock and ends on the device loop under it; a reset gives the queue another generation
  * and then waits for the images.  Each disk has a queue of its image for each queue of commands.
- *
- * A function of the control queue that is to end requests (ABORT TASK and the resets) waits until they have ended, with the answer that they were aborted,
- * and is answered then.  So it may be in flight, too, as long as a request; it is taken again by who loads a machine that was saved so.
+ * Functions are in scsi-control.c.
  */
 #define G_LOG_DOMAIN "virtio-scsi"
 
-#include "virtio/scsi.h"
+#include "virtio/scsi-private.h"
 
 #include "storage/host-error.h"
-#include "virtio/scsi-command.h"
 
 #include <string.h>
-
-/* 5.6.4 */
-enum
-{
-  CONFIG_QUEUES = 0,
-  CONFIG_SEG_MAX = 4,
-  CONFIG_MAX_SECTORS = 8,
-  CONFIG_PER_LUN = 12,
-  CONFIG_EVENT_SIZE = 16,
-  CONFIG_SENSE_SIZE = 20,
-  CONFIG_CDB_SIZE = 24,
-  CONFIG_MAX_CHANNEL = 28,
-  CONFIG_MAX_TARGET = 30,
-  CONFIG_MAX_LUN = 32,
-  CONFIG_SIZE = 36,
-};
-enum
-{
-  QUEUE_CONTROL,
-  QUEUE_EVENT,
-  QUEUE_FIRST, /* of commands */
-};
-
-/* 5.6.6.1: the parts of fixed size. */
-typedef struct __attribute__ ((packed))
-{
-  uint8_t lun[8];
-  uint64_t tag;
-  uint8_t attribute, priority, reference;
-} Header; /* and the command */
-typedef struct __attribute__ ((packed))
-{
-  uint32_t sense_length, residual;
-  uint16_t qualifier;
-  uint8_t status, response;
-} Footer; /* and the sense data */
-enum
-{
-  RESPONSE_OK = 0,
-  RESPONSE_OVERRUN = 1,
-  RESPONSE_ABORTED = 2,
-  RESPONSE_BAD_TARGET = 3,
-  RESPONSE_RESET = 4,
-  RESPONSE_FAILURE = 9,
-  RESPONSE_FUNCTION_SUCCEEDED = 10,
-  RESPONSE_FUNCTION_REJECTED = 11,
-};
-
-/* 5.6.6.2 */
-typedef struct __attribute__ ((packed))
-{
-  uint32_t type, function;
-  uint8_t lun[8];
-  uint64_t tag;
-} Function;
-enum
-{
-  TYPE_FUNCTION = 0,
-  TYPE_QUERY_EVENTS = 1,
-  TYPE_SUBSCRIBE = 2,
-};
-enum
-{
-  FUNCTION_ABORT_TASK = 0,
-  FUNCTION_ABORT_TASK_SET = 1,
-  FUNCTION_CLEAR_ACA = 2,
-  FUNCTION_CLEAR_TASK_SET = 3,
-  FUNCTION_NEXUS_RESET = 4,
-  FUNCTION_UNIT_RESET = 5,
-  FUNCTION_QUERY_TASK = 6,
-  FUNCTION_QUERY_TASK_SET = 7,
-};
-
-#define QUEUE_SIZE  256
-#define MOST_PIECES (QUEUE_SIZE - 2)
-#define SENSE_SIZE  96u /* as a driver finds it; so the next */
-#define CDB_SIZE    32u
-#define MOST_BYTES  (4u << 20) /* of a command; what the driver is told */
-
-typedef struct VirtScsi VirtScsi;
-
-/* A function that waits for requests; device loop. */
-typedef struct
-{
-  VirtScsi *owner;
-  VirtChain chain;
-  unsigned generation; /* of the control queue */
-  unsigned n_waiting;
-} Waiting;
-
-typedef struct Request
-{
-  BlockRequest block;
-  VirtChain chain;
-  VirtScsi *owner;
-  unsigned queue, generation, target;
-  uint64_t tag;
-  ScsiTask task;
-  uint32_t data_length; /* bytes of data that the driver's buffers have, in the direction of the command */
-  GSList *waiting;      /* Waiting *: it is to end as aborted… */
-  uint8_t end_as;       /* …with this RESPONSE_… */
-  gboolean parked;
-  struct iovec *iov;
-  unsigned n_iov;                /* room */
-  struct Request *next, *before; /* taken: of its queue; else unused */
-} Request;
-
-typedef struct
-{
-  Request *unused, *taken;
-  unsigned n_taken;
-  gboolean full; /* there was no request left: look again */
-} Queue;
-
-typedef struct
-{
-  Block *block;
-  char serial[33];
-  ScsiUnit unit;                            /* device loop */
-  BlockQueue *images[VIRT_SCSI_MAX_QUEUES]; /* one a queue of commands */
-} Target;
-
-struct VirtScsi
-{
-  VirtDevice virt;
-  unsigned n_targets;
-  Target targets[VIRT_SCSI_MAX_TARGETS];
-  Queue queues[VIRT_SCSI_MAX_QUEUES];
-  Waiting *spare;       /* for the next chain of the control queue */
-  unsigned n_functions; /* that wait */
-  gboolean full;        /* as Queue.full */
-  gboolean loaded;
-};
 
 static const StateField virt_scsi_state[] = {
   STATE_STRUCT (VirtScsi, virt, virt_device_state),
@@ -155,9 +19,8 @@ static const StateField virt_scsi_state[] = {
 
 /* -- Where a command goes ----------------------------------------------------------------------------- */
 
-/* 5.6.6.1: 1, the target, and a LUN of one level.  -1: there is nothing; `lun` is that of the target. */
-static int
-find_target (const VirtScsi *scsi, const uint8_t *address, unsigned *lun)
+int
+virt_scsi_find_target (const VirtScsi *scsi, const uint8_t *address, unsigned *lun)
 {
   *lun = (address[2] & 0x3fu) << 8 | address[3];
   if (address[0] != 1 || address[1] >= scsi->n_targets)
@@ -271,52 +134,6 @@ end_request (Request *request, uint8_t response, uint64_t transferred)
     virt_interrupt_queue (&scsi->virt, request->queue);
 }
 
-/* -- Functions: device loop -------------------------------------------------------------------------------- */
-
-static void
-waiting_free (Waiting *waiting)
-{
-  virt_chain_free (&waiting->chain);
-  g_free (waiting);
-}
-
-/* The control queue's lock is held. */
-static void
-answer_function (Waiting *waiting, size_t offset, uint8_t response)
-{
-  VirtScsi *scsi = waiting->owner;
-  VirtQueue *queue = &scsi->virt.queues[QUEUE_CONTROL];
-
-  if (waiting->generation != queue->generation || !dma_enabled (&queue->dma))
-    return;
-  virt_queue_hold (queue, waiting->chain.head, FALSE);
-  virt_chain_write (&waiting->chain, offset, &response, 1);
-  virt_give (&scsi->virt, QUEUE_CONTROL, &waiting->chain, (uint32_t)offset + 1);
-}
-
-/* One of those that they wait for has ended; no lock held. */
-static void
-one_less (VirtScsi *scsi, GSList *all)
-{
-  VirtQueue *queue = &scsi->virt.queues[QUEUE_CONTROL];
-
-  for (GSList *l = all; l != NULL; l = l->next)
-    {
-      Waiting *waiting = l->data;
-
-      if (--waiting->n_waiting > 0)
-        continue;
-      g_mutex_lock (&queue->lock);
-      answer_function (waiting, 0, RESPONSE_OK);
-      g_mutex_unlock (&queue->lock);
-      waiting_free (waiting);
-      scsi->n_functions--;
-      if (scsi->full)
-        virt_ring (&scsi->virt, QUEUE_CONTROL);
-    }
-  g_slist_free (all);
-}
-
 /* -- To the image ------------------------------------------------------------------------------------------- */
 
 /* Device loop, no lock held. */
@@ -351,7 +168,7 @@ on_done (void *opaque, int error)
   if (own->full)
     virt_queue_look (&scsi->virt, (unsigned)(own - scsi->queues) + QUEUE_FIRST);
   g_mutex_unlock (&queue->lock);
-  one_less (scsi, waiting);
+  virt_scsi_one_less (scsi, waiting);
 }
 
 /* Likewise.  TRUE: it is parked until the machine goes on. */
@@ -434,7 +251,7 @@ carry_out (Request *request, uint64_t *transferred)
   virt_chain_read (chain, 0, &header, sizeof header);
   virt_chain_read (chain, sizeof header, cdb, MIN (sizeof cdb, (size_t)(out_at - sizeof header)));
   const uint64_t n_out = chain->out.length - out_at, n_in = chain->in.length - in_at;
-  const int target = find_target (scsi, header.lun, &lun);
+  const int target = virt_scsi_find_target (scsi, header.lun, &lun);
   if (target < 0)
     return RESPONSE_BAD_TARGET;
   request->target = (unsigned)target;
@@ -492,148 +309,6 @@ run_command (VirtScsi *scsi, unsigned n, VirtChain *chain)
     end_request (request, (uint8_t)response, transferred);
 }
 
-/* -- Control -------------------------------------------------------------------------------------------------- */
-
-static gboolean
-is_meant (const Request *request, const Function *function, unsigned target)
-{
-  const uint32_t what = GUINT32_FROM_LE (function->function);
-
-  return request->target == target && (what != FUNCTION_ABORT_TASK || request->tag == function->tag);
-}
-
-/* The control queue's lock is held; those of commands come behind it. */
-static void
-mark (Waiting *waiting, const Function *function, unsigned target)
-{
-  VirtScsi *scsi = waiting->owner;
-  const uint32_t what = GUINT32_FROM_LE (function->function);
-  const gboolean reset = what == FUNCTION_UNIT_RESET || what == FUNCTION_NEXUS_RESET;
-
-  for (unsigned n = QUEUE_FIRST; n < scsi->virt.n_queues; n++)
-    {
-      VirtQueue *queue = &scsi->virt.queues[n];
-
-      g_mutex_lock (&queue->lock);
-      for (Request *request = scsi->queues[n - QUEUE_FIRST].taken; request != NULL; request = request->next)
-        if (is_meant (request, function, target))
-          {
-            request->waiting = g_slist_prepend (request->waiting, waiting);
-            request->end_as = reset ? RESPONSE_RESET : RESPONSE_ABORTED;
-            waiting->n_waiting++;
-          }
-      g_mutex_unlock (&queue->lock);
-    }
-  if (reset)
-    scsi->targets[target].unit.attention = TRUE;
-}
-
-static gboolean
-is_there (VirtScsi *scsi, const Function *function, unsigned target)
-{
-  gboolean there = FALSE;
-
-  for (unsigned n = QUEUE_FIRST; n < scsi->virt.n_queues; n++)
-    {
-      g_mutex_lock (&scsi->virt.queues[n].lock);
-      for (const Request *request = scsi->queues[n - QUEUE_FIRST].taken; request != NULL;
-           request = request->next)
-        there |= request->target == target
-                 && (GUINT32_FROM_LE (function->function) == FUNCTION_QUERY_TASK_SET
-                     || request->tag == function->tag);
-      g_mutex_unlock (&scsi->virt.queues[n].lock);
-    }
-  return there;
-}
-
-/* TRUE: `waiting` is kept. */
-static gboolean
-run_function (Waiting *waiting, const Function *function)
-{
-  VirtScsi *scsi = waiting->owner;
-  unsigned lun;
-  const int target = find_target (scsi, function->lun, &lun);
-
-  if (target < 0)
-    {
-      answer_function (waiting, 0, RESPONSE_BAD_TARGET);
-      return FALSE;
-    }
-  switch (GUINT32_FROM_LE (function->function))
-    {
-    case FUNCTION_ABORT_TASK:
-    case FUNCTION_ABORT_TASK_SET:
-    case FUNCTION_CLEAR_TASK_SET:
-    case FUNCTION_NEXUS_RESET:
-    case FUNCTION_UNIT_RESET:
-      mark (waiting, function, (unsigned)target);
-      if (waiting->n_waiting == 0)
-        break;
-      virt_queue_hold (&scsi->virt.queues[QUEUE_CONTROL], waiting->chain.head, TRUE);
-      return TRUE;
-    case FUNCTION_CLEAR_ACA:
-      break;
-    case FUNCTION_QUERY_TASK:
-    case FUNCTION_QUERY_TASK_SET:
-      answer_function (waiting, 0,
-                       is_there (scsi, function, (unsigned)target) ? RESPONSE_FUNCTION_SUCCEEDED
-                                                                   : RESPONSE_OK);
-      return FALSE;
-    default:
-      answer_function (waiting, 0, RESPONSE_FUNCTION_REJECTED);
-      return FALSE;
-    }
-  answer_function (waiting, 0, RESPONSE_OK);
-  return FALSE;
-}
-
-static void
-run_control (VirtScsi *scsi, VirtChain *chain)
-{
-  Waiting *waiting = scsi->spare;
-  Function function = { 0 };
-  const uint32_t none = 0;
-  const size_t length = virt_chain_read (chain, 0, &function, sizeof function);
-
-  waiting->generation = scsi->virt.queues[QUEUE_CONTROL].generation;
-  waiting->n_waiting = 0;
-  if (length == sizeof function && GUINT32_FROM_LE (function.type) == TYPE_FUNCTION)
-    {
-      if (run_function (waiting, &function))
-        {
-          scsi->spare = NULL;
-          scsi->n_functions++;
-          return;
-        }
-    }
-  else if (length >= 4
-           && (GUINT32_FROM_LE (function.type) == TYPE_QUERY_EVENTS
-               || GUINT32_FROM_LE (function.type) == TYPE_SUBSCRIBE))
-    {
-      /* There are no events to be had. */
-      virt_chain_write (chain, 0, &none, sizeof none);
-      answer_function (waiting, sizeof none, RESPONSE_OK);
-    }
-  else
-    answer_function (waiting, 0, RESPONSE_FAILURE);
-  virt_chain_clear (chain);
-}
-
-static VirtChain *
-control_room (VirtScsi *scsi)
-{
-  scsi->full = scsi->n_functions >= QUEUE_SIZE;
-  if (scsi->full)
-    return NULL;
-  if (scsi->spare == NULL)
-    {
-      scsi->spare = g_new0 (Waiting, 1);
-      scsi->spare->owner = scsi;
-      virt_chain_init (&scsi->spare->chain);
-    }
-  return &scsi->spare->chain;
-}
-
 /* -- Queues --------------------------------------------------------------------------------------------------- */
 
 static VirtChain *
@@ -642,7 +317,9 @@ scsi_room (VirtDevice *virt, unsigned n)
   VirtScsi *scsi = (VirtScsi *)virt;
 
   /* What the driver has put there for events stays there: nothing comes or goes. */
-  return n == QUEUE_EVENT ? NULL : n == QUEUE_CONTROL ? control_room (scsi) : command_room (scsi, n);
+  return n == QUEUE_EVENT     ? NULL
+         : n == QUEUE_CONTROL ? virt_scsi_control_room (scsi)
+                              : command_room (scsi, n);
 }
 
 static void
@@ -658,7 +335,7 @@ static void
 scsi_run (VirtDevice *virt, unsigned n, VirtChain *chain)
 {
   if (n == QUEUE_CONTROL)
-    run_control ((VirtScsi *)virt, chain);
+    virt_scsi_run_control ((VirtScsi *)virt, chain);
   else
     run_command ((VirtScsi *)virt, n, chain);
 }
@@ -860,7 +537,7 @@ virt_scsi_unrealize (Device *device)
         }
       queue->unused = NULL;
     }
-  g_clear_pointer (&scsi->spare, waiting_free);
+  g_clear_pointer (&scsi->spare, virt_scsi_waiting_free);
   virt_device_unrealize (&scsi->virt);
   for (unsigned i = 0; i < scsi->n_targets; i++)
     g_clear_pointer (&scsi->targets[i].block, block_close);
