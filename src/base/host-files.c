@@ -50,7 +50,7 @@ host_file_open (const char *path, int flags)
   for (unsigned i = 0; i < n_kept; i++)
     if (g_str_equal (kept[i].path, path))
       return fcntl (kept[i].fd, F_DUPFD_CLOEXEC, 0);
-  return source != NULL ? source->open (source_opaque, path, flags) : open (path, flags | O_CLOEXEC);
+  return source != NULL ? source->open (source_opaque, path, flags) : open (path, flags | O_CLOEXEC, 0600);
 }
 
 int

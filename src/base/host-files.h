@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  /* As open(2) with these flags (O_RDONLY or O_RDWR, and O_NONBLOCK, O_NOCTTY): a descriptor, close-on-exec, or -1 and errno.  Regular files and block
+  /* As open(2) with these flags (O_RDONLY or O_RDWR, and O_NONBLOCK, O_NOCTTY; O_CREAT where the definition has the file made): a descriptor, close-on-exec, or -1 and errno.  Regular files and block
    * devices only; others are ENODEV. */
   int (*open) (void *opaque, const char *path, int flags);
   /* stat(2): 0, or -1 and errno. */

@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 typedef enum
 {
   /* Monitor → helper. */
-  NET_MESSAGE_START = 1, /* first: descriptors of a configuration and of the wire */
+  NET_MESSAGE_START = 1, /* first: descriptors of a configuration and of the wire; a: NET_START_… */
   NET_MESSAGE_FORWARDS, /* later: descriptor of another configuration, whose forwards are to be those from now on; `serial` */
   /* Helper → monitor. */
   NET_MESSAGE_READY, /* once: it carries packets; the forwards that there were no ports for were told before */
@@ -30,6 +30,8 @@ typedef enum
   NET_FAILURE_CONFINE,
   NET_FAILURE_NETWORK,
 } NetFailure;
+
+#define NET_START_RESTRICTED 1u /* the guest reaches nothing; ports lead to it */
 
 #define NET_CONFIG_SIZE  16384u
 #define NET_CONFIG_TEXTS 3u

@@ -131,6 +131,20 @@ may_write (BrokerFiles *files, unsigned file)
          || (file >= FAMILY_N_FILES && ((DefinitionFile *)files->named->pdata[file - FAMILY_N_FILES])->write);
 }
 
+/* The new and empty file that one is which isn't there yet. */
+static int
+create (BrokerFiles *files, unsigned file)
+{
+  const DefinitionFile *named = file >= FAMILY_N_FILES ? files->named->pdata[file - FAMILY_N_FILES] : NULL;
+
+  if (named == NULL || !named->create)
+    {
+      errno = ENOENT;
+      return -1;
+    }
+  return open (named->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+}
+
 static gboolean
 is_right (BrokerFiles *files, unsigned file, uint32_t mode)
 {
@@ -163,7 +177,11 @@ broker_files_open (BrokerFiles *files, unsigned file, gboolean write, int *fd)
     return EACCES;
   /* Opening alone makes some devices act, so look first; and again, for somebody may have put another one there. */
   if (stat (path, &info) != 0)
-    return errno;
+    {
+      if (errno == ENOENT && write)
+        *fd = create (files, file);
+      return errno == ENOENT && *fd >= 0 ? 0 : errno;
+    }
   if (!is_right (files, file, info.st_mode))
     return ENODEV;
   *fd = open (path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

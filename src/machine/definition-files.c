@@ -75,6 +75,20 @@ add_image (GPtrArray *files, char *path, gboolean write, int disk)
   g_ptr_array_add (files, file);
 }
 
+/* What a network card is to write its packets to. */
+static void
+add_dump (GPtrArray *files, const MachineDefinition *definition, const MachineDevice *device)
+{
+  char *path = g_str_equal (device->kind->name, "net")
+                   ? definition_resolve (definition, machine_device_text (device, "dump"))
+                   : NULL;
+
+  if (path == NULL)
+    return;
+  add_image (files, path, TRUE, -1);
+  ((DefinitionFile *)g_ptr_array_index (files, files->len - 1))->create = TRUE;
+}
+
 static void
 add (GPtrArray *files, char *path)
 {
@@ -123,5 +137,7 @@ definition_files (const MachineDefinition *definition)
                drive->kind->drive != DRIVE_CDROM && !machine_device_flag (drive, "readonly")
                    && !machine_device_flag (drive, "discard"),
                drive->kind->drive == DRIVE_DISK ? (int)drive->number : -1);
+  for (guint i = 0; i < definition->devices->len; i++)
+    add_dump (files, definition, definition->devices->pdata[i]);
   return files;
 }

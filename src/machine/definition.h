@@ -8,7 +8,7 @@
  *   [disk0] [cdrom0] [floppy0] …   path format readonly discard
  *   [display0]  video video-memory aspect vnc-address vnc-password-file
  *   [input]  absolute-pointer layout
- *   [net0] …  kind card mac link forward tftp bootfile
+ *   [net0] …  kind card mac link rate dump forward restrict tftp bootfile
  *   [serial0] …  backend
  *   [pcitest0] …  slot
  *

@@ -125,10 +125,13 @@ begin (Helper *helper, const char *tftp, const Message *message, int fds[MESSAGE
   Config config;
   NatConfig nat;
 
-  if (message->op != NET_MESSAGE_START || message->n_fds != 2 || !is_wire (fds[1])
-      || !config_read (&config, fds[0]))
+  if (message->op != NET_MESSAGE_START || message->n_fds != 2 || (message->a & ~NET_START_RESTRICTED) != 0
+      || !is_wire (fds[1]) || !config_read (&config, fds[0]))
     return FALSE;
-  nat = (NatConfig){ .hostname = config.hostname, .bootfile = config.bootfile, .tftp = tftp };
+  nat = (NatConfig){ .hostname = config.hostname,
+                     .bootfile = config.bootfile,
+                     .tftp = tftp,
+                     .restricted = message->a == NET_START_RESTRICTED };
   helper->nat = nat_new (&nat, fds[1]);
   fds[1] = -1;
   if (helper->nat != NULL)

@@ -200,6 +200,7 @@ nat_new (const NatConfig *config, int wire)
   slirp.vhostname = nat->hostname[0] != '\0' ? nat->hostname : NULL;
   slirp.bootfile = nat->bootfile[0] != '\0' ? nat->bootfile : NULL;
   slirp.tftp_path = nat->tftp;
+  slirp.restricted = config->restricted;
   nat->timers = g_ptr_array_new_with_free_func (g_free);
   nat->polls = g_array_new (FALSE, FALSE, sizeof (struct pollfd));
   nat->forwards = g_array_new (FALSE, FALSE, sizeof (NetForward));

@@ -19,6 +19,7 @@ typedef struct
 {
   const char *hostname, *bootfile; /* "": none */
   const char *tftp;                /* folder; NULL: none */
+  gboolean restricted;             /* nothing but DHCP, TFTP and what comes by forwards */
 } NatConfig;
 
 typedef struct Nat Nat;

@@ -82,6 +82,7 @@ begin (Networks *networks, const BoardNet *net)
     .name = definition_text (definition, "machine.name"),
     .bootfile = machine_device_text (device, "bootfile"),
     .forwards = machine_device_text (device, "forward"),
+    .restricted = machine_device_flag (device, "restrict"),
     .start = on_start,
     .end = on_end,
     .notice = on_notice,
@@ -132,6 +133,8 @@ networks_set (Networks *networks, const char *id, const char *key, const char *v
 
   if (net != NULL && g_str_equal (key, "link"))
     net_port_plug_cable (net->port, !g_str_equal (value, "down"));
+  else if (net != NULL && g_str_equal (key, "rate"))
+    net_port_set_rate (net->port, g_ascii_strtoull (value, NULL, 10) * 1024);
   else if (user != NULL && g_str_equal (key, "forward"))
     return net_user_set_forwards (user, value, error);
   return TRUE;

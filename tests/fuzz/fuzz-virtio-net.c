@@ -48,8 +48,9 @@ packet_from_wire (NetFixture *net, FuzzBytes *bytes)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
 {
-  const NetPortConfig config
-      = { .id = "net0", .mac = net_fixture_mac, .network = TRUE, .header = TRUE, .takes = NET_CAN_TSO4 };
+  const NetPortConfig config = {
+    .id = "net0", .mac = net_fixture_mac, .network = TRUE, .form = { .header = TRUE }, .takes = NET_CAN_TSO4
+  };
   FuzzBytes bytes = { data, length };
   NetFixture net;
   Driver d;

@@ -6,6 +6,7 @@
 
 #include "board/board.h"
 
+#include "base/host-files.h"
 #include "block/regular-file.h"
 #include "firmware/rom.h"
 #include "machine/definition-files.h"
@@ -16,6 +17,8 @@
 #include "net/rtl8139.h"
 #include "virtio/net.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <string.h>
 
@@ -73,6 +76,7 @@ board_net_statistics (Board *board, BoardStatFunc add, void *opaque)
         { "sent-packets", statistics.sent.packets },     { "sent-bytes", statistics.sent.bytes },
         { "sent-dropped", statistics.sent.dropped },     { "received-packets", statistics.received.packets },
         { "received-bytes", statistics.received.bytes }, { "received-dropped", statistics.received.dropped },
+        { "dump-lost", statistics.dump_lost },
       };
 
       for (unsigned j = 0; j < G_N_ELEMENTS (counts); j++)
@@ -108,18 +112,40 @@ add_boot_rom (Board *board, const MachineDevice *device, PciDevice *card)
   pci_device_add_bar (card, PCI_ROM_BAR, rom, PCI_BAR_MEMORY32);
 }
 
+/* FALSE and an error; `dump` NULL: none is wanted. */
+static gboolean
+open_dump (Board *board, const MachineDevice *device, NetDump **dump, GError **error)
+{
+  g_autofree char *path = definition_resolve (board->definition, machine_device_text (device, "dump"));
+  int fd;
+
+  *dump = NULL;
+  if (path == NULL)
+    return TRUE;
+  fd = host_file_open (path, O_RDWR | O_CREAT | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0)
+    g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "%s.dump: %s can't be written: %s",
+                 device->id, path, g_strerror (errno));
+  else
+    *dump = net_dump_new (fd, path, error);
+  if (*dump == NULL)
+    viv_start_blame (device->id, "dump");
+  return *dump != NULL;
+}
+
 gboolean
 board_add_net (Board *board, const MachineDevice *device, PciBus *bus, unsigned slot, GError **error)
 {
   g_autofree char *mac = definition_mac (board->definition, device);
   const gboolean user = g_strcmp0 (machine_device_text (device, "kind"), "user") == 0;
-  const NetPortConfig config = {
+  NetPortConfig config = {
     .id = device->id,
     .mac = parse_mac (mac),
     /* libslirp takes segments of TCP over IPv4 whole, and makes all sums itself. */
     .takes = user ? NET_CAN_TSO4 : 0,
     .sums_good = user,
     .network = user,
+    .rate = machine_device_number (device, "rate") * 1024,
     .unplugged = g_strcmp0 (machine_device_text (device, "link"), "down") == 0,
   };
   const char *wanted = machine_device_text (device, "card");
@@ -130,6 +156,11 @@ board_add_net (Board *board, const MachineDevice *device, PciBus *bus, unsigned 
         BoardNet *net = g_new0 (BoardNet, 1);
         Device *card;
 
+        if (!open_dump (board, device, &config.dump, error))
+          {
+            g_free (net);
+            return FALSE;
+          }
         net->id = g_strdup (device->id);
         net->slot = slot;
         net->port = net_port_new (board->vm, &config);

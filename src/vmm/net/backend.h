@@ -2,7 +2,7 @@
  *
  * The network's side of a NetPort (net/net.h): a wire, which is a descriptor that carries packets.
  *
- * A wire is a socket of type SOCK_SEQPACKET (or a connected SOCK_DGRAM), a packet a message; who is at its other end is not trusted.  It is read and
+ * A wire is a socket of type SOCK_SEQPACKET (or a connected SOCK_DGRAM), or a network device of the host (net/wire.h), a packet a message; who is at its other end is not trusted.  It is read and
  * written without waiting by calls that say so themselves (MSG_DONTWAIT): a socket's flags are the other holder's, too.  The port keeps the packets that one side
  * can't take: one that the card refused, and what is left of one that was cut into segments.  All others stay where they are, so a slow guest slows the
  * network down, and a slow network the guest.
@@ -11,7 +11,8 @@
  */
 #pragma once
 
-#include "net/net.h"
+#include "net/dump.h"
+#include "net/wire.h"
 
 G_BEGIN_DECLS
 
@@ -23,8 +24,9 @@ typedef struct
   unsigned takes;     /* NET_CAN_… of its wires; segments without NET_CAN_CHECKSUM: with their sums */
   gboolean network;   /* there is one, even if its wire isn't there now */
   gboolean sums_good; /* who is at the wire's other end has made or checked all sums */
-  gboolean
-      header; /* each packet begins with 10 bytes: struct virtio_net_hdr, in the host's byte order (tun's IFF_VNET_HDR) */
+  WireForm form;      /* of its wires */
+  uint64_t rate;      /* bytes a second, each way; 0: no limit */
+  NetDump *dump;      /* gets a copy of each packet, and is the port's; NULL: none */
   gboolean unplugged; /* the cable, at first */
   /* The wire has failed, or its other end is gone: it was closed, and what is sent is dropped until there is another one.  Device loop, no lock held.  May be
    * NULL. */
@@ -40,6 +42,7 @@ typedef struct
 typedef struct
 {
   NetCount sent, received; /* by the guest */
+  uint64_t dump_lost;      /* packets that its copy lacks */
 } NetStatistics;
 
 /* A device of the machine, which owns it and pauses it.  VM lock held. */
@@ -52,6 +55,8 @@ void net_port_connect (NetPort *port, int wire);
 /* Puts the cable in, or pulls it out: then nothing goes either way.  Any thread; the card is told on the device loop. */
 void net_port_plug_cable (NetPort *port, gboolean in);
 gboolean net_port_cable (NetPort *port);
+/* From now on; 0: no limit.  Any thread. */
+void net_port_set_rate (NetPort *port, uint64_t bytes);
 /* There is a network, or there is none any more, which the card takes for the same as a cable that is out.  Any thread. */
 void net_port_set_network (NetPort *port, gboolean there);
 /* As NetPortConfig.lost, for who comes later; NULL: nobody, and the old one isn't called any more when it returns on the device loop, or when that doesn't run. */

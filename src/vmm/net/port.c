@@ -6,18 +6,19 @@
 #define G_LOG_DOMAIN "net"
 
 #include "net/backend.h"
-#include "net/offload.h"
 
-#include <errno.h>
+#include "base/ready-source.h"
+#include "net/offload.h"
+#include "net/rate.h"
+#include "net/wire.h"
+
 #include <glib-unix.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define PACKETS_A_TURN  64u
-#define HEADER_SIZE     10u /* of a wire that has one */
-#define TAGS_SIZE       8u  /* that a frame may have beyond its MTU */
+#define TAGS_SIZE       8u /* that a frame may have beyond its MTU */
 #define NO_WIRE_WAITING (-2)
 
 /* A packet that waits. */
@@ -41,6 +42,7 @@ struct NetPort
   gboolean full;    /* the wire took no more, and has said nothing since */
   gboolean waiting; /* the card, for room() */
   GQueue to_wire;   /* Held: the rest of one packet */
+  NetRate to_wire_rate, to_card_rate;
   NetStatistics statistics;
   uint8_t *sent; /* a packet that is being finished */
 
@@ -50,8 +52,9 @@ struct NetPort
 
   /* The device loop's. */
   GSource *source;
-  gpointer tag; /* of the wire in it; NULL */
-  int watched;  /* the wire that it is */
+  GSource *timer; /* wakes it when a rate lets it go on; its time is set by any thread */
+  gpointer tag;   /* of the wire in it; NULL */
+  int watched;    /* the wire that it is */
   const NetCard *card;
   void *card_opaque;
   gboolean told_link;
@@ -87,13 +90,17 @@ wake (NetPort *port)
   g_source_set_ready_time (port->source, 0);
 }
 
-/* -- To the wire: any thread, the port's lock held ------------------------------------------------- */
-
-typedef enum
+/* The port's lock held: either way may wait for its rate. */
+static void
+wake_at (NetPort *port, gint64 when)
 {
-  WIRE_SENT, /* or lost: it is no more the card's affair */
-  WIRE_FULL,
-} WireResult;
+  const gint64 set = g_source_get_ready_time (port->timer);
+
+  if (set < 0 || set > when)
+    g_source_set_ready_time (port->timer, when);
+}
+
+/* -- To the wire: any thread, the port's lock held ------------------------------------------------- */
 
 static gboolean
 is_up (const NetPort *port)
@@ -101,66 +108,35 @@ is_up (const NetPort *port)
   return port->cable && port->config.network;
 }
 
-static void
-put_header (const NetOffload *offload, uint8_t header[HEADER_SIZE])
-{
-  header[0] = offload->flags & NET_NEEDS_CHECKSUM;
-  header[1] = offload->gso_type;
-  memcpy (header + 2, &offload->header_length, 2);
-  memcpy (header + 4, &offload->gso_size, 2);
-  memcpy (header + 6, &offload->checksum_start, 2);
-  memcpy (header + 8, &offload->checksum_offset, 2);
-}
-
-static void
-get_header (const uint8_t header[HEADER_SIZE], NetOffload *offload)
-{
-  offload->flags = header[0] & (NET_NEEDS_CHECKSUM | NET_CHECKSUM_GOOD);
-  offload->gso_type = header[1];
-  memcpy (&offload->header_length, header + 2, 2);
-  memcpy (&offload->gso_size, header + 4, 2);
-  memcpy (&offload->checksum_start, header + 6, 2);
-  memcpy (&offload->checksum_offset, header + 8, 2);
-}
-
-static WireResult
+/* FALSE: it is full.  Else the packet is sent or lost, and no more the card's affair. */
+static gboolean
 write_wire (NetPort *port, const NetOffload *offload, const struct iovec *iov, unsigned n, size_t length)
 {
-  struct iovec pieces[NET_MAX_PIECES + 1];
-  uint8_t header[HEADER_SIZE];
-  struct msghdr message = { .msg_iov = pieces };
   NetCount *count = &port->statistics.sent;
-  ssize_t done;
+  const WireResult result = net_wire_write (port->wire, &port->config.form, offload, iov, n);
 
-  if (port->config.header)
-    {
-      put_header (offload, header);
-      pieces[message.msg_iovlen++] = (struct iovec){ header, sizeof header };
-    }
-  memcpy (pieces + message.msg_iovlen, iov, n * sizeof *iov);
-  message.msg_iovlen += n;
-  do
-    done = sendmsg (port->wire, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  while (done < 0 && errno == EINTR);
-  if (done < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+  if (result == WIRE_FULL)
     {
       port->full = TRUE;
       wake (port);
-      return WIRE_FULL;
+      return FALSE;
     }
-  if (done < 0 && !port->broken && (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN))
+  if (result == WIRE_BROKEN && !port->broken)
     {
       port->broken = TRUE;
       wake (port);
     }
-  if (done < 0)
-    count->dropped++;
-  else
+  if (result == WIRE_SENT)
     {
       count->packets++;
       count->bytes += length;
+      net_rate_take (&port->to_wire_rate, length);
+      if (port->config.dump != NULL)
+        net_dump_add (port->config.dump, iov, n, length);
     }
-  return WIRE_SENT;
+  else
+    count->dropped++;
+  return TRUE;
 }
 
 static void
@@ -169,7 +145,7 @@ emit_to_wire (void *opaque, const NetOffload *offload, const uint8_t *packet, si
   NetPort *port = opaque;
   const struct iovec iov = { (uint8_t *)packet, length };
 
-  if (!g_queue_is_empty (&port->to_wire) || write_wire (port, offload, &iov, 1, length) == WIRE_FULL)
+  if (!g_queue_is_empty (&port->to_wire) || !write_wire (port, offload, &iov, 1, length))
     hold (&port->to_wire, offload, packet, length);
 }
 
@@ -182,7 +158,7 @@ flush_to_wire (NetPort *port)
     {
       const struct iovec iov = { held->bytes, held->length };
 
-      if (write_wire (port, &held->offload, &iov, 1, held->length) == WIRE_FULL)
+      if (!write_wire (port, &held->offload, &iov, 1, held->length))
         return;
       g_free (g_queue_pop_head (&port->to_wire));
     }
@@ -195,7 +171,7 @@ longest_frame (const NetPort *port)
 }
 
 /* The packet's bytes are the guest's, who may change them: what is looked at is a copy. */
-static WireResult
+static gboolean
 finish (NetPort *port, const NetOffload *offload, const struct iovec *iov, unsigned n, size_t length)
 {
   size_t at = 0;
@@ -206,7 +182,7 @@ finish (NetPort *port, const NetOffload *offload, const struct iovec *iov, unsig
     memcpy (port->sent + at, iov[i].iov_base, iov[i].iov_len);
   if (!net_offload_finish (offload, port->sent, length, port->config.takes, emit_to_wire, port))
     port->statistics.sent.dropped++;
-  return WIRE_SENT;
+  return TRUE;
 }
 
 static gboolean
@@ -219,7 +195,7 @@ wait_for_room (NetPort *port)
 static gboolean
 send_locked (NetPort *port, const NetOffload *offload, const struct iovec *iov, unsigned n, size_t length)
 {
-  WireResult result;
+  gint64 when;
 
   if (!is_up (port) || length < NET_ETHER_HEADER || length > NET_MAX_PACKET || n > NET_MAX_PIECES
       || (offload->gso_type == NET_GSO_NONE && length > longest_frame (port)))
@@ -234,9 +210,15 @@ send_locked (NetPort *port, const NetOffload *offload, const struct iovec *iov, 
       port->statistics.sent.dropped++;
       return TRUE;
     }
-  result = net_offload_any (offload) ? finish (port, offload, iov, n, length)
-                                     : write_wire (port, offload, iov, n, length);
-  return result == WIRE_SENT || wait_for_room (port);
+  when = net_rate_wait (&port->to_wire_rate);
+  if (when != 0)
+    {
+      wake_at (port, when);
+      return wait_for_room (port);
+    }
+  return (net_offload_any (offload) ? finish (port, offload, iov, n, length)
+                                    : write_wire (port, offload, iov, n, length))
+         || wait_for_room (port);
 }
 
 gboolean
@@ -263,6 +245,7 @@ count_received (NetPort *port, size_t length)
     {
       port->statistics.received.packets++;
       port->statistics.received.bytes += length;
+      net_rate_take (&port->to_card_rate, length);
     }
   else
     port->statistics.received.dropped++;
@@ -324,13 +307,13 @@ take_packet (NetPort *port, uint8_t *packet, size_t length)
   const unsigned takes = (unsigned)g_atomic_int_get (&port->takes);
   NetOffload offload = { 0 };
 
-  if (port->config.header && length >= HEADER_SIZE)
+  if (port->config.form.header && length >= WIRE_HEADER)
     {
-      get_header (packet, &offload);
-      packet += HEADER_SIZE;
-      length -= HEADER_SIZE;
+      net_wire_get_header (packet, &offload);
+      packet += WIRE_HEADER;
+      length -= WIRE_HEADER;
     }
-  else if (port->config.header)
+  else if (port->config.form.header)
     length = 0;
   if (length < NET_ETHER_HEADER || length > NET_MAX_PACKET
       || (offload.gso_type == NET_GSO_NONE && length > longest_frame (port)))
@@ -338,6 +321,8 @@ take_packet (NetPort *port, uint8_t *packet, size_t length)
       count_received (port, 0);
       return;
     }
+  if (port->config.dump != NULL)
+    net_dump_add (port->config.dump, &(struct iovec){ packet, length }, 1, length);
   if (port->config.sums_good && !(offload.flags & NET_NEEDS_CHECKSUM))
     offload.flags |= NET_CHECKSUM_GOOD;
   if (!net_offload_any (&offload))
@@ -346,23 +331,33 @@ take_packet (NetPort *port, uint8_t *packet, size_t length)
     count_received (port, 0);
 }
 
+/* When packets may be taken from the wire again; 0: now. */
+static gint64
+rate_of_receiving (NetPort *port)
+{
+  gint64 when;
+
+  g_mutex_lock (&port->lock);
+  when = net_rate_wait (&port->to_card_rate);
+  g_mutex_unlock (&port->lock);
+  return when;
+}
+
 /* FALSE: the wire has ended. */
 static gboolean
 read_wire (NetPort *port)
 {
-  const size_t room = NET_MAX_PACKET + HEADER_SIZE;
+  const size_t room = NET_MAX_PACKET + WIRE_HEADER;
 
   if (port->received == NULL)
     port->received = g_malloc (room);
-  for (unsigned i = 0; i < PACKETS_A_TURN && g_queue_is_empty (&port->to_card); i++)
+  for (unsigned i = 0;
+       i < PACKETS_A_TURN && g_queue_is_empty (&port->to_card) && rate_of_receiving (port) == 0; i++)
     {
-      ssize_t n = recv (port->watched, port->received, room, MSG_DONTWAIT | MSG_TRUNC);
+      const ssize_t n = net_wire_read (port->watched, &port->config.form, port->received, room);
 
-      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        return TRUE;
-      /* An empty message looks like the end, and who sends such is no network. */
       if (n <= 0)
-        return FALSE;
+        return n == 0;
       if ((size_t)n > room || !net_port_link (port))
         count_received (port, 0);
       else
@@ -432,13 +427,17 @@ static gboolean
 make_room (NetPort *port)
 {
   gboolean room;
+  gint64 when;
 
   if (!is_up (port))
     forget (&port->to_wire, &port->statistics.sent);
   if (!port->paused)
     flush_to_wire (port);
-  room
-      = port->waiting && !port->paused && (!port->full || !is_up (port)) && g_queue_is_empty (&port->to_wire);
+  when = net_rate_wait (&port->to_wire_rate);
+  if (when != 0 && port->waiting)
+    wake_at (port, when);
+  room = port->waiting && !port->paused && when == 0 && (!port->full || !is_up (port))
+         && g_queue_is_empty (&port->to_wire);
   if (room)
     port->waiting = FALSE;
   return room;
@@ -448,9 +447,13 @@ static void
 watch_wire (NetPort *port)
 {
   GIOCondition wanted = 0;
+  gint64 when;
 
   g_mutex_lock (&port->lock);
-  if (!port->paused && g_queue_is_empty (&port->to_card))
+  when = net_rate_wait (&port->to_card_rate);
+  if (when != 0)
+    wake_at (port, when);
+  else if (!port->paused && g_queue_is_empty (&port->to_card))
     wanted |= G_IO_IN;
   if (port->full)
     wanted |= G_IO_OUT;
@@ -623,9 +626,28 @@ net_port_statistics (NetPort *port, NetStatistics *statistics)
   g_mutex_lock (&port->lock);
   *statistics = port->statistics;
   g_mutex_unlock (&port->lock);
+  if (port->config.dump != NULL)
+    statistics->dump_lost = net_dump_lost (port->config.dump);
+}
+
+void
+net_port_set_rate (NetPort *port, uint64_t bytes)
+{
+  g_mutex_lock (&port->lock);
+  net_rate_set (&port->to_wire_rate, bytes);
+  net_rate_set (&port->to_card_rate, bytes);
+  g_mutex_unlock (&port->lock);
+  wake (port);
 }
 
 /* -- Life ------------------------------------------------------------------------------------------ */
+
+static gboolean
+on_timer (gpointer data)
+{
+  wake (data);
+  return G_SOURCE_CONTINUE;
+}
 
 static gboolean
 port_realize (Device *device, GError **error)
@@ -637,6 +659,7 @@ port_realize (Device *device, GError **error)
   g_source_set_callback (port->source, NULL, port, NULL);
   g_source_set_static_name (port->source, "net");
   g_source_attach (port->source, device->vm->context);
+  port->timer = ready_source_new (device->vm->context, G_PRIORITY_DEFAULT, "net-rate", on_timer, port);
   return TRUE;
 }
 
@@ -659,6 +682,9 @@ port_unrealize (Device *device)
 
   g_source_destroy (port->source);
   g_clear_pointer (&port->source, g_source_unref);
+  g_source_destroy (port->timer);
+  g_clear_pointer (&port->timer, g_source_unref);
+  net_dump_free (port->config.dump);
   if (port->wire >= 0)
     close (port->wire);
   if (port->next_wire >= 0)
@@ -695,6 +721,8 @@ net_port_new (Vm *vm, const NetPortConfig *config)
   port->wire = port->watched = -1;
   port->next_wire = NO_WIRE_WAITING;
   port->cable = !config->unplugged;
+  net_rate_set (&port->to_wire_rate, config->rate);
+  net_rate_set (&port->to_card_rate, config->rate);
   g_queue_init (&port->to_wire);
   g_queue_init (&port->to_card);
   device_realize (&port->device, NULL);

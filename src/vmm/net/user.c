@@ -228,9 +228,13 @@ begin (NetUser *user)
       return;
     }
   config = net_config_new (user->hostname, user->bootfile, user->forwards);
-  code = config >= 0 && socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0 ? message_send (
-             user->socket, &(Message){ .op = NET_MESSAGE_START, .n_fds = 2 }, (int[]){ config, ends[1] }, 0)
-                                                                                          : -errno;
+  code = config >= 0 && socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0
+             ? message_send (user->socket,
+                             &(Message){ .op = NET_MESSAGE_START,
+                                         .n_fds = 2,
+                                         .a = user->config.restricted ? NET_START_RESTRICTED : 0 },
+                             (int[]){ config, ends[1] }, 0)
+             : -errno;
   if (config >= 0)
     close (config);
   if (ends[1] >= 0)

@@ -21,6 +21,7 @@ typedef struct
   const char *name;     /* of the machine, which the guest gets for its own as far as a host can have it */
   const char *bootfile; /* may be NULL */
   const char *forwards; /* base/net-forward.h; may be NULL */
+  gboolean restricted;  /* the guest reaches nothing by itself */
   /* A process's socket, and a number for end(); -1 and an error. */
   int (*start) (void *opaque, const char *id, unsigned *number, GError **error);
   void (*end) (void *opaque, unsigned number);

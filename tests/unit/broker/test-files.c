@@ -123,6 +123,37 @@ test_write (void)
   broker_files_free (files);
 }
 
+/* A copy of packets is made where it isn't there, and only that: not by who asks to read, nor through a link. */
+static void
+test_made (void)
+{
+  BrokerFiles *files = begin ("[net0]\ndump=packets.pcap\n[net1]\ndump=link.pcap\n[disk0]\npath=none.img\n");
+  g_autofree char *path = inside ("packets.pcap"), *link = inside ("link.pcap"), *target = inside ("target"),
+                  *none = inside ("none.img");
+  struct stat info;
+  int fd = -1;
+
+  g_assert_cmpint (broker_files_open (files, number_of (files, "packets.pcap"), FALSE, &fd), ==, ENOENT);
+  g_assert_cmpint (broker_files_open (files, number_of (files, "none.img"), TRUE, &fd), ==, ENOENT);
+  g_assert_false (g_file_test (none, G_FILE_TEST_EXISTS));
+  g_assert_cmpint (broker_files_open (files, number_of (files, "packets.pcap"), TRUE, &fd), ==, 0);
+  g_assert_cmpint (fstat (fd, &info), ==, 0);
+  g_assert_cmpuint (info.st_mode, ==, S_IFREG | 0600);
+  g_assert_cmpint (write (fd, "x", 1), ==, 1);
+  close (fd);
+  /* It is there now, with what it has. */
+  g_assert_cmpint (broker_files_open (files, number_of (files, "packets.pcap"), TRUE, &fd), ==, 0);
+  g_assert_cmpint (fstat (fd, &info), ==, 0);
+  g_assert_cmpint (info.st_size, ==, 1);
+  close (fd);
+  g_assert_cmpint (symlink (target, link), ==, 0);
+  g_assert_cmpint (broker_files_open (files, number_of (files, "link.pcap"), TRUE, &fd), !=, 0);
+  g_assert_false (g_file_test (target, G_FILE_TEST_EXISTS));
+  g_unlink (link);
+  g_unlink (path);
+  broker_files_free (files);
+}
+
 static void
 test_kinds (void)
 {
@@ -223,6 +254,7 @@ main (int argc, char **argv)
   g_test_add_func ("/broker/files/sealed", test_sealed);
   g_test_add_func ("/broker/files/numbers", test_numbers);
   g_test_add_func ("/broker/files/write", test_write);
+  g_test_add_func ("/broker/files/made", test_made);
   g_test_add_func ("/broker/files/kinds", test_kinds);
   g_test_add_func ("/broker/files/once", test_once);
   g_test_add_func ("/broker/files/backing", test_backing);

@@ -29,6 +29,8 @@ static uint8_t host_mac[6];
 
 /* -- The monitor's part ---------------------------------------------------------------------------- */
 
+static unsigned start_flags;
+
 static void
 begin_with (const char *hostname, const char *bootfile, const char *forwards)
 {
@@ -39,7 +41,7 @@ begin_with (const char *hostname, const char *bootfile, const char *forwards)
   g_assert_no_error (error);
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), ==, 0);
   wire = ends[0];
-  g_assert_cmpint (message_send (monitor, &(Message){ .op = NET_MESSAGE_START, .n_fds = 2 },
+  g_assert_cmpint (message_send (monitor, &(Message){ .op = NET_MESSAGE_START, .n_fds = 2, .a = start_flags },
                                  (int[]){ fd, ends[1] }, WAIT_MS),
                    ==, 0);
   close (fd);
@@ -321,6 +323,31 @@ test_forwards (void)
   end ();
 }
 
+/* A guest that is kept in has its address and what comes to it; what it sends to others gets nowhere. */
+static void
+test_restricted (void)
+{
+  unsigned port, out;
+  const int free_one = listen_udp (&port), fd = listen_udp (&out);
+  g_autofree char *one = g_strdup_printf ("udp::%u-:7000", port);
+  uint8_t p[2048];
+  char text[64];
+
+  close (free_one);
+  start_flags = NET_START_RESTRICTED;
+  begin (one);
+  start_flags = 0;
+  dhcp ();
+  put_udp (host_mac, "10.0.2.15", "10.0.2.2", 4444, out, "hello", 5);
+  /* Behind that one on the same way. */
+  send_to_port (port, "in");
+  g_assert_cmpuint (take_udp (p, sizeof p), ==, 42 + 2);
+  g_assert_cmpuint (get16 (p + 36), ==, 7000);
+  g_assert_cmpint (recv (fd, text, sizeof text, MSG_DONTWAIT), <, 0);
+  close (fd);
+  end ();
+}
+
 static void
 test_refused_at_start (void)
 {
@@ -553,6 +580,7 @@ main (int argc, char **argv)
   g_test_add_func ("/nat/dhcp", test_dhcp);
   g_test_add_func ("/nat/out", test_out);
   g_test_add_func ("/nat/forwards", test_forwards);
+  g_test_add_func ("/nat/restricted", test_restricted);
   g_test_add_func ("/nat/refused-at-start", test_refused_at_start);
   g_test_add_func ("/nat/hostile-guest", test_hostile_guest);
   g_test_add_func ("/nat/slow-guest", test_slow_guest);

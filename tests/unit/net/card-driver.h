@@ -58,9 +58,12 @@ card_pump (void)
 static inline void
 card_open (Card *c, unsigned takes)
 {
-  const NetPortConfig config = {
-    .id = "net0", .mac = net_fixture_mac, .mtu = 16000, .network = TRUE, .header = TRUE, .takes = takes
-  };
+  const NetPortConfig config = { .id = "net0",
+                                 .mac = net_fixture_mac,
+                                 .mtu = 16000,
+                                 .network = TRUE,
+                                 .form = { .header = TRUE },
+                                 .takes = takes };
 
   *c = (Card){ .vm = vm_new (NULL, TRUE) };
   vm_lock (c->vm);

@@ -522,8 +522,9 @@ static void
 test_segments_to_card (void)
 {
   static uint8_t message[10 + NET_MAX_PACKET];
-  const NetPortConfig config
-      = { .id = "net0", .network = TRUE, .header = TRUE, .takes = NET_CAN_CHECKSUM | NET_CAN_TSO4 };
+  const NetPortConfig config = {
+    .id = "net0", .network = TRUE, .form = { .header = TRUE }, .takes = NET_CAN_CHECKSUM | NET_CAN_TSO4
+  };
   const Shape shape = { FALSE, FALSE, 0, 30000 };
   const uint16_t size = 1460;
   NetOffload offload;

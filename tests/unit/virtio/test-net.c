@@ -395,7 +395,8 @@ static void
 test_offloads_in (void)
 {
   static uint8_t message[10 + NET_MAX_PACKET];
-  const NetPortConfig config = { .id = "net0", .mac = net_fixture_mac, .network = TRUE, .header = TRUE };
+  const NetPortConfig config
+      = { .id = "net0", .mac = net_fixture_mac, .network = TRUE, .form = { .header = TRUE } };
   uint64_t offloads = 0;
 
   begin_with (&config);
