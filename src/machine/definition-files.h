@@ -11,10 +11,10 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  char *path;     /* absolute where the definition has a folder */
-  gboolean write; /* a drive's that keeps what is written on it */
+  char *path;      /* absolute where the definition has a folder */
+  gboolean write;  /* a drive's that keeps what is written on it */
   gboolean create; /* made where it isn't there, with mode 0600 */
-  int disk;       /* N of an image of diskN; -1 */
+  int disk;        /* N of an image of diskN; -1 */
   unsigned depth; /* 0: the disk's own image; 1: the one that it lies on, … (no definition lists one yet) */
 } DefinitionFile;
 

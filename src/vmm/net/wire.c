@@ -29,7 +29,8 @@ net_wire_get_header (const uint8_t *packet, NetOffload *offload)
 }
 
 WireResult
-net_wire_write (int wire, const WireForm *form, const NetOffload *offload, const struct iovec *iov, unsigned n)
+net_wire_write (int wire, const WireForm *form, const NetOffload *offload, const struct iovec *iov,
+                unsigned n)
 {
   struct iovec pieces[NET_MAX_PIECES + 1];
   uint8_t header[WIRE_HEADER];

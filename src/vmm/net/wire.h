@@ -29,7 +29,7 @@ typedef enum
 
 /* `n` up to NET_MAX_PIECES. */
 WireResult net_wire_write (int wire, const WireForm *form, const NetOffload *offload, const struct iovec *iov,
-                       unsigned n);
+                           unsigned n);
 /* Its whole length, which is above `room` where it was cut; 0: there is none now; -1: its other end is gone. */
 ssize_t net_wire_read (int wire, const WireForm *form, uint8_t *buffer, size_t room);
 /* What a packet of WIRE_HEADER bytes or more begins with. */
