@@ -38,6 +38,8 @@
 /* A monitor that has its folder and no socket yet is starting, for so long. */
 #define STARTING_US    (60 * G_USEC_PER_SEC)
 #define HOLDER_TICK_MS 500
+/* From a connection that failed to the end of a monitor that had said "ready": its guest was quick. */
+#define QUICK_END_MS 2000
 /* Between two looks at the room that is left. */
 #define SPACE_TICK_S 20
 
@@ -77,6 +79,7 @@ struct _VivLocalMachine
 
   GTask *start; /* under way */
   guint start_timeout;
+  GError *start_error; /* its connection's, while the process may yet say by its end that all was well */
   GPtrArray *off_tasks; /* GTask: complete when it is off */
   guint kill_timeout;
 };
@@ -434,6 +437,7 @@ static void
 end_start (VivLocalMachine *self)
 {
   g_clear_handle_id (&self->start_timeout, g_source_remove);
+  g_clear_error (&self->start_error);
 }
 
 /* Also the end of a mere probe, which nobody waits for. */
@@ -488,9 +492,28 @@ on_link_up (VivMonitorLink *link, VivLocalMachine *self)
     g_task_return_boolean (task, TRUE);
 }
 
+static gboolean
+on_quick_end_timeout (gpointer data)
+{
+  VivLocalMachine *self = data;
+  g_autoptr (GError) error = g_steal_pointer (&self->start_error);
+
+  self->start_timeout = 0;
+  fail_start (self, error);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 on_link_failed (VivMonitorLink *link, const GError *error, VivLocalMachine *self)
 {
+  if (self->start != NULL && self->process != NULL && viv_monitor_process_is_alive (self->process)
+      && viv_monitor_process_was_ready (self->process))
+    {
+      end_start (self);
+      self->start_error = g_error_copy (error);
+      self->start_timeout = g_timeout_add (QUICK_END_MS, on_quick_end_timeout, self);
+      return;
+    }
   fail_start (self, error);
 }
 
@@ -577,7 +600,18 @@ on_process_ended (VivMonitorProcess *process, VivLocalMachine *self)
 {
   g_autoptr (VivLocalMachine) keep = g_object_ref (self);
 
-  if (self->start != NULL)
+  if (self->start != NULL && viv_monitor_process_was_ready (process)
+      && viv_monitor_process_ended_well (process))
+    {
+      g_autoptr (GTask) task = g_steal_pointer (&self->start);
+
+      /* It ran, and was off again before the connection stood. */
+      end_start (self);
+      viv_monitor_link_close (self->link);
+      ended (self);
+      g_task_return_boolean (task, TRUE);
+    }
+  else if (self->start != NULL)
     {
       g_autofree char *log = viv_monitor_log_last_words (folder_of (self));
       g_autofree char *why = viv_monitor_log_complaints (log);
@@ -778,6 +812,7 @@ viv_local_machine_finalize (GObject *object)
   g_free (self->stopped_why);
   g_free (self->silent_why);
   g_free (self->end_why);
+  g_clear_error (&self->start_error);
   G_OBJECT_CLASS (viv_local_machine_parent_class)->finalize (object);
 }
 

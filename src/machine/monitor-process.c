@@ -128,7 +128,7 @@ on_said (GObject *source, GAsyncResult *result, gpointer data)
   if (self == NULL || bytes == NULL)
     return;
   hear (self, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-  if (g_str_has_prefix (self->said, "ready\n"))
+  if (viv_monitor_process_was_ready (self))
     {
       if (!self->ended)
         g_signal_emit (self, signals[READY], 0);
@@ -257,6 +257,12 @@ gboolean
 viv_monitor_process_is_alive (VivMonitorProcess *self)
 {
   return !self->ended;
+}
+
+gboolean
+viv_monitor_process_was_ready (VivMonitorProcess *self)
+{
+  return g_str_has_prefix (self->said, "ready\n");
 }
 
 void

@@ -30,6 +30,8 @@ typedef struct
 VivMonitorProcess *viv_monitor_process_new (const char *folder, const char *socket_path,
                                             const VivStartOptions *options, int lock, GError **error);
 gboolean viv_monitor_process_is_alive (VivMonitorProcess *process);
+/* It has said "ready". */
+gboolean viv_monitor_process_was_ready (VivMonitorProcess *process);
 /* SIGQUIT ends the machine at once and leaves nothing; SIGKILL also a broker that doesn't hear it. */
 void viv_monitor_process_kill (VivMonitorProcess *process, int signal_number);
 /* It has ended of its own will, with status 0. */

@@ -99,6 +99,15 @@ def main():
             room.vivctl("create", "--name", "Huge", "--append", "huge-reason")
             result = room.vivctl("start", "Huge", ok=False)
             check(result.returncode == 1 and "too large" in result.stderr, "%d: %s" % (result.returncode, result.stderr[-300:]))
+        with tap.point("one that is off before anybody could connect was started; one that failed was not"):
+            for name, word in (("Quick", "leaves"), ("Failed", "leaves=3")):
+                room.vivctl("create", "--name", name, "--append", word)
+            for _ in range(20):
+                room.vivctl("start", "Quick")
+                quick = next(m for m in room.list() if m["name"] == "Quick")
+                check(quick["state"] == "off" and not quick.get("state-reason"), "it is %s" % quick)
+            result = room.vivctl("start", "Failed", ok=False)
+            check(result.returncode == 1 and "status 3" in result.stderr, "%d: %s" % (result.returncode, result.stderr[-300:]))
         room.vivctl("stop", "--force", "Bystander")
     tap.done()
 

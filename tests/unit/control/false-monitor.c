@@ -18,6 +18,7 @@
  *   vnc=PATH      its screens are served at PATH
  *   screen        an honest one, of 640 × 480; large: of 8192 × 4096, damaged whole; vast: of 16384 × 16384; busy: with damage, cursors and
  *                 other sizes without end
+ *   leaves        is off as soon as it has said that it runs; leaves=STATUS: it ends with that status
  *   babbles       a serial port that never stops, and never reads
  */
 #include "config.h"
@@ -36,6 +37,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -520,6 +522,8 @@ main (int argc, char **argv)
   if (lies_by ("flood") || lies_by ("properties") || lies_by ("numbers"))
     g_thread_unref (g_thread_new ("flood", flood, NULL));
   broker_link_ready ();
+  if (lies_by ("leaves"))
+    return atoi (lie ("leaves"));
   g_main_loop_run (g_main_loop_new (NULL, FALSE));
   return 0;
 }
