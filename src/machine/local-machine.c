@@ -79,7 +79,7 @@ struct _VivLocalMachine
 
   GTask *start; /* under way */
   guint start_timeout;
-  GError *start_error; /* its connection's, while the process may yet say by its end that all was well */
+  GError *start_error;  /* its connection's, while the process may yet say by its end that all was well */
   GPtrArray *off_tasks; /* GTask: complete when it is off */
   guint kill_timeout;
 };
