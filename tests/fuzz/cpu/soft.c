@@ -210,7 +210,7 @@ fuzz_soft_yield (unsigned n)
 gboolean
 fuzz_soft_translates (void)
 {
-  return ((SoftEngine *)m->engine)->translator != NULL;
+  return ((SoftEngine *)m->engine)->cpus[0]->translator != NULL;
 }
 
 void

@@ -26,7 +26,7 @@ set_mov_ss (Guest *g, const void *next, size_t length)
   s.dr[0] = 0xd100;
   s.dr[7] = 0x000f0402; /* reads and writes of four bytes */
   guest_start (g, &s);
-  soft_code_flush ((SoftEngine *)g->engine);
+  soft_code_flush_all ((SoftEngine *)g->engine);
 }
 
 static void
@@ -378,7 +378,7 @@ test_task_busy (void)
   guest_put (g, 0xc000, "\xcf", 1);
   guest_set (g, GDT + TASK_B, guest_descriptor (TSS_B, 0x67, 0x89), 8);
   guest_start (g, &s);
-  soft_code_flush ((SoftEngine *)g->engine);
+  soft_code_flush_all ((SoftEngine *)g->engine);
   soft_cpu_run (g->cpu, 1);
   g_assert_cmphex (g->cpu->segment[CPU_TR].selector, ==, TASK_A);
   guest_set (g, TSS_A, TASK_B, 2);

@@ -130,7 +130,7 @@ test_resume_flag (void)
   g_assert_cmphex (top (g, 2) & FLAG_RF, ==, FLAG_RF); /* a fault's frame has it */
   guest_put (g, 0xc000, call, sizeof call);
   guest_start (g, &s);
-  soft_code_flush ((SoftEngine *)g->engine);
+  soft_code_flush_all ((SoftEngine *)g->engine);
   g_assert_true (guest_run (g, 100));
   g_assert_cmpuint (guest_vector (g), ==, 0x20);
   g_assert_cmphex (top (g, 2) & FLAG_RF, ==, 0);

@@ -38,7 +38,7 @@ large_pages (Guest *g, CpuState *s)
 static gboolean
 translates (Guest *g)
 {
-  return ((SoftEngine *)g->engine)->translator != NULL;
+  return g->cpu->translator != NULL;
 }
 
 static void

@@ -2,10 +2,11 @@
  *
  * The cache of decoded code.  Blocks are found by the host address of their first byte, so they outlive changes of
  * page tables and of the memory map; a page with blocks has no fast write entry in any translation buffer, and its
- * slow writes drop exactly the blocks whose bytes they touch.
+ * slow writes drop exactly the blocks whose bytes they touch (code-pages.h).  A processor has a cache of its own.
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
+#include "cpu/soft/code-pages.h"
 #include "cpu/soft/engine-soft.h"
 
 #include <sys/mman.h>
@@ -14,37 +15,25 @@
 #include "cpu/soft/translate/translate.h"
 #endif
 
-#define HASH_SIZE      (1u << 16)
-#define PAGE_HASH_SIZE (1u << 13)
-#define MAX_PAGES      (1u << 15)
-#define GRANULE_SHIFT  3 /* 8 bytes a bit */
-#define GRANULE_WORDS  (4096 >> GRANULE_SHIFT >> 6)
+#define HASH_SIZE     (1u << 16)
+#define GRANULE_SHIFT 3 /* 8 bytes a bit */
+#define GRANULE_WORDS (4096 >> GRANULE_SHIFT >> 6)
 
-typedef struct CodePage
-{
-  const uint8_t *host;              /* of the page */
-  uint64_t granules[GRANULE_WORDS]; /* where blocks have bytes */
-  SoftBlock *blocks;
-  struct CodePage *next;
-} CodePage;
-
+/* What the processor has in a page, by the page's index in the table. */
 typedef struct
 {
-  const uint8_t *host;
-  uint64_t length;
-} WrittenRange;
+  SoftBlock *blocks;
+  uint64_t granules[GRANULE_WORDS]; /* where blocks have bytes; other threads look (atomic) */
+} CodePage;
 
 struct SoftCode
 {
-  SoftEngine *engine;
+  SoftCpu *cpu;
   uint8_t *arena;
   size_t size, used;
   SoftBlock *hash[HASH_SIZE];
-  CodePage *pages_hash[PAGE_HASH_SIZE];
   CodePage *pages;
-  unsigned n_pages;
-  GHashTable *regions; /* Region *, with a reference: their memory must not be reused while blocks name it */
-  SoftBlock *scratch;  /* for code that isn't in RAM, and instructions over two pages that aren't cached */
+  SoftBlock *scratch; /* for code that isn't in RAM, and instructions over two pages that aren't cached */
   uint64_t flushes;
 };
 
@@ -55,12 +44,6 @@ block_hash (const uint8_t *host, uint32_t key)
   return (unsigned)(h >> 48) & (HASH_SIZE - 1);
 }
 
-static inline unsigned
-page_hash (const uint8_t *page)
-{
-  return (unsigned)((((uintptr_t)page >> 12) * 0x9e3779b97f4a7c15ULL) >> 40) & (PAGE_HASH_SIZE - 1);
-}
-
 static inline const uint8_t *
 page_of (const uint8_t *host)
 {
@@ -68,11 +51,11 @@ page_of (const uint8_t *host)
 }
 
 SoftCode *
-soft_code_new (SoftEngine *engine, size_t arena_size)
+soft_code_new (SoftCpu *cpu, size_t arena_size)
 {
   SoftCode *code = g_new0 (SoftCode, 1);
 
-  code->engine = engine;
+  code->cpu = cpu;
   code->size = arena_size;
   code->arena
       = mmap (NULL, arena_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -80,8 +63,7 @@ soft_code_new (SoftEngine *engine, size_t arena_size)
     g_error ("no memory for decoded code");
   /* It is filled from its start on, by megabytes: a page at a time would be some per cent of a guest's start. */
   (void)madvise (code->arena, arena_size, MADV_HUGEPAGE);
-  code->pages = g_new0 (CodePage, MAX_PAGES);
-  code->regions = g_hash_table_new_full (NULL, NULL, (GDestroyNotify)region_unref, NULL);
+  code->pages = g_new0 (CodePage, SOFT_MAX_CODE_PAGES);
   code->scratch = g_malloc0 (sizeof (SoftBlock) + 4 * sizeof (SoftInsn));
   return code;
 }
@@ -89,13 +71,6 @@ soft_code_new (SoftEngine *engine, size_t arena_size)
 void
 soft_code_free (SoftCode *code)
 {
-  GHashTableIter iter;
-  gpointer region;
-
-  g_hash_table_iter_init (&iter, code->regions);
-  while (g_hash_table_iter_next (&iter, &region, NULL))
-    region_set_written (region, NULL, NULL);
-  g_hash_table_unref (code->regions);
   munmap (code->arena, code->size);
   g_free (code->pages);
   g_free (code->scratch);
@@ -103,94 +78,81 @@ soft_code_free (SoftCode *code)
 }
 
 void
-soft_code_flush (SoftEngine *engine)
+soft_code_flush (SoftCpu *cpu)
 {
-  SoftCode *code = engine->code;
-  GHashTableIter iter;
-  gpointer region;
+  SoftCode *code = cpu->code;
+  SoftPages *pages = cpu->engine->pages;
 
   memset (code->hash, 0, sizeof code->hash);
-  memset (code->pages_hash, 0, sizeof code->pages_hash);
   code->used = 0;
-  code->n_pages = 0;
   code->flushes++;
-  g_hash_table_iter_init (&iter, code->regions);
-  while (g_hash_table_iter_next (&iter, &region, NULL))
-    region_set_written (region, NULL, NULL);
-  g_hash_table_remove_all (code->regions);
+  for (unsigned i = 0; i < soft_pages_count (pages); i++)
+    {
+      SoftCodePage *p = soft_pages_at (pages, i);
+
+      if ((soft_page_owners (p) & 1ULL << cpu->n) == 0)
+        continue;
+      code->pages[i].blocks = NULL;
+      for (unsigned w = 0; w < GRANULE_WORDS; w++)
+        __atomic_store_n (&code->pages[i].granules[w], 0, __ATOMIC_RELAXED);
+      soft_pages_disclaim (cpu, p);
+    }
 #ifdef SOFT_TRANSLATOR
-  if (engine->translator != NULL)
-    soft_translator_flush (engine->translator);
+  if (cpu->translator != NULL)
+    soft_translator_flush (cpu->translator);
 #endif
-  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
-    engine->cpus[i]->jump_key += 1ULL << 32;
-}
-
-static CodePage *
-find_page (SoftCode *code, const uint8_t *page)
-{
-  CodePage *p;
-
-  for (p = code->pages_hash[page_hash (page)]; p != NULL; p = p->next)
-    if (p->host == page)
-      return p;
-  return NULL;
-}
-
-gboolean
-soft_code_in_page (SoftCode *code, const uint8_t *host)
-{
-  const CodePage *page = find_page (code, page_of (host));
-  return page != NULL && page->blocks != NULL;
-}
-
-static int
-compare_pages (const void *a, const void *b)
-{
-  uintptr_t first = *(const uintptr_t *)a, second = *(const uintptr_t *)b;
-
-  return first < second ? -1 : first > second;
+  cpu->jump_key += 1ULL << 32;
 }
 
 void
-soft_code_gap (const SoftCode *code, uintptr_t *first, uintptr_t *end)
+soft_code_flush_all (SoftEngine *engine)
 {
-  g_autofree uintptr_t *pages = g_new (uintptr_t, code->n_pages + 1);
-  uintptr_t at = *first, last = *end;
-  unsigned n = 0;
+  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+    soft_code_flush (engine->cpus[i]);
+  soft_pages_clear (engine->pages);
+}
 
-  for (unsigned i = 0; i < code->n_pages; i++)
-    if (code->pages[i].blocks != NULL && (uintptr_t)code->pages[i].host >= *first
-        && (uintptr_t)code->pages[i].host < *end)
-      pages[n++] = (uintptr_t)code->pages[i].host;
-  qsort (pages, n, sizeof *pages, compare_pages);
-  pages[n] = last;
-  *end = *first;
-  for (unsigned i = 0; i <= n; i++)
-    {
-      if (pages[i] - at > *end - *first)
-        {
-          *first = at;
-          *end = pages[i];
-        }
-      at = pages[i] + GUEST_PAGE_SIZE;
-    }
+void
+soft_code_page_moved (SoftCpu *cpu, unsigned from, unsigned to)
+{
+  if (from != to)
+    cpu->code->pages[to] = cpu->code->pages[from];
+  if (from != to)
+    memset (&cpu->code->pages[from], 0, sizeof cpu->code->pages[from]);
+}
+
+/* What is in the page, if the processor is among its owners. */
+static CodePage *
+find_page (SoftCode *code, const uint8_t *page, SoftCodePage **shared)
+{
+  const SoftPages *pages = code->cpu->engine->pages;
+
+  *shared = soft_pages_find (pages, page);
+  if (*shared == NULL || (soft_page_owners (*shared) & 1ULL << code->cpu->n) == 0)
+    return NULL;
+  return &code->pages[soft_pages_index (pages, *shared)];
 }
 
 static void
 set_granules (uint64_t granules[GRANULE_WORDS], unsigned first, unsigned length)
 {
   for (unsigned i = first >> GRANULE_SHIFT; i <= (first + length - 1) >> GRANULE_SHIFT; i++)
-    granules[i / 64] |= 1ULL << (i % 64);
+    __atomic_store_n (&granules[i / 64], granules[i / 64] | 1ULL << (i % 64), __ATOMIC_RELAXED);
 }
 
 static gboolean
 any_granule (const uint64_t granules[GRANULE_WORDS], unsigned first, unsigned length)
 {
   for (unsigned i = first >> GRANULE_SHIFT; i <= (first + length - 1) >> GRANULE_SHIFT; i++)
-    if (granules[i / 64] & 1ULL << (i % 64))
+    if (__atomic_load_n (&granules[i / 64], __ATOMIC_RELAXED) & 1ULL << (i % 64))
       return TRUE;
   return FALSE;
+}
+
+gboolean
+soft_code_uses (const SoftCpu *cpu, unsigned index, unsigned first, unsigned length)
+{
+  return any_granule (cpu->code->pages[index].granules, first, length);
 }
 
 /* Where the block has bytes in `page`: first and length. */
@@ -217,7 +179,8 @@ page_link (SoftBlock *block, const uint8_t *page)
 static void
 unlink_from_page (SoftCode *code, SoftBlock *block, const uint8_t *page)
 {
-  CodePage *p = find_page (code, page);
+  SoftCodePage *shared;
+  CodePage *p = find_page (code, page, &shared);
   SoftBlock **link;
 
   if (p == NULL)
@@ -226,8 +189,10 @@ unlink_from_page (SoftCode *code, SoftBlock *block, const uint8_t *page)
     if (*link == block)
       {
         *link = *page_link (block, page);
-        return;
+        break;
       }
+  if (p->blocks == NULL)
+    soft_pages_disclaim (code->cpu, shared);
 }
 
 /* The block's bytes are no longer what was decoded.  It may be running: every handler from here on leaves. */
@@ -247,7 +212,7 @@ invalidate (SoftCode *code, SoftBlock *block)
   block->cost = SOFT_STALE;
 #ifdef SOFT_TRANSLATOR
   if (block->unit != NULL)
-    soft_unit_kill (code->engine, block->unit);
+    soft_unit_kill (code->cpu->translator, block->unit);
 #endif
 }
 
@@ -255,7 +220,8 @@ static void
 written_in_page (SoftCode *code, const uint8_t *host, unsigned length)
 {
   const uint8_t *page = page_of (host);
-  CodePage *p = find_page (code, page);
+  SoftCodePage *shared;
+  CodePage *p = find_page (code, page, &shared);
   unsigned start = (unsigned)(host - page);
   SoftBlock **link;
   uint64_t granules[GRANULE_WORDS] = { 0 };
@@ -282,28 +248,23 @@ written_in_page (SoftCode *code, const uint8_t *host, unsigned length)
           link = page_link (block, page);
         }
     }
-  memcpy (p->granules, granules, sizeof granules);
-}
-
-gboolean
-soft_code_store (SoftCode *code, const uint8_t *host, unsigned length)
-{
-  const CodePage *page = find_page (code, page_of (host));
-
-  if (page == NULL || page->blocks == NULL)
-    return FALSE;
-  written_in_page (code, host, length);
-  return TRUE;
+  for (unsigned i = 0; i < GRANULE_WORDS; i++)
+    __atomic_store_n (&p->granules[i], granules[i], __ATOMIC_RELAXED);
+  if (p->blocks == NULL)
+    soft_pages_disclaim (code->cpu, shared);
 }
 
 void
-soft_code_written (SoftCode *code, const uint8_t *host, uint64_t length)
+soft_code_drop (SoftCpu *cpu, const uint8_t *host, uint64_t length)
 {
-  if (length / 4096 > code->n_pages)
+  SoftCode *code = cpu->code;
+  const SoftPages *pages = cpu->engine->pages;
+
+  if (length / 4096 > soft_pages_count (pages))
     {
-      for (unsigned i = 0; i < code->n_pages; i++)
+      for (unsigned i = 0; i < soft_pages_count (pages); i++)
         {
-          const uint8_t *page = code->pages[i].host;
+          const uint8_t *page = soft_pages_at (pages, i)->host;
           const uint8_t *first = MAX (page, host), *end = MIN (page + 4096, host + length);
 
           if (first < end)
@@ -320,114 +281,19 @@ soft_code_written (SoftCode *code, const uint8_t *host, uint64_t length)
     }
 }
 
-/* -- Writes that region_mark_dirty() tells of ------------------------------------------------------------------- */
-
-GArray *
-soft_code_written_new (void)
-{
-  return g_array_new (FALSE, FALSE, sizeof (WrittenRange));
-}
-
-static void
-on_region_written (Region *region, uint64_t offset, uint64_t length, void *opaque)
-{
-  SoftEngine *engine = opaque;
-
-  /* Whoever wrote: the processor itself on a slow path, or a device whose register it has just written. */
-  if (soft_running == engine)
-    soft_code_written (engine->code, region_host (region) + offset, length);
-  else
-    soft_code_written_elsewhere (engine, region_host (region) + offset, length);
-}
-
-void
-soft_code_written_elsewhere (SoftEngine *engine, const uint8_t *host, uint64_t length)
-{
-  WrittenRange range = { host, length };
-
-  g_mutex_lock (&engine->code_mutex);
-  if (engine->written->len >= 256)
-    {
-      /* Too many to keep apart: drop all code. */
-      g_array_set_size (engine->written, 0);
-      range.host = NULL;
-    }
-  if (engine->written->len == 0 || g_array_index (engine->written, WrittenRange, 0).host != NULL)
-    g_array_append_val (engine->written, range);
-  g_mutex_unlock (&engine->code_mutex);
-  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
-    soft_attend (engine->cpus[i], SOFT_ATTENTION_CODE);
-}
-
-void
-soft_code_take_written (SoftEngine *engine)
-{
-  SoftCode *code = engine->code;
-  WrittenRange ranges[256];
-  unsigned n;
-
-  g_mutex_lock (&engine->code_mutex);
-  n = MIN (engine->written->len, G_N_ELEMENTS (ranges));
-  if (n > 0)
-    memcpy (ranges, engine->written->data, n * sizeof ranges[0]);
-  g_array_set_size (engine->written, 0);
-  g_mutex_unlock (&engine->code_mutex);
-  for (unsigned i = 0; i < n; i++)
-    {
-      if (ranges[i].host == NULL)
-        {
-          soft_code_flush (engine);
-          return;
-        }
-      soft_code_written (code, ranges[i].host, ranges[i].length);
-    }
-}
-
 /* -- Making blocks ------------------------------------------------------------------------------------------------ */
 
-/* From now on writes to the page must be noticed. */
 static void
-protect_page (SoftEngine *engine, const uint8_t *page)
+add_to_page (SoftCode *code, SoftBlock *block, const uint8_t *page)
 {
-  for (unsigned n = 0; n < engine->parent.config.n_cpus; n++)
-    {
-      SoftCpu *cpu = engine->cpus[n];
-
-      soft_window_protect (cpu, page);
-      soft_tlb_protect (cpu, (uintptr_t)page);
-    }
-}
-
-static gboolean
-add_to_page (SoftEngine *engine, SoftBlock *block, const uint8_t *page, Region *region)
-{
-  SoftCode *code = engine->code;
-  CodePage *p = find_page (code, page);
+  SoftCodePage *shared;
+  CodePage *p = find_page (code, page, &shared);
   unsigned first, length;
 
-  if (p == NULL)
-    {
-      if (code->n_pages == MAX_PAGES)
-        return FALSE;
-      p = &code->pages[code->n_pages++];
-      p->host = page;
-      memset (p->granules, 0, sizeof p->granules);
-      p->blocks = NULL;
-      p->next = code->pages_hash[page_hash (page)];
-      code->pages_hash[page_hash (page)] = p;
-      if (!g_hash_table_contains (code->regions, region))
-        {
-          g_hash_table_add (code->regions, region_ref (region));
-          region_set_written (region, on_region_written, engine);
-        }
-    }
-  if (p->blocks == NULL)
-    protect_page (engine, page);
   block_extent (block, page, &first, &length);
   set_granules (p->granules, first, length);
   *page_link (block, page) = p->blocks;
   p->blocks = block;
-  return TRUE;
 }
 
 static void
@@ -479,16 +345,20 @@ fuse (SoftInsn *first, unsigned condition)
     }
 }
 
-/* Decodes at `host` (page end respected) as many instructions as make a block.  0 instructions: the first one crosses the page. */
+/* Room for what a block is decoded from, and its last instruction's longest. */
+#define DECODE_BYTES (SOFT_MAX_BLOCK_BYTES + 16)
+
+/* Decodes, from a copy in `bytes`, as many instructions as make a block.  0 instructions: the first one crosses the page. */
 static void
-decode_block (SoftCpu *cpu, SoftBlock *block, const uint8_t *host, uint64_t rip)
+decode_block (SoftCpu *cpu, SoftBlock *block, uint8_t bytes[DECODE_BYTES], uint64_t rip)
 {
-  unsigned in_page = 4096 - (unsigned)((uintptr_t)host & 0xfff);
+  unsigned in_page = 4096 - (unsigned)((uintptr_t)block->host & 0xfff);
   uint64_t limit = bytes_to_limit (cpu, rip);
-  unsigned available = (unsigned)MIN ((uint64_t)in_page, limit);
+  unsigned available = (unsigned)MIN (MIN ((uint64_t)in_page, limit), DECODE_BYTES);
   unsigned max = (cpu->key & SOFT_KEY_STEP) != 0 ? 1 : SOFT_MAX_BLOCK_INSNS;
   unsigned offset = 0;
 
+  soft_code_copy (bytes, block->host, available);
   block->n_insns = 0;
   while (block->n_insns < max && offset < SOFT_MAX_BLOCK_BYTES)
     {
@@ -497,7 +367,7 @@ decode_block (SoftCpu *cpu, SoftBlock *block, const uint8_t *host, uint64_t rip)
       gboolean go_on;
 
       setup_decode (cpu, &d);
-      d.bytes = host + offset;
+      d.bytes = bytes + offset;
       d.available = MIN (available - offset, 15);
       memset (insn, 0, sizeof *insn);
       insn->offset = (uint16_t)offset;
@@ -519,9 +389,8 @@ decode_block (SoftCpu *cpu, SoftBlock *block, const uint8_t *host, uint64_t rip)
 
 /* One instruction from bytes that were gathered one by one: over a page's end, or from a device. */
 static SoftBlock *
-decode_gathered (SoftCpu *cpu, SoftBlock *block, uint64_t linear, uint64_t rip)
+decode_gathered (SoftCpu *cpu, SoftBlock *block, uint8_t bytes[15], uint64_t linear, uint64_t rip)
 {
-  uint8_t bytes[15];
   uint64_t limit = bytes_to_limit (cpu, rip);
   unsigned n = 0, want = (unsigned)MIN (limit, 15);
   SoftDecode d;
@@ -572,36 +441,71 @@ soft_code_deref (const SoftCode *code, uint32_t ref)
 SoftBlock *
 soft_code_reserve (SoftCpu *cpu, unsigned n_insns)
 {
-  SoftCode *code = cpu->engine->code;
+  SoftCode *code = cpu->code;
   size_t worst = sizeof (SoftBlock) + n_insns * sizeof (SoftInsn);
   SoftBlock *block;
 
-  if (code->used + worst > code->size || code->n_pages + 2 > MAX_PAGES)
-    soft_code_flush (cpu->engine);
+  if (code->used + worst > code->size)
+    soft_code_flush (cpu);
   block = (SoftBlock *)(code->arena + code->used);
   memset (block, 0, sizeof *block);
   return block;
 }
 
 void
-soft_code_commit (SoftCpu *cpu, SoftBlock *block, unsigned n_insns, Region *region, Region *region2)
+soft_code_copy (uint8_t *to, const uint8_t *from, unsigned length)
 {
-  cpu->engine->code->used += (sizeof (SoftBlock) + n_insns * sizeof (SoftInsn) + 15) & ~(size_t)15;
-  add_to_page (cpu->engine, block, page_of (block->host), region);
-  if (block->host2 != NULL && page_of (block->host2) != page_of (block->host))
-    add_to_page (cpu->engine, block, page_of (block->host2), region2);
+  memcpy (to, from, length);
 }
 
-static void
-commit_block (SoftCpu *cpu, SoftBlock *block, Region *region, Region *region2)
+/* From now on stores to it are noticed; not those before, so it is compared after that. */
+static gboolean
+is_as_decoded (const SoftBlock *block, const uint8_t *bytes)
 {
-  SoftCode *code = cpu->engine->code;
+  unsigned first = 4096 - (unsigned)((uintptr_t)block->host & 0xfff);
+
+  __atomic_thread_fence (__ATOMIC_SEQ_CST);
+  if (block->host2 == NULL)
+    return memcmp (bytes, block->host, block->bytes) == 0;
+  return memcmp (bytes, block->host, first) == 0
+         && memcmp (bytes + first, block->host2, block->bytes - first) == 0;
+}
+
+gboolean
+soft_code_commit (SoftCpu *cpu, SoftBlock *block, unsigned n_insns, const uint8_t *bytes)
+{
+  SoftCode *code = cpu->code;
+  const uint8_t *page = page_of (block->host), *page2 = block->host2 != NULL ? page_of (block->host2) : page;
+  SoftCodePage *shared;
+
+  /* Page tables in the same page may have been written on the way here. */
+  if (find_page (code, page, &shared) == NULL || find_page (code, page2, &shared) == NULL)
+    return FALSE;
+  code->used += (sizeof (SoftBlock) + n_insns * sizeof (SoftInsn) + 15) & ~(size_t)15;
+  add_to_page (code, block, page);
+  if (page2 != page)
+    add_to_page (code, block, page2);
+  if (is_as_decoded (block, bytes))
+    return TRUE;
+  soft_code_drop (cpu, block->host, 1);
+  return FALSE;
+}
+
+static gboolean
+commit_block (SoftCpu *cpu, SoftBlock *block, const uint8_t *bytes)
+{
+  SoftCode *code = cpu->code;
   unsigned h = block_hash (block->host, block->key);
 
   block->cost = block->n_insns;
   block->hash_next = code->hash[h];
   code->hash[h] = block;
-  soft_code_commit (cpu, block, block->n_insns + 1u, region, region2);
+  if (soft_code_commit (cpu, block, block->n_insns + 1u, bytes))
+    return TRUE;
+  /* It may not have come as far as being dropped. */
+  if (code->hash[h] == block)
+    code->hash[h] = block->hash_next;
+  return FALSE;
 }
 
 const uint8_t *
@@ -616,7 +520,8 @@ soft_fetched (const SoftCpu *cpu, uint64_t linear)
 SoftBlock *
 soft_find_block (SoftCpu *cpu)
 {
-  SoftCode *code = cpu->engine->code;
+  SoftCode *code = cpu->code;
+  uint8_t bytes[DECODE_BYTES];
   uint64_t rip = cpu->reg[SOFT_REG_RIP];
   uint64_t linear = (cpu->check[CPU_CS].base + rip) & cpu->linear_mask;
   SoftJump *jump = &cpu->jumps[soft_jump_slot (linear)];
@@ -637,7 +542,7 @@ soft_find_block (SoftCpu *cpu)
   if (host == NULL)
     host = soft_translate_exec (cpu, linear, &physical, &region);
   if (host == NULL)
-    return decode_gathered (cpu, code->scratch, linear, rip);
+    return decode_gathered (cpu, code->scratch, bytes, linear, rip);
   for (block = code->hash[block_hash (host, cpu->key)]; block != NULL; block = block->hash_next)
     if (block->host == host && block->key == cpu->key)
       break;
@@ -649,35 +554,40 @@ soft_find_block (SoftCpu *cpu)
       if (host2 == NULL)
         host2 = soft_translate_exec (cpu, at, &physical2, &region2);
       if (host2 != block->host2 || bytes_to_limit (cpu, rip) < block->bytes)
-        return decode_gathered (cpu, code->scratch, linear, rip);
+        return decode_gathered (cpu, code->scratch, bytes, linear, rip);
       return block;
     }
   if (block != NULL && bytes_to_limit (cpu, rip) < block->bytes)
-    return decode_gathered (cpu, code->scratch, linear, rip);
+    return decode_gathered (cpu, code->scratch, bytes, linear, rip);
   if (block == NULL)
     {
       if (region == NULL)
         host = soft_translate_exec (cpu, linear, &physical, &region);
       block = soft_code_reserve (cpu, SOFT_MAX_BLOCK_INSNS + 2);
+      if (soft_pages_claim (cpu, page_of (host), region) == NULL)
+        return decode_gathered (cpu, code->scratch, bytes, linear, rip);
       block->host = host;
       block->key = cpu->key;
-      decode_block (cpu, block, host, rip);
+      decode_block (cpu, block, bytes, rip);
       if (block->n_insns == 0)
         {
           uint64_t at;
 
-          decode_gathered (cpu, block, linear, rip);
+          decode_gathered (cpu, block, bytes, linear, rip);
           at = (linear + 4096) & SOFT_PAGE_MASK & cpu->linear_mask;
           if (block->bytes <= 4096 - ((uintptr_t)host & 0xfff))
             return memcpy (code->scratch, block, sizeof *block + 2 * sizeof (SoftInsn));
           host2 = soft_translate_exec (cpu, at, &physical2, &region2);
-          if (host2 == NULL)
+          if (host2 == NULL || soft_pages_claim (cpu, page_of (host2), region2) == NULL)
             return memcpy (code->scratch, block, sizeof *block + 2 * sizeof (SoftInsn));
           block->host2 = host2;
-          commit_block (cpu, block, region, region2);
+          if (!commit_block (cpu, block, bytes))
+            return decode_gathered (cpu, code->scratch, bytes, linear, rip);
           return block;
         }
-      commit_block (cpu, block, region, NULL);
+      /* Bytes that change while they are decoded: one instruction of them, and nothing to keep. */
+      if (!commit_block (cpu, block, bytes))
+        return decode_gathered (cpu, code->scratch, bytes, linear, rip);
     }
   jump->linear = linear;
   jump->key = cpu->jump_key;
@@ -713,7 +623,7 @@ soft_branch_out (SoftCpu *cpu, const SoftInsn *insn)
         {
           to = jump->block;
           /* Within one page the same distance always leads to the same bytes. */
-          if (from != cpu->engine->code->scratch && from->cost != SOFT_STALE && from->host2 == NULL
+          if (from != cpu->code->scratch && from->cost != SOFT_STALE && from->host2 == NULL
               && page_of (to->host) == page_of (from->host) && to->host == from->host + (int64_t)insn->imm)
             ((SoftInsn *)insn)->chain = to;
         }

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 /* Below the processor lies the stack of what translated code calls: its stack pointer is the processor. */
+#define ARENA_SIZE  (96u << 20)
 #define STACK_GUARD (16u << 10)
 #define STACK       (256u << 10)
 #define MEMORY      (STACK_GUARD + STACK + sizeof (SoftCpu))
@@ -21,6 +22,9 @@ SoftCpu *
 soft_cpu_new (SoftEngine *engine, unsigned n)
 {
   SoftCpu *cpu;
+#ifdef SOFT_TRANSLATOR
+  g_autoptr (GError) error = NULL;
+#endif
   uint8_t *memory
       = mmap (NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
@@ -40,8 +44,14 @@ soft_cpu_new (SoftEngine *engine, unsigned n)
   cpu->apic = soft_apic_new (cpu);
   cpu->counting = TRUE;
   cpu->unit_key = ~(uint32_t)0;
+  cpu->written = soft_code_written_new ();
+  cpu->code = soft_code_new (cpu, ARENA_SIZE);
 #ifdef SOFT_TRANSLATOR
-  if (engine->translator != NULL)
+  if (engine->translate)
+    cpu->translator = soft_translator_new (cpu, &error);
+  if (error != NULL && n == 0)
+    g_message ("instructions are interpreted, which is slower: %s", error->message);
+  if (cpu->translator != NULL)
     soft_unit_setup (cpu);
 #endif
   soft_cpu_reset (cpu, FALSE);
@@ -51,6 +61,12 @@ soft_cpu_new (SoftEngine *engine, unsigned n)
 void
 soft_cpu_free (SoftCpu *cpu)
 {
+#ifdef SOFT_TRANSLATOR
+  if (cpu->translator != NULL)
+    soft_translator_free (cpu->translator);
+#endif
+  soft_code_free (cpu->code);
+  g_array_unref (cpu->written);
   soft_apic_free (cpu->apic);
   soft_drop_logged (cpu);
   access_cache_clear (&cpu->memory_cache);
@@ -210,10 +226,15 @@ take_attention (SoftCpu *cpu)
 
   __atomic_store_n (&cpu->threshold, 0, __ATOMIC_SEQ_CST);
 #ifdef SOFT_TRANSLATOR
-  if (cpu->engine->translator != NULL)
-    __atomic_store_n (&cpu->poll, cpu->engine->translator->poll_page, __ATOMIC_SEQ_CST);
+  if (cpu->translator != NULL)
+    __atomic_store_n (&cpu->poll, cpu->translator->poll_page, __ATOMIC_SEQ_CST);
 #endif
   what = (gint)g_atomic_int_and ((guint *)&cpu->attention, SOFT_ATTENTION_STOP);
+  if (what & SOFT_ATTENTION_WORLD)
+    {
+      soft_world_leave (cpu);
+      soft_world_enter (cpu);
+    }
   if (what & SOFT_ATTENTION_INTERRUPT)
     cpu->irq_check = TRUE;
   if (what & SOFT_ATTENTION_MAP)
@@ -221,7 +242,7 @@ take_attention (SoftCpu *cpu)
   if (what & SOFT_ATTENTION_DIRTY)
     soft_drop_logged (cpu);
   if (what & SOFT_ATTENTION_CODE)
-    soft_code_take_written (cpu->engine);
+    soft_code_take_written (cpu);
   return (what & (SOFT_ATTENTION_STOP | SOFT_ATTENTION_YIELD)) != 0;
 }
 
@@ -368,7 +389,7 @@ run_one (SoftCpu *cpu)
     }
 }
 
-__thread SoftEngine *soft_running;
+__thread SoftCpu *soft_running;
 
 void
 soft_cpu_set_counting (SoftCpu *cpu, gboolean counting)
@@ -382,7 +403,8 @@ soft_cpu_set_counting (SoftCpu *cpu, gboolean counting)
 void
 soft_cpu_run (SoftCpu *cpu, int64_t budget)
 {
-  soft_running = cpu->engine;
+  soft_world_enter (cpu);
+  soft_running = cpu;
   /* Flags that other code of this thread has left would be taken for the guest's, and fault when its control word unmasks them. */
   __asm__ volatile("fnclex");
   cpu->slice = cpu->budget = budget;
@@ -441,6 +463,7 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
   cpu->instructions += (uint64_t)(cpu->slice - cpu->budget);
   cpu->slice = cpu->budget = 0;
   soft_running = NULL;
+  soft_world_leave (cpu);
 }
 
 /* -- Saved state ------------------------------------------------------------------------------------------------------------- */

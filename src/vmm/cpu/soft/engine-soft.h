@@ -7,6 +7,7 @@
 #include "cpu/cpu-model.h"
 #include "cpu/soft/exec.h"
 #include "cpu/soft/fpu.h"
+#include "cpu/soft/world.h"
 
 G_BEGIN_DECLS
 
@@ -14,20 +15,20 @@ struct SoftEngine
 {
   Engine parent;
   SoftCpu **cpus;
-  SoftCode *code;
-  SoftTranslator *translator; /* NULL: everything is interpreted */
+  SoftPages *pages; /* which hold code */
+  SoftWorld world;
+  gboolean translate, translate_always; /* what VIVARIUM_SOFT wants */
   GThread *thread;
   GMutex mutex; /* protects what follows; may be taken with the VM lock held, never the other way round */
   GCond cond;   /* the thread waits: paused, or all processors halted */
   GCond idle;   /* pause() waits for the thread */
   gboolean run, quit, stopped;
-  gboolean held;    /* nothing runs, though `run` may be set */
-  gint sleeping;    /* atomic: the thread waits for an event */
-  gint intr;        /* atomic: level of the 8259's line */
-  gint arbiter;     /* where arbitration of lowest priority begins */
-  unsigned current; /* whose turn is next */
-  GMutex code_mutex;
-  GArray *written; /* what devices wrote into pages with code; under code_mutex */
+  gboolean held;     /* nothing runs, though `run` may be set */
+  gint sleeping;     /* atomic: the thread waits for an event */
+  gint intr;         /* atomic: level of the 8259's line */
+  gint arbiter;      /* where arbitration of lowest priority begins */
+  unsigned current;  /* whose turn is next */
+  GMutex code_mutex; /* of `pages`, and what was written there; leaf */
   uint64_t tsc_hz;
   int64_t
       due; /* of the thread: when what has been done would have been, at `config.speed`; us of the host's clock */
@@ -236,8 +237,8 @@ void soft_cpu_reset (SoftCpu *cpu, gboolean init);
 void soft_cpu_get_state (SoftCpu *cpu, CpuState *state);
 /* FALSE, with words and nothing changed, for a state that no processor can be in, or this one can't. */
 gboolean soft_cpu_set_state (SoftCpu *cpu, const CpuState *state, GError **error);
-/* The engine of which this thread runs a processor just now, or NULL. */
-extern __thread SoftEngine *soft_running;
+/* The processor that this thread runs just now, or NULL. */
+extern __thread SoftCpu *soft_running;
 /* Runs at most `budget` instructions; returns early when halted or asked to stop. */
 void soft_cpu_run (SoftCpu *cpu, int64_t budget);
 /* Whether translated code counts down the budget, as it does at first; else only SOFT_ATTENTION_YIELD ends a turn, which is faster. */

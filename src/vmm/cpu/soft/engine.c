@@ -5,6 +5,7 @@
 #define G_LOG_DOMAIN "cpu-soft"
 
 #include "base/thread-kind.h"
+#include "cpu/soft/code-pages.h"
 #include "cpu/soft/engine-soft.h"
 #ifdef SOFT_TRANSLATOR
 #include "cpu/soft/translate/translate.h"
@@ -19,7 +20,6 @@
 /* Of processors with a speed: how long a turn is, and how much of a delay is made good. */
 #define PACE_US      1000
 #define MOST_LATE_US 20000
-#define ARENA_SIZE   (96u << 20)
 
 /* -- Asking for attention ------------------------------------------------------------------------------------------ */
 
@@ -30,8 +30,8 @@ soft_attend (SoftCpu *cpu, gint what)
 
   g_atomic_int_or ((guint *)&cpu->attention, (guint)what);
 #ifdef SOFT_TRANSLATOR
-  if (engine->translator != NULL)
-    __atomic_store_n (&cpu->poll, engine->translator->stop_page, __ATOMIC_SEQ_CST);
+  if (cpu->translator != NULL)
+    __atomic_store_n (&cpu->poll, cpu->translator->stop_page, __ATOMIC_SEQ_CST);
 #endif
   /* Last: who finds it set looks at all of them once more, and resets them in the other order. */
   __atomic_store_n (&cpu->threshold, INT64_MAX, __ATOMIC_SEQ_CST);
@@ -149,7 +149,7 @@ engine_thread (gpointer data)
       if (cpu == NULL)
         continue;
       thread_kind_begin (THREAD_PROCESSOR);
-      if (engine->translator != NULL)
+      if (cpu->translator != NULL)
         soft_cpu_set_counting (cpu, paced);
       if (paced)
         run_paced (engine, cpu);
@@ -254,7 +254,7 @@ engine_reset (void *opaque)
 
   for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
     soft_cpu_reset (engine->cpus[i], FALSE);
-  soft_code_flush (engine);
+  soft_code_flush_all (engine);
 }
 
 static void
@@ -318,7 +318,7 @@ engine_load (void *opaque, unsigned n, const uint8_t *data, size_t length, GErro
       || !soft_cpu_set_state (engine->cpus[n], state, error))
     return FALSE;
   /* Memory was loaded under the feet of decoded code. */
-  soft_code_flush (engine);
+  soft_code_flush_all (engine);
   return TRUE;
 }
 
@@ -443,15 +443,11 @@ engine_free_soft (Engine *parent)
     if (region_is_ram (view->ranges[i].region))
       region_set_sync_dirty (view->ranges[i].region, NULL, NULL);
   flat_view_unref (view);
-  soft_code_free (engine->code);
+  soft_pages_free (engine->pages);
   for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
     soft_cpu_free (engine->cpus[i]);
   g_free (engine->cpus);
-#ifdef SOFT_TRANSLATOR
-  if (engine->translator != NULL)
-    soft_translator_free (engine->translator);
-#endif
-  g_array_unref (engine->written);
+  soft_world_clear (&engine->world);
   g_mutex_clear (&engine->mutex);
   g_mutex_clear (&engine->code_mutex);
   g_cond_clear (&engine->cond);
@@ -473,18 +469,11 @@ wanted_mode (void)
 #endif
 
 static void
-start_translator (SoftEngine *engine)
+choose_mode (SoftEngine *engine)
 {
 #ifdef SOFT_TRANSLATOR
-  g_autoptr (GError) error = NULL;
-
-  if (g_str_equal (wanted_mode (), "interpret"))
-    return;
-  engine->translator = soft_translator_new (engine, &error);
-  if (engine->translator == NULL)
-    g_message ("instructions are interpreted, which is slower: %s", error->message);
-  else
-    engine->translator->always = g_str_equal (wanted_mode (), "always");
+  engine->translate = !g_str_equal (wanted_mode (), "interpret");
+  engine->translate_always = g_str_equal (wanted_mode (), "always");
 #else
   g_message ("instructions are interpreted, which is slower: this build has no translator");
 #endif
@@ -532,15 +521,15 @@ engine_create (Vm *vm, const EngineConfig *config, GError **error)
   g_cond_init (&engine->cond);
   g_cond_init (&engine->idle);
   g_cond_init (&engine->tick);
-  engine->written = soft_code_written_new ();
-  engine->code = soft_code_new (engine, ARENA_SIZE);
+  soft_world_init (&engine->world);
+  engine->pages = soft_pages_new (engine);
   engine->cpus = g_new0 (SoftCpu *, config->n_cpus);
-  start_translator (engine);
+  choose_mode (engine);
   for (unsigned i = 0; i < config->n_cpus; i++)
     engine->cpus[i] = soft_cpu_new (engine, i);
   vm_set_processor (vm, &ops, engine);
   address_space_add_listener (vm->memory, &map_listener, engine);
-  if (engine->translator != NULL && config->n_cpus > 1)
+  if (engine->cpus[0]->translator != NULL && config->n_cpus > 1)
     engine->clock = g_thread_new ("turns", clock_thread, engine);
   engine->thread = g_thread_new ("processor", engine_thread, engine);
   if (check_baseline (engine, error))

@@ -327,34 +327,47 @@ void soft_drop_logged (SoftCpu *cpu);
 #define SOFT_PHYSICAL_BITS 44
 
 /* -- block.c -------------------------------------------------------------------------------------------- */
-typedef struct SoftCode SoftCode;
-SoftCode *soft_code_new (SoftEngine *engine, size_t arena_size);
+/* A processor's cache of decoded code: its thread, or it is paused. */
+SoftCode *soft_code_new (SoftCpu *cpu, size_t arena_size);
 void soft_code_free (SoftCode *code);
-void soft_code_flush (SoftEngine *engine);
-/* An empty array for SoftEngine.written. */
-GArray *soft_code_written_new (void);
+void soft_code_flush (SoftCpu *cpu);
+/* That of all processors, which are paused. */
+void soft_code_flush_all (SoftEngine *engine);
 /* Where code is that was fetched from before, or NULL. */
 const uint8_t *soft_fetched (const SoftCpu *cpu, uint64_t linear);
-/* For units: room for a block of that many instructions, and its registration as made of the bytes of host and host2, which is to be followed by a look whether
- * they are still the same. */
+/* For units: room for a block of that many instructions; and its registration as made of `bytes`, which were copied from host and host2 after
+ * the processor had become an owner of their pages.  FALSE: they have changed, or may have. */
 SoftBlock *soft_code_reserve (SoftCpu *cpu, unsigned n_insns);
-void soft_code_commit (SoftCpu *cpu, SoftBlock *block, unsigned n_insns, Region *region, Region *region2);
+gboolean soft_code_commit (SoftCpu *cpu, SoftBlock *block, unsigned n_insns, const uint8_t *bytes);
+/* Of what others may write at the same time. */
+void soft_code_copy (uint8_t *to, const uint8_t *from, unsigned length);
 /* Where in the arena an instruction is, in 16 bytes. */
 uint32_t soft_code_ref (const SoftCode *code, const SoftInsn *insn);
 const SoftInsn *soft_code_deref (const SoftCode *code, uint32_t ref);
 /* The block at CS:RIP in the present mode, decoded if need be. */
 SoftBlock *soft_find_block (SoftCpu *cpu);
-/* TRUE if decoded code lies in the page of `host`. */
-gboolean soft_code_in_page (SoftCode *code, const uint8_t *host);
-/* The largest part of these pages of the host's without blocks. */
-void soft_code_gap (const SoftCode *code, uintptr_t *first, uintptr_t *end);
-/* Bytes at `host` were or are about to be overwritten: what was decoded from them is dropped.  On the thread that runs the processors. */
-void soft_code_written (SoftCode *code, const uint8_t *host, uint64_t length);
-/* As soft_code_written() within a page that is thought to hold code; FALSE: it doesn't any more. */
-gboolean soft_code_store (SoftCode *code, const uint8_t *host, unsigned length);
-/* The same from any other thread; it takes effect when the processors next look. */
-void soft_code_written_elsewhere (SoftEngine *engine, const uint8_t *host, uint64_t length);
-void soft_code_take_written (SoftEngine *engine);
+/* What the processor has decoded from these bytes is dropped. */
+void soft_code_drop (SoftCpu *cpu, const uint8_t *host, uint64_t length);
+/* For code-pages.c: whether it has decoded from these bytes of a page (any thread); another number of a page (the world is stopped). */
+gboolean soft_code_uses (const SoftCpu *cpu, unsigned index, unsigned first, unsigned length);
+void soft_code_page_moved (SoftCpu *cpu, unsigned from, unsigned to);
+
+/* -- code-pages.c --------------------------------------------------------------------------------------- */
+/* TRUE if any processor has decoded code in the page of `host`. */
+gboolean soft_code_in_page (SoftEngine *engine, const uint8_t *host);
+/* The largest part of these pages of the host's without. */
+void soft_code_gap (const SoftEngine *engine, uintptr_t *first, uintptr_t *end);
+/* The processor has written there, within a page: what was decoded from that is dropped, by others when they next look.  Its thread. */
+void soft_code_stored (SoftCpu *cpu, const uint8_t *host, unsigned length);
+/* The same of any length, perhaps before the bytes are written if no other processor runs beside it. */
+void soft_code_written (SoftCpu *cpu, const uint8_t *host, uint64_t length);
+/* A RegionWritten. */
+void soft_code_on_region_written (Region *region, uint64_t offset, uint64_t length, void *opaque);
+/* An empty array for SoftCpu.written. */
+GArray *soft_code_written_new (void);
+/* Any thread: the processor drops it when it next looks; NULL: all. */
+void soft_code_written_elsewhere (SoftCpu *cpu, const uint8_t *host, uint64_t length);
+void soft_code_take_written (SoftCpu *cpu);
 
 /* The block's entry has been charged for all of its instructions: those from `insn` on, less `done`, have not come about. */
 void soft_give_back (SoftCpu *cpu, const SoftInsn *insn, unsigned done);
@@ -406,8 +419,9 @@ enum
   SOFT_ATTENTION_STOP = 1 << 1,
   SOFT_ATTENTION_MAP = 1 << 2,   /* address spaces changed */
   SOFT_ATTENTION_DIRTY = 1 << 3, /* dirty bits were taken */
-  SOFT_ATTENTION_CODE = 1 << 4,  /* a device wrote into decoded code */
+  SOFT_ATTENTION_CODE = 1 << 4,  /* somebody else wrote into decoded code */
   SOFT_ATTENTION_YIELD = 1 << 5, /* the turn is over */
+  SOFT_ATTENTION_WORLD = 1 << 6, /* another processor stops the world (world.h) */
 };
 /* Any thread. */
 void soft_attend (SoftCpu *cpu, gint what);

@@ -28,7 +28,7 @@ set_store_window (SoftCpu *cpu, unsigned n, uint64_t low, uint64_t high, uintptr
 
   if (low >= high)
     return;
-  soft_code_gap (cpu->engine->code, &first, &end);
+  soft_code_gap (cpu->engine, &first, &end);
   set_window (&cpu->store_windows[n], first - distance, end - distance, first);
 }
 

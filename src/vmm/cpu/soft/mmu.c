@@ -138,8 +138,7 @@ fill (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, SoftAccess access, un
   if (!cpu->watching)
     {
       entry->read = page;
-      if (access == ACCESS_WRITE && result.writable && ram_writable
-          && soft_code_in_page (cpu->engine->code, host))
+      if (access == ACCESS_WRITE && result.writable && ram_writable && soft_code_in_page (cpu->engine, host))
         cpu->guarded[mmu][index] = !region_dirty_log_on (range->region);
       else if (access == ACCESS_WRITE && result.writable && ram_writable)
         {
@@ -179,10 +178,47 @@ known_io (SoftCpu *cpu, uint64_t linear, unsigned mmu, gboolean write, uint64_t 
   return TRUE;
 }
 
+/* One access of the host's for one of the guest's: other processors see it whole. */
+static inline uint64_t
+load_host (const uint8_t *host, unsigned size)
+{
+  switch (size)
+    {
+    case 1:
+      return __atomic_load_n (host, __ATOMIC_RELAXED);
+    case 2:
+      return __atomic_load_n ((const uint16_t *)host, __ATOMIC_RELAXED);
+    case 4:
+      return __atomic_load_n ((const uint32_t *)host, __ATOMIC_RELAXED);
+    default:
+      return __atomic_load_n ((const uint64_t *)host, __ATOMIC_RELAXED);
+    }
+}
+
+static inline void
+store_host (uint8_t *host, uint64_t value, unsigned size)
+{
+  switch (size)
+    {
+    case 1:
+      __atomic_store_n (host, (uint8_t)value, __ATOMIC_RELAXED);
+      break;
+    case 2:
+      __atomic_store_n ((uint16_t *)host, (uint16_t)value, __ATOMIC_RELAXED);
+      break;
+    case 4:
+      __atomic_store_n ((uint32_t *)host, (uint32_t)value, __ATOMIC_RELAXED);
+      break;
+    default:
+      __atomic_store_n ((uint64_t *)host, value, __ATOMIC_RELAXED);
+      break;
+    }
+}
+
 static uint64_t
 read_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, unsigned mmu)
 {
-  uint64_t physical, value = 0;
+  uint64_t physical;
   const SoftTlbEntry *entry = &cpu->tlbs[mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)];
   const uint8_t *host = NULL;
 
@@ -191,10 +227,7 @@ read_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, u
   else if (!known_io (cpu, linear, mmu, FALSE, &physical))
     host = fill (cpu, insn, linear, ACCESS_READ, mmu, &physical);
   if (host != NULL)
-    {
-      memcpy (&value, host, size);
-      return value;
-    }
+    return load_host (host, size);
   cpu->insn = insn;
   return soft_physical_read (cpu, physical, size);
 }
@@ -210,14 +243,19 @@ write_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value,
   if (entry->write == page)
     host = (uint8_t *)(entry->addend + linear);
   else if (entry->read == page && cpu->guarded[mmu][index]
-           && soft_code_store (cpu->engine->code, (uint8_t *)(entry->addend + linear), size))
-    /* Data beside code: what was decoded from these very bytes is gone now. */
-    host = (uint8_t *)(entry->addend + linear);
+           && soft_code_in_page (cpu->engine, (uint8_t *)(entry->addend + linear)))
+    {
+      /* Data beside code: what was decoded from these very bytes goes. */
+      host = (uint8_t *)(entry->addend + linear);
+      store_host (host, value, size);
+      soft_code_stored (cpu, host, size);
+      return;
+    }
   else if (!known_io (cpu, linear, mmu, TRUE, &physical))
     host = fill (cpu, insn, linear, ACCESS_WRITE, mmu, &physical);
   if (host != NULL)
     {
-      memcpy (host, &value, size);
+      store_host (host, value, size);
       return;
     }
   cpu->insn = insn;
@@ -466,7 +504,9 @@ soft_guarded_store (SoftCpu *cpu, uint64_t linear, unsigned size)
     return NULL;
   if (cpu->block->host2 != NULL && (((uintptr_t)host ^ (uintptr_t)cpu->block->host2) & SOFT_PAGE_MASK) == 0)
     return NULL;
-  if (!soft_code_store (cpu->engine->code, host, size))
+  /* Where others run, code is dropped behind the store. */
+  if (cpu->engine->parent.config.n_cpus > 1 || !soft_code_in_page (cpu->engine, host))
     return NULL;
+  soft_code_stored (cpu, host, size);
   return host;
 }

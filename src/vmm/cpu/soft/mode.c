@@ -76,7 +76,7 @@ update_unit_key (SoftCpu *cpu)
   const CpuSegment *cs = &cpu->segment[CPU_CS];
   uint32_t key = SOFT_UNIT_KEY_NONE;
 
-  if (cpu->engine->translator != NULL
+  if (cpu->translator != NULL
       && ((cpu->key & SOFT_KEY_SIZE) == SOFT_KEY_64
           || ((cpu->key & (flat | SOFT_KEY_SIZE)) == flat && cs->base == 0 && cs->limit == 0xffffffffu)))
     {

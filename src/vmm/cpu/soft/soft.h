@@ -3,7 +3,7 @@
  * The software processor: its registers, its translation buffer, its cache of decoded code.
  * An x86-64-v2 processor for x86-64 hosts: integer flags, x87 and SSE are computed by the host's own units.
  *
- * All virtual processors run in one thread, in turn; only the fields marked so are touched by other threads.
+ * A processor belongs to the thread that runs it; only the fields marked so are touched by other threads, and what world.h says while it is stopped.
  */
 #pragma once
 
@@ -19,6 +19,8 @@ typedef struct SoftBlock SoftBlock;
 typedef struct SoftEngine SoftEngine;
 typedef struct SoftApic SoftApic;
 typedef struct SoftTranslator SoftTranslator;
+typedef struct SoftCode SoftCode;
+typedef struct SoftPages SoftPages;
 
 /* -- Bits of the control registers (SDM volume 3, 2.5) ------------------------------------------- */
 enum
@@ -345,6 +347,11 @@ struct SoftCpu
 
   unsigned n; /* processor number = initial APIC id */
   SoftEngine *engine;
+  SoftCode *code;
+  SoftTranslator *translator; /* NULL: everything is interpreted */
+  GArray *written;            /* what others wrote into its code; under SoftEngine.code_mutex */
+  gint in_world;              /* atomic; world.h */
+  gboolean exclusive;         /* it has stopped the world */
   Vm *vm;
   SoftApic *apic;
   AccessCache memory_cache, port_cache;

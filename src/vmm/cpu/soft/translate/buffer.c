@@ -4,7 +4,7 @@
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
-#include "cpu/soft/translate/translate.h"
+#include "cpu/soft/translate/generate.h"
 
 #include "base/host-files.h"
 
@@ -14,11 +14,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ARENA_SIZE (64u << 20)
-#define HASH_SIZE  (1u << 15)
-#define MAX_UNITS  (1u << 17)
-#define PAGES_SIZE (1u << 15)
-#define START      64 /* offset 0 stands for "none" */
+#define ARENA_SIZE     (64u << 20)
+#define HASH_SIZE      (1u << 15)
+#define MAX_UNITS      (1u << 17)
+#define PAGES_SIZE     (1u << 15)
+#define MAX_PROCESSORS 64
+#define START          64 /* offset 0 stands for "none" */
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
@@ -28,23 +29,19 @@
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
-/* A confined process can make no memory that executes, so it has this from before; main thread, until an engine is made. */
-static struct
+/* A confined process can make no memory that executes, so it has this from before, for each processor that there may be; main thread, until an engine is made. */
+typedef struct
 {
   uint8_t *write;
   const uint8_t *execute;
-} reserve;
+} Buffer;
+static Buffer reserve[MAX_PROCESSORS];
+static unsigned n_reserve;
 
+/* Two views of `size` bytes that are zero. */
 static gboolean
-map_buffer (SoftTranslator *translator, GError **error)
+map_views (size_t size, Buffer *buffer, GError **error)
 {
-  if (reserve.write != NULL)
-    {
-      translator->write = reserve.write;
-      translator->execute = reserve.execute;
-      reserve.write = NULL;
-      return TRUE;
-    }
   void *write = MAP_FAILED, *execute = MAP_FAILED;
   int fd, saved;
 
@@ -52,13 +49,13 @@ map_buffer (SoftTranslator *translator, GError **error)
   fd = memfd_create ("vivarium-code", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
   if (fd < 0 && errno == EINVAL)
     fd = memfd_create ("vivarium-code", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (fd >= 0 && ftruncate (fd, SOFT_UNIT_BUFFER_SIZE) == 0)
+  if (fd >= 0 && ftruncate (fd, (off_t)size) == 0)
     {
-      write = mmap (NULL, SOFT_UNIT_BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+      write = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
       /* Where this is known, what executes can't be made writable any more. */
       (void)fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE);
       if (write != MAP_FAILED)
-        execute = mmap (NULL, SOFT_UNIT_BUFFER_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+        execute = mmap (NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
     }
   saved = errno;
   if (fd >= 0)
@@ -66,49 +63,70 @@ map_buffer (SoftTranslator *translator, GError **error)
   if (execute == MAP_FAILED)
     {
       if (write != MAP_FAILED)
-        munmap (write, SOFT_UNIT_BUFFER_SIZE);
+        munmap (write, size);
       g_set_error (error, G_FILE_ERROR, (gint)g_file_error_from_errno (saved),
                    "this system allows no memory for translated code (%s)", g_strerror (saved));
       return FALSE;
     }
-  translator->write = write;
-  translator->execute = execute;
+  buffer->write = write;
+  buffer->execute = execute;
   return TRUE;
+}
+
+static gboolean
+map_buffer (SoftTranslator *translator, GError **error)
+{
+  Buffer buffer;
+
+  if (n_reserve > 0)
+    buffer = reserve[--n_reserve];
+  else if (!map_views (SOFT_UNIT_BUFFER_SIZE, &buffer, error))
+    return FALSE;
+  translator->write = buffer.write;
+  translator->execute = buffer.execute;
+  return TRUE;
+}
+
+static void
+unmap_views (const Buffer *buffer)
+{
+  munmap (buffer->write, SOFT_UNIT_BUFFER_SIZE);
+  munmap ((void *)buffer->execute, SOFT_UNIT_BUFFER_SIZE);
 }
 
 static void
 unmap_buffer (SoftTranslator *translator)
 {
-  if (host_files_by_name () == FALSE && reserve.write == NULL)
-    {
-      reserve.write = translator->write;
-      reserve.execute = translator->execute;
-      return;
-    }
-  munmap (translator->write, SOFT_UNIT_BUFFER_SIZE);
-  munmap ((void *)translator->execute, SOFT_UNIT_BUFFER_SIZE);
+  const Buffer buffer = { translator->write, translator->execute };
+
+  if (host_files_by_name () == FALSE && n_reserve < G_N_ELEMENTS (reserve))
+    reserve[n_reserve++] = buffer;
+  else
+    unmap_views (&buffer);
 }
 
 void
 soft_reserve (void)
 {
-  SoftTranslator translator = { 0 };
+  Buffer all;
 
-  if (reserve.write == NULL && map_buffer (&translator, NULL))
+  /* What isn't written takes no memory. */
+  if (n_reserve > 0 || !map_views ((size_t)SOFT_UNIT_BUFFER_SIZE * MAX_PROCESSORS, &all, NULL))
+    return;
+  for (; n_reserve < MAX_PROCESSORS; n_reserve++)
     {
-      reserve.write = translator.write;
-      reserve.execute = translator.execute;
+      const size_t at = (size_t)SOFT_UNIT_BUFFER_SIZE * (MAX_PROCESSORS - 1 - n_reserve);
+
+      reserve[n_reserve].write = all.write + at;
+      reserve[n_reserve].execute = all.execute + at;
     }
 }
 
 void
 soft_forgo (void)
 {
-  if (reserve.write == NULL)
-    return;
-  munmap (reserve.write, SOFT_UNIT_BUFFER_SIZE);
-  munmap ((void *)reserve.execute, SOFT_UNIT_BUFFER_SIZE);
-  reserve.write = NULL;
+  while (n_reserve > 0)
+    unmap_views (&reserve[--n_reserve]);
 }
 
 gboolean
@@ -133,7 +151,7 @@ open_perf_map (SoftTranslator *translator)
 }
 
 SoftTranslator *
-soft_translator_new (SoftEngine *engine, GError **error)
+soft_translator_new (SoftCpu *cpu, GError **error)
 {
   SoftTranslator *translator = g_new0 (SoftTranslator, 1);
   size_t page = (size_t)sysconf (_SC_PAGESIZE);
@@ -143,7 +161,8 @@ soft_translator_new (SoftEngine *engine, GError **error)
       g_free (translator);
       return NULL;
     }
-  translator->engine = engine;
+  translator->cpu = cpu;
+  translator->always = cpu->engine->translate_always;
   translator->arena
       = mmap (NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   translator->poll_page = mmap (NULL, 2 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -155,15 +174,11 @@ soft_translator_new (SoftEngine *engine, GError **error)
   translator->hash = g_new0 (SoftUnit *, HASH_SIZE);
   translator->units = g_new0 (SoftUnit *, MAX_UNITS);
   translator->pages = g_new0 (SoftPageId, PAGES_SIZE);
+  translator->generator = g_new0 (Gen, 1);
   translator->used = START;
   translator->arena_used = 8;
   open_perf_map (translator);
-  if (!soft_signal_add (translator))
-    {
-      g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "too many translators");
-      soft_translator_free (translator);
-      return NULL;
-    }
+  soft_signal_add ();
   return translator;
 }
 
@@ -190,12 +205,13 @@ soft_translator_free (SoftTranslator *translator)
   size_t page = (size_t)sysconf (_SC_PAGESIZE);
 
   soft_translator_report (translator);
-  soft_signal_remove (translator);
+  soft_signal_remove ();
   if (translator->perf_map != NULL)
     fclose (translator->perf_map);
   unmap_buffer (translator);
   munmap (translator->arena, ARENA_SIZE);
   munmap (translator->poll_page, 2 * page);
+  g_free (translator->generator);
   g_free (translator->hash);
   g_free (translator->units);
   g_free (translator->pages);
@@ -205,16 +221,13 @@ soft_translator_free (SoftTranslator *translator)
 void
 soft_translator_flush (SoftTranslator *translator)
 {
-  SoftEngine *engine = translator->engine;
-
   memset (translator->hash, 0, HASH_SIZE * sizeof *translator->hash);
   memset (translator->pages, 0, PAGES_SIZE * sizeof *translator->pages);
   translator->n_units = translator->n_pages = translator->n_classes = 0;
   translator->used = START;
   translator->arena_used = 8;
   translator->count.flushes++;
-  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
-    soft_unit_forget (engine->cpus[i]);
+  soft_unit_forget (translator->cpu);
 }
 
 gboolean
@@ -314,11 +327,11 @@ soft_translator_add (SoftTranslator *translator, SoftUnit *unit)
 }
 
 void
-soft_unit_kill (SoftEngine *engine, SoftUnit *unit)
+soft_unit_kill (SoftTranslator *translator, SoftUnit *unit)
 {
   /* Whoever is linked to it finds the way out. */
   unit->dead = TRUE;
-  patch_entries (engine->translator, unit, unit->miss, unit->miss, unit->miss_flags);
+  patch_entries (translator, unit, unit->miss, unit->miss, unit->miss_flags);
 }
 
 const SoftUnit *

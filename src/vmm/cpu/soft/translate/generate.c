@@ -7,6 +7,7 @@
 #include "cpu/soft/translate/generate.h"
 #include "cpu/soft/translate/layout.h"
 
+#include "cpu/soft/code-pages.h"
 #include "cpu/soft/ops.h"
 
 const uint8_t soft_host_reg[16] = {
@@ -32,7 +33,7 @@ gen_cold (Gen *g)
 uint32_t
 gen_ref (const Gen *g, const SoftInsn *insn, unsigned access)
 {
-  return soft_code_ref (g->cpu->engine->code, insn) | access << SOFT_REF_BITS;
+  return soft_code_ref (g->cpu->code, insn) | access << SOFT_REF_BITS;
 }
 
 static void
@@ -453,7 +454,7 @@ static void
 setup (Gen *g, SoftCpu *cpu, SoftUnit *unit, SoftBlock *block)
 {
   g->cpu = cpu;
-  g->translator = cpu->engine->translator;
+  g->translator = cpu->translator;
   g->unit = unit;
   g->block = block;
   g->mode64 = (unit->key & SOFT_KEY_SIZE) == SOFT_KEY_64;
@@ -471,9 +472,8 @@ setup (Gen *g, SoftCpu *cpu, SoftUnit *unit, SoftBlock *block)
 SoftUnit *
 soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
 {
-  static Gen generator; /* large; the engine's thread has it */
-  Gen *g = &generator;
-  SoftTranslator *translator = cpu->engine->translator;
+  SoftTranslator *translator = cpu->translator;
+  Gen *g = translator->generator;
   SoftDecode decodes[SOFT_UNIT_MAX_INSNS];
   uint8_t bytes[4096];
   unsigned in_page = 4096 - (unsigned)((uintptr_t)host & 0xfff), n;
@@ -484,7 +484,9 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
   uint32_t jumps[2], place, over = 0;
 
   block = soft_code_reserve (cpu, 2 * SOFT_UNIT_MAX_INSNS + 2);
-  memcpy (bytes, host, MIN (in_page, SOFT_UNIT_MAX_INSNS * 15));
+  if (soft_pages_claim (cpu, host - (4096 - in_page), region) == NULL)
+    return NULL;
+  soft_code_copy (bytes, host, MIN (in_page, SOFT_UNIT_MAX_INSNS * 15));
   block->host = host;
   block->key = cpu->key;
   n = decode_unit (cpu, block, bytes, MIN (in_page, SOFT_UNIT_MAX_INSNS * 15), SOFT_UNIT_MAX_INSNS, decodes);
@@ -497,9 +499,9 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
       if (in_page >= 15)
         return NULL;
       host2 = soft_translate_exec (cpu, next, &physical, &region2);
-      if (host2 == NULL)
+      if (host2 == NULL || soft_pages_claim (cpu, host2, region2) == NULL)
         return NULL;
-      memcpy (bytes + in_page, host2, 15);
+      soft_code_copy (bytes + in_page, host2, 15);
       n = decode_unit (cpu, block, bytes, in_page + 15, 1, decodes);
       if (n == 0 || block->bytes <= in_page)
         return NULL;
@@ -568,10 +570,8 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
   translator->changed = TRUE;
   translator->count.units++;
   translator->count.insns += n;
-  soft_code_commit (cpu, block, 2 * n + 1, region, region2);
+  if (!soft_code_commit (cpu, block, 2 * n + 1, bytes))
+    return NULL;
   soft_translator_add (translator, unit);
-  /* A device may have written there before the page was watched. */
-  if (memcmp (bytes, host, MIN (block->bytes, in_page)) != 0)
-    soft_code_written (cpu->engine->code, host, MIN (block->bytes, in_page));
   return unit;
 }

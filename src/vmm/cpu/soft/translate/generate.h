@@ -115,7 +115,7 @@ typedef struct
 
 #define GEN_MAX_COLD 640
 
-typedef struct
+typedef struct Gen
 {
   Emit e;
   SoftCpu *cpu;

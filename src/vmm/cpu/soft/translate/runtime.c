@@ -25,7 +25,7 @@ G_STATIC_ASSERT (offsetof (SoftCpu, bounce) == FRAME_BOUNCE);
 void
 soft_unit_setup (SoftCpu *cpu)
 {
-  SoftTranslator *translator = cpu->engine->translator;
+  SoftTranslator *translator = cpu->translator;
 
   cpu->poll = translator->poll_page;
   cpu->thunk_run = soft_unit_thunk_run;
@@ -50,7 +50,7 @@ soft_unit_forget (SoftCpu *cpu)
 static void
 find_class (SoftCpu *cpu)
 {
-  SoftTranslator *translator = cpu->engine->translator;
+  SoftTranslator *translator = cpu->translator;
   unsigned k;
 
   for (k = 0; k < translator->n_classes; k++)
@@ -58,7 +58,7 @@ find_class (SoftCpu *cpu)
       break;
   if (k == SOFT_N_UNIT_CLASSES)
     {
-      soft_code_flush (cpu->engine);
+      soft_code_flush (cpu);
       k = 0;
     }
   if (k == translator->n_classes)
@@ -101,7 +101,7 @@ find_unit (SoftCpu *cpu)
   host = fetch (cpu, rip);
   if (host == NULL)
     return NULL;
-  unit = soft_translator_find (cpu->engine->translator, host, rip, cpu->unit_key);
+  unit = soft_translator_find (cpu->translator, host, rip, cpu->unit_key);
   if (unit == NULL)
     return NULL;
   if (unit->n_pages > 1
@@ -113,7 +113,7 @@ find_unit (SoftCpu *cpu)
 static SoftUnit *
 make_unit (SoftCpu *cpu, SoftBlock *block)
 {
-  SoftTranslator *translator = cpu->engine->translator;
+  SoftTranslator *translator = cpu->translator;
   const uint8_t *host;
   uint64_t physical;
   Region *region = NULL;
@@ -124,7 +124,7 @@ make_unit (SoftCpu *cpu, SoftBlock *block)
     return NULL;
   if (soft_translator_full (translator))
     {
-      soft_code_flush (cpu->engine);
+      soft_code_flush (cpu);
       return NULL;
     }
   host = soft_translate_exec (cpu, cpu->reg[SOFT_REG_RIP], &physical, &region);
@@ -153,7 +153,7 @@ link_exit (SoftTranslator *translator, const SoftExit *exit, const SoftUnit *uni
 static void
 enter (SoftCpu *cpu, uint32_t entry)
 {
-  SoftTranslator *translator = cpu->engine->translator;
+  SoftTranslator *translator = cpu->translator;
 
   if (translator->changed)
     {
@@ -187,7 +187,7 @@ cold_block (SoftCpu *cpu, uint64_t rip)
   const SoftJump *jump = &cpu->jumps[soft_jump_slot (linear)];
 
   if (jump->linear != linear || jump->key != cpu->jump_key || rip > cpu->jump_limit
-      || jump->block->cost == SOFT_STALE || jump->block->heat >= HOT || cpu->engine->translator->always)
+      || jump->block->cost == SOFT_STALE || jump->block->heat >= HOT || cpu->translator->always)
     return NULL;
   jump->block->heat++;
   return jump->block;
@@ -196,7 +196,7 @@ cold_block (SoftCpu *cpu, uint64_t rip)
 SoftBlock *
 soft_unit_step (SoftCpu *cpu)
 {
-  SoftTranslator *translator = cpu->engine->translator;
+  SoftTranslator *translator = cpu->translator;
   uint64_t rip = cpu->reg[SOFT_REG_RIP];
   SoftExit *link = cpu->unit_link;
   SoftUnitJump *jump;
@@ -259,7 +259,7 @@ soft_unit_stop (SoftCpu *cpu, const SoftInsn *insn)
 static inline const SoftInsn *
 begin (SoftCpu *cpu, uint32_t ref)
 {
-  const SoftInsn *insn = soft_code_deref (cpu->engine->code, ref & ((1u << SOFT_REF_BITS) - 1));
+  const SoftInsn *insn = soft_code_deref (cpu->code, ref & ((1u << SOFT_REF_BITS) - 1));
   SoftBlock *block = (SoftBlock *)((uint8_t *)(insn - 2 * insn->unit_place) - offsetof (SoftBlock, insns));
 
   cpu->block = block;
@@ -301,7 +301,7 @@ soft_unit_run (SoftCpu *cpu, uint32_t ref)
 {
   const SoftInsn *insn = begin (cpu, ref);
 
-  cpu->engine->translator->count.interpreted += MAX (1, insn->unit_run);
+  cpu->translator->count.interpreted += MAX (1, insn->unit_run);
   return !interpret (cpu, insn, MAX (1, insn->unit_run));
 }
 
@@ -309,7 +309,7 @@ uintptr_t
 soft_unit_cold (SoftCpu *cpu, uint32_t ref, uint64_t linear)
 {
   const SoftInsn *insn = begin (cpu, ref);
-  SoftTranslator *translator = cpu->engine->translator;
+  SoftTranslator *translator = cpu->translator;
   unsigned access = ref >> SOFT_REF_BITS, size = 1u << (access & SOFT_ACCESS_SIZE);
 
   translator->count.cold++;

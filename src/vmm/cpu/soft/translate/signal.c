@@ -10,11 +10,7 @@
 #include <signal.h>
 #include <ucontext.h>
 
-#define MAX_TRANSLATORS 16
-
 static GMutex mutex;
-static SoftTranslator
-    *translators[MAX_TRANSLATORS]; /* read by the handler without a lock: on the thread that owns one */
 static unsigned n_users;
 static struct sigaction before;
 
@@ -43,14 +39,12 @@ on_fault (int number, siginfo_t *info, void *context)
 {
   greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
 
-  for (unsigned i = 0; i < MAX_TRANSLATORS; i++)
-    {
-      SoftTranslator *translator = __atomic_load_n (&translators[i], __ATOMIC_ACQUIRE);
+  /* A processor runs its own code only. */
+  const SoftCpu *cpu = soft_running;
 
-      if (translator != NULL && info->si_addr == translator->stop_page
-          && poll_fault (translator, &registers[REG_RIP]))
-        return;
-    }
+  if (cpu != NULL && cpu->translator != NULL && info->si_addr == cpu->translator->stop_page
+      && poll_fault (cpu->translator, &registers[REG_RIP]))
+    return;
   /* Somebody else's: as if we weren't here. */
   if ((before.sa_flags & SA_SIGINFO) != 0)
     before.sa_sigaction (number, info, context);
@@ -61,19 +55,11 @@ on_fault (int number, siginfo_t *info, void *context)
     sigaction (SIGSEGV, &before, NULL);
 }
 
-gboolean
-soft_signal_add (SoftTranslator *translator)
+void
+soft_signal_add (void)
 {
-  gboolean added = FALSE;
-
   g_mutex_lock (&mutex);
-  for (unsigned i = 0; i < MAX_TRANSLATORS && !added; i++)
-    if (translators[i] == NULL)
-      {
-        __atomic_store_n (&translators[i], translator, __ATOMIC_RELEASE);
-        added = TRUE;
-      }
-  if (added && n_users++ == 0)
+  if (n_users++ == 0)
     {
       struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
 
@@ -81,19 +67,13 @@ soft_signal_add (SoftTranslator *translator)
       sigaction (SIGSEGV, &action, &before);
     }
   g_mutex_unlock (&mutex);
-  return added;
 }
 
 void
-soft_signal_remove (SoftTranslator *translator)
+soft_signal_remove (void)
 {
   g_mutex_lock (&mutex);
-  for (unsigned i = 0; i < MAX_TRANSLATORS; i++)
-    if (translators[i] == translator)
-      {
-        __atomic_store_n (&translators[i], NULL, __ATOMIC_RELEASE);
-        if (--n_users == 0)
-          sigaction (SIGSEGV, &before, NULL);
-      }
+  if (--n_users == 0)
+    sigaction (SIGSEGV, &before, NULL);
   g_mutex_unlock (&mutex);
 }

@@ -9,7 +9,7 @@
  * host page) that it was made for with that in SoftCpu.exec_id, which a flush of the translation buffer clears.  So no link and no jump cache is
  * ever undone when page tables change.
  *
- * All of this belongs to the engine's thread.
+ * Each processor has a translator of its own, which belongs to its thread.
  */
 #pragma once
 
@@ -91,7 +91,7 @@ typedef struct
 
 struct SoftTranslator
 {
-  SoftEngine *engine;
+  SoftCpu *cpu;
   gboolean always;
   /* The buffer's two views, never both in one: what is written is not executed there. */
   uint8_t *write;
@@ -110,6 +110,7 @@ struct SoftTranslator
   uint32_t classes[SOFT_N_UNIT_CLASSES]; /* their keys */
   unsigned n_classes;
   void *poll_page, *stop_page; /* readable, and not */
+  struct Gen *generator;       /* room for what makes a unit */
   FILE *perf_map;
   struct
   {
@@ -124,7 +125,7 @@ struct SoftTranslator
 
 /* -- buffer.c -------------------------------------------------------------------------------------- */
 /* NULL with a reason where the host gives no executable memory. */
-SoftTranslator *soft_translator_new (SoftEngine *engine, GError **error);
+SoftTranslator *soft_translator_new (SoftCpu *cpu, GError **error);
 /* Only tells whether it would work. */
 gboolean soft_translator_possible (GError **error);
 void soft_translator_free (SoftTranslator *translator);
@@ -150,9 +151,9 @@ soft_translator_ref (const SoftTranslator *translator, const void *object)
 }
 
 /* -- signal.c -------------------------------------------------------------------------------------- */
-/* From here on polls of this translator's code may fault.  FALSE: too many. */
-gboolean soft_signal_add (SoftTranslator *translator);
-void soft_signal_remove (SoftTranslator *translator);
+/* From here on polls of translated code may fault. */
+void soft_signal_add (void);
+void soft_signal_remove (void);
 
 /* -- generate.c ------------------------------------------------------------------------------------ */
 /* Makes a unit of what is at `host`, the host's address of CS:RIP.  NULL: it can't be. */
@@ -163,7 +164,7 @@ SoftUnit *soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region);
 void soft_unit_setup (SoftCpu *cpu);
 /* Runs translated code at CS:RIP, or returns a block for the interpreter. */
 SoftBlock *soft_unit_step (SoftCpu *cpu);
-void soft_unit_kill (SoftEngine *engine, SoftUnit *unit);
+void soft_unit_kill (SoftTranslator *translator, SoftUnit *unit);
 void soft_unit_enter (SoftCpu *cpu, const void *entry);
 void soft_unit_serialize (void);
 void soft_unit_thunk_leave (void);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Stopping the world.  `in_world` and `stopping` are written by one side each and then read by the other, in one order for all: of a processor that
+ * enters and one that stops the world, one at least sees the other.
+ */
+#define G_LOG_DOMAIN "cpu-soft"
+
+#include "cpu/soft/world.h"
+
+#include "cpu/soft/engine-soft.h"
+
+void
+soft_world_init (SoftWorld *world)
+{
+  g_mutex_init (&world->mutex);
+  g_cond_init (&world->changed);
+}
+
+void
+soft_world_clear (SoftWorld *world)
+{
+  g_mutex_clear (&world->mutex);
+  g_cond_clear (&world->changed);
+}
+
+void
+soft_world_enter (SoftCpu *cpu)
+{
+  SoftWorld *world = &cpu->engine->world;
+
+  for (;;)
+    {
+      __atomic_store_n (&cpu->in_world, 1, __ATOMIC_SEQ_CST);
+      if (__atomic_load_n (&world->stopping, __ATOMIC_SEQ_CST) == 0)
+        return;
+      g_mutex_lock (&world->mutex);
+      __atomic_store_n (&cpu->in_world, 0, __ATOMIC_SEQ_CST);
+      g_cond_broadcast (&world->changed);
+      while (world->stopping != 0)
+        g_cond_wait (&world->changed, &world->mutex);
+      g_mutex_unlock (&world->mutex);
+    }
+}
+
+void
+soft_world_leave (SoftCpu *cpu)
+{
+  SoftWorld *world = &cpu->engine->world;
+
+  __atomic_store_n (&cpu->in_world, 0, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n (&world->stopping, __ATOMIC_SEQ_CST) == 0)
+    return;
+  g_mutex_lock (&world->mutex);
+  g_cond_broadcast (&world->changed);
+  g_mutex_unlock (&world->mutex);
+}
+
+void
+soft_world_stop (SoftCpu *cpu)
+{
+  SoftEngine *engine = cpu->engine;
+  SoftWorld *world = &engine->world;
+
+  if (engine->parent.config.n_cpus == 1)
+    return;
+  g_mutex_lock (&world->mutex);
+  __atomic_store_n (&cpu->in_world, 0, __ATOMIC_SEQ_CST);
+  g_cond_broadcast (&world->changed);
+  while (world->stopping != 0)
+    g_cond_wait (&world->changed, &world->mutex);
+  __atomic_store_n (&world->stopping, 1, __ATOMIC_SEQ_CST);
+  world->stops++;
+  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+    if (__atomic_load_n (&engine->cpus[i]->in_world, __ATOMIC_SEQ_CST) != 0)
+      soft_attend (engine->cpus[i], SOFT_ATTENTION_WORLD);
+  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+    while (__atomic_load_n (&engine->cpus[i]->in_world, __ATOMIC_SEQ_CST) != 0)
+      g_cond_wait (&world->changed, &world->mutex);
+  g_mutex_unlock (&world->mutex);
+  cpu->exclusive = TRUE;
+}
+
+void
+soft_world_go (SoftCpu *cpu)
+{
+  SoftEngine *engine = cpu->engine;
+  SoftWorld *world = &engine->world;
+
+  if (engine->parent.config.n_cpus == 1)
+    return;
+  cpu->exclusive = FALSE;
+  g_mutex_lock (&world->mutex);
+  __atomic_store_n (&cpu->in_world, 1, __ATOMIC_SEQ_CST);
+  __atomic_store_n (&world->stopping, 0, __ATOMIC_SEQ_CST);
+  g_cond_broadcast (&world->changed);
+  g_mutex_unlock (&world->mutex);
+}
