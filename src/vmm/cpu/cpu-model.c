@@ -88,6 +88,8 @@ static const struct
   { 7, 0, EBX, 29, "SHA" },
   { 7, 0, ECX, 2, "UMIP" },
   { 7, 0, ECX, 3, "PKU" },
+  { 7, 0, ECX, 9, "VAES" },
+  { 7, 0, ECX, 10, "VPCLMULQDQ" },
   { 7, 0, ECX, 16, "LA57" },
   { 7, 0, ECX, 22, "RDPID" },
   { 0xd, 0, EAX, 2, "the AVX state of XSAVE" },

@@ -2,8 +2,8 @@
  *
  * Random instructions, run on the host's processor and on the software processor, and compared.
  *
- * A case is one instruction with everything it can see: general registers, flags, FS and GS bases, the FXSAVE image, one
- * page of memory.  All of it follows from a seed and a number, so a difference is reproduced by `--seed S --first N --count 1`.
+ * A case is one instruction with everything it can see: general registers, flags, FS and GS bases, the FXSAVE image, the upper halves of
+ * YMM where the host has them, one page of memory.  All of it follows from a seed and a number, so a difference is reproduced by `--seed S --first N --count 1`.
  *
  * Linear addresses, the same natively and in the guest:
  *   FUZZ_CODE         two pages of code (one a batch), each followed by an unmapped page
@@ -66,6 +66,7 @@ typedef struct
   uint64_t fs_base, gs_base;
   uint64_t unused[4];
   uint8_t fx[512] __attribute__ ((aligned (64))); /* FXSAVE64 format */
+  uint8_t ymm[256];                               /* bits 128 to 255 of each YMM */
 } FuzzState;
 
 /* Offsets in the FXSAVE image; SDM volume 1, table 10-2. */
@@ -107,6 +108,11 @@ typedef enum
   FUZZ_CLASS_SSE41,
   FUZZ_CLASS_SSE42,
   FUZZ_CLASS_FXSAVE,
+  FUZZ_CLASS_BMI,
+  FUZZ_CLASS_CRYPTO,
+  FUZZ_CLASS_AVX,
+  FUZZ_CLASS_AVX2,
+  FUZZ_CLASS_FMA,
   FUZZ_CLASS_DECODE, /* any bytes: what is an instruction, and how long */
   FUZZ_N_CLASSES
 } FuzzClass;
@@ -158,6 +164,8 @@ gboolean fuzz_native_compat (void);
 gboolean fuzz_native_fsgsbase (void);
 /* There is a FUZZ_SHORT_SS. */
 gboolean fuzz_native_short_stack (void);
+/* The host has YMM; else FuzzState.ymm stays zero. */
+gboolean fuzz_native_ymm (void);
 void fuzz_native_submit (unsigned which);
 /* FALSE if the child died or hung on a case, which is named; it has been started again and the batch is to be dropped. */
 gboolean fuzz_native_wait (unsigned which, unsigned *culprit);
@@ -185,6 +193,7 @@ typedef struct
   const char *name;               /* a template's name, or NULL */
   gboolean low, compat, fsgsbase; /* what the host can run; the others are skipped */
   gboolean short_stack;           /* in all 32-bit cases */
+  uint32_t features;              /* SOFT_HOST_… of the host */
 } FuzzOptions;
 
 void fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsigned slot, FuzzCase *c);

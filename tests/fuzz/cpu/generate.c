@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "cpu/soft/host.h"
+
 typedef struct
 {
   uint64_t state;
@@ -25,6 +27,9 @@ typedef struct
   unsigned rip_relative;   /* position of a displacement to be made relative, 0 for none */
   unsigned relative;       /* position of a branch distance, 0 for none */
   unsigned modrm_position; /* 0: none */
+  unsigned vex_position;   /* 0: none */
+  unsigned vex_v;
+  gboolean vex_l, vex_short;
   gboolean register_operand;
 } Generator;
 
@@ -379,7 +384,15 @@ initial_state (Generator *g)
       if (g->t->klass != FUZZ_CLASS_X87 && g->t->klass != FUZZ_CLASS_MMX)
         for (unsigned i = 0; i < (g->compat ? 8u : 16u); i++)
           vector (g, one_in (g, 8) ? below (g, 3) : g->t->values, fx + FX_XMM + 16 * i);
+      memset (s->ymm, 0, sizeof s->ymm);
+      if (!one_in (g, 4))
+        for (unsigned i = 0; i < (g->compat ? 8u : 16u); i++)
+          vector (g, one_in (g, 8) ? below (g, 3) : g->t->values, s->ymm + 16 * i);
     }
+  else
+    memset (s->ymm, 0, sizeof s->ymm);
+  if ((g->options->features & SOFT_HOST_AVX) == 0)
+    memset (s->ymm, 0, sizeof s->ymm);
   memcpy (fx + FX_MXCSR, &mxcsr, 4);
 }
 
@@ -404,6 +417,10 @@ emit_n (Generator *g, uint64_t value, unsigned n)
 static unsigned
 operand_bytes (const Generator *g)
 {
+  if ((g->t->attributes & A_BY_W) != 0)
+    return (g->rex & 8) != 0 ? 8 : 4;
+  if ((g->t->attributes & A_TWICE) != 0)
+    return g->t->size << g->vex_l;
   if (g->t->size != 0)
     return g->t->size;
   return (g->t->attributes & A_BYTE) != 0 ? 1 : g->operand_size;
@@ -578,8 +595,11 @@ fill_operand (Generator *g)
       }
     case V_F32:
     case V_F64:
-      vector (g, g->t->values, bytes);
-      put (c, g->operand, bytes, MIN (16, operand_bytes (g)));
+      for (unsigned done = 0; done < operand_bytes (g); done += 16)
+        {
+          vector (g, g->t->values, bytes);
+          put (c, g->operand + done, bytes, MIN (16, operand_bytes (g) - done));
+        }
       break;
     case V_MXCSR:
       {
@@ -591,10 +611,10 @@ fill_operand (Generator *g)
     case V_FXSAVE:
     case V_XSAVE:
       {
-        uint8_t image[576];
+        uint8_t image[832];
         uint32_t mxcsr = one_in (g, 16) ? (uint32_t)rnd (g) & ~AMD_MXCSR_MM : random_mxcsr (g);
 
-        for (unsigned i = 0; i < 72; i++)
+        for (unsigned i = 0; i < sizeof image / 8; i++)
           {
             uint64_t value = rnd (g);
 
@@ -604,8 +624,13 @@ fill_operand (Generator *g)
         memcpy (image + FX_MXCSR, &mxcsr, 4);
         if (!one_in (g, 16))
           memset (image + 512, 0, 64);
-        image[512] = (uint8_t)below (g, 4);
-        put (c, g->operand, image, g->t->values == V_XSAVE ? 576 : 512);
+        image[512] = (uint8_t)below (g, 8);
+        if (one_in (g, 3)) /* compacted */
+          {
+            image[520] = (uint8_t)(image[512] | below (g, 8));
+            image[527] = 0x80;
+          }
+        put (c, g->operand, image, g->t->values == V_XSAVE ? 832 : 512);
         break;
       }
     default:
@@ -642,7 +667,7 @@ shift_undefined (const Generator *g, unsigned count)
 static const FuzzTemplate *
 pick_template (Generator *g)
 {
-  static const FuzzTemplate *chosen[2048];
+  static const FuzzTemplate *chosen[FUZZ_MAX_TEMPLATES];
   static unsigned n_chosen;
 
   if (n_chosen == 0)
@@ -674,6 +699,82 @@ pick_template (Generator *g)
   return chosen[below (g, n_chosen)];
 }
 
+/* What a VEX prefix says, mostly as the instruction wants it. */
+static void
+vex_fields (Generator *g)
+{
+  uint32_t a = g->t->attributes;
+  gboolean w = (a & A_W1) != 0 || ((a & A_W0) == 0 && one_in (g, 2));
+
+  if (one_in (g, 60))
+    w = !w;
+  g->vex_l = (a & A_L1) != 0 || ((a & A_L0) == 0 && one_in (g, 2));
+  if (one_in (g, 60))
+    g->vex_l = !g->vex_l;
+  g->vex_v = (a & A_NO_V) != 0 && !one_in (g, 40) ? 0 : below (g, g->compat ? 8 : 16);
+  g->rex = (uint8_t)(w ? 8 : 0);
+  if (!g->compat && one_in (g, 2))
+    g->rex |= (uint8_t)below (g, 8);
+  g->vex_short = g->t->map == FUZZ_VEX + 1 && (g->rex & 11) == 0 && one_in (g, 2);
+  g->operand_size = w ? 8 : 4;
+}
+
+/* Room for it, and then its bytes: where the operand lies may cost it X. */
+static void
+emit_vex (Generator *g)
+{
+  g->vex_position = g->c->length;
+  emit_n (g, 0, g->vex_short ? 2 : 3);
+}
+
+static void
+fill_vex (Generator *g)
+{
+  uint8_t *at = g->c->code + g->vex_position;
+  unsigned pp = g->t->prefix == 0x66 ? 1 : g->t->prefix == 0xf3 ? 2 : g->t->prefix == 0xf2 ? 3 : 0;
+  uint8_t last = (uint8_t)((~g->vex_v & 15) << 3 | (g->vex_l ? 4 : 0) | pp);
+
+  if (g->t->klass == FUZZ_CLASS_DECODE)
+    last = (uint8_t)((last & ~3) | (g->c->number >> 8 & 3));
+  if (g->vex_short)
+    {
+      at[0] = 0xc5;
+      at[1] = (uint8_t)(((g->rex & 4) != 0 ? 0 : 0x80) | last);
+      return;
+    }
+  at[0] = 0xc4;
+  at[1] = (uint8_t)((~g->rex & 7) << 5 | (g->t->map - FUZZ_VEX));
+  /* R, X, B in the order of REX's bits 2, 1, 0. */
+  at[2] = (uint8_t)(((g->rex & 8) != 0 ? 0x80 : 0) | last);
+}
+
+/* An operand whose index is a vector of small numbers, of which some leave the page; and a mask. */
+static void
+emit_gather (Generator *g, unsigned reg)
+{
+  FuzzCase *c = g->c;
+  unsigned base = below (g, 8) | ((g->rex & 1) != 0 ? 8 : 0), scale = below (g, 4), mod = 1 + below (g, 2);
+  unsigned index = below (g, 8) | ((g->rex & 2) != 0 ? 8 : 0), size = (g->t->opcode & 1) != 0 ? 8 : 4;
+  int64_t disp = mod == 1 ? (int8_t)rnd (g) : (int32_t)rnd (g) >> 16;
+
+  if ((base & 7) == RSP && one_in (g, 2))
+    base ^= 1;
+  emit (g, (uint8_t)(mod << 6 | reg << 3 | 4));
+  emit (g, (uint8_t)(scale << 6 | (index & 7) << 3 | (base & 7)));
+  emit_n (g, (uint64_t)disp, mod == 1 ? 1 : 4);
+  g->operand = FUZZ_DATA + 1024 + below (g, 2048);
+  c->in.gpr[base] = g->operand - segment_base (g) - (uint64_t)disp;
+  for (unsigned half = 0; half < 2; half++)
+    for (unsigned i = 0; i < 16 / size; i++)
+      {
+        int64_t value = (int64_t)below (g, 2000 >> scale) - (1000 >> scale);
+
+        if (one_in (g, 24))
+          value = (int64_t)integer (g);
+        memcpy ((half == 0 ? c->in.fx + FX_XMM : c->in.ymm) + 16 * index + i * size, &value, size);
+      }
+}
+
 static void
 prefixes (Generator *g)
 {
@@ -700,7 +801,14 @@ prefixes (Generator *g)
       g->segment = segments[below (g, G_N_ELEMENTS (segments))];
       list[n++] = (uint8_t)g->segment;
     }
-  if (t->prefix != 0)
+  if (t->map >= FUZZ_VEX)
+    {
+      static const uint8_t wrong[] = { 0x66, 0xf2, 0xf3, 0xf0 };
+
+      if (one_in (g, 100))
+        list[n++] = wrong[below (g, sizeof wrong)];
+    }
+  else if (t->prefix != 0)
     list[n++] = t->prefix;
   else if ((a & A_REP) != 0 && !one_in (g, 3))
     list[n++] = one_in (g, 2) ? 0xf2 : 0xf3;
@@ -719,6 +827,11 @@ prefixes (Generator *g)
     }
   for (unsigned i = 0; i < n; i++)
     emit (g, list[i]);
+  if (t->map >= FUZZ_VEX)
+    {
+      vex_fields (g);
+      return;
+    }
   if (!g->compat && one_in (g, 2))
     {
       g->rex = (uint8_t)(0x40 | below (g, 16));
@@ -747,7 +860,7 @@ implicit_registers (Generator *g)
         gpr[RDI] = low + 128 + below (g, FUZZ_PAGE - 256);
       if (g->segment != 0)
         gpr[RSI] -= segment_base (g);
-      if (t->map == 1) /* MASKMOV: the override applies to RDI */
+      if (t->map == 1 || t->map == FUZZ_VEX + 1) /* MASKMOV: the override applies to RDI */
         gpr[RDI] -= segment_base (g);
       if (!one_in (g, 32))
         gpr[1] = below (g, one_in (g, 8) ? 300 : 20);
@@ -758,7 +871,7 @@ implicit_registers (Generator *g)
     gpr[1] = (gpr[1] & ~(uint64_t)0xff) | below (g, 72);
   else if (t->klass == FUZZ_CLASS_MULDIV && !one_in (g, 4))
     gpr[2] = one_in (g, 2) ? 0 : (uint64_t)((int64_t)gpr[0] >> 63);
-  else if (t->klass == FUZZ_CLASS_SSE42 && one_in (g, 2))
+  else if ((t->klass == FUZZ_CLASS_SSE42 || t->klass == FUZZ_CLASS_AVX) && one_in (g, 2))
     {
       gpr[0] = below (g, 20);
       gpr[2] = below (g, 20);
@@ -767,7 +880,7 @@ implicit_registers (Generator *g)
     gpr[3] = (g->address_size == 2 ? FUZZ_LOW : FUZZ_DATA) - segment_base (g) + below (g, FUZZ_PAGE - 256);
   else if (t->values == V_XSAVE)
     {
-      gpr[0] = (gpr[0] & ~(uint64_t)0xffffffff) | below (g, 4);
+      gpr[0] = (gpr[0] & ~(uint64_t)0xffffffff) | below (g, 8);
       gpr[2] = 0;
     }
   if ((t->attributes & A_BITREG) != 0)
@@ -794,12 +907,17 @@ opcode_and_operands (Generator *g)
   FuzzCase *c = g->c;
   unsigned rex_position = c->length, reg = t->digit >= 0 ? (unsigned)t->digit : below (g, 8), imm = 0;
 
-  if (g->rex != 0)
-    emit (g, g->rex);
-  if (t->map >= 1)
-    emit (g, 0x0f);
-  if (t->map >= 2)
-    emit (g, t->map == 2 ? 0x38 : 0x3a);
+  if (t->map >= FUZZ_VEX)
+    emit_vex (g);
+  else
+    {
+      if (g->rex != 0)
+        emit (g, g->rex);
+      if (t->map >= 1)
+        emit (g, 0x0f);
+      if (t->map >= 2)
+        emit (g, t->map == 2 ? 0x38 : 0x3a);
+    }
   emit (g, t->opcode);
   implicit_registers (g);
   if ((t->attributes & A_MODRM) != 0)
@@ -808,19 +926,23 @@ opcode_and_operands (Generator *g)
 
       if (one_in (g, 200)) /* what it doesn't take, too */
         memory = !memory;
-      if (t->klass == FUZZ_CLASS_X87 || t->opcode == 0xae)
+      if (t->klass == FUZZ_CLASS_X87 || (t->opcode == 0xae && t->map < FUZZ_VEX + 2) || t->values == V_XSAVE)
         memory = (t->attributes & A_MEM) != 0;
       if (t->klass == FUZZ_CLASS_ATOMIC && t->opcode == 0xc7)
         memory = TRUE; /* with a register: RDRAND */
       if (t->opcode == 0x8c && t->map == 0)
         reg %= 6;
+      if (memory && (t->attributes & A_NO_V_MEM) != 0 && !one_in (g, 40))
+        g->vex_v = 0;
       g->modrm_position = c->length;
-      if (memory)
+      if (memory && (t->attributes & A_GATHER) != 0)
+        emit_gather (g, reg);
+      else if (memory)
         {
           g->operand = pick_target (g, operand_bytes (g));
           emit_memory (g, reg);
           fill_operand (g);
-          if (g->rex != 0)
+          if (g->rex != 0 && t->map < FUZZ_VEX)
             c->code[rex_position] = g->rex;
         }
       else
@@ -829,6 +951,8 @@ opcode_and_operands (Generator *g)
           g->register_operand = TRUE;
         }
     }
+  if (t->map >= FUZZ_VEX)
+    fill_vex (g);
   switch (t->imm)
     {
     case I_8:
@@ -1041,7 +1165,14 @@ fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsi
     {
       g.address_size = g.compat ? 4 : 8;
       g.operand_size = 4;
-      any_bytes (&g);
+      if (g.t->map == 0)
+        any_bytes (&g);
+      else
+        {
+          prefixes (&g);
+          opcode_and_operands (&g);
+          c->no_exit = TRUE;
+        }
     }
   else
     {
@@ -1073,8 +1204,9 @@ fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsi
         c->memory[offset + 2] &= 0xfb;
     }
   /* The host may have more components than the guest. */
-  if (g.t->map == 1 && g.t->opcode == 0xae && (g.t->digit == 4 || g.t->digit == 5)
-      && (c->in.gpr[0] & 0xfffffffc) != 0)
+  if (g.t->values == V_XSAVE && (c->in.gpr[0] & 0xfffffff8) != 0)
+    c->skip = TRUE;
+  if ((g.t->needs & ~options->features) != 0)
     c->skip = TRUE;
   /* The same cases on every host, but some can't be run there. */
   if (g.compat && (!options->compat || (g.address_size == 2 && !options->low)))
@@ -1102,7 +1234,8 @@ fuzz_class_name (FuzzClass klass)
   static const char *const names[FUZZ_N_CLASSES] = { "alu",    "shift", "muldiv", "bit",    "string", "stack",
                                                      "branch", "flags", "move",   "atomic", "bcd",    "misc",
                                                      "x87",    "mmx",   "sse",    "sse2",   "sse3",   "ssse3",
-                                                     "sse41",  "sse42", "fxsave", "decode" };
+                                                     "sse41",  "sse42", "fxsave", "bmi",    "crypto", "avx",    "avx2",
+                                                     "fma",    "decode" };
 
   return names[klass];
 }

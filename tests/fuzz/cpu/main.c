@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/soft/host.h"
+
 static const char *const gpr_names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                            "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
 
@@ -123,6 +125,17 @@ print_case (const char *title, const FuzzCase *c, const FuzzResult *native, cons
             }
         }
     }
+  for (unsigned i = 0; i < 16; i++)
+    if (memcmp (native->out.ymm + 16 * i, soft->out.ymm + 16 * i, 16) != 0)
+      {
+        printf ("  ymm%-2u    upper half before ", i);
+        print_bytes (c->in.ymm + 16 * i, 16);
+        printf ("\n           native ");
+        print_bytes (native->out.ymm + 16 * i, 16);
+        printf ("\n           soft   ");
+        print_bytes (soft->out.ymm + 16 * i, 16);
+        printf ("\n");
+      }
   unsigned shown = 0;
   for (unsigned i = 0; i < FUZZ_PAGE && shown < 8; i += 8)
     if (memcmp (native->memory + i, soft->memory + i, 8) != 0)
@@ -160,7 +173,7 @@ enum
   ASKED = 3, /* times that the host is asked again */
 };
 
-static Coverage coverage[2048];
+static Coverage coverage[FUZZ_MAX_TEMPLATES];
 static uint64_t n_cases, n_differences, n_lost, n_unsteady;
 static GPtrArray *suspects;
 static FuzzVendor vendor;
@@ -428,6 +441,7 @@ main (int argc, char **argv)
   options.low = fuzz_native_low ();
   options.compat = fuzz_native_compat ();
   options.fsgsbase = fuzz_native_fsgsbase ();
+  options.features = soft_host_features ();
   if (!options.compat)
     printf ("this host has no 32-bit code segment: 64-bit instructions only\n");
   if (!options.fsgsbase)

@@ -29,7 +29,7 @@ enum
 };
 
 /* The longest operand: XSAVE's. */
-#define LONGEST 576
+#define LONGEST 832
 
 /* x87 status word: SDM 1, 8.1.3. */
 enum
@@ -166,6 +166,13 @@ pushed_selector (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
     }
 }
 
+/* FXSAVE, XSAVE, XSAVEOPT, XSAVEC. */
+static gboolean
+saves_state (const FuzzTemplate *t)
+{
+  return t->klass == FUZZ_CLASS_FXSAVE && (t->values == V_XSAVE ? t->digit != 5 : t->opcode == 0xae && t->digit == 0);
+}
+
 static void
 x87_pointers (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
 {
@@ -180,8 +187,7 @@ x87_pointers (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
   else if (memcmp (native->out.fx + FX_FDP, zeroes, 8) == 0)
     /* For the same reason the host's kernel may lose what FXRSTOR loaded, when it switches tasks before the instruction. */
     ignore (native, soft, FX_FDP, 8);
-  if (t->klass == FUZZ_CLASS_FXSAVE && t->opcode == 0xae && (t->digit == 0 || t->digit == 4)
-      && (get16 (c->in.fx + FX_FSW) & FSW_ES) == 0)
+  if (saves_state (t) && (get16 (c->in.fx + FX_FSW) & FSW_ES) == 0)
     {
       ignore_memory (c, native, soft, FX_FOP, 2);
       ignore_memory (c, native, soft, FX_FIP, 16);
@@ -195,8 +201,23 @@ mxcsr_mask (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
   const FuzzTemplate *t = c->template;
 
   ignore (native, soft, FX_MXCSR_MASK, 4);
-  if (t->klass == FUZZ_CLASS_FXSAVE && t->opcode == 0xae && (t->digit == 0 || t->digit == 4))
+  if (saves_state (t))
     ignore_memory (c, native, soft, FX_MXCSR_MASK, 4);
+}
+
+/* Whether upper halves that are zero count as their initial state, in which XSAVE and its kin may leave them out. */
+static void
+zero_ymm (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  const FuzzTemplate *t = c->template;
+
+  if (t->values != V_XSAVE || !saves_state (t))
+    return;
+  for (unsigned i = 0; i < sizeof c->in.ymm; i++)
+    if (c->in.ymm[i] != 0)
+      return;
+  ignore_memory (c, native, soft, 512, 1);
+  ignore_memory (c, native, soft, 576, 256);
 }
 
 static void
@@ -287,8 +308,10 @@ popa_half_way (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
 static void
 invalid_at_page_end (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
 {
-  if (native->vector == PF && native->error == 0x14 && soft->vector == UD
-      && c->in.rip % FUZZ_PAGE + c->length >= FUZZ_PAGE)
+  gboolean one = native->vector == PF && native->error == 0x14 && soft->vector == UD,
+           other = soft->vector == PF && soft->error == 0x14 && native->vector == UD;
+
+  if ((one || other) && c->in.rip % FUZZ_PAGE + c->length >= FUZZ_PAGE)
     *soft = *native;
 }
 
@@ -330,6 +353,18 @@ wide_addresses (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
       if (is_canonical (value, 57) && !is_canonical (value, 48))
         *soft = *native;
     }
+}
+
+/* -- What AMD's processors do in another way than the manuals say -------------------------------------- */
+
+/* VPERMQ and VPERMPD with VEX.W = 0. */
+static void
+permute_w0 (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  const FuzzTemplate *t = c->template;
+
+  if (t->map == FUZZ_VEX + 3 && (t->opcode == 0x00 || t->opcode == 0x01) && soft->vector == UD && native->vector != UD)
+    *soft = *native;
 }
 
 /* -- What Intel's processors do in another way ------------------------------------------------------- */
@@ -451,6 +486,26 @@ lock_mov_cr0 (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
     take_exception (native, soft);
 }
 
+/* SHA's memory operands. */
+static void
+sha_alignment (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  if (c->template->klass == FUZZ_CLASS_CRYPTO && c->template->prefix == 0 && native->vector == GP && native->error == 0
+      && (c->operand & 15) != 0)
+    *soft = *native;
+}
+
+/* VPINSRD, VPEXTRD with VEX.W = 1 outside of 64-bit mode. */
+static void
+element_w1 (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
+{
+  const FuzzTemplate *t = c->template;
+
+  if (c->compat && t->map == FUZZ_VEX + 3 && (t->opcode == 0x16 || t->opcode == 0x22) && soft->vector == UD
+      && native->vector != UD)
+    *soft = *native;
+}
+
 /* -- The table --------------------------------------------------------------------------------------- */
 
 static const struct
@@ -463,6 +518,7 @@ static const struct
   { FUZZ_ANY_VENDOR, "SDM 2, PUSH; APM 3, PUSH: bytes above the selector", pushed_selector },
   { FUZZ_ANY_VENDOR, "APM 2, 11.4.4; SDM 1, 8.1.8: pointers without a pending exception", x87_pointers },
   { FUZZ_ANY_VENDOR, "APM 1, 4.2.2; SDM 1, 11.6.6", mxcsr_mask },
+  { FUZZ_ANY_VENDOR, "SDM 1, 13.6: XINUSE of a component in its initial state may be either", zero_ymm },
   { FUZZ_ANY_VENDOR, "not in the manuals: which byte of an operand with two bad pages is reported",
     two_bad_pages },
   { FUZZ_ANY_VENDOR, "SDM 3, 4.5; APM 2, 5.3: CR4.LA57", wide_addresses },
@@ -474,6 +530,9 @@ static const struct
   { FUZZ_ANY_VENDOR, "not in the manuals: registers of a POPA that faults half-way", popa_half_way },
   { FUZZ_ANY_VENDOR, "not in the manuals: how much of no instruction is fetched", invalid_at_page_end },
   { FUZZ_ANY_VENDOR, "not in the manuals: order of CMPS's reads", cmps_order },
+  { FUZZ_AMD, "APM 4, VPERMQ, VPERMPD: W is 1; processors take both", permute_w0 },
+  { FUZZ_INTEL, "SDM 2, 2.4, exception type 4; APM 4, SHA1MSG1: no alignment", sha_alignment },
+  { FUZZ_INTEL, "SDM 2, PEXTRD, PINSRD: W1 in 32-bit code as W0; APM's processors raise #UD", element_w1 },
   { FUZZ_INTEL, "SDM 2, FCOMI: C1 cleared, flags kept with an unmasked exception", fcomi },
   { FUZZ_INTEL, "SDM 3, 5.3: a wrap at 4 GiB may or may not fault; APM 2, 4.12.1 says it does",
     wrapped_operand },
@@ -512,10 +571,12 @@ fuzz_equal (FuzzVendor vendor, const FuzzCase *c, const FuzzResult *native_resul
           soft.out.gpr[i] = i < 8 ? (uint32_t)soft.out.gpr[i] : 0;
         }
       ignore (&native, &soft, FX_XMM + 128, 128);
+      memcpy (soft.out.ymm + 128, native.out.ymm + 128, 128);
     }
   return native.vector == soft.vector && native.error == soft.error && native.address == soft.address
          && native.out.rip == soft.out.rip && native.out.rflags == soft.out.rflags
          && memcmp (native.out.gpr, soft.out.gpr, sizeof native.out.gpr) == 0
          && memcmp (native.out.fx, soft.out.fx, FX_END) == 0
+         && memcmp (native.out.ymm, soft.out.ymm, sizeof native.out.ymm) == 0
          && memcmp (native.memory, soft.memory, FUZZ_PAGE) == 0;
 }

@@ -31,6 +31,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "cpu/soft/host.h"
+
 typedef struct
 {
   uint32_t go[2], done[2]; /* futex words: raised by parent, by child */
@@ -52,19 +54,21 @@ typedef struct
   uint32_t mxcsr, stack_selector;
   uint64_t stack[64];
   uint32_t calls; /* the kernel keeps WRFSBASE to itself: bases are set by system calls */
+  uint32_t ymm;   /* there are upper halves */
 } Control;
 
 #define CONTROL ((Control *)(uintptr_t)FUZZ_CONTROL)
 G_STATIC_ASSERT (offsetof (FuzzState, fx) == 192);
 G_STATIC_ASSERT (offsetof (FuzzState, rip) == 128);
-G_STATIC_ASSERT (sizeof (FuzzState) == 704);
-G_STATIC_ASSERT (offsetof (Control, saved_rsp) == 704);
-G_STATIC_ASSERT (offsetof (Control, target) == 728);
-G_STATIC_ASSERT (offsetof (Control, far_offset) == 736);
-G_STATIC_ASSERT (offsetof (Control, mxcsr) == 744);
-G_STATIC_ASSERT (offsetof (Control, stack_selector) == 748);
-G_STATIC_ASSERT (offsetof (Control, stack) == 752);
-G_STATIC_ASSERT (offsetof (Control, calls) == 1264);
+G_STATIC_ASSERT (sizeof (FuzzState) == 960 && offsetof (FuzzState, ymm) == 704);
+G_STATIC_ASSERT (offsetof (Control, saved_rsp) == 960);
+G_STATIC_ASSERT (offsetof (Control, target) == 984);
+G_STATIC_ASSERT (offsetof (Control, far_offset) == 992);
+G_STATIC_ASSERT (offsetof (Control, mxcsr) == 1000);
+G_STATIC_ASSERT (offsetof (Control, stack_selector) == 1004);
+G_STATIC_ASSERT (offsetof (Control, stack) == 1008);
+G_STATIC_ASSERT (offsetof (Control, calls) == 1520);
+G_STATIC_ASSERT (offsetof (Control, ymm) == 1524);
 G_STATIC_ASSERT (SYS_arch_prctl == 158 && ARCH_SET_FS == 0x1002 && ARCH_SET_GS == 0x1001);
 
 static Shared *shared;
@@ -82,12 +86,12 @@ __asm__(".text\n"
         ".globl fuzz_enter, fuzz_leave, fuzz_return\n"
         "fuzz_enter:\n"
         "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
-        "  mov %rsp, 0x3a5c72c0\n"
+        "  mov %rsp, 0x3a5c73c0\n"
         "  test %esi, %esi\n  jz 1f\n"
         "  mov $0x2b, %eax\n  mov %eax, %ds\n  mov %eax, %es\n  mov %eax, %fs\n  mov %eax, %gs\n"
-        "  mov 0x3a5c72ec, %eax\n  mov %eax, %ss\n"
+        "  mov 0x3a5c73ec, %eax\n  mov %eax, %ss\n"
         "  jmp 2f\n"
-        "1: cmpl $0, 0x3a5c74f0\n  jne 4f\n"
+        "1: cmpl $0, 0x3a5c75f0\n  jne 4f\n"
         "  mov 144(%rdi), %rax\n  wrfsbase %rax\n"
         "  mov 152(%rdi), %rax\n  wrgsbase %rax\n"
         "  jmp 2f\n"
@@ -96,6 +100,11 @@ __asm__(".text\n"
         "  mov $158, %eax\n  mov $0x1001, %edi\n  mov 152(%rbx), %rsi\n  syscall\n"
         "  mov %rbx, %rdi\n  mov %ebp, %esi\n"
         "2: fxrstor64 192(%rdi)\n"
+        "  cmpl $0, 0x3a5c75f4\n  jz 7f\n"
+        ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n"
+        "  vinsertf128 $1, 704 + 16 * \\n(%rdi), %ymm\\n, %ymm\\n\n"
+        ".endr\n"
+        "7:\n"
         "  test %esi, %esi\n"
         "  pushq 136(%rdi)\n" /* the flags are the case's from here on: only moves and jumps follow */
         "  jnz 3f\n"
@@ -105,30 +114,35 @@ __asm__(".text\n"
         "  mov 64(%rdi), %r8\n  mov 72(%rdi), %r9\n  mov 80(%rdi), %r10\n  mov 88(%rdi), %r11\n"
         "  mov 96(%rdi), %r12\n  mov 104(%rdi), %r13\n  mov 112(%rdi), %r14\n  mov 120(%rdi), %r15\n"
         "  mov 56(%rdi), %rdi\n"
-        "  jmp *0x3a5c72d8\n"
+        "  jmp *0x3a5c73d8\n"
         "3: popfq\n"
         "  mov 0(%rdi), %rax\n  mov 8(%rdi), %rcx\n  mov 16(%rdi), %rdx\n  mov 24(%rdi), %rbx\n"
         "  mov 32(%rdi), %rsp\n  mov 40(%rdi), %rbp\n  mov 48(%rdi), %rsi\n  mov 56(%rdi), %rdi\n"
-        "  ljmp *0x3a5c72e0\n"
+        "  ljmp *0x3a5c73e0\n"
         "fuzz_leave:\n"
         "  mov %rax, 0x3a5c7000\n  mov %rcx, 0x3a5c7008\n  mov %rdx, 0x3a5c7010\n  mov %rbx, 0x3a5c7018\n"
         "  mov %rsp, 0x3a5c7020\n  mov %rbp, 0x3a5c7028\n  mov %rsi, 0x3a5c7030\n  mov %rdi, 0x3a5c7038\n"
         "  mov %r8, 0x3a5c7040\n  mov %r9, 0x3a5c7048\n  mov %r10, 0x3a5c7050\n  mov %r11, 0x3a5c7058\n"
         "  mov %r12, 0x3a5c7060\n  mov %r13, 0x3a5c7068\n  mov %r14, 0x3a5c7070\n  mov %r15, 0x3a5c7078\n"
-        "  mov $0x3a5c74f0, %rsp\n  pushfq\n  popq 0x3a5c7088\n"
+        "  mov $0x3a5c75f0, %rsp\n  pushfq\n  popq 0x3a5c7088\n"
         "  fxsave64 0x3a5c70c0\n"
+        "  cmpl $0, 0x3a5c75f4\n  jz fuzz_return\n"
+        ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n"
+        "  vextractf128 $1, %ymm\\n, 0x3a5c72c0 + 16 * \\n\n"
+        ".endr\n"
+        "  vzeroupper\n"
         "fuzz_return:\n"
-        "  mov 0x3a5c72c0, %rsp\n"
+        "  mov 0x3a5c73c0, %rsp\n"
         "  pushq $0x202\n  popfq\n"
-        "  fninit\n  ldmxcsr 0x3a5c72e8\n"
+        "  fninit\n  ldmxcsr 0x3a5c73e8\n"
         "  mov $0x2b, %eax\n  mov %eax, %ss\n"
         "  xor %eax, %eax\n  mov %eax, %ds\n  mov %eax, %es\n  mov %eax, %fs\n  mov %eax, %gs\n"
-        "  cmpl $0, 0x3a5c74f0\n  jne 5f\n"
-        "  mov 0x3a5c72c8, %rax\n  wrfsbase %rax\n"
-        "  mov 0x3a5c72d0, %rax\n  wrgsbase %rax\n"
+        "  cmpl $0, 0x3a5c75f0\n  jne 5f\n"
+        "  mov 0x3a5c73c8, %rax\n  wrfsbase %rax\n"
+        "  mov 0x3a5c73d0, %rax\n  wrgsbase %rax\n"
         "  jmp 6f\n"
-        "5: mov $158, %eax\n  mov $0x1002, %edi\n  mov 0x3a5c72c8, %rsi\n  syscall\n"
-        "  mov $158, %eax\n  mov $0x1001, %edi\n  mov 0x3a5c72d0, %rsi\n  syscall\n"
+        "5: mov $158, %eax\n  mov $0x1002, %edi\n  mov 0x3a5c73c8, %rsi\n  syscall\n"
+        "  mov $158, %eax\n  mov $0x1001, %edi\n  mov 0x3a5c73d0, %rsi\n  syscall\n"
         "6: pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbp\n  pop %rbx\n"
         "  ret\n");
 
@@ -150,6 +164,10 @@ on_signal (int number G_GNUC_UNUSED, siginfo_t *info G_GNUC_UNUSED, void *contex
   out->rip = (uint64_t)regs[REG_RIP];
   out->rflags = (uint64_t)regs[REG_EFL];
   __builtin_memcpy (out->fx, uc->uc_mcontext.fpregs, 512);
+  /* Behind it XSAVE's header and, if the header says that it is there, the component (volume 1, 13.4.2). */
+  const uint8_t *area = (const uint8_t *)uc->uc_mcontext.fpregs;
+  for (unsigned i = 0; i < sizeof out->ymm; i++)
+    out->ymm[i] = CONTROL->ymm != 0 && (area[512] & 4) != 0 ? area[576 + i] : 0;
   signal_result->vector = (int32_t)regs[REG_TRAPNO];
   signal_result->error = (uint32_t)regs[REG_ERR];
   signal_result->address = regs[REG_TRAPNO] == 14 ? (uint64_t)regs[REG_CR2] : 0;
@@ -247,6 +265,7 @@ child_main (void)
   mprotect ((void *)(uintptr_t)FUZZ_EXIT, FUZZ_PAGE, PROT_READ | PROT_EXEC);
   CONTROL->mxcsr = 0x1f80;
   CONTROL->calls = !has_fsgsbase;
+  CONTROL->ymm = fuzz_native_ymm ();
   if (syscall (SYS_arch_prctl, ARCH_GET_FS, &CONTROL->saved_fs) != 0
       || syscall (SYS_arch_prctl, ARCH_GET_GS, &CONTROL->saved_gs) != 0)
     {
@@ -426,6 +445,12 @@ gboolean
 fuzz_native_fsgsbase (void)
 {
   return has_fsgsbase;
+}
+
+gboolean
+fuzz_native_ymm (void)
+{
+  return soft_host_has (SOFT_HOST_AVX);
 }
 
 gboolean

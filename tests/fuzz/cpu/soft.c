@@ -252,7 +252,7 @@ fuzz_soft_init (gboolean low, gboolean fsgsbase)
   if (fsgsbase)
     m->state.cr4 |= CR4_FSGSBASE;
   m->state.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
-  m->state.xcr0 = 3;
+  m->state.xcr0 = soft_xcr0_known ();
   m->mode = -1;
 }
 
@@ -359,7 +359,8 @@ fuzz_soft_run (const FuzzCase *c, FuzzResult *result)
     enter_by_iret (c);
   memcpy (data, c->memory, FUZZ_PAGE);
   memcpy (area, c->in.fx, sizeof c->in.fx);
-  area[512] = 3;
+  memcpy (area + 576, c->in.ymm, sizeof c->in.ymm);
+  area[512] = 7;
   soft_fpu_load (m->cpu, area);
   m->cpu->run_state = CPU_RUN_RUNNING;
   m->cpu->cr2 = 0;
@@ -369,6 +370,7 @@ fuzz_soft_run (const FuzzCase *c, FuzzResult *result)
   memcpy (result->out.gpr, m->cpu->reg, sizeof result->out.gpr);
   soft_fpu_save (m->cpu, area);
   memcpy (result->out.fx, area, sizeof result->out.fx);
+  memcpy (result->out.ymm, area + 576, sizeof result->out.ymm);
   memcpy (result->memory, data, FUZZ_PAGE);
   if (m->kernel && m->cpu->run_state == CPU_RUN_HALTED && m->cpu->reg[SOFT_REG_RIP] == FUZZ_KERNEL_EXIT + 1)
     {

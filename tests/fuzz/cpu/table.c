@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/soft/host.h"
+#include "cpu/soft/vex.h"
+
 #define CF FUZZ_CF
 #define PF FUZZ_PF
 #define AF FUZZ_AF
@@ -27,6 +30,7 @@ typedef struct
   uint8_t imm, values;
   uint16_t size;
   uint32_t attributes, undefined;
+  uint32_t needs;
 } Row;
 
 #define MR  A_MODRM
@@ -337,17 +341,148 @@ static const Row rows[] = {
   { "fxrstor", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 1, 0, V_FXSAVE, 512, MR | A_MEM | A_ALIGNED, 0 },
   { "ldmxcsr", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 2, 0, V_MXCSR, 4, MR | A_MEM, 0 },
   { "stmxcsr", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 3, 0, V_MXCSR, 4, MR | A_MEM, 0 },
-  { "xsave", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 4, 0, V_XSAVE, 576, MR | A_MEM | A_ALIGNED, 0 },
-  { "xrstor", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 5, 0, V_XSAVE, 576, MR | A_MEM | A_ALIGNED, 0 },
+  { "xsave", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 4, 0, V_XSAVE, 832, MR | A_MEM | A_ALIGNED, 0 },
+  { "xrstor", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 5, 0, V_XSAVE, 832, MR | A_MEM | A_ALIGNED, 0 },
+  { "xsaveopt", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 6, 0, V_XSAVE, 832, MR | A_MEM | A_ALIGNED, 0 },
+  { "xsavec", "c7", FUZZ_CLASS_FXSAVE, 1, 0, 4, 0, V_XSAVE, 832, MR | A_MEM | A_ALIGNED, 0 },
   { "lfence", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 5, 0, V_INT, 1, MR | A_REG, 0 },
   { "mfence", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 6, 0, V_INT, 1, MR | A_REG, 0 },
   { "sfence", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 7, 0, V_INT, 1, MR | A_REG, 0 },
   { "clflush", "ae", FUZZ_CLASS_FXSAVE, 1, 0, 7, 0, V_INT, 1, MR | A_MEM, 0 },
+
+#define VMAP(n) (FUZZ_VEX + (n))
+  { "tzcnt", "bc", FUZZ_CLASS_BMI, 1, 0xf3, -1, 0, 0, 0, MRV, 0, SOFT_HOST_BMI1 },
+  { "lzcnt", "bd", FUZZ_CLASS_BMI, 1, 0xf3, -1, 0, 0, 0, MRV, 0, SOFT_HOST_LZCNT },
+  { "adcx", "f6", FUZZ_CLASS_BMI, 2, 0x66, -1, 0, 0, 8, MR, 0, SOFT_HOST_BMI2 },
+  { "adox", "f6", FUZZ_CLASS_BMI, 2, 0xf3, -1, 0, 0, 8, MR, 0, SOFT_HOST_BMI2 },
+  { "andn", "f2", FUZZ_CLASS_BMI, VMAP (2), 0, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI1 },
+  { "bls", "f3", FUZZ_CLASS_BMI, VMAP (2), 0, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI1 },
+  { "bextr", "f7", FUZZ_CLASS_BMI, VMAP (2), 0, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI1 },
+  { "bzhi", "f5", FUZZ_CLASS_BMI, VMAP (2), 0, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI2 },
+  { "pext", "f5", FUZZ_CLASS_BMI, VMAP (2), 0xf3, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI2 },
+  { "pdep/mulx", "f5 f6", FUZZ_CLASS_BMI, VMAP (2), 0xf2, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI2 },
+  { "shlx", "f7", FUZZ_CLASS_BMI, VMAP (2), 0x66, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI2 },
+  { "sarx", "f7", FUZZ_CLASS_BMI, VMAP (2), 0xf3, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI2 },
+  { "shrx", "f7", FUZZ_CLASS_BMI, VMAP (2), 0xf2, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI2 },
+  { "rorx", "f0", FUZZ_CLASS_BMI, VMAP (3), 0xf2, -1, I_8, 0, 8, MR | A_L0 | A_BY_W | A_NO_V, 0, SOFT_HOST_BMI2 },
+
+  { "aes", "db-df", FUZZ_CLASS_CRYPTO, 2, 0x66, -1, 0, V_INT, 16, MR | A_ALIGNED, 0, SOFT_HOST_AES },
+  { "aeskeygenassist", "df", FUZZ_CLASS_CRYPTO, 3, 0x66, -1, I_8, V_INT, 16, MR | A_ALIGNED, 0, SOFT_HOST_AES },
+  { "pclmulqdq", "44", FUZZ_CLASS_CRYPTO, 3, 0x66, -1, I_8, V_INT, 16, MR | A_ALIGNED, 0, SOFT_HOST_PCLMUL },
+  { "sha", "c8-cd", FUZZ_CLASS_CRYPTO, 2, 0, -1, 0, V_INT, 16, MR | A_ALIGNED, 0, SOFT_HOST_SHA },
+  { "sha1rnds4", "cc", FUZZ_CLASS_CRYPTO, 3, 0, -1, I_8, V_INT, 16, MR | A_ALIGNED, 0, SOFT_HOST_SHA },
+
+  { "vzeroupper", "77", FUZZ_CLASS_AVX, VMAP (1), 0, -1, 0, V_INT, 0, A_NO_V, 0, SOFT_HOST_AVX },
+  { "vector shift", "71-73", FUZZ_CLASS_AVX2, VMAP (1), 0x66, -1, I_8, V_INT, 16, MR | A_REG, 0, SOFT_HOST_AVX },
+  { "vmxcsr", "ae", FUZZ_CLASS_AVX, VMAP (1), 0, 2, 0, V_MXCSR, 4, MR | A_MEM | A_L0 | A_NO_V, 0, SOFT_HOST_AVX },
+  { "vmxcsr", "ae", FUZZ_CLASS_AVX, VMAP (1), 0, 3, 0, V_MXCSR, 4, MR | A_MEM | A_L0 | A_NO_V, 0, SOFT_HOST_AVX },
+  { "vmaskmovdqu", "f7", FUZZ_CLASS_AVX, VMAP (1), 0x66, -1, 0, V_INT, 16, MR | A_REG | A_STRING | A_L0 | A_NO_V, 0,
+    SOFT_HOST_AVX },
+  { "vbroadcast128", "1a 5a", FUZZ_CLASS_AVX, VMAP (2), 0x66, -1, 0, V_INT, 16, MR | A_MEM | A_L1 | A_W0 | A_NO_V, 0,
+    SOFT_HOST_AVX },
+  { "vmaskmovp", "2c-2f", FUZZ_CLASS_AVX, VMAP (2), 0x66, -1, 0, V_INT, 16, MR | A_MEM | A_W0 | A_TWICE, 0, SOFT_HOST_AVX },
+  { "vpmaskmov", "8c 8e", FUZZ_CLASS_AVX2, VMAP (2), 0x66, -1, 0, V_INT, 16, MR | A_MEM | A_TWICE, 0, SOFT_HOST_AVX },
+  { "gather", "90-93", FUZZ_CLASS_AVX2, VMAP (2), 0x66, -1, 0, V_INT, 4, MR | A_MEM | A_GATHER, 0, SOFT_HOST_AVX },
+  { "vpcmpstr", "60-63", FUZZ_CLASS_AVX, VMAP (3), 0x66, -1, I_8, V_INT, 16, MR | A_L0 | A_NO_V, 0, SOFT_HOST_AVX },
+  { "any vex", "00-ff", FUZZ_CLASS_DECODE, VMAP (1), 0, -1, 0, V_INT, 16, MR, 0, SOFT_HOST_AVX },
+  { "any vex", "00-ff", FUZZ_CLASS_DECODE, VMAP (2), 0, -1, 0, V_INT, 16, MR, 0, SOFT_HOST_AVX },
+  { "any vex", "00-ff", FUZZ_CLASS_DECODE, VMAP (3), 0, -1, I_8, V_INT, 16, MR, 0, SOFT_HOST_AVX },
   { "any bytes", "00", FUZZ_CLASS_DECODE, 0, 0, -1, 0, V_INT, 0, MR | A_STRING, CF | PF | AF | ZF | SF | OF },
 };
 
-FuzzTemplate fuzz_templates[2048];
+FuzzTemplate fuzz_templates[FUZZ_MAX_TEMPLATES];
 unsigned fuzz_n_templates;
+
+/* -- What the common ones behind VEX have in the software processor's table ---------------------------------------- */
+
+#define VEX_ROW(map, pp, first, last, v, w, imm, form, memory, flags) \
+  { map, pp, first, last, v, w, imm, form, memory, flags },
+static const SoftVexRow vex_rows[] = { VEX_LIST (VEX_ROW) };
+
+static uint8_t
+vex_values (const SoftVexRow *row, unsigned opcode, gboolean w)
+{
+  if ((row->flags & VEX_FLOAT) == 0)
+    return V_INT;
+  if (row->map == 1)
+    return (row->pp & 1) != 0 ? V_F64 : V_F32;
+  if (row->map == 3)
+    return opcode == 0x09 || opcode == 0x0b || opcode == 0x41 ? V_F64 : V_F32;
+  return w ? V_F64 : V_F32;
+}
+
+static uint32_t
+vex_attributes (const SoftVexRow *row, gboolean w)
+{
+  static const struct
+  {
+    uint32_t flag, attribute;
+  } same[] = { { VEX_L0, A_L0 },   { VEX_L1, A_L1 },   { VEX_W0, A_W0 },          { VEX_W1, A_W1 },
+               { VEX_MEM, A_MEM }, { VEX_REG, A_REG }, { VEX_ALIGNED, A_ALIGNED } };
+  uint32_t a = A_MODRM;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (same); i++)
+    if ((row->flags & same[i].flag) != 0)
+      a |= same[i].attribute;
+  if (row->w == 2)
+    a |= w ? A_W1 : A_W0;
+  if (row->v == 15)
+    a |= A_NO_V;
+  if (row->form == VEX_LOAD_SCALAR || row->form == VEX_STORE_SCALAR)
+    a |= A_NO_V_MEM;
+  if (row->memory == VEX_M_W)
+    a |= A_BY_W;
+  else if ((row->memory & VEX_M_L) != 0 || row->form == VEX_RM_DOUBLE)
+    a |= A_TWICE;
+  return a;
+}
+
+static uint32_t
+vex_needs (const SoftVexRow *row)
+{
+  return SOFT_HOST_AVX | ((row->flags & VEX_FMA) != 0 ? SOFT_HOST_FMA : 0)
+         | ((row->flags & VEX_F16C) != 0 ? SOFT_HOST_F16C : 0)
+         | ((row->flags & VEX_AES) != 0 ? SOFT_HOST_AES | SOFT_HOST_VAES : 0)
+         | ((row->flags & VEX_PCLMUL) != 0 ? SOFT_HOST_PCLMUL | SOFT_HOST_VPCLMUL : 0);
+}
+
+static FuzzTemplate *
+new_template (const char *name, uint8_t klass, uint8_t map, uint8_t prefix, unsigned opcode)
+{
+  FuzzTemplate *t = &fuzz_templates[fuzz_n_templates];
+
+  g_assert (fuzz_n_templates < G_N_ELEMENTS (fuzz_templates));
+  g_strlcpy (t->name, name, sizeof t->name);
+  t->klass = klass;
+  t->map = map;
+  t->prefix = prefix;
+  t->opcode = (uint8_t)opcode;
+  t->index = fuzz_n_templates++;
+  return t;
+}
+
+static void
+add_vex_row (const SoftVexRow *row, gboolean w)
+{
+  static const uint8_t prefixes[4] = { 0, 0x66, 0xf3, 0xf2 };
+  gboolean integer = row->map == 1 && ((row->first >= 0x60 && row->first <= 0x76) || row->first >= 0xd1);
+  uint8_t klass = (row->flags & VEX_FMA) != 0                         ? FUZZ_CLASS_FMA
+                  : (row->flags & (VEX_AES | VEX_PCLMUL)) != 0        ? FUZZ_CLASS_CRYPTO
+                  : integer || (row->map == 2 && row->first >= 0x10) ? FUZZ_CLASS_AVX2
+                                                                      : FUZZ_CLASS_AVX;
+
+  for (unsigned opcode = row->first; opcode <= row->last; opcode++)
+    {
+      FuzzTemplate *t = new_template ("vex", klass, (uint8_t)(FUZZ_VEX + row->map), prefixes[row->pp], opcode);
+
+      t->digit = -1;
+      t->imm = row->imm != 0 ? I_8 : 0;
+      t->values = vex_values (row, opcode, w);
+      t->size = row->memory == VEX_M_W ? 8 : row->form == VEX_RM_DOUBLE ? 16 : row->memory & 0x3f;
+      t->attributes = vex_attributes (row, w);
+      t->needs = vex_needs (row);
+    }
+}
 
 void
 fuzz_templates_init (void)
@@ -368,25 +503,22 @@ fuzz_templates_init (void)
             last = (unsigned)strtoul (end + 1, &end, 16);
           for (unsigned opcode = first; opcode <= last; opcode++)
             {
-              FuzzTemplate *t = &fuzz_templates[fuzz_n_templates];
+              FuzzTemplate *t = new_template (row->name, row->klass, row->map, row->prefix, opcode);
 
-              g_assert (fuzz_n_templates < G_N_ELEMENTS (fuzz_templates));
-              g_strlcpy (t->name, row->name, sizeof t->name);
-              t->klass = row->klass;
-              t->map = row->map;
-              t->prefix = row->prefix;
-              t->opcode = (uint8_t)opcode;
               t->digit = row->digit;
               t->imm = row->imm;
               t->values = row->values;
               t->size = row->size;
               t->attributes = row->attributes;
               t->undefined = row->undefined;
-              t->index = fuzz_n_templates++;
+              t->needs = row->needs;
             }
           p = end;
           while (*p == ' ')
             p++;
         }
     }
+  for (unsigned i = 0; i < G_N_ELEMENTS (vex_rows); i++)
+    for (unsigned w = 0; w < (vex_rows[i].w == 2 ? 2u : 1u); w++)
+      add_vex_row (&vex_rows[i], w != 0);
 }

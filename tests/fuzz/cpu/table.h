@@ -25,7 +25,20 @@ enum
   A_CL = 1 << 14,      /* shift by CL */
   A_ONE = 1 << 15,     /* shift by one */
   A_NO_W = 1 << 16,    /* never a REX.W */
+  /* Behind VEX: */
+  A_L0 = 1 << 17, /* VEX.L is 0, */
+  A_L1 = 1 << 18, /* or 1; otherwise either */
+  A_W0 = 1 << 19,
+  A_W1 = 1 << 20,
+  A_NO_V = 1 << 21,   /* vvvv names nothing */
+  A_TWICE = 1 << 22,  /* the memory operand is twice as long if VEX.L is 1 */
+  A_BY_W = 1 << 23,   /* it has 4 or 8 bytes by VEX.W */
+  A_GATHER = 1 << 24, /* indices in a vector */
+  A_NO_V_MEM = 1 << 25,
 };
+
+/* Of an opcode map, if a VEX prefix stands for its escape bytes. */
+#define FUZZ_VEX 4
 
 enum
 {
@@ -56,7 +69,7 @@ struct FuzzTemplate
 {
   char name[24];
   uint8_t klass;
-  uint8_t map;    /* 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A */
+  uint8_t map;    /* 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A; the latter + FUZZ_VEX */
   uint8_t prefix; /* mandatory: 0, 66h, F2h, F3h */
   uint8_t opcode;
   int8_t digit; /* ModRM.reg, -1 free */
@@ -65,9 +78,11 @@ struct FuzzTemplate
   uint16_t size; /* of the memory operand in bytes; 0: operand size */
   uint32_t attributes;
   uint32_t undefined; /* flags */
+  uint32_t needs;     /* SOFT_HOST_… */
   unsigned index;
 };
 
+#define FUZZ_MAX_TEMPLATES 4096
 extern FuzzTemplate fuzz_templates[];
 extern unsigned fuzz_n_templates;
 void fuzz_templates_init (void);

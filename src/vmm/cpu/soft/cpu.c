@@ -546,7 +546,7 @@ soft_cpu_set_state (SoftCpu *cpu, const CpuState *state, GError **error)
 {
   if (!cpu_state_check (state, error) || !check_known (state->cr4, SOFT_CR4_KNOWN, "CR4", error)
       || !check_known (state->efer, SOFT_EFER_KNOWN, "EFER", error)
-      || !check_known (state->xcr0, SOFT_XCR0_KNOWN, "XCR0", error))
+      || !check_known (state->xcr0, soft_xcr0_known (), "XCR0", error))
     return FALSE;
   soft_cpu_reset (cpu, FALSE);
   memcpy (cpu->reg, state->gpr, sizeof state->gpr);
@@ -564,7 +564,9 @@ soft_cpu_set_state (SoftCpu *cpu, const CpuState *state, GError **error)
   cpu->cr2 = state->cr2;
   cpu->cr3 = state->cr3 & (((1ULL << SOFT_PHYSICAL_BITS) - 1));
   cpu->cr4 = state->cr4;
-  cpu->xcr0 = state->xcr0 | 1;
+  cpu->xcr0 = state->xcr0 | XCR0_X87;
+  if ((cpu->xcr0 & XCR0_SSE) == 0)
+    cpu->xcr0 &= ~(uint64_t)XCR0_AVX;
   memcpy (cpu->dr, state->dr, sizeof cpu->dr);
   cpu->efer = state->efer & ~(uint64_t)EFER_LMA;
   if ((cpu->efer & EFER_LME) != 0 && (cpu->cr0 & CR0_PG) != 0)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the software processor says it is: x86-64-v2, and exactly that.
+ * What the software processor says it is: x86-64-v2, and of what came later that which the host has (host.h).
  * Vendor and family are those of an early 64-bit AMD processor: systems of all ages know it, it isn't subject to the
  * flaws whose workarounds (page table isolation) would cost most here, and nothing is inferred from it beyond the bits.
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
 #include "cpu/soft/engine-soft.h"
+#include "cpu/soft/host.h"
 
 enum
 {
@@ -36,7 +37,9 @@ enum
   F_HTT = 1 << 28,
   /* Leaf 1, ECX */
   F_SSE3 = 1 << 0,
+  F_PCLMULQDQ = 1 << 1,
   F_SSSE3 = 1 << 9,
+  F_FMA = 1 << 12,
   F_CX16 = 1 << 13,
   F_PCID = 1 << 17,
   F_SSE41 = 1 << 19,
@@ -45,15 +48,33 @@ enum
   F_MOVBE = 1 << 22,
   F_POPCNT = 1 << 23,
   F_TSC_DEADLINE = 1 << 24,
+  F_AES = 1 << 25,
   F_XSAVE = 1 << 26,
   F_OSXSAVE = 1 << 27,
-  /* Leaf 7 */
+  F_AVX = 1 << 28,
+  F_F16C = 1 << 29,
+  F_RDRAND = 1 << 30,
+  /* Leaf 7, EBX */
   F_FSGSBASE = 1 << 0,
+  F_BMI1 = 1 << 3,
+  F_AVX2 = 1 << 5,
   F_SMEP = 1 << 7,
+  F_BMI2 = 1 << 8,
   F_ERMS = 1 << 9,
   F_INVPCID = 1 << 10,
+  F_RDSEED = 1 << 18,
+  F_ADX = 1 << 19,
   F_SMAP = 1 << 20,
-  F_UMIP = 1 << 2, /* ECX */
+  F_SHA = 1 << 29,
+  /* Leaf 7, ECX */
+  F_UMIP = 1 << 2,
+  F_VAES = 1 << 9,
+  F_VPCLMULQDQ = 1 << 10,
+  F_RDPID = 1 << 22,
+  /* Leaf 0xd, subleaf 1 */
+  F_XSAVEOPT = 1 << 0,
+  F_XSAVEC = 1 << 1,
+  F_XGETBV1 = 1 << 2,
   /* Leaf 8000_0001, EDX */
   F_SYSCALL = 1 << 11,
   F_NX = 1 << 20,
@@ -64,6 +85,7 @@ enum
   F_LAHF = 1 << 0,
   F_CMP_LEGACY = 1 << 1,
   F_CR8_LEGACY = 1 << 4,
+  F_LZCNT = 1 << 5,
   F_PREFETCHW = 1 << 8,
 };
 #define F_HYPERVISOR (1u << 31)
@@ -94,6 +116,55 @@ text (uint32_t out[4], const char *bytes, unsigned from)
 
   g_strlcpy (buffer, bytes, sizeof buffer);
   memcpy (out, buffer + from, 16);
+}
+
+/* Of what comes from the host. */
+static uint32_t
+when (uint32_t features, uint32_t bit)
+{
+  return soft_host_has (features) ? bit : 0;
+}
+
+static uint32_t
+host_1_ecx (void)
+{
+  return when (SOFT_HOST_PCLMUL, F_PCLMULQDQ) | when (SOFT_HOST_FMA, F_FMA) | when (SOFT_HOST_AES, F_AES)
+         | when (SOFT_HOST_AVX, F_AVX) | when (SOFT_HOST_F16C, F_F16C) | when (SOFT_HOST_RDRAND, F_RDRAND);
+}
+
+static void
+leaf_7 (uint32_t out[4])
+{
+  out[1] = F_FSGSBASE | F_SMEP | F_ERMS | F_INVPCID | F_ADX | F_SMAP | when (SOFT_HOST_BMI1, F_BMI1)
+           | when (SOFT_HOST_AVX, F_AVX2) | when (SOFT_HOST_BMI2, F_BMI2) | when (SOFT_HOST_RDSEED, F_RDSEED)
+           | when (SOFT_HOST_SHA, F_SHA);
+  out[2] = F_UMIP | F_RDPID | when (SOFT_HOST_AVX | SOFT_HOST_AES | SOFT_HOST_VAES, F_VAES)
+           | when (SOFT_HOST_AVX | SOFT_HOST_PCLMUL | SOFT_HOST_VPCLMUL, F_VPCLMULQDQ);
+}
+
+/* Sizes of XSAVE's area: SDM volume 1, 13.2. */
+static void
+leaf_xsave (const SoftCpu *cpu, uint32_t subleaf, uint32_t out[4])
+{
+  const uint32_t legacy = 576, avx = 256;
+  gboolean on = (cpu->xcr0 & XCR0_AVX) != 0, known = (soft_xcr0_known () & XCR0_AVX) != 0;
+
+  if (subleaf == 0)
+    {
+      out[0] = (uint32_t)soft_xcr0_known ();
+      out[1] = legacy + (on ? avx : 0);
+      out[2] = legacy + (known ? avx : 0);
+    }
+  else if (subleaf == 1)
+    {
+      out[0] = F_XSAVEOPT | F_XSAVEC | F_XGETBV1;
+      out[1] = legacy + (on ? avx : 0);
+    }
+  else if (subleaf == 2 && known)
+    {
+      out[0] = avx;
+      out[1] = legacy;
+    }
 }
 
 static unsigned
@@ -138,17 +209,14 @@ soft_cpuid_own (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     case 1:
       out[0] = SIGNATURE;
       out[1] = 8 << 8 | n << 16 | (cpu->n & 0xff) << 24; /* CLFLUSH of 64 bytes */
-      out[2] = FEATURES_1_ECX | ((cpu->cr4 & CR4_OSXSAVE) != 0 ? F_OSXSAVE : 0);
+      out[2] = FEATURES_1_ECX | host_1_ecx () | ((cpu->cr4 & CR4_OSXSAVE) != 0 ? F_OSXSAVE : 0);
       out[3] = FEATURES_1_EDX | (n > 1 ? F_HTT : 0);
       if ((cpu->msr.apic_base & 0x800) == 0)
         out[3] &= ~(uint32_t)F_APIC;
       break;
     case 7:
       if (subleaf == 0)
-        {
-          out[1] = F_FSGSBASE | F_SMEP | F_ERMS | F_INVPCID | F_SMAP;
-          out[2] = F_UMIP;
-        }
+        leaf_7 (out);
       break;
     case 0xb:
       if (subleaf < 2)
@@ -162,11 +230,7 @@ soft_cpuid_own (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
       out[3] = cpu->n;
       break;
     case 0xd:
-      if (subleaf == 0)
-        {
-          out[0] = 3; /* x87 and SSE */
-          out[1] = out[2] = 576;
-        }
+      leaf_xsave (cpu, subleaf, out);
       break;
     case 0x80000000:
       out[0] = MAX_EXTENDED;
@@ -176,7 +240,7 @@ soft_cpuid_own (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
       break;
     case 0x80000001:
       out[0] = SIGNATURE;
-      out[2] = F_LAHF | F_CR8_LEGACY | F_PREFETCHW | (n > 1 ? F_CMP_LEGACY : 0);
+      out[2] = F_LAHF | F_CR8_LEGACY | F_PREFETCHW | when (SOFT_HOST_LZCNT, F_LZCNT) | (n > 1 ? F_CMP_LEGACY : 0);
       out[3] = (REPEATED & FEATURES_1_EDX) | F_SYSCALL | F_NX | F_PAGE1GB | F_RDTSCP | F_LM;
       break;
     case 0x80000002 ... 0x80000004:
@@ -230,7 +294,9 @@ soft_cpuid (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
       out[3] = cpu->n;
       break;
     case 0xd:
-      memcpy (out, own, sizeof own); /* sizes of what is on now */
+      /* Components and instructions are what was saved; sizes are of what is on now. */
+      if (subleaf < 2)
+        out[1] = own[1];
       break;
     case 0x80000001:
       out[3] = (out[3] & ~(uint32_t)F_APIC) | (own[3] & F_APIC);

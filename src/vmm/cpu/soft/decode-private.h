@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the decoder's files share: decode.c (prefixes, ModRM), decode-one.c and decode-two.c (the maps of opcodes).  Names are short, as only
+ * What the decoder's files share: decode.c (prefixes, ModRM), decode-one.c, decode-two.c and decode-vex.c (the maps of opcodes).  Names are short, as only
  * they include this.
  *
  * A map's function fills `insn` from the opcode on and returns whether decoding goes on behind it, as soft_decode() does.  `lockable` becomes TRUE
@@ -83,5 +83,8 @@ gboolean soft_decode_jcc (SoftDecode *d, SoftInsn *insn, gboolean is_short);
 /* decode-two.c: 0F; and 0F 38, 0F 3A. */
 gboolean soft_decode_two (SoftDecode *d, SoftInsn *insn, gboolean *lockable);
 gboolean soft_decode_three (SoftDecode *d, SoftInsn *insn);
+
+/* decode-vex.c: behind C4 or C5. */
+gboolean soft_decode_vex (SoftDecode *d, SoftInsn *insn);
 
 G_END_DECLS

@@ -6,6 +6,8 @@
 
 #include "cpu/soft/decode-private.h"
 #include "cpu/soft/fpu.h"
+#include "cpu/soft/host.h"
+#include "cpu/soft/xsave.h"
 
 static gboolean
 decode_group7 (SoftDecode *d, SoftInsn *insn)
@@ -71,6 +73,23 @@ soft_decode_fsgsbase (SoftDecode *d, SoftInsn *insn)
   insn->size = d->operand_size == 8 ? 8 : 4;
   soft_decode_call (insn, soft_do_fsgsbase);
   return TRUE;
+}
+
+/* 0F C7 with a register: RDRAND, RDSEED, RDPID. */
+static gboolean
+decode_random (SoftDecode *d, SoftInsn *insn)
+{
+  unsigned op = d->modrm >> 3 & 7;
+
+  insn->imm = op == 7;
+  if (op == 7 && d->rep == 0xf3)
+    {
+      insn->size = mode64 (d) ? 8 : 4;
+      return plain_call (insn, soft_do_rdpid);
+    }
+  if (op < 6 || d->rep != 0 || !soft_host_has (op == 6 ? SOFT_HOST_RDRAND : SOFT_HOST_RDSEED))
+    return undefined (insn);
+  return plain_call (insn, soft_do_rdrand);
 }
 
 gboolean
@@ -250,7 +269,11 @@ soft_decode_two (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
     case 0xbd:
       insn->size = d->operand_size;
       operands (d, insn);
-      insn->handler = op == 0xbc ? soft_op_bsf : soft_op_bsr;
+      /* Without these instructions the prefix means nothing. */
+      if (d->rep == 0xf3 && soft_host_has (op == 0xbc ? SOFT_HOST_BMI1 : SOFT_HOST_LZCNT))
+        insn->handler = op == 0xbc ? soft_op_tzcnt : soft_op_lzcnt;
+      else
+        insn->handler = op == 0xbc ? soft_op_bsf : soft_op_bsr;
       return TRUE;
     case 0xc0:
     case 0xc1:
@@ -261,7 +284,14 @@ soft_decode_two (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
     case 0xc7:
       insn->size = d->operand_size;
       operands (d, insn);
-      if (!insn->mem || (d->modrm & 0x38) != 8)
+      if (!insn->mem)
+        return decode_random (d, insn);
+      if ((d->modrm & 0x38) == 0x20 && d->rep == 0 && !d->opsize) /* it goes by REX.W alone */
+        {
+          insn->size = d->operand_size == 8 ? 8 : 4;
+          return plain_call (insn, soft_do_xsavec);
+        }
+      if ((d->modrm & 0x38) != 8)
         return undefined (insn);
       *lockable = TRUE;
       return plain_call (insn, d->operand_size == 8 ? soft_do_cmpxchg16b : soft_do_cmpxchg8b);
@@ -299,6 +329,13 @@ soft_decode_three (SoftDecode *d, SoftInsn *insn)
         return undefined (insn);
       insn->handler = d->opcode == 0xf0 ? soft_op_movbe_load : soft_op_movbe_store;
       return TRUE;
+    }
+  if (d->map == 2 && d->opcode == 0xf6 && (d->opsize || d->rep == 0xf3) && d->rep != 0xf2)
+    {
+      insn->size = mode64 (d) && (d->rex & 8) != 0 ? 8 : 4;
+      insn->imm = d->rep == 0xf3;
+      operands (d, insn);
+      return plain_call (insn, soft_do_adx);
     }
   if (d->map == 2 && d->opcode == 0x82 && d->opsize && d->rep == 0)
     {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The decoder (SDM volume 2, chapter 2 and appendix A): bytes to the handler that carries them out.  Here: prefixes, ModRM and what follows it; the
- * maps of opcodes are in decode-one.c and decode-two.c.
+ * maps of opcodes are in decode-one.c, decode-two.c and decode-vex.c.
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
@@ -138,6 +138,22 @@ set_sizes (SoftDecode *d, gboolean address_prefix)
     }
 }
 
+/* Outside of 64-bit mode C4 and C5 are LES and LDS, which have no register operand. */
+static gboolean
+is_vex (const SoftDecode *d)
+{
+  return (d->opcode == 0xc4 || d->opcode == 0xc5)
+         && (mode64 (d) || (d->position < d->available && d->bytes[d->position] >= 0xc0));
+}
+
+static void
+finish (SoftDecode *d, SoftInsn *insn)
+{
+  insn->length = (uint8_t)d->position;
+  if (insn->mem && insn->base == SOFT_REG_RIP)
+    insn->disp += insn->offset + insn->length;
+}
+
 gboolean
 soft_decode (SoftDecode *d, SoftInsn *insn)
 {
@@ -177,9 +193,15 @@ soft_decode (SoftDecode *d, SoftInsn *insn)
     }
   set_sizes (d, address_prefix);
   insn->base = insn->index = SOFT_REG_ZERO;
+  insn->rex = d->rex;
+  if (is_vex (d))
+    {
+      go_on = soft_decode_vex (d, insn);
+      finish (d, insn);
+      return go_on;
+    }
   insn->rep = d->rep;
   insn->lock = d->lock;
-  insn->rex = d->rex;
   if (d->opcode == 0x0f)
     {
       d->map = 1;
@@ -204,8 +226,6 @@ soft_decode (SoftDecode *d, SoftInsn *insn)
       && !(d->map == 1 && (d->opcode == 0x20 || d->opcode == 0x22) && (d->modrm & 0x38) == 0
            && (d->rex & 4) == 0))
     go_on = undefined (insn);
-  insn->length = (uint8_t)d->position;
-  if (insn->mem && insn->base == SOFT_REG_RIP)
-    insn->disp += insn->offset + insn->length;
+  finish (d, insn);
   return go_on;
 }

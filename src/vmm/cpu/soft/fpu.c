@@ -364,6 +364,7 @@ soft_fpu_reset (SoftCpu *cpu)
   cpu->mxcsr = 0x1f80;
   memset (cpu->x87, 0, sizeof cpu->x87);
   memset (cpu->xmm, 0, sizeof cpu->xmm);
+  memset (cpu->ymm_high, 0, sizeof cpu->ymm_high);
 }
 
 /* -- Decoding -------------------------------------------------------------------------------------- */

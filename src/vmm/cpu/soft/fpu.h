@@ -24,9 +24,9 @@ gboolean soft_decode_fsgsbase (SoftDecode *d, SoftInsn *insn);
 /* 9B: FWAIT. */
 void soft_fpu_wait (SoftCpu *cpu, const SoftInsn *insn);
 
-/* Power-on state of x87 and SSE (SDM volume 3, table 9-1). */
+/* Power-on state of x87, SSE and AVX (SDM volume 3, table 9-1). */
 void soft_fpu_reset (SoftCpu *cpu);
-/* To and from the standard format of XSAVE (legacy area and header); `area` has CPU_XSAVE_SIZE bytes.  Loading takes any
+/* To and from the standard format of XSAVE (legacy area, header, YMM); `area` has CPU_XSAVE_SIZE bytes.  Loading takes any
  * bytes: reserved bits are dropped. */
 void soft_fpu_save (const SoftCpu *cpu, uint8_t *area);
 void soft_fpu_load (SoftCpu *cpu, const uint8_t *area);

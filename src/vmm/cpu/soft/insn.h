@@ -33,11 +33,19 @@ struct SoftInsn
   uint8_t size;        /* operand size in bytes */
   uint8_t address;     /* address size in bytes */
   uint8_t mem;         /* the operand that ModRM.rm names is memory */
-  uint8_t rep;         /* 0, 0xf2, 0xf3 */
-  uint8_t length;      /* bytes; 1 to 15 */
-  uint8_t lock;        /* LOCK prefix */
+  union
+  {
+    uint8_t rep; /* 0, 0xf2, 0xf3 */
+    uint8_t v;   /* behind VEX, where no such prefix may be: register that vvvv names */
+  };
+  uint8_t length; /* bytes; 1 to 15 */
+  union
+  {
+    uint8_t lock; /* LOCK prefix */
+    uint8_t wide; /* behind VEX: SOFT_VEX_L, SOFT_VEX_W */
+  };
   uint16_t offset;     /* from the block's first byte */
-  uint16_t opcode; /* last opcode byte; map in bits 8-9 (0, 0F, 0F38, 0F3A); x87: 11 bits as FOP has them */
+  uint16_t opcode; /* last opcode byte; map in bits 8-9 (0, 0F, 0F38, 0F3A), bit 10 behind VEX; x87: 11 bits as FOP has them */
   uint8_t modrm;
   uint8_t rex;
   uint8_t unit_place; /* in a translated unit: the instruction's number */
@@ -45,6 +53,14 @@ struct SoftInsn
 };
 
 /* -- Decoding -------------------------------------------------------------------------------------- */
+
+/* Maps behind a VEX prefix have numbers of their own. */
+#define SOFT_MAP_VEX 4
+enum
+{
+  SOFT_VEX_L = 1 << 0, /* 256 bits */
+  SOFT_VEX_W = 1 << 1,
+};
 
 typedef struct
 {
@@ -61,8 +77,9 @@ typedef struct
   gboolean opsize;      /* 66 was there */
   gboolean lock;
   int segment; /* override or -1 */
-  uint8_t map; /* 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A */
+  uint8_t map; /* 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A; the latter three + SOFT_MAP_VEX */
   uint8_t opcode;
+  uint8_t vex_pp, vex_v, vex_wide; /* mandatory prefix 0 none, 1 66, 2 F3, 3 F2; register; SOFT_VEX_… */
   /* Set by soft_decode_modrm(): */
   uint8_t modrm;
   uint8_t mod, reg, rm; /* reg and rm with REX.R and REX.B */

@@ -75,6 +75,24 @@ void soft_do_lahf (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_sahf (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_flag (SoftCpu *cpu, const SoftInsn *insn); /* CMC CLC STC CLD STD */
 
+/* exec-bmi.c */
+void soft_op_andn (SoftCpu *cpu, const SoftInsn *insn);
+void soft_op_bextr (SoftCpu *cpu, const SoftInsn *insn);
+void soft_op_bzhi (SoftCpu *cpu, const SoftInsn *insn);
+void soft_op_pdep (SoftCpu *cpu, const SoftInsn *insn);
+void soft_op_pext (SoftCpu *cpu, const SoftInsn *insn);
+void soft_op_blsr (SoftCpu *cpu, const SoftInsn *insn);
+void soft_op_blsmsk (SoftCpu *cpu, const SoftInsn *insn);
+void soft_op_blsi (SoftCpu *cpu, const SoftInsn *insn);
+void soft_op_tzcnt (SoftCpu *cpu, const SoftInsn *insn);
+void soft_op_lzcnt (SoftCpu *cpu, const SoftInsn *insn);
+void soft_op_mulx (SoftCpu *cpu, const SoftInsn *insn);
+void soft_op_rorx (SoftCpu *cpu, const SoftInsn *insn);
+void soft_op_shiftx (SoftCpu *cpu, const SoftInsn *insn); /* imm: 1 SHLX, 2 SARX, 3 SHRX */
+void soft_do_adx (SoftCpu *cpu, const SoftInsn *insn);    /* imm: 1 ADOX */
+void soft_do_rdrand (SoftCpu *cpu, const SoftInsn *insn); /* imm: 1 RDSEED */
+void soft_do_rdpid (SoftCpu *cpu, const SoftInsn *insn);
+
 /* exec-string.c */
 void soft_op_string (SoftCpu *cpu, const SoftInsn *insn);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The software processor: its registers, its translation buffer, its cache of decoded code.
- * An x86-64-v2 processor for x86-64 hosts: integer flags, x87 and SSE are computed by the host's own units.
+ * An x86-64-v2 processor for x86-64 hosts, x86-64-v3 where the host is: integer flags, x87, SSE and AVX are computed by the host's own units.
  *
  * A processor belongs to the thread that runs it; only the fields marked so are touched by other threads, and what world.h says while it is stopped.
  */
@@ -68,7 +68,14 @@ enum
   EFER_NXE = 1u << 11,
 };
 #define SOFT_EFER_KNOWN (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
-#define SOFT_XCR0_KNOWN 3u /* x87 and SSE */
+enum
+{
+  XCR0_X87 = 1 << 0,
+  XCR0_SSE = 1 << 1,
+  XCR0_AVX = 1 << 2,
+};
+/* What XCR0 can have on this host. */
+uint64_t soft_xcr0_known (void);
 enum
 {
   FLAG_CF = 1u << 0,
@@ -320,6 +327,7 @@ struct SoftCpu
   uint64_t fip, fdp;
   uint32_t mxcsr;
   SoftXmm xmm[16];
+  SoftXmm ymm_high[16]; /* bits 128 to 255 of the same registers */
 
   /* Model specific registers that are plain storage. */
   struct

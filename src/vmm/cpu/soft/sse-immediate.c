@@ -7,6 +7,7 @@
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
+#include "cpu/soft/host.h"
 #include "cpu/soft/sse.h"
 
 #define STUB_SIZE 16
@@ -63,6 +64,9 @@ INTEGER (pblendw, 256, SSE_LOAD_A128)
 INTEGER (blendps, 16, SSE_LOAD_A128)
 INTEGER (blendpd, 4, SSE_LOAD_A128)
 INTEGER (mpsadbw, 8, SSE_LOAD_A128)
+INTEGER (pclmulqdq, 256, SSE_LOAD_A128)
+INTEGER (aeskeygenassist, 256, SSE_LOAD_A128)
+INTEGER (sha1rnds4, 4, SSE_LOAD_U128)
 
 /* The call is a statement that the compiler can't move over the changes of MXCSR, which are volatile. */
 #define FLOAT(name, count, load)                                                        \
@@ -330,6 +334,16 @@ STRING (pcmpestri, TRUE)
 STRING (pcmpistrm, FALSE)
 STRING (pcmpistri, TRUE)
 
+void
+soft_do_compare_strings (SoftCpu *cpu, const SoftInsn *insn, unsigned opcode)
+{
+  static const uint8_t *const rows[4]
+      = { soft_stub_pcmpestrm, soft_stub_pcmpestri, soft_stub_pcmpistrm, soft_stub_pcmpistri };
+
+  compare_strings (cpu, insn, insn->mem ? SSE_LOAD_U128 (cpu, insn) : soft_xmm (cpu, insn->b), rows[opcode & 3],
+                   (opcode & 1) != 0);
+}
+
 const SoftSseEntry soft_sse_immediate_table[] = {
   SSE_BOTH_IMM (1, SSE_66, 0x70, pshufd),
   SSE_BOTH_IMM (1, SSE_F3, 0x70, pshufhw),
@@ -364,5 +378,8 @@ const SoftSseEntry soft_sse_immediate_table[] = {
   SSE_BOTH_IMM (3, SSE_66, 0x61, pcmpestri),
   SSE_BOTH_IMM (3, SSE_66, 0x62, pcmpistrm),
   SSE_BOTH_IMM (3, SSE_66, 0x63, pcmpistri),
+  { 3, SSE_66, 0x44, -1, op_pclmulqdq_reg, op_pclmulqdq_mem, SSE_IMM8 | SSE_NEEDS (SOFT_HOST_PCLMUL) },
+  { 3, SSE_66, 0xdf, -1, op_aeskeygenassist_reg, op_aeskeygenassist_mem, SSE_IMM8 | SSE_NEEDS (SOFT_HOST_AES) },
+  { 3, SSE_NP, 0xcc, -1, op_sha1rnds4_reg, op_sha1rnds4_mem, SSE_IMM8 | SSE_NEEDS (SOFT_HOST_SHA) },
   { 0 },
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * SSE2 to SSE4.2 on packed integers, and bitwise operations on packed floating point, none of which touch MXCSR.
+ * SSE2 to SSE4.2, AES and SHA on packed integers, and bitwise operations on packed floating point, none of which touch MXCSR.
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
+#include "cpu/soft/host.h"
 #include "cpu/soft/sse.h"
 
 /* xmm = xmm op xmm/mem */
@@ -53,6 +54,10 @@
   X (pmuldq, 0x28) X (pcmpeqq, 0x29) X (packusdw, 0x2b) X (pcmpgtq, 0x37) X (pminsb, 0x38)              \
   X (pminsd, 0x39) X (pminuw, 0x3a) X (pminud, 0x3b) X (pmaxsb, 0x3c) X (pmaxsd, 0x3d)                  \
   X (pmaxuw, 0x3e) X (pmaxud, 0x3f) X (pmulld, 0x40) X (phminposuw, 0x41)
+#define AES_LIST(X)                                                                                     \
+  X (aesimc, 0xdb) X (aesenc, 0xdc) X (aesenclast, 0xdd) X (aesdec, 0xde) X (aesdeclast, 0xdf)
+#define SHA_LIST(X)                                                                                     \
+  X (sha1nexte, 0xc8) X (sha1msg1, 0xc9) X (sha1msg2, 0xca) X (sha256msg1, 0xcc) X (sha256msg2, 0xcd)
 #define EXTEND_LIST(X)                                                                                  \
   X (pmovsxbw, 0x20, SSE_LOAD_64) X (pmovsxbd, 0x21, SSE_LOAD_32) X (pmovsxbq, 0x22, SSE_LOAD_16)       \
   X (pmovsxwd, 0x23, SSE_LOAD_64) X (pmovsxwq, 0x24, SSE_LOAD_32) X (pmovsxdq, 0x25, SSE_LOAD_64)       \
@@ -61,14 +66,18 @@
 /* clang-format on */
 
 #define DEFINE_ALIGNED(name, opcode)      INTEGER (name, SSE_LOAD_A128)
+/* AMD's processors take these from anywhere (Intel's raise #GP). */
+#define DEFINE_UNALIGNED(name, opcode)    INTEGER (name, SSE_LOAD_U128)
 #define DEFINE_EXTEND(name, opcode, load) INTEGER (name, load)
 SSE2_LIST (DEFINE_ALIGNED)
 SSE_LIST (DEFINE_ALIGNED)
 SSSE3_LIST (DEFINE_ALIGNED)
+AES_LIST (DEFINE_ALIGNED)
+SHA_LIST (DEFINE_UNALIGNED)
 EXTEND_LIST (DEFINE_EXTEND)
 
-/* PBLENDVB, BLENDVPS, BLENDVPD: XMM0 selects. */
-#define BLENDV(name)                                                                    \
+/* PBLENDVB, BLENDVPS, BLENDVPD: XMM0 selects.  SHA256RNDS2 takes it, too. */
+#define BLENDV(name, load)                                                                    \
   static inline void name##_values (SoftCpu *cpu, const SoftInsn *insn, __m128i source) \
   {                                                                                     \
     __m128i value = soft_xmm (cpu, insn->a), mask = soft_xmm (cpu, 0);                  \
@@ -83,11 +92,12 @@ EXTEND_LIST (DEFINE_EXTEND)
   static void op_##name##_mem (SoftCpu *cpu, const SoftInsn *insn)                      \
   {                                                                                     \
     soft_sse_check (cpu, insn);                                                         \
-    name##_values (cpu, insn, SSE_LOAD_A128 (cpu, insn));                               \
+    name##_values (cpu, insn, load (cpu, insn));                               \
   }
-BLENDV (pblendvb)
-BLENDV (blendvps)
-BLENDV (blendvpd)
+BLENDV (pblendvb, SSE_LOAD_A128)
+BLENDV (blendvps, SSE_LOAD_A128)
+BLENDV (blendvpd, SSE_LOAD_A128)
+BLENDV (sha256rnds2, SSE_LOAD_U128)
 
 static inline void
 ptest (SoftCpu *cpu, const SoftInsn *insn, __m128i source)
@@ -174,6 +184,16 @@ MOVMSK (pmovmskb)
 #define ROW_66(name, opcode)           SSE_BOTH (1, SSE_66, opcode, name),
 #define ROW_NP(name, opcode)           SSE_BOTH (1, SSE_NP, opcode, name),
 #define ROW_38(name, opcode)           SSE_BOTH (2, SSE_66, opcode, name),
+#define ROW_AES(name, opcode)                                                          \
+  {                                                                                    \
+    2, SSE_66, opcode, -1, op_##name##_reg, op_##name##_mem, SSE_NEEDS (SOFT_HOST_AES) \
+  }
+#define ROW_SHA(name, opcode)                                                          \
+  {                                                                                    \
+    2, SSE_NP, opcode, -1, op_##name##_reg, op_##name##_mem, SSE_NEEDS (SOFT_HOST_SHA) \
+  }
+#define ROW_AES_(name, opcode)         ROW_AES (name, opcode),
+#define ROW_SHA_(name, opcode)         ROW_SHA (name, opcode),
 #define ROW_EXTEND(name, opcode, load) SSE_BOTH (2, SSE_66, opcode, name),
 #define ROW_SHIFT(opcode, digit, name)                  \
   {                                                     \
@@ -182,7 +202,8 @@ MOVMSK (pmovmskb)
 
 const SoftSseEntry soft_sse_integer_table[] = {
   SSE2_LIST (ROW_66) SSE_LIST (ROW_NP) SSSE3_LIST (ROW_38) EXTEND_LIST (ROW_EXTEND)
-      SSE_BOTH (2, SSE_66, 0x10, pblendvb),
+      AES_LIST (ROW_AES_) SHA_LIST (ROW_SHA_) ROW_SHA (sha256rnds2, 0xcb),
+  SSE_BOTH (2, SSE_66, 0x10, pblendvb),
   SSE_BOTH (2, SSE_66, 0x14, blendvps),
   SSE_BOTH (2, SSE_66, 0x15, blendvpd),
   SSE_BOTH (2, SSE_66, 0x17, ptest),

@@ -247,8 +247,8 @@ op_movddup_mem (SoftCpu *cpu, const SoftInsn *insn)
 
 /* -- MASKMOVDQU, and MMX to XMM -------------------------------------------------------------------- */
 
-static void
-op_maskmovdqu (SoftCpu *cpu, const SoftInsn *insn)
+void
+soft_do_maskmovdqu (SoftCpu *cpu, const SoftInsn *insn)
 {
   const uint8_t *value = cpu->xmm[insn->a].u8, *mask = cpu->xmm[insn->b].u8;
   uint64_t ea = insn->address == 8   ? cpu->reg[CPU_RDI]
@@ -256,7 +256,6 @@ op_maskmovdqu (SoftCpu *cpu, const SoftInsn *insn)
                                      : (uint16_t)cpu->reg[CPU_RDI];
   uint64_t linear;
 
-  soft_sse_check (cpu, insn);
   /* Both halves, whatever the mask, as the manuals allow; the first one's page before the second one's segment. */
   linear = soft_linear (cpu, insn, insn->seg, ea, 8, TRUE);
   soft_probe_write (cpu, insn, linear, 8);
@@ -264,6 +263,13 @@ op_maskmovdqu (SoftCpu *cpu, const SoftInsn *insn)
   for (unsigned i = 0; i < 16; i++)
     if ((mask[i] & 0x80) != 0)
       soft_write8 (cpu, insn, (linear + i) & cpu->linear_mask, value[i]);
+}
+
+static void
+op_maskmovdqu (SoftCpu *cpu, const SoftInsn *insn)
+{
+  soft_sse_check (cpu, insn);
+  soft_do_maskmovdqu (cpu, insn);
 }
 
 static void

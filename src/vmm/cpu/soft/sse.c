@@ -5,6 +5,7 @@
 #define G_LOG_DOMAIN "cpu-soft"
 
 #include "cpu/soft/fpu.h"
+#include "cpu/soft/host.h"
 #include "cpu/soft/sse.h"
 
 /* By map 0F, 0F 38, 0F 3A; prefix; opcode.  Where ModRM.reg counts, the first of its entries, which are neighbours. */
@@ -22,6 +23,8 @@ build_lookup (void)
       {
         const SoftSseEntry **place = &lookup[entry->map - 1][entry->prefix][entry->opcode];
 
+        if (!soft_host_has (entry->flags >> 8))
+          continue;
         g_assert (*place == NULL || entry->digit >= 0);
         if (*place == NULL)
           *place = entry;

@@ -46,6 +46,8 @@ enum
 {
   SSE_IMM8 = 1 << 0,
 };
+/* In a table's flags: there only where the host has SOFT_HOST_…. */
+#define SSE_NEEDS(feature) ((feature) << 8)
 
 typedef struct
 {
@@ -200,6 +202,12 @@ void soft_float_finish (SoftCpu *cpu, const SoftInsn *insn, uint32_t flags);
         }                                                                           \
     }                                                                               \
   while (0)
+
+/* Without a look at whether they may run: what forms behind VEX share. */
+void soft_do_compare_strings (SoftCpu *cpu, const SoftInsn *insn, unsigned opcode);
+void soft_do_maskmovdqu (SoftCpu *cpu, const SoftInsn *insn);
+void soft_do_ldmxcsr (SoftCpu *cpu, const SoftInsn *insn);
+void soft_do_stmxcsr (SoftCpu *cpu, const SoftInsn *insn);
 
 /* -- MMX ------------------------------------------------------------------------------------------- */
 

@@ -369,8 +369,11 @@ translate_one (Gen *g)
       return gen_integer (g) || gen_stack (g) || gen_branch (g) || gen_system (g);
     case 1:
       return gen_branch (g) || gen_integer_two (g) || gen_sse (g);
-    default:
+    case 2:
+    case 3:
       return gen_sse (g);
+    default:
+      return FALSE; /* behind VEX */
     }
 }
 

@@ -149,6 +149,8 @@ gen_integer_two (Gen *g)
       return gen_scan (g, EMIT_F3 | 0x0fb8, FALSE);
     case 0xbc:
     case 0xbd:
+      if (insn->handler == soft_op_tzcnt || insn->handler == soft_op_lzcnt)
+        return gen_scan (g, EMIT_F3 | 0x0f00u | op, TRUE);
       return gen_scan (g, 0x0f00u | op, TRUE);
     case 0xc1:
       return gen_xadd (g);
