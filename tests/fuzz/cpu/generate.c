@@ -1231,11 +1231,10 @@ fuzz_generate (const FuzzOptions *options, uint64_t number, unsigned which, unsi
 const char *
 fuzz_class_name (FuzzClass klass)
 {
-  static const char *const names[FUZZ_N_CLASSES] = { "alu",    "shift", "muldiv", "bit",    "string", "stack",
-                                                     "branch", "flags", "move",   "atomic", "bcd",    "misc",
-                                                     "x87",    "mmx",   "sse",    "sse2",   "sse3",   "ssse3",
-                                                     "sse41",  "sse42", "fxsave", "bmi",    "crypto", "avx",    "avx2",
-                                                     "fma",    "decode" };
+  static const char *const names[FUZZ_N_CLASSES]
+      = { "alu",    "shift", "muldiv", "bit", "string", "stack", "branch", "flags", "move",
+          "atomic", "bcd",   "misc",   "x87", "mmx",    "sse",   "sse2",   "sse3",  "ssse3",
+          "sse41",  "sse42", "fxsave", "bmi", "crypto", "avx",   "avx2",   "fma",   "decode" };
 
   return names[klass];
 }

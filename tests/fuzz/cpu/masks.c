@@ -170,7 +170,8 @@ pushed_selector (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
 static gboolean
 saves_state (const FuzzTemplate *t)
 {
-  return t->klass == FUZZ_CLASS_FXSAVE && (t->values == V_XSAVE ? t->digit != 5 : t->opcode == 0xae && t->digit == 0);
+  return t->klass == FUZZ_CLASS_FXSAVE
+         && (t->values == V_XSAVE ? t->digit != 5 : t->opcode == 0xae && t->digit == 0);
 }
 
 static void
@@ -363,7 +364,8 @@ permute_w0 (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
 {
   const FuzzTemplate *t = c->template;
 
-  if (t->map == FUZZ_VEX + 3 && (t->opcode == 0x00 || t->opcode == 0x01) && soft->vector == UD && native->vector != UD)
+  if (t->map == FUZZ_VEX + 3 && (t->opcode == 0x00 || t->opcode == 0x01) && soft->vector == UD
+      && native->vector != UD)
     *soft = *native;
 }
 
@@ -490,8 +492,8 @@ lock_mov_cr0 (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
 static void
 sha_alignment (const FuzzCase *c, const FuzzResult *native, FuzzResult *soft)
 {
-  if (c->template->klass == FUZZ_CLASS_CRYPTO && c->template->prefix == 0 && native->vector == GP && native->error == 0
-      && (c->operand & 15) != 0)
+  if (c->template->klass == FUZZ_CLASS_CRYPTO && c->template->prefix == 0 && native->vector == GP
+      && native->error == 0 && (c->operand & 15) != 0)
     *soft = *native;
 }
 

@@ -734,7 +734,8 @@ same (const Program *p, uint64_t number, const FuzzCase *c, const FuzzResult *a,
 {
   if (a->vector == b->vector && a->error == b->error && a->address == b->address && a->out.rip == b->out.rip
       && a->out.rflags == b->out.rflags && memcmp (a->out.gpr, b->out.gpr, sizeof a->out.gpr) == 0
-      && memcmp (a->out.fx, b->out.fx, FX_END) == 0 && memcmp (a->memory, b->memory, FUZZ_PAGE) == 0)
+      && memcmp (a->out.fx, b->out.fx, FX_END) == 0 && memcmp (a->out.ymm, b->out.ymm, sizeof a->out.ymm) == 0
+      && memcmp (a->memory, b->memory, FUZZ_PAGE) == 0)
     return TRUE;
   printf ("DIFFERENCE in ");
   print_program (p, number, c);

@@ -360,30 +360,40 @@ static const Row rows[] = {
   { "bextr", "f7", FUZZ_CLASS_BMI, VMAP (2), 0, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI1 },
   { "bzhi", "f5", FUZZ_CLASS_BMI, VMAP (2), 0, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI2 },
   { "pext", "f5", FUZZ_CLASS_BMI, VMAP (2), 0xf3, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI2 },
-  { "pdep/mulx", "f5 f6", FUZZ_CLASS_BMI, VMAP (2), 0xf2, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI2 },
+  { "pdep/mulx", "f5 f6", FUZZ_CLASS_BMI, VMAP (2), 0xf2, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0,
+    SOFT_HOST_BMI2 },
   { "shlx", "f7", FUZZ_CLASS_BMI, VMAP (2), 0x66, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI2 },
   { "sarx", "f7", FUZZ_CLASS_BMI, VMAP (2), 0xf3, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI2 },
   { "shrx", "f7", FUZZ_CLASS_BMI, VMAP (2), 0xf2, -1, 0, 0, 8, MR | A_L0 | A_BY_W, 0, SOFT_HOST_BMI2 },
-  { "rorx", "f0", FUZZ_CLASS_BMI, VMAP (3), 0xf2, -1, I_8, 0, 8, MR | A_L0 | A_BY_W | A_NO_V, 0, SOFT_HOST_BMI2 },
+  { "rorx", "f0", FUZZ_CLASS_BMI, VMAP (3), 0xf2, -1, I_8, 0, 8, MR | A_L0 | A_BY_W | A_NO_V, 0,
+    SOFT_HOST_BMI2 },
 
   { "aes", "db-df", FUZZ_CLASS_CRYPTO, 2, 0x66, -1, 0, V_INT, 16, MR | A_ALIGNED, 0, SOFT_HOST_AES },
-  { "aeskeygenassist", "df", FUZZ_CLASS_CRYPTO, 3, 0x66, -1, I_8, V_INT, 16, MR | A_ALIGNED, 0, SOFT_HOST_AES },
+  { "aeskeygenassist", "df", FUZZ_CLASS_CRYPTO, 3, 0x66, -1, I_8, V_INT, 16, MR | A_ALIGNED, 0,
+    SOFT_HOST_AES },
   { "pclmulqdq", "44", FUZZ_CLASS_CRYPTO, 3, 0x66, -1, I_8, V_INT, 16, MR | A_ALIGNED, 0, SOFT_HOST_PCLMUL },
   { "sha", "c8-cd", FUZZ_CLASS_CRYPTO, 2, 0, -1, 0, V_INT, 16, MR | A_ALIGNED, 0, SOFT_HOST_SHA },
   { "sha1rnds4", "cc", FUZZ_CLASS_CRYPTO, 3, 0, -1, I_8, V_INT, 16, MR | A_ALIGNED, 0, SOFT_HOST_SHA },
 
   { "vzeroupper", "77", FUZZ_CLASS_AVX, VMAP (1), 0, -1, 0, V_INT, 0, A_NO_V, 0, SOFT_HOST_AVX },
-  { "vector shift", "71-73", FUZZ_CLASS_AVX2, VMAP (1), 0x66, -1, I_8, V_INT, 16, MR | A_REG, 0, SOFT_HOST_AVX },
-  { "vmxcsr", "ae", FUZZ_CLASS_AVX, VMAP (1), 0, 2, 0, V_MXCSR, 4, MR | A_MEM | A_L0 | A_NO_V, 0, SOFT_HOST_AVX },
-  { "vmxcsr", "ae", FUZZ_CLASS_AVX, VMAP (1), 0, 3, 0, V_MXCSR, 4, MR | A_MEM | A_L0 | A_NO_V, 0, SOFT_HOST_AVX },
-  { "vmaskmovdqu", "f7", FUZZ_CLASS_AVX, VMAP (1), 0x66, -1, 0, V_INT, 16, MR | A_REG | A_STRING | A_L0 | A_NO_V, 0,
+  { "vector shift", "71-73", FUZZ_CLASS_AVX2, VMAP (1), 0x66, -1, I_8, V_INT, 16, MR | A_REG, 0,
     SOFT_HOST_AVX },
-  { "vbroadcast128", "1a 5a", FUZZ_CLASS_AVX, VMAP (2), 0x66, -1, 0, V_INT, 16, MR | A_MEM | A_L1 | A_W0 | A_NO_V, 0,
+  { "vmxcsr", "ae", FUZZ_CLASS_AVX, VMAP (1), 0, 2, 0, V_MXCSR, 4, MR | A_MEM | A_L0 | A_NO_V, 0,
     SOFT_HOST_AVX },
-  { "vmaskmovp", "2c-2f", FUZZ_CLASS_AVX, VMAP (2), 0x66, -1, 0, V_INT, 16, MR | A_MEM | A_W0 | A_TWICE, 0, SOFT_HOST_AVX },
-  { "vpmaskmov", "8c 8e", FUZZ_CLASS_AVX2, VMAP (2), 0x66, -1, 0, V_INT, 16, MR | A_MEM | A_TWICE, 0, SOFT_HOST_AVX },
-  { "gather", "90-93", FUZZ_CLASS_AVX2, VMAP (2), 0x66, -1, 0, V_INT, 4, MR | A_MEM | A_GATHER, 0, SOFT_HOST_AVX },
-  { "vpcmpstr", "60-63", FUZZ_CLASS_AVX, VMAP (3), 0x66, -1, I_8, V_INT, 16, MR | A_L0 | A_NO_V, 0, SOFT_HOST_AVX },
+  { "vmxcsr", "ae", FUZZ_CLASS_AVX, VMAP (1), 0, 3, 0, V_MXCSR, 4, MR | A_MEM | A_L0 | A_NO_V, 0,
+    SOFT_HOST_AVX },
+  { "vmaskmovdqu", "f7", FUZZ_CLASS_AVX, VMAP (1), 0x66, -1, 0, V_INT, 16,
+    MR | A_REG | A_STRING | A_L0 | A_NO_V, 0, SOFT_HOST_AVX },
+  { "vbroadcast128", "1a 5a", FUZZ_CLASS_AVX, VMAP (2), 0x66, -1, 0, V_INT, 16,
+    MR | A_MEM | A_L1 | A_W0 | A_NO_V, 0, SOFT_HOST_AVX },
+  { "vmaskmovp", "2c-2f", FUZZ_CLASS_AVX, VMAP (2), 0x66, -1, 0, V_INT, 16, MR | A_MEM | A_W0 | A_TWICE, 0,
+    SOFT_HOST_AVX },
+  { "vpmaskmov", "8c 8e", FUZZ_CLASS_AVX2, VMAP (2), 0x66, -1, 0, V_INT, 16, MR | A_MEM | A_TWICE, 0,
+    SOFT_HOST_AVX },
+  { "gather", "90-93", FUZZ_CLASS_AVX2, VMAP (2), 0x66, -1, 0, V_INT, 4, MR | A_MEM | A_GATHER, 0,
+    SOFT_HOST_AVX },
+  { "vpcmpstr", "60-63", FUZZ_CLASS_AVX, VMAP (3), 0x66, -1, I_8, V_INT, 16, MR | A_L0 | A_NO_V, 0,
+    SOFT_HOST_AVX },
   { "any vex", "00-ff", FUZZ_CLASS_DECODE, VMAP (1), 0, -1, 0, V_INT, 16, MR, 0, SOFT_HOST_AVX },
   { "any vex", "00-ff", FUZZ_CLASS_DECODE, VMAP (2), 0, -1, 0, V_INT, 16, MR, 0, SOFT_HOST_AVX },
   { "any vex", "00-ff", FUZZ_CLASS_DECODE, VMAP (3), 0, -1, I_8, V_INT, 16, MR, 0, SOFT_HOST_AVX },
@@ -466,14 +476,15 @@ add_vex_row (const SoftVexRow *row, gboolean w)
 {
   static const uint8_t prefixes[4] = { 0, 0x66, 0xf3, 0xf2 };
   gboolean integer = row->map == 1 && ((row->first >= 0x60 && row->first <= 0x76) || row->first >= 0xd1);
-  uint8_t klass = (row->flags & VEX_FMA) != 0                         ? FUZZ_CLASS_FMA
-                  : (row->flags & (VEX_AES | VEX_PCLMUL)) != 0        ? FUZZ_CLASS_CRYPTO
+  uint8_t klass = (row->flags & VEX_FMA) != 0                        ? FUZZ_CLASS_FMA
+                  : (row->flags & (VEX_AES | VEX_PCLMUL)) != 0       ? FUZZ_CLASS_CRYPTO
                   : integer || (row->map == 2 && row->first >= 0x10) ? FUZZ_CLASS_AVX2
-                                                                      : FUZZ_CLASS_AVX;
+                                                                     : FUZZ_CLASS_AVX;
 
   for (unsigned opcode = row->first; opcode <= row->last; opcode++)
     {
-      FuzzTemplate *t = new_template ("vex", klass, (uint8_t)(FUZZ_VEX + row->map), prefixes[row->pp], opcode);
+      FuzzTemplate *t
+          = new_template ("vex", klass, (uint8_t)(FUZZ_VEX + row->map), prefixes[row->pp], opcode);
 
       t->digit = -1;
       t->imm = row->imm != 0 ? I_8 : 0;

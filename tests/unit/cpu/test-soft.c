@@ -875,7 +875,7 @@ test_impossible_state (void)
     { 64, G_STRUCT_OFFSET (CpuState, rflags), 0, FLAG_VM, "virtual 8086 mode in long mode" },
     { 64, G_STRUCT_OFFSET (CpuState, cr4), 0, 1 << 12, "CR4 bits 0x1000" }, /* five levels of tables */
     { 64, G_STRUCT_OFFSET (CpuState, efer), 0, 1 << 12, "EFER bits 0x1000" },
-    { 64, G_STRUCT_OFFSET (CpuState, xcr0), 0, 4, "XCR0 bits 0x4" },
+    { 64, G_STRUCT_OFFSET (CpuState, xcr0), 0, 0x200, "XCR0 bits 0x200" },
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)

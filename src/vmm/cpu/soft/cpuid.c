@@ -240,7 +240,8 @@ soft_cpuid_own (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
       break;
     case 0x80000001:
       out[0] = SIGNATURE;
-      out[2] = F_LAHF | F_CR8_LEGACY | F_PREFETCHW | when (SOFT_HOST_LZCNT, F_LZCNT) | (n > 1 ? F_CMP_LEGACY : 0);
+      out[2] = F_LAHF | F_CR8_LEGACY | F_PREFETCHW | when (SOFT_HOST_LZCNT, F_LZCNT)
+               | (n > 1 ? F_CMP_LEGACY : 0);
       out[3] = (REPEATED & FEATURES_1_EDX) | F_SYSCALL | F_NX | F_PAGE1GB | F_RDTSCP | F_LM;
       break;
     case 0x80000002 ... 0x80000004:

@@ -9,24 +9,24 @@
 #include "cpu/soft/exec-integer-private.h"
 
 /* reg = rm op v, flags */
-#define THREE_OPERANDS(name, first, second)                                        \
-  HANDLER (soft_op_##name)                                                         \
-  {                                                                                \
-    uint64_t rm = soft_rm_read (cpu, insn), v = cpu->reg[insn->v], result;         \
-    uint32_t flags = cpu->af;                                                      \
-    if (insn->size == 8)                                                           \
-      __asm__(FLAGS_IN #name " %" first ", %" second ", %0" FLAGS_OUT              \
-              : "=&r"(result), "+&a"(flags)                                        \
-              : "r"(rm), "r"(v)                                                    \
-              : "cc");                                                             \
-    else                                                                           \
-      __asm__(FLAGS_IN #name " %k" first ", %k" second ", %k0" FLAGS_OUT           \
-              : "=&r"(result), "+&a"(flags)                                        \
-              : "r"(rm), "r"(v)                                                    \
-              : "cc");                                                             \
-    cpu->af = (uint16_t)flags;                                                     \
-    soft_set_reg (cpu, insn->a, insn->size, result);                               \
-    SOFT_NEXT (cpu, insn);                                                         \
+#define THREE_OPERANDS(name, first, second)                                \
+  HANDLER (soft_op_##name)                                                 \
+  {                                                                        \
+    uint64_t rm = soft_rm_read (cpu, insn), v = cpu->reg[insn->v], result; \
+    uint32_t flags = cpu->af;                                              \
+    if (insn->size == 8)                                                   \
+      __asm__(FLAGS_IN #name " %" first ", %" second ", %0" FLAGS_OUT      \
+              : "=&r"(result), "+&a"(flags)                                \
+              : "r"(rm), "r"(v)                                            \
+              : "cc");                                                     \
+    else                                                                   \
+      __asm__(FLAGS_IN #name " %k" first ", %k" second ", %k0" FLAGS_OUT   \
+              : "=&r"(result), "+&a"(flags)                                \
+              : "r"(rm), "r"(v)                                            \
+              : "cc");                                                     \
+    cpu->af = (uint16_t)flags;                                             \
+    soft_set_reg (cpu, insn->a, insn->size, result);                       \
+    SOFT_NEXT (cpu, insn);                                                 \
   }
 THREE_OPERANDS (andn, "2", "3")
 THREE_OPERANDS (bextr, "3", "2")
@@ -36,37 +36,37 @@ THREE_OPERANDS (pdep, "2", "3")
 THREE_OPERANDS (pext, "2", "3")
 
 /* v = op rm, flags */
-#define TWO_OPERANDS(name)                                                                                \
-  HANDLER (soft_op_##name)                                                                                \
-  {                                                                                                       \
-    uint64_t rm = soft_rm_read (cpu, insn), result;                                                       \
-    uint32_t flags = cpu->af;                                                                             \
-    if (insn->size == 8)                                                                                  \
-      __asm__(FLAGS_IN #name " %2, %0" FLAGS_OUT : "=&r"(result), "+&a"(flags) : "r"(rm) : "cc");         \
-    else                                                                                                  \
-      __asm__(FLAGS_IN #name " %k2, %k0" FLAGS_OUT : "=&r"(result), "+&a"(flags) : "r"(rm) : "cc");       \
-    cpu->af = (uint16_t)flags;                                                                            \
-    soft_set_reg (cpu, insn->v, insn->size, result);                                                      \
-    SOFT_NEXT (cpu, insn);                                                                                \
+#define TWO_OPERANDS(name)                                                                          \
+  HANDLER (soft_op_##name)                                                                          \
+  {                                                                                                 \
+    uint64_t rm = soft_rm_read (cpu, insn), result;                                                 \
+    uint32_t flags = cpu->af;                                                                       \
+    if (insn->size == 8)                                                                            \
+      __asm__(FLAGS_IN #name " %2, %0" FLAGS_OUT : "=&r"(result), "+&a"(flags) : "r"(rm) : "cc");   \
+    else                                                                                            \
+      __asm__(FLAGS_IN #name " %k2, %k0" FLAGS_OUT : "=&r"(result), "+&a"(flags) : "r"(rm) : "cc"); \
+    cpu->af = (uint16_t)flags;                                                                      \
+    soft_set_reg (cpu, insn->v, insn->size, result);                                                \
+    SOFT_NEXT (cpu, insn);                                                                          \
   }
 TWO_OPERANDS (blsr)
 TWO_OPERANDS (blsmsk)
 TWO_OPERANDS (blsi)
 
-#define COUNT(name)                                                                                       \
-  HANDLER (soft_op_##name)                                                                                \
-  {                                                                                                       \
-    uint64_t rm = soft_rm_read (cpu, insn), result;                                                       \
-    uint32_t flags = cpu->af;                                                                             \
-    if (insn->size == 8)                                                                                  \
-      __asm__(FLAGS_IN #name " %2, %0" FLAGS_OUT : "=&r"(result), "+&a"(flags) : "r"(rm) : "cc");         \
-    else if (insn->size == 4)                                                                             \
-      __asm__(FLAGS_IN #name " %k2, %k0" FLAGS_OUT : "=&r"(result), "+&a"(flags) : "r"(rm) : "cc");       \
-    else                                                                                                  \
-      __asm__(FLAGS_IN #name " %w2, %w0" FLAGS_OUT : "=&r"(result), "+&a"(flags) : "r"(rm) : "cc");       \
-    cpu->af = (uint16_t)flags;                                                                            \
-    soft_set_reg (cpu, insn->a, insn->size, result);                                                      \
-    SOFT_NEXT (cpu, insn);                                                                                \
+#define COUNT(name)                                                                                 \
+  HANDLER (soft_op_##name)                                                                          \
+  {                                                                                                 \
+    uint64_t rm = soft_rm_read (cpu, insn), result;                                                 \
+    uint32_t flags = cpu->af;                                                                       \
+    if (insn->size == 8)                                                                            \
+      __asm__(FLAGS_IN #name " %2, %0" FLAGS_OUT : "=&r"(result), "+&a"(flags) : "r"(rm) : "cc");   \
+    else if (insn->size == 4)                                                                       \
+      __asm__(FLAGS_IN #name " %k2, %k0" FLAGS_OUT : "=&r"(result), "+&a"(flags) : "r"(rm) : "cc"); \
+    else                                                                                            \
+      __asm__(FLAGS_IN #name " %w2, %w0" FLAGS_OUT : "=&r"(result), "+&a"(flags) : "r"(rm) : "cc"); \
+    cpu->af = (uint16_t)flags;                                                                      \
+    soft_set_reg (cpu, insn->a, insn->size, result);                                                \
+    SOFT_NEXT (cpu, insn);                                                                          \
   }
 COUNT (tzcnt)
 COUNT (lzcnt)

@@ -12,7 +12,9 @@ G_BEGIN_DECLS
 
 enum
 {
-  SOFT_HOST_AVX = 1 << 0, /* AVX and AVX2, of which each needs the other here: their registers are saved by the host's kernel, too */
+  SOFT_HOST_AVX
+  = 1
+    << 0, /* AVX and AVX2, of which each needs the other here: their registers are saved by the host's kernel, too */
   SOFT_HOST_FMA = 1 << 1,
   SOFT_HOST_F16C = 1 << 2,
   SOFT_HOST_BMI1 = 1 << 3,

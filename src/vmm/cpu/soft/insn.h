@@ -44,8 +44,9 @@ struct SoftInsn
     uint8_t lock; /* LOCK prefix */
     uint8_t wide; /* behind VEX: SOFT_VEX_L, SOFT_VEX_W */
   };
-  uint16_t offset;     /* from the block's first byte */
-  uint16_t opcode; /* last opcode byte; map in bits 8-9 (0, 0F, 0F38, 0F3A), bit 10 behind VEX; x87: 11 bits as FOP has them */
+  uint16_t offset; /* from the block's first byte */
+  uint16_t
+      opcode; /* last opcode byte; map in bits 8-9 (0, 0F, 0F38, 0F3A), bit 10 behind VEX; x87: 11 bits as FOP has them */
   uint8_t modrm;
   uint8_t rex;
   uint8_t unit_place; /* in a translated unit: the instruction's number */

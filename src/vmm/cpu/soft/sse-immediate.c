@@ -340,8 +340,8 @@ soft_do_compare_strings (SoftCpu *cpu, const SoftInsn *insn, unsigned opcode)
   static const uint8_t *const rows[4]
       = { soft_stub_pcmpestrm, soft_stub_pcmpestri, soft_stub_pcmpistrm, soft_stub_pcmpistri };
 
-  compare_strings (cpu, insn, insn->mem ? SSE_LOAD_U128 (cpu, insn) : soft_xmm (cpu, insn->b), rows[opcode & 3],
-                   (opcode & 1) != 0);
+  compare_strings (cpu, insn, insn->mem ? SSE_LOAD_U128 (cpu, insn) : soft_xmm (cpu, insn->b),
+                   rows[opcode & 3], (opcode & 1) != 0);
 }
 
 const SoftSseEntry soft_sse_immediate_table[] = {
@@ -379,7 +379,8 @@ const SoftSseEntry soft_sse_immediate_table[] = {
   SSE_BOTH_IMM (3, SSE_66, 0x62, pcmpistrm),
   SSE_BOTH_IMM (3, SSE_66, 0x63, pcmpistri),
   { 3, SSE_66, 0x44, -1, op_pclmulqdq_reg, op_pclmulqdq_mem, SSE_IMM8 | SSE_NEEDS (SOFT_HOST_PCLMUL) },
-  { 3, SSE_66, 0xdf, -1, op_aeskeygenassist_reg, op_aeskeygenassist_mem, SSE_IMM8 | SSE_NEEDS (SOFT_HOST_AES) },
+  { 3, SSE_66, 0xdf, -1, op_aeskeygenassist_reg, op_aeskeygenassist_mem,
+    SSE_IMM8 | SSE_NEEDS (SOFT_HOST_AES) },
   { 3, SSE_NP, 0xcc, -1, op_sha1rnds4_reg, op_sha1rnds4_mem, SSE_IMM8 | SSE_NEEDS (SOFT_HOST_SHA) },
   { 0 },
 };

@@ -65,7 +65,7 @@
   X (pmovzxwd, 0x33, SSE_LOAD_64) X (pmovzxwq, 0x34, SSE_LOAD_32) X (pmovzxdq, 0x35, SSE_LOAD_64)
 /* clang-format on */
 
-#define DEFINE_ALIGNED(name, opcode)      INTEGER (name, SSE_LOAD_A128)
+#define DEFINE_ALIGNED(name, opcode) INTEGER (name, SSE_LOAD_A128)
 /* AMD's processors take these from anywhere (Intel's raise #GP). */
 #define DEFINE_UNALIGNED(name, opcode)    INTEGER (name, SSE_LOAD_U128)
 #define DEFINE_EXTEND(name, opcode, load) INTEGER (name, load)
@@ -77,7 +77,7 @@ SHA_LIST (DEFINE_UNALIGNED)
 EXTEND_LIST (DEFINE_EXTEND)
 
 /* PBLENDVB, BLENDVPS, BLENDVPD: XMM0 selects.  SHA256RNDS2 takes it, too. */
-#define BLENDV(name, load)                                                                    \
+#define BLENDV(name, load)                                                              \
   static inline void name##_values (SoftCpu *cpu, const SoftInsn *insn, __m128i source) \
   {                                                                                     \
     __m128i value = soft_xmm (cpu, insn->a), mask = soft_xmm (cpu, 0);                  \
@@ -92,7 +92,7 @@ EXTEND_LIST (DEFINE_EXTEND)
   static void op_##name##_mem (SoftCpu *cpu, const SoftInsn *insn)                      \
   {                                                                                     \
     soft_sse_check (cpu, insn);                                                         \
-    name##_values (cpu, insn, load (cpu, insn));                               \
+    name##_values (cpu, insn, load (cpu, insn));                                        \
   }
 BLENDV (pblendvb, SSE_LOAD_A128)
 BLENDV (blendvps, SSE_LOAD_A128)
@@ -181,9 +181,9 @@ MOVMSK (movmskps)
 MOVMSK (movmskpd)
 MOVMSK (pmovmskb)
 
-#define ROW_66(name, opcode)           SSE_BOTH (1, SSE_66, opcode, name),
-#define ROW_NP(name, opcode)           SSE_BOTH (1, SSE_NP, opcode, name),
-#define ROW_38(name, opcode)           SSE_BOTH (2, SSE_66, opcode, name),
+#define ROW_66(name, opcode) SSE_BOTH (1, SSE_66, opcode, name),
+#define ROW_NP(name, opcode) SSE_BOTH (1, SSE_NP, opcode, name),
+#define ROW_38(name, opcode) SSE_BOTH (2, SSE_66, opcode, name),
 #define ROW_AES(name, opcode)                                                          \
   {                                                                                    \
     2, SSE_66, opcode, -1, op_##name##_reg, op_##name##_mem, SSE_NEEDS (SOFT_HOST_AES) \
@@ -201,8 +201,8 @@ MOVMSK (pmovmskb)
   }
 
 const SoftSseEntry soft_sse_integer_table[] = {
-  SSE2_LIST (ROW_66) SSE_LIST (ROW_NP) SSSE3_LIST (ROW_38) EXTEND_LIST (ROW_EXTEND)
-      AES_LIST (ROW_AES_) SHA_LIST (ROW_SHA_) ROW_SHA (sha256rnds2, 0xcb),
+  SSE2_LIST (ROW_66) SSE_LIST (ROW_NP) SSSE3_LIST (ROW_38) EXTEND_LIST (ROW_EXTEND) AES_LIST (ROW_AES_)
+      SHA_LIST (ROW_SHA_) ROW_SHA (sha256rnds2, 0xcb),
   SSE_BOTH (2, SSE_66, 0x10, pblendvb),
   SSE_BOTH (2, SSE_66, 0x14, blendvps),
   SSE_BOTH (2, SSE_66, 0x15, blendvpd),

@@ -95,8 +95,10 @@ op_clflush (SoftCpu *cpu, const SoftInsn *insn)
 }
 
 const SoftSseEntry soft_sse_state_table[] = {
-  { 1, SSE_NP, 0xae, 0, NULL, op_fxsave, 0 },  { 1, SSE_NP, 0xae, 1, NULL, op_fxrstor, 0 },
-  { 1, SSE_NP, 0xae, 2, NULL, op_ldmxcsr, 0 }, { 1, SSE_NP, 0xae, 3, NULL, op_stmxcsr, 0 },
+  { 1, SSE_NP, 0xae, 0, NULL, op_fxsave, 0 },
+  { 1, SSE_NP, 0xae, 1, NULL, op_fxrstor, 0 },
+  { 1, SSE_NP, 0xae, 2, NULL, op_ldmxcsr, 0 },
+  { 1, SSE_NP, 0xae, 3, NULL, op_stmxcsr, 0 },
   { 1, SSE_NP, 0xae, 4, NULL, soft_do_xsave, 0 },
   { 1, SSE_NP, 0xae, 5, op_fence, soft_do_xrstor, 0 },
   { 1, SSE_NP, 0xae, 6, op_fence, soft_do_xsaveopt, 0 },

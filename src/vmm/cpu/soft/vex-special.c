@@ -65,8 +65,9 @@ static gboolean
 decode_shift (SoftDecode *d, SoftInsn *insn)
 {
   /* By opcode and digit: the same by a register. */
-  static const uint8_t by_register[3][8]
-      = { { 0, 0, 0xd1, 0, 0xe1, 0, 0xf1, 0 }, { 0, 0, 0xd2, 0, 0xe2, 0, 0xf2, 0 }, { 0, 0, 0xd3, 0, 0, 0, 0xf3, 0 } };
+  static const uint8_t by_register[3][8] = { { 0, 0, 0xd1, 0, 0xe1, 0, 0xf1, 0 },
+                                             { 0, 0, 0xd2, 0, 0xe2, 0, 0xf2, 0 },
+                                             { 0, 0, 0xd3, 0, 0, 0, 0xf3, 0 } };
   unsigned digit = insn->modrm >> 3 & 7, opcode = by_register[d->opcode - 0x71][digit];
   gboolean bytes = d->opcode == 0x73 && (digit == 3 || digit == 7);
 

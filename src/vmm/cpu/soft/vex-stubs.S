@@ -39,9 +39,7 @@
   .hidden soft_vex_stubs
 soft_vex_stubs:
   VEX_LIST (ROW)
-  .globl soft_vex_stubs_end
-  .hidden soft_vex_stubs_end
-soft_vex_stubs_end:
+.Lstubs_end:
 
 /* void soft_vex_run (const uint8_t *stub, SoftVexOperands *o): see vex.h for the offsets. */
   .globl soft_vex_run
@@ -67,4 +65,10 @@ soft_vex_run:
   ret
   .cfi_endproc
   .size soft_vex_run, . - soft_vex_run
+  .section .rodata
+  .balign 4
+  .globl soft_vex_stubs_size
+  .hidden soft_vex_stubs_size
+soft_vex_stubs_size:
+  .long .Lstubs_end - soft_vex_stubs
   .section .note.GNU-stack, "", @progbits

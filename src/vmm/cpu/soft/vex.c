@@ -56,7 +56,7 @@ build (void)
       stubs[i] = at;
       at += n_stubs (row) * (row->w == 2 ? 2 : 1) * 2 * STUB_SIZE;
     }
-  g_assert (at == (uint32_t)(soft_vex_stubs_end - soft_vex_stubs));
+  g_assert (at == soft_vex_stubs_size);
 }
 
 static gboolean
@@ -98,8 +98,9 @@ soft_vex_find (const SoftDecode *d)
   if (n == 0)
     return NULL;
   row = &rows[n - 1];
-  if (((row->flags & VEX_L0) != 0 && l) || ((row->flags & VEX_L1) != 0 && !l) || ((row->flags & VEX_W0) != 0 && w)
-      || ((row->flags & VEX_W1) != 0 && !w) || !host_has (row, d->vex_wide))
+  if (((row->flags & VEX_L0) != 0 && l) || ((row->flags & VEX_L1) != 0 && !l)
+      || ((row->flags & VEX_W0) != 0 && w) || ((row->flags & VEX_W1) != 0 && !w)
+      || !host_has (row, d->vex_wide))
     return NULL;
   return row;
 }
@@ -110,7 +111,8 @@ soft_vex_stub (const SoftVexRow *row, unsigned opcode, unsigned wide, unsigned i
   unsigned l = (wide & SOFT_VEX_L) != 0, w = (wide & SOFT_VEX_W) != 0, n;
 
   n = row->w == 2 ? 2 * l + w : l;
-  n = n * n_stubs (row) + (opcode - row->first) * (row->imm != 0 ? 256 : 1) + (row->imm != 0 ? imm & 0xff : 0);
+  n = n * n_stubs (row) + (opcode - row->first) * (row->imm != 0 ? 256 : 1)
+      + (row->imm != 0 ? imm & 0xff : 0);
   return soft_vex_stubs + stubs[row - rows] + n * STUB_SIZE;
 }
 

@@ -90,7 +90,7 @@ typedef struct
 } SoftVexOperands;
 
 extern const uint8_t soft_vex_stubs[] __attribute__ ((visibility ("hidden")));
-extern const uint8_t soft_vex_stubs_end[] __attribute__ ((visibility ("hidden")));
+extern const uint32_t soft_vex_stubs_size __attribute__ ((visibility ("hidden"))); /* bytes */
 void soft_vex_run (const uint8_t *stub, SoftVexOperands *o) __attribute__ ((visibility ("hidden")));
 
 /* The row of what was decoded, if this host has it; NULL: none in the table. */
@@ -111,7 +111,8 @@ gboolean soft_decode_vex_special (SoftDecode *d, SoftInsn *insn);
 static inline void
 soft_avx_check (SoftCpu *cpu, const SoftInsn *insn)
 {
-  if (G_UNLIKELY ((cpu->cr4 & CR4_OSXSAVE) == 0 || (cpu->xcr0 & (XCR0_SSE | XCR0_AVX)) != (XCR0_SSE | XCR0_AVX)))
+  if (G_UNLIKELY ((cpu->cr4 & CR4_OSXSAVE) == 0
+                  || (cpu->xcr0 & (XCR0_SSE | XCR0_AVX)) != (XCR0_SSE | XCR0_AVX)))
     soft_raise (cpu, insn, EXC_UD);
   if (G_UNLIKELY ((cpu->cr0 & CR0_TS) != 0))
     soft_raise (cpu, insn, EXC_NM);

@@ -135,7 +135,8 @@ soft_do_xsavec (SoftCpu *cpu, const SoftInsn *insn)
 static gboolean
 check_header (SoftCpu *cpu, const SoftInsn *insn, const uint8_t *area)
 {
-  uint64_t present = soft_area64 (area + AREA_XSTATE_BV), compact = soft_area64 (area + AREA_XCOMP_BV), rest = 0;
+  uint64_t present = soft_area64 (area + AREA_XSTATE_BV), compact = soft_area64 (area + AREA_XCOMP_BV),
+           rest = 0;
   gboolean bad;
 
   /* Of the standard format the header's first 24 bytes count, of the other all. */
