@@ -8,6 +8,7 @@
 #include "cpu/soft/code-pages.h"
 
 #include "cpu/soft/engine-soft.h"
+#include "cpu/soft/world.h"
 
 #define HASH_SIZE  (1u << 13)
 #define MAX_RANGES 256 /* that wait for one processor; with more it drops all code */

@@ -5,6 +5,7 @@
 #define G_LOG_DOMAIN "cpu-soft"
 
 #include "cpu/soft/engine-soft.h"
+#include "cpu/soft/world.h"
 #include "cpu/soft/ops.h"
 #ifdef SOFT_TRANSLATOR
 #include "cpu/soft/translate/translate.h"

@@ -7,9 +7,18 @@
 #include "cpu/cpu-model.h"
 #include "cpu/soft/exec.h"
 #include "cpu/soft/fpu.h"
-#include "cpu/soft/world.h"
 
 G_BEGIN_DECLS
+
+/* What stopping the world is kept by: world.h. */
+typedef struct
+{
+  GMutex mutex; /* leaf but for what soft_attend() takes */
+  GCond changed;
+  gint
+      stopping; /* atomic; changes under the mutex: a processor has the world, or waits for the others to leave it */
+  uint64_t stops;
+} SoftWorld;
 
 struct SoftEngine
 {

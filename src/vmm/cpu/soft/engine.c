@@ -7,6 +7,7 @@
 #include "base/thread-kind.h"
 #include "cpu/soft/code-pages.h"
 #include "cpu/soft/engine-soft.h"
+#include "cpu/soft/world.h"
 #ifdef SOFT_TRANSLATOR
 #include "cpu/soft/translate/translate.h"
 #endif

@@ -7,8 +7,6 @@
 
 #include "cpu/soft/world.h"
 
-#include "cpu/soft/engine-soft.h"
-
 void
 soft_world_init (SoftWorld *world)
 {

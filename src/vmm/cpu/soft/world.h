@@ -9,18 +9,9 @@
  */
 #pragma once
 
-#include "cpu/soft/soft.h"
+#include "cpu/soft/engine-soft.h"
 
 G_BEGIN_DECLS
-
-typedef struct
-{
-  GMutex mutex; /* leaf but for what soft_attend() takes */
-  GCond changed;
-  gint
-      stopping; /* atomic; changes under the mutex: a processor has the world, or waits for the others to leave it */
-  uint64_t stops;
-} SoftWorld;
 
 void soft_world_init (SoftWorld *world);
 void soft_world_clear (SoftWorld *world);
