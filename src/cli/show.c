@@ -230,7 +230,11 @@ show_json (VivMachine *machine)
   if (numbers != NULL)
     g_variant_dict_insert_value (dict, "statistics", numbers);
   if (viv_machine_is_live (machine))
-    g_variant_dict_insert_value (dict, "screens", screens (machine));
+    {
+      g_variant_dict_insert_value (dict, "screens", screens (machine));
+      g_variant_dict_insert (dict, "pointer-absolute", "b", viv_machine_get_absolute_pointer (machine));
+      g_variant_dict_insert (dict, "leds", "u", viv_machine_get_leds (machine));
+    }
   cli_print_json (g_variant_dict_end (dict));
 }
 

@@ -10,6 +10,7 @@
  *   [input]  absolute-pointer layout
  *   [net0] …  kind card mac link rate dump forward restrict tftp bootfile
  *   [serial0] …  backend
+ *   [usb0]  model
  *   [pcitest0] …  slot
  *
  * A definition is its maker's until it is published (by a VivMachine, to a board): from then on it never changes.  Not locked; references may

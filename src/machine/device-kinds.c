@@ -299,16 +299,17 @@ static const DefinitionKey input_keys[] = {
   { .name = "pointer",
     .type = KEY_CHOICE,
     .fallback = "auto",
-    .choices = "auto|ps2|virtio",
+    .choices = "auto|ps2|usb|virtio",
     .help = N_ (
-        "The pointing device: every system knows the ps2 mouse; virtio is a tablet that needs no grab, or with "
-        "absolute-pointer=false a mouse; auto is ps2") },
+        "The pointing device: every system knows the ps2 mouse; usb and virtio are tablets that need no grab, or with "
+        "absolute-pointer=false mice; auto is ps2 and, where the machine has a USB controller, a tablet there, which "
+        "takes over when the system has its driver") },
   { .name = "keyboard",
     .type = KEY_CHOICE,
     .fallback = "auto",
-    .choices = "auto|ps2|virtio",
+    .choices = "auto|ps2|usb|virtio",
     .help = N_ (
-        "The keyboard: every system knows the ps2 keyboard; a virtio one takes over when its driver is there; "
+        "The keyboard: every system knows the ps2 keyboard; a usb or virtio one takes over when its driver is there; "
         "auto is ps2") },
   { .name = "layout",
     .type = KEY_STRING,
@@ -412,6 +413,16 @@ static const DefinitionKey rng_keys[] = {
     .max = G_MAXUINT32,
     .spelled = TRUE,
     .help = N_ ("Random bytes a second that the guest gets at most; 0: as many as it asks for") },
+  { .name = NULL },
+};
+
+static const DefinitionKey usb_keys[] = {
+  { .name = "model",
+    .type = KEY_CHOICE,
+    .fallback = "auto",
+    .choices = "auto|xhci",
+    .spelled = TRUE,
+    .help = N_ ("The controller: xhci for systems of 2012 and later; auto is xhci") },
   { .name = NULL },
 };
 
@@ -534,6 +545,13 @@ const DeviceKind device_kinds[] = {
     .page = "ports",
     .drive = DRIVE_NONE,
     .keys = console_keys },
+  { .name = "usb",
+    .label = N_ ("USB Controller"),
+    .most = 1,
+    .bus = "pci",
+    .page = "ports",
+    .drive = DRIVE_NONE,
+    .keys = usb_keys },
   { .name = "pcitest",
     .label = "PCI Test Device",
     .most = 8,

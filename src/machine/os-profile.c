@@ -98,6 +98,7 @@ read_profile (GKeyFile *file, const char *group)
   profile->clock_policy = string_or (file, group, "clock-policy", "stop");
   profile->boot_order = string_or (file, group, "boot", "dca");
   profile->card = string_or (file, group, "card", "auto");
+  profile->usb = string_or (file, group, "usb", "none");
   profile->absolute_pointer = !g_key_file_has_key (file, group, "absolute-pointer", NULL)
                               || g_key_file_get_boolean (file, group, "absolute-pointer", NULL);
   profile->rng = g_key_file_get_boolean (file, group, "rng", NULL);
@@ -150,6 +151,7 @@ os_profile_free (OsProfile *profile)
   g_free (profile->clock_policy);
   g_free (profile->boot_order);
   g_free (profile->card);
+  g_free (profile->usb);
   g_free (profile);
 }
 
@@ -217,4 +219,14 @@ os_profile_apply (const OsProfile *profile, MachineDefinition *definition)
     definition_add (definition, device_kind_find ("rng"));
   else if (!profile->rng && definition_find (definition, "rng0") != NULL)
     definition_remove (definition, "rng0", NULL);
+  if (g_str_equal (profile->usb, "none"))
+    definition_remove (definition, "usb0", NULL);
+  else
+    {
+      MachineDevice *usb = definition_find (definition, "usb0");
+
+      if (usb == NULL)
+        usb = definition_add (definition, device_kind_find ("usb"));
+      machine_device_put (usb, "model", profile->usb);
+    }
 }

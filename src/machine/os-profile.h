@@ -50,6 +50,7 @@ typedef struct
   uint32_t cpus, video_memory;
   char *chipset, *firmware, *cpu, *clock_base, *clock_policy, *boot_order;
   char *card; /* net0.card; "none": it knows none */
+  char *usb;  /* usb0.model; "none": it knows none */
   gboolean absolute_pointer;
   gboolean rng; /* it has a driver for virtio's random numbers */
 } OsProfile;

@@ -150,7 +150,7 @@ expect 0 "all of it" "$vivctl" show Dev balloon0.target
 has "^0$" "is 0"
 expect 0 "device remove balloon" "$vivctl" device Dev remove balloon0
 expect 1 "device add of an unknown kind" "$vivctl" device Dev add dragon
-has "the kinds are: net disk cdrom floppy serial rng balloon console" "says which there are"
+has "the kinds are: net disk cdrom floppy serial rng balloon console usb" "says which there are"
 expect 1 "device add with an unknown key" "$vivctl" device Dev add disk,pth=x
 has "did you mean disk1.path" "says what was meant"
 expect 1 "device set of an unknown key" "$vivctl" device Dev set machine.memroy=1G

@@ -61,6 +61,8 @@ static const char *const choice_labels[][2] = {
   { "ide", N_ ("IDE") },
   { "virtio", N_ ("Virtio") },
   { "ps2", N_ ("PS/2") },
+  { "usb", N_ ("USB") },
+  { "xhci", N_ ("USB 3 (xHCI)") },
   { "scsi", N_ ("SCSI (virtio)") },
   { "bios", N_ ("BIOS (SeaBIOS)") },
   { "user", N_ ("This computer’s network") },

@@ -22,9 +22,9 @@ const VivKeyText viv_key_texts[] = {
     N_ ("The machine runs as soon as you are there, in no window"), VIV_PAGE_GENERAL, "" },
   { "input.layout", N_ ("Keyboard Layout"),
     N_ ("What the system in the machine has set; text is typed by it"), VIV_PAGE_GENERAL, N_ ("Input") },
-  { "input.pointer", N_ ("Pointing Device"), N_ ("Virtio needs no grab, if the system has a driver for it"),
-    VIV_PAGE_GENERAL, "" },
-  { "input.keyboard", N_ ("Keyboard"), N_ ("Virtio takes over as soon as the system has its driver"),
+  { "input.pointer", N_ ("Pointing Device"),
+    N_ ("USB and Virtio need no grab, if the system has a driver for it"), VIV_PAGE_GENERAL, "" },
+  { "input.keyboard", N_ ("Keyboard"), N_ ("USB or Virtio takes over as soon as the system has its driver"),
     VIV_PAGE_GENERAL, "" },
   { "input.absolute-pointer", N_ ("Pointer Without Grab"),
     N_ ("For boards with a pointing device that needs no grab; on others the screen takes the pointer at a click, and "
@@ -96,6 +96,8 @@ const VivKeyText viv_key_texts[] = {
   { "balloon.target", N_ ("Memory in Use"),
     N_ ("The system gives the rest back to this computer; 0 leaves it all of its memory"), VIV_PAGE_DEVICE,
     "" },
+  { "usb.model", N_ ("Model"), N_ ("What the system has a driver for; xHCI is the one of today"),
+    VIV_PAGE_DEVICE, "" },
   { "console.agent", N_ ("Agent’s Port"), N_ ("The name of a second port, for a program in the system"),
     VIV_PAGE_DEVICE, "" },
   { NULL },
@@ -109,6 +111,7 @@ static const VivKindText kinds[] = {
   { "serial", N_ ("Serial Port"), N_ ("_Serial Port"), "network-wired-symbolic" },
   { "balloon", N_ ("Memory Balloon (Virtio)"), N_ ("Memory _Balloon"), "media-flash-symbolic" },
   { "console", N_ ("Console (Virtio)"), N_ ("_Console"), "utilities-terminal-symbolic" },
+  { "usb", N_ ("USB Controller"), N_ ("_USB Controller"), "media-removable-symbolic" },
   { "rng", N_ ("Random Numbers (Virtio)"), N_ ("_Random Numbers"), "media-playlist-shuffle-symbolic" },
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/host-files.h"
 #include "board/slots.h"
+#include "board/usb.h"
 #include "board/virtio.h"
 #include "chipset/a20.h"
 #include "chipset/debugcon.h"
@@ -371,6 +372,7 @@ static const struct
   { "display", build_display },       { "rng", board_build_rng },
   { "balloon", board_build_balloon }, { "console", board_build_console },
   { "input", board_build_input },     { "net", build_net },
+  { "usb", board_build_usb },         { "input", board_build_usb_input },
 };
 
 static gboolean

@@ -106,7 +106,10 @@ flush (Xhci *x, XhciInterrupter *in)
           break;
         }
       in->full = FALSE;
-      if (!put (x, in, &in->queue[in->first]))
+      const XhciEvent event = { .parameter = in->queue[2 * in->first],
+                                .status = (uint32_t)in->queue[2 * in->first + 1],
+                                .control = (uint32_t)(in->queue[2 * in->first + 1] >> 32) };
+      if (!put (x, in, &event))
         break;
       written = TRUE;
       in->first = (in->first + 1) % XHCI_QUEUE;
@@ -124,7 +127,9 @@ xhci_event (Xhci *x, unsigned interrupter, const XhciEvent *event, gboolean quie
   /* Nobody has given it a ring, or what its steps make is more than there may be. */
   if (in->ring_size == 0 || in->n == XHCI_QUEUE)
     return;
-  in->queue[(in->first + in->n) % XHCI_QUEUE] = *event;
+  const unsigned at = (in->first + in->n) % XHCI_QUEUE;
+  in->queue[2 * at] = event->parameter;
+  in->queue[2 * at + 1] = event->status | (uint64_t)event->control << 32;
   in->n++;
   if (flush (x, in) && !quiet)
     interrupt (x, n);
@@ -151,17 +156,12 @@ xhci_load_ring (Xhci *x, unsigned n)
   in->full = FALSE;
   if (in->erstsz == 0 || in->erstba == 0)
     return;
+  /* Also between the two halves of the address: what isn't there gives no ring. */
   if (!dma_read (&x->pci.dma, in->erstba, entry, sizeof entry))
-    {
-      xhci_die (x, "the table of an event ring");
-      return;
-    }
+    return;
   const uint32_t size = pci_get32 (entry + 8) & 0xffff;
   if (size < LEAST_RING || size > MOST_RING)
-    {
-      device_log (&x->pci.device, "an event ring of %u TRBs", size);
-      return;
-    }
+    return;
   in->ring = (pci_get32 (entry) & ~0x3full) | (uint64_t)pci_get32 (entry + 4) << 32;
   in->ring_size = size;
   in->enqueue = 0;

@@ -211,10 +211,10 @@ typedef struct
   uint64_t erstba, erdp;
   /* The one segment of its ring. */
   uint64_t ring;
-  uint32_t ring_size, enqueue; /* TRBs */
-  uint8_t cycle, full;         /* the guest was told that it is */
-  uint32_t first, n;           /* of the queue */
-  XhciEvent queue[XHCI_QUEUE];
+  uint32_t ring_size, enqueue;    /* TRBs */
+  uint8_t cycle, full;            /* the guest was told that it is */
+  uint32_t first, n;              /* of the queue */
+  uint64_t queue[2 * XHCI_QUEUE]; /* parameter; status, and control in the upper half */
 } XhciInterrupter;
 
 /* -- The controller --------------------------------------------------------------------------------------------- */

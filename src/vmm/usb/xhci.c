@@ -18,13 +18,6 @@
 
 /* -- State ------------------------------------------------------------------------------------------------ */
 
-static const StateField event_state[] = {
-  STATE_U64 (XhciEvent, parameter),
-  STATE_U32 (XhciEvent, status),
-  STATE_U32 (XhciEvent, control),
-  STATE_END,
-};
-
 static const StateField interrupter_state[] = {
   STATE_U32_MAX (XhciInterrupter, iman, 3),
   STATE_U32 (XhciInterrupter, imod),
@@ -38,7 +31,7 @@ static const StateField interrupter_state[] = {
   STATE_U8_MAX (XhciInterrupter, full, 1),
   STATE_U32_MAX (XhciInterrupter, first, XHCI_QUEUE - 1),
   STATE_U32_MAX (XhciInterrupter, n, XHCI_QUEUE),
-  STATE_STRUCTS (XhciInterrupter, queue, XhciEvent, event_state),
+  STATE_U64_ARRAY (XhciInterrupter, queue),
   STATE_END,
 };
 

@@ -87,7 +87,12 @@ test_profiles (void)
       g_assert_true (definition_set (definition, "serial1.backend", "socket", &error));
       g_assert_true (definition_set (definition, "floppy0.path", "", &error));
       const gboolean rng = definition_find (definition, "rng0") != NULL;
-      g_autofree char *expected = g_strconcat (golden, rng ? "rng0 pci 00:03.0\n" : "", NULL);
+      const gboolean usb = definition_find (definition, "usb0") != NULL;
+      g_autofree char *expected = g_strconcat (golden, rng ? "rng0 pci 00:03.0\n" : "",
+                                               !usb  ? ""
+                                               : rng ? "usb0 pci 00:04.0\n"
+                                                     : "usb0 pci 00:03.0\n",
+                                               NULL);
       g_autofree char *first = places (definition);
       g_assert_cmpstr (first, ==, expected);
       /* A clone is read from the file that the first was written to. */

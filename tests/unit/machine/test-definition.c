@@ -326,7 +326,7 @@ test_nearest (void)
     { "machine0.memory", "did you mean machine?" },
     { "ram.memory", "did you mean machine?" },
     { "pillow.weight",
-      "the groups are: machine display0 input net0… disk0… cdrom0… floppy0… serial0… rng0 balloon0 console0" },
+      "the groups are: machine display0 input net0… disk0… cdrom0… floppy0… serial0… rng0 balloon0 console0 usb0" },
     { "machine.colour", "has no key “colour”; its keys are: name uuid" },
     { "memory", "give GROUP.KEY" },
     { ".memory", "give GROUP.KEY" },

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A definition's USB controller and what hangs on it, for who builds a board (board/pc.c).  VM lock held.
+ */
+#pragma once
+
+#include "board/board.h"
+
+G_BEGIN_DECLS
+
+gboolean board_build_usb (Board *board, const MachineDevice *usb, GError **error);
+/* Those of keyboard and pointer that are to be on USB; behind the controller. */
+gboolean board_build_usb_input (Board *board, const MachineDevice *input, GError **error);
+
+G_END_DECLS

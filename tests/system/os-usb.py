@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Debian's kernel and its drivers for USB.   os-usb.py ENGINE [CASE…]"""
+import json
+import os
+import re
+
+from lib import check, equal
+from os_cases import run_cases
+from os_media import initramfs, whole_kernel
+
+CORE = ("drivers/usb/common/usb-common.ko", "drivers/usb/core/usbcore.ko")
+XHCI = CORE + ("drivers/usb/host/xhci-hcd.ko", "drivers/usb/host/xhci-pci.ko")
+HID = ("drivers/hid/hid.ko", "drivers/hid/hid-generic.ko", "drivers/hid/usbhid/usbhid.ko", "drivers/input/evdev.ko")
+CONTROLLERS = {"xhci": XHCI}
+# @…@: modules; the name of the pointer.
+INPUT_SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+@MODULES@
+for i in 1 2 3 4 5 6 7 8 9; do [ "$(cat /sys/class/input/event*/device/name | grep -c Vivarium)" = 2 ] || sleep 1; done
+for d in /sys/bus/usb/devices/*; do
+  [ -e $d/idVendor ] && echo "DEVICE $(cat $d/idVendor):$(cat $d/idProduct) $(cat $d/speed) $(cat $d/product)"
+  [ -e $d/bInterfaceNumber ] && echo "DRIVER $(basename $(readlink $d/driver))"
+done
+# Type, code and value of each event, as it comes.
+for e in /sys/class/input/event*; do
+  case "$(cat $e/device/name)" in
+  *"USB Keyboard") K=/dev/input/$(basename $e) ;;
+  *"USB Tablet" | *"USB Mouse") P=/dev/input/$(basename $e) ;;
+  esac
+done
+(exec 3< $K; while dd bs=24 count=1 <&3 2> /dev/null > /tmp/k; do echo "KEY $(od -An -v -t u2 -w24 /tmp/k | (read a b c d e f g h type code low high; echo $type,$code,$low))"; done) &
+(exec 3< $P; while dd bs=24 count=1 <&3 2> /dev/null > /tmp/p; do echo "POINTER $(od -An -v -t u2 -w24 /tmp/p | (read a b c d e f g h type code low high; echo $type,$code,$low))"; done) &
+sleep 1
+echo "READY"
+while read step; do
+  case "$step" in
+  # EV_LED, LED_CAPSL on; EV_SYN.
+  caps) printf '\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\21\\0\\1\\0\\1\\0\\0\\0' > $K; echo "DONE caps" ;;
+  end) dmesg -r | grep '^<[0-4]>' > /tmp/warnings; cat /tmp/warnings
+    echo "COMPLAINTS $(grep -E -i -c 'usb|hci|hid|input' /tmp/warnings)"; break ;;
+  esac
+done
+read line
+poweroff -f
+"""
+
+
+def load(modules):
+    return "\n".join("insmod /modules/%s" % os.path.basename(m) for m in modules)
+
+
+def packed(modules, folder):
+    return [("modules/" + os.path.basename(m), os.path.join(folder, m)) for m in modules]
+
+
+def linux(room, engine, modules, script, *keys):
+    kernel, folder = whole_kernel()
+    initrd = initramfs(room, "script", packed(modules, folder), script.replace("@MODULES@", load(modules)))
+    machine = room.machine("usb", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="384M")
+    machine.vivctl("set", *keys)
+    return machine
+
+
+def ask(machine, step, answer, seconds=120):
+    since = len(machine.serial())
+    machine.vivctl("serial", "--send", step + "\\n")
+    machine.wait_serial(answer, seconds, since)
+
+
+def end(machine):
+    ask(machine, "end", r"^COMPLAINTS \d+")
+    text = machine.serial().replace("\r", "")
+    equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "complaints of the kernel\n" + text[-3000:])
+    machine.vivctl("serial", "--send", "off\\n")
+    machine.wait_state("off", 60)
+
+
+def said(machine, what, since):
+    return re.findall(r"^%s (\S+)" % what, machine.serial()[since:].replace("\r", ""), re.M)
+
+
+def inputs(model):
+    def case(room, engine):
+        machine = linux(room, engine, CONTROLLERS[model] + HID, INPUT_SCRIPT, "usb0.model=" + model, "input.keyboard=usb")
+        machine.start()
+        machine.wait_serial(r"^READY", 400)
+        text = machine.serial().replace("\r", "")
+        equal(re.findall(r"^DRIVER (\w+)$", text, re.M).count("usbhid"), 2, "drivers\n" + text[-2000:])
+        check("Vivarium USB Tablet" in text and "Vivarium USB Keyboard" in text, "their names\n" + text[-2000:])
+        machine.until(lambda: machine.show()["pointer-absolute"], 60, "the pointer is where the hand is")
+
+        def sees(what, wanted, act):
+            since = len(machine.serial())
+            act()
+            machine.until(lambda: said(machine, what, since)[-len(wanted):] == wanted, 60, "%s %s" % (what, wanted))
+
+        # Scan code, key, end of the report.
+        sees("KEY", ["4,4,4", "1,30,1", "0,0,0", "4,4,4", "1,30,0", "0,0,0"], lambda: machine.key("a"))
+        since = len(machine.serial())
+        machine.pointer("move", "100", "50", "click", "left")
+        machine.until(lambda: "1,272,0" in said(machine, "POINTER", since), 60, "a click")
+        events = [tuple(map(int, e.split(","))) for e in said(machine, "POINTER", since)]
+        x, y = [e[2] for e in events if e[:2] == (3, 0)][-1], [e[2] for e in events if e[:2] == (3, 1)][-1]
+        # In text mode the screen has 720 by 400 pixels.
+        check(abs(x - 100 * 32767 // 720) < 60 and abs(y - 50 * 32767 // 400) < 100, "the position %d %d" % (x, y))
+        check((1, 272, 1) in events, "pressed: %s" % events)
+        since = len(machine.serial())
+        machine.pointer("wheel", "-1")
+        machine.until(lambda: "2,8,1" in said(machine, "POINTER", since), 60, "the wheel, away from the person")
+        ask(machine, "caps", r"^DONE caps")
+        machine.until(lambda: json.loads(machine.vivctl("show", "--json").stdout).get("leds", 0) & 4, 60, "a lamp")
+        end(machine)
+    return case
+
+
+CASES = {"xhci-input": inputs("xhci")}
+run_cases(CASES, slow=tuple(CASES))
