@@ -47,7 +47,8 @@ typedef enum
 typedef enum
 {
   FAMILY_HELPER_VNC,
-  FAMILY_HELPER_NET, /* b: of which card: net0, net1, … */
+  FAMILY_HELPER_NET,   /* b: of which card: net0, net1, … */
+  FAMILY_HELPER_SHARE, /* b: of which folder: share0, share1, … */
   FAMILY_N_HELPERS,
 } FamilyHelper;
 

@@ -257,21 +257,40 @@ tftp_of (Broker *broker, unsigned index, char **folder)
   return 0;
 }
 
+/* Likewise a folder's. */
+static int
+share_of (Broker *broker, unsigned index, char **folder, gboolean *readonly)
+{
+  const MachineDefinition *definition = broker_files_definition (broker->files);
+  g_autofree char *id = g_strdup_printf ("share%u", index);
+  const MachineDevice *share = definition_find (definition, id);
+
+  if (share == NULL)
+    return ENOENT;
+  *folder = definition_resolve (definition, machine_device_text (share, "path"));
+  *readonly = machine_device_flag (share, "readonly");
+  return *folder != NULL ? 0 : ENOENT;
+}
+
 /* An errno, or 0 and the helper's socket. */
 static int
 start_helper (void *opaque, unsigned helper, unsigned index, unsigned *number, int *fd)
 {
   Broker *broker = opaque;
-  static const char *const programs[FAMILY_N_HELPERS]
-      = { [FAMILY_HELPER_VNC] = "vivarium-vnc", [FAMILY_HELPER_NET] = "vivarium-net" };
-  g_autofree char *tftp = NULL;
+  static const char *const programs[FAMILY_N_HELPERS] = { [FAMILY_HELPER_VNC] = "vivarium-vnc",
+                                                          [FAMILY_HELPER_NET] = "vivarium-net",
+                                                          [FAMILY_HELPER_SHARE] = "vivarium-share" };
+  g_autofree char *folder = NULL;
+  gboolean readonly = FALSE;
   const gint64 now = g_get_monotonic_time ();
   g_autoptr (GError) error = NULL;
   FamilyProcess process;
 
   if (helper >= FAMILY_N_HELPERS)
     return EINVAL;
-  const int code = helper == FAMILY_HELPER_NET ? tftp_of (broker, index, &tftp) : 0;
+  const int code = helper == FAMILY_HELPER_NET     ? tftp_of (broker, index, &folder)
+                   : helper == FAMILY_HELPER_SHARE ? share_of (broker, index, &folder, &readonly)
+                                                   : 0;
   if (code != 0)
     return code;
   while (!g_queue_is_empty (&broker->starts)
@@ -284,15 +303,17 @@ start_helper (void *opaque, unsigned helper, unsigned index, unsigned *number, i
   g_queue_push_tail (&broker->starts, g_memdup2 (&now, sizeof now));
   g_autofree char *program = viv_find_program (programs[helper], &error);
   const ChildFiles files = { broker->log.write_end, broker->log.write_end, -1 };
-  char *argv[7] = { program, (char *)"--socket", (char *)"3" };
+  char *argv[8] = { program, (char *)"--socket", (char *)"3" };
   unsigned n = 3;
   if (broker->options.no_namespaces)
     argv[n++] = (char *)"--no-namespaces";
-  if (tftp != NULL)
+  if (folder != NULL)
     {
-      argv[n++] = (char *)"--tftp";
-      argv[n] = tftp;
+      argv[n++] = (char *)(helper == FAMILY_HELPER_NET ? "--tftp" : "--folder");
+      argv[n++] = folder;
     }
+  if (readonly)
+    argv[n] = (char *)"--readonly";
   if (program == NULL || !family_start (&process, argv, &files, &error))
     {
       g_printerr ("%s\n", error->message);

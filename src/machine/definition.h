@@ -9,6 +9,7 @@
  *   [display0]  video video-memory aspect vnc-address vnc-password-file
  *   [input]  absolute-pointer layout
  *   [net0] …  kind card mac link rate dump forward restrict tftp bootfile
+ *   [share0] …  path tag readonly
  *   [serial0] …  backend
  *   [usb0]  model
  *   [pcitest0] …  slot
@@ -66,6 +67,7 @@ typedef struct
   gboolean (*check) (const char *value); /* beyond type and range; may be NULL */
   gboolean required;                     /* no default, and not to be unset */
   gboolean spelled;                      /* written to the file also where it is the default, or empty */
+  gboolean folder;                       /* a path is a folder's */
   gboolean live;                         /* can be changed while the machine runs */
 } DefinitionKey;
 

@@ -368,6 +368,7 @@ static const DefinitionKey net_keys[] = {
     .help = N_ ("The guest reaches nothing by itself; forwarded ports still lead to it; kind user") },
   { .name = "tftp",
     .type = KEY_PATH,
+    .folder = TRUE,
     .help = N_ ("A folder that the guest can read by TFTP, to boot from the network; kind user") },
   { .name = "bootfile",
     .type = KEY_STRING,
@@ -456,6 +457,28 @@ static const DefinitionKey balloon_keys[] = {
     .accepts = N_ ("a whole number of MiB"),
     .check = check_whole_mib,
     .live = TRUE },
+  { .name = NULL },
+};
+
+static gboolean
+check_tag (const char *value)
+{
+  return strlen (value) <= 36;
+}
+
+static const DefinitionKey share_keys[] = {
+  { .name = "path",
+    .type = KEY_PATH,
+    .folder = TRUE,
+    .spelled = TRUE,
+    .help = N_ ("A folder of this computer that the guest can mount") },
+  { .name = "tag",
+    .type = KEY_STRING,
+    .max = 36,
+    .help = N_ ("What the guest mounts it by; none: the device's name, such as share0"),
+    .accepts = N_ ("a name of at most 36 bytes"),
+    .check = check_tag },
+  { .name = "readonly", .type = KEY_BOOL, .fallback = "false", .help = N_ ("The guest can't write to it") },
   { .name = NULL },
 };
 
@@ -552,6 +575,13 @@ const DeviceKind device_kinds[] = {
     .page = "ports",
     .drive = DRIVE_NONE,
     .keys = usb_keys },
+  { .name = "share",
+    .label = N_ ("Shared Folder"),
+    .most = 4,
+    .bus = "pci",
+    .page = "ports",
+    .drive = DRIVE_NONE,
+    .keys = share_keys },
   { .name = "pcitest",
     .label = "PCI Test Device",
     .most = 8,

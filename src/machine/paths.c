@@ -98,6 +98,7 @@ viv_find_program (const char *name, GError **error)
                                          "../vmm",
                                          "../vnc",
                                          "../nat",
+                                         "../share",
                                          "../broker",
                                          "../cli",
                                          "../ui",
@@ -109,6 +110,8 @@ viv_find_program (const char *name, GError **error)
                                          "../../src/vnc",
                                          "../../../src/nat",
                                          "../../src/nat",
+                                         "../../../src/share",
+                                         "../../src/share",
                                          "../../../src/ui",
                                          "../../../src/cli" };
   static const struct
@@ -116,7 +119,8 @@ viv_find_program (const char *name, GError **error)
     const char *name, *variable;
   } others[] = { { "vivarium-vmm", "VIVARIUM_VMM" },
                  { "vivarium-vnc", "VIVARIUM_VNC" },
-                 { "vivarium-net", "VIVARIUM_NET" } };
+                 { "vivarium-net", "VIVARIUM_NET" },
+                 { "vivarium-share", "VIVARIUM_SHARE" } };
   g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
   g_autofree char *directory = self != NULL ? g_path_get_dirname (self) : NULL;
 

@@ -27,6 +27,7 @@
 #include "machine/start-blame.h"
 #include "machine/vnc-start.h"
 #include "networks.h"
+#include "shares.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -384,6 +385,7 @@ static gboolean
 start_networks (Monitor *monitor)
 {
   monitor->networks = networks_new (monitor->board, on_net_notice, monitor);
+  shares_init (monitor->board, on_net_notice, monitor);
   return TRUE;
 }
 

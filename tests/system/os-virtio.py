@@ -6,7 +6,7 @@ import json
 import os
 import re
 
-from lib import check, equal
+from lib import Skip, check, equal
 from os_cases import run_cases
 from os_media import cloud_kernel, initramfs
 
@@ -16,6 +16,7 @@ BLOCK = CORE + ("drivers/block/virtio_blk.ko",)
 SCSI = CORE + ("drivers/scsi/scsi_common.ko", "drivers/scsi/scsi_mod.ko", "drivers/scsi/sd_mod.ko", "drivers/scsi/virtio_scsi.ko")
 SMALL = CORE + ("drivers/char/hw_random/virtio-rng.ko", "drivers/virtio/virtio_balloon.ko", "drivers/char/virtio_console.ko", "drivers/input/evdev.ko",
                 "drivers/virtio/virtio_input.ko")
+FILES = CORE + ("fs/fuse/fuse.ko", "fs/fuse/virtiofs.ko")
 MIB = 1 << 20
 # @…@: modules and their parameters, the disk.
 SCRIPT = """#!/bin/sh
@@ -206,6 +207,128 @@ def small(room, engine):
     machine.wait_state("off", 60)
 
 
+# Folders of the host.  Each line from there asks for a step.
+SHARE_SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+@MODULES@
+for d in /sys/bus/virtio/devices/*; do echo "DEVICE $(cat $d/device) $(basename $(readlink $d/driver))"; done
+mkdir /mnt /ro
+mount -t virtiofs files /mnt && mount -t virtiofs share1 /ro && echo "RESULT mount ok"
+echo "HELLO $(cat /mnt/hello) $(cat /ro/hello)"
+cd /mnt
+# Rights and links.
+umask 022
+echo one > plain; chmod 640 plain; mkdir -m 1755 folder; echo '#!/bin/sh' > run; chmod 751 run
+ln -s plain link; ln -s /nowhere/at/all broken; ln plain hard; mkfifo pipe
+echo "MODES $(stat -c %a plain) $(stat -c %a folder) $(stat -c %a run) $(stat -c %h plain) $(readlink link) $(readlink broken) $(cat link)"
+mv plain folder/moved; rm run; truncate -s 5000 hard; echo "SIZE $(stat -c %s folder/moved)"
+cat /dev/null/none 2> /dev/null; cat missing 2> /tmp/error; cat /tmp/error
+# What may only be read.
+(echo no > /ro/new) 2> /tmp/error; cat /tmp/error
+(echo no > /ro/hello) 2> /tmp/error; cat /tmp/error
+# Large ones, both ways.
+dd if=/dev/urandom of=large bs=1M count=16 2> /dev/null; sync; echo 3 > /proc/sys/vm/drop_caches
+echo "SUM $(sha256sum large | cut -c1-64) $(sha256sum theirs | cut -c1-64)"
+# Many.
+i=0; while [ $i -lt 10000 ]; do [ $((i % 100)) = 0 ] && mkdir many-$((i / 100)); echo $i > many-$((i / 100))/$i; i=$((i + 1)); done
+echo 3 > /proc/sys/vm/drop_caches
+echo "MANY $(find /mnt/many-* -type f | wc -l) $(cat many-*/* | sort -n | sha256sum | cut -c1-64)"
+echo READY
+while read step; do
+  case "$step" in
+  again) cat /mnt/hello; cd /; umount -l /mnt; umount -l /ro; mount -t virtiofs files /mnt && echo "AGAIN $(cat /mnt/hello)" ;;
+  end) cd /; umount /mnt; dmesg -r | grep '^<[0-4]>' > /tmp/warnings; cat /tmp/warnings; echo "COMPLAINTS $(grep -E -i -c 'virt|fuse' /tmp/warnings)" ;;
+  off) break ;;
+  esac
+done
+poweroff -f
+"""
+
+
+def serving(folder):
+    """The processes that have this folder on their command line, but for brokers and monitors."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % pid, "rb") as file:
+                line = file.read()
+        except OSError:
+            continue
+        if b"virtiofsd" in line and folder.replace(",", "\\,").encode() in line:
+            found.append(int(pid))
+    return found
+
+
+def share(room, engine):
+    if not any(os.access(path, os.X_OK) for path in ("/usr/libexec/virtiofsd", "/usr/lib/virtiofsd", "/usr/lib/qemu/virtiofsd")):
+        raise Skip("virtiofsd is missing (package qemu-system-common)")
+    kernel, folder = cloud_kernel()
+    initrd = initramfs(room, "script", packed(FILES, folder), SHARE_SCRIPT.replace("@MODULES@", load(FILES)))
+    ours, readonly = room.path("a folder, shared"), room.path("readonly")
+    for path in (ours, readonly):
+        os.mkdir(path)
+        with open(os.path.join(path, "hello"), "w", encoding="utf-8") as file:
+            file.write("hello from " + os.path.basename(path) + "\n")
+    theirs = os.urandom(5 * MIB + 77)
+    with open(os.path.join(ours, "theirs"), "wb") as file:
+        file.write(theirs)
+    machine = room.machine("share", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="384M")
+    machine.vivctl("set", "share0.path=" + ours, "share0.tag=files", "share1.path=" + readonly, "share1.readonly=true")
+    machine.start()
+    machine.wait_serial(r"^READY", 500)
+    text = machine.serial().replace("\r", "")
+
+    def said(name):
+        return re.search(r"^%s (.*)$" % name, text, re.M)[1]
+    equal(re.findall(r"^DEVICE 0x00(\w+) (\w+)$", text, re.M), [("1a", "virtiofs")] * 2, "drivers\n" + text[-1000:])
+    equal(said("RESULT mount"), "ok", "mounted")
+    equal(said("HELLO"), "hello from a folder, shared hello from readonly", "what is in there")
+    # It is here as it is there.
+    here = [os.lstat(os.path.join(ours, name)) for name in ("folder/moved", "folder", "pipe")]
+    equal([oct(info.st_mode) for info in here[:2]], ["0o100640", "0o41755"], "modes")
+    equal((here[0].st_nlink, here[0].st_size, here[0].st_uid), (2, 5000, os.geteuid()), "a file with two names")
+    equal(oct(here[2].st_mode), "0o10644", "a pipe")
+    check(not os.path.exists(os.path.join(ours, "run")), "what was removed")
+    equal(os.readlink(os.path.join(ours, "broken")), "/nowhere/at/all", "a link")
+    equal(said("MODES"), "640 1755 751 2 plain /nowhere/at/all one", "modes there")
+    equal(said("SIZE"), "5000", "the size there")
+    check("'missing': No such file or directory" in text, "errors\n" + text[-1000:])
+    equal(len(re.findall(r"/ro/(?:new|hello): Read-only file system", text)), 2, "what may not be written")
+    equal(os.listdir(readonly), ["hello"], "nothing new there")
+    with open(os.path.join(ours, "large"), "rb") as file:
+        equal(said("SUM"), "%s %s" % (hashlib.sha256(file.read()).hexdigest(), hashlib.sha256(theirs).hexdigest()), "sums")
+    numbers = []
+    for i in range(100):
+        for name in os.listdir(os.path.join(ours, "many-%d" % i)):
+            with open(os.path.join(ours, "many-%d" % i, name), encoding="utf-8") as file:
+                numbers.append(int(file.read()))
+    equal(sorted(numbers), list(range(10000)), "ten thousand files")
+    lines = "".join("%d\n" % n for n in range(10000)).encode()
+    equal(said("MANY"), "10000 " + hashlib.sha256(lines).hexdigest(), "and so the guest sees them")
+
+    # A machine that was saved finds the folder gone, and mounts it again.
+    state = room.path("saved.state")
+    machine.vivctl("save", state, timeout=120)
+    machine.stop()
+    machine.until(lambda: serving(ours) == [], 20, "virtiofsd ends with its machine")
+    machine.start("--load", state)
+    machine.vivctl("serial", "--send", "again\\n")
+    machine.wait_serial(r"^AGAIN hello from a folder, shared", 60)
+    check(re.search("hello'?: (Socket|Transport endpoint is) not connected", machine.serial()), "what it said before\n" + machine.serial())
+    equal(len(serving(ours)) > 0, True, "it is served")
+    machine.vivctl("serial", "--send", "end\\n")
+    machine.wait_serial(r"^COMPLAINTS \d+", 60)
+    equal(re.search(r"^COMPLAINTS (\d+)", machine.serial(), re.M)[1], "0", "complaints of the kernel\n" + machine.serial()[-2000:])
+    # Nobody has mounted it: nobody serves it.
+    machine.until(lambda: serving(ours) == [], 20, "virtiofsd ends")
+    machine.vivctl("serial", "--send", "off\\n")
+    machine.wait_state("off", 60)
+
+
 CASES = {"disk": disk(1, 1), "disk-legacy": disk(1, 1, legacy=True), "disk-queues": disk(4, 4), "scsi": disk(1, 1, bus="scsi"),
-         "scsi-queues": disk(4, 4, bus="scsi"), "small": small}
+         "scsi-queues": disk(4, 4, bus="scsi"), "small": small, "share": share}
 run_cases(CASES, slow=tuple(CASES))

@@ -97,6 +97,33 @@ on_file_response (GtkNativeDialog *dialog, int response, Question *question)
   g_object_unref (dialog);
 }
 
+static GtkFileChooserNative *
+new_chooser (GtkWindow *parent, const char *title, GtkFileChooserAction action)
+{
+  GtkFileChooserNative *dialog
+      = gtk_file_chooser_native_new (title, parent, action, _ ("_Choose"), _ ("_Cancel"));
+  g_autofree char *uri = g_settings_get_string (viv_settings (), "image-folder");
+
+  if (*uri)
+    {
+      g_autoptr (GFile) folder = g_file_new_for_uri (uri);
+
+      gtk_file_chooser_set_current_folder (GTK_FILE_CHOOSER (dialog), folder, NULL);
+    }
+  return dialog;
+}
+
+static void
+show_chooser (GtkFileChooserNative *dialog, GtkWindow *parent, VivFileFunc func, Question *question)
+{
+  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (dialog), TRUE);
+  question->func.file = func;
+  g_signal_connect_data (dialog, "response", G_CALLBACK (on_file_response), question, question_free_closure,
+                         0);
+  viv_release_keyboard (parent);
+  gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
+}
+
 static GtkFileFilter *
 make_filter (const char *name, const char *const *suffixes)
 {
@@ -114,29 +141,24 @@ viv_choose_image (GtkWindow *parent, const char *title, VivFileFunc func, gpoint
 {
   static const char *const suffixes[]
       = { "iso", "img", "ima", "vfd", "flp", "raw", "bin", "dsk", "vhd", "qcow2", NULL };
-  GtkFileChooserNative *dialog = gtk_file_chooser_native_new (title, parent, GTK_FILE_CHOOSER_ACTION_OPEN,
-                                                              _ ("_Choose"), _ ("_Cancel"));
+  GtkFileChooserNative *dialog = new_chooser (parent, title, GTK_FILE_CHOOSER_ACTION_OPEN);
   g_autoptr (GtkFileFilter) images = make_filter (_ ("Disc and disk images"), suffixes);
   g_autoptr (GtkFileFilter) all = gtk_file_filter_new ();
-  g_autofree char *uri = g_settings_get_string (viv_settings (), "image-folder");
-  Question *question = question_new (owner, about, destroy);
 
   gtk_file_filter_set_name (all, _ ("All files"));
   gtk_file_filter_add_pattern (all, "*");
   gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (dialog), images);
   gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (dialog), all);
-  if (*uri)
-    {
-      g_autoptr (GFile) folder = g_file_new_for_uri (uri);
+  show_chooser (dialog, parent, func, question_new (owner, about, destroy));
+}
 
-      gtk_file_chooser_set_current_folder (GTK_FILE_CHOOSER (dialog), folder, NULL);
-    }
-  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (dialog), TRUE);
-  question->func.file = func;
-  g_signal_connect_data (dialog, "response", G_CALLBACK (on_file_response), question, question_free_closure,
-                         0);
-  viv_release_keyboard (parent);
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
+void
+viv_choose_folder (GtkWindow *parent, const char *title, VivFileFunc func, gpointer owner, gpointer about,
+                   GDestroyNotify destroy)
+{
+  GtkFileChooserNative *dialog = new_chooser (parent, title, GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER);
+
+  show_chooser (dialog, parent, func, question_new (owner, about, destroy));
 }
 
 /* -- Messages -- */

@@ -22,6 +22,9 @@ typedef void (*VivFileFunc) (GFile *file, gpointer owner, gpointer about);
 /* A disc, disk or floppy image, through the portal when sandboxed; remembers the folder. */
 void viv_choose_image (GtkWindow *parent, const char *title, VivFileFunc func, gpointer owner, gpointer about,
                        GDestroyNotify destroy);
+/* A folder, likewise. */
+void viv_choose_folder (GtkWindow *parent, const char *title, VivFileFunc func, gpointer owner,
+                        gpointer about, GDestroyNotify destroy);
 
 typedef void (*VivConfirmFunc) (gpointer owner, gpointer about);
 /* Asks before something that can't be undone; `func` is called if the answer is `accept`. */

@@ -146,15 +146,20 @@ on_file (GFile *file, gpointer owner, gpointer about)
 static void
 on_choose_file (GtkButton *button, VivKeyRow *self)
 {
-  viv_choose_image (GTK_WINDOW (gtk_widget_get_root (self->widget)),
-                    adw_preferences_row_get_title (ADW_PREFERENCES_ROW (self->widget)), on_file, self, NULL,
-                    NULL);
+  GtkWindow *window = GTK_WINDOW (gtk_widget_get_root (self->widget));
+  const char *title = adw_preferences_row_get_title (ADW_PREFERENCES_ROW (self->widget));
+
+  if (self->key->folder)
+    viv_choose_folder (window, title, on_file, self, NULL, NULL);
+  else
+    viv_choose_image (window, title, on_file, self, NULL, NULL);
 }
 
 static GtkWidget *
 choose_button (VivKeyRow *self)
 {
-  GtkWidget *button = viv_row_button ("document-open-symbolic", _ ("Choose a File"));
+  GtkWidget *button = self->key->folder ? viv_row_button ("folder-open-symbolic", _ ("Choose a Folder"))
+                                        : viv_row_button ("document-open-symbolic", _ ("Choose a File"));
 
   g_signal_connect (button, "clicked", G_CALLBACK (on_choose_file), self);
   return button;

@@ -100,6 +100,9 @@ const VivKeyText viv_key_texts[] = {
     VIV_PAGE_DEVICE, "" },
   { "console.agent", N_ ("Agent’s Port"), N_ ("The name of a second port, for a program in the system"),
     VIV_PAGE_DEVICE, "" },
+  { "share.path", N_ ("Folder"), N_ ("The system can mount it by virtiofs"), VIV_PAGE_DEVICE, "" },
+  { "share.tag", N_ ("Tag"), N_ ("What the system mounts it by"), VIV_PAGE_DEVICE, "" },
+  { "share.readonly", N_ ("Read Only"), NULL, VIV_PAGE_DEVICE, "" },
   { NULL },
 };
 
@@ -113,6 +116,7 @@ static const VivKindText kinds[] = {
   { "console", N_ ("Console (Virtio)"), N_ ("_Console"), "utilities-terminal-symbolic" },
   { "usb", N_ ("USB Controller"), N_ ("_USB Controller"), "media-removable-symbolic" },
   { "rng", N_ ("Random Numbers (Virtio)"), N_ ("_Random Numbers"), "media-playlist-shuffle-symbolic" },
+  { "share", N_ ("Shared Folder (Virtio)"), N_ ("Shared _Folder"), "folder-publicshare-symbolic" },
 };
 
 const VivKeyText *

@@ -96,6 +96,8 @@ board_free (Board *board)
   region_unref (board->high_ram);
   region_unref (board->bios);
   definition_unref (board->definition);
+  if (board->shares.free != NULL)
+    board->shares.free (board->shares.opaque);
   g_free (board);
 }
 

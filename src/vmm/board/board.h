@@ -30,6 +30,16 @@ typedef struct
   unsigned slot; /* on bus 0 */
 } BoardNet;
 
+/* Who starts the processes of shared folders (virtio/fs.h has what these do). */
+typedef struct
+{
+  int (*start) (void *opaque, const char *id, unsigned *number, GError **error);
+  void (*end) (void *opaque, unsigned number);
+  void (*notice) (void *opaque, const char *sentence);
+  void *opaque;
+  GDestroyNotify free; /* of `opaque` */
+} BoardShares;
+
 struct Board
 {
   Vm *vm;
@@ -51,6 +61,7 @@ struct Board
   void (*media_changed) (void *opaque, const MachineDrive *drive);
   void *media_opaque;
   GSource *tray_source; /* NULL: no news */
+  BoardShares shares;   /* set by the owner, before the machine runs; `start` NULL: there are none */
   PciRoot *slots;       /* whose root ports are slots, see board/slots.h; NULL: it has none */
   unsigned n_slots;
   /* Where the chipset has put a device that is no drive; NULL: nowhere. */

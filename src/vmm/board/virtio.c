@@ -7,11 +7,16 @@
 #include "board/virtio.h"
 
 #include "chipset/i440fx.h"
+#include "machine/start-blame.h"
 #include "virtio/balloon.h"
 #include "virtio/console.h"
+#include "virtio/fs.h"
 #include "virtio/input.h"
 #include "virtio/rng.h"
 #include "virtio/scsi.h"
+
+#include <gio/gio.h>
+#include <unistd.h>
 
 /* A place for the next one: where board_take_slot() has put it.  NULL: there is none. */
 static Device **
@@ -139,6 +144,63 @@ board_build_console (Board *board, const MachineDevice *console, GError **error)
   if (agent != NULL && *agent != '\0')
     config.agent = new_port (board, DEVICE_PORT_AGENT);
   *place = virt_console_new (board->vm, console->id, i440fx_bus (board->i440fx), devfn, &config, error);
+  return *place != NULL;
+}
+
+/* -- Shared folders -------------------------------------------------------------------------------------- */
+
+static int
+on_share_start (void *opaque, const char *id, unsigned *number, GError **error)
+{
+  const BoardShares *shares = &((Board *)opaque)->shares;
+
+  if (shares->start != NULL)
+    return shares->start (shares->opaque, id, number, error);
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "nobody starts its process");
+  return -1;
+}
+
+static void
+on_share_end (void *opaque, unsigned number)
+{
+  const BoardShares *shares = &((Board *)opaque)->shares;
+
+  if (shares->end != NULL)
+    shares->end (shares->opaque, number);
+}
+
+static void
+on_share_notice (void *opaque, const char *sentence)
+{
+  const BoardShares *shares = &((Board *)opaque)->shares;
+
+  if (shares->notice != NULL)
+    shares->notice (shares->opaque, sentence);
+}
+
+gboolean
+board_build_share (Board *board, const MachineDevice *share, GError **error)
+{
+  const char *tag = machine_device_text (share, "tag"), *path = machine_device_text (share, "path");
+  const VirtFsConfig config = { .tag = tag != NULL && *tag != '\0' ? tag : share->id,
+                                .one_user = geteuid () != 0,
+                                .start = on_share_start,
+                                .end = on_share_end,
+                                .notice = on_share_notice,
+                                .opaque = board };
+  unsigned devfn;
+  Device **place = take_place (board, share->id, &devfn, error);
+
+  if (place == NULL)
+    return FALSE;
+  if (path == NULL || *path == '\0')
+    {
+      viv_start_blame (share->id, "path");
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "%s.path names no folder; set it, or remove the shared folder", share->id);
+      return FALSE;
+    }
+  *place = virt_fs_new (board->vm, share->id, i440fx_bus (board->i440fx), devfn, &config, error);
   return *place != NULL;
 }
 

@@ -13,6 +13,7 @@ gboolean board_build_scsi (Board *board, const MachineDevice *disk, GError **err
 gboolean board_build_rng (Board *board, const MachineDevice *rng, GError **error);
 gboolean board_build_balloon (Board *board, const MachineDevice *balloon, GError **error);
 gboolean board_build_console (Board *board, const MachineDevice *console, GError **error);
+gboolean board_build_share (Board *board, const MachineDevice *share, GError **error);
 /* Those of keyboard and pointer that are to be virtio's. */
 gboolean board_build_input (Board *board, const MachineDevice *input, GError **error);
 

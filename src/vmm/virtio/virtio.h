@@ -27,6 +27,7 @@ enum
   VIRT_TYPE_BALLOON = 5,
   VIRT_TYPE_SCSI = 8,
   VIRT_TYPE_INPUT = 18,
+  VIRT_TYPE_FS = 26,
 };
 
 /* 6: features of all devices. */
