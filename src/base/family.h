@@ -27,6 +27,7 @@ typedef enum
   FAMILY_BACKING, /* a: disk, b: depth (1: what the disk itself lies on), text: the end of the name that the image has for it → a descriptor to read,
                    * if the definition lists it; ENOENT: it doesn't, and the log says what the user can do */
   FAMILY_END_HELPER, /* a: the number of one: it is killed; ESRCH: it was gone */
+  FAMILY_CONNECT, /* a: a port of vsock0 → a connection to who listens for it at the host (machine/vsock-socket.h); ECONNREFUSED: nobody */
 } FamilyOp;
 
 #define FAMILY_WRITE 1u
@@ -41,6 +42,7 @@ typedef enum
   FAMILY_FILE_PASSWORD, /* for VNC, to hand to who serves it */
   FAMILY_FILE_VNC, /* a listener for VNC of the first screen, which the broker hands over for good; the next screens' follow */
   FAMILY_FILE_VNC_LAST = FAMILY_FILE_VNC + 3,
+  FAMILY_FILE_VSOCK, /* a listener for clients of vsock0 */
   FAMILY_N_FILES,
 } FamilyFile;
 

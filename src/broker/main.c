@@ -19,6 +19,7 @@
 #include "machine/folder-lock.h"
 #include "machine/paths.h"
 #include "machine/vnc-start.h"
+#include "machine/vsock-socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,6 +61,7 @@ typedef struct
   FamilyProcess monitor;
   GArray *helpers;     /* FamilyProcess */
   unsigned n_helpers;  /* that were ever started */
+  char *vsock;         /* where clients of vsock0 come; NULL: there is none */
   unsigned beside;     /* a bit a screen that has had its listener */
   GQueue starts;       /* when helpers were started, in the last minute */
   gint64 asked_to_end; /* 0: not */
@@ -169,6 +171,21 @@ open_vnc (Broker *broker, GError **error)
   broker->vnc.n = 0; /* it is not ours any more; the address is */
   broker->vnc_public = password >= 0;
   return TRUE;
+}
+
+/* Noted as VNC's are, for who tidies up. */
+static gboolean
+open_vsock (Broker *broker, GError **error)
+{
+  if (broker->place == NULL || definition_find (broker_files_definition (broker->files), "vsock0") == NULL)
+    return TRUE;
+  broker->vsock = vsock_socket_path (broker->options.socket);
+  g_autofree char *address = g_strconcat ("unix:", broker->vsock, NULL);
+  control_socket_note_vnc (broker->place, address);
+  const int fd = vsock_socket_listen (broker->vsock, error);
+  if (fd >= 0)
+    broker_files_add (broker->files, FAMILY_FILE_VSOCK, fd);
+  return fd >= 0;
 }
 
 /* Where namespaces can be made and nothing be done in them, each start would be one in vain: so that is known for a while, beside the control
@@ -360,7 +377,21 @@ listen_beside (void *opaque, unsigned screen, int *fd)
   return EADDRINUSE;
 }
 
-static const BrokerQuestionFuncs question_funcs = { tell, start_helper, end_helper, listen_beside };
+/* Whoever the user has put there; nobody but the user can. */
+static int
+connect_vsock (void *opaque, unsigned port, int *fd)
+{
+  const Broker *broker = opaque;
+
+  if (broker->vsock == NULL)
+    return ENOENT;
+  g_autofree char *path = vsock_socket_port_path (broker->vsock, port);
+  *fd = vsock_socket_connect (path);
+  return *fd >= 0 ? 0 : ECONNREFUSED;
+}
+
+static const BrokerQuestionFuncs question_funcs
+    = { tell, start_helper, end_helper, listen_beside, connect_vsock };
 
 /* FALSE: it says what no monitor says and is ended, or is going. */
 static gboolean
@@ -420,7 +451,7 @@ start (Broker *broker, GError **error)
   if (broker->place != NULL)
     broker_files_add (broker->files, FAMILY_FILE_LISTENER,
                       fcntl (control_socket_fd (broker->place), F_DUPFD_CLOEXEC, 0));
-  return open_vnc (broker, error) && start_monitor (broker, error);
+  return open_vnc (broker, error) && open_vsock (broker, error) && start_monitor (broker, error);
 }
 
 /* -- Loop ----------------------------------------------------------------------------------------- */
@@ -627,6 +658,7 @@ main (int argc, char **argv)
   tidy_vnc (&broker);
   /* Behind what its lock file has a note of.  The folder's lock goes last, with the process: nobody has the folder while anything of us is there. */
   control_socket_free (broker.place);
+  g_free (broker.vsock);
   vnc_listeners_clear (&broker.vnc);
   g_array_unref (broker.helpers);
   g_queue_clear_full (&broker.starts, g_free);

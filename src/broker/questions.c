@@ -86,6 +86,8 @@ carry_out (BrokerQuestions *questions, const Message *question, Message *answer,
       return questions->funcs->start_helper (questions->opaque, question->a, question->b, &answer->a, fd);
     case FAMILY_END_HELPER:
       return questions->funcs->end_helper (questions->opaque, question->a);
+    case FAMILY_CONNECT:
+      return questions->funcs->connect (questions->opaque, question->a, fd);
     case FAMILY_NEW:
       return broker_snapshots_add (questions->snapshots, question->a, question->b, question->size, &answer->a,
                                    fd);

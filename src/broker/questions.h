@@ -17,6 +17,7 @@ typedef struct
   int (*start_helper) (void *opaque, unsigned helper, unsigned index, unsigned *number, int *fd);
   int (*end_helper) (void *opaque, unsigned number);
   int (*listen_beside) (void *opaque, unsigned screen, int *fd);
+  int (*connect) (void *opaque, unsigned port, int *fd);
 } BrokerQuestionFuncs;
 
 typedef struct

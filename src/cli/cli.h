@@ -56,6 +56,7 @@ int cli_serial (int argc, char **argv);
 int cli_console (int argc, char **argv);
 int cli_balloon (int argc, char **argv);
 int cli_vnc (int argc, char **argv);
+int cli_vsock (int argc, char **argv);
 int cli_view (int argc, char **argv);
 
 /* Parses the present command's options: `entries` may be NULL.  From `least` to `most` (-1: any) arguments must be left in argv[1…].

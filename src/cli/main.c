@@ -71,6 +71,10 @@ const CliCommand cli_commands[] = {
     N_ ("SIZE is such as 512M; “all” gives it all back.  A machine has a balloon behind “vivctl device NAME add balloon”, and its "
         "system needs a driver for it."),
     cli_balloon },
+  { "vsock", N_ ("NAME PORT"),
+    N_ ("Connects standard input and output to a socket of the system’s (AF_VSOCK)."),
+    N_ ("A machine has them behind “vivctl device NAME add vsock”.  The system reaches this computer as context 2."),
+    cli_vsock },
   { "vnc", N_ ("NAME on|off|show"), N_ ("Serves the screen over VNC."), NULL, cli_vnc },
   { "view", N_ ("NAME"), N_ ("Opens the machine's screen."), NULL, cli_view },
   { "log", N_ ("NAME"), N_ ("Prints the end of the machine's log."), NULL, cli_log },

@@ -216,6 +216,16 @@ broker_link_end_helper (unsigned number)
 }
 
 int
+broker_link_connect (unsigned port)
+{
+  Message message = { .op = FAMILY_CONNECT, .a = port };
+  int fd = -1;
+
+  errno = ask (&message, &fd);
+  return fd;
+}
+
+int
 broker_link_new_file (FamilyNew kind, unsigned disk, uint64_t size, unsigned *number)
 {
   Message message = { .op = FAMILY_NEW, .a = kind, .b = disk, .size = size };

@@ -27,6 +27,8 @@ void broker_link_ready (void);
 int broker_link_helper (FamilyHelper helper, unsigned index, unsigned *number, GError **error);
 /* Kills it, if it is there. */
 void broker_link_end_helper (unsigned number);
+/* A connection to who listens at the host for `port` of vsock0; -1 and errno. */
+int broker_link_connect (unsigned port);
 /* A file of a snapshot, empty, to read and write up to `size` bytes; its number is for the two calls below.  `disk`: 0 where it is no disk's.  -1 and
  * errno (ENOSPC: the host has no room). */
 int broker_link_new_file (FamilyNew kind, unsigned disk, uint64_t size, unsigned *number);

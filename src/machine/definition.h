@@ -10,6 +10,7 @@
  *   [input]  absolute-pointer layout
  *   [net0] …  kind card mac link rate dump forward restrict tftp bootfile
  *   [share0] …  path tag readonly
+ *   [vsock0]  cid
  *   [serial0] …  backend
  *   [usb0]  model
  *   [pcitest0] …  slot

@@ -482,6 +482,17 @@ static const DefinitionKey share_keys[] = {
   { .name = NULL },
 };
 
+static const DefinitionKey vsock_keys[] = {
+  { .name = "cid",
+    .type = KEY_NUMBER,
+    .fallback = "3",
+    .min = 3,
+    .max = G_MAXUINT32 - 1,
+    .spelled = TRUE,
+    .help = N_ ("The guest's own address; this computer's is 2") },
+  { .name = NULL },
+};
+
 /* Not translated: only tests see it. */
 static const DefinitionKey slot_keys[] = {
   { .name = "slot",
@@ -582,6 +593,13 @@ const DeviceKind device_kinds[] = {
     .page = "ports",
     .drive = DRIVE_NONE,
     .keys = share_keys },
+  { .name = "vsock",
+    .label = N_ ("Sockets"),
+    .most = 1,
+    .bus = "pci",
+    .page = "ports",
+    .drive = DRIVE_NONE,
+    .keys = vsock_keys },
   { .name = "pcitest",
     .label = "PCI Test Device",
     .most = 8,

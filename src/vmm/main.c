@@ -28,6 +28,7 @@
 #include "machine/vnc-start.h"
 #include "networks.h"
 #include "shares.h"
+#include "vsock-host.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -386,6 +387,7 @@ start_networks (Monitor *monitor)
 {
   monitor->networks = networks_new (monitor->board, on_net_notice, monitor);
   shares_init (monitor->board, on_net_notice, monitor);
+  vsock_host_init (monitor->board, monitor->options.socket);
   return TRUE;
 }
 

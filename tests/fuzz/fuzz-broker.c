@@ -102,6 +102,12 @@ end_helper (void *opaque, unsigned number)
 }
 
 static int
+connect_port (void *opaque, unsigned port, int *fd)
+{
+  return ECONNREFUSED;
+}
+
+static int
 listen_beside (void *opaque, unsigned screen, int *fd)
 {
   if (screen < 1 || screen > FAMILY_FILE_VNC_LAST - FAMILY_FILE_VNC)
@@ -234,7 +240,7 @@ lowest_free (void)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
 {
-  static const BrokerQuestionFuncs funcs = { tell, start_helper, end_helper, listen_beside };
+  static const BrokerQuestionFuncs funcs = { tell, start_helper, end_helper, listen_beside, connect_port };
   FuzzBytes bytes = { data, length };
   BrokerQuestions questions;
   int ends[2], files_before;

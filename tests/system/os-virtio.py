@@ -5,8 +5,9 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 
-from lib import Skip, check, equal
+from lib import BUILD, VIVCTL, Skip, check, equal
 from os_cases import run_cases
 from os_media import cloud_kernel, initramfs
 
@@ -329,6 +330,94 @@ def share(room, engine):
     machine.wait_state("off", 60)
 
 
+# Sockets: what each side sends the other sends back with its sum.
+VSOCK = CORE + ("net/vmw_vsock/vsock.ko", "net/vmw_vsock/vmw_vsock_virtio_transport_common.ko", "net/vmw_vsock/vmw_vsock_virtio_transport.ko")
+VSOCK_SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+@MODULES@
+for d in /sys/bus/virtio/devices/*; do echo "DEVICE $(cat $d/device) $(basename $(readlink $d/driver))"; done
+dd if=/dev/urandom of=/tmp/answer bs=64k count=64 2> /dev/null
+echo "ANSWER $(sha256sum /tmp/answer | cut -c1-64)"
+(/modules/vsock-guest listen 77 < /tmp/answer > /tmp/came; echo "CAME $? $(sha256sum /tmp/came | cut -c1-64)"; /modules/vsock-guest listen 78 STANDS < /dev/null > /dev/null; echo "RESET $?") &
+echo READY
+while read step; do
+  case "$step" in
+  call) echo "hello from the guest" | /modules/vsock-guest connect 99; echo "CALLED $?" ;;
+  nobody) /modules/vsock-guest connect 98 < /dev/null; echo "NOBODY $?" ;;
+  end) dmesg -r | grep '^<[0-4]>' > /tmp/warnings; cat /tmp/warnings; echo "COMPLAINTS $(grep -E -i -c 'virt|vsock' /tmp/warnings)" ;;
+  off) break ;;
+  esac
+done
+poweroff -f
+"""
+
+
+def vsock(room, engine):
+    kernel, folder = cloud_kernel()
+    program = os.path.join(BUILD, "tests/system/vsock-guest")
+    if not os.path.exists(program):
+        raise Skip("no static programs can be made here")
+    initrd = initramfs(room, "script", packed(VSOCK, folder) + [("modules/vsock-guest", program)], VSOCK_SCRIPT.replace("@MODULES@", load(VSOCK)))
+    machine = room.machine("vsock", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="256M")
+    machine.vivctl("set", "vsock0.cid=42")
+    machine.start()
+
+    def connect(*arguments, data=b""):
+        return subprocess.run([VIVCTL, "vsock", machine.name, *arguments], input=data, capture_output=True, timeout=120, check=False,
+                              env=room.env)
+
+    def step(name):
+        machine.vivctl("serial", "--send", name + "\\n")
+    # Before there is a driver, and where nobody listens.
+    check(connect("77").returncode == 1, "a machine that is starting")
+    machine.wait_serial(r"^READY", 200)
+    text = machine.serial().replace("\r", "")
+    equal(re.findall(r"^DEVICE 0x00(\w+) (\w+)$", text, re.M), [("13", "vmw_vsock_virtio_transport")], "drivers\n" + text[-1000:])
+    refused = connect("76")
+    check(refused.returncode == 1 and b"listens on port 76" in refused.stderr, "nobody listens: %r" % refused.stderr)
+    # A file each way.
+    ours = os.urandom(3 * MIB + 77)
+    there = connect("77", data=ours)
+    equal((there.returncode, len(there.stdout), there.stderr), (0, 4 * MIB, b""), "what came back")
+    machine.wait_serial(r"^CAME 0 \w+", 60)
+    text = machine.serial().replace("\r", "")
+    equal(hashlib.sha256(ours).hexdigest(), re.search(r"^CAME 0 (\w+)", text, re.M)[1], "what the guest has got")
+    equal(hashlib.sha256(there.stdout).hexdigest(), re.search(r"^ANSWER (\w+)", text, re.M)[1], "what we have got")
+    # The guest begins.
+    step("nobody")
+    machine.wait_serial(r"^NOBODY 3", 60)
+    with subprocess.Popen([VIVCTL, "vsock", "--listen", machine.name, "99"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=room.env) as listener:
+        path = os.path.join(room.env["XDG_RUNTIME_DIR"], "vivarium", machine.show()["uuid"] + ".vsock_99")
+        machine.until(lambda: os.path.exists(path), 20, "it listens")
+        step("call")
+        out, _ = listener.communicate(b"hello from the host\n", timeout=60)
+    equal(out, b"hello from the guest\n", "what the guest said")
+    machine.wait_serial(r"^hello from the host\r?\nCALLED 0", 60)
+    check(not os.path.exists(path), "the listener's socket is gone")
+    # A connection that stands when the machine is saved is gone afterwards, and the guest hears so; others can be made.
+    with subprocess.Popen([VIVCTL, "vsock", machine.name, "78"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=room.env) as standing:
+        machine.wait_serial(r"^STANDS", 60)
+        state = room.path("saved.state")
+        machine.vivctl("pause")
+        machine.vivctl("save", state, timeout=120)
+        machine.stop()
+        standing.communicate(timeout=60)
+    machine.start("--load", state)
+    machine.wait_serial(r"^RESET \d", 60)
+    step("nobody")
+    machine.wait_serial(r"^NOBODY 3", 60)
+    step("end")
+    machine.wait_serial(r"^COMPLAINTS \d+", 60)
+    equal(re.search(r"^COMPLAINTS (\d+)", machine.serial(), re.M)[1], "0", "complaints of the kernel\n" + machine.serial()[-2000:])
+    step("off")
+    machine.wait_state("off", 60)
+    check(not os.path.exists(path.removesuffix("_99")), "its sockets are gone")
+
+
 CASES = {"disk": disk(1, 1), "disk-legacy": disk(1, 1, legacy=True), "disk-queues": disk(4, 4), "scsi": disk(1, 1, bus="scsi"),
-         "scsi-queues": disk(4, 4, bus="scsi"), "small": small, "share": share}
+         "scsi-queues": disk(4, 4, bus="scsi"), "small": small, "share": share, "vsock": vsock}
 run_cases(CASES, slow=tuple(CASES))

@@ -103,6 +103,8 @@ const VivKeyText viv_key_texts[] = {
   { "share.path", N_ ("Folder"), N_ ("The system can mount it by virtiofs"), VIV_PAGE_DEVICE, "" },
   { "share.tag", N_ ("Tag"), N_ ("What the system mounts it by"), VIV_PAGE_DEVICE, "" },
   { "share.readonly", N_ ("Read Only"), NULL, VIV_PAGE_DEVICE, "" },
+  { "vsock.cid", N_ ("Context ID"), N_ ("The system’s own address; this computer’s is 2"), VIV_PAGE_DEVICE,
+    "" },
   { NULL },
 };
 
@@ -117,6 +119,7 @@ static const VivKindText kinds[] = {
   { "usb", N_ ("USB Controller"), N_ ("_USB Controller"), "media-removable-symbolic" },
   { "rng", N_ ("Random Numbers (Virtio)"), N_ ("_Random Numbers"), "media-playlist-shuffle-symbolic" },
   { "share", N_ ("Shared Folder (Virtio)"), N_ ("Shared _Folder"), "folder-publicshare-symbolic" },
+  { "vsock", N_ ("Sockets (Virtio)"), N_ ("S_ockets"), "network-transmit-receive-symbolic" },
 };
 
 const VivKeyText *

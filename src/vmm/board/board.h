@@ -40,6 +40,13 @@ typedef struct
   GDestroyNotify free; /* of `opaque` */
 } BoardShares;
 
+/* Who finds the other end of what the guest begins on vsock0 (virtio/vsock.h). */
+typedef struct
+{
+  int (*connect) (void *opaque, uint32_t port);
+  void *opaque;
+} BoardVsock;
+
 struct Board
 {
   Vm *vm;
@@ -60,9 +67,11 @@ struct Board
   /* The guest has ejected a medium or drawn it in again: control loop, VM lock NOT held.  Set by the owner; may be NULL. */
   void (*media_changed) (void *opaque, const MachineDrive *drive);
   void *media_opaque;
-  GSource *tray_source; /* NULL: no news */
-  BoardShares shares;   /* set by the owner, before the machine runs; `start` NULL: there are none */
-  PciRoot *slots;       /* whose root ports are slots, see board/slots.h; NULL: it has none */
+  GSource *tray_source;  /* NULL: no news */
+  Device *vsock;         /* of `functions`; NULL: there is none */
+  BoardVsock vsock_host; /* as `shares` */
+  BoardShares shares;    /* set by the owner, before the machine runs; `start` NULL: there are none */
+  PciRoot *slots;        /* whose root ports are slots, see board/slots.h; NULL: it has none */
   unsigned n_slots;
   /* Where the chipset has put a device that is no drive; NULL: nowhere. */
   char *(*place) (struct Board *board, const MachineDevice *device);
@@ -96,6 +105,8 @@ void board_statistics (Board *board, BoardStatFunc add, void *opaque);
 void board_net_statistics (Board *board, BoardStatFunc add, void *opaque);
 /* A key of a device that is no drive has another value while the machine runs.  VM lock NOT held. */
 void board_set_key (Board *board, const char *id, const char *key, const char *value);
+/* Clients of vsock0 come by `listener`, which is taken.  VM lock NOT held. */
+void board_serve_vsock (Board *board, int listener);
 /* A network card of the definition on `slot` of `bus`.  VM lock held. */
 gboolean board_add_net (Board *board, const MachineDevice *net, PciBus *bus, unsigned slot, GError **error);
 /* NULL: there is none. */

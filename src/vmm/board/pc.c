@@ -373,7 +373,7 @@ static const struct
   { "balloon", board_build_balloon }, { "console", board_build_console },
   { "input", board_build_input },     { "net", build_net },
   { "usb", board_build_usb },         { "input", board_build_usb_input },
-  { "share", board_build_share },
+  { "share", board_build_share },     { "vsock", board_build_vsock },
 };
 
 static gboolean

@@ -14,6 +14,7 @@
 #include "virtio/input.h"
 #include "virtio/rng.h"
 #include "virtio/scsi.h"
+#include "virtio/vsock.h"
 
 #include <gio/gio.h>
 #include <unistd.h>
@@ -202,6 +203,40 @@ board_build_share (Board *board, const MachineDevice *share, GError **error)
     }
   *place = virt_fs_new (board->vm, share->id, i440fx_bus (board->i440fx), devfn, &config, error);
   return *place != NULL;
+}
+
+/* -- Sockets ------------------------------------------------------------------------------------------------ */
+
+static int
+on_vsock_connect (void *opaque, uint32_t port)
+{
+  const BoardVsock *host = &((Board *)opaque)->vsock_host;
+
+  return host->connect != NULL ? host->connect (host->opaque, port) : -1;
+}
+
+gboolean
+board_build_vsock (Board *board, const MachineDevice *vsock, GError **error)
+{
+  const VirtVsockConfig config = {
+    .cid = machine_device_number (vsock, "cid"), .listener = -1, .connect = on_vsock_connect, .opaque = board
+  };
+  unsigned devfn;
+  Device **place = take_place (board, vsock->id, &devfn, error);
+
+  if (place == NULL)
+    return FALSE;
+  *place = virt_vsock_new (board->vm, vsock->id, i440fx_bus (board->i440fx), devfn, &config, error);
+  board->vsock = *place;
+  return *place != NULL;
+}
+
+void
+board_serve_vsock (Board *board, int listener)
+{
+  vm_lock (board->vm);
+  virt_vsock_serve (board->vsock, listener);
+  vm_unlock (board->vm);
 }
 
 /* -- Keyboard and pointer ---------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@ gboolean board_build_rng (Board *board, const MachineDevice *rng, GError **error
 gboolean board_build_balloon (Board *board, const MachineDevice *balloon, GError **error);
 gboolean board_build_console (Board *board, const MachineDevice *console, GError **error);
 gboolean board_build_share (Board *board, const MachineDevice *share, GError **error);
+gboolean board_build_vsock (Board *board, const MachineDevice *vsock, GError **error);
 /* Those of keyboard and pointer that are to be virtio's. */
 gboolean board_build_input (Board *board, const MachineDevice *input, GError **error);
 
