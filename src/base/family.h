@@ -49,7 +49,8 @@ typedef enum
 typedef enum
 {
   FAMILY_HELPER_VNC,
-  FAMILY_HELPER_NET,   /* b: of which card: net0, net1, … */
+  FAMILY_HELPER_NET, /* b: of which card: net0, net1, …; of other kinds than user the descriptor is the wire (vmm/net/backend.h), and the number 0 where no process
+                        is behind it */
   FAMILY_HELPER_SHARE, /* b: of which folder: share0, share1, … */
   FAMILY_N_HELPERS,
 } FamilyHelper;
@@ -73,7 +74,7 @@ typedef enum
 #define FAMILY_QUESTIONS_AT_ONCE    200
 #define FAMILY_QUESTIONS_PER_SECOND 20
 /* Helpers in a minute. */
-#define FAMILY_MOST_HELPERS 10
+#define FAMILY_MOST_HELPERS 20
 
 /* The monitor ends with it where a wall can't be built without namespaces of its own; it is started again, told to do without. */
 #define FAMILY_EXIT_NO_NAMESPACES 77

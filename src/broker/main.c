@@ -13,6 +13,7 @@
 #include "broker/family.h"
 #include "broker/files.h"
 #include "broker/log.h"
+#include "broker/networks.h"
 #include "broker/questions.h"
 #include "broker/snapshots.h"
 #include "machine/control-socket.h"
@@ -55,6 +56,7 @@ typedef struct
   BrokerLog log;
   BrokerFiles *files;
   BrokerSnapshots *snapshots;
+  BrokerNetworks networks;
   ControlSocket *place;
   VncListeners vnc;    /* the first screen's, to tidy up at the end */
   gboolean vnc_public; /* there is a password */
@@ -260,87 +262,122 @@ tell (void *opaque, const char *line)
   broker->options.ready_fd = -1;
 }
 
-/* What a network's process gets by name is the definition's.  ENOENT: there is no such network. */
-static int
-tftp_of (Broker *broker, unsigned index, char **folder)
+/* So many that each is watched. */
+static gboolean
+may_start (Broker *broker)
 {
-  const MachineDefinition *definition = broker_files_definition (broker->files);
-  g_autofree char *id = g_strdup_printf ("net%u", index);
-  const MachineDevice *net = definition_find (definition, id);
+  const gint64 now = g_get_monotonic_time ();
 
-  if (net == NULL || g_strcmp0 (machine_device_text (net, "kind"), "user") != 0)
-    return ENOENT;
-  *folder = definition_resolve (definition, machine_device_text (net, "tftp"));
+  while (!g_queue_is_empty (&broker->starts)
+         && *(gint64 *)g_queue_peek_head (&broker->starts) < now - 60 * G_USEC_PER_SEC)
+    g_free (g_queue_pop_head (&broker->starts));
+  if (g_queue_get_length (&broker->starts) >= FAMILY_MOST_HELPERS
+      || broker->helpers->len >= FAMILY_MOST_HELPERS)
+    return FALSE;
+  g_queue_push_tail (&broker->starts, g_memdup2 (&now, sizeof now));
+  return TRUE;
+}
+
+/* Ours gets a socket to the monitor and `options`, behind what says how it is confined.  An errno, or 0, its number and, unless `fd` is NULL, the other end. */
+static int
+start_program (Broker *broker, const char *name, gboolean foreign, GPtrArray *options, int extra,
+               unsigned *number, int *fd)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *program = foreign ? g_find_program_in_path (name) : viv_find_program (name, &error);
+  g_autoptr (GPtrArray) argv = g_ptr_array_new ();
+  const ChildFiles files = { broker->log.write_end, broker->log.write_end, extra };
+  FamilyProcess process;
+
+  if (!may_start (broker))
+    return EAGAIN;
+  g_ptr_array_add (argv, program);
+  if (!foreign)
+    {
+      g_ptr_array_add (argv, (char *)"--socket");
+      g_ptr_array_add (argv, (char *)"3");
+    }
+  if (!foreign && broker->options.no_namespaces)
+    g_ptr_array_add (argv, (char *)"--no-namespaces");
+  for (guint i = 0; options != NULL && i < options->len; i++)
+    g_ptr_array_add (argv, options->pdata[i]);
+  g_ptr_array_add (argv, NULL);
+  if (program == NULL || !family_start (&process, (char *const *)argv->pdata, &files, &error))
+    {
+      g_printerr ("%s\n", error != NULL ? error->message : name);
+      return ENOENT;
+    }
+  if (fd != NULL)
+    *fd = process.socket;
+  else
+    close (process.socket);
+  process.socket = -1;
+  *number = process.number = ++broker->n_helpers;
+  g_array_append_val (broker->helpers, process);
   return 0;
 }
 
-/* Likewise a folder's. */
+/* What a network's process gets by name is the definition's. */
 static int
-share_of (Broker *broker, unsigned index, char **folder, gboolean *readonly)
+start_network (Broker *broker, unsigned index, unsigned *number, int *fd)
+{
+  NetworkPlan plan;
+  unsigned other;
+  int code = broker_networks_plan (&broker->networks, broker_files_definition (broker->files), index, &plan);
+
+  *number = 0;
+  if (code == 0 && plan.wire >= 0)
+    {
+      *fd = plan.wire;
+      plan.wire = -1;
+    }
+  for (unsigned i = 0; code == 0 && i < G_N_ELEMENTS (plan.programs) && plan.programs[i].name != NULL; i++)
+    code = start_program (broker, plan.programs[i].name, plan.programs[i].foreign, plan.programs[i].options,
+                          plan.programs[i].extra, i == 0 ? number : &other, i == 0 ? fd : NULL);
+  /* The first one ends by itself when the other isn't there. */
+  if (code != 0 && *fd >= 0)
+    {
+      close (*fd);
+      *fd = -1;
+    }
+  network_plan_clear (&plan);
+  return code;
+}
+
+/* A folder's: what its process gets by name is the definition's. */
+static int
+start_share (Broker *broker, unsigned index, unsigned *number, int *fd)
 {
   const MachineDefinition *definition = broker_files_definition (broker->files);
   g_autofree char *id = g_strdup_printf ("share%u", index);
   const MachineDevice *share = definition_find (definition, id);
+  g_autoptr (GPtrArray) options = g_ptr_array_new_with_free_func (g_free);
+  char *folder = share != NULL ? definition_resolve (definition, machine_device_text (share, "path")) : NULL;
 
-  if (share == NULL)
+  if (folder == NULL)
     return ENOENT;
-  *folder = definition_resolve (definition, machine_device_text (share, "path"));
-  *readonly = machine_device_flag (share, "readonly");
-  return *folder != NULL ? 0 : ENOENT;
+  g_ptr_array_add (options, g_strdup ("--folder"));
+  g_ptr_array_add (options, folder);
+  if (machine_device_flag (share, "readonly"))
+    g_ptr_array_add (options, g_strdup ("--readonly"));
+  return start_program (broker, "vivarium-share", FALSE, options, -1, number, fd);
 }
 
 /* An errno, or 0 and the helper's socket. */
 static int
 start_helper (void *opaque, unsigned helper, unsigned index, unsigned *number, int *fd)
 {
-  Broker *broker = opaque;
-  static const char *const programs[FAMILY_N_HELPERS] = { [FAMILY_HELPER_VNC] = "vivarium-vnc",
-                                                          [FAMILY_HELPER_NET] = "vivarium-net",
-                                                          [FAMILY_HELPER_SHARE] = "vivarium-share" };
-  g_autofree char *folder = NULL;
-  gboolean readonly = FALSE;
-  const gint64 now = g_get_monotonic_time ();
-  g_autoptr (GError) error = NULL;
-  FamilyProcess process;
-
-  if (helper >= FAMILY_N_HELPERS)
-    return EINVAL;
-  const int code = helper == FAMILY_HELPER_NET     ? tftp_of (broker, index, &folder)
-                   : helper == FAMILY_HELPER_SHARE ? share_of (broker, index, &folder, &readonly)
-                                                   : 0;
-  if (code != 0)
-    return code;
-  while (!g_queue_is_empty (&broker->starts)
-         && *(gint64 *)g_queue_peek_head (&broker->starts) < now - 60 * G_USEC_PER_SEC)
-    g_free (g_queue_pop_head (&broker->starts));
-  /* So many that each is watched. */
-  if (g_queue_get_length (&broker->starts) >= FAMILY_MOST_HELPERS
-      || broker->helpers->len >= FAMILY_MOST_HELPERS)
-    return EAGAIN;
-  g_queue_push_tail (&broker->starts, g_memdup2 (&now, sizeof now));
-  g_autofree char *program = viv_find_program (programs[helper], &error);
-  const ChildFiles files = { broker->log.write_end, broker->log.write_end, -1 };
-  char *argv[8] = { program, (char *)"--socket", (char *)"3" };
-  unsigned n = 3;
-  if (broker->options.no_namespaces)
-    argv[n++] = (char *)"--no-namespaces";
-  if (folder != NULL)
+  switch ((FamilyHelper)helper)
     {
-      argv[n++] = (char *)(helper == FAMILY_HELPER_NET ? "--tftp" : "--folder");
-      argv[n++] = folder;
+    case FAMILY_HELPER_VNC:
+      return start_program (opaque, "vivarium-vnc", FALSE, NULL, -1, number, fd);
+    case FAMILY_HELPER_NET:
+      return start_network (opaque, index, number, fd);
+    case FAMILY_HELPER_SHARE:
+      return start_share (opaque, index, number, fd);
+    default:
+      return EINVAL;
     }
-  if (readonly)
-    argv[n] = (char *)"--readonly";
-  if (program == NULL || !family_start (&process, argv, &files, &error))
-    {
-      g_printerr ("%s\n", error->message);
-      return ENOENT;
-    }
-  *fd = process.socket;
-  process.socket = -1;
-  *number = process.number = ++broker->n_helpers;
-  g_array_append_val (broker->helpers, process);
-  return 0;
 }
 
 static int
@@ -444,6 +481,10 @@ start (Broker *broker, GError **error)
   broker->files = broker_files_new (o->definition, o->folder, o->load, error);
   if (broker->files == NULL)
     return FALSE;
+  g_autofree char *sockets = o->socket != NULL ? g_path_get_dirname (o->socket) : viv_runtime_dir (NULL);
+  broker_networks_begin (&broker->networks, broker_files_definition (broker->files), sockets);
+  /* From here on no program that is started has more rights than we. */
+  prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   g_autofree char *known = path_of_no_namespaces (broker);
   o->no_namespaces = known != NULL && is_fresh (known);
   broker->snapshots = broker_snapshots_new (broker_files_definition (broker->files)->folder);
@@ -639,7 +680,6 @@ main (int argc, char **argv)
   setlocale (LC_CTYPE, "");
   setlocale (LC_MESSAGES, "");
   viv_bind_text_domain ();
-  prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   setrlimit (RLIMIT_CORE, &no_core);
   signals = catch_signals ();
   broker.helpers = g_array_new (FALSE, FALSE, sizeof (FamilyProcess));
@@ -649,6 +689,7 @@ main (int argc, char **argv)
   else
     status = run (&broker, signals);
   bury_helpers (&broker, NULL);
+  broker_networks_end (&broker.networks);
   broker_log_close (&broker.log);
   /* Another machine's, if this one had no place. */
   if (broker.options.qtest != NULL && broker.files != NULL)

@@ -8,7 +8,7 @@
  *   [disk0] [cdrom0] [floppy0] …   path format readonly discard
  *   [display0]  video video-memory aspect vnc-address vnc-password-file
  *   [input]  absolute-pointer layout
- *   [net0] …  kind card mac link rate dump forward restrict tftp bootfile
+ *   [net0] …  kind network tap bridge card mac link rate dump forward restrict tftp bootfile
  *   [share0] …  path tag readonly
  *   [vsock0]  cid
  *   [serial0] …  backend

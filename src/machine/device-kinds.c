@@ -8,6 +8,7 @@
 
 #include "base/net-forward.h"
 #include "base/net-messages.h"
+#include "base/net-place.h"
 #include "display/layout.h"
 #include "display/vnc-address.h"
 #include "machine/boot-modules.h"
@@ -85,6 +86,14 @@ check_forward (const char *value)
   g_autoptr (GArray) forwards = net_forwards_parse (value);
 
   return forwards != NULL;
+}
+
+static gboolean
+check_network (const char *value)
+{
+  struct sockaddr_in group;
+
+  return net_private_name_is_good (value) || net_group_parse (value, &group);
 }
 
 static gboolean
@@ -326,10 +335,30 @@ static const DefinitionKey net_keys[] = {
   { .name = "kind",
     .type = KEY_CHOICE,
     .fallback = "user",
-    .choices = "user|none",
+    .choices = "user|passt|private|multicast|tap|bridge|none",
     .spelled = TRUE,
     .help = N_ (
-        "Where the adapter leads: user is this computer's network, which sees the guest as one of its programs; none leads nowhere") },
+        "Where the adapter leads: user is this computer's network, which sees the guest as one of its programs, and so does passt; private are your "
+        "other machines; multicast is a group of computers; tap and bridge are this computer's; none leads nowhere") },
+  { .name = "network",
+    .type = KEY_STRING,
+    .max = 32,
+    .help = N_ ("The private network's name (“private”), or the multicast group (239.255.86.77:5886)"),
+    .accepts = N_ ("a name of letters and digits such as lab-1, or a group such as 239.255.86.77:5886"),
+    .check = check_network },
+  { .name = "tap",
+    .type = KEY_STRING,
+    .max = 15,
+    .help = N_ ("This computer's tap that the adapter is at; kind tap"),
+    .accepts = N_ ("an interface such as tap0"),
+    .check = net_interface_is_good },
+  { .name = "bridge",
+    .type = KEY_STRING,
+    .max = 15,
+    .fallback = "br0",
+    .help = N_ ("This computer's bridge that the adapter is at; kind bridge"),
+    .accepts = N_ ("an interface such as br0"),
+    .check = net_interface_is_good },
   { .name = "card",
     .type = KEY_CHOICE,
     .fallback = "auto",
@@ -358,7 +387,8 @@ static const DefinitionKey net_keys[] = {
     .help = N_ ("A file that gets a copy of all packets while the machine runs (pcap)") },
   { .name = "forward",
     .type = KEY_STRING,
-    .help = N_ ("Ports of this computer that lead to the guest, with commas between them; kind user"),
+    .help
+    = N_ ("Ports of this computer that lead to the guest, with commas between them; kind user or passt"),
     .accepts = N_ ("a list such as tcp:127.0.0.1:2222-:22,udp::5353-:53"),
     .check = check_forward,
     .live = TRUE },

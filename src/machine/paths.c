@@ -99,6 +99,7 @@ viv_find_program (const char *name, GError **error)
                                          "../vnc",
                                          "../nat",
                                          "../share",
+                                         "../switch",
                                          "../broker",
                                          "../cli",
                                          "../ui",
@@ -112,6 +113,8 @@ viv_find_program (const char *name, GError **error)
                                          "../../src/nat",
                                          "../../../src/share",
                                          "../../src/share",
+                                         "../../../src/switch",
+                                         "../../src/switch",
                                          "../../../src/ui",
                                          "../../../src/cli" };
   static const struct

@@ -6,6 +6,7 @@
 #include "base/child.h"
 #include "confine/broker-link.h"
 #include "machine/paths.h"
+#include "net/member.h"
 #include "net/user.h"
 
 #include <gio/gio.h>
@@ -14,7 +15,8 @@
 struct Networks
 {
   Board *board;
-  GPtrArray *users; /* NetUser */
+  GPtrArray *users;   /* NetUser */
+  GPtrArray *members; /* NetMember */
   void (*notice) (void *opaque, const char *sentence);
   void *opaque;
 };
@@ -55,6 +57,86 @@ on_start (void *opaque, const char *id, unsigned *number, GError **error)
   return broker_link_helper (FAMILY_HELPER_NET, index, number, error);
 }
 
+/* What a person can do where a network of the host can't be had. */
+static void
+explain (const MachineDevice *net, GError **error)
+{
+  const char *kind = machine_device_text (net, "kind"), *name;
+  const gboolean rights = g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED),
+                 absent = g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND),
+                 busy = g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_BUSY),
+                 wrong = g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
+  char *words = NULL;
+
+  if (g_str_equal (kind, "tap"))
+    {
+      name = machine_device_text (net, "tap");
+      if (name == NULL || *name == '\0')
+        words = g_strdup_printf ("%s.tap doesn't say which tap", net->id);
+      else if (rights)
+        words = g_strdup_printf (
+            "you may not use the tap “%s”; an administrator can make it for you: ip tuntap add "
+            "dev %s mode tap user $USER",
+            name, name);
+      else if (absent)
+        words = g_strdup ("this computer has no /dev/net/tun; an administrator can load it: modprobe tun");
+      else if (busy)
+        words = g_strdup_printf ("the tap “%s” is used by another program", name);
+      else if (wrong)
+        words = g_strdup_printf ("“%s” is no tap, or one that was made in another way", name);
+    }
+  else if (g_str_equal (kind, "bridge"))
+    {
+      name = machine_device_text (net, "bridge");
+      if (absent)
+        words = g_strdup (
+            "qemu-bridge-helper is not installed, which puts machines on a bridge (Debian: package "
+            "qemu-system-common)");
+      else if (rights)
+        words = g_strdup_printf (
+            "qemu-bridge-helper refuses; an administrator can allow the bridge by a line “allow %s” in "
+            "/etc/qemu/bridge.conf, and the program needs its rights (chmod u+s); the machine's log has its words",
+            name != NULL ? name : "br0");
+    }
+  else if (wrong && (g_str_equal (kind, "private") || g_str_equal (kind, "multicast")))
+    words = g_strdup_printf (g_str_equal (kind, "private") ? "%s.network is no name of a private network"
+                                                           : "%s.network is no multicast group",
+                             net->id);
+  else if (g_str_equal (kind, "passt") && absent)
+    words = g_strdup ("passt is not installed (package passt)");
+  else if (g_str_equal (kind, "multicast") && !g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    words = g_strdup_printf ("this computer can't join the group (%s); does it have a network?",
+                             (*error)->message);
+  if (words == NULL)
+    return;
+  g_free ((*error)->message);
+  (*error)->message = words;
+}
+
+static int
+on_start_member (void *opaque, const char *id, unsigned *number, GError **error)
+{
+  const Networks *networks = opaque;
+  g_autoptr (GError) why = NULL;
+  unsigned index = 0;
+  int wire;
+
+  *number = 0;
+  if (!broker_link_is_up ())
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "only a broker can open it");
+      return -1;
+    }
+  device_kind_of (id, &index);
+  wire = broker_link_helper (FAMILY_HELPER_NET, index, number, &why);
+  if (wire < 0)
+    {
+      explain (definition_find (networks->board->definition, id), &why);
+      g_propagate_error (error, g_steal_pointer (&why));
+    }
+  return wire;
+}
+
 static void
 on_end (void *opaque, unsigned number)
 {
@@ -71,10 +153,27 @@ on_notice (void *opaque, const char *sentence)
 }
 
 static void
+begin_member (Networks *networks, const BoardNet *net)
+{
+  const NetMemberConfig config = {
+    .port = net->port,
+    .control = networks->board->vm->control,
+    .id = net->id,
+    .start = on_start_member,
+    .end = on_end,
+    .notice = on_notice,
+    .opaque = networks,
+  };
+
+  g_ptr_array_add (networks->members, net_member_new (&config));
+}
+
+static void
 begin (Networks *networks, const BoardNet *net)
 {
   const MachineDefinition *definition = networks->board->definition;
   const MachineDevice *device = definition_find (definition, net->id);
+  const char *kind = machine_device_text (device, "kind");
   const NetUserConfig config = {
     .port = net->port,
     .control = networks->board->vm->control,
@@ -89,8 +188,10 @@ begin (Networks *networks, const BoardNet *net)
     .opaque = networks,
   };
 
-  if (g_strcmp0 (machine_device_text (device, "kind"), "user") == 0)
+  if (g_strcmp0 (kind, "user") == 0)
     g_ptr_array_add (networks->users, net_user_new (&config));
+  else if (g_strcmp0 (kind, "none") != 0)
+    begin_member (networks, net);
 }
 
 Networks *
@@ -102,6 +203,7 @@ networks_new (Board *board, void (*notice) (void *opaque, const char *sentence),
   networks->notice = notice;
   networks->opaque = opaque;
   networks->users = g_ptr_array_new_with_free_func ((GDestroyNotify)net_user_free);
+  networks->members = g_ptr_array_new_with_free_func ((GDestroyNotify)net_member_free);
   for (guint i = 0; i < board->nets->len; i++)
     begin (networks, g_ptr_array_index (board->nets, i));
   return networks;
@@ -113,6 +215,7 @@ networks_free (Networks *networks)
   if (networks == NULL)
     return;
   g_ptr_array_unref (networks->users);
+  g_ptr_array_unref (networks->members);
   g_free (networks);
 }
 

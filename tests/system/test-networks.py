@@ -3,6 +3,7 @@
 """What a network card is at, by vivctl: a copy of its packets, a rate."""
 import json
 import os
+import signal
 import stat
 
 from lib import Room, Tap, check, equal
@@ -41,10 +42,67 @@ def capture(room, tap):
         machine.vivctl("stop", "--force")
 
 
+def children(pid):
+    with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as file:
+        return [int(child) for child in file.read().split()]
+
+
+def switches(machine):
+    """Those among the processes of its broker, which is the machine's number or its parent."""
+    with open("/proc/%d/stat" % machine.pid, encoding="ascii") as file:
+        parent = int(file.read().rsplit(")", 1)[1].split()[1])
+    found = []
+    for pid in {*children(machine.pid), *(children(parent) if parent not in (1, os.getpid()) else [])}:
+        with open("/proc/%d/comm" % pid, encoding="ascii") as name:
+            if name.read().strip() == "vivarium-switch":
+                found.append(pid)
+    return found
+
+
+def private(room, tap):
+    one, two = (room.machine(name, engine="none", memory="16M") for name in ("One", "Two"))
+    for machine in one, two:
+        machine.vivctl("set", "net0.kind=private", "net0.network=lab")
+        machine.start()
+    with tap.point("a private network has one switch, in the family of the machine that came first"):
+        equal([len(switches(m)) for m in (one, two)], [1, 0], "switches")
+    with tap.point("when it dies another one takes its place; when its machine is killed, the other has it"):
+        os.kill(switches(one)[0], signal.SIGKILL)
+        one.until(lambda: len(switches(one)) + len(switches(two)) == 1, 60, "another switch")
+        keeper, other = (one, two) if switches(one) else (two, one)
+        os.kill(keeper.pid, signal.SIGKILL)
+        other.until(lambda: len(switches(other)) == 1, 60, "a switch of the other's")
+        keeper.wait_state("off")
+        keeper.start()
+        equal(switches(keeper), [], "switches of who came later")
+    with tap.point("nothing is left of it"):
+        for machine in one, two:
+            machine.vivctl("stop", "--force")
+            machine.wait_state("off")
+        folder = os.path.join(room.env["XDG_RUNTIME_DIR"], "vivarium", "networks")
+        one.until(lambda: os.listdir(folder) == ["lock"], 30, "an empty folder, not " + " ".join(os.listdir(folder)))
+
+
+def refused(room, tap):
+    for number, (keys, words) in enumerate(((("net0.kind=tap",), "net0.tap doesn't say which tap"),
+                                            (("net0.kind=multicast", "net0.network=lab"), "net0.network is no multicast group"),
+                                            (("net0.kind=private", "net0.network=239.1.2.3:4"), "net0.network is no name of a private network"))):
+        with tap.point("what can't be had is said, and the machine runs: " + words):
+            machine = room.machine("Refused %d" % number, engine="none", memory="16M")
+            machine.vivctl("set", *keys)
+            machine.start()
+            devices = json.loads(machine.vivctl("device", "list", "--json").stdout)
+            equal([d["keys"]["link-state"] for d in devices if d["id"] == "net0"], ["down"], "the cable")
+            check(words in machine.vivctl("log").stdout, "no word of it in the log")
+            machine.vivctl("stop", "--force")
+
+
 def main():
     tap = Tap()
     with Room() as room:
         capture(room, tap)
+        private(room, tap)
+        refused(room, tap)
     tap.done()
 
 

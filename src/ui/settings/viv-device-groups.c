@@ -12,6 +12,7 @@
 #include "ui/app/viv-look.h"
 #include "ui/app/viv-rows.h"
 #include "ui/settings/viv-key-row.h"
+#include "ui/settings/viv-net-rows.h"
 #include "ui/settings/viv-settings-texts.h"
 
 #include <errno.h>
@@ -458,6 +459,14 @@ on_store (VivKeyRow *row, const char *value, VivDeviceGroups *self)
 }
 
 static void
+show_row (VivDeviceGroups *self, VivKeyRow *row)
+{
+  viv_key_row_show (row, definition_of (self));
+  gtk_widget_set_visible (viv_key_row_get_widget (row),
+                          viv_net_row_counts (definition_of (self), viv_key_row_get_key (row)));
+}
+
+static void
 add_device (VivDeviceGroups *self, const MachineDevice *device)
 {
   AdwPreferencesGroup *group = ADW_PREFERENCES_GROUP (adw_preferences_group_new ());
@@ -486,7 +495,7 @@ add_device (VivDeviceGroups *self, const MachineDevice *device)
 
         g_signal_connect_object (row, "store", G_CALLBACK (on_store), self, 0);
         g_ptr_array_add (self->rows, g_object_ref (row));
-        viv_key_row_show (row, definition_of (self));
+        show_row (self, row);
         adw_preferences_group_add (group, viv_key_row_get_widget (row));
         first = first ? first : viv_key_row_get_widget (row);
       }
@@ -598,7 +607,7 @@ update (VivDeviceGroups *self)
   if (g_strcmp0 (shown, self->shown) == 0)
     {
       for (guint i = 0; i < self->rows->len; i++)
-        viv_key_row_show (self->rows->pdata[i], definition);
+        show_row (self, self->rows->pdata[i]);
       return;
     }
   g_free (self->shown);

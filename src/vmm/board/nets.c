@@ -133,23 +133,49 @@ open_dump (Board *board, const MachineDevice *device, NetDump **dump, GError **e
   return *dump != NULL;
 }
 
+/* By the kinds of net0.kind, what there is at the other end of the wire. */
+static void
+set_network (NetPortConfig *config, const char *kind)
+{
+  static const struct
+  {
+    const char *kind;
+    unsigned takes;
+    gboolean sums_good;
+    WireForm form;
+  } networks[] = {
+    /* libslirp takes segments of TCP over IPv4 whole, and makes all sums itself. */
+    { "user", NET_CAN_TSO4, TRUE, { 0 } },
+    { "private", NET_CAN_CHECKSUM | NET_CAN_TSO4 | NET_CAN_TSO6, FALSE, { .header = TRUE } },
+    { "tap", NET_CAN_CHECKSUM | NET_CAN_TSO4 | NET_CAN_TSO6, FALSE, { .header = TRUE, .device = TRUE } },
+    { "bridge", NET_CAN_CHECKSUM | NET_CAN_TSO4 | NET_CAN_TSO6, FALSE, { .header = TRUE, .device = TRUE } },
+    { "multicast", 0, FALSE, { 0 } },
+    { "passt", 0, FALSE, { 0 } },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (networks); i++)
+    if (g_strcmp0 (networks[i].kind, kind) == 0)
+      {
+        config->network = TRUE;
+        config->takes = networks[i].takes;
+        config->sums_good = networks[i].sums_good;
+        config->form = networks[i].form;
+      }
+}
+
 gboolean
 board_add_net (Board *board, const MachineDevice *device, PciBus *bus, unsigned slot, GError **error)
 {
   g_autofree char *mac = definition_mac (board->definition, device);
-  const gboolean user = g_strcmp0 (machine_device_text (device, "kind"), "user") == 0;
   NetPortConfig config = {
     .id = device->id,
     .mac = parse_mac (mac),
-    /* libslirp takes segments of TCP over IPv4 whole, and makes all sums itself. */
-    .takes = user ? NET_CAN_TSO4 : 0,
-    .sums_good = user,
-    .network = user,
     .rate = machine_device_number (device, "rate") * 1024,
     .unplugged = g_strcmp0 (machine_device_text (device, "link"), "down") == 0,
   };
   const char *wanted = machine_device_text (device, "card");
 
+  set_network (&config, machine_device_text (device, "kind"));
   for (unsigned i = 0; i < G_N_ELEMENTS (cards); i++)
     if (g_strcmp0 (cards[i].name, wanted) == 0)
       {

@@ -35,6 +35,10 @@ other_value (const DefinitionKey *key)
     return g_strdup ("02:00:00:00:00:07");
   if (g_str_equal (key->name, "forward"))
     return g_strdup ("tcp:127.0.0.1:2222-:22,udp:[::1]:5353-[fec0::15]:53");
+  if (g_str_equal (key->name, "network"))
+    return g_strdup ("lab-1");
+  if (g_str_equal (key->name, "tap") || g_str_equal (key->name, "bridge"))
+    return g_strdup ("if@1.x-5");
   if (g_str_equal (key->name, "modules"))
     return g_strdup ("a.mod 'b\\ c.mod -v; # x' \"/d \"");
   if (g_str_equal (key->name, "layout"))

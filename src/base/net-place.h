@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Where a network card leads besides the user network, as people and machine.ini write it.
+ */
+#pragma once
+
+#include <glib.h>
+#include <netinet/in.h>
+
+G_BEGIN_DECLS
+
+/* Of net0.network where none is set. */
+#define NET_PRIVATE_NAME "private"
+#define NET_GROUP        "239.255.86.77:5886"
+
+/* A private network's: a letter or digit and up to 31 more of these, “-” and “_”. */
+gboolean net_private_name_is_good (const char *name);
+/* ADDRESS:PORT of a multicast group (RFC 5771). */
+gboolean net_group_parse (const char *text, struct sockaddr_in *place);
+/* Of an interface of the host: 1 to 15 bytes without “/”, “:” and blanks. */
+gboolean net_interface_is_good (const char *name);
+
+G_END_DECLS
