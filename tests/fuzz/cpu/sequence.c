@@ -5,7 +5,7 @@
  *   fuzz-cpu-sequences [--seconds N] [--count N] [--seed S] [--first N] [--length N] [--verbose]
  *
  * What single instructions can't show: flags that are made here, kept there and asked for later, over memory operands that fault or not;
- * registers that share a base; units that are linked, run again and overwritten.  There is no native half: what each instruction does is
+ * registers that share a base; XMM registers and MXCSR that are the host's here and in memory there; units that are linked, run again and overwritten.  There is no native half: what each instruction does is
  * compared by fuzz-cpu.  Ends with 0 if there was no difference, 1 if there was one, 77 (skipped) where nothing is translated.
  */
 #define G_LOG_DOMAIN "fuzz-cpu"
@@ -38,6 +38,7 @@ typedef struct
   gboolean biased; /* to one base for nearly all operands in memory, and to flags that live across accesses */
   unsigned base;   /* that base */
   gboolean kernel;
+  gboolean sse;  /* mostly such instructions, and changes of MXCSR */
   uint32_t data; /* where the data page is */
   uint8_t code[FUZZ_PAGE];
   unsigned at;
@@ -91,6 +92,13 @@ plain (Program *p)
   return all[below (p, p->compat ? 3 : 11)];
 }
 
+/* A multiple of 16 where operands most often have to be. */
+static uint32_t
+align (Program *p, uint32_t place)
+{
+  return p->sse && below (p, 8) != 0 ? place & ~15u : place;
+}
+
 /* ModRM of register `reg` and a memory operand, or a register. */
 static void
 operand (Program *p, unsigned reg, unsigned rex, gboolean memory, unsigned base, unsigned *rex_at)
@@ -110,30 +118,30 @@ operand (Program *p, unsigned reg, unsigned rex, gboolean memory, unsigned base,
       put (p, below (p, 4) << 6 | (index ? 5 : 4) << 3 | (base & 7));
       if (index)
         p->code[*rex_at] |= 2;
-      put32 (p, below (p, 64) - 32);
+      put32 (p, align (p, below (p, 64) - 32));
     }
   else if (kind < 6 || (p->biased && below (p, 4) != 0))
     {
       put (p, 0x40 | (reg & 7) << 3 | (base & 7));
-      put (p, below (p, 256));
+      put (p, align (p, below (p, 256)));
     }
   else if (kind == 6)
     {
       /* Up to the page's end, and into the one that can't be written, or isn't there. */
       put (p, 0x80 | (reg & 7) << 3 | (base & 7));
-      put32 (p, below (p, 0x1400) - 0x200);
+      put32 (p, align (p, below (p, 0x1400) - 0x200));
     }
   else if (p->compat)
     {
       put (p, (reg & 7) << 3 | 5);
-      put32 (p, p->data + below (p, 0x1010));
+      put32 (p, align (p, p->data + below (p, 0x1010)));
     }
   else
     {
       /* Absolute. */
       put (p, (reg & 7) << 3 | 4);
       put (p, 0x25);
-      put32 (p, p->data + below (p, 0x1010));
+      put32 (p, align (p, p->data + below (p, 0x1010)));
     }
 }
 
@@ -319,7 +327,10 @@ static const uint32_t kinds[] = {
   0xbc | MAP_0F,
   0xbd | MAP_0F,
   0xb8 | MAP_0F | F3,
-  /* SSE, with registers of any number */
+};
+
+/* SSE, with registers of any number. */
+static const uint32_t sse_kinds[] = {
   0x10 | MAP_0F | NO_SIZE,
   0x11 | MAP_0F | NO_SIZE,
   0x28 | MAP_0F | NO_SIZE,
@@ -525,6 +536,38 @@ system_work (Program *p)
     }
 }
 
+/* Modes of rounding and denormals, flags, and seldom exceptions that aren't masked. */
+static uint32_t
+any_mxcsr (Program *p)
+{
+  uint32_t value = 0x1f80;
+
+  if (below (p, 2) == 0)
+    value |= (uint32_t)rnd (p) & 0xe07f;
+  if (below (p, 6) == 0)
+    value &= ~(1u << (7 + below (p, 6)));
+  return value;
+}
+
+static void
+mxcsr_work (Program *p)
+{
+  if (below (p, 2) == 0)
+    {
+      /* push imm32; ldmxcsr [rsp]; pop rdx */
+      put (p, 0x68);
+      put32 (p, any_mxcsr (p));
+      put32 (p, 0x2414ae0f);
+      put (p, 0x5a);
+    }
+  else
+    {
+      /* stmxcsr [rsp - 8] */
+      put32 (p, 0x245cae0f);
+      put (p, 0xf8);
+    }
+}
+
 static void
 other (Program *p)
 {
@@ -629,6 +672,10 @@ build (Program *p, unsigned length, unsigned start)
           put (p, 0xe8);
           put32 (p, 0);
         }
+      else if (p->sse && below (p, 12) == 0)
+        mxcsr_work (p);
+      else if (p->sse && below (p, 3) != 0)
+        modrm (p, sse_kinds[below (p, G_N_ELEMENTS (sse_kinds))]);
       else if (p->biased && below (p, 10) == 0)
         move_base (p);
       else if (p->biased && below (p, 6) == 0)
@@ -639,6 +686,8 @@ build (Program *p, unsigned length, unsigned start)
         other (p);
       else if (below (p, 8) == 0)
         system_work (p);
+      else if (below (p, 4) == 0)
+        modrm (p, sse_kinds[below (p, G_N_ELEMENTS (sse_kinds))]);
       else
         modrm (p, kinds[below (p, G_N_ELEMENTS (kinds))]);
     }
@@ -666,6 +715,8 @@ build (Program *p, unsigned length, unsigned start)
 static void
 start_state (Program *p, FuzzCase *c)
 {
+  uint32_t mxcsr;
+
   memset (c, 0, sizeof *c);
   for (unsigned i = 0; i < FUZZ_PAGE; i += 8)
     {
@@ -683,6 +734,9 @@ start_state (Program *p, FuzzCase *c)
   c->in.gpr[7] = p->data + 0x400 + (below (p, 0x80) << 4);
   c->in.gpr[12] = p->data + 0xf80 + below (p, 0x7f);
   c->in.gpr[9] = p->data + below (p, 0xf00);
+  if (p->sse)
+    for (unsigned i = 3; i < 13; i += 3)
+      c->in.gpr[i] &= ~UINT64_C (15);
   if (p->biased && below (p, 3) == 0)
     /* What is near it is partly in the next page, or before the first. */
     c->in.gpr[p->base] = p->data + (below (p, 4) == 0 ? 0x40 : 0xfc0) + below (p, 64);
@@ -701,8 +755,9 @@ start_state (Program *p, FuzzCase *c)
     }
   c->in.fx[FX_FCW] = 0x7f;
   c->in.fx[FX_FCW + 1] = 3;
-  c->in.fx[FX_MXCSR] = 0x80;
-  c->in.fx[FX_MXCSR + 1] = 0x1f;
+  mxcsr = p->sse ? any_mxcsr (p) : 0x1f80;
+  c->in.fx[FX_MXCSR] = (uint8_t)mxcsr;
+  c->in.fx[FX_MXCSR + 1] = (uint8_t)(mxcsr >> 8);
 }
 
 static void
@@ -819,6 +874,7 @@ main (int argc, char **argv)
       p.kernel = below (&p, 3) == 0;
       p.data = p.kernel ? FUZZ_KERNEL_DATA : FUZZ_DATA;
       p.compat = !p.kernel && below (&p, 3) == 0;
+      p.sse = below (&p, 4) == 0;
       p.biased = FALSE;
       p.base = pointer (&p);
       p.biased = below (&p, 2) == 0;

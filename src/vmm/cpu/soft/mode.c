@@ -7,6 +7,7 @@
 
 #include "cpu/soft/engine-soft.h"
 #ifdef SOFT_TRANSLATOR
+#include "cpu/soft/sse.h"
 #include "cpu/soft/translate/translate.h"
 #endif
 
@@ -68,8 +69,8 @@ is_flat (const SoftCpu *cpu, unsigned n)
 }
 
 /* What translated code depends on.  64-bit code, and 32-bit code where segments need no checks. */
-static void
-update_unit_key (SoftCpu *cpu)
+void
+soft_update_unit_key (SoftCpu *cpu)
 {
 #ifdef SOFT_TRANSLATOR
   const uint32_t flat = SOFT_KEY_32 | SOFT_KEY_FLAT | SOFT_KEY_STACK32 | SOFT_KEY_PROTECTED;
@@ -83,7 +84,8 @@ update_unit_key (SoftCpu *cpu)
       key = cpu->key | (uint32_t)cpu->mmu << SOFT_UNIT_KEY_MMU_SHIFT;
       if (cpu->counting)
         key |= SOFT_UNIT_KEY_COUNT;
-      if ((cpu->cr0 & (CR0_EM | CR0_TS)) == 0 && (cpu->cr4 & CR4_OSFXSR) != 0)
+      if ((cpu->cr0 & (CR0_EM | CR0_TS)) == 0 && (cpu->cr4 & CR4_OSFXSR) != 0
+          && (cpu->mxcsr & MXCSR_MASKS) == MXCSR_MASKS)
         key |= SOFT_UNIT_KEY_SSE;
     }
   if (key != cpu->unit_key)
@@ -141,7 +143,7 @@ soft_update_mode (SoftCpu *cpu)
   else
     cpu->mmu = SOFT_MMU_SUPERVISOR;
   cpu->tlb = cpu->tlbs[cpu->mmu];
-  update_unit_key (cpu);
+  soft_update_unit_key (cpu);
 
   /* Data breakpoints and alignment checks look at each access. */
   watching = FALSE;

@@ -289,6 +289,11 @@ struct SoftCpu
   void (*thunk_run) (void), (*thunk_cold) (void), (*thunk_leave) (void);
   uint64_t unit_temp;
   uint64_t bounce[2];
+  void (*thunk_sse) (void);
+  /* Translated code has XMM registers and MXCSR in the host's; never so while C runs. */
+  uint32_t sse_live;
+  uint32_t mxcsr;
+  SoftXmm xmm[16];
 
   /* For loads; and parts of it for stores, below and above the code that runs. */
   SoftWindow window, store_windows[2];
@@ -325,9 +330,7 @@ struct SoftCpu
   uint8_t ftw;       /* a bit a physical register: 1 = not empty (abridged tag word) */
   uint16_t fop, fcs, fds;
   uint64_t fip, fdp;
-  uint32_t mxcsr;
-  SoftXmm xmm[16];
-  SoftXmm ymm_high[16]; /* bits 128 to 255 of the same registers */
+  SoftXmm ymm_high[16]; /* bits 128 to 255 of the registers in xmm */
 
   /* Model specific registers that are plain storage. */
   struct
@@ -427,6 +430,9 @@ struct SoftCpu
  * instruction does to visible state may have happened before. */
 G_NORETURN void soft_raise (SoftCpu *cpu, const SoftInsn *insn, unsigned vector);
 G_NORETURN void soft_raise_error (SoftCpu *cpu, const SoftInsn *insn, unsigned vector, uint32_t error_code);
+
+/* What translated code depends on has changed: the part of soft_update_mode() that MXCSR counts for. */
+void soft_update_unit_key (SoftCpu *cpu);
 
 /* RIP of `insn`, which belongs to the running block. */
 uint64_t soft_rip (const SoftCpu *cpu, const SoftInsn *insn);

@@ -46,7 +46,7 @@ op_fxrstor (SoftCpu *cpu, const SoftInsn *insn)
   if ((mxcsr & ~(uint32_t)MXCSR_DEFINED) != 0)
     soft_raise_error (cpu, insn, EXC_GP, 0);
   soft_fpu_get_fx (cpu, area, insn->size == 8);
-  cpu->mxcsr = mxcsr;
+  soft_set_mxcsr (cpu, mxcsr);
   memcpy (cpu->xmm, area + AREA_XMM, 16 * soft_n_xmm (cpu));
 }
 
@@ -57,7 +57,7 @@ soft_do_ldmxcsr (SoftCpu *cpu, const SoftInsn *insn)
 
   if ((mxcsr & ~(uint32_t)MXCSR_DEFINED) != 0)
     soft_raise_error (cpu, insn, EXC_GP, 0);
-  cpu->mxcsr = mxcsr;
+  soft_set_mxcsr (cpu, mxcsr);
 }
 
 void

@@ -153,6 +153,17 @@ soft_host_mxcsr (void)
   return value;
 }
 
+/* By an instruction; translated code is made for exceptions that are all masked. */
+static inline void
+soft_set_mxcsr (SoftCpu *cpu, uint32_t value)
+{
+  gboolean masks_change = ((cpu->mxcsr ^ value) & MXCSR_MASKS) != 0;
+
+  cpu->mxcsr = value;
+  if (masks_change)
+    soft_update_unit_key (cpu);
+}
+
 static inline void
 soft_float_enter (const SoftCpu *cpu)
 {

@@ -176,9 +176,9 @@ soft_do_xrstor (SoftCpu *cpu, const SoftInsn *insn)
   if ((mask & XCR0_X87) != 0)
     soft_fpu_get_fx (cpu, (present & XCR0_X87) != 0 ? area : initial, insn->size == 8);
   if (loads_mxcsr)
-    cpu->mxcsr = mxcsr;
+    soft_set_mxcsr (cpu, mxcsr);
   else if ((mask & XCR0_SSE) != 0)
-    cpu->mxcsr = MXCSR_INIT;
+    soft_set_mxcsr (cpu, MXCSR_INIT);
   if ((mask & XCR0_SSE) != 0)
     {
       if ((present & XCR0_SSE) != 0)

@@ -27,7 +27,15 @@ gen_cold (Gen *g)
   cold->insn = g->insn;
   cold->n = g->n;
   cold->recipe = g->recipe;
+  cold->sse = g->sse;
   return cold;
+}
+
+void
+gen_revive_sse (Gen *g, const GenCold *cold)
+{
+  if (cold->sse)
+    emit_digit (&g->e, 4, 0xff, 2, gen_frame (FRAME_SSE));
 }
 
 uint32_t
@@ -206,6 +214,7 @@ emit_cold (Gen *g)
         case GEN_COLD_RUN:
           emit_patch_here (&g->e, cold->jump);
           emit_run (g, cold->insn);
+          gen_revive_sse (g, cold);
           if ((cold->next_flags & FLAGS_EFLAGS) != 0)
             {
               g->flags = FLAGS_RAX;
@@ -215,6 +224,11 @@ emit_cold (Gen *g)
           break;
         case GEN_COLD_EXIT:
           cold_exit (g, cold);
+          break;
+        case GEN_COLD_SSE:
+          emit_patch_here (&g->e, cold->jump);
+          emit_digit (&g->e, 4, 0xff, 2, gen_frame (FRAME_SSE));
+          emit_jmp_to (&g->e, cold->retry);
           break;
         case GEN_COLD_POLL:
         default:
@@ -434,7 +448,7 @@ generate_body (Gen *g, const SoftDecode *decodes)
               gen_flags_clobber (g);
               emit_run (g, run);
             }
-          g->mxcsr = FALSE;
+          g->sse = FALSE;
           g->shared = 0;
           g->flags = FLAGS_RAX;
           g->recipe.kind = RECIPE_NONE;
@@ -466,7 +480,7 @@ setup (Gen *g, SoftCpu *cpu, SoftUnit *unit, SoftBlock *block)
   g->e.at = g->translator->used;
   g->e.size = SOFT_UNIT_BUFFER_SIZE;
   g->flags = g->start_flags = 0;
-  g->ended = g->polled = g->mxcsr = g->sharing = FALSE;
+  g->ended = g->polled = g->sse = g->sharing = FALSE;
   g->shared = 0;
   g->recipe.kind = RECIPE_NONE;
   g->n_exits = g->n_cold = 0;
@@ -553,7 +567,7 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
       start_flags = g->start_flags;
       g->flags = flags;
       g->recipe.kind = RECIPE_NONE;
-      g->sharing = g->ended = g->polled = g->mxcsr = FALSE;
+      g->sharing = g->ended = g->polled = g->sse = FALSE;
       generate_body (g, decodes);
       g_assert (g->start_flags == start_flags);
     }

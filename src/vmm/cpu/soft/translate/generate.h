@@ -8,6 +8,9 @@
  *   R12 R10 R11                      R12 R13 R14
  *   in SoftCpu.reg                   R8 R9 R10 R11 R15
  *
+ * XMM registers and MXCSR are in the host's while SoftCpu.sse_live is set, from the first SSE instruction on until C is called or translated code is
+ * left; a unit that comes to an SSE instruction asks once, and once more behind what called C.
+ *
  * RAX keeps saved flags, RDI, RSI and R14 are scratch, RSP is the SoftCpu.  The guest's AH, CH and DH are BH, CH and DH.
  *
  * Arithmetic flags are in EFLAGS, or in RAX as SoftCpu.af, or in both.  Whatever destroys EFLAGS, or may leave the unit, saves them before.
@@ -94,6 +97,7 @@ typedef struct
     GEN_COLD_EXIT,   /* a conditional jump is taken */
     GEN_COLD_POLL,
     GEN_COLD_BAIL, /* goes on with the instruction in the body that shares nothing */
+    GEN_COLD_SSE,  /* XMM registers are to be loaded */
   } kind;
   uint32_t jump;  /* the distance to patch; GEN_COLD_POLL: the load */
   uint32_t retry; /* behind the look-up */
@@ -101,6 +105,7 @@ typedef struct
   uint8_t flags;  /* FLAGS_… at the jump */
   uint8_t next_flags;
   uint8_t access;   /* SOFT_ACCESS_… */
+  gboolean sse;     /* XMM registers have to be live where it comes back */
   GenRecipe recipe; /* at the jump */
   const SoftInsn *insn;
   unsigned n; /* its number in the unit */
@@ -140,7 +145,7 @@ typedef struct Gen
   uint32_t plain_at[SOFT_UNIT_MAX_INSNS];   /* each instruction in the second, */
   uint8_t plain_flags[SOFT_UNIT_MAX_INSNS]; /* and where flags are there */
   gboolean ended;
-  gboolean mxcsr;  /* the host's MXCSR is the guest's */
+  gboolean sse;    /* it is certain that XMM registers are live */
   gboolean polled; /* before the instruction that comes before a jump */
   unsigned n_exits;
   unsigned n_cold;
@@ -223,6 +228,8 @@ EmitRm gen_access_stack (Gen *g, unsigned reg, int32_t disp, unsigned size, unsi
 void gen_cold_access (Gen *g, const GenCold *cold);
 /* The look-up for what isn't in the window; the jump that is left is where that fails. */
 void gen_cold_window (Gen *g, GenCold *cold);
+/* C has been called, and instructions follow that count on XMM registers; nothing else is changed. */
+void gen_revive_sse (Gen *g, const GenCold *cold);
 
 /* -- integer.c, branch.c, sse.c, system.c -------------------------------------------------------------------- */
 /* Translate g->insn; FALSE: there is no translation, nothing was emitted. */
@@ -231,6 +238,8 @@ gboolean gen_integer_two (Gen *g); /* 0F … */
 gboolean gen_stack (Gen *g);
 gboolean gen_branch (Gen *g);
 gboolean gen_sse (Gen *g); /* any map but the first */
+/* FALSE: not an instruction that gen_sse() knows. */
+gboolean gen_sse_effects (Gen *g, GenEffects *effects);
 gboolean gen_system (Gen *g);
 /* The decoder ends blocks behind the instruction, but a unit may go on there. */
 gboolean gen_may_go_on (const SoftCpu *cpu, const SoftInsn *insn, const SoftDecode *d);

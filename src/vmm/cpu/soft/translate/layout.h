@@ -17,3 +17,7 @@
 #define FRAME_LEAVE   224
 #define FRAME_TEMP    232
 #define FRAME_BOUNCE  240 /* 16 bytes: the value of a load that isn't from RAM */
+#define FRAME_SSE     256 /* soft_unit_thunk_sse */
+#define FRAME_LIVE    264 /* XMM registers and MXCSR are in the host's */
+#define FRAME_MXCSR   268
+#define FRAME_XMM     272

@@ -49,6 +49,14 @@ gen_set_reg (Gen *g, unsigned n, unsigned size, unsigned host)
     emit_store (&g->e, size, gen_reg (n), host);
 }
 
+/* The page of the address is known, as is the place in it. */
+static gboolean
+is_constant (const GenAddress *a, unsigned size)
+{
+  return a->constant && a->segment == 0 && (int64_t)a->value == (int32_t)a->value
+         && (a->value & 0xfff) + size <= 4096;
+}
+
 gboolean
 gen_can_access (const Gen *g)
 {
@@ -276,8 +284,7 @@ gen_access_to (Gen *g, const GenAddress *a, unsigned size, unsigned access)
       return emit_at (HOST_R14, share->place);
     }
   gen_flags_lose (g);
-  if (a->constant && a->segment == 0 && (int64_t)a->value == (int32_t)a->value
-      && (a->value & 0xfff) + size <= 4096)
+  if (is_constant (a, size))
     {
       uint32_t entry = (uint32_t)((a->value >> 12) & (SOFT_TLB_SIZE - 1)) << ENTRY_SHIFT;
 
@@ -300,8 +307,6 @@ gen_access_to (Gen *g, const GenAddress *a, unsigned size, unsigned access)
       cold = find (g, a, HOST_RDI, size, access);
       operand = emit_at (HOST_RDI, 0);
     }
-  /* C may come in between. */
-  g->mxcsr = FALSE;
   cold->access |= (uint8_t)log2_of (size);
   return operand;
 }
@@ -317,8 +322,11 @@ EmitRm
 gen_aligned (Gen *g, EmitRm operand)
 {
   Emit *e = &g->e;
+  GenAddress a = gen_operand (g);
 
-  if (operand.disp != 0)
+  if (a.constant && a.segment == 0 && (a.value & 15) == 0)
+    return operand;
+  if (operand.base != HOST_RDI || operand.disp != 0)
     {
       emit_lea (e, 8, HOST_RDI, operand);
       operand = emit_at (HOST_RDI, 0);
@@ -350,11 +358,12 @@ gen_cold_access (Gen *g, const GenCold *cold)
   emit_constant (e, HOST_RSI, gen_ref (g, cold->insn, cold->access));
   emit_digit (e, 4, 0xff, 2, gen_frame (FRAME_COLD));
   /* It comes back here with the address, */
-  if (cold->offset != 0)
+  if (cold->offset != 0 || cold->sse)
     fix = emit_jmp (e);
   else
     emit_jmp_to (e, cold->retry);
   /* or here. */
+  gen_revive_sse (g, cold);
   if ((cold->next_flags & FLAGS_EFLAGS) != 0)
     {
       g->flags = FLAGS_RAX;
@@ -364,7 +373,9 @@ gen_cold_access (Gen *g, const GenCold *cold)
   if (fix != 0)
     {
       emit_patch_here (e, fix);
-      emit_lea (e, 8, HOST_RDI, emit_at (HOST_RDI, -(int64_t)cold->offset));
+      gen_revive_sse (g, cold);
+      if (cold->offset != 0)
+        emit_lea (e, 8, HOST_RDI, emit_at (HOST_RDI, -(int64_t)cold->offset));
       emit_jmp_to (e, cold->retry);
     }
 }

@@ -21,6 +21,10 @@ G_STATIC_ASSERT (offsetof (SoftCpu, thunk_cold) == FRAME_COLD);
 G_STATIC_ASSERT (offsetof (SoftCpu, thunk_leave) == FRAME_LEAVE);
 G_STATIC_ASSERT (offsetof (SoftCpu, unit_temp) == FRAME_TEMP);
 G_STATIC_ASSERT (offsetof (SoftCpu, bounce) == FRAME_BOUNCE);
+G_STATIC_ASSERT (offsetof (SoftCpu, thunk_sse) == FRAME_SSE);
+G_STATIC_ASSERT (offsetof (SoftCpu, sse_live) == FRAME_LIVE);
+G_STATIC_ASSERT (offsetof (SoftCpu, mxcsr) == FRAME_MXCSR);
+G_STATIC_ASSERT (offsetof (SoftCpu, xmm) == FRAME_XMM);
 
 void
 soft_unit_setup (SoftCpu *cpu)
@@ -31,6 +35,7 @@ soft_unit_setup (SoftCpu *cpu)
   cpu->thunk_run = soft_unit_thunk_run;
   cpu->thunk_cold = soft_unit_thunk_cold;
   cpu->thunk_leave = soft_unit_thunk_leave;
+  cpu->thunk_sse = soft_unit_thunk_sse;
   soft_unit_forget (cpu);
 }
 
@@ -281,10 +286,10 @@ interpret (SoftCpu *cpu, const SoftInsn *insn, unsigned n)
         {
           cpu->insn = insn;
           insn->call (cpu, insn);
-          if (G_LIKELY (block->cost != SOFT_STALE))
+          if (G_LIKELY (block->cost != SOFT_STALE && cpu->unit_class >= 0))
             continue;
-          /* It overwrote the unit: the entry behind it knows where to leave. */
-          insn[1].handler (cpu, insn + 1);
+          /* It overwrote the unit, or changed what the unit was made for. */
+          soft_stale (cpu, insn + 1);
           go_on = FALSE;
           break;
         }

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * SSE to SSE4.2 on the host's unit.  XMM registers live in SoftCpu; an instruction takes its operands to XMM0 and XMM1, is done there, and
- * puts the result back.  So nothing has to be saved when C is called, and the host's store buffer makes it cheap.
- *
- * Arithmetic needs the guest's MXCSR, with the exceptions it has collected, in the host's.  That is so where its control half is the initial
- * one; other modes are the interpreter's.
+ * SSE to SSE4.2 on the host's unit: XMM registers are the host's of the same number, and MXCSR, with the exceptions it has collected, the host's, while
+ * SoftCpu.sse_live is set.  Exceptions that aren't masked are the interpreter's (SOFT_UNIT_KEY_SSE).
  */
 #include "cpu/soft/ops.h"
 #include "cpu/soft/sse.h"
@@ -28,7 +25,7 @@ typedef struct
 {
   uint8_t form;
   uint8_t size; /* of the memory operand; 0: of the general register */
-  gboolean aligned, arithmetic, immediate;
+  gboolean aligned, immediate;
 } Shape;
 
 static Shape
@@ -77,11 +74,9 @@ shape_of (const SoftDecode *d, unsigned prefix)
         {
         case 0x08:
         case 0x09:
-          s.arithmetic = TRUE;
           return s;
         case 0x0a:
         case 0x0b:
-          s.arithmetic = TRUE;
           s.aligned = FALSE;
           s.size = d->opcode == 0x0a ? 4 : 8;
           return s;
@@ -129,21 +124,18 @@ shape_of (const SoftDecode *d, unsigned prefix)
     case 0x2a:
       s.form = FORM_FROM_GPR;
       s.size = 0;
-      s.arithmetic = TRUE;
       return scalar ? s : none;
     case 0x2c:
     case 0x2d:
       s.form = FORM_TO_GPR;
       s.size = scalar_size;
       s.aligned = FALSE;
-      s.arithmetic = TRUE;
       return scalar ? s : none;
     case 0x2e:
     case 0x2f:
       s.form = FORM_FLAGS;
       s.size = prefix == SSE_66 ? 8 : 4;
       s.aligned = FALSE;
-      s.arithmetic = TRUE;
       return scalar ? none : s;
     case 0x50:
       s.form = FORM_MASK;
@@ -152,7 +144,6 @@ shape_of (const SoftDecode *d, unsigned prefix)
     case 0x58:
     case 0x59:
     case 0x5c ... 0x5f:
-      s.arithmetic = TRUE;
       if (scalar)
         {
           s.size = scalar_size;
@@ -161,7 +152,6 @@ shape_of (const SoftDecode *d, unsigned prefix)
       return s;
     case 0x52:
     case 0x53:
-      s.arithmetic = TRUE;
       if (prefix == SSE_F3)
         {
           s.size = 4;
@@ -169,7 +159,6 @@ shape_of (const SoftDecode *d, unsigned prefix)
         }
       return prefix == SSE_66 || prefix == SSE_F2 ? none : s;
     case 0x5a:
-      s.arithmetic = TRUE;
       if (prefix != SSE_66)
         {
           s.size = prefix == SSE_F3 ? 4 : 8;
@@ -177,7 +166,6 @@ shape_of (const SoftDecode *d, unsigned prefix)
         }
       return s;
     case 0x5b:
-      s.arithmetic = TRUE;
       return prefix == SSE_F2 ? none : s;
     case 0x60 ... 0x6d:
     case 0x74 ... 0x76:
@@ -207,7 +195,6 @@ shape_of (const SoftDecode *d, unsigned prefix)
     case 0x7c:
     case 0x7d:
     case 0xd0:
-      s.arithmetic = TRUE;
       return prefix == SSE_66 || prefix == SSE_F2 ? s : none;
     case 0x7e:
       if (prefix == SSE_F3)
@@ -220,7 +207,7 @@ shape_of (const SoftDecode *d, unsigned prefix)
       s.size = 0;
       return prefix == SSE_66 ? s : none;
     case 0xc2:
-      s.immediate = s.arithmetic = TRUE;
+      s.immediate = TRUE;
       if (scalar)
         {
           s.size = scalar_size;
@@ -239,7 +226,6 @@ shape_of (const SoftDecode *d, unsigned prefix)
       s.form = FORM_MASK;
       return prefix == SSE_66 ? s : none;
     case 0xe6:
-      s.arithmetic = TRUE;
       if (prefix == SSE_F3)
         {
           s.size = 8;
@@ -257,41 +243,73 @@ shape_of (const SoftDecode *d, unsigned prefix)
     }
 }
 
-static inline EmitRm
-xmm (unsigned n)
+/* XMM registers and MXCSR are the guest's from here on. */
+static void
+use_registers (Gen *g)
 {
-  return gen_frame ((uint32_t)(offsetof (SoftCpu, xmm) + n * sizeof (SoftXmm)));
+  GenCold *cold;
+
+  if (g->sse)
+    return;
+  gen_flags_lose (g);
+  emit_alu_imm (&g->e, 4, 7, GEN_FIELD (sse_live), 0);
+  cold = gen_cold (g);
+  cold->kind = GEN_COLD_SSE;
+  cold->jump = emit_jcc (&g->e, CC_E);
+  cold->retry = g->e.at;
+  g->sse = TRUE;
 }
 
-static void
-load_xmm (Gen *g, unsigned host, EmitRm rm)
+static unsigned
+prefix_of (const SoftDecode *d)
 {
-  emit_rm (&g->e, 4, 0x0f28, host, rm);
+  return d->rep == 0xf3 ? SSE_F3 : d->rep == 0xf2 ? SSE_F2 : d->opsize ? SSE_66 : SSE_NP;
 }
 
-static void
-store_xmm (Gen *g, unsigned n, unsigned host)
+static gboolean
+shape (const Gen *g, Shape *s)
 {
-  emit_rm (&g->e, 4, 0x0f29, host, xmm (n));
+  const SoftInsn *insn = g->insn;
+
+  /* Behind VEX maps have other numbers. */
+  if ((g->unit->key & SOFT_UNIT_KEY_SSE) == 0 || insn->handler != soft_op_call || g->d->map > 3)
+    return FALSE;
+  *s = shape_of (g->d, prefix_of (g->d));
+  if (s->form == FORM_NONE || (insn->mem && !gen_can_access (g)))
+    return FALSE;
+  if (s->size == 0)
+    s->size = insn->size == 8 ? 8 : 4;
+  return !insn->mem || (s->form != FORM_MASK && s->form != FORM_SHIFT);
 }
 
-/* Before arithmetic; the interpreter does the instruction if the modes are not the initial ones. */
-static void
-take_mxcsr (Gen *g)
+static gboolean
+stores (const Shape *s)
 {
-  gen_flags_clobber (g);
-  emit_load (&g->e, 4, HOST_RSI, GEN_FIELD (mxcsr));
-  emit_alu_imm (&g->e, 4, 4, emit_reg (HOST_RSI), MXCSR_CONTROL);
-  emit_alu_imm (&g->e, 4, 7, emit_reg (HOST_RSI), MXCSR_INIT);
-  gen_run_if (g, CC_NE);
-  emit_digit (&g->e, 4, 0x0fae, 2, GEN_FIELD (mxcsr));
-  g->mxcsr = TRUE;
+  return s->form == FORM_TARGET || s->form == FORM_STORE_GPR;
 }
 
-static void
-keep_mxcsr (Gen *g)
+gboolean
+gen_sse_effects (Gen *g, GenEffects *effects)
 {
-  emit_digit (&g->e, 4, 0x0fae, 3, GEN_FIELD (mxcsr));
+  const SoftInsn *insn = g->insn;
+  Shape s;
+
+  if (!shape (g, &s))
+    return FALSE;
+  effects->calls = FALSE;
+  effects->flags = s.form == FORM_FLAGS ? EFFECT_SET : EFFECT_NONE;
+  effects->writes = 0;
+  if (s.form == FORM_TO_GPR || s.form == FORM_MASK)
+    effects->writes = (uint16_t)(1u << insn->a);
+  else if (s.form == FORM_STORE_GPR && !insn->mem)
+    effects->writes = (uint16_t)(1u << insn->b);
+  if (insn->mem)
+    {
+      effects->address = gen_operand (g);
+      effects->size = s.size;
+      effects->write = stores (&s);
+    }
+  return TRUE;
 }
 
 gboolean
@@ -299,110 +317,66 @@ gen_sse (Gen *g)
 {
   const SoftInsn *insn = g->insn;
   const SoftDecode *d = g->d;
-  unsigned prefix = d->rep == 0xf3 ? SSE_F3 : d->rep == 0xf2 ? SSE_F2 : d->opsize ? SSE_66 : SSE_NP;
   static const uint32_t prefixes[] = { 0, EMIT_66, EMIT_F3, EMIT_F2 };
   static const uint32_t maps[] = { 0, 0x0f00, 0x0f3800, 0x0f3a00 };
-  uint32_t opcode = prefixes[prefix] | maps[d->map] | d->opcode;
-  unsigned wide = insn->size == 8 ? 8 : 4;
-  Shape s = { 0 };
-  EmitRm rm = { 0 };
+  uint32_t opcode = prefixes[prefix_of (d)] | maps[d->map] | d->opcode;
+  unsigned wide = insn->size == 8 ? 8 : 4, target;
+  Shape s;
+  EmitRm rm;
   Emit *e = &g->e;
 
-  if ((g->unit->key & SOFT_UNIT_KEY_SSE) == 0 || insn->handler != soft_op_call)
+  if (!shape (g, &s))
     return FALSE;
-  s = shape_of (d, prefix);
-  if (s.form == FORM_NONE || (insn->mem && !gen_can_access (g))
-      || ((s.form == FORM_MASK || s.form == FORM_SHIFT) && insn->mem))
-    return FALSE;
+  use_registers (g);
   if (insn->mem)
     {
-      unsigned access = s.form == FORM_TARGET || s.form == FORM_STORE_GPR ? SOFT_ACCESS_WRITE : 0;
+      gboolean aligned = s.aligned && s.size == 16;
 
       /* In RAX, as the interpreter may have to do it after all. */
-      gen_flags_clobber (g);
-      rm = gen_access (g, s.size == 0 ? wide : s.size,
-                       access | (s.aligned && s.size == 16 ? SOFT_ACCESS_ALIGNED : 0));
-      if (s.aligned && s.size == 16)
+      if (aligned)
+        gen_flags_clobber (g);
+      rm = gen_access (g, s.size,
+                       (stores (&s) ? SOFT_ACCESS_WRITE : 0) | (aligned ? SOFT_ACCESS_ALIGNED : 0));
+      if (aligned)
         rm = gen_aligned (g, rm);
     }
-  if (s.arithmetic && !g->mxcsr)
-    take_mxcsr (g);
+  else
+    rm = emit_reg (insn->b);
 
   switch (s.form)
     {
     case FORM_SOURCE:
-      load_xmm (g, 0, xmm (insn->a));
-      if (!insn->mem)
-        {
-          load_xmm (g, 1, xmm (insn->b));
-          rm = emit_reg (1);
-        }
-      emit_rm (e, 4, opcode, 0, rm);
-      if (s.immediate)
-        emit8 (e, (unsigned)insn->imm & 0xff);
-      store_xmm (g, insn->a, 0);
+    case FORM_TARGET:
+      emit_rm (e, 4, opcode, insn->a, rm);
       break;
     case FORM_SHIFT:
-      load_xmm (g, 0, xmm (insn->b));
-      emit_digit (e, 4, opcode, insn->modrm >> 3 & 7, emit_reg (0));
-      emit8 (e, (unsigned)insn->imm & 0xff);
-      store_xmm (g, insn->b, 0);
-      break;
-    case FORM_TARGET:
-      load_xmm (g, 0, xmm (insn->a));
-      if (!insn->mem)
-        {
-          load_xmm (g, 1, xmm (insn->b));
-          emit_rm (e, 4, opcode, 0, emit_reg (1));
-          store_xmm (g, insn->b, 1);
-        }
-      else
-        emit_rm (e, 4, opcode, 0, rm);
+      emit_digit (e, 4, opcode, insn->modrm >> 3 & 7, rm);
       break;
     case FORM_FROM_GPR:
-      load_xmm (g, 0, xmm (insn->a));
-      emit_full (e, opcode, 0, wide, insn->mem ? rm : gen_reg (insn->b), wide);
-      store_xmm (g, insn->a, 0);
+      emit_full (e, opcode, insn->a, wide, insn->mem ? rm : gen_reg (insn->b), wide);
       break;
     case FORM_STORE_GPR:
-      load_xmm (g, 0, xmm (insn->a));
-      if (insn->mem)
-        emit_full (e, opcode, 0, wide, rm, wide);
-      else if (!gen_reg (insn->b).is_memory)
-        emit_full (e, opcode, 0, wide, gen_reg (insn->b), wide);
-      else
-        {
-          emit_full (e, opcode, 0, wide, emit_reg (HOST_RSI), wide);
-          gen_set_reg (g, insn->b, wide, HOST_RSI);
-        }
+      if (!insn->mem)
+        rm = gen_reg (insn->b).is_memory ? emit_reg (HOST_RSI) : gen_reg (insn->b);
+      emit_full (e, opcode, insn->a, wide, rm, wide);
+      if (!insn->mem && rm.reg == HOST_RSI)
+        gen_set_reg (g, insn->b, wide, HOST_RSI);
       break;
     case FORM_TO_GPR:
     case FORM_MASK:
-      if (!insn->mem)
-        {
-          load_xmm (g, 1, xmm (insn->b));
-          rm = emit_reg (1);
-        }
-      if (!gen_reg (insn->a).is_memory)
-        emit_full (e, opcode, gen_reg (insn->a).reg, s.form == FORM_MASK ? 4 : wide, rm, 4);
-      else
-        {
-          emit_full (e, opcode, HOST_RSI, s.form == FORM_MASK ? 4 : wide, rm, 4);
-          gen_set_reg (g, insn->a, s.form == FORM_MASK ? 4 : wide, HOST_RSI);
-        }
+      target = gen_reg (insn->a).is_memory ? HOST_RSI : gen_reg (insn->a).reg;
+      if (s.form == FORM_MASK)
+        wide = 4;
+      emit_full (e, opcode, target, wide, rm, 4);
+      if (target == HOST_RSI)
+        gen_set_reg (g, insn->a, wide, HOST_RSI);
       break;
     default:
-      load_xmm (g, 0, xmm (insn->a));
-      if (!insn->mem)
-        {
-          load_xmm (g, 1, xmm (insn->b));
-          rm = emit_reg (1);
-        }
       gen_flags_set (g);
-      emit_rm (e, 4, opcode, 0, rm);
+      emit_rm (e, 4, opcode, insn->a, rm);
       break;
     }
-  if (s.arithmetic)
-    keep_mxcsr (g);
+  if (s.immediate)
+    emit8 (e, (unsigned)insn->imm & 0xff);
   return TRUE;
 }

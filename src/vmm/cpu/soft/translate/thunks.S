@@ -7,6 +7,7 @@
  *   RAX        flags as SoftCpu.af, in AH and AL, at all ways out
  *   RSI, RDI   scratch; they carry arguments here
  *   R14        scratch
+ *   XMM        the guest's, with MXCSR, if the frame says so (FRAME_LIVE); C is called with them in the frame, and comes back so
  */
 #include "cpu/soft/translate/layout.h"
 
@@ -40,6 +41,23 @@
 	movzwl	\at+FRAME_AF(%rsp), %eax
 	.endm
 
+	/* C has XMM registers for itself, and MXCSR as it is initially; flags are destroyed. */
+	.macro	park_sse at
+	cmpl	$0, \at+FRAME_LIVE(%rsp)
+	jne	.Lpark\@
+.Lparked\@:
+	.subsection 1
+.Lpark\@:
+	.irp	n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+	movaps	%xmm\n, \at+FRAME_XMM+16*\n(%rsp)
+	.endr
+	stmxcsr	\at+FRAME_MXCSR(%rsp)
+	ldmxcsr	.Linitial(%rip)
+	movl	$0, \at+FRAME_LIVE(%rsp)
+	jmp	.Lparked\@
+	.previous
+	.endm
+
 	.macro	function name
 	.globl	\name
 	.hidden	\name
@@ -47,6 +65,11 @@
 	.balign	16
 \name:
 	.endm
+
+	.section .rodata
+	.balign	4
+.Linitial:
+	.long	0x1f80
 
 	.text
 
@@ -68,6 +91,7 @@
 /* Jumped to by translated code, with a SoftExit in ESI. */
 	function soft_unit_thunk_leave
 	save_registers 0
+	park_sse 0
 	movl	%esi, FRAME_EXIT(%rsp)
 .Lleave:
 	movq	FRAME_HOST_SP(%rsp), %rsp
@@ -83,6 +107,7 @@
 /* Called by translated code: instructions in ESI by the interpreter.  Comes back, or leaves. */
 	function soft_unit_thunk_run
 	save_registers 8
+	park_sse 8
 	leaq	8(%rsp), %rdi
 	subq	$8, %rsp
 	call	soft_unit_run
@@ -101,6 +126,7 @@
  * RDI, or behind the jump that follows the call if the instruction has been carried out, or leaves. */
 	function soft_unit_thunk_cold
 	save_registers 8
+	park_sse 8
 	movq	%rdi, %rdx
 	leaq	8(%rsp), %rdi
 	subq	$8, %rsp
@@ -117,6 +143,16 @@
 	load_registers 8
 	ret
 	.size	soft_unit_thunk_cold, . - soft_unit_thunk_cold
+
+/* Called by translated code that is about to use XMM registers.  Changes nothing else, not even flags. */
+	function soft_unit_thunk_sse
+	.irp	n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+	movaps	8+FRAME_XMM+16*\n(%rsp), %xmm\n
+	.endr
+	ldmxcsr	8+FRAME_MXCSR(%rsp)
+	movl	$1, 8+FRAME_LIVE(%rsp)
+	ret
+	.size	soft_unit_thunk_sse, . - soft_unit_thunk_sse
 
 /* void soft_unit_serialize (void): what was written into the buffer's other view is what is fetched from here on (SDM volume 3, 8.1.3).
  * IRET serializes, and needs no leave of a hypervisor. */

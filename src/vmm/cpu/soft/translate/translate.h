@@ -74,7 +74,7 @@ enum
 {
   SOFT_UNIT_KEY_MMU_SHIFT = 8,   /* SOFT_MMU_… */
   SOFT_UNIT_KEY_COUNT = 1 << 10, /* budget is counted */
-  SOFT_UNIT_KEY_SSE = 1 << 11,   /* SSE instructions don't fault: CR0.EM and TS, CR4.OSFXSR */
+  SOFT_UNIT_KEY_SSE = 1 << 11,   /* SSE instructions don't fault: CR0.EM and TS, CR4.OSFXSR, MXCSR's masks */
   SOFT_UNIT_KEY_NONE = 1 << 30,  /* this mode isn't translated */
 };
 
@@ -170,6 +170,7 @@ void soft_unit_serialize (void);
 void soft_unit_thunk_leave (void);
 void soft_unit_thunk_run (void);
 void soft_unit_thunk_cold (void);
+void soft_unit_thunk_sse (void);
 /* Empties jump cache and ids. */
 void soft_unit_forget (SoftCpu *cpu);
 /* Called by thunks. */
