@@ -53,11 +53,11 @@ def script(cpus):
         results = dict(re.findall(r"^RESULT (\w+) (.*)$", text, re.M))
         wrong = {name: value for name, value in results.items() if value != "ok" and not (cpus == 1 and name == "smp")}
         check(not wrong, "wrong: %s\n%s" % (wrong, text[-3000:]))
-        for name in ("fork", "pipe", "mmap", "signals", "timers", "context", "futex", "gzip"):
+        for name in ("fork", "pipe", "mmap", "signals", "timers", "context", "futex", "vectors", "gzip"):
             equal(results.get(name), "ok", name)
         equal(re.search(r"^PROCESSORS (\d+)", text, re.M)[1], str(cpus), "processors")
         here = subprocess.run([CHECKS, "numbers"], capture_output=True, text=True, check=True).stdout.strip()
-        equal(re.search(r"^NUMBERS.*$", text, re.M)[0], here, "arithmetic, beside the host's")
+        equal("\n".join(re.findall(r"^(?:NUMBERS|VECTORS).*$", text, re.M)), here, "arithmetic, beside the host's")
         want = subprocess.run("seq 1 3000 | sha256sum | cut -c1-64", shell=True, capture_output=True, text=True, check=True).stdout.strip()
         equal(re.search(r"^SUM (\w+)$", text, re.M)[1], want, "a check sum, beside the host's")
         machine.vivctl("serial", "--send", "hello\\n")
@@ -79,11 +79,19 @@ read line
 poweroff -f || reboot -f
 """
 MODELS = {"pentium3": ("i386", "6 6", "sse", "sse2"), "x86-64": ("amd64", "15 107", "lm", "sse4_2"), "x86-64-v2": ("amd64", "15 107", "sse4_2", "xsave")}
+# What its instructions give is beside the host's in the cases of scripts.
+V3 = {"x86-64-v3": ("amd64", "15 107", "avx2", "aes")}
+V3_NEEDS = {"avx2", "fma", "f16c", "movbe", "bmi1", "bmi2", "abm"}
+
+
+def host_is_v3():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        return V3_NEEDS <= set(re.search(r"^flags.*: (.*)$", file.read(), re.M)[1].split())
 
 
 def models(room, engine):
     """A processor of a time is what is asked for, and its kernel is content with it."""
-    for model, (arch, family, has, lacks) in MODELS.items():
+    for model, (arch, family, has, lacks) in (MODELS | V3 if host_is_v3() else MODELS).items():
         kernel, initrd = installer(arch, "text")
         both = room.path("initrd-" + model)
         with open(both, "wb") as file, open(initrd, "rb") as first:
@@ -101,9 +109,10 @@ def models(room, engine):
         machine.vivctl("stop", "--force")
         machine.wait_state("off", 60)
     refused = room.machine("refused", engine="software")
-    refused.vivctl("set", "machine.cpu=x86-64-v3")
-    result = refused.vivctl("start", ok=False)
-    check(result.returncode != 0 and "machine.cpu" in result.stderr, "what the software processor can't be: %s" % result.stderr)
+    if not host_is_v3():
+        refused.vivctl("set", "machine.cpu=x86-64-v3")
+        result = refused.vivctl("start", ok=False)
+        check(result.returncode != 0 and "machine.cpu" in result.stderr, "what the software processor can't be: %s" % result.stderr)
     refused.vivctl("set", "machine.cpu=host", "machine.cpu-speed=at", "machine.engine=kvm")
     result = refused.vivctl("start", ok=False)
     check(result.returncode != 0 and "machine.cpu-speed" in result.stderr, "KVM is not slow: %s" % result.stderr)

@@ -22,6 +22,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "vectors.h"
+
 static const char *self;
 
 #define CHECK(condition) \
@@ -426,7 +428,7 @@ main (int argc, char **argv)
   } checks[] = {
     { "fork", check_fork },       { "pipe", check_pipe },     { "mmap", check_mmap },
     { "signals", check_signals }, { "timers", check_timers }, { "context", check_context },
-    { "smp", check_smp },         { "futex", check_futex },
+    { "smp", check_smp },         { "futex", check_futex },   { "vectors", vectors_check },
   };
 
   self = argv[0];
@@ -435,6 +437,7 @@ main (int argc, char **argv)
   if (argc == 2 && strcmp (argv[1], "numbers") == 0)
     {
       numbers ();
+      vectors_print ();
       return 0;
     }
   for (unsigned i = 0; i < sizeof checks / sizeof checks[0]; i++)
