@@ -11,12 +11,14 @@
 #define G_LOG_DOMAIN "fuzz-cpu"
 
 #include "fuzz.h"
+#include "sequence-vex.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cpu/soft/engine-soft.h"
+#include "cpu/soft/host.h"
 
 static gint64 seconds = 0, count = 0, first = 0, seed = 1, longest = 30;
 static gboolean verbose;
@@ -39,6 +41,7 @@ typedef struct
   unsigned base;   /* that base */
   gboolean kernel;
   gboolean sse;  /* mostly such instructions, and changes of MXCSR */
+  gboolean vex;  /* half of them with such a prefix */
   uint32_t data; /* where the data page is */
   uint8_t code[FUZZ_PAGE];
   unsigned at;
@@ -569,6 +572,12 @@ mxcsr_work (Program *p)
 }
 
 static void
+vex_work (Program *p)
+{
+  p->at += sequence_vex (&p->random, p->compat, pointer (p), p->code + p->at);
+}
+
+static void
 other (Program *p)
 {
   unsigned n = plain (p);
@@ -672,6 +681,8 @@ build (Program *p, unsigned length, unsigned start)
           put (p, 0xe8);
           put32 (p, 0);
         }
+      else if (p->vex && below (p, 2) == 0)
+        vex_work (p);
       else if (p->sse && below (p, 12) == 0)
         mxcsr_work (p);
       else if (p->sse && below (p, 3) != 0)
@@ -753,6 +764,11 @@ start_state (Program *p, FuzzCase *c)
       uint64_t value = i < FX_XMM ? 0 : below (p, 2) == 0 ? 0x3f8000003ff00000 + below (p, 1000) : rnd (p);
       memcpy (c->in.fx + i, &value, 8);
     }
+  for (unsigned i = 0; p->vex && i < sizeof c->in.ymm; i += 8)
+    {
+      uint64_t value = below (p, 3) == 0 ? 0 : rnd (p);
+      memcpy (c->in.ymm + i, &value, 8);
+    }
   c->in.fx[FX_FCW] = 0x7f;
   c->in.fx[FX_FCW + 1] = 3;
   mxcsr = p->sse ? any_mxcsr (p) : 0x1f80;
@@ -808,6 +824,10 @@ same (const Program *p, uint64_t number, const FuzzCase *c, const FuzzResult *a,
   for (unsigned i = 0; i < FX_END; i++)
     if (a->out.fx[i] != b->out.fx[i])
       printf ("  FXSAVE byte %u: interpreter %02x translator %02x\n", i, a->out.fx[i], b->out.fx[i]);
+  for (unsigned i = 0; i < sizeof a->out.ymm; i++)
+    if (a->out.ymm[i] != b->out.ymm[i])
+      printf ("  YMM%u's upper half, byte %u: interpreter %02x translator %02x\n", i / 16, i % 16,
+              a->out.ymm[i], b->out.ymm[i]);
   for (unsigned i = 0, shown = 0; i < FUZZ_PAGE && shown < 8; i++)
     if (a->memory[i] != b->memory[i])
       {
@@ -875,6 +895,7 @@ main (int argc, char **argv)
       p.data = p.kernel ? FUZZ_KERNEL_DATA : FUZZ_DATA;
       p.compat = !p.kernel && below (&p, 3) == 0;
       p.sse = below (&p, 4) == 0;
+      p.vex = below (&p, 3) == 0 && soft_host_has (SOFT_HOST_AVX);
       p.biased = FALSE;
       p.base = pointer (&p);
       p.biased = below (&p, 2) == 0;

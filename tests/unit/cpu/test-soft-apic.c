@@ -363,6 +363,27 @@ test_saved (void)
   guest_free (h);
 }
 
+static void
+test_illegal (void)
+{
+  static const struct
+  {
+    unsigned reg;
+    gboolean there;
+  } cases[] = { { 0x3, TRUE },  { 0xa, TRUE },  { 0x10, TRUE }, { 0x27, TRUE },
+                { 0x39, TRUE }, { 0x4, FALSE }, { 0x3c, FALSE } };
+  Guest *g = guest_new (1);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      set_reg (g->cpu, cases[i].reg, 0x12345678);
+      set_reg (g->cpu, 0x28, 0);
+      g_assert_cmphex (reg (g->cpu, 0x28), ==, cases[i].there ? 0 : 1 << 7);
+      set_reg (g->cpu, 0x28, 0);
+    }
+  guest_free (g);
+}
+
 /* The main loop's timer against the processor's writes: for the thread sanitizer, and no more than one expiry a count. */
 static gpointer
 expire (gpointer data)
@@ -406,6 +427,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/soft-apic/illegal", test_illegal);
   g_test_add_func ("/soft-apic/base", test_base);
   g_test_add_func ("/soft-apic/x2apic-id", test_x2apic_id);
   g_test_add_func ("/soft-apic/x2apic-reserved", test_x2apic_reserved);

@@ -227,10 +227,13 @@ soft_apic_mmio_read (SoftCpu *cpu, uint32_t offset, unsigned size)
 void
 soft_apic_mmio_write (SoftCpu *cpu, uint32_t offset, uint32_t value, unsigned size)
 {
+  uint32_t present;
+
   /* Only aligned words are defined. */
   if ((offset & 15) != 0 || size < 4)
     return;
-  if (!register_write (cpu->apic, offset >> 4, value))
+  /* A register that can only be read is none that isn't there (SDM volume 3, 11.5.3). */
+  if (!register_write (cpu->apic, offset >> 4, value) && !register_read (cpu->apic, offset >> 4, &present))
     cpu->apic->esr_shadow |= ESR_ILLEGAL_REGISTER;
 }
 

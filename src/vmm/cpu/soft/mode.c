@@ -74,6 +74,7 @@ soft_update_unit_key (SoftCpu *cpu)
 {
 #ifdef SOFT_TRANSLATOR
   const uint32_t flat = SOFT_KEY_32 | SOFT_KEY_FLAT | SOFT_KEY_STACK32 | SOFT_KEY_PROTECTED;
+  const uint64_t avx = XCR0_SSE | XCR0_AVX;
   const CpuSegment *cs = &cpu->segment[CPU_CS];
   uint32_t key = SOFT_UNIT_KEY_NONE;
 
@@ -87,6 +88,9 @@ soft_update_unit_key (SoftCpu *cpu)
       if ((cpu->cr0 & (CR0_EM | CR0_TS)) == 0 && (cpu->cr4 & CR4_OSFXSR) != 0
           && (cpu->mxcsr & MXCSR_MASKS) == MXCSR_MASKS)
         key |= SOFT_UNIT_KEY_SSE;
+      if ((cpu->cr0 & CR0_TS) == 0 && (cpu->cr4 & CR4_OSXSAVE) != 0 && (cpu->xcr0 & avx) == avx
+          && (cpu->mxcsr & MXCSR_MASKS) == MXCSR_MASKS)
+        key |= SOFT_UNIT_KEY_AVX;
     }
   if (key != cpu->unit_key)
     {

@@ -290,10 +290,12 @@ struct SoftCpu
   uint64_t unit_temp;
   uint64_t bounce[2];
   void (*thunk_sse) (void);
-  /* Translated code has XMM registers and MXCSR in the host's; never so while C runs. */
+  /* Translated code has XMM registers and MXCSR in the host's (1), or all of YMM (2); never so while C runs. */
   uint32_t sse_live;
   uint32_t mxcsr;
   SoftXmm xmm[16];
+  SoftXmm ymm_high[16]; /* bits 128 to 255 of the registers in xmm */
+  void (*thunk_high) (void);
 
   /* For loads; and parts of it for stores, below and above the code that runs. */
   SoftWindow window, store_windows[2];
@@ -330,7 +332,6 @@ struct SoftCpu
   uint8_t ftw;       /* a bit a physical register: 1 = not empty (abridged tag word) */
   uint16_t fop, fcs, fds;
   uint64_t fip, fdp;
-  SoftXmm ymm_high[16]; /* bits 128 to 255 of the registers in xmm */
 
   /* Model specific registers that are plain storage. */
   struct

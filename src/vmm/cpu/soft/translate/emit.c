@@ -101,6 +101,39 @@ emit_digit (Emit *e, unsigned size, uint32_t opcode, unsigned digit, EmitRm rm)
   emit_modrm (e, digit, rm);
 }
 
+/* The shorter form has neither X, B, W nor another map than the first. */
+static void
+emit_vex_prefix (Emit *e, EmitVex vex, unsigned rex)
+{
+  unsigned last = (~vex.v & 15u) << 3 | (vex.l ? 4u : 0u) | vex.pp;
+
+  if (vex.map == 1 && !vex.w && (rex & 3) == 0)
+    {
+      emit8 (e, 0xc5);
+      emit8 (e, ((rex & 4) != 0 ? 0u : 0x80u) | last);
+    }
+  else
+    {
+      emit8 (e, 0xc4);
+      emit8 (e, (~rex & 7u) << 5 | vex.map);
+      emit8 (e, (vex.w ? 0x80u : 0u) | last);
+    }
+  emit8 (e, vex.opcode);
+}
+
+void
+emit_vex (Emit *e, EmitVex vex, unsigned reg, EmitRm rm)
+{
+  emit_vex_prefix (e, vex, rex_of (rm) | ((reg & 8) != 0 ? 4 : 0));
+  emit_modrm (e, reg & 15, rm);
+}
+
+void
+emit_vex_bare (Emit *e, EmitVex vex)
+{
+  emit_vex_prefix (e, vex, 0);
+}
+
 void
 emit_constant (Emit *e, unsigned reg, uint64_t value)
 {

@@ -105,6 +105,17 @@ emit_rm (Emit *e, unsigned size, uint32_t opcode, unsigned reg, EmitRm rm)
   emit_full (e, opcode, reg, size, rm, size);
 }
 
+/* An instruction with a VEX prefix (SDM volume 2, 2.3.5). */
+typedef struct
+{
+  uint8_t map, pp, opcode; /* map 1: 0F, 2: 0F 38, 3: 0F 3A; pp 1: 66, 2: F3, 3: F2 */
+  uint8_t l, w;
+  uint8_t v; /* register in vvvv; 0 where it names none */
+} EmitVex;
+void emit_vex (Emit *e, EmitVex vex, unsigned reg, EmitRm rm);
+/* Without operands. */
+void emit_vex_bare (Emit *e, EmitVex vex);
+
 /* `digit` in place of a register. */
 void emit_digit (Emit *e, unsigned size, uint32_t opcode, unsigned digit, EmitRm rm);
 

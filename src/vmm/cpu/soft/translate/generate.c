@@ -34,8 +34,10 @@ gen_cold (Gen *g)
 void
 gen_revive_sse (Gen *g, const GenCold *cold)
 {
-  if (cold->sse)
+  if (cold->sse >= 1)
     emit_digit (&g->e, 4, 0xff, 2, gen_frame (FRAME_SSE));
+  if (cold->sse >= 2)
+    emit_digit (&g->e, 4, 0xff, 2, gen_frame (FRAME_HIGH));
 }
 
 uint32_t
@@ -189,6 +191,27 @@ cold_bail (Gen *g, const GenCold *cold)
   emit_jmp_to (&g->e, g->plain_at[cold->n]);
 }
 
+/* Flags are lost here, or saved. */
+static void
+cold_vectors (Gen *g, const GenCold *cold)
+{
+  uint32_t there = 0;
+
+  emit_patch_here (&g->e, cold->jump);
+  if (cold->access == 2)
+    {
+      emit_alu_imm (&g->e, 4, 7, GEN_FIELD (sse_live), 0);
+      there = emit_jcc (&g->e, CC_NE);
+    }
+  emit_digit (&g->e, 4, 0xff, 2, gen_frame (FRAME_SSE));
+  if (cold->access == 2)
+    {
+      emit_patch_here (&g->e, there);
+      emit_digit (&g->e, 4, 0xff, 2, gen_frame (FRAME_HIGH));
+    }
+  emit_jmp_to (&g->e, cold->retry);
+}
+
 static void
 emit_cold (Gen *g)
 {
@@ -226,9 +249,7 @@ emit_cold (Gen *g)
           cold_exit (g, cold);
           break;
         case GEN_COLD_SSE:
-          emit_patch_here (&g->e, cold->jump);
-          emit_digit (&g->e, 4, 0xff, 2, gen_frame (FRAME_SSE));
-          emit_jmp_to (&g->e, cold->retry);
+          cold_vectors (g, cold);
           break;
         case GEN_COLD_POLL:
         default:
@@ -387,7 +408,7 @@ translate_one (Gen *g)
     case 3:
       return gen_sse (g);
     default:
-      return FALSE; /* behind VEX */
+      return gen_vex (g);
     }
 }
 
@@ -448,7 +469,7 @@ generate_body (Gen *g, const SoftDecode *decodes)
               gen_flags_clobber (g);
               emit_run (g, run);
             }
-          g->sse = FALSE;
+          g->sse = 0;
           g->shared = 0;
           g->flags = FLAGS_RAX;
           g->recipe.kind = RECIPE_NONE;
@@ -480,7 +501,8 @@ setup (Gen *g, SoftCpu *cpu, SoftUnit *unit, SoftBlock *block)
   g->e.at = g->translator->used;
   g->e.size = SOFT_UNIT_BUFFER_SIZE;
   g->flags = g->start_flags = 0;
-  g->ended = g->polled = g->sse = g->sharing = FALSE;
+  g->ended = g->polled = g->sharing = FALSE;
+  g->sse = 0;
   g->shared = 0;
   g->recipe.kind = RECIPE_NONE;
   g->n_exits = g->n_cold = 0;
@@ -567,7 +589,8 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
       start_flags = g->start_flags;
       g->flags = flags;
       g->recipe.kind = RECIPE_NONE;
-      g->sharing = g->ended = g->polled = g->sse = FALSE;
+      g->sharing = g->ended = g->polled = FALSE;
+      g->sse = 0;
       generate_body (g, decodes);
       g_assert (g->start_flags == start_flags);
     }

@@ -8,8 +8,8 @@
  *   R12 R10 R11                      R12 R13 R14
  *   in SoftCpu.reg                   R8 R9 R10 R11 R15
  *
- * XMM registers and MXCSR are in the host's while SoftCpu.sse_live is set, from the first SSE instruction on until C is called or translated code is
- * left; a unit that comes to an SSE instruction asks once, and once more behind what called C.
+ * XMM registers and MXCSR are in the host's while SoftCpu.sse_live is 1, all of YMM while it is 2, from the first SSE or AVX instruction on until C is called or
+ * translated code is left; a unit that comes to an SSE instruction asks once, and once more behind what called C.
  *
  * RAX keeps saved flags, RDI, RSI and R14 are scratch, RSP is the SoftCpu.  The guest's AH, CH and DH are BH, CH and DH.
  *
@@ -105,7 +105,7 @@ typedef struct
   uint8_t flags;  /* FLAGS_… at the jump */
   uint8_t next_flags;
   uint8_t access;   /* SOFT_ACCESS_… */
-  gboolean sse;     /* XMM registers have to be live where it comes back */
+  uint8_t sse;      /* what SoftCpu.sse_live has to be where it comes back, or more */
   GenRecipe recipe; /* at the jump */
   const SoftInsn *insn;
   unsigned n; /* its number in the unit */
@@ -145,7 +145,7 @@ typedef struct Gen
   uint32_t plain_at[SOFT_UNIT_MAX_INSNS];   /* each instruction in the second, */
   uint8_t plain_flags[SOFT_UNIT_MAX_INSNS]; /* and where flags are there */
   gboolean ended;
-  gboolean sse;    /* it is certain that XMM registers are live */
+  uint8_t sse;     /* it is certain that SoftCpu.sse_live is this or more */
   gboolean polled; /* before the instruction that comes before a jump */
   unsigned n_exits;
   unsigned n_cold;
@@ -223,6 +223,8 @@ EmitRm gen_access_to (Gen *g, const GenAddress *address, unsigned size, unsigned
 EmitRm gen_access (Gen *g, unsigned size, unsigned access);
 /* The interpreter does the instruction if that isn't a multiple of 16; flags are in RAX.  Returns the operand, on RDI. */
 EmitRm gen_aligned (Gen *g, EmitRm operand);
+/* The same for a multiple of `size`. */
+EmitRm gen_aligned_to (Gen *g, EmitRm operand, unsigned size);
 /* What the stack pointer plus `disp` points at. */
 EmitRm gen_access_stack (Gen *g, unsigned reg, int32_t disp, unsigned size, unsigned access);
 void gen_cold_access (Gen *g, const GenCold *cold);
@@ -238,8 +240,12 @@ gboolean gen_integer_two (Gen *g); /* 0F … */
 gboolean gen_stack (Gen *g);
 gboolean gen_branch (Gen *g);
 gboolean gen_sse (Gen *g); /* any map but the first */
+gboolean gen_vex (Gen *g); /* what has a VEX prefix */
 /* FALSE: not an instruction that gen_sse() knows. */
 gboolean gen_sse_effects (Gen *g, GenEffects *effects);
+gboolean gen_vex_effects (Gen *g, GenEffects *effects);
+/* XMM registers (1) or all of YMM (2) are the guest's from here on. */
+void gen_use_vectors (Gen *g, unsigned level);
 gboolean gen_system (Gen *g);
 /* The decoder ends blocks behind the instruction, but a unit may go on there. */
 gboolean gen_may_go_on (const SoftCpu *cpu, const SoftInsn *insn, const SoftDecode *d);

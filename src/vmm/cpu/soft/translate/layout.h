@@ -18,6 +18,8 @@
 #define FRAME_TEMP    232
 #define FRAME_BOUNCE  240 /* 16 bytes: the value of a load that isn't from RAM */
 #define FRAME_SSE     256 /* soft_unit_thunk_sse */
-#define FRAME_LIVE    264 /* XMM registers and MXCSR are in the host's */
+#define FRAME_LIVE    264 /* 1: XMM registers and MXCSR are in the host's; 2: all of YMM is */
 #define FRAME_MXCSR   268
 #define FRAME_XMM     272
+#define FRAME_YMM     528 /* upper halves */
+#define FRAME_HIGH    784 /* soft_unit_thunk_high */

@@ -321,10 +321,16 @@ gen_access (Gen *g, unsigned size, unsigned access)
 EmitRm
 gen_aligned (Gen *g, EmitRm operand)
 {
+  return gen_aligned_to (g, operand, 16);
+}
+
+EmitRm
+gen_aligned_to (Gen *g, EmitRm operand, unsigned size)
+{
   Emit *e = &g->e;
   GenAddress a = gen_operand (g);
 
-  if (a.constant && a.segment == 0 && (a.value & 15) == 0)
+  if (a.constant && a.segment == 0 && (a.value & (size - 1)) == 0)
     return operand;
   if (operand.base != HOST_RDI || operand.disp != 0)
     {
@@ -333,7 +339,7 @@ gen_aligned (Gen *g, EmitRm operand)
     }
   /* Pages are aligned, so the host's address tells. */
   emit_digit (e, 1, 0xf6, 0, emit_reg (HOST_RDI));
-  emit8 (e, 15);
+  emit8 (e, size - 1);
   gen_run_if (g, CC_NE);
   return operand;
 }

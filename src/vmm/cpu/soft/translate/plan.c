@@ -346,6 +346,8 @@ gen_plan_effects (Gen *g, const SoftDecode *decodes)
         known (effects, 0, EFFECT_NONE);
       else if (g->d->map == 0)
         effects_of_one (g, effects);
+      else if (g->d->map > SOFT_MAP_VEX)
+        gen_vex_effects (g, effects);
       else if (!gen_sse_effects (g, effects) && g->d->map == 1)
         effects_of_two (g, effects);
     }

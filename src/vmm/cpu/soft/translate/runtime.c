@@ -25,6 +25,8 @@ G_STATIC_ASSERT (offsetof (SoftCpu, thunk_sse) == FRAME_SSE);
 G_STATIC_ASSERT (offsetof (SoftCpu, sse_live) == FRAME_LIVE);
 G_STATIC_ASSERT (offsetof (SoftCpu, mxcsr) == FRAME_MXCSR);
 G_STATIC_ASSERT (offsetof (SoftCpu, xmm) == FRAME_XMM);
+G_STATIC_ASSERT (offsetof (SoftCpu, ymm_high) == FRAME_YMM);
+G_STATIC_ASSERT (offsetof (SoftCpu, thunk_high) == FRAME_HIGH);
 
 void
 soft_unit_setup (SoftCpu *cpu)
@@ -36,6 +38,7 @@ soft_unit_setup (SoftCpu *cpu)
   cpu->thunk_cold = soft_unit_thunk_cold;
   cpu->thunk_leave = soft_unit_thunk_leave;
   cpu->thunk_sse = soft_unit_thunk_sse;
+  cpu->thunk_high = soft_unit_thunk_high;
   soft_unit_forget (cpu);
 }
 
@@ -320,7 +323,7 @@ soft_unit_cold (SoftCpu *cpu, uint32_t ref, uint64_t linear)
   translator->count.cold++;
   if ((access & SOFT_ACCESS_WINDOW) != 0 && cpu->window.room == 0)
     soft_make_window (cpu, cpu->reg[SOFT_REG_RIP]);
-  if ((access & SOFT_ACCESS_ALIGNED) != 0 && (linear & 15) != 0)
+  if ((access & SOFT_ACCESS_ALIGNED) != 0 && (linear & (size - 1)) != 0)
     return interpret (cpu, insn, 1) ? 0 : 1;
   if ((linear & 0xfff) + size <= 4096)
     {

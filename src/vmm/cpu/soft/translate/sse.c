@@ -38,6 +38,8 @@ shape_of (const SoftDecode *d, unsigned prefix)
 
   if (d->map == 2)
     {
+      if (prefix == SSE_NP && d->opcode >= 0xc8 && d->opcode <= 0xcd)
+        return s; /* SHA, of which the decoder knows whether it is there */
       if (prefix != SSE_66)
         return none;
       switch (d->opcode)
@@ -49,6 +51,7 @@ shape_of (const SoftDecode *d, unsigned prefix)
         case 0x2a:
         case 0x2b:
         case 0x37 ... 0x41:
+        case 0xdb ... 0xdf:
           return s;
         case 0x17:
           s.form = FORM_FLAGS;
@@ -68,6 +71,8 @@ shape_of (const SoftDecode *d, unsigned prefix)
   if (d->map == 3)
     {
       s.immediate = TRUE;
+      if (prefix == SSE_NP && d->opcode == 0xcc)
+        return s;
       if (prefix != SSE_66)
         return none;
       switch (d->opcode)
@@ -81,6 +86,8 @@ shape_of (const SoftDecode *d, unsigned prefix)
           s.size = d->opcode == 0x0a ? 4 : 8;
           return s;
         case 0x0c ... 0x0f:
+        case 0x44:
+        case 0xdf:
           return s;
         default:
           return none;
@@ -243,21 +250,21 @@ shape_of (const SoftDecode *d, unsigned prefix)
     }
 }
 
-/* XMM registers and MXCSR are the guest's from here on. */
-static void
-use_registers (Gen *g)
+void
+gen_use_vectors (Gen *g, unsigned level)
 {
   GenCold *cold;
 
-  if (g->sse)
+  if (g->sse >= level)
     return;
   gen_flags_lose (g);
-  emit_alu_imm (&g->e, 4, 7, GEN_FIELD (sse_live), 0);
+  emit_alu_imm (&g->e, 4, 7, GEN_FIELD (sse_live), (int32_t)level);
   cold = gen_cold (g);
   cold->kind = GEN_COLD_SSE;
-  cold->jump = emit_jcc (&g->e, CC_E);
+  cold->jump = emit_jcc (&g->e, CC_B);
   cold->retry = g->e.at;
-  g->sse = TRUE;
+  cold->access = (uint8_t)level;
+  g->sse = (uint8_t)level;
 }
 
 static unsigned
@@ -327,7 +334,7 @@ gen_sse (Gen *g)
 
   if (!shape (g, &s))
     return FALSE;
-  use_registers (g);
+  gen_use_vectors (g, 1);
   if (insn->mem)
     {
       gboolean aligned = s.aligned && s.size == 16;

@@ -48,6 +48,13 @@
 .Lparked\@:
 	.subsection 1
 .Lpark\@:
+	cmpl	$2, \at+FRAME_LIVE(%rsp)
+	jne	.Llow\@
+	.irp	n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+	vextractf128 $1, %ymm\n, \at+FRAME_YMM+16*\n(%rsp)
+	.endr
+	vzeroupper
+.Llow\@:
 	.irp	n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 	movaps	%xmm\n, \at+FRAME_XMM+16*\n(%rsp)
 	.endr
@@ -153,6 +160,15 @@
 	movl	$1, 8+FRAME_LIVE(%rsp)
 	ret
 	.size	soft_unit_thunk_sse, . - soft_unit_thunk_sse
+
+/* The same for upper halves, where XMM registers are there already. */
+	function soft_unit_thunk_high
+	.irp	n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+	vinsertf128 $1, 8+FRAME_YMM+16*\n(%rsp), %ymm\n, %ymm\n
+	.endr
+	movl	$2, 8+FRAME_LIVE(%rsp)
+	ret
+	.size	soft_unit_thunk_high, . - soft_unit_thunk_high
 
 /* void soft_unit_serialize (void): what was written into the buffer's other view is what is fetched from here on (SDM volume 3, 8.1.3).
  * IRET serializes, and needs no leave of a hypervisor. */

@@ -75,6 +75,7 @@ enum
   SOFT_UNIT_KEY_MMU_SHIFT = 8,   /* SOFT_MMU_… */
   SOFT_UNIT_KEY_COUNT = 1 << 10, /* budget is counted */
   SOFT_UNIT_KEY_SSE = 1 << 11,   /* SSE instructions don't fault: CR0.EM and TS, CR4.OSFXSR, MXCSR's masks */
+  SOFT_UNIT_KEY_AVX = 1 << 12,   /* AVX ones don't: CR0.TS, CR4.OSXSAVE, XCR0, MXCSR's masks */
   SOFT_UNIT_KEY_NONE = 1 << 30,  /* this mode isn't translated */
 };
 
@@ -171,6 +172,7 @@ void soft_unit_thunk_leave (void);
 void soft_unit_thunk_run (void);
 void soft_unit_thunk_cold (void);
 void soft_unit_thunk_sse (void);
+void soft_unit_thunk_high (void);
 /* Empties jump cache and ids. */
 void soft_unit_forget (SoftCpu *cpu);
 /* Called by thunks. */
@@ -185,7 +187,7 @@ enum
 {
   SOFT_ACCESS_SIZE = 7, /* log2 of bytes */
   SOFT_ACCESS_WRITE = 8,
-  SOFT_ACCESS_ALIGNED = 32, /* to 16 bytes, or it faults */
+  SOFT_ACCESS_ALIGNED = 32, /* to its size, or it faults */
   SOFT_ACCESS_WHOLE = 16,   /* not from RAM: the interpreter does the whole instruction */
   SOFT_ACCESS_WINDOW = 64,  /* looked into the window first */
 };
