@@ -12,6 +12,7 @@ import time
 
 from lib import PATIENCE, Room, Tap, VIVCTL, WELCOME, alive, check, engine_argument, equal, skip_all, until
 
+BOOT = 300
 FROZEN = 3  # seconds, in which timers come due that find nobody
 
 
@@ -80,7 +81,7 @@ def main():
         machine = room.machine("All", "--floppy", floppy, "--cdrom", "", "--disk-size", "16M", "--serial", "socket", engine=engine, memory="16M")
         with tap.point("starts, hears keys and the pointer, and types"):
             machine.start()
-            machine.wait_serial(r"\S", 60)
+            machine.wait_serial("^welcome ready", BOOT)
             heard(machine, "a", 0x1e)
             machine.pointer("move", "5", "5", "click", "left", relative=True)
             machine.type("x\n")
@@ -102,8 +103,10 @@ def main():
         with tap.point("pauses, goes on, is reset and saved, and goes on from there"):
             machine.vivctl("pause")
             machine.vivctl("resume")
+            since = len(machine.serial())
             machine.vivctl("reset")
-            until(lambda: machine.screenshot().width == 800, 60, "the guest's mode")
+            machine.wait_serial("^welcome ready", BOOT, since)
+            equal(machine.screenshot().width, 800, "the guest's mode")
             heard(machine, "b", 0x30)
             machine.vivctl("save", room.path("all.state"))
             machine.vivctl("stop", "--force")
