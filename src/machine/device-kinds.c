@@ -424,7 +424,17 @@ static const DefinitionKey net_keys[] = {
         .max = 16,                                                                                           \
         .help = N_ ("Queues of a disk on virtio or scsi, for guests with several processors") },
 DRIVE_KEYS (disk_keys, "false", N_ ("The disk's image"), FALSE, DISK_KEYS);
-DRIVE_KEYS (cdrom_keys, "true", N_ ("The image in the CD-ROM drive; none: the drive is empty"), TRUE);
+#define CDROM_KEYS                                                                                                \
+  {                                                                                                               \
+    .name = "bus",                                                                                                \
+    .type = KEY_CHOICE,                                                                                           \
+    .fallback = "auto",                                                                                           \
+    .choices = "auto|ide|scsi",                                                                                   \
+    .help = N_ (                                                                                                  \
+        "How the guest reaches the drive: every system knows ide, scsi is virtio's SCSI controller; auto is ide") \
+  },
+DRIVE_KEYS (cdrom_keys, "true", N_ ("The image in the CD-ROM drive; none: the drive is empty"), TRUE,
+            CDROM_KEYS);
 DRIVE_KEYS (floppy_keys, "false", N_ ("The image in the floppy drive; none: the drive is empty"), TRUE);
 
 static const DefinitionKey serial_keys[] = {

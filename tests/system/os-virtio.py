@@ -9,7 +9,7 @@ import subprocess
 
 from lib import BUILD, VIVCTL, Skip, check, equal
 from os_cases import run_cases
-from os_media import cloud_kernel, initramfs
+from os_media import cloud_kernel, grub_iso, initramfs
 
 CORE = ("drivers/virtio/virtio_ring.ko", "drivers/virtio/virtio.ko", "drivers/virtio/virtio_pci_legacy_dev.ko",
         "drivers/virtio/virtio_pci_modern_dev.ko", "drivers/virtio/virtio_pci.ko")
@@ -418,6 +418,100 @@ def vsock(room, engine):
     check(not os.path.exists(path.removesuffix("_99")), "its sockets are gone")
 
 
+# A CD-ROM drive on SCSI.  A disc that the host takes away is an error of reading it to the kernel.
+CDROM = CORE + ("drivers/scsi/scsi_common.ko", "drivers/scsi/scsi_mod.ko", "drivers/cdrom/cdrom.ko", "drivers/scsi/sr_mod.ko", "drivers/scsi/virtio_scsi.ko")
+CDROM_SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+@MODULES@
+for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/sr0 ] || sleep 1; done
+echo "DRIVER $(basename $(readlink /sys/block/sr0/device/driver)) $(cat /sys/block/sr0/device/model | tr -d ' ') $(cat /sys/block/sr0/size)"
+echo READY
+while read step; do
+  case "$step" in
+  sum) # A disc that was changed is seen to go first.
+    for i in 1 2 3; do [ "$(dd if=/dev/sr0 bs=2048 count=1 2> /dev/null | wc -c)" = 2048 ] && break; sleep 1; done
+    echo "SUM $(dd if=/dev/sr0 bs=64k 2> /dev/null | sha256sum | cut -c1-64)" ;;
+  open) exec 5< /dev/sr0; echo "DONE open" ;;
+  close) exec 5<&-; echo "DONE close" ;;
+  eject) /modules/tray-guest open /dev/sr0; echo "DONE eject" ;;
+  draw) /modules/tray-guest close /dev/sr0; echo "DONE draw" ;;
+  bind) cd /sys/bus/virtio/drivers/virtio_scsi; echo virtio0 > unbind; echo virtio0 > bind
+    for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/sr0 ] || sleep 1; done; echo "DONE bind" ;;
+  end) dmesg -r | grep '^<[0-4]>' > /tmp/warnings; cat /tmp/warnings; echo "COMPLAINTS $(grep -E -i -v 'medium not present|not ready|i.o error' /tmp/warnings | grep -E -i -c 'virt|scsi|sr0|sr ')" ;;
+  off) break ;;
+  esac
+done
+poweroff -f
+"""
+
+
+def cdrom(room, engine):
+    kernel, folder = cloud_kernel()
+    program = os.path.join(BUILD, "tests/system/tray-guest")
+    if not os.path.exists(program):
+        raise Skip("no static programs can be made here")
+    initrd = initramfs(room, "script", packed(CDROM, folder) + [("modules/tray-guest", program)], CDROM_SCRIPT.replace("@MODULES@", load(CDROM)))
+    discs = []
+    for i in range(2):
+        discs.append(room.path("disc-%d.iso" % i))
+        with open(discs[i], "wb") as file:
+            file.write(os.urandom((3 + i) * MIB))
+    machine = room.machine("cdrom", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="256M")
+    machine.vivctl("set", "cdrom0.path=" + discs[0], "cdrom0.bus=scsi")
+    machine.start()
+    machine.wait_serial(r"^READY", 200)
+    equal(re.search(r"^DRIVER (.*?)\r?$", machine.serial(), re.M)[1], "sr DVD-ROM %d" % (3 * MIB // 512), "the drive")
+    check(re.search(r"^cdrom0 +pci 00:\w\w.0 target 0 ", machine.vivctl("device", "list").stdout, re.M), "its place")
+
+    def step(name, pattern):
+        since = len(machine.serial())
+        machine.vivctl("serial", "--send", name + "\\n")
+        return machine.wait_serial(pattern, 60, since)[0]
+
+    def reads(disc):
+        with open(disc, "rb") as file:
+            equal(step("sum", r"^SUM (\w+)")[1], hashlib.sha256(file.read()).hexdigest(), "what is on it")
+    reads(discs[0])
+    machine.vivctl("media", "cdrom0", discs[1])
+    reads(discs[1])
+    # The kernel locks a drive that is open.
+    step("open", "^DONE open")
+    locked = machine.vivctl("media", "cdrom0", discs[0], ok=False)
+    check(locked.returncode != 0 and "locked" in locked.stderr, "a drive that is open: " + locked.stderr)
+    step("close", "^DONE close")
+    step("eject", "^DONE eject")
+    machine.until(lambda: discs[1] not in machine.vivctl("media").stdout, 20, "it is out")
+    step("draw", "^DONE draw")
+    machine.until(lambda: discs[1] in machine.vivctl("media").stdout, 20, "it is in again")
+    reads(discs[1])
+    step("bind", "^DONE bind")
+    reads(discs[1])
+    state = room.path("saved.state")
+    machine.vivctl("save", state, timeout=120)
+    machine.stop()
+    machine.vivctl("set", "cdrom0.path=" + discs[1])
+    machine.start("--load", state)
+    reads(discs[1])
+    machine.vivctl("media", "cdrom0", "")
+    equal(step("sum", r"^SUM (\w+)")[1], hashlib.sha256(b"").hexdigest(), "an empty drive")
+    equal(step("end", r"^COMPLAINTS (\d+)")[1], "0", "complaints of the kernel\n" + machine.serial()[-2000:])
+    machine.vivctl("serial", "--send", "off\\n")
+    machine.wait_state("off", 60)
+
+
+def cdrom_boot(room, engine):
+    disc = grub_iso(room, "boot", "serial --unit=0 --speed=115200\nterminal_output serial\necho BOOTED BY $root\nsleep 1\nhalt\n")
+    machine = room.machine("boot", engine=engine, memory="64M")
+    machine.vivctl("set", "cdrom0.path=" + disc, "cdrom0.bus=scsi", "machine.boot=d")
+    machine.start()
+    machine.wait_serial(r"BOOTED BY \w+", 300)
+    machine.stop()
+
+
 CASES = {"disk": disk(1, 1), "disk-legacy": disk(1, 1, legacy=True), "disk-queues": disk(4, 4), "scsi": disk(1, 1, bus="scsi"),
-         "scsi-queues": disk(4, 4, bus="scsi"), "small": small, "share": share, "vsock": vsock}
+         "scsi-queues": disk(4, 4, bus="scsi"), "small": small, "share": share, "vsock": vsock, "cdrom": cdrom, "cdrom-boot": cdrom_boot}
 run_cases(CASES, slow=tuple(CASES))

@@ -170,7 +170,9 @@ on_tray_news (gpointer data)
   for (unsigned i = 0; i < board->drives->len; i++)
     {
       MachineDrive *drive = board->drives->pdata[i];
-      gboolean open = drive->kind == DRIVE_CDROM && ide_tray_open (board->ide, drive->channel, drive->unit);
+      gboolean open = drive->kind == DRIVE_CDROM
+                      && (drive->scsi ? virt_scsi_tray_open (board->scsi, drive->unit)
+                                      : ide_tray_open (board->ide, drive->channel, drive->unit));
 
       if (open == drive->ejected)
         continue;
@@ -227,7 +229,7 @@ board_change_media (Board *board, const char *id, const char *path, int fd, gboo
   MachineDrive *drive = find_drive (board, id);
   Block *block = NULL, *old = NULL;
   uint8_t start[BLOCK_SECTOR_SIZE];
-  gboolean ok;
+  gboolean ok = FALSE;
 
   if (drive == NULL || drive->kind == DRIVE_DISK)
     {
@@ -254,14 +256,19 @@ board_change_media (Board *board, const char *id, const char *path, int fd, gboo
       if (block_size (block) >= sizeof start)
         block_read_sync (block, 0, start, sizeof start, NULL);
     }
+  if (drive->scsi)
+    ok = virt_scsi_change_media (board->scsi, drive->unit, block, force, &old, error);
   vm_lock (board->vm);
-  ok = drive->kind == DRIVE_FLOPPY
-           ? fdc_change_media (board->fdc, drive->unit, block, &old, error)
-           : ide_change_media (board->ide, drive->channel, drive->unit, block, force, &old, error);
+  if (!drive->scsi)
+    ok = drive->kind == DRIVE_FLOPPY
+             ? fdc_change_media (board->fdc, drive->unit, block, &old, error)
+             : ide_change_media (board->ide, drive->channel, drive->unit, block, force, &old, error);
   if (ok)
     drive->ejected = FALSE;
   vm_unlock (board->vm);
-  block_close (ok ? old : block);
+  old = ok ? old : block;
+  if (old != NULL)
+    block_close (old);
   if (!ok)
     return FALSE;
   g_free (drive->path);

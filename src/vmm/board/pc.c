@@ -195,7 +195,7 @@ attach_virtio (Board *board, MachineDrive *drive, const MachineDevice *wanted, B
   return TRUE;
 }
 
-/* Takes the image.  All disks that are to be on SCSI are on one controller, which comes with the first. */
+/* Takes the image.  All drives that are to be on SCSI are on one controller, which comes with the first. */
 static gboolean
 attach_scsi (Board *board, MachineDrive *drive, const MachineDevice *wanted, Block *block, GError **error)
 {
@@ -204,15 +204,18 @@ attach_scsi (Board *board, MachineDrive *drive, const MachineDevice *wanted, Blo
 
   if (board->scsi == NULL && !board_build_scsi (board, wanted, error))
     {
-      block_close (block);
+      if (block != NULL)
+        block_close (block);
       return FALSE;
     }
-  target = virt_scsi_add_disk (board->scsi, block, serial);
+  target = drive->kind == DRIVE_CDROM ? virt_scsi_add_cdrom (board->scsi, block, serial)
+                                      : virt_scsi_add_disk (board->scsi, block, serial);
   if (target < 0)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
-                   "%s: the SCSI controller has no target left; take a disk away", drive->id);
-      block_close (block);
+                   "%s: the SCSI controller has no target left; take a drive away", drive->id);
+      if (block != NULL)
+        block_close (block);
       return FALSE;
     }
   drive->scsi = TRUE;
@@ -277,7 +280,7 @@ build_drive (Board *board, const MachineDevice *wanted, GError **error)
     }
   else if (drive->kind == DRIVE_DISK && g_strcmp0 (machine_device_text (wanted, "bus"), "virtio") == 0)
     return attach_virtio (board, drive, wanted, block, error);
-  else if (drive->kind == DRIVE_DISK && g_strcmp0 (machine_device_text (wanted, "bus"), "scsi") == 0)
+  else if (drive->kind != DRIVE_FLOPPY && g_strcmp0 (machine_device_text (wanted, "bus"), "scsi") == 0)
     return attach_scsi (board, drive, wanted, block, error);
   else
     ok = place_ide (board, drive, error) && attach_ide (board, drive, block, error);

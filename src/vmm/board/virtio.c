@@ -42,6 +42,12 @@ board_build_rng (Board *board, const MachineDevice *rng, GError **error)
   return *place != NULL;
 }
 
+static void
+on_scsi_tray (void *opaque)
+{
+  board_tray_moved (opaque, 0, 0, FALSE); /* who hears of it looks at all of them */
+}
+
 gboolean
 board_build_scsi (Board *board, const MachineDevice *disk, GError **error)
 {
@@ -50,9 +56,13 @@ board_build_scsi (Board *board, const MachineDevice *disk, GError **error)
 
   if (place == NULL)
     return FALSE;
-  *place = virt_scsi_new (board->vm, "scsi", i440fx_bus (board->i440fx), devfn,
-                          (unsigned)machine_device_number (disk, "queues"), error);
+  /* Of a disk; a CD-ROM drive does with one. */
+  const unsigned n_queues
+      = disk->kind->drive == DRIVE_DISK ? (unsigned)machine_device_number (disk, "queues") : 1;
+  *place = virt_scsi_new (board->vm, "scsi", i440fx_bus (board->i440fx), devfn, n_queues, error);
   board->scsi = *place;
+  if (*place != NULL)
+    virt_scsi_set_tray_func (*place, on_scsi_tray, board);
   return *place != NULL;
 }
 

@@ -68,9 +68,8 @@ put_be64 (uint8_t *to, uint64_t value)
   put_be32 (to + 4, (uint32_t)value);
 }
 
-/* SPC-4, 4.5.3: fixed format. */
-static void
-fill_sense (uint8_t *sense, uint32_t what)
+void
+scsi_fill_sense (uint8_t *sense, uint32_t what)
 {
   memset (sense, 0, SCSI_SENSE_SIZE);
   sense[0] = 0x70;
@@ -80,20 +79,20 @@ fill_sense (uint8_t *sense, uint32_t what)
   sense[13] = (uint8_t)what;
 }
 
-static void
-check (ScsiTask *task, uint32_t what)
+void
+scsi_check (ScsiTask *task, uint32_t what)
 {
   task->action = SCSI_ANSWERED;
   task->status = SCSI_STATUS_CHECK;
   task->answer_length = 0;
   task->sense_length = SCSI_SENSE_SIZE;
-  fill_sense (task->sense, what);
+  scsi_fill_sense (task->sense, what);
 }
 
 void
 scsi_failed (ScsiTask *task, gboolean write)
 {
-  check (task, write ? MEDIUM_WRITE : MEDIUM_READ);
+  scsi_check (task, write ? MEDIUM_WRITE : MEDIUM_READ);
 }
 
 static void
@@ -158,7 +157,7 @@ vital_page (const ScsiUnit *unit, const uint8_t *cdb, ScsiTask *task)
       data[6] = unit->readonly ? 0 : 2;
       break;
     default:
-      check (task, INVALID_FIELD);
+      scsi_check (task, INVALID_FIELD);
       return;
     }
   put_be16 (data + 2, n);
@@ -175,14 +174,14 @@ inquiry (const ScsiUnit *unit, const uint8_t *cdb, ScsiTask *task)
   if (cdb[1] & 1)
     {
       if (unit->absent)
-        check (task, INVALID_FIELD);
+        scsi_check (task, INVALID_FIELD);
       else
         vital_page (unit, cdb, task);
       return;
     }
   if (cdb[2] != 0)
     {
-      check (task, INVALID_FIELD);
+      scsi_check (task, INVALID_FIELD);
       return;
     }
   data[2] = 5;    /* SPC-3 */
@@ -202,7 +201,7 @@ report_luns (const uint8_t *cdb, ScsiTask *task)
 
   if (cdb[2] > 2 || allocation < 16)
     {
-      check (task, INVALID_FIELD);
+      scsi_check (task, INVALID_FIELD);
       return;
     }
   /* LUN 0 alone, and no well-known one. */
@@ -224,7 +223,7 @@ read_capacity_16 (const ScsiUnit *unit, const uint8_t *cdb, ScsiTask *task)
 {
   if ((cdb[1] & 0x1f) != READ_CAPACITY_16)
     {
-      check (task, INVALID_FIELD);
+      scsi_check (task, INVALID_FIELD);
       return;
     }
   put_be64 (task->answer, unit->n_blocks - 1);
@@ -273,7 +272,7 @@ mode_sense (const ScsiUnit *unit, const uint8_t *cdb, ScsiTask *task)
 
   if (control == 3)
     {
-      check (task, NO_SAVED_PAGES);
+      scsi_check (task, NO_SAVED_PAGES);
       return;
     }
   if (page == 0x08 || page == 0x3f)
@@ -282,7 +281,7 @@ mode_sense (const ScsiUnit *unit, const uint8_t *cdb, ScsiTask *task)
     length += mode_page (0x0a, control, data + length);
   if (length == header || (subpage != 0 && subpage != 0xff))
     {
-      check (task, INVALID_FIELD);
+      scsi_check (task, INVALID_FIELD);
       return;
     }
   if (ten)
@@ -303,10 +302,10 @@ request_sense (const ScsiUnit *unit, const uint8_t *cdb, ScsiTask *task)
 {
   if (cdb[1] & 1)
     {
-      check (task, INVALID_FIELD);
+      scsi_check (task, INVALID_FIELD);
       return;
     }
-  fill_sense (task->answer, unit->absent ? NOT_SUPPORTED_UNIT : 0);
+  scsi_fill_sense (task->answer, unit->absent ? NOT_SUPPORTED_UNIT : 0);
   answer (task, SCSI_SENSE_SIZE, cdb[4]);
 }
 
@@ -348,9 +347,9 @@ static void
 order (const ScsiUnit *unit, ScsiAction action, ScsiTask *task)
 {
   if (action != SCSI_READ && unit->readonly)
-    check (task, WRITE_PROTECTED);
+    scsi_check (task, WRITE_PROTECTED);
   else if (!is_within (unit, task))
-    check (task, OUT_OF_RANGE);
+    scsi_check (task, OUT_OF_RANGE);
   else
     task->action = task->n > 0 ? action : SCSI_ANSWERED;
 }
@@ -363,7 +362,7 @@ transfer (const ScsiUnit *unit, const uint8_t *cdb, gboolean write, ScsiTask *ta
   get_extent (cdb, &task->lba, &task->n);
   if (!six && (cdb[1] & 0xe0) != 0) /* protection information */
     {
-      check (task, INVALID_FIELD);
+      scsi_check (task, INVALID_FIELD);
       return;
     }
   task->through = !six && (cdb[1] & 8);
@@ -375,9 +374,9 @@ verify (const ScsiUnit *unit, const uint8_t *cdb, ScsiTask *task)
 {
   get_extent (cdb, &task->lba, &task->n);
   if (cdb[1] & 6) /* comparing */
-    check (task, INVALID_FIELD);
+    scsi_check (task, INVALID_FIELD);
   else if (!is_within (unit, task))
-    check (task, OUT_OF_RANGE);
+    scsi_check (task, OUT_OF_RANGE);
 }
 
 /* Of zeroes only: the one pattern that anybody writes so. */
@@ -393,14 +392,14 @@ write_same (const ScsiUnit *unit, const uint8_t *cdb, const uint8_t *parameters,
     any |= parameters[i];
   if ((!without && length < SCSI_BLOCK_SIZE) || any != 0 || (cdb[1] & 0xf0) != 0)
     {
-      check (task, INVALID_FIELD);
+      scsi_check (task, INVALID_FIELD);
       return;
     }
   if (task->n == 0 && task->lba <= unit->n_blocks) /* to the end */
     task->n = unit->n_blocks - task->lba;
   if (task->n > MOST_ZEROES)
     {
-      check (task, INVALID_FIELD);
+      scsi_check (task, INVALID_FIELD);
       return;
     }
   task->unmap = (cdb[1] & 8) != 0;
@@ -414,11 +413,11 @@ unmap (const ScsiUnit *unit, const uint8_t *cdb, const uint8_t *parameters, uint
   const uint32_t stated = get_be16 (cdb + 7);
 
   if (cdb[1] & 1) /* anchors */
-    check (task, INVALID_FIELD);
+    scsi_check (task, INVALID_FIELD);
   else if (stated == 0)
     return;
   else if (stated < 8 || length < 8)
-    check (task, PARAMETER_LENGTH);
+    scsi_check (task, PARAMETER_LENGTH);
   else
     {
       const uint32_t descriptors = get_be16 (parameters + 2);
@@ -427,18 +426,18 @@ unmap (const ScsiUnit *unit, const uint8_t *cdb, const uint8_t *parameters, uint
         return;
       if (descriptors >= 32)
         {
-          check (task, INVALID_PARAMETER); /* more than there may be */
+          scsi_check (task, INVALID_PARAMETER); /* more than there may be */
           return;
         }
       if (length < 24 || stated < 24)
         {
-          check (task, PARAMETER_LENGTH);
+          scsi_check (task, PARAMETER_LENGTH);
           return;
         }
       task->lba = get_be64 (parameters + 8);
       task->n = get_be32 (parameters + 16);
       if (task->n > MOST_ZEROES)
-        check (task, INVALID_PARAMETER);
+        scsi_check (task, INVALID_PARAMETER);
       else
         order (unit, SCSI_DISCARD, task);
     }
@@ -452,13 +451,18 @@ scsi_command (ScsiUnit *unit, const uint8_t *cdb, const uint8_t *parameters, uin
   memset (task, 0, sizeof *task);
   if (unit->absent && opcode != INQUIRY && opcode != REPORT_LUNS && opcode != REQUEST_SENSE)
     {
-      check (task, NOT_SUPPORTED_UNIT);
+      scsi_check (task, NOT_SUPPORTED_UNIT);
       return;
     }
   if (unit->attention && opcode != INQUIRY && opcode != REPORT_LUNS && opcode != REQUEST_SENSE)
     {
       unit->attention = FALSE;
-      check (task, ATTENTION_RESET);
+      scsi_check (task, ATTENTION_RESET);
+      return;
+    }
+  if (unit->disc != NULL && opcode != REPORT_LUNS)
+    {
+      scsi_disc_command (unit, cdb, parameters, length, task);
       return;
     }
   switch (opcode)
@@ -514,7 +518,7 @@ scsi_command (ScsiUnit *unit, const uint8_t *cdb, const uint8_t *parameters, uin
       unmap (unit, cdb, parameters, length, task);
       break;
     default:
-      check (task, INVALID_OPCODE);
+      scsi_check (task, INVALID_OPCODE);
       break;
     }
 }

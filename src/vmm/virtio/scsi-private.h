@@ -99,8 +99,13 @@ typedef struct
 
 typedef struct
 {
-  Block *block;
+  Block *block; /* NULL: a CD-ROM drive without a disc */
   char serial[33];
+  /* Of a CD-ROM drive: device loop. */
+  Mmc mmc;
+  uint8_t *answer;
+  gint tray;                                /* as mmc.tray_open; atomic */
+  gboolean event_due;                       /* the guest is to hear of another disc */
   ScsiUnit unit;                            /* device loop */
   BlockQueue *images[VIRT_SCSI_MAX_QUEUES]; /* one a queue of commands */
 } Target;
@@ -111,6 +116,10 @@ struct VirtScsi
   unsigned n_targets;
   Target targets[VIRT_SCSI_MAX_TARGETS];
   Queue queues[VIRT_SCSI_MAX_QUEUES];
+  VirtChain event;
+  void (*tray_moved) (void *opaque);
+  void *tray_opaque;
+  GSource *trays;       /* tells of them; NULL: nobody is told */
   Waiting *spare;       /* for the next chain of the control queue */
   unsigned n_functions; /* that wait */
   gboolean full;        /* as Queue.full */
@@ -119,6 +128,23 @@ struct VirtScsi
 
 /* 5.6.6.1: 1, the target, and a LUN of one level.  -1: there is nothing; `lun` is that of the target. */
 int virt_scsi_find_target (const VirtScsi *scsi, const uint8_t *address, unsigned *lun);
+
+/* 5.6.3 */
+#define VIRT_SCSI_F_CHANGE VIRT_FEATURE (2)
+
+/* Queues of its image, if it has one, for each of commands. */
+void virt_scsi_open_queues (VirtScsi *scsi, Target *target);
+
+/* -- scsi-media.c: device loop ------------------------------------------------------------------------------- */
+
+extern const StateField virt_scsi_target_state[];
+/* Of the event queue, its lock held. */
+VirtChain *virt_scsi_event_room (VirtScsi *scsi);
+void virt_scsi_run_event (VirtScsi *scsi, VirtChain *chain);
+/* After a command: the guest may have moved it. */
+void virt_scsi_look_at_tray (VirtScsi *scsi, Target *target);
+/* After the image or the tray has changed. */
+void virt_scsi_look_at_disc (Target *target);
 
 /* -- scsi-control.c: device loop ----------------------------------------------------------------------------- */
 

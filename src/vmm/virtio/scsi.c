@@ -14,6 +14,8 @@
 
 static const StateField virt_scsi_state[] = {
   STATE_STRUCT (VirtScsi, virt, virt_device_state),
+  STATE_ADDED,
+  STATE_STRUCTS (VirtScsi, targets, Target, virt_scsi_target_state),
   STATE_END,
 };
 
@@ -261,16 +263,21 @@ carry_out (Request *request, uint64_t *transferred)
   scsi_command (unit, cdb, parameters,
                 (uint32_t)virt_chain_read (chain, (size_t)out_at, parameters, sizeof parameters), task);
   request->data_length = (uint32_t)MIN (n_out > 0 ? n_out : n_in, UINT32_MAX);
+  if (unit->disc != NULL)
+    virt_scsi_look_at_tray (scsi, &scsi->targets[target]);
   switch (task->action)
     {
     case SCSI_ANSWERED:
       if (task->answer_length > n_in && n_in == 0 && task->status == SCSI_STATUS_GOOD)
         return RESPONSE_OVERRUN;
-      *transferred = virt_chain_write (chain, (size_t)in_at, task->answer, task->answer_length);
+      *transferred = virt_chain_write (
+          chain, (size_t)in_at, task->longer != NULL ? task->longer : task->answer, task->answer_length);
       if (n_out > 0 && task->status == SCSI_STATUS_GOOD)
         *transferred = request->data_length;
       return RESPONSE_OK;
     case SCSI_READ:
+      if (scsi->targets[target].block == NULL)
+        return RESPONSE_FAILURE;
       if (task->n > n_in / SCSI_BLOCK_SIZE)
         return RESPONSE_OVERRUN;
       request->data_length = (uint32_t)MIN (n_in, UINT32_MAX);
@@ -282,6 +289,8 @@ carry_out (Request *request, uint64_t *transferred)
       submit (request, &chain->out, out_at);
       return -1;
     default:
+      if (scsi->targets[target].block == NULL)
+        return RESPONSE_FAILURE;
       submit (request, NULL, 0);
       return -1;
     }
@@ -316,8 +325,7 @@ scsi_room (VirtDevice *virt, unsigned n)
 {
   VirtScsi *scsi = (VirtScsi *)virt;
 
-  /* What the driver has put there for events stays there: nothing comes or goes. */
-  return n == QUEUE_EVENT     ? NULL
+  return n == QUEUE_EVENT     ? virt_scsi_event_room (scsi)
          : n == QUEUE_CONTROL ? virt_scsi_control_room (scsi)
                               : command_room (scsi, n);
 }
@@ -325,7 +333,7 @@ scsi_room (VirtDevice *virt, unsigned n)
 static void
 scsi_unused (VirtDevice *virt, unsigned n, VirtChain *chain)
 {
-  if (n == QUEUE_CONTROL)
+  if (n < QUEUE_FIRST)
     virt_chain_clear (chain);
   else
     command_unused ((VirtScsi *)virt, n, chain);
@@ -336,6 +344,8 @@ scsi_run (VirtDevice *virt, unsigned n, VirtChain *chain)
 {
   if (n == QUEUE_CONTROL)
     virt_scsi_run_control ((VirtScsi *)virt, chain);
+  else if (n == QUEUE_EVENT)
+    virt_scsi_run_event ((VirtScsi *)virt, chain);
   else
     run_command ((VirtScsi *)virt, n, chain);
 }
@@ -365,6 +375,7 @@ static const VirtClass virt_scsi_class = {
   .type = VIRT_TYPE_SCSI,
   .transitional = 0x1004,
   .class_code = 0x010000, /* SCSI storage */
+  .features = VIRT_SCSI_F_CHANGE,
   .queue_size = QUEUE_SIZE,
   .config_size = CONFIG_SIZE,
   .room = scsi_room,
@@ -406,7 +417,8 @@ virt_scsi_realize (Device *device, GError **error)
   memset (scsi->virt.writable + CONFIG_SENSE_SIZE, 0xff, 8);
   default_sizes (scsi);
   scsi->virt.n_queues = 0;
-  if (!virt_device_realize (&scsi->virt, &virt_scsi_class, n, 0, error))
+  virt_chain_init (&scsi->event);
+  if (!virt_device_realize (&scsi->virt, &virt_scsi_class, n, VIRT_SCSI_F_CHANGE, error))
     return FALSE;
   fill_config (scsi);
   return TRUE;
@@ -420,7 +432,11 @@ virt_scsi_reset (Device *device)
   virt_device_reset (&scsi->virt);
   default_sizes (scsi);
   for (unsigned i = 0; i < scsi->n_targets; i++)
-    scsi->targets[i].unit.attention = FALSE;
+    {
+      scsi->targets[i].unit.attention = scsi->targets[i].event_due = FALSE;
+      /* As a drive's reset: it lets go. */
+      scsi->targets[i].mmc.tray_locked = FALSE;
+    }
   scsi->loaded = FALSE;
 }
 
@@ -444,7 +460,8 @@ virt_scsi_drained (Device *device)
       unsigned in_flight = 0;
 
       for (unsigned i = 0; i < scsi->n_targets; i++)
-        in_flight += block_in_flight (scsi->targets[i].images[n - QUEUE_FIRST]);
+        if (scsi->targets[i].images[n - QUEUE_FIRST] != NULL)
+          in_flight += block_in_flight (scsi->targets[i].images[n - QUEUE_FIRST]);
       g_mutex_lock (&scsi->virt.queues[n].lock);
       const unsigned parked = n_parked (&scsi->queues[n - QUEUE_FIRST]);
       g_mutex_unlock (&scsi->virt.queues[n].lock);
@@ -500,7 +517,8 @@ virt_scsi_resume (Device *device)
         take_again (scsi, n);
       g_mutex_unlock (&queue->lock);
       for (unsigned i = 0; n >= QUEUE_FIRST && i < scsi->n_targets; i++)
-        block_retry (scsi->targets[i].images[n - QUEUE_FIRST]);
+        if (scsi->targets[i].images[n - QUEUE_FIRST] != NULL)
+          block_retry (scsi->targets[i].images[n - QUEUE_FIRST]);
     }
   scsi->loaded = FALSE;
   virt_device_resume (&scsi->virt);
@@ -513,6 +531,12 @@ virt_scsi_post_load (Device *device, GError **error)
 
   fill_config (scsi);
   scsi->loaded = TRUE;
+  for (unsigned i = 0; i < scsi->n_targets; i++)
+    if (scsi->targets[i].unit.disc != NULL)
+      {
+        g_atomic_int_set (&scsi->targets[i].tray, scsi->targets[i].mmc.tray_open);
+        virt_scsi_look_at_disc (&scsi->targets[i]);
+      }
   return virt_device_post_load (&scsi->virt, error);
 }
 
@@ -538,14 +562,22 @@ virt_scsi_unrealize (Device *device)
       queue->unused = NULL;
     }
   g_clear_pointer (&scsi->spare, virt_scsi_waiting_free);
+  if (scsi->trays != NULL)
+    g_source_destroy (scsi->trays);
+  g_clear_pointer (&scsi->trays, g_source_unref);
   virt_device_unrealize (&scsi->virt);
+  virt_chain_free (&scsi->event);
   for (unsigned i = 0; i < scsi->n_targets; i++)
-    g_clear_pointer (&scsi->targets[i].block, block_close);
+    {
+      g_clear_pointer (&scsi->targets[i].block, block_close);
+      g_clear_pointer (&scsi->targets[i].answer, g_free);
+    }
   scsi->n_targets = 0;
 }
 
 static const DeviceClass virt_scsi_device_class = {
   .name = "virtio-scsi",
+  .version = 1,
   .instance_size = sizeof (VirtScsi),
   .state = virt_scsi_state,
   .realize = virt_scsi_realize,
@@ -571,6 +603,16 @@ virt_scsi_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, unsigned n_q
   return NULL;
 }
 
+void
+virt_scsi_open_queues (VirtScsi *scsi, Target *target)
+{
+  for (unsigned n = 0; n + QUEUE_FIRST < scsi->virt.n_queues && target->block != NULL; n++)
+    {
+      target->images[n] = block_queue_new (target->block, scsi->virt.pci.device.vm->context);
+      block_set_error_func (target->images[n], on_error, scsi);
+    }
+}
+
 int
 virt_scsi_add_disk (Device *device, Block *block, const char *serial)
 {
@@ -584,11 +626,7 @@ virt_scsi_add_disk (Device *device, Block *block, const char *serial)
   target->unit = (ScsiUnit){ .serial = target->serial,
                              .n_blocks = block_size (block) / SCSI_BLOCK_SIZE,
                              .readonly = block_read_only (block) };
-  for (unsigned n = 0; n + QUEUE_FIRST < scsi->virt.n_queues; n++)
-    {
-      target->images[n] = block_queue_new (block, device->vm->context);
-      block_set_error_func (target->images[n], on_error, scsi);
-    }
+  virt_scsi_open_queues (scsi, target);
   return (int)scsi->n_targets++;
 }
 
