@@ -242,7 +242,7 @@ viv_settings_window_new (VivMachine *machine)
   VivSettingsWindow *self = g_object_new (VIV_TYPE_SETTINGS_WINDOW, "modal", TRUE, "search-enabled", TRUE,
                                           "default-width", 620, "default-height", 680, NULL);
   g_autofree char *title = g_strdup_printf (_ ("Settings of %s"), viv_machine_get_name (machine));
-  AdwPreferencesPage *pages[VIV_PAGE_DEVICE], *drives;
+  AdwPreferencesPage *pages[VIV_PAGE_DEVICE], *drives, *devices;
 
   gtk_window_set_title (GTK_WINDOW (self), title);
   self->store = viv_settings_store_new (machine);
@@ -251,11 +251,12 @@ viv_settings_window_new (VivMachine *machine)
   pages[VIV_PAGE_GENERAL] = add_page (self, _ ("General"), "preferences-other-symbolic");
   pages[VIV_PAGE_SYSTEM] = add_page (self, _ ("System"), "application-x-firmware-symbolic");
   drives = add_page (self, _ ("Drives"), "drive-harddisk-symbolic");
+  devices = add_page (self, _ ("Devices"), "preferences-system-devices-symbolic");
   pages[VIV_PAGE_BOOT] = add_page (self, _ ("Boot"), "system-run-symbolic");
   pages[VIV_PAGE_DISPLAY] = add_page (self, _ ("Display"), "video-display-symbolic");
   add_keys (self, pages);
   self->drives = viv_device_groups_new (self->store, drives, VIV_DEVICES_DRIVES);
-  self->others = viv_device_groups_new (self->store, pages[VIV_PAGE_SYSTEM], VIV_DEVICES_OTHERS);
+  self->others = viv_device_groups_new (self->store, devices, VIV_DEVICES_OTHERS);
   on_changed (self);
   return GTK_WIDGET (self);
 }
