@@ -461,9 +461,11 @@ static const DefinitionKey usb_keys[] = {
   { .name = "model",
     .type = KEY_CHOICE,
     .fallback = "auto",
-    .choices = "auto|xhci",
+    .choices = "auto|xhci|ehci|uhci",
     .spelled = TRUE,
-    .help = N_ ("The controller: xhci for systems of 2012 and later; auto is xhci") },
+    .help = N_ (
+        "The controller: xhci for systems of 2012 and later, ehci (with uhci for slow devices) for those from 2001 on, "
+        "uhci for older ones; auto is xhci") },
   { .name = NULL },
 };
 

@@ -12,7 +12,9 @@ from os_media import initramfs, whole_kernel
 CORE = ("drivers/usb/common/usb-common.ko", "drivers/usb/core/usbcore.ko")
 XHCI = CORE + ("drivers/usb/host/xhci-hcd.ko", "drivers/usb/host/xhci-pci.ko")
 HID = ("drivers/hid/hid.ko", "drivers/hid/hid-generic.ko", "drivers/hid/usbhid/usbhid.ko", "drivers/input/evdev.ko")
-CONTROLLERS = {"xhci": XHCI}
+UHCI = CORE + ("drivers/usb/host/uhci-hcd.ko",)
+EHCI = CORE + ("drivers/usb/host/ehci-hcd.ko", "drivers/usb/host/ehci-pci.ko", "drivers/usb/host/uhci-hcd.ko")
+CONTROLLERS = {"xhci": XHCI, "ehci": EHCI, "uhci": UHCI}
 # @…@: modules; the name of the pointer.
 INPUT_SCRIPT = """#!/bin/sh
 /bin/busybox --install -s /bin
@@ -118,5 +120,5 @@ def inputs(model):
     return case
 
 
-CASES = {"xhci-input": inputs("xhci")}
+CASES = {"%s-input" % model: inputs(model) for model in CONTROLLERS}
 run_cases(CASES, slow=tuple(CASES))

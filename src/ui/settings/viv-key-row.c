@@ -63,6 +63,8 @@ static const char *const choice_labels[][2] = {
   { "ps2", N_ ("PS/2") },
   { "usb", N_ ("USB") },
   { "xhci", N_ ("USB 3 (xHCI)") },
+  { "ehci", N_ ("USB 2 (EHCI)") },
+  { "uhci", N_ ("USB 1 (UHCI)") },
   { "scsi", N_ ("SCSI (virtio)") },
   { "bios", N_ ("BIOS (SeaBIOS)") },
   { "user", N_ ("This computer’s network") },

@@ -57,7 +57,8 @@ struct Board
   SerialPort *serial[BOARD_MAX_PORTS]; /* behind COM1 to COM4: DEVICE_PORT_… */
   unsigned n_serials;
   InputRouter *router;
-  Device *usb;            /* the controller of usb0; likewise */
+  Device *usb; /* the controller of usb0; likewise */
+  const struct BoardUsbModel *usb_model;
   Device *balloon, *scsi; /* of `functions`; NULL: there is none */
   GPtrArray *outputs;     /* DisplayOutput *, the devices' own; a screen's id is its place */
   GPtrArray *drives;      /* MachineDrive * */

@@ -8,40 +8,97 @@
 
 #include "chipset/i440fx.h"
 #include "machine/start-blame.h"
+#include "usb/ehci.h"
 #include "usb/hid.h"
+#include "usb/uhci.h"
 #include "usb/xhci.h"
 
 #include <gio/gio.h>
 
-gboolean
-board_build_usb (Board *board, const MachineDevice *usb, GError **error)
-{
-  const unsigned slot = board_take_slot (board, usb->id, error);
+/* -- Controllers ------------------------------------------------------------------------------------------ */
 
-  if (slot == 0)
-    return FALSE;
-  board->functions[slot]
-      = xhci_new (board->vm, usb->id, i440fx_bus (board->i440fx), PCI_DEVFN (slot, 0), error);
-  board->usb = board->functions[slot];
-  return board->usb != NULL;
+static Device *
+make_xhci (Vm *vm, const char *id, PciBus *bus, unsigned slot, GError **error)
+{
+  return xhci_new (vm, id, bus, PCI_DEVFN (slot, 0), error);
 }
 
-/* The first port that is free; NULL: none is. */
+static Device *
+make_uhci (Vm *vm, const char *id, PciBus *bus, unsigned slot, GError **error)
+{
+  return uhci_new (vm, id, bus, PCI_DEVFN (slot, 0), UHCI_PIIX3, error);
+}
+
+/* Four functions of one slot, as in the 82801I. */
+static Device *
+make_ehci (Vm *vm, const char *id, PciBus *bus, unsigned slot, GError **error)
+{
+  Device *companions[EHCI_N_COMPANIONS];
+
+  for (unsigned i = 0; i < EHCI_N_COMPANIONS; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("%s-companion%u", id, i);
+
+      companions[i] = uhci_new (vm, name, bus, PCI_DEVFN (slot, i), (UhciModel)(UHCI_ICH9_1 + i), error);
+      if (companions[i] == NULL)
+        return NULL;
+    }
+  return ehci_new (vm, id, bus, PCI_DEVFN (slot, 7), companions, error);
+}
+
 static UsbPort *
-free_port (Board *board)
+free_xhci_port (Device *device)
 {
   UsbPort *port;
 
-  for (unsigned i = 0; (port = xhci_port (board->usb, i)) != NULL; i++)
+  for (unsigned i = 0; (port = xhci_port (device, i)) != NULL; i++)
     if (port->device == NULL)
       return port;
   return NULL;
 }
 
+static UsbPort *
+free_uhci_port (Device *device)
+{
+  UsbPort *port;
+
+  for (unsigned i = 0; (port = uhci_port (device, i)) != NULL; i++)
+    if (port->device == NULL)
+      return port;
+  return NULL;
+}
+
+/* By the values of usb0.model. */
+static const BoardUsbModel models[] = {
+  { "auto", make_xhci, free_xhci_port },
+  { "xhci", make_xhci, free_xhci_port },
+  { "ehci", make_ehci, ehci_free_port },
+  { "uhci", make_uhci, free_uhci_port },
+};
+
+gboolean
+board_build_usb (Board *board, const MachineDevice *usb, GError **error)
+{
+  const unsigned slot = board_take_slot (board, usb->id, error);
+  const char *wanted = machine_device_text (usb, "model");
+
+  for (unsigned i = 0; slot != 0 && i < G_N_ELEMENTS (models); i++)
+    if (g_strcmp0 (models[i].name, wanted) == 0)
+      {
+        board->usb_model = &models[i];
+        board->usb = models[i].make (board->vm, usb->id, i440fx_bus (board->i440fx), slot, error);
+        board->functions[slot] = board->usb;
+        return board->usb != NULL;
+      }
+  return FALSE;
+}
+
+/* -- Devices ---------------------------------------------------------------------------------------------- */
+
 static gboolean
 plug (Board *board, UsbDevice *device, GError **error)
 {
-  UsbPort *port = free_port (board);
+  UsbPort *port = board->usb_model->free_port (board->usb);
 
   if (port != NULL)
     return usb_port_attach (port, device, error);

@@ -5,8 +5,17 @@
 #pragma once
 
 #include "board/board.h"
+#include "usb/usb.h"
 
 G_BEGIN_DECLS
+
+/* A controller, and where there is room in its ports. */
+typedef struct BoardUsbModel
+{
+  const char *name;
+  Device *(*make) (Vm *vm, const char *id, PciBus *bus, unsigned slot, GError **error);
+  UsbPort *(*free_port) (Device *device); /* NULL: none is free */
+} BoardUsbModel;
 
 gboolean board_build_usb (Board *board, const MachineDevice *usb, GError **error);
 /* Those of keyboard and pointer that are to be on USB; behind the controller. */

@@ -377,6 +377,19 @@ usb_device_detach (UsbDevice *device)
 }
 
 void
+usb_port_move (UsbPort *from, UsbPort *to)
+{
+  UsbDevice *device = from->device;
+
+  if (device == NULL || to->device != NULL)
+    return;
+  from->device = NULL;
+  to->device = device;
+  device->port = to;
+  device->speed = (UsbSpeed)(g_bit_storage (to->speeds & device->model->description->speeds) - 1);
+}
+
+void
 usb_port_reset (UsbPort *port)
 {
   if (port->device != NULL)

@@ -229,6 +229,8 @@ struct UsbPort
 /* FALSE: there is something in the port already, or no speed that both know. */
 gboolean usb_port_attach (UsbPort *port, UsbDevice *device, GError **error);
 void usb_device_detach (UsbDevice *device);
+/* The same port in another one's hands: neither is told.  For state that was loaded. */
+void usb_port_move (UsbPort *from, UsbPort *to);
 /* Reset signalling: the device has address 0 and no configuration. */
 void usb_port_reset (UsbPort *port);
 void usb_port_suspend (UsbPort *port, gboolean suspended);

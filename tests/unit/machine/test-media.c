@@ -182,11 +182,23 @@ test_profiles (void)
   const char *ids[][2]
       = { { "win10", "windows-nt10" }, { "winxp", "windows-nt5" },  { "win98", "windows-9x" },
           { "debian12", "debian" },    { "openbsd7.4", "openbsd" }, { "freebsd14.0", "freebsd" },
-          { "archlinux", "linux" },    { "nonsense", "generic" },   { "win3.1", "windows-dos" } };
+          { "archlinux", "linux" },    { "nonsense", "generic" },   { "win3.1", "windows-dos" },
+          { "win8.1", "windows-nt62" } };
   for (unsigned i = 0; i < G_N_ELEMENTS (ids); i++)
     {
       g_autoptr (OsProfile) profile = os_profile_lookup (ids[i][0]);
       g_assert_cmpstr (profile->id, ==, ids[i][1]);
+    }
+  /* A USB controller that the system knows, or none; another system takes the first one's away. */
+  const char *usb[][2]
+      = { { "win11", "xhci" },    { "win8.1", "xhci" }, { "win7", "ehci" }, { "winxp", "uhci" },
+          { "debian12", "xhci" }, { "winnt4.0", NULL }, { "msdos6", NULL } };
+  g_autoptr (MachineDefinition) changing = definition_new ("usb");
+  for (unsigned i = 0; i < G_N_ELEMENTS (usb); i++)
+    {
+      g_autoptr (OsProfile) profile = os_profile_lookup (usb[i][0]);
+      os_profile_apply (profile, changing);
+      g_assert_cmpstr (definition_text (changing, "usb0.model"), ==, usb[i][1]);
     }
   g_autoptr (OsProfile) none = os_profile_lookup (NULL);
   g_assert_cmpstr (none->id, ==, "generic");
