@@ -182,6 +182,12 @@ vm_clock_new_manual (void)
   return clock;
 }
 
+gboolean
+vm_clock_is_manual (const VmClock *clock)
+{
+  return clock->manual;
+}
+
 void
 vm_clock_free (VmClock *clock)
 {

@@ -32,6 +32,7 @@ typedef struct VmTimer
 VmClock *vm_clock_new (VmLock *lock, GMainContext *context);
 /* For tests and the engine without a processor: time moves by vm_clock_advance() only. */
 VmClock *vm_clock_new_manual (void);
+gboolean vm_clock_is_manual (const VmClock *clock);
 void vm_clock_free (VmClock *clock);
 
 /* ns; from any thread. */

@@ -85,14 +85,15 @@ guest_eoi (void *opaque, unsigned vector)
 
 static const IoOps guest_port_ops = { .read = guest_port_read, .write = guest_port_write };
 
+/* With a clock that is moved by hand the test runs the processors, else they have threads. */
 static inline Guest *
-guest_new_with (const EngineConfig *config)
+guest_new_on_clock (const EngineConfig *config, gboolean by_hand)
 {
   const unsigned n_cpus = config->n_cpus;
   Guest *g = g_new0 (Guest, 1);
   g_autoptr (GError) error = NULL;
 
-  g->vm = vm_new (NULL, TRUE);
+  g->vm = vm_new (NULL, by_hand);
   vm_lock (g->vm);
   g->region = region_new_ram ("ram", GUEST_RAM, RAM_DEFAULT, &error);
   g_assert_no_error (error);
@@ -111,6 +112,12 @@ guest_new_with (const EngineConfig *config)
   g_assert_no_error (error);
   g->cpu = ((SoftEngine *)g->engine)->cpus[0];
   return g;
+}
+
+static inline Guest *
+guest_new_with (const EngineConfig *config)
+{
+  return guest_new_on_clock (config, TRUE);
 }
 
 static inline Guest *

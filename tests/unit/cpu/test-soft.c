@@ -620,7 +620,7 @@ test_own_dma (void)
   GUEST_LOAD (g, CODE, copied);
   guest_start (g, &s);
   g->vm->processor->resume (g->vm->processor_opaque);
-  while (g_atomic_int_get (&engine->sleeping) == 0)
+  while (!soft_run_sleeps (engine->cpus[0]))
     g_usleep (1000);
   g->vm->processor->pause (g->vm->processor_opaque);
   g_assert_cmphex (guest_get (g, 0xd000, 4), ==, 0x87654321);

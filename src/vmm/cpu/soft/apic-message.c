@@ -131,11 +131,11 @@ soft_apic_nmi (SoftEngine *engine)
     }
 }
 
-/* A message for another processor ends the turn: it waits for the answer more often than not, and they share a thread. */
+/* A message for another processor ends the turn where they share a thread: it waits for the answer more often than not. */
 static void
 give_way (SoftApic *from, const SoftApic *to)
 {
-  if (to != from)
+  if (to != from && !from->cpu->beside)
     soft_attend (from->cpu, SOFT_ATTENTION_YIELD);
 }
 

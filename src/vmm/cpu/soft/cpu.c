@@ -35,6 +35,7 @@ soft_cpu_new (SoftEngine *engine, unsigned n)
   cpu->engine = engine;
   cpu->vm = engine->parent.vm;
   cpu->n = n;
+  cpu->beside = engine->side_by_side;
   cpu->delivering = -1;
   cpu->memory_generation = ~(uint64_t)0;
   /* All entries count as filled: the reset empties them. */
@@ -163,6 +164,8 @@ deliver_fault (SoftCpu *cpu)
   gboolean has_error = cpu->fault_has_error;
 
   cpu->rip_set = FALSE;
+  if (cpu->exclusive)
+    soft_world_go (cpu);
   if (cpu->holding)
     soft_release (cpu);
   if (cpu->stepping)

@@ -226,6 +226,8 @@ soft_decode (SoftDecode *d, SoftInsn *insn)
       && !(d->map == 1 && (d->opcode == 0x20 || d->opcode == 0x22) && (d->modrm & 0x38) == 0
            && (d->rex & 4) == 0))
     go_on = undefined (insn);
+  else if (insn->mem && lockable && (d->lock || (d->map == 0 && (d->opcode | 1) == 0x87)))
+    soft_decode_call (insn, soft_locked (insn));
   finish (d, insn);
   return go_on;
 }

@@ -19,6 +19,7 @@ typedef struct
       stopping; /* atomic; changes under the mutex: a processor has the world, or waits for the others to leave it */
   uint64_t stops;
 } SoftWorld;
+typedef struct SoftRunner SoftRunner;
 
 struct SoftEngine
 {
@@ -27,17 +28,18 @@ struct SoftEngine
   SoftPages *pages; /* which hold code */
   SoftWorld world;
   gboolean translate, translate_always; /* what VIVARIUM_SOFT wants */
-  GThread *thread;
+  gboolean side_by_side;                /* a thread a processor; else all take turns on one */
+  SoftRunner *runners;                  /* threads */
+  unsigned n_runners;
   GMutex mutex; /* protects what follows; may be taken with the VM lock held, never the other way round */
-  GCond cond;   /* the thread waits: paused, or all processors halted */
-  GCond idle;   /* pause() waits for the thread */
-  gboolean run, quit, stopped;
-  gboolean held;     /* nothing runs, though `run` may be set */
-  gint sleeping;     /* atomic: the thread waits for an event */
-  gint intr;         /* atomic: level of the 8259's line */
-  gint arbiter;      /* where arbitration of lowest priority begins */
-  unsigned current;  /* whose turn is next */
-  GMutex code_mutex; /* of `pages`, and what was written there; leaf */
+  GCond idle;   /* pause() waits for the threads */
+  gboolean run, quit;
+  gboolean held;      /* nothing runs, though `run` may be set */
+  unsigned n_running; /* threads that aren't stopped; one that sleeps counts */
+  gint intr;          /* atomic: level of the 8259's line */
+  gint arbiter;       /* where arbitration of lowest priority begins */
+  unsigned current;   /* whose turn is next */
+  GMutex code_mutex;  /* of `pages`, and what was written there; leaf */
   uint64_t tsc_hz;
   int64_t
       due; /* of the thread: when what has been done would have been, at `config.speed`; us of the host's clock */
@@ -48,6 +50,22 @@ struct SoftEngine
   SoftCpu *running; /* under mutex; NULL while all sleep */
 };
 
+/* -- engine-run.c ------------------------------------------------------------------------------------------- */
+/* Decides whether processors run side by side; makes what soft_attend() needs. */
+void soft_run_prepare (SoftEngine *engine);
+/* There are processors: starts threads, paused. */
+void soft_run_start (SoftEngine *engine);
+/* Ends them. */
+void soft_run_end (SoftEngine *engine);
+void soft_run_clear (SoftEngine *engine);
+/* VmProcessorOps. */
+void soft_run_resume (void *opaque);
+void soft_run_hold (void *opaque);
+void soft_run_release (void *opaque);
+void soft_run_pause (void *opaque);
+/* Whether its thread has nothing to do; any thread. */
+gboolean soft_run_sleeps (const SoftCpu *cpu);
+void soft_attend_all (SoftEngine *engine, gint what);
 /* When processors of `speed` instructions a second have done `executed` more, which they began at `now`, having done the others by `due`.  A little
  * of what a busy host made them late by is made good.  Microseconds. */
 int64_t soft_pace (int64_t due, int64_t now, uint64_t executed, uint64_t speed);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The engine: one thread that gives each processor its turn, sleeps when all halt, and stops when asked.
+ * The engine: what the machine asks of its processors.  Their threads are engine-run.c.
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
-#include "base/thread-kind.h"
 #include "cpu/soft/code-pages.h"
 #include "cpu/soft/engine-soft.h"
 #include "cpu/soft/world.h"
@@ -13,240 +12,6 @@
 #endif
 
 #include <glib/gi18n.h>
-
-/* Instructions of a turn; about a fifth of a millisecond, or longer where there is no other processor. */
-#define SLICE        50000
-#define SINGLE_SLICE 20000000
-#define TURN_US      1000 /* the same for translated code, in microseconds */
-/* Of processors with a speed: how long a turn is, and how much of a delay is made good. */
-#define PACE_US      1000
-#define MOST_LATE_US 20000
-
-/* -- Asking for attention ------------------------------------------------------------------------------------------ */
-
-void
-soft_attend (SoftCpu *cpu, gint what)
-{
-  SoftEngine *engine = cpu->engine;
-
-  g_atomic_int_or ((guint *)&cpu->attention, (guint)what);
-#ifdef SOFT_TRANSLATOR
-  if (cpu->translator != NULL)
-    __atomic_store_n (&cpu->poll, cpu->translator->stop_page, __ATOMIC_SEQ_CST);
-#endif
-  /* Last: who finds it set looks at all of them once more, and resets them in the other order. */
-  __atomic_store_n (&cpu->threshold, INT64_MAX, __ATOMIC_SEQ_CST);
-  if (g_atomic_int_get (&engine->sleeping) != 0)
-    {
-      g_mutex_lock (&engine->mutex);
-      g_cond_signal (&engine->cond);
-      g_mutex_unlock (&engine->mutex);
-    }
-}
-
-static void
-attend_all (SoftEngine *engine, gint what)
-{
-  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
-    soft_attend (engine->cpus[i], what);
-}
-
-/* -- The thread ------------------------------------------------------------------------------------------------------ */
-
-static SoftCpu *
-next_runnable (SoftEngine *engine)
-{
-  unsigned n = engine->parent.config.n_cpus;
-
-  for (unsigned i = 0; i < n; i++)
-    {
-      SoftCpu *cpu = engine->cpus[(engine->current + i) % n];
-      if (soft_cpu_runnable (cpu))
-        {
-          engine->current = (cpu->n + 1) % n;
-          return cpu;
-        }
-    }
-  return NULL;
-}
-
-int64_t
-soft_pace (int64_t due, int64_t now, uint64_t executed, uint64_t speed)
-{
-  return MAX (due, now - MOST_LATE_US) + (int64_t)(executed * 1000000 / speed);
-}
-
-/* Instructions of a turn. */
-static int64_t
-turn_of (const SoftEngine *engine)
-{
-  const EngineConfig *config = &engine->parent.config;
-
-  if (config->speed > 0)
-    return (int64_t)MAX (config->speed * PACE_US / 1000000, 1);
-  return config->n_cpus > 1 ? SLICE : SINGLE_SLICE;
-}
-
-/* A turn of a slow processor; then the thread sleeps until that would have been done by one. */
-static void
-run_paced (SoftEngine *engine, SoftCpu *cpu)
-{
-  const int64_t now = g_get_monotonic_time ();
-  const uint64_t before = cpu->instructions;
-
-  soft_cpu_run (cpu, turn_of (engine));
-  /* Those that run side by side share the thread. */
-  engine->due = soft_pace (engine->due, now, cpu->instructions - before,
-                           engine->parent.config.speed * engine->parent.config.n_cpus);
-  g_mutex_lock (&engine->mutex);
-  while (engine->run && !engine->held && !engine->quit && g_get_monotonic_time () < engine->due)
-    g_cond_wait_until (&engine->cond, &engine->mutex, engine->due);
-  g_mutex_unlock (&engine->mutex);
-}
-
-static gpointer
-engine_thread (gpointer data)
-{
-  SoftEngine *engine = data;
-  const gboolean paced = engine->parent.config.speed > 0;
-
-  for (;;)
-    {
-      SoftCpu *cpu;
-
-      g_mutex_lock (&engine->mutex);
-      while ((!engine->run || engine->held) && !engine->quit)
-        {
-          engine->running = NULL;
-          engine->stopped = TRUE;
-          g_cond_broadcast (&engine->idle);
-          g_cond_wait (&engine->cond, &engine->mutex);
-        }
-      engine->stopped = FALSE;
-      if (engine->quit)
-        {
-          engine->stopped = TRUE;
-          g_cond_broadcast (&engine->idle);
-          g_mutex_unlock (&engine->mutex);
-          return NULL;
-        }
-      cpu = next_runnable (engine);
-      if (cpu == NULL)
-        {
-          engine->running = NULL;
-          g_atomic_int_set (&engine->sleeping, 1);
-          /* What came before the flag was up. */
-          while (engine->run && !engine->held && !engine->quit && (cpu = next_runnable (engine)) == NULL)
-            g_cond_wait (&engine->cond, &engine->mutex);
-          g_atomic_int_set (&engine->sleeping, 0);
-        }
-      if (engine->clock != NULL)
-        {
-          if (engine->running == NULL && cpu != NULL)
-            g_cond_signal (&engine->tick);
-          engine->running = cpu;
-        }
-      g_mutex_unlock (&engine->mutex);
-      if (cpu == NULL)
-        continue;
-      thread_kind_begin (THREAD_PROCESSOR);
-      if (cpu->translator != NULL)
-        soft_cpu_set_counting (cpu, paced);
-      if (paced)
-        run_paced (engine, cpu);
-      else
-        soft_cpu_run (cpu, turn_of (engine));
-    }
-}
-
-/* Ends turns, as long as there are several processors and any of them runs. */
-static gpointer
-clock_thread (gpointer data)
-{
-  SoftEngine *engine = data;
-
-  g_mutex_lock (&engine->mutex);
-  while (!engine->quit)
-    {
-      SoftCpu *cpu = engine->running;
-
-      if (cpu == NULL)
-        {
-          g_cond_wait (&engine->tick, &engine->mutex);
-          continue;
-        }
-      g_mutex_unlock (&engine->mutex);
-      g_usleep (TURN_US);
-      g_mutex_lock (&engine->mutex);
-      /* Nobody sleeps on the mutex while it runs. */
-      if (engine->running == cpu && g_atomic_int_get (&engine->sleeping) == 0)
-        soft_attend (cpu, SOFT_ATTENTION_YIELD);
-    }
-  g_mutex_unlock (&engine->mutex);
-  return NULL;
-}
-
-/* -- What the machine asks of a processor -------------------------------------------------------------------------------- */
-
-/* Under the mutex. */
-static void
-go_on (SoftEngine *engine)
-{
-  if (!engine->run || engine->held)
-    return;
-  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
-    g_atomic_int_and ((guint *)&engine->cpus[i]->attention, ~(guint)SOFT_ATTENTION_STOP);
-  g_cond_signal (&engine->cond);
-}
-
-static void
-engine_resume (void *opaque)
-{
-  SoftEngine *engine = opaque;
-
-  g_mutex_lock (&engine->mutex);
-  engine->run = TRUE;
-  go_on (engine);
-  g_mutex_unlock (&engine->mutex);
-}
-
-static void
-engine_hold (void *opaque)
-{
-  SoftEngine *engine = opaque;
-  gboolean held;
-
-  g_mutex_lock (&engine->mutex);
-  held = engine->held = engine->run;
-  g_mutex_unlock (&engine->mutex);
-  if (held)
-    attend_all (engine, SOFT_ATTENTION_STOP);
-}
-
-static void
-engine_release (void *opaque)
-{
-  SoftEngine *engine = opaque;
-
-  g_mutex_lock (&engine->mutex);
-  engine->held = FALSE;
-  go_on (engine);
-  g_mutex_unlock (&engine->mutex);
-}
-
-static void
-engine_pause (void *opaque)
-{
-  SoftEngine *engine = opaque;
-
-  attend_all (engine, SOFT_ATTENTION_STOP);
-  g_mutex_lock (&engine->mutex);
-  engine->run = FALSE;
-  g_cond_signal (&engine->cond);
-  while (!engine->stopped)
-    g_cond_wait (&engine->idle, &engine->mutex);
-  g_mutex_unlock (&engine->mutex);
-}
 
 static void
 engine_reset (void *opaque)
@@ -370,10 +135,10 @@ engine_load_model (void *opaque, unsigned version, const uint8_t *data, size_t l
 }
 
 static const VmProcessorOps ops = {
-  .resume = engine_resume,
-  .pause = engine_pause,
-  .hold = engine_hold,
-  .release = engine_release,
+  .resume = soft_run_resume,
+  .pause = soft_run_pause,
+  .hold = soft_run_hold,
+  .release = soft_run_release,
   .reset = engine_reset,
   .set_intr = engine_set_intr,
   .nmi = engine_nmi,
@@ -398,13 +163,13 @@ on_sync_dirty (Region *region, void *opaque)
   gboolean stopped;
 
   g_mutex_lock (&engine->mutex);
-  stopped = engine->stopped;
+  stopped = engine->n_running == 0;
   if (stopped)
     for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
       soft_drop_logged (engine->cpus[i]);
   g_mutex_unlock (&engine->mutex);
   if (!stopped)
-    attend_all (engine, SOFT_ATTENTION_DIRTY);
+    soft_attend_all (engine, SOFT_ATTENTION_DIRTY);
 }
 
 static void
@@ -415,7 +180,7 @@ on_map_changed (AddressSpace *as, const FlatView *old_view, const FlatView *new_
   for (unsigned i = 0; i < new_view->n_ranges; i++)
     if (region_is_ram (new_view->ranges[i].region))
       region_set_sync_dirty (new_view->ranges[i].region, on_sync_dirty, engine);
-  attend_all (engine, SOFT_ATTENTION_MAP);
+  soft_attend_all (engine, SOFT_ATTENTION_MAP);
 }
 
 static const AddressSpaceListener map_listener = { .commit = on_map_changed };
@@ -428,14 +193,7 @@ engine_free_soft (Engine *parent)
   SoftEngine *engine = (SoftEngine *)parent;
   FlatView *view;
 
-  g_mutex_lock (&engine->mutex);
-  engine->quit = TRUE;
-  g_cond_signal (&engine->cond);
-  g_cond_signal (&engine->tick);
-  g_mutex_unlock (&engine->mutex);
-  g_thread_join (engine->thread);
-  if (engine->clock != NULL)
-    g_thread_join (engine->clock);
+  soft_run_end (engine);
   if (parent->vm->processor_opaque == engine)
     vm_set_processor (parent->vm, NULL, NULL);
   address_space_remove_listener (parent->vm->memory, &map_listener, engine);
@@ -449,11 +207,8 @@ engine_free_soft (Engine *parent)
     soft_cpu_free (engine->cpus[i]);
   g_free (engine->cpus);
   soft_world_clear (&engine->world);
-  g_mutex_clear (&engine->mutex);
   g_mutex_clear (&engine->code_mutex);
-  g_cond_clear (&engine->cond);
-  g_cond_clear (&engine->idle);
-  g_cond_clear (&engine->tick);
+  soft_run_clear (engine);
   g_free (engine->model);
   g_free (engine);
 }
@@ -517,11 +272,8 @@ engine_create (Vm *vm, const EngineConfig *config, GError **error)
   engine->parent.vm = vm;
   engine->parent.config = *config;
   engine->tsc_hz = 1000000000;
-  g_mutex_init (&engine->mutex);
   g_mutex_init (&engine->code_mutex);
-  g_cond_init (&engine->cond);
-  g_cond_init (&engine->idle);
-  g_cond_init (&engine->tick);
+  soft_run_prepare (engine);
   soft_world_init (&engine->world);
   engine->pages = soft_pages_new (engine);
   engine->cpus = g_new0 (SoftCpu *, config->n_cpus);
@@ -530,9 +282,7 @@ engine_create (Vm *vm, const EngineConfig *config, GError **error)
     engine->cpus[i] = soft_cpu_new (engine, i);
   vm_set_processor (vm, &ops, engine);
   address_space_add_listener (vm->memory, &map_listener, engine);
-  if (engine->cpus[0]->translator != NULL && config->n_cpus > 1)
-    engine->clock = g_thread_new ("turns", clock_thread, engine);
-  engine->thread = g_thread_new ("processor", engine_thread, engine);
+  soft_run_start (engine);
   if (check_baseline (engine, error))
     return &engine->parent;
   engine_free (&engine->parent);

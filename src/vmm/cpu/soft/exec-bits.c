@@ -33,7 +33,8 @@ HANDLER (soft_op_bt_reg)
   SOFT_NEXT (cpu, insn);
 }
 
-HANDLER (soft_op_bt_mem)
+uint64_t
+soft_bit_offset (SoftCpu *cpu, const SoftInsn *insn)
 {
   /* A signed bit number reaches beyond the operand. */
   int64_t n = insn->size == 8   ? (int64_t)cpu->reg[insn->a]
@@ -41,12 +42,15 @@ HANDLER (soft_op_bt_mem)
                                 : (int16_t)cpu->reg[insn->a];
   unsigned shift = insn->size == 8 ? 6 : insn->size == 4 ? 5 : 4;
   uint64_t offset = soft_ea (cpu, insn) + (uint64_t)((n >> shift) * insn->size);
-  uint64_t bit = 1ULL << (n & (insn->size * 8 - 1)), value, linear;
 
-  if (insn->address == 4)
-    offset = (uint32_t)offset;
-  else if (insn->address == 2)
-    offset = (uint16_t)offset;
+  return insn->address == 4 ? (uint32_t)offset : insn->address == 2 ? (uint16_t)offset : offset;
+}
+
+HANDLER (soft_op_bt_mem)
+{
+  uint64_t offset = soft_bit_offset (cpu, insn);
+  uint64_t bit = 1ULL << (cpu->reg[insn->a] & (insn->size * 8 - 1)), value, linear;
+
   linear = soft_linear (cpu, insn, insn->seg, offset, insn->size, insn->opcode != 0);
   if (insn->opcode == 0)
     value = soft_read (cpu, insn, linear, insn->size);

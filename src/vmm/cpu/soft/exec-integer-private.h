@@ -21,4 +21,7 @@ soft_set_carry (SoftCpu *cpu, gboolean carry)
   cpu->af = (uint16_t)((cpu->af & ~0x100) | (carry ? 0x100 : 0));
 }
 
+/* Where the operand of a bit instruction lies whose number is in a register. */
+uint64_t soft_bit_offset (SoftCpu *cpu, const SoftInsn *insn);
+
 G_END_DECLS

@@ -321,6 +321,9 @@ soft_op_call_end (SoftCpu *cpu, const SoftInsn *insn)
     cpu->reg[SOFT_REG_RIP] = (before + insn->offset + insn->length) & cpu->rip_mask;
   cpu->rip_set = FALSE;
   cpu->block = NULL;
+  /* Serializing instructions are among them: stores have to be seen by other processors. */
+  if (cpu->beside)
+    __atomic_thread_fence (__ATOMIC_SEQ_CST);
   SOFT_EXIT (cpu);
 }
 

@@ -119,6 +119,48 @@ string_element (String *s, unsigned op)
 
 /* -- Many at once ------------------------------------------------------------------------------------------------ */
 
+/* As the guest's processor would: each element once, and whole.  A library's copy may write the same place twice, with
+ * what another processor has stored there in between lost. */
+static void
+copy_beside (uint8_t *dst, const uint8_t *src, uint64_t n, unsigned size)
+{
+  switch (size)
+    {
+    case 1:
+      __asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
+      break;
+    case 2:
+      __asm__ volatile("rep movsw" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
+      break;
+    case 4:
+      __asm__ volatile("rep movsl" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
+      break;
+    default:
+      __asm__ volatile("rep movsq" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
+      break;
+    }
+}
+
+static void
+fill_beside (uint8_t *dst, uint64_t value, uint64_t n, unsigned size)
+{
+  switch (size)
+    {
+    case 1:
+      __asm__ volatile("rep stosb" : "+D"(dst), "+c"(n) : "a"(value) : "memory");
+      break;
+    case 2:
+      __asm__ volatile("rep stosw" : "+D"(dst), "+c"(n) : "a"(value) : "memory");
+      break;
+    case 4:
+      __asm__ volatile("rep stosl" : "+D"(dst), "+c"(n) : "a"(value) : "memory");
+      break;
+    default:
+      __asm__ volatile("rep stosq" : "+D"(dst), "+c"(n) : "a"(value) : "memory");
+      break;
+    }
+}
+
 static void
 copy_forward (uint8_t *dst, const uint8_t *src, uint64_t n, unsigned size)
 {
@@ -179,7 +221,7 @@ string_run (String *s, unsigned op, uint64_t count)
       if (n == 0)
         return 0;
       /* Filling the second entry may have dropped the first: the pointer stays good, the page is the same. */
-      copy_forward (dst, src, n, s->size);
+      (cpu->beside ? copy_beside : copy_forward) (dst, src, n, s->size);
       s->src += n * s->size;
       s->dst += n * s->size;
       set_index (cpu, CPU_RSI, s->mask, s->src);
@@ -189,7 +231,7 @@ string_run (String *s, unsigned op, uint64_t count)
       n = run_of (s, CPU_ES, s->dst, TRUE, count, &dst);
       if (n == 0)
         return 0;
-      fill_forward (dst, cpu->reg[CPU_RAX], n, s->size);
+      (cpu->beside ? fill_beside : fill_forward) (dst, cpu->reg[CPU_RAX], n, s->size);
       s->dst += n * s->size;
       set_index (cpu, CPU_RDI, s->mask, s->dst);
       return n;

@@ -161,6 +161,43 @@ soft_tlb_entry (SoftCpu *cpu, uint64_t linear)
   return &cpu->tlb[(linear >> 12) & (SOFT_TLB_SIZE - 1)];
 }
 
+/* One access of the host's for one of the guest's: other processors see it whole. */
+static inline uint64_t
+soft_load_host (const uint8_t *host, unsigned size)
+{
+  switch (size)
+    {
+    case 1:
+      return __atomic_load_n (host, __ATOMIC_RELAXED);
+    case 2:
+      return __atomic_load_n ((const uint16_t *)host, __ATOMIC_RELAXED);
+    case 4:
+      return __atomic_load_n ((const uint32_t *)host, __ATOMIC_RELAXED);
+    default:
+      return __atomic_load_n ((const uint64_t *)host, __ATOMIC_RELAXED);
+    }
+}
+
+static inline void
+soft_store_host (uint8_t *host, uint64_t value, unsigned size)
+{
+  switch (size)
+    {
+    case 1:
+      __atomic_store_n (host, (uint8_t)value, __ATOMIC_RELAXED);
+      break;
+    case 2:
+      __atomic_store_n ((uint16_t *)host, (uint16_t)value, __ATOMIC_RELAXED);
+      break;
+    case 4:
+      __atomic_store_n ((uint32_t *)host, (uint32_t)value, __ATOMIC_RELAXED);
+      break;
+    default:
+      __atomic_store_n ((uint64_t *)host, value, __ATOMIC_RELAXED);
+      break;
+    }
+}
+
 /* Values at linear addresses, at the processor's present privilege. */
 #define SOFT_DEFINE_LINEAR(bits)                                                                          \
   static inline uint##bits##_t soft_read##bits (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear)      \

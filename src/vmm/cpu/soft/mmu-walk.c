@@ -59,26 +59,45 @@ table_read (SoftCpu *cpu, uint64_t physical, unsigned size)
   Region *region;
   const uint8_t *host = table_host (cpu, physical, &region);
   if (G_LIKELY (host != NULL))
-    return size == 8 ? *(const uint64_t *)host : *(const uint32_t *)host;
+    return size == 8 ? __atomic_load_n ((const uint64_t *)host, __ATOMIC_RELAXED)
+                     : __atomic_load_n ((const uint32_t *)host, __ATOMIC_RELAXED);
   return soft_physical_read (cpu, physical, size);
 }
 
-static void
-table_set_bits (SoftCpu *cpu, uint64_t physical, uint32_t bits)
+/* Sets bits in an entry of `size` bytes that was read as `entry`, in one step (SDM volume 3, 8.1.2.1).  FALSE: another processor has changed it. */
+static gboolean
+table_set_bits (SoftCpu *cpu, uint64_t physical, unsigned size, uint64_t entry, uint32_t bits)
 {
   Region *region;
   uint8_t *host = table_host (cpu, physical, &region);
-  if (G_LIKELY (host != NULL))
+  uint32_t low = (uint32_t)entry;
+  gboolean done;
+
+  if (G_UNLIKELY (host == NULL))
     {
-      *(uint32_t *)host |= bits;
-      region_mark_dirty (region, (uint64_t)(host - region_host (region)), 4);
+      soft_physical_write (cpu, physical, soft_physical_read (cpu, physical, 4) | bits, 4);
+      return TRUE;
     }
+  if (size == 8)
+    done = __atomic_compare_exchange_n ((uint64_t *)host, &entry, entry | bits, FALSE, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST);
   else
-    soft_physical_write (cpu, physical, soft_physical_read (cpu, physical, 4) | bits, 4);
+    done = __atomic_compare_exchange_n ((uint32_t *)host, &low, low | bits, FALSE, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST);
+  if (done)
+    region_mark_dirty (region, (uint64_t)(host - region_host (region)), 4);
+  return done;
 }
 
-gboolean
-soft_walk (SoftCpu *cpu, uint64_t linear, SoftAccess access, unsigned mmu, SoftWalk *result, uint32_t *error)
+enum
+{
+  WALK_FAULT = FALSE,
+  WALK_DONE = TRUE,
+  WALK_AGAIN, /* an entry has changed under its hands */
+};
+
+static int
+walk (SoftCpu *cpu, uint64_t linear, SoftAccess access, unsigned mmu, SoftWalk *result, uint32_t *error)
 {
   gboolean user = mmu == SOFT_MMU_USER;
   gboolean nx_on = (cpu->efer & EFER_NXE) != 0;
@@ -201,13 +220,26 @@ soft_walk (SoftCpu *cpu, uint64_t linear, SoftAccess access, unsigned mmu, SoftW
       uint32_t want = PTE_A | (i == n - 1 && access == ACCESS_WRITE ? PTE_D : 0);
       if ((entries[i] & want) != want)
         {
-          table_set_bits (cpu, addresses[i], want);
+          /* It begins anew with what is there now. */
+          if (!table_set_bits (cpu, addresses[i], (cpu->cr4 & CR4_PAE) != 0 ? 8 : 4, entries[i], want))
+            return WALK_AGAIN;
           entries[i] |= want;
         }
     }
   result->writable = write_ok && (entries[n - 1] & PTE_D) != 0;
   result->global = (cpu->cr4 & CR4_PGE) != 0 && (entries[n - 1] & PTE_G) != 0;
   return TRUE;
+}
+
+gboolean
+soft_walk (SoftCpu *cpu, uint64_t linear, SoftAccess access, unsigned mmu, SoftWalk *result, uint32_t *error)
+{
+  int done;
+
+  do
+    done = walk (cpu, linear, access, mmu, result, error);
+  while (done == WALK_AGAIN);
+  return done == WALK_DONE;
 }
 
 gboolean
@@ -223,7 +255,7 @@ soft_walk_large (SoftCpu *cpu, uint64_t linear, uint64_t *physical, unsigned *bi
 
       if (host == NULL)
         return FALSE;
-      memcpy (&entry, host, sizeof entry);
+      entry = __atomic_load_n ((const uint64_t *)host, __ATOMIC_RELAXED);
       rights &= entry;
       if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A) || (entry & reserved) != 0
           || (shift == 39 && (entry & PTE_PS) != 0))

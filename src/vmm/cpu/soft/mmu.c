@@ -178,43 +178,6 @@ known_io (SoftCpu *cpu, uint64_t linear, unsigned mmu, gboolean write, uint64_t 
   return TRUE;
 }
 
-/* One access of the host's for one of the guest's: other processors see it whole. */
-static inline uint64_t
-load_host (const uint8_t *host, unsigned size)
-{
-  switch (size)
-    {
-    case 1:
-      return __atomic_load_n (host, __ATOMIC_RELAXED);
-    case 2:
-      return __atomic_load_n ((const uint16_t *)host, __ATOMIC_RELAXED);
-    case 4:
-      return __atomic_load_n ((const uint32_t *)host, __ATOMIC_RELAXED);
-    default:
-      return __atomic_load_n ((const uint64_t *)host, __ATOMIC_RELAXED);
-    }
-}
-
-static inline void
-store_host (uint8_t *host, uint64_t value, unsigned size)
-{
-  switch (size)
-    {
-    case 1:
-      __atomic_store_n (host, (uint8_t)value, __ATOMIC_RELAXED);
-      break;
-    case 2:
-      __atomic_store_n ((uint16_t *)host, (uint16_t)value, __ATOMIC_RELAXED);
-      break;
-    case 4:
-      __atomic_store_n ((uint32_t *)host, (uint32_t)value, __ATOMIC_RELAXED);
-      break;
-    default:
-      __atomic_store_n ((uint64_t *)host, value, __ATOMIC_RELAXED);
-      break;
-    }
-}
-
 static uint64_t
 read_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, unsigned mmu)
 {
@@ -227,7 +190,7 @@ read_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, u
   else if (!known_io (cpu, linear, mmu, FALSE, &physical))
     host = fill (cpu, insn, linear, ACCESS_READ, mmu, &physical);
   if (host != NULL)
-    return load_host (host, size);
+    return soft_load_host (host, size);
   cpu->insn = insn;
   return soft_physical_read (cpu, physical, size);
 }
@@ -247,7 +210,7 @@ write_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value,
     {
       /* Data beside code: what was decoded from these very bytes goes. */
       host = (uint8_t *)(entry->addend + linear);
-      store_host (host, value, size);
+      soft_store_host (host, value, size);
       soft_code_stored (cpu, host, size);
       return;
     }
@@ -255,7 +218,7 @@ write_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value,
     host = fill (cpu, insn, linear, ACCESS_WRITE, mmu, &physical);
   if (host != NULL)
     {
-      store_host (host, value, size);
+      soft_store_host (host, value, size);
       return;
     }
   cpu->insn = insn;
@@ -505,7 +468,7 @@ soft_guarded_store (SoftCpu *cpu, uint64_t linear, unsigned size)
   if (cpu->block->host2 != NULL && (((uintptr_t)host ^ (uintptr_t)cpu->block->host2) & SOFT_PAGE_MASK) == 0)
     return NULL;
   /* Where others run, code is dropped behind the store. */
-  if (cpu->engine->parent.config.n_cpus > 1 || !soft_code_in_page (cpu->engine, host))
+  if (cpu->beside || !soft_code_in_page (cpu->engine, host))
     return NULL;
   soft_code_stored (cpu, host, size);
   return host;

@@ -93,6 +93,9 @@ void soft_do_adx (SoftCpu *cpu, const SoftInsn *insn);    /* imm: 1 ADOX */
 void soft_do_rdrand (SoftCpu *cpu, const SoftInsn *insn); /* imm: 1 RDSEED */
 void soft_do_rdpid (SoftCpu *cpu, const SoftInsn *insn);
 
+/* exec-locked.c: what carries out the decoded instruction, whose operand is memory, with LOCK */
+SoftHelper soft_locked (const SoftInsn *insn);
+
 /* exec-string.c */
 void soft_op_string (SoftCpu *cpu, const SoftInsn *insn);
 

@@ -362,8 +362,10 @@ struct SoftCpu
   SoftCode *code;
   SoftTranslator *translator; /* NULL: everything is interpreted */
   GArray *written;            /* what others wrote into its code; under SoftEngine.code_mutex */
-  gint in_world;              /* atomic; world.h */
-  gboolean exclusive;         /* it has stopped the world */
+  gboolean beside;            /* other processors run at the same time */
+  unsigned pauses;
+  gint in_world;      /* atomic; world.h */
+  gboolean exclusive; /* it has stopped the world */
   Vm *vm;
   SoftApic *apic;
   AccessCache memory_cache, port_cache;

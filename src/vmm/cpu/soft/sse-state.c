@@ -82,10 +82,11 @@ op_stmxcsr (SoftCpu *cpu, const SoftInsn *insn)
 
 /* -- Fences, cache ---------------------------------------------------------------------------------- */
 
-/* One thread runs all processors, so that memory is always in order. */
+/* Other processors and devices have threads of their own.  LFENCE and SFENCE have more to do only where stores go past caches. */
 static void
 op_fence (SoftCpu *cpu, const SoftInsn *insn)
 {
+  __atomic_thread_fence (__ATOMIC_SEQ_CST);
 }
 
 static void

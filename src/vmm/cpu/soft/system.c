@@ -319,11 +319,21 @@ soft_do_hlt (SoftCpu *cpu, const SoftInsn *insn)
 }
 
 /* A processor that waits for another gives it the rest of its slice: they share a thread. */
+#define PAUSES_A_YIELD 64
+
 void
 soft_do_pause (SoftCpu *cpu, const SoftInsn *insn)
 {
   int64_t *left = cpu->holding ? &cpu->held : &cpu->budget;
 
+  if (cpu->beside)
+    {
+      __builtin_ia32_pause ();
+      /* Whoever it waits for may not have a core of the host. */
+      if (++cpu->pauses % PAUSES_A_YIELD == 0)
+        g_thread_yield ();
+      return;
+    }
   if (cpu->engine->parent.config.n_cpus > 1 && *left > 0)
     {
       cpu->slice -= *left;

@@ -212,6 +212,11 @@ unsigned gen_reg_in (Gen *g, unsigned n, unsigned scratch);
 void gen_set_reg (Gen *g, unsigned n, unsigned size, unsigned host);
 
 /* -- memory.c -------------------------------------------------------------------------------------- */
+/* The running instruction has to be one step towards others (exec-locked.c).  Of a processor that is alone that is so for what orders memory towards devices: XCHG, and what
+ * kernels take for a fence, LOCK with an operand of zero. */
+gboolean gen_is_locked (const Gen *g);
+/* The prefix for its access, which is to follow: gen_access() has seen to its alignment. */
+void gen_lock (Gen *g);
 /* The instruction's memory operand can be looked up in line. */
 gboolean gen_can_access (const Gen *g);
 GenAddress gen_operand (const Gen *g);

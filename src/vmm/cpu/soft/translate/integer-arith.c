@@ -75,7 +75,10 @@ alu_imm (Gen *g, unsigned op, unsigned size, EmitRm dst, uint64_t imm)
       emit_imm (&g->e, size, imm);
     }
   else
-    emit_alu_imm (&g->e, size, op, dst, size == 2 ? (int16_t)imm : (int32_t)imm);
+    {
+      gen_lock (g);
+      emit_alu_imm (&g->e, size, op, dst, size == 2 ? (int16_t)imm : (int32_t)imm);
+    }
 }
 
 static void
@@ -109,6 +112,7 @@ alu_to_memory (Gen *g, unsigned op, unsigned size, EmitRm dst, unsigned b)
       src = emit_reg (HOST_RSI);
     }
   alu_flags (g, op);
+  gen_lock (g);
   emit_rm (&g->e, size, (op == ALU_TEST ? 0x84u : op << 3) + (size > 1), src.reg, dst);
 }
 
@@ -222,7 +226,10 @@ gen_unary (Gen *g, unsigned opcode, unsigned digit, unsigned flags)
   if (flags != 0)
     gen_flags_load (g);
   if (insn->mem)
-    emit_digit (&g->e, insn->size, opcode + (insn->size > 1), digit, rm);
+    {
+      gen_lock (g);
+      emit_digit (&g->e, insn->size, opcode + (insn->size > 1), digit, rm);
+    }
   else
     unary_reg (g, opcode, digit, insn->size, insn->b);
   return TRUE;
@@ -324,6 +331,7 @@ gen_group3 (Gen *g)
           {
             EmitRm rm = gen_access (g, insn->size, SOFT_ACCESS_WRITE);
             gen_flags_set (g);
+            gen_lock (g);
             emit_digit (&g->e, insn->size, insn->size == 1 ? 0xf6 : 0xf7, 3, rm);
           }
         else
@@ -483,6 +491,7 @@ gen_bit_test (Gen *g, gboolean immediate)
     bit = gen_reg_in (g, insn->a, HOST_R14);
   gen_flags_load (g);
   gen_flags_set (g);
+  gen_lock (g);
   if (immediate)
     {
       emit_digit (&g->e, insn->size, 0x0fba, 4 + op, dst);

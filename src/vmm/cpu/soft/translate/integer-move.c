@@ -300,9 +300,8 @@ gen_exchange (Gen *g)
   if (!gen_can_access (g))
     return FALSE;
   rm = gen_access (g, size, SOFT_ACCESS_WRITE);
-  src = gen_reg_in (g, insn->a, HOST_R14);
-  emit_load (e, size, HOST_RSI, rm);
-  emit_store (e, size, rm, src);
+  emit_load (e, 8, HOST_RSI, gen_reg (insn->a));
+  emit_rm (e, size, 0x87, HOST_RSI, rm);
   gen_set_reg (g, insn->a, size, HOST_RSI);
   return TRUE;
 }
@@ -328,6 +327,7 @@ gen_cmpxchg (Gen *g)
     }
   gen_flags_set (g);
   emit_load (e, 8, HOST_RAX, emit_reg (HOST_RBX));
+  gen_lock (g);
   emit_rm (e, insn->size, insn->size == 1 ? 0x0fb0 : 0x0fb1, src.reg, rm);
   emit_load (e, 8, HOST_RBX, emit_reg (HOST_RAX));
   return TRUE;
@@ -352,6 +352,7 @@ gen_cmpxchg_pair (Gen *g)
   gen_flags_set (g);
   emit_load (e, 8, HOST_RAX, emit_reg (HOST_RBX));
   emit_load (e, 8, HOST_RBX, emit_reg (HOST_RBP));
+  gen_lock (g);
   emit_digit (e, wide ? 8 : 4, 0x0fc7, 1, rm);
   emit_load (e, 8, HOST_RBX, emit_reg (HOST_RAX));
   return TRUE;
@@ -362,16 +363,15 @@ gen_xadd (Gen *g)
 {
   const SoftInsn *insn = g->insn;
   Emit *e = &g->e;
-  unsigned src;
   EmitRm rm;
 
   if (!insn->mem || insn->size < 4 || !gen_can_access (g))
     return FALSE;
   rm = gen_access (g, insn->size, SOFT_ACCESS_WRITE);
-  src = gen_reg_in (g, insn->a, HOST_R14);
-  emit_load (e, insn->size, HOST_RSI, rm);
+  emit_load (e, 8, HOST_RSI, gen_reg (insn->a));
   gen_flags_set (g);
-  emit_rm (e, insn->size, 0x01, src, rm);
+  gen_lock (g);
+  emit_rm (e, insn->size, 0x0fc1, HOST_RSI, rm);
   gen_set_reg (g, insn->a, insn->size, HOST_RSI);
   return TRUE;
 }

@@ -311,11 +311,55 @@ gen_access_to (Gen *g, const GenAddress *a, unsigned size, unsigned access)
   return operand;
 }
 
+gboolean
+gen_is_locked (const Gen *g)
+{
+  const SoftInsn *insn = g->insn;
+  const unsigned op = g->d->opcode;
+
+  if (!insn->mem)
+    return FALSE;
+  if (g->d->map == 0 && (op | 1) == 0x87)
+    return TRUE;
+  return insn->lock && (g->cpu->beside || (g->d->map == 0 && op >= 0x80 && op <= 0x83 && insn->imm == 0));
+}
+
+void
+gen_lock (Gen *g)
+{
+  if (gen_is_locked (g))
+    emit8 (&g->e, 0xf0);
+}
+
+/* The interpreter does the instruction if its operand isn't aligned, and so may lie in two cache lines; flags are in RAX. */
+static void
+check_whole (Gen *g, EmitRm operand, unsigned size)
+{
+  unsigned reg = HOST_RDI;
+
+  if (operand.disp != 0 || operand.base != HOST_RDI || operand.index != HOST_NONE)
+    {
+      emit_lea (&g->e, 8, HOST_RSI, operand);
+      reg = HOST_RSI;
+    }
+  emit_digit (&g->e, 1, 0xf6, 0, emit_reg (reg));
+  emit8 (&g->e, size - 1);
+  gen_run_if (g, CC_NE);
+}
+
 EmitRm
 gen_access (Gen *g, unsigned size, unsigned access)
 {
   GenAddress a = gen_operand (g);
-  return gen_access_to (g, &a, size, access);
+  const gboolean check = gen_is_locked (g) && size > 1 && size < 16;
+  EmitRm operand;
+
+  if (check)
+    gen_flags_clobber (g);
+  operand = gen_access_to (g, &a, size, access);
+  if (check)
+    check_whole (g, operand, size);
+  return operand;
 }
 
 EmitRm
