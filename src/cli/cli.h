@@ -55,6 +55,7 @@ int cli_media (int argc, char **argv);
 int cli_serial (int argc, char **argv);
 int cli_console (int argc, char **argv);
 int cli_balloon (int argc, char **argv);
+int cli_forward (int argc, char **argv);
 int cli_vnc (int argc, char **argv);
 int cli_vsock (int argc, char **argv);
 int cli_view (int argc, char **argv);

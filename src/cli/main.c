@@ -75,6 +75,10 @@ const CliCommand cli_commands[] = {
     N_ ("Connects standard input and output to a socket of the system’s (AF_VSOCK)."),
     N_ ("A machine has them behind “vivctl device NAME add vsock”.  The system reaches this computer as context 2."),
     cli_vsock },
+  { "forward", N_ ("NAME [test]"), N_ ("Lists the ports of this computer that lead to a machine."),
+    N_ ("With “test” it is asked whether the system answers there; the status is 1 if one doesn't.  “vivctl device NAME set "
+        "net0.forward=tcp:127.0.0.1:2222-:22” changes them."),
+    cli_forward },
   { "vnc", N_ ("NAME on|off|show"), N_ ("Serves the screen over VNC."), NULL, cli_vnc },
   { "view", N_ ("NAME"), N_ ("Opens the machine's screen."), NULL, cli_view },
   { "log", N_ ("NAME"), N_ ("Prints the end of the machine's log."), NULL, cli_log },

@@ -7,6 +7,7 @@
 
 #include "ui/machine/viv-blame.h"
 #include "machine/edit.h"
+#include "ui/settings/viv-forward-rows.h"
 #include "ui/settings/viv-key-row.h"
 #include "ui/settings/viv-settings-window.h"
 
@@ -359,6 +360,93 @@ test_show_key (Fixture *f, gconstpointer data)
 }
 
 /* Whatever the language in which it was said. */
+static guint
+count (GtkWidget *widget, GType type)
+{
+  guint n = g_type_is_a (G_OBJECT_TYPE (widget), type);
+
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
+       child = gtk_widget_get_next_sibling (child))
+    n += count (child, type);
+  return n;
+}
+
+/* The button with this tooltip, of several the `number`th. */
+static GtkWidget *
+find_button (GtkWidget *widget, const char *tooltip, guint *number)
+{
+  if (GTK_IS_BUTTON (widget) && g_strcmp0 (gtk_widget_get_tooltip_text (widget), tooltip) == 0
+      && (*number)-- == 0)
+    return widget;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
+       child = gtk_widget_get_next_sibling (child))
+    {
+      GtkWidget *found = find_button (child, tooltip, number);
+
+      if (found)
+        return found;
+    }
+  return NULL;
+}
+
+static void
+click (GtkWidget *widget, const char *tooltip, guint number)
+{
+  GtkWidget *button = find_button (widget, tooltip, &number);
+
+  g_assert_nonnull (button);
+  g_signal_emit_by_name (button, "clicked");
+  settle ();
+}
+
+/* Ports are rows: each is changed and removed by itself, and what a person doesn't touch of it stays. */
+static void
+test_forwards (Fixture *f, gconstpointer data)
+{
+  GtkWidget *rows, *dialog;
+
+  if (!definition_find (viv_settings_store_get_definition (viv_settings_window_get_store (f->window)),
+                        "net0"))
+    g_assert_true (edit (f, "net+", NULL));
+  g_assert_true (
+      edit (f, "net0.forward", "tcp::2222-:22, udp:0.0.0.0:53-10.0.2.15:5353,tcp:[::1]:80-[fec0::15]:80"));
+  rows = find (GTK_WIDGET (f->window), VIV_TYPE_FORWARD_ROWS, NULL);
+  g_assert_nonnull (rows);
+  g_assert_true (shows (rows, "Port 2222 → 22"));
+  g_assert_true (shows (rows, "Port 53 → 5353"));
+  g_assert_true (shows (rows, "UDP, for other computers, too"));
+  click (rows, "Remove", 0);
+  assert_written (f, "net0.forward", "udp:0.0.0.0:53-10.0.2.15:5353,tcp:[::1]:80-[fec0::15]:80");
+  g_assert_false (shows (rows, "Port 2222 → 22"));
+  click (rows, "Change", 0);
+  dialog = window_over (f->window, ADW_TYPE_MESSAGE_DIALOG);
+  g_assert_nonnull (dialog);
+  gtk_spin_button_set_value (GTK_SPIN_BUTTON (find (dialog, GTK_TYPE_SPIN_BUTTON, NULL)), 54);
+  g_assert_true (press (dialog, "_Save"));
+  settle ();
+  assert_written (f, "net0.forward", "udp:0.0.0.0:54-10.0.2.15:5353,tcp:[::1]:80-[fec0::15]:80");
+  /* An address of its own is kept. */
+  click (rows, "Change", 1);
+  dialog = window_over (f->window, ADW_TYPE_MESSAGE_DIALOG);
+  g_assert_true (press (dialog, "_Save"));
+  settle ();
+  assert_written (f, "net0.forward", "udp:0.0.0.0:54-10.0.2.15:5353,tcp:[::1]:80-[fec0::15]:80");
+  click (rows, "Add a Forwarded Port", 0);
+  dialog = window_over (f->window, ADW_TYPE_MESSAGE_DIALOG);
+  g_assert_true (press (dialog, "_Add"));
+  settle ();
+  assert_written (f, "net0.forward",
+                  "udp:0.0.0.0:54-10.0.2.15:5353,tcp:[::1]:80-[fec0::15]:80,tcp:127.0.0.1:2222-:22");
+  g_assert_cmpuint (count (rows, ADW_TYPE_ACTION_ROW), >=, 3);
+  /* Only what counts with the kind is there. */
+  g_assert_true (gtk_widget_get_visible (rows));
+  g_assert_false (gtk_widget_get_visible (viv_key_row_get_widget (row_of (f, "net0.tap"))));
+  g_assert_true (edit (f, "net0.kind", "tap"));
+  g_assert_false (gtk_widget_get_visible (rows));
+  g_assert_true (gtk_widget_get_visible (viv_key_row_get_widget (row_of (f, "net0.tap"))));
+  g_assert_false (gtk_widget_get_visible (viv_key_row_get_widget (row_of (f, "net0.network"))));
+}
+
 static void
 test_blame (void)
 {
@@ -421,6 +509,7 @@ main (int argc, char **argv)
   ADD ("/settings/eject", test_eject);
   ADD ("/settings/show-key", test_show_key);
   ADD ("/settings/words", test_words);
+  ADD ("/settings/forwards", test_forwards);
   g_test_add_func ("/settings/blame", test_blame);
   return g_test_run ();
 }

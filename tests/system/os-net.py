@@ -5,6 +5,7 @@
 Everything is on this computer: where the kernel lets us, in a network of our own with a name server of our own; else the names are left out."""
 import hashlib
 import http.server
+import json
 import os
 import re
 import socket
@@ -157,6 +158,10 @@ def virtio(legacy):
         equal(line("COMPLAINTS"), "0", "complaints of the kernel")
         with urllib.request.urlopen("http://127.0.0.1:%d/index.html" % port, timeout=60) as answer:
             equal(answer.read(), b"from the guest\n", "what the guest serves")
+        closed = free_port()
+        machine.vivctl("device", "set", "net0.forward=tcp::%d-:80,tcp::%d-:81" % (port, closed))
+        states = [f["state"] for f in json.loads(machine.vivctl("forward", "test", "--json", ok=False).stdout)]
+        equal(states, ["answers", "refuses"], "whether the guest answers")
         check(re.search(r"^net0 +pci 00:03.0 ", machine.vivctl("device", "list").stdout, re.M), "its place")
         machine.vivctl("device", "set", "net0.link=down")
         machine.vivctl("serial", "--send", "carrier 0\\n")

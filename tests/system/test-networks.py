@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import socket
 import stat
 
 from lib import Room, Tap, check, equal
@@ -37,7 +38,7 @@ def capture(room, tap):
         devices = json.loads(machine.vivctl("device", "list", "--json").stdout)
         equal([d["keys"].get("rate") for d in devices if d["id"] == "net0"], ["0"], "the rate")
         equal({k: v for k, v in statistics(machine).items() if k.startswith("net0.")},
-              {"net0." + k: 0 for k in ("sent-packets", "sent-bytes", "sent-dropped", "received-packets", "received-bytes", "received-dropped", "dump-lost")},
+              {"net0." + k: 0 for k in ("sent-packets", "sent-bytes", "sent-dropped", "received-packets", "received-bytes", "received-dropped", "accepted", "refused", "dump-lost")},
               "its counts")
         machine.vivctl("stop", "--force")
 
@@ -83,6 +84,32 @@ def private(room, tap):
         one.until(lambda: os.listdir(folder) == ["lock"], 30, "an empty folder, not " + " ".join(os.listdir(folder)))
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def forwards(room, tap):
+    """There is no guest, so nobody answers."""
+    machine = room.machine("Forwards", engine="none", memory="16M")
+    ports = free_port(), free_port()
+    texts = ["tcp:127.0.0.1:%d-:22" % ports[0], "udp::%d-:53" % ports[1]]
+    machine.vivctl("set", "net0.kind=user", "net0.forward=" + ",".join(texts))
+    with tap.point("forwarded ports are listed; of a machine that is off none is tested"):
+        equal(machine.vivctl("forward").stdout.split(), ["net0", texts[0], "net0", texts[1]], "the list")
+        off = machine.vivctl("forward", "test", ok=False)
+        check(off.returncode == 1 and off.stderr, "a test of a machine that is off")
+    with tap.point("a guest that says nothing is told from a port that isn't open, and UDP is not asked"):
+        machine.start()
+        tested = machine.vivctl("forward", "test", "--json", ok=False)
+        equal(tested.returncode, 1, "the status")
+        equal([(f["device"], f["forward"], f["state"]) for f in json.loads(tested.stdout)],
+              [("net0", texts[0], "silent"), ("net0", texts[1], "udp")], "what is said")
+        machine.vivctl("device", "set", "net0.forward=")
+        equal(machine.vivctl("forward", "test", "--json").stdout.strip(), "[]", "of none")
+    machine.vivctl("stop", "--force")
+
+
 def refused(room, tap):
     for number, (keys, words) in enumerate(((("net0.kind=tap",), "net0.tap doesn't say which tap"),
                                             (("net0.kind=multicast", "net0.network=lab"), "net0.network is no multicast group"),
@@ -103,6 +130,7 @@ def main():
         capture(room, tap)
         private(room, tap)
         refused(room, tap)
+        forwards(room, tap)
     tap.done()
 
 

@@ -11,6 +11,7 @@
 #include "ui/app/viv-dialogs.h"
 #include "ui/app/viv-look.h"
 #include "ui/app/viv-rows.h"
+#include "ui/settings/viv-forward-rows.h"
 #include "ui/settings/viv-key-row.h"
 #include "ui/settings/viv-net-rows.h"
 #include "ui/settings/viv-settings-texts.h"
@@ -455,7 +456,10 @@ on_store (VivKeyRow *row, const char *value, VivDeviceGroups *self)
   /* The row may go with what it changes. */
   g_autofree char *key = g_strdup (viv_key_row_get_key (row));
 
-  return viv_settings_store_edit (self->store, &(VivChange){ key, value }, 1);
+  if (!viv_net_row_is_live (key))
+    return viv_settings_store_edit (self->store, &(VivChange){ key, value }, 1);
+  viv_settings_store_set_now (self->store, key, value);
+  return TRUE;
 }
 
 static void
@@ -489,7 +493,9 @@ add_device (VivDeviceGroups *self, const MachineDevice *device)
             group, make_button (self, "list-remove-symbolic", _ ("Remove"), device, G_CALLBACK (on_remove)));
     }
   for (const DefinitionKey *key = device->kind->keys; key->name; key++)
-    if (has_row (device, key))
+    if (g_str_equal (device->kind->name, "net") && g_str_equal (key->name, "forward"))
+      adw_preferences_group_add (group, viv_forward_rows_new (self->store, device->id));
+    else if (has_row (device, key))
       {
         VivKeyRow *row = viv_key_row_new (key, device->id);
 

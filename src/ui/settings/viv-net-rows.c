@@ -35,3 +35,13 @@ viv_net_row_counts (const MachineDefinition *definition, const char *key)
       }
   return TRUE;
 }
+
+gboolean
+viv_net_row_is_live (const char *key)
+{
+  const char *dot = strchr (key, '.');
+  g_autofree char *id = dot ? g_strndup (key, (gsize)(dot - key)) : NULL;
+  const DefinitionKey *entry = id && g_str_has_prefix (id, "net") ? definition_find_key (id, dot + 1) : NULL;
+
+  return entry && entry->live;
+}

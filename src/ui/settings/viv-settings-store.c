@@ -92,6 +92,29 @@ viv_settings_store_edit (VivSettingsStore *self, const VivChange *changes, unsig
   return FALSE;
 }
 
+static void
+on_set_now (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (VivSettingsStore) self = data;
+  g_autoptr (GError) error = NULL;
+  gboolean later = FALSE;
+
+  if (!viv_machine_set_property_finish (VIV_MACHINE (source), result, &later, &error))
+    viv_settings_store_say (self, error->message);
+  else if (later)
+    viv_settings_store_say (self, _ ("Takes effect when the machine starts the next time"));
+  refresh (self);
+}
+
+void
+viv_settings_store_set_now (VivSettingsStore *self, const char *key, const char *value)
+{
+  if (viv_machine_is_live (self->machine))
+    viv_machine_set_property (self->machine, key, value, NULL, on_set_now, g_object_ref (self));
+  else
+    viv_settings_store_edit (self, &(VivChange){ key, value }, 1);
+}
+
 /* -- Undo -- */
 
 typedef struct

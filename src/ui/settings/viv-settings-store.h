@@ -23,7 +23,9 @@ VivMachine *viv_settings_store_get_machine (VivSettingsStore *self);
 const MachineDefinition *viv_settings_store_get_definition (VivSettingsStore *self);
 /* All of `changes` or none.  FALSE if they won't do, which is said. */
 gboolean viv_settings_store_edit (VivSettingsStore *self, const VivChange *changes, unsigned n);
-/* The same for something that goes away; `undo` (`n_undo` of them) brings it back from the toast that says `title`. */
+/* One key, in the running machine where that can be.  What won't do is said later. */
+void viv_settings_store_set_now (VivSettingsStore *self, const char *key, const char *value);
+/* The same as viv_settings_store_edit() for something that goes away; `undo` (`n_undo` of them) brings it back from the toast that says `title`. */
 void viv_settings_store_remove (VivSettingsStore *self, const char *title, const VivChange *changes,
                                 unsigned n, const VivChange *undo, unsigned n_undo);
 void viv_settings_store_say (VivSettingsStore *self, const char *message);

@@ -73,9 +73,14 @@ board_net_statistics (Board *board, BoardStatFunc add, void *opaque)
         const char *name;
         uint64_t value;
       } counts[] = {
-        { "sent-packets", statistics.sent.packets },     { "sent-bytes", statistics.sent.bytes },
-        { "sent-dropped", statistics.sent.dropped },     { "received-packets", statistics.received.packets },
-        { "received-bytes", statistics.received.bytes }, { "received-dropped", statistics.received.dropped },
+        { "sent-packets", statistics.sent.packets },
+        { "sent-bytes", statistics.sent.bytes },
+        { "sent-dropped", statistics.sent.dropped },
+        { "received-packets", statistics.received.packets },
+        { "received-bytes", statistics.received.bytes },
+        { "received-dropped", statistics.received.dropped },
+        { "accepted", statistics.accepted },
+        { "refused", statistics.refused },
         { "dump-lost", statistics.dump_lost },
       };
 

@@ -41,8 +41,9 @@ typedef struct
 } NetCount;
 typedef struct
 {
-  NetCount sent, received; /* by the guest */
-  uint64_t dump_lost;      /* packets that its copy lacks */
+  NetCount sent, received;    /* by the guest */
+  uint64_t accepted, refused; /* connections (TCP), by the guest */
+  uint64_t dump_lost;         /* packets that its copy lacks */
 } NetStatistics;
 
 /* A device of the machine, which owns it and pauses it.  VM lock held. */

@@ -44,7 +44,10 @@ enum
 enum
 {
   NET_TCP_FIN = 0x01,
+  NET_TCP_SYN = 0x02,
+  NET_TCP_RST = 0x04,
   NET_TCP_PUSH = 0x08,
+  NET_TCP_ACK = 0x10,
   NET_TCP_CWR = 0x80,
 };
 

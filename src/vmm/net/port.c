@@ -108,6 +108,13 @@ is_up (const NetPort *port)
   return port->cable && port->config.network;
 }
 
+static void
+count_word (NetStatistics *statistics, WireWord word)
+{
+  statistics->accepted += word == WIRE_SAYS_ACCEPTED;
+  statistics->refused += word == WIRE_SAYS_REFUSED;
+}
+
 /* FALSE: it is full.  Else the packet is sent or lost, and no more the card's affair. */
 static gboolean
 write_wire (NetPort *port, const NetOffload *offload, const struct iovec *iov, unsigned n, size_t length)
@@ -130,6 +137,7 @@ write_wire (NetPort *port, const NetOffload *offload, const struct iovec *iov, u
     {
       count->packets++;
       count->bytes += length;
+      count_word (&port->statistics, net_wire_word (iov, n, length));
       net_rate_take (&port->to_wire_rate, length);
       if (port->config.dump != NULL)
         net_dump_add (port->config.dump, iov, n, length);

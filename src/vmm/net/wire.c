@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "net/wire.h"
 
+#include "net/packet.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -54,6 +56,37 @@ net_wire_write (int wire, const WireForm *form, const NetOffload *offload, const
     return WIRE_FULL;
   return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN || errno == EBADFD ? WIRE_BROKEN
                                                                                        : WIRE_REFUSED;
+}
+
+WireWord
+net_wire_word (const struct iovec *iov, unsigned n, size_t length)
+{
+  const unsigned accepted = NET_TCP_SYN | NET_TCP_ACK;
+  uint8_t head[128]; /* a packet with data is none */
+  unsigned type, ip, tcp, flags;
+  size_t at = 0;
+
+  if (length > sizeof head)
+    return WIRE_SAYS_NOTHING;
+  for (unsigned i = 0; i < n; at += iov[i++].iov_len)
+    memcpy (head + at, iov[i].iov_base, iov[i].iov_len);
+  ip = net_ether_payload (head, length, &type);
+  if (ip == 0)
+    return WIRE_SAYS_NOTHING;
+  if (type == NET_TYPE_IP4 && length >= ip + NET_IP4_HEADER
+      && head[ip + NET_IP4_PROTOCOL] == NET_PROTOCOL_TCP)
+    tcp = ip + (head[ip] & 0xfu) * 4;
+  else if (type == NET_TYPE_IP6 && length >= ip + NET_IP6_HEADER
+           && head[ip + NET_IP6_NEXT] == NET_PROTOCOL_TCP)
+    tcp = ip + NET_IP6_HEADER;
+  else
+    return WIRE_SAYS_NOTHING;
+  if (tcp + NET_TCP_HEADER > length)
+    return WIRE_SAYS_NOTHING;
+  flags = head[tcp + NET_TCP_FLAGS];
+  return flags & NET_TCP_RST              ? WIRE_SAYS_REFUSED
+         : (flags & accepted) == accepted ? WIRE_SAYS_ACCEPTED
+                                          : WIRE_SAYS_NOTHING;
 }
 
 ssize_t

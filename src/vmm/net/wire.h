@@ -32,6 +32,14 @@ WireResult net_wire_write (int wire, const WireForm *form, const NetOffload *off
                            unsigned n);
 /* Its whole length, which is above `room` where it was cut; 0: there is none now; -1: its other end is gone. */
 ssize_t net_wire_read (int wire, const WireForm *form, uint8_t *buffer, size_t room);
+/* What a packet without its header says of a connection (TCP, RFC 9293). */
+typedef enum
+{
+  WIRE_SAYS_NOTHING,
+  WIRE_SAYS_ACCEPTED, /* SYN with ACK */
+  WIRE_SAYS_REFUSED,  /* RST */
+} WireWord;
+WireWord net_wire_word (const struct iovec *iov, unsigned n, size_t length);
 /* What a packet of WIRE_HEADER bytes or more begins with. */
 void net_wire_get_header (const uint8_t *packet, NetOffload *offload);
 

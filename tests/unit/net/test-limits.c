@@ -268,12 +268,68 @@ test_full (void)
   net_dump_free (dump);
 }
 
+/* -- Connections that the guest takes --------------------------------------------------------------- */
+
+static size_t
+make_tcp (uint8_t *frame, gboolean ip6, gboolean tagged, uint8_t flags)
+{
+  const size_t ip = tagged ? 18 : 14, tcp = ip + (ip6 ? 40 : 24);
+
+  memset (frame, 0, 128);
+  if (tagged)
+    frame[12] = 0x81;
+  frame[ip - 2] = ip6 ? 0x86 : 0x08;
+  frame[ip - 1] = ip6 ? 0xdd : 0;
+  frame[ip] = ip6 ? 0x60 : 0x46; /* with an option */
+  frame[ip + (ip6 ? 6 : 9)] = 6;
+  frame[tcp + 13] = flags;
+  return tcp + 20;
+}
+
+static void
+test_accepted (void)
+{
+  static const NetOffload none;
+  uint8_t frame[128];
+  NetStatistics statistics;
+  Card card;
+
+  begin (&card, NULL);
+  for (unsigned shape = 0; shape < 4; shape++)
+    for (unsigned flags = 0; flags < 0x40; flags++)
+      {
+        const size_t length = make_tcp (frame, shape & 1, shape & 2, (uint8_t)flags);
+        const size_t first = flags % 32 + 1;
+        const struct iovec iov[2] = { { frame, first }, { frame + first, length - first } };
+
+        g_assert_true (net_port_send (card.net.port, &none, iov, 2));
+        g_assert_true (net_fixture_take (&card.net, frame, sizeof frame) == length);
+      }
+  net_port_statistics (card.net.port, &statistics);
+  g_assert_cmpuint (statistics.accepted, ==, 4 * 8);
+  g_assert_cmpuint (statistics.refused, ==, 4 * 32);
+  /* Cut anywhere, it is none. */
+  for (size_t length = make_tcp (frame, FALSE, FALSE, 0x12) - 1; length >= 14; length--)
+    {
+      const struct iovec iov = { frame, length };
+
+      g_assert_true (net_port_send (card.net.port, &none, &iov, 1));
+    }
+  frame[14 + 9] = 17;
+  g_assert_true (net_port_send (card.net.port, &none, &(struct iovec){ frame, 58 }, 1));
+  net_port_statistics (card.net.port, &statistics);
+  g_assert_cmpuint (statistics.accepted, ==, 4 * 8);
+  g_assert_cmpuint (statistics.refused, ==, 4 * 32);
+  end (&card);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/net/rate", test_rate);
   g_test_add_func ("/net/rate-by-itself", test_rate_by_itself);
+  g_test_add_func ("/net/accepted", test_accepted);
   g_test_add_func ("/net/copy", test_copy);
   g_test_add_func ("/net/copy-over-another-file", test_foreign);
   g_test_add_func ("/net/copy-without-room", test_full);
