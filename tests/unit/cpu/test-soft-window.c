@@ -28,11 +28,16 @@ GUEST_CODE (remap, ".code64",
             "9: dec %ecx\n jnz 1b\n"
             "  mov %rsi, 0xd000\n mov %r15, 0xd008\n int $0x20\n");
 
+/* There is a gap between code and data, so that both have a window. */
+static gboolean apart;
+
 static void
 large_pages (Guest *g, CpuState *s)
 {
   guest_state (g, s, 64, 0, TRUE);
   guest_large_pages (g);
+  if (apart)
+    guest_set (g, DIRECTORY + 8, 0, 8);
 }
 
 static gboolean
@@ -291,7 +296,7 @@ test_made_code (void)
       for (unsigned round = 0; round < (step ? 20 : 1); round++)
         {
           sum = 0;
-          s.gpr[CPU_RBX] = 0x400000 + round * 0x1000;
+          s.gpr[CPU_RBX] = 0x401000 + round * 0x1000;
           g->cpu->run_state = CPU_RUN_RUNNING;
           if (round == 0)
             guest_start (g, &s);
@@ -385,18 +390,84 @@ test_log_marks (void)
   guest_free (g);
 }
 
+/* Memory that is mapped when it is first touched, upwards and downwards from the first page: the window grows, until it meets the code's. */
+GUEST_CODE (
+    grower, ".code64",
+    "  xor %esi, %esi\n"
+    "1: mov $8, %ecx\n"
+    "2: mov (%rbx), %rax\n add %rax, %rsi\n mov %rcx, 0x1000(%rbx)\n add $0x8000, %rbx\n dec %ecx\n jnz 2b\n"
+    "  sub $0x40000, %rbx\n add %rdi, %rbx\n dec %edx\n jnz 1b\n int $0x20\n");
+
+static void
+test_grows (void)
+{
+  static const uint32_t pages[] = { 5, 6, 4, 7, 3, 2, 1 };
+  Guest *g = guest_new (1);
+  CpuState s;
+  uint64_t sum = 0;
+
+  large_pages (g, &s);
+  GUEST_LOAD (g, CODE, grower);
+  for (unsigned i = 1; i < 8; i++)
+    guest_set (g, DIRECTORY + i * 8, 0, 8);
+  for (unsigned i = 0; i < G_N_ELEMENTS (pages); i++)
+    {
+      uint32_t at = pages[i] << 21;
+
+      guest_set (g, DIRECTORY + pages[i] * 8, at | LARGE, 8);
+      for (unsigned k = 0; k < 8; k++)
+        guest_set (g, at + k * 0x8000, i * 100 + k, 8);
+      s.gpr[CPU_RBX] = at;
+      s.gpr[CPU_RDI] = 0;
+      s.gpr[CPU_RDX] = 100;
+      if (i == 0)
+        guest_start (g, &s);
+      g->cpu->reg[SOFT_REG_RIP] = CODE;
+      g->cpu->reg[CPU_RBX] = at;
+      g->cpu->reg[CPU_RDX] = 100;
+      g->cpu->run_state = CPU_RUN_RUNNING;
+      g_assert_true (guest_run (g, 100000));
+      g_assert_cmpuint (guest_vector (g), ==, 0x20);
+      sum = 100 * (8 * i * 100 + 28);
+      g_assert_cmpuint (g->cpu->reg[CPU_RSI], ==, sum);
+      for (unsigned k = 0; k < 8; k++)
+        g_assert_cmpuint (guest_get (g, at + 0x1000 + k * 0x8000, 8), ==, 8 - k);
+      if (translates (g))
+        g_assert_true (soft_in_window (&g->cpu->data_window, at) || soft_in_window (&g->cpu->window, at));
+    }
+  guest_free (g);
+}
+
+static void
+run_apart (gconstpointer test)
+{
+  apart = TRUE;
+  ((void (*) (void))test) ();
+  apart = FALSE;
+}
+
 int
 main (int argc, char **argv)
 {
+  static const struct
+  {
+    const char *name;
+    void (*test) (void);
+  } both[] = { { "remap", test_remap },        { "accessed", test_accessed },   { "vanish", test_vanish },
+               { "stores", test_stores },      { "made-code", test_made_code }, { "logged", test_logged },
+               { "log-marks", test_log_marks } };
+
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/soft-window/remap", test_remap);
-  g_test_add_func ("/soft-window/accessed", test_accessed);
-  g_test_add_func ("/soft-window/vanish", test_vanish);
+  for (unsigned i = 0; i < G_N_ELEMENTS (both); i++)
+    {
+      g_autofree char *here = g_strconcat ("/soft-window/", both[i].name, NULL);
+      g_autofree char *there = g_strconcat ("/soft-window/apart/", both[i].name, NULL);
+
+      g_test_add_func (here, both[i].test);
+      g_test_add_data_func (there, (gconstpointer)both[i].test, run_apart);
+    }
   g_test_add_func ("/soft-window/edges", test_edges);
   g_test_add_func ("/soft-window/flat", test_flat);
-  g_test_add_func ("/soft-window/stores", test_stores);
-  g_test_add_func ("/soft-window/made-code", test_made_code);
-  g_test_add_func ("/soft-window/logged", test_logged);
-  g_test_add_func ("/soft-window/log-marks", test_log_marks);
+  g_test_add_func ("/soft-window/grows", test_grows);
   return g_test_run ();
 }

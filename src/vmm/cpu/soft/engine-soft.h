@@ -133,10 +133,14 @@ soft_in_window (const SoftWindow *window, uint64_t linear)
 static inline void
 soft_drop_window (SoftCpu *cpu)
 {
-  cpu->window.room = cpu->store_windows[0].room = cpu->store_windows[1].room = 0;
+  cpu->window.room = cpu->data_window.room = 0;
+  for (unsigned i = 0; i < G_N_ELEMENTS (cpu->store_windows); i++)
+    cpu->store_windows[i].room = 0;
 }
 /* Makes the windows around the linear address of code that runs, where memory is mapped one to one. */
 void soft_make_window (SoftCpu *cpu, uint64_t linear);
+/* A supervisor's access to this address was found to be to RAM, by paging's tables if there are any: makes windows reach there, if they can. */
+void soft_reach_window (SoftCpu *cpu, uint64_t linear);
 /* Code was found in this page of the host's: stores to it have to be seen from now on. */
 void soft_window_protect (SoftCpu *cpu, const uint8_t *page);
 

@@ -3,14 +3,18 @@
  * Windows: RAM that supervisor code sees at its physical addresses, without paging or by large pages.  There translated code needs no more than a
  * comparison.  They live no longer than entries of the translation buffer would: flushes, loads of CR3 and INVLPG within them drop them.
  *
- * Stores have two of their own, parts of that for loads without a page of code, where nothing is logged and all is marked as written: the largest
- * below the code that runs and the largest above.  A page with new code is cut off.
+ * One is around the code that runs.  Another is where data lies that it doesn't reach, as some systems map memory only when it is first touched; both grow
+ * with what is mapped.
+ *
+ * Stores have their own, parts of those for loads without a page of code, where nothing is logged and all is marked as written: the largest
+ * below the code that runs, the largest above, and the largest elsewhere.  A page with new code is cut off.
  */
 #define G_LOG_DOMAIN "cpu-soft"
 
 #include "cpu/soft/mmu-private.h"
 
 #define MAX_SIZE ((uint64_t)4 << 30)
+#define LARGE    ((uint64_t)2 << 20)
 
 static void
 set_window (SoftWindow *window, uint64_t low, uint64_t high, uintptr_t host)
@@ -73,42 +77,95 @@ cut_to_pages (SoftCpu *cpu, uint64_t linear, uint64_t *low, uint64_t *high, uint
   return TRUE;
 }
 
-void
-soft_make_window (SoftCpu *cpu, uint64_t linear)
+typedef struct
 {
-  uint64_t low, high, writable_low, writable_high, apic = cpu->msr.apic_base & SOFT_PAGE_MASK;
+  uint64_t low, high;
+  uint64_t writable_low, writable_high;
+  uintptr_t distance; /* from linear addresses to the host's */
+} Reach;
+
+/* The addresses around `linear` that are seen one to one. */
+static gboolean
+find_reach (SoftCpu *cpu, uint64_t linear, Reach *reach)
+{
+  uint64_t apic = cpu->msr.apic_base & SOFT_PAGE_MASK;
   const FlatRange *range;
-  uintptr_t distance;
   uint64_t generation;
   gboolean stores;
 
-  soft_drop_window (cpu);
   if (cpu->cpl == 3 || cpu->watching)
-    return;
+    return FALSE;
   range = soft_find_physical (cpu, linear);
   if (range == NULL || !region_is_ram (range->region)
       || ((range->offset - range->start) & (GUEST_PAGE_SIZE - 1)) != 0)
-    return;
+    return FALSE;
   generation = cpu->memory_generation;
-  distance = (uintptr_t)region_host (range->region) + range->offset - range->start;
-  low = (range->start + GUEST_PAGE_SIZE - 1) & SOFT_PAGE_MASK;
-  high = MIN ((range->start + range->size) & SOFT_PAGE_MASK, MAX_SIZE);
+  reach->distance = (uintptr_t)region_host (range->region) + range->offset - range->start;
+  reach->low = (range->start + GUEST_PAGE_SIZE - 1) & SOFT_PAGE_MASK;
+  reach->high = MIN ((range->start + range->size) & SOFT_PAGE_MASK, MAX_SIZE);
   stores = !range->readonly && !region_dirty_log_on (range->region);
-  writable_low = low;
-  writable_high = high;
-  if ((cpu->cr0 & CR0_PG) != 0 && !cut_to_pages (cpu, linear, &low, &high, &writable_low, &writable_high))
-    return;
+  reach->writable_low = reach->low;
+  reach->writable_high = reach->high;
+  if ((cpu->cr0 & CR0_PG) != 0
+      && !cut_to_pages (cpu, linear, &reach->low, &reach->high, &reach->writable_low, &reach->writable_high))
+    return FALSE;
+  if (!stores)
+    reach->writable_high = reach->writable_low;
   /* The range may have gone away while tables were read. */
-  if (cpu->memory_generation != generation)
+  return cpu->memory_generation == generation && reach->high > reach->low
+         && linear - reach->low < reach->high - reach->low && (apic < reach->low || apic >= reach->high);
+}
+
+void
+soft_make_window (SoftCpu *cpu, uint64_t linear)
+{
+  Reach reach;
+
+  soft_drop_window (cpu);
+  if (!find_reach (cpu, linear, &reach))
     return;
-  if (high <= low || linear - low >= high - low || (apic >= low && apic < high))
-    return;
-  set_window (&cpu->window, low, high, distance + low);
-  if (cpu->window.room == 0 || !stores)
+  set_window (&cpu->window, reach.low, reach.high, reach.distance + reach.low);
+  if (cpu->window.room == 0)
     return;
   linear &= SOFT_PAGE_MASK;
-  set_store_window (cpu, 0, writable_low, MIN (writable_high, linear), distance);
-  set_store_window (cpu, 1, MAX (writable_low, linear + GUEST_PAGE_SIZE), writable_high, distance);
+  set_store_window (cpu, 0, reach.writable_low, MIN (reach.writable_high, linear), reach.distance);
+  set_store_window (cpu, 1, MAX (reach.writable_low, linear + GUEST_PAGE_SIZE), reach.writable_high,
+                    reach.distance);
+}
+
+/* Within a large page of it. */
+static gboolean
+is_near (const SoftWindow *window, uint64_t linear)
+{
+  return linear - (window->low - LARGE) < window->room + 2 * LARGE;
+}
+
+void
+soft_reach_window (SoftCpu *cpu, uint64_t linear)
+{
+  const SoftWindow *data = &cpu->data_window;
+  Reach reach;
+
+  if (linear >= MAX_SIZE || cpu->window.room == 0 || soft_in_window (&cpu->window, linear)
+      || soft_in_window (data, linear))
+    return;
+  /* A small one gives way to what is larger. */
+  if (data->room >= LARGE && !is_near (data, linear) && !is_near (&cpu->window, linear))
+    return;
+  if (!find_reach (cpu, linear, &reach))
+    return;
+  if (cpu->window.low >= reach.low && cpu->window.low < reach.high)
+    {
+      /* It is the one around the code that has grown. */
+      soft_make_window (cpu, cpu->reg[SOFT_REG_RIP]);
+      return;
+    }
+  if (reach.high - reach.low <= data->room)
+    return;
+  set_window (&cpu->data_window, reach.low, reach.high, reach.distance + reach.low);
+  cpu->store_windows[2].room = 0;
+  if (cpu->data_window.room != 0)
+    set_store_window (cpu, 2, reach.writable_low, reach.writable_high, reach.distance);
 }
 
 void

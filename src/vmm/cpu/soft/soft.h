@@ -297,8 +297,8 @@ struct SoftCpu
   SoftXmm ymm_high[16]; /* bits 128 to 255 of the registers in xmm */
   void (*thunk_high) (void);
 
-  /* For loads; and parts of it for stores, below and above the code that runs. */
-  SoftWindow window, store_windows[2];
+  /* For loads: around the code that runs, and elsewhere; and parts of them for stores: below that code, above it, and elsewhere. */
+  SoftWindow window, data_window, store_windows[3];
 
   uint32_t unit_key; /* SOFT_UNIT_KEY_… */
   int unit_class;    /* which of unit_jumps; -1: to be found */

@@ -433,7 +433,7 @@ generate_body (Gen *g, const SoftDecode *decodes)
   unsigned n = (unsigned)g->block->cost;
   SoftInsn *run = NULL; /* the first of those that the interpreter does in one go */
 
-  g->written = 0;
+  gen_predict_begin (g);
   for (g->n = 0; g->n < n; g->n++)
     {
       SoftInsn *insn = &g->block->insns[2 * g->n];
@@ -448,8 +448,6 @@ generate_body (Gen *g, const SoftDecode *decodes)
           g->polled = TRUE;
           run = NULL;
         }
-      if (g->n > 0)
-        g->written |= g->effects[g->n - 1].writes;
       g->plain_at[g->n] = g->e.at;
       g->plain_flags[g->n] = g->flags;
       gen_flags_prepare (g);
@@ -483,6 +481,7 @@ generate_body (Gen *g, const SoftDecode *decodes)
           g->cold[i].next = g->e.at;
           g->cold[i].next_flags = g->flags;
         }
+      gen_predict (g);
     }
   if (!g->ended)
     gen_exit (g, g->unit->rip + g->block->bytes);

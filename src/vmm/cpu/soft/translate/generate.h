@@ -140,8 +140,9 @@ typedef struct Gen
   gboolean sharing; /* this is the first */
   uint8_t shared;   /* the group that R14 is of; 0: none */
   GenShare share[SOFT_UNIT_MAX_INSNS];
-  gboolean window;                          /* the unit itself is in the window, */
-  uint16_t written;                         /* and these registers aren't what they were when it was made */
+  gboolean window;                          /* the unit itself is in the window */
+  uint64_t value[16];                       /* of registers, at a guess, */
+  uint16_t known;                           /* if there is one */
   uint32_t plain_at[SOFT_UNIT_MAX_INSNS];   /* each instruction in the second, */
   uint8_t plain_flags[SOFT_UNIT_MAX_INSNS]; /* and where flags are there */
   gboolean ended;
@@ -190,6 +191,13 @@ void gen_flags_prepare (Gen *g);
 void gen_plan_effects (Gen *g, const SoftDecode *decodes);
 /* Finds groups; FALSE: there are none. */
 gboolean gen_plan_sharing (Gen *g, const SoftDecode *decodes);
+
+/* -- predict.c ------------------------------------------------------------------------------------- */
+/* At the beginning of a body, and behind each instruction. */
+void gen_predict_begin (Gen *g);
+void gen_predict (Gen *g);
+/* Where the running instruction's access will most likely be; FALSE: it isn't known. */
+gboolean gen_predict_address (const Gen *g, const GenAddress *address, uint64_t *linear);
 
 /* -- Operands -------------------------------------------------------------------------------------- */
 static inline EmitRm

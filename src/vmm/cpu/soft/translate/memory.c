@@ -163,32 +163,24 @@ found (Gen *g, unsigned host)
   emit_rm (&g->e, 8, 0x03, host, emit_at_index (HOST_RSP, HOST_RSI, 0, page_offset (g)));
 }
 
-/* A register that the unit hasn't written yet: its value is at hand. */
-static gboolean
-is_known (const Gen *g, unsigned reg)
-{
-  return (g->written & 1u << reg) == 0;
-}
-
 /* The offset in SoftCpu of a window for the access; 0: none.  What lies in one when the unit is made most likely does so later. */
 static uint32_t
 window_for (const Gen *g, const GenAddress *a, unsigned access)
 {
-  uint64_t linear = (uint64_t)(int64_t)a->disp;
   gboolean write = (access & SOFT_ACCESS_WRITE) != 0;
+  uint64_t linear;
 
   if (!g->window || a->constant || a->segment != 0 || a->base >= 16 || a->size != (g->mode64 ? 8 : 4))
     return 0;
-  /* Without paging all of RAM is in it; the stack's pointer moves a little. */
-  if (!is_known (g, a->base) && a->base != CPU_RSP)
+  /* Without paging all of RAM is in it. */
+  if (!gen_predict_address (g, a, &linear))
     return (g->cpu->cr0 & CR0_PG) == 0 && !write ? offsetof (SoftCpu, window) : 0;
-  linear += g->cpu->reg[a->base];
-  if (a->index < 16 && is_known (g, a->index))
-    linear += g->cpu->reg[a->index] << a->scale;
-  if (a->size == 4)
-    linear = (uint32_t)linear;
+  if (g->cpu->tlbs[g->mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)].read == (linear & SOFT_PAGE_MASK))
+    soft_reach_window (g->cpu, linear);
+  if (!write && soft_in_window (&g->cpu->window, linear))
+    return offsetof (SoftCpu, window);
   if (!write)
-    return soft_in_window (&g->cpu->window, linear) ? offsetof (SoftCpu, window) : 0;
+    return soft_in_window (&g->cpu->data_window, linear) ? offsetof (SoftCpu, data_window) : 0;
   for (unsigned i = 0; i < G_N_ELEMENTS (g->cpu->store_windows); i++)
     if (soft_in_window (&g->cpu->store_windows[i], linear))
       return (uint32_t)(offsetof (SoftCpu, store_windows) + i * sizeof (SoftWindow));

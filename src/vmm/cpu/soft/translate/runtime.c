@@ -336,7 +336,16 @@ soft_unit_cold (SoftCpu *cpu, uint32_t ref, uint64_t linear)
       if (cpu->block->cost == SOFT_STALE)
         return interpret (cpu, insn, 1) ? 0 : 1;
       if (host != NULL)
-        return (uintptr_t)host;
+        {
+          uint64_t generation = cpu->memory_generation;
+
+          if (cpu->cpl != 3)
+            soft_reach_window (cpu, linear);
+          /* Who looked saw another map than `host` is of. */
+          if (cpu->memory_generation != generation)
+            return interpret (cpu, insn, 1) ? 0 : 1;
+          return (uintptr_t)host;
+        }
     }
   if ((access & (SOFT_ACCESS_WRITE | SOFT_ACCESS_WHOLE)) == 0)
     {
