@@ -7,7 +7,7 @@
  * Memory: 0x7c00 this; 0x10000 page tables; 0x90000 stack; 0x200000 buffer.
  */
 #define DEBUGCON 0x402
-#define SECTORS  8
+#define SECTORS  10
 #define BUFFER   0x200000
 #define TABLES   0x10000
 

@@ -9,7 +9,7 @@
 /* clang-format off */
 
 /* Additions, logic, shifts, products: no memory. */
-        loop    MODE, integer, 6000000
+        loop    MODE, integer, 60000000
         I addl  %edx, %eax
         I xorl  %eax, %ebx
         I roll  $5, %ebx
@@ -29,7 +29,7 @@
         endloop MODE, integer
 
 /* Loads and stores over 256 KiB: in order, strided, and read-modify-write. */
-        loop    MODE, memory, 6000000
+        loop    MODE, memory, 60000000
         I movl  (REG (si)), %eax
         I addl  4(REG (si)), %eax
         I movl  %eax, 8(REG (si))
@@ -45,8 +45,35 @@
         I orl   $BUFFER, %esi
         endloop MODE, memory
 
+/* Arithmetic through memory: each turn loads what it has just stored. */
+        loop    MODE, mixed, 60000000
+        I add   REG (dx), REG (ax)
+        I xor   REG (ax), REG (dx)
+        I movl  %eax, 0xa0000(REG (si))
+        I shr   $3, REG (dx)
+        I addl  0xa0000(REG (si)), %edx
+        I leal  5(REG (ax), REG (dx), 2), %edi
+        I cmpl  $100, %edi
+        I jb    1f
+        addl    $7, %edx
+        jmp     2f
+1:      subl    $7, %edx
+        nop
+2:
+        .set    count, count + 2
+        endloop MODE, mixed
+
+/* Loads by one base. */
+        loop    MODE, loads, 60000000
+        I mov   0x90000(REG (si)), REG (ax)
+        I mov   0x90008(REG (si)), REG (dx)
+        I mov   0x90010(REG (si)), REG (bx)
+        I mov   0x90018(REG (si), REG (ax)), REG (di)
+        I add   0x90020(REG (si)), REG (di)
+        endloop MODE, loads
+
 /* Branches by the bits of a random number: half of them are taken, without a pattern.  Both ways are one instruction long. */
-        loop    MODE, branch, 6000000
+        loop    MODE, branch, 60000000
         I movl  %eax, %edx
         I shll  $13, %edx
         I xorl  %edx, %eax
@@ -69,7 +96,7 @@
         endloop MODE, branch
 
 /* Calls, returns, pushes and pops, one indirect call. */
-        loop    MODE, call, 6000000
+        loop    MODE, call, 30000000
         I call  NAME (leaf)
         I call  NAME (nested)
         I push  REG (ax)
@@ -94,7 +121,7 @@
         endloop MODE, x87
 
 /* SSE and SSE2: packed and scalar arithmetic, moves, conversions, integers. */
-        loop    MODE, sse, 1000000
+        loop    MODE, sse, 4000000
         I movaps operands, %xmm0
         I mulps  singles, %xmm0
         I addps  %xmm1, %xmm0
@@ -111,7 +138,7 @@
         endloop MODE, sse
 
 /* Copies of 4 KiB; counts as one instruction a copied word. */
-        loop    MODE, string, 200000
+        loop    MODE, string, 1000000
         .set    count, count + 1024
         I movl  $BUFFER, %esi
         I movl  $BUFFER + 0x8000, %edi
