@@ -4,6 +4,7 @@
 #include "nat/nat.h"
 
 #include "base/net-forward.h"
+#include "nat/fragments.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -42,6 +43,7 @@ struct Nat
   gboolean lost;
   GArray *polls;    /* struct pollfd */
   GArray *forwards; /* NetForward that are open */
+  Fragments *fragments;
   uint8_t *packet;
 };
 
@@ -205,6 +207,7 @@ nat_new (const NatConfig *config, int wire)
   nat->polls = g_array_new (FALSE, FALSE, sizeof (struct pollfd));
   nat->forwards = g_array_new (FALSE, FALSE, sizeof (NetForward));
   nat->packet = g_malloc (LONGEST_PACKET);
+  nat->fragments = fragments_new ();
   g_queue_init (&nat->waiting);
   nat->slirp = slirp_new (&slirp, &callbacks, nat);
   if (nat->slirp != NULL)
@@ -229,6 +232,7 @@ nat_free (Nat *nat)
   g_free (nat->bootfile);
   g_free (nat->tftp);
   g_free (nat->packet);
+  fragments_free (nat->fragments);
   g_free (nat);
 }
 
@@ -360,7 +364,8 @@ read_wire (Nat *nat)
         return;
       if (n <= 0)
         nat->lost = TRUE;
-      else if ((size_t)n <= LONGEST_PACKET)
+      else if ((size_t)n <= LONGEST_PACKET
+               && fragments_may_pass (nat->fragments, nat->packet, (size_t)n, g_get_monotonic_time ()))
         slirp_input (nat->slirp, nat->packet, (int)n);
     }
 }

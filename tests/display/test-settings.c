@@ -414,7 +414,7 @@ test_forwards (Fixture *f, gconstpointer data)
   g_assert_nonnull (rows);
   g_assert_true (shows (rows, "Port 2222 → 22"));
   g_assert_true (shows (rows, "Port 53 → 5353"));
-  g_assert_true (shows (rows, "UDP, for other computers, too"));
+  g_assert_true (shows (rows, "UDP · Other computers, too"));
   click (rows, "Remove", 0);
   assert_written (f, "net0.forward", "udp:0.0.0.0:53-10.0.2.15:5353,tcp:[::1]:80-[fec0::15]:80");
   g_assert_false (shows (rows, "Port 2222 → 22"));

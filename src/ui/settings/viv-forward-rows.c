@@ -77,9 +77,9 @@ static char *
 describe_host (const char *host)
 {
   if (!*host || g_str_equal (host, HERE) || g_str_equal (host, "[::1]"))
-    return g_strdup (_ ("this computer only"));
+    return g_strdup (_ ("This computer only"));
   if (g_str_equal (host, EVERYWHERE) || g_str_equal (host, "[::]"))
-    return g_strdup (_ ("other computers, too"));
+    return g_strdup (_ ("Other computers, too"));
   return g_strdup (host);
 }
 
@@ -88,8 +88,7 @@ describe (const Parts *parts)
 {
   g_autofree char *host = describe_host (parts->host);
 
-  /* Translators: a protocol (TCP or UDP), and who reaches the port: “TCP, for this computer only” */
-  return g_strdup_printf (_ ("%s, for %s"), parts->udp ? "UDP" : "TCP", host);
+  return g_strdup_printf ("%s · %s", parts->udp ? "UDP" : "TCP", host);
 }
 
 static const char *

@@ -93,6 +93,23 @@ board_net_statistics (Board *board, BoardStatFunc add, void *opaque)
     }
 }
 
+/* A ROM says which device it is for (PCI Firmware 3.0, 5.1.2), and firmware passes over those that it isn't for.  iPXE's finds its card by itself, and some of its
+ * ROMs name another card, or none: so this one's is put there, and the sum of all bytes made 0 again by the byte that iPXE has for it, behind its jump. */
+static void
+name_card (uint8_t *rom, size_t length, const PciDevice *card)
+{
+  const size_t size = length > 2 ? rom[2] * 512u : 0, at = length > 0x1a ? pci_get16 (rom + 0x18) : 0;
+  uint8_t sum = 0;
+
+  if (size < 0x20 || size > length || at + 8 > size || memcmp (rom + at, "PCIR", 4) != 0 || rom[3] != 0xe9
+      || memcmp (rom + at + 4, card->config, 4) == 0)
+    return;
+  memcpy (rom + at + 4, card->config, 4);
+  for (size_t i = 0; i < size; i++)
+    sum = (uint8_t)(sum + rom[i]);
+  rom[6] = (uint8_t)(rom[6] - sum);
+}
+
 /* Its boot ROM, of a host that has it; without one the machine boots from what else there is. */
 static void
 add_boot_rom (Board *board, const MachineDevice *device, PciDevice *card)
@@ -114,6 +131,7 @@ add_boot_rom (Board *board, const MachineDevice *device, PciDevice *card)
   if (rom == NULL)
     return;
   memcpy (region_host (rom), data, length);
+  name_card (region_host (rom), length, card);
   pci_device_add_bar (card, PCI_ROM_BAR, rom, PCI_BAR_MEMORY32);
 }
 
