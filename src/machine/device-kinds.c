@@ -409,20 +409,20 @@ static const DefinitionKey net_keys[] = {
   { .name = NULL },
 };
 
-#define DISK_KEYS                                                                                            \
-  { .name = "bus",                                                                                           \
-    .type = KEY_CHOICE,                                                                                      \
-    .fallback = "auto",                                                                                      \
-    .choices = "auto|ide|virtio|scsi",                                                                       \
-    .help                                                                                                    \
-    = N_ ("How the guest reaches the disk: every system knows ide, virtio is faster, scsi is virtio's SCSI " \
-          "controller; auto is ide") },                                                                      \
-      { .name = "queues",                                                                                    \
-        .type = KEY_NUMBER,                                                                                  \
-        .fallback = "1",                                                                                     \
-        .min = 1,                                                                                            \
-        .max = 16,                                                                                           \
-        .help = N_ ("Queues of a disk on virtio or scsi, for guests with several processors") },
+#define DISK_KEYS                                                                                           \
+  { .name = "bus",                                                                                          \
+    .type = KEY_CHOICE,                                                                                     \
+    .fallback = "auto",                                                                                     \
+    .choices = "auto|ide|virtio|scsi|nvme",                                                                 \
+    .help                                                                                                   \
+    = N_ ("How the guest reaches the disk: every system knows ide, those of today nvme; virtio is faster, " \
+          "scsi is virtio's SCSI controller; auto is ide") },                                               \
+      { .name = "queues",                                                                                   \
+        .type = KEY_NUMBER,                                                                                 \
+        .fallback = "1",                                                                                    \
+        .min = 1,                                                                                           \
+        .max = 16,                                                                                          \
+        .help = N_ ("Queues of a disk on virtio, scsi or nvme, for guests with several processors") },
 DRIVE_KEYS (disk_keys, "false", N_ ("The disk's image"), FALSE, DISK_KEYS);
 #define CDROM_KEYS                                                                                                \
   {                                                                                                               \

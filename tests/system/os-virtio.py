@@ -29,7 +29,7 @@ echo 1 > /proc/sys/kernel/printk
 @MODULES@
 D=@DISK@
 for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/$D ] || sleep 1; done
-echo "DRIVER $(basename $(readlink /sys/block/$D/device/driver)) $(cat /sys/block/$D/serial /sys/block/$D/device/model 2> /dev/null | tr -d ' ') $(cat /sys/block/$D/size)"
+echo "DRIVER $(basename $(readlink /sys/block/$D/device/driver || readlink /sys/block/$D/device/device/driver)) $(cat /sys/block/$D/serial /sys/block/$D/device/model 2> /dev/null | tr -d ' ') $(cat /sys/block/$D/size)"
 echo "QUEUES $(ls /sys/block/$D/mq | wc -l)"
 dd if=/dev/urandom of=/tmp/random bs=1M count=8 2> /dev/null
 dd if=/tmp/random of=/dev/$D bs=64k seek=16 conv=fsync 2> /dev/null && echo "RESULT write ok"
@@ -42,13 +42,16 @@ for i in 1 2 3 4; do for j in 1 2 3 4; do cmp /mnt/$i/$j /tmp/random || echo "RE
 umount /mnt && echo "RESULT files ok"
 echo "SUM $(sha256sum /dev/$D | cut -c1-64)"
 # The driver lets go of the device and takes it again.
-cd /sys/bus/virtio/drivers/$(basename $(readlink /sys/bus/virtio/devices/virtio0/driver))
-for i in 1 2 3 4 5; do echo virtio0 > unbind; echo virtio0 > bind; done
-for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/$D ] || sleep 1; done
+B=/sys/bus/@DEVICE@
+cd $B/driver/
+for i in 1 2 3 4 5; do
+  echo $(basename $B) > unbind; echo $(basename $B) > bind
+  for j in 1 2 3 4 5 6 7 8 9; do [ -b /dev/$D ] || sleep 1; done
+done
 [ "$(sha256sum /dev/$D | cut -c1-64)" = "$(sha256sum /dev/$D | cut -c1-64)" ] && echo "RESULT bind ok"
 # By the levels of raw messages: busybox' dmesg knows no others.
 dmesg -r | grep '^<[0-4]>' > /tmp/warnings; cat /tmp/warnings
-echo "COMPLAINTS $(grep -E -i -c 'virt|scsi|sd [0-9]' /tmp/warnings)"
+echo "COMPLAINTS $(grep -E -i -c 'virt|scsi|nvme|sd [0-9]' /tmp/warnings)"
 echo "RESULT script ok"
 read line
 poweroff -f
@@ -66,8 +69,12 @@ def packed(modules, folder):
 def disk(queues, cpus, legacy=False, bus="virtio"):
     def case(room, engine):
         kernel, folder = cloud_kernel()
-        modules = BLOCK if bus == "virtio" else SCSI
-        script = SCRIPT.replace("@MODULES@", load(modules, legacy)).replace("@DISK@", "vda" if bus == "virtio" else "sda")
+        modules, name, device, driver = {
+            "virtio": (BLOCK, "vda", "virtio/devices/virtio0", "virtio_blk VIV-disk0"),
+            "scsi": (SCSI, "sda", "virtio/devices/virtio0", "sd Disk"),
+            "nvme": ((), "nvme0n1", "pci/devices/0000:00:03.0", "nvme VivariumNVMe"),  # its driver is in the kernel
+        }[bus]
+        script = SCRIPT.replace("@MODULES@", load(modules, legacy)).replace("@DISK@", name).replace("@DEVICE@", device)
         initrd = initramfs(room, "script", packed(modules, folder), script)
         image = room.path("disk.img")
         with open(image, "wb") as file:
@@ -82,7 +89,7 @@ def disk(queues, cpus, legacy=False, bus="virtio"):
         for name in ("write", "read", "files", "bind"):
             equal(results.get(name), "ok", "%s\n%s" % (name, text[-2000:]))
         equal(re.search(r"^DRIVER (.*)$", text, re.M)[1],
-              "%s %d" % ("virtio_blk VIV-disk0" if bus == "virtio" else "sd Disk", 192 * MIB // 512), "the disk")
+              "%s %d" % (driver, 192 * MIB // 512), "the disk")
         equal(re.search(r"^QUEUES (\d+)", text, re.M)[1], str(min(queues, cpus)), "queues")
         equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "complaints of the kernel\n" + text[-2000:])
         check(re.search(r"^disk0 +pci 00:03.0 ", machine.vivctl("device", "list").stdout, re.M), "its place")
@@ -512,6 +519,16 @@ def cdrom_boot(room, engine):
     machine.stop()
 
 
+def nvme_boot(room, engine):
+    disc = grub_iso(room, "boot", "serial --unit=0 --speed=115200\nterminal_output serial\necho BOOTED BY $root\nsleep 1\nhalt\n")
+    machine = room.machine("boot", "--disk", disc, engine=engine, memory="64M")
+    machine.vivctl("set", "disk0.bus=nvme", "disk0.readonly=true", "machine.boot=c")
+    machine.start()
+    machine.wait_serial(r"BOOTED BY hd0", 300)
+    machine.stop()
+
+
 CASES = {"disk": disk(1, 1), "disk-legacy": disk(1, 1, legacy=True), "disk-queues": disk(4, 4), "scsi": disk(1, 1, bus="scsi"),
-         "scsi-queues": disk(4, 4, bus="scsi"), "small": small, "share": share, "vsock": vsock, "cdrom": cdrom, "cdrom-boot": cdrom_boot}
+         "scsi-queues": disk(4, 4, bus="scsi"), "nvme": disk(1, 1, bus="nvme"), "nvme-queues": disk(4, 4, bus="nvme"), "nvme-boot": nvme_boot,
+         "small": small, "share": share, "vsock": vsock, "cdrom": cdrom, "cdrom-boot": cdrom_boot}
 run_cases(CASES, slow=tuple(CASES))

@@ -66,6 +66,7 @@ static const char *const choice_labels[][2] = {
   { "ehci", N_ ("USB 2 (EHCI)") },
   { "uhci", N_ ("USB 1 (UHCI)") },
   { "scsi", N_ ("SCSI (virtio)") },
+  { "nvme", N_ ("NVMe") },
   { "bios", N_ ("BIOS (SeaBIOS)") },
   { "user", N_ ("This computer’s network") },
   { "passt", N_ ("This computer’s network, by passt") },

@@ -10,6 +10,7 @@
 #include "chipset/piix4-pm.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
+#include "storage/nvme.h"
 #include "video/test-display.h"
 #include "virtio/blk.h"
 #include "virtio/scsi.h"
@@ -217,7 +218,8 @@ board_drive_block (Board *board, const char *id)
   if (drive->scsi)
     return virt_scsi_image (board->scsi, drive->unit);
   if (drive->slot != 0)
-    return virt_block_image (board->functions[drive->slot]);
+    return drive->nvme ? nvme_image (board->functions[drive->slot])
+                       : virt_block_image (board->functions[drive->slot]);
   return drive->kind == DRIVE_FLOPPY ? fdc_drive_media (board->fdc, drive->unit)
                                      : ide_drive_media (board->ide, drive->channel, drive->unit);
 }

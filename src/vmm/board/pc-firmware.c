@@ -206,6 +206,8 @@ device_path (const MachineDrive *drive)
 {
   if (drive->scsi)
     return g_strdup_printf ("/pci@i0cf8/scsi@%x/channel@0/disk@%x,0", drive->slot, drive->unit);
+  if (drive->nvme)
+    return g_strdup_printf ("/pci@i0cf8/nvme@%x/namespace@1,0", drive->slot);
   if (drive->slot != 0)
     return g_strdup_printf ("/pci@i0cf8/scsi@%x/disk@0,0", drive->slot);
   if (drive->kind == DRIVE_FLOPPY)

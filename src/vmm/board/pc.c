@@ -33,6 +33,7 @@
 #include "machine/start-blame.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
+#include "storage/nvme.h"
 #include "video/vga.h"
 #include "virtio/blk.h"
 #include "virtio/scsi.h"
@@ -173,13 +174,15 @@ place_ide (Board *board, MachineDrive *drive, GError **error)
   return FALSE;
 }
 
-/* Takes the image. */
+/* A disk that is a PCI device of its own.  Takes the image. */
 static gboolean
-attach_virtio (Board *board, MachineDrive *drive, const MachineDevice *wanted, Block *block, GError **error)
+attach_function (Board *board, MachineDrive *drive, const MachineDevice *wanted, Block *block, GError **error)
 {
   g_autofree char *serial = g_strdup_printf ("VIV-%s", drive->id);
-  const VirtBlockConfig config
-      = { .block = block, .serial = serial, .n_queues = (unsigned)machine_device_number (wanted, "queues") };
+  const unsigned n_queues = (unsigned)machine_device_number (wanted, "queues");
+  const VirtBlockConfig virtio = { .block = block, .serial = serial, .n_queues = n_queues };
+  const NvmeConfig nvme = { .block = block, .serial = serial, .n_queues = n_queues };
+  PciBus *bus = i440fx_bus (board->i440fx);
   const unsigned slot = board_take_slot (board, drive->id, error);
 
   if (slot == 0)
@@ -187,8 +190,10 @@ attach_virtio (Board *board, MachineDrive *drive, const MachineDevice *wanted, B
       block_close (block);
       return FALSE;
     }
-  board->functions[slot] = virt_block_new (board->vm, drive->id, i440fx_bus (board->i440fx),
-                                           PCI_DEVFN (slot, 0), &config, error);
+  drive->nvme = g_strcmp0 (machine_device_text (wanted, "bus"), "nvme") == 0;
+  board->functions[slot]
+      = drive->nvme ? nvme_new (board->vm, drive->id, bus, PCI_DEVFN (slot, 0), &nvme, error)
+                    : virt_block_new (board->vm, drive->id, bus, PCI_DEVFN (slot, 0), &virtio, error);
   if (board->functions[slot] == NULL)
     return FALSE;
   drive->slot = slot;
@@ -278,8 +283,10 @@ build_drive (Board *board, const MachineDevice *wanted, GError **error)
                    drive->id, drive->id);
       ok = FALSE;
     }
-  else if (drive->kind == DRIVE_DISK && g_strcmp0 (machine_device_text (wanted, "bus"), "virtio") == 0)
-    return attach_virtio (board, drive, wanted, block, error);
+  else if (drive->kind == DRIVE_DISK
+           && (g_strcmp0 (machine_device_text (wanted, "bus"), "virtio") == 0
+               || g_strcmp0 (machine_device_text (wanted, "bus"), "nvme") == 0))
+    return attach_function (board, drive, wanted, block, error);
   else if (drive->kind != DRIVE_FLOPPY && g_strcmp0 (machine_device_text (wanted, "bus"), "scsi") == 0)
     return attach_scsi (board, drive, wanted, block, error);
   else

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A solid-state disk on PCI: an NVMe controller with one namespace.  NVM Express Base Specification 1.4.
+ *
+ * Threads: all under the VM lock, which completions of the image take.  Commands are begun where the doorbell is rung.
+ */
+#pragma once
+
+#include "block/block.h"
+#include "pci/pci.h"
+
+G_BEGIN_DECLS
+
+#define NVME_MAX_IO_QUEUES 16u
+
+typedef struct
+{
+  Block *block;
+  const char *serial; /* at most 20 bytes; the namespace's UUID is made of it */
+  unsigned n_queues;  /* 1 to NVME_MAX_IO_QUEUES */
+} NvmeConfig;
+
+/* Takes the image, also where it fails: NULL and an error. */
+Device *nvme_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, const NvmeConfig *config,
+                  GError **error);
+Block *nvme_image (Device *device);
+
+G_END_DECLS

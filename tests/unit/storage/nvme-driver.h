@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A driver for NVMe controllers, without a processor: a machine of RAM and a PCI bus, and what a guest does there as functions.  For tests and fuzzers.
+ */
+#pragma once
+
+#include "storage/nvme.h"
+
+#include <string.h>
+
+#define DRIVER_RAM   0x800000u
+#define DRIVER_BAR   0xf0000000u
+#define DRIVER_DEVFN PCI_DEVFN (3, 0)
+#define DRIVER_SIZE  8u       /* of its queues */
+#define DRIVER_SQ    0x10000u /* of queue n: 4 KiB each */
+#define DRIVER_CQ    0x30000u
+#define DRIVER_DATA  0x100000u
+#define DRIVER_LIST  0x0f0000u
+
+typedef struct
+{
+  Vm *vm;
+  PciRoot *root;
+  Region *ram;
+  Device *device;
+  AccessCache cache;
+  gboolean level; /* of its interrupt */
+  unsigned tail[NVME_MAX_IO_QUEUES + 1], head[NVME_MAX_IO_QUEUES + 1];
+  unsigned id;
+} Driver;
+
+/* Of a submission. */
+typedef struct
+{
+  uint8_t opcode, flags;
+  uint16_t id;
+  uint32_t space;
+  uint64_t reserved, metadata, prp1, prp2;
+  uint32_t dword[6]; /* 10 to 15 */
+} Command;
+
+/* Of a completion. */
+typedef struct
+{
+  uint32_t result, reserved;
+  uint16_t head, sq, id, status; /* with the phase */
+} Completion;
+
+static inline void
+driver_on_intx (void *opaque, unsigned wire, gboolean level)
+{
+  ((Driver *)opaque)->level = level;
+}
+
+static inline uint8_t *
+driver_ram (Driver *d, uint64_t address)
+{
+  return region_host (d->ram) + address;
+}
+
+static inline void
+driver_config (Driver *d, unsigned offset, uint32_t value, unsigned size)
+{
+  vm_lock (d->vm);
+  pci_root_config_write (d->root, 0, DRIVER_DEVFN, offset, value, size);
+  vm_unlock (d->vm);
+}
+
+static inline void
+driver_map (Driver *d)
+{
+  driver_config (d, PCI_BAR0, DRIVER_BAR, 4);
+  driver_config (d, PCI_BAR0 + 4, 0, 4);
+  driver_config (d, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
+}
+
+/* A machine with a disk of this image, which it takes. */
+static inline void
+driver_open (Driver *d, Block *image, unsigned n_queues)
+{
+  const NvmeConfig config = { image, "SERIAL-1", n_queues };
+
+  *d = (Driver){ .vm = vm_new (NULL, TRUE) };
+  vm_lock (d->vm);
+  d->ram = region_new_ram ("ram", DRIVER_RAM, RAM_DEFAULT, NULL);
+  vm_add_ram (d->vm, d->ram);
+  address_space_map (d->vm->memory, d->ram, 0, 0, DRIVER_RAM, 0);
+  d->root = pci_root_new (d->vm, driver_on_intx, NULL, d);
+  d->device = nvme_new (d->vm, "disk0", pci_root_bus (d->root), DRIVER_DEVFN, &config, NULL);
+  d->device->klass->reset (d->device);
+  vm_unlock (d->vm);
+  driver_map (d);
+}
+
+static inline void
+driver_close (Driver *d)
+{
+  vm_lock (d->vm);
+  while (d->vm->devices->len > 0)
+    device_free (d->vm->devices->pdata[d->vm->devices->len - 1]);
+  pci_root_free (d->root);
+  vm_unlock (d->vm);
+  access_cache_clear (&d->cache);
+  vm_free (d->vm);
+  region_unref (d->ram);
+}
+
+static inline uint64_t
+driver_read (Driver *d, unsigned offset, unsigned size)
+{
+  return address_space_load (d->vm->memory, &d->cache, DRIVER_BAR + offset, size, FALSE);
+}
+
+static inline void
+driver_write (Driver *d, unsigned offset, uint64_t value, unsigned size)
+{
+  address_space_store (d->vm->memory, &d->cache, DRIVER_BAR + offset, value, size, FALSE);
+}
+
+static inline uint64_t
+driver_sq (unsigned n)
+{
+  return DRIVER_SQ + 0x1000ull * n;
+}
+
+static inline uint64_t
+driver_cq (unsigned n)
+{
+  return DRIVER_CQ + 0x1000ull * n;
+}
+
+/* 7.6.1: with the administrator's queues. */
+static inline void
+driver_enable (Driver *d)
+{
+  memset (d->tail, 0, sizeof d->tail);
+  memset (d->head, 0, sizeof d->head);
+  memset (driver_ram (d, DRIVER_SQ), 0, DRIVER_DATA - DRIVER_SQ);
+  driver_write (d, 0x14, 0, 4);
+  driver_write (d, 0x24, (DRIVER_SIZE - 1) | (DRIVER_SIZE - 1) << 16, 4);
+  driver_write (d, 0x28, driver_sq (0), 8);
+  driver_write (d, 0x30, driver_cq (0), 8);
+  driver_write (d, 0x14, 1 | 6 << 16 | 4 << 20, 4);
+}
+
+/* Puts it there, without a bell. */
+static inline unsigned
+driver_put (Driver *d, unsigned n, const Command *command)
+{
+  Command *at = (Command *)(void *)(driver_ram (d, driver_sq (n)) + d->tail[n] * sizeof *at);
+
+  *at = *command;
+  at->id = (uint16_t)++d->id;
+  d->tail[n] = (d->tail[n] + 1) % DRIVER_SIZE;
+  return d->id;
+}
+
+static inline void
+driver_ring (Driver *d, unsigned n)
+{
+  driver_write (d, 0x1000 + 8 * n, d->tail[n], 4);
+}
+
+/* The next one of the ring, without telling that it was taken; NULL: there is none. */
+static inline const Completion *
+driver_next (Driver *d, unsigned n)
+{
+  const Completion *at
+      = (const Completion *)(void *)(driver_ram (d, driver_cq (n)) + d->head[n] % DRIVER_SIZE * sizeof *at);
+
+  return (at->status & 1) == !(d->head[n] / DRIVER_SIZE % 2) ? at : NULL;
+}
+
+static inline Completion
+driver_take (Driver *d, unsigned n)
+{
+  const Completion *at;
+
+  while ((at = driver_next (d, n)) == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  const Completion copy = *at;
+  d->head[n]++;
+  driver_write (d, 0x1004 + 8 * n, d->head[n] % DRIVER_SIZE, 4);
+  return copy;
+}
+
+static inline Completion
+driver_do (Driver *d, unsigned n, const Command *command)
+{
+  driver_put (d, n, command);
+  driver_ring (d, n);
+  return driver_take (d, n);
+}
+
+/* Status code and type of one. */
+static inline unsigned
+driver_status (Driver *d, unsigned n, const Command *command)
+{
+  return driver_do (d, n, command).status >> 1 & 0x7ff;
+}
+
+static inline unsigned
+driver_create_cq (Driver *d, unsigned n, unsigned vector)
+{
+  return driver_status (d, 0,
+                        &(Command){ .opcode = 5,
+                                    .prp1 = driver_cq (n),
+                                    .dword = { n | (DRIVER_SIZE - 1) << 16, 3 | vector << 16 } });
+}
+
+static inline unsigned
+driver_create_sq (Driver *d, unsigned n, unsigned cq)
+{
+  d->tail[n] = 0;
+  return driver_status (d, 0,
+                        &(Command){ .opcode = 1,
+                                    .prp1 = driver_sq (n),
+                                    .dword = { n | (DRIVER_SIZE - 1) << 16, 1 | cq << 16 } });
+}
