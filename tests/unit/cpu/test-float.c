@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cpu/soft/engine-soft.h"
+#include "cpu/soft/host.h"
 
 enum
 {
@@ -284,7 +285,12 @@ test_xcr0 (Fixture *f, gconstpointer user_data)
   g_assert_cmphex (f->state.gpr[CPU_RAX], ==, 3);
   g_assert_cmphex (f->state.xcr0, ==, 3);
   g_assert_cmpint (run (f, FALSE, NE, OS, "b802000000 31d2 31c9 0f01d1"), ==, EXC_GP); /* x87 can't be off */
-  g_assert_cmpint (run (f, FALSE, NE, OS, "b807000000 31d2 31c9 0f01d1"), ==, EXC_GP); /* no AVX */
+  g_assert_cmpint (run (f, FALSE, NE, OS, "b807000000 31d2 31c9 0f01d1"), ==,
+                   soft_host_has (SOFT_HOST_AVX) ? -1 : EXC_GP);
+  g_assert_cmpint (run (f, FALSE, NE, OS, "b805000000 31d2 31c9 0f01d1"), ==,
+                   EXC_GP); /* AVX isn't without SSE */
+  g_assert_cmpint (run (f, FALSE, NE, OS, "b80b000000 31d2 31c9 0f01d1"), ==,
+                   EXC_GP); /* no bounds registers */
   g_assert_cmpint (run (f, FALSE, NE, OS, "b803000000 31d2 b901000000 0f01d1"), ==, EXC_GP);
 }
 
