@@ -5,10 +5,11 @@ import hashlib
 import http.server
 import os
 import re
+import shutil
 
 from lib import Skip, check, equal
 from os_cases import run_cases
-from os_media import initramfs, whole_kernel
+from os_media import cloud_kernel, find, initramfs, whole_kernel
 from os_network import Sink, serve
 
 # Card: its driver, modules.
@@ -134,6 +135,46 @@ def boot(room, engine):
         machine.wait_state("off", 60)
 
 
+PXELINUX = """SERIAL 0 115200
+DEFAULT linux
+LABEL linux
+  KERNEL linux
+  INITRD initrd
+  APPEND console=ttyS0 quiet by=pxelinux
+"""
+LOADED = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+echo "LOADED $(cat /proc/cmdline)"
+read line
+poweroff -f
+"""
+
+
+def kernel(room, engine):
+    """A kernel and its initrd from our own TFTP server: by iPXE's script, and by pxelinux."""
+    linux, _ = cloud_kernel()
+    shutil.copy(linux, room.path("linux"))
+    shutil.move(initramfs(room, "loaded", [], LOADED), room.path("initrd"))
+    with open(room.path("boot.ipxe"), "w", encoding="ascii") as file:
+        file.write("#!ipxe\nkernel linux initrd=initrd console=ttyS0 quiet by=ipxe\ninitrd initrd\nboot\n")
+    os.mkdir(room.path("pxelinux.cfg"))
+    with open(room.path("pxelinux.cfg/default"), "w", encoding="ascii") as file:
+        file.write(PXELINUX)
+    ways = [("e1000", "ipxe", "boot.ipxe"), ("rtl8139", "ipxe", "boot.ipxe")]
+    if os.path.exists("/usr/lib/PXELINUX/pxelinux.0"):
+        shutil.copy("/usr/lib/PXELINUX/pxelinux.0", room.path("."))
+        shutil.copy(find("/usr/lib/syslinux/modules/bios/ldlinux.c32", "syslinux-common"), room.path("."))
+        ways.append(("e1000e", "pxelinux", "pxelinux.0"))
+    for card_name, way, file in ways:
+        machine = room.machine("%s by %s" % (way, card_name), engine=engine, memory="256M")
+        machine.vivctl("set", "net0.kind=user", "net0.card=" + card_name, "net0.tftp=" + room.path("."), "net0.bootfile=" + file, "machine.boot=n")
+        machine.start()
+        machine.wait_serial(r"^LOADED .*by=%s" % way, 240)
+        machine.vivctl("serial", "--send", "off\\n")
+        machine.wait_state("off", 60)
+
+
 CASES = {name: card(name) for name in CARDS}
-CASES["boot"] = boot
+CASES["boot"], CASES["kernel"] = boot, kernel
 run_cases(CASES, slow=tuple(CASES))

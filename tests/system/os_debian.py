@@ -11,12 +11,11 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 
 from lib import BUILD, Skip
-from os_media import need
+from os_media import boot_blocks, file_system, need, ran
 
 SUITE = "bookworm"
 MIB = 1 << 20
@@ -100,6 +99,7 @@ FILES = {
     "etc/initramfs-tools/modules": "".join(module + "\n" for module in MODULES),
     "etc/systemd/system/serial-getty@ttyS0.service.d/vivarium.conf": "[Service]\nExecStartPre=-/usr/local/bin/mark login\n",
     "etc/systemd/system/vivarium-auto.service": AUTO_SERVICE,
+    "etc/systemd/system.conf.d/vivarium.conf": "[Manager]\nDefaultTimeoutStartSec=60min\nDefaultDeviceTimeoutSec=60min\n",  # hosts may be busy
     "root/.bash_profile": "PS1='debian# '; bind 'set enable-bracketed-paste off' 2> /dev/null; stty cols 200\n",
     "boot/grub/grub.cfg": GRUB,
     "usr/local/bin/script": RUN_SCRIPT,
@@ -115,7 +115,6 @@ chroot "$1" systemctl -q mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-ba
 chroot "$1" update-initramfs -u
 rm -rf "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/apt/sources.list* "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/usr/share/locale/* "$1"/usr/share/doc/*
 """
-BOOT_SECTORS = 2048
 
 
 def cache():
@@ -135,31 +134,6 @@ def apt_options():
     """How apt reaches them: proxies, checks."""
     dump = subprocess.run(["apt-config", "dump", "--no-empty", "Acquire"], capture_output=True, text=True, check=False).stdout
     return ["--aptopt=" + line for line in dump.splitlines() if re.match(r'Acquire::(https?::|Check-|ftp::|Retries)', line)]
-
-
-def ran(what, arguments, **options):
-    result = subprocess.run(arguments, capture_output=True, text=True, errors="replace", check=False, **options)
-    if result.returncode != 0:
-        raise RuntimeError("%s: %s" % (what, (result.stderr or result.stdout)[-3000:]))
-
-
-def boot_blocks(folder):
-    """The master boot record with one partition, GRUB's core behind it (GNU GRUB manual, "BIOS installation")."""
-    platform = "/usr/lib/grub/i386-pc"
-    if not os.path.exists(platform + "/boot.img"):
-        raise Skip("%s is missing (package grub-pc-bin)" % platform)
-    core = os.path.join(folder, "core.img")
-    ran("grub-mkimage", ["grub-mkimage", "-O", "i386-pc", "-o", core, "-p", "(hd0,msdos1)/boot/grub", "biosdisk", "part_msdos", "ext2", "normal", "linux",
-                         "configfile", "test", "echo", "serial"])
-    with open(platform + "/boot.img", "rb") as file:
-        blocks = bytearray(file.read(440)).ljust(512, b"\0")
-    entry = bytes([0x80, 0xfe, 0xff, 0xff, 0x83, 0xfe, 0xff, 0xff]) + BOOT_SECTORS.to_bytes(4, "little") + (SIZE // 512 - BOOT_SECTORS).to_bytes(4, "little")
-    blocks[446:462], blocks[510:512] = entry, b"\x55\xaa"
-    with open(core, "rb") as file:
-        blocks += file.read()
-    if len(blocks) > BOOT_SECTORS * 512:
-        raise RuntimeError("GRUB's core has %d bytes" % len(blocks))
-    return bytes(blocks)
 
 
 def make(path):
@@ -188,10 +162,9 @@ def make(path):
                            "--customize-hook=sh %s \"$1\"" % os.path.join(folder, "finish"), SUITE, tree, *apt_sources()])
         image, root = os.path.join(folder, "disk.img"), os.path.join(folder, "root")
         with open(image, "wb") as file:
-            file.write(boot_blocks(folder))
+            file.write(boot_blocks(folder, SIZE))
             file.truncate(SIZE)
-        script = "mkdir %s && tar -C %s --numeric-owner -xf %s && mke2fs -q -F -t ext4 -O ^metadata_csum_seed,^orphan_file -L vivarium -d %s -E offset=%d %s %dk" % (
-            root, root, tree, root, BOOT_SECTORS * 512, image, (SIZE - BOOT_SECTORS * 512) // 1024)
+        script = "mkdir %s && tar -C %s --numeric-owner -xf %s && %s" % (root, root, tree, " ".join(file_system(root, image, SIZE)))
         ran("the image", (["fakeroot"] if not rooted else []) + ["sh", "-c", script + " && rm -rf " + root])
         os.rename(image, path)
 

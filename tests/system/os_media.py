@@ -12,6 +12,8 @@ from lib import BUILD, Skip
 from os_cpio import cpio
 
 INSTALLER = "/usr/lib/debian-installer/images"
+# Of a disk: what is before its first partition.
+BOOT_SECTORS = 2048
 
 
 def find(pattern, package):
@@ -81,6 +83,54 @@ def grub_iso(room, name, config, files=()):
     if made.returncode != 0:
         raise RuntimeError("grub-mkrescue: " + made.stderr)
     return image
+
+
+def ran(what, arguments, **options):
+    result = subprocess.run(arguments, capture_output=True, text=True, errors="replace", check=False, **options)
+    if result.returncode != 0:
+        raise RuntimeError("%s: %s" % (what, (result.stderr or result.stdout)[-3000:]))
+
+
+def boot_blocks(folder, size):
+    """The master boot record with one partition, GRUB's core behind it (GNU GRUB manual, "BIOS installation")."""
+    platform = "/usr/lib/grub/i386-pc"
+    if not os.path.exists(platform + "/boot.img"):
+        raise Skip("%s is missing (package grub-pc-bin)" % platform)
+    core = os.path.join(folder, "core.img")
+    ran("grub-mkimage", ["grub-mkimage", "-O", "i386-pc", "-o", core, "-p", "(hd0,msdos1)/boot/grub", "biosdisk", "part_msdos", "ext2", "normal", "linux",
+                         "configfile", "test", "echo", "serial"])
+    with open(platform + "/boot.img", "rb") as file:
+        blocks = bytearray(file.read(440)).ljust(512, b"\0")
+    entry = bytes([0x80, 0xfe, 0xff, 0xff, 0x83, 0xfe, 0xff, 0xff]) + BOOT_SECTORS.to_bytes(4, "little") + (size // 512 - BOOT_SECTORS).to_bytes(4, "little")
+    blocks[446:462], blocks[510:512] = entry, b"\x55\xaa"
+    with open(core, "rb") as file:
+        blocks += file.read()
+    if len(blocks) > BOOT_SECTORS * 512:
+        raise RuntimeError("GRUB's core has %d bytes" % len(blocks))
+    return bytes(blocks)
+
+
+def file_system(tree, image, size):
+    """The command that makes a folder the file system behind boot_blocks() of an image of that size; GRUB knows it."""
+    return ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^metadata_csum_seed,^orphan_file", "-L", "vivarium", "-d", tree, "-E", "offset=%d" % (BOOT_SECTORS * 512), image,
+            "%dk" % ((size - BOOT_SECTORS * 512) // 1024)]
+
+
+def grub_disk(room, name, config, files=(), size=256 << 20):
+    """A disk that a BIOS boots; files are (path on it, source)."""
+    need(("mke2fs", "e2fsprogs"), ("grub-mkimage", "grub-common"))
+    tree, path = room.path("tree-" + name), room.path(name + ".img")
+    os.makedirs(os.path.join(tree, "boot/grub"))
+    with open(os.path.join(tree, "boot/grub/grub.cfg"), "w", encoding="utf-8") as file:
+        file.write(config)
+    for target, source in files:
+        shutil.copy(source, os.path.join(tree, target))
+    with open(path, "wb") as file:
+        file.write(boot_blocks(tree, size))
+        file.truncate(size)
+    ran("mke2fs", file_system(tree, path, size))
+    shutil.rmtree(tree)
+    return path
 
 
 def isolinux_iso(room, name, config, files=()):
