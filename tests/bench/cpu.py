@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The software processor beside QEMU's TCG.   tests/bench/cpu.py BUILD [loops | linux]
+"""The software processor beside QEMU's TCG.   tests/bench/cpu.py BUILD [loops | linux | processors]
 
 Loops of known length (tests/guest/bench): millions of instructions a second.  The Debian installer's kernel with an initramfs
-of ours: seconds from exec to /init."""
+of ours: seconds from exec to /init.  The same with two processors: how much more work they do than one, which a host with two idle cores can tell."""
 import glob
 import os
 import re
@@ -15,7 +15,7 @@ from measure import guests, ours, qemu, theirs
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from os_cpio import cpio  # pylint: disable=wrong-import-position
 
-what = sys.argv[2:] or ["loops", "linux"]
+what = sys.argv[2:] or ["loops", "linux", "processors"]
 RUNS = 3
 KERNELS = "/usr/lib/debian-installer/images/*/amd64/text/debian-installer/amd64/linux"
 
@@ -46,15 +46,23 @@ def bench_loops(folder):
         print("%-24s %8.1f MIPS   TCG %8.1f MIPS   ratio %5.2f" % (name, value, other[name], value / other[name]), flush=True)
 
 
-def bench_linux(folder):
+def linux(folder):
+    """Kernel and initramfs, or None and what is missing."""
     kernels = sorted(glob.glob(KERNELS))
     init = os.path.join(guests, "bench/init")
     if not kernels or not os.path.exists(init):
-        print("skipped: Linux: %s is missing" % (init if kernels else "debian-installer-12-netboot-amd64"))
-        return
+        return None, init if kernels else "debian-installer-12-netboot-amd64"
     initrd = os.path.join(folder, "initrd")
     with open(initrd, "wb") as file, open(init, "rb") as program:
         file.write(cpio([("dev", 0o40755, b""), ("dev/console", 0o20600, (5, 1)), ("init", 0o100755, program.read())]))
+    return kernels[-1], initrd
+
+
+def bench_linux(folder):
+    kernel, initrd = linux(folder)
+    if kernel is None:
+        print("skipped: Linux: %s is missing" % initrd)
+        return
 
     def run(machine):
         try:
@@ -63,12 +71,30 @@ def bench_linux(folder):
         finally:
             machine.end()
 
-    lines = "kernel=%s\ninitrd=%s\nappend=console=ttyS0" % (kernels[-1], initrd)
-    other = run(theirs("tcg", "-serial", "null", "-no-reboot", "-kernel", kernels[-1], "-initrd", initrd, "-append",
+    lines = "kernel=%s\ninitrd=%s\nappend=console=ttyS0" % (kernel, initrd)
+    other = run(theirs("tcg", "-serial", "null", "-no-reboot", "-kernel", kernel, "-initrd", initrd, "-append",
                        "console=ttyS0", memory=512))
     mine = run(ours(folder, "software", lines, memory=512))
     for name, mine_seconds, other_seconds in zip(("Linux 6.1 to /init", "  of which CPU time"), mine, other):
         print("%-24s %8.1f s      TCG %8.1f s      ratio %5.2f" % (name, mine_seconds, other_seconds, mine_seconds / other_seconds), flush=True)
+
+
+def bench_processors(folder):
+    kernel, initrd = linux(folder)
+    if kernel is None:
+        print("skipped: two processors: %s is missing" % initrd)
+        return
+
+    def run(machine):
+        try:
+            begin, alone, both = (machine.wait("bench " + name, 600) for name in ("init", "alone", "both"))
+            return 2 * (alone - begin) / (both - alone)
+        finally:
+            machine.end()
+
+    other = run(theirs("tcg", "-smp", "2", "-serial", "null", "-no-reboot", "-kernel", kernel, "-initrd", initrd, "-append", "console=ttyS0", memory=512))
+    mine = run(ours(folder, "software", "cpus=2\nkernel=%s\ninitrd=%s\nappend=console=ttyS0" % (kernel, initrd), memory=512))
+    print("%-24s %8.2f x one  TCG %8.2f x one  ratio %5.2f" % ("two processors", mine, other, mine / other), flush=True)
 
 
 def main():
@@ -77,7 +103,7 @@ def main():
     print("-- The software processor, beside QEMU's TCG; load %.1f" % os.getloadavg()[0], flush=True)
     with tempfile.TemporaryDirectory(prefix="vivarium-bench-") as folder:
         for name in what:
-            {"loops": bench_loops, "linux": bench_linux}[name](folder)
+            {"loops": bench_loops, "linux": bench_linux, "processors": bench_processors}[name](folder)
 
 
 if __name__ == "__main__":

@@ -173,11 +173,11 @@ test_wide (void)
   guest_state (g, &s, 64, 0, TRUE);
   GUEST_LOAD (g, CODE, wide);
   s.gpr[CPU_RSI] = PLACE;
-  s.gpr[CPU_RDI] = 20000;
+  s.gpr[CPU_RDI] = 100000;
   set_states (g, &s);
   run_all (g);
-  g_assert_cmpuint (guest_get (g, PLACE, 8), ==, 60000);
-  g_assert_cmpuint (guest_get (g, PLACE + 8, 8), ==, 120000);
+  g_assert_cmpuint (guest_get (g, PLACE, 8), ==, 300000);
+  g_assert_cmpuint (guest_get (g, PLACE + 8, 8), ==, 600000);
   guest_free (g);
 }
 
@@ -236,7 +236,7 @@ LITMUS (message, STORE_X STORE_Y, LOAD_Y LOAD_X SAVE (1), "", "");
 LITMUS (loads, LOAD_X STORE_Y SAVE (0), LOAD_Y STORE_X SAVE (1), "", "");
 LITMUS (independent, STORE_X, STORE_Y, LOAD_X2 LOAD_Y2 "xchg %ebx, %ecx\n" SAVE (2), LOAD_Y LOAD_X SAVE (3));
 
-#define TURNS 2000
+#define TURNS 500
 
 /* How often the two processors have seen neither of the stores. */
 static unsigned

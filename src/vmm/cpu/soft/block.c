@@ -464,7 +464,7 @@ is_as_decoded (const SoftBlock *block, const uint8_t *bytes)
 {
   unsigned first = 4096 - (unsigned)((uintptr_t)block->host & 0xfff);
 
-  __atomic_thread_fence (__ATOMIC_SEQ_CST);
+  soft_fence ();
   if (block->host2 == NULL)
     return memcmp (bytes, block->host, block->bytes) == 0;
   return memcmp (bytes, block->host, first) == 0

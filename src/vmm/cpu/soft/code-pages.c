@@ -359,7 +359,7 @@ tell_users (SoftEngine *engine, const uint8_t *host, uint64_t length, uint64_t s
   uint64_t users;
 
   /* The bytes before the owners and granules. */
-  __atomic_thread_fence (__ATOMIC_SEQ_CST);
+  soft_fence ();
   g_mutex_lock (&engine->code_mutex);
   users = users_of (engine->pages, host, length, self);
   for (uint64_t left = users; left != 0; left &= left - 1)
@@ -376,7 +376,7 @@ soft_code_stored (SoftCpu *cpu, const uint8_t *host, unsigned length)
   uint64_t owners;
 
   if (cpu->engine->parent.config.n_cpus > 1)
-    __atomic_thread_fence (__ATOMIC_SEQ_CST);
+    soft_fence ();
   p = soft_pages_find (cpu->engine->pages, page_of (host));
   if (p == NULL)
     return;

@@ -323,7 +323,7 @@ soft_op_call_end (SoftCpu *cpu, const SoftInsn *insn)
   cpu->block = NULL;
   /* Serializing instructions are among them: stores have to be seen by other processors. */
   if (cpu->beside)
-    __atomic_thread_fence (__ATOMIC_SEQ_CST);
+    soft_fence ();
   SOFT_EXIT (cpu);
 }
 

@@ -429,6 +429,13 @@ struct SoftCpu
   SoftUnitJump unit_jumps[SOFT_N_UNIT_CLASSES][SOFT_UNIT_JUMPS];
 };
 
+/* What comes before is seen by others before what comes behind.  (The compiler's own has no meaning to ThreadSanitizer.) */
+static inline void
+soft_fence (void)
+{
+  __asm__ volatile("mfence" : : : "memory");
+}
+
 /* Ends the running instruction with an exception; the instruction's RIP is what the handler sees.  Nothing that the
  * instruction does to visible state may have happened before. */
 G_NORETURN void soft_raise (SoftCpu *cpu, const SoftInsn *insn, unsigned vector);

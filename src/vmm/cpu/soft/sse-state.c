@@ -86,7 +86,7 @@ op_stmxcsr (SoftCpu *cpu, const SoftInsn *insn)
 static void
 op_fence (SoftCpu *cpu, const SoftInsn *insn)
 {
-  __atomic_thread_fence (__ATOMIC_SEQ_CST);
+  soft_fence ();
 }
 
 static void
