@@ -80,6 +80,11 @@ const CliCommand cli_commands[] = {
         "net0.forward=tcp:127.0.0.1:2222-:22” changes them."),
     cli_forward },
   { "vnc", N_ ("NAME on|off|show"), N_ ("Serves the screen over VNC."), NULL, cli_vnc },
+  { "debug", N_ ("NAME"), N_ ("Lets gdb at a running machine, until Ctrl-C."),
+    N_ ("Without --port or --socket it listens at a UNIX socket that only you can reach.  Processors are gdb's threads.  When "
+        "gdb leaves, its breakpoints go and the machine runs on.  “vivctl run --gdb PORT --paused” stands at the first "
+        "instruction."),
+    cli_debug },
   { "view", N_ ("NAME"), N_ ("Opens the machine's screen."), NULL, cli_view },
   { "log", N_ ("NAME"), N_ ("Prints the end of the machine's log."), NULL, cli_log },
   { "host", "", N_ ("Says what this host offers to machines, and how to mend what it lacks."), NULL,

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cli/cli.h"
+#include "cli/debug-listen.h"
 #include "cli/run-folder.h"
 #include "machine/local-machine.h"
 #include "machine/paths.h"
@@ -24,6 +25,8 @@ typedef struct
 {
   MachineOptions machine;
   gboolean headless, paused, exit_on_crash, detach;
+  char *gdb; /* where it may come in; NULL: nowhere */
+  DebugListener *debugger;
   int door;   /* run-folder.h; -1: it isn't ours */
   char *uuid; /* of the machine that was made */
   int told;   /* with --detach: the parent waits here for our status; -1: nobody does */
@@ -193,7 +196,7 @@ stay (VivMachine *machine, SerialBridge *serial, const RunOptions *o)
         }
       /* Why it paused by itself; a pause that somebody asked for has no reason. */
       gboolean trouble = g_str_equal (viv_machine_get_state (machine), "paused")
-                         && *viv_machine_get_state_reason (machine) != '\0';
+                         && *viv_machine_get_state_reason (machine) != '\0' && o->debugger == NULL;
       if (trouble && !paused)
         g_printerr (_ ("vivctl: the machine is paused. %s (vivctl resume “%s”)\n"),
                     viv_machine_get_state_reason (machine), viv_machine_get_name (machine));
@@ -241,6 +244,8 @@ run (VivMachine *machine, RunOptions *o)
   GError *error = NULL;
   SerialBridge *serial = NULL;
 
+  if (o->gdb != NULL && (o->debugger = debug_listener_new (machine, o->gdb, 0, &error)) == NULL)
+    return cli_fail (error);
   viv_machine_start (machine, &start, NULL, cli_on_result, &result);
   run_door_open (&o->door);
   if (!cli_finish (machine, &result, &error))
@@ -257,12 +262,15 @@ run (VivMachine *machine, RunOptions *o)
         g_printerr (_ ("vivctl: no serial line: %s\n"), error->message);
       g_clear_error (&error);
     }
+  if (o->debugger != NULL)
+    g_printerr ("gdb -ex 'target remote %s'\n", debug_listener_address (o->debugger));
   open_viewer (machine, o->headless);
   if (o->detach)
     g_print ("%s\n", viv_machine_get_name (machine));
   tell_status (o, EXIT_DONE);
   int status = stay (machine, serial, o);
   serial_bridge_free (serial);
+  g_clear_pointer (&o->debugger, debug_listener_free);
   return status;
 }
 
@@ -271,6 +279,8 @@ run_options_clear (RunOptions *o)
 {
   run_door_open (&o->door);
   machine_options_clear (&o->machine);
+  debug_listener_free (o->debugger);
+  g_free (o->gdb);
   g_free (o->uuid);
 }
 
@@ -287,6 +297,8 @@ cli_run (int argc, char **argv)
     { "name", 0, 0, G_OPTION_ARG_FILENAME, &o.machine.name, N_ ("What other commands call it"), N_ ("NAME") },
     { "headless", 0, 0, G_OPTION_ARG_NONE, &o.headless, N_ ("Open no window"), NULL },
     { "paused", 0, 0, G_OPTION_ARG_NONE, &o.paused, N_ ("Power on, but run nothing yet"), NULL },
+    { "gdb", 0, 0, G_OPTION_ARG_FILENAME, &o.gdb,
+      N_ ("Let gdb in at this port of 127.0.0.1, or UNIX socket; see “vivctl debug --help”"), N_ ("PORT") },
     { "exit-on-crash", 0, 0, G_OPTION_ARG_NONE, &o.exit_on_crash,
       N_ ("End when the guest can't go on, with status 1"), NULL },
     { NULL },

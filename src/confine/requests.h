@@ -57,6 +57,7 @@
   X (KVM_SET_MP_STATE)    \
   X (KVM_SET_VCPU_EVENTS) \
   X (KVM_SET_DEBUGREGS)   \
+  X (KVM_SET_GUEST_DEBUG) \
   X (KVM_GET_CLOCK)       \
   X (KVM_SET_CLOCK)       \
   X (KVM_KVMCLOCK_CTRL)   \

@@ -199,6 +199,15 @@ char *viv_machine_text_finish (VivMachine *machine, GAsyncResult *result, GError
 void viv_machine_dump_state (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
                              gpointer data);
 char *viv_machine_dump_state_finish (VivMachine *machine, GAsyncResult *result, GError **error);
+/* A connected stream socket whose other end speaks GDB's protocol; it stays the caller's.  `bits`: whose registers are shown, 32 or 64; 0: by what
+ * runs. */
+void viv_machine_attach_debugger (VivMachine *machine, int fd, unsigned bits, GCancellable *cancellable,
+                                  GAsyncReadyCallback callback, gpointer data);
+gboolean viv_machine_attach_debugger_finish (VivMachine *machine, GAsyncResult *result, GError **error);
+/* A command that looks into the machine, “help” for a list; the answer is text, or JSON. */
+void viv_machine_command (VivMachine *machine, const char *line, gboolean json, GCancellable *cancellable,
+                          GAsyncReadyCallback callback, gpointer data);
+char *viv_machine_command_finish (VivMachine *machine, GAsyncResult *result, GError **error);
 /* Completes when the monitor has had all that was sent before, input too. */
 void viv_machine_sync (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
                        gpointer data);

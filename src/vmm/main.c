@@ -18,6 +18,7 @@
 #include "core/loop.h"
 #include "cpu/engine.h"
 #include "cpu/none/qtest.h"
+#include "debug/server.h"
 #include "display/vnc-listen.h"
 #include "machine/cpu-speed.h"
 #include "machine/control-socket.h"
@@ -62,6 +63,7 @@ typedef struct
   Vm *vm;
   Engine *engine;
   char *engine_reason;
+  DebugServer *debugger;
   Board *board;
   ControlService *control;
   Networks *networks;
@@ -357,6 +359,7 @@ start_control (Monitor *monitor, GError **error)
     .end_helper = on_end_helper,
     .set_net = on_set_net,
     .net_facts = on_net_facts,
+    .debugger = monitor->debugger,
     .quit = on_quit,
     .opaque = monitor,
     .listener = -1,
@@ -669,6 +672,7 @@ build (Monitor *monitor, GError **error)
                                       : "engine");
       return FALSE;
     }
+  monitor->debugger = debug_server_new (monitor->vm, monitor->engine);
   monitor->board = pc_new (monitor->vm, monitor->definition, error);
   if (monitor->board == NULL)
     return FALSE;
@@ -764,6 +768,7 @@ monitor_clear (Monitor *monitor)
   networks_free (monitor->networks);
   control_socket_free (monitor->place);
   qtest_free (monitor->qtest);
+  debug_server_free (monitor->debugger);
   engine_free (monitor->engine);
   board_free (monitor->board);
   vm_free (monitor->vm);

@@ -707,4 +707,5 @@ control_methods_connect (ControlService *service)
   for (unsigned i = 0; i < G_N_ELEMENTS (methods); i++)
     g_signal_connect (service->skeleton, methods[i].signal, methods[i].handler, service);
   control_devices_connect (service);
+  control_debugging_connect (service);
 }

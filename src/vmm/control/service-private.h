@@ -103,6 +103,9 @@ gboolean control_service_change_media (ControlService *service, const char *id, 
                                        gboolean readonly, gboolean force, GError **error);
 const MachineDrive *control_service_find_drive (ControlService *service, const char *id);
 
+/* debugging.c */
+void control_debugging_connect (ControlService *service);
+
 /* devices.c */
 void control_devices_connect (ControlService *service);
 /* Answers who waits for a device; what is under way goes on without the service. */

@@ -11,6 +11,7 @@
 
 #include "block/block.h"
 #include "core/vm.h"
+#include "debug/server.h"
 #include "display/output.h"
 #include "input/router.h"
 #include "machine/drive.h"
@@ -72,6 +73,7 @@ typedef struct
   /* A live key of a network card is to be this; its facts beside its keys, "{ss}".  VM lock NOT held.  May be NULL. */
   gboolean (*set_net) (void *opaque, const char *id, const char *key, const char *value, GError **error);
   void (*net_facts) (void *opaque, const char *id, GVariantBuilder *facts);
+  DebugServer *debugger; /* borrowed; must outlive the service.  NULL: there is none */
   /* A client asked for the end: stop the machine and leave the main loop. */
   void (*quit) (void *opaque);
   void *opaque;

@@ -65,6 +65,8 @@ vm_set_state (Vm *vm, VmState state, const char *reason)
 
   *news = (StateNews){ state, g_strdup (reason != NULL ? reason : "") };
   vm->priv->state = state;
+  if (vm->priv->state_watch != NULL)
+    vm->priv->state_watch (vm, state, vm->priv->state_watch_opaque);
   if (vm->priv->control_thread != NULL && !vm_on_control (vm))
     {
       vm_tell_control (vm, show_state, news, state_news_free);
@@ -78,6 +80,25 @@ void
 vm_set_running (Vm *vm)
 {
   vm_set_state (vm, VM_STATE_RUNNING, vm_is_asleep (vm) ? VM_REASON_ASLEEP : NULL);
+}
+
+VmState
+vm_state_here (Vm *vm)
+{
+  return vm->priv->state;
+}
+
+gboolean
+vm_order_under_way (Vm *vm)
+{
+  return vm->priv->current != NULL;
+}
+
+void
+vm_set_state_watch (Vm *vm, VmStateFunc func, void *opaque)
+{
+  vm->priv->state_watch = func;
+  vm->priv->state_watch_opaque = opaque;
 }
 
 void

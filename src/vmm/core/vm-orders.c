@@ -160,9 +160,12 @@ carry_out (Vm *vm, VmOrder *order)
     case ORDER_RESET:
       vm_forget_requests (vm);
       vm_reset_all (vm);
-      if (order->from == VM_STATE_PAUSED)
+      if (order->from == VM_STATE_PAUSED || vm->stop_at_reset)
         {
-          vm_set_state (vm, VM_STATE_PAUSED, NULL);
+          vm_set_state (vm, VM_STATE_PAUSED,
+                        order->from == VM_STATE_PAUSED
+                            ? NULL
+                            : "the machine was reset, and the debugger holds it there");
           break;
         }
       G_GNUC_FALLTHROUGH;

@@ -31,6 +31,9 @@ typedef struct VmPrivate
   /* Device loop only (and, before it runs, who makes the machine). */
   VmState state;
   gboolean processors_run;
+  gboolean processors_held; /* vm_processors_stand(): they ran */
+  VmStateFunc state_watch;
+  void *state_watch_opaque;
   VmOrder *current; /* waits for devices to drain, or for its file to be written */
   GQueue orders;    /* VmOrder, in the order in which they were given */
   gboolean working; /* orders are being carried out, further up the stack */

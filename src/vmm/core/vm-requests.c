@@ -7,8 +7,9 @@
 #include "core/vm-life-private.h"
 
 /* Requests that end what the guest does; on a machine of metal they take effect at once. */
-#define ENDING_REQUESTS \
-  (1u << VM_REQUEST_RESET | 1u << VM_REQUEST_POWER_OFF | 1u << VM_REQUEST_INIT | 1u << VM_REQUEST_SLEEP)
+#define ENDING_REQUESTS                                                                                 \
+  (1u << VM_REQUEST_RESET | 1u << VM_REQUEST_POWER_OFF | 1u << VM_REQUEST_INIT | 1u << VM_REQUEST_SLEEP \
+   | 1u << VM_REQUEST_DEBUG)
 
 /* The request mutex is held. */
 static void
@@ -148,6 +149,8 @@ vm_serve_requests (Vm *vm)
       else
         vm_give_order_first (vm, ORDER_PAUSE, taken[VM_REQUEST_PAUSE]);
     }
+  else if ((pending & 1u << VM_REQUEST_DEBUG) != 0 && vm->debugger && priv->state == VM_STATE_RUNNING)
+    vm_give_order_first (vm, ORDER_PAUSE, taken[VM_REQUEST_DEBUG]);
   for (unsigned i = 0; i < VM_N_REQUESTS; i++)
     g_free (taken[i]);
   if ((pending & ENDING_REQUESTS) != 0)

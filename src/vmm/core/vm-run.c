@@ -50,6 +50,23 @@ vm_start_processors (Vm *vm)
 }
 
 void
+vm_processors_stand (Vm *vm)
+{
+  vm->priv->processors_held = vm->priv->processors_run;
+  vm_stop_processors (vm);
+}
+
+void
+vm_processors_go_on (Vm *vm)
+{
+  vm_lock (vm);
+  if (vm->priv->processors_held)
+    vm_start_processors (vm);
+  vm->priv->processors_held = FALSE;
+  vm_unlock (vm);
+}
+
+void
 vm_halt (Vm *vm)
 {
   gboolean ran;

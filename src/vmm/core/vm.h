@@ -48,6 +48,7 @@ typedef enum
   VM_REQUEST_POWER_OFF,
   VM_REQUEST_CRASH,
   VM_REQUEST_PAUSE, /* something outside of the guest must be put right first; see the reason */
+  VM_REQUEST_DEBUG, /* a debugger's: pauses, with no line in the log; no processor gets further meanwhile */
   /* The INIT line alone, as a triple fault, the keyboard controller and port 0x92 pull it on a PC: resets the processors and
    * leaves memory and devices as they are if the firmware will go on where the guest told it to (`vm->firmware_resumes`);
    * otherwise firmware would start the machine anew, and gets it reset. */
@@ -138,6 +139,10 @@ struct Vm
   void (*wake) (void *opaque);
   void *wake_opaque;
 
+  /* A debugger's wish: a reset that the guest causes leaves the machine paused before its first instruction.  Device loop. */
+  gboolean stop_at_reset;
+  gboolean debugger; /* there is one: VM_REQUEST_DEBUG counts.  Device loop */
+
   /* FERR#: a processor with CR0.NE clear raises it at an unmasked x87 exception; VM lock held. */
   IrqLine ferr;
 
@@ -211,6 +216,18 @@ vm_wake (Vm *vm)
   if (G_UNLIKELY (vm->asleep) && vm->wake != NULL)
     vm->wake (vm->wake_opaque);
 }
+
+/* For debuggers; device loop, in a source of its own or a VmActFunc. -------------------------------- */
+/* What the machine is in, where vm_state() is what control has heard. */
+VmState vm_state_here (Vm *vm);
+/* An order waits for devices, or is being written to a file: memory and processors are to stay as they are. */
+gboolean vm_order_under_way (Vm *vm);
+/* `func` hears of each state on the device loop, further up whose stack an order may be under way: it only notes that there is something to look
+ * at.  NULL: nobody. */
+void vm_set_state_watch (Vm *vm, VmStateFunc func, void *opaque);
+/* No processor runs from the first to the second, whatever the state is; the clock goes on.  VM lock NOT held. */
+void vm_processors_stand (Vm *vm);
+void vm_processors_go_on (Vm *vm);
 
 /* -- Saved machines (paused) ---------------------------------------------------------------------- */
 /* As an order: pauses if need be, and writes on a thread of its own while the machine stands and later orders wait (but for vm_stop(), which

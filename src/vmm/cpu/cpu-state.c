@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Architectural processor state: table, reset values, page walk and crash report.
+ * Architectural processor state: table, reset values and crash report.
  */
 #define G_LOG_DOMAIN "cpu"
 
@@ -17,14 +17,11 @@ enum
   CR0_NW = 1u << 29,
   CR0_CD = 1u << 30,
   CR0_PG = 1u << 31,
-  CR4_PSE = 1u << 4,
   CR4_PAE = 1u << 5,
-  CR4_LA57 = 1u << 12,
   RFLAGS_VM = 1u << 17,
   EFER_LME = 1u << 8,
   EFER_LMA = 1u << 10,
   PTE_P = 1u << 0,
-  PTE_PS = 1u << 7,
 };
 
 /* Of a present entry, whatever the width of physical addresses: volume 3, table 4-8. */
@@ -137,75 +134,6 @@ cpu_state_check (const CpuState *state, GError **error)
     return TRUE;
   g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE, "Saved state is damaged: processor state with %s",
                wrong);
-  return FALSE;
-}
-
-/* -- Page walk ------------------------------------------------------------------------------------ */
-
-static gboolean
-read_entry (Vm *vm, uint64_t addr, unsigned size, uint64_t *entry)
-{
-  *entry = 0;
-  return address_space_read_memory (vm->memory, addr, entry, size);
-}
-
-gboolean
-cpu_state_translate (Vm *vm, const CpuState *state, uint64_t linear, uint64_t *physical)
-{
-  const uint64_t address_mask = 0x000ffffffffff000ULL;
-  gboolean long_mode = (state->efer & EFER_LMA) != 0;
-  gboolean pae = (state->cr4 & CR4_PAE) != 0;
-  uint64_t table, entry;
-  int level;
-
-  if ((state->cr0 & CR0_PG) == 0)
-    {
-      *physical = linear & 0xffffffff;
-      return TRUE;
-    }
-  if (!pae)
-    {
-      linear &= 0xffffffff;
-      if (!read_entry (vm, (state->cr3 & 0xfffff000) + ((linear >> 22) << 2), 4, &entry) || !(entry & PTE_P))
-        return FALSE;
-      if ((entry & PTE_PS) && (state->cr4 & CR4_PSE))
-        {
-          *physical = (entry & 0xffc00000) | (entry & 0x1fe000) << 19 | (linear & 0x3fffff);
-          return TRUE;
-        }
-      if (!read_entry (vm, (entry & 0xfffff000) + (((linear >> 12) & 0x3ff) << 2), 4, &entry)
-          || !(entry & PTE_P))
-        return FALSE;
-      *physical = (entry & 0xfffff000) | (linear & 0xfff);
-      return TRUE;
-    }
-  if (!long_mode)
-    {
-      linear &= 0xffffffff;
-      table = state->cr3 & 0xffffffe0;
-      level = 2;
-    }
-  else
-    {
-      table = state->cr3 & address_mask;
-      level = (state->cr4 & CR4_LA57) ? 4 : 3;
-    }
-  for (; level >= 0; level--)
-    {
-      unsigned shift = 12 + 9 * (unsigned)level;
-      unsigned index = (unsigned)(linear >> shift) & 0x1ff;
-
-      if (!read_entry (vm, table + index * 8, 8, &entry) || !(entry & PTE_P))
-        return FALSE;
-      if (level == 0 || ((entry & PTE_PS) && level <= 2 && (long_mode || level == 1)))
-        {
-          uint64_t offset = (1ULL << shift) - 1;
-
-          *physical = (entry & address_mask & ~offset) | (linear & offset);
-          return TRUE;
-        }
-      table = entry & address_mask;
-    }
   return FALSE;
 }
 

@@ -115,4 +115,16 @@ char *cpu_state_report (Vm *vm, const CpuState *state, unsigned n, const char *t
 /* Linear to physical through the guest's tables, without side effects; FALSE if not mapped. */
 gboolean cpu_state_translate (Vm *vm, const CpuState *state, uint64_t linear, uint64_t *physical);
 
+/* One entry that a walk has met. */
+typedef struct
+{
+  const char *level; /* "PML4", "PDPT", "PD", "PT" */
+  uint64_t at;       /* its physical address; for PAE's four pointers: which one */
+  uint64_t entry;
+} CpuWalkStep;
+#define CPU_WALK_MOST 5
+/* The walk to `linear`: its steps, how many there were, and where it ended.  FALSE: nothing is mapped there. */
+gboolean cpu_state_walk (Vm *vm, const CpuState *state, uint64_t linear, CpuWalkStep *steps,
+                         unsigned *n_steps, uint64_t *physical, uint64_t *page_size);
+
 G_END_DECLS

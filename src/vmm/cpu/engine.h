@@ -12,6 +12,7 @@
 #include "core/vm.h"
 #include "cpu/cpu-baseline.h"
 #include "cpu/cpu-state.h"
+#include "cpu/engine-debug.h"
 
 G_BEGIN_DECLS
 
@@ -37,6 +38,11 @@ typedef struct
   /* Architectural state of processor n (0 .. n_cpus - 1), paused. */
   gboolean (*get_state) (Engine *engine, unsigned n, CpuState *state);
   gboolean (*set_state) (Engine *engine, unsigned n, const CpuState *state);
+  /* Of these the registers that programs have, control registers, EFER and segments; the rest stays: local APIC, other MSRs, what is pending.
+   * FALSE: no processor can be in that state, and nothing has changed.  NULL: none can be set.  Paused. */
+  gboolean (*set_registers) (Engine *engine, unsigned n, const CpuState *state);
+  /* Engine.debug has changed, all processors are paused.  FALSE with words: the engine can't do it.  NULL: it has no debugging. */
+  gboolean (*debug_changed) (Engine *engine, GError **error);
 } EngineClass;
 
 struct Engine
@@ -44,6 +50,8 @@ struct Engine
   const EngineClass *klass;
   Vm *vm;
   EngineConfig config;
+  EngineDebug debug; /* changes while all processors are paused */
+  EngineStop stop;   /* engine.c */
 };
 
 extern const EngineClass kvm_engine_class;
@@ -74,5 +82,14 @@ void soft_forgo (void);
 const EngineClass *engine_choose (const char *wanted, char **why, GError **error);
 Engine *engine_new (const EngineClass *klass, Vm *vm, const EngineConfig *config, GError **error);
 void engine_free (Engine *engine);
+
+/* -- Debugging ------------------------------------------------------------------------------------ */
+/* Device loop, processors paused.  On error what held before holds. */
+gboolean engine_set_debug (Engine *engine, const EngineDebug *debug, GError **error);
+/* For engines, any thread: the processor stands and begins no other instruction until it is resumed; the machine will be paused.  FALSE: no debugger is
+ * there (any more), or it doesn't want to know. */
+gboolean engine_debug_stop (Engine *engine, const EngineStop *stop);
+/* What was met first since the last call. */
+EngineStop engine_take_stop (Engine *engine);
 
 G_END_DECLS

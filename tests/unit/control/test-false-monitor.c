@@ -151,6 +151,8 @@ enum
   EJECT,
   PICTURE,
   VNC_STOP,
+  COMMAND,
+  DEBUGGER,
   N_QUICK, /* what follows may take as long as it takes */
   SAVE = N_QUICK,
   TYPE,
@@ -173,6 +175,8 @@ call_all (VivMachine *machine, GAsyncResult **results, GCancellable *cancellable
   viv_machine_list_drives (machine, NULL, on_result, &results[DRIVES]);
   viv_machine_list_devices (machine, NULL, on_result, &results[DEVICES]);
   viv_machine_dump_state (machine, NULL, on_result, &results[DUMP]);
+  viv_machine_command (machine, "info registers", FALSE, NULL, on_result, &results[COMMAND]);
+  viv_machine_attach_debugger (machine, 0, 0, NULL, on_result, &results[DEBUGGER]);
   viv_machine_sync (machine, NULL, on_result, &results[SYNC]);
   viv_machine_attach_screen (machine, 0, NULL, on_result, &results[SCREEN]);
   viv_machine_attach_serial (machine, 0, TRUE, NULL, on_result, &results[SERIAL]);
@@ -243,6 +247,12 @@ finish_one (VivMachine *machine, unsigned i, GAsyncResult *result, GError **erro
       break;
     case DUMP:
       check_text (viv_machine_dump_state_finish (machine, result, error));
+      break;
+    case COMMAND:
+      check_text (viv_machine_command_finish (machine, result, error));
+      break;
+    case DEBUGGER:
+      viv_machine_attach_debugger_finish (machine, result, error);
       break;
     case STATISTICS:
       check_variant (viv_machine_statistics_finish (machine, result, error));

@@ -209,7 +209,9 @@ serve_exit (KvmVcpu *vcpu)
         kvm_get_state (&vcpu->engine->engine, vcpu->index, state);
         report = cpu_state_report (vm, state, vcpu->index, "triple fault");
         vcpu->stopped = TRUE;
-        vm_request (vm, VM_REQUEST_INIT, report);
+        if (!engine_debug_stop (&vcpu->engine->engine,
+                                &(EngineStop){ .kind = ENGINE_STOP_TRIPLE_FAULT, .cpu = vcpu->index }))
+          vm_request (vm, VM_REQUEST_INIT, report);
         break;
       }
     case KVM_EXIT_SYSTEM_EVENT:
@@ -218,6 +220,9 @@ serve_exit (KvmVcpu *vcpu)
         vm_request (vm, VM_REQUEST_POWER_OFF, "the guest powered off");
       else
         vm_request (vm, VM_REQUEST_RESET, "the guest asked for a reset");
+      break;
+    case KVM_EXIT_DEBUG:
+      kvm_debug_exit (vcpu);
       break;
     case KVM_EXIT_INTERNAL_ERROR:
       crash_internal (vcpu);
@@ -313,7 +318,7 @@ run_guest (KvmVcpu *vcpu)
   KvmEngine *kvm = vcpu->engine;
 
   while (__atomic_load_n (&kvm->run, __ATOMIC_ACQUIRE) && !__atomic_load_n (&kvm->held, __ATOMIC_ACQUIRE)
-         && !vcpu->stopped)
+         && !kvm_vcpu_stands (vcpu))
     {
       if (vcpu->index == 0)
         inject_intr (vcpu);
@@ -340,7 +345,7 @@ run_guest (KvmVcpu *vcpu)
   /* An exit that was served is finished only by the next entry (KVM completes the instruction then): enter once more with
    * immediate_exit so that the state that others read is whole.  That entry may be the way to the instruction's next exit: one that
    * reads a device's memory and writes it has two, and so has one that KVM cuts in pieces. */
-  while (!vcpu->stopped)
+  while (!kvm_vcpu_stands (vcpu))
     {
       __atomic_store_n (&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
       if (enter_guest (vcpu) < 0)
@@ -361,7 +366,7 @@ kvm_vcpu_thread (gpointer data)
   g_mutex_lock (&kvm->mutex);
   while (!kvm->quit)
     {
-      if (!kvm->run || __atomic_load_n (&kvm->held, __ATOMIC_ACQUIRE) || vcpu->stopped)
+      if (!kvm->run || __atomic_load_n (&kvm->held, __ATOMIC_ACQUIRE) || kvm_vcpu_stands (vcpu))
         {
           g_cond_wait (&kvm->cond, &kvm->mutex);
           continue;

@@ -347,8 +347,8 @@ kvm_get_state (Engine *engine, unsigned n, CpuState *state)
   return TRUE;
 }
 
-gboolean
-kvm_restore_state (KvmVcpu *vcpu, const CpuState *state, gboolean with_tsc)
+static gboolean
+put_registers (KvmVcpu *vcpu, const CpuState *state)
 {
   struct kvm_regs regs = {
     .rax = state->gpr[CPU_RAX],
@@ -371,13 +371,6 @@ kvm_restore_state (KvmVcpu *vcpu, const CpuState *state, gboolean with_tsc)
     .rflags = state->rflags | 2,
   };
   struct kvm_sregs sregs = { 0 };
-  struct kvm_debugregs debug = { .dr6 = state->dr[6], .dr7 = state->dr[7] };
-  struct kvm_xcrs xcrs = { .nr_xcrs = 1 };
-  static const uint32_t mp_states[] = { KVM_MP_STATE_RUNNABLE, KVM_MP_STATE_HALTED,
-                                        KVM_MP_STATE_UNINITIALIZED, KVM_MP_STATE_INIT_RECEIVED };
-  struct kvm_mp_state mp = { .mp_state = mp_states[MIN (state->run_state, 3)] };
-  CpuMsr msrs[CPU_MAX_MSRS], deadline = { 0 };
-  unsigned n = 0;
   gboolean ok;
 
   for (unsigned i = 0; i < CPU_N_SEGMENTS; i++)
@@ -393,13 +386,38 @@ kvm_restore_state (KvmVcpu *vcpu, const CpuState *state, gboolean with_tsc)
   sregs.cr8 = state->cr8;
   sregs.efer = state->efer;
   sregs.apic_base = state->apic_base;
+  ok = ioctl (vcpu->fd, KVM_SET_SREGS, &sregs) == 0;
+  set_pdptes (vcpu, state);
+  return ioctl (vcpu->fd, KVM_SET_REGS, &regs) == 0 && ok;
+}
+
+gboolean
+kvm_set_registers (Engine *engine, unsigned n, const CpuState *state)
+{
+  KvmVcpu *vcpu = &((KvmEngine *)engine)->vcpus[n];
+
+  if (!cpu_state_check (state, NULL) || !put_registers (vcpu, state))
+    return FALSE;
+  return ioctl (vcpu->fd, KVM_SET_XSAVE, state->xsave) == 0;
+}
+
+gboolean
+kvm_restore_state (KvmVcpu *vcpu, const CpuState *state, gboolean with_tsc)
+{
+  struct kvm_debugregs debug = { .dr6 = state->dr[6], .dr7 = state->dr[7] };
+  struct kvm_xcrs xcrs = { .nr_xcrs = 1 };
+  static const uint32_t mp_states[] = { KVM_MP_STATE_RUNNABLE, KVM_MP_STATE_HALTED,
+                                        KVM_MP_STATE_UNINITIALIZED, KVM_MP_STATE_INIT_RECEIVED };
+  struct kvm_mp_state mp = { .mp_state = mp_states[MIN (state->run_state, 3)] };
+  CpuMsr msrs[CPU_MAX_MSRS], deadline = { 0 };
+  unsigned n = 0;
+  gboolean ok;
+
   memcpy (debug.db, state->dr, sizeof debug.db);
   xcrs.xcrs[0].value = state->xcr0 | 1;
 
   (void)ioctl (vcpu->fd, KVM_SET_MP_STATE, &mp);
-  ok = ioctl (vcpu->fd, KVM_SET_SREGS, &sregs) == 0;
-  set_pdptes (vcpu, state);
-  ok = ioctl (vcpu->fd, KVM_SET_REGS, &regs) == 0 && ok;
+  ok = put_registers (vcpu, state);
   (void)ioctl (vcpu->fd, KVM_SET_XCRS, &xcrs);
   ok = ioctl (vcpu->fd, KVM_SET_XSAVE, state->xsave) == 0 && ok;
   (void)ioctl (vcpu->fd, KVM_SET_DEBUGREGS, &debug);

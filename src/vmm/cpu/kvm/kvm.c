@@ -29,6 +29,8 @@ ops_resume (void *opaque)
   KvmEngine *kvm = opaque;
 
   g_mutex_lock (&kvm->mutex);
+  for (unsigned i = 0; i < kvm->n_vcpus; i++)
+    kvm_debug_resume (&kvm->vcpus[i]);
   kvm->run = TRUE;
   g_cond_broadcast (&kvm->cond);
   g_mutex_unlock (&kvm->mutex);
@@ -270,6 +272,11 @@ create_vm (KvmEngine *kvm, GError **error)
     return fail (error, "splitting the interrupt controllers");
   slots = ioctl (kvm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
   kvm->n_slots = (unsigned)CLAMP (slots, 32, 512);
+#ifdef KVM_GUESTDBG_BLOCKIRQ
+  int debug = ioctl (kvm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_SET_GUEST_DEBUG2);
+  if (debug > 0)
+    kvm->debug_flags = (uint32_t)debug & KVM_GUESTDBG_BLOCKIRQ;
+#endif
   kvm->slots = g_new0 (KvmSlot, kvm->n_slots);
   kvm->routing = g_malloc0 (sizeof *kvm->routing + IOAPIC_PINS * sizeof (struct kvm_irq_routing_entry));
   kvm->routing->nr = IOAPIC_PINS;
@@ -402,4 +409,6 @@ const EngineClass kvm_engine_class = {
   .free = kvm_free,
   .get_state = kvm_get_state,
   .set_state = kvm_set_state,
+  .set_registers = kvm_set_registers,
+  .debug_changed = kvm_debug_changed,
 };

@@ -35,6 +35,9 @@ typedef struct
   uint32_t count;
   gboolean count_told; /* the timer's vector was in IRR */
   uint64_t exits;      /* atomic, written by the thread: so often has KVM_RUN come back with work */
+  /* Engine.debug as it is for this one.  `debug_stopped`: it has met something, and stands until it is resumed. */
+  gboolean debug_step, debug_stands, debug_stopped, debug_met;
+  uint32_t debug_control;
   AccessCache memory, ports;
   CpuState *initial;
 } KvmVcpu;
@@ -63,7 +66,8 @@ struct KvmEngine
   gint intr; /* INTR of the 8259 pair; atomic */
   KvmSlot *slots;
   unsigned n_slots;
-  GArray *doorbells; /* kvm-doorbells.c */
+  GArray *doorbells;    /* kvm-doorbells.c */
+  uint32_t debug_flags; /* KVM_GUESTDBG_BLOCKIRQ where the kernel has it */
   struct kvm_irq_routing *routing;
   /* While the machine's clock stands: kvmclock in ns, and the first processor's time stamp counter. */
   uint64_t clock, tsc;
@@ -89,6 +93,21 @@ void kvm_list_msrs (KvmEngine *kvm);
 gboolean kvm_restore_state (KvmVcpu *vcpu, const CpuState *state, gboolean with_tsc);
 /* KVM_GET_MSRS or KVM_SET_MSRS; steps over those that the kernel refuses and then returns FALSE. */
 gboolean kvm_transfer_msrs (KvmVcpu *vcpu, unsigned long request, CpuMsr *msrs, unsigned n);
+
+/* kvm_restore_state() without what programs don't have. */
+gboolean kvm_set_registers (Engine *engine, unsigned n, const CpuState *state);
+
+/* kvm-debug.c */
+gboolean kvm_debug_changed (Engine *engine, GError **error);
+/* KVM_EXIT_DEBUG; the processor's thread. */
+void kvm_debug_exit (KvmVcpu *vcpu);
+/* Paused. */
+void kvm_debug_resume (KvmVcpu *vcpu);
+static inline gboolean
+kvm_vcpu_stands (const KvmVcpu *vcpu)
+{
+  return vcpu->stopped || vcpu->debug_stopped || vcpu->debug_stands;
+}
 
 /* kvm-clock.c: processors paused. */
 void kvm_clock_stop (KvmEngine *kvm);

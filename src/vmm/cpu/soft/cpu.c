@@ -133,10 +133,13 @@ soft_cpu_reset (SoftCpu *cpu, gboolean init)
 void
 soft_triple_fault (SoftCpu *cpu)
 {
+  const EngineStop stop = { .kind = ENGINE_STOP_TRIPLE_FAULT, .cpu = cpu->n };
+
   /* Shut down until the reset comes. */
   cpu->run_state = CPU_RUN_WAIT_INIT;
   cpu->delivering = -1;
-  vm_request (cpu->vm, VM_REQUEST_INIT, "a processor met a triple fault");
+  if (!engine_debug_stop (&cpu->engine->parent, &stop))
+    vm_request (cpu->vm, VM_REQUEST_INIT, "a processor met a triple fault");
 }
 
 static gboolean
@@ -166,6 +169,7 @@ deliver_fault (SoftCpu *cpu)
   cpu->rip_set = FALSE;
   if (cpu->exclusive)
     soft_world_go (cpu);
+  cpu->debug.hit = FALSE;
   if (cpu->holding)
     soft_release (cpu);
   if (cpu->stepping)
@@ -261,6 +265,8 @@ soft_cpu_runnable (SoftCpu *cpu)
 {
   SoftApic *apic = cpu->apic;
 
+  if (cpu->debug.stopped || cpu->debug.stands)
+    return FALSE;
   if (g_atomic_int_get (&apic->init) != 0)
     return TRUE;
   switch (cpu->run_state)
@@ -350,6 +356,17 @@ run_block (SoftCpu *cpu, SoftBlock *block)
 #endif
 }
 
+/* Without going on to others. */
+static inline void
+run_alone (SoftCpu *cpu, SoftBlock *block)
+{
+  cpu->rep_stopped = FALSE;
+  cpu->budget -= block->cost;
+  soft_hold (cpu);
+  run_block (cpu, block);
+  soft_release (cpu);
+}
+
 static gboolean
 has_breakpoints (const SoftCpu *cpu)
 {
@@ -432,8 +449,21 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
           cpu->pending_db = 0;
           debug_trap (cpu, bits);
         }
-      if (G_UNLIKELY (cpu->irq_check || cpu->run_state != CPU_RUN_RUNNING) && !take_events (cpu))
+      if (G_UNLIKELY (cpu->irq_check || cpu->run_state != CPU_RUN_RUNNING)
+          && !(cpu->debug.step && cpu->run_state == CPU_RUN_RUNNING) && !take_events (cpu))
         break;
+      if (G_UNLIKELY (cpu->debug.active))
+        {
+          SoftDebugNext next = soft_debug_next (cpu);
+
+          if (next == SOFT_DEBUG_STOP)
+            break;
+          if (next == SOFT_DEBUG_ONE)
+            run_one (cpu);
+          else
+            run_alone (cpu, soft_find_block (cpu));
+          continue;
+        }
       if (G_UNLIKELY (cpu->shadow != 0 || (cpu->eflags & FLAG_TF) != 0 || has_breakpoints (cpu)
                       || cpu->watching))
         {
@@ -447,12 +477,7 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
 
           if (block == NULL)
             continue;
-          /* One at a time, to see what becomes hot. */
-          cpu->rep_stopped = FALSE;
-          cpu->budget -= block->cost;
-          soft_hold (cpu);
-          run_block (cpu, block);
-          soft_release (cpu);
+          run_alone (cpu, block); /* to see what becomes hot */
           continue;
         }
 #endif
@@ -545,14 +570,17 @@ check_known (uint64_t bits, uint64_t known, const char *what, GError **error)
   return FALSE;
 }
 
-gboolean
-soft_cpu_set_state (SoftCpu *cpu, const CpuState *state, GError **error)
+static gboolean
+check_state (const CpuState *state, GError **error)
 {
-  if (!cpu_state_check (state, error) || !check_known (state->cr4, SOFT_CR4_KNOWN, "CR4", error)
-      || !check_known (state->efer, SOFT_EFER_KNOWN, "EFER", error)
-      || !check_known (state->xcr0, soft_xcr0_known (), "XCR0", error))
-    return FALSE;
-  soft_cpu_reset (cpu, FALSE);
+  return cpu_state_check (state, error) && check_known (state->cr4, SOFT_CR4_KNOWN, "CR4", error)
+         && check_known (state->efer, SOFT_EFER_KNOWN, "EFER", error)
+         && check_known (state->xcr0, soft_xcr0_known (), "XCR0", error);
+}
+
+static void
+put_registers (SoftCpu *cpu, const CpuState *state)
+{
   memcpy (cpu->reg, state->gpr, sizeof state->gpr);
   cpu->reg[SOFT_REG_RIP] = state->rip;
   cpu->af = soft_eflags_to_af ((uint32_t)state->rflags);
@@ -571,7 +599,6 @@ soft_cpu_set_state (SoftCpu *cpu, const CpuState *state, GError **error)
   cpu->xcr0 = state->xcr0 | XCR0_X87;
   if ((cpu->xcr0 & XCR0_SSE) == 0)
     cpu->xcr0 &= ~(uint64_t)XCR0_AVX;
-  memcpy (cpu->dr, state->dr, sizeof cpu->dr);
   cpu->efer = state->efer & ~(uint64_t)EFER_LMA;
   if ((cpu->efer & EFER_LME) != 0 && (cpu->cr0 & CR0_PG) != 0)
     cpu->efer |= EFER_LMA;
@@ -582,6 +609,31 @@ soft_cpu_set_state (SoftCpu *cpu, const CpuState *state, GError **error)
     }
   else
     cpu->cpl = (cpu->eflags & FLAG_VM) != 0 ? 3 : (uint8_t)soft_dpl (cpu->segment[CPU_SS].attributes);
+}
+
+gboolean
+soft_cpu_set_registers (SoftCpu *cpu, const CpuState *state, GError **error)
+{
+  if (!check_state (state, error))
+    return FALSE;
+  put_registers (cpu, state);
+  soft_fpu_load (cpu, state->xsave);
+  soft_apic_set_tpr (cpu, (uint32_t)(state->cr8 & 15) << 4 | (state->apic[0x80] & 15));
+  if (soft_pae_paging (cpu) && !state->pdptes_known)
+    soft_load_pdptes (cpu, cpu->cr3);
+  soft_tlb_flush (cpu);
+  soft_update_mode (cpu);
+  return TRUE;
+}
+
+gboolean
+soft_cpu_set_state (SoftCpu *cpu, const CpuState *state, GError **error)
+{
+  if (!check_state (state, error))
+    return FALSE;
+  soft_cpu_reset (cpu, FALSE);
+  put_registers (cpu, state);
+  memcpy (cpu->dr, state->dr, sizeof cpu->dr);
   cpu->msr.apic_base = state->apic_base & ((((1ULL << SOFT_PHYSICAL_BITS) - 1) & SOFT_PAGE_MASK) | 0xd00);
   soft_apic_load (cpu, state->apic);
   for (unsigned i = 0; i < state->n_msrs; i++)

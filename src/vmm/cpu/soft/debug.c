@@ -34,12 +34,32 @@ length (const SoftCpu *cpu, unsigned n)
   return lengths[(cpu->dr[7] >> (18 + 4 * n)) & 3];
 }
 
+static void
+watch_for_debugger (SoftCpu *cpu, uint64_t linear, unsigned size, gboolean write)
+{
+  const EngineDebug *debug = &cpu->engine->parent.debug;
+
+  for (unsigned i = 0; i < debug->n_points; i++)
+    {
+      const EnginePoint *point = &debug->points[i];
+
+      if ((point->kind == ENGINE_POINT_ACCESS || (point->kind == ENGINE_POINT_WRITE && write))
+          && (point->address - linear < size || linear - point->address < point->length))
+        {
+          cpu->debug.hit = TRUE;
+          cpu->debug.point = i;
+        }
+    }
+}
+
 void
 soft_watch_access (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, gboolean write)
 {
   if (cpu->cpl == 3 && (cpu->cr0 & CR0_AM) != 0 && (cpu->eflags & FLAG_AC) != 0 && size <= 8
       && (linear & (size - 1)) != 0)
     soft_raise_error (cpu, insn, EXC_AC, 0);
+  if (cpu->debug.watching)
+    watch_for_debugger (cpu, linear, size, write);
   for (unsigned i = 0; i < 4; i++)
     if (enabled (cpu, i) && (kind (cpu, i) == 3 || (kind (cpu, i) == 1 && write)))
       {
@@ -125,4 +145,77 @@ soft_get_dr (SoftCpu *cpu, const SoftInsn *insn, unsigned n)
 {
   check_access (cpu, insn, &n);
   return cpu->dr[n];
+}
+
+/* -- A debugger's ----------------------------------------------------------------------------------------------------- */
+
+static SoftDebugNext
+stop_for_debugger (SoftCpu *cpu, EngineStopKind kind, unsigned n)
+{
+  SoftEngine *engine = cpu->engine;
+  const EnginePoint *point = kind == ENGINE_STOP_POINT ? &engine->parent.debug.points[n] : NULL;
+  const EngineStop stop = { .kind = kind,
+                            .cpu = cpu->n,
+                            .point = point != NULL ? point->kind : 0,
+                            .address = point != NULL ? point->address : 0 };
+
+  cpu->debug.hit = cpu->debug.stepped = FALSE;
+  cpu->debug.stopped = TRUE;
+  engine_debug_stop (&engine->parent, &stop);
+  return SOFT_DEBUG_STOP;
+}
+
+SoftDebugNext
+soft_debug_next (SoftCpu *cpu)
+{
+  const EngineDebug *debug = &cpu->engine->parent.debug;
+  const uint64_t linear = (cpu->check[CPU_CS].base + cpu->reg[SOFT_REG_RIP]) & cpu->linear_mask;
+  const gboolean met = cpu->debug.met && cpu->debug.met_at == linear;
+  uint64_t nearest = G_MAXUINT64;
+  const SoftBlock *block;
+
+  if (cpu->debug.hit)
+    return stop_for_debugger (cpu, ENGINE_STOP_POINT, cpu->debug.point);
+  if (cpu->debug.stepped)
+    return stop_for_debugger (cpu, ENGINE_STOP_STEP, 0);
+  for (unsigned i = 0; i < debug->n_points; i++)
+    if (debug->points[i].kind == ENGINE_POINT_EXECUTE)
+      {
+        const uint64_t distance = (debug->points[i].address - linear) & cpu->linear_mask;
+
+        if (distance == 0 && !met)
+          {
+            cpu->debug.met = TRUE;
+            cpu->debug.met_at = linear;
+            return stop_for_debugger (cpu, ENGINE_STOP_POINT, i);
+          }
+        nearest = MIN (nearest, distance);
+      }
+  cpu->debug.met = FALSE;
+  if (cpu->debug.step)
+    {
+      /* Before the instruction, as one that faults doesn't come back here. */
+      cpu->debug.stepped = TRUE;
+      return SOFT_DEBUG_ONE;
+    }
+  if (cpu->watching || cpu->shadow != 0 || (cpu->eflags & FLAG_TF) != 0 || (cpu->dr[7] & 0xff) != 0 || met)
+    return SOFT_DEBUG_ONE;
+  block = soft_find_block (cpu);
+  return nearest < block->bytes ? SOFT_DEBUG_ONE : SOFT_DEBUG_BLOCK;
+}
+
+void
+soft_debug_changed (SoftCpu *cpu)
+{
+  const EngineDebug *debug = &cpu->engine->parent.debug;
+
+  cpu->debug.step = (debug->steps >> cpu->n & 1) != 0;
+  cpu->debug.stands = (debug->stands >> cpu->n & 1) != 0;
+  cpu->debug.stepped = cpu->debug.hit = FALSE;
+  cpu->debug.active = cpu->debug.step || debug->n_points > 0;
+  cpu->debug.watching = FALSE;
+  for (unsigned i = 0; i < debug->n_points; i++)
+    if (debug->points[i].kind != ENGINE_POINT_EXECUTE)
+      cpu->debug.watching = TRUE;
+  soft_update_mode (cpu);
 }

@@ -272,6 +272,8 @@ soft_run_resume (void *opaque)
 
   g_mutex_lock (&engine->mutex);
   engine->run = TRUE;
+  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+    engine->cpus[i]->debug.stopped = FALSE;
   wake_all (engine);
   g_mutex_unlock (&engine->mutex);
 }

@@ -244,6 +244,17 @@ void soft_check_breakpoints (SoftCpu *cpu);
 void soft_set_dr (SoftCpu *cpu, const SoftInsn *insn, unsigned n, uint64_t value);
 uint64_t soft_get_dr (SoftCpu *cpu, const SoftInsn *insn, unsigned n);
 
+/* A debugger's points and steps.  What the loop does next while SoftCpu.debug.active. */
+typedef enum
+{
+  SOFT_DEBUG_STOP,
+  SOFT_DEBUG_ONE,   /* an instruction by itself */
+  SOFT_DEBUG_BLOCK, /* a block by itself */
+} SoftDebugNext;
+SoftDebugNext soft_debug_next (SoftCpu *cpu);
+/* Engine.debug has changed; paused. */
+void soft_debug_changed (SoftCpu *cpu);
+
 /* -- system.c, msr.c, cpuid.c --------------------------------------------------------------------------------------- */
 /* What the guest is told: this engine's own, or that of the machine that was loaded. */
 void soft_cpuid (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
@@ -267,6 +278,7 @@ void soft_cpu_free (SoftCpu *cpu);
 void soft_cpu_reset (SoftCpu *cpu, gboolean init);
 void soft_cpu_get_state (SoftCpu *cpu, CpuState *state);
 /* FALSE, with words and nothing changed, for a state that no processor can be in, or this one can't. */
+gboolean soft_cpu_set_registers (SoftCpu *cpu, const CpuState *state, GError **error);
 gboolean soft_cpu_set_state (SoftCpu *cpu, const CpuState *state, GError **error);
 /* The processor that this thread runs just now, or NULL. */
 extern __thread SoftCpu *soft_running;

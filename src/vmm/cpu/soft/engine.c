@@ -64,6 +64,24 @@ engine_set_state (Engine *parent, unsigned n, const CpuState *state)
   return n < engine->parent.config.n_cpus && soft_cpu_set_state (engine->cpus[n], state, NULL);
 }
 
+static gboolean
+engine_set_registers (Engine *parent, unsigned n, const CpuState *state)
+{
+  SoftEngine *engine = (SoftEngine *)parent;
+
+  return n < engine->parent.config.n_cpus && soft_cpu_set_registers (engine->cpus[n], state, NULL);
+}
+
+static gboolean
+engine_debug_changed (Engine *parent, GError **error)
+{
+  SoftEngine *engine = (SoftEngine *)parent;
+
+  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+    soft_debug_changed (engine->cpus[i]);
+  return TRUE;
+}
+
 static void
 engine_save (void *opaque, unsigned n, GByteArray *out)
 {
@@ -296,4 +314,6 @@ const EngineClass soft_engine_class = {
   .free = engine_free_soft,
   .get_state = engine_get_state,
   .set_state = engine_set_state,
+  .set_registers = engine_set_registers,
+  .debug_changed = engine_debug_changed,
 };

@@ -150,7 +150,7 @@ soft_update_mode (SoftCpu *cpu)
   soft_update_unit_key (cpu);
 
   /* Data breakpoints and alignment checks look at each access. */
-  watching = FALSE;
+  watching = cpu->debug.watching;
   if ((cpu->dr[7] & 0xff) != 0)
     for (unsigned i = 0; i < 4; i++)
       if (((cpu->dr[7] >> (2 * i)) & 3) != 0 && ((cpu->dr[7] >> (16 + 4 * i)) & 1) != 0)

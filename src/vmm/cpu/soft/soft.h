@@ -378,8 +378,21 @@ struct SoftCpu
   gboolean watching;       /* data breakpoints or alignment checks: no access takes the fast way */
   gboolean stepping;       /* one instruction runs by itself; `step_budget` is the slice's */
   int64_t step_budget;
-  gboolean irq_check;         /* the local APIC may have something */
-  gboolean step_db;           /* a single-step trap is due after this instruction */
+  gboolean irq_check; /* the local APIC may have something */
+  gboolean step_db;   /* a single-step trap is due after this instruction */
+  /* A debugger's; EngineDebug as it is for this processor.  Changes while paused, and by the thread that runs it. */
+  struct
+  {
+    gboolean active;   /* there is a point, or a step is to be made */
+    gboolean watching; /* a point is data */
+    gboolean step, stepped;
+    gboolean stopped; /* it has met something, and stands until it is resumed */
+    gboolean stands;
+    gboolean hit; /* the running instruction has touched the bytes of `point` */
+    unsigned point;
+    gboolean met; /* it stands at the breakpoint at `met_at`, which doesn't stop it once more */
+    uint64_t met_at;
+  } debug;
   uint64_t memory_generation; /* of the view that the translation buffer knows */
 
   /* Which entries were filled since the last flush, so that a flush touches no more; over the array's end: all. */
