@@ -34,6 +34,8 @@ int cli_create (int argc, char **argv);
 int cli_run (int argc, char **argv);
 int cli_set (int argc, char **argv);
 int cli_device (int argc, char **argv);
+int cli_dump (int argc, char **argv);
+int cli_monitor (int argc, char **argv);
 int cli_debug (int argc, char **argv);
 int cli_delete (int argc, char **argv);
 int cli_start (int argc, char **argv);

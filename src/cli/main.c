@@ -85,6 +85,12 @@ const CliCommand cli_commands[] = {
         "gdb leaves, its breakpoints go and the machine runs on.  “vivctl run --gdb PORT --paused” stands at the first "
         "instruction."),
     cli_debug },
+  { "monitor", N_ ("NAME"), N_ ("Looks into a running machine: registers, memory, page tables, devices."),
+    N_ ("Without --command it reads commands until “quit”; “help” lists them.  Looking changes nothing."), cli_monitor },
+  { "dump", N_ ("NAME FILE"), N_ ("Writes a machine's memory to a core file that gdb and crash read."),
+    N_ ("A machine that runs stands meanwhile.  Memory is at its physical addresses and, of a system of 64 bits, where its "
+        "kernel has it."),
+    cli_dump },
   { "view", N_ ("NAME"), N_ ("Opens the machine's screen."), NULL, cli_view },
   { "log", N_ ("NAME"), N_ ("Prints the end of the machine's log."), NULL, cli_log },
   { "host", "", N_ ("Says what this host offers to machines, and how to mend what it lacks."), NULL,

@@ -204,6 +204,9 @@ char *viv_machine_dump_state_finish (VivMachine *machine, GAsyncResult *result, 
 void viv_machine_attach_debugger (VivMachine *machine, int fd, unsigned bits, GCancellable *cancellable,
                                   GAsyncReadyCallback callback, gpointer data);
 gboolean viv_machine_attach_debugger_finish (VivMachine *machine, GAsyncResult *result, GError **error);
+/* Memory and registers as an ELF core file; a machine that runs stands meanwhile.  “save-progress” tells how far it is.  Ends with viv_machine_finish(). */
+void viv_machine_dump_memory (VivMachine *machine, const char *path, GCancellable *cancellable,
+                              GAsyncReadyCallback callback, gpointer data);
 /* A command that looks into the machine, “help” for a list; the answer is text, or JSON. */
 void viv_machine_command (VivMachine *machine, const char *line, gboolean json, GCancellable *cancellable,
                           GAsyncReadyCallback callback, gpointer data);

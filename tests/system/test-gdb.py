@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Debian's gdb, unchanged, at machines: a boot sector in real mode, a program of 32 bits with paging, and Linux by addresses.
 test-gdb.py ENGINE [interpret|translate] [CASE…]"""
+import json
 import os
 import re
 import subprocess
@@ -246,6 +247,32 @@ def interrupt(room, engine):
     until(lambda: machine.state == "running", 60, "a debugger that was killed lets it go")
 
 
+def prompt(room, engine):
+    if engine == "kvm" and kvm_interprets():
+        raise Skip("KVM here has no paging of 32 bits")
+    image, at = boot_sector(room, "prompt", PROTECTED)
+    machine = room.machine("prompt", "--floppy", image, "--boot", "a", engine=engine, memory="16M")
+    machine.start()
+    until(lambda: "protected, 32-bit" in machine.vivctl("monitor", "-c", "info cpus").stdout, 100, "the program runs")
+    devices = json.loads(machine.vivctl("monitor", "--json", "-c", "info devices").stdout)["devices"]
+    check(any(device["id"] == "pic" or device["class"] == "pic" for device in devices) if isinstance(devices, list) else "pic" in devices, "devices: %s" % devices)
+    pci = json.loads(machine.vivctl("monitor", "--json", "-c", "info pci").stdout)
+    check(any(function["class"].startswith("06") for function in pci["functions"]), "a host bridge: %s" % pci)
+    refused = machine.vivctl("monitor", "-c", "nonsense", ok=False)
+    check(refused.returncode == 1 and "help" in refused.stderr, "words for what isn't there: " + refused.stderr)
+    many = subprocess.run([VIVCTL, "monitor", machine.name], input="info status\npage-walk 0x40000600\nquit\n", env=room.env, capture_output=True, text=True,
+                          timeout=60, check=True).stdout
+    check("running" in many and "4096 KiB" in many, "commands from a file: " + many)
+    core = room.path("core")
+    machine.vivctl("dump", core)
+    equal(machine.state, "running", "it runs on")
+    text = subprocess.run(["gdb", "-nx", "-batch", "-ex", "info registers rip", "-ex", "x/2xb 0x7dfe", "-c", core], env=room.env, capture_output=True, text=True,
+                          timeout=120, stdin=subprocess.DEVNULL, check=False)
+    check("0x55" in text.stdout and "0xaa" in text.stdout, "memory of the core file: " + text.stdout + text.stderr)
+    rip = re.search(r"rip\s+(0x[0-9a-f]+)", text.stdout)
+    check(rip and at["again"] <= int(rip[1], 16) < at["again"] + 64, "its registers: " + text.stdout)
+
+
 def linux(room, engine):
     kernel, _ = installer("amd64", "text")
     machine = room.machine("linux", "--kernel", kernel, "--initrd", initramfs(room, "gdb", [], LINUX), "--append", "console=ttyS0 quiet nokaslr", "--cpus", "2",
@@ -270,7 +297,7 @@ def linux(room, engine):
     check(length > 0, "a serial line")
 
 
-CASES = {"real": real, "protected": protected, "reset": reset, "interrupt": interrupt, "linux": linux}
+CASES = {"real": real, "protected": protected, "reset": reset, "interrupt": interrupt, "prompt": prompt, "linux": linux}
 
 
 def main():
@@ -280,7 +307,7 @@ def main():
         os.environ["VIVARIUM_SOFT"] = words.pop(0)
     need_programs("gdb")
     tap = Tap()
-    for name in words or ["real", "protected", "reset", "interrupt"]:
+    for name in words or ["real", "protected", "reset", "interrupt", "prompt"]:
         with tap.point(name), Room() as room:
             try:
                 CASES[name](room, engine)

@@ -8,6 +8,7 @@
 
 #include <gio/gunixfdlist.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef GDBusMethodInvocation Invocation;
@@ -105,9 +106,62 @@ on_command (VivMachine1 *skeleton, Invocation *invocation, const char *line, gbo
   return TRUE;
 }
 
+typedef struct
+{
+  Question question;
+  int fd;
+} Dump;
+
+static void
+on_dumped (Vm *vm, const GError *error, void *opaque)
+{
+  g_autofree Dump *dump = opaque;
+
+  viv_machine1_emit_save_progress (dump->question.skeleton, 1);
+  if (error != NULL)
+    control_fail (dump->question.invocation, g_error_copy (error));
+  else
+    viv_machine1_complete_dump_memory (dump->question.skeleton, dump->question.invocation, NULL);
+  g_object_unref (dump->question.skeleton);
+  close (dump->fd);
+}
+
+static void
+on_dump_progress (Vm *vm, double fraction, void *opaque)
+{
+  viv_machine1_emit_save_progress (((Dump *)opaque)->question.skeleton, fraction);
+}
+
+static gboolean
+on_dump_memory (VivMachine1 *skeleton, Invocation *invocation, GUnixFDList *list, GVariant *handle,
+                ControlService *service)
+{
+  gint32 index = g_variant_get_handle (handle);
+  struct stat st;
+  int fd = -1;
+
+  if (service->config.debugger == NULL)
+    return no_debugger (invocation);
+  if (list != NULL && index >= 0 && index < g_unix_fd_list_get_length (list))
+    fd = g_unix_fd_list_get (list, index, NULL);
+  if (fd < 0 || fstat (fd, &st) != 0 || !S_ISREG (st.st_mode))
+    {
+      if (fd >= 0)
+        close (fd);
+      g_dbus_method_invocation_return_error_literal (invocation, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                                                     "no regular file came with the call");
+      return TRUE;
+    }
+  Dump *dump = g_new (Dump, 1);
+  *dump = (Dump){ { g_object_ref (service->skeleton), invocation }, fd };
+  debug_server_dump (service->config.debugger, fd, on_dump_progress, on_dumped, dump);
+  return TRUE;
+}
+
 void
 control_debugging_connect (ControlService *service)
 {
   g_signal_connect (service->skeleton, "handle-attach-debugger", G_CALLBACK (on_attach_debugger), service);
+  g_signal_connect (service->skeleton, "handle-dump-memory", G_CALLBACK (on_dump_memory), service);
   g_signal_connect (service->skeleton, "handle-command", G_CALLBACK (on_command), service);
 }

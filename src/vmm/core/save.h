@@ -55,6 +55,9 @@ SaveSink *save_sink_new_fd (int fd, const char *name);
 void save_sink_free (SaveSink *sink);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SaveSink, save_sink_free)
 
+/* vm_save_async() into a sink, which is taken, and called on the saving thread; a machine that ran runs on afterwards. */
+void vm_save_sink_async (Vm *vm, SaveSink *sink, VmProgressFunc progress, VmDoneFunc done, void *opaque);
+
 /* Saving while the guest runs: memory goes pass by pass, each with what was written since the last one, until little is left; then the
  * machine is paused and the rest goes.
  *

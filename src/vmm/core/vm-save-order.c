@@ -14,7 +14,7 @@
 struct VmSaveWork
 {
   SaveSink parent;
-  SaveSink *file;
+  SaveSink *file, *given; /* `given`: what `file` will be; NULL: one for `fd` */
   uint64_t done, all; /* pages */
   Vm *vm;
   int fd;
@@ -26,7 +26,7 @@ struct VmSaveWork
   GSource *ended; /* made ready by the thread */
   gint cancelled; /* atomic */
   int told;       /* of 100, by the thread */
-  gboolean ok;
+  gboolean ok, runs_on;
   GError *error;
 };
 
@@ -116,7 +116,7 @@ on_saved (gpointer data)
   gboolean go_on;
 
   end_work (order->save);
-  go_on = !order->save->ok && order->from == VM_STATE_RUNNING && !g_atomic_int_get (&order->save->cancelled);
+  go_on = (!order->save->ok || order->save->runs_on) && order->from == VM_STATE_RUNNING && !g_atomic_int_get (&order->save->cancelled);
   vm_order_end (vm, order, g_steal_pointer (&order->save->error));
   /* As it was before; but nothing runs once more before its end. */
   if (go_on)
@@ -146,7 +146,7 @@ vm_save_work_start (Vm *vm, VmOrder *order)
     if (((VmOrder *)l->data)->kind == ORDER_STOP)
       work->cancelled = 1;
   work->parent = (SaveSink){ .section = work_section, .page = work_page, .end = work_end };
-  work->file = save_sink_new_fd (work->fd, work->name);
+  work->file = work->given != NULL ? g_steal_pointer (&work->given) : save_sink_new_fd (work->fd, work->name);
   work->saver = vm_save_begin (vm, &work->parent, FALSE);
   vm_lock (vm);
   for (unsigned i = 0; i < vm->rams->len; i++)
@@ -170,6 +170,7 @@ vm_save_work_free (VmSaveWork *work)
       vm_save_work_cancel (work);
       end_work (work);
     }
+  g_clear_pointer (&work->given, save_sink_free);
   g_clear_error (&work->error);
   g_free (work->name);
   g_free (work);
@@ -186,5 +187,16 @@ vm_save_async (Vm *vm, int fd, const char *name, VmProgressFunc progress, VmDone
   order->save->name = g_strdup (name);
   order->save->progress = progress;
   order->save->opaque = opaque;
+  vm_give_order (vm, order);
+}
+
+void
+vm_save_sink_async (Vm *vm, SaveSink *sink, VmProgressFunc progress, VmDoneFunc done, void *opaque)
+{
+  VmOrder *order = vm_order_new (ORDER_SAVE, "", done, opaque);
+
+  order->save = g_new0 (VmSaveWork, 1);
+  *order->save = (VmSaveWork){ .vm = vm, .fd = -1, .given = sink, .runs_on = TRUE, .progress = progress, .opaque = opaque };
+  order->save->name = g_strdup ("the file");
   vm_give_order (vm, order);
 }

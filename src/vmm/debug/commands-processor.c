@@ -329,7 +329,7 @@ run_xp (const DebugContext *context, char **words, DebugReport *report, GError *
 
 /* What is mapped, in runs of equal rights. */
 #define MOST_RUNS  400u
-#define MOST_PAGES (1u << 20)
+#define MOST_PAGES (1u << 16)
 
 typedef struct
 {

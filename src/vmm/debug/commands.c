@@ -128,6 +128,54 @@ split (const char *line)
   return (char **)g_ptr_array_free (words, FALSE);
 }
 
+/* -- Completion ----------------------------------------------------------------------------------- */
+
+static void
+add_candidate (GPtrArray *found, const char *word, const char *begun)
+{
+  if (!g_str_has_prefix (word, begun))
+    return;
+  for (guint i = 0; i < found->len; i++)
+    if (g_str_equal (found->pdata[i], word))
+      return;
+  g_ptr_array_add (found, g_strdup (word));
+}
+
+/* What the last word of `line` may become, a line each. */
+static char *
+complete (const DebugContext *context, const char *line)
+{
+  g_auto (GStrv) words = split (line);
+  g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (g_free);
+  unsigned n = g_strv_length (words);
+  const gboolean open = n > 0 && !g_ascii_isspace (line[strlen (line) - 1]);
+  const unsigned before = open ? n - 1 : n;
+  const char *begun = open ? words[n - 1] : "";
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (groups); i++)
+    for (const DebugCommand *c = groups[i]; c->name != NULL; c++)
+      {
+        g_auto (GStrv) name = g_strsplit (c->name, " ", -1);
+        unsigned same = 0;
+
+        while (same < before && name[same] != NULL && g_str_equal (name[same], words[same]))
+          same++;
+        if (same == before && name[same] != NULL)
+          add_candidate (found, name[same], begun);
+      }
+  if (before == 0)
+    add_candidate (found, "help", begun);
+  if (before == 2 && g_str_equal (words[0], "info") && g_str_equal (words[1], "device"))
+    {
+      vm_lock (context->vm);
+      for (guint i = 0; i < context->vm->devices->len; i++)
+        add_candidate (found, ((Device *)context->vm->devices->pdata[i])->id, begun);
+      vm_unlock (context->vm);
+    }
+  g_ptr_array_add (found, NULL);
+  return g_strjoinv ("\n", (char **)found->pdata);
+}
+
 static gboolean
 run (const DebugContext *context, char **words, DebugReport *report, GError **error)
 {
@@ -163,6 +211,8 @@ debug_command (const DebugContext *context, const char *line, gboolean json, GEr
                    MOST_LINE);
       return NULL;
     }
+  if (g_str_has_prefix (line, "complete "))
+    return complete (context, line + strlen ("complete "));
   words = split (line);
   if (words[0] == NULL)
     return g_strdup (json ? "{}\n" : "");

@@ -8,6 +8,7 @@
 
 #include "cpu/engine.h"
 #include "debug/commands.h"
+#include "debug/core-file.h"
 #include "debug/gdb-stub.h"
 #include "debug/memory.h"
 
@@ -474,6 +475,13 @@ debug_server_command (DebugServer *server, const char *line, gboolean json, Debu
 
   *c = (Command){ server, g_strdup (line), NULL, json, done, opaque, 2 };
   vm_act_async (server->vm, on_command, c, command_unref, on_command_done, c);
+}
+
+void
+debug_server_dump (DebugServer *server, int fd, VmProgressFunc progress, VmDoneFunc done, void *opaque)
+{
+  vm_save_sink_async (server->vm, core_file_sink_new (server->vm, server->engine, fd, "the file"), progress, done,
+                      opaque);
 }
 
 /* -- Life ----------------------------------------------------------------------------------------- */

@@ -28,4 +28,8 @@ typedef void (*DebugAnswerFunc) (const char *answer, const GError *error, void *
 void debug_server_command (DebugServer *server, const char *line, gboolean json, DebugAnswerFunc done,
                            void *opaque);
 
+/* Memory and processors as an ELF core file (debug/core-file.h) to `fd`, a regular file that is empty and stays the caller's, until `done`; as vm_save_async(), but
+ * a machine that ran runs on. */
+void debug_server_dump (DebugServer *server, int fd, VmProgressFunc progress, VmDoneFunc done, void *opaque);
+
 G_END_DECLS

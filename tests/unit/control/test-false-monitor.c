@@ -155,6 +155,7 @@ enum
   DEBUGGER,
   N_QUICK, /* what follows may take as long as it takes */
   SAVE = N_QUICK,
+  CORE,
   TYPE,
   N_CALLS
 };
@@ -163,7 +164,7 @@ static void
 call_all (VivMachine *machine, GAsyncResult **results, GCancellable *cancellable)
 {
   const VivDeviceKey key = { "path", "/nonexistent/new.iso" };
-  g_autofree char *state = g_build_filename (top, "state", NULL),
+  g_autofree char *state = g_build_filename (top, "state", NULL), *core = g_build_filename (top, "core", NULL),
                   *picture = g_build_filename (top, "picture.png", NULL);
 
   viv_machine_pause (machine, NULL, on_result, &results[PAUSE]);
@@ -187,6 +188,7 @@ call_all (VivMachine *machine, GAsyncResult **results, GCancellable *cancellable
   viv_machine_screenshot (machine, 0, picture, NULL, on_result, &results[PICTURE]);
   viv_machine_vnc_stop (machine, NULL, on_result, &results[VNC_STOP]);
   viv_machine_save_state (machine, state, cancellable, on_result, &results[SAVE]);
+  viv_machine_dump_memory (machine, core, cancellable, on_result, &results[CORE]);
   viv_machine_type_text (machine, "x", NULL, cancellable, on_result, &results[TYPE]);
 }
 
@@ -292,7 +294,7 @@ ask_all (VivMachine *machine, gboolean good[N_CALLS])
   call_all (machine, results, cancellable);
   for (unsigned i = 0; i < N_CALLS; i++)
     {
-      if (i == N_QUICK && (results[SAVE] == NULL || results[TYPE] == NULL))
+      if (i == N_QUICK && (results[SAVE] == NULL || results[CORE] == NULL || results[TYPE] == NULL))
         g_cancellable_cancel (cancellable);
       g_autoptr (GError) error = NULL;
       WAIT_WHILE (results[i] == NULL);

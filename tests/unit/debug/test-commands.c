@@ -77,7 +77,7 @@ test_twice (Fixture *f, gconstpointer data)
       = { "help",       "info status",          "info cpus",    "info registers",
           "info msrs",  "info lapic",           "info pages",   "page-walk 0x1000",
           "x 0x1000",   "xp 0x5000 17",         "info devices", "info map",
-          "info ports", "cpu 1 info registers", "x $rsp+0x20 4" };
+          "info ports", "info pci", "info interrupts", "info clocks", "cpu 1 info registers", "x $rsp+0x20 4" };
   g_autofree CpuState *before = g_new0 (CpuState, 1), *after = g_new0 (CpuState, 1);
 
   map_long (f);
@@ -189,6 +189,16 @@ test_hostile (Fixture *f, gconstpointer data)
   has (f, long_line, "at most");
 }
 
+static void
+test_complete (Fixture *f, gconstpointer data)
+{
+  has (f, "complete info re", "registers");
+  has (f, "complete pa", "page-walk");
+  has (f, "complete ", "help");
+  g_autofree char *none = debug_command_text (&f->context, "complete info registers x");
+  g_assert_cmpstr (none, ==, "");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -196,6 +206,7 @@ main (int argc, char **argv)
   g_test_add ("/commands/twice", Fixture, NULL, set_up, test_twice, tear_down);
   g_test_add ("/commands/pages", Fixture, NULL, set_up, test_pages, tear_down);
   g_test_add ("/commands/write", Fixture, NULL, set_up, test_write, tear_down);
+  g_test_add ("/commands/complete", Fixture, NULL, set_up, test_complete, tear_down);
   g_test_add ("/commands/hostile", Fixture, NULL, set_up, test_hostile, tear_down);
   return g_test_run ();
 }
