@@ -508,6 +508,26 @@ check_tag (const char *value)
   return strlen (value) <= 36;
 }
 
+static const DefinitionKey watchdog_keys[] = {
+  { .name = "action",
+    .type = KEY_CHOICE,
+    .fallback = "reset",
+    .choices = "reset|poweroff|pause|nmi|none",
+    .spelled = TRUE,
+    .help = N_ ("What is done when the guest's watchdog runs out; nmi interrupts the guest, none only tells") },
+  { .name = NULL },
+};
+
+static const DefinitionKey panic_keys[] = {
+  { .name = "action",
+    .type = KEY_CHOICE,
+    .fallback = "none",
+    .choices = "none|pause|reset|poweroff",
+    .spelled = TRUE,
+    .help = N_ ("What is done when the guest says that it panics (pvpanic); none only tells") },
+  { .name = NULL },
+};
+
 static const DefinitionKey share_keys[] = {
   { .name = "path",
     .type = KEY_PATH,
@@ -642,6 +662,20 @@ const DeviceKind device_kinds[] = {
     .page = "ports",
     .drive = DRIVE_NONE,
     .keys = vsock_keys },
+  { .name = "watchdog",
+    .label = N_ ("Watchdog"),
+    .most = 1,
+    .bus = "pci",
+    .page = "ports",
+    .drive = DRIVE_NONE,
+    .keys = watchdog_keys },
+  { .name = "panic",
+    .label = N_ ("Panic Notifier"),
+    .most = 1,
+    .bus = "isa",
+    .page = "ports",
+    .drive = DRIVE_NONE,
+    .keys = panic_keys },
   { .name = "pcitest",
     .label = "PCI Test Device",
     .most = 8,

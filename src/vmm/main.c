@@ -328,6 +328,15 @@ on_net_notice (void *opaque, const char *sentence)
     control_service_notice (monitor->control, sentence);
 }
 
+static void
+on_guest_event (void *opaque, const char *sentence)
+{
+  Monitor *monitor = opaque;
+
+  if (monitor->control != NULL)
+    control_service_notice (monitor->control, sentence);
+}
+
 static gboolean
 start_control (Monitor *monitor, GError **error)
 {
@@ -379,6 +388,8 @@ start_control (Monitor *monitor, GError **error)
     return TRUE;
   board->media_changed = on_media_changed;
   board->media_opaque = monitor;
+  board->guest_event = on_guest_event;
+  board->guest_event_opaque = monitor;
   monitor->control = control_service_new (&config, error);
   close (config.listener);
   return monitor->control != NULL;

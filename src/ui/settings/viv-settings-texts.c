@@ -113,6 +113,9 @@ const VivKeyText viv_key_texts[] = {
   { "share.readonly", N_ ("Read Only"), NULL, VIV_PAGE_DEVICE, "" },
   { "vsock.cid", N_ ("Context ID"), N_ ("The system’s own address; this computer’s is 2"), VIV_PAGE_DEVICE,
     "" },
+  { "watchdog.action", N_ ("When It Runs Out"), N_ ("The system’s driver reloads it as long as all is well"),
+    VIV_PAGE_DEVICE, "" },
+  { "panic.action", N_ ("When the System Panics"), N_ ("It says so by pvpanic"), VIV_PAGE_DEVICE, "" },
   { NULL },
 };
 
@@ -128,6 +131,8 @@ static const VivKindText kinds[] = {
   { "rng", N_ ("Random Numbers (Virtio)"), N_ ("_Random Numbers"), "media-playlist-shuffle-symbolic" },
   { "share", N_ ("Shared Folder (Virtio)"), N_ ("Shared _Folder"), "folder-publicshare-symbolic" },
   { "vsock", N_ ("Sockets (Virtio)"), N_ ("S_ockets"), "network-transmit-receive-symbolic" },
+  { "watchdog", N_ ("Watchdog (i6300ESB)"), N_ ("_Watchdog"), "alarm-symbolic" },
+  { "panic", N_ ("Panic Notifier (pvpanic)"), N_ ("_Panic Notifier"), "dialog-warning-symbolic" },
 };
 
 const VivKeyText *

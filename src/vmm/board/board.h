@@ -53,6 +53,10 @@ struct Board
   MachineDefinition *definition;
   Region *low_ram, *high_ram, *bios;
   Device *i440fx, *gsi, *rtc, *fw_cfg, *pm, *ide, *fdc, *vga, *i8042, *debugcon;
+  Device *pvpanic; /* NULL: none */
+  /* The guest's watchdog has run out, or it panics: a sentence for a person.  Control loop; set before the machine runs. */
+  void (*guest_event) (void *opaque, const char *sentence);
+  void *guest_event_opaque;
   Device *uart[BOARD_MAX_SERIALS];
   SerialPort *serial[BOARD_MAX_PORTS]; /* behind COM1 to COM4: DEVICE_PORT_… */
   unsigned n_serials;

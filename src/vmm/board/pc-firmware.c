@@ -310,6 +310,7 @@ tell_tables (Board *board)
     .smi_command = PIIX4_PM_SMI_COMMAND,
     .acpi_enable = PIIX4_PM_ACPI_ENABLE,
     .acpi_disable = PIIX4_PM_ACPI_DISABLE,
+    .pvpanic = board->pvpanic != NULL,
   };
   const VmProcessorOps *processor = board->vm->processor;
   SmbiosProcessors processors = { .n = board->vm->n_cpus };

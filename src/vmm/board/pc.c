@@ -11,6 +11,7 @@
 #include "base/host-files.h"
 #include "board/slots.h"
 #include "board/usb.h"
+#include "board/guard.h"
 #include "board/virtio.h"
 #include "chipset/a20.h"
 #include "chipset/debugcon.h"
@@ -384,6 +385,7 @@ static const struct
   { "input", board_build_input },     { "net", build_net },
   { "usb", board_build_usb },         { "input", board_build_usb_input },
   { "share", board_build_share },     { "vsock", board_build_vsock },
+  { "watchdog", board_build_watchdog }, { "panic", board_build_panic },
 };
 
 static gboolean

@@ -21,6 +21,7 @@
 #define HEADER_SIZE     36u
 #define CHECKSUM_OFFSET 9u
 #define PMEM_MARK       0xc0de0001u
+#define PVST_MARK       0xc0de0002u
 
 /* Commands of the table loader: 128 bytes each. */
 enum
@@ -177,6 +178,23 @@ build_facs (Builder *b)
   return start;
 }
 
+/* In the table that begins at `start`. */
+static void
+replace_mark (Builder *b, guint start, uint32_t mark, uint32_t value)
+{
+  for (guint at = start; at + 4 <= b->tables->len; at++)
+    {
+      uint32_t found;
+
+      memcpy (&found, b->tables->data + at, 4);
+      if (found == GUINT32_TO_LE (mark))
+        {
+          poke (b->tables, at, value, 4);
+          return;
+        }
+    }
+}
+
 static guint
 build_dsdt (Builder *b, const AcpiConfig *config)
 {
@@ -188,17 +206,8 @@ build_dsdt (Builder *b, const AcpiConfig *config)
     put (b->tables, 0, 1);
   start = b->tables->len;
   g_byte_array_append (b->tables, dsdt_aml_code, sizeof dsdt_aml_code);
-  for (guint at = start; at + 4 <= b->tables->len; at++)
-    {
-      uint32_t value;
-
-      memcpy (&value, b->tables->data + at, 4);
-      if (value == GUINT32_TO_LE (PMEM_MARK))
-        {
-          poke (b->tables, at, window, 4);
-          break;
-        }
-    }
+  replace_mark (b, start, PMEM_MARK, window);
+  replace_mark (b, start, PVST_MARK, config->pvpanic ? 0x0f : 0);
   poke (b->tables, start + CHECKSUM_OFFSET, 0, 1);
   loader_checksum (b, TABLES_FILE, start + CHECKSUM_OFFSET, start, sizeof dsdt_aml_code);
   return start;

@@ -17,6 +17,7 @@ typedef struct
   uint16_t pm_base; /* where firmware puts the PIIX4's power management ports */
   uint16_t gpe_base;
   uint8_t smi_command, acpi_enable, acpi_disable;
+  gboolean pvpanic; /* the port of chipset/pvpanic.h is there */
 } AcpiConfig;
 
 /* RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT, HPET, WAET and an SSDT with the processors. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The classic PC's devices for ACPI (Advanced Configuration and Power Interface Specification 6.4, chapters 5, 6, 19).
- * Preprocessed by the C compiler.  acpi.c replaces the value of PMEM (start of the PCI window) when the tables are made.
+ * Preprocessed by the C compiler.  acpi.c replaces the values of PMEM (start of the PCI window) and PVST
+ * (whether pvpanic is there) when the tables are made.
  */
 DefinitionBlock ("dsdt.aml", "DSDT", 1, "VIVAR ", "VIVPC   ", 1)
 {
     Name (PMEM, 0xC0DE0001)
+    Name (PVST, 0xC0DE0002)
 
     Scope (\_SB)
     {
@@ -153,6 +155,13 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "VIVAR ", "VIVPC   ", 1)
                     Name (_HID, EisaId ("PNP0501"))
                     Name (_UID, 1)
                     Name (_CRS, ResourceTemplate () { IO (Decode16, 0x3F8, 0x3F8, 1, 8) IRQNoFlags () { 4 } })
+                }
+                /* By which a guest says that it panics. */
+                Device (PEVT)
+                {
+                    Name (_HID, "QEMU0001")
+                    Name (_CRS, ResourceTemplate () { IO (Decode16, 0x505, 0x505, 1, 1) })
+                    Method (_STA, 0, NotSerialized) { Return (PVST) }
                 }
                 /* Ports that belong to the board itself. */
                 Device (RSVD)

@@ -194,6 +194,7 @@ test_fadt (Fixture *f, gconstpointer data)
   g_assert_null (memmem (dsdt, get (dsdt + 4, 4), "\x01\x00\xde\xc0", 4));
   g_assert_nonnull (memmem (dsdt, get (dsdt + 4, 4), "PMEM\x0c\x00\x00\x00\x80", 9));
   /* A complete _S5: four elements. */
+  g_assert_null (memmem (dsdt, get (dsdt + 4, 4), "\x02\x00\xde\xc0", 4));
   g_assert_nonnull (memmem (dsdt, get (dsdt + 4, 4), "_S5_\x12\x06\x04", 7));
 }
 
