@@ -86,7 +86,8 @@ const CliCommand cli_commands[] = {
         "instruction."),
     cli_debug },
   { "monitor", N_ ("NAME"), N_ ("Looks into a running machine: registers, memory, page tables, devices."),
-    N_ ("Without --command it reads commands until “quit”; “help” lists them.  Looking changes nothing."), cli_monitor },
+    N_ ("Without --command it reads commands until “quit”; “help” lists them.  Looking changes nothing."),
+    cli_monitor },
   { "dump", N_ ("NAME FILE"), N_ ("Writes a machine's memory to a core file that gdb and crash read."),
     N_ ("A machine that runs stands meanwhile.  Memory is at its physical addresses and, of a system of 64 bits, where its "
         "kernel has it."),

@@ -514,7 +514,8 @@ static const DefinitionKey watchdog_keys[] = {
     .fallback = "reset",
     .choices = "reset|poweroff|pause|nmi|none",
     .spelled = TRUE,
-    .help = N_ ("What is done when the guest's watchdog runs out; nmi interrupts the guest, none only tells") },
+    .help
+    = N_ ("What is done when the guest's watchdog runs out; nmi interrupts the guest, none only tells") },
   { .name = NULL },
 };
 

@@ -147,6 +147,6 @@ void
 viv_machine_dump_memory (VivMachine *self, const char *path, GCancellable *cancellable,
                          GAsyncReadyCallback callback, gpointer data)
 {
-  call_into_file (self, viv_machine_dump_memory, "DumpMemory", path, 0600, "()", NO_TIMEOUT, cancellable, callback,
-                  data);
+  call_into_file (self, viv_machine_dump_memory, "DumpMemory", path, 0600, "()", NO_TIMEOUT, cancellable,
+                  callback, data);
 }

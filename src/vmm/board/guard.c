@@ -59,7 +59,8 @@ board_build_watchdog (Board *board, const MachineDevice *watchdog, GError **erro
 gboolean
 board_build_panic (Board *board, const MachineDevice *panic, GError **error)
 {
-  board->pvpanic = pvpanic_new (board->vm, panic->id, guest_action_parse (machine_device_text (panic, "action")),
-                                on_event, board, error);
+  board->pvpanic
+      = pvpanic_new (board->vm, panic->id, guest_action_parse (machine_device_text (panic, "action")),
+                     on_event, board, error);
   return board->pvpanic != NULL;
 }

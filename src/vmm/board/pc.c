@@ -378,14 +378,22 @@ static const struct
   const char *kind;
   Builder build;
 } builders[] = {
-  { "serial", build_serial },         { "disk", build_drive },
-  { "cdrom", build_drive },           { "floppy", build_drive },
-  { "display", build_display },       { "rng", board_build_rng },
-  { "balloon", board_build_balloon }, { "console", board_build_console },
-  { "input", board_build_input },     { "net", build_net },
-  { "usb", board_build_usb },         { "input", board_build_usb_input },
-  { "share", board_build_share },     { "vsock", board_build_vsock },
-  { "watchdog", board_build_watchdog }, { "panic", board_build_panic },
+  { "serial", build_serial },
+  { "disk", build_drive },
+  { "cdrom", build_drive },
+  { "floppy", build_drive },
+  { "display", build_display },
+  { "rng", board_build_rng },
+  { "balloon", board_build_balloon },
+  { "console", board_build_console },
+  { "input", board_build_input },
+  { "net", build_net },
+  { "usb", board_build_usb },
+  { "input", board_build_usb_input },
+  { "share", board_build_share },
+  { "vsock", board_build_vsock },
+  { "watchdog", board_build_watchdog },
+  { "panic", board_build_panic },
 };
 
 static gboolean

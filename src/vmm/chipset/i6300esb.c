@@ -54,10 +54,14 @@ typedef struct
 } Watchdog;
 
 static const StateField watchdog_state[] = {
-  STATE_STRUCT (Watchdog, pci, pci_device_state), STATE_TIMER (Watchdog, timer),
-  STATE_U32_ARRAY (Watchdog, preload),            STATE_U32_MAX (Watchdog, stage, 2),
-  STATE_U32_MAX (Watchdog, keys, 2),              STATE_U32_MAX (Watchdog, active, 1),
-  STATE_U32_MAX (Watchdog, timed_out, 1),         STATE_U32_MAX (Watchdog, locked, 1),
+  STATE_STRUCT (Watchdog, pci, pci_device_state),
+  STATE_TIMER (Watchdog, timer),
+  STATE_U32_ARRAY (Watchdog, preload),
+  STATE_U32_MAX (Watchdog, stage, 2),
+  STATE_U32_MAX (Watchdog, keys, 2),
+  STATE_U32_MAX (Watchdog, active, 1),
+  STATE_U32_MAX (Watchdog, timed_out, 1),
+  STATE_U32_MAX (Watchdog, locked, 1),
   STATE_END,
 };
 
@@ -186,11 +190,8 @@ registers_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
     w->keys = 0;
 }
 
-static const IoOps registers_ops = { .read = registers_read,
-                                     .write = registers_write,
-                                     .impl_min = 2,
-                                     .impl_max = 4,
-                                     .valid_max = 4 };
+static const IoOps registers_ops
+    = { .read = registers_read, .write = registers_write, .impl_min = 2, .impl_max = 4, .valid_max = 4 };
 
 static void
 set_lock_mask (Watchdog *w)
@@ -242,7 +243,8 @@ watchdog_post_load (Device *device, GError **error)
   w->preload[1] &= PRELOAD_MAX;
   if ((w->stage != 0) != vm_timer_armed (&w->timer))
     {
-      g_set_error_literal (error, STATE_ERROR, STATE_ERROR_RANGE, "The watchdog counts without a timer, or the other way round");
+      g_set_error_literal (error, STATE_ERROR, STATE_ERROR_RANGE,
+                           "The watchdog counts without a timer, or the other way round");
       return FALSE;
     }
   set_lock_mask (w);

@@ -13,7 +13,7 @@
 G_BEGIN_DECLS
 
 /* `event` (may be NULL) hears when it has run out, before `action` is done. */
-Device *i6300esb_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, GuestAction action, GuestEventFunc event,
-                      void *opaque, GError **error);
+Device *i6300esb_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, GuestAction action,
+                      GuestEventFunc event, void *opaque, GError **error);
 
 G_END_DECLS

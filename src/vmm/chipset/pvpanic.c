@@ -33,8 +33,9 @@ port_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
 {
   Pvpanic *p = opaque;
   const uint32_t word = (uint32_t)value & (PVPANIC_PANICKED | PVPANIC_CRASH_LOADED) & ~p->told;
-  const char *sentence = (word & PVPANIC_PANICKED) != 0 ? "the guest's system has panicked"
-                                                        : "the guest's system has panicked, and its crash kernel takes over";
+  const char *sentence = (word & PVPANIC_PANICKED) != 0
+                             ? "the guest's system has panicked"
+                             : "the guest's system has panicked, and its crash kernel takes over";
 
   /* Once each: it could go on saying so. */
   if (word == 0)

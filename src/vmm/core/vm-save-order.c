@@ -15,7 +15,7 @@ struct VmSaveWork
 {
   SaveSink parent;
   SaveSink *file, *given; /* `given`: what `file` will be; NULL: one for `fd` */
-  uint64_t done, all; /* pages */
+  uint64_t done, all;     /* pages */
   Vm *vm;
   int fd;
   char *name;
@@ -116,7 +116,8 @@ on_saved (gpointer data)
   gboolean go_on;
 
   end_work (order->save);
-  go_on = (!order->save->ok || order->save->runs_on) && order->from == VM_STATE_RUNNING && !g_atomic_int_get (&order->save->cancelled);
+  go_on = (!order->save->ok || order->save->runs_on) && order->from == VM_STATE_RUNNING
+          && !g_atomic_int_get (&order->save->cancelled);
   vm_order_end (vm, order, g_steal_pointer (&order->save->error));
   /* As it was before; but nothing runs once more before its end. */
   if (go_on)
@@ -196,7 +197,9 @@ vm_save_sink_async (Vm *vm, SaveSink *sink, VmProgressFunc progress, VmDoneFunc 
   VmOrder *order = vm_order_new (ORDER_SAVE, "", done, opaque);
 
   order->save = g_new0 (VmSaveWork, 1);
-  *order->save = (VmSaveWork){ .vm = vm, .fd = -1, .given = sink, .runs_on = TRUE, .progress = progress, .opaque = opaque };
+  *order->save = (VmSaveWork){
+    .vm = vm, .fd = -1, .given = sink, .runs_on = TRUE, .progress = progress, .opaque = opaque
+  };
   order->save->name = g_strdup ("the file");
   vm_give_order (vm, order);
 }

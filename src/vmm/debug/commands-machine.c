@@ -55,7 +55,8 @@ add_state (DebugReport *report, const Device *device)
         continue;
       if (mark != NULL)
         *mark = '\0';
-      key = depth > 0 && outer[depth - 1] != NULL ? g_strconcat (outer[depth - 1], ".", name, NULL) : g_strdup (name);
+      key = depth > 0 && outer[depth - 1] != NULL ? g_strconcat (outer[depth - 1], ".", name, NULL)
+                                                  : g_strdup (name);
       if (mark != NULL)
         debug_report_pair (report, key, mark + 2 + strspn (mark + 2, " "));
       else
@@ -108,7 +109,8 @@ as_pci (const Device *device)
 {
   const StateField *first = device->klass->state;
 
-  return first->type == STATE_TYPE_STRUCT && first->fields == pci_device_state ? (const PciDevice *)device : NULL;
+  return first->type == STATE_TYPE_STRUCT && first->fields == pci_device_state ? (const PciDevice *)device
+                                                                               : NULL;
 }
 
 static void
@@ -121,9 +123,10 @@ add_bars (DebugReport *report, PciDevice *pci)
 
         debug_report_cell (report, "%s", pci->device.id);
         debug_report_cell (report, i == PCI_ROM_BAR ? "rom" : "%u", i);
-        debug_report_cell (report, "%s", (pci->bar[i].flags & PCI_BAR_IO) != 0       ? "i/o"
-                                         : (pci->bar[i].flags & PCI_BAR_MEMORY64) != 0 ? "memory, 64-bit"
-                                                                                       : "memory");
+        debug_report_cell (report, "%s",
+                           (pci->bar[i].flags & PCI_BAR_IO) != 0         ? "i/o"
+                           : (pci->bar[i].flags & PCI_BAR_MEMORY64) != 0 ? "memory, 64-bit"
+                                                                         : "memory");
         if (at == G_MAXUINT64)
           debug_report_cell (report, "not decoded");
         else
@@ -271,7 +274,9 @@ const DebugCommand debug_commands_machine[] = {
   { "info device", "ID", "A device's registers, from its state table: reading them has no effect.",
     run_device },
   { "info pci", "", "The functions on PCI and where their registers are.", run_pci },
-  { "info interrupts", "", "The 8259 pair, the I/O APIC and the wires between; “info lapic” has the processors' side.", run_interrupts },
+  { "info interrupts", "",
+    "The 8259 pair, the I/O APIC and the wires between; “info lapic” has the processors' side.",
+    run_interrupts },
   { "info clocks", "", "PIT, HPET, RTC and the power management timer.", run_clocks },
   { "info map", "", "What lies at which physical address.", run_map },
   { "info ports", "", "What lies at which port.", run_ports },

@@ -26,16 +26,17 @@ typedef struct
   uint64_t pending, held;
   uint32_t pid, parent, group, session;
   uint64_t times[8];
-  uint64_t registers[27]; /* r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs */
+  uint64_t registers
+      [27]; /* r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs */
   uint32_t fp_valid, pad2;
 } PrStatus;
 G_STATIC_ASSERT (sizeof (PrStatus) == 336);
 
 typedef struct
 {
-  Region *region; /* referenced */
+  Region *region;                  /* referenced */
   uint64_t physical, size, offset; /* `offset`: in the region */
-  uint64_t at; /* in the file */
+  uint64_t at;                     /* in the file */
 } Part;
 
 typedef struct
@@ -63,8 +64,8 @@ put (CoreFile *core, const void *data, size_t length, uint64_t at, GError **erro
         continue;
       if (n <= 0)
         {
-          g_set_error (error, G_IO_ERROR, (gint)g_io_error_from_errno (errno), "Can't write to %s: %s", core->name,
-                       g_strerror (errno));
+          g_set_error (error, G_IO_ERROR, (gint)g_io_error_from_errno (errno), "Can't write to %s: %s",
+                       core->name, g_strerror (errno));
           return FALSE;
         }
       bytes += n;
@@ -87,8 +88,7 @@ find_parts (CoreFile *core)
 
       if (region_is_ram (range->region) && !region_is_rom (range->region))
         {
-          const Part part
-              = { region_ref (range->region), range->start, range->size, range->offset, 0 };
+          const Part part = { region_ref (range->region), range->start, range->size, range->offset, 0 };
           g_array_append_val (core->parts, part);
         }
     }
@@ -132,7 +132,8 @@ add_page (CoreFile *core, guint first, uint64_t linear, uint64_t physical, uint6
   while (size > 0)
     {
       const Part *part = part_at (core, physical);
-      uint64_t length = part != NULL ? MIN (size, part->physical + part->size - physical) : MIN (size, FILE_ALIGN);
+      uint64_t length
+          = part != NULL ? MIN (size, part->physical + part->size - physical) : MIN (size, FILE_ALIGN);
       Elf64_Phdr *last = core->segments->len > first
                              ? &g_array_index (core->segments, Elf64_Phdr, core->segments->len - 1)
                              : NULL;
@@ -199,11 +200,33 @@ append_status (GByteArray *out, const CpuState *s, unsigned n)
   const uint64_t *g = s->gpr;
   const PrStatus status = {
     .pid = n + 1,
-    .registers = { g[CPU_R15], g[CPU_R14], g[CPU_R13], g[CPU_R12], g[CPU_RBP], g[CPU_RBX], g[CPU_R11], g[CPU_R10], g[CPU_R9],
-                   g[CPU_R8], g[CPU_RAX], g[CPU_RCX], g[CPU_RDX], g[CPU_RSI], g[CPU_RDI], ~(uint64_t)0, s->rip,
-                   s->segment[CPU_CS].selector, s->rflags, g[CPU_RSP], s->segment[CPU_SS].selector,
-                   s->segment[CPU_FS].base, s->segment[CPU_GS].base, s->segment[CPU_DS].selector,
-                   s->segment[CPU_ES].selector, s->segment[CPU_FS].selector, s->segment[CPU_GS].selector },
+    .registers = { g[CPU_R15],
+                   g[CPU_R14],
+                   g[CPU_R13],
+                   g[CPU_R12],
+                   g[CPU_RBP],
+                   g[CPU_RBX],
+                   g[CPU_R11],
+                   g[CPU_R10],
+                   g[CPU_R9],
+                   g[CPU_R8],
+                   g[CPU_RAX],
+                   g[CPU_RCX],
+                   g[CPU_RDX],
+                   g[CPU_RSI],
+                   g[CPU_RDI],
+                   ~(uint64_t)0,
+                   s->rip,
+                   s->segment[CPU_CS].selector,
+                   s->rflags,
+                   g[CPU_RSP],
+                   s->segment[CPU_SS].selector,
+                   s->segment[CPU_FS].base,
+                   s->segment[CPU_GS].base,
+                   s->segment[CPU_DS].selector,
+                   s->segment[CPU_ES].selector,
+                   s->segment[CPU_FS].selector,
+                   s->segment[CPU_GS].selector },
   };
 
   append_note (out, NT_PRSTATUS, &status, sizeof status);
@@ -257,8 +280,8 @@ begin (CoreFile *core, GError **error)
   g_byte_array_append (head, notes->data, notes->len);
   if (ftruncate (core->fd, (off_t)at) != 0)
     {
-      g_set_error (error, G_IO_ERROR, (gint)g_io_error_from_errno (errno), "Can't write to %s: %s", core->name,
-                   g_strerror (errno));
+      g_set_error (error, G_IO_ERROR, (gint)g_io_error_from_errno (errno), "Can't write to %s: %s",
+                   core->name, g_strerror (errno));
       return FALSE;
     }
   return put (core, head->data, head->len, 0, error);

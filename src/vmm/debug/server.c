@@ -480,8 +480,8 @@ debug_server_command (DebugServer *server, const char *line, gboolean json, Debu
 void
 debug_server_dump (DebugServer *server, int fd, VmProgressFunc progress, VmDoneFunc done, void *opaque)
 {
-  vm_save_sink_async (server->vm, core_file_sink_new (server->vm, server->engine, fd, "the file"), progress, done,
-                      opaque);
+  vm_save_sink_async (server->vm, core_file_sink_new (server->vm, server->engine, fd, "the file"), progress,
+                      done, opaque);
 }
 
 /* -- Life ----------------------------------------------------------------------------------------- */

@@ -90,7 +90,8 @@ set_up (Fixture *f, gconstpointer data)
   f->events = g_string_new (NULL);
   vm_lock (f->vm);
   f->root = pci_root_new (f->vm, on_intx, NULL, f);
-  f->watchdog = i6300esb_new (f->vm, "watchdog0", pci_root_bus (f->root), DEVFN, GUEST_ACTION_PAUSE, on_event, f, NULL);
+  f->watchdog = i6300esb_new (f->vm, "watchdog0", pci_root_bus (f->root), DEVFN, GUEST_ACTION_PAUSE, on_event,
+                              f, NULL);
   f->pvpanic = pvpanic_new (f->vm, "panic0", GUEST_ACTION_PAUSE, on_event, f, NULL);
   vm_unlock (f->vm);
   vm_start (f->vm, FALSE);

@@ -164,7 +164,8 @@ static void
 call_all (VivMachine *machine, GAsyncResult **results, GCancellable *cancellable)
 {
   const VivDeviceKey key = { "path", "/nonexistent/new.iso" };
-  g_autofree char *state = g_build_filename (top, "state", NULL), *core = g_build_filename (top, "core", NULL),
+  g_autofree char *state = g_build_filename (top, "state", NULL),
+                  *core = g_build_filename (top, "core", NULL),
                   *picture = g_build_filename (top, "picture.png", NULL);
 
   viv_machine_pause (machine, NULL, on_result, &results[PAUSE]);

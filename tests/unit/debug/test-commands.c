@@ -73,11 +73,24 @@ map_long (Fixture *f)
 static void
 test_twice (Fixture *f, gconstpointer data)
 {
-  static const char *const lines[]
-      = { "help",       "info status",          "info cpus",    "info registers",
-          "info msrs",  "info lapic",           "info pages",   "page-walk 0x1000",
-          "x 0x1000",   "xp 0x5000 17",         "info devices", "info map",
-          "info ports", "info pci", "info interrupts", "info clocks", "cpu 1 info registers", "x $rsp+0x20 4" };
+  static const char *const lines[] = { "help",
+                                       "info status",
+                                       "info cpus",
+                                       "info registers",
+                                       "info msrs",
+                                       "info lapic",
+                                       "info pages",
+                                       "page-walk 0x1000",
+                                       "x 0x1000",
+                                       "xp 0x5000 17",
+                                       "info devices",
+                                       "info map",
+                                       "info ports",
+                                       "info pci",
+                                       "info interrupts",
+                                       "info clocks",
+                                       "cpu 1 info registers",
+                                       "x $rsp+0x20 4" };
   g_autofree CpuState *before = g_new0 (CpuState, 1), *after = g_new0 (CpuState, 1);
 
   map_long (f);
