@@ -83,7 +83,7 @@ make (void)
 }
 
 const FuzzTarget fuzz_target = {
-  .room = "vmm/debug/gdb-packet.c vmm/debug/gdb-stub.c vmm/debug/gdb-registers.c",
+  .room = "vmm/debug/gdb-memory.c vmm/debug/gdb-packet.c vmm/debug/gdb-stub.c vmm/debug/gdb-registers.c",
   .max_length = 4096,
   .make = make,
 };

@@ -4,48 +4,11 @@
  */
 #define G_LOG_DOMAIN "debug"
 
-#include "debug/gdb-stub.h"
+#include "debug/gdb-stub-private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-/* Of memory in one packet, each byte as two digits. */
-#define MOST_MEMORY (GDB_MAX_PACKET / 2 - 16)
 #define MOST_OUTPUT 0x1000u
-
-/* GDB's numbers are those of Linux. */
-enum
-{
-  ERROR_SYNTAX = 22,
-  ERROR_MEMORY = 14,
-  ERROR_BUSY = 16,
-};
-
-typedef struct
-{
-  EnginePoint point;
-  unsigned type; /* 0 to 4, as in Z */
-} Point;
-
-struct GdbStub
-{
-  const GdbTarget *target;
-  void *opaque;
-  unsigned n_cpus;
-  GdbBits bits;
-  GdbLink link;
-  GByteArray *packet;
-  GString *reply;
-  CpuState *state;     /* of processor `state_cpu` */
-  unsigned state_cpu;  /* n_cpus: none */
-  unsigned cpu;        /* what g, G, p, P, m, … are about */
-  unsigned resume_cpu; /* what c and s are about; n_cpus: all */
-  GArray *points;      /* Point */
-  gboolean physical, catch_triple_fault;
-  gboolean running, told_run; /* the machine runs; the debugger knows, and waits for a stop reply */
-  gboolean has_run, gone;
-  char *stop_reply;
-};
 
 /* -- Life ----------------------------------------------------------------------------------------- */
 
@@ -118,27 +81,27 @@ gdb_stub_catch_triple_fault (GdbStub *stub, gboolean on)
 
 /* -- Answers -------------------------------------------------------------------------------------- */
 
-static void
-answer (GdbStub *stub, const char *text)
+void
+gdb_answer (GdbStub *stub, const char *text)
 {
   gdb_link_send_text (&stub->link, text);
 }
 
-static void
-answer_error (GdbStub *stub, unsigned number)
+void
+gdb_answer_error (GdbStub *stub, unsigned number)
 {
   g_autofree char *text = g_strdup_printf ("E%02x", number);
 
-  answer (stub, text);
+  gdb_answer (stub, text);
 }
 
-static void
-answer_done (GdbStub *stub, gboolean done, unsigned number)
+void
+gdb_answer_done (GdbStub *stub, gboolean done, unsigned number)
 {
   if (done)
-    answer (stub, "OK");
+    gdb_answer (stub, "OK");
   else
-    answer_error (stub, number);
+    gdb_answer_error (stub, number);
 }
 
 /* Text for the person, in packets of their own. */
@@ -151,7 +114,7 @@ say (GdbStub *stub, const char *text)
 
       g_string_assign (stub->reply, "O");
       gdb_append_hex (stub->reply, text, part);
-      answer (stub, stub->reply->str);
+      gdb_answer (stub, stub->reply->str);
       text += part;
       length -= part;
     }
@@ -202,7 +165,7 @@ gdb_stub_stopped (GdbStub *stub, const EngineStop *stop, GdbSignal signal, const
   g_free (stub->stop_reply);
   stub->stop_reply = g_strdup (stub->reply->str);
   if (tell)
-    answer (stub, stub->stop_reply);
+    gdb_answer (stub, stub->stop_reply);
 }
 
 void
@@ -216,7 +179,7 @@ void
 gdb_stub_ended (GdbStub *stub)
 {
   if (!stub->gone)
-    answer (stub, "W00");
+    gdb_answer (stub, "W00");
   stub->gone = TRUE;
 }
 
@@ -286,13 +249,13 @@ on_vcont (GdbStub *stub, const char *p)
 
       if (action == '\0' || strchr ("cCsS", action) == NULL)
         {
-          answer_error (stub, ERROR_SYNTAX);
+          gdb_answer_error (stub, ERROR_SYNTAX);
           return;
         }
       p++;
       if ((action == 'C' || action == 'S') && !gdb_read_number (&p, &ignored))
         {
-          answer_error (stub, ERROR_SYNTAX);
+          gdb_answer_error (stub, ERROR_SYNTAX);
           return;
         }
       if (*p == ':')
@@ -300,7 +263,7 @@ on_vcont (GdbStub *stub, const char *p)
           p++;
           if (!read_thread (stub, &p, &cpu, &all))
             {
-              answer_error (stub, ERROR_SYNTAX);
+              gdb_answer_error (stub, ERROR_SYNTAX);
               return;
             }
         }
@@ -310,13 +273,13 @@ on_vcont (GdbStub *stub, const char *p)
         steps |= which;
     }
   if (*p != '\0' || known == 0)
-    answer_error (stub, ERROR_SYNTAX);
+    gdb_answer_error (stub, ERROR_SYNTAX);
   else
     go_on (stub, steps, all_cpus (stub) & ~known);
 }
 
-static CpuState *
-state_of (GdbStub *stub, unsigned cpu)
+CpuState *
+gdb_state_of (GdbStub *stub, unsigned cpu)
 {
   if (stub->state_cpu == cpu)
     return stub->state;
@@ -352,7 +315,7 @@ on_resume (GdbStub *stub, const char *p, gboolean step, gboolean signal)
     }
   if (gdb_read_number (&p, &value))
     {
-      CpuState *state = state_of (stub, cpu);
+      CpuState *state = gdb_state_of (stub, cpu);
       const unsigned pc = gdb_register_pc (stub->bits);
 
       if (state == NULL
@@ -360,12 +323,12 @@ on_resume (GdbStub *stub, const char *p, gboolean step, gboolean signal)
                                 stub->bits == GDB_BITS_64 ? 8 : 4)
           || !put_state (stub))
         {
-          answer_error (stub, ERROR_SYNTAX);
+          gdb_answer_error (stub, ERROR_SYNTAX);
           return;
         }
     }
   if (*p != '\0')
-    answer_error (stub, ERROR_SYNTAX);
+    gdb_answer_error (stub, ERROR_SYNTAX);
   else
     go_on (stub, step ? bit (cpu) : 0, step ? all_cpus (stub) & ~bit (cpu) : 0);
 }
@@ -375,24 +338,24 @@ on_resume (GdbStub *stub, const char *p, gboolean step, gboolean signal)
 static void
 on_read_registers (GdbStub *stub)
 {
-  const CpuState *state = state_of (stub, stub->cpu);
+  const CpuState *state = gdb_state_of (stub, stub->cpu);
   uint8_t bytes[GDB_REGISTER_MOST];
 
   if (state == NULL)
     {
-      answer_error (stub, ERROR_MEMORY);
+      gdb_answer_error (stub, ERROR_MEMORY);
       return;
     }
   g_string_truncate (stub->reply, 0);
   for (unsigned i = 0; i < gdb_registers_count (stub->bits); i++)
     gdb_append_hex (stub->reply, bytes, gdb_register_get (stub->bits, i, state, bytes));
-  answer (stub, stub->reply->str);
+  gdb_answer (stub, stub->reply->str);
 }
 
 static void
 on_write_registers (GdbStub *stub, const char *p)
 {
-  CpuState *state = state_of (stub, stub->cpu);
+  CpuState *state = gdb_state_of (stub, stub->cpu);
   uint8_t bytes[GDB_REGISTER_MOST], before[GDB_REGISTER_MOST];
   size_t left = strlen (p);
   gboolean done = state != NULL;
@@ -411,13 +374,13 @@ on_write_registers (GdbStub *stub, const char *p)
     done = put_state (stub);
   else
     stub->state_cpu = stub->n_cpus;
-  answer_done (stub, done, ERROR_SYNTAX);
+  gdb_answer_done (stub, done, ERROR_SYNTAX);
 }
 
 static void
 on_read_register (GdbStub *stub, const char *p)
 {
-  const CpuState *state = state_of (stub, stub->cpu);
+  const CpuState *state = gdb_state_of (stub, stub->cpu);
   uint8_t bytes[GDB_REGISTER_MOST];
   uint64_t n;
   unsigned length = 0;
@@ -426,18 +389,18 @@ on_read_register (GdbStub *stub, const char *p)
     length = gdb_register_get (stub->bits, (unsigned)n, state, bytes);
   if (length == 0)
     {
-      answer_error (stub, ERROR_SYNTAX);
+      gdb_answer_error (stub, ERROR_SYNTAX);
       return;
     }
   g_string_truncate (stub->reply, 0);
   gdb_append_hex (stub->reply, bytes, length);
-  answer (stub, stub->reply->str);
+  gdb_answer (stub, stub->reply->str);
 }
 
 static void
 on_write_register (GdbStub *stub, const char *p)
 {
-  CpuState *state = state_of (stub, stub->cpu);
+  CpuState *state = gdb_state_of (stub, stub->cpu);
   uint8_t bytes[GDB_REGISTER_MOST];
   uint64_t n;
   gboolean done = FALSE;
@@ -452,140 +415,7 @@ on_write_register (GdbStub *stub, const char *p)
     }
   if (!done)
     stub->state_cpu = stub->n_cpus;
-  answer_done (stub, done, ERROR_SYNTAX);
-}
-
-/* -- Memory --------------------------------------------------------------------------------------- */
-
-/* ADDRESS,LENGTH */
-static gboolean
-read_place (const char **p, uint64_t *address, uint64_t *length)
-{
-  if (!gdb_read_number (p, address) || **p != ',')
-    return FALSE;
-  (*p)++;
-  return gdb_read_number (p, length);
-}
-
-static void
-on_read_memory (GdbStub *stub, const char *p)
-{
-  const CpuState *state = state_of (stub, stub->cpu);
-  g_autofree uint8_t *bytes = NULL;
-  uint64_t address, length;
-  size_t n;
-
-  if (state == NULL || !read_place (&p, &address, &length) || *p != '\0')
-    {
-      answer_error (stub, ERROR_SYNTAX);
-      return;
-    }
-  length = MIN (length, MOST_MEMORY);
-  bytes = g_malloc (length + 1);
-  n = stub->target->read (stub->opaque, stub->physical ? NULL : state, address, bytes, length);
-  if (n == 0 && length > 0)
-    {
-      answer_error (stub, ERROR_MEMORY);
-      return;
-    }
-  g_string_truncate (stub->reply, 0);
-  gdb_append_hex (stub->reply, bytes, n);
-  answer (stub, stub->reply->str);
-}
-
-/* M: digits; X: bytes. */
-static void
-on_write_memory (GdbStub *stub, const char *p, gboolean binary)
-{
-  const CpuState *state = state_of (stub, stub->cpu);
-  g_autofree uint8_t *bytes = NULL;
-  uint64_t address, length;
-  size_t left;
-
-  if (state == NULL || !read_place (&p, &address, &length) || *p != ':')
-    {
-      answer_error (stub, ERROR_SYNTAX);
-      return;
-    }
-  p++;
-  left = stub->packet->len - (size_t)(p - (const char *)stub->packet->data);
-  if (length != (binary ? left : left / 2))
-    {
-      answer_error (stub, ERROR_SYNTAX);
-      return;
-    }
-  bytes = g_malloc (length + 1);
-  if (binary)
-    memcpy (bytes, p, length);
-  else if (!gdb_read_hex (p, length, bytes))
-    {
-      answer_error (stub, ERROR_SYNTAX);
-      return;
-    }
-  answer_done (
-      stub,
-      length == 0
-          || stub->target->write (stub->opaque, stub->physical ? NULL : state, address, bytes, length),
-      ERROR_MEMORY);
-}
-
-/* -- Points --------------------------------------------------------------------------------------- */
-
-/* ZTYPE,ADDRESS,LENGTH[;…] */
-static void
-on_point (GdbStub *stub, const char *p, gboolean set)
-{
-  static const EnginePointKind kinds[] = { ENGINE_POINT_EXECUTE, ENGINE_POINT_EXECUTE, ENGINE_POINT_WRITE,
-                                           ENGINE_POINT_ACCESS, ENGINE_POINT_ACCESS };
-  g_autoptr (GError) error = NULL;
-  unsigned type = (unsigned)(*p - '0');
-  uint64_t length = 0;
-  Point point = { .type = type };
-  EngineDebug debug;
-
-  if (type >= G_N_ELEMENTS (kinds))
-    {
-      answer (stub, "");
-      return;
-    }
-  p++;
-  if (*p++ != ',' || !read_place (&p, &point.point.address, &length) || length > 64)
-    {
-      answer_error (stub, ERROR_SYNTAX);
-      return;
-    }
-  point.point.kind = kinds[type];
-  point.point.length = point.point.kind == ENGINE_POINT_EXECUTE ? 1 : MAX ((unsigned)length, 1);
-  for (guint i = 0; i < stub->points->len; i++)
-    if (memcmp (&g_array_index (stub->points, Point, i).point, &point.point, sizeof point.point) == 0
-        && g_array_index (stub->points, Point, i).type == type)
-      {
-        if (!set)
-          g_array_remove_index (stub->points, i);
-        answer (stub, "OK");
-        return;
-      }
-  if (!set)
-    {
-      answer (stub, "OK");
-      return;
-    }
-  if (stub->points->len >= ENGINE_MAX_POINTS)
-    {
-      answer (stub, "E.there are as many breakpoints and watchpoints as there can be");
-      return;
-    }
-  g_array_append_val (stub->points, point);
-  gdb_stub_points (stub, &debug);
-  if (!stub->target->set_debug (stub->opaque, &debug, &error))
-    {
-      g_autofree char *text = g_strconcat ("E.", error->message, NULL);
-
-      g_array_set_size (stub->points, stub->points->len - 1);
-      answer (stub, text);
-      return;
-    }
-  answer (stub, "OK");
+  gdb_answer_done (stub, done, ERROR_SYNTAX);
 }
 
 /* -- Questions ------------------------------------------------------------------------------------ */
@@ -600,19 +430,19 @@ on_features (GdbStub *stub, const char *p)
 
   if (!g_str_has_prefix (p, "target.xml:"))
     {
-      answer (stub, "E00");
+      gdb_answer (stub, "E00");
       return;
     }
   p += strlen ("target.xml:");
-  if (!read_place (&p, &offset, &length) || offset > total)
+  if (!gdb_read_place (&p, &offset, &length) || offset > total)
     {
-      answer_error (stub, ERROR_SYNTAX);
+      gdb_answer_error (stub, ERROR_SYNTAX);
       return;
     }
   length = MIN (length, GDB_MAX_PACKET / 2);
   g_string_assign (stub->reply, offset + length >= total ? "l" : "m");
   g_string_append_len (stub->reply, xml + offset, (gssize)MIN (length, total - offset));
-  answer (stub, stub->reply->str);
+  gdb_answer (stub, stub->reply->str);
 }
 
 static void
@@ -623,14 +453,14 @@ on_command (GdbStub *stub, const char *digits)
 
   if (!gdb_read_hex (digits, length, (uint8_t *)line))
     {
-      answer_error (stub, ERROR_SYNTAX);
+      gdb_answer_error (stub, ERROR_SYNTAX);
       return;
     }
   text = stub->target->command (stub->opaque, stub->cpu, line);
   /* It may have changed what they have. */
   stub->state_cpu = stub->n_cpus;
   say (stub, text);
-  answer (stub, "OK");
+  gdb_answer (stub, "OK");
 }
 
 static void
@@ -643,16 +473,16 @@ on_thread_extra (GdbStub *stub, const char *p)
   gboolean all;
 
   if (read_thread (stub, &p, &cpu, &all) && !all)
-    state = state_of (stub, cpu);
+    state = gdb_state_of (stub, cpu);
   if (state == NULL)
     {
-      answer_error (stub, ERROR_SYNTAX);
+      gdb_answer_error (stub, ERROR_SYNTAX);
       return;
     }
   words = g_strdup_printf ("processor %u, %s", cpu, states[MIN (state->run_state, 3)]);
   g_string_truncate (stub->reply, 0);
   gdb_append_hex (stub->reply, words, strlen (words));
-  answer (stub, stub->reply->str);
+  gdb_answer (stub, stub->reply->str);
 }
 
 static void
@@ -664,7 +494,7 @@ on_question (GdbStub *stub, const char *p)
           stub->reply,
           "PacketSize=%x;qXfer:features:read+;QStartNoAckMode+;vContSupported+;swbreak+;hwbreak+",
           GDB_MAX_PACKET);
-      answer (stub, stub->reply->str);
+      gdb_answer (stub, stub->reply->str);
     }
   else if (g_str_has_prefix (p, "qXfer:features:read:"))
     on_features (stub, p + strlen ("qXfer:features:read:"));
@@ -675,31 +505,31 @@ on_question (GdbStub *stub, const char *p)
   else if (g_str_equal (p, "qC"))
     {
       g_string_printf (stub->reply, "QC%x", stub->cpu + 1);
-      answer (stub, stub->reply->str);
+      gdb_answer (stub, stub->reply->str);
     }
   else if (g_str_equal (p, "qfThreadInfo"))
     {
       g_string_assign (stub->reply, "m");
       for (unsigned i = 0; i < stub->n_cpus; i++)
         g_string_append_printf (stub->reply, "%s%x", i > 0 ? "," : "", i + 1);
-      answer (stub, stub->reply->str);
+      gdb_answer (stub, stub->reply->str);
     }
   else if (g_str_equal (p, "qsThreadInfo"))
-    answer (stub, "l");
+    gdb_answer (stub, "l");
   else if (g_str_has_prefix (p, "qAttached"))
-    answer (stub, "1");
+    gdb_answer (stub, "1");
   else if (g_str_equal (p, "QStartNoAckMode"))
     {
-      answer (stub, "OK");
+      gdb_answer (stub, "OK");
       stub->link.no_ack = TRUE;
     }
   else if (g_str_equal (p, "Qvivarium.PhysicalMemory:0") || g_str_equal (p, "Qvivarium.PhysicalMemory:1"))
     {
       stub->physical = g_str_has_suffix (p, "1");
-      answer (stub, "OK");
+      gdb_answer (stub, "OK");
     }
   else
-    answer (stub, "");
+    gdb_answer (stub, "");
 }
 
 /* -- Packets -------------------------------------------------------------------------------------- */
@@ -713,30 +543,30 @@ on_thread (GdbStub *stub, const char *p)
 
   if (operation == '\0' || !(p++, read_thread (stub, &p, &cpu, &all)) || *p != '\0')
     {
-      answer_error (stub, ERROR_SYNTAX);
+      gdb_answer_error (stub, ERROR_SYNTAX);
       return;
     }
   if (operation == 'g' && !all)
     stub->cpu = cpu;
   else if (operation == 'c')
     stub->resume_cpu = all ? stub->n_cpus : cpu;
-  answer (stub, "OK");
+  gdb_answer (stub, "OK");
 }
 
 static void
 on_v (GdbStub *stub, const char *p)
 {
   if (g_str_equal (p, "vCont?"))
-    answer (stub, "vCont;c;C;s;S");
+    gdb_answer (stub, "vCont;c;C;s;S");
   else if (g_str_has_prefix (p, "vCont;"))
     on_vcont (stub, p + strlen ("vCont"));
   else if (g_str_has_prefix (p, "vKill"))
     {
-      answer (stub, "OK");
+      gdb_answer (stub, "OK");
       stub->gone = TRUE;
     }
   else
-    answer (stub, "");
+    gdb_answer (stub, "");
 }
 
 static void
@@ -749,7 +579,7 @@ handle (GdbStub *stub)
   switch (*p)
     {
     case '?':
-      answer (stub, stub->stop_reply);
+      gdb_answer (stub, stub->stop_reply);
       break;
     case 'g':
       on_read_registers (stub);
@@ -764,11 +594,11 @@ handle (GdbStub *stub)
       on_write_register (stub, p + 1);
       break;
     case 'm':
-      on_read_memory (stub, p + 1);
+      gdb_on_read_memory (stub, p + 1);
       break;
     case 'M':
     case 'X':
-      on_write_memory (stub, p + 1, *p == 'X');
+      gdb_on_write_memory (stub, p + 1, *p == 'X');
       break;
     case 'c':
     case 'C':
@@ -783,14 +613,14 @@ handle (GdbStub *stub)
       break;
     case 'T':
       p++;
-      answer_done (stub, read_thread (stub, &p, &cpu, &all), ERROR_SYNTAX);
+      gdb_answer_done (stub, read_thread (stub, &p, &cpu, &all), ERROR_SYNTAX);
       break;
     case 'Z':
     case 'z':
-      on_point (stub, p + 1, *p == 'Z');
+      gdb_on_point (stub, p + 1, *p == 'Z');
       break;
     case 'D':
-      answer (stub, "OK");
+      gdb_answer (stub, "OK");
       stub->gone = TRUE;
       break;
     case 'k':
@@ -804,7 +634,7 @@ handle (GdbStub *stub)
       on_v (stub, p);
       break;
     default:
-      answer (stub, "");
+      gdb_answer (stub, "");
       break;
     }
 }
