@@ -362,7 +362,8 @@ viv_machine_finish (VivMachine *self, GAsyncResult *result, GError **error)
 
   gpointer tag = g_task_get_source_tag (G_TASK (result));
   if (tag == viv_machine_start || tag == viv_machine_force_off || tag == viv_machine_screenshot
-      || tag == viv_machine_save_state || tag == viv_machine_change_media || tag == viv_machine_vnc_stop)
+      || tag == viv_machine_save_state || tag == viv_machine_dump_memory || tag == viv_machine_change_media
+      || tag == viv_machine_vnc_stop)
     return g_task_propagate_boolean (G_TASK (result), error);
   Reply *reply = finish (self, result, "r", error);
   if (reply == NULL)
