@@ -230,6 +230,12 @@ static const DefinitionKey machine_keys[] = {
     .type = KEY_BOOL,
     .fallback = "false",
     .help = N_ ("Keep the memory in a file that other processes can map") },
+  { .name = "virtio-rings",
+    .type = KEY_CHOICE,
+    .fallback = "split",
+    .choices = "split|packed",
+    .help = N_ (
+        "What virtio devices offer their drivers: packed rings are for systems that know them, split ones for all") },
   { .name = "clock",
     .type = KEY_CHOICE,
     .fallback = "utc",

@@ -94,11 +94,11 @@ make (void)
                                    STEP (WHAT_PUT, 0x80, 0xffff, 0),
                                    STEP (WHAT_PUMP, 0, 0, 0) };
 
-  fuzz_seed (talk, sizeof talk);
-  fuzz_seed (indirect, sizeof indirect);
-  fuzz_seed (legacy, sizeof legacy);
-  fuzz_seed (ends, sizeof ends);
-  fuzz_seed (wrong, sizeof wrong);
+  virt_seed (talk, sizeof talk, 0);
+  virt_seed (indirect, sizeof indirect, 0);
+  virt_seed (legacy, sizeof legacy, 0);
+  virt_seed (ends, sizeof ends, 0);
+  virt_seed (wrong, sizeof wrong, 0);
 }
 
 const FuzzTarget fuzz_target = { "vmm/virtio", 800, make };

@@ -197,12 +197,12 @@ make (void)
                                    HOST_KIND (4), GIVE (0, 0, 8, DESC_WRITE), STEP (WHAT_CONFIG, 1, 4, 0),
                                    HOST_KIND (2), STEP (WHAT_PUMP, 0, 0, 0) };
 
-  fuzz_seed (rng, sizeof rng);
-  fuzz_seed (balloon, sizeof balloon);
-  fuzz_seed (console, sizeof console);
-  fuzz_seed (keyboard, sizeof keyboard);
-  fuzz_seed (tablet, sizeof tablet);
-  fuzz_seed (mouse, sizeof mouse);
+  virt_seed (rng, sizeof rng, 1);
+  virt_seed (balloon, sizeof balloon, 1);
+  virt_seed (console, sizeof console, 1);
+  virt_seed (keyboard, sizeof keyboard, 1);
+  virt_seed (tablet, sizeof tablet, 1);
+  virt_seed (mouse, sizeof mouse, 1);
 }
 
 const FuzzTarget fuzz_target

@@ -164,9 +164,9 @@ make (void)
                                     OTHER (OTHER_ANSWER, 1, 10, 0),
                                     STEP (WHAT_RESET, 0, 0, 0) };
 
-  fuzz_seed (session, sizeof session);
-  fuzz_seed (lies, sizeof lies);
-  fuzz_seed (starts, sizeof starts);
+  virt_seed (session, sizeof session, 0);
+  virt_seed (lies, sizeof lies, 0);
+  virt_seed (starts, sizeof starts, 0);
 }
 
 const FuzzTarget fuzz_target = { "vmm/virtio/fs.c vmm/virtio/vhost-user.c", 1600, make };

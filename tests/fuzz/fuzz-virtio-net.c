@@ -133,11 +133,11 @@ make (void)
           STEP (WHAT_PORT, 2, 8, 0x40), STEP (WHAT_PORT, 0, 0x12, 7),    STEP (PACKET, 0, 64, 0),
           STEP (WHAT_PUMP, 0, 0, 0),    STEP (WHAT_PORT, 1, 0x10, 0),    STEP (WHAT_PUMP, 0, 0, 0) };
 
-  fuzz_seed (talk, sizeof talk);
-  fuzz_seed (merged, sizeof merged);
-  fuzz_seed (segments, sizeof segments);
-  fuzz_seed (commands, sizeof commands);
-  fuzz_seed (legacy, sizeof legacy);
+  virt_seed (talk, sizeof talk, 0);
+  virt_seed (merged, sizeof merged, 0);
+  virt_seed (segments, sizeof segments, 0);
+  virt_seed (commands, sizeof commands, 0);
+  virt_seed (legacy, sizeof legacy, 0);
 }
 
 const FuzzTarget fuzz_target = { "vmm/virtio/net.c vmm/net/port.c vmm/net/offload.c", 800, make };

@@ -166,10 +166,10 @@ make (void)
                                    STEP (0x80, 1, 0, 0),
                                    DISC (0x28u, 5u << 8, 1u, 2048) };
 
-  fuzz_seed (discs, sizeof discs);
-  fuzz_seed (looks, sizeof looks);
-  fuzz_seed (moves, sizeof moves);
-  fuzz_seed (functions, sizeof functions);
+  virt_seed (discs, sizeof discs, 0);
+  virt_seed (looks, sizeof looks, 0);
+  virt_seed (moves, sizeof moves, 0);
+  virt_seed (functions, sizeof functions, 0);
 }
 
 const FuzzTarget fuzz_target = {

@@ -193,9 +193,9 @@ make (void)
                                    SAY (1, 8, 0, 0),
                                    STEP (WHAT_RESET, 0, 0, 0) };
 
-  fuzz_seed (guest, sizeof guest);
-  fuzz_seed (host, sizeof host);
-  fuzz_seed (saved, sizeof saved);
+  virt_seed (guest, sizeof guest, 0);
+  virt_seed (host, sizeof host, 0);
+  virt_seed (saved, sizeof saved, 0);
 }
 
 const FuzzTarget fuzz_target = { "vmm/virtio/vsock.c vmm/virtio/vsock-connection.c", 1600, make };

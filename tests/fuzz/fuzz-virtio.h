@@ -66,6 +66,19 @@ virt_pause_and_go_on (Driver *d, Device *device, gboolean load)
   vm_unlock (d->vm);
 }
 
+/* The seed, whose steps begin at `offset`, and the same with packed rings. */
+static inline void
+virt_seed (const uint8_t *data, size_t length, size_t offset)
+{
+  g_autofree uint8_t *copy = g_memdup2 (data, length);
+
+  fuzz_seed (data, length);
+  for (size_t at = offset; at + 8 <= length; at += 8)
+    if (copy[at] == WHAT_START)
+      copy[at + 1] |= 0x10;
+  fuzz_seed (copy, length);
+}
+
 static inline void
 virt_step (Driver *d, Device *device, uint64_t own_features, unsigned n_queues, FuzzBytes *bytes)
 {
@@ -109,6 +122,7 @@ virt_step (Driver *d, Device *device, uint64_t own_features, unsigned n_queues, 
       driver_ring (d, middle % (n_queues + 1));
       break;
     case WHAT_START:
+      d->packed = (small & 0x10) != 0;
       driver_start (d, features[small % 4], n_queues);
       break;
     case WHAT_PUMP:

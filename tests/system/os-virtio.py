@@ -30,6 +30,7 @@ echo 1 > /proc/sys/kernel/printk
 D=@DISK@
 for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/$D ] || sleep 1; done
 echo "DRIVER $(basename $(readlink /sys/block/$D/device/driver || readlink /sys/block/$D/device/device/driver)) $(cat /sys/block/$D/serial /sys/block/$D/device/model 2> /dev/null | tr -d ' ') $(cat /sys/block/$D/size)"
+echo "FEATURES $(cat /sys/bus/virtio/devices/virtio0/features 2> /dev/null)"
 echo "QUEUES $(ls /sys/block/$D/mq | wc -l)"
 dd if=/dev/urandom of=/tmp/random bs=1M count=8 2> /dev/null
 dd if=/tmp/random of=/dev/$D bs=64k seek=16 conv=fsync 2> /dev/null && echo "RESULT write ok"
@@ -66,7 +67,7 @@ def packed(modules, folder):
     return [("modules/" + os.path.basename(m), os.path.join(folder, m)) for m in modules]
 
 
-def disk(queues, cpus, legacy=False, bus="virtio"):
+def disk(queues, cpus, legacy=False, bus="virtio", rings="split"):
     def case(room, engine):
         kernel, folder = cloud_kernel()
         modules, name, device, driver = {
@@ -81,7 +82,7 @@ def disk(queues, cpus, legacy=False, bus="virtio"):
             file.truncate(192 * MIB)
         machine = room.machine("virtio", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", "--disk", image, "--cpus", str(cpus),
                                engine=engine, memory="512M")
-        machine.vivctl("set", "disk0.bus=" + bus, "disk0.queues=%d" % queues)
+        machine.vivctl("set", "disk0.bus=" + bus, "disk0.queues=%d" % queues, "machine.virtio-rings=" + rings)
         machine.start()
         machine.wait_serial(r"RESULT script ok", 400)
         text = machine.serial().replace("\r", "")
@@ -90,6 +91,8 @@ def disk(queues, cpus, legacy=False, bus="virtio"):
             equal(results.get(name), "ok", "%s\n%s" % (name, text[-2000:]))
         equal(re.search(r"^DRIVER (.*)$", text, re.M)[1],
               "%s %d" % (driver, 192 * MIB // 512), "the disk")
+        features = re.search(r"^FEATURES ([01]*)", text, re.M)[1]
+        check(bus == "nvme" or features[34] == ("1" if rings == "packed" else "0"), "packed rings: " + features)
         equal(re.search(r"^QUEUES (\d+)", text, re.M)[1], str(min(queues, cpus)), "queues")
         equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "complaints of the kernel\n" + text[-2000:])
         check(re.search(r"^disk0 +pci 00:03.0 ", machine.vivctl("device", "list").stdout, re.M), "its place")
@@ -144,11 +147,16 @@ poweroff -f
 """
 
 
-def small(room, engine):
+def small_packed(room, engine):
+    small(room, engine, "packed")
+
+
+def small(room, engine, rings="split"):
     kernel, folder = cloud_kernel()
     initrd = initramfs(room, "script", packed(SMALL, folder), SMALL_SCRIPT.replace("@MODULES@", load(SMALL)))
     machine = room.machine("small", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="384M")
-    machine.vivctl("set", "rng0.rate=0", "balloon0.target=0", "console0.agent=org.agent.0", "input.pointer=virtio", "input.keyboard=virtio")
+    machine.vivctl("set", "rng0.rate=0", "balloon0.target=0", "console0.agent=org.agent.0", "input.pointer=virtio", "input.keyboard=virtio",
+                   "machine.virtio-rings=" + rings)
     machine.start()
     machine.wait_serial(r"^READY", 300)
     text = machine.serial().replace("\r", "")
@@ -528,7 +536,7 @@ def nvme_boot(room, engine):
     machine.stop()
 
 
-CASES = {"disk": disk(1, 1), "disk-legacy": disk(1, 1, legacy=True), "disk-queues": disk(4, 4), "scsi": disk(1, 1, bus="scsi"),
-         "scsi-queues": disk(4, 4, bus="scsi"), "nvme": disk(1, 1, bus="nvme"), "nvme-queues": disk(4, 4, bus="nvme"), "nvme-boot": nvme_boot,
-         "small": small, "share": share, "vsock": vsock, "cdrom": cdrom, "cdrom-boot": cdrom_boot}
+CASES = {"disk": disk(1, 1), "disk-legacy": disk(1, 1, legacy=True), "disk-queues": disk(4, 4), "disk-packed": disk(4, 4, rings="packed"),
+         "scsi": disk(1, 1, bus="scsi"), "scsi-packed": disk(1, 1, bus="scsi", rings="packed"), "scsi-queues": disk(4, 4, bus="scsi"), "nvme": disk(1, 1, bus="nvme"), "nvme-queues": disk(4, 4, bus="nvme"), "nvme-boot": nvme_boot,
+         "small": small, "small-packed": small_packed, "share": share, "vsock": vsock, "cdrom": cdrom, "cdrom-boot": cdrom_boot}
 run_cases(CASES, slow=tuple(CASES))

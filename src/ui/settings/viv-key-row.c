@@ -65,6 +65,8 @@ static const char *const choice_labels[][2] = {
   { "ide", N_ ("IDE") },
   { "virtio", N_ ("Virtio") },
   { "ps2", N_ ("PS/2") },
+  { "split", N_ ("Split") },
+  { "packed", N_ ("Packed") },
   { "usb", N_ ("USB") },
   { "xhci", N_ ("USB 3 (xHCI)") },
   { "ehci", N_ ("USB 2 (EHCI)") },

@@ -46,6 +46,8 @@ const VivKeyText viv_key_texts[] = {
   { "machine.engine", N_ ("Runs On"), N_ ("Automatic takes KVM where it is fast"), VIV_PAGE_SYSTEM, "" },
   { "machine.chipset", N_ ("Chipset"), N_ ("The parts that the system finds on the board"), VIV_PAGE_SYSTEM,
     N_ ("Board") },
+  { "machine.virtio-rings", N_ ("Virtio Rings"), N_ ("Packed ones need a system that knows them"),
+    VIV_PAGE_SYSTEM, "" },
   { "machine.boot", N_ ("Start From"), N_ ("Where the system is looked for, in this order"), VIV_PAGE_BOOT,
     N_ ("Start") },
   { "machine.boot-menu", N_ ("Boot Menu"), N_ ("Asks at each start where to look for the system"),

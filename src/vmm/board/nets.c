@@ -5,6 +5,7 @@
 #define G_LOG_DOMAIN "board"
 
 #include "board/board.h"
+#include "board/virtio.h"
 
 #include "base/host-files.h"
 #include "block/regular-file.h"
@@ -215,7 +216,7 @@ board_add_net (Board *board, const MachineDevice *device, PciBus *bus, unsigned 
         net->port = net_port_new (board->vm, &config);
         g_ptr_array_add (board->nets, net);
         card = cards[i].make (board->vm, device->id, bus, PCI_DEVFN (slot, 0), net->port, error);
-        if (card == NULL)
+        if (cards[i].make == virt_net_new ? !board_made_virtio (board, card) : card == NULL)
           return FALSE;
         add_boot_rom (board, device, (PciDevice *)card);
         return TRUE;

@@ -195,7 +195,7 @@ attach_function (Board *board, MachineDrive *drive, const MachineDevice *wanted,
   board->functions[slot]
       = drive->nvme ? nvme_new (board->vm, drive->id, bus, PCI_DEVFN (slot, 0), &nvme, error)
                     : virt_block_new (board->vm, drive->id, bus, PCI_DEVFN (slot, 0), &virtio, error);
-  if (board->functions[slot] == NULL)
+  if (drive->nvme ? board->functions[slot] == NULL : !board_made_virtio (board, board->functions[slot]))
     return FALSE;
   drive->slot = slot;
   return TRUE;

@@ -30,6 +30,15 @@ take_place (Board *board, const char *id, unsigned *devfn, GError **error)
 }
 
 gboolean
+board_made_virtio (Board *board, Device *device)
+{
+  if (device != NULL
+      && g_strcmp0 (definition_text (board->definition, "machine.virtio-rings"), "packed") == 0)
+    virt_offer_packed ((VirtDevice *)device);
+  return device != NULL;
+}
+
+gboolean
 board_build_rng (Board *board, const MachineDevice *rng, GError **error)
 {
   unsigned devfn;
@@ -39,7 +48,7 @@ board_build_rng (Board *board, const MachineDevice *rng, GError **error)
     return FALSE;
   *place = virt_rng_new (board->vm, rng->id, i440fx_bus (board->i440fx), devfn,
                          machine_device_number (rng, "rate"), error);
-  return *place != NULL;
+  return board_made_virtio (board, *place);
 }
 
 static void
@@ -63,7 +72,7 @@ board_build_scsi (Board *board, const MachineDevice *disk, GError **error)
   board->scsi = *place;
   if (*place != NULL)
     virt_scsi_set_tray_func (*place, on_scsi_tray, board);
-  return *place != NULL;
+  return board_made_virtio (board, *place);
 }
 
 /* -- Balloon -------------------------------------------------------------------------------------------- */
@@ -85,7 +94,7 @@ board_build_balloon (Board *board, const MachineDevice *balloon, GError **error)
   *place = virt_balloon_new (board->vm, balloon->id, i440fx_bus (board->i440fx), devfn, memory_of (board),
                              machine_device_number (balloon, "target"), error);
   board->balloon = *place;
-  return *place != NULL;
+  return board_made_virtio (board, *place);
 }
 
 void
@@ -155,7 +164,7 @@ board_build_console (Board *board, const MachineDevice *console, GError **error)
   if (agent != NULL && *agent != '\0')
     config.agent = new_port (board, DEVICE_PORT_AGENT);
   *place = virt_console_new (board->vm, console->id, i440fx_bus (board->i440fx), devfn, &config, error);
-  return *place != NULL;
+  return board_made_virtio (board, *place);
 }
 
 /* -- Shared folders -------------------------------------------------------------------------------------- */
@@ -212,7 +221,7 @@ board_build_share (Board *board, const MachineDevice *share, GError **error)
       return FALSE;
     }
   *place = virt_fs_new (board->vm, share->id, i440fx_bus (board->i440fx), devfn, &config, error);
-  return *place != NULL;
+  return board_made_virtio (board, *place);
 }
 
 /* -- Sockets ------------------------------------------------------------------------------------------------ */
@@ -238,7 +247,7 @@ board_build_vsock (Board *board, const MachineDevice *vsock, GError **error)
     return FALSE;
   *place = virt_vsock_new (board->vm, vsock->id, i440fx_bus (board->i440fx), devfn, &config, error);
   board->vsock = *place;
-  return *place != NULL;
+  return board_made_virtio (board, *place);
 }
 
 void
@@ -260,7 +269,7 @@ build_one (Board *board, const char *id, VirtInputKind kind, GError **error)
   if (place == NULL)
     return FALSE;
   *place = virt_input_new (board->vm, id, i440fx_bus (board->i440fx), devfn, kind, board->router, error);
-  return *place != NULL;
+  return board_made_virtio (board, *place);
 }
 
 static gboolean

@@ -8,6 +8,8 @@
 
 G_BEGIN_DECLS
 
+/* A virtio device was made, or NULL: then FALSE.  It offers the rings that the definition wants. */
+gboolean board_made_virtio (Board *board, Device *device);
 /* board->scsi, with as many queues as its first disk wants. */
 gboolean board_build_scsi (Board *board, const MachineDevice *disk, GError **error);
 gboolean board_build_rng (Board *board, const MachineDevice *rng, GError **error);

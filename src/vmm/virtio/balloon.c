@@ -293,6 +293,7 @@ virt_balloon_unrealize (Device *device)
 
 static const DeviceClass virt_balloon_device_class = {
   .name = "virtio-balloon",
+  .version = 1,
   .instance_size = sizeof (VirtBalloon),
   .state = virt_balloon_state,
   .realize = virt_balloon_realize,

@@ -577,6 +577,7 @@ virt_block_unrealize (Device *device)
 
 static const DeviceClass virt_block_device_class = {
   .name = "virtio-blk",
+  .version = 1,
   .instance_size = sizeof (VirtBlock),
   .state = virt_block_state,
   .realize = virt_block_realize,

@@ -432,6 +432,7 @@ virt_console_unrealize (Device *device)
 
 static const DeviceClass virt_console_device_class = {
   .name = "virtio-console",
+  .version = 1,
   .instance_size = sizeof (VirtConsole),
   .state = virt_console_state,
   .realize = virt_console_realize,

@@ -556,6 +556,7 @@ virt_fs_unrealize (Device *device)
 
 static const DeviceClass virt_fs_device_class = {
   .name = "virtio-fs",
+  .version = 1,
   .instance_size = sizeof (VirtFs),
   .state = virt_fs_state,
   .realize = virt_fs_realize,

@@ -465,6 +465,7 @@ virt_input_unrealize (Device *device)
 
 static const DeviceClass virt_input_device_class = {
   .name = "virtio-input",
+  .version = 1,
   .instance_size = sizeof (VirtInput),
   .state = virt_input_state,
   .realize = virt_input_realize,

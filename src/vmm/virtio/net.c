@@ -836,6 +836,7 @@ virt_net_unrealize (Device *device)
 
 static const DeviceClass virt_net_device_class = {
   .name = "virtio-net",
+  .version = 1,
   .instance_size = sizeof (VirtNet),
   .state = virt_net_state,
   .optional = TRUE, /* machines of older versions have the definition and no card */

@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define G_LOG_DOMAIN "virtio"
 
-#include "virtio/queue.h"
+#include "virtio/queue-private.h"
 
 #include <string.h>
 
-/* 2.7.5, 2.7.5.3: a descriptor. */
-typedef struct
-{
-  uint64_t address;
-  uint32_t length;
-  uint16_t flags, next;
-} Descriptor;
-enum
-{
-  DESCRIPTOR_NEXT = 1 << 0,
-  DESCRIPTOR_WRITE = 1 << 1,
-  DESCRIPTOR_INDIRECT = 1 << 2,
-};
 /* 2.7.6: flags, index, entries, used_event.  2.7.8: flags, index, entries of 8 bytes, avail_event. */
 enum
 {
@@ -28,12 +15,6 @@ enum
 #define AVAILABLE_NO_INTERRUPT 1
 
 #define NO_VECTOR 0xffff
-
-/* Between us and the guest, whose side ThreadSanitizer doesn't see in any case. */
-#if defined(__SANITIZE_THREAD__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wtsan"
-#endif
-#define fence(order) __atomic_thread_fence (order)
 
 const StateField virt_queue_state[] = {
   STATE_U16_MAX (VirtQueue, size, VIRT_QUEUE_MAX),
@@ -50,6 +31,12 @@ const StateField virt_queue_state[] = {
   STATE_BOOL (VirtQueue, indirect),
   STATE_BOOL (VirtQueue, broken),
   STATE_U8_ARRAY (VirtQueue, held),
+  STATE_ADDED,
+  STATE_BOOL (VirtQueue, packed),
+  STATE_BOOL (VirtQueue, wrap_available),
+  STATE_BOOL (VirtQueue, wrap_used),
+  STATE_U16_ARRAY (VirtQueue, first),
+  STATE_U8_ARRAY (VirtQueue, kept),
   STATE_END,
 };
 
@@ -167,14 +154,16 @@ virt_queue_reset (VirtQueue *queue)
   queue->descriptors = queue->available = queue->used = 0;
   queue->next_available = queue->next_used = queue->told_used = 0;
   memset (queue->held, 0, sizeof queue->held);
+  virt_packed_reset (queue);
   queue->generation++;
 }
 
 gboolean
-virt_queue_valid (const VirtQueue *queue)
+virt_queue_valid (VirtQueue *queue)
 {
-  return !queue->enabled
-         || (queue->size > 0 && queue->size <= queue->largest && (queue->size & (queue->size - 1)) == 0);
+  return (!queue->enabled
+          || (queue->size > 0 && queue->size <= queue->largest && (queue->size & (queue->size - 1)) == 0))
+         && virt_packed_valid (queue);
 }
 
 /* -- Taking --------------------------------------------------------------------------------------- */
@@ -188,7 +177,7 @@ fail (VirtQueue *queue, VirtChain *chain)
 }
 
 static gboolean
-read_descriptor (VirtQueue *queue, uint64_t table, unsigned i, Descriptor *descriptor)
+read_descriptor (VirtQueue *queue, uint64_t table, unsigned i, VirtDescriptor *descriptor)
 {
   if (!dma_read (&queue->dma, table + i * sizeof *descriptor, descriptor, sizeof *descriptor))
     return FALSE;
@@ -201,9 +190,9 @@ read_descriptor (VirtQueue *queue, uint64_t table, unsigned i, Descriptor *descr
 
 /* What the device reads comes before what it writes (2.7.4.2). */
 static gboolean
-add_buffer (VirtQueue *queue, VirtChain *chain, const Descriptor *descriptor)
+add_buffer (VirtQueue *queue, VirtChain *chain, const VirtDescriptor *descriptor)
 {
-  gboolean write = (descriptor->flags & DESCRIPTOR_WRITE) != 0;
+  gboolean write = (descriptor->flags & VIRT_DESCRIPTOR_WRITE) != 0;
 
   if (!write && chain->in.length > 0)
     return FALSE;
@@ -217,33 +206,49 @@ virt_queue_take_again (VirtQueue *queue, unsigned head, VirtChain *chain)
   uint64_t table = queue->descriptors;
   unsigned n_table = queue->size, i = head, n = 0;
   gboolean indirect = FALSE;
-  Descriptor descriptor;
+  VirtDescriptor descriptor;
 
   chain->head = (uint16_t)head;
+  if (queue->packed && (head >= queue->size || queue->first[head] == 0))
+    return fail (queue, chain);
+  if (queue->packed)
+    i = queue->first[head] - 1u;
   do
     {
       /* Each at most once: a longer chain is a ring. */
-      if (i >= n_table || n++ >= n_table || !read_descriptor (queue, table, i, &descriptor))
+      if (i >= n_table || n++ >= n_table)
         return fail (queue, chain);
-      if (descriptor.flags & DESCRIPTOR_INDIRECT)
+      if (queue->packed && !indirect)
+        virt_packed_look (queue, i, &descriptor);
+      else if (!read_descriptor (queue, table, i, &descriptor))
+        return fail (queue, chain);
+      if (queue->packed && indirect)
+        descriptor.flags = descriptor.next; /* 2.8.13: where a split one has its flags, this has its id */
+      if (descriptor.flags & VIRT_DESCRIPTOR_INDIRECT)
         {
           /* 2.7.5.3: a table of its own, at the end of the chain, and none within. */
-          if (!queue->indirect || indirect || (descriptor.flags & DESCRIPTOR_NEXT) || descriptor.length == 0
-              || descriptor.length % sizeof descriptor != 0
+          if (!queue->indirect || indirect || (descriptor.flags & VIRT_DESCRIPTOR_NEXT)
+              || descriptor.length == 0 || descriptor.length % sizeof descriptor != 0
               || descriptor.length / sizeof descriptor > VIRT_QUEUE_MAX)
             return fail (queue, chain);
           table = descriptor.address;
           n_table = descriptor.length / sizeof descriptor;
           descriptor.next = 0;
-          descriptor.flags = DESCRIPTOR_NEXT;
+          descriptor.flags = VIRT_DESCRIPTOR_NEXT;
           n = 0;
           indirect = TRUE;
         }
       else if (!add_buffer (queue, chain, &descriptor))
         return fail (queue, chain);
+      else if (queue->packed && indirect)
+        {
+          /* 2.8.8: all of such a table, in its order. */
+          descriptor.next = (uint16_t)(i + 1);
+          descriptor.flags = i + 1 < n_table ? VIRT_DESCRIPTOR_NEXT : 0;
+        }
       i = descriptor.next;
     }
-  while (descriptor.flags & DESCRIPTOR_NEXT);
+  while (descriptor.flags & VIRT_DESCRIPTOR_NEXT);
   return 1;
 }
 
@@ -259,15 +264,21 @@ n_waiting (VirtQueue *queue)
 int
 virt_queue_take (VirtQueue *queue, VirtChain *chain)
 {
+  unsigned id;
   int n;
 
   if (!queue->enabled || queue->broken || !dma_enabled (&queue->dma))
     return 0;
+  if (queue->packed)
+    {
+      n = virt_packed_take (queue, &id);
+      return n > 0 ? virt_queue_take_again (queue, id, chain) : n == 0 ? 0 : fail (queue, chain);
+    }
   n = n_waiting (queue);
   if (n <= 0)
     return n == 0 ? 0 : fail (queue, chain);
   /* The entry was written before the index. */
-  fence (__ATOMIC_ACQUIRE);
+  virt_queue_fence_acquire ();
   unsigned slot = queue->next_available & (queue->size - 1u);
   uint16_t head = dma_read16 (&queue->dma, queue->available + RING_ENTRIES + 2 * slot);
   queue->next_available++;
@@ -277,7 +288,10 @@ virt_queue_take (VirtQueue *queue, VirtChain *chain)
 void
 virt_queue_untake (VirtQueue *queue, unsigned n)
 {
-  queue->next_available = (uint16_t)(queue->next_available - n);
+  if (queue->packed)
+    virt_packed_untake (queue, n);
+  else
+    queue->next_available = (uint16_t)(queue->next_available - n);
 }
 
 gboolean
@@ -285,10 +299,12 @@ virt_queue_want_bell (VirtQueue *queue)
 {
   if (!queue->enabled || queue->broken || !dma_enabled (&queue->dma))
     return TRUE;
+  if (queue->packed)
+    return virt_packed_want_bell (queue);
   if (queue->event_index)
     dma_write16 (&queue->dma, queue->used + RING_ENTRIES + 8ull * queue->size, queue->next_available);
   /* The driver puts its index before it looks there. */
-  fence (__ATOMIC_SEQ_CST);
+  virt_queue_fence_all ();
   return n_waiting (queue) == 0;
 }
 
@@ -299,7 +315,7 @@ static gboolean
 wants_interrupt (VirtQueue *queue)
 {
   /* The driver puts what it wants before it looks at our index once more. */
-  fence (__ATOMIC_SEQ_CST);
+  virt_queue_fence_all ();
   if (!queue->event_index)
     return !(dma_read16 (&queue->dma, queue->available + RING_FLAGS) & AVAILABLE_NO_INTERRUPT);
   uint16_t event = dma_read16 (&queue->dma, queue->available + RING_ENTRIES + 2ull * queue->size);
@@ -319,6 +335,11 @@ virt_queue_fill (VirtQueue *queue, unsigned head, uint32_t length)
 
   if (!queue->enabled || queue->broken)
     return;
+  if (queue->packed)
+    {
+      virt_packed_fill (queue, head, length);
+      return;
+    }
   dma_write (&queue->dma, queue->used + RING_ENTRIES + 8ull * slot, element, sizeof element);
   queue->next_used++;
 }
@@ -328,8 +349,10 @@ virt_queue_publish (VirtQueue *queue)
 {
   if (!queue->enabled || queue->broken)
     return FALSE;
+  if (queue->packed)
+    return virt_packed_publish (queue);
   /* What was written is there before the index says so. */
-  fence (__ATOMIC_RELEASE);
+  virt_queue_fence_release ();
   dma_write16 (&queue->dma, queue->used + RING_INDEX, queue->next_used);
   return wants_interrupt (queue);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A virtqueue: where a driver puts chains of buffers and a device gives them back.  Virtual I/O Device (VIRTIO) 1.2, 2.6 and 2.7 (split).
+ * A virtqueue: where a driver puts chains of buffers and a device gives them back.  Virtual I/O Device (VIRTIO) 1.2, 2.6, 2.7 (split) and
+ * 2.8 (packed).
  *
  * All of it is the guest's to write at any time: each descriptor is copied once and then checked, and a ring that makes no sense breaks its queue and
  * nothing else.
@@ -15,7 +16,8 @@
 
 G_BEGIN_DECLS
 
-#define VIRT_QUEUE_MAX 1024u /* descriptors */
+#define VIRT_QUEUE_MAX  1024u /* descriptors */
+#define VIRT_QUEUE_KEPT 16u   /* bytes of a descriptor that is kept */
 
 typedef struct
 {
@@ -27,14 +29,25 @@ typedef struct
   uint16_t size;   /* descriptors, a power of two */
   uint16_t vector; /* of MSI-X, or 0xffff */
   gboolean enabled;
-  uint64_t descriptors, available, used; /* addresses */
+  uint64_t descriptors, available,
+      used; /* addresses; of a packed queue the ring, what the driver wants to hear of, what the device does */
 
-  /* How far it is.  Indexes run on beyond the size, and wrap at 2^16. */
+  /* How far it is.  Indexes run on beyond the size, and wrap at 2^16; of a packed queue they are places. */
   uint16_t next_available, next_used;
   uint16_t told_used;             /* next_used at the last interrupt… */
   gboolean told_valid;            /* …if there was one */
   gboolean event_index, indirect; /* as negotiated */
   gboolean broken;                /* until the device, or it, is reset */
+  /* Packed, as negotiated: wrap counters; and of each chain that the device has the descriptors, as a list in `kept`, that begins at `first` of its id, less one. */
+  gboolean packed, wrap_available, wrap_used;
+  uint16_t first[VIRT_QUEUE_MAX];
+  uint8_t kept[VIRT_QUEUE_MAX * VIRT_QUEUE_KEPT];
+  /* Not saved: which of `kept` are in use, where to look for one that isn't; the ids that were taken last, for virt_queue_untake(); what virt_queue_fill() has begun. */
+  uint8_t is_kept[VIRT_QUEUE_MAX];
+  uint16_t next_kept, taken[VIRT_QUEUE_MAX];
+  unsigned n_taken;
+  gboolean pending;
+  uint16_t pending_at, pending_flags;
   /* A bit a chain that the device has taken and will do again when the machine goes on (or was loaded). */
   uint8_t held[VIRT_QUEUE_MAX / 8];
   unsigned generation; /* another one behind each reset */
@@ -45,7 +58,7 @@ extern const StateField virt_queue_state[];
 /* A chain that the device has.  Its memory stays there until virt_chain_clear(). */
 typedef struct
 {
-  uint16_t head;
+  uint16_t head;     /* or its id, of a packed queue: less than the queue's size */
   DmaVector out, in; /* what the device reads; what it writes */
 } VirtChain;
 
@@ -65,7 +78,7 @@ void virt_queue_clear (VirtQueue *queue);
 /* As at power-on. */
 void virt_queue_reset (VirtQueue *queue);
 /* Of a saved machine: FALSE if the registers can't be what a driver has set. */
-gboolean virt_queue_valid (const VirtQueue *queue);
+gboolean virt_queue_valid (VirtQueue *queue);
 
 /* The next chain: 1; 0: there is none, or the device may not reach memory; -1: the ring makes no sense, and the queue is broken. */
 int virt_queue_take (VirtQueue *queue, VirtChain *chain);

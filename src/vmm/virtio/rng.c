@@ -129,6 +129,7 @@ virt_rng_unrealize (Device *device)
 
 static const DeviceClass virt_rng_device_class = {
   .name = "virtio-rng",
+  .version = 1,
   .instance_size = sizeof (VirtRng),
   .state = virt_rng_state,
   .realize = virt_rng_realize,

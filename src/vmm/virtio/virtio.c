@@ -265,6 +265,7 @@ virt_enable_queue (VirtDevice *virt, unsigned n, gboolean on)
   g_mutex_lock (&queue->lock);
   queue->event_index = virt_has (virt, VIRT_F_EVENT_INDEX);
   queue->indirect = virt_has (virt, VIRT_F_INDIRECT);
+  queue->packed = virt_has (virt, VIRT_F_RING_PACKED);
   queue->enabled = TRUE;
   g_mutex_unlock (&queue->lock);
   virt_ring (virt, n);
@@ -409,6 +410,12 @@ virt_device_realize (VirtDevice *virt, const VirtClass *virt_class, unsigned n_q
   if (virt_class->transitional != 0)
     virt_legacy_add (virt);
   return TRUE;
+}
+
+void
+virt_offer_packed (VirtDevice *virt)
+{
+  virt->offered |= VIRT_F_RING_PACKED;
 }
 
 void

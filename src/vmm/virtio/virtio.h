@@ -38,6 +38,7 @@ enum
 #define VIRT_F_INDIRECT        VIRT_FEATURE (28)
 #define VIRT_F_EVENT_INDEX     VIRT_FEATURE (29)
 #define VIRT_F_VERSION_1       VIRT_FEATURE (32)
+#define VIRT_F_RING_PACKED     VIRT_FEATURE (34)
 #define VIRT_F_RING_RESET      VIRT_FEATURE (40)
 
 typedef struct VirtDevice VirtDevice;
@@ -109,6 +110,8 @@ extern const StateField virt_device_state[];
 /* In realize, with pci.bus and pci.devfn set, `n_queues` up to VIRT_MAX_QUEUES.  `features`: those of virt_class->features that this one has. */
 gboolean virt_device_realize (VirtDevice *virt, const VirtClass *virt_class, unsigned n_queues,
                               uint64_t features, GError **error);
+/* Its rings may be packed, if the driver likes.  Before the machine starts, VM lock held. */
+void virt_offer_packed (VirtDevice *virt);
 void virt_device_unrealize (VirtDevice *virt);
 void virt_device_reset (VirtDevice *virt);
 void virt_device_pause (VirtDevice *virt);

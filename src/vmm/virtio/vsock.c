@@ -470,6 +470,7 @@ virt_vsock_unrealize (Device *device)
 
 static const DeviceClass virt_vsock_device_class = {
   .name = "virtio-vsock",
+  .version = 1,
   .instance_size = sizeof (VirtVsock),
   .state = virt_vsock_state,
   .realize = virt_vsock_realize,

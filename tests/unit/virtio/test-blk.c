@@ -266,6 +266,12 @@ test_event_index (void)
   uint16_t event = 2;
 
   begin ();
+  if (d.packed)
+    {
+      g_test_skip ("packed rings have events of their own: virtio-packed");
+      driver_close (&d);
+      return;
+    }
   driver_start (&d, VERSION_1 | VIRT_F_EVENT_INDEX, 1);
   memcpy (driver_ram (&d, driver_queue (0) + DRIVER_AVAIL + 4 + 2 * DRIVER_SIZE), &event, 2);
   for (unsigned i = 0; i < 4; i++)
@@ -288,6 +294,12 @@ test_no_interrupt (void)
   const uint16_t flag = 1;
 
   begin ();
+  if (d.packed)
+    {
+      g_test_skip ("packed rings have events of their own: virtio-packed");
+      driver_close (&d);
+      return;
+    }
   driver_start (&d, VERSION_1, 1);
   memcpy (driver_ram (&d, driver_queue (0) + DRIVER_AVAIL), &flag, 2);
   g_assert_cmpuint (ask (0, 0, 512), ==, 0);
@@ -458,7 +470,7 @@ test_reset_in_flight (gconstpointer how)
   /* From now on nobody else writes there. */
   g_thread_join (host);
   memset (driver_ram (&d, DATA), 0xbb, 512);
-  memset (driver_ram (&d, driver_queue (0) + DRIVER_USED), 0, 0x100);
+  memset (driver_ram (&d, driver_queue (0) + (d.packed ? DRIVER_RING : DRIVER_USED)), 0, 0x100);
   driver_pump ();
   g_assert_cmpuint (driver_used (&d, 0), ==, 0);
   g_assert_cmphex (*driver_ram (&d, STATUS), ==, 0xee);
@@ -512,6 +524,12 @@ static void
 try_wrong (const Wrong *wrong, uint64_t features)
 {
   begin ();
+  if (d.packed)
+    {
+      g_test_skip ("packed rings have other ways to be wrong: virtio-packed");
+      driver_close (&d);
+      return;
+    }
   driver_start (&d, VERSION_1 | features, 1);
   for (unsigned i = 0; i < 4; i++)
     driver_describe (&d, driver_queue (0), i,

@@ -139,7 +139,7 @@ flooded_run (VirtDevice *virt, unsigned n, VirtChain *chain)
 
   /* Without end, if nobody ends it. */
   g_assert_cmpuint (++flooded->n_runs, <, 100000);
-  driver_put (flooded->d, 0, 0);
+  driver_put (flooded->d, 0, 1 - chain->head);
   virt_give (virt, n, chain, 0);
 }
 
@@ -188,7 +188,8 @@ test_flood (void)
   unsigned before;
 
   driver_start (&d, VIRT_F_VERSION_1, 1);
-  driver_describe (&d, driver_queue (0), 0, BUFFER, 8, DESC_WRITE, 0);
+  for (unsigned i = 0; i < 2; i++)
+    driver_describe (&d, driver_queue (0), i, BUFFER, 8, DESC_WRITE, 0);
   driver_put (&d, 0, 0);
   driver_ring (&d, 0);
   for (unsigned turn = 0; turn < 4; turn++)

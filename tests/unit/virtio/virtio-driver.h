@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A driver for virtio devices, without a processor: a machine of RAM and a PCI bus, and what a guest does there as functions.  For tests and fuzzers.
+ *
+ * With VIRTIO_LAYOUT=packed in the environment its queues are packed: the table of descriptors is then the driver's own, and what is put goes from there to the ring,
+ * whose used descriptors are told as if they had come by a used ring.
  */
 #pragma once
 
@@ -17,6 +20,9 @@
 #define DRIVER_TABLE 0x0000u
 #define DRIVER_AVAIL 0x1000u
 #define DRIVER_USED  0x2000u
+#define DRIVER_RING  0x3000u /* packed: that, and the two event structures */
+#define DRIVER_WANTS 0x3800u
+#define DRIVER_BELLS 0x3900u
 
 /* VIRTIO 1.2, 4.1.4.3 */
 enum
@@ -52,6 +58,17 @@ typedef struct
   gboolean level; /* of its interrupt */
   unsigned n_interrupts;
   uint16_t available[VIRT_MAX_QUEUES]; /* as the driver counts */
+  gboolean packed;
+  struct
+  {
+    unsigned put, seen; /* descriptors of the ring, from its beginning on */
+    unsigned n_used;
+    uint16_t count[DRIVER_SIZE]; /* by id */
+    struct
+    {
+      uint32_t head, length;
+    } used[DRIVER_SIZE];
+  } rings[VIRT_MAX_QUEUES];
 } Driver;
 
 static inline void
@@ -66,7 +83,7 @@ driver_on_intx (void *opaque, unsigned wire, gboolean level)
 static inline void
 driver_open (Driver *d)
 {
-  *d = (Driver){ .vm = vm_new (NULL, TRUE) };
+  *d = (Driver){ .vm = vm_new (NULL, TRUE), .packed = g_strcmp0 (g_getenv ("VIRTIO_LAYOUT"), "packed") == 0 };
   vm_lock (d->vm);
   d->ram = region_new_ram ("ram", DRIVER_RAM, RAM_DEFAULT, NULL);
   vm_add_ram (d->vm, d->ram);
@@ -162,6 +179,12 @@ driver_offered (Driver *d)
 static inline void
 driver_features (Driver *d, uint64_t features)
 {
+  if (d->packed)
+    {
+      features |= VIRT_F_RING_PACKED;
+      for (guint i = 0; i < d->vm->devices->len; i++)
+        virt_offer_packed (d->vm->devices->pdata[i]);
+    }
   driver_write (d, DRIVER_STATUS, 0, 1);
   driver_write (d, DRIVER_STATUS, 3, 1);
   for (unsigned half = 0; half < 2; half++)
@@ -175,10 +198,12 @@ driver_features (Driver *d, uint64_t features)
 static inline void
 driver_start_queue (Driver *d, unsigned n)
 {
-  const uint64_t parts[3] = { DRIVER_TABLE, DRIVER_AVAIL, DRIVER_USED };
+  const uint64_t split[3] = { DRIVER_TABLE, DRIVER_AVAIL, DRIVER_USED },
+                 packed[3] = { DRIVER_RING, DRIVER_WANTS, DRIVER_BELLS }, *parts = d->packed ? packed : split;
 
   memset (driver_ram (d, driver_queue (n)), 0, 0x4000);
   d->available[n] = 0;
+  memset (&d->rings[n], 0, sizeof d->rings[n]);
   driver_write (d, DRIVER_SELECT, n, 2);
   driver_write (d, DRIVER_QUEUE_SIZE, DRIVER_SIZE, 2);
   for (unsigned i = 0; i < 3; i++)
@@ -211,10 +236,98 @@ driver_describe (Driver *d, uint64_t table, unsigned i, uint64_t address, uint32
   memcpy (entry + 12, both, 4);
 }
 
+/* An indirect table as split rings have it becomes one of packed rings: in its order, with the flags where the next was. */
+static inline void
+driver_pack_table (Driver *d, uint64_t table, uint32_t length)
+{
+  for (unsigned i = 0; i < length / 16 && table + 16ull * (i + 1) <= DRIVER_RAM; i++)
+    {
+      uint8_t *entry = driver_ram (d, table + 16ull * i);
+      const uint16_t flags = (uint16_t)((entry[12] | entry[13] << 8) & ~DESC_NEXT);
+
+      memset (entry + 12, 0, 2);
+      memcpy (entry + 14, &flags, 2);
+    }
+}
+
+/* The chain of the table, one behind the other, as long as it makes sense; what it means by that is the device's to find out. */
+static inline void
+driver_put_packed (Driver *d, unsigned n, unsigned head)
+{
+  const unsigned first = d->rings[n].put;
+  uint16_t first_flags = 0;
+  unsigned i = head, count = 0;
+  uint16_t both[2];
+
+  do
+    {
+      const unsigned at = d->rings[n].put++;
+      const gboolean wrap = at / DRIVER_SIZE % 2 == 0;
+      uint8_t *to = driver_ram (d, driver_queue (n) + DRIVER_RING + 16 * (at % DRIVER_SIZE));
+      const uint16_t id = (uint16_t)head;
+
+      memcpy (to, driver_ram (d, driver_queue (n) + DRIVER_TABLE + 16 * (i % DRIVER_SIZE)), 12);
+      memcpy (both, driver_ram (d, driver_queue (n) + DRIVER_TABLE + 16 * (i % DRIVER_SIZE) + 12), 4);
+      memcpy (to + 12, &id, 2);
+      if (both[0] & DESC_INDIRECT)
+        {
+          uint64_t table;
+          uint32_t length;
+
+          memcpy (&table, to, 8);
+          memcpy (&length, to + 8, 4);
+          if (table < DRIVER_RAM)
+            driver_pack_table (d, table, length);
+        }
+      const uint16_t flags = (uint16_t)((both[0] & 7) | (wrap ? 1u << 7 : 1u << 15));
+      if (at == first)
+        first_flags = flags;
+      else
+        memcpy (to + 14, &flags, 2);
+      i = both[1];
+      count++;
+    }
+  while ((both[0] & DESC_NEXT) && count < DRIVER_SIZE);
+  if (head < DRIVER_SIZE)
+    d->rings[n].count[head] = (uint16_t)count;
+  memcpy (driver_ram (d, driver_queue (n) + DRIVER_RING + 16 * (first % DRIVER_SIZE) + 14), &first_flags, 2);
+}
+
+/* What the device has used meanwhile. */
+static inline void
+driver_look_packed (Driver *d, unsigned n)
+{
+  for (;;)
+    {
+      const unsigned at = d->rings[n].seen;
+      const gboolean wrap = at / DRIVER_SIZE % 2 == 0;
+      const uint8_t *entry = driver_ram (d, driver_queue (n) + DRIVER_RING + 16 * (at % DRIVER_SIZE));
+      uint16_t flags, id;
+      uint32_t length;
+
+      memcpy (&flags, entry + 14, 2);
+      memcpy (&id, entry + 12, 2);
+      memcpy (&length, entry + 8, 4);
+      if (at >= d->rings[n].put || !!(flags & 1u << 7) != wrap || !!(flags & 1u << 15) != wrap
+          || id >= DRIVER_SIZE || d->rings[n].count[id] == 0)
+        return;
+      d->rings[n].seen += d->rings[n].count[id];
+      d->rings[n].count[id] = 0;
+      d->rings[n].used[d->rings[n].n_used % DRIVER_SIZE].head = id;
+      d->rings[n].used[d->rings[n].n_used++ % DRIVER_SIZE].length = length;
+    }
+}
+
 /* Puts a chain there, without a bell. */
 static inline void
 driver_put (Driver *d, unsigned n, unsigned head)
 {
+  if (d->packed)
+    {
+      driver_look_packed (d, n);
+      driver_put_packed (d, n, head);
+      return;
+    }
   uint8_t *available = driver_ram (d, driver_queue (n) + DRIVER_AVAIL);
   const uint16_t entry = (uint16_t)head, index = (uint16_t)(d->available[n] + 1);
 
@@ -234,6 +347,12 @@ driver_used (Driver *d, unsigned n)
 {
   uint16_t index;
 
+  if (d->packed)
+    {
+      driver_look_packed (d, n);
+      return (uint16_t)d->rings[n].n_used;
+    }
+
   memcpy (&index, driver_ram (d, driver_queue (n) + DRIVER_USED + 2), 2);
   return index;
 }
@@ -244,6 +363,11 @@ driver_used_length (Driver *d, unsigned n, unsigned i)
 {
   uint32_t length;
 
+  if (d->packed)
+    {
+      driver_look_packed (d, n);
+      return d->rings[n].used[i % DRIVER_SIZE].length;
+    }
   memcpy (&length, driver_ram (d, driver_queue (n) + DRIVER_USED + 8 + 8 * (i % DRIVER_SIZE)), 4);
   return length;
 }
@@ -253,6 +377,11 @@ driver_used_head (Driver *d, unsigned n, unsigned i)
 {
   uint32_t head;
 
+  if (d->packed)
+    {
+      driver_look_packed (d, n);
+      return d->rings[n].used[i % DRIVER_SIZE].head;
+    }
   memcpy (&head, driver_ram (d, driver_queue (n) + DRIVER_USED + 4 + 8 * (i % DRIVER_SIZE)), 4);
   return head;
 }

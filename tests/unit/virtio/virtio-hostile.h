@@ -138,7 +138,9 @@ hostile_rings (const Hostile *hostile)
           driver_write (&d, DRIVER_QUEUE_SIZE, DRIVER_SIZE, 2);
           for (unsigned j = 0; j < 3; j++)
             {
-              const uint64_t address = j == part ? places[i] : driver_queue (n) + 0x1000 * j;
+              static const unsigned packed[3] = { DRIVER_RING, DRIVER_WANTS, DRIVER_BELLS };
+              const uint64_t address
+                  = j == part ? places[i] : driver_queue (n) + (d.packed ? packed[j] : 0x1000 * j);
 
               driver_write (&d, DRIVER_ADDRESSES + 8 * j, (uint32_t)address, 4);
               driver_write (&d, DRIVER_ADDRESSES + 8 * j + 4, (uint32_t)(address >> 32), 4);
