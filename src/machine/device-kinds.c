@@ -419,16 +419,21 @@ static const DefinitionKey net_keys[] = {
   { .name = "bus",                                                                                          \
     .type = KEY_CHOICE,                                                                                     \
     .fallback = "auto",                                                                                     \
-    .choices = "auto|ide|virtio|scsi|nvme",                                                                 \
-    .help                                                                                                   \
-    = N_ ("How the guest reaches the disk: every system knows ide, those of today nvme; virtio is faster, " \
-          "scsi is virtio's SCSI controller; auto is ide") },                                               \
+    .choices = "auto|ide|virtio|scsi|nvme|usb",                                                             \
+    .help = N_ (                                                                                            \
+        "How the guest reaches the disk: every system knows ide, those of today nvme; virtio is faster, "   \
+        "scsi is virtio's SCSI controller, usb is a stick at the machine's USB controller; auto is ide") }, \
       { .name = "queues",                                                                                   \
         .type = KEY_NUMBER,                                                                                 \
         .fallback = "1",                                                                                    \
         .min = 1,                                                                                           \
         .max = 16,                                                                                          \
-        .help = N_ ("Queues of a disk on virtio, scsi or nvme, for guests with several processors") },
+        .help = N_ ("Queues of a disk on virtio, scsi or nvme, for guests with several processors") },      \
+      { .name = "plugged",                                                                                  \
+        .type = KEY_BOOL,                                                                                   \
+        .fallback = "true",                                                                                 \
+        .help = N_ ("Whether a disk on usb is plugged in; it can be pulled while the machine runs"),        \
+        .live = TRUE },
 DRIVE_KEYS (disk_keys, "false", N_ ("The disk's image"), FALSE, DISK_KEYS);
 #define CDROM_KEYS                                                                                                \
   {                                                                                                               \

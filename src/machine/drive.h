@@ -20,6 +20,7 @@ typedef struct
       slot; /* device number on PCI bus 0 of one that is a function of its own, or of its SCSI controller; 0: IDE, floppy */
   gboolean scsi;    /* on that controller, as target `unit` */
   gboolean nvme;    /* a controller of its own, in slot `slot` */
+  gboolean usb;     /* on the USB controller */
   gboolean ejected; /* the guest has opened the tray, and that was told */
 } MachineDrive;
 

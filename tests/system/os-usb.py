@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Debian's kernel and its drivers for USB.   os-usb.py ENGINE [CASE…]"""
+import hashlib
 import json
 import os
 import re
@@ -14,6 +15,8 @@ XHCI = CORE + ("drivers/usb/host/xhci-hcd.ko", "drivers/usb/host/xhci-pci.ko")
 HID = ("drivers/hid/hid.ko", "drivers/hid/hid-generic.ko", "drivers/hid/usbhid/usbhid.ko", "drivers/input/evdev.ko")
 UHCI = CORE + ("drivers/usb/host/uhci-hcd.ko",)
 EHCI = CORE + ("drivers/usb/host/ehci-hcd.ko", "drivers/usb/host/ehci-pci.ko", "drivers/usb/host/uhci-hcd.ko")
+STORAGE = ("crypto/crct10dif_common.ko", "crypto/crct10dif_generic.ko", "lib/crc-t10dif.ko", "lib/crc64.ko", "crypto/crc64_rocksoft_generic.ko",
+           "lib/crc64-rocksoft.ko", "block/t10-pi.ko", "drivers/scsi/scsi_common.ko", "drivers/scsi/scsi_mod.ko", "drivers/scsi/sd_mod.ko", "drivers/usb/storage/usb-storage.ko")
 CONTROLLERS = {"xhci": XHCI, "ehci": EHCI, "uhci": UHCI}
 # @…@: modules; the name of the pointer.
 INPUT_SCRIPT = """#!/bin/sh
@@ -50,6 +53,8 @@ done
 read line
 poweroff -f
 """
+
+MIB = 1 << 20
 
 
 def load(modules):
@@ -120,5 +125,68 @@ def inputs(model):
     return case
 
 
+DISK_SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+@MODULES@
+disk() { for i in 1 2 3 4 5 6 7 8 9 10 11 12; do D=$(ls /sys/block | grep '^sd' | head -1); [ -n "$D" -a -b "/dev/$D" ] && return; sleep 1; done; }
+disk
+for d in /sys/bus/usb/devices/*; do [ -e $d/bInterfaceNumber ] && echo "DRIVER $(basename $(readlink $d/driver))"; done
+echo "DISK $(cat /sys/block/$D/size) $(cat /sys/block/$D/removable) $(cat /sys/block/$D/device/model | tr -d ' ')"
+dd if=/dev/urandom of=/tmp/random bs=1M count=4 2> /dev/null
+dd if=/tmp/random of=/dev/$D bs=64k seek=16 conv=fsync 2> /dev/null && echo "RESULT write ok"
+echo 3 > /proc/sys/vm/drop_caches
+dd if=/dev/$D bs=1M skip=1 count=4 2> /dev/null | cmp - /tmp/random && echo "RESULT read ok"
+dmesg -r | grep '^<[0-4]>' > /tmp/warnings; cat /tmp/warnings
+echo "COMPLAINTS $(grep -E -i -c 'usb|hci|scsi|sd [0-9]' /tmp/warnings)"
+echo "READY"
+while read step; do
+  case "$step" in
+  write) (n=0; while dd if=/tmp/random of=/dev/$D bs=64k oflag=direct 2> /dev/null; do n=$((n+1)); [ $n = 1 ] && echo "WRITING"; done; echo "STOPPED") & ;;
+  again) disk; dd if=/tmp/random of=/dev/$D bs=64k seek=16 conv=fsync 2> /dev/null; echo 3 > /proc/sys/vm/drop_caches
+    dd if=/dev/$D bs=1M skip=1 count=4 2> /dev/null | cmp - /tmp/random && echo "RESULT again ok" ;;
+  sum) sync; echo "SUM $(dd if=/dev/$D bs=1M skip=1 count=4 2> /dev/null | sha256sum | cut -c1-64)" ;;
+  end) break ;;
+  esac
+done
+read line
+poweroff -f
+"""
+
+
+def disk(model):
+    """A stick: written and read, pulled while it is written to and put back, and saved with a transfer under way."""
+    def case(room, engine):
+        image = room.path("disk.img")
+        with open(image, "wb") as file:
+            file.truncate(32 * MIB)
+        machine = linux(room, engine, CONTROLLERS[model] + STORAGE, DISK_SCRIPT, "usb0.model=" + model, "disk0.path=" + image, "disk0.bus=usb")
+        machine.start()
+        machine.wait_serial(r"^READY", 400)
+        text = machine.serial().replace("\r", "")
+        equal(re.findall(r"^RESULT (.*)$", text, re.M), ["write ok", "read ok"], text[-2000:])
+        check(re.search(r"^DISK %d 1 " % (32 * MIB // 512), text, re.M), "the disk\n" + text[-2000:])
+        equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "complaints of the kernel\n" + text[-3000:])
+        check(re.search(r"^disk0 +usb \d", machine.vivctl("device", "list").stdout, re.M), "its place")
+        ask(machine, "write", r"^WRITING")
+        since = len(machine.serial())
+        machine.vivctl("device", "set", "disk0.plugged=false")
+        machine.wait_serial(r"^STOPPED", 120, since)
+        machine.vivctl("device", "set", "disk0.plugged=true")
+        ask(machine, "again", r"^RESULT again ok", 200)
+        # Saved while it is written to; it goes on with the same stick.
+        ask(machine, "write", r"^WRITING")
+        state = room.path("saved.state")
+        machine.vivctl("save", state, timeout=120)
+        machine.stop()
+        machine.start("--load", state)
+        ask(machine, "again", r"^RESULT again ok", 200)
+    return case
+
+
 CASES = {"%s-input" % model: inputs(model) for model in CONTROLLERS}
+CASES.update({"%s-disk" % model: disk(model) for model in CONTROLLERS})
 run_cases(CASES, slow=tuple(CASES))

@@ -94,6 +94,8 @@ const VivKeyText viv_key_texts[] = {
     VIV_PAGE_DEVICE, "" },
   { "disk.queues", N_ ("Queues"), N_ ("As many as processors let all of them work side by side"),
     VIV_PAGE_DEVICE, "" },
+  { "disk.plugged", N_ ("In the USB Port"),
+    N_ ("Of a disk on USB, which can be pulled out while the machine runs"), VIV_PAGE_DEVICE, "" },
   { "disk.readonly", N_ ("Read Only"), NULL, VIV_PAGE_DEVICE, "" },
   { "disk.discard", N_ ("Throw Changes Away"), NULL, VIV_PAGE_DEVICE, "" },
   { "cdrom.bus", N_ ("Connection"), N_ ("SCSI needs a driver in the system"), VIV_PAGE_DEVICE, "" },

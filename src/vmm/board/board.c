@@ -42,6 +42,8 @@ board_alloc (Vm *vm, MachineDefinition *definition)
   board->definition = definition_ref (definition);
   board->drives = g_ptr_array_new_with_free_func (machine_drive_free);
   board->outputs = g_ptr_array_new ();
+  board->usb_disks = g_ptr_array_new ();
+  board->usb_hubs = g_ptr_array_new ();
   board->nets = g_ptr_array_new_with_free_func (board_net_free);
   return board;
 }
@@ -93,6 +95,8 @@ board_free (Board *board)
   g_ptr_array_unref (board->drives);
   g_ptr_array_unref (board->nets);
   g_ptr_array_unref (board->outputs);
+  g_ptr_array_unref (board->usb_disks);
+  g_ptr_array_unref (board->usb_hubs);
   region_unref (board->low_ram);
   region_unref (board->high_ram);
   region_unref (board->bios);
@@ -143,6 +147,8 @@ board_place (Board *board, const char *id)
   const MachineDevice *device = definition_find (board->definition, id);
   const BoardNet *net = board_find_net (board, id);
 
+  if (drive != NULL && drive->usb)
+    return board_usb_place (board, id);
   if (drive != NULL && drive->scsi)
     return g_strdup_printf ("pci 00:%02x.0 target %u", drive->slot, drive->unit);
   if (drive != NULL && drive->slot != 0)
@@ -215,6 +221,8 @@ board_drive_block (Board *board, const char *id)
 
   if (drive == NULL)
     return NULL;
+  if (drive->usb)
+    return board_usb_image (board, id);
   if (drive->scsi)
     return virt_scsi_image (board->scsi, drive->unit);
   if (drive->slot != 0)

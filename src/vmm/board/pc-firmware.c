@@ -6,6 +6,8 @@
 
 #include "board/pc.h"
 
+#include "board/usb.h"
+
 #include "chipset/hpet.h"
 #include "chipset/ioapic.h"
 #include "chipset/piix4-pm.h"
@@ -202,8 +204,18 @@ tell_boot_order (Board *board)
 
 /* As the firmware names a drive (IEEE 1275); transfer full. */
 static char *
-device_path (const MachineDrive *drive)
+device_path (Board *board, const MachineDrive *drive)
 {
+  if (drive->usb)
+    {
+      g_autofree char *place = board_usb_place (board, drive->id);
+      const unsigned devfn = ((const PciDevice *)board->usb)->devfn;
+      g_autofree char *function = devfn & 7 ? g_strdup_printf (",%x", devfn & 7) : g_strdup ("");
+
+      return place != NULL ? g_strdup_printf ("/pci@i0cf8/usb@%x%s/storage@%s/channel@0/disk@0,0", devfn >> 3,
+                                              function, place + strlen ("usb "))
+                           : NULL;
+    }
   if (drive->scsi)
     return g_strdup_printf ("/pci@i0cf8/scsi@%x/channel@0/disk@%x,0", drive->slot, drive->unit);
   if (drive->nvme)
@@ -224,13 +236,17 @@ tell_boot_list (Board *board)
   gboolean several = FALSE;
 
   for (guint i = 0; i < board->drives->len; i++)
-    several |= ((const MachineDrive *)board->drives->pdata[i])->slot != 0;
+    {
+      const MachineDrive *drive = board->drives->pdata[i];
+
+      several |= drive->slot != 0 || drive->usb;
+    }
   for (const char *p = order != NULL && order[0] ? order : "cda"; several && *p != '\0'; p++)
     for (guint i = 0; i < board->drives->len; i++)
       {
         const MachineDrive *drive = board->drives->pdata[i];
         const char letter = drive->kind == DRIVE_FLOPPY ? 'a' : drive->kind == DRIVE_DISK ? 'c' : 'd';
-        g_autofree char *path = letter == *p ? device_path (drive) : NULL;
+        g_autofree char *path = letter == *p ? device_path (board, drive) : NULL;
 
         if (path != NULL)
           g_string_append_printf (list, "%s%s", list->len > 0 ? "\n" : "", path);

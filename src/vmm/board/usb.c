@@ -10,6 +10,8 @@
 #include "machine/start-blame.h"
 #include "usb/ehci.h"
 #include "usb/hid.h"
+#include "usb/hub.h"
+#include "usb/storage.h"
 #include "usb/uhci.h"
 #include "usb/xhci.h"
 
@@ -70,11 +72,151 @@ free_uhci_port (Device *device)
 
 /* By the values of usb0.model. */
 static const BoardUsbModel models[] = {
-  { "auto", make_xhci, free_xhci_port },
-  { "xhci", make_xhci, free_xhci_port },
-  { "ehci", make_ehci, ehci_free_port },
-  { "uhci", make_uhci, free_uhci_port },
+  { "auto", XHCI_N_PORTS, make_xhci, free_xhci_port },
+  { "xhci", XHCI_N_PORTS, make_xhci, free_xhci_port },
+  { "ehci", EHCI_N_PORTS, make_ehci, ehci_free_port },
+  { "uhci", UHCI_N_PORTS, make_uhci, free_uhci_port },
 };
+
+/* The first that is free; NULL: none is. */
+static UsbPort *
+find_port (Board *board)
+{
+  UsbPort *port = board->usb_model->free_port (board->usb);
+
+  for (guint i = 0; port == NULL && i < board->usb_hubs->len; i++)
+    for (unsigned n = 0; port == NULL && n < USB_HUB_N_PORTS; n++)
+      {
+        UsbPort *below = usb_hub_port (g_ptr_array_index (board->usb_hubs, i), n);
+
+        port = below->device == NULL ? below : NULL;
+      }
+  return port;
+}
+
+static gboolean
+plug (Board *board, UsbDevice *device, GError **error)
+{
+  UsbPort *port = find_port (board);
+
+  if (port != NULL)
+    return usb_port_attach (port, device, error);
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
+               "%s: the USB controller has no port left; take a device away", device->device.id);
+  return FALSE;
+}
+
+/* -- Disks -------------------------------------------------------------------------------------------------- */
+
+static UsbDevice *
+find_disk (Board *board, const char *id)
+{
+  for (guint i = 0; i < board->usb_disks->len; i++)
+    {
+      UsbDevice *device = g_ptr_array_index (board->usb_disks, i);
+
+      if (g_str_equal (device->device.id, id))
+        return device;
+    }
+  return NULL;
+}
+
+gboolean
+board_build_usb_disk (Board *board, MachineDrive *drive, Block *block, GError **error)
+{
+  g_autofree char *serial = g_strdup_printf ("VIV-%s", drive->id);
+  UsbDevice *device = usb_storage_new (board->vm, drive->id, block, serial, error);
+
+  drive->usb = TRUE;
+  if (device == NULL)
+    return FALSE;
+  g_ptr_array_add (board->usb_disks, device);
+  return TRUE;
+}
+
+static gboolean
+wants (Board *board, const char *key, const char *also)
+{
+  const char *text = definition_text (board->definition, key);
+
+  return g_strcmp0 (text, "usb") == 0 || (also != NULL && g_strcmp0 (text, also) == 0);
+}
+
+/* As many hubs as it takes for all that the definition has. */
+static gboolean
+add_hubs (Board *board, GError **error)
+{
+  const unsigned wanted = board->usb_disks->len + wants (board, "input.keyboard", NULL)
+                          + wants (board, "input.pointer", "auto");
+
+  while (wanted > board->usb_model->n_ports + board->usb_hubs->len * (USB_HUB_N_PORTS - 1)
+         && board->usb_hubs->len < board->usb_model->n_ports)
+    {
+      g_autofree char *id = g_strdup_printf ("usb-hub%u", board->usb_hubs->len);
+      UsbDevice *hub = usb_hub_new (board->vm, id, error);
+
+      if (hub == NULL || !plug (board, hub, error))
+        return FALSE;
+      g_ptr_array_add (board->usb_hubs, hub);
+    }
+  return TRUE;
+}
+
+static gboolean
+plug_disks (Board *board, GError **error)
+{
+  for (guint i = 0; i < board->usb_disks->len; i++)
+    {
+      UsbDevice *device = g_ptr_array_index (board->usb_disks, i);
+      const MachineDevice *wanted = definition_find (board->definition, device->device.id);
+
+      if (wanted != NULL && machine_device_flag (wanted, "plugged") && !plug (board, device, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+char *
+board_usb_place (Board *board, const char *id)
+{
+  const UsbDevice *device = find_disk (board, id);
+  const gboolean held = vm_lock_held (board->vm); /* while the board is built */
+  g_autofree char *path = NULL;
+
+  if (!held)
+    vm_lock (board->vm); /* guests hand ports from one controller to the other */
+  path = device != NULL ? usb_device_path (device) : g_strdup ("");
+  if (!held)
+    vm_unlock (board->vm);
+  return *path != '\0' ? g_strdup_printf ("usb %s", path) : NULL;
+}
+
+Block *
+board_usb_image (Board *board, const char *id)
+{
+  const UsbDevice *device = find_disk (board, id);
+
+  return device != NULL ? usb_storage_image (device) : NULL;
+}
+
+gboolean
+board_usb_plug (Board *board, const char *id, gboolean plugged)
+{
+  UsbDevice *device = find_disk (board, id);
+  g_autoptr (GError) error = NULL;
+
+  if (device == NULL || board->usb == NULL)
+    return FALSE;
+  vm_lock (board->vm);
+  if (!plugged)
+    usb_device_detach (device);
+  else if (device->port == NULL && !plug (board, device, &error))
+    g_message ("%s", error->message);
+  vm_unlock (board->vm);
+  return TRUE;
+}
+
+/* -- The controller of the definition ------------------------------------------------------------------------- */
 
 gboolean
 board_build_usb (Board *board, const MachineDevice *usb, GError **error)
@@ -88,24 +230,12 @@ board_build_usb (Board *board, const MachineDevice *usb, GError **error)
         board->usb_model = &models[i];
         board->usb = models[i].make (board->vm, usb->id, i440fx_bus (board->i440fx), slot, error);
         board->functions[slot] = board->usb;
-        return board->usb != NULL;
+        return board->usb != NULL && add_hubs (board, error) && plug_disks (board, error);
       }
   return FALSE;
 }
 
 /* -- Devices ---------------------------------------------------------------------------------------------- */
-
-static gboolean
-plug (Board *board, UsbDevice *device, GError **error)
-{
-  UsbPort *port = board->usb_model->free_port (board->usb);
-
-  if (port != NULL)
-    return usb_port_attach (port, device, error);
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
-               "%s: the USB controller has no port left; take a device away", device->device.id);
-  return FALSE;
-}
 
 /* `key` says where the device is to be; `automatic`: on USB, if there is some. */
 static gboolean
@@ -139,6 +269,17 @@ board_build_usb_input (Board *board, const MachineDevice *input, GError **error)
 {
   const gboolean absolute = machine_device_flag (input, "absolute-pointer");
 
+  if (board->usb == NULL && board->usb_disks->len > 0)
+    {
+      const UsbDevice *disk = g_ptr_array_index (board->usb_disks, 0);
+
+      viv_start_blame (disk->device.id, "bus");
+      g_set_error (
+          error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+          "%s.bus is usb, but the machine has no USB controller; add one (usb0) or choose another bus",
+          disk->device.id);
+      return FALSE;
+    }
   return build_one (board, input, "keyboard", FALSE, USB_HID_KEYBOARD, error)
          && build_one (board, input, "pointer", absolute, absolute ? USB_HID_TABLET : USB_HID_MOUSE, error);
 }

@@ -13,11 +13,16 @@ G_BEGIN_DECLS
 typedef struct BoardUsbModel
 {
   const char *name;
+  unsigned n_ports;
   Device *(*make) (Vm *vm, const char *id, PciBus *bus, unsigned slot, GError **error);
   UsbPort *(*free_port) (Device *device); /* NULL: none is free */
 } BoardUsbModel;
 
 gboolean board_build_usb (Board *board, const MachineDevice *usb, GError **error);
+/* Takes the image.  It goes into a port when there is the controller. */
+gboolean board_build_usb_disk (Board *board, MachineDrive *drive, Block *block, GError **error);
+/* A disk of the definition is pulled out of its port, or put into one.  FALSE: there is no such disk. */
+gboolean board_usb_plug (Board *board, const char *id, gboolean plugged);
 /* Those of keyboard and pointer that are to be on USB; behind the controller. */
 gboolean board_build_usb_input (Board *board, const MachineDevice *input, GError **error);
 

@@ -6,6 +6,8 @@
 
 #include "board/virtio.h"
 
+#include "board/usb.h"
+
 #include "chipset/i440fx.h"
 #include "machine/start-blame.h"
 #include "virtio/balloon.h"
@@ -130,6 +132,8 @@ board_set_key (Board *board, const char *id, const char *key, const char *value)
 {
   uint64_t bytes = 0;
 
+  if (g_str_equal (key, "plugged") && board_usb_plug (board, id, g_str_equal (value, "true")))
+    return;
   if (board->balloon == NULL || !g_str_equal (id, board->balloon->id) || !g_str_equal (key, "target"))
     return;
   /* "0" is no size, and all. */

@@ -249,6 +249,17 @@ char *usb_device_path (const UsbDevice *device);
 /* usb-descriptors.c: the descriptor that a GET_DESCRIPTOR asks for, of at most USB_CONTROL_MAX bytes.  0: there is none. */
 uint32_t usb_descriptor (const UsbDevice *device, unsigned type, unsigned index, uint8_t *data);
 
+static inline uint32_t
+usb_read32 (const uint8_t *at)
+{
+  return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+static inline void
+usb_write32 (uint8_t *at, uint32_t value)
+{
+  for (unsigned i = 0; i < 4; i++)
+    at[i] = (uint8_t)(value >> 8 * i);
+}
 static inline uint16_t
 usb_get16 (const uint8_t *at)
 {

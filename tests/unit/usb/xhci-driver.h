@@ -225,10 +225,13 @@ hc_address (Hc *hc, unsigned port, uint32_t route)
   HcEvent event;
   unsigned slot;
 
-  usb_write (&hc->usb, XHCI_PORTS + 16 * (port - 1), PORTSC_PP | PORTSC_PR, 4);
+  if (route == 0) /* else a hub's is reset */
+    usb_write (&hc->usb, XHCI_PORTS + 16 * (port - 1), PORTSC_PP | PORTSC_PR, 4);
   if (hc_command (hc, TRB_ENABLE_SLOT, 0, 0, &event) != CC_SUCCESS)
     return 0;
   slot = event.slot;
+  if (slot > XHCI_SLOTS) /* memory that somebody else has written */
+    return 0;
   usb_put32 (&hc->usb, HC_DCBAA + 8 * slot, (uint32_t)hc_context (slot));
   hc_clear_input (hc, 0, 3);
   usb_put32 (&hc->usb, HC_INPUT + 32, 1u << 27 | route);
