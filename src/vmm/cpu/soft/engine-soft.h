@@ -27,9 +27,9 @@ struct SoftEngine
   SoftCpu **cpus;
   SoftPages *pages; /* which hold code */
   SoftWorld world;
-  gboolean translate, translate_always; /* what VIVARIUM_SOFT wants */
-  gboolean side_by_side;                /* a thread a processor; else all take turns on one */
-  SoftRunner *runners;                  /* threads */
+  gboolean translate, translate_always, translate_check; /* what VIVARIUM_SOFT wants */
+  gboolean side_by_side; /* a thread a processor; else all take turns on one */
+  SoftRunner *runners;   /* threads */
   unsigned n_runners;
   GMutex mutex; /* protects what follows; may be taken with the VM lock held, never the other way round */
   GCond idle;   /* pause() waits for the threads */

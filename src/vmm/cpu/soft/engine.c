@@ -231,7 +231,7 @@ engine_free_soft (Engine *parent)
   g_free (engine);
 }
 
-/* VIVARIUM_SOFT: translate (what runs often; the default), always (everything; for tests), interpret. */
+/* VIVARIUM_SOFT: translate (what runs often; the default), always (everything; for tests), check (and compares with the interpreter, check.c), interpret. */
 #ifdef SOFT_TRANSLATOR
 static const char *
 wanted_mode (void)
@@ -248,6 +248,7 @@ choose_mode (SoftEngine *engine)
 #ifdef SOFT_TRANSLATOR
   engine->translate = !g_str_equal (wanted_mode (), "interpret");
   engine->translate_always = g_str_equal (wanted_mode (), "always");
+  engine->translate_check = g_str_equal (wanted_mode (), "check");
 #else
   g_message ("instructions are interpreted, which is slower: this build has no translator");
 #endif

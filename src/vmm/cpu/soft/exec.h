@@ -294,6 +294,8 @@ uint64_t soft_alu_value (unsigned op, unsigned size, uint64_t dst, uint64_t src,
 gboolean soft_condition (const SoftCpu *cpu, unsigned n);
 
 /* -- mmu*.c --------------------------------------------------------------------------------------------- */
+/* Of a processor that is `checking`: before a store of `size` bytes at `host`; NULL: an access that can't be done twice, so that it ends here. */
+void soft_check_store (SoftCpu *cpu, uint8_t *host, unsigned size);
 /* Drops all translations, and with them all that was found through linear addresses. */
 void soft_tlb_flush (SoftCpu *cpu);
 /* As a load of CR3 does: spares global pages. */

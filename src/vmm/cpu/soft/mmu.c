@@ -178,6 +178,16 @@ known_io (SoftCpu *cpu, uint64_t linear, unsigned mmu, gboolean write, uint64_t 
   return TRUE;
 }
 
+/* The interpreter runs ahead of translated code (translate/check.c). */
+static inline void
+note_store (SoftCpu *cpu, uint8_t *host, unsigned size)
+{
+#ifdef SOFT_TRANSLATOR
+  if (G_UNLIKELY (cpu->checking))
+    soft_check_store (cpu, host, size);
+#endif
+}
+
 static uint64_t
 read_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, unsigned mmu)
 {
@@ -191,6 +201,7 @@ read_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, u
     host = fill (cpu, insn, linear, ACCESS_READ, mmu, &physical);
   if (host != NULL)
     return soft_load_host (host, size);
+  note_store (cpu, NULL, 0);
   cpu->insn = insn;
   return soft_physical_read (cpu, physical, size);
 }
@@ -209,6 +220,7 @@ write_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value,
            && soft_code_in_page (cpu->engine, (uint8_t *)(entry->addend + linear)))
     {
       /* Data beside code: what was decoded from these very bytes goes. */
+      note_store (cpu, NULL, 0);
       host = (uint8_t *)(entry->addend + linear);
       soft_store_host (host, value, size);
       soft_code_stored (cpu, host, size);
@@ -216,6 +228,7 @@ write_part (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value,
     }
   else if (!known_io (cpu, linear, mmu, TRUE, &physical))
     host = fill (cpu, insn, linear, ACCESS_WRITE, mmu, &physical);
+  note_store (cpu, host, size);
   if (host != NULL)
     {
       soft_store_host (host, value, size);

@@ -308,8 +308,9 @@ struct SoftCpu
   gboolean run_stopped; /* a run of interpreted instructions ended where it should */
   gboolean holding;     /* `held` is the budget: the interpreter may not enter another block */
   int64_t held;
-  uint64_t jump_key;    /* key and generation of `jumps` */
-  SoftTlbEntry *tlb;    /* of `mmu` */
+  gboolean checking; /* the interpreter runs ahead of translated code (translate/check.c): stores are noted */
+  uint64_t jump_key; /* key and generation of `jumps` */
+  SoftTlbEntry *tlb; /* of `mmu` */
   uint64_t linear_mask; /* 2^32 - 1, or all ones in 64-bit mode */
   uint64_t rip_mask;    /* 16, 32 or 64 bits by code size */
   uint64_t stack_mask;  /* by stack size */

@@ -163,6 +163,7 @@ soft_translator_new (SoftCpu *cpu, GError **error)
     }
   translator->cpu = cpu;
   translator->always = cpu->engine->translate_always;
+  translator->check = cpu->engine->translate_check ? soft_check_new () : NULL;
   translator->arena
       = mmap (NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   translator->poll_page = mmap (NULL, 2 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -211,6 +212,7 @@ soft_translator_free (SoftTranslator *translator)
   unmap_buffer (translator);
   munmap (translator->arena, ARENA_SIZE);
   munmap (translator->poll_page, 2 * page);
+  soft_check_free (translator->check);
   g_free (translator->generator);
   g_free (translator->hash);
   g_free (translator->units);

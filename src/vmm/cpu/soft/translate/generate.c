@@ -472,6 +472,7 @@ generate_body (Gen *g, const SoftDecode *decodes)
           g->flags = FLAGS_RAX;
           g->recipe.kind = RECIPE_NONE;
           g->translator->count.runs += !g->sharing;
+          g->unit->runs = TRUE;
           /* What ends a block leaves by itself. */
           if (g->n + 1 == n && insn[1].handler == soft_goto)
             g->ended = TRUE;

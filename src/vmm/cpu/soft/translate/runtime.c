@@ -187,6 +187,23 @@ enter (SoftCpu *cpu, uint32_t entry)
   cpu->block = NULL;
 }
 
+/* Units that are still to be compared come back here from every way out: nothing is in the jump cache, and only others are linked. */
+static void
+run_checked (SoftCpu *cpu, SoftUnit *unit, SoftExit *link)
+{
+  SoftTranslator *translator = cpu->translator;
+  uint64_t flushes = translator->count.flushes;
+  gboolean compare = soft_check_before (cpu, unit);
+
+  if (translator->count.flushes != flushes)
+    return;
+  if (!compare && link != NULL && soft_check_done (unit) && soft_check_done (link->unit))
+    link_exit (translator, link, unit);
+  enter (cpu, soft_unit_entry (unit, FALSE));
+  if (compare)
+    soft_check_after (cpu);
+}
+
 /* Code that ran before, and not often: there is nothing else to be found.  NULL: there may be. */
 static SoftBlock *
 cold_block (SoftCpu *cpu, uint64_t rip)
@@ -215,7 +232,7 @@ soft_unit_step (SoftCpu *cpu)
   if (cpu->unit_class < 0)
     find_class (cpu);
   jump = &cpu->unit_jumps[cpu->unit_class][soft_unit_jump_slot (rip)];
-  if (jump->rip == rip && link == NULL && !cpu->counting)
+  if (jump->rip == rip && link == NULL && !cpu->counting && translator->check == NULL)
     {
       /* Its guard tells whether it is mapped as it was. */
       enter (cpu, (uint32_t)(jump->guard - (uintptr_t)translator->execute));
@@ -247,6 +264,11 @@ soft_unit_step (SoftCpu *cpu)
     set_id (cpu, unit, i);
   if (cpu->unit_class < 0)
     find_class (cpu);
+  if (translator->check != NULL)
+    {
+      run_checked (cpu, unit, link);
+      return NULL;
+    }
   jump = &cpu->unit_jumps[cpu->unit_class][soft_unit_jump_slot (rip)];
   jump->rip = rip;
   jump->guard = (uintptr_t)translator->execute + unit->guard;
@@ -275,9 +297,8 @@ begin (SoftCpu *cpu, uint32_t ref)
   return insn;
 }
 
-/* TRUE: translated code goes on behind them. */
-static gboolean
-interpret (SoftCpu *cpu, const SoftInsn *insn, unsigned n)
+gboolean
+soft_unit_interpret (SoftCpu *cpu, const SoftInsn *insn, unsigned n)
 {
   const SoftBlock *block = cpu->block;
   gboolean go_on = TRUE;
@@ -310,7 +331,7 @@ soft_unit_run (SoftCpu *cpu, uint32_t ref)
   const SoftInsn *insn = begin (cpu, ref);
 
   cpu->translator->count.interpreted += MAX (1, insn->unit_run);
-  return !interpret (cpu, insn, MAX (1, insn->unit_run));
+  return !soft_unit_interpret (cpu, insn, MAX (1, insn->unit_run));
 }
 
 uintptr_t
@@ -324,7 +345,7 @@ soft_unit_cold (SoftCpu *cpu, uint32_t ref, uint64_t linear)
   if ((access & SOFT_ACCESS_WINDOW) != 0 && cpu->window.room == 0)
     soft_make_window (cpu, cpu->reg[SOFT_REG_RIP]);
   if ((access & SOFT_ACCESS_ALIGNED) != 0 && (linear & (size - 1)) != 0)
-    return interpret (cpu, insn, 1) ? 0 : 1;
+    return soft_unit_interpret (cpu, insn, 1) ? 0 : 1;
   if ((linear & 0xfff) + size <= 4096)
     {
       gboolean write = (access & SOFT_ACCESS_WRITE) != 0;
@@ -334,7 +355,7 @@ soft_unit_cold (SoftCpu *cpu, uint32_t ref, uint64_t linear)
         host = soft_host_range (cpu, insn, linear, write);
       /* What the processor set in page tables was this code. */
       if (cpu->block->cost == SOFT_STALE)
-        return interpret (cpu, insn, 1) ? 0 : 1;
+        return soft_unit_interpret (cpu, insn, 1) ? 0 : 1;
       if (host != NULL)
         {
           uint64_t generation = cpu->memory_generation;
@@ -343,7 +364,7 @@ soft_unit_cold (SoftCpu *cpu, uint32_t ref, uint64_t linear)
             soft_reach_window (cpu, linear);
           /* Who looked saw another map than `host` is of. */
           if (cpu->memory_generation != generation)
-            return interpret (cpu, insn, 1) ? 0 : 1;
+            return soft_unit_interpret (cpu, insn, 1) ? 0 : 1;
           return (uintptr_t)host;
         }
     }
@@ -362,5 +383,5 @@ soft_unit_cold (SoftCpu *cpu, uint32_t ref, uint64_t linear)
       return (uintptr_t)cpu->bounce;
     }
   translator->count.cold_runs++;
-  return interpret (cpu, insn, 1) ? 0 : 1;
+  return soft_unit_interpret (cpu, insn, 1) ? 0 : 1;
 }

@@ -58,6 +58,8 @@ struct SoftUnit
   uint32_t miss, miss_flags; /* leave with RIP at the unit */
   unsigned n_polls;
   SoftPoll *polls;
+  gboolean runs;  /* some of its instructions are interpreted */
+  uint8_t checks; /* how often it has been compared with the interpreter */
 };
 
 /* Where a jump from the same page goes. */
@@ -90,6 +92,8 @@ typedef struct
   uint32_t id;
 } SoftPageId;
 
+typedef struct SoftCheck SoftCheck;
+
 struct SoftTranslator
 {
   SoftCpu *cpu;
@@ -112,6 +116,7 @@ struct SoftTranslator
   unsigned n_classes;
   void *poll_page, *stop_page; /* readable, and not */
   struct Gen *generator;       /* room for what makes a unit */
+  SoftCheck *check;            /* VIVARIUM_SOFT=check, else NULL */
   FILE *perf_map;
   struct
   {
@@ -160,6 +165,15 @@ void soft_signal_remove (void);
 /* Makes a unit of what is at `host`, the host's address of CS:RIP.  NULL: it can't be. */
 SoftUnit *soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region);
 
+/* -- check.c --------------------------------------------------------------------------------------- */
+SoftCheck *soft_check_new (void);
+void soft_check_free (SoftCheck *check);
+/* TRUE: the unit is to be run, and then soft_check_after(). */
+gboolean soft_check_before (SoftCpu *cpu, SoftUnit *unit);
+void soft_check_after (SoftCpu *cpu);
+/* It may be linked: it need not come back to be compared. */
+gboolean soft_check_done (const SoftUnit *unit);
+
 /* -- runtime.c ------------------------------------------------------------------------------------- */
 /* Prepares a new processor. */
 void soft_unit_setup (SoftCpu *cpu);
@@ -175,6 +189,8 @@ void soft_unit_thunk_sse (void);
 void soft_unit_thunk_high (void);
 /* Empties jump cache and ids. */
 void soft_unit_forget (SoftCpu *cpu);
+/* Carries out `n` of the running unit's instructions; TRUE: translated code goes on behind them. */
+gboolean soft_unit_interpret (SoftCpu *cpu, const SoftInsn *insn, unsigned n);
 /* Called by thunks. */
 uint32_t soft_unit_run (SoftCpu *cpu, uint32_t ref);
 uintptr_t soft_unit_cold (SoftCpu *cpu, uint32_t ref, uint64_t linear);
