@@ -173,6 +173,6 @@ make (void)
 }
 
 const FuzzTarget fuzz_target = {
-  "vmm/virtio/scsi.c vmm/virtio/scsi-command.c vmm/virtio/scsi-disc.c vmm/virtio/scsi-media.c vmm/storage/mmc.c vmm/storage/mmc-answers.c",
+  "vmm/virtio/scsi.c vmm/storage/scsi-command.c vmm/storage/scsi-disc.c vmm/virtio/scsi-media.c vmm/storage/mmc.c vmm/storage/mmc-answers.c",
   1600, make
 };

@@ -15,7 +15,7 @@ mount -t devtmpfs dev /dev
 %s
 """
 WATCHDOG = """
-insmod /i6300esb.ko heartbeat=4
+insmod /watchdog.ko && insmod /i6300esb.ko heartbeat=4
 echo "IDENTITY $(cat /sys/class/watchdog/watchdog0/identity)"
 echo "BOOT $(cat /sys/class/watchdog/watchdog0/bootstatus)"
 exec 3> /dev/watchdog0
@@ -41,7 +41,7 @@ def machine_of(room, engine, name, modules, script, *options):
 
 
 def watchdog(room, engine):
-    machine = machine_of(room, engine, "watchdog", ["drivers/watchdog/i6300esb.ko"], WATCHDOG, "--device", "watchdog,action=reset")
+    machine = machine_of(room, engine, "watchdog", ["drivers/watchdog/watchdog.ko", "drivers/watchdog/i6300esb.ko"], WATCHDOG, "--device", "watchdog,action=reset")
     machine.wait_serial(r"IDENTITY i6300ESB timer", 300)
     machine.wait_serial(r"BOOT 0", 60)
     machine.wait_serial(r"RESULT fed", 200)

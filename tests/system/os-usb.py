@@ -145,7 +145,7 @@ echo "COMPLAINTS $(grep -E -i -c 'usb|hci|scsi|sd [0-9]' /tmp/warnings)"
 echo "READY"
 while read step; do
   case "$step" in
-  write) (n=0; while dd if=/tmp/random of=/dev/$D bs=64k oflag=direct 2> /dev/null; do n=$((n+1)); [ $n = 1 ] && echo "WRITING"; done; echo "STOPPED") & ;;
+  write) (n=0; while dd if=/tmp/random of=/dev/$D bs=64k seek=160 oflag=direct 2> /dev/null; do n=$((n+1)); [ $n = 1 ] && echo "WRITING"; done; echo "STOPPED") & ;;
   again) disk; dd if=/tmp/random of=/dev/$D bs=64k seek=16 conv=fsync 2> /dev/null; echo 3 > /proc/sys/vm/drop_caches
     dd if=/dev/$D bs=1M skip=1 count=4 2> /dev/null | cmp - /tmp/random && echo "RESULT again ok" ;;
   sum) sync; echo "SUM $(dd if=/dev/$D bs=1M skip=1 count=4 2> /dev/null | sha256sum | cut -c1-64)" ;;

@@ -7,7 +7,7 @@
 #include "usb/storage.h"
 
 #include "storage/storage-port.h"
-#include "virtio/scsi-command.h"
+#include "storage/scsi-command.h"
 
 #include <string.h>
 

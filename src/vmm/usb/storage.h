@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A USB stick: a SCSI disk behind bulk pipes.  Universal Serial Bus Mass Storage Class, Bulk-Only Transport 1.0; commands are virtio/scsi-command.h's, which
+ * A USB stick: a SCSI disk behind bulk pipes.  Universal Serial Bus Mass Storage Class, Bulk-Only Transport 1.0; commands are storage/scsi-command.h's, which
  * knows neither queues nor virtio.
  *
  * One command at a time and one request to its image at a time, in pieces; while the image is at it both pipes say USB_NAK.

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "virtio/scsi-command.h"
+#include "storage/scsi-command.h"
 #include "virtio/scsi.h"
 
 G_BEGIN_DECLS

@@ -6,7 +6,7 @@
 
 #include "block/block-testing.h"
 #include "core/big-endian.h"
-#include "virtio/scsi-command.h"
+#include "storage/scsi-command.h"
 #include "virtio/scsi.h"
 
 #include <errno.h>

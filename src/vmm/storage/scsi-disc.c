@@ -4,7 +4,7 @@
  */
 #define G_LOG_DOMAIN "scsi"
 
-#include "virtio/scsi-command.h"
+#include "storage/scsi-command.h"
 
 #include "core/big-endian.h"
 
