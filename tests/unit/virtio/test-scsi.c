@@ -331,22 +331,30 @@ test_failed (void)
 
 /* -- Functions ---------------------------------------------------------------------------------------- */
 
+/* The n-th of those that are on their way together. */
 static void
-function (uint32_t what, unsigned target, uint64_t tag)
+function_at (unsigned n, uint32_t what, unsigned target, uint64_t tag)
 {
-  uint8_t *bytes = driver_ram (&d, HEADERS + 0x2000);
+  const uint64_t header = HEADERS + 0x2000 + 64 * n, answer = FOOTERS + 0x2000 + n;
+  uint8_t *bytes = driver_ram (&d, header);
 
   memset (bytes, 0, 24);
   memcpy (bytes + 4, &what, 4);
   bytes[8] = 1;
   bytes[9] = (uint8_t)target;
   memcpy (bytes + 16, &tag, 8);
-  *driver_ram (&d, FOOTERS + 0x2000) = 0xee;
-  driver_describe (&d, driver_queue (0), 0, HEADERS + 0x2000, 24, DESC_NEXT, 1);
-  driver_describe (&d, driver_queue (0), 1, FOOTERS + 0x2000, 1, DESC_WRITE, 0);
-  driver_put (&d, 0, 0);
+  *driver_ram (&d, answer) = 0xee;
+  driver_describe (&d, driver_queue (0), 2 * n, header, 24, DESC_NEXT, 2 * n + 1);
+  driver_describe (&d, driver_queue (0), 2 * n + 1, answer, 1, DESC_WRITE, 0);
+  driver_put (&d, 0, 2 * n);
   driver_ring (&d, 0);
   driver_pump ();
+}
+
+static void
+function (uint32_t what, unsigned target, uint64_t tag)
+{
+  function_at (0, what, target, tag);
 }
 
 static unsigned
@@ -417,8 +425,8 @@ test_abort_twice (gconstpointer reset)
   ask_at (0, 0, 0, CDB (0x28, [8] = 1), 0, 512);
   driver_ring (&d, COMMANDS);
   driver_pump ();
-  function (0, 0, 100);
-  function (5, 0, 100);
+  function_at (0, 0, 0, 100);
+  function_at (1, 5, 0, 100);
   g_assert_cmpuint (driver_used (&d, 0), ==, 0);
   block_faults_hold (faults, FALSE);
   GThread *host = g_thread_new ("host", release, faults);

@@ -347,6 +347,8 @@ fuse (SoftInsn *first, unsigned condition)
 
 /* Room for what a block is decoded from, and its last instruction's longest. */
 #define DECODE_BYTES (SOFT_MAX_BLOCK_BYTES + 16)
+/* How often an instruction is read anew that is being written to. */
+#define GATHER_ROUNDS 64u
 
 /* Decodes, from a copy in `bytes`, as many instructions as make a block.  0 instructions: the first one crosses the page. */
 static void
@@ -387,12 +389,36 @@ decode_block (SoftCpu *cpu, SoftBlock *block, uint8_t bytes[DECODE_BYTES], uint6
   end_block (cpu, block, offset);
 }
 
+/* Bytes that were read one after the other are made those of one time: another processor may just be writing them.  TRUE: they were.  `from` has NULL for a
+ * device's. */
+static gboolean
+make_of_one_time (const uint8_t *const *from, uint8_t *bytes, unsigned n)
+{
+  for (unsigned round = 0; round < GATHER_ROUNDS; round++)
+    {
+      gboolean same = TRUE;
+
+      __atomic_signal_fence (__ATOMIC_SEQ_CST);
+      for (unsigned i = 0; i < n; i++)
+        {
+          const uint8_t now = from[i] != NULL ? __atomic_load_n (from[i], __ATOMIC_RELAXED) : bytes[i];
+
+          same &= now == bytes[i];
+          bytes[i] = now;
+        }
+      if (same)
+        return round == 0;
+    }
+  return FALSE;
+}
+
 /* One instruction from bytes that were gathered one by one: over a page's end, or from a device. */
 static SoftBlock *
 decode_gathered (SoftCpu *cpu, SoftBlock *block, uint8_t bytes[15], uint64_t linear, uint64_t rip)
 {
   uint64_t limit = bytes_to_limit (cpu, rip);
   unsigned n = 0, want = (unsigned)MIN (limit, 15);
+  const uint8_t *from[15];
   SoftDecode d;
   SoftInsn *insn = &block->insns[0];
 
@@ -408,6 +434,14 @@ decode_gathered (SoftCpu *cpu, SoftBlock *block, uint8_t bytes[15], uint64_t lin
       if (n > 0)
         {
           soft_decode (&d, insn);
+          if (!d.overrun && !make_of_one_time (from, bytes, n))
+            {
+              setup_decode (cpu, &d);
+              d.bytes = bytes;
+              d.available = n;
+              memset (insn, 0, sizeof *insn);
+              soft_decode (&d, insn);
+            }
           if (!d.overrun)
             break;
         }
@@ -416,6 +450,7 @@ decode_gathered (SoftCpu *cpu, SoftBlock *block, uint8_t bytes[15], uint64_t lin
       uint64_t physical;
       Region *region;
       const uint8_t *host = soft_translate_exec (cpu, at, &physical, &region);
+      from[n] = host;
       bytes[n++] = host != NULL ? *host : (uint8_t)soft_physical_read (cpu, physical, 1);
     }
   block->n_insns = 1;
