@@ -530,12 +530,12 @@ test_commands_wrong (void)
   /* Nothing to say what, and no room for an answer. */
   for (uint32_t length = 1; length < 3; length++)
     {
-      driver_describe (&d, driver_queue (CQ), 0, CQ_DATA, length, 0, 0);
-      driver_put (&d, CQ, 0);
+      driver_describe (&d, driver_queue (CQ), length, CQ_DATA, length, 0, 0);
+      driver_put (&d, CQ, length);
       driver_ring (&d, CQ);
     }
-  driver_describe (&d, driver_queue (CQ), 1, CQ_DATA, 4, DESC_WRITE, 0);
-  driver_put (&d, CQ, 1);
+  driver_describe (&d, driver_queue (CQ), 3, CQ_DATA, 4, DESC_WRITE, 0);
+  driver_put (&d, CQ, 3);
   driver_ring (&d, CQ);
   const uint16_t before = driver_used (&d, CQ);
   driver_pump ();
@@ -611,7 +611,7 @@ test_reset (gconstpointer how)
 {
   uint8_t frame[1514], got[2048];
 
-  begin (VERSION_1);
+  begin (VERSION_1 | VIRT_F_RING_RESET);
   net_fixture_frame (frame, everybody, 0x88b5, sizeof frame, 3);
   for (unsigned n = 0; driver_used (&d, TX) == (uint16_t)n; n++)
     put_packet (no_header, 12, frame, sizeof frame, 4096);
@@ -628,6 +628,7 @@ test_reset (gconstpointer how)
         {
           driver_write (&d, DRIVER_SELECT, n, 2);
           driver_write (&d, DRIVER_QUEUE_RESET, 1, 2);
+          g_assert_cmpuint (driver_read (&d, DRIVER_ENABLE, 2), ==, 0);
         }
       break;
     case 2:

@@ -182,8 +182,10 @@ driver_features (Driver *d, uint64_t features)
   if (d->packed)
     {
       features |= VIRT_F_RING_PACKED;
+      /* Beside it there may be the network's end. */
       for (guint i = 0; i < d->vm->devices->len; i++)
-        virt_offer_packed (d->vm->devices->pdata[i]);
+        if (!g_str_equal (((Device *)d->vm->devices->pdata[i])->klass->name, "net-port"))
+          virt_offer_packed (d->vm->devices->pdata[i]);
     }
   driver_write (d, DRIVER_STATUS, 0, 1);
   driver_write (d, DRIVER_STATUS, 3, 1);
