@@ -160,6 +160,18 @@ block_get_stats (const Block *block, BlockStats *stats)
   g_mutex_unlock (&b->lock);
 }
 
+void
+block_get_load (Block *block, BlockLoad *load)
+{
+  *load = (BlockLoad){ .queues = (unsigned)g_atomic_int_get (&block->n_queues) };
+  g_mutex_lock (&block->lock);
+  for (const BlockRequest *request = block->waiting; request != NULL; request = request->next)
+    load->waiting++;
+  load->workers = block->n_workers;
+  load->idle = block->n_idle;
+  g_mutex_unlock (&block->lock);
+}
+
 BlockExtentKind
 block_status (Block *block, uint64_t offset, uint64_t *length)
 {

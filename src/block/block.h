@@ -56,6 +56,12 @@ typedef struct
   uint64_t read_bytes, written_bytes, reads, writes, flushes;
 } BlockStats;
 void block_get_stats (const Block *block, BlockStats *stats);
+/* At this moment.  Any thread. */
+typedef struct
+{
+  unsigned queues, waiting, workers, idle; /* `waiting`: requests that no worker has taken yet */
+} BlockLoad;
+void block_get_load (Block *block, BlockLoad *load);
 
 /* -- Queues --------------------------------------------------------------------------------------- */
 

@@ -75,13 +75,36 @@ read_line (void)
   return readline ("(vivarium) ");
 }
 
+#define MOST_HISTORY 500
+
+static char *
+history_file (void)
+{
+  return g_build_filename (g_get_user_state_dir (), "vivarium", "monitor-history", NULL);
+}
+
 static void
 begin_prompt (VivMachine *machine)
 {
+  g_autofree char *file = history_file ();
+
   asked = machine;
   rl_readline_name = "vivctl";
   rl_completion_entry_function = complete;
   using_history ();
+  stifle_history (MOST_HISTORY);
+  if (isatty (STDIN_FILENO))
+    read_history (file);
+}
+
+static void
+end_prompt (void)
+{
+  g_autofree char *file = history_file (), *folder = g_path_get_dirname (file);
+
+  /* For the next time; what can't be kept isn't worth a word. */
+  if (isatty (STDIN_FILENO) && g_mkdir_with_parents (folder, 0700) == 0)
+    write_history (file);
 }
 
 static void
@@ -117,6 +140,11 @@ begin_prompt (VivMachine *machine)
 }
 
 static void
+end_prompt (void)
+{
+}
+
+static void
 remember (const char *line)
 {
 }
@@ -143,6 +171,7 @@ prompt (VivMachine *machine, gboolean json)
       if (!viv_machine_is_busy (machine))
         break;
     }
+  end_prompt ();
   return isatty (STDIN_FILENO) ? EXIT_DONE : status;
 }
 

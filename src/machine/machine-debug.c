@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "machine/disassembly.h"
 #include "machine/machine-private.h"
 #include "machine/monitor-guard.h"
 #include "machine/plain-text.h"
@@ -68,10 +69,64 @@ viv_machine_attach_debugger_finish (VivMachine *self, GAsyncResult *result, GErr
   return reply != NULL;
 }
 
+typedef struct
+{
+  char *answer;
+  gboolean json;
+} Disassembly;
+
+static void
+disassembly_free (gpointer data)
+{
+  Disassembly *d = data;
+
+  g_free (d->answer);
+  g_free (d);
+}
+
+static void
+run_decoder (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  const Disassembly *d = data;
+  GError *error = NULL;
+  char *text = disassembly_of (d->answer, d->json, &error);
+
+  if (text == NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_pointer (task, g_variant_ref_sink (g_variant_new ("(s)", text)),
+                           (GDestroyNotify)g_variant_unref);
+  g_free (text);
+}
+
+static void
+on_code (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  Disassembly *d = g_task_get_task_data (task);
+  GError *error = NULL;
+
+  d->answer = viv_machine_command_finish (VIV_MACHINE (source), result, &error);
+  if (d->answer == NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_run_in_thread (task, run_decoder);
+}
+
 void
 viv_machine_command (VivMachine *self, const char *line, gboolean json, GCancellable *cancellable,
                      GAsyncReadyCallback callback, gpointer data)
 {
+  if (disassembly_is (line))
+    {
+      GTask *task = g_task_new (self, cancellable, callback, data);
+      Disassembly *d = g_new0 (Disassembly, 1);
+
+      d->json = json;
+      g_task_set_task_data (task, d, disassembly_free);
+      call (self, "Command", g_variant_new ("(sb)", line, FALSE), NULL, cancellable, on_code, task);
+      return;
+    }
   call (self, "Command", g_variant_new ("(sb)", line, json), NULL, cancellable, callback, data);
 }
 

@@ -100,6 +100,7 @@ viv_find_program (const char *name, GError **error)
                                          "../nat",
                                          "../share",
                                          "../switch",
+                                         "../decode",
                                          "../broker",
                                          "../cli",
                                          "../ui",
@@ -115,6 +116,8 @@ viv_find_program (const char *name, GError **error)
                                          "../../src/share",
                                          "../../../src/switch",
                                          "../../src/switch",
+                                         "../../../src/decode",
+                                         "../../src/decode",
                                          "../../../src/ui",
                                          "../../../src/cli" };
   static const struct

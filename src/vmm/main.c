@@ -10,6 +10,7 @@
 #include "base/host-files.h"
 #include "block/block-testing.h"
 #include "block/regular-file.h"
+#include "board/look.h"
 #include "board/pc.h"
 #include "board/slots.h"
 #include "confine/broker-link.h"
@@ -631,6 +632,7 @@ build (Monitor *monitor, GError **error)
   monitor->board = pc_new (monitor->vm, monitor->definition, error);
   if (monitor->board == NULL)
     return FALSE;
+  debug_server_set_views (monitor->debugger, board_views, monitor->board);
   if (o->test_device && !add_test_device (monitor, error))
     return FALSE;
   if (o->test_pci && !board_add_test_pci (monitor->board, error))

@@ -263,6 +263,12 @@ def prompt(room, engine):
     many = subprocess.run([VIVCTL, "monitor", machine.name], input="info status\npage-walk 0x40000600\nquit\n", env=room.env, capture_output=True, text=True,
                           timeout=60, check=True).stdout
     check("running" in many and "4096 KiB" in many, "commands from a file: " + many)
+    code = machine.vivctl("monitor", "--json", "-c", "disassemble 0x7c00 32", ok=False)
+    if "libcapstone" not in code.stderr:
+        code = json.loads(code.stdout)["code"]
+        check(len(code) > 3 and code[0]["address"] == "0x%016x" % 0x7c00 and all(line["instruction"] for line in code), "instructions: %s" % code)
+    block = machine.vivctl("monitor", "-c", "info block").stdout
+    check(re.search(r"^floppy0 +floppy 0 +\d+ ", block, re.M), "the drive that it came from: " + block)
     core = room.path("core")
     machine.vivctl("dump", core)
     equal(machine.state, "running", "it runs on")

@@ -6,6 +6,7 @@
 
 #include "debug/commands.h"
 
+#include "base/code.h"
 #include "debug/gdb-registers.h"
 #include "debug/memory.h"
 
@@ -327,6 +328,53 @@ run_xp (const DebugContext *context, char **words, DebugReport *report, GError *
   return dump (context, words, report, TRUE, error);
 }
 
+/* What a decoder needs (base/code.h): decoding what a guest wrote is none of a monitor's work. */
+static gboolean
+run_disassemble (const DebugContext *context, char **words, DebugReport *report, GError **error)
+{
+  g_autofree CpuState *state = debug_state (context, error);
+  uint8_t bytes[CODE_MOST_BYTES];
+  uint64_t address, length = CODE_DEFAULT_BYTES;
+  uint16_t cs;
+  size_t n;
+  GString *hex;
+
+  if (state == NULL)
+    return FALSE;
+  if (words[0] != NULL && words[1] != NULL && words[2] != NULL)
+    return usage (error, "disassemble [ADDRESS [BYTES]]");
+  if (!debug_parse_number (context, words[0] != NULL ? words[0] : "$rip", &address, error)
+      || (words[0] != NULL && words[1] != NULL && !debug_parse_number (context, words[1], &length, error)))
+    return FALSE;
+  if (length < 1 || length > CODE_MOST_BYTES)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "1 to %u bytes at a time",
+                   CODE_MOST_BYTES);
+      return FALSE;
+    }
+  n = debug_read_memory (context->vm, state, address, bytes, length);
+  if (n == 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                   "there is no memory at " HEX " (page-walk says why)", address);
+      return FALSE;
+    }
+  cs = state->segment[CPU_CS].attributes;
+  debug_report_table (report, "code", "key value");
+  debug_report_pair (
+      report, "bits",
+      (state->efer & EFER_LMA) != 0 && (cs & SEGMENT_L) != 0                                     ? "64"
+      : (state->cr0 & CR0_PE) != 0 && (state->rflags & RFLAGS_VM) == 0 && (cs & SEGMENT_DB) != 0 ? "32"
+                                                                                                 : "16");
+  pair (report, "address", address);
+  hex = g_string_new (NULL);
+  for (size_t i = 0; i < n; i++)
+    g_string_append_printf (hex, "%02x", bytes[i]);
+  debug_report_pair (report, "bytes", hex->str);
+  g_string_free (hex, TRUE);
+  return TRUE;
+}
+
 /* What is mapped, in runs of equal rights. */
 #define MOST_RUNS  400u
 #define MOST_PAGES (1u << 16)
@@ -429,6 +477,8 @@ const DebugCommand debug_commands_processor[] = {
     run_lapic },
   { "info pages", "[FROM]", "What the page tables map.", run_tlb },
   { "page-walk", "ADDRESS", "The way of an address through the page tables.", run_walk },
+  { "disassemble", "[ADDRESS [BYTES]]", "Code as instructions, from where the processor is.",
+    run_disassemble },
   { "x", "ADDRESS [BYTES]", "Memory by linear address.", run_x },
   { "xp", "ADDRESS [BYTES]", "Memory by physical address.", run_xp },
   { NULL },

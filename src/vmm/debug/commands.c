@@ -85,11 +85,24 @@ debug_parse_number (const DebugContext *context, const char *text, uint64_t *val
 
 static const DebugCommand *const groups[] = { debug_commands_processor, debug_commands_machine };
 
+/* Calls `func` with each command's name, arguments and help. */
+typedef void (*NameFunc) (const char *name, const char *arguments, const char *help, void *data);
+
+static void
+for_each_name (const DebugContext *context, NameFunc func, void *data)
+{
+  for (unsigned i = 0; i < G_N_ELEMENTS (groups); i++)
+    for (const DebugCommand *c = groups[i]; c->name != NULL; c++)
+      func (c->name, c->arguments, c->help, data);
+  for (const DebugView *v = context->views; v != NULL && v->name != NULL; v++)
+    func (v->name, "", v->help, data);
+}
+
 /* How many of `words` are its name; 0: another's. */
 static unsigned
-matches (const DebugCommand *command, char **words)
+matches (const char *command, char **words)
 {
-  g_auto (GStrv) name = g_strsplit (command->name, " ", -1);
+  g_auto (GStrv) name = g_strsplit (command, " ", -1);
   unsigned n = g_strv_length (name);
 
   for (unsigned i = 0; i < n; i++)
@@ -99,16 +112,18 @@ matches (const DebugCommand *command, char **words)
 }
 
 static void
-add_help (DebugReport *report, gboolean gdb)
+add_help_line (const char *name, const char *arguments, const char *help, void *report)
+{
+  debug_report_cell (report, "%s%s%s", name, *arguments != '\0' ? " " : "", arguments);
+  debug_report_cell (report, "%s", help);
+}
+
+static void
+add_help (const DebugContext *context, DebugReport *report)
 {
   debug_report_table (report, "commands", "command help");
-  for (unsigned i = 0; i < G_N_ELEMENTS (groups); i++)
-    for (const DebugCommand *c = groups[i]; c->name != NULL; c++)
-      {
-        debug_report_cell (report, "%s%s%s", c->name, *c->arguments != '\0' ? " " : "", c->arguments);
-        debug_report_cell (report, "%s", c->help);
-      }
-  if (gdb)
+  for_each_name (context, add_help_line, report);
+  if (context->gdb)
     debug_report_pair (
         report, "stop-at reset|triple-fault on|off",
         "The machine stands behind a reset, or at what can't be carried out, until gdb lets it go on.");
@@ -141,28 +156,42 @@ add_candidate (GPtrArray *found, const char *word, const char *begun)
   g_ptr_array_add (found, g_strdup (word));
 }
 
+typedef struct
+{
+  GPtrArray *found;
+  char **words;
+  unsigned before; /* of them, those that are whole */
+  const char *begun;
+} Completion;
+
+static void
+complete_name (const char *command, const char *arguments, const char *help, void *data)
+{
+  const Completion *completion = data;
+  g_auto (GStrv) name = g_strsplit (command, " ", -1);
+  unsigned same = 0;
+
+  while (same < completion->before && name[same] != NULL && g_str_equal (name[same], completion->words[same]))
+    same++;
+  if (same == completion->before && name[same] != NULL)
+    add_candidate (completion->found, name[same], completion->begun);
+}
+
 /* What the last word of `line` may become, a line each. */
 static char *
 complete (const DebugContext *context, const char *line)
 {
-  g_auto (GStrv) words = split (line);
+  g_auto (GStrv) all = split (line);
   g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (g_free);
-  unsigned n = g_strv_length (words);
-  const gboolean open = n > 0 && !g_ascii_isspace (line[strlen (line) - 1]);
-  const unsigned before = open ? n - 1 : n;
+  const gboolean open = all[0] != NULL && !g_ascii_isspace (line[strlen (line) - 1]);
+  /* "cpu N" stands in front of any command. */
+  char **words = all[0] != NULL && all[1] != NULL && (all[2] != NULL || !open) && g_str_equal (all[0], "cpu")
+                     ? all + 2
+                     : all;
+  const unsigned n = g_strv_length (words), before = open ? n - 1 : n;
   const char *begun = open ? words[n - 1] : "";
 
-  for (unsigned i = 0; i < G_N_ELEMENTS (groups); i++)
-    for (const DebugCommand *c = groups[i]; c->name != NULL; c++)
-      {
-        g_auto (GStrv) name = g_strsplit (c->name, " ", -1);
-        unsigned same = 0;
-
-        while (same < before && name[same] != NULL && g_str_equal (name[same], words[same]))
-          same++;
-        if (same == before && name[same] != NULL)
-          add_candidate (found, name[same], begun);
-      }
+  for_each_name (context, complete_name, &(Completion){ found, words, before, begun });
   if (before == 0)
     add_candidate (found, "help", begun);
   if (before == 2 && g_str_equal (words[0], "info") && g_str_equal (words[1], "device"))
@@ -182,14 +211,20 @@ run (const DebugContext *context, char **words, DebugReport *report, GError **er
   for (unsigned i = 0; i < G_N_ELEMENTS (groups); i++)
     for (const DebugCommand *c = groups[i]; c->name != NULL; c++)
       {
-        unsigned n = matches (c, words);
+        unsigned n = matches (c->name, words);
 
         if (n > 0)
           return c->run (context, words + n, report, error);
       }
+  for (const DebugView *v = context->views; v != NULL && v->name != NULL; v++)
+    if (matches (v->name, words) > 0)
+      {
+        v->tell (context->views_opaque, report);
+        return TRUE;
+      }
   if (g_strcmp0 (words[0], "help") == 0)
     {
-      add_help (report, context->gdb);
+      add_help (context, report);
       return TRUE;
     }
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "there is no command “%s”; “help” lists them",

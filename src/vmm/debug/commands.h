@@ -10,7 +10,7 @@
 #pragma once
 
 #include "cpu/engine.h"
-#include "debug/report.h"
+#include "debug/view.h"
 
 G_BEGIN_DECLS
 
@@ -18,8 +18,10 @@ typedef struct
 {
   Vm *vm;
   Engine *engine;
-  unsigned cpu; /* whose page tables and registers, unless the command says */
-  gboolean gdb; /* it is gdb that asks */
+  unsigned cpu;           /* whose page tables and registers, unless the command says */
+  gboolean gdb;           /* it is gdb that asks */
+  const DebugView *views; /* ends with a NULL name; NULL: there are none */
+  void *views_opaque;
 } DebugContext;
 
 typedef struct DebugCommand

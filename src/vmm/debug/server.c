@@ -27,6 +27,8 @@ struct DebugServer
 {
   Vm *vm;
   Engine *engine;
+  const DebugView *views;
+  void *views_opaque;
   /* The rest is the device loop's. */
   GdbStub *stub; /* NULL: nobody debugs */
   int fd;
@@ -125,11 +127,17 @@ stop_at (DebugServer *server, const char *what, gboolean on)
   return TRUE;
 }
 
+static DebugContext
+context_of (const DebugServer *server, unsigned cpu, gboolean gdb)
+{
+  return (DebugContext){ server->vm, server->engine, cpu, gdb, server->views, server->views_opaque };
+}
+
 static char *
 command (void *opaque, unsigned cpu, const char *line)
 {
   DebugServer *server = opaque;
-  const DebugContext context = { server->vm, server->engine, cpu, TRUE };
+  const DebugContext context = context_of (server, cpu, TRUE);
   g_auto (GStrv) words = g_strsplit_set (line, " \t", -1);
 
   if (g_strcmp0 (words[0], "stop-at") == 0)
@@ -450,7 +458,7 @@ static gboolean
 on_command (Vm *vm, void *data, GError **error)
 {
   Command *c = data;
-  const DebugContext context = { vm, c->server->engine, 0, FALSE };
+  const DebugContext context = context_of (c->server, 0, FALSE);
 
   vm_processors_stand (vm);
   c->answer = debug_command (&context, c->line, c->json, error);
@@ -496,6 +504,13 @@ debug_server_new (Vm *vm, Engine *engine)
   server->fd = -1;
   vm_set_state_watch (vm, on_state, server);
   return server;
+}
+
+void
+debug_server_set_views (DebugServer *server, const DebugView *views, void *opaque)
+{
+  server->views = views;
+  server->views_opaque = opaque;
 }
 
 void

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "core/vm.h"
+#include "debug/view.h"
 
 G_BEGIN_DECLS
 
@@ -18,6 +19,8 @@ typedef struct Engine Engine; /* cpu/engine.h */
 
 DebugServer *debug_server_new (Vm *vm, Engine *engine);
 void debug_server_free (DebugServer *server);
+/* More commands for the prompt (debug/view.h), before the machine runs. */
+void debug_server_set_views (DebugServer *server, const DebugView *views, void *opaque);
 
 /* A stream socket on which somebody speaks GDB's protocol; it is taken.  `bits`: 32 or 64, which of the two descriptions he gets; 0: as
  * the machine is.  `done` comes on the control loop: G_IO_ERROR_BUSY when there is a debugger already. */

@@ -83,6 +83,8 @@ test_twice (Fixture *f, gconstpointer data)
                                        "page-walk 0x1000",
                                        "x 0x1000",
                                        "xp 0x5000 17",
+                                       "disassemble",
+                                       "disassemble 0x1000 16",
                                        "info devices",
                                        "info map",
                                        "info ports",
@@ -135,6 +137,9 @@ test_pages (Fixture *f, gconstpointer data)
   has (f, "x 0x1010 5", "48 65 6c 6c 6f");
   has (f, "x $rip+0x10 5", "Hello");
   has (f, "xp 0x5010 5", "Hello");
+  has (f, "disassemble 0x1010 5", "48656c6c6f");
+  has (f, "disassemble 0x1ffe 5", "bytes    0000"); /* up to the end of what is mapped */
+  has (f, "disassemble", "bits     64");
   has (f, "info pages", "0x0000000000005000  uwx");
   has (f, "info pages", "0x0000000000400000  -w-");
   has (f, "info registers", "64-bit");
@@ -181,6 +186,11 @@ test_hostile (Fixture *f, gconstpointer data)
                                        "cpu x y",
                                        "page-walk",
                                        "page-walk 1 2",
+                                       "disassemble 1 2 3",
+                                       "disassemble zzz",
+                                       "disassemble 0x1000 0",
+                                       "disassemble 0x1000 4097",
+                                       "disassemble 0x8000000000000",
                                        "info device",
                                        "info device none",
                                        "info pages x",
