@@ -223,7 +223,7 @@ test_flat (void)
   g_assert_true (guest_run (g, 100000));
   g_assert_cmphex (guest_get (g, 0xd000, 4), ==, (uint32_t)(0x400 * 0x3ff * 2 - 4));
   if (translates (g))
-    g_assert_cmpuint (g->cpu->window.room, !=, 0);
+    g_assert_cmpuint (g->cpu->load_windows[SOFT_WINDOW_CODE].room, !=, 0);
   guest_free (g);
 }
 
@@ -433,9 +433,105 @@ test_grows (void)
       for (unsigned k = 0; k < 8; k++)
         g_assert_cmpuint (guest_get (g, at + 0x1000 + k * 0x8000, 8), ==, 8 - k);
       if (translates (g))
-        g_assert_true (soft_in_window (&g->cpu->data_window, at) || soft_in_window (&g->cpu->window, at));
+        g_assert_true (soft_in_window (&g->cpu->load_windows[SOFT_WINDOW_DATA], at)
+                       || soft_in_window (&g->cpu->load_windows[SOFT_WINDOW_CODE], at));
     }
   guest_free (g);
+}
+
+/* Loads and stores all over the page at RBX. */
+GUEST_CODE (
+    filler, ".code64",
+    "  xor %esi, %esi\n mov $1000, %ecx\n"
+    "1: mov (%rbx), %rax\n add %rax, %rsi\n mov %rcx, 8(%rbx)\n addl $1, 16(%rbx)\n movzbl 8(%rbx,%rdi), %edx\n add %rdx, %rsi\n"
+    "  lock incq 24(%rbx)\n"
+    "  dec %ecx\n jnz 1b\n int $0x20\n");
+
+static void
+fill (Guest *g, uint64_t at, const uint8_t *host)
+{
+  uint64_t words[4], sum = 1000 * 7;
+
+  for (uint32_t i = 1000; i >= 1; i--)
+    sum += i & 0xff;
+  g->cpu->reg[SOFT_REG_RIP] = CODE;
+  g->cpu->reg[CPU_RBX] = at;
+  g->cpu->reg[CPU_RDI] = 0;
+  g->cpu->run_state = CPU_RUN_RUNNING;
+  g_assert_true (guest_run (g, 100000));
+  g_assert_cmpuint (guest_vector (g), ==, 0x20);
+  memcpy (words, host, sizeof words);
+  g_assert_cmpuint (words[0], ==, 7);
+  g_assert_cmpuint (words[1], ==, 1);
+  g_assert_cmpuint (words[2], ==, 1000);
+  g_assert_cmpuint (words[3], ==, 1000);
+  g_assert_cmpuint (g->cpu->reg[CPU_RSI], ==, sum);
+}
+
+/* RAM of two regions, which are at different distances from where the host has them. */
+static void
+test_regions (void)
+{
+  enum
+  {
+    OTHER = GUEST_RAM, /* 4 MiB there */
+    SIZE = 4 << 20,
+  };
+  static const struct
+  {
+    uint32_t place;
+    gboolean other;
+  } rounds[]
+      = { { OTHER, TRUE }, { FIRST, FALSE },         { OTHER + 0x201000, TRUE }, { SECOND, FALSE },
+          { OTHER, TRUE }, { OTHER + 0x2000, TRUE }, { FIRST + 0x1000, FALSE },  { OTHER + 0x3000, TRUE } };
+  Guest *g = guest_new (1);
+  g_autoptr (Region) other = region_new_ram ("other", SIZE, RAM_DEFAULT, NULL);
+  CpuState s;
+
+  vm_lock (g->vm);
+  address_space_map (g->vm->memory, other, OTHER, 0, SIZE, 0);
+  vm_add_ram (g->vm, other);
+  vm_unlock (g->vm);
+  large_pages (g, &s);
+  guest_set (g, DIRECTORY + 8 * 8, OTHER | LARGE, 8);
+  guest_set (g, DIRECTORY + 9 * 8, (OTHER + 0x200000) | LARGE, 8);
+  GUEST_LOAD (g, CODE, filler);
+  guest_start (g, &s);
+  for (unsigned i = 0; i < G_N_ELEMENTS (rounds); i++)
+    {
+      uint8_t *host = rounds[i].other ? (uint8_t *)region_host (other) + rounds[i].place - OTHER
+                                      : g->ram + rounds[i].place;
+
+      memset (host, 0, 32);
+      host[0] = 7;
+      fill (g, rounds[i].place, host);
+    }
+  guest_free (g);
+}
+
+/* Two machines on one thread, by turns. */
+static void
+test_two_machines (void)
+{
+  Guest *g[2];
+  CpuState s;
+
+  for (unsigned i = 0; i < 2; i++)
+    {
+      g[i] = guest_new (1);
+      large_pages (g[i], &s);
+      GUEST_LOAD (g[i], CODE, filler);
+      guest_start (g[i], &s);
+    }
+  for (unsigned round = 0; round < 6; round++)
+    {
+      const uint32_t at = FIRST + round * 0x1000;
+
+      guest_set (g[round % 2], at, 7, 8);
+      fill (g[round % 2], at, g[round % 2]->ram + at);
+    }
+  for (unsigned i = 0; i < 2; i++)
+    guest_free (g[i]);
 }
 
 static void
@@ -453,9 +549,11 @@ main (int argc, char **argv)
   {
     const char *name;
     void (*test) (void);
-  } both[] = { { "remap", test_remap },        { "accessed", test_accessed },   { "vanish", test_vanish },
-               { "stores", test_stores },      { "made-code", test_made_code }, { "logged", test_logged },
-               { "log-marks", test_log_marks } };
+  } both[] = {
+    { "remap", test_remap },         { "accessed", test_accessed },   { "vanish", test_vanish },
+    { "stores", test_stores },       { "made-code", test_made_code }, { "logged", test_logged },
+    { "log-marks", test_log_marks }, { "regions", test_regions },     { "two-machines", test_two_machines }
+  };
 
   g_test_init (&argc, &argv, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS (both); i++)

@@ -428,6 +428,7 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
   soft_running = cpu;
   /* Flags that other code of this thread has left would be taken for the guest's, and fault when its control word unmasks them. */
   __asm__ volatile("fnclex");
+  soft_load_gs_base (cpu);
   cpu->slice = cpu->budget = budget;
   cpu->irq_check = TRUE;
   if (soft_setjmp (&cpu->recover) != 0)

@@ -133,9 +133,17 @@ soft_in_window (const SoftWindow *window, uint64_t linear)
 static inline void
 soft_drop_window (SoftCpu *cpu)
 {
-  cpu->window.room = cpu->data_window.room = 0;
+  for (unsigned i = 0; i < G_N_ELEMENTS (cpu->load_windows); i++)
+    cpu->load_windows[i].room = cpu->load_windows[i].gs_room = 0;
   for (unsigned i = 0; i < G_N_ELEMENTS (cpu->store_windows); i++)
-    cpu->store_windows[i].room = 0;
+    cpu->store_windows[i].room = cpu->store_windows[i].gs_room = 0;
+}
+/* Whenever this processor begins to run on a thread. */
+static inline void
+soft_load_gs_base (const SoftCpu *cpu)
+{
+  if (cpu->gs_distance != 0)
+    __asm__ volatile("wrgsbase %0" : : "r"(cpu->gs_distance));
 }
 /* Makes the windows around the linear address of code that runs, where memory is mapped one to one. */
 void soft_make_window (SoftCpu *cpu, uint64_t linear);

@@ -75,7 +75,8 @@ soft_tlb_flush_page (SoftCpu *cpu, uint64_t linear)
 
   for (unsigned m = 0; m < SOFT_N_MMU; m++)
     soft_tlb_empty_entry (cpu, m, index);
-  if (soft_in_window (&cpu->window, linear) || soft_in_window (&cpu->data_window, linear))
+  if (soft_in_window (&cpu->load_windows[SOFT_WINDOW_CODE], linear)
+      || soft_in_window (&cpu->load_windows[SOFT_WINDOW_DATA], linear))
     soft_drop_window (cpu);
   for (unsigned m = 0; m < SOFT_N_EXEC; m++)
     {

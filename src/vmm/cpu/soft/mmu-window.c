@@ -13,15 +13,20 @@
 
 #include "cpu/soft/mmu-private.h"
 
-#define MAX_SIZE ((uint64_t)4 << 30)
-#define LARGE    ((uint64_t)2 << 20)
+#include <sys/auxv.h>
+
+/* Programs may set GS's base (asm/hwcap2.h), which nothing else in this one does. */
+#define HWCAP2_FSGSBASE (1u << 1)
+#define MAX_SIZE        ((uint64_t)4 << 30)
+#define LARGE           ((uint64_t)2 << 20)
 
 static void
-set_window (SoftWindow *window, uint64_t low, uint64_t high, uintptr_t host)
+set_window (SoftCpu *cpu, SoftWindow *window, uint64_t low, uint64_t high, uintptr_t host)
 {
   window->low = low;
   window->host = host;
   window->room = high - low > 2 * GUEST_PAGE_SIZE ? high - low - GUEST_PAGE_SIZE : 0;
+  window->gs_room = cpu->gs_distance != 0 && host - low == cpu->gs_distance ? window->room : 0;
 }
 
 /* The largest part of [low, high) without code; `distance` to the host's addresses. */
@@ -33,7 +38,7 @@ set_store_window (SoftCpu *cpu, unsigned n, uint64_t low, uint64_t high, uintptr
   if (low >= high)
     return;
   soft_code_gap (cpu->engine, &first, &end);
-  set_window (&cpu->store_windows[n], first - distance, end - distance, first);
+  set_window (cpu, &cpu->store_windows[n], first - distance, end - distance, first);
 }
 
 /* Cuts [*low, *high) to what page tables map one to one around `linear`, and [*writable_low, *writable_high) to what can be written. */
@@ -116,6 +121,20 @@ find_reach (SoftCpu *cpu, uint64_t linear, Reach *reach)
          && linear - reach->low < reach->high - reach->low && (apic < reach->low || apic >= reach->high);
 }
 
+/* The first that is large decides; nearly all of RAM is one region. */
+static void
+take_distance (SoftCpu *cpu, const Reach *reach)
+{
+#ifdef SOFT_TRANSLATOR
+  if (cpu->gs_distance == 0 && reach->high - reach->low >= LARGE
+      && (getauxval (AT_HWCAP2) & HWCAP2_FSGSBASE) != 0)
+    {
+      cpu->gs_distance = reach->distance;
+      soft_load_gs_base (cpu);
+    }
+#endif
+}
+
 void
 soft_make_window (SoftCpu *cpu, uint64_t linear)
 {
@@ -124,8 +143,9 @@ soft_make_window (SoftCpu *cpu, uint64_t linear)
   soft_drop_window (cpu);
   if (!find_reach (cpu, linear, &reach))
     return;
-  set_window (&cpu->window, reach.low, reach.high, reach.distance + reach.low);
-  if (cpu->window.room == 0)
+  take_distance (cpu, &reach);
+  set_window (cpu, &cpu->load_windows[SOFT_WINDOW_CODE], reach.low, reach.high, reach.distance + reach.low);
+  if (cpu->load_windows[SOFT_WINDOW_CODE].room == 0)
     return;
   linear &= SOFT_PAGE_MASK;
   set_store_window (cpu, 0, reach.writable_low, MIN (reach.writable_high, linear), reach.distance);
@@ -143,18 +163,20 @@ is_near (const SoftWindow *window, uint64_t linear)
 void
 soft_reach_window (SoftCpu *cpu, uint64_t linear)
 {
-  const SoftWindow *data = &cpu->data_window;
+  const SoftWindow *data = &cpu->load_windows[SOFT_WINDOW_DATA];
   Reach reach;
 
-  if (linear >= MAX_SIZE || cpu->window.room == 0 || soft_in_window (&cpu->window, linear)
-      || soft_in_window (data, linear))
+  if (linear >= MAX_SIZE || cpu->load_windows[SOFT_WINDOW_CODE].room == 0
+      || soft_in_window (&cpu->load_windows[SOFT_WINDOW_CODE], linear) || soft_in_window (data, linear))
     return;
   /* A small one gives way to what is larger. */
-  if (data->room >= LARGE && !is_near (data, linear) && !is_near (&cpu->window, linear))
+  if (data->room >= LARGE && !is_near (data, linear)
+      && !is_near (&cpu->load_windows[SOFT_WINDOW_CODE], linear))
     return;
   if (!find_reach (cpu, linear, &reach))
     return;
-  if (cpu->window.low >= reach.low && cpu->window.low < reach.high)
+  if (cpu->load_windows[SOFT_WINDOW_CODE].low >= reach.low
+      && cpu->load_windows[SOFT_WINDOW_CODE].low < reach.high)
     {
       /* It is the one around the code that has grown. */
       soft_make_window (cpu, cpu->reg[SOFT_REG_RIP]);
@@ -162,9 +184,10 @@ soft_reach_window (SoftCpu *cpu, uint64_t linear)
     }
   if (reach.high - reach.low <= data->room)
     return;
-  set_window (&cpu->data_window, reach.low, reach.high, reach.distance + reach.low);
-  cpu->store_windows[2].room = 0;
-  if (cpu->data_window.room != 0)
+  take_distance (cpu, &reach);
+  set_window (cpu, &cpu->load_windows[SOFT_WINDOW_DATA], reach.low, reach.high, reach.distance + reach.low);
+  cpu->store_windows[2].room = cpu->store_windows[2].gs_room = 0;
+  if (cpu->load_windows[SOFT_WINDOW_DATA].room != 0)
     set_store_window (cpu, 2, reach.writable_low, reach.writable_high, reach.distance);
 }
 
@@ -180,9 +203,9 @@ soft_window_protect (SoftCpu *cpu, const uint8_t *page)
         continue;
       /* What is left is the larger side. */
       if (at >= size - at - GUEST_PAGE_SIZE)
-        set_window (window, window->low, window->low + at, window->host);
+        set_window (cpu, window, window->low, window->low + at, window->host);
       else
-        set_window (window, window->low + at + GUEST_PAGE_SIZE, window->low + size,
+        set_window (cpu, window, window->low + at + GUEST_PAGE_SIZE, window->low + size,
                     window->host + at + GUEST_PAGE_SIZE);
     }
 }

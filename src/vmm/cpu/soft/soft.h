@@ -149,12 +149,18 @@ soft_tlb_empty (unsigned index)
 }
 
 /* Linear addresses from `low` on, `room` of them and a page more, are RAM one after the other from `host` on, which a supervisor may read without a look at
- * page tables: as if the translation buffer held all these pages.  `room` 0: none. */
+ * page tables: as if the translation buffer held all these pages.  `room` 0: none.  `gs_room` is the same where SoftCpu.gs_distance leads from one to the
+ * other, else 0. */
 typedef struct
 {
-  uint64_t low, room;
+  uint64_t low, room, gs_room;
   uintptr_t host;
 } SoftWindow;
+enum
+{
+  SOFT_WINDOW_CODE,
+  SOFT_WINDOW_DATA,
+};
 
 /* A page with code: the same for fetches. */
 typedef struct
@@ -298,7 +304,8 @@ struct SoftCpu
   void (*thunk_high) (void);
 
   /* For loads: around the code that runs, and elsewhere; and parts of them for stores: below that code, above it, and elsewhere. */
-  SoftWindow window, data_window, store_windows[3];
+  SoftWindow load_windows[2], store_windows[3];
+  uint64_t gs_distance; /* what translated code has as GS's base; 0: nothing */
 
   uint32_t unit_key; /* SOFT_UNIT_KEY_… */
   int unit_class;    /* which of unit_jumps; -1: to be found */

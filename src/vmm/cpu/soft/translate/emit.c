@@ -82,6 +82,8 @@ emit_full (Emit *e, uint32_t opcode, unsigned reg, unsigned reg_size, EmitRm rm,
     rex |= needs_rex (rm.reg, rm_size);
   if (reg_size == 8)
     rex |= 8;
+  if (rm.gs)
+    emit8 (e, 0x65);
   if (reg_size == 2)
     emit8 (e, 0x66);
   emit_opcode (e, opcode, rex);
@@ -95,6 +97,8 @@ emit_digit (Emit *e, unsigned size, uint32_t opcode, unsigned digit, EmitRm rm)
 
   if (!rm.is_memory)
     rex |= needs_rex (rm.reg, size);
+  if (rm.gs)
+    emit8 (e, 0x65);
   if (size == 2)
     emit8 (e, 0x66);
   emit_opcode (e, opcode, rex);

@@ -40,6 +40,7 @@ typedef struct
   uint8_t reg;         /* register operand */
   uint8_t base, index; /* HOST_NONE: absent */
   uint8_t scale;
+  uint8_t gs; /* from GS's base on */
   int32_t disp;
 } EmitRm;
 

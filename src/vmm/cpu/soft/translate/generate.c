@@ -576,11 +576,11 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
     }
   else if (unit->n_pages > 1)
     gen_flags_clobber (g);
-  if (cpu->window.room == 0 && cpu->cpl != 3)
+  if (cpu->load_windows[SOFT_WINDOW_CODE].room == 0 && cpu->cpl != 3)
     soft_make_window (cpu, unit->rip);
-  g->window = cpu->cpl != 3 && soft_in_window (&cpu->window, unit->rip);
+  g->window = cpu->cpl != 3 && soft_in_window (&cpu->load_windows[SOFT_WINDOW_CODE], unit->rip);
   gen_plan_effects (g, decodes);
-  g->sharing = gen_plan_sharing (g, decodes);
+  g->sharing = gen_plan_sharing (g, decodes) || (g->window && gen_any_window (g, decodes));
   if (g->sharing)
     {
       uint8_t flags = g->flags, start_flags;

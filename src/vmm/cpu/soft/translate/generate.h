@@ -11,7 +11,8 @@
  * XMM registers and MXCSR are in the host's while SoftCpu.sse_live is 1, all of YMM while it is 2, from the first SSE or AVX instruction on until C is called or
  * translated code is left; a unit that comes to an SSE instruction asks once, and once more behind what called C.
  *
- * RAX keeps saved flags, RDI, RSI and R14 are scratch, RSP is the SoftCpu.  The guest's AH, CH and DH are BH, CH and DH.
+ * RAX keeps saved flags, RDI, RSI and R14 are scratch, RSP is the SoftCpu, GS's base is SoftCpu.gs_distance.  The guest's AH, CH and DH are BH, CH
+ * and DH.
  *
  * Arithmetic flags are in EFLAGS, or in RAX as SoftCpu.af, or in both.  Whatever destroys EFLAGS, or may leave the unit, saves them before.
  */
@@ -139,6 +140,7 @@ typedef struct Gen
   /* Two bodies, if look-ups are shared: one that does, and one for when they fail. */
   gboolean sharing; /* this is the first */
   uint8_t shared;   /* the group that R14 is of; 0: none */
+  gboolean by_gs;   /* it is in a window, at GS's base: R14 is free */
   GenShare share[SOFT_UNIT_MAX_INSNS];
   gboolean window;                          /* the unit itself is in the window */
   uint64_t value[16];                       /* of registers, at a guess, */
@@ -198,6 +200,8 @@ void gen_predict_begin (Gen *g);
 void gen_predict (Gen *g);
 /* Where the running instruction's access will most likely be; FALSE: it isn't known. */
 gboolean gen_predict_address (const Gen *g, const GenAddress *address, uint64_t *linear);
+/* The same where one of two registers is enough. */
+gboolean gen_predict_near (const Gen *g, const GenAddress *address, uint64_t *linear);
 
 /* -- Operands -------------------------------------------------------------------------------------- */
 static inline EmitRm
@@ -232,6 +236,8 @@ GenAddress gen_operand (const Gen *g);
 void gen_address (Gen *g, const GenAddress *address, unsigned host);
 /* Saves flags and looks up.  Returns the operand, on RDI; RSI and R14 are free.  Where look-ups are shared it is on R14. */
 EmitRm gen_access_to (Gen *g, const GenAddress *address, unsigned size, unsigned access);
+/* Some accesses of the unit are most likely in windows. */
+gboolean gen_any_window (Gen *g, const SoftDecode *decodes);
 /* The same for the instruction's operand. */
 EmitRm gen_access (Gen *g, unsigned size, unsigned access);
 /* The interpreter does the instruction if that isn't a multiple of 16; flags are in RAX.  Returns the operand, on RDI. */

@@ -163,28 +163,49 @@ found (Gen *g, unsigned host)
   emit_rm (&g->e, 8, 0x03, host, emit_at_index (HOST_RSP, HOST_RSI, 0, page_offset (g)));
 }
 
-/* The offset in SoftCpu of a window for the access; 0: none.  What lies in one when the unit is made most likely does so later. */
+/* The largest of `n` windows, where nothing tells which. */
+static const SoftWindow *
+largest (const SoftWindow *windows, unsigned n)
+{
+  const SoftWindow *best = windows;
+
+  for (unsigned i = 1; i < n; i++)
+    if (windows[i].room > best->room)
+      best = &windows[i];
+  return best->room != 0 ? best : NULL;
+}
+
+static const SoftWindow *
+around (const SoftWindow *windows, unsigned n, uint64_t linear)
+{
+  for (unsigned i = 0; i < n; i++)
+    if (soft_in_window (&windows[i], linear))
+      return &windows[i];
+  return NULL;
+}
+
+/* The offset in SoftCpu of a window for the access; 0: none.  What lies in one when the unit is made most likely does so later, and where code
+ * runs in one its data do. */
 static uint32_t
 window_for (const Gen *g, const GenAddress *a, unsigned access)
 {
-  gboolean write = (access & SOFT_ACCESS_WRITE) != 0;
+  SoftCpu *cpu = g->cpu;
+  const gboolean write = (access & SOFT_ACCESS_WRITE) != 0;
+  const SoftWindow *windows = write ? cpu->store_windows : cpu->load_windows, *window;
+  const unsigned n = write ? G_N_ELEMENTS (cpu->store_windows) : G_N_ELEMENTS (cpu->load_windows);
   uint64_t linear;
 
   if (!g->window || a->constant || a->segment != 0 || a->base >= 16 || a->size != (g->mode64 ? 8 : 4))
     return 0;
-  /* Without paging all of RAM is in it. */
-  if (!gen_predict_address (g, a, &linear))
-    return (g->cpu->cr0 & CR0_PG) == 0 && !write ? offsetof (SoftCpu, window) : 0;
-  if (g->cpu->tlbs[g->mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)].read == (linear & SOFT_PAGE_MASK))
-    soft_reach_window (g->cpu, linear);
-  if (!write && soft_in_window (&g->cpu->window, linear))
-    return offsetof (SoftCpu, window);
-  if (!write)
-    return soft_in_window (&g->cpu->data_window, linear) ? offsetof (SoftCpu, data_window) : 0;
-  for (unsigned i = 0; i < G_N_ELEMENTS (g->cpu->store_windows); i++)
-    if (soft_in_window (&g->cpu->store_windows[i], linear))
-      return (uint32_t)(offsetof (SoftCpu, store_windows) + i * sizeof (SoftWindow));
-  return 0;
+  if (!gen_predict_near (g, a, &linear))
+    window = largest (windows, n);
+  else
+    {
+      if (cpu->tlbs[g->mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)].read == (linear & SOFT_PAGE_MASK))
+        soft_reach_window (cpu, linear);
+      window = around (windows, n, linear);
+    }
+  return window != NULL ? (uint32_t)((const uint8_t *)window - (const uint8_t *)cpu) : 0;
 }
 
 static EmitRm
@@ -239,17 +260,96 @@ gen_cold_window (Gen *g, GenCold *cold)
   emit_jmp_to (&g->e, cold->retry);
 }
 
+/* It is what was planned for the running instruction, and looked at by plan.c. */
+static gboolean
+is_planned (const Gen *g, const GenAddress *a, unsigned size, unsigned access)
+{
+  const GenEffects *effects = &g->effects[g->n];
+
+  return g->sharing && effects->size == size && !effects->calls
+         && effects->write == ((access & SOFT_ACCESS_WRITE) != 0) && effects->address.base == a->base
+         && effects->address.index == a->index && effects->address.scale == a->scale
+         && effects->address.disp == a->disp;
+}
+
 /* The running instruction's access is one that was planned to share a look-up. */
 static gboolean
 is_shared (const Gen *g, const GenAddress *a, unsigned size, unsigned access)
 {
   const GenShare *share = &g->share[g->n];
-  const GenEffects *effects = &g->effects[g->n];
 
-  return g->sharing && share->group != 0 && (share->first || g->shared == share->group)
-         && effects->size == size && effects->write == ((access & SOFT_ACCESS_WRITE) != 0)
-         && effects->address.base == a->base && effects->address.index == a->index
-         && effects->address.scale == a->scale && effects->address.disp == a->disp;
+  return is_planned (g, a, size, access) && share->group != 0 && (share->first || g->shared == share->group);
+}
+
+static gboolean
+can_use_gs (const Gen *g, const GenAddress *a)
+{
+  return g->mode64 && g->cpu->gs_distance != 0 && !a->constant && a->segment == 0 && a->size == 8
+         && a->base < 16 && (a->index == SOFT_REG_ZERO || soft_host_reg[a->index] != HOST_NONE);
+}
+
+/* Base + index + disp, in host registers; RDI may be one of them. */
+static EmitRm
+sum (Gen *g, const GenAddress *a)
+{
+  unsigned base = gen_reg_in (g, a->base, HOST_RDI);
+
+  if (a->index != SOFT_REG_ZERO)
+    return emit_at_index (base, soft_host_reg[a->index], a->scale, a->disp);
+  return emit_at (base, a->disp);
+}
+
+/* Whether all of what begins at the address is in the window; else the other body does the instruction. */
+static void
+check_window (Gen *g, const GenAddress *a, uint32_t window)
+{
+  Emit *e = &g->e;
+  GenCold *cold;
+
+  emit_lea (e, 8, HOST_RSI, sum (g, a));
+  emit_rm (e, 8, 0x2b, HOST_RSI, window_field (window, offsetof (SoftWindow, low)));
+  emit_rm (e, 8, 0x3b, HOST_RSI, window_field (window, offsetof (SoftWindow, gs_room)));
+  cold = gen_cold (g);
+  cold->kind = GEN_COLD_BAIL;
+  cold->jump = emit_jcc (e, CC_AE);
+  cold->flags = g->flags;
+}
+
+/* The operand, which was found to be in a window.  So the processor needs not wait for the comparison. */
+static EmitRm
+by_gs (Gen *g, const GenAddress *a)
+{
+  EmitRm operand = sum (g, a);
+
+  if (g->d->map <= 3 && !g->d->lock)
+    {
+      operand.gs = 1;
+      return operand;
+    }
+  /* VEX has an encoder of its own, and LOCK may ask for the host's address. */
+  emit_lea (&g->e, 8, HOST_RDI, operand);
+  emit_load (&g->e, 8, HOST_RSI, GEN_FIELD (gs_distance));
+  emit_lea (&g->e, 8, HOST_RDI, emit_at_index (HOST_RDI, HOST_RSI, 0, 0));
+  return emit_at (HOST_RDI, 0);
+}
+
+gboolean
+gen_any_window (Gen *g, const SoftDecode *decodes)
+{
+  gboolean any = FALSE;
+
+  gen_predict_begin (g);
+  for (g->n = 0; g->n < (unsigned)g->block->cost && !any; g->n++)
+    {
+      const GenEffects *effects = &g->effects[g->n];
+
+      g->insn = &g->block->insns[2 * g->n];
+      g->d = &decodes[g->n];
+      any = effects->size != 0 && !effects->calls && can_use_gs (g, &effects->address)
+            && window_for (g, &effects->address, effects->write ? SOFT_ACCESS_WRITE : 0) != 0;
+      gen_predict (g);
+    }
+  return any;
 }
 
 EmitRm
@@ -267,13 +367,30 @@ gen_access_to (Gen *g, const GenAddress *a, unsigned size, unsigned access)
       if (share->first)
         {
           GenAddress begin = *a;
+          uint32_t window;
 
           begin.disp -= share->place;
           gen_flags_lose (g);
-          find (g, &begin, HOST_R14, share->span, share->write ? SOFT_ACCESS_WRITE : 0);
+          window = can_use_gs (g, &begin) ? window_for (g, &begin, share->write ? SOFT_ACCESS_WRITE : 0) : 0;
+          g->by_gs = window != 0;
+          if (g->by_gs)
+            check_window (g, &begin, window);
+          else
+            find (g, &begin, HOST_R14, share->span, share->write ? SOFT_ACCESS_WRITE : 0);
           g->shared = share->group;
         }
-      return emit_at (HOST_R14, share->place);
+      return g->by_gs ? by_gs (g, a) : emit_at (HOST_R14, share->place);
+    }
+  if (is_planned (g, a, size, access) && can_use_gs (g, a))
+    {
+      uint32_t window = window_for (g, a, access);
+
+      if (window != 0)
+        {
+          gen_flags_lose (g);
+          check_window (g, a, window);
+          return by_gs (g, a);
+        }
     }
   gen_flags_lose (g);
   if (is_constant (a, size))
@@ -368,12 +485,16 @@ gen_aligned_to (Gen *g, EmitRm operand, unsigned size)
 
   if (a.constant && a.segment == 0 && (a.value & (size - 1)) == 0)
     return operand;
-  if (operand.base != HOST_RDI || operand.disp != 0)
+  if (operand.base != HOST_RDI || operand.index != HOST_NONE || operand.disp != 0)
     {
+      uint8_t gs = operand.gs;
+
+      operand.gs = 0;
       emit_lea (e, 8, HOST_RDI, operand);
       operand = emit_at (HOST_RDI, 0);
+      operand.gs = gs;
     }
-  /* Pages are aligned, so the host's address tells. */
+  /* Pages are aligned, so either address tells. */
   emit_digit (e, 1, 0xf6, 0, emit_reg (HOST_RDI));
   emit8 (e, size - 1);
   gen_run_if (g, CC_NE);

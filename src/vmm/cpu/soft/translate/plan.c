@@ -25,11 +25,19 @@ operand_bit (unsigned a, unsigned size)
   return bit (size == 1 ? a / 8 : a);
 }
 
+/* An instruction that names R14 can't name AH to BH. */
+static gboolean
+has_high_byte (const Gen *g)
+{
+  gboolean widens = g->d->map == 1 && (g->d->opcode & 0xf6) == 0xb6;
+
+  return g->insn->size == 1 && !widens && ((g->insn->a | g->insn->b) & 1) != 0;
+}
+
 static void
 memory_access (Gen *g, GenEffects *effects, unsigned size, gboolean write)
 {
-  /* An instruction that names R14 can't name AH to BH. */
-  if (!gen_can_access (g) || (g->insn->size == 1 && ((g->insn->a | g->insn->b) & 1) != 0))
+  if (!gen_can_access (g) || has_high_byte (g))
     return;
   effects->address = gen_operand (g);
   effects->size = (uint8_t)size;

@@ -5,6 +5,8 @@
  */
 #include "cpu/soft/translate/integer-private.h"
 
+#define SMALL 0x10000 /* rather a number than an address */
+
 void
 gen_predict_begin (Gen *g)
 {
@@ -39,20 +41,46 @@ gen_predict_address (const Gen *g, const GenAddress *a, uint64_t *linear)
   return a->segment == 0;
 }
 
-/* From RAM that the translation buffer knows. */
+gboolean
+gen_predict_near (const Gen *g, const GenAddress *a, uint64_t *linear)
+{
+  uint64_t value;
+
+  if (gen_predict_address (g, a, linear))
+    return TRUE;
+  /* Whichever looks like where something begins. */
+  if (is_known (g, a->base))
+    value = g->value[a->base];
+  else if (is_known (g, a->index) && a->scale == 0)
+    value = g->value[a->index];
+  else
+    return FALSE;
+  *linear = value + (uint64_t)(int64_t)a->disp;
+  if (a->size == 4)
+    *linear = (uint32_t)*linear;
+  return a->segment == 0 && value >= SMALL;
+}
+
+/* From RAM that the translation buffer or a window knows. */
 static gboolean
 load (const Gen *g, const GenAddress *a, unsigned size, uint64_t *value)
 {
   const SoftTlbEntry *entry;
+  const uint8_t *host = NULL;
   uint64_t linear;
 
   if (!gen_predict_address (g, a, &linear) || (linear & 0xfff) + size > 4096)
     return FALSE;
   entry = &g->cpu->tlbs[g->mmu][(linear >> 12) & (SOFT_TLB_SIZE - 1)];
-  if (entry->read != (linear & SOFT_PAGE_MASK))
+  if (entry->read == (linear & SOFT_PAGE_MASK))
+    host = (const uint8_t *)(entry->addend + linear);
+  for (unsigned i = 0; i < G_N_ELEMENTS (g->cpu->load_windows) && host == NULL; i++)
+    if (soft_in_window (&g->cpu->load_windows[i], linear))
+      host = (const uint8_t *)(g->cpu->load_windows[i].host + (linear - g->cpu->load_windows[i].low));
+  if (host == NULL)
     return FALSE;
   *value = 0;
-  memcpy (value, (const void *)(entry->addend + linear), size);
+  memcpy (value, host, size);
   return TRUE;
 }
 
@@ -112,6 +140,9 @@ shift (const SoftInsn *insn, uint64_t a, uint64_t *value)
     case 5:
       *value = a >> count;
       return TRUE;
+    case 7:
+      *value = (uint64_t)(insn->size == 4 ? (int32_t)a >> count : (int64_t)a >> count);
+      return TRUE;
     default:
       return FALSE;
     }
@@ -130,6 +161,11 @@ result_one (const Gen *g, unsigned *reg, uint64_t *value)
   switch (op)
     {
     case 0x00 ... 0x3f:
+      if ((op & 0xfd) == 0x31 && !insn->mem && insn->b == *reg)
+        {
+          *value = 0;
+          return TRUE;
+        }
       if ((op & 7) >= 4)
         return is_known (g, *reg) && compute (op >> 3, g->value[*reg & 15], insn->imm, value);
       return source (g, size, &b) && is_known (g, *reg) && compute (op >> 3, g->value[*reg & 15], b, value);
@@ -210,19 +246,20 @@ gen_predict (Gen *g)
 {
   uint16_t writes = g->effects[g->n].writes;
   uint64_t value = 0;
-  unsigned reg = 0;
+  unsigned reg = 0, size;
   gboolean known;
 
   if (writes == 0 || stack (g))
     return;
-  known = g->insn->size >= 4
+  size = g->d->map == 1 ? g->d->operand_size : g->insn->size;
+  known = size >= 4
           && (g->d->map == 0   ? result_one (g, &reg, &value)
               : g->d->map == 1 ? result_two (g, &reg, &value)
                                : FALSE);
   g->known &= (uint16_t)~writes;
   if (known && writes == 1u << (reg & 15))
     {
-      g->value[reg & 15] = g->insn->size == 4 ? (uint32_t)value : value;
+      g->value[reg & 15] = size == 4 ? (uint32_t)value : value;
       g->known |= writes;
     }
 }

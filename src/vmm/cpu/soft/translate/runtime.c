@@ -342,7 +342,7 @@ soft_unit_cold (SoftCpu *cpu, uint32_t ref, uint64_t linear)
   unsigned access = ref >> SOFT_REF_BITS, size = 1u << (access & SOFT_ACCESS_SIZE);
 
   translator->count.cold++;
-  if ((access & SOFT_ACCESS_WINDOW) != 0 && cpu->window.room == 0)
+  if ((access & SOFT_ACCESS_WINDOW) != 0 && cpu->load_windows[SOFT_WINDOW_CODE].room == 0)
     soft_make_window (cpu, cpu->reg[SOFT_REG_RIP]);
   if ((access & SOFT_ACCESS_ALIGNED) != 0 && (linear & (size - 1)) != 0)
     return soft_unit_interpret (cpu, insn, 1) ? 0 : 1;
