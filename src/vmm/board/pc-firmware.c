@@ -8,9 +8,6 @@
 
 #include "board/usb.h"
 
-#include "chipset/hpet.h"
-#include "chipset/ioapic.h"
-#include "chipset/piix4-pm.h"
 #include "chipset/rtc.h"
 #include "firmware/acpi.h"
 #include "firmware/direct-boot.h"
@@ -45,9 +42,6 @@ enum
   CMOS_MEMORY_4G = 0x5b, /* 64 KiB units above 4 GiB, 3 bytes */
   CMOS_SMP_COUNT = 0x5f,
 };
-
-/* Where SeaBIOS puts the PIIX4's power management ports. */
-#define SEABIOS_PM_BASE 0x600
 
 enum
 {
@@ -316,24 +310,12 @@ tell_fw_cfg (Board *board)
 static void
 tell_tables (Board *board)
 {
-  AcpiConfig acpi = {
-    .n_cpus = board->vm->n_cpus,
-    .low_ram = region_size (board->low_ram),
-    .ioapic_address = IOAPIC_ADDRESS,
-    .hpet_address = HPET_ADDRESS,
-    .pm_base = SEABIOS_PM_BASE,
-    .gpe_base = PIIX4_PM_GPE_BASE,
-    .smi_command = PIIX4_PM_SMI_COMMAND,
-    .acpi_enable = PIIX4_PM_ACPI_ENABLE,
-    .acpi_disable = PIIX4_PM_ACPI_DISABLE,
-    .pvpanic = board->pvpanic != NULL,
-  };
   const VmProcessorOps *processor = board->vm->processor;
   SmbiosProcessors processors = { .n = board->vm->n_cpus };
   uint32_t leaf[4];
   char brand[3 * sizeof leaf + 1] = { 0 };
 
-  acpi_build (board->fw_cfg, &acpi);
+  acpi_build (board->fw_cfg);
   if (processor != NULL && processor->cpuid != NULL)
     {
       processor->cpuid (board->vm->processor_opaque, 1, 0, leaf);

@@ -392,6 +392,23 @@ dma8237_unrealize (Device *device)
   dma_clear (&dma->dma);
 }
 
+static void
+dma8237_acpi (Device *device, AcpiPieces *pieces)
+{
+  Aml *aml = acpi_scope (pieces, ACPI_SCOPE_ISA);
+
+  aml_begin_device (aml, "DMA");
+  aml_name_eisa_id (aml, "_HID", "PNP0200");
+  aml_name (aml, "_CRS");
+  aml_begin_resources (aml);
+  aml_res_io (aml, 0x00, 0x10);
+  aml_res_io (aml, 0x81, 0x0f);
+  aml_res_io (aml, 0xc0, 0x20);
+  aml_res_dma (aml, 4);
+  aml_end (aml);
+  aml_end (aml);
+}
+
 static const DeviceClass dma8237_class = {
   .name = "dma8237",
   .instance_size = sizeof (Dma8237),
@@ -399,6 +416,7 @@ static const DeviceClass dma8237_class = {
   .realize = dma8237_realize,
   .reset = dma8237_reset,
   .unrealize = dma8237_unrealize,
+  .acpi = dma8237_acpi,
 };
 
 Device *

@@ -77,6 +77,21 @@ ferr_unrealize (Device *device)
   region_unref (ferr->region);
 }
 
+static void
+ferr_acpi (Device *device, AcpiPieces *pieces)
+{
+  Aml *aml = acpi_scope (pieces, ACPI_SCOPE_ISA);
+
+  aml_begin_device (aml, "FPU");
+  aml_name_eisa_id (aml, "_HID", "PNP0C04");
+  aml_name (aml, "_CRS");
+  aml_begin_resources (aml);
+  aml_res_io (aml, 0xf0, 0x10);
+  aml_res_irq (aml, 13);
+  aml_end (aml);
+  aml_end (aml);
+}
+
 static const DeviceClass ferr_class = {
   .name = "ferr",
   .instance_size = sizeof (Ferr),
@@ -85,6 +100,7 @@ static const DeviceClass ferr_class = {
   .reset = ferr_reset,
   .post_load = ferr_post_load,
   .unrealize = ferr_unrealize,
+  .acpi = ferr_acpi,
 };
 
 Device *

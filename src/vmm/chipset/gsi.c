@@ -15,6 +15,13 @@
 #define SOURCE_SHIFT 8
 #define TIMER_PIN    2
 
+/* Flags of the MADT. */
+enum
+{
+  ACTIVE_HIGH = 1,
+  LEVEL = 3 << 2,
+};
+
 typedef struct
 {
   unsigned n;
@@ -127,6 +134,36 @@ gsi_unrealize (Device *device)
   g_mutex_clear (&gsi->lock);
 }
 
+/* MADT, interrupt source override. */
+static void
+acpi_override (Aml *madt, unsigned irq, unsigned pin, unsigned flags)
+{
+  enum
+  {
+    OVERRIDE = 2,
+    OVERRIDE_SIZE = 10,
+  };
+
+  aml_put (madt, OVERRIDE, 1);
+  aml_put (madt, OVERRIDE_SIZE, 1);
+  aml_put (madt, 0, 1); /* ISA */
+  aml_put (madt, irq, 1);
+  aml_put (madt, pin, 4);
+  aml_put (madt, flags, 2);
+}
+
+static void
+gsi_acpi (Device *device, AcpiPieces *pieces)
+{
+  /* What PCI's wires and the SCI take: level. */
+  static const uint8_t level_irqs[] = { 5, 9, 10, 11 };
+  Aml *madt = acpi_madt (pieces);
+
+  acpi_override (madt, 0, TIMER_PIN, 0);
+  for (unsigned i = 0; i < G_N_ELEMENTS (level_irqs); i++)
+    acpi_override (madt, level_irqs[i], level_irqs[i], ACTIVE_HIGH | LEVEL);
+}
+
 static const DeviceClass gsi_class = {
   .name = "gsi",
   .instance_size = sizeof (Gsi),
@@ -134,6 +171,7 @@ static const DeviceClass gsi_class = {
   .realize = gsi_realize,
   .reset = gsi_reset,
   .unrealize = gsi_unrealize,
+  .acpi = gsi_acpi,
 };
 
 Device *

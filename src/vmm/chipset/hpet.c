@@ -499,6 +499,29 @@ hpet_missed (Device *device, int64_t ns)
     backlog_missed (&hpet->backlog, ns);
 }
 
+static void
+hpet_acpi (Device *device, AcpiPieces *pieces)
+{
+  Aml *aml = acpi_scope (pieces, ACPI_SCOPE_SB), *table;
+
+  aml_begin_device (aml, "HPET");
+  aml_name_eisa_id (aml, "_HID", "PNP0103");
+  aml_name_number (aml, "_UID", 0);
+  aml_name (aml, "_CRS");
+  aml_begin_resources (aml);
+  aml_res_memory (aml, FALSE, HPET_ADDRESS, HPET_SIZE);
+  aml_end (aml);
+  aml_end (aml);
+
+  /* The HPET specification's own table, section 3.2.4. */
+  table = acpi_table_begin (pieces, "HPET", 1);
+  aml_put (table, 0x8086a201, 4); /* vendor, legacy replacement, 64 bit, 3 timers, revision 1 */
+  aml_put (table, 0, 4);          /* memory space */
+  aml_put (table, HPET_ADDRESS, 8);
+  aml_put (table, 0, 4); /* its number, the least period without lost ticks, page protection */
+  acpi_table_end (pieces);
+}
+
 static const DeviceClass hpet_class = {
   .name = "hpet",
   .instance_size = sizeof (Hpet),
@@ -509,6 +532,7 @@ static const DeviceClass hpet_class = {
   .missed = hpet_missed,
   .post_load = hpet_post_load,
   .unrealize = hpet_unrealize,
+  .acpi = hpet_acpi,
 };
 
 Device *

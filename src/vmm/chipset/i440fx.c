@@ -35,8 +35,11 @@ enum
 #define N_SEGMENTS    13
 #define LOW_END       0xa0000u
 /* The second MiB is a mapping of its own: the gate of A20 hides it, and the large slot behind it should not be cut for that. */
-#define MEBIBYTE        0x100000u
-#define HIGH_START      0x100000u
+#define MEBIBYTE   0x100000u
+#define HIGH_START 0x100000u
+/* Of PCI's memory: where it begins at the least, and what lies below the I/O APIC. */
+#define WINDOW_LEAST    0x80000000u
+#define WINDOW_LAST     0xfebfffffu
 #define SMRAM_SIZE      0x20000u
 #define BIOS_ALIAS      0xe0000u
 #define BIOS_ALIAS_SIZE 0x20000u
@@ -347,6 +350,28 @@ i440fx_unrealize (Device *device)
   g_clear_pointer (&bridge->bios, region_unref);
 }
 
+/* Firmware begins the window for BARs at 2 GiB, or where RAM ends if it reaches further. */
+static void
+i440fx_acpi (Device *device, AcpiPieces *pieces)
+{
+  const I440fx *bridge = (const I440fx *)device;
+  Aml *aml = acpi_scope (pieces, ACPI_SCOPE_PCI0);
+
+  aml_name_eisa_id (aml, "_HID", "PNP0A03");
+  aml_name_number (aml, "_UID", 0);
+  aml_name_number (aml, "_BBN", 0);
+  aml_name (aml, "_CRS");
+  aml_begin_resources (aml);
+  aml_res_buses (aml, 0, 0xff);
+  aml_res_io (aml, CONFIG_PORT, 8);
+  aml_res_ports (aml, 0, CONFIG_PORT - 1);
+  aml_res_ports (aml, CONFIG_PORT + 8, 0xadff);
+  aml_res_ports (aml, 0xaf00, 0xffff);
+  aml_res_window (aml, TRUE, LOW_END, 0xbffff);
+  aml_res_window (aml, FALSE, MAX (region_size (bridge->ram), WINDOW_LEAST), WINDOW_LAST);
+  aml_end (aml);
+}
+
 static const DeviceClass i440fx_class = {
   .name = "i440fx",
   .instance_size = sizeof (I440fx),
@@ -355,6 +380,7 @@ static const DeviceClass i440fx_class = {
   .reset = i440fx_reset,
   .post_load = i440fx_post_load,
   .unrealize = i440fx_unrealize,
+  .acpi = i440fx_acpi,
 };
 
 Device *

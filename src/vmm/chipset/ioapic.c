@@ -319,6 +319,18 @@ ioapic_unrealize (Device *device)
   g_mutex_clear (&ioapic->lock);
 }
 
+static void
+ioapic_acpi (Device *device, AcpiPieces *pieces)
+{
+  Aml *madt = acpi_madt (pieces);
+
+  aml_put (madt, 1, 1); /* I/O APIC */
+  aml_put (madt, 12, 1);
+  aml_put (madt, 0, 2); /* its id */
+  aml_put (madt, ((Ioapic *)device)->address, 4);
+  aml_put (madt, 0, 4); /* the first global system interrupt */
+}
+
 static const DeviceClass ioapic_class = {
   .name = "ioapic",
   .instance_size = sizeof (Ioapic),
@@ -327,6 +339,7 @@ static const DeviceClass ioapic_class = {
   .reset = ioapic_reset,
   .post_load = ioapic_post_load,
   .unrealize = ioapic_unrealize,
+  .acpi = ioapic_acpi,
 };
 
 Device *

@@ -483,6 +483,23 @@ pic_unrealize (Device *device)
   g_mutex_clear (&pic->lock);
 }
 
+static void
+pic_acpi (Device *device, AcpiPieces *pieces)
+{
+  Aml *aml = acpi_scope (pieces, ACPI_SCOPE_ISA);
+
+  aml_begin_device (aml, "PIC");
+  aml_name_eisa_id (aml, "_HID", "PNP0000");
+  aml_name (aml, "_CRS");
+  aml_begin_resources (aml);
+  aml_res_io (aml, 0x20, 2);
+  aml_res_io (aml, 0xa0, 2);
+  aml_res_io (aml, 0x4d0, 2);
+  aml_res_irq (aml, 2);
+  aml_end (aml);
+  aml_end (aml);
+}
+
 static const DeviceClass pic_class = {
   .name = "pic",
   .instance_size = sizeof (Pic),
@@ -491,6 +508,7 @@ static const DeviceClass pic_class = {
   .reset = pic_reset,
   .post_load = pic_post_load,
   .unrealize = pic_unrealize,
+  .acpi = pic_acpi,
 };
 
 Device *

@@ -6,6 +6,7 @@
 
 #include "chipset/piix3.h"
 #include "chipset/common.h"
+#include "chipset/acpi-parts.h"
 #include "chipset/gsi.h"
 #include "chipset/i440fx.h"
 
@@ -197,6 +198,66 @@ piix3_unrealize (Device *device)
   g_mutex_clear (&piix3->lock);
 }
 
+/* Ports that belong to the board and to nobody's driver: POST codes, port 0x92, firmware's debug port. */
+static const AcpiPorts board_ports[] = { { 0x80, 1 }, { 0x92, 1 }, { 0x402, 1 } };
+
+/* As the board is wired: pin p of device n is link (n + p - 1) & 3. */
+static void
+piix3_acpi_routes (Aml *aml, const char *const *links)
+{
+  aml_name (aml, "_PRT");
+  aml_begin_package (aml, 31 * N_PIRQS);
+  for (unsigned device = 1; device < 32; device++)
+    for (unsigned pin = 0; pin < N_PIRQS; pin++)
+      {
+        aml_begin_package (aml, 4);
+        aml_number (aml, device << 16 | 0xffff);
+        aml_number (aml, pin);
+        aml_path (aml, device == 1 && pin == 0 ? "LNKS" : links[(device + pin + 3) % N_PIRQS]);
+        aml_number (aml, 0);
+        aml_end (aml);
+      }
+  aml_end (aml);
+}
+
+static void
+piix3_acpi (Device *device, AcpiPieces *pieces)
+{
+  static const char *const links[N_PIRQS] = { "LNKA", "LNKB", "LNKC", "LNKD" };
+  Aml *isa = acpi_scope (pieces, ACPI_SCOPE_ISA), *aml = acpi_scope (pieces, ACPI_SCOPE_SB);
+
+  aml_name_number (isa, "_ADR", 0x00010000);
+  aml_region (isa, "PIRQ", AML_PCI_CONFIG, PIRQRCA, N_PIRQS);
+  aml_begin_field (isa, "PIRQ", AML_BYTE);
+  for (unsigned n = 0; n < N_PIRQS; n++)
+    aml_field (isa, pirq_link_register (n), 8);
+  aml_end (isa);
+  for (unsigned n = 0; n < N_PIRQS; n++)
+    pirq_link_acpi (aml, links[n], n, pirq_link_register (n));
+
+  /* The SCI comes from the same bridge as PIRQA but on interrupt 9 alone, so INTA# of device 1 does. */
+  aml_begin_device (aml, "LNKS");
+  aml_name_eisa_id (aml, "_HID", "PNP0C0F");
+  aml_name_number (aml, "_UID", N_PIRQS);
+  aml_name (aml, "_PRS");
+  aml_begin_resources (aml);
+  aml_res_interrupts (aml, 1 << 9);
+  aml_end (aml);
+  aml_name_number (aml, "_STA", 0x0b);
+  aml_begin_method (aml, "_DIS", 0, FALSE);
+  aml_end (aml);
+  aml_begin_method (aml, "_CRS", 0, FALSE);
+  aml_op (aml, AML_RETURN);
+  aml_path (aml, "_PRS");
+  aml_end (aml);
+  aml_begin_method (aml, "_SRS", 1, FALSE);
+  aml_end (aml);
+  aml_end (aml);
+
+  piix3_acpi_routes (acpi_scope (pieces, ACPI_SCOPE_PCI0), links);
+  acpi_reserve_ports (isa, "RSVD", board_ports, G_N_ELEMENTS (board_ports));
+}
+
 static const DeviceClass piix3_class = {
   .name = "piix3",
   .instance_size = sizeof (Piix3),
@@ -205,6 +266,7 @@ static const DeviceClass piix3_class = {
   .reset = piix3_reset,
   .post_load = piix3_post_load,
   .unrealize = piix3_unrealize,
+  .acpi = piix3_acpi,
 };
 
 Device *

@@ -5,6 +5,7 @@
 #define G_LOG_DOMAIN "piix4-pm"
 
 #include "chipset/piix4-pm.h"
+#include "chipset/acpi-parts.h"
 #include "chipset/common.h"
 
 #include <string.h>
@@ -508,6 +509,34 @@ piix4_pm_unrealize (Device *device)
   pci_device_exit (&pm->pci);
 }
 
+static void
+piix4_pm_acpi (Device *device, AcpiPieces *pieces)
+{
+  const Piix4Pm *pm = (const Piix4Pm *)device;
+  /* Firmware has said where; what it hasn't is where it will be. */
+  const uint16_t base = pci_get16 (pm->pci.config + PMBASE) & 0xffc0u;
+  const AcpiPower power = {
+    .event = base,
+    .control = base + PMCNTRL,
+    .timer = base + PMTMR,
+    .gpe = PIIX4_PM_GPE_BASE,
+    .gpe_length = GPE_SIZE,
+    .smi_command = PIIX4_PM_SMI_COMMAND,
+    .acpi_enable = PIIX4_PM_ACPI_ENABLE,
+    .acpi_disable = PIIX4_PM_ACPI_DISABLE,
+  };
+  const AcpiPorts ports[] = {
+    { PIIX4_PM_SMI_COMMAND, 2 },
+    { base, PM_SIZE },
+    { pci_get16 (pm->pci.config + SMBBA) & 0xfff0u, SMB_SIZE },
+    { PIIX4_PM_GPE_BASE, GPE_SIZE },
+  };
+
+  acpi_set_power (pieces, &power);
+  acpi_sleep_states (acpi_scope (pieces, ACPI_SCOPE_ROOT), SLEEP_S3, SLEEP_S4, SLEEP_S5);
+  acpi_reserve_ports (acpi_scope (pieces, ACPI_SCOPE_ISA), "PMRS", ports, G_N_ELEMENTS (ports));
+}
+
 static const DeviceClass piix4_pm_class = {
   .name = "piix4-pm",
   .instance_size = sizeof (Piix4Pm),
@@ -517,6 +546,7 @@ static const DeviceClass piix4_pm_class = {
   .reset = piix4_pm_reset,
   .post_load = piix4_pm_post_load,
   .unrealize = piix4_pm_unrealize,
+  .acpi = piix4_pm_acpi,
 };
 
 Device *

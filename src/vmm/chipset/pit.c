@@ -6,6 +6,7 @@
 #define G_LOG_DOMAIN "pit"
 
 #include "chipset/pit.h"
+#include "chipset/acpi-parts.h"
 #include "chipset/backlog.h"
 #include "chipset/common.h"
 #include "chipset/gsi.h"
@@ -733,6 +734,7 @@ static const DeviceClass pit_class = {
   .missed = pit_missed,
   .post_load = pit_post_load,
   .unrealize = pit_unrealize,
+  .acpi = acpi_timer_and_speaker,
 };
 
 Device *

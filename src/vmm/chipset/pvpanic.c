@@ -71,6 +71,22 @@ pvpanic_unrealize (Device *device)
   g_clear_pointer (&((Pvpanic *)device)->mapping, mapping_remove);
 }
 
+/* By which a guest says that it panics: the identity that Linux and Windows drivers look for. */
+static void
+pvpanic_acpi (Device *device, AcpiPieces *pieces)
+{
+  Aml *aml = acpi_scope (pieces, ACPI_SCOPE_ISA);
+
+  aml_begin_device (aml, "PEVT");
+  aml_name_string (aml, "_HID", "QEMU0001");
+  aml_name_number (aml, "_STA", 0x0f);
+  aml_name (aml, "_CRS");
+  aml_begin_resources (aml);
+  aml_res_io (aml, PVPANIC_PORT, 1);
+  aml_end (aml);
+  aml_end (aml);
+}
+
 static const DeviceClass pvpanic_class = {
   .name = "pvpanic",
   .instance_size = sizeof (Pvpanic),
@@ -78,6 +94,7 @@ static const DeviceClass pvpanic_class = {
   .realize = pvpanic_realize,
   .reset = pvpanic_reset,
   .unrealize = pvpanic_unrealize,
+  .acpi = pvpanic_acpi,
 };
 
 Device *

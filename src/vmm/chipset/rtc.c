@@ -557,6 +557,21 @@ rtc_missed (Device *device, int64_t ns)
     backlog_missed (&rtc->periods, ns);
 }
 
+static void
+rtc_acpi (Device *device, AcpiPieces *pieces)
+{
+  Aml *aml = acpi_scope (pieces, ACPI_SCOPE_ISA);
+
+  aml_begin_device (aml, "RTC");
+  aml_name_eisa_id (aml, "_HID", "PNP0B00");
+  aml_name (aml, "_CRS");
+  aml_begin_resources (aml);
+  aml_res_io (aml, 0x70, 4);
+  aml_res_irq (aml, 8);
+  aml_end (aml);
+  aml_end (aml);
+}
+
 static const DeviceClass rtc_class = {
   .name = "rtc",
   .instance_size = sizeof (Rtc),
@@ -567,6 +582,7 @@ static const DeviceClass rtc_class = {
   .missed = rtc_missed,
   .post_load = rtc_post_load,
   .unrealize = rtc_unrealize,
+  .acpi = rtc_acpi,
 };
 
 Device *

@@ -486,6 +486,32 @@ uart_unrealize (Device *device)
   g_clear_pointer (&uart->mapping, mapping_remove);
 }
 
+/* COM1 and COM3 share interrupt 4, COM2 and COM4 interrupt 3. */
+static void
+uart_acpi (Device *device, AcpiPieces *pieces)
+{
+  static const uint16_t bases[] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
+  const uint16_t base = ((Uart *)device)->base;
+  Aml *aml = acpi_scope (pieces, ACPI_SCOPE_ISA);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (bases); i++)
+    if (bases[i] == base)
+      {
+        char name[] = "COM1";
+
+        name[3] = (char)('1' + i);
+        aml_begin_device (aml, name);
+        aml_name_eisa_id (aml, "_HID", "PNP0501");
+        aml_name_number (aml, "_UID", i + 1);
+        aml_name (aml, "_CRS");
+        aml_begin_resources (aml);
+        aml_res_io (aml, base, UART_N_PORTS);
+        aml_res_irq (aml, i % 2 == 0 ? 4 : 3);
+        aml_end (aml);
+        aml_end (aml);
+      }
+}
+
 static const DeviceClass uart_class = {
   .name = "uart",
   .instance_size = sizeof (Uart),
@@ -495,6 +521,7 @@ static const DeviceClass uart_class = {
   .reset = uart_reset,
   .post_load = uart_post_load,
   .unrealize = uart_unrealize,
+  .acpi = uart_acpi,
 };
 
 Device *

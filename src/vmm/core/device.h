@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "core/acpi-pieces.h"
 #include "core/clock.h"
 #include "core/dma.h"
 #include "core/irq.h"
@@ -61,6 +62,8 @@ typedef struct
   /* After the table has been loaded: check relations between fields, recompute what is derived.  May be NULL. */
   gboolean (*post_load) (Device *device, GError **error);
   void (*unrealize) (Device *device);
+  /* What ACPI's tables say of it (core/acpi-pieces.h).  May be NULL. */
+  void (*acpi) (Device *device, AcpiPieces *pieces);
 } DeviceClass;
 
 struct Device

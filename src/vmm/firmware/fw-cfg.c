@@ -519,6 +519,22 @@ fw_cfg_unrealize (Device *device)
   dma_clear (&fw_cfg->dma);
 }
 
+/* The identity that guests' drivers look for; a part of the board, which nobody configures. */
+static void
+fw_cfg_acpi (Device *device, AcpiPieces *pieces)
+{
+  Aml *aml = acpi_scope (pieces, ACPI_SCOPE_ISA);
+
+  aml_begin_device (aml, "FWCF");
+  aml_name_string (aml, "_HID", "QEMU0002");
+  aml_name_number (aml, "_STA", 0x0b);
+  aml_name (aml, "_CRS");
+  aml_begin_resources (aml);
+  aml_res_io (aml, PORT_SELECTOR, PORT_DMA + 8 - PORT_SELECTOR);
+  aml_end (aml);
+  aml_end (aml);
+}
+
 static const DeviceClass fw_cfg_class = {
   .name = "fw-cfg",
   .instance_size = sizeof (FwCfg),
@@ -528,6 +544,7 @@ static const DeviceClass fw_cfg_class = {
   .reset = fw_cfg_reset,
   .post_load = fw_cfg_post_load,
   .unrealize = fw_cfg_unrealize,
+  .acpi = fw_cfg_acpi,
 };
 
 Device *

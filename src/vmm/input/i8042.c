@@ -506,6 +506,29 @@ static const StateField i8042_state[] = {
   STATE_END,
 };
 
+static void
+i8042_acpi (Device *device, AcpiPieces *pieces)
+{
+  Aml *aml = acpi_scope (pieces, ACPI_SCOPE_ISA);
+
+  aml_begin_device (aml, "KBD");
+  aml_name_eisa_id (aml, "_HID", "PNP0303");
+  aml_name (aml, "_CRS");
+  aml_begin_resources (aml);
+  aml_res_io (aml, 0x60, 1);
+  aml_res_io (aml, 0x64, 1);
+  aml_res_irq (aml, 1);
+  aml_end (aml);
+  aml_end (aml);
+  aml_begin_device (aml, "MOU");
+  aml_name_eisa_id (aml, "_HID", "PNP0F13");
+  aml_name (aml, "_CRS");
+  aml_begin_resources (aml);
+  aml_res_irq (aml, 12);
+  aml_end (aml);
+  aml_end (aml);
+}
+
 const DeviceClass i8042_class = {
   .name = "i8042",
   .instance_size = sizeof (I8042),
@@ -514,6 +537,7 @@ const DeviceClass i8042_class = {
   .reset = i8042_reset,
   .post_load = i8042_post_load,
   .unrealize = i8042_unrealize,
+  .acpi = i8042_acpi,
 };
 
 Device *

@@ -406,6 +406,23 @@ fdc_post_load (Device *device, GError **error)
   return TRUE;
 }
 
+static void
+fdc_acpi (Device *device, AcpiPieces *pieces)
+{
+  Aml *aml = acpi_scope (pieces, ACPI_SCOPE_ISA);
+
+  aml_begin_device (aml, "FDC");
+  aml_name_eisa_id (aml, "_HID", "PNP0700");
+  aml_name (aml, "_CRS");
+  aml_begin_resources (aml);
+  aml_res_io (aml, 0x3f0, 6);
+  aml_res_io (aml, 0x3f7, 1);
+  aml_res_irq (aml, 6);
+  aml_res_dma (aml, 2);
+  aml_end (aml);
+  aml_end (aml);
+}
+
 static const DeviceClass fdc_class = {
   .name = "fdc82077",
   .instance_size = sizeof (Fdc),
@@ -417,6 +434,7 @@ static const DeviceClass fdc_class = {
   .resume = fdc_resume,
   .post_load = fdc_post_load,
   .unrealize = fdc_unrealize,
+  .acpi = fdc_acpi,
 };
 
 Device *
