@@ -17,6 +17,7 @@ definition_firmware_places (const char *name)
     FIRMWARE_DIR,
     PKGDATADIR "/firmware",
     "/usr/share/seabios",
+    "/usr/share/OVMF",
     "/usr/share/qemu",
     "/usr/share/vgabios",
     "/usr/lib/ipxe/qemu",
@@ -30,6 +31,20 @@ definition_firmware_places (const char *name)
         g_strv_builder_add (places, path);
       }
   return g_strv_builder_end (places);
+}
+
+const UefiImages *
+definition_uefi (const MachineDefinition *definition)
+{
+  static const UefiImages images = { "OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd" };
+
+  return g_strcmp0 (definition_text (definition, "machine.firmware"), "uefi") == 0 ? &images : NULL;
+}
+
+char *
+definition_uefi_variables (const MachineDefinition *definition)
+{
+  return definition_resolve (definition, "uefi-variables.fd");
 }
 
 const char *
@@ -96,13 +111,40 @@ add (GPtrArray *files, char *path)
 }
 
 static void
+add_anywhere (GPtrArray *files, const char *name)
+{
+  g_auto (GStrv) places = definition_firmware_places (name);
+
+  for (unsigned i = 0; places[i] != NULL; i++)
+    add (files, g_strdup (places[i]));
+}
+
+static void
 add_boot_rom (GPtrArray *files, const MachineDefinition *definition, const MachineDevice *device)
 {
   const char *rom = definition_boot_rom (definition, device);
-  g_auto (GStrv) places = rom != NULL ? definition_firmware_places (rom) : NULL;
 
-  for (unsigned i = 0; places != NULL && places[i] != NULL; i++)
-    add (files, g_strdup (places[i]));
+  if (rom != NULL)
+    add_anywhere (files, rom);
+}
+
+/* The definition's own, or that of the host. */
+static void
+add_firmware (GPtrArray *files, const MachineDefinition *definition)
+{
+  const UefiImages *uefi = definition_uefi (definition);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (firmware); i++)
+    add_anywhere (files, firmware[i]);
+  if (uefi == NULL)
+    {
+      add (files, definition_resolve (definition, definition_text (definition, "machine.firmware")));
+      return;
+    }
+  add_anywhere (files, uefi->code);
+  add_anywhere (files, uefi->variables);
+  add_image (files, definition_uefi_variables (definition), TRUE, -1);
+  ((DefinitionFile *)g_ptr_array_index (files, files->len - 1))->create = TRUE;
 }
 
 static void
@@ -120,15 +162,9 @@ definition_files (const MachineDefinition *definition)
   GPtrArray *files = g_ptr_array_new_with_free_func (file_free);
   const MachineDevice *drive;
 
-  for (unsigned i = 0; i < G_N_ELEMENTS (firmware); i++)
-    {
-      g_auto (GStrv) places = definition_firmware_places (firmware[i]);
-      for (unsigned j = 0; places[j] != NULL; j++)
-        add (files, g_strdup (places[j]));
-    }
+  add_firmware (files, definition);
   for (guint i = 0; i < definition->devices->len; i++)
     add_boot_rom (files, definition, definition->devices->pdata[i]);
-  add (files, definition_resolve (definition, definition_text (definition, "machine.firmware")));
   add (files, definition_resolve (definition, definition_text (definition, "machine.kernel")));
   add (files, definition_resolve (definition, definition_text (definition, "machine.initrd")));
   add_modules (files, definition);

@@ -27,4 +27,14 @@ const char *definition_boot_rom (const MachineDefinition *definition, const Mach
 /* Where firmware of this name is looked for, in this order; freed with g_strfreev(). */
 char **definition_firmware_places (const char *name);
 
+/* UEFI's images by their file names: the code, and the variables that a machine begins with. */
+typedef struct
+{
+  const char *code, *variables;
+} UefiImages;
+/* NULL: the machine has another firmware. */
+const UefiImages *definition_uefi (const MachineDefinition *definition);
+/* Where the machine keeps its UEFI variables, in its folder; freed with g_free(). */
+char *definition_uefi_variables (const MachineDefinition *definition);
+
 G_END_DECLS

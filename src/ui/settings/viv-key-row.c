@@ -44,6 +44,8 @@ static const char *const choice_labels[][2] = {
   { "kvm", N_ ("Hardware virtualisation (KVM)") },
   { "software", N_ ("Software processor") },
   { "none", N_ ("None") },
+  { "bios", N_ ("BIOS") },
+  { "uefi", N_ ("UEFI") },
   { "utc", N_ ("World time (UTC)") },
   { "localtime", N_ ("Local time") },
   { "stop", N_ ("Clocks go on where they stood") },
@@ -405,7 +407,7 @@ static char **
 known_values (const DefinitionKey *key, const char *id)
 {
   static const char *const orders[] = { "dca", "dac", "cda", "cad", "adc", "acd", NULL };
-  static const char *const firmware[] = { "bios", NULL };
+  static const char *const firmware[] = { "bios", "uefi", NULL };
 
   if (g_str_equal (id, "machine.boot"))
     return g_strdupv ((char **)orders);

@@ -14,6 +14,7 @@
 #include "firmware/fw-cfg.h"
 #include "firmware/smbios.h"
 #include "machine/boot-modules.h"
+#include "machine/definition-files.h"
 #include "machine/start-blame.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
@@ -213,7 +214,7 @@ device_path (Board *board, const MachineDrive *drive)
   if (drive->scsi)
     return g_strdup_printf ("/pci@i0cf8/scsi@%x/channel@0/disk@%x,0", drive->slot, drive->unit);
   if (drive->nvme)
-    return g_strdup_printf ("/pci@i0cf8/nvme@%x/namespace@1,0", drive->slot);
+    return g_strdup_printf ("/pci@i0cf8/pci8086,5845@%x/namespace@1,0", drive->slot);
   if (drive->slot != 0)
     return g_strdup_printf ("/pci@i0cf8/scsi@%x/disk@0,0", drive->slot);
   if (drive->kind == DRIVE_FLOPPY)
@@ -221,13 +222,34 @@ device_path (Board *board, const MachineDrive *drive)
   return g_strdup_printf ("/pci@i0cf8/ide@1,1/drive@%x/disk@%x", drive->channel, drive->unit);
 }
 
-/* The registers above speak of kinds of drives.  Where disks are on several buses their own order counts, so each drive is listed. */
+static void
+list_path (GString *list, const char *path)
+{
+  if (path != NULL)
+    g_string_append_printf (list, "%s%s", list->len > 0 ? "\n" : "", path);
+}
+
+static void
+list_nets (Board *board, GString *list)
+{
+  for (guint i = 0; i < board->nets->len; i++)
+    {
+      const BoardNet *net = board->nets->pdata[i];
+      g_autofree char *path = g_strdup_printf ("/pci@i0cf8/ethernet@%x/ethernet-phy@0", net->slot);
+
+      list_path (list, path);
+    }
+}
+
+/* The registers above speak of kinds of drives.  Where disks are on several buses their own order counts, so each drive is listed; and UEFI, which
+ * tries what is listed and nothing else, reads no registers. */
 static void
 tell_boot_list (Board *board)
 {
   const char *order = definition_text (board->definition, "machine.boot");
   g_autoptr (GString) list = g_string_new (NULL);
-  gboolean several = FALSE;
+  const gboolean uefi = definition_uefi (board->definition) != NULL;
+  gboolean several = uefi;
 
   for (guint i = 0; i < board->drives->len; i++)
     {
@@ -236,15 +258,18 @@ tell_boot_list (Board *board)
       several |= drive->slot != 0 || drive->usb;
     }
   for (const char *p = order != NULL && order[0] ? order : "cda"; several && *p != '\0'; p++)
-    for (guint i = 0; i < board->drives->len; i++)
-      {
-        const MachineDrive *drive = board->drives->pdata[i];
-        const char letter = drive->kind == DRIVE_FLOPPY ? 'a' : drive->kind == DRIVE_DISK ? 'c' : 'd';
-        g_autofree char *path = letter == *p ? device_path (board, drive) : NULL;
+    {
+      for (guint i = 0; i < board->drives->len; i++)
+        {
+          const MachineDrive *drive = board->drives->pdata[i];
+          const char letter = drive->kind == DRIVE_FLOPPY ? 'a' : drive->kind == DRIVE_DISK ? 'c' : 'd';
+          g_autofree char *path = letter == *p ? device_path (board, drive) : NULL;
 
-        if (path != NULL)
-          g_string_append_printf (list, "%s%s", list->len > 0 ? "\n" : "", path);
-      }
+          list_path (list, path);
+        }
+      if (uefi && *p == 'n')
+        list_nets (board, list);
+    }
   if (list->len > 0)
     fw_cfg_add_file (board->fw_cfg, "bootorder", list->str, list->len + 1);
 }

@@ -9,6 +9,7 @@
 #include "board/pc.h"
 
 #include "base/host-files.h"
+#include "board/firmware.h"
 #include "board/slots.h"
 #include "board/usb.h"
 #include "board/guard.h"
@@ -59,8 +60,6 @@ build_memory (Board *board, GError **error)
   RamFlags flags = (huge ? RAM_HUGE : 0) | (definition_flag (def, "machine.memory-merge") ? RAM_MERGEABLE : 0)
                    | (definition_flag (def, "machine.memory-shared") ? RAM_SHARED : 0);
   uint64_t memory = definition_number (def, "machine.memory"), low = MIN (memory, LOW_RAM_MAX);
-  g_autofree char *path = NULL;
-  uint64_t size, shadow;
 
   board->low_ram = region_new_ram ("ram", low, flags, error);
   if (board->low_ram == NULL)
@@ -81,21 +80,7 @@ build_memory (Board *board, GError **error)
       address_space_map (vm->memory, board->high_ram, FOUR_GIB, 0, memory - low, 0);
     }
 
-  path = g_strcmp0 (definition_text (def, "machine.firmware"), "bios") == 0
-                 || definition_text (def, "machine.firmware") == NULL
-             ? firmware_find ("bios-256k.bin", error)
-             : definition_resolve (def, definition_text (def, "machine.firmware"));
-  board->bios = path != NULL ? firmware_load_bios (path, error) : NULL;
-  if (board->bios == NULL)
-    {
-      viv_start_blame ("machine", "firmware");
-      return FALSE;
-    }
-  size = region_size (board->bios);
-  shadow = MIN (size, 0x20000);
-  address_space_map (vm->memory, board->bios, FOUR_GIB - size, 0, size, 0);
-  address_space_map (vm->memory, board->bios, 0x100000 - shadow, size - shadow, shadow, 0);
-  return TRUE;
+  return board_build_firmware (board, error);
 }
 
 /* -- Serial ports --------------------------------------------------------------------------------- */

@@ -495,7 +495,7 @@ address_space_store (AddressSpace *as, AccessCache *cache, uint64_t addr, uint64
       return;
     }
   offset = r->offset + (addr - r->start);
-  if (r->region->host != NULL)
+  if (r->region->host != NULL && !(r->readonly && r->region->ops != NULL))
     {
       if (r->readonly)
         return;

@@ -62,6 +62,9 @@ typedef enum
 Region *region_new_ram (const char *name, uint64_t size, RamFlags flags, GError **error);
 /* `ops` and `opaque` must outlive the region. */
 Region *region_new_io (const char *name, uint64_t size, const IoOps *ops, void *opaque);
+/* Stores to a ROM region reach `ops`->write (under the VM lock) instead of being dropped, as a flash memory's commands do; reads and fetches stay those of
+ * memory.  `ops` and `opaque` must outlive the region's last mapping.  Before it is mapped. */
+void region_set_rom_write (Region *region, const IoOps *ops, void *opaque);
 /* For good: reads give all ones and writes are dropped, the functions are not called again.  VM lock held.  A processor that waits
  * for that lock has found the region already and comes to it later, when its device may be gone; so the removal of an I/O
  * region's last mapping does this. */

@@ -177,6 +177,14 @@ region_new_io (const char *name, uint64_t size, const IoOps *ops, void *opaque)
   return region;
 }
 
+void
+region_set_rom_write (Region *region, const IoOps *ops, void *opaque)
+{
+  g_return_if_fail (region_is_rom (region));
+  region->ops = ops;
+  region->opaque = opaque;
+}
+
 static void
 region_changed (Region *region)
 {

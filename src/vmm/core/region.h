@@ -16,7 +16,7 @@ struct Region
   uint8_t *host; /* NULL for I/O */
   int fd;
   RamFlags flags;
-  const IoOps *ops;
+  const IoOps *ops; /* of a ROM: its stores', or NULL */
   void *opaque;
 
   guint dirty_on;                   /* bit a DirtyClient; atomic */

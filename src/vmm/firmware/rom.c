@@ -29,8 +29,8 @@ firmware_find (const char *name, GError **error)
       return g_strdup (places[i]);
   g_set_error (
       error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
-      "The firmware file %s is not on this host. Install the package seabios, or set VIVARIUM_FIRMWARE_DIR to its folder.",
-      name);
+      "The firmware file %s is not on this host. Install the package %s, or set VIVARIUM_FIRMWARE_DIR to its folder.",
+      name, g_str_has_prefix (name, "OVMF") ? "ovmf" : "seabios");
   return NULL;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Firmware images of the host: SeaBIOS and its VGA BIOS (Debian: package seabios).
+ * Firmware images of the host: SeaBIOS and its VGA BIOS (Debian: package seabios), OVMF (ovmf).
  */
 #pragma once
 

@@ -160,17 +160,13 @@ write_register (IdeChannel *channel, unsigned reg, uint8_t value)
     }
 }
 
-/* Nothing on the cable: the lines are pulled up.  One drive: it answers for its absent partner with zeros (ATA/ATAPI-6, 9.16.1). */
+/* One drive answers for its absent partner with zeros (ATA/ATAPI-6, 9.16.1).  Nothing on the cable: the host's pull-down of DD7 keeps BSY clear, so that
+ * nobody waits for a drive that isn't there (UEFI's driver would, for half a minute); zeros, too, as no driver takes those for a drive. */
 static gboolean
 absent_answer (const IdeChannel *channel, uint8_t *value)
 {
-  if (channel_empty (channel))
-    *value = 0xff;
-  else if (channel->drive[channel->selected & 1].kind == IDE_DRIVE_NONE)
-    *value = 0;
-  else
-    return FALSE;
-  return TRUE;
+  *value = 0;
+  return channel_empty (channel) || channel->drive[channel->selected & 1].kind == IDE_DRIVE_NONE;
 }
 
 static uint8_t

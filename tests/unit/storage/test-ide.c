@@ -398,8 +398,8 @@ test_reset (void)
   ide_detach (ide, 0, 0);
   vm_unlock (vm);
   pump ();
-  g_assert_cmphex (in (0x1f7, 1), ==, 0xff);
-  g_assert_cmphex (in (0x1f0, 2), ==, 0xffff);
+  g_assert_cmphex (in (0x1f7, 1), ==, 0);
+  g_assert_cmphex (in (0x1f0, 2), ==, 0);
   teardown ();
 }
 

@@ -74,4 +74,6 @@ soft_physical_write (SoftCpu *cpu, uint64_t physical, uint64_t value, unsigned s
     }
   /* Into decoded code, too: region_mark_dirty() tells block.c. */
   address_space_store (cpu->vm->memory, &cpu->memory_cache, physical, value, size, cpu->vm_locked);
+  /* It may have changed the map, as commands to a flash memory do, and what this processor reads next is by the new one. */
+  soft_check_generation (cpu);
 }

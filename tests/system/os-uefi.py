@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""UEFI: OVMF starts GRUB from each kind of drive, in the order of the machine, and keeps its variables; Linux on it.   os-uefi.py ENGINE [CASE…]"""
+import os
+import re
+import shutil
+
+from lib import Skip, check, equal
+from os_cases import run_cases
+from os_media import find, initramfs, need, ran, whole_kernel, with_libraries
+
+MIB = 1 << 20
+GRUB_CONFIG = """serial --unit=0 --speed=115200
+terminal_output serial console
+echo "GRUB @NAME@ on $grub_cpu-$grub_platform"
+@REST@
+"""
+LINUX_SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+insmod /modules/efivarfs.ko
+mount -t efivarfs efivarfs /sys/firmware/efi/efivars
+V=/sys/firmware/efi/efivars/Vivarium-6f9619ff-8b86-4d01-b42d-00cf4fc964ff
+echo "EFI $(cat /sys/firmware/efi/fw_platform_size)"
+echo "FRAMEBUFFER $(cat /proc/iomem | grep -c BOOTFB) $(dmesg | grep -c 'efi: EFI v')"
+[ -e $V ] && echo "FOUND $(tail -c 5 $V)"
+printf '\\7\\0\\0\\0again' > $V && echo "WRITTEN $(tail -c 5 $V)"
+efibootmgr -c -d /dev/null -L x > /dev/null 2>&1
+efibootmgr | grep -E '^Boot' | sed 's/^/MANAGER /'
+dmesg -r | grep '^<[0-3]>'
+echo "COMPLAINTS $(dmesg -r | grep -c '^<[0-3]>')"
+echo "DONE"
+read line
+poweroff -f
+"""
+
+
+def grub(room, name, rest="", files=()):
+    """GRUB for UEFI as one program, with the name of its drive."""
+    need(("grub-mkstandalone", "grub-common"), ("mformat", "mtools"))
+    if not os.path.isdir("/usr/lib/grub/x86_64-efi"):
+        raise Skip("/usr/lib/grub/x86_64-efi is missing (package grub-efi-amd64-bin)")
+    find("/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf")
+    config, program = room.path(name + ".cfg"), room.path(name + ".efi")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(GRUB_CONFIG.replace("@NAME@", name).replace("@REST@", rest))
+    # GRUB finds no modules but those that it is made with: a few, as the firmware reads all of it.
+    modules = "serial terminal echo normal linux test sleep efi_gop"
+    ran("grub-mkstandalone", ["grub-mkstandalone", "-O", "x86_64-efi", "-o", program, "--modules=" + modules, "--install-modules=" + modules, "--locales=", "--fonts=",
+                              "--themes=", "boot/grub/grub.cfg=" + config, *("%s=%s" % file for file in files)])
+    return program
+
+
+def system_partition(room, name, program):
+    """A FAT file system with the program where UEFI looks for one."""
+    path = room.path(name + ".fat")
+    size = (os.path.getsize(program) // MIB + 8) * MIB
+    with open(path, "wb") as file:
+        file.truncate(size)
+    ran("mformat", ["mformat", "-i", path, "-v", "EFI", "-T", str(size // 512), "-h", "16", "-s", "32", "::"])
+    ran("mmd", ["mmd", "-i", path, "::/EFI", "::/EFI/BOOT"])
+    ran("mcopy", ["mcopy", "-i", path, program, "::/EFI/BOOT/BOOTX64.EFI"])
+    return path
+
+
+def disk(room, name, program):
+    """One partition of type EF (UEFI 2.10, 5.2.2)."""
+    fat, path = system_partition(room, name, program), room.path(name + ".img")
+    size = os.path.getsize(fat)
+    record = bytearray(512)
+    record[446:462] = bytes([0, 0xfe, 0xff, 0xff, 0xef, 0xfe, 0xff, 0xff]) + (2048).to_bytes(4, "little") + (size // 512).to_bytes(4, "little")
+    record[510:512] = b"\x55\xaa"
+    with open(path, "wb") as out, open(fat, "rb") as file:
+        out.write(record)
+        out.seek(MIB)
+        shutil.copyfileobj(file, out)
+    return path
+
+
+def compact_disc(room, name, program):
+    """El Torito's entry for EFI (UEFI 2.10, 13.3.2.1)."""
+    need(("xorriso", "xorriso"))
+    tree = room.path("tree-" + name)
+    os.mkdir(tree)
+    shutil.copy(system_partition(room, name, program), os.path.join(tree, "efi.img"))
+    path = room.path(name + ".iso")
+    ran("xorriso", ["xorriso", "-as", "mkisofs", "-quiet", "-o", path, "-e", "efi.img", "-no-emul-boot", tree])
+    return path
+
+
+def variables(machine):
+    with open(os.path.join(machine.folder, "uefi-variables.fd"), "rb") as file:
+        return file.read()
+
+
+def drives(kinds):
+    def case(room, engine):
+        for kind in kinds:
+            program = grub(room, kind)
+            options = ["--cdrom", compact_disc(room, kind, program)] if kind == "cdrom" else ["--device", "disk,bus=%s,path=%s" % (kind, disk(room, kind, program))]
+            machine = room.machine(kind, "--set", "machine.firmware=uefi", *options, engine=engine, memory="256M")
+            machine.start()
+            machine.wait_serial(r"GRUB %s on x86_64-efi" % kind, 200)
+            machine.stop()
+    return case
+
+
+def order(room, engine):
+    """GRUB is where machine.boot says first, and a start writes to the variables, which are there at the next."""
+    first, second = disk(room, "disk", grub(room, "disk")), compact_disc(room, "disc", grub(room, "disc"))
+    machine = room.machine("order", "--set", "machine.firmware=uefi", "--disk", first, "--cdrom", second, "--boot", "dc", engine=engine, memory="256M")
+    machine.start()
+    machine.wait_serial(r"GRUB disc on x86_64-efi", 200)
+    machine.until(lambda: machine.screenshot().width >= 800, 60, "a picture by the graphics protocol")
+    machine.stop()
+    kept = variables(machine)
+    check("Boot0000".encode("utf-16-le") in kept, "the file has variables")
+    machine.vivctl("set", "machine.boot=cd")
+    machine.start()
+    machine.wait_serial(r"GRUB disk on x86_64-efi", 200)
+    machine.stop()
+    check("Boot0000".encode("utf-16-le") in variables(machine), "and has them again")
+    with open("/usr/share/OVMF/OVMF_VARS_4M.fd", "rb") as file:
+        check(file.read() != kept, "it isn't what a machine begins with")
+
+
+def linux(room, engine):
+    kernel, folder = whole_kernel()
+    programs = with_libraries("/usr/bin/efibootmgr" if os.path.exists("/usr/bin/efibootmgr") else "/bin/efibootmgr", "efibootmgr")
+    initrd = initramfs(room, "script", [("modules/efivarfs.ko", os.path.join(folder, "fs/efivarfs/efivarfs.ko")), *programs], LINUX_SCRIPT)
+    program = grub(room, "disk", "linux (memdisk)/vmlinuz console=ttyS0 quiet\ninitrd (memdisk)/initrd\nboot", [("vmlinuz", kernel), ("initrd", initrd)])
+    machine = room.machine("linux", "--set", "machine.firmware=uefi", "--disk", disk(room, "disk", program), engine=engine, memory="512M")
+    for found in (None, "again"):
+        machine.start()
+        machine.wait_serial(r"^DONE", 400)
+        text = machine.serial().replace("\r", "")
+        machine.vivctl("serial", "--send", "off\\n")
+        machine.wait_state("off", 60)
+        check("EFI 64" in text, "a kernel that EFI has started\n" + text[-2000:])
+        equal((re.findall(r"^FOUND (\w+)", text, re.M) or [None])[0], found, "the variable of the start before\n" + text[-2000:])
+        check("WRITTEN again" in text, "a variable can be written\n" + text[-2000:])
+        check(re.search(r"^MANAGER BootOrder: \d", text, re.M), "efibootmgr\n" + text[-2000:])
+        equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "errors of the kernel\n" + text[-3000:])
+
+
+run_cases({"order": order, "drives": drives(["ide", "nvme", "virtio", "scsi", "usb"]), "linux": linux}, ["drives", "linux"])
