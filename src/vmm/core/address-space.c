@@ -29,7 +29,8 @@ struct AddressSpace
 {
   Vm *vm;
   char *name;
-  uint64_t size; /* 0: 2^64 */
+  uint64_t size;               /* 0: 2^64 */
+  AddressSpace *below, *above; /* address_space_new_over() */
   GPtrArray *mappings;
   GArray *listeners;
   unsigned next_order;
@@ -76,6 +77,9 @@ top_mapping (const AddressSpace *as, uint64_t start, uint64_t end)
 {
   const Mapping *best = NULL;
 
+  if (as == NULL)
+    return NULL;
+
   for (unsigned i = 0; i < as->mappings->len; i++)
     {
       const Mapping *m = as->mappings->pdata[i];
@@ -86,7 +90,24 @@ top_mapping (const AddressSpace *as, uint64_t start, uint64_t end)
           || (m->priority == best->priority && m->order > best->order))
         best = m;
     }
-  return best;
+  return best != NULL ? best : top_mapping (as->below, start, end);
+}
+
+/* Where mappings begin and end. */
+static void
+add_cuts (const AddressSpace *as, GArray *cuts)
+{
+  for (unsigned i = 0; i < as->mappings->len; i++)
+    {
+      const Mapping *m = as->mappings->pdata[i];
+      uint64_t end = m->base + m->size;
+
+      if (!m->enabled || m->size == 0)
+        continue;
+      g_array_append_val (cuts, m->base);
+      if (end != 0)
+        g_array_append_val (cuts, end);
+    }
 }
 
 static gboolean
@@ -103,17 +124,8 @@ flatten (const AddressSpace *as)
   g_autoptr (GArray) ranges = g_array_new (FALSE, FALSE, sizeof (FlatRange));
   FlatView *view;
 
-  for (unsigned i = 0; i < as->mappings->len; i++)
-    {
-      const Mapping *m = as->mappings->pdata[i];
-      uint64_t end = m->base + m->size;
-
-      if (!m->enabled || m->size == 0)
-        continue;
-      g_array_append_val (cuts, m->base);
-      if (end != 0)
-        g_array_append_val (cuts, end);
-    }
+  for (const AddressSpace *of = as; of != NULL; of = of->below)
+    add_cuts (of, cuts);
   g_array_sort (cuts, compare_addresses);
   for (unsigned i = 0; i < cuts->len; i++)
     {
@@ -167,6 +179,8 @@ tell (AddressSpace *as, const FlatView *old, const FlatView *new, gboolean commi
     }
 }
 
+static void touch (AddressSpace *as);
+
 static void
 publish (AddressSpace *as)
 {
@@ -180,6 +194,8 @@ publish (AddressSpace *as)
   g_mutex_unlock (&as->publish);
   tell (as, old, view, TRUE);
   flat_view_unref (old);
+  if (as->above != NULL && address_space_is_used (as->above))
+    touch (as->above);
 }
 
 void
@@ -229,11 +245,30 @@ address_space_new (Vm *vm, const char *name, uint64_t size)
   return as;
 }
 
+AddressSpace *
+address_space_new_over (AddressSpace *below, const char *name)
+{
+  AddressSpace *as = address_space_new (below->vm, name, below->size);
+
+  g_return_val_if_fail (below->above == NULL, as);
+  as->below = below;
+  below->above = as;
+  return as;
+}
+
+gboolean
+address_space_is_used (AddressSpace *as)
+{
+  return address_space_generation (as) > 1;
+}
+
 void
 address_space_free (AddressSpace *as)
 {
   if (as == NULL)
     return;
+  if (as->below != NULL)
+    as->below->above = NULL;
   as->depth++; /* no more views */
   while (as->mappings->len > 0)
     mapping_remove (as->mappings->pdata[as->mappings->len - 1]);

@@ -162,6 +162,11 @@ typedef struct
 
 /* `size`: number of addresses (0 stands for 2^64).  The space starts empty: reads give all ones. */
 AddressSpace *address_space_new (Vm *vm, const char *name, uint64_t size);
+/* A space that follows another one, `below`: a mapping of its own hides what lies below, whatever the priorities.  It has no view of its own before something
+ * was mapped here (address_space_is_used()).  A space can have one such over it, which is freed first. */
+AddressSpace *address_space_new_over (AddressSpace *below, const char *name);
+/* Any thread. */
+gboolean address_space_is_used (AddressSpace *as);
 void address_space_free (AddressSpace *as);
 void address_space_add_listener (AddressSpace *as, const AddressSpaceListener *listener, void *opaque);
 void address_space_remove_listener (AddressSpace *as, const AddressSpaceListener *listener, void *opaque);

@@ -47,6 +47,7 @@ vm_new_with_loops (GMainContext *devices, GMainContext *control, gboolean manual
   vm->priv->control_thread = vm->context != vm->control ? g_thread_self () : NULL;
   vm_lock_init (&vm->lock);
   vm->memory = address_space_new (vm, "memory", 1ULL << 52);
+  vm->smm_memory = address_space_new_over (vm->memory, "memory in SMM");
   vm->ports = address_space_new (vm, "ports", 0x10000);
   vm->devices = g_ptr_array_new ();
   vm->rams = g_ptr_array_new_with_free_func ((GDestroyNotify)region_unref);
@@ -68,6 +69,7 @@ vm_free (Vm *vm)
   vm_unlock (vm);
   vm_life_free (vm);
   vm_clock_free (vm->clock);
+  address_space_free (vm->smm_memory);
   address_space_free (vm->memory);
   address_space_free (vm->ports);
   g_ptr_array_unref (vm->devices);

@@ -79,6 +79,9 @@ typedef struct
   /* INTR of the 8259 pair, wired to LINT0 of the first processor. */
   void (*set_intr) (void *opaque, gboolean level);
   void (*nmi) (void *opaque);
+  /* A system-management interrupt: of all processors, or of the one that the calling thread runs, whose instruction asked for it (the first
+   * one if it runs none).  Any thread.  NULL: there is no system-management mode. */
+  void (*smi) (void *opaque, gboolean all);
   /* An interrupt message, from MSI or from the IOAPIC: address 0xfee..... and data. Any thread. */
   void (*msi) (void *opaque, uint64_t address, uint32_t data);
   /* The IOAPIC's redirection entry `pin` as message, so that the engine knows which vectors want an end of
@@ -108,8 +111,9 @@ typedef void (*VmDoneFunc) (Vm *vm, const GError *error, void *opaque);
 
 struct Vm
 {
-  AddressSpace *memory; /* 52 bits of physical addresses */
-  AddressSpace *ports;  /* 65536 */
+  AddressSpace *memory;     /* 52 bits of physical addresses */
+  AddressSpace *smm_memory; /* over it: what a chipset shows to system-management mode alone (SMRAM) */
+  AddressSpace *ports;      /* 65536 */
   VmClock *clock;
   GMainContext *context; /* of the device loop */
   GMainContext *control; /* of the control loop; may be the same */
@@ -171,6 +175,24 @@ vm_send_msi (Vm *vm, uint64_t address, uint32_t data)
 {
   if (vm->processor != NULL)
     vm->processor->msi (vm->processor_opaque, address, data);
+}
+/* What processors in system-management mode see. */
+static inline AddressSpace *
+vm_memory_in_smm (Vm *vm)
+{
+  return address_space_is_used (vm->smm_memory) ? vm->smm_memory : vm->memory;
+}
+static inline gboolean
+vm_has_smm (const Vm *vm)
+{
+  return vm->processor != NULL && vm->processor->smi != NULL;
+}
+/* See VmProcessorOps.smi; nothing where there is no such mode. */
+static inline void
+vm_smi (Vm *vm, gboolean all)
+{
+  if (vm_has_smm (vm))
+    vm->processor->smi (vm->processor_opaque, all);
 }
 /* The line into the processor. */
 IrqLine vm_intr_line (Vm *vm);

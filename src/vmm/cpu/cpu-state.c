@@ -71,6 +71,10 @@ const StateField cpu_state_fields[] = { STATE_U64_ARRAY (CpuState, gpr),
                                         STATE_U32_MAX (CpuState, apic_errors, 0xff),
                                         STATE_U64_ARRAY (CpuState, pdpte),
                                         STATE_U32_MAX (CpuState, pdptes_known, 1),
+                                        STATE_U32 (CpuState, smbase),
+                                        STATE_U32_MAX (CpuState, in_smm, 1),
+                                        STATE_U32_MAX (CpuState, smi_pending, 1),
+                                        STATE_U32_MAX (CpuState, smm_nmi_masked, 1),
                                         STATE_END };
 
 void

@@ -92,6 +92,10 @@ typedef struct
    * `pdptes_known` they are read from there. */
   uint64_t pdpte[4];
   uint32_t pdptes_known;
+  /* System-management mode (volume 3, chapter 34). */
+  uint32_t smbase; /* 0: where it is after a reset */
+  uint32_t in_smm, smi_pending;
+  uint32_t smm_nmi_masked; /* in_smm: nmi_masked as it was */
 } CpuState;
 
 enum

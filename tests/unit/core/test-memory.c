@@ -95,6 +95,43 @@ test_overlay (void)
   g_assert_cmphex (load (vm->memory, 0xf000, 2), ==, 0x1111);
 }
 
+/* A space over another one hides what it has there, whatever the priorities, and follows it. */
+static void
+test_over (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  g_autoptr (Region) low = region_new_ram ("low", 0x10000, RAM_DEFAULT, NULL);
+  g_autoptr (Region) own = region_new_ram ("own", 0x1000, RAM_DEFAULT, NULL);
+  Mapping *below, *above;
+
+  memset (region_host (low), 0x11, 0x10000);
+  memset (region_host (own), 0x22, 0x1000);
+  below = address_space_map (vm->memory, low, 0, 0, 0x10000, 100);
+  g_assert_false (address_space_is_used (vm->smm_memory));
+  g_assert_true (vm_memory_in_smm (vm) == vm->memory);
+  above = address_space_map (vm->smm_memory, own, 0x4000, 0, 0x1000, 0);
+  g_assert_true (vm_memory_in_smm (vm) == vm->smm_memory);
+  g_assert_cmphex (load (vm->smm_memory, 0x3ffe, 4), ==, 0x22221111);
+  g_assert_cmphex (load (vm->memory, 0x3ffe, 4), ==, 0x11111111);
+  g_assert_cmphex (load (vm->smm_memory, 0xfff0, 4), ==, 0x11111111);
+  store (vm->smm_memory, 0x4000, 0x33, 1);
+  g_assert_cmphex (region_host (low)[0x4000], ==, 0x11);
+  g_assert_cmphex (region_host (own)[0], ==, 0x33);
+  mapping_move (below, 0x2000);
+  g_assert_cmphex (load (vm->smm_memory, 0x1ffe, 4), ==, 0x1111ffff);
+  g_assert_cmphex (load (vm->smm_memory, 0x4ffe, 4), ==, 0x11112222);
+  mapping_set_enabled (above, FALSE);
+  g_assert_cmphex (load (vm->smm_memory, 0x4000, 4), ==, 0x11111111);
+  address_space_begin (vm->smm_memory);
+  mapping_set_enabled (above, TRUE);
+  mapping_move (below, 0);
+  g_assert_cmphex (load (vm->smm_memory, 0x4000, 4), ==, 0x11111111);
+  address_space_commit (vm->smm_memory);
+  g_assert_cmphex (load (vm->smm_memory, 0x4000, 4), ==, 0x22222233);
+  mapping_remove (above);
+  g_assert_cmphex (load (vm->smm_memory, 0x4000, 4), ==, 0x11111111);
+}
+
 static void
 test_readonly (void)
 {
@@ -612,6 +649,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/memory/overlay", test_overlay);
+  g_test_add_func ("/memory/over", test_over);
   g_test_add_func ("/memory/readonly", test_readonly);
   g_test_add_func ("/memory/io-sizes", test_io_sizes);
   g_test_add_func ("/memory/dirty", test_dirty);

@@ -209,6 +209,14 @@ ops_load (void *opaque, unsigned n, const uint8_t *data, size_t length, GError *
 
   if (!state_load (cpu_state_fields, state, data, length, error) || !cpu_state_check (state, error))
     return FALSE;
+  if (state->in_smm || state->smi_pending)
+    {
+      g_set_error_literal (
+          error, STATE_ERROR, STATE_ERROR_HOST,
+          "The guest is in system-management mode, which only the software processor has: load it "
+          "with machine.engine=software");
+      return FALSE;
+    }
   kvm_clock_loaded (opaque, n, state);
   if (!kvm_set_state (opaque, n, state))
     {

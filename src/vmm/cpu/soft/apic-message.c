@@ -20,6 +20,13 @@ soft_apic_request (SoftApic *apic, unsigned vector, gboolean level)
   soft_attend (apic->cpu, SOFT_ATTENTION_INTERRUPT);
 }
 
+void
+soft_apic_smi (SoftApic *apic)
+{
+  g_atomic_int_set (&apic->smi, 1);
+  soft_attend (apic->cpu, SOFT_ATTENTION_INTERRUPT);
+}
+
 static void
 deliver (SoftApic *apic, unsigned mode, unsigned vector, gboolean level)
 {
@@ -35,6 +42,9 @@ deliver (SoftApic *apic, unsigned mode, unsigned vector, gboolean level)
         if (g_atomic_int_compare_and_exchange (&apic->nmi, n, n + 1))
           break;
       soft_attend (apic->cpu, SOFT_ATTENTION_INTERRUPT);
+      break;
+    case DELIVER_SMI:
+      soft_apic_smi (apic);
       break;
     case DELIVER_INIT:
       /* A start-up message that came before it is void; one that comes behind it counts. */

@@ -109,6 +109,9 @@ soft_cpu_reset (SoftCpu *cpu, gboolean init)
   cpu->delivering = -1;
   if (!init)
     {
+      cpu->in_smm = cpu->smm_nmi_masked = FALSE;
+      cpu->smbase = SOFT_SMBASE;
+      soft_choose_memory (cpu, cpu->vm->memory);
       cpu->xcr0 = 1;
       soft_fpu_reset (cpu);
       soft_msr_reset (cpu);
@@ -116,6 +119,7 @@ soft_cpu_reset (SoftCpu *cpu, gboolean init)
       g_atomic_int_set (&cpu->apic->init, 0);
       g_atomic_int_set (&cpu->apic->sipi, 0);
       g_atomic_int_set (&cpu->apic->nmi, 0);
+      g_atomic_int_set (&cpu->apic->smi, 0);
       cpu->run_state = cpu->n == 0 ? CPU_RUN_RUNNING : CPU_RUN_WAIT_SIPI;
     }
   else
@@ -267,7 +271,8 @@ soft_cpu_runnable (SoftCpu *cpu)
 
   if (cpu->debug.stopped || cpu->debug.stands)
     return FALSE;
-  if (g_atomic_int_get (&apic->init) != 0)
+  /* System-management mode keeps INIT waiting. */
+  if (g_atomic_int_get (&apic->init) != 0 && !cpu->in_smm)
     return TRUE;
   switch (cpu->run_state)
     {
@@ -275,6 +280,7 @@ soft_cpu_runnable (SoftCpu *cpu)
       return TRUE;
     case CPU_RUN_HALTED:
       return (g_atomic_int_get (&apic->nmi) != 0 && !cpu->nmi_masked)
+             || (g_atomic_int_get (&apic->smi) != 0 && !cpu->in_smm)
              || (interrupts_on (cpu) && soft_apic_has_interrupt (cpu));
     case CPU_RUN_WAIT_SIPI:
       return g_atomic_int_get (&apic->sipi) != 0;
@@ -283,14 +289,14 @@ soft_cpu_runnable (SoftCpu *cpu)
     }
 }
 
-/* INIT, SIPI, NMI, interrupts.  FALSE: there is nothing to run. */
+/* INIT, SIPI, SMI, NMI, interrupts.  FALSE: there is nothing to run. */
 static gboolean
 take_events (SoftCpu *cpu)
 {
   SoftApic *apic = cpu->apic;
   int vector;
 
-  if (g_atomic_int_get (&apic->init) != 0)
+  if (g_atomic_int_get (&apic->init) != 0 && !cpu->in_smm)
     {
       g_atomic_int_set (&apic->init, 0);
       soft_cpu_reset (cpu, TRUE);
@@ -313,6 +319,12 @@ take_events (SoftCpu *cpu)
     return FALSE;
   if (cpu->shadow != 0)
     return cpu->run_state == CPU_RUN_RUNNING;
+  if (g_atomic_int_get (&apic->smi) != 0 && !cpu->in_smm)
+    {
+      g_atomic_int_set (&apic->smi, 0);
+      soft_smm_enter (cpu);
+      return TRUE;
+    }
   if (g_atomic_int_get (&apic->nmi) != 0 && !cpu->nmi_masked)
     {
       g_atomic_int_add (&apic->nmi, -1);
@@ -323,7 +335,7 @@ take_events (SoftCpu *cpu)
     }
   if (!soft_apic_has_interrupt (cpu))
     {
-      /* Until the local APIC asks for attention again; an NMI that waits asks at IRET, which ends a block. */
+      /* Until the local APIC asks for attention again; an NMI that waits asks at IRET, which ends a block, as RSM does. */
       cpu->irq_check = g_atomic_int_get (&apic->nmi) != 0;
       return cpu->run_state == CPU_RUN_RUNNING;
     }
@@ -555,6 +567,10 @@ soft_cpu_get_state (SoftCpu *cpu, CpuState *state)
   state->extint_pending = g_atomic_int_get (&cpu->apic->extint) != 0;
   state->apic_errors = cpu->apic->esr_shadow;
   state->pdptes_known = soft_pae_paging (cpu);
+  state->smbase = cpu->smbase;
+  state->in_smm = cpu->in_smm;
+  state->smi_pending = g_atomic_int_get (&cpu->apic->smi) != 0;
+  state->smm_nmi_masked = cpu->smm_nmi_masked;
   if (state->pdptes_known)
     memcpy (state->pdpte, cpu->pdpte, sizeof state->pdpte);
 }
@@ -651,7 +667,12 @@ soft_cpu_set_state (SoftCpu *cpu, const CpuState *state, GError **error)
   g_atomic_int_set (&cpu->apic->init, state->init_pending != 0);
   g_atomic_int_set (&cpu->apic->sipi, (gint)(state->sipi_pending & 0x1ff));
   g_atomic_int_set (&cpu->apic->extint, state->extint_pending != 0);
+  g_atomic_int_set (&cpu->apic->smi, state->smi_pending != 0);
   cpu->apic->esr_shadow = state->apic_errors & 0xff;
+  cpu->smbase = state->smbase != 0 ? state->smbase : SOFT_SMBASE;
+  cpu->in_smm = state->in_smm != 0;
+  cpu->smm_nmi_masked = cpu->in_smm && state->smm_nmi_masked != 0;
+  soft_choose_memory (cpu, cpu->in_smm ? vm_memory_in_smm (cpu->vm) : cpu->vm->memory);
   if (soft_pae_paging (cpu) && !state->pdptes_known)
     soft_load_pdptes (cpu, cpu->cr3);
   for (unsigned i = 0; i < 4 && state->pdptes_known; i++)

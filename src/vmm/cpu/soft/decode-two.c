@@ -188,6 +188,8 @@ soft_decode_two (SoftDecode *d, SoftInsn *insn, gboolean *lockable)
       return end_call (insn, soft_do_pop_seg);
     case 0xa2:
       return plain_call (insn, soft_do_cpuid);
+    case 0xaa:
+      return end_call (insn, soft_do_rsm);
     case 0xa3:
     case 0xab:
     case 0xb3:

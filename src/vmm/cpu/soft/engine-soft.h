@@ -82,6 +82,7 @@ struct SoftApic
   gint pending[8];       /* vectors set by other threads (atomic), moved to IRR by the processor */
   gint pending_level[8]; /* how a vector was triggered last (atomic) */
   gint nmi, init, sipi;  /* atomic; nmi: how many, at most 2; sipi: vector | 0x100 */
+  gint smi;              /* atomic */
   gint extint;           /* atomic: an ExtINT message waits for INTA */
   GMutex lock;           /* of the timer: what follows, and its LVT; leaf */
   uint32_t initial_count, divide;
@@ -108,6 +109,7 @@ void soft_apic_set_tpr (SoftCpu *cpu, uint32_t value);
 /* An interrupt message; any thread. */
 void soft_apic_message (SoftEngine *engine, uint64_t address, uint32_t data);
 void soft_apic_nmi (SoftEngine *engine);
+void soft_apic_smi (SoftApic *apic);
 /* Anything for the processor to take now?  Only looks. */
 gboolean soft_apic_has_interrupt (SoftCpu *cpu);
 /* Takes the highest vector (acknowledges it), or -1. */
@@ -280,6 +282,14 @@ uint32_t soft_port_in (SoftCpu *cpu, const SoftInsn *insn, unsigned port, unsign
 void soft_port_out (SoftCpu *cpu, const SoftInsn *insn, unsigned port, uint32_t value, unsigned size);
 void soft_port_check (SoftCpu *cpu, const SoftInsn *insn, unsigned port, unsigned size);
 
+/* -- smm.c -------------------------------------------------------------------------------------------------------------- */
+#define SOFT_SMBASE 0x30000u /* after a reset */
+/* Between two instructions: takes a system-management interrupt. */
+void soft_smm_enter (SoftCpu *cpu);
+
+/* -- mmu-physical.c ----------------------------------------------------------------------------------------------------- */
+/* Physical addresses are another space's from now on; any flush that this wants is done. */
+void soft_choose_memory (SoftCpu *cpu, AddressSpace *memory);
 /* -- cpu.c -------------------------------------------------------------------------------------------------------------- */
 SoftCpu *soft_cpu_new (SoftEngine *engine, unsigned n);
 void soft_cpu_free (SoftCpu *cpu);

@@ -40,6 +40,20 @@ engine_nmi (void *opaque)
 }
 
 static void
+engine_smi (void *opaque, gboolean all)
+{
+  SoftEngine *engine = opaque;
+
+  if (!all)
+    {
+      soft_apic_smi ((soft_running != NULL ? soft_running : engine->cpus[0])->apic);
+      return;
+    }
+  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+    soft_apic_smi (engine->cpus[i]->apic);
+}
+
+static void
 engine_msi (void *opaque, uint64_t address, uint32_t data)
 {
   soft_apic_message (opaque, address, data);
@@ -160,6 +174,7 @@ static const VmProcessorOps ops = {
   .reset = engine_reset,
   .set_intr = engine_set_intr,
   .nmi = engine_nmi,
+  .smi = engine_smi,
   .msi = engine_msi,
   .cpuid = engine_cpuid,
   .save_model = engine_save_model,
@@ -215,6 +230,7 @@ engine_free_soft (Engine *parent)
   if (parent->vm->processor_opaque == engine)
     vm_set_processor (parent->vm, NULL, NULL);
   address_space_remove_listener (parent->vm->memory, &map_listener, engine);
+  address_space_remove_listener (parent->vm->smm_memory, &map_listener, engine);
   view = address_space_ref_view (parent->vm->memory);
   for (unsigned i = 0; i < view->n_ranges; i++)
     if (region_is_ram (view->ranges[i].region))
@@ -301,6 +317,7 @@ engine_create (Vm *vm, const EngineConfig *config, GError **error)
     engine->cpus[i] = soft_cpu_new (engine, i);
   vm_set_processor (vm, &ops, engine);
   address_space_add_listener (vm->memory, &map_listener, engine);
+  address_space_add_listener (vm->smm_memory, &map_listener, engine);
   soft_run_start (engine);
   if (check_baseline (engine, error))
     return &engine->parent;

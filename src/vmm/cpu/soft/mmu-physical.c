@@ -20,7 +20,7 @@ soft_generation_changed (SoftCpu *cpu, uint64_t generation)
 static void
 mark_writable (SoftCpu *cpu)
 {
-  FlatView *view = address_space_ref_view (cpu->vm->memory);
+  FlatView *view = address_space_ref_view (cpu->memory);
 
   for (unsigned r = 0; r < view->n_ranges; r++)
     {
@@ -45,6 +45,16 @@ mark_writable (SoftCpu *cpu)
 }
 
 void
+soft_choose_memory (SoftCpu *cpu, AddressSpace *memory)
+{
+  if (cpu->memory == memory)
+    return;
+  cpu->memory = memory;
+  access_cache_clear (&cpu->memory_cache);
+  soft_generation_changed (cpu, address_space_generation (memory));
+}
+
+void
 soft_physical_map_changed (SoftCpu *cpu)
 {
   soft_check_generation (cpu);
@@ -60,7 +70,7 @@ soft_physical_read (SoftCpu *cpu, uint64_t physical, unsigned size)
   soft_check_generation (cpu);
   if (soft_apic_hit (cpu, physical))
     return soft_apic_mmio_read (cpu, physical & 0xfff, size);
-  return address_space_load (cpu->vm->memory, &cpu->memory_cache, physical, size, cpu->vm_locked);
+  return address_space_load (cpu->memory, &cpu->memory_cache, physical, size, cpu->vm_locked);
 }
 
 void
@@ -73,7 +83,7 @@ soft_physical_write (SoftCpu *cpu, uint64_t physical, uint64_t value, unsigned s
       return;
     }
   /* Into decoded code, too: region_mark_dirty() tells block.c. */
-  address_space_store (cpu->vm->memory, &cpu->memory_cache, physical, value, size, cpu->vm_locked);
+  address_space_store (cpu->memory, &cpu->memory_cache, physical, value, size, cpu->vm_locked);
   /* It may have changed the map, as commands to a flash memory do, and what this processor reads next is by the new one. */
   soft_check_generation (cpu);
 }

@@ -69,7 +69,7 @@ void soft_generation_changed (SoftCpu *cpu, uint64_t generation);
 static inline void
 soft_check_generation (SoftCpu *cpu)
 {
-  uint64_t generation = address_space_generation (cpu->vm->memory);
+  uint64_t generation = address_space_generation (cpu->memory);
 
   if (G_UNLIKELY (generation != cpu->memory_generation))
     soft_generation_changed (cpu, generation);
@@ -79,7 +79,7 @@ static inline const FlatRange *
 soft_find_physical (SoftCpu *cpu, uint64_t physical)
 {
   soft_check_generation (cpu);
-  return access_cache_find (&cpu->memory_cache, cpu->vm->memory, physical);
+  return access_cache_find (&cpu->memory_cache, cpu->memory, physical);
 }
 
 /* A page of RAM as a whole, or NULL. */

@@ -111,6 +111,7 @@ void soft_do_int1 (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_int3 (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_into (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_iret (SoftCpu *cpu, const SoftInsn *insn);
+void soft_do_rsm (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_far_jump (SoftCpu *cpu, const SoftInsn *insn); /* imm: offset; disp: selector */
 void soft_do_far_call (SoftCpu *cpu, const SoftInsn *insn);
 void soft_do_far_jump_mem (SoftCpu *cpu, const SoftInsn *insn);

@@ -356,6 +356,9 @@ struct SoftCpu
   uint32_t shadow;    /* 1 after STI, 2 after MOV SS: no interrupt before the next instruction */
   gboolean nmi_masked;
   uint32_t pending_db; /* DR6 bits of data breakpoints hit by the running instruction */
+  gboolean in_smm;
+  gboolean smm_nmi_masked; /* `nmi_masked` before */
+  uint32_t smbase;
 
   /* Delivery of an exception. */
   SoftJumpBuffer recover;
@@ -376,6 +379,7 @@ struct SoftCpu
   gboolean exclusive; /* it has stopped the world */
   Vm *vm;
   SoftApic *apic;
+  AddressSpace *memory; /* behind physical addresses: Vm.memory, or what SMM sees */
   AccessCache memory_cache, port_cache;
   gboolean vm_locked;      /* this thread holds the VM lock */
   volatile gint attention; /* SOFT_ATTENTION_… (any thread) */
