@@ -399,23 +399,25 @@ test_new_pages (void)
 /* -- Pages that another processor maps elsewhere --------------------------------------------------------------------- */
 
 /* The first one changes an entry, interrupts the second one and waits until that has dropped what it knows; RSI: the entry; RBX, R11: what it is in turn. R12: as above. */
-GUEST_CODE (shootdown, ".code64",
-            "  mov $0x80f, %ecx\n mov $0x1ff, %eax\n xor %edx, %edx\n wrmsr\n"
-            "  test %r8d, %r8d\n jnz 5f\n"
-            "1: cmpl $1, 64(%r12)\n jne 1b\n"
-            "2: xchg %rbx, %r11\n mov %rbx, (%rsi)\n invlpg 0x500000\n"
-            "  mov 0x500000, %r14d\n movl $0, (%r12)\n"
-            "  mfence\n mov $0x830, %ecx\n mov $0x4040, %eax\n mov $1, %edx\n wrmsr\n"
-            "  jmp 3f\n7: pause\n3: cmpl $1, (%r12)\n jne 7b\n"
-            /* From here on nobody sees the other page. */
-            "  mov %r14d, 128(%r12)\n mov $100, %ecx\n4: dec %ecx\n jnz 4b\n movl $0, 128(%r12)\n"
-            "  dec %edi\n jnz 2b\n movl $2, 64(%r12)\n" HALT "5: movl $1, 64(%r12)\n sti\n"
-            "6: cmpl $2, 64(%r12)\n je 8f\n"
-            "  mov 128(%r12), %eax\n test %eax, %eax\n jz 6b\n"
-            "  mov 0x500000, %ecx\n cmp %eax, %ecx\n je 6b\n"
-            /* Another one: it must have been over meanwhile. */
-            "  mov 128(%r12), %edx\n cmp %eax, %edx\n jne 6b\n movl $1, 192(%r12)\n"
-            "8:" HALT);
+GUEST_CODE (
+    shootdown, ".code64",
+    "  mov $0x80f, %ecx\n mov $0x1ff, %eax\n xor %edx, %edx\n wrmsr\n"
+    "  test %r8d, %r8d\n jnz 5f\n"
+    "1: cmpl $1, 64(%r12)\n jne 1b\n"
+    "2: xchg %rbx, %r11\n mov %rbx, (%rsi)\n invlpg 0x500000\n"
+    "  mov 0x500000, %r14d\n movl $0, (%r12)\n"
+    "  mfence\n mov $0x830, %ecx\n mov $0x4040, %eax\n mov $1, %edx\n wrmsr\n"
+    "  jmp 3f\n7: pause\n3: cmpl $1, (%r12)\n jne 7b\n"
+    /* From here on nobody sees the other page. */
+    "  mov %edi, 256(%r12)\n mov %r14d, 128(%r12)\n mov $100, %ecx\n4: dec %ecx\n jnz 4b\n movl $0, 128(%r12)\n"
+    "  dec %edi\n jnz 2b\n movl $2, 64(%r12)\n" HALT "5: movl $1, 64(%r12)\n sti\n"
+    "6: cmpl $2, 64(%r12)\n je 8f\n"
+    "  mov 128(%r12), %eax\n test %eax, %eax\n jz 6b\n mov 256(%r12), %r9d\n"
+    "  mov 0x500000, %ecx\n cmp %eax, %ecx\n je 6b\n"
+    /* Another one: it must have been over meanwhile; and not have come back, as it does every second time. */
+    "  mov 128(%r12), %edx\n cmp %eax, %edx\n jne 6b\n cmp 256(%r12), %r9d\n jne 6b\n"
+    "  movl $1, 192(%r12)\n jmp 6b\n"
+    "8:" HALT);
 GUEST_CODE (shot, ".code64",
             "  push %rax\n push %rcx\n push %rdx\n invlpg 0x500000\n movl $1, (%r12)\n"
             "  mov $0x80b, %ecx\n xor %eax, %eax\n xor %edx, %edx\n wrmsr\n"
