@@ -52,6 +52,7 @@ typedef enum
   FAMILY_HELPER_NET, /* b: of which card: net0, net1, …; of other kinds than user the descriptor is the wire (vmm/net/backend.h), and the number 0 where no process
                         is behind it */
   FAMILY_HELPER_SHARE, /* b: of which folder: share0, share1, … */
+  FAMILY_HELPER_USB,   /* b: which device: usb1, usb2, …; 0: one whose node the monitor has */
   FAMILY_N_HELPERS,
 } FamilyHelper;
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <gio/gio.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -14,6 +15,7 @@ gboolean
 family_start (FamilyProcess *process, char *const *arguments, const ChildFiles *files, GError **error)
 {
   process->pid_fd = -1;
+  process->patience_ms = 0;
   process->socket = child_start (arguments, files, &process->pid, error);
   if (process->socket < 0)
     {
@@ -36,6 +38,8 @@ family_end (FamilyProcess *process)
 
   if (process->pid > 0)
     {
+      if (process->patience_ms > 0)
+        (void)poll (&(struct pollfd){ process->pid_fd, POLLIN, 0 }, 1, (int)process->patience_ms);
       kill (process->pid, SIGKILL);
       while (waitpid (process->pid, &status, 0) < 0 && errno == EINTR)
         ;

@@ -12,10 +12,11 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  pid_t pid;       /* 0: not running */
-  int pid_fd;      /* readable when it has ended; -1 */
-  int socket;      /* our end, -1: none (a helper's goes to the monitor) */
-  unsigned number; /* of a helper, as the monitor knows it */
+  pid_t pid;            /* 0: not running */
+  int pid_fd;           /* readable when it has ended; -1 */
+  int socket;           /* our end, -1: none (a helper's goes to the monitor) */
+  unsigned number;      /* of a helper, as the monitor knows it */
+  unsigned patience_ms; /* for it to end by itself, as its monitor is gone */
 } FamilyProcess;
 
 /* FALSE and an error. */

@@ -19,6 +19,7 @@
 #include "machine/control-socket.h"
 #include "machine/folder-lock.h"
 #include "machine/paths.h"
+#include "machine/usb-outside.h"
 #include "machine/vnc-start.h"
 #include "machine/vsock-socket.h"
 
@@ -363,6 +364,33 @@ start_share (Broker *broker, unsigned index, unsigned *number, int *fd)
   return start_program (broker, "vivarium-share", FALSE, options, -1, number, fd);
 }
 
+/* It gives the device back when it ends, which it does by itself. */
+#define GIVE_BACK_MS 3000
+
+/* What is opened for it is the definition's. */
+static int
+start_usb (Broker *broker, unsigned index, unsigned *number, int *fd)
+{
+  const MachineDefinition *definition = broker_files_definition (broker->files);
+  g_autofree char *id = g_strdup_printf ("usb%u", index);
+  const MachineDevice *usb = definition_find (definition, id);
+  g_autoptr (GPtrArray) options = g_ptr_array_new_with_free_func (g_free);
+  int node = -1, code = 0;
+
+  if (index > 0)
+    {
+      code = usb != NULL ? usb_outside_open (machine_device_text (usb, "host"), &node) : ENOENT;
+      g_ptr_array_add (options, g_strdup ("--node"));
+    }
+  if (code == 0)
+    code = start_program (broker, "vivarium-usb", FALSE, options, node, number, fd);
+  if (code == 0)
+    g_array_index (broker->helpers, FamilyProcess, broker->helpers->len - 1).patience_ms = GIVE_BACK_MS;
+  if (node >= 0)
+    close (node);
+  return code;
+}
+
 /* An errno, or 0 and the helper's socket. */
 static int
 start_helper (void *opaque, unsigned helper, unsigned index, unsigned *number, int *fd)
@@ -375,6 +403,8 @@ start_helper (void *opaque, unsigned helper, unsigned index, unsigned *number, i
       return start_network (opaque, index, number, fd);
     case FAMILY_HELPER_SHARE:
       return start_share (opaque, index, number, fd);
+    case FAMILY_HELPER_USB:
+      return start_usb (opaque, index, number, fd);
     default:
       return EINVAL;
     }

@@ -61,6 +61,7 @@ int cli_balloon (int argc, char **argv);
 int cli_forward (int argc, char **argv);
 int cli_vnc (int argc, char **argv);
 int cli_vsock (int argc, char **argv);
+int cli_usb (int argc, char **argv);
 int cli_view (int argc, char **argv);
 
 /* Parses the present command's options: `entries` may be NULL.  From `least` to `most` (-1: any) arguments must be left in argv[1…].

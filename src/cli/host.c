@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "machine/definition-files.h"
 #include "machine/paths.h"
+#include "machine/usb-outside.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +187,27 @@ report_firmware (Report *report)
     }
 }
 
+/* How many devices there are for machines, and which may not be opened. */
+static void
+report_usb (Report *report)
+{
+  g_autoptr (GPtrArray) devices = usb_outside_list ();
+  g_autofree char *vivarium = viv_find_program ("vivarium-usb", NULL);
+  g_autoptr (GString) text = g_string_new (NULL);
+  guint n_refused = 0;
+
+  for (guint i = 0; i < devices->len; i++)
+    n_refused += !((UsbOutside *)g_ptr_array_index (devices, i))->allowed;
+  g_string_printf (text, _ ("%u plugged in"), devices->len);
+  if (n_refused > 0)
+    g_string_append_printf (
+        text, _ (", of which %u may not be opened: “vivctl usb rule DEVICE” says how to mend that"),
+        n_refused);
+  if (vivarium == NULL)
+    g_string_append (text, _ ("; machines can't use them: this program was built without libusb"));
+  say (report, "usb-devices", g_variant_new_uint32 (devices->len), text->str);
+}
+
 static void
 report_places (Report *report)
 {
@@ -214,6 +236,7 @@ cli_host (int argc, char **argv)
   report_walls (&report);
   report_memory (&report);
   report_firmware (&report);
+  report_usb (&report);
   report_places (&report);
   if (report.json)
     cli_print_json (g_variant_builder_end (&report.values));

@@ -80,6 +80,12 @@ const CliCommand cli_commands[] = {
         "net0.forward=tcp:127.0.0.1:2222-:22” changes them."),
     cli_forward },
   { "vnc", N_ ("NAME on|off|show"), N_ ("Serves the screen over VNC."), NULL, cli_vnc },
+  { "usb", N_ ("list [NAME] | connect NAME DEVICE | disconnect NAME ID | rule DEVICE"),
+    N_ ("Lists USB devices of this computer, or has a running machine use one."),
+    N_ ("DEVICE is as “list” has it, VENDOR:PRODUCT or VENDOR:PRODUCT:SERIAL, or one of the machine's own such as usb1.  “vivctl "
+        "device NAME add usb host=DEVICE” has the machine use it from its next start on.  “rule” prints what gives you the "
+        "right to open a device."),
+    cli_usb },
   { "debug", N_ ("NAME"), N_ ("Lets gdb at a running machine, until Ctrl-C."),
     N_ ("Without --port or --socket it listens at a UNIX socket that only you can reach.  Processors are gdb's threads.  When "
         "gdb leaves, its breakpoints go and the machine runs on.  “vivctl run --gdb PORT --paused” stands at the first "

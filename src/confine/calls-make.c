@@ -347,6 +347,14 @@ rules_of_helpers (scmp_filter_ctx filter)
   return code;
 }
 
+/* One with a device of this computer's USB in its hands. */
+static int
+rules_of_usb (scmp_filter_ctx filter)
+{
+  ALLOW_REQUESTS (REQUESTS_USB);
+  return rules_of_helpers (filter);
+}
+
 /* A helper whose outside end is the network. */
 static int
 rules_of_networks (scmp_filter_ctx filter)
@@ -422,6 +430,7 @@ static const struct
   { "helpers", of_all, rules_of_helpers },
   { "processors", of_processors, rules_of_processors },
   { "disks", of_disks, rules_of_disks },
+  { "usb", of_all, rules_of_usb },
   { "networks", of_networks, rules_of_networks, looked_at_of_networks },
 };
 

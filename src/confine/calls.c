@@ -93,6 +93,14 @@ calls_confine_network (gboolean trap)
 }
 
 int
+calls_confine_usb (gboolean trap)
+{
+  if (trap)
+    prepare_trap ();
+  return LOAD (trap, usb, 0);
+}
+
+int
 calls_confine (gboolean trap)
 {
   return LOAD (trap, all, SECCOMP_FILTER_FLAG_TSYNC);

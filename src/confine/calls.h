@@ -25,6 +25,8 @@ int calls_confine_start (gboolean trap);
 int calls_confine_helper (gboolean trap);
 /* The same of those with the network as their outside end: Internet sockets, and reading what is left to be read. */
 int calls_confine_network (gboolean trap);
+/* That of helpers, and what a USB device's node is asked. */
+int calls_confine_usb (gboolean trap);
 /* Behind that of the start: the list of all, for all threads of the process.  0 or a negative errno. */
 int calls_confine (gboolean trap);
 

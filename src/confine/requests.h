@@ -7,6 +7,7 @@
 
 #include <linux/fs.h>
 #include <linux/kvm.h>
+#include <linux/usbdevice_fs.h>
 #include <sys/ioctl.h>
 
 /* KVM, before the walls: the engine is made, and asked what it can.  Refused behind them: no more machines, processors or capabilities. */
@@ -74,6 +75,26 @@
 #define REQUESTS_SOCKETS(X) \
   X (FIONREAD)              \
   X (FIONBIO)
+
+/* A device of this computer's USB, whose node is open: what libusb asks of it. */
+#define REQUESTS_USB(X)         \
+  X (USBDEVFS_CONTROL)          \
+  X (USBDEVFS_SETINTERFACE)     \
+  X (USBDEVFS_SETCONFIGURATION) \
+  X (USBDEVFS_GETDRIVER)        \
+  X (USBDEVFS_SUBMITURB)        \
+  X (USBDEVFS_DISCARDURB)       \
+  X (USBDEVFS_REAPURB)          \
+  X (USBDEVFS_REAPURBNDELAY)    \
+  X (USBDEVFS_CLAIMINTERFACE)   \
+  X (USBDEVFS_RELEASEINTERFACE) \
+  X (USBDEVFS_CONNECTINFO)      \
+  X (USBDEVFS_IOCTL)            \
+  X (USBDEVFS_RESET)            \
+  X (USBDEVFS_CLEAR_HALT)       \
+  X (USBDEVFS_GET_CAPABILITIES) \
+  X (USBDEVFS_DISCONNECT_CLAIM) \
+  X (USBDEVFS_GET_SPEED)
 
 /* Others: the size of a disk or medium that is a block device. */
 #define REQUESTS_FILES(X) \

@@ -220,6 +220,7 @@ enter_seccomp (const SandboxConfig *config, GError **error)
   if (prctl (PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
     return fail (error, errno, "this kernel has no seccomp");
   code = config->network  ? calls_confine_network (config->trap)
+         : config->usb    ? calls_confine_usb (config->trap)
          : config->helper ? calls_confine_helper (config->trap)
                           : calls_confine_start (config->trap);
   if (code != 0)
@@ -259,7 +260,7 @@ sandbox_enter (const SandboxConfig *config, GError **error)
   else if (config->namespaces)
     enter_namespaces ();
   /* After the change of credentials, which would forget it. */
-  prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  prctl (PR_SET_PDEATHSIG, config->usb ? 0 : SIGKILL, 0, 0, 0);
   if (getppid () != parent)
     _exit (1); /* it ended meanwhile */
   setrlimit (RLIMIT_CORE, &no_core);

@@ -19,8 +19,9 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  gboolean helper;             /* not a monitor: the list of calls is a helper's, for good */
-  gboolean network;            /* a helper that reaches networks: no namespaces, and Internet sockets */
+  gboolean helper;  /* not a monitor: the list of calls is a helper's, for good */
+  gboolean network; /* a helper that reaches networks: no namespaces, and Internet sockets */
+  gboolean usb;     /* a helper with a USB device's node; it outlives who started it, to give that back */
   const char *const *readable; /* files and folders that it may read, ends with NULL; or NULL: none */
   gboolean namespaces;         /* try them */
   gboolean

@@ -15,6 +15,7 @@
 #include "machine/cpu-speed.h"
 #include "machine/definition.h"
 #include "machine/tags.h"
+#include "machine/usb-outside.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -455,6 +456,12 @@ static const DefinitionKey serial_keys[] = {
     .choices = "socket|none",
     .help = N_ ("Where the serial port leads: to the control socket, or nowhere"),
     .spelled = TRUE },
+  { .name = "bus",
+    .type = KEY_CHOICE,
+    .fallback = "isa",
+    .choices = "isa|usb",
+    .help = N_ (
+        "How the guest reaches the serial port: isa are COM1 to COM4, usb is a port at the machine's USB controller, for systems with a driver for CDC-ACM") },
   { .name = NULL },
 };
 
@@ -477,6 +484,14 @@ static const DefinitionKey usb_keys[] = {
     .help = N_ (
         "The controller: xhci for systems of 2012 and later, ehci (with uhci for slow devices) for those from 2001 on, "
         "uhci for older ones; auto is xhci") },
+  { .name = "host",
+    .type = KEY_STRING,
+    .max = 140,
+    .spelled = TRUE,
+    .help = N_ (
+        "Of usb1 and further ones: a device of this computer for the machine, as “vivctl usb list” names it"),
+    .accepts = N_ ("VENDOR:PRODUCT, such as 046d:c52b, or VENDOR:PRODUCT:SERIAL"),
+    .check = usb_outside_check },
   { .name = NULL },
 };
 
@@ -654,8 +669,8 @@ const DeviceKind device_kinds[] = {
     .drive = DRIVE_NONE,
     .keys = console_keys },
   { .name = "usb",
-    .label = N_ ("USB Controller"),
-    .most = 1,
+    .label = N_ ("USB"),
+    .most = 9,
     .bus = "pci",
     .page = "ports",
     .drive = DRIVE_NONE,

@@ -12,6 +12,7 @@
 #include "block/regular-file.h"
 #include "board/look.h"
 #include "board/pc.h"
+#include "board/usb-hosts.h"
 #include "board/slots.h"
 #include "confine/broker-link.h"
 #include "confine/sandbox.h"
@@ -31,6 +32,7 @@
 #include "networks.h"
 #include "shares.h"
 #include "show.h"
+#include "usb-hosts.h"
 #include "vsock-host.h"
 
 #include <errno.h>
@@ -282,6 +284,25 @@ on_guest_event (void *opaque, const char *sentence)
     control_service_notice (monitor->control, sentence);
 }
 
+static char *
+on_usb_connect (void *opaque, const char *id, const char *name, int node, GError **error)
+{
+  return usb_hosts_connect (((Monitor *)opaque)->board, id, name, node, error);
+}
+
+static gboolean
+on_usb_disconnect (void *opaque, const char *id)
+{
+  return board_usb_host_disconnect (((Monitor *)opaque)->board, id);
+}
+
+static void
+on_usb_list (void *opaque, void (*add) (void *list, const char *id, const char *name, const char *place),
+             void *list)
+{
+  board_usb_hosts_list (((Monitor *)opaque)->board, add, list);
+}
+
 static gboolean
 start_control (Monitor *monitor, GError **error)
 {
@@ -313,6 +334,9 @@ start_control (Monitor *monitor, GError **error)
     .end_helper = on_end_helper,
     .set_net = on_set_net,
     .net_facts = on_net_facts,
+    .usb_connect = on_usb_connect,
+    .usb_disconnect = on_usb_disconnect,
+    .usb_list = on_usb_list,
     .debugger = monitor->debugger,
     .quit = on_quit,
     .opaque = monitor,
@@ -347,6 +371,7 @@ start_networks (Monitor *monitor)
   monitor->networks = networks_new (monitor->board, on_net_notice, monitor);
   shares_init (monitor->board, on_net_notice, monitor);
   vsock_host_init (monitor->board, monitor->options.socket);
+  usb_hosts_init (monitor->board, on_net_notice, monitor);
   return TRUE;
 }
 

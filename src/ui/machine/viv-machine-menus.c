@@ -8,6 +8,8 @@
 
 #include "ui/machine/viv-machine-menus.h"
 
+#include "ui/machine/viv-usb.h"
+
 #include <glib/gi18n.h>
 
 #define FUNCTION_KEYS 12
@@ -118,6 +120,7 @@ viv_menu_machine (VivMachine *machine, GHashTable *missing)
   g_autoptr (GMenu) more = g_menu_new ();
   g_autoptr (GMenuModel) media = viv_menu_media (machine, missing);
   g_autoptr (GMenuModel) send = viv_menu_send_keys ();
+  const MachineDefinition *definition = viv_machine_get_definition (machine);
 
   append (power, _ ("_Reset…"), "machine.reset", NULL);
   append (power, _ ("_Power Off"), "machine.power-off", NULL);
@@ -142,6 +145,11 @@ viv_menu_machine (VivMachine *machine, GHashTable *missing)
   g_menu_append_section (menu, NULL, G_MENU_MODEL (view));
   if (g_menu_model_get_n_items (media))
     g_menu_append_submenu (more, _ ("Removable _Media"), media);
+  if (viv_machine_is_busy (machine) && definition && definition_find (definition, "usb0"))
+    {
+      g_autoptr (GMenuModel) usb = viv_usb_menu (machine);
+      g_menu_append_submenu (more, _ ("_USB Devices"), usb);
+    }
   g_menu_append_section (menu, NULL, G_MENU_MODEL (more));
   return G_MENU_MODEL (menu);
 }

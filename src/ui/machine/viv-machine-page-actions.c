@@ -16,6 +16,7 @@
 #include "ui/machine/viv-screen.h"
 #include "ui/machine/viv-screenshot.h"
 #include "ui/machine/viv-sharing-window.h"
+#include "ui/machine/viv-usb.h"
 
 #include <glib/gi18n.h>
 
@@ -138,6 +139,21 @@ on_change_media (GSimpleAction *action, GVariant *parameter, gpointer data)
     viv_media_choose (viv_machine_page_shell (self), self->machine, drive);
 }
 
+static void
+on_usb (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  VivMachinePage *self = data;
+  VivShell *shell = viv_machine_page_shell (self);
+  const char *device = g_variant_get_string (parameter, NULL);
+
+  if (!self->machine || !shell)
+    return;
+  if (g_str_equal (g_action_get_name (G_ACTION (action)), "usb-connect"))
+    viv_usb_connect (shell, self->machine, device);
+  else
+    viv_usb_disconnect (shell, self->machine, device);
+}
+
 /* What has no key of its own (a drive, a chord) is two keys away. */
 static void
 on_show_menu (GSimpleAction *action, GVariant *parameter, gpointer data)
@@ -193,6 +209,8 @@ viv_machine_page_make_actions (VivMachinePage *self)
   static const GActionEntry entries[]
       = { { .name = "type-clipboard", .activate = on_type_clipboard },
           { .name = "correct-aspect", .state = "true", .change_state = on_correct_aspect },
+          { .name = "usb-connect", .activate = on_usb, .parameter_type = "s" },
+          { .name = "usb-disconnect", .activate = on_usb, .parameter_type = "s" },
           { .name = "change-media", .activate = on_change_media, .parameter_type = "s" },
           { .name = "eject", .activate = on_change_media, .parameter_type = "s" },
           { .name = "show-media", .activate = on_show_menu },

@@ -69,6 +69,7 @@ static const char *const choice_labels[][2] = {
   { "ps2", N_ ("PS/2") },
   { "split", N_ ("Split") },
   { "packed", N_ ("Packed") },
+  { "isa", N_ ("Of the board (COM1 to COM4)") },
   { "usb", N_ ("USB") },
   { "xhci", N_ ("USB 3 (xHCI)") },
   { "ehci", N_ ("USB 2 (EHCI)") },

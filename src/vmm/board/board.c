@@ -44,6 +44,8 @@ board_alloc (Vm *vm, MachineDefinition *definition)
   board->outputs = g_ptr_array_new ();
   board->usb_disks = g_ptr_array_new ();
   board->usb_hubs = g_ptr_array_new ();
+  board->usb_hosts = g_ptr_array_new ();
+  board->usb_serials = g_ptr_array_new ();
   board->nets = g_ptr_array_new_with_free_func (board_net_free);
   return board;
 }
@@ -97,6 +99,8 @@ board_free (Board *board)
   g_ptr_array_unref (board->outputs);
   g_ptr_array_unref (board->usb_disks);
   g_ptr_array_unref (board->usb_hubs);
+  g_ptr_array_unref (board->usb_hosts);
+  g_ptr_array_unref (board->usb_serials);
   region_unref (board->low_ram);
   region_unref (board->high_ram);
   region_unref (board->bios);
@@ -161,6 +165,8 @@ board_place (Board *board, const char *id)
   for (unsigned i = 0; i < G_N_ELEMENTS (board->functions); i++)
     if (board->functions[i] != NULL && g_str_equal (board->functions[i]->id, id))
       return g_strdup_printf ("pci 00:%02x.0", i);
+  if (device != NULL && g_str_equal (device->kind->name, "usb"))
+    return board_usb_place (board, id);
   return device != NULL ? board->place (board, device) : NULL;
 }
 

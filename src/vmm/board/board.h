@@ -61,9 +61,14 @@ struct Board
   SerialPort *serial[BOARD_MAX_PORTS]; /* behind COM1 to COM4: DEVICE_PORT_… */
   unsigned n_serials;
   InputRouter *router;
-  GPtrArray *usb_hubs;  /* UsbDevice * */
-  GPtrArray *usb_disks; /* UsbDevice *, by the ids of their drives */
-  Device *usb;          /* the controller of usb0; likewise */
+  GPtrArray *usb_hubs;    /* UsbDevice * */
+  GPtrArray *usb_disks;   /* UsbDevice *, by the ids of their drives */
+  GPtrArray *usb_serials; /* UsbDevice *, by the ids of serial ports */
+  GPtrArray *usb_hosts;   /* UsbDevice *: this computer's (board/usb-hosts.h) */
+  /* A sentence for a person on one of these.  Any thread, VM lock held; may be NULL. */
+  void (*usb_notice) (void *opaque, const char *sentence);
+  void *usb_notice_opaque;
+  Device *usb; /* the controller of usb0; likewise */
   const struct BoardUsbModel *usb_model;
   Device *balloon, *scsi; /* of `functions`; NULL: there is none */
   GPtrArray *outputs;     /* DisplayOutput *, the devices' own; a screen's id is its place */
@@ -118,7 +123,7 @@ void board_serve_vsock (Board *board, int listener);
 gboolean board_add_net (Board *board, const MachineDevice *net, PciBus *bus, unsigned slot, GError **error);
 /* NULL: there is none. */
 BoardNet *board_find_net (Board *board, const char *id);
-/* Of a disk on USB (board/usb.h): "usb 2"; NULL: it isn't plugged in. */
+/* Of a disk on USB, or a device of this computer's (board/usb.h): "usb 2"; NULL: it isn't plugged in. */
 char *board_usb_place (Board *board, const char *id);
 Block *board_usb_image (Board *board, const char *id);
 /* The medium in a drive, or NULL. */

@@ -11,6 +11,7 @@
 #include "base/host-files.h"
 #include "board/firmware.h"
 #include "board/slots.h"
+#include "board/usb-hosts.h"
 #include "board/usb.h"
 #include "board/guard.h"
 #include "board/virtio.h"
@@ -100,6 +101,15 @@ build_serial (Board *board, const MachineDevice *serial, GError **error)
 
   if (i >= BOARD_MAX_SERIALS)
     return TRUE;
+  if (g_strcmp0 (machine_device_text (serial, "bus"), "usb") == 0)
+    {
+      if (g_strcmp0 (machine_device_text (serial, "backend"), "none") != 0)
+        {
+          board->serial[i] = serial_port_new (board->vm);
+          board->n_serials = MAX (board->n_serials, i + 1);
+        }
+      return board_build_usb_serial (board, serial, error);
+    }
   uart = uart_new (board->vm, serial->id, com[i].base, gsi_line (board->gsi, com[i].irq), error);
   if (uart == NULL)
     return FALSE;
@@ -360,6 +370,13 @@ typedef gboolean (*Builder) (Board *board, const MachineDevice *device, GError *
 
 /* By the names of device_kinds.  What isn't here is a part of the board, or says how it is used.  The order is that of making, which states of
  * older versions and the order of resets follow: a new kind comes last. */
+/* The controller, or a device of this computer's. */
+static gboolean
+build_usb (Board *board, const MachineDevice *usb, GError **error)
+{
+  return usb->number == 0 ? board_build_usb (board, usb, error) : board_build_usb_host (board, usb, error);
+}
+
 static const struct
 {
   const char *kind;
@@ -375,7 +392,7 @@ static const struct
   { "console", board_build_console },
   { "input", board_build_input },
   { "net", build_net },
-  { "usb", board_build_usb },
+  { "usb", build_usb },
   { "input", board_build_usb_input },
   { "share", board_build_share },
   { "vsock", board_build_vsock },
@@ -428,6 +445,9 @@ place (Board *board, const MachineDevice *device)
 {
   if (machine_device_slot (device) > 0)
     return board_slot_place (board, device);
+  if (g_str_equal (device->kind->name, "serial") && device->number < BOARD_MAX_SERIALS
+      && board->uart[device->number] == NULL)
+    return board_usb_place (board, device->id);
   if (g_str_equal (device->kind->name, "serial") && device->number < BOARD_MAX_SERIALS)
     return g_strdup_printf ("isa 0x%x", com[device->number].base);
   if (g_str_equal (device->kind->name, "display") && board->vga != NULL)

@@ -8,6 +8,7 @@
 
 #include "chipset/i440fx.h"
 #include "machine/start-blame.h"
+#include "usb/cdc.h"
 #include "usb/ehci.h"
 #include "usb/hid.h"
 #include "usb/hub.h"
@@ -94,8 +95,8 @@ find_port (Board *board)
   return port;
 }
 
-static gboolean
-plug (Board *board, UsbDevice *device, GError **error)
+gboolean
+board_usb_attach (Board *board, UsbDevice *device, GError **error)
 {
   UsbPort *port = find_port (board);
 
@@ -134,6 +135,56 @@ board_build_usb_disk (Board *board, MachineDrive *drive, Block *block, GError **
   return TRUE;
 }
 
+/* -- Serial ports --------------------------------------------------------------------------------------------- */
+
+static size_t
+on_serial_room (void *opaque)
+{
+  return serial_port_can_write (opaque) ? serial_port_room (opaque) : 0;
+}
+
+static void
+on_serial_write (void *opaque, const uint8_t *data, size_t length)
+{
+  serial_port_write (opaque, data, length);
+}
+
+static void
+on_serial_ready (void *opaque)
+{
+  serial_port_ready (opaque);
+}
+
+static size_t
+on_serial_receive (void *opaque, const uint8_t *data, size_t length)
+{
+  return usb_cdc_receive (opaque, data, length);
+}
+
+static void
+on_serial_can_write (void *opaque)
+{
+  usb_cdc_room (opaque);
+}
+
+gboolean
+board_build_usb_serial (Board *board, const MachineDevice *serial, GError **error)
+{
+  SerialPort *port = board->serial[serial->number];
+  const UsbCdcEnd end = { on_serial_room, on_serial_write, on_serial_ready, port };
+  UsbDevice *device = usb_cdc_new (board->vm, serial->id, port != NULL ? &end : NULL, error);
+
+  if (device == NULL)
+    return FALSE;
+  if (port != NULL)
+    {
+      serial_port_connect (port, on_serial_receive, device);
+      serial_port_set_room_func (port, on_serial_can_write, device);
+    }
+  g_ptr_array_add (board->usb_serials, device);
+  return TRUE;
+}
+
 static gboolean
 wants (Board *board, const char *key, const char *also)
 {
@@ -142,12 +193,27 @@ wants (Board *board, const char *key, const char *also)
   return g_strcmp0 (text, "usb") == 0 || (also != NULL && g_strcmp0 (text, also) == 0);
 }
 
+static unsigned
+count_hosts (Board *board)
+{
+  const GPtrArray *devices = board->definition->devices;
+  unsigned n = 0;
+
+  for (guint i = 0; i < devices->len; i++)
+    {
+      const MachineDevice *device = g_ptr_array_index (devices, i);
+
+      n += g_str_equal (device->kind->name, "usb") && device->number > 0;
+    }
+  return n;
+}
+
 /* As many hubs as it takes for all that the definition has. */
 static gboolean
 add_hubs (Board *board, GError **error)
 {
-  const unsigned wanted = board->usb_disks->len + wants (board, "input.keyboard", NULL)
-                          + wants (board, "input.pointer", "auto");
+  const unsigned wanted = board->usb_disks->len + board->usb_serials->len + count_hosts (board)
+                          + wants (board, "input.keyboard", NULL) + wants (board, "input.pointer", "auto");
 
   while (wanted > board->usb_model->n_ports + board->usb_hubs->len * (USB_HUB_N_PORTS - 1)
          && board->usb_hubs->len < board->usb_model->n_ports)
@@ -155,7 +221,7 @@ add_hubs (Board *board, GError **error)
       g_autofree char *id = g_strdup_printf ("usb-hub%u", board->usb_hubs->len);
       UsbDevice *hub = usb_hub_new (board->vm, id, error);
 
-      if (hub == NULL || !plug (board, hub, error))
+      if (hub == NULL || !board_usb_attach (board, hub, error))
         return FALSE;
       g_ptr_array_add (board->usb_hubs, hub);
     }
@@ -165,21 +231,45 @@ add_hubs (Board *board, GError **error)
 static gboolean
 plug_disks (Board *board, GError **error)
 {
+  for (guint i = 0; i < board->usb_serials->len; i++)
+    if (!board_usb_attach (board, g_ptr_array_index (board->usb_serials, i), error))
+      return FALSE;
   for (guint i = 0; i < board->usb_disks->len; i++)
     {
       UsbDevice *device = g_ptr_array_index (board->usb_disks, i);
       const MachineDevice *wanted = definition_find (board->definition, device->device.id);
 
-      if (wanted != NULL && machine_device_flag (wanted, "plugged") && !plug (board, device, error))
+      if (wanted != NULL && machine_device_flag (wanted, "plugged")
+          && !board_usb_attach (board, device, error))
         return FALSE;
     }
   return TRUE;
 }
 
+static const UsbDevice *
+find_placed (Board *board, const char *id)
+{
+  for (guint i = 0; i < board->usb_hosts->len; i++)
+    {
+      const UsbDevice *device = g_ptr_array_index (board->usb_hosts, i);
+
+      if (g_str_equal (device->device.id, id))
+        return device;
+    }
+  for (guint i = 0; i < board->usb_serials->len; i++)
+    {
+      const UsbDevice *device = g_ptr_array_index (board->usb_serials, i);
+
+      if (g_str_equal (device->device.id, id))
+        return device;
+    }
+  return find_disk (board, id);
+}
+
 char *
 board_usb_place (Board *board, const char *id)
 {
-  const UsbDevice *device = find_disk (board, id);
+  const UsbDevice *device = find_placed (board, id);
   const gboolean held = vm_lock_held (board->vm); /* while the board is built */
   g_autofree char *path = NULL;
 
@@ -210,7 +300,7 @@ board_usb_plug (Board *board, const char *id, gboolean plugged)
   vm_lock (board->vm);
   if (!plugged)
     usb_device_detach (device);
-  else if (device->port == NULL && !plug (board, device, &error))
+  else if (device->port == NULL && !board_usb_attach (board, device, &error))
     g_message ("%s", error->message);
   vm_unlock (board->vm);
   return TRUE;
@@ -261,7 +351,7 @@ build_one (Board *board, const MachineDevice *input, const char *key, gboolean a
                         : kind == USB_HID_TABLET ? "usb-tablet"
                                                  : "usb-mouse",
                         kind, board->router, error);
-  return device != NULL && plug (board, device, error);
+  return device != NULL && board_usb_attach (board, device, error);
 }
 
 gboolean
@@ -269,9 +359,10 @@ board_build_usb_input (Board *board, const MachineDevice *input, GError **error)
 {
   const gboolean absolute = machine_device_flag (input, "absolute-pointer");
 
-  if (board->usb == NULL && board->usb_disks->len > 0)
+  if (board->usb == NULL && board->usb_disks->len + board->usb_serials->len > 0)
     {
-      const UsbDevice *disk = g_ptr_array_index (board->usb_disks, 0);
+      const UsbDevice *disk
+          = g_ptr_array_index (board->usb_disks->len > 0 ? board->usb_disks : board->usb_serials, 0);
 
       viv_start_blame (disk->device.id, "bus");
       g_set_error (

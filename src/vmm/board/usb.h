@@ -19,8 +19,12 @@ typedef struct BoardUsbModel
 } BoardUsbModel;
 
 gboolean board_build_usb (Board *board, const MachineDevice *usb, GError **error);
+/* Into the first port that is free. */
+gboolean board_usb_attach (Board *board, UsbDevice *device, GError **error);
 /* Takes the image.  It goes into a port when there is the controller. */
 gboolean board_build_usb_disk (Board *board, MachineDrive *drive, Block *block, GError **error);
+/* A serial port; likewise. */
+gboolean board_build_usb_serial (Board *board, const MachineDevice *serial, GError **error);
 /* A disk of the definition is pulled out of its port, or put into one.  FALSE: there is no such disk. */
 gboolean board_usb_plug (Board *board, const char *id, gboolean plugged);
 /* Those of keyboard and pointer that are to be on USB; behind the controller. */

@@ -708,4 +708,5 @@ control_methods_connect (ControlService *service)
     g_signal_connect (service->skeleton, methods[i].signal, methods[i].handler, service);
   control_devices_connect (service);
   control_debugging_connect (service);
+  control_usb_connect (service);
 }

@@ -105,6 +105,8 @@ const MachineDrive *control_service_find_drive (ControlService *service, const c
 
 /* debugging.c */
 void control_debugging_connect (ControlService *service);
+/* usb.c */
+void control_usb_connect (ControlService *service);
 
 /* devices.c */
 void control_devices_connect (ControlService *service);

@@ -73,6 +73,12 @@ typedef struct
   /* A live key of a network card is to be this; its facts beside its keys, "{ss}".  VM lock NOT held.  May be NULL. */
   gboolean (*set_net) (void *opaque, const char *id, const char *key, const char *value, GError **error);
   void (*net_facts) (void *opaque, const char *id, GVariantBuilder *facts);
+  /* USB devices of this computer: `id` NULL or one of the definition's, `node` -1 or one that stays the caller's; the id it has from now on, to be freed.  May be NULL. */
+  char *(*usb_connect) (void *opaque, const char *id, const char *name, int node, GError **error);
+  gboolean (*usb_disconnect) (void *opaque, const char *id);
+  void (*usb_list) (void *opaque,
+                    void (*add) (void *list, const char *id, const char *name, const char *place),
+                    void *list);
   DebugServer *debugger; /* borrowed; must outlive the service.  NULL: there is none */
   /* A client asked for the end: stop the machine and leave the main loop. */
   void (*quit) (void *opaque);

@@ -20,7 +20,7 @@ enum
 
 const StateField usb_device_state[] = {
   STATE_U8_MAX (UsbDevice, address, 127),
-  STATE_U8_MAX (UsbDevice, configuration, 1),
+  STATE_U8_MAX (UsbDevice, configuration, 1), /* of devices that are saved */
   STATE_BOOL (UsbDevice, remote_wake),
   STATE_BOOL (UsbDevice, suspended),
   STATE_U16 (UsbDevice, halted_in),
@@ -304,6 +304,8 @@ usb_device_transfer (UsbDevice *device, UsbPid pid, unsigned endpoint, uint8_t *
   *actual = 0;
   if (device->suspended)
     return USB_GONE;
+  if (endpoint == 0 && device->model->control_stage != NULL)
+    return device->model->control_stage (device, pid, data, length, actual);
   if (endpoint == 0)
     return on_control (device, pid, data, length, actual);
   if (pid == USB_PID_SETUP || device->configuration == 0 || find_endpoint (device, address) == NULL
@@ -408,12 +410,19 @@ usb_device_wake (UsbDevice *device, unsigned endpoint)
 {
   UsbPort *port = device->port;
 
-  if (port == NULL || device->configuration == 0)
+  if (port == NULL || (device->configuration == 0 && (endpoint & 0xf) != 0))
     return;
   if (!device->suspended)
     port->ops->wake (port, device, endpoint);
   else if (device->remote_wake)
     port->ops->resume (port);
+}
+
+void
+usb_device_cancel (UsbDevice *device, unsigned endpoint)
+{
+  if (device->model->cancelled != NULL)
+    device->model->cancelled (device, endpoint);
 }
 
 UsbDevice *

@@ -103,6 +103,7 @@ enum
 
 enum
 {
+  USB_ENDPOINT_ISO = 1,
   USB_ENDPOINT_BULK = 2,
   USB_ENDPOINT_INTERRUPT = 3,
 };
@@ -154,6 +155,11 @@ typedef struct
   void (*configured) (UsbDevice *device);
   /* The host has cleared a halt of this endpoint (address with USB_DIR_IN).  May be NULL. */
   void (*unhalted) (UsbDevice *device, unsigned endpoint);
+  /* Instead of all that usb-device.c does for endpoint 0: a stage of a control transfer (usb_device_transfer()), which may be USB_NAK, too.  May be NULL. */
+  UsbStatus (*control_stage) (UsbDevice *device, UsbPid pid, uint8_t *data, uint32_t length,
+                              uint32_t *actual);
+  /* The controller's driver has taken back what it had asked of this endpoint (address with USB_DIR_IN).  May be NULL. */
+  void (*cancelled) (UsbDevice *device, unsigned endpoint);
   /* A hub's ports, from 0 on; NULL behind the last.  May be NULL. */
   UsbPort *(*port) (UsbDevice *device, unsigned n);
 } UsbModel;
@@ -239,6 +245,8 @@ void usb_port_suspend (UsbPort *port, gboolean suspended);
  * See UsbModel.in. */
 UsbStatus usb_device_transfer (UsbDevice *device, UsbPid pid, unsigned endpoint, uint8_t *data,
                                uint32_t length, uint32_t *actual);
+/* What was asked of an endpoint (address with USB_DIR_IN) is asked no more. */
+void usb_device_cancel (UsbDevice *device, unsigned endpoint);
 /* The device with this address at or behind the port, by ports that are enabled.  NULL: there is none, or it is suspended. */
 UsbDevice *usb_port_find (UsbPort *port, unsigned address);
 /* Packet size of an endpoint at the device's speed; 0: it has no such endpoint. */

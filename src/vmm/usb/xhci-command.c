@@ -325,6 +325,7 @@ static unsigned
 stop_endpoint (Xhci *x, unsigned n, const XhciTrb *trb)
 {
   XhciSlot *slot = &x->slots[n];
+  UsbDevice *device;
   unsigned dci;
   XhciEndpoint *ep = find_endpoint (slot, trb, &dci);
 
@@ -333,6 +334,8 @@ stop_endpoint (Xhci *x, unsigned n, const XhciTrb *trb)
   if (ep->state != EP_RUNNING)
     return CC_CONTEXT_STATE;
   xhci_transfer_stopped (x, n, dci);
+  if (ep->parked && (device = xhci_slot_device (x, slot)) != NULL)
+    usb_device_cancel (device, dci / 2 | (dci % 2 ? USB_DIR_IN : 0));
   ep->state = EP_STOPPED;
   ep->parked = FALSE;
   slot->pending &= ~(1u << dci);

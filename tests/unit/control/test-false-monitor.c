@@ -12,6 +12,7 @@
 #include "machine/local-host.h"
 #include "machine/local-machine.h"
 #include "machine/machine-private.h"
+#include "machine/machine-usb.h"
 #include "machine/monitor-guard.h"
 #include "machine/output-file.h"
 #include "machine/paths.h"
@@ -153,6 +154,9 @@ enum
   VNC_STOP,
   COMMAND,
   DEBUGGER,
+  USB_CONNECT,
+  USB_DISCONNECT,
+  USB_LIST,
   N_QUICK, /* what follows may take as long as it takes */
   SAVE = N_QUICK,
   CORE,
@@ -179,6 +183,9 @@ call_all (VivMachine *machine, GAsyncResult **results, GCancellable *cancellable
   viv_machine_dump_state (machine, NULL, on_result, &results[DUMP]);
   viv_machine_command (machine, "info registers", FALSE, NULL, on_result, &results[COMMAND]);
   viv_machine_attach_debugger (machine, 0, 0, NULL, on_result, &results[DEBUGGER]);
+  viv_machine_reconnect_usb (machine, "usb1", "x", NULL, on_result, &results[USB_CONNECT]);
+  viv_machine_disconnect_usb (machine, "usb1", NULL, on_result, &results[USB_DISCONNECT]);
+  viv_machine_list_usb (machine, NULL, on_result, &results[USB_LIST]);
   viv_machine_sync (machine, NULL, on_result, &results[SYNC]);
   viv_machine_attach_screen (machine, 0, NULL, on_result, &results[SCREEN]);
   viv_machine_attach_serial (machine, 0, TRUE, NULL, on_result, &results[SERIAL]);
@@ -256,6 +263,22 @@ finish_one (VivMachine *machine, unsigned i, GAsyncResult *result, GError **erro
       break;
     case DEBUGGER:
       viv_machine_attach_debugger_finish (machine, result, error);
+      break;
+    case USB_CONNECT:
+      {
+        g_autofree char *id = viv_machine_connect_usb_finish (machine, result, error);
+        check_text (g_steal_pointer (&id));
+      }
+      break;
+    case USB_DISCONNECT:
+      viv_machine_disconnect_usb_finish (machine, result, error);
+      break;
+    case USB_LIST:
+      {
+        g_autoptr (GPtrArray) devices = viv_machine_list_usb_finish (machine, result, error);
+        for (guint n = 0; devices != NULL && n < devices->len; n++)
+          assert_plain (((VivUsbDevice *)g_ptr_array_index (devices, n))->name, VIV_PLAIN_LINE);
+      }
       break;
     case STATISTICS:
       check_variant (viv_machine_statistics_finish (machine, result, error));
