@@ -773,7 +773,7 @@ static VivMachineCapabilities
 viv_local_machine_capabilities (VivMachine *machine)
 {
   return VIV_MACHINE_CAN_START | VIV_MACHINE_CAN_EDIT | VIV_MACHINE_CAN_SAVE | VIV_MACHINE_CAN_SHARE
-         | VIV_MACHINE_HAS_CONSOLE | VIV_MACHINE_HAS_FOLDER;
+         | VIV_MACHINE_HAS_CONSOLE | VIV_MACHINE_HAS_FOLDER | VIV_MACHINE_CAN_LOOK;
 }
 
 static void

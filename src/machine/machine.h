@@ -29,6 +29,7 @@ typedef enum
   VIV_MACHINE_CAN_SHARE = 1 << 3,   /* its screens, over VNC */
   VIV_MACHINE_HAS_CONSOLE = 1 << 4, /* screens, keyboard and pointer */
   VIV_MACHINE_HAS_FOLDER = 1 << 5,  /* with images, log and thumbnail, on this computer */
+  VIV_MACHINE_CAN_LOOK = 1 << 6,    /* into it while it runs: viv_machine_command() */
 } VivMachineCapabilities;
 
 typedef enum

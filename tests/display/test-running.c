@@ -9,6 +9,9 @@
 #include "ui/console/viv-display-picture.h"
 #include "ui/machine/viv-facts-window.h"
 #include "ui/machine/viv-history.h"
+#include "ui/machine/viv-inside-prompt.h"
+#include "ui/machine/viv-inside-text.h"
+#include "ui/machine/viv-inside-window.h"
 #include "ui/machine/viv-media.h"
 #include "ui/machine/viv-operations.h"
 #include "ui/settings/viv-settings-window.h"
@@ -265,6 +268,152 @@ test_history (Fixture *f)
   gtk_window_destroy (GTK_WINDOW (facts));
 }
 
+/* -- Looking inside -- */
+
+static char *
+text_of (GtkWidget *view)
+{
+  char *text = NULL;
+
+  g_object_get (gtk_text_view_get_buffer (GTK_TEXT_VIEW (view)), "text", &text, NULL);
+  return text;
+}
+
+static gboolean
+says (GtkWidget *view, const char *part)
+{
+  g_autofree char *text = text_of (view);
+
+  return strstr (text, part) != NULL;
+}
+
+static gboolean
+is_marked (GtkTextView *view, const char *tag, int line, int column)
+{
+  GtkTextBuffer *buffer = gtk_text_view_get_buffer (view);
+  GtkTextIter at;
+
+  gtk_text_buffer_get_iter_at_line_offset (buffer, &at, line, column);
+  return gtk_text_iter_has_tag (&at, gtk_text_tag_table_lookup (gtk_text_buffer_get_tag_table (buffer), tag));
+}
+
+/* Heads of tables, what has changed, and long lists in columns. */
+static void
+test_inside_text (Fixture *f)
+{
+  GtkTextView *view = GTK_TEXT_VIEW (g_object_ref_sink (gtk_text_view_new ()));
+  GString *many = g_string_new (NULL);
+
+  viv_inside_text_init (view);
+  viv_inside_text_set (view, "segment selector base\ncs       0x8      0x0\n\nrax  0x1\n", FALSE);
+  g_assert_true (is_marked (view, "head", 0, 3));
+  g_assert_false (is_marked (view, "head", 1, 3));
+  g_assert_false (is_marked (view, "changed", 1, 9));
+  viv_inside_text_set (view, "segment selector base\ncs       0x10     0x0\n\nrax  0x1\n", TRUE);
+  g_assert_false (is_marked (view, "changed", 1, 0));
+  g_assert_true (is_marked (view, "changed", 1, 9));
+  g_assert_false (is_marked (view, "changed", 1, 18));
+  g_assert_false (is_marked (view, "changed", 3, 5));
+  viv_inside_text_set (view, "other", FALSE);
+  g_assert_false (is_marked (view, "changed", 0, 0));
+  g_object_unref (view);
+
+  for (unsigned i = 0; i < 13; i++)
+    g_string_append_printf (many, "r%u 0x1\n", i);
+  g_string_append (many, "\na b c\n1 2 3\n");
+  g_autofree char *narrow = viv_inside_text_flow (many->str, 10),
+                  *wide = viv_inside_text_flow (many->str, 21);
+  g_assert_cmpstr (narrow, ==, many->str);
+  g_assert_true (g_str_has_prefix (wide, "r0 0x1     r7 0x1\nr1 0x1     r8 0x1\n"));
+  g_assert_true (g_str_has_suffix (wide, "r6 0x1\n\na b c\n1 2 3\n"));
+  g_string_free (many, TRUE);
+}
+
+/* Each page answers, the window fits a telephone, and what is off says so. */
+static void
+test_inside_pages (Fixture *f)
+{
+  g_autoptr (VivMachine) machine = run_machine (f, NULL);
+  GtkWindow *window = NULL;
+  GtkWidget *view, *stack;
+  int least;
+
+  g_assert_true (gtk_widget_activate_action (machine_page (f->window), "machine.look-inside", NULL));
+  window = viv_inside_window_of (machine, NULL);
+  until (gtk_widget_get_mapped (GTK_WIDGET (window)));
+  view = find (GTK_WIDGET (window), GTK_TYPE_TEXT_VIEW, "text");
+  stack = find (GTK_WIDGET (window), GTK_TYPE_STACK, "stack");
+  until (says (view, "real mode") && says (view, "segment"));
+  viv_inside_window_show_page (VIV_INSIDE_WINDOW (window), "statistics");
+  until (says (view, "running"));
+  viv_inside_window_show_page (VIV_INSIDE_WINDOW (window), "map");
+  until (says (view, "region") && !says (view, "running"));
+  gtk_widget_measure (gtk_widget_get_first_child (GTK_WIDGET (window)), GTK_ORIENTATION_HORIZONTAL, -1,
+                      &least, NULL, NULL, NULL);
+  g_assert_cmpint (least, <=, 380);
+  end_machine (machine);
+  until (g_str_equal (gtk_stack_get_visible_child_name (GTK_STACK (stack)), "off"));
+  gtk_window_destroy (window);
+  settle ();
+}
+
+/* Answers, completion by Tab, older lines by Up, and what isn't a command. */
+static void
+test_inside_prompt (Fixture *f)
+{
+  g_autoptr (VivMachine) machine = run_machine (f, NULL);
+  GtkWindow *window = viv_inside_window_of (machine, NULL);
+  GtkWidget *prompt, *entry, *answers;
+  gboolean taken;
+
+  gtk_window_present (window);
+  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (window), "inside.prompt", NULL));
+  prompt = find (GTK_WIDGET (window), VIV_TYPE_INSIDE_PROMPT, NULL);
+  entry = find (prompt, GTK_TYPE_ENTRY, NULL);
+  answers = find (prompt, GTK_TYPE_TEXT_VIEW, NULL);
+  until (gtk_widget_get_mapped (entry));
+  viv_inside_prompt_run (VIV_INSIDE_PROMPT (prompt), " info  status ");
+  until (says (answers, "running"));
+  viv_inside_prompt_run (VIV_INSIDE_PROMPT (prompt), "nonsense");
+  until (says (answers, "there is no command “nonsense”"));
+  /* What a key would do. */
+  GListModel *controllers = gtk_widget_observe_controllers (entry);
+  for (guint i = 0; i < g_list_model_get_n_items (controllers); i++)
+    {
+      g_autoptr (GtkEventController) controller = g_list_model_get_item (controllers, i);
+
+      if (!GTK_IS_EVENT_CONTROLLER_KEY (controller)
+          || gtk_event_controller_get_propagation_phase (controller) != GTK_PHASE_CAPTURE)
+        continue;
+      g_signal_emit_by_name (controller, "key-pressed", GDK_KEY_Up, 0, 0, &taken);
+      g_assert_true (taken);
+      g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (entry)), ==, "nonsense");
+      g_signal_emit_by_name (controller, "key-pressed", GDK_KEY_Up, 0, 0, &taken);
+      g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (entry)), ==, "info  status");
+      for (unsigned n = 0; n < 3; n++)
+        g_signal_emit_by_name (controller, "key-pressed", GDK_KEY_Down, 0, 0, &taken);
+      g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (entry)), ==, "");
+      /* In an empty line Tab moves the focus. */
+      g_signal_emit_by_name (controller, "key-pressed", GDK_KEY_Tab, 0, 0, &taken);
+      g_assert_false (taken);
+      gtk_editable_set_text (GTK_EDITABLE (entry), "info sta");
+      g_signal_emit_by_name (controller, "key-pressed", GDK_KEY_Tab, 0, 0, &taken);
+      g_assert_true (taken);
+      until (g_str_equal (gtk_editable_get_text (GTK_EDITABLE (entry)), "info status "));
+    }
+  g_object_unref (controllers);
+  gtk_window_destroy (window);
+  settle ();
+  /* The next window has the lines of this one. */
+  window = viv_inside_window_of (machine, NULL);
+  gtk_window_destroy (window);
+  end_machine (machine);
+  g_autofree char *file = g_build_filename (g_get_user_state_dir (), "vivarium", "monitor-history", NULL);
+  g_autofree char *kept = NULL;
+  g_assert_true (g_file_get_contents (file, &kept, NULL, NULL));
+  g_assert_true (g_str_has_suffix (kept, "info  status\nnonsense\n"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -280,5 +429,8 @@ main (int argc, char **argv)
   add_test ("/running/focus", test_focus);
   add_test ("/running/screen-name", test_screen_name);
   add_test ("/running/history", test_history);
+  add_test ("/running/inside-text", test_inside_text);
+  add_test ("/running/inside-pages", test_inside_pages);
+  add_test ("/running/inside-prompt", test_inside_prompt);
   return g_test_run ();
 }

@@ -59,6 +59,7 @@ static const struct
   { "console.scaling::exact", { "<Control>1" } },
   { "machine.settings", { "<Alt>Return" } },
   { "machine.facts", { "<Control>i" } },
+  { "machine.look-inside", { "<Control><Shift>l" } },
   { "machine.open-window", { "<Control><Shift>w" } },
   { "machine.share", { "<Control><Shift>s" } },
   { "machine.open-folder", { "<Control>l" } },

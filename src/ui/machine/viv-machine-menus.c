@@ -138,6 +138,7 @@ viv_menu_machine (VivMachine *machine, GHashTable *missing)
   g_menu_append_submenu (more, _ ("Send Ke_ys"), send);
   append (more, _ ("Remote _View (VNC)…"), "machine.share", NULL);
   append (more, _ ("_Information"), "machine.facts", NULL);
+  append (more, _ ("Look I_nside"), "machine.look-inside", NULL);
   append (more, _ ("Open Fo_lder"), "machine.open-folder", NULL);
   append (more, _ ("S_ettings"), "machine.settings", NULL);
 

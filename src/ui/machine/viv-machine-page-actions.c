@@ -11,6 +11,7 @@
 #include "machine/edit.h"
 #include "ui/app/viv-dialogs.h"
 #include "ui/machine/viv-facts-window.h"
+#include "ui/machine/viv-inside-window.h"
 #include "ui/machine/viv-media.h"
 #include "ui/machine/viv-operations.h"
 #include "ui/machine/viv-screen.h"
@@ -186,6 +187,17 @@ on_facts (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static void
+on_look_inside (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  VivMachinePage *self = data;
+
+  if (!self->machine)
+    return;
+  viv_release_keyboard (self->window);
+  gtk_window_present (viv_inside_window_of (self->machine, gtk_window_get_application (self->window)));
+}
+
+static void
 on_copy_report (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   VivMachinePage *self = data;
@@ -217,6 +229,7 @@ viv_machine_page_make_actions (VivMachinePage *self)
           { .name = "show-keys", .activate = on_show_menu },
           { .name = "share", .activate = on_share },
           { .name = "facts", .activate = on_facts },
+          { .name = "look-inside", .activate = on_look_inside },
           { .name = "copy-report", .activate = on_copy_report } };
 
   self->actions = g_simple_action_group_new ();
@@ -258,6 +271,7 @@ viv_machine_page_update_actions (VivMachinePage *self)
   enable (self, "change-media", can_edit && !broken);
   enable (self, "eject", can_edit && !broken);
   enable (self, "share", live && viv_machine_can (self->machine, VIV_MACHINE_CAN_SHARE));
+  enable (self, "look-inside", live && viv_machine_can (self->machine, VIV_MACHINE_CAN_LOOK));
   enable (self, "settings", can_edit && !broken);
   enable (self, "open-folder", viv_machine_can (self->machine, VIV_MACHINE_HAS_FOLDER));
   enable (self, "open-window", !broken && !self->own_window);

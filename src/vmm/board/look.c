@@ -26,51 +26,79 @@ begins_with (const Device *device, const StateField *fields)
 /* -- Images ------------------------------------------------------------------------------------------ */
 
 static void
+tell_place (const MachineDrive *drive, DebugReport *report)
+{
+  debug_report_cell (report, "%s", drive->id);
+  if (drive->slot != 0)
+    debug_report_cell (report, drive->scsi ? "pci 00:%02x.0 target %u" : "pci 00:%02x.0", drive->slot,
+                       drive->unit);
+  else if (drive->usb)
+    debug_report_cell (report, "usb");
+  else if (drive->kind == DRIVE_FLOPPY)
+    debug_report_cell (report, "floppy %u", drive->unit);
+  else
+    debug_report_cell (report, "ide %u:%u", drive->channel, drive->unit);
+}
+
+static void
+tell_load (Block *block, DebugReport *report)
+{
+  BlockLoad load;
+
+  block_get_load (block, &load);
+  debug_report_cell (report, U64, block_size (block));
+  debug_report_cell (report, block_read_only (block) ? "read-only" : "read-write");
+  debug_report_cell (report, "%u", load.queues);
+  debug_report_cell (report, "%u", load.waiting);
+  debug_report_cell (report, "%u", load.workers);
+  debug_report_cell (report, "%u", load.idle);
+}
+
+static void
+tell_traffic (const MachineDrive *drive, Block *block, DebugReport *report)
+{
+  BlockStats stats;
+
+  block_get_stats (block, &stats);
+  debug_report_cell (report, "%s", drive->id);
+  debug_report_cell (report, U64, stats.reads);
+  debug_report_cell (report, U64, stats.read_bytes);
+  debug_report_cell (report, U64, stats.writes);
+  debug_report_cell (report, U64, stats.written_bytes);
+  debug_report_cell (report, U64, stats.flushes);
+}
+
+static void
 tell_block (void *opaque, DebugReport *report)
 {
   Board *board = opaque;
 
-  debug_report_table (report, "drives",
-                      "drive where -size access -queues -waiting -workers -idle -reads -read-bytes -writes "
-                      "-written-bytes -flushes");
   /* Under the lock no image is taken out. */
   vm_lock (board->vm);
+  debug_report_table (report, "drives", "drive where -size access -queues -waiting -workers -idle");
   for (guint i = 0; i < board->drives->len; i++)
     {
       const MachineDrive *drive = board->drives->pdata[i];
       Block *block = board_drive_block (board, drive->id);
-      BlockStats stats;
-      BlockLoad load;
 
-      debug_report_cell (report, "%s", drive->id);
-      if (drive->slot != 0)
-        debug_report_cell (report, drive->scsi ? "pci 00:%02x.0 target %u" : "pci 00:%02x.0", drive->slot,
-                           drive->unit);
-      else if (drive->usb)
-        debug_report_cell (report, "usb");
+      tell_place (drive, report);
+      if (block != NULL)
+        tell_load (block, report);
       else
-        debug_report_cell (report, drive->kind == DRIVE_FLOPPY ? "floppy %u" : "ide %u:%u",
-                           drive->kind == DRIVE_FLOPPY ? drive->unit : drive->channel, drive->unit);
-      if (block == NULL)
         {
           debug_report_cell (report, "-");
           debug_report_cell (report, "no medium");
           debug_report_end_row (report);
-          continue;
         }
-      block_get_stats (block, &stats);
-      block_get_load (block, &load);
-      debug_report_cell (report, U64, block_size (block));
-      debug_report_cell (report, block_read_only (block) ? "read-only" : "read-write");
-      debug_report_cell (report, "%u", load.queues);
-      debug_report_cell (report, "%u", load.waiting);
-      debug_report_cell (report, "%u", load.workers);
-      debug_report_cell (report, "%u", load.idle);
-      debug_report_cell (report, U64, stats.reads);
-      debug_report_cell (report, U64, stats.read_bytes);
-      debug_report_cell (report, U64, stats.writes);
-      debug_report_cell (report, U64, stats.written_bytes);
-      debug_report_cell (report, U64, stats.flushes);
+    }
+  debug_report_table (report, "traffic", "drive -reads -read-bytes -writes -written-bytes -flushes");
+  for (guint i = 0; i < board->drives->len; i++)
+    {
+      const MachineDrive *drive = board->drives->pdata[i];
+      Block *block = board_drive_block (board, drive->id);
+
+      if (block != NULL)
+        tell_traffic (drive, block, report);
     }
   vm_unlock (board->vm);
 }

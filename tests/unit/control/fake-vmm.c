@@ -13,6 +13,8 @@
 #include "base/host-files.h"
 #include "confine/broker-link.h"
 #include "control/service.h"
+#include "cpu/engine.h"
+#include "debug/server.h"
 #include "machine/definition.h"
 
 #include <glib-unix.h>
@@ -34,6 +36,7 @@ static struct
 static MachineDefinition *definition;
 static GMainLoop *loop;
 static Vm *vm;
+static DebugServer *debugger;
 static SerialPort *serial;
 static DisplayOutput *output;
 static GPtrArray *drives; /* MachineDrive */
@@ -232,6 +235,7 @@ serve (InputRouter *router, GError **error)
     .power_button = on_power_button,
     .start_helper = on_start_helper,
     .quit = on_quit,
+    .debugger = debugger,
   };
   ControlService *service = control_service_new (&config, error);
   close (listener);
@@ -251,6 +255,8 @@ run (void)
 
   vm = vm_new (NULL, FALSE);
   vm_add_state_func (vm, on_state, NULL);
+  Engine *engine = engine_new (&none_engine_class, vm, &(EngineConfig){ .n_cpus = 2 }, NULL);
+  debugger = debug_server_new (vm, engine);
   InputRouter *router = input_router_new (vm);
   vm_lock (vm);
   serial = serial_port_new (vm);
@@ -280,6 +286,8 @@ run (void)
       g_main_loop_run (loop);
     }
   control_service_free (service);
+  debug_server_free (debugger);
+  engine_free (engine);
   g_ptr_array_unref (drives);
   display_output_free (output);
   vm_lock (vm);
