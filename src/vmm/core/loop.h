@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A thread that turns a main context of its own.  The monitor has two loops: the main thread's for control and display, and one of these
- * for devices and timers; see "Loops" in core/vm.h.
+ * A thread that turns a main context of its own.  The main thread's loop is for control and display; one of these is for devices and timers,
+ * and some are for queues of disks; see "Loops" in core/vm.h.
  *
  * Threads: all functions are for the one thread that made it.
  */
@@ -17,6 +17,7 @@ typedef struct VmLoop VmLoop;
 VmLoop *vm_loop_new (const char *name);
 /* Owned by the loop. */
 GMainContext *vm_loop_context (VmLoop *loop);
+/* Returns when its thread has the context. */
 void vm_loop_start (VmLoop *loop);
 /* Returns when its thread is gone, having ended the source that it was at; what is still due stays in the context, which the caller may
  * then turn. */

@@ -4,6 +4,7 @@
  */
 #define G_LOG_DOMAIN "vm"
 
+#include "base/context-call.h"
 #include "base/ready-source.h"
 #include "core/loop.h"
 #include "core/vm-private.h"
@@ -16,6 +17,9 @@ struct VmLoop
   GMainContext *context;
   GThread *thread; /* NULL: not started, or stopped */
   gint ending;     /* atomic */
+  GMutex lock;     /* of what follows */
+  GCond cond;
+  gboolean turns;
 };
 
 VmLoop *
@@ -25,6 +29,8 @@ vm_loop_new (const char *name)
 
   loop->name = g_strdup (name);
   loop->context = g_main_context_new ();
+  g_mutex_init (&loop->lock);
+  g_cond_init (&loop->cond);
   return loop;
 }
 
@@ -40,6 +46,10 @@ turn (gpointer data)
   VmLoop *loop = data;
 
   g_main_context_push_thread_default (loop->context);
+  g_mutex_lock (&loop->lock);
+  loop->turns = TRUE;
+  g_cond_signal (&loop->cond);
+  g_mutex_unlock (&loop->lock);
   while (!g_atomic_int_get (&loop->ending))
     g_main_context_iteration (loop->context, TRUE);
   g_main_context_pop_thread_default (loop->context);
@@ -51,7 +61,12 @@ vm_loop_start (VmLoop *loop)
 {
   g_return_if_fail (loop->thread == NULL);
   g_atomic_int_set (&loop->ending, 0);
+  loop->turns = FALSE;
   loop->thread = g_thread_new (loop->name, turn, loop);
+  g_mutex_lock (&loop->lock);
+  while (!loop->turns)
+    g_cond_wait (&loop->cond, &loop->lock);
+  g_mutex_unlock (&loop->lock);
 }
 
 void
@@ -71,8 +86,41 @@ vm_loop_free (VmLoop *loop)
     return;
   vm_loop_stop (loop);
   g_main_context_unref (loop->context);
+  g_mutex_clear (&loop->lock);
+  g_cond_clear (&loop->cond);
   g_free (loop->name);
   g_free (loop);
+}
+
+/* -- I/O threads ---------------------------------------------------------------------------------- */
+
+GMainContext *
+vm_io_context (Vm *vm, unsigned n)
+{
+  GPtrArray *loops = vm->priv->io_loops;
+
+  if (vm->context == vm->control)
+    return vm->context;
+  while (loops->len <= n)
+    {
+      g_autofree char *name = g_strdup_printf ("io%u", loops->len);
+      VmLoop *loop = vm_loop_new (name);
+
+      vm_loop_start (loop);
+      g_ptr_array_add (loops, loop);
+    }
+  return vm_loop_context (loops->pdata[n]);
+}
+
+void
+vm_io_call (Vm *vm, unsigned n, VmFunc func, void *opaque)
+{
+  GMainContext *context = vm_io_context (vm, n);
+
+  if (context == vm->context)
+    func (opaque);
+  else
+    context_call (context, func, opaque);
 }
 
 /* -- Descriptors ---------------------------------------------------------------------------------- */

@@ -53,6 +53,8 @@ typedef struct VmPrivate
 
   VmErrorFunc error_func; /* control loop */
   void *error_opaque;
+
+  GPtrArray *io_loops; /* VmLoop *; under the VM lock */
 } VmPrivate;
 
 /* vm-life.c.  The end forgets orders and requests, and takes no more of what devices ask for on their way out; a save that is being

@@ -6,6 +6,7 @@
 
 #include "core/vm.h"
 
+#include "core/loop.h"
 #include "core/vm-private.h"
 
 /* -- Lock ----------------------------------------------------------------------------------------- */
@@ -51,6 +52,7 @@ vm_new_with_loops (GMainContext *devices, GMainContext *control, gboolean manual
   vm->ports = address_space_new (vm, "ports", 0x10000);
   vm->devices = g_ptr_array_new ();
   vm->rams = g_ptr_array_new_with_free_func ((GDestroyNotify)region_unref);
+  vm->priv->io_loops = g_ptr_array_new_with_free_func ((GDestroyNotify)vm_loop_free);
   vm_news_init (vm);
   vm_life_init (vm);
   vm->clock = manual_clock ? vm_clock_new_manual () : vm_clock_new (&vm->lock, vm->context);
@@ -67,6 +69,7 @@ vm_free (Vm *vm)
   while (vm->devices->len > 0)
     device_free (vm->devices->pdata[vm->devices->len - 1]);
   vm_unlock (vm);
+  g_ptr_array_unref (vm->priv->io_loops);
   vm_life_free (vm);
   vm_clock_free (vm->clock);
   address_space_free (vm->smm_memory);

@@ -6,6 +6,8 @@
  *   the device loop (Vm.context)   timers, completions of block/, serial ports' sockets; carries out orders and requests
  *   the control loop (Vm.control)  the main thread: D-Bus, signals, VNC, frame ticks and the rendering of pictures; gives orders, hears of
  *                                  their end and of the machine's state
+ * and those of I/O threads (vm_io_context()), where queues of disks are served and their requests end: they never take the VM lock, so its
+ * holder may wait for them.
  * Beside them: a thread a processor (or one for all), block/'s workers, one a VNC client, and one that writes a saved machine while it is
  * under way.  Nothing that control or display do may hold the device loop up for longer than a bounded copy takes: they have the VM
  * lock for registers and bitmaps, never for pixels, files or sockets.  Tests, and machines whose clock is moved by hand, have one
@@ -274,6 +276,11 @@ typedef void (*VmFdFunc) (int fd, GIOCondition condition, void *opaque);
 /* The callback runs on the device loop and has the VM lock.  Returns a source; g_source_destroy(), with the VM lock, and g_source_unref() end
  * it. */
 GSource *vm_watch_fd (Vm *vm, int fd, GIOCondition condition, VmFdFunc func, void *opaque);
+/* The context of I/O thread `n`, which is there from the first call on; the device loop's in a machine with one loop for all.  VM lock held. */
+GMainContext *vm_io_context (Vm *vm, unsigned n);
+/* Carries out `func` on that thread, behind what is due there, and returns when it has; in a machine with one loop for all here and now.  Any thread but an
+ * I/O thread, the VM lock held: `func` is not to want that. */
+void vm_io_call (Vm *vm, unsigned n, VmFunc func, void *opaque);
 /* From any thread, locked or not: `func` runs on the control loop's next turn without the VM lock, in the order of the calls, and behind
  * what orders have told before.  `drop` (may be NULL) frees `data` afterwards, also if the machine is freed first. */
 typedef void (*VmNewsFunc) (Vm *vm, void *data);

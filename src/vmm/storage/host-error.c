@@ -40,15 +40,10 @@ gboolean
 host_error_pauses (Vm *vm, const char *path, int error)
 {
   g_autofree char *sentence = sentence_of (path, error);
-  const gboolean held = vm_lock_held (vm);
 
   if (sentence == NULL)
     return FALSE;
-  if (!held)
-    vm_lock (vm);
   vm_report_error (vm, path, sentence);
   vm_request (vm, VM_REQUEST_PAUSE, sentence);
-  if (!held)
-    vm_unlock (vm);
   return TRUE;
 }

@@ -8,8 +8,8 @@
 
 G_BEGIN_DECLS
 
-/* Whether `error` (a positive errno) of the image `path` is one: then the machine is asked to pause, with a sentence that says what to do.  Any thread; takes the
- * VM lock if the caller doesn't have it. */
+/* Whether `error` (a positive errno) of the image `path` is one: then the machine is asked to pause, with a sentence that says what to do.  Any thread, the VM
+ * lock held or not. */
 gboolean host_error_pauses (Vm *vm, const char *path, int error);
 
 G_END_DECLS

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Each virtqueue has a queue of the image, and as many requests as the ring has descriptors.  A request is taken and submitted under the virtqueue's lock and
- * ends on the device loop under it; a reset gives the queue another generation first and then waits for the image, so nothing that ends later is told
- * to a driver that doesn't know it.
+ * ends on the queue's I/O thread under it; a reset gives the queue another generation first and then waits for the image, so nothing that ends later is
+ * told to a driver that doesn't know it.
  */
 #define G_LOG_DOMAIN "virtio-blk"
 
@@ -182,7 +182,7 @@ end_request (Request *request, unsigned status)
     virt_interrupt_queue (virt, request->queue);
 }
 
-/* Device loop, no lock held. */
+/* The queue's thread, no lock held. */
 static void
 on_done (void *opaque, int error)
 {
@@ -203,6 +203,7 @@ on_done (void *opaque, int error)
   if (own->full)
     virt_queue_look (&blk->virt, (unsigned)(own - blk->queues));
   g_mutex_unlock (&queue->lock);
+  virt_ended (&blk->virt);
 }
 
 /* Likewise.  TRUE: it is parked until the machine goes on. */
@@ -227,6 +228,7 @@ on_error (void *opaque, const BlockRequest *block, int error)
       blk->queues[request->queue].n_parked++;
     }
   g_mutex_unlock (&queue->lock);
+  virt_ended (&blk->virt);
   return ours;
 }
 
@@ -415,6 +417,7 @@ static const VirtClass virt_block_class = {
   .features = F_ALL,
   .queue_size = QUEUE_SIZE,
   .config_size = CONFIG_SIZE,
+  .threaded = TRUE,
   .room = block_room,
   .run = block_run,
   .unused = block_unused,
@@ -459,13 +462,15 @@ virt_block_realize (Device *device, GError **error)
       = block_read_only (blk->block) ? F_ALL & ~(F_DISCARD | F_WRITE_ZEROES) : F_ALL & ~F_READ_ONLY;
 
   virt->n_queues = 0;
+  fill_config (blk, n);
+  if (!virt_device_realize (virt, &virt_block_class, n, n > 1 ? features : features & ~F_QUEUES, error))
+    return FALSE;
   for (unsigned i = 0; i < n; i++)
     {
-      blk->queues[i].image = block_queue_new (blk->block, device->vm->context);
+      blk->queues[i].image = block_queue_new (blk->block, virt_queue_context (virt, i));
       block_set_error_func (blk->queues[i].image, on_error, blk);
     }
-  fill_config (blk, n);
-  return virt_device_realize (virt, &virt_block_class, n, n > 1 ? features : features & ~F_QUEUES, error);
+  return TRUE;
 }
 
 static void
@@ -490,8 +495,15 @@ virt_block_drained (Device *device)
   VirtBlock *blk = (VirtBlock *)device;
 
   for (unsigned i = 0; i < blk->virt.n_queues; i++)
-    if (block_in_flight (blk->queues[i].image) > blk->queues[i].n_parked)
-      return FALSE;
+    {
+      gboolean busy;
+
+      g_mutex_lock (&blk->virt.queues[i].lock);
+      busy = blk->queues[i].n_taken > blk->queues[i].n_parked;
+      g_mutex_unlock (&blk->virt.queues[i].lock);
+      if (busy)
+        return FALSE;
+    }
   return TRUE;
 }
 
@@ -552,16 +564,28 @@ virt_block_post_load (Device *device, GError **error)
   return virt_device_post_load (&blk->virt, error);
 }
 
+/* On the thread where its requests end. */
+static void
+free_image_queue (void *opaque)
+{
+  BlockQueue **image = opaque;
+
+  block_queue_free (*image); /* what ends there may want a flush yet */
+  *image = NULL;
+}
+
 static void
 virt_block_unrealize (Device *device)
 {
   VirtBlock *blk = (VirtBlock *)device;
 
+  virt_device_retire (&blk->virt);
   for (unsigned i = 0; i < VIRT_BLOCK_MAX_QUEUES; i++)
     {
       Queue *queue = &blk->queues[i];
 
-      g_clear_pointer (&queue->image, block_queue_free);
+      if (queue->image != NULL)
+        virt_queue_call (&blk->virt, i, free_image_queue, &queue->image);
       for (Request *request = queue->unused, *next; request != NULL; request = next)
         {
           next = request->next;

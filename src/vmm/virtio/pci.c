@@ -174,8 +174,10 @@ write_common (VirtDevice *virt, uint64_t at, uint32_t value)
       break;
     case COMMON_DRIVER:
       if (virt->driver_half < 2 && !(virt->status & VIRT_STATUS_FEATURES_OK))
-        virt->features = (virt->features & ~(UINT64_C (0xffffffff) << 32 * virt->driver_half))
-                         | (uint64_t)value << 32 * virt->driver_half;
+        __atomic_store_n (&virt->features,
+                          (virt->features & ~(UINT64_C (0xffffffff) << 32 * virt->driver_half))
+                              | (uint64_t)value << 32 * virt->driver_half,
+                          __ATOMIC_RELAXED);
       break;
     case COMMON_VECTOR:
       virt->vector = virt_vector (virt, value);

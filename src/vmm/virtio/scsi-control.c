@@ -55,26 +55,25 @@ answer_function (Waiting *waiting, size_t offset, uint8_t response)
   virt_give (&scsi->virt, QUEUE_CONTROL, &waiting->chain, (uint32_t)offset + 1);
 }
 
-/* One of those that they wait for has ended; no lock held. */
 void
 virt_scsi_one_less (VirtScsi *scsi, GSList *all)
 {
   VirtQueue *queue = &scsi->virt.queues[QUEUE_CONTROL];
 
+  g_mutex_lock (&queue->lock);
   for (GSList *l = all; l != NULL; l = l->next)
     {
       Waiting *waiting = l->data;
 
       if (--waiting->n_waiting > 0)
         continue;
-      g_mutex_lock (&queue->lock);
       answer_function (waiting, 0, RESPONSE_OK);
-      g_mutex_unlock (&queue->lock);
       virt_scsi_waiting_free (waiting);
       scsi->n_functions--;
       if (scsi->full)
         virt_ring (&scsi->virt, QUEUE_CONTROL);
     }
+  g_mutex_unlock (&queue->lock);
   g_slist_free (all);
 }
 
@@ -111,7 +110,11 @@ mark (Waiting *waiting, const Function *function, unsigned target)
       g_mutex_unlock (&queue->lock);
     }
   if (reset)
-    scsi->targets[target].unit.attention = TRUE;
+    {
+      g_mutex_lock (&scsi->targets[target].lock);
+      scsi->targets[target].unit.attention = TRUE;
+      g_mutex_unlock (&scsi->targets[target].lock);
+    }
 }
 
 static gboolean

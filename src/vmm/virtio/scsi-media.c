@@ -6,6 +6,7 @@
 
 #include "virtio/scsi-private.h"
 
+#include "base/context-call.h"
 #include "base/ready-source.h"
 
 #include <gio/gio.h>
@@ -126,6 +127,7 @@ virt_scsi_add_cdrom (Device *device, Block *block, const char *serial)
 
   if (scsi->n_targets == VIRT_SCSI_MAX_TARGETS)
     return -1;
+  g_mutex_init (&target->lock);
   g_strlcpy (target->serial, serial, sizeof target->serial);
   target->block = block;
   target->answer = g_malloc0 (MMC_ANSWER_SIZE);
@@ -144,54 +146,53 @@ typedef struct
   VirtScsi *scsi;
   Target *target;
   Block *block, **old;
-  gboolean force, ok, done;
+  gboolean force, ok;
   GError **error;
-  GMutex lock;
-  GCond cond;
 } Change;
 
-/* Device loop. */
+/* What is in flight ends, and what comes meanwhile finds no disc.  Device loop, VM lock held: nobody resets the device meanwhile. */
 static void
-change (Change *c)
+change_locked (Change *c)
 {
+  BlockQueue *images[VIRT_SCSI_MAX_QUEUES];
   Target *target = c->target;
   Mmc *mmc = &target->mmc;
-  const gboolean had = target->block != NULL && !mmc->tray_open;
 
+  g_mutex_lock (&target->lock);
+  const gboolean had = target->block != NULL && !mmc->tray_open;
   c->ok = mmc_may_change (mmc, had, c->force, c->error);
+  if (c->ok)
+    {
+      *c->old = g_steal_pointer (&target->block);
+      memcpy (images, target->images, sizeof images);
+      memset (target->images, 0, sizeof target->images);
+      mmc->medium_change = 0;
+      virt_scsi_look_at_disc (target);
+    }
+  g_mutex_unlock (&target->lock);
   if (!c->ok)
     return;
-  /* What is in flight ends, and what comes meanwhile finds no disc. */
-  mmc->sectors = 0;
-  mmc->medium_change = 0;
-  for (unsigned n = 0; n < VIRT_SCSI_MAX_QUEUES; n++)
-    if (target->images[n] != NULL)
-      {
-        block_cancel_all (target->images[n]);
-        block_drain (target->images[n]);
-        g_clear_pointer (&target->images[n], block_queue_free);
-      }
-  *c->old = target->block;
+  virt_scsi_close_queues (c->scsi, images);
+  g_mutex_lock (&target->lock);
   target->block = c->block;
   mmc_medium_changed (mmc, c->block != NULL, had);
   g_atomic_int_set (&target->tray, FALSE);
   virt_scsi_look_at_disc (target);
   virt_scsi_open_queues (c->scsi, target);
+  g_mutex_unlock (&target->lock);
   target->event_due = TRUE;
   virt_ring (&c->scsi->virt, QUEUE_EVENT);
 }
 
-static gboolean
-on_change (gpointer data)
+static void
+change (void *opaque)
 {
-  Change *c = data;
+  Change *c = opaque;
+  Vm *vm = c->scsi->virt.pci.device.vm;
 
-  change (c);
-  g_mutex_lock (&c->lock);
-  c->done = TRUE;
-  g_cond_signal (&c->cond);
-  g_mutex_unlock (&c->lock);
-  return G_SOURCE_REMOVE;
+  vm_lock (vm);
+  change_locked (c);
+  vm_unlock (vm);
 }
 
 gboolean
@@ -199,7 +200,6 @@ virt_scsi_change_media (Device *device, unsigned target, Block *block, gboolean 
                         GError **error)
 {
   VirtScsi *scsi = (VirtScsi *)device;
-  GMainContext *context = device->vm->context;
   Change c = { .scsi = scsi, .block = block, .old = old, .force = force, .error = error };
 
   if (target >= scsi->n_targets || scsi->targets[target].unit.disc == NULL)
@@ -215,25 +215,6 @@ virt_scsi_change_media (Device *device, unsigned target, Block *block, gboolean 
       return FALSE;
     }
   c.target = &scsi->targets[target];
-  /* One loop for all, or nobody turns that one (yet). */
-  if (g_main_context_acquire (context))
-    {
-      change (&c);
-      g_main_context_release (context);
-      return c.ok;
-    }
-  GSource *source = g_idle_source_new ();
-  g_mutex_init (&c.lock);
-  g_cond_init (&c.cond);
-  g_source_set_priority (source, G_PRIORITY_DEFAULT);
-  g_source_set_callback (source, on_change, &c, NULL);
-  g_source_attach (source, context);
-  g_source_unref (source);
-  g_mutex_lock (&c.lock);
-  while (!c.done)
-    g_cond_wait (&c.cond, &c.lock);
-  g_mutex_unlock (&c.lock);
-  g_mutex_clear (&c.lock);
-  g_cond_clear (&c.cond);
+  context_call (device->vm->context, change, &c);
   return c.ok;
 }

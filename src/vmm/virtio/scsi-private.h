@@ -64,7 +64,7 @@ enum
 
 typedef struct VirtScsi VirtScsi;
 
-/* A function that waits for requests; device loop. */
+/* A function that waits for requests; under the control queue's lock. */
 typedef struct
 {
   VirtScsi *owner;
@@ -94,19 +94,21 @@ typedef struct
 {
   Request *unused, *taken;
   unsigned n_taken;
-  gboolean full; /* there was no request left: look again */
+  unsigned n_telling; /* requests that have ended, with a function that is yet to be told */
+  gboolean full;      /* there was no request left: look again */
 } Queue;
 
 typedef struct
 {
-  Block *block; /* NULL: a CD-ROM drive without a disc */
   char serial[33];
-  /* Of a CD-ROM drive: device loop. */
-  Mmc mmc;
+  gint tray;          /* of a CD-ROM drive, as mmc.tray_open; atomic */
+  gboolean event_due; /* the guest is to hear of another disc; device loop */
+  GMutex lock;        /* behind the queues'; of what follows, which of a disk is constant but for the unit */
+  ScsiUnit unit;
+  Mmc mmc; /* of a CD-ROM drive */
   uint8_t *answer;
-  gint tray;                                /* as mmc.tray_open; atomic */
-  gboolean event_due;                       /* the guest is to hear of another disc */
-  ScsiUnit unit;                            /* device loop */
+  /* Changed under the VM lock, too. */
+  Block *block;                             /* NULL: a CD-ROM drive without a disc */
   BlockQueue *images[VIRT_SCSI_MAX_QUEUES]; /* one a queue of commands */
 } Target;
 
@@ -132,8 +134,9 @@ int virt_scsi_find_target (const VirtScsi *scsi, const uint8_t *address, unsigne
 /* 5.6.3 */
 #define VIRT_SCSI_F_CHANGE VIRT_FEATURE (2)
 
-/* Queues of its image, if it has one, for each of commands. */
+/* Queues of its image, if it has one, for each of commands; and their end, which has called done() for all.  VM lock held. */
 void virt_scsi_open_queues (VirtScsi *scsi, Target *target);
+void virt_scsi_close_queues (VirtScsi *scsi, BlockQueue *images[VIRT_SCSI_MAX_QUEUES]);
 
 /* -- scsi-media.c: device loop ------------------------------------------------------------------------------- */
 
@@ -141,17 +144,17 @@ extern const StateField virt_scsi_target_state[];
 /* Of the event queue, its lock held. */
 VirtChain *virt_scsi_event_room (VirtScsi *scsi);
 void virt_scsi_run_event (VirtScsi *scsi, VirtChain *chain);
-/* After a command: the guest may have moved it. */
+/* The target's lock held.  After a command: the guest may have moved it. */
 void virt_scsi_look_at_tray (VirtScsi *scsi, Target *target);
-/* After the image or the tray has changed. */
+/* The target's lock held.  After the image or the tray has changed. */
 void virt_scsi_look_at_disc (Target *target);
 
-/* -- scsi-control.c: device loop ----------------------------------------------------------------------------- */
+/* -- scsi-control.c --------------------------------------------------------------------------------------------- */
 
-/* Of the control queue, its lock held. */
+/* Of the control queue, its lock held; device loop. */
 VirtChain *virt_scsi_control_room (VirtScsi *scsi);
 void virt_scsi_run_control (VirtScsi *scsi, VirtChain *chain);
-/* A request that `all` of them (Waiting *) wait for has ended; takes the list.  No lock held. */
+/* A request that `all` of them (Waiting *) wait for has ended; takes the list.  No lock held, any thread. */
 void virt_scsi_one_less (VirtScsi *scsi, GSList *all);
 void virt_scsi_waiting_free (Waiting *waiting);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * As virtio/blk.c: a request is taken and submitted under its queue's lock and ends on the device loop under it; a reset gives the queue another generation
- * and then waits for the images.  Each disk has a queue of its image for each queue of commands.
+ * As virtio/blk.c: a request is taken and submitted under its queue's lock and ends on the queue's I/O thread under it; a reset gives the queue another
+ * generation and then waits for the images.  Each disk has a queue of its image for each queue of commands.
  * Functions are in scsi-control.c.
  */
 #define G_LOG_DOMAIN "virtio-scsi"
@@ -138,7 +138,7 @@ end_request (Request *request, uint8_t response, uint64_t transferred)
 
 /* -- To the image ------------------------------------------------------------------------------------------- */
 
-/* Device loop, no lock held. */
+/* The queue's thread, no lock held. */
 static void
 on_done (void *opaque, int error)
 {
@@ -169,8 +169,16 @@ on_done (void *opaque, int error)
                error == 0 && !read && !write ? request->data_length : moved);
   if (own->full)
     virt_queue_look (&scsi->virt, (unsigned)(own - scsi->queues) + QUEUE_FIRST);
+  own->n_telling += waiting != NULL;
   g_mutex_unlock (&queue->lock);
-  virt_scsi_one_less (scsi, waiting);
+  if (waiting != NULL)
+    {
+      virt_scsi_one_less (scsi, waiting);
+      g_mutex_lock (&queue->lock);
+      own->n_telling--;
+      g_mutex_unlock (&queue->lock);
+    }
+  virt_ended (&scsi->virt);
 }
 
 /* Likewise.  TRUE: it is parked until the machine goes on. */
@@ -186,8 +194,7 @@ on_error (void *opaque, const BlockRequest *block, int error)
   ours = request->generation == queue->generation;
   g_mutex_unlock (&queue->lock);
   if (!ours
-      || !host_error_pauses (scsi->virt.pci.device.vm, block_path (scsi->targets[request->target].block),
-                             error))
+      || !host_error_pauses (scsi->virt.pci.device.vm, block_path (block_queue_image (block->queue)), error))
     return FALSE;
   g_mutex_lock (&queue->lock);
   ours = request->generation == queue->generation;
@@ -197,6 +204,7 @@ on_error (void *opaque, const BlockRequest *block, int error)
       request->parked = TRUE;
     }
   g_mutex_unlock (&queue->lock);
+  virt_ended (&scsi->virt);
   return ours;
 }
 
@@ -234,37 +242,17 @@ submit (Request *request, const DmaVector *vector, uint64_t offset)
                 &request->block);
 }
 
-/* A response, or -1: it is on its way. */
+/* What the unit has made of the command; the target's lock is held if it is a drive whose discs change.  A response, or -1: it is on its way. */
 static int
-carry_out (Request *request, uint64_t *transferred)
+finish (Request *request, uint64_t out_at, uint64_t in_at, uint64_t *transferred)
 {
   VirtScsi *scsi = request->owner;
   VirtChain *chain = &request->chain;
-  const uint64_t out_at = out_offset (scsi), in_at = in_offset (scsi);
-  uint8_t cdb[SCSI_CDB_SIZE] = { 0 }, parameters[SCSI_PARAMETERS_SIZE];
-  ScsiTask *task = &request->task;
-  ScsiUnit none = { .absent = TRUE };
-  ScsiUnit *unit = &none;
-  Header header;
-  unsigned lun;
-
-  if (chain->out.length < out_at || chain->in.length < in_at)
-    return RESPONSE_FAILURE;
-  virt_chain_read (chain, 0, &header, sizeof header);
-  virt_chain_read (chain, sizeof header, cdb, MIN (sizeof cdb, (size_t)(out_at - sizeof header)));
   const uint64_t n_out = chain->out.length - out_at, n_in = chain->in.length - in_at;
-  const int target = virt_scsi_find_target (scsi, header.lun, &lun);
-  if (target < 0)
-    return RESPONSE_BAD_TARGET;
-  request->target = (unsigned)target;
-  request->tag = header.tag;
-  if (lun == 0)
-    unit = &scsi->targets[target].unit;
-  scsi_command (unit, cdb, parameters,
-                (uint32_t)virt_chain_read (chain, (size_t)out_at, parameters, sizeof parameters), task);
+  const unsigned target = request->target;
+  const ScsiTask *task = &request->task;
+
   request->data_length = (uint32_t)MIN (n_out > 0 ? n_out : n_in, UINT32_MAX);
-  if (unit->disc != NULL)
-    virt_scsi_look_at_tray (scsi, &scsi->targets[target]);
   switch (task->action)
     {
     case SCSI_ANSWERED:
@@ -294,6 +282,43 @@ carry_out (Request *request, uint64_t *transferred)
       submit (request, NULL, 0);
       return -1;
     }
+}
+
+/* Likewise. */
+static int
+carry_out (Request *request, uint64_t *transferred)
+{
+  VirtScsi *scsi = request->owner;
+  VirtChain *chain = &request->chain;
+  const uint64_t out_at = out_offset (scsi), in_at = in_offset (scsi);
+  uint8_t cdb[SCSI_CDB_SIZE] = { 0 }, parameters[SCSI_PARAMETERS_SIZE];
+  ScsiUnit none = { .absent = TRUE };
+  Header header;
+  unsigned lun;
+  int response;
+
+  if (chain->out.length < out_at || chain->in.length < in_at)
+    return RESPONSE_FAILURE;
+  virt_chain_read (chain, 0, &header, sizeof header);
+  virt_chain_read (chain, sizeof header, cdb, MIN (sizeof cdb, (size_t)(out_at - sizeof header)));
+  const int number = virt_scsi_find_target (scsi, header.lun, &lun);
+  if (number < 0)
+    return RESPONSE_BAD_TARGET;
+  Target *target = &scsi->targets[number];
+  const gboolean disc = lun == 0 && target->unit.disc != NULL;
+  request->target = (unsigned)number;
+  request->tag = header.tag;
+  const uint32_t length = (uint32_t)virt_chain_read (chain, (size_t)out_at, parameters, sizeof parameters);
+  g_mutex_lock (&target->lock);
+  scsi_command (lun == 0 ? &target->unit : &none, cdb, parameters, length, &request->task);
+  if (disc)
+    virt_scsi_look_at_tray (scsi, target);
+  else
+    g_mutex_unlock (&target->lock); /* queues go side by side */
+  response = finish (request, out_at, in_at, transferred);
+  if (disc)
+    g_mutex_unlock (&target->lock);
+  return response;
 }
 
 static void
@@ -378,6 +403,8 @@ static const VirtClass virt_scsi_class = {
   .features = VIRT_SCSI_F_CHANGE,
   .queue_size = QUEUE_SIZE,
   .config_size = CONFIG_SIZE,
+  .threaded = TRUE,
+  .first_threaded = QUEUE_FIRST,
   .room = scsi_room,
   .run = scsi_run,
   .unused = scsi_unused,
@@ -433,9 +460,14 @@ virt_scsi_reset (Device *device)
   default_sizes (scsi);
   for (unsigned i = 0; i < scsi->n_targets; i++)
     {
-      scsi->targets[i].unit.attention = scsi->targets[i].event_due = FALSE;
+      Target *target = &scsi->targets[i];
+
+      target->event_due = FALSE;
+      g_mutex_lock (&target->lock);
+      target->unit.attention = FALSE;
       /* As a drive's reset: it lets go. */
-      scsi->targets[i].mmc.tray_locked = FALSE;
+      target->mmc.tray_locked = FALSE;
+      g_mutex_unlock (&target->lock);
     }
   scsi->loaded = FALSE;
 }
@@ -457,15 +489,13 @@ virt_scsi_drained (Device *device)
 
   for (unsigned n = QUEUE_FIRST; n < scsi->virt.n_queues; n++)
     {
-      unsigned in_flight = 0;
+      const Queue *queue = &scsi->queues[n - QUEUE_FIRST];
+      gboolean busy;
 
-      for (unsigned i = 0; i < scsi->n_targets; i++)
-        if (scsi->targets[i].images[n - QUEUE_FIRST] != NULL)
-          in_flight += block_in_flight (scsi->targets[i].images[n - QUEUE_FIRST]);
       g_mutex_lock (&scsi->virt.queues[n].lock);
-      const unsigned parked = n_parked (&scsi->queues[n - QUEUE_FIRST]);
+      busy = queue->n_taken > n_parked (queue) || queue->n_telling > 0;
       g_mutex_unlock (&scsi->virt.queues[n].lock);
-      if (in_flight > parked)
+      if (busy)
         return FALSE;
     }
   return TRUE;
@@ -535,7 +565,9 @@ virt_scsi_post_load (Device *device, GError **error)
     if (scsi->targets[i].unit.disc != NULL)
       {
         g_atomic_int_set (&scsi->targets[i].tray, scsi->targets[i].mmc.tray_open);
+        g_mutex_lock (&scsi->targets[i].lock);
         virt_scsi_look_at_disc (&scsi->targets[i]);
+        g_mutex_unlock (&scsi->targets[i].lock);
       }
   return virt_device_post_load (&scsi->virt, error);
 }
@@ -545,9 +577,9 @@ virt_scsi_unrealize (Device *device)
 {
   VirtScsi *scsi = (VirtScsi *)device;
 
+  virt_device_retire (&scsi->virt);
   for (unsigned i = 0; i < scsi->n_targets; i++)
-    for (unsigned n = 0; n < VIRT_SCSI_MAX_QUEUES; n++)
-      g_clear_pointer (&scsi->targets[i].images[n], block_queue_free);
+    virt_scsi_close_queues (scsi, scsi->targets[i].images);
   for (unsigned n = 0; n < VIRT_SCSI_MAX_QUEUES; n++)
     {
       Queue *queue = &scsi->queues[n];
@@ -571,6 +603,7 @@ virt_scsi_unrealize (Device *device)
     {
       g_clear_pointer (&scsi->targets[i].block, block_close);
       g_clear_pointer (&scsi->targets[i].answer, g_free);
+      g_mutex_clear (&scsi->targets[i].lock);
     }
   scsi->n_targets = 0;
 }
@@ -608,9 +641,26 @@ virt_scsi_open_queues (VirtScsi *scsi, Target *target)
 {
   for (unsigned n = 0; n + QUEUE_FIRST < scsi->virt.n_queues && target->block != NULL; n++)
     {
-      target->images[n] = block_queue_new (target->block, scsi->virt.pci.device.vm->context);
+      target->images[n] = block_queue_new (target->block, virt_queue_context (&scsi->virt, n + QUEUE_FIRST));
       block_set_error_func (target->images[n], on_error, scsi);
     }
+}
+
+static void
+free_image_queue (void *opaque)
+{
+  BlockQueue **image = opaque;
+
+  block_queue_free (*image); /* what ends there may want a flush yet */
+  *image = NULL;
+}
+
+void
+virt_scsi_close_queues (VirtScsi *scsi, BlockQueue *images[VIRT_SCSI_MAX_QUEUES])
+{
+  for (unsigned n = 0; n < VIRT_SCSI_MAX_QUEUES; n++)
+    if (images[n] != NULL)
+      virt_queue_call (&scsi->virt, n + QUEUE_FIRST, free_image_queue, &images[n]);
 }
 
 int
@@ -621,6 +671,7 @@ virt_scsi_add_disk (Device *device, Block *block, const char *serial)
 
   if (scsi->n_targets == VIRT_SCSI_MAX_TARGETS)
     return -1;
+  g_mutex_init (&target->lock);
   target->block = block;
   g_strlcpy (target->serial, serial, sizeof target->serial);
   target->unit = (ScsiUnit){ .serial = target->serial,

@@ -91,14 +91,14 @@ on_failed (gpointer data)
   vm_lock (virt->pci.device.vm);
   g_clear_pointer (&virt->failing, g_source_unref);
   device_log (&virt->pci.device, "its driver has set up a queue that makes no sense");
-  virt->status |= VIRT_STATUS_NEEDS_RESET;
+  __atomic_store_n (&virt->status, virt->status | VIRT_STATUS_NEEDS_RESET, __ATOMIC_RELAXED);
   if (virt->status & VIRT_STATUS_DRIVER_OK)
     interrupt (virt, virt->vector, ISR_CONFIG);
   vm_unlock (virt->pci.device.vm);
   return G_SOURCE_REMOVE;
 }
 
-/* -- Queues: device loop, the queue's lock held ------------------------------------------------------ */
+/* -- Queues: their thread, the queue's lock held ----------------------------------------------------- */
 
 /* Legacy drivers may use a queue before they say that they are ready. */
 static gboolean
@@ -148,7 +148,7 @@ virt_queue_look (VirtDevice *virt, unsigned n)
     {
       for (;;)
         {
-          /* A driver that puts chains as fast as they are done doesn't keep the loop from its other work. */
+          /* A driver that puts chains as fast as they are done doesn't keep the thread from its other work. */
           if (taken++ >= 2u * queue->largest)
             {
               virt_ring (virt, n);
@@ -282,9 +282,9 @@ static void
 reset_registers (VirtDevice *virt)
 {
   stop_all (virt);
-  virt->features = 0;
+  __atomic_store_n (&virt->features, 0, __ATOMIC_RELAXED);
   virt->offered_half = virt->driver_half = virt->queue_selected = 0;
-  virt->status = 0;
+  __atomic_store_n (&virt->status, 0, __ATOMIC_RELAXED);
   virt->vector = VIRT_NO_VECTOR;
   virt_read_isr (virt);
 }
@@ -403,7 +403,7 @@ virt_device_realize (VirtDevice *virt, const VirtClass *virt_class, unsigned n_q
         }
       virt->sources[i] = g_unix_fd_source_new (virt->bells[i], G_IO_IN);
       g_source_set_callback (virt->sources[i], G_SOURCE_FUNC (on_bell), &virt->bell_of[i], NULL);
-      g_source_attach (virt->sources[i], virt->pci.device.vm->context);
+      g_source_attach (virt->sources[i], virt_queue_context (virt, i));
     }
   pci_msix_add (&virt->pci, n_queues + 1, MSIX_BAR);
   virt_pci_add (virt);
@@ -418,17 +418,52 @@ virt_offer_packed (VirtDevice *virt)
   virt->offered |= VIRT_F_RING_PACKED;
 }
 
+static gboolean
+is_threaded (const VirtDevice *virt, unsigned n)
+{
+  return virt->virt_class->threaded && n >= virt->virt_class->first_threaded;
+}
+
+GMainContext *
+virt_queue_context (const VirtDevice *virt, unsigned n)
+{
+  Vm *vm = virt->pci.device.vm;
+
+  return is_threaded (virt, n) ? vm_io_context (vm, n - virt->virt_class->first_threaded) : vm->context;
+}
+
+void
+virt_queue_call (VirtDevice *virt, unsigned n, VmFunc func, void *opaque)
+{
+  vm_io_call (virt->pci.device.vm, n - virt->virt_class->first_threaded, func, opaque);
+}
+
+static void
+end_source (void *opaque)
+{
+  GSource **source = opaque;
+
+  g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
+}
+
+void
+virt_device_retire (VirtDevice *virt)
+{
+  virt_device_pause (virt);
+  for (unsigned i = 0; i < virt->n_queues; i++)
+    if (virt->sources[i] != NULL && is_threaded (virt, i))
+      virt_queue_call (virt, i, end_source, &virt->sources[i]);
+    else if (virt->sources[i] != NULL)
+      end_source (&virt->sources[i]);
+}
+
 void
 virt_device_unrealize (VirtDevice *virt)
 {
   if (virt->virt_class == NULL)
     return;
-  for (unsigned i = 0; i < virt->n_queues; i++)
-    if (virt->sources[i] != NULL)
-      {
-        g_source_destroy (virt->sources[i]);
-        g_clear_pointer (&virt->sources[i], g_source_unref);
-      }
+  virt_device_retire (virt);
   if (virt->failing != NULL)
     {
       g_source_destroy (virt->failing);
@@ -458,10 +493,23 @@ virt_device_reset (VirtDevice *virt)
   pci_device_reset (&virt->pci);
 }
 
+/* Whoever is at a queue on another thread stops before the next chain. */
 void
 virt_device_pause (VirtDevice *virt)
 {
-  __atomic_store_n (&virt->paused, TRUE, __ATOMIC_RELAXED);
+  __atomic_store_n (&virt->paused, TRUE, __ATOMIC_SEQ_CST);
+  for (unsigned i = 0; i < virt->n_queues; i++)
+    {
+      g_mutex_lock (&virt->queues[i].lock);
+      g_mutex_unlock (&virt->queues[i].lock);
+    }
+}
+
+void
+virt_ended (VirtDevice *virt)
+{
+  if (__atomic_load_n (&virt->paused, __ATOMIC_SEQ_CST))
+    g_main_context_wakeup (virt->pci.device.vm->context);
 }
 
 /* What rang meanwhile was forgotten. */

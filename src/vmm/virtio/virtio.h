@@ -5,8 +5,9 @@
  * A device of ours begins with a VirtDevice, whose first part is the PciDevice.  This part has the registers, the state machine, interrupts and doorbells;
  * the device has its configuration and does what its queues ask.
  *
- * Threads: registers under the VM lock, on a processor's thread.  A doorbell is an eventfd; what it asks for is done on the device loop without the VM
- * lock, with the queue's.  So whoever resets takes the queue's lock, and finds nobody at it.
+ * Threads: registers under the VM lock, on a processor's thread.  A doorbell is an eventfd; what it asks for is done on the queue's thread without the VM
+ * lock, with the queue's.  So whoever resets takes the queue's lock, and finds nobody at it.  The queue's thread is that of the device loop, or an I/O thread
+ * (VirtClass.threaded), where requests end, too, and which never takes the VM lock.
  */
 #pragma once
 
@@ -52,7 +53,10 @@ typedef struct
   unsigned queue_size;
   unsigned config_size; /* bytes at VirtDevice.config */
   gboolean locked;      /* room(), run() and unused() want the VM lock, too */
-  /* The driver has rung for queue `n`, or the machine goes on: device loop, the queue's lock held.  room() gives an empty chain for the next one, or
+  gboolean
+      threaded; /* I/O threads serve the queues from `first_threaded` on, one each: vm_io_context (vm, n - first_threaded) */
+  unsigned first_threaded;
+  /* The driver has rung for queue `n`, or the machine goes on: the queue's thread, its lock held.  room() gives an empty chain for the next one, or
    * NULL: there can be no more now; run() takes one that is full; unused() takes back what room() gave. */
   VirtChain *(*room) (VirtDevice *virt, unsigned n);
   void (*run) (VirtDevice *virt, unsigned n, VirtChain *chain);
@@ -80,8 +84,8 @@ struct VirtDevice
   uint8_t config[64];   /* as the driver reads it */
   uint8_t writable[64]; /* bytes of it that the driver may write: 0xff */
 
-  uint64_t offered; /* features */
-  uint64_t features;
+  uint64_t offered;  /* features */
+  uint64_t features; /* atomic, as the status is: a queue's thread reads them */
   uint32_t offered_half, driver_half, queue_selected;
   uint8_t status, generation;
   uint16_t vector;
@@ -129,7 +133,7 @@ static inline gboolean
 virt_has (const VirtDevice *virt, uint64_t feature)
 {
   /* A driver that goes on though it was refused has what it was offered. */
-  return (virt->features & virt->offered & feature) != 0;
+  return (__atomic_load_n (&virt->features, __ATOMIC_RELAXED) & virt->offered & feature) != 0;
 }
 
 /* Any thread, the queue's lock held or not: the driver wants to hear of queue `n`. */
@@ -137,15 +141,23 @@ void virt_interrupt_queue (VirtDevice *virt, unsigned n);
 /* Gives a chain back with `length` bytes written, whose memory is then no more the device's, and tells the driver if it wants to hear of it.  The
  * queue's lock held. */
 void virt_give (VirtDevice *virt, unsigned n, VirtChain *chain, uint32_t length);
-/* Has the device loop look at queue `n`.  Any thread. */
+/* The context of queue `n`'s thread.  VM lock held. */
+GMainContext *virt_queue_context (const VirtDevice *virt, unsigned n);
+/* vm_io_call() of queue `n`, which is a threaded one. */
+void virt_queue_call (VirtDevice *virt, unsigned n, VmFunc func, void *opaque);
+/* At the beginning of unrealize: nothing is taken from the queues any more.  VM lock held. */
+void virt_device_retire (VirtDevice *virt);
+/* What was taken from a queue has ended, or is held: whoever waits for `drained` looks again.  The queue's lock was taken and let go of since. */
+void virt_ended (VirtDevice *virt);
+/* Has the queue's thread look at queue `n`.  Any thread. */
 void virt_ring (VirtDevice *virt, unsigned n);
 /* `config` has changed.  VM lock held. */
 void virt_config_changed (VirtDevice *virt);
-/* Looks at queue `n` again, as if the driver had rung: there is room again.  Device loop, the queue's lock held, and the VM lock if the class wants
+/* Looks at queue `n` again, as if the driver had rung: there is room again.  The queue's thread, its lock held, and the VM lock if the class wants
  * it (then on any thread). */
 void virt_queue_look (VirtDevice *virt, unsigned n);
 /* For a device that takes chains as it needs them, with room() always NULL.  1; 0: there is none, and the driver rings when there is; -1: there is no driver, or
- * none that makes sense.  Device loop, the queue's lock held. */
+ * none that makes sense.  The queue's thread, its lock held. */
 int virt_queue_next (VirtDevice *virt, unsigned n, VirtChain *chain);
 
 G_END_DECLS

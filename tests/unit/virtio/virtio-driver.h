@@ -80,16 +80,23 @@ driver_on_intx (void *opaque, unsigned wire, gboolean level)
   d->level = level;
 }
 
+/* Takes the machine. */
 static inline void
-driver_open (Driver *d)
+driver_open_vm (Driver *d, Vm *vm)
 {
-  *d = (Driver){ .vm = vm_new (NULL, TRUE), .packed = g_strcmp0 (g_getenv ("VIRTIO_LAYOUT"), "packed") == 0 };
+  *d = (Driver){ .vm = vm, .packed = g_strcmp0 (g_getenv ("VIRTIO_LAYOUT"), "packed") == 0 };
   vm_lock (d->vm);
   d->ram = region_new_ram ("ram", DRIVER_RAM, RAM_DEFAULT, NULL);
   vm_add_ram (d->vm, d->ram);
   address_space_map (d->vm->memory, d->ram, 0, 0, DRIVER_RAM, 0);
   d->root = pci_root_new (d->vm, driver_on_intx, NULL, d);
   vm_unlock (d->vm);
+}
+
+static inline void
+driver_open (Driver *d)
+{
+  driver_open_vm (d, vm_new (NULL, TRUE));
 }
 
 static inline void
