@@ -2,7 +2,7 @@
  *
  * A disk on virtio: the registers, the ring, requests, and drivers that do all of it wrongly.
  */
-#include "virtio-driver.h"
+#include "virtio-hostile.h"
 
 #include "block/block-testing.h"
 #include "virtio/blk.h"
@@ -484,6 +484,64 @@ test_reset_in_flight (gconstpointer how)
   driver_close (&d);
 }
 
+/* A driver that writes its descriptors and its header anew while the device has them: what they said when they were taken counts. */
+static void
+test_changed (void)
+{
+  begin_with ("", 1, BLOCK_READ_WRITE);
+  BlockFaults *faults = block_get_faults (image);
+  uint8_t sector[512];
+
+  driver_start (&d, VERSION_1, 1);
+  memset (driver_ram (&d, DATA), 0xaa, 0x20000);
+  block_faults_hold (faults, TRUE);
+  ask_at (0, 0, 1, 3, 512);
+  driver_ring (&d, 0);
+  driver_pump ();
+  g_assert_cmpuint (block_faults_held (faults), ==, 1);
+  /* More, elsewhere, the other way, and another place on the disk. */
+  driver_describe (&d, driver_queue (0), 1, DATA + 0x10000, 0x4000, DESC_NEXT | DESC_WRITE, 2);
+  driver_describe (&d, driver_queue (0), 2, DATA + 0x18000, 16, DESC_WRITE, 0);
+  memset (driver_ram (&d, HEADER), 0xff, 16);
+  memset (driver_ram (&d, driver_queue (0) + (d.packed ? DRIVER_RING + 16 : DRIVER_AVAIL + 4)), 0xff, 12);
+  block_faults_hold (faults, FALSE);
+  while (block_faults_release (faults, 0))
+    ;
+  wait_used (0, 1);
+  g_assert_cmphex (*driver_ram (&d, STATUS), ==, 0);
+  for (unsigned i = 0; i < 0x10000; i++)
+    g_assert_cmphex (*driver_ram (&d, DATA + 0x10000 + i), ==, 0xaa);
+  g_assert_true (block_read_sync (image, 3 * 512, sector, sizeof sector, NULL));
+  for (unsigned i = 0; i < sizeof sector; i++)
+    g_assert_cmphex (sector[i], ==, 0xaa);
+  g_assert_true (block_read_sync (image, 4 * 512, sector, sizeof sector, NULL));
+  g_assert_cmphex (sector[0], ==, 0);
+  driver_close (&d);
+}
+
+static Device *
+make_hostile (Driver *driver, GError **error)
+{
+  VirtBlockConfig config = { NULL, "SERIAL-1", 2 };
+
+  g_unlink (path);
+  g_assert_true (block_image_create (path, "raw", DISK, error));
+  open_image (NULL, BLOCK_READ_WRITE);
+  config.block = image;
+  return virt_block_new (driver->vm, "disk0", pci_root_bus (driver->root), DRIVER_DEVFN, &config, error);
+}
+
+static const Hostile hostile = { make_hostile, 2, 0, NULL };
+
+static void
+test_hostile (void)
+{
+  hostile_chains (&hostile);
+  hostile_rings (&hostile);
+  hostile_shapes (&hostile);
+  hostile_widths (&hostile);
+}
+
 /* -- Drivers that do it wrongly ---------------------------------------------------------------------- */
 
 typedef struct
@@ -775,6 +833,8 @@ main (int argc, char **argv)
       g_test_add_data_func (name, &wrong_tables[i], test_wrong_table);
     }
   g_test_add_func ("/virtio-blk/wrong/rings", test_wrong_rings);
+  g_test_add_func ("/virtio-blk/changed", test_changed);
+  g_test_add_func ("/virtio-blk/hostile", test_hostile);
   g_test_add_func ("/virtio-blk/short", test_short);
   g_test_add_func ("/virtio-blk/flood", test_flood);
   g_test_add_data_func ("/virtio-blk/no-room/same", NULL, test_no_room);

@@ -787,6 +787,8 @@ test_hostile_any (void)
 
   hostile_chains (&hostile);
   hostile_rings (&hostile);
+  hostile_shapes (&hostile);
+  hostile_widths (&hostile);
 }
 
 int

@@ -108,6 +108,8 @@ test_hostile (void)
 {
   hostile_chains (&hostile);
   hostile_rings (&hostile);
+  hostile_shapes (&hostile);
+  hostile_widths (&hostile);
 }
 
 /* -- A device whose driver puts another chain there before the last is given back --------------------- */

@@ -591,6 +591,8 @@ test_hostile (void)
   flags = BLOCK_READ_WRITE;
   hostile_chains (&hostile);
   hostile_rings (&hostile);
+  hostile_shapes (&hostile);
+  hostile_widths (&hostile);
 }
 
 int

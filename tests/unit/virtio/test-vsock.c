@@ -527,6 +527,8 @@ test_hostile (void)
 {
   hostile_chains (&hostile);
   hostile_rings (&hostile);
+  hostile_shapes (&hostile);
+  hostile_widths (&hostile);
 }
 
 int

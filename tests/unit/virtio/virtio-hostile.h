@@ -154,3 +154,80 @@ hostile_rings (const Hostile *hostile)
           hostile_close (&d, hostile);
         }
 }
+
+/* The ring's parts over one another, and sizes that no queue has. */
+static inline void
+hostile_shapes (const Hostile *hostile)
+{
+  static const unsigned sizes[] = { 0, 3, DRIVER_SIZE + 1, 0x8000, 0xffff };
+
+  for (unsigned n = 0; n < hostile->n_queues; n++)
+    for (unsigned shift = 0; shift <= 4; shift += 2)
+      {
+        Driver d;
+        Device *device = hostile_open (&d, hostile);
+
+        driver_features (&d, VIRT_F_VERSION_1 | hostile->features);
+        driver_start_queue (&d, n);
+        driver_write (&d, DRIVER_STATUS, 0, 1);
+        driver_features (&d, VIRT_F_VERSION_1 | hostile->features);
+        driver_write (&d, DRIVER_SELECT, n, 2);
+        for (unsigned i = 0; i < G_N_ELEMENTS (sizes); i++)
+          {
+            const uint64_t before = driver_read (&d, DRIVER_QUEUE_SIZE, 2);
+
+            driver_write (&d, DRIVER_QUEUE_SIZE, sizes[i], 2);
+            g_assert_cmpuint (driver_read (&d, DRIVER_QUEUE_SIZE, 2), ==, before);
+          }
+        driver_write (&d, DRIVER_QUEUE_SIZE, DRIVER_SIZE, 2);
+        for (unsigned j = 0; j < 3; j++)
+          {
+            driver_write (&d, DRIVER_ADDRESSES + 8 * j, driver_queue (n) + shift * j, 4);
+            driver_write (&d, DRIVER_ADDRESSES + 8 * j + 4, 0, 4);
+          }
+        driver_write (&d, DRIVER_ENABLE, 1, 2);
+        driver_write (&d, DRIVER_STATUS, 15, 1);
+        for (unsigned i = 0; i < 8; i++)
+          {
+            /* Each word is a descriptor, an index and what the device has written there. */
+            driver_describe (&d, driver_queue (n), i, driver_queue (n), 0x40, i % 2 == 0 ? DESC_WRITE : 0, 0);
+            memset (driver_ram (&d, driver_queue (n) + 2), (int)i, 4);
+            driver_ring (&d, n);
+            hostile_settle (&d);
+          }
+        hostile_save (&d, device);
+        driver_start (&d, VIRT_F_VERSION_1 | hostile->features, hostile->n_queues);
+        g_assert_cmphex (driver_read (&d, DRIVER_STATUS, 1), ==, 15);
+        hostile_close (&d, hostile);
+      }
+}
+
+/* Accesses of each width at each place of the BAR that something begins or ends at, with queues selected that there are and aren't. */
+static inline void
+hostile_widths (const Hostile *hostile)
+{
+  static const unsigned parts[] = { 0, DRIVER_ISR, DRIVER_CONFIG, DRIVER_NOTIFY, 0x4000 };
+  static const uint64_t values[] = { 0, UINT64_MAX, 0x0123456789abcdefull };
+  Driver d;
+  Device *device = hostile_open (&d, hostile);
+
+  driver_start (&d, VIRT_F_VERSION_1 | hostile->features, hostile->n_queues);
+  for (unsigned part = 0; part < G_N_ELEMENTS (parts); part++)
+    for (int at = -8; at < 0x90; at++)
+      for (unsigned size = 1; size <= 8; size *= 2)
+        {
+          const unsigned offset = parts[part] + (unsigned)at;
+
+          if ((int)parts[part] + at < 0 || offset + size > 0x4000)
+            continue;
+          driver_read (&d, offset, size);
+          for (unsigned i = 0; i < G_N_ELEMENTS (values); i++)
+            driver_write (&d, offset, values[i], size);
+          driver_read (&d, offset, size);
+        }
+  hostile_settle (&d);
+  hostile_save (&d, device);
+  driver_start (&d, VIRT_F_VERSION_1 | hostile->features, hostile->n_queues);
+  g_assert_cmphex (driver_read (&d, DRIVER_STATUS, 1), ==, 15);
+  hostile_close (&d, hostile);
+}
