@@ -188,6 +188,42 @@ send_event (Pointer *pointer, InputEventType type, uint16_t code, int value, int
   cli_sleep (10);
 }
 
+/* Of a pixel within the present mode. */
+static gboolean
+to_absolute (Pointer *pointer, int *x, int *y, GError **error)
+{
+  unsigned width, height;
+
+  if (!screen_size (pointer->machine, &width, &height, error))
+    return FALSE;
+  *x = (int)((gint64)CLAMP (*x, 0, (int)width - 1) * INPUT_ABSOLUTE_MAX / (width - 1));
+  *y = (int)((gint64)CLAMP (*y, 0, (int)height - 1) * INPUT_ABSOLUTE_MAX / (height - 1));
+  return TRUE;
+}
+
+static int
+touch (Pointer *pointer, char **argv, int finger, GError **error)
+{
+  int x, y;
+
+  if (finger < 0 || finger >= (int)INPUT_FINGERS)
+    return 0;
+  if (g_str_equal (argv[0], "lift"))
+    {
+      if (pointer->machine != NULL)
+        send_event (pointer, INPUT_EVENT_TOUCH, (uint16_t)finger, 0, 0, 0);
+      return 2;
+    }
+  if (!parse_number (argv[2], &x) || !parse_number (argv[3], &y))
+    return 0;
+  if (pointer->machine == NULL)
+    return 4;
+  if (!to_absolute (pointer, &x, &y, error))
+    return -1;
+  send_event (pointer, INPUT_EVENT_TOUCH, (uint16_t)finger, 1, x, y);
+  return 4;
+}
+
 /* One action; returns how many arguments it took, 0: not understood, -1: an error. */
 static int
 act (Pointer *pointer, char **argv, GError **error)
@@ -198,7 +234,6 @@ act (Pointer *pointer, char **argv, GError **error)
   if (g_str_equal (argv[0], "move") && argv[1] != NULL && parse_number (argv[1], &x)
       && parse_number (argv[2], &y))
     {
-      unsigned width, height;
       if (pointer->machine == NULL)
         return 3;
       if (pointer->relative)
@@ -212,12 +247,9 @@ act (Pointer *pointer, char **argv, GError **error)
                        _ ("the guest has no pointer that takes positions; use --relative"));
           return -1;
         }
-      if (!screen_size (pointer->machine, &width, &height, error))
+      if (!to_absolute (pointer, &x, &y, error))
         return -1;
-      x = CLAMP (x, 0, (int)width - 1);
-      y = CLAMP (y, 0, (int)height - 1);
-      send_event (pointer, INPUT_EVENT_ABSOLUTE, 0, 0, (int)((gint64)x * INPUT_ABSOLUTE_MAX / (width - 1)),
-                  (int)((gint64)y * INPUT_ABSOLUTE_MAX / (height - 1)));
+      send_event (pointer, INPUT_EVENT_ABSOLUTE, 0, 0, x, y);
       return 3;
     }
   if ((g_str_equal (argv[0], "click") || g_str_equal (argv[0], "down") || g_str_equal (argv[0], "up"))
@@ -233,6 +265,8 @@ act (Pointer *pointer, char **argv, GError **error)
         send_event (pointer, INPUT_EVENT_BUTTON, code, 0, 0, 0);
       return 2;
     }
+  if ((g_str_equal (argv[0], "touch") || g_str_equal (argv[0], "lift")) && parse_number (argv[1], &x))
+    return touch (pointer, argv, x, error);
   if ((g_str_equal (argv[0], "wheel") || g_str_equal (argv[0], "sleep")) && parse_number (argv[1], &y))
     {
       if (pointer->machine != NULL && g_str_equal (argv[0], "wheel"))

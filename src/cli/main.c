@@ -59,6 +59,8 @@ const CliCommand cli_commands[] = {
         "  click BUTTON     left, middle, right, side, extra\n"
         "  down BUTTON, up BUTTON   hold and let go, within one command\n"
         "  wheel N          clicks, positive is towards the user\n"
+        "  touch N X Y      finger 0 to 9 of a touchscreen comes to a pixel, or moves there\n"
+        "  lift N           it leaves\n"
         "  sleep MS"),
     cli_pointer },
   { "media", N_ ("NAME [DRIVE [FILE]]"), N_ ("Lists the drives of a running machine, or changes a medium."),

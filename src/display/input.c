@@ -92,6 +92,13 @@ input_event_check (InputEvent *event, unsigned n_screens)
       event->x = CLAMP (event->x, 0, INPUT_ABSOLUTE_MAX);
       event->y = CLAMP (event->y, 0, INPUT_ABSOLUTE_MAX);
       return TRUE;
+    case INPUT_EVENT_TOUCH:
+      if (event->code >= INPUT_FINGERS)
+        return FALSE;
+      event->value = event->value != 0;
+      event->x = CLAMP (event->x, 0, INPUT_ABSOLUTE_MAX);
+      event->y = CLAMP (event->y, 0, INPUT_ABSOLUTE_MAX);
+      return TRUE;
     case INPUT_EVENT_RELATIVE:
     case INPUT_EVENT_WHEEL:
       event->x = CLAMP (event->x, -INPUT_ABSOLUTE_MAX, INPUT_ABSOLUTE_MAX);

@@ -17,9 +17,11 @@ typedef enum
   INPUT_EVENT_RELATIVE, /* x, y: mickeys, positive is right and down */
   INPUT_EVENT_ABSOLUTE, /* value: which screen (its id, 0 the first); x, y: 0 to INPUT_ABSOLUTE_MAX over its whole picture */
   INPUT_EVENT_WHEEL, /* x, y: clicks, positive is right and down (towards the user) */
+  INPUT_EVENT_TOUCH, /* code: which finger, less than INPUT_FINGERS; value: 1 it is there, 0 it has left; x, y: as of an absolute one, first screen */
 } InputEventType;
 
 #define INPUT_ABSOLUTE_MAX 32767
+#define INPUT_FINGERS      10u
 
 typedef struct
 {

@@ -327,6 +327,11 @@ static const DefinitionKey input_keys[] = {
     .help = N_ (
         "The keyboard: every system knows the ps2 keyboard; a usb or virtio one takes over when its driver is there; "
         "auto is ps2") },
+  { .name = "touchscreen",
+    .type = KEY_BOOL,
+    .fallback = "false",
+    .help = N_ (
+        "A virtio touchscreen for ten fingers, beside the pointing device; it needs a driver in the system") },
   { .name = "layout",
     .type = KEY_STRING,
     .fallback = KEY_LAYOUT_DEFAULT,

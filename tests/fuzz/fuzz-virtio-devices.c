@@ -21,9 +21,10 @@ enum
   DEVICE_KEYBOARD,
   DEVICE_TABLET,
   DEVICE_MOUSE,
+  DEVICE_TOUCHSCREEN,
   N_DEVICES,
 };
-static const unsigned n_queues[N_DEVICES] = { 1, 5, 6, 2, 2, 2 };
+static const unsigned n_queues[N_DEVICES] = { 1, 5, 6, 2, 2, 2, 2 };
 
 typedef struct
 {
@@ -61,8 +62,10 @@ host (Machine *m, FuzzBytes *bytes)
 {
   const unsigned what = fuzz_u8 (bytes), small = fuzz_u8 (bytes), middle = fuzz_u16 (bytes);
   const uint32_t value = fuzz_u32 (bytes);
+  const InputEventType type = (InputEventType)(small % (INPUT_EVENT_TOUCH + 1));
   const InputEvent event
-      = { (InputEventType)(small % 5), (uint16_t)middle, value & 1, (int16_t)value, (int16_t)(value >> 16) };
+      = { type, (uint16_t)(type == INPUT_EVENT_TOUCH ? middle % (INPUT_FINGERS + 1) : middle), value & 1,
+          (int16_t)value, (int16_t)(value >> 16) };
   uint8_t buffer[4096] = { 0 };
   VirtBalloonInfo info;
 
@@ -197,12 +200,18 @@ make (void)
                                    HOST_KIND (4), GIVE (0, 0, 8, DESC_WRITE), STEP (WHAT_CONFIG, 1, 4, 0),
                                    HOST_KIND (2), STEP (WHAT_PUMP, 0, 0, 0) };
 
+  static const uint8_t touchscreen[]
+      = { DEVICE_TOUCHSCREEN,         STEP (WHAT_START, 0, 0, 0),  HOST_KIND (5),
+          GIVE (0, 0, 8, DESC_WRITE), STEP (WHAT_CONFIG, 1, 4, 0), HOST_KIND (5),
+          STEP (WHAT_PUMP, 0, 0, 0) };
+
   virt_seed (rng, sizeof rng, 1);
   virt_seed (balloon, sizeof balloon, 1);
   virt_seed (console, sizeof console, 1);
   virt_seed (keyboard, sizeof keyboard, 1);
   virt_seed (tablet, sizeof tablet, 1);
   virt_seed (mouse, sizeof mouse, 1);
+  virt_seed (touchscreen, sizeof touchscreen, 1);
 }
 
 const FuzzTarget fuzz_target

@@ -219,6 +219,7 @@ on_input (VivDisplayPicture *picture, const InputEvent *event, VivDisplayView *s
         return;
       break;
     case INPUT_EVENT_ABSOLUTE:
+    case INPUT_EVENT_TOUCH:
       break;
     }
   send (self, event);

@@ -26,6 +26,8 @@ const VivKeyText viv_key_texts[] = {
     N_ ("USB and Virtio need no grab, if the system has a driver for it"), VIV_PAGE_GENERAL, "" },
   { "input.keyboard", N_ ("Keyboard"), N_ ("USB or Virtio takes over as soon as the system has its driver"),
     VIV_PAGE_GENERAL, "" },
+  { "input.touchscreen", N_ ("Touchscreen"), N_ ("For ten fingers; it needs a driver in the system"),
+    VIV_PAGE_GENERAL, "" },
   { "input.absolute-pointer", N_ ("Pointer Without Grab"),
     N_ ("For boards with a pointing device that needs no grab; on others the screen takes the pointer at a click, and "
         "Ctrl+Alt gives it back"),

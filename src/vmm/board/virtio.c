@@ -290,5 +290,7 @@ board_build_input (Board *board, const MachineDevice *input, GError **error)
   return (!is_virtio (input, "keyboard") || build_one (board, "keyboard", VIRT_INPUT_KEYBOARD, error))
          && (!is_virtio (input, "pointer")
              || build_one (board, absolute ? "tablet" : "mouse",
-                           absolute ? VIRT_INPUT_TABLET : VIRT_INPUT_MOUSE, error));
+                           absolute ? VIRT_INPUT_TABLET : VIRT_INPUT_MOUSE, error))
+         && (!machine_device_flag (input, "touchscreen")
+             || build_one (board, "touchscreen", VIRT_INPUT_TOUCHSCREEN, error));
 }

@@ -26,8 +26,10 @@ typedef struct
 struct InputRouter
 {
   Vm *vm;
-  GPtrArray *sinks;           /* InputSink *, in order of registration */
-  InputSink *holder[N_CODES]; /* who was told that this key or button is down; NULL: not held */
+  GPtrArray *sinks;                  /* InputSink *, in order of registration */
+  InputSink *holder[N_CODES];        /* who was told that this key or button is down; NULL: not held */
+  InputSink *fingers[INPUT_FINGERS]; /* who was told that this one is there */
+  gboolean finger_clicks;            /* the first one holds the pointer's left button */
   gboolean absolute;
   unsigned leds;
   InputRouterFunc changed;
@@ -68,7 +70,8 @@ is_ready (const InputSink *sink)
 static gboolean
 is_switch (const InputEvent *event)
 {
-  return event->type == INPUT_EVENT_KEY || event->type == INPUT_EVENT_BUTTON;
+  return event->type == INPUT_EVENT_KEY || event->type == INPUT_EVENT_BUTTON
+         || (event->type == INPUT_EVENT_TOUCH && event->value != INPUT_TOUCH_MOVED);
 }
 
 static void
@@ -93,9 +96,10 @@ merge (InputSink *sink, const InputEvent *event)
 {
   InputEvent *last = g_queue_peek_tail (&sink->pending);
 
-  if (last == NULL || last->type != event->type || is_switch (event))
+  if (last == NULL || last->type != event->type || is_switch (event) || is_switch (last)
+      || (event->type == INPUT_EVENT_TOUCH && last->code != event->code))
     return FALSE;
-  if (event->type == INPUT_EVENT_ABSOLUTE)
+  if (event->type == INPUT_EVENT_ABSOLUTE || event->type == INPUT_EVENT_TOUCH)
     {
       *last = *event;
       return TRUE;
@@ -145,6 +149,13 @@ release (InputRouter *router, unsigned code)
   deliver (sink, &event);
 }
 
+static InputEvent
+take_finger (InputRouter *router, unsigned finger)
+{
+  router->fingers[finger] = NULL;
+  return (InputEvent){ .type = INPUT_EVENT_TOUCH, .code = (uint16_t)finger };
+}
+
 /* The device hears no more: what waits for it is void, and what it holds ends now. */
 static void
 cut_off (InputRouter *router, InputSink *sink)
@@ -154,6 +165,12 @@ cut_off (InputRouter *router, InputSink *sink)
     if (router->holder[code] == sink)
       {
         InputEvent event = take_release (router, code);
+        sink->event (sink->opaque, &event);
+      }
+  for (unsigned finger = 0; finger < INPUT_FINGERS; finger++)
+    if (router->fingers[finger] == sink)
+      {
+        InputEvent event = take_finger (router, finger);
         sink->event (sink->opaque, &event);
       }
 }
@@ -283,18 +300,66 @@ send_key (InputRouter *router, const InputEvent *event)
   return TRUE;
 }
 
+static gboolean
+click_by_finger (InputRouter *router, const InputEvent *event)
+{
+  const gboolean changes = router->finger_clicks != (event->value != 0);
+  InputEvent pointer = { .type = INPUT_EVENT_ABSOLUTE, .x = event->x, .y = event->y };
+
+  if (event->code != 0)
+    return TRUE;
+  if (event->value != 0 && !input_router_send (router, &pointer))
+    return FALSE;
+  pointer = (InputEvent){ .type = INPUT_EVENT_BUTTON, .code = BTN_LEFT, .value = event->value };
+  if (!changes)
+    return TRUE;
+  router->finger_clicks = event->value != 0;
+  return send_key (router, &pointer);
+}
+
+static gboolean
+send_finger (InputRouter *router, const InputEvent *event)
+{
+  InputSink *sink;
+  InputEvent copy = *event;
+
+  if (event->code >= INPUT_FINGERS)
+    return TRUE;
+  sink = router->fingers[event->code];
+  if (event->value == 0 && sink != NULL)
+    {
+      copy = take_finger (router, event->code);
+      return deliver (sink, &copy);
+    }
+  if (sink == NULL)
+    sink = router->finger_clicks && event->code == 0 ? NULL : find_active (router, INPUT_SINK_TOUCH);
+  if (sink == NULL)
+    return click_by_finger (router, event);
+  if (event->value == 0)
+    return TRUE;
+  copy.x = CLAMP (event->x, 0, INPUT_ABSOLUTE_MAX);
+  copy.y = CLAMP (event->y, 0, INPUT_ABSOLUTE_MAX);
+  copy.value = router->fingers[event->code] != NULL ? INPUT_TOUCH_MOVED : 1;
+  if (!deliver (sink, &copy))
+    return FALSE;
+  router->fingers[event->code] = sink;
+  return TRUE;
+}
+
 gboolean
 input_router_send (InputRouter *router, const InputEvent *event)
 {
   InputSink *sink = NULL;
 
-  if (event->value != 0 && (event->type == INPUT_EVENT_KEY || event->type == INPUT_EVENT_BUTTON))
+  if (event->value != 0 && is_switch (event))
     vm_wake (router->vm);
   switch (event->type)
     {
     case INPUT_EVENT_KEY:
     case INPUT_EVENT_BUTTON:
       return send_key (router, event);
+    case INPUT_EVENT_TOUCH:
+      return send_finger (router, event);
     case INPUT_EVENT_RELATIVE:
       sink = find_active (router, INPUT_SINK_RELATIVE);
       break;
@@ -331,6 +396,15 @@ input_router_release_all (InputRouter *router)
   for (unsigned code = 0; code < N_CODES; code++)
     if (router->holder[code] != NULL)
       release (router, code);
+  router->finger_clicks = FALSE;
+  for (unsigned finger = 0; finger < INPUT_FINGERS; finger++)
+    if (router->fingers[finger] != NULL)
+      {
+        InputSink *sink = router->fingers[finger];
+        InputEvent event = take_finger (router, finger);
+
+        deliver (sink, &event);
+      }
 }
 
 /* -- Sinks ---------------------------------------------------------------------------------------- */
@@ -378,7 +452,8 @@ input_router_remove (InputRouter *router, InputSink *sink)
 void
 input_router_set_active (InputRouter *router, InputSink *sink, gboolean active)
 {
-  InputSink *keyboard = find_active (router, INPUT_SINK_KEYBOARD), *pointer = find_pointer (router);
+  InputSink *keyboard = find_active (router, INPUT_SINK_KEYBOARD), *pointer = find_pointer (router),
+            *touch = find_active (router, INPUT_SINK_TOUCH);
 
   if (sink->active == active)
     return;
@@ -390,6 +465,8 @@ input_router_set_active (InputRouter *router, InputSink *sink, gboolean active)
     cut_off (router, keyboard);
   if (pointer != NULL && find_pointer (router) != pointer)
     cut_off (router, pointer);
+  if (touch != NULL && find_active (router, INPUT_SINK_TOUCH) != touch)
+    cut_off (router, touch);
   update (router);
 }
 

@@ -19,7 +19,11 @@ typedef enum
   INPUT_SINK_KEYBOARD = 1 << 0,
   INPUT_SINK_RELATIVE = 1 << 1,
   INPUT_SINK_ABSOLUTE = 1 << 2,
+  INPUT_SINK_TOUCH = 1 << 3,
 } InputSinkKind;
+
+/* INPUT_EVENT_TOUCH as a sink gets it: 0 and 1 are what switches are. */
+#define INPUT_TOUCH_MOVED 2
 
 /* Embedded in the device.  Of several sinks of a kind the active one registered last gets the events. */
 struct InputSink
@@ -45,7 +49,8 @@ void input_router_remove (InputRouter *router, InputSink *sink);
 /* The guest enabled or disabled the device. Held keys are released on the old one. */
 void input_router_set_active (InputRouter *router, InputSink *sink, gboolean active);
 /* Keeps track of held keys; a release of a key that isn't held is dropped, a press of one that is held is a repeat.  Keys and buttons
- * that the device can't take yet wait, in order, and movement behind them; releases are never lost.  FALSE: the guest doesn't read,
+ * that the device can't take yet wait, in order, and movement behind them; releases are never lost.  Fingers likewise; without a touchscreen the
+ * first of them is the pointer with its left button.  FALSE: the guest doesn't read,
  * INPUT_QUEUE_MAX events wait, and the press or movement was refused. */
 gboolean input_router_send (InputRouter *router, const InputEvent *event);
 /* From the device: it may be ready. */

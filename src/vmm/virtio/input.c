@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What the router sends becomes evdev events, in order.  Movement that the driver hasn't had a buffer for is added up, so that a pointer is where the person
- * has it and never late.  The device hears the router only while its driver is there.
+ * has it and never late.  The device hears the router only while its driver is there.  A touchscreen's fingers are slots of Linux's multi-touch protocol B.
  */
 #define G_LOG_DOMAIN "virtio-input"
 
@@ -62,6 +62,13 @@ typedef struct
   gboolean looking;          /* the queue's lock is this call's already */
   int32_t x, y, wheel, side; /* relative, added up; or the position */
   gboolean moved;
+  /* A touchscreen's fingers: a bit each for those that the guest was told of, and those that have moved since. */
+  uint16_t touching, fingers_moved;
+  uint16_t contacts; /* so far: each has a number of its own */
+  struct
+  {
+    int32_t x, y;
+  } fingers[INPUT_FINGERS];
   gboolean loaded;      /* what the guest holds is nobody's any more */
   uint8_t held[N_HELD]; /* a bit a key or button that the guest was told is down */
   uint8_t leds;         /* as the router has them */
@@ -71,6 +78,9 @@ static const StateField virt_input_state[] = {
   STATE_STRUCT (VirtInput, virt, virt_device_state),
   STATE_U8_ARRAY (VirtInput, held),
   STATE_U8_MAX (VirtInput, leds, 7),
+  STATE_SINCE (2, 0),
+  STATE_U16_MAX (VirtInput, touching, (1u << INPUT_FINGERS) - 1),
+  STATE_U16 (VirtInput, contacts),
   STATE_END,
 };
 
@@ -83,6 +93,12 @@ set_bits (uint8_t *bits, unsigned first, unsigned last)
     bits[i / 8] |= (uint8_t)(1u << i % 8);
 }
 
+static gboolean
+is_absolute (const VirtInput *input)
+{
+  return input->kind == VIRT_INPUT_TABLET || input->kind == VIRT_INPUT_TOUCHSCREEN;
+}
+
 /* 5.8.5.1: the events of a type that the device can send, or take. */
 static void
 fill_bits (const VirtInput *input, unsigned type, uint8_t *data)
@@ -91,28 +107,60 @@ fill_bits (const VirtInput *input, unsigned type, uint8_t *data)
 
   if (type == EV_KEY && keyboard)
     set_bits (data, KEY_ESC, LAST_KEY);
+  else if (type == EV_KEY && input->kind == VIRT_INPUT_TOUCHSCREEN)
+    set_bits (data, BTN_TOUCH, BTN_TOUCH);
   else if (type == EV_KEY)
     set_bits (data, BTN_LEFT, BTN_EXTRA);
   else if (type == EV_LED && keyboard)
     set_bits (data, LED_NUML, LED_SCROLLL);
   else if (type == EV_REP && keyboard)
     set_bits (data, REP_DELAY, REP_PERIOD); /* the guest repeats by itself */
-  else if (type == EV_REL && !keyboard)
+  else if (type == EV_REL && (input->kind == VIRT_INPUT_TABLET || input->kind == VIRT_INPUT_MOUSE))
     {
       set_bits (data, REL_HWHEEL, REL_HWHEEL);
       set_bits (data, REL_WHEEL, REL_WHEEL);
       if (input->kind == VIRT_INPUT_MOUSE)
         set_bits (data, REL_X, REL_Y);
     }
-  else if (type == EV_ABS && input->kind == VIRT_INPUT_TABLET)
+  else if (type == EV_ABS && is_absolute (input))
     set_bits (data, ABS_X, ABS_Y);
+  if (type == EV_ABS && input->kind == VIRT_INPUT_TOUCHSCREEN)
+    {
+      set_bits (data, ABS_MT_SLOT, ABS_MT_SLOT);
+      set_bits (data, ABS_MT_POSITION_X, ABS_MT_POSITION_Y);
+      set_bits (data, ABS_MT_TRACKING_ID, ABS_MT_TRACKING_ID);
+    }
+}
+
+/* The largest value of an axis; 0: it has none. */
+static uint32_t
+largest (const VirtInput *input, unsigned axis)
+{
+  const gboolean touch = input->kind == VIRT_INPUT_TOUCHSCREEN;
+
+  switch (axis)
+    {
+    case ABS_X:
+    case ABS_Y:
+      return is_absolute (input) ? INPUT_ABSOLUTE_MAX : 0;
+    case ABS_MT_POSITION_X:
+    case ABS_MT_POSITION_Y:
+      return touch ? INPUT_ABSOLUTE_MAX : 0;
+    case ABS_MT_SLOT:
+      return touch ? INPUT_FINGERS - 1 : 0;
+    case ABS_MT_TRACKING_ID:
+      return touch ? UINT16_MAX : 0;
+    default:
+      return 0;
+    }
 }
 
 /* `data` has 128 bytes of zeroes; how many of them are said. */
 static unsigned
 fill_data (const VirtInput *input, uint8_t *data)
 {
-  static const char *const names[] = { "Vivarium Keyboard", "Vivarium Tablet", "Vivarium Mouse" };
+  static const char *const names[]
+      = { "Vivarium Keyboard", "Vivarium Tablet", "Vivarium Mouse", "Vivarium Touchscreen" };
   const unsigned select = input->virt.config[CONFIG_SELECT], sub = input->virt.config[CONFIG_SUBSELECT];
   unsigned length = 0;
 
@@ -139,10 +187,17 @@ fill_data (const VirtInput *input, uint8_t *data)
         ;
       break;
     case SELECT_ABSOLUTE:
-      if (input->kind == VIRT_INPUT_TABLET && sub <= ABS_Y)
+      if (largest (input, sub) > 0)
         {
-          pci_set32 (data + 4, INPUT_ABSOLUTE_MAX); /* minimum, maximum, fuzz, flat, resolution */
+          pci_set32 (data + 4, largest (input, sub)); /* minimum, maximum, fuzz, flat, resolution */
           length = 20;
+        }
+      break;
+    case SELECT_PROPERTIES:
+      if (input->kind == VIRT_INPUT_TOUCHSCREEN)
+        {
+          set_bits (data, INPUT_PROP_DIRECT, INPUT_PROP_DIRECT);
+          length = 1;
         }
       break;
     default:
@@ -187,11 +242,30 @@ push_if (VirtInput *input, unsigned code, int32_t value)
 }
 
 static void
+push_place (VirtInput *input, unsigned finger)
+{
+  push (input, EV_ABS, ABS_MT_SLOT, (int32_t)finger);
+  push (input, EV_ABS, ABS_MT_POSITION_X, input->fingers[finger].x);
+  push (input, EV_ABS, ABS_MT_POSITION_Y, input->fingers[finger].y);
+}
+
+static void
+push_fingers (VirtInput *input)
+{
+  for (unsigned i = 0; i < INPUT_FINGERS; i++)
+    if (input->fingers_moved >> i & 1)
+      push_place (input, i);
+  input->fingers_moved = 0;
+}
+
+static void
 push_movement (VirtInput *input)
 {
   if (!input->moved)
     return;
-  if (input->kind == VIRT_INPUT_TABLET)
+  if (input->kind == VIRT_INPUT_TOUCHSCREEN)
+    push_fingers (input);
+  else if (input->kind == VIRT_INPUT_TABLET)
     {
       push (input, EV_ABS, ABS_X, input->x);
       push (input, EV_ABS, ABS_Y, input->y);
@@ -219,6 +293,55 @@ push_switch (VirtInput *input, unsigned code, gboolean down)
   push (input, EV_KEY, code, down);
   push (input, EV_SYN, SYN_REPORT, 0);
   input->held[code / 8] = down ? input->held[code / 8] | bit : input->held[code / 8] & (uint8_t)~bit;
+}
+
+/* One finger comes or leaves; for programs that know no more than one the first to come is a pen. */
+static void
+push_finger (VirtInput *input, unsigned finger, gboolean down)
+{
+  const uint16_t bit = (uint16_t)(1u << finger), before = input->touching;
+
+  input->touching = down ? before | bit : before & (uint16_t)~bit;
+  if (input->touching == before)
+    return;
+  push_movement (input);
+  if (down)
+    {
+      push_place (input, finger);
+      push (input, EV_ABS, ABS_MT_TRACKING_ID, input->contacts++);
+    }
+  else
+    {
+      push (input, EV_ABS, ABS_MT_SLOT, (int32_t)finger);
+      push (input, EV_ABS, ABS_MT_TRACKING_ID, -1);
+    }
+  if (before == 0)
+    {
+      push (input, EV_ABS, ABS_X, input->fingers[finger].x);
+      push (input, EV_ABS, ABS_Y, input->fingers[finger].y);
+    }
+  if (before == 0 || input->touching == 0)
+    push (input, EV_KEY, BTN_TOUCH, down);
+  push (input, EV_SYN, SYN_REPORT, 0);
+}
+
+static void
+on_touch (VirtInput *input, const InputEvent *event)
+{
+  const unsigned finger = event->code % INPUT_FINGERS;
+
+  if (event->value != 0)
+    {
+      input->fingers[finger].x = event->x;
+      input->fingers[finger].y = event->y;
+    }
+  if (event->value != INPUT_TOUCH_MOVED)
+    push_finger (input, finger, event->value != 0);
+  else if (input->touching >> finger & 1)
+    {
+      input->fingers_moved |= (uint16_t)(1u << finger);
+      input->moved = TRUE;
+    }
 }
 
 static void
@@ -285,6 +408,9 @@ on_event (void *opaque, const InputEvent *event)
       input->side = add (input->side, event->x);
       input->moved = TRUE;
       break;
+    case INPUT_EVENT_TOUCH:
+      on_touch (input, event);
+      break;
     default:
       return;
     }
@@ -297,6 +423,7 @@ forget (VirtInput *input)
   input->first = input->n = 0;
   input->moved = input->was_full = FALSE;
   input->wheel = input->side = 0;
+  input->fingers_moved = 0;
   if (input->kind == VIRT_INPUT_MOUSE)
     input->x = input->y = 0;
 }
@@ -380,6 +507,7 @@ input_stop (VirtDevice *virt, unsigned n)
   input->looking = FALSE;
   forget (input);
   memset (input->held, 0, sizeof input->held);
+  input->touching = 0;
 }
 
 static const VirtClass virt_input_class = {
@@ -400,8 +528,8 @@ static const VirtClass virt_input_class = {
 static gboolean
 virt_input_realize (Device *device, GError **error)
 {
-  static const unsigned kinds[]
-      = { INPUT_SINK_KEYBOARD, INPUT_SINK_ABSOLUTE, INPUT_SINK_RELATIVE }; /* by VirtInputKind */
+  static const unsigned kinds[] = { INPUT_SINK_KEYBOARD, INPUT_SINK_ABSOLUTE, INPUT_SINK_RELATIVE,
+                                    INPUT_SINK_TOUCH }; /* by VirtInputKind */
   VirtInput *input = (VirtInput *)device;
 
   virt_chain_init (&input->chain);
@@ -436,6 +564,8 @@ virt_input_resume (Device *device)
   for (unsigned code = 0; input->loaded && code < 8 * N_HELD; code++)
     if (input->held[code / 8] >> code % 8 & 1)
       push_switch (input, code, FALSE);
+  for (unsigned finger = 0; input->loaded && finger < INPUT_FINGERS; finger++)
+    push_finger (input, finger, FALSE);
   input->loaded = FALSE;
   virt_device_resume (&input->virt);
 }
@@ -465,7 +595,7 @@ virt_input_unrealize (Device *device)
 
 static const DeviceClass virt_input_device_class = {
   .name = "virtio-input",
-  .version = 1,
+  .version = 2,
   .instance_size = sizeof (VirtInput),
   .state = virt_input_state,
   .realize = virt_input_realize,

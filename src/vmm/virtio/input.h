@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * virtio-input: a keyboard, a tablet that tells positions, a mouse that tells movements.  VIRTIO 1.2, 5.8.
+ * virtio-input: a keyboard, a tablet that tells positions, a mouse that tells movements, a touchscreen.  VIRTIO 1.2, 5.8.
  */
 #pragma once
 
@@ -14,6 +14,7 @@ typedef enum
   VIRT_INPUT_KEYBOARD,
   VIRT_INPUT_TABLET,
   VIRT_INPUT_MOUSE,
+  VIRT_INPUT_TOUCHSCREEN,
 } VirtInputKind;
 
 /* The router must outlive it.  NULL and an error where it fails.  VM lock held. */

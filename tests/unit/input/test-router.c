@@ -308,6 +308,64 @@ test_queue (void)
   vm_free (vm);
 }
 
+static void
+touch (InputRouter *router, unsigned finger, int down, int x)
+{
+  const InputEvent event
+      = { .type = INPUT_EVENT_TOUCH, .code = (uint16_t)finger, .value = down, .x = x, .y = 1 };
+
+  input_router_send (router, &event);
+}
+
+/* The first finger is the pointer until there is a touchscreen. */
+static void
+test_fingers (void)
+{
+  Vm *vm = vm_new (NULL, TRUE);
+  InputRouter *router = input_router_new (vm);
+  Probe tablet, screen;
+
+  vm_lock (vm);
+  probe_init (&tablet, router, INPUT_SINK_ABSOLUTE, TRUE);
+  touch (router, 0, 1, 5);
+  touch (router, 0, 1, 6);
+  touch (router, 1, 1, 7);
+  touch (router, 0, 0, 0);
+  touch (router, 0, 0, 0);
+  assert_log (&tablet, "3:5,1 +272 3:6,1 -272 ");
+  /* One comes up while a finger is there: that one stays what it is. */
+  touch (router, 0, 1, 5);
+  probe_init (&screen, router, INPUT_SINK_TOUCH, TRUE);
+  touch (router, 0, 1, 6);
+  touch (router, 0, 0, 0);
+  assert_log (&tablet, "3:5,1 +272 3:6,1 -272 ");
+  touch (router, 0, 1, 8);
+  touch (router, 9, 1, 9);
+  touch (router, 9, 1, 40000);
+  assert_log (&screen, "5:8,1 5:9,1 5:32767,1 ");
+  /* Movement of each finger waits by itself, and ends are told. */
+  screen.ready = FALSE;
+  touch (router, 1, 1, 1);
+  touch (router, 9, 1, 2);
+  touch (router, 9, 1, 3);
+  touch (router, 0, 1, 4);
+  input_router_release_all (router);
+  screen.ready = TRUE;
+  input_router_ready (router, &screen.sink);
+  assert_log (&screen, "5:1,1 5:3,1 5:4,1 5:0,0 5:0,0 5:0,0 ");
+  touch (router, 4, 1, 4);
+  input_router_set_active (router, &screen.sink, FALSE);
+  assert_log (&screen, "5:4,1 5:0,0 ");
+  assert_log (&tablet, "");
+  input_router_remove (router, &screen.sink);
+  input_router_remove (router, &tablet.sink);
+  input_router_free (router);
+  vm_unlock (vm);
+  g_string_free (tablet.log, TRUE);
+  g_string_free (screen.log, TRUE);
+  vm_free (vm);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -316,5 +374,6 @@ main (int argc, char **argv)
   g_test_add_func ("/router/switching", test_switching);
   g_test_add_func ("/router/typing", test_typing);
   g_test_add_func ("/router/queue", test_queue);
+  g_test_add_func ("/router/fingers", test_fingers);
   return g_test_run ();
 }

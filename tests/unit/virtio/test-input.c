@@ -7,6 +7,7 @@
 #include "virtio/input.h"
 
 #include <linux/input-event-codes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define BUFFERS 0x100000u
@@ -110,7 +111,8 @@ test_identity (void)
     unsigned keys, relative, absolute; /* bytes of their bits */
   } kinds[] = { { VIRT_INPUT_KEYBOARD, "Vivarium Keyboard", 32, 0, 0 },
                 { VIRT_INPUT_TABLET, "Vivarium Tablet", 35, 2, 1 },
-                { VIRT_INPUT_MOUSE, "Vivarium Mouse", 35, 2, 0 } };
+                { VIRT_INPUT_MOUSE, "Vivarium Mouse", 35, 2, 0 },
+                { VIRT_INPUT_TOUCHSCREEN, "Vivarium Touchscreen", 42, 0, 8 } };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (kinds); i++)
     {
@@ -228,6 +230,74 @@ test_slow (void)
   finish (&d);
 }
 
+/* Type 3: 47 is the slot, 53 and 54 the place, 57 the contact. */
+static void
+test_touch (void)
+{
+  Driver d;
+
+  begin (&d, VIRT_INPUT_TOUCHSCREEN);
+  driver_write (&d, DRIVER_CONFIG, 0x10, 2);
+  g_assert_cmpuint (driver_read (&d, DRIVER_CONFIG + 2, 1), ==, 1);
+  g_assert_cmpuint (driver_read (&d, DRIVER_CONFIG + 8, 1), ==, 2); /* what is touched is the screen itself */
+  driver_write (&d, DRIVER_CONFIG, 0x12 | ABS_MT_SLOT << 8, 2);
+  g_assert_cmpuint (driver_read (&d, DRIVER_CONFIG + 12, 4), ==, INPUT_FINGERS - 1);
+  send (&d, INPUT_EVENT_TOUCH, 0, 1, 100, 200);
+  assert_heard (&d, "3 47 0; 3 53 100; 3 54 200; 3 57 0; 3 0 100; 3 1 200; 1 330 1; 0 0 0; ");
+  send (&d, INPUT_EVENT_TOUCH, 3, 1, 300, 99999);
+  assert_heard (&d, "3 47 3; 3 53 300; 3 54 32767; 3 57 1; 0 0 0; ");
+  send (&d, INPUT_EVENT_TOUCH, 3, 1, 301, 400);
+  assert_heard (&d, "3 47 3; 3 53 301; 3 54 400; 0 0 0; ");
+  send (&d, INPUT_EVENT_TOUCH, 0, 0, 0, 0);
+  assert_heard (&d, "3 47 0; 3 57 -1; 0 0 0; ");
+  /* One that isn't there neither moves nor leaves. */
+  send (&d, INPUT_EVENT_TOUCH, 0, 0, 5, 5);
+  send (&d, INPUT_EVENT_TOUCH, 10, 1, 5, 5);
+  assert_heard (&d, "");
+  send (&d, INPUT_EVENT_TOUCH, 3, 0, 0, 0);
+  assert_heard (&d, "3 47 3; 3 57 -1; 1 330 0; 0 0 0; ");
+  finish (&d);
+}
+
+/* Whatever the guest reads, in the end it knows of no finger, and where each was last. */
+static void
+test_touch_slow (void)
+{
+  unsigned down = 0, slot = 0;
+  Driver d;
+
+  begin (&d, VIRT_INPUT_TOUCHSCREEN);
+  for (unsigned i = 0; i < 3000; i++)
+    send (&d, INPUT_EVENT_TOUCH, i % INPUT_FINGERS, i / INPUT_FINGERS % 7 != 6, (int)i, 3000 - (int)i);
+  vm_lock (d.vm);
+  input_router_release_all (router);
+  vm_unlock (d.vm);
+  for (g_autofree char *text = heard (&d); *text != '\0'; g_free (text), text = heard (&d))
+    {
+      g_auto (GStrv) events = g_strsplit (text, "; ", -1);
+
+      for (unsigned i = 0; events[i] != NULL && *events[i] != '\0'; i++)
+        {
+          int type = 0, code = 0, value = 0;
+
+          g_assert_cmpint (sscanf (events[i], "%d %d %d", &type, &code, &value), ==, 3);
+          if (type == EV_ABS && code == ABS_MT_SLOT)
+            slot = (unsigned)value;
+          g_assert_cmpuint (slot, <, INPUT_FINGERS);
+          if (type == EV_ABS && code == ABS_MT_TRACKING_ID)
+            {
+              /* None comes twice, or leaves twice. */
+              g_assert_cmpint (down >> slot & 1, ==, value < 0);
+              down ^= 1u << slot;
+            }
+          else if (type == EV_ABS && code == ABS_MT_POSITION_X)
+            g_assert_cmpint (value % INPUT_FINGERS, ==, slot);
+        }
+    }
+  g_assert_cmpuint (down, ==, 0);
+  finish (&d);
+}
+
 /* A key that was held when the machine was saved is let go where it is loaded. */
 static void
 test_saved (void)
@@ -246,13 +316,31 @@ test_saved (void)
   finish (&d);
 }
 
+/* So is a finger. */
+static void
+test_saved_finger (void)
+{
+  Driver d;
+  Device *device = begin (&d, VIRT_INPUT_TOUCHSCREEN);
+
+  send (&d, INPUT_EVENT_TOUCH, 2, 1, 10, 20);
+  g_free (heard (&d));
+  hostile_save (&d, device);
+  driver_pump ();
+  g_autofree char *text = heard (&d);
+  g_assert_nonnull (strstr (text, "3 47 2; 3 57 -1; 1 330 0; 0 0 0; "));
+  finish (&d);
+}
+
 static void
 test_hostile (void)
 {
-  for (kind = VIRT_INPUT_KEYBOARD; kind <= VIRT_INPUT_MOUSE; kind++)
+  for (kind = VIRT_INPUT_KEYBOARD; kind <= VIRT_INPUT_TOUCHSCREEN; kind++)
     {
       hostile_chains (&hostile);
       hostile_rings (&hostile);
+      hostile_shapes (&hostile);
+      hostile_widths (&hostile);
     }
 }
 
@@ -266,6 +354,9 @@ main (int argc, char **argv)
   g_test_add_func ("/virtio-input/mouse", test_mouse);
   g_test_add_func ("/virtio-input/slow", test_slow);
   g_test_add_func ("/virtio-input/saved", test_saved);
+  g_test_add_func ("/virtio-input/touch", test_touch);
+  g_test_add_func ("/virtio-input/touch-slow", test_touch_slow);
+  g_test_add_func ("/virtio-input/saved-finger", test_saved_finger);
   g_test_add_func ("/virtio-input/hostile", test_hostile);
   return g_test_run ();
 }
