@@ -746,6 +746,8 @@ monitor_clear (Monitor *monitor)
 {
   if (monitor->devices != NULL)
     vm_loop_stop (monitor->devices);
+  if (monitor->vm != NULL)
+    vm_stop_io (monitor->vm);
   g_clear_pointer (&monitor->control, control_service_free);
   networks_free (monitor->networks);
   control_socket_free (monitor->place);

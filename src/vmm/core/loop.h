@@ -25,4 +25,8 @@ void vm_loop_stop (VmLoop *loop);
 /* Stops.  NULL is nothing. */
 void vm_loop_free (VmLoop *loop);
 
+struct Vm;
+/* The same for the machine's I/O threads (vm_io_context()): before its engine is freed, which they interrupt, and behind the device loop. */
+void vm_stop_io (struct Vm *vm);
+
 G_END_DECLS

@@ -113,6 +113,13 @@ vm_io_context (Vm *vm, unsigned n)
 }
 
 void
+vm_stop_io (Vm *vm)
+{
+  for (unsigned i = 0; i < vm->priv->io_loops->len; i++)
+    vm_loop_stop (vm->priv->io_loops->pdata[i]);
+}
+
+void
 vm_io_call (Vm *vm, unsigned n, VmFunc func, void *opaque)
 {
   GMainContext *context = vm_io_context (vm, n);

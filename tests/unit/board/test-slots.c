@@ -100,6 +100,7 @@ machine_close (Machine *m)
 {
   if (m->loop != NULL)
     vm_loop_stop (m->loop);
+  vm_stop_io (m->vm);
   engine_free (m->engine);
   board_free (m->board);
   vm_free (m->vm);
