@@ -493,15 +493,15 @@ test_changed (void)
   uint8_t sector[512];
 
   driver_start (&d, VERSION_1, 1);
-  memset (driver_ram (&d, DATA), 0xaa, 0x20000);
+  memset (driver_ram (&d, DATA), 0xaa, 0x10000);
   block_faults_hold (faults, TRUE);
   ask_at (0, 0, 1, 3, 512);
   driver_ring (&d, 0);
   driver_pump ();
   g_assert_cmpuint (block_faults_held (faults), ==, 1);
   /* More, elsewhere, the other way, and another place on the disk. */
-  driver_describe (&d, driver_queue (0), 1, DATA + 0x10000, 0x4000, DESC_NEXT | DESC_WRITE, 2);
-  driver_describe (&d, driver_queue (0), 2, DATA + 0x18000, 16, DESC_WRITE, 0);
+  driver_describe (&d, driver_queue (0), 1, DATA + 0x4000, 0x4000, DESC_NEXT | DESC_WRITE, 2);
+  driver_describe (&d, driver_queue (0), 2, DATA + 0x8000, 16, DESC_WRITE, 0);
   memset (driver_ram (&d, HEADER), 0xff, 16);
   memset (driver_ram (&d, driver_queue (0) + (d.packed ? DRIVER_RING + 16 : DRIVER_AVAIL + 4)), 0xff, 12);
   block_faults_hold (faults, FALSE);
@@ -510,7 +510,7 @@ test_changed (void)
   wait_used (0, 1);
   g_assert_cmphex (*driver_ram (&d, STATUS), ==, 0);
   for (unsigned i = 0; i < 0x10000; i++)
-    g_assert_cmphex (*driver_ram (&d, DATA + 0x10000 + i), ==, 0xaa);
+    g_assert_cmphex (*driver_ram (&d, DATA + i), ==, 0xaa);
   g_assert_true (block_read_sync (image, 3 * 512, sector, sizeof sector, NULL));
   for (unsigned i = 0; i < sizeof sector; i++)
     g_assert_cmphex (sector[i], ==, 0xaa);
