@@ -180,8 +180,10 @@ static const DefinitionKey machine_keys[] = {
   { .name = "chipset",
     .type = KEY_CHOICE,
     .fallback = "pc",
-    .choices = "pc",
-    .help = N_ ("The board: pc is an i440FX with PIIX3") },
+    .choices = "pc|q35",
+    .help = N_ (
+        "The board: pc is an i440FX with PIIX3, which all systems know; q35 has an ICH9 with PCI Express and slots, and no "
+        "IDE") },
   { .name = "firmware",
     .type = KEY_PATH,
     .fallback = "bios",

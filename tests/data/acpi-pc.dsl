@@ -60,874 +60,130 @@ DefinitionBlock ("", "DSDT", 1, "VIVAR ", "VIVPC   ", 0x00000001)
             })
             Name (_PRT, Package (0x7C)
             {
-                Package (0x04)
-                {
-                    0x0001FFFF,
-                    Zero,
-                    LNKS,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0001FFFF,
-                    One,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0001FFFF,
-                    0x02,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0001FFFF,
-                    0x03,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0002FFFF,
-                    Zero,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0002FFFF,
-                    One,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0002FFFF,
-                    0x02,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0002FFFF,
-                    0x03,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0003FFFF,
-                    Zero,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0003FFFF,
-                    One,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0003FFFF,
-                    0x02,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0003FFFF,
-                    0x03,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0004FFFF,
-                    Zero,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0004FFFF,
-                    One,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0004FFFF,
-                    0x02,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0004FFFF,
-                    0x03,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0005FFFF,
-                    Zero,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0005FFFF,
-                    One,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0005FFFF,
-                    0x02,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0005FFFF,
-                    0x03,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0006FFFF,
-                    Zero,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0006FFFF,
-                    One,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0006FFFF,
-                    0x02,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0006FFFF,
-                    0x03,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0007FFFF,
-                    Zero,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0007FFFF,
-                    One,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0007FFFF,
-                    0x02,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0007FFFF,
-                    0x03,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0008FFFF,
-                    Zero,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0008FFFF,
-                    One,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0008FFFF,
-                    0x02,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0008FFFF,
-                    0x03,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0009FFFF,
-                    Zero,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0009FFFF,
-                    One,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0009FFFF,
-                    0x02,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0009FFFF,
-                    0x03,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000AFFFF,
-                    Zero,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000AFFFF,
-                    One,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000AFFFF,
-                    0x02,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000AFFFF,
-                    0x03,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000BFFFF,
-                    Zero,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000BFFFF,
-                    One,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000BFFFF,
-                    0x02,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000BFFFF,
-                    0x03,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000CFFFF,
-                    Zero,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000CFFFF,
-                    One,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000CFFFF,
-                    0x02,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000CFFFF,
-                    0x03,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000DFFFF,
-                    Zero,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000DFFFF,
-                    One,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000DFFFF,
-                    0x02,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000DFFFF,
-                    0x03,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000EFFFF,
-                    Zero,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000EFFFF,
-                    One,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000EFFFF,
-                    0x02,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000EFFFF,
-                    0x03,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000FFFFF,
-                    Zero,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000FFFFF,
-                    One,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000FFFFF,
-                    0x02,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x000FFFFF,
-                    0x03,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0010FFFF,
-                    Zero,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0010FFFF,
-                    One,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0010FFFF,
-                    0x02,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0010FFFF,
-                    0x03,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0011FFFF,
-                    Zero,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0011FFFF,
-                    One,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0011FFFF,
-                    0x02,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0011FFFF,
-                    0x03,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0012FFFF,
-                    Zero,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0012FFFF,
-                    One,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0012FFFF,
-                    0x02,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0012FFFF,
-                    0x03,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0013FFFF,
-                    Zero,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0013FFFF,
-                    One,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0013FFFF,
-                    0x02,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0013FFFF,
-                    0x03,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0014FFFF,
-                    Zero,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0014FFFF,
-                    One,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0014FFFF,
-                    0x02,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0014FFFF,
-                    0x03,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0015FFFF,
-                    Zero,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0015FFFF,
-                    One,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0015FFFF,
-                    0x02,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0015FFFF,
-                    0x03,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0016FFFF,
-                    Zero,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0016FFFF,
-                    One,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0016FFFF,
-                    0x02,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0016FFFF,
-                    0x03,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0017FFFF,
-                    Zero,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0017FFFF,
-                    One,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0017FFFF,
-                    0x02,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0017FFFF,
-                    0x03,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0018FFFF,
-                    Zero,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0018FFFF,
-                    One,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0018FFFF,
-                    0x02,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0018FFFF,
-                    0x03,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0019FFFF,
-                    Zero,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0019FFFF,
-                    One,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0019FFFF,
-                    0x02,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x0019FFFF,
-                    0x03,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001AFFFF,
-                    Zero,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001AFFFF,
-                    One,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001AFFFF,
-                    0x02,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001AFFFF,
-                    0x03,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001BFFFF,
-                    Zero,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001BFFFF,
-                    One,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001BFFFF,
-                    0x02,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001BFFFF,
-                    0x03,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001CFFFF,
-                    Zero,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001CFFFF,
-                    One,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001CFFFF,
-                    0x02,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001CFFFF,
-                    0x03,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001DFFFF,
-                    Zero,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001DFFFF,
-                    One,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001DFFFF,
-                    0x02,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001DFFFF,
-                    0x03,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001EFFFF,
-                    Zero,
-                    LNKB,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001EFFFF,
-                    One,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001EFFFF,
-                    0x02,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001EFFFF,
-                    0x03,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001FFFFF,
-                    Zero,
-                    LNKC,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001FFFFF,
-                    One,
-                    LNKD,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001FFFFF,
-                    0x02,
-                    LNKA,
-                    Zero
-                },
-                Package (0x04)
-                {
-                    0x001FFFFF,
-                    0x03,
-                    LNKB,
-                    Zero
-                }
+                { 0x0001FFFF, Zero, LNKS, Zero },
+                { 0x0001FFFF, One, LNKB, Zero },
+                { 0x0001FFFF, 0x02, LNKC, Zero },
+                { 0x0001FFFF, 0x03, LNKD, Zero },
+                { 0x0002FFFF, Zero, LNKB, Zero },
+                { 0x0002FFFF, One, LNKC, Zero },
+                { 0x0002FFFF, 0x02, LNKD, Zero },
+                { 0x0002FFFF, 0x03, LNKA, Zero },
+                { 0x0003FFFF, Zero, LNKC, Zero },
+                { 0x0003FFFF, One, LNKD, Zero },
+                { 0x0003FFFF, 0x02, LNKA, Zero },
+                { 0x0003FFFF, 0x03, LNKB, Zero },
+                { 0x0004FFFF, Zero, LNKD, Zero },
+                { 0x0004FFFF, One, LNKA, Zero },
+                { 0x0004FFFF, 0x02, LNKB, Zero },
+                { 0x0004FFFF, 0x03, LNKC, Zero },
+                { 0x0005FFFF, Zero, LNKA, Zero },
+                { 0x0005FFFF, One, LNKB, Zero },
+                { 0x0005FFFF, 0x02, LNKC, Zero },
+                { 0x0005FFFF, 0x03, LNKD, Zero },
+                { 0x0006FFFF, Zero, LNKB, Zero },
+                { 0x0006FFFF, One, LNKC, Zero },
+                { 0x0006FFFF, 0x02, LNKD, Zero },
+                { 0x0006FFFF, 0x03, LNKA, Zero },
+                { 0x0007FFFF, Zero, LNKC, Zero },
+                { 0x0007FFFF, One, LNKD, Zero },
+                { 0x0007FFFF, 0x02, LNKA, Zero },
+                { 0x0007FFFF, 0x03, LNKB, Zero },
+                { 0x0008FFFF, Zero, LNKD, Zero },
+                { 0x0008FFFF, One, LNKA, Zero },
+                { 0x0008FFFF, 0x02, LNKB, Zero },
+                { 0x0008FFFF, 0x03, LNKC, Zero },
+                { 0x0009FFFF, Zero, LNKA, Zero },
+                { 0x0009FFFF, One, LNKB, Zero },
+                { 0x0009FFFF, 0x02, LNKC, Zero },
+                { 0x0009FFFF, 0x03, LNKD, Zero },
+                { 0x000AFFFF, Zero, LNKB, Zero },
+                { 0x000AFFFF, One, LNKC, Zero },
+                { 0x000AFFFF, 0x02, LNKD, Zero },
+                { 0x000AFFFF, 0x03, LNKA, Zero },
+                { 0x000BFFFF, Zero, LNKC, Zero },
+                { 0x000BFFFF, One, LNKD, Zero },
+                { 0x000BFFFF, 0x02, LNKA, Zero },
+                { 0x000BFFFF, 0x03, LNKB, Zero },
+                { 0x000CFFFF, Zero, LNKD, Zero },
+                { 0x000CFFFF, One, LNKA, Zero },
+                { 0x000CFFFF, 0x02, LNKB, Zero },
+                { 0x000CFFFF, 0x03, LNKC, Zero },
+                { 0x000DFFFF, Zero, LNKA, Zero },
+                { 0x000DFFFF, One, LNKB, Zero },
+                { 0x000DFFFF, 0x02, LNKC, Zero },
+                { 0x000DFFFF, 0x03, LNKD, Zero },
+                { 0x000EFFFF, Zero, LNKB, Zero },
+                { 0x000EFFFF, One, LNKC, Zero },
+                { 0x000EFFFF, 0x02, LNKD, Zero },
+                { 0x000EFFFF, 0x03, LNKA, Zero },
+                { 0x000FFFFF, Zero, LNKC, Zero },
+                { 0x000FFFFF, One, LNKD, Zero },
+                { 0x000FFFFF, 0x02, LNKA, Zero },
+                { 0x000FFFFF, 0x03, LNKB, Zero },
+                { 0x0010FFFF, Zero, LNKD, Zero },
+                { 0x0010FFFF, One, LNKA, Zero },
+                { 0x0010FFFF, 0x02, LNKB, Zero },
+                { 0x0010FFFF, 0x03, LNKC, Zero },
+                { 0x0011FFFF, Zero, LNKA, Zero },
+                { 0x0011FFFF, One, LNKB, Zero },
+                { 0x0011FFFF, 0x02, LNKC, Zero },
+                { 0x0011FFFF, 0x03, LNKD, Zero },
+                { 0x0012FFFF, Zero, LNKB, Zero },
+                { 0x0012FFFF, One, LNKC, Zero },
+                { 0x0012FFFF, 0x02, LNKD, Zero },
+                { 0x0012FFFF, 0x03, LNKA, Zero },
+                { 0x0013FFFF, Zero, LNKC, Zero },
+                { 0x0013FFFF, One, LNKD, Zero },
+                { 0x0013FFFF, 0x02, LNKA, Zero },
+                { 0x0013FFFF, 0x03, LNKB, Zero },
+                { 0x0014FFFF, Zero, LNKD, Zero },
+                { 0x0014FFFF, One, LNKA, Zero },
+                { 0x0014FFFF, 0x02, LNKB, Zero },
+                { 0x0014FFFF, 0x03, LNKC, Zero },
+                { 0x0015FFFF, Zero, LNKA, Zero },
+                { 0x0015FFFF, One, LNKB, Zero },
+                { 0x0015FFFF, 0x02, LNKC, Zero },
+                { 0x0015FFFF, 0x03, LNKD, Zero },
+                { 0x0016FFFF, Zero, LNKB, Zero },
+                { 0x0016FFFF, One, LNKC, Zero },
+                { 0x0016FFFF, 0x02, LNKD, Zero },
+                { 0x0016FFFF, 0x03, LNKA, Zero },
+                { 0x0017FFFF, Zero, LNKC, Zero },
+                { 0x0017FFFF, One, LNKD, Zero },
+                { 0x0017FFFF, 0x02, LNKA, Zero },
+                { 0x0017FFFF, 0x03, LNKB, Zero },
+                { 0x0018FFFF, Zero, LNKD, Zero },
+                { 0x0018FFFF, One, LNKA, Zero },
+                { 0x0018FFFF, 0x02, LNKB, Zero },
+                { 0x0018FFFF, 0x03, LNKC, Zero },
+                { 0x0019FFFF, Zero, LNKA, Zero },
+                { 0x0019FFFF, One, LNKB, Zero },
+                { 0x0019FFFF, 0x02, LNKC, Zero },
+                { 0x0019FFFF, 0x03, LNKD, Zero },
+                { 0x001AFFFF, Zero, LNKB, Zero },
+                { 0x001AFFFF, One, LNKC, Zero },
+                { 0x001AFFFF, 0x02, LNKD, Zero },
+                { 0x001AFFFF, 0x03, LNKA, Zero },
+                { 0x001BFFFF, Zero, LNKC, Zero },
+                { 0x001BFFFF, One, LNKD, Zero },
+                { 0x001BFFFF, 0x02, LNKA, Zero },
+                { 0x001BFFFF, 0x03, LNKB, Zero },
+                { 0x001CFFFF, Zero, LNKD, Zero },
+                { 0x001CFFFF, One, LNKA, Zero },
+                { 0x001CFFFF, 0x02, LNKB, Zero },
+                { 0x001CFFFF, 0x03, LNKC, Zero },
+                { 0x001DFFFF, Zero, LNKA, Zero },
+                { 0x001DFFFF, One, LNKB, Zero },
+                { 0x001DFFFF, 0x02, LNKC, Zero },
+                { 0x001DFFFF, 0x03, LNKD, Zero },
+                { 0x001EFFFF, Zero, LNKB, Zero },
+                { 0x001EFFFF, One, LNKC, Zero },
+                { 0x001EFFFF, 0x02, LNKD, Zero },
+                { 0x001EFFFF, 0x03, LNKA, Zero },
+                { 0x001FFFFF, Zero, LNKC, Zero },
+                { 0x001FFFFF, One, LNKD, Zero },
+                { 0x001FFFFF, 0x02, LNKA, Zero },
+                { 0x001FFFFF, 0x03, LNKB, Zero }
             })
             Device (ISA)
             {
@@ -1431,27 +687,9 @@ DefinitionBlock ("", "DSDT", 1, "VIVAR ", "VIVPC   ", 0x00000001)
             })
         }
     }
-    Name (_S3, Package (0x04)
-    {
-        One,
-        One,
-        Zero,
-        Zero
-    })
-    Name (_S4, Package (0x04)
-    {
-        0x02,
-        0x02,
-        Zero,
-        Zero
-    })
-    Name (_S5, Package (0x04)
-    {
-        Zero,
-        Zero,
-        Zero,
-        Zero
-    })
+    Name (_S3, { One, One, Zero, Zero })
+    Name (_S4, { 0x02, 0x02, Zero, Zero })
+    Name (_S5, { Zero, Zero, Zero, Zero })
 }
 [000h 0000   4]                    Signature : "FACP"    [Fixed ACPI Description Table (FADT)]
 [004h 0004   4]                 Table Length : 000000F4

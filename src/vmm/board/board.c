@@ -6,8 +6,6 @@
 
 #include "board/board.h"
 
-#include "chipset/i440fx.h"
-#include "chipset/piix4-pm.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
 #include "storage/nvme.h"
@@ -20,9 +18,8 @@
 /* On bus 0, where the switch for tests puts it. */
 #define TEST_DISPLAY_DEVFN PCI_DEVFN (0x1f, 0)
 
-/* Behind what the chipset has; the last two numbers are for tests (board/slots.c). */
+/* Behind what the chipset has. */
 #define FIRST_SLOT 3
-#define LAST_SLOT  0x1d
 
 static void
 board_net_free (gpointer data)
@@ -68,7 +65,7 @@ board_add_test_display (Board *board, GError **error)
 
   vm_lock (board->vm);
   device
-      = test_display_new (board->vm, i440fx_bus (board->i440fx), TEST_DISPLAY_DEVFN, "test-display", error);
+      = test_display_new (board->vm, pci_root_bus (board->root), TEST_DISPLAY_DEVFN, "test-display", error);
   vm_unlock (board->vm);
   if (device != NULL)
     g_ptr_array_add (board->outputs, test_display_output (device));
@@ -113,7 +110,7 @@ board_free (Board *board)
 gboolean
 board_power_button (Board *board)
 {
-  return board->pm != NULL && piix4_pm_power_button (board->pm);
+  return board->power != NULL && acpi_pm_power_button (board->power);
 }
 
 unsigned
@@ -121,7 +118,7 @@ board_take_slot (Board *board, const char *id, GError **error)
 {
   const unsigned slot = MAX (board->next_slot, FIRST_SLOT);
 
-  if (slot > LAST_SLOT)
+  if (slot > board->last_slot)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
                    "%s: the PCI bus has no slot left; take a device away", id);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "block/block.h"
+#include "chipset/acpi-pm.h"
 #include "chipset/test-device.h"
 #include "core/vm.h"
 #include "display/output.h"
@@ -52,7 +53,10 @@ struct Board
   Vm *vm;
   MachineDefinition *definition;
   Region *low_ram, *high_ram, *bios;
-  Device *i440fx, *gsi, *rtc, *fw_cfg, *pm, *ide, *fdc, *vga, *i8042, *debugcon;
+  const struct BoardChipset *chipset;
+  PciRoot *root;
+  AcpiPm *power;
+  Device *host, *gsi, *rtc, *fw_cfg, *ide, *fdc, *vga, *i8042, *debugcon;
   Device *pvpanic; /* NULL: none */
   /* The guest's watchdog has run out, or it panics: a sentence for a person.  Control loop; set before the machine runs. */
   void (*guest_event) (void *opaque, const char *sentence);
@@ -70,12 +74,12 @@ struct Board
   void *usb_notice_opaque;
   Device *usb; /* the controller of usb0; likewise */
   const struct BoardUsbModel *usb_model;
-  Device *balloon, *scsi; /* of `functions`; NULL: there is none */
-  GPtrArray *outputs;     /* DisplayOutput *, the devices' own; a screen's id is its place */
-  GPtrArray *drives;      /* MachineDrive * */
-  GPtrArray *nets;        /* BoardNet * */
-  unsigned next_slot;     /* see board_take_slot() */
-  Device *functions[32];  /* by these numbers; NULL */
+  Device *balloon, *scsi;        /* of `functions`; NULL: there is none */
+  GPtrArray *outputs;            /* DisplayOutput *, the devices' own; a screen's id is its place */
+  GPtrArray *drives;             /* MachineDrive * */
+  GPtrArray *nets;               /* BoardNet * */
+  unsigned next_slot, last_slot; /* see board_take_slot(); the last is the chipset's */
+  Device *functions[32];         /* by these numbers; NULL */
   /* The guest has ejected a medium or drawn it in again: control loop, VM lock NOT held.  Set by the owner; may be NULL. */
   void (*media_changed) (void *opaque, const MachineDrive *drive);
   void *media_opaque;

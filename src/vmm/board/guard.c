@@ -6,7 +6,6 @@
 
 #include "board/guard.h"
 
-#include "chipset/i440fx.h"
 #include "chipset/i6300esb.h"
 #include "chipset/pvpanic.h"
 
@@ -51,7 +50,7 @@ board_build_watchdog (Board *board, const MachineDevice *watchdog, GError **erro
   if (slot == 0)
     return FALSE;
   board->functions[slot]
-      = i6300esb_new (board->vm, watchdog->id, i440fx_bus (board->i440fx), PCI_DEVFN (slot, 0),
+      = i6300esb_new (board->vm, watchdog->id, pci_root_bus (board->root), PCI_DEVFN (slot, 0),
                       guest_action_parse (machine_device_text (watchdog, "action")), on_event, board, error);
   return board->functions[slot] != NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "board/pc.h"
 
+#include "board/chipsets.h"
 #include "board/usb.h"
 
 #include "chipset/rtc.h"
@@ -81,7 +82,7 @@ tell_disk (Board *board, unsigned unit, unsigned type_reg, unsigned geometry_reg
 {
   unsigned cylinders, heads, sectors;
 
-  if (ide_drive_kind (board->ide, 0, unit) != IDE_DRIVE_DISK
+  if (board->ide == NULL || ide_drive_kind (board->ide, 0, unit) != IDE_DRIVE_DISK
       || !ide_drive_geometry (board->ide, 0, unit, &cylinders, &heads, &sectors))
     return;
   *types |= unit == 0 ? 0xf0 : 0x0f;
@@ -130,7 +131,7 @@ tell_geometries (Board *board)
 {
   g_autoptr (GString) lines = g_string_new (NULL);
 
-  for (unsigned place = 0; place < 4; place++)
+  for (unsigned place = 0; board->ide != NULL && place < 4; place++)
     {
       Block *block = ide_drive_kind (board->ide, place / 2, place % 2) == IDE_DRIVE_DISK
                          ? ide_drive_media (board->ide, place / 2, place % 2)
@@ -218,7 +219,7 @@ device_path (Board *board, const MachineDrive *drive)
   if (drive->slot != 0)
     return g_strdup_printf ("/pci@i0cf8/scsi@%x/disk@0,0", drive->slot);
   if (drive->kind == DRIVE_FLOPPY)
-    return g_strdup_printf ("/pci@i0cf8/isa@1/fdc@03f0/floppy@%u", drive->unit);
+    return g_strdup_printf ("/pci@i0cf8/%s/fdc@03f0/floppy@%u", board->chipset->isa_path, drive->unit);
   return g_strdup_printf ("/pci@i0cf8/ide@1,1/drive@%x/disk@%x", drive->channel, drive->unit);
 }
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The classic PC: 82441FX host bridge, PIIX3 with IDE, PIIX4 power management, the AT's own parts, VGA.
- *
- *   00:00.0 host bridge   00:01.0 ISA bridge   00:01.1 IDE   00:01.3 power management   00:02.0 VGA
+ * The PC: a chipset (board/chipsets.h), the AT's own parts, VGA, and the definition's devices.
  */
 #define G_LOG_DOMAIN "board"
 
 #include "board/pc.h"
 
 #include "base/host-files.h"
+#include "board/chipsets.h"
 #include "board/firmware.h"
 #include "board/slots.h"
 #include "board/usb-hosts.h"
@@ -21,11 +20,8 @@
 #include "chipset/ferr.h"
 #include "chipset/gsi.h"
 #include "chipset/hpet.h"
-#include "chipset/i440fx.h"
 #include "chipset/ioapic.h"
 #include "chipset/pic.h"
-#include "chipset/piix3.h"
-#include "chipset/piix4-pm.h"
 #include "chipset/pit.h"
 #include "chipset/port92.h"
 #include "chipset/rtc.h"
@@ -44,9 +40,7 @@
 #include <gio/gio.h>
 #include <string.h>
 
-/* RAM below 4 GiB ends here at the latest; above it is the PCI hole.  SeaBIOS places BARs from the end of RAM on. */
-#define LOW_RAM_MAX 0xc0000000ULL
-#define FOUR_GIB    0x100000000ULL
+#define FOUR_GIB 0x100000000ULL
 
 #define IDE_DEVFN PCI_DEVFN (1, 1)
 #define VGA_DEVFN PCI_DEVFN (2, 0)
@@ -60,7 +54,8 @@ build_memory (Board *board, GError **error)
                   || (vm->processor != NULL && vm->processor->wants_huge_pages);
   RamFlags flags = (huge ? RAM_HUGE : 0) | (definition_flag (def, "machine.memory-merge") ? RAM_MERGEABLE : 0)
                    | (definition_flag (def, "machine.memory-shared") ? RAM_SHARED : 0);
-  uint64_t memory = definition_number (def, "machine.memory"), low = MIN (memory, LOW_RAM_MAX);
+  uint64_t memory = definition_number (def, "machine.memory"),
+           low = MIN (memory, board->chipset->low_ram_max);
 
   board->low_ram = region_new_ram ("ram", low, flags, error);
   if (board->low_ram == NULL)
@@ -155,6 +150,16 @@ place_ide (Board *board, MachineDrive *drive, GError **error)
 {
   static const uint8_t order[2][4] = { { 0, 1, 2, 3 }, { 2, 3, 1, 0 } };
 
+  if (board->ide == NULL)
+    {
+      g_set_error (
+          error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+          drive->kind == DRIVE_DISK
+              ? "%s: the chipset q35 has no IDE; set %s.bus to virtio, nvme, scsi or usb, or machine.chipset to pc"
+              : "%s: the chipset q35 has no IDE; set %s.bus to scsi, or machine.chipset to pc",
+          drive->id, drive->id);
+      return FALSE;
+    }
   for (unsigned i = 0; i < 4; i++)
     {
       unsigned place = order[drive->kind == DRIVE_CDROM][i];
@@ -178,7 +183,7 @@ attach_function (Board *board, MachineDrive *drive, const MachineDevice *wanted,
   const unsigned n_queues = (unsigned)machine_device_number (wanted, "queues");
   const VirtBlockConfig virtio = { .block = block, .serial = serial, .n_queues = n_queues };
   const NvmeConfig nvme = { .block = block, .serial = serial, .n_queues = n_queues };
-  PciBus *bus = i440fx_bus (board->i440fx);
+  PciBus *bus = pci_root_bus (board->root);
   const unsigned slot = board_take_slot (board, drive->id, error);
 
   if (slot == 0)
@@ -303,8 +308,11 @@ make_storage (Board *board, Device *dma8237)
   IrqLine fdc_irq = gsi_line (board->gsi, 6);
   IsaDmaOps dma = { .dma = dma8237, .set_dreq = dma8237_set_dreq, .transfer = dma8237_transfer };
 
-  board->ide = ide_new (vm, "ide", i440fx_bus (board->i440fx), IDE_DEVFN, ide_irq);
-  ide_set_tray_func (board->ide, board_tray_moved, board);
+  if (board->chipset->ide)
+    {
+      board->ide = ide_new (vm, "ide", pci_root_bus (board->root), IDE_DEVFN, ide_irq);
+      ide_set_tray_func (board->ide, board_tray_moved, board);
+    }
   board->fdc = fdc_new (vm, "fdc", &fdc_irq, &dma, 2);
 }
 
@@ -312,7 +320,8 @@ make_storage (Board *board, Device *dma8237)
 static gboolean
 realize_storage (Board *board, gboolean ok, GError **error)
 {
-  ok = device_realize (board->ide, ok ? error : NULL) && ok;
+  if (board->ide != NULL)
+    ok = device_realize (board->ide, ok ? error : NULL) && ok;
   return device_realize (board->fdc, ok ? error : NULL) && ok;
 }
 
@@ -323,7 +332,7 @@ build_net (Board *board, const MachineDevice *net, GError **error)
 {
   const unsigned slot = board_take_slot (board, net->id, error);
 
-  return slot != 0 && board_add_net (board, net, i440fx_bus (board->i440fx), slot, error);
+  return slot != 0 && board_add_net (board, net, pci_root_bus (board->root), slot, error);
 }
 
 /* -- Screen and input ----------------------------------------------------------------------------- */
@@ -339,7 +348,7 @@ build_display (Board *board, const MachineDevice *display, GError **error)
   rom = firmware_find ("vgabios-stdvga.bin", error);
   if (rom == NULL)
     return FALSE;
-  board->vga = vga_new (board->vm, i440fx_bus (board->i440fx), VGA_DEVFN, "vga");
+  board->vga = vga_new (board->vm, pci_root_bus (board->root), VGA_DEVFN, "vga");
   if (!device_set_property (board->vga, "romfile", rom, error)
       || !device_set_property (board->vga, "vram-mib", mib, error) || !device_realize (board->vga, error))
     return FALSE;
@@ -485,13 +494,10 @@ build (Board *board, GError **error)
   vm->catch_up = g_strcmp0 (definition_text (board->definition, "machine.clock-policy"), "catch-up") == 0;
   if (!build_memory (board, error))
     return FALSE;
-  if ((board->i440fx = i440fx_new (vm, board->low_ram, board->bios, error)) == NULL
-      || (pic = pic_new (vm, vm_intr_line (vm), error)) == NULL
+  if (!board->chipset->make_host (board, error) || (pic = pic_new (vm, vm_intr_line (vm), error)) == NULL
       || (ioapic = ioapic_new (vm, IOAPIC_ADDRESS, error)) == NULL
       || (board->gsi = gsi_new (vm, pic, ioapic, error)) == NULL
-      || piix3_new (vm, board->i440fx, board->gsi, error) == NULL
-      || (board->pm = piix4_pm_new (vm, i440fx_bus (board->i440fx), gsi_line (board->gsi, 9), error)) == NULL
-      || (hpet = hpet_new (vm, board->gsi, error)) == NULL
+      || !board->chipset->make_bridges (board, error) || (hpet = hpet_new (vm, board->gsi, error)) == NULL
       || (pit = pit_new (vm, hpet_legacy_line (hpet, 0), error)) == NULL
       || (board->rtc = rtc_new (vm, hpet_legacy_line (hpet, 1), localtime, error)) == NULL
       || (dma8237 = dma8237_new (vm, error)) == NULL || (a20 = a20_new (vm, board->low_ram, error)) == NULL
@@ -500,8 +506,8 @@ build (Board *board, GError **error)
       || (board->debugcon = debugcon_new (vm, error)) == NULL)
     return FALSE;
   pit_count_acknowledged (pit, board->gsi);
-  rtc_set_alarm_line (board->rtc, piix4_pm_rtc_line (board->pm));
-  piix4_pm_set_wake_func (board->pm, on_wake, board);
+  rtc_set_alarm_line (board->rtc, acpi_pm_rtc_line (board->power));
+  acpi_pm_set_wake_func (board->power, on_wake, board);
   debugcon_set_func (board->debugcon, on_debug_line, board);
   return build_input (board, a20, error) && build_devices (board, dma8237, error)
          && pc_tell_firmware (board, error);
@@ -511,8 +517,18 @@ Board *
 pc_new (Vm *vm, MachineDefinition *definition, GError **error)
 {
   Board *board = board_alloc (vm, definition);
+  const char *chipset = definition_text (definition, "machine.chipset");
   gboolean ok;
 
+  board->chipset = board_chipset (chipset != NULL ? chipset : "pc");
+  if (board->chipset == NULL)
+    {
+      /* The definition lets no other through. */
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "There is no chipset “%s”", chipset);
+      board_free (board);
+      return NULL;
+    }
+  board->last_slot = board->chipset->last_slot;
   board->place = place;
   vm_lock (vm);
   address_space_begin (vm->memory);
@@ -521,7 +537,7 @@ pc_new (Vm *vm, MachineDefinition *definition, GError **error)
   address_space_commit (vm->ports);
   address_space_commit (vm->memory);
   vm_unlock (vm);
-  if (!ok)
+  if (!ok || (board->chipset->finish != NULL && !board->chipset->finish (board, error)))
     g_clear_pointer (&board, board_free);
   return board;
 }

@@ -6,7 +6,6 @@
 
 #include "board/slots.h"
 
-#include "chipset/i440fx.h"
 #include "chipset/pci-test.h"
 #include "machine/start-blame.h"
 #include "pci/root-port.h"
@@ -105,10 +104,11 @@ board_fill_slots (Board *board, GError **error)
 gboolean
 board_add_test_pci (Board *board, GError **error)
 {
-  PciRoot *root = i440fx_root (board->i440fx);
+  PciRoot *root = board->root;
   gboolean ok;
 
-  if (!board_add_slots (board, root, TEST_SLOTS_DEVFN, TEST_N_SLOTS, error))
+  /* A chipset that has slots of its own needs no others. */
+  if (board->slots == NULL && !board_add_slots (board, root, TEST_SLOTS_DEVFN, TEST_N_SLOTS, error))
     return FALSE;
   vm_lock (board->vm);
   ok = pci_test_port_new (board->vm, root, error) != NULL;

@@ -6,7 +6,6 @@
 
 #include "board/usb.h"
 
-#include "chipset/i440fx.h"
 #include "machine/start-blame.h"
 #include "usb/cdc.h"
 #include "usb/ehci.h"
@@ -318,7 +317,7 @@ board_build_usb (Board *board, const MachineDevice *usb, GError **error)
     if (g_strcmp0 (models[i].name, wanted) == 0)
       {
         board->usb_model = &models[i];
-        board->usb = models[i].make (board->vm, usb->id, i440fx_bus (board->i440fx), slot, error);
+        board->usb = models[i].make (board->vm, usb->id, pci_root_bus (board->root), slot, error);
         board->functions[slot] = board->usb;
         return board->usb != NULL && add_hubs (board, error) && plug_disks (board, error);
       }

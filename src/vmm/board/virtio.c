@@ -8,7 +8,6 @@
 
 #include "board/usb.h"
 
-#include "chipset/i440fx.h"
 #include "machine/start-blame.h"
 #include "virtio/balloon.h"
 #include "virtio/console.h"
@@ -48,7 +47,7 @@ board_build_rng (Board *board, const MachineDevice *rng, GError **error)
 
   if (place == NULL)
     return FALSE;
-  *place = virt_rng_new (board->vm, rng->id, i440fx_bus (board->i440fx), devfn,
+  *place = virt_rng_new (board->vm, rng->id, pci_root_bus (board->root), devfn,
                          machine_device_number (rng, "rate"), error);
   return board_made_virtio (board, *place);
 }
@@ -70,7 +69,7 @@ board_build_scsi (Board *board, const MachineDevice *disk, GError **error)
   /* Of a disk; a CD-ROM drive does with one. */
   const unsigned n_queues
       = disk->kind->drive == DRIVE_DISK ? (unsigned)machine_device_number (disk, "queues") : 1;
-  *place = virt_scsi_new (board->vm, "scsi", i440fx_bus (board->i440fx), devfn, n_queues, error);
+  *place = virt_scsi_new (board->vm, "scsi", pci_root_bus (board->root), devfn, n_queues, error);
   board->scsi = *place;
   if (*place != NULL)
     virt_scsi_set_tray_func (*place, on_scsi_tray, board);
@@ -93,7 +92,7 @@ board_build_balloon (Board *board, const MachineDevice *balloon, GError **error)
 
   if (place == NULL)
     return FALSE;
-  *place = virt_balloon_new (board->vm, balloon->id, i440fx_bus (board->i440fx), devfn, memory_of (board),
+  *place = virt_balloon_new (board->vm, balloon->id, pci_root_bus (board->root), devfn, memory_of (board),
                              machine_device_number (balloon, "target"), error);
   board->balloon = *place;
   return board_made_virtio (board, *place);
@@ -167,7 +166,7 @@ board_build_console (Board *board, const MachineDevice *console, GError **error)
   config.console = new_port (board, DEVICE_PORT_CONSOLE);
   if (agent != NULL && *agent != '\0')
     config.agent = new_port (board, DEVICE_PORT_AGENT);
-  *place = virt_console_new (board->vm, console->id, i440fx_bus (board->i440fx), devfn, &config, error);
+  *place = virt_console_new (board->vm, console->id, pci_root_bus (board->root), devfn, &config, error);
   return board_made_virtio (board, *place);
 }
 
@@ -224,7 +223,7 @@ board_build_share (Board *board, const MachineDevice *share, GError **error)
                    "%s.path names no folder; set it, or remove the shared folder", share->id);
       return FALSE;
     }
-  *place = virt_fs_new (board->vm, share->id, i440fx_bus (board->i440fx), devfn, &config, error);
+  *place = virt_fs_new (board->vm, share->id, pci_root_bus (board->root), devfn, &config, error);
   return board_made_virtio (board, *place);
 }
 
@@ -249,7 +248,7 @@ board_build_vsock (Board *board, const MachineDevice *vsock, GError **error)
 
   if (place == NULL)
     return FALSE;
-  *place = virt_vsock_new (board->vm, vsock->id, i440fx_bus (board->i440fx), devfn, &config, error);
+  *place = virt_vsock_new (board->vm, vsock->id, pci_root_bus (board->root), devfn, &config, error);
   board->vsock = *place;
   return board_made_virtio (board, *place);
 }
@@ -272,7 +271,7 @@ build_one (Board *board, const char *id, VirtInputKind kind, GError **error)
 
   if (place == NULL)
     return FALSE;
-  *place = virt_input_new (board->vm, id, i440fx_bus (board->i440fx), devfn, kind, board->router, error);
+  *place = virt_input_new (board->vm, id, pci_root_bus (board->root), devfn, kind, board->router, error);
   return board_made_virtio (board, *place);
 }
 

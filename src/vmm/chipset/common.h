@@ -28,4 +28,15 @@ chipset_map_io (AddressSpace *as, const char *name, uint64_t base, uint64_t size
   return address_space_map (as, region, base, 0, size, 0);
 }
 
+/* To where a register says; at 0 it is nowhere. */
+static inline void
+chipset_place (Mapping *mapping, uint64_t base, gboolean enabled)
+{
+  enabled = enabled && base != 0;
+  if (enabled && mapping_base (mapping) != base)
+    mapping_move (mapping, base);
+  if (mapping_enabled (mapping) != enabled)
+    mapping_set_enabled (mapping, enabled);
+}
+
 G_END_DECLS

@@ -24,38 +24,7 @@ enum
   SMB_HST_EN = 1 << 0,
 };
 
-/* Offsets from PMBASE. */
-enum
-{
-  PMSTS = 0x00,
-  PMEN = 0x02,
-  PMCNTRL = 0x04,
-  PMTMR = 0x08,
-  PM_SIZE = 0x40,
-
-  STS_TMR = 1 << 0,
-  STS_BM = 1 << 4,
-  STS_GBL = 1 << 5,
-  STS_PWRBTN = 1 << 8,
-  STS_RTC = 1 << 10,
-  STS_WAK = 1 << 15,
-  STS_ALL = STS_TMR | STS_BM | STS_GBL | STS_PWRBTN | STS_RTC | STS_WAK,
-  EN_ALL = STS_TMR | STS_GBL | STS_PWRBTN | STS_RTC,
-
-  CNT_SCI_EN = 1 << 0,
-  CNT_SLP_TYP_SHIFT = 10,
-  CNT_SLP_TYP = 7 << CNT_SLP_TYP_SHIFT,
-  CNT_SLP_EN = 1 << 13,
-  CNT_KEPT = 0x1c03,
-};
-
-/* SLP_TYP as the board's _S5, _S4 and _S3 packages give them. */
-enum
-{
-  SLEEP_S5 = 0,
-  SLEEP_S3 = 1,
-  SLEEP_S4 = 2,
-};
+#define PM_SIZE 0x40 /* from PMBASE */
 
 enum
 {
@@ -67,244 +36,57 @@ enum
   SMB_STATUS_BITS = 0x1e,
 };
 
-#define PM_TIMER_HZ    3579545
-#define PM_TIMER_MASK  0xffffffu
-#define TMR_STS_PERIOD 0x800000u /* ticks: TMR_STS is set each time that bit 23 changes */
-#define GPE_SIZE       4
+#define GPE_SIZE 4
 
 typedef struct
 {
   PciDevice pci;
   PciBus *bus;
   IrqLine sci;
-  uint16_t pm_status, pm_enable, pm_control;
+  AcpiPm power;
   uint16_t gpe_status, gpe_enable;
-  gboolean asleep, rtc_line;
-  void (*wake_func) (void *opaque);
-  void *wake_opaque;
-  uint64_t last_overflow; /* changes of bit 23 seen so far */
   uint8_t smi_command, smi_data;
   uint8_t smbus[SMB_SIZE];
-  VmTimer overflow;
   Region *pm_region, *smbus_region;
   Mapping *pm_mapping, *smbus_mapping, *gpe_mapping, *smi_mapping;
 } Piix4Pm;
 
 static const StateField piix4_pm_state[] = {
   STATE_STRUCT (Piix4Pm, pci, pci_device_state),
-  STATE_U16 (Piix4Pm, pm_status),
-  STATE_U16 (Piix4Pm, pm_enable),
-  STATE_U16_MAX (Piix4Pm, pm_control, CNT_KEPT),
+  ACPI_PM_STATE_REGISTERS (Piix4Pm, power),
   STATE_U16 (Piix4Pm, gpe_status),
   STATE_U16 (Piix4Pm, gpe_enable),
-  STATE_U64 (Piix4Pm, last_overflow),
   STATE_U8 (Piix4Pm, smi_command),
   STATE_U8 (Piix4Pm, smi_data),
   STATE_U8_ARRAY (Piix4Pm, smbus),
-  STATE_TIMER (Piix4Pm, overflow),
   STATE_ADDED,
-  STATE_BOOL (Piix4Pm, asleep),
-  STATE_BOOL (Piix4Pm, rtc_line),
+  ACPI_PM_STATE_SLEEP (Piix4Pm, power),
   STATE_END,
 };
 
 /* -- Events ------------------------------------------------------------------------------------------- */
 
 static uint64_t
-timer_ticks (Piix4Pm *pm)
-{
-  return (uint64_t)clock_muldiv (vm_clock_now (pm->pci.device.vm->clock), PM_TIMER_HZ, NS_PER_SECOND);
-}
-
-static void
-check_overflow (Piix4Pm *pm)
-{
-  uint64_t now = timer_ticks (pm) / TMR_STS_PERIOD;
-
-  if (now != pm->last_overflow)
-    {
-      pm->last_overflow = now;
-      pm->pm_status |= STS_TMR;
-    }
-}
-
-static void
-set_sci (Piix4Pm *pm)
-{
-  gboolean level = (pm->pm_control & CNT_SCI_EN)
-                   && ((pm->pm_status & pm->pm_enable & EN_ALL) || (pm->gpe_status & pm->gpe_enable));
-  irq_set (&pm->sci, level);
-  if ((pm->pm_enable & STS_TMR) && !(pm->pm_status & STS_TMR))
-    vm_timer_arm (
-        &pm->overflow,
-        clock_muldiv ((int64_t)((pm->last_overflow + 1) * TMR_STS_PERIOD), NS_PER_SECOND, PM_TIMER_HZ) + 1);
-  else
-    vm_timer_cancel (&pm->overflow);
-}
-
-static void
-update_sci (Piix4Pm *pm)
-{
-  check_overflow (pm);
-  set_sci (pm);
-}
-
-static void
-on_overflow (void *opaque)
-{
-  update_sci (opaque);
-}
-
-static void
-set_asleep (Piix4Pm *pm, gboolean asleep)
-{
-  pm->asleep = pm->pci.device.vm->asleep = asleep;
-}
-
-/* ACPI 6.4, chapter 4.8.3.1: WAK_STS is set by any wake event. */
-static void
-wake (Piix4Pm *pm, const char *reason)
-{
-  if (!pm->asleep)
-    return;
-  set_asleep (pm, FALSE);
-  pm->pm_status |= STS_WAK;
-  if (pm->wake_func != NULL)
-    pm->wake_func (pm->wake_opaque);
-  vm_request (pm->pci.device.vm, VM_REQUEST_WAKE, reason);
-}
-
-static void
-on_wake (void *opaque)
-{
-  wake (opaque, "a key was pressed");
-}
-
-static void
-sleep_s3 (Piix4Pm *pm)
-{
-  set_asleep (pm, TRUE);
-  vm_request (pm->pci.device.vm, VM_REQUEST_SLEEP, "the guest suspended itself to memory");
-  /* What happened on the way to sleep wakes at once. */
-  if (pm->pm_status & pm->pm_enable & (STS_PWRBTN | STS_RTC))
-    wake (pm, "an event came on the way to sleep");
-}
-
-static void
-on_rtc (void *opaque, unsigned n, gboolean level)
-{
-  Piix4Pm *pm = opaque;
-  gboolean rises = level && !pm->rtc_line;
-
-  pm->rtc_line = level != FALSE;
-  if (!rises)
-    return;
-  pm->pm_status |= STS_RTC;
-  update_sci (pm);
-  if (pm->pm_enable & STS_RTC)
-    wake (pm, "its alarm went off");
-}
-
-static void
-write_control (Piix4Pm *pm, uint16_t value)
-{
-  Vm *vm = pm->pci.device.vm;
-
-  pm->pm_control = value & CNT_KEPT;
-  update_sci (pm);
-  if (!(value & CNT_SLP_EN))
-    return;
-  switch ((value & CNT_SLP_TYP) >> CNT_SLP_TYP_SHIFT)
-    {
-    case SLEEP_S5:
-      vm_request (vm, VM_REQUEST_POWER_OFF, "the guest switched the machine off");
-      break;
-    case SLEEP_S3:
-      sleep_s3 (pm);
-      break;
-    case SLEEP_S4:
-      vm_request (vm, VM_REQUEST_POWER_OFF, "the guest hibernated");
-      break;
-    default:
-      device_log (&pm->pci.device, "the guest asked for a sleep state that the machine doesn't offer");
-      break;
-    }
-}
-
-static uint64_t
 pm_read (void *opaque, uint64_t addr, unsigned size)
 {
   Piix4Pm *pm = opaque;
 
-  check_overflow (pm);
-  switch (addr)
-    {
-    case PMSTS:
-      return pm->pm_status;
-    case PMEN:
-      return pm->pm_enable;
-    case PMCNTRL:
-      return pm->pm_control;
-    case PMTMR:
-      return timer_ticks (pm) & 0xffff;
-    case PMTMR + 2:
-      return timer_ticks (pm) >> 16 & 0xff;
-    default:
-      return 0;
-    }
-}
-
-/* The timer must be read at once; everything else is 16 bits. */
-static uint64_t
-pm_read_any (void *opaque, uint64_t addr, unsigned size)
-{
-  uint64_t value;
-
-  if (addr == PMTMR && size == 4)
-    return timer_ticks (opaque) & PM_TIMER_MASK;
-  value = pm_read (opaque, addr & ~1ull, 2);
-  if (size == 4)
-    return value | pm_read (opaque, (addr & ~1ull) + 2, 2) << 16;
-  return value >> (8 * (addr & 1));
+  return addr < ACPI_PM_SIZE ? acpi_pm_read (&pm->power, addr, size) : 0;
 }
 
 static void
-pm_write (Piix4Pm *pm, uint64_t addr, uint16_t value, uint16_t lanes)
-{
-  switch (addr)
-    {
-    case PMSTS:
-      check_overflow (pm);
-      pm->pm_status &= (uint16_t) ~(value & lanes & STS_ALL);
-      update_sci (pm);
-      break;
-    case PMEN:
-      pm->pm_enable = (uint16_t)((pm->pm_enable & ~lanes) | (value & lanes)) & EN_ALL;
-      update_sci (pm);
-      break;
-    case PMCNTRL:
-      write_control (pm, (uint16_t)((pm->pm_control & ~lanes) | (value & lanes)));
-      break;
-    default:
-      break;
-    }
-}
-
-static void
-pm_write_any (void *opaque, uint64_t addr, uint64_t value, unsigned size)
+pm_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
 {
   Piix4Pm *pm = opaque;
 
-  if (size == 1)
-    {
-      unsigned shift = 8 * (addr & 1);
+  if (addr < ACPI_PM_SIZE)
+    acpi_pm_write (&pm->power, addr, value, size);
+}
 
-      pm_write (pm, addr & ~1ull, (uint16_t)(value << shift), (uint16_t)(0xff << shift));
-      return;
-    }
-  pm_write (pm, addr & ~1ull, (uint16_t)value, 0xffff);
-  if (size == 4)
-    pm_write (pm, (addr & ~1ull) + 2, (uint16_t)(value >> 16), 0xffff);
+static void
+update_gpe (Piix4Pm *pm)
+{
+  acpi_pm_set_gpe (&pm->power, (pm->gpe_status & pm->gpe_enable) != 0);
 }
 
 static uint64_t
@@ -326,7 +108,7 @@ gpe_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
     pm->gpe_status &= (uint16_t) ~((value & 0xff) << shift);
   else
     pm->gpe_enable = (uint16_t)((pm->gpe_enable & ~(0xff << shift)) | (value & 0xff) << shift);
-  update_sci (pm);
+  update_gpe (pm);
 }
 
 /* There is no system management mode: what the handler would do for ACPI is done at once. */
@@ -349,11 +131,8 @@ smi_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
       return;
     }
   pm->smi_command = (uint8_t)value;
-  if (pm->smi_command == PIIX4_PM_ACPI_ENABLE)
-    pm->pm_control |= CNT_SCI_EN;
-  else if (pm->smi_command == PIIX4_PM_ACPI_DISABLE)
-    pm->pm_control &= (uint16_t)~CNT_SCI_EN;
-  update_sci (pm);
+  if (pm->smi_command == PIIX4_PM_ACPI_ENABLE || pm->smi_command == PIIX4_PM_ACPI_DISABLE)
+    acpi_pm_enable (&pm->power, pm->smi_command == PIIX4_PM_ACPI_ENABLE);
 }
 
 /* -- SMBus: every transaction ends in "no device answered" ----------------------------------------------- */
@@ -385,22 +164,12 @@ smbus_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
     }
 }
 
-static const IoOps pm_ops = { .read = pm_read_any, .write = pm_write_any, .impl_min = 1, .impl_max = 4 };
+static const IoOps pm_ops = { .read = pm_read, .write = pm_write, .impl_min = 1, .impl_max = 4 };
 static const IoOps gpe_ops = { .read = gpe_read, .write = gpe_write, .impl_min = 1, .impl_max = 1 };
 static const IoOps smi_ops = { .read = smi_read, .write = smi_write, .impl_min = 1, .impl_max = 1 };
 static const IoOps smbus_ops = { .read = smbus_read, .write = smbus_write, .impl_min = 1, .impl_max = 1 };
 
 /* -- Configuration ---------------------------------------------------------------------------------------- */
-
-static void
-place (Mapping *mapping, uint32_t base, gboolean enabled)
-{
-  enabled = enabled && base != 0;
-  if (enabled && mapping_base (mapping) != base)
-    mapping_move (mapping, base);
-  if (mapping_enabled (mapping) != enabled)
-    mapping_set_enabled (mapping, enabled);
-}
 
 static void
 update_mappings (Piix4Pm *pm)
@@ -409,8 +178,8 @@ update_mappings (Piix4Pm *pm)
   const uint8_t *config = pm->pci.config;
 
   address_space_begin (ports);
-  place (pm->pm_mapping, pci_get16 (config + PMBASE) & 0xffc0u, config[PMREGMISC] & PMIOSE);
-  place (pm->smbus_mapping, pci_get16 (config + SMBBA) & 0xfff0u, config[SMBHSTCFG] & SMB_HST_EN);
+  chipset_place (pm->pm_mapping, pci_get16 (config + PMBASE) & 0xffc0u, config[PMREGMISC] & PMIOSE);
+  chipset_place (pm->smbus_mapping, pci_get16 (config + SMBBA) & 0xfff0u, config[SMBHSTCFG] & SMB_HST_EN);
   address_space_commit (ports);
 }
 
@@ -427,15 +196,11 @@ piix4_pm_reset (Device *device)
   Piix4Pm *pm = (Piix4Pm *)device;
 
   pci_device_reset (&pm->pci);
-  pm->pm_status = pm->pm_enable = pm->pm_control = 0;
   pm->gpe_status = pm->gpe_enable = 0;
-  pm->rtc_line = FALSE;
-  set_asleep (pm, FALSE);
   pm->smi_command = pm->smi_data = 0;
   memset (pm->smbus, 0, sizeof pm->smbus);
-  pm->last_overflow = timer_ticks (pm) / TMR_STS_PERIOD;
   update_mappings (pm);
-  update_sci (pm);
+  acpi_pm_reset (&pm->power);
 }
 
 static gboolean
@@ -444,9 +209,8 @@ piix4_pm_post_load (Device *device, GError **error)
   Piix4Pm *pm = (Piix4Pm *)device;
 
   update_mappings (pm);
-  set_asleep (pm, pm->asleep);
-  pm->last_overflow = MIN (pm->last_overflow, timer_ticks (pm) / TMR_STS_PERIOD);
-  set_sci (pm);
+  pm->power.gpe = (pm->gpe_status & pm->gpe_enable) != 0;
+  acpi_pm_loaded (&pm->power);
   return pci_device_post_load (&pm->pci, error);
 }
 
@@ -478,9 +242,7 @@ piix4_pm_realize (Device *device, GError **error)
   pci->config[PCI_INTERRUPT_LINE] = pci->reset_config[PCI_INTERRUPT_LINE] = 9;
   pci->config_written = config_written;
 
-  device->vm->wake = on_wake;
-  device->vm->wake_opaque = pm;
-  vm_timer_init (&pm->overflow, device->vm->clock, on_overflow, pm);
+  acpi_pm_init (&pm->power, device, pm->sci);
   pm->pm_region = region_new_io ("piix4-pm", PM_SIZE, &pm_ops, pm);
   pm->smbus_region = region_new_io ("piix4-smbus", SMB_SIZE, &smbus_ops, pm);
   address_space_begin (ports);
@@ -498,8 +260,7 @@ piix4_pm_unrealize (Device *device)
 {
   Piix4Pm *pm = (Piix4Pm *)device;
 
-  vm_timer_cancel (&pm->overflow);
-  device->vm->wake = NULL;
+  acpi_pm_exit (&pm->power);
   g_clear_pointer (&pm->pm_mapping, mapping_remove);
   g_clear_pointer (&pm->smbus_mapping, mapping_remove);
   g_clear_pointer (&pm->gpe_mapping, mapping_remove);
@@ -517,8 +278,8 @@ piix4_pm_acpi (Device *device, AcpiPieces *pieces)
   const uint16_t base = pci_get16 (pm->pci.config + PMBASE) & 0xffc0u;
   const AcpiPower power = {
     .event = base,
-    .control = base + PMCNTRL,
-    .timer = base + PMTMR,
+    .control = base + ACPI_PM_CONTROL,
+    .timer = base + ACPI_PM_TIMER,
     .gpe = PIIX4_PM_GPE_BASE,
     .gpe_length = GPE_SIZE,
     .smi_command = PIIX4_PM_SMI_COMMAND,
@@ -533,7 +294,7 @@ piix4_pm_acpi (Device *device, AcpiPieces *pieces)
   };
 
   acpi_set_power (pieces, &power);
-  acpi_sleep_states (acpi_scope (pieces, ACPI_SCOPE_ROOT), SLEEP_S3, SLEEP_S4, SLEEP_S5);
+  acpi_sleep_states (acpi_scope (pieces, ACPI_SCOPE_ROOT), ACPI_PM_S3, ACPI_PM_S4, ACPI_PM_S5);
   acpi_reserve_ports (acpi_scope (pieces, ACPI_SCOPE_ISA), "PMRS", ports, G_N_ELEMENTS (ports));
 }
 
@@ -559,32 +320,10 @@ piix4_pm_new (Vm *vm, PciBus *bus, IrqLine sci, GError **error)
   return chipset_realize (pm, error);
 }
 
-gboolean
-piix4_pm_power_button (Device *device)
+AcpiPm *
+piix4_pm_power (Device *device)
 {
-  Piix4Pm *pm = (Piix4Pm *)device;
-
-  if (!pm->asleep && (!(pm->pm_control & CNT_SCI_EN) || !(pm->pm_enable & STS_PWRBTN)))
-    return FALSE;
-  pm->pm_status |= STS_PWRBTN;
-  update_sci (pm);
-  wake (pm, "the power button was pressed");
-  return TRUE;
-}
-
-IrqLine
-piix4_pm_rtc_line (Device *device)
-{
-  return IRQ_LINE (on_rtc, device, 0);
-}
-
-void
-piix4_pm_set_wake_func (Device *device, void (*func) (void *opaque), void *opaque)
-{
-  Piix4Pm *pm = (Piix4Pm *)device;
-
-  pm->wake_func = func;
-  pm->wake_opaque = opaque;
+  return &((Piix4Pm *)device)->power;
 }
 
 void
@@ -593,5 +332,5 @@ piix4_pm_raise_gpe (Device *device, uint16_t bits)
   Piix4Pm *pm = (Piix4Pm *)device;
 
   pm->gpe_status |= bits;
-  update_sci (pm);
+  update_gpe (pm);
 }

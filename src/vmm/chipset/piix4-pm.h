@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "chipset/acpi-pm.h"
 #include "pci/pci.h"
 
 G_BEGIN_DECLS
@@ -20,14 +21,7 @@ enum
 
 /* `sci` is ISA interrupt 9 (gsi_line (gsi, 9)), level. */
 Device *piix4_pm_new (Vm *vm, PciBus *bus, IrqLine sci, GError **error);
-/* The person pressed the button: a guest with ACPI on gets PWRBTN_STS, one that sleeps wakes.  FALSE if nobody listens to it now
- * (a guest without ACPI, or that is still in its firmware): then nothing has happened. */
-gboolean piix4_pm_power_button (Device *pm);
-/* IRQ8# of the RTC, while its alarm holds it: sets RTC_STS, and wakes a guest that has enabled it. */
-IrqLine piix4_pm_rtc_line (Device *pm);
-/* Called when a guest wakes from S3, before its processors start at the reset vector: tells firmware that memory is the guest's
- * and that it is to go on at the waking vector.  VM lock held. */
-void piix4_pm_set_wake_func (Device *pm, void (*func) (void *opaque), void *opaque);
+AcpiPm *piix4_pm_power (Device *pm);
 /* Sets bits of GPE0_STS (hot plug, VM generation id). */
 void piix4_pm_raise_gpe (Device *pm, uint16_t bits);
 

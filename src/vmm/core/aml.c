@@ -67,7 +67,12 @@ enum
 typedef struct
 {
   guint at; /* where the length goes */
-  gboolean buffer;
+  enum
+  {
+    BLOCK,
+    BUFFER,
+    RESOURCES,
+  } kind;
 } Block;
 
 struct Aml
@@ -300,10 +305,10 @@ encode_length (uint8_t out[4], uint32_t length)
 }
 
 static void
-begin (Aml *aml, gboolean buffer)
+begin (Aml *aml, unsigned kind)
 {
   g_return_if_fail (aml->depth < MAX_DEPTH);
-  aml->open[aml->depth++] = (Block){ .at = aml->bytes->len, .buffer = buffer };
+  aml->open[aml->depth++] = (Block){ .at = aml->bytes->len, .kind = kind };
 }
 
 void
@@ -316,11 +321,12 @@ aml_end (Aml *aml)
 
   g_return_if_fail (aml->depth > 0);
   block = aml->open[--aml->depth];
-  if (block.buffer)
+  if (block.kind == RESOURCES)
+    aml_put (aml, RES_END, 2); /* with a checksum of zero: not made */
+  if (block.kind != BLOCK)
     {
       g_autoptr (Aml) size = aml_new ();
 
-      aml_put (aml, RES_END, 2); /* with a checksum of zero: not made */
       aml_number (size, aml->bytes->len - block.at);
       insert (aml, block.at, size->bytes->data, size->bytes->len);
     }
@@ -337,7 +343,7 @@ void
 aml_begin_scope (Aml *aml, const char *path)
 {
   aml_put (aml, OP_SCOPE, 1);
-  begin (aml, FALSE);
+  begin (aml, BLOCK);
   aml_path (aml, path);
 }
 
@@ -345,7 +351,7 @@ void
 aml_begin_device (Aml *aml, const char *path)
 {
   aml_put (aml, OP_EXTENDED | OP_DEVICE << 8, 2);
-  begin (aml, FALSE);
+  begin (aml, BLOCK);
   aml_path (aml, path);
 }
 
@@ -354,7 +360,7 @@ aml_begin_method (Aml *aml, const char *path, unsigned n_args, gboolean serializ
 {
   g_return_if_fail (n_args <= 7);
   aml_put (aml, OP_METHOD, 1);
-  begin (aml, FALSE);
+  begin (aml, BLOCK);
   aml_path (aml, path);
   aml_put (aml, n_args | (serialized ? METHOD_SERIALIZED : 0), 1);
 }
@@ -363,21 +369,21 @@ void
 aml_begin_if (Aml *aml)
 {
   aml_put (aml, OP_IF, 1);
-  begin (aml, FALSE);
+  begin (aml, BLOCK);
 }
 
 void
 aml_begin_else (Aml *aml)
 {
   aml_put (aml, OP_ELSE, 1);
-  begin (aml, FALSE);
+  begin (aml, BLOCK);
 }
 
 void
 aml_begin_field (Aml *aml, const char *region, AmlAccess access)
 {
   aml_put (aml, OP_EXTENDED | OP_FIELD << 8, 2);
-  begin (aml, FALSE);
+  begin (aml, BLOCK);
   aml_path (aml, region);
   aml_put (aml, (unsigned)access | FIELD_PRESERVE, 1);
 }
@@ -400,7 +406,7 @@ aml_begin_package (Aml *aml, unsigned n_elements)
 {
   g_return_if_fail (n_elements <= 255);
   aml_put (aml, OP_PACKAGE, 1);
-  begin (aml, FALSE);
+  begin (aml, BLOCK);
   aml_put (aml, n_elements, 1);
 }
 
@@ -408,10 +414,17 @@ void
 aml_begin_processor (Aml *aml, const char *name, uint8_t id)
 {
   aml_put (aml, OP_EXTENDED | OP_PROCESSOR << 8, 2);
-  begin (aml, FALSE);
+  begin (aml, BLOCK);
   aml_path (aml, name);
   aml_put (aml, id, 1);
   aml_put (aml, 0, 5);
+}
+
+void
+aml_begin_buffer (Aml *aml)
+{
+  aml_put (aml, OP_BUFFER, 1);
+  begin (aml, BUFFER);
 }
 
 /* -- Resources (6.4) --------------------------------------------------------------------------------------- */
@@ -420,7 +433,7 @@ void
 aml_begin_resources (Aml *aml)
 {
   aml_put (aml, OP_BUFFER, 1);
-  begin (aml, TRUE);
+  begin (aml, RESOURCES);
 }
 
 void

@@ -102,6 +102,8 @@ void aml_field (Aml *aml, const char *name, unsigned bits);
 void aml_begin_package (Aml *aml, unsigned n_elements);
 /* Processor (NAME, ID, block of ports: none) */
 void aml_begin_processor (Aml *aml, const char *name, uint8_t id);
+/* Buffer () of the bytes that are put. */
+void aml_begin_buffer (Aml *aml);
 /* A ResourceTemplate (); its end tag comes by aml_end(). */
 void aml_begin_resources (Aml *aml);
 void aml_end (Aml *aml);

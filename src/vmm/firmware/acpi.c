@@ -233,7 +233,7 @@ build_fadt (Builder *b, guint facs, guint dsdt)
   aml_put (t, 2, 1);
   aml_put (t, 0, 1);
   aml_put (t, 4, 1);
-  aml_put (t, 4, 1);
+  aml_put (t, p->gpe_length, 1);
   aml_put (t, 0, 1);
   aml_put (t, 0, 1);     /* GPE1_BASE */
   aml_put (t, 0, 1);     /* CST_CNT */

@@ -277,7 +277,7 @@ pci_device_init (PciDevice *pci, PciBus *bus, unsigned devfn, const PciIdentity 
   pci_set16 (config + PCI_CLASS_DEVICE, (uint16_t)(identity->class_code >> 8));
   pci_set16 (config + PCI_SUBSYSTEM_VENDOR_ID, identity->subsystem_vendor);
   pci_set16 (config + PCI_SUBSYSTEM_ID, identity->subsystem);
-  pci->pin = identity->interrupt_pin <= PCI_N_WIRES ? identity->interrupt_pin : 0;
+  pci->pin = identity->interrupt_pin <= PCI_N_PINS ? identity->interrupt_pin : 0;
   config[PCI_INTERRUPT_PIN] = pci->pin;
 
   /* Parity and SERR are there to be set; nothing comes of them.  Status bits 8 and 11-15 are cleared by ones. */

@@ -61,6 +61,15 @@ pci_express_add (PciDevice *pci, PciExpressType type)
   pci->express_cap = (uint8_t)cap;
 }
 
+void
+pci_express_add_endpoint (PciDevice *pci)
+{
+  if (pci_bus_parent (pci->bus) != NULL)
+    pci_express_add (pci, PCI_EXPRESS_ENDPOINT);
+  else if (pci_root_is_express (pci_bus_root (pci->bus)))
+    pci_express_add (pci, PCI_EXPRESS_INTEGRATED_ENDPOINT);
+}
+
 /* Function level reset: PCI Express Base Specification, 6.6.2.  The bit reads as zero. */
 void
 pci_express_written (PciDevice *pci, unsigned offset, unsigned size)

@@ -33,5 +33,8 @@ enum
 
 /* In realize; the function then has 4096 bytes of configuration space.  Endpoints get a function level reset. */
 void pci_express_add (PciDevice *pci, PciExpressType type);
+/* For an endpoint, by its place: on bus 0 of PCI Express it is integrated into the root complex, and on conventional PCI nothing is
+ * added. */
+void pci_express_add_endpoint (PciDevice *pci);
 
 G_END_DECLS

@@ -8,7 +8,8 @@
 
 G_BEGIN_DECLS
 
-#define PCI_N_WIRES  4
+#define PCI_N_PINS   4
+#define PCI_N_WIRES  8 /* at most */
 #define PCI_N_DEVFNS 256
 
 #define PCI_MSI_MAX_SIZE 24 /* bytes of the capability, at most */
@@ -29,6 +30,7 @@ struct PciRoot
   PciIntxFunc intx;
   PciSwizzleFunc swizzle;
   void *opaque;
+  gboolean express;
   GPtrArray *classes; /* const DeviceClass *, hotplug.c */
 
   /* quiet.c; under the VM lock. */

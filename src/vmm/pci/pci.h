@@ -113,7 +113,8 @@ struct PciDevice
   /* Under the root's lock for lines. */
   gboolean intx_level;
   gboolean intx_off;  /* by the command register, the power state, or because it has left */
-  gboolean intx_sent; /* counted at the root */
+  gboolean intx_sent; /* counted at the root, on this wire */
+  uint8_t intx_wire;
 
   PciMessages *msix;    /* pci/message.h; its first bytes are saved under this name */
   uint32_t msi_pending; /* likewise under its lock */
@@ -135,12 +136,17 @@ extern const StateField pci_device_state[];
 /* One of the root's four interrupt wires (0-3), which functions and bridges share; its level is the OR.  Any thread. */
 typedef void (*PciIntxFunc) (void *opaque, unsigned wire, gboolean level);
 /* The board's wiring: on which wire pin `pin` (0: INTA#) of the slot of `devfn` on bus 0 arrives. */
-typedef unsigned (*PciSwizzleFunc) (unsigned devfn, unsigned pin);
+typedef unsigned (*PciSwizzleFunc) (void *opaque, unsigned devfn, unsigned pin);
 
 /* What a host bridge has below it: bus 0 and the buses behind its bridges.  `swizzle` NULL: (device + pin) mod 4. */
 PciRoot *pci_root_new (Vm *vm, PciIntxFunc intx, PciSwizzleFunc swizzle, void *opaque);
 /* Functions that are left lose their bus. */
 void pci_root_free (PciRoot *root);
+/* Bus 0 is one of PCI Express: its endpoints are integrated into the root complex (pci_express_add_endpoint ()).  At build time. */
+void pci_root_set_express (PciRoot *root);
+gboolean pci_root_is_express (const PciRoot *root);
+/* What the swizzle says has changed: interrupts that are on go to their new wires. */
+void pci_root_reroute (PciRoot *root);
 /* Bus 0. */
 PciBus *pci_root_bus (PciRoot *root);
 gboolean pci_root_intx_level (PciRoot *root, unsigned wire);

@@ -64,6 +64,18 @@ pci_root_free (PciRoot *root)
   g_free (root);
 }
 
+void
+pci_root_set_express (PciRoot *root)
+{
+  root->express = TRUE;
+}
+
+gboolean
+pci_root_is_express (const PciRoot *root)
+{
+  return root->express;
+}
+
 PciBus *
 pci_root_bus (PciRoot *root)
 {
@@ -201,11 +213,11 @@ wire_of (const PciDevice *pci)
 
   for (; bus->parent != NULL; bus = bus->parent->bus)
     {
-      pin = ((devfn >> 3) + pin) % PCI_N_WIRES;
+      pin = ((devfn >> 3) + pin) % PCI_N_PINS;
       devfn = bus->parent->devfn;
     }
-  return bus->root->swizzle != NULL ? bus->root->swizzle (devfn, pin) % PCI_N_WIRES
-                                    : ((devfn >> 3) + pin) % PCI_N_WIRES;
+  return bus->root->swizzle != NULL ? bus->root->swizzle (bus->root->opaque, devfn, pin) % PCI_N_WIRES
+                                    : ((devfn >> 3) + pin) % PCI_N_PINS;
 }
 
 /* The root's lock is held.  The tree above a function stands as long as the function has a bus. */
@@ -218,10 +230,41 @@ apply_intx (PciRoot *root, PciDevice *pci)
   if (level == pci->intx_sent)
     return;
   pci->intx_sent = level;
-  wire = wire_of (pci);
+  /* It leaves the wire that it came by, whatever has become of the routes. */
+  if (level)
+    pci->intx_wire = (uint8_t)wire_of (pci);
+  wire = pci->intx_wire;
   if (level ? root->asserted[wire]++ == 0 : --root->asserted[wire] == 0)
     if (root->intx != NULL)
       root->intx (root->opaque, wire, level);
+}
+
+static void
+reroute (PciRoot *root, PciBus *bus)
+{
+  for (unsigned i = 0; i < bus->present->len; i++)
+    {
+      PciDevice *pci = g_ptr_array_index (bus->present, i);
+      const gboolean off = pci->intx_off;
+
+      if (pci->intx_sent && pci->intx_wire != wire_of (pci))
+        {
+          pci->intx_off = TRUE;
+          apply_intx (root, pci);
+          pci->intx_off = off;
+          apply_intx (root, pci);
+        }
+      if (pci->secondary != NULL)
+        reroute (root, pci->secondary);
+    }
+}
+
+void
+pci_root_reroute (PciRoot *root)
+{
+  g_mutex_lock (&root->intx_lock);
+  reroute (root, root->bus);
+  g_mutex_unlock (&root->intx_lock);
 }
 
 void

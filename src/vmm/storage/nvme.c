@@ -6,6 +6,7 @@
 
 #include "storage/nvme-private.h"
 
+#include "pci/express.h"
 #include "pci/msix.h"
 #include "pci/pm.h"
 
@@ -304,6 +305,7 @@ nvme_realize (Device *device, GError **error)
   pci_device_add_bar (&nvme->pci, 0, nvme->registers, PCI_BAR_MEMORY64);
   pci_msix_add (&nvme->pci, nvme->n_queues, MSIX_BAR);
   pci_pm_add (&nvme->pci);
+  pci_express_add_endpoint (&nvme->pci);
   nvme_reset_features (nvme);
   return TRUE;
 }

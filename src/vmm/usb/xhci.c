@@ -530,8 +530,7 @@ xhci_realize (Device *device, GError **error)
   pci_device_add_bar (pci, 0, x->registers, PCI_BAR_MEMORY64);
   pci_pm_add (pci);
   pci_msix_add (pci, XHCI_INTERRUPTERS, 2);
-  if (pci_bus_parent (pci->bus) != NULL)
-    pci_express_add (pci, PCI_EXPRESS_ENDPOINT);
+  pci_express_add_endpoint (pci);
   vm_timer_init (&x->work, device->vm->clock, on_work, x);
   x->buffer = g_malloc0 (XHCI_CHUNK);
   for (unsigned i = 0; i < XHCI_N_PORTS; i++)

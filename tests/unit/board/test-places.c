@@ -105,10 +105,54 @@ test_profiles (void)
   g_rmdir (folder);
 }
 
+/* On q35: what PCI's slots take, between the chipset's own. */
+static void
+test_q35 (void)
+{
+  g_autofree char *folder = g_dir_make_tmp ("viv-places-XXXXXX", NULL);
+  g_autofree char *image = g_build_filename (folder, "a.img", NULL);
+  g_autofree char *sectors = g_malloc0 (1 << 20);
+  g_autoptr (MachineDefinition) definition = definition_new ("places");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (image, sectors, 1 << 20, NULL));
+  definition->folder = g_strdup (folder);
+  definition_put (definition, "machine.memory", "16M");
+  definition_put (definition, "machine.chipset", "q35");
+  g_assert_true (definition_set (definition, "disk0.path", "a.img", &error));
+  g_assert_true (definition_set (definition, "disk0.bus", "nvme", &error));
+  g_assert_true (definition_set (definition, "usb0.model", "xhci", &error));
+  g_assert_true (definition_set (definition, "serial0.backend", "none", &error));
+  g_assert_no_error (error);
+  g_autoptr (MachineDefinition) copy = definition_copy (definition);
+  g_autofree char *first = places (copy);
+  g_autoptr (MachineDefinition) clone = definition_copy (definition);
+  g_autofree char *second = places (clone);
+  g_assert_cmpstr (first, ==, second);
+  g_assert_nonnull (strstr (first, "disk0 pci 00:03.0\n"));
+  g_assert_nonnull (strstr (first, "usb0 pci 00:04.0\n"));
+  g_assert_nonnull (strstr (first, "display0 pci 00:02.0\n"));
+  g_assert_nonnull (strstr (first, "serial0 isa 0x3f8\n"));
+
+  /* There is no IDE: the sentence names the key that helps. */
+  g_assert_true (definition_set (definition, "disk0.bus", "ide", &error));
+  g_autoptr (MachineDefinition) wrong = definition_copy (definition);
+  Vm *vm = vm_new (NULL, TRUE);
+  Engine *engine = engine_new (&none_engine_class, vm, &(EngineConfig){ .n_cpus = 1 }, NULL);
+  g_assert_null (pc_new (vm, wrong, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+  g_assert_nonnull (strstr (error->message, "disk0.bus"));
+  engine_free (engine);
+  vm_free (vm);
+  g_remove (image);
+  g_rmdir (folder);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/board/places/profiles", test_profiles);
+  g_test_add_func ("/board/places/q35", test_q35);
   return g_test_run ();
 }

@@ -246,14 +246,14 @@ test_pm (Fixture *f, gconstpointer data)
   vm_clock_advance (f->vm->clock, NS_PER_SECOND);
   g_assert_cmpuint ((inl (f->vm, 0x608) - before) & 0xffffff, ==, 3579545);
 
-  g_assert_false (piix4_pm_power_button (f->pm));
+  g_assert_false (acpi_pm_power_button (piix4_pm_power (f->pm)));
   g_assert_false (f->sci.level);
   outw (f->vm, 0x600, 0x100);
   outb (f->vm, 0xb2, PIIX4_PM_ACPI_ENABLE);
   g_assert_cmphex (inw (f->vm, 0x604), ==, 1);
   outw (f->vm, 0x602, 0x100);
   vm_lock (f->vm);
-  g_assert_true (piix4_pm_power_button (f->pm));
+  g_assert_true (acpi_pm_power_button (piix4_pm_power (f->pm)));
   vm_unlock (f->vm);
   g_assert_true (f->sci.level);
   check_round_trip (f->vm, f->pm);
@@ -307,9 +307,9 @@ static void
 test_pm_sleep (Fixture *f, gconstpointer data)
 {
   unsigned fn = PCI_DEVFN (1, 3), woken = 0;
-  IrqLine rtc = piix4_pm_rtc_line (f->pm);
+  IrqLine rtc = acpi_pm_rtc_line (piix4_pm_power (f->pm));
 
-  piix4_pm_set_wake_func (f->pm, on_wake, &woken);
+  acpi_pm_set_wake_func (piix4_pm_power (f->pm), on_wake, &woken);
   config_write (f, fn, 0x40, 0x601, 4);
   config_write (f, fn, 0x80, 1, 1);
   outb (f->vm, 0xb2, PIIX4_PM_ACPI_ENABLE);
@@ -342,7 +342,7 @@ test_pm_sleep (Fixture *f, gconstpointer data)
   drive (f->vm, rtc, TRUE);
   g_assert_true (f->vm->asleep);
   vm_lock (f->vm);
-  g_assert_true (piix4_pm_power_button (f->pm));
+  g_assert_true (acpi_pm_power_button (piix4_pm_power (f->pm)));
   vm_unlock (f->vm);
   g_assert_false (f->vm->asleep);
   g_assert_cmphex (inw (f->vm, 0x600), ==, 0x8500);
@@ -359,7 +359,7 @@ test_pm_sleep (Fixture *f, gconstpointer data)
   /* An event on the way. */
   outw (f->vm, 0x602, 0x100);
   vm_lock (f->vm);
-  piix4_pm_power_button (f->pm);
+  acpi_pm_power_button (piix4_pm_power (f->pm));
   vm_unlock (f->vm);
   outw (f->vm, 0x604, 0x2001 | 1 << 10);
   g_assert_false (f->vm->asleep);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See chipsets.h.
+ */
+#define G_LOG_DOMAIN "board"
+
+#include "board/chipsets.h"
+
+#include "board/slots.h"
+#include "chipset/gsi.h"
+#include "chipset/i440fx.h"
+#include "chipset/ich9-lpc.h"
+#include "chipset/ich9-smbus.h"
+#include "chipset/mch.h"
+#include "chipset/piix3.h"
+#include "chipset/piix4-pm.h"
+
+/* Behind the last two numbers are those for tests (board/slots.c). */
+#define PC_LAST_SLOT 0x1d
+#define PC_LOW_RAM   0xc0000000ull
+
+#define Q35_PORTS_DEVFN PCI_DEVFN (0x18, 0)
+#define Q35_N_PORTS     4
+#define Q35_LAST_SLOT   0x17
+
+#define CPUID_ADDRESS_BITS 0x80000008u
+#define CPUID_EXTENDED     0x80000000u
+#define ADDRESS_BITS       36 /* of processors that don't say */
+
+/* -- pc -------------------------------------------------------------------------------------------- */
+
+static gboolean
+pc_make_host (Board *board, GError **error)
+{
+  board->host = i440fx_new (board->vm, board->low_ram, board->bios, error);
+  if (board->host == NULL)
+    return FALSE;
+  board->root = i440fx_root (board->host);
+  return TRUE;
+}
+
+static gboolean
+pc_make_bridges (Board *board, GError **error)
+{
+  Device *pm;
+
+  if (piix3_new (board->vm, board->host, board->gsi, error) == NULL
+      || (pm = piix4_pm_new (board->vm, i440fx_bus (board->host), gsi_line (board->gsi, 9), error)) == NULL)
+    return FALSE;
+  board->power = piix4_pm_power (pm);
+  return TRUE;
+}
+
+/* -- q35 ------------------------------------------------------------------------------------------- */
+
+static unsigned
+address_bits (Board *board)
+{
+  const VmProcessorOps *processor = board->vm->processor;
+  uint32_t leaf[4] = { 0 };
+
+  if (processor == NULL || processor->cpuid == NULL)
+    return ADDRESS_BITS;
+  processor->cpuid (board->vm->processor_opaque, CPUID_EXTENDED, 0, leaf);
+  if (leaf[0] < CPUID_ADDRESS_BITS)
+    return ADDRESS_BITS;
+  processor->cpuid (board->vm->processor_opaque, CPUID_ADDRESS_BITS, 0, leaf);
+  return CLAMP (leaf[0] & 0xff, 32, 52);
+}
+
+static gboolean
+q35_make_host (Board *board, GError **error)
+{
+  const uint64_t high = board->high_ram != NULL ? region_size (board->high_ram) : 0;
+
+  board->host = mch_new (board->vm, board->low_ram, board->bios, high, address_bits (board), error);
+  if (board->host == NULL)
+    return FALSE;
+  board->root = mch_root (board->host);
+  return TRUE;
+}
+
+static gboolean
+q35_make_bridges (Board *board, GError **error)
+{
+  Device *lpc = ich9_lpc_new (board->vm, board->host, board->gsi, error);
+
+  if (lpc == NULL || ich9_smbus_new (board->vm, pci_root_bus (board->root), error) == NULL)
+    return FALSE;
+  board->power = ich9_lpc_power (lpc);
+  return TRUE;
+}
+
+static gboolean
+q35_finish (Board *board, GError **error)
+{
+  return board_add_slots (board, board->root, Q35_PORTS_DEVFN, Q35_N_PORTS, error);
+}
+
+/* -- All ------------------------------------------------------------------------------------------- */
+
+static const BoardChipset chipsets[] = {
+  { .name = "pc",
+    .low_ram_max = PC_LOW_RAM,
+    .last_slot = PC_LAST_SLOT,
+    .ide = TRUE,
+    .isa_path = "isa@1",
+    .make_host = pc_make_host,
+    .make_bridges = pc_make_bridges },
+  { .name = "q35",
+    .low_ram_max = MCH_LOW_RAM_MAX,
+    .last_slot = Q35_LAST_SLOT,
+    .isa_path = "isa@1f",
+    .make_host = q35_make_host,
+    .make_bridges = q35_make_bridges,
+    .finish = q35_finish },
+};
+
+const BoardChipset *
+board_chipset (const char *name)
+{
+  for (unsigned i = 0; i < G_N_ELEMENTS (chipsets); i++)
+    if (g_strcmp0 (chipsets[i].name, name) == 0)
+      return &chipsets[i];
+  return NULL;
+}

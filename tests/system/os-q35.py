@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Linux on the chipset q35: booted by SeaBIOS, configuration in memory, INTx by _PRT, MSI, MSI-X, sleep, reset, slots.
+os-q35.py ENGINE [CASE…]"""
+import re
+
+from lib import check, equal, until
+from os_cases import run_cases
+from os_media import cloud_kernel, initramfs, with_libraries
+
+MIB = 1 << 20
+# By the levels of raw messages: busybox' dmesg knows no others.
+SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+echo "SLEEPS $(cat /sys/power/state)"
+dmesg | grep -i -E 'mmconfig|ECAM|_OSC|ACPI: (SCI|PM|.*button)' | sed 's/^/SAID /'
+for d in /sys/bus/pci/devices/*; do echo "PCI $(basename $d) $(cat $d/vendor) $(cat $d/device) $(cat $d/irq) $(wc -c < $d/config)"; done
+for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/nvme0n1 ] || sleep 1; done
+dd if=/dev/urandom of=/tmp/random bs=1M count=8 2> /dev/null
+dd if=/tmp/random of=/dev/nvme0n1 bs=64k seek=16 conv=fsync 2> /dev/null
+echo 3 > /proc/sys/vm/drop_caches
+dd if=/dev/nvme0n1 bs=1M skip=1 count=8 2> /dev/null | cmp - /tmp/random && echo "RESULT disk ok"
+grep nvme /proc/interrupts | sed 's/^/INTERRUPTS /'
+/usr/bin/lspci -vv > /tmp/lspci 2> /tmp/lspci.bad; echo "LSPCI $? $(wc -l < /tmp/lspci) $(grep -v libkmod /tmp/lspci.bad)"
+grep -E '^[0-9a-f]|Express|Capabilities: <access|rev ff' /tmp/lspci | sed 's/^/LSPCI /'
+for f in DSDT FACP APIC MCFG HPET WAET; do [ -r /sys/firmware/acpi/tables/$f ] && echo "TABLE $f"; done
+dmesg -r | grep '^<[0-4]>' | sed 's/^/WARNING /'
+echo "RESULT first ok"
+echo +3 > /sys/class/rtc/rtc0/wakealarm
+echo mem > /sys/power/state && echo "RESULT woken by the alarm"
+echo "READY button"
+echo mem > /sys/power/state && echo "RESULT woken by the button"
+dd if=/dev/nvme0n1 bs=1M skip=1 count=8 iflag=direct 2> /dev/null | cmp - /tmp/random && echo "RESULT disk after sleep ok"
+echo "RESULT script ok"
+read line
+poweroff -f
+"""
+
+
+def linux(append=""):
+    def case(room, engine):
+        kernel, _ = cloud_kernel()
+        initrd = initramfs(room, "script", with_libraries("/usr/bin/lspci", "pciutils"), SCRIPT)
+        image = room.path("disk.img")
+        with open(image, "wb") as file:
+            file.truncate(64 * MIB)
+        machine = room.machine("q35", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet " + append, "--disk", image, engine=engine, memory="512M")
+        machine.vivctl("set", "machine.chipset=q35", "disk0.bus=nvme")
+        machine.start()
+        machine.wait_serial(r"RESULT first ok", 400)
+        machine.wait_serial(r"RESULT woken by the alarm", 200)
+        machine.wait_serial("READY button", 100)
+        until(lambda: "sleeps" in machine.vivctl("show").stdout, 100, "the guest's sleep")
+        room.vivctl("stop", "q35", "--timeout", "0")
+        machine.wait_serial(r"RESULT script ok", 200)
+        text = machine.serial().replace("\r", "")
+        results = dict(re.findall(r"^RESULT (.*) (ok|by the \w+)$", text, re.M))
+        check("disk" in results and "disk after sleep" in results, "the disk\n" + text[-3000:])
+        functions = re.findall(r"^PCI 0000:(\S+) 0x(\w+) 0x(\w+) (\d+) (\d+)$", text, re.M)
+        found = {place: vendor + ":" + device for place, vendor, device, _, _ in functions}
+        for place, identity in {"00:00.0": "8086:29c0", "00:1f.0": "8086:2918", "00:1f.3": "8086:2930", "00:18.0": "1b36:000c", "00:1b.0": "1b36:000c"}.items():
+            equal(found.get(place), identity, place)
+        check(re.search(r"^SAID .*0xb0000000", text, re.M), "configuration in memory\n" + text)
+        check(re.search(r"^LSPCI .*Express \(v2\) Root Complex Integrated Endpoint", text, re.M), "the NVMe disk's place\n" + text)
+        interrupts = re.findall(r"^INTERRUPTS .*$", text, re.M)
+        check(interrupts, "interrupts of the disk\n" + text)
+        if "noapic" in append:
+            check(any("XT-PIC" in line for line in interrupts), "INTx by the 8259 pair: %s" % interrupts)
+        elif "pci=nomsi" in append:
+            # Device 3, INTA#: PIRQH.
+            check(any("IO-APIC" in line and "23-fasteoi" in line for line in interrupts), "INTx by _PRT: %s" % interrupts)
+        else:
+            check(any("PCI-MSI" in line for line in interrupts), "messages: %s" % interrupts)
+        check(re.search(r"^LSPCI 0 \d+ $", text, re.M), "lspci has something to say\n" + text)
+        for table in ("DSDT", "FACP", "APIC", "MCFG", "HPET", "WAET"):
+            check("TABLE %s\n" % table in text, "no %s" % table)
+        warnings = re.findall(r"^WARNING (.*)$", text, re.M)
+        # Which interrupts are level-triggered it says itself to the 8259 pair.
+        bad = [w for w in warnings if re.search(r"pci|acpi|irq|nvme|i801|lpc", w, re.I) and "setting ELCR" not in w]
+        equal(bad, [], "complaints of the kernel")
+        machine.vivctl("serial", "--send", "off\\n")
+        machine.wait_state("off", 60)
+    return case
+
+
+run_cases({"linux": linux(), "intx": linux("pci=nomsi"), "pic": linux("noapic pci=nomsi")}, slow=("intx", "pic"))
