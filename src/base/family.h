@@ -53,6 +53,7 @@ typedef enum
                         is behind it */
   FAMILY_HELPER_SHARE, /* b: of which folder: share0, share1, … */
   FAMILY_HELPER_USB,   /* b: which device: usb1, usb2, …; 0: one whose node the monitor has */
+  FAMILY_HELPER_TPM, /* swtpm, its state in the machine's folder; the descriptor is its control channel (a stream); EINVAL: the folder's name has a comma */
   FAMILY_N_HELPERS,
 } FamilyHelper;
 

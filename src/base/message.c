@@ -8,6 +8,12 @@
 #include <unistd.h>
 
 gboolean
+message_stream_pair (int ends[2])
+{
+  return socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0;
+}
+
+gboolean
 message_pair (int ends[2])
 {
   return socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0;

@@ -32,6 +32,8 @@ G_STATIC_ASSERT (sizeof (Message) == 64);
 
 /* Both ends, close-on-exec.  FALSE: errno. */
 gboolean message_pair (int ends[2]);
+/* The same of a stream, for a foreign program that speaks something else.  FALSE: errno. */
+gboolean message_stream_pair (int ends[2]);
 /* 0, or -errno.  Waits while the other side's queue is full, at most `timeout_ms` (-1: for good): ETIMEDOUT.  `fds`: message->n_fds of them, which
  * stay the caller's. */
 int message_send (int socket, const Message *message, const int *fds, int timeout_ms);

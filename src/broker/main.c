@@ -10,6 +10,7 @@
 
 #include "config.h"
 
+#include "base/message.h"
 #include "broker/family.h"
 #include "broker/files.h"
 #include "broker/log.h"
@@ -391,6 +392,39 @@ start_usb (Broker *broker, unsigned index, unsigned *number, int *fd)
   return code;
 }
 
+/* Ours is its control channel.  It has a list of system calls of its own. */
+static int
+start_tpm (Broker *broker, unsigned *number, int *fd)
+{
+  const MachineDefinition *definition = broker_files_definition (broker->files);
+  g_autofree char *folder = definition_resolve (definition, "tpm");
+  g_autoptr (GPtrArray) options = g_ptr_array_new_with_free_func (g_free);
+  int ends[2], code;
+
+  if (definition_find (definition, "tpm0") == NULL || folder == NULL)
+    return ENOENT;
+  if (strchr (folder, ',') != NULL)
+    return EINVAL; /* swtpm's options have no way to write one */
+  if (mkdir (folder, 0700) != 0 && errno != EEXIST)
+    return errno;
+  if (!message_stream_pair (ends))
+    return errno;
+  g_ptr_array_add (options, g_strdup ("socket"));
+  g_ptr_array_add (options, g_strdup ("--tpm2"));
+  g_ptr_array_add (options, g_strdup ("--tpmstate"));
+  g_ptr_array_add (options, g_strdup_printf ("dir=%s,mode=0600", folder));
+  g_ptr_array_add (options, g_strdup ("--ctrl"));
+  g_ptr_array_add (options, g_strdup_printf ("type=unixio,clientfd=%d", CHILD_EXTRA));
+  g_ptr_array_add (options, g_strdup ("--terminate"));
+  code = start_program (broker, "swtpm", TRUE, options, ends[1], number, NULL);
+  close (ends[1]);
+  if (code == 0)
+    *fd = ends[0];
+  else
+    close (ends[0]);
+  return code;
+}
+
 /* An errno, or 0 and the helper's socket. */
 static int
 start_helper (void *opaque, unsigned helper, unsigned index, unsigned *number, int *fd)
@@ -405,6 +439,8 @@ start_helper (void *opaque, unsigned helper, unsigned index, unsigned *number, i
       return start_share (opaque, index, number, fd);
     case FAMILY_HELPER_USB:
       return start_usb (opaque, index, number, fd);
+    case FAMILY_HELPER_TPM:
+      return start_tpm (opaque, number, fd);
     default:
       return EINVAL;
     }

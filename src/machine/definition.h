@@ -10,6 +10,7 @@
  *   [input]  absolute-pointer layout
  *   [net0] …  kind network tap bridge card mac link rate dump forward restrict tftp bootfile
  *   [share0] …  path tag readonly
+ *   [tpm0]    model
  *   [vsock0]  cid
  *   [serial0] …  backend
  *   [usb0]  model

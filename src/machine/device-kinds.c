@@ -562,6 +562,17 @@ static const DefinitionKey panic_keys[] = {
   { .name = NULL },
 };
 
+static const DefinitionKey tpm_keys[] = {
+  { .name = "model",
+    .type = KEY_CHOICE,
+    .fallback = "crb",
+    .choices = "crb|tis",
+    .spelled = TRUE,
+    .help = N_ (
+        "How the guest talks to its TPM 2.0: crb is what today's systems and UEFI have drivers for, tis the older way") },
+  { .name = NULL },
+};
+
 static const DefinitionKey share_keys[] = {
   { .name = "path",
     .type = KEY_PATH,
@@ -710,6 +721,13 @@ const DeviceKind device_kinds[] = {
     .page = "ports",
     .drive = DRIVE_NONE,
     .keys = panic_keys },
+  { .name = "tpm",
+    .label = N_ ("TPM"),
+    .most = 1,
+    .bus = "isa",
+    .page = "ports",
+    .drive = DRIVE_NONE,
+    .keys = tpm_keys },
   { .name = "pcitest",
     .label = "PCI Test Device",
     .most = 8,

@@ -32,6 +32,7 @@
 #include "networks.h"
 #include "shares.h"
 #include "show.h"
+#include "tpm-host.h"
 #include "usb-hosts.h"
 #include "vsock-host.h"
 
@@ -850,7 +851,8 @@ main (int argc, char **argv)
       || (!broker_link_is_up ()
           && !viv_folder_lock_to_run (monitor.options.definition, &monitor.options.lock_fd, &error))
       || !build (&monitor, &error) || !prepare_vnc (&monitor, &error) || !narrow (&monitor, &error)
-      || !start_control (&monitor, &error) || !start_networks (&monitor) || !power_on (&monitor, &error))
+      || !start_control (&monitor, &error) || !start_networks (&monitor)
+      || !tpm_host_start (monitor.board, &error) || !power_on (&monitor, &error))
     {
       g_printerr ("%s\n", error->message);
       tell_blame (&monitor);

@@ -26,11 +26,29 @@ V=/sys/firmware/efi/efivars/Vivarium-6f9619ff-8b86-4d01-b42d-00cf4fc964ff
 echo "EFI $(cat /sys/firmware/efi/fw_platform_size)"
 echo "FRAMEBUFFER $(cat /proc/iomem | grep -c BOOTFB) $(dmesg | grep -c 'efi: EFI v')"
 [ -e $V ] && echo "FOUND $(tail -c 5 $V)"
-printf '\\7\\0\\0\\0again' > $V && echo "WRITTEN $(tail -c 5 $V)"
+[ -e $V ] || printf '\\7\\0\\0\\0again' > $V && echo "WRITTEN $(tail -c 5 $V)"
 efibootmgr -c -d /dev/null -L x > /dev/null 2>&1
 efibootmgr | grep -E '^Boot' | sed 's/^/MANAGER /'
 dmesg -r | grep '^<[0-3]>'
 echo "COMPLAINTS $(dmesg -r | grep -c '^<[0-3]>')"
+echo "DONE"
+read line
+poweroff -f
+"""
+
+# TPM2_ReadClock (TPM 2.0 library, part 3, 29.1): how often it was started is in bytes 26 to 29 of the answer.
+TPM_SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo "DRIVER $(basename $(readlink /sys/class/tpm/tpm0/device/driver)) $(cat /sys/class/tpm/tpm0/tpm_version_major)"
+for n in 0 4 9 16; do echo "PCR $n $(cat /sys/class/tpm/tpm0/pcr-sha256/$n)"; done
+exec 3<> /dev/tpm0
+printf '\\200\\1\\0\\0\\0\\12\\0\\0\\1\\201' >&3
+echo "CLOCK $(dd bs=64 count=1 <&3 2> /dev/null | od -An -v -t x1 -w64 | tr -d ' ')"
+dmesg -r | grep '^<[0-4]>' | grep -i tpm
+echo "COMPLAINTS $(dmesg -r | grep '^<[0-4]>' | grep -i -c tpm)"
 echo "DONE"
 read line
 poweroff -f
@@ -126,6 +144,37 @@ def order(room, engine):
         check(file.read() != kept, "it isn't what a machine begins with")
 
 
+def run_linux(machine):
+    """What its script has said, until it was told to end."""
+    machine.start()
+    machine.wait_serial(r"^DONE", 400)
+    text = machine.serial().replace("\r", "")
+    machine.vivctl("serial", "--send", "off\\n")
+    machine.wait_state("off", 60)
+    return text
+
+
+def tpm(room, engine):
+    """Both drivers bind; firmware has measured; the TPM remembers its starts."""
+    need(("swtpm", "swtpm"))
+    kernel, _ = whole_kernel()
+    program = grub(room, "disk", "linux (memdisk)/vmlinuz console=ttyS0 quiet\ninitrd (memdisk)/initrd\nboot",
+                   [("vmlinuz", kernel), ("initrd", initramfs(room, "tpm", [], TPM_SCRIPT))])
+    machine = room.machine("tpm", "--set", "machine.firmware=uefi", "--device", "tpm", "--disk", disk(room, "disk", program), engine=engine, memory="512M")
+    starts = []
+    for model, driver in (("crb", "tpm_crb"), ("tis", "tpm_tis")):
+        machine.vivctl("set", "tpm0.model=" + model)
+        text = run_linux(machine)
+        check("DRIVER %s 2" % driver in text, "the driver of %s\n%s" % (model, text[-2000:]))
+        registers = dict(re.findall(r"^PCR (\d+) (\w+)", text, re.M))
+        for number in ("0", "4"):
+            check(int(registers[number], 16) != 0, "PCR %s has measurements: %s" % (number, registers))
+        equal(int(registers["16"], 16), 0, "PCR 16 has none")
+        starts.append(int(re.search(r"^CLOCK 8001\w{48}(\w{8})", text, re.M)[1], 16))
+        equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "complaints of the driver\n" + text[-2000:])
+    check(starts[1] > starts[0], "how often it was started: %s" % starts)
+
+
 def linux(room, engine):
     kernel, folder = whole_kernel()
     programs = with_libraries("/usr/bin/efibootmgr" if os.path.exists("/usr/bin/efibootmgr") else "/bin/efibootmgr", "efibootmgr")
@@ -133,11 +182,7 @@ def linux(room, engine):
     program = grub(room, "disk", "linux (memdisk)/vmlinuz console=ttyS0 quiet\ninitrd (memdisk)/initrd\nboot", [("vmlinuz", kernel), ("initrd", initrd)])
     machine = room.machine("linux", "--set", "machine.firmware=uefi", "--disk", disk(room, "disk", program), engine=engine, memory="512M")
     for found in (None, "again"):
-        machine.start()
-        machine.wait_serial(r"^DONE", 400)
-        text = machine.serial().replace("\r", "")
-        machine.vivctl("serial", "--send", "off\\n")
-        machine.wait_state("off", 60)
+        text = run_linux(machine)
         check("EFI 64" in text, "a kernel that EFI has started\n" + text[-2000:])
         equal((re.findall(r"^FOUND (\w+)", text, re.M) or [None])[0], found, "the variable of the start before\n" + text[-2000:])
         check("WRITTEN again" in text, "a variable can be written\n" + text[-2000:])
@@ -145,4 +190,4 @@ def linux(room, engine):
         equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "errors of the kernel\n" + text[-3000:])
 
 
-run_cases({"order": order, "drives": drives(["ide", "nvme", "virtio", "scsi", "usb"]), "linux": linux}, ["drives", "linux"])
+run_cases({"order": order, "drives": drives(["ide", "nvme", "virtio", "scsi", "usb"]), "linux": linux, "tpm": tpm}, ["drives", "linux", "tpm"])

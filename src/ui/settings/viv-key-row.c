@@ -46,6 +46,8 @@ static const char *const choice_labels[][2] = {
   { "none", N_ ("None") },
   { "bios", N_ ("BIOS") },
   { "uefi", N_ ("UEFI") },
+  { "crb", N_ ("CRB") },
+  { "tis", N_ ("TIS") },
   { "utc", N_ ("World time (UTC)") },
   { "localtime", N_ ("Local time") },
   { "stop", N_ ("Clocks go on where they stood") },

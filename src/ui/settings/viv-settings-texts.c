@@ -127,6 +127,8 @@ const VivKeyText viv_key_texts[] = {
   { "watchdog.action", N_ ("When It Runs Out"), N_ ("The system’s driver reloads it as long as all is well"),
     VIV_PAGE_DEVICE, "" },
   { "panic.action", N_ ("When the System Panics"), N_ ("It says so by pvpanic"), VIV_PAGE_DEVICE, "" },
+  { "tpm.model", N_ ("Interface"), N_ ("CRB is what today’s systems have a driver for"), VIV_PAGE_DEVICE,
+    "" },
   { NULL },
 };
 
@@ -144,6 +146,7 @@ static const VivKindText kinds[] = {
   { "vsock", N_ ("Sockets (Virtio)"), N_ ("S_ockets"), "network-transmit-receive-symbolic" },
   { "watchdog", N_ ("Watchdog (i6300ESB)"), N_ ("_Watchdog"), "alarm-symbolic" },
   { "panic", N_ ("Panic Notifier (pvpanic)"), N_ ("_Panic Notifier"), "dialog-warning-symbolic" },
+  { "tpm", N_ ("Trusted Platform Module (TPM 2.0)"), N_ ("_TPM"), "channel-secure-symbolic" },
 };
 
 const VivKeyText *

@@ -58,6 +58,7 @@ struct Board
   AcpiPm *power;
   Device *host, *gsi, *rtc, *fw_cfg, *ide, *fdc, *vga, *i8042, *debugcon;
   Device *pvpanic; /* NULL: none */
+  Device *tpm;     /* NULL: none; the owner connects it (chipset/tpm.h), before the machine starts */
   /* The guest's watchdog has run out, or it panics: a sentence for a person.  Control loop; set before the machine runs. */
   void (*guest_event) (void *opaque, const char *sentence);
   void *guest_event_opaque;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Watchdog and pvpanic.
+ * Watchdog, pvpanic and TPM.
  */
 #define G_LOG_DOMAIN "board"
 
@@ -8,6 +8,8 @@
 
 #include "chipset/i6300esb.h"
 #include "chipset/pvpanic.h"
+#include "chipset/tpm.h"
+#include "firmware/fw-cfg.h"
 
 typedef struct
 {
@@ -62,4 +64,15 @@ board_build_panic (Board *board, const MachineDevice *panic, GError **error)
       = pvpanic_new (board->vm, panic->id, guest_action_parse (machine_device_text (panic, "action")),
                      on_event, board, error);
   return board->pvpanic != NULL;
+}
+
+gboolean
+board_build_tpm (Board *board, const MachineDevice *tpm, GError **error)
+{
+  const gboolean tis = g_strcmp0 (machine_device_text (tpm, "model"), "tis") == 0;
+  g_autofree uint8_t *log = g_malloc0 (TPM_LOG_SIZE);
+
+  board->tpm = tpm_new (board->vm, tpm->id, tis ? TPM_TIS : TPM_CRB, error);
+  fw_cfg_add_file (board->fw_cfg, TPM_LOG_FILE, log, TPM_LOG_SIZE);
+  return board->tpm != NULL;
 }

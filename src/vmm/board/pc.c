@@ -407,6 +407,7 @@ static const struct
   { "vsock", board_build_vsock },
   { "watchdog", board_build_watchdog },
   { "panic", board_build_panic },
+  { "tpm", board_build_tpm },
 };
 
 static gboolean
