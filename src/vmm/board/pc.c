@@ -29,6 +29,7 @@
 #include "firmware/fw-cfg.h"
 #include "firmware/rom.h"
 #include "input/i8042.h"
+#include "machine/definition-files.h"
 #include "machine/start-blame.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
@@ -182,7 +183,9 @@ attach_function (Board *board, MachineDrive *drive, const MachineDevice *wanted,
   g_autofree char *serial = g_strdup_printf ("VIV-%s", drive->id);
   const unsigned n_queues = (unsigned)machine_device_number (wanted, "queues");
   const VirtBlockConfig virtio = { .block = block, .serial = serial, .n_queues = n_queues };
-  const NvmeConfig nvme = { .block = block, .serial = serial, .n_queues = n_queues };
+  /* UEFI's driver makes two of them, whatever it is told. */
+  const unsigned least = definition_uefi (board->definition) != NULL ? 2 : 1;
+  const NvmeConfig nvme = { .block = block, .serial = serial, .n_queues = MAX (n_queues, least) };
   PciBus *bus = pci_root_bus (board->root);
   const unsigned slot = board_take_slot (board, drive->id, error);
 
