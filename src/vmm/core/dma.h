@@ -54,6 +54,8 @@ uint32_t dma_read32 (Dma *dma, uint64_t addr);
 uint64_t dma_read64 (Dma *dma, uint64_t addr);
 gboolean dma_write16 (Dma *dma, uint64_t addr, uint16_t value);
 gboolean dma_write32 (Dma *dma, uint64_t addr, uint32_t value);
+/* Who sees what is written behind it sees what was written before. */
+void dma_order_writes (void);
 
 /* -- Guest pages as vectors ------------------------------------------------------------------------ */
 

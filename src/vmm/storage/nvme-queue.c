@@ -78,7 +78,7 @@ post (NvmeRequest *request)
   pci_set16 (entry + 10, request->sq);
   /* The phase is what the driver looks at: last. */
   if (!dma_write (&nvme->pci.dma, at, entry, sizeof entry)
-      || (__atomic_thread_fence (__ATOMIC_RELEASE),
+      || (dma_order_writes (),
           !dma_write32 (&nvme->pci.dma, at + 12,
                         pci_get16 (request->command + 2) | (uint32_t)(status << 1 | cq->phase) << 16)))
     nvme_fail (nvme);
