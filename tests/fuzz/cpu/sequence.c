@@ -37,8 +37,9 @@ typedef struct
 {
   uint64_t random;
   gboolean compat;
-  gboolean biased; /* to one base for nearly all operands in memory, and to flags that live across accesses */
-  unsigned base;   /* that base */
+  gboolean
+      biased; /* to one base or two for most operands in memory, and to flags that live across accesses */
+  unsigned base, other; /* those bases */
   gboolean kernel;
   gboolean sse;  /* mostly such instructions, and changes of MXCSR */
   gboolean vex;  /* half of them with such a prefix */
@@ -84,7 +85,7 @@ pointer (Program *p)
   static const uint8_t all[] = { 3, 6, 7, 12, 9 };
 
   if (p->biased && below (p, 8) != 0)
-    return p->base;
+    return below (p, 2) == 0 ? p->base : p->other;
   return all[below (p, p->compat ? 3 : 5)];
 }
 
@@ -433,7 +434,7 @@ static const uint32_t flag_kinds[] = {
 static void
 move_base (Program *p)
 {
-  unsigned n = p->base, low = n & 7;
+  unsigned n = below (p, 2) == 0 ? p->base : p->other, low = n & 7;
   gboolean by_lea = below (p, 3) == 0 && low != 4;
 
   if (!p->compat)
@@ -898,6 +899,7 @@ main (int argc, char **argv)
       p.vex = below (&p, 3) == 0 && soft_host_has (SOFT_HOST_AVX);
       p.biased = FALSE;
       p.base = pointer (&p);
+      p.other = below (&p, 2) == 0 ? p.base : pointer (&p);
       p.biased = below (&p, 2) == 0;
       /* Now and then the page's end is near. */
       at = below (&p, 4) == 0 ? 0x700 + below (&p, 64) : below (&p, 0x400);

@@ -365,29 +365,75 @@ test_logged (void)
   guest_free (g);
 }
 
-/* The log goes on with nothing written since: what a window could have written until then is marked. */
+/* The log goes on with nothing written since: what a window, or stores beside code, could have written until then is marked. */
 static void
 test_log_marks (void)
 {
-  uint64_t bitmap[GUEST_RAM / GUEST_PAGE_SIZE / 64];
-  Guest *g = guest_new (1);
-  CpuState s;
+  static const uint32_t places[] = { 0x405000, CODE + 0x800 };
 
-  large_pages (g, &s);
-  GUEST_LOAD (g, CODE, logged);
-  s.gpr[CPU_RBX] = 0x400000;
-  s.gpr[CPU_RSI] = 0x405000;
-  guest_start (g, &s);
-  g_assert_true (guest_run (g, 100000));
-  region_set_dirty_log (g->region, DIRTY_MIGRATION, TRUE);
-  region_take_dirty (g->region, DIRTY_MIGRATION, 0, GUEST_RAM / GUEST_PAGE_SIZE, bitmap);
-  soft_attend (g->cpu, SOFT_ATTENTION_MAP);
-  g->cpu->run_state = CPU_RUN_RUNNING;
-  soft_cpu_run (g->cpu, 1);
-  region_take_dirty (g->region, DIRTY_MIGRATION, 0, GUEST_RAM / GUEST_PAGE_SIZE, bitmap);
-  g_assert_cmphex (bitmap[0x400 / 64] & 1, ==, 1);
-  g_assert_cmphex (bitmap[0x405 / 64] >> (0x405 % 64) & 1, ==, 1);
-  guest_free (g);
+  for (unsigned i = 0; i < G_N_ELEMENTS (places); i++)
+    {
+      uint64_t bitmap[GUEST_RAM / GUEST_PAGE_SIZE / 64];
+      const unsigned page = places[i] >> 12;
+      Guest *g = guest_new (1);
+      CpuState s;
+
+      large_pages (g, &s);
+      GUEST_LOAD (g, CODE, logged);
+      s.gpr[CPU_RBX] = 0x400000;
+      s.gpr[CPU_RSI] = places[i];
+      guest_start (g, &s);
+      g_assert_true (guest_run (g, 100000));
+      region_set_dirty_log (g->region, DIRTY_MIGRATION, TRUE);
+      region_take_dirty (g->region, DIRTY_MIGRATION, 0, GUEST_RAM / GUEST_PAGE_SIZE, bitmap);
+      soft_attend (g->cpu, SOFT_ATTENTION_MAP);
+      g->cpu->run_state = CPU_RUN_RUNNING;
+      soft_cpu_run (g->cpu, 1);
+      region_take_dirty (g->region, DIRTY_MIGRATION, 0, GUEST_RAM / GUEST_PAGE_SIZE, bitmap);
+      g_assert_cmphex (bitmap[0x400 / 64] & 1, ==, 1);
+      g_assert_cmphex (bitmap[page / 64] >> (page % 64) & 1, ==, 1);
+      guest_free (g);
+    }
+}
+
+/* Data beside the code that stores it, at both ends of a page and next to the code; 32 bytes at a time, too. */
+GUEST_CODE (
+    neighbour, ".code64",
+    "  mov $1000, %ecx\n lea 0x123456(%rcx), %rax\n movq %rax, %xmm1\n"
+    "1: mov %rcx, (%rbx)\n incq (%rdi)\n movb %cl, 7(%rsi)\n movaps %xmm1, 16(%rbx)\n add %ecx, 0x1000(%rbx)\n"
+    "  dec %ecx\n jnz 1b\n int $0x20\n");
+
+static void
+test_neighbour (void)
+{
+  const uint32_t behind = CODE + (uint32_t)(neighbour_end - neighbour_code);
+
+  for (unsigned round = 0; round < 2; round++)
+    {
+      const uint32_t from = round == 0 ? CODE + 0xf00 : (behind + 23) & ~15u;
+      Guest *g = guest_new (1);
+      CpuState s;
+
+      large_pages (g, &s);
+      s.cr4 |= CR4_OSFXSR;
+      GUEST_LOAD (g, CODE, neighbour);
+      s.gpr[CPU_RBX] = from;
+      s.gpr[CPU_RDI] = CODE + 0xff8;
+      s.gpr[CPU_RSI] = behind;
+      guest_start (g, &s);
+      g_assert_true (guest_run (g, 100000));
+      g_assert_cmpuint (guest_vector (g), ==, 0x20);
+      g_assert_cmpuint (guest_get (g, from, 8), ==, 1);
+      g_assert_cmpuint (guest_get (g, CODE + 0xff8, 8), ==, 1000);
+      g_assert_cmpuint (guest_get (g, behind + 7, 1), ==, 1);
+      g_assert_cmpuint (guest_get (g, from + 16, 8), ==, 0x123456 + 1000);
+      g_assert_cmpuint (guest_get (g, from + 0x1000, 4), ==, 500500);
+      g_assert_cmpmem (g->ram + CODE, neighbour_end - neighbour_code, neighbour_code,
+                       neighbour_end - neighbour_code);
+      if (translates (g))
+        g_assert_true (g->cpu->any_gap);
+      guest_free (g);
+    }
 }
 
 /* Memory that is mapped when it is first touched, upwards and downwards from the first page: the window grows, until it meets the code's. */
@@ -549,11 +595,11 @@ main (int argc, char **argv)
   {
     const char *name;
     void (*test) (void);
-  } both[] = {
-    { "remap", test_remap },         { "accessed", test_accessed },   { "vanish", test_vanish },
-    { "stores", test_stores },       { "made-code", test_made_code }, { "logged", test_logged },
-    { "log-marks", test_log_marks }, { "regions", test_regions },     { "two-machines", test_two_machines }
-  };
+  } both[] = { { "remap", test_remap },         { "accessed", test_accessed },
+               { "vanish", test_vanish },       { "stores", test_stores },
+               { "made-code", test_made_code }, { "logged", test_logged },
+               { "log-marks", test_log_marks }, { "neighbour", test_neighbour },
+               { "regions", test_regions },     { "two-machines", test_two_machines } };
 
   g_test_init (&argc, &argv, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS (both); i++)

@@ -15,7 +15,7 @@
 #include "cpu/soft/translate/translate.h"
 #endif
 
-#define HASH_SIZE     (1u << 16)
+#define HASH_SIZE     (1u << 17)
 #define GRANULE_SHIFT 3 /* 8 bytes a bit */
 #define GRANULE_WORDS (4096 >> GRANULE_SHIFT >> 6)
 
@@ -41,7 +41,7 @@ static inline unsigned
 block_hash (const uint8_t *host, uint32_t key)
 {
   uint64_t h = ((uintptr_t)host ^ ((uint64_t)key << 13)) * 0x9e3779b97f4a7c15ULL;
-  return (unsigned)(h >> 48) & (HASH_SIZE - 1);
+  return (unsigned)(h >> 40) & (HASH_SIZE - 1);
 }
 
 static inline const uint8_t *
@@ -101,6 +101,7 @@ soft_code_flush (SoftCpu *cpu)
   if (cpu->translator != NULL)
     soft_translator_flush (cpu->translator);
 #endif
+  memset (cpu->jumps, 0xff, sizeof cpu->jumps);
   cpu->jump_key += 1ULL << 32;
 }
 
@@ -153,6 +154,32 @@ gboolean
 soft_code_uses (const SoftCpu *cpu, unsigned index, unsigned first, unsigned length)
 {
   return any_granule (cpu->code->pages[index].granules, first, length);
+}
+
+void
+soft_code_bytes_between (const SoftEngine *engine, const uint8_t *page, unsigned at, unsigned size,
+                         unsigned *first, unsigned *end)
+{
+  const SoftCodePage *shared = soft_pages_find (engine->pages, page);
+  uint64_t owners = shared != NULL ? soft_page_owners (shared) : 0;
+  unsigned low = 0, high = 4096;
+
+  for (; owners != 0; owners &= owners - 1)
+    {
+      const SoftCode *code = engine->cpus[__builtin_ctzll (owners)]->code;
+      const uint64_t *granules = code->pages[soft_pages_index (engine->pages, shared)].granules;
+
+      for (unsigned i = at >> GRANULE_SHIFT; i > low >> GRANULE_SHIFT; i--)
+        if ((granules[(i - 1) / 64] >> ((i - 1) % 64) & 1) != 0)
+          low = i << GRANULE_SHIFT;
+      for (unsigned i = ((at + size - 1) >> GRANULE_SHIFT) + 1; i < high >> GRANULE_SHIFT; i++)
+        if ((granules[i / 64] >> (i % 64) & 1) != 0)
+          high = i << GRANULE_SHIFT;
+      if (any_granule (granules, at, size))
+        low = high = at;
+    }
+  *first = low;
+  *end = high;
 }
 
 /* Where the block has bytes in `page`: first and length. */
@@ -292,6 +319,10 @@ add_to_page (SoftCode *code, SoftBlock *block, const uint8_t *page)
 
   block_extent (block, page, &first, &length);
   set_granules (p->granules, first, length);
+  /* Side by side there are none. */
+  if (!code->cpu->beside)
+    for (unsigned i = 0; i < code->cpu->engine->parent.config.n_cpus; i++)
+      soft_drop_gaps_of (code->cpu->engine->cpus[i], page);
   *page_link (block, page) = p->blocks;
   p->blocks = block;
 }
@@ -457,6 +488,8 @@ decode_gathered (SoftCpu *cpu, SoftBlock *block, uint8_t bytes[15], uint64_t lin
   block->bytes = insn->length;
   block->cost = 1;
   block->key = cpu->key;
+  block->heat = 0;
+  block->translated = NULL;
   end_block (cpu, block, insn->length);
   return block;
 }
@@ -553,6 +586,25 @@ soft_fetched (const SoftCpu *cpu, uint64_t linear)
 }
 
 SoftBlock *
+soft_known_block (SoftCpu *cpu)
+{
+  uint64_t rip = cpu->reg[SOFT_REG_RIP], linear = (cpu->check[CPU_CS].base + rip) & cpu->linear_mask;
+  SoftJump *jump = &cpu->jumps[soft_jump_slot (linear)];
+
+  if (jump->linear != linear || rip > cpu->jump_limit)
+    return NULL;
+  if (jump->key != cpu->jump_key)
+    {
+      /* Page tables have changed since, or there was a flush: most often the code is where it was. */
+      if (jump->key == SOFT_JUMP_NONE || (uint32_t)jump->key != (uint32_t)cpu->jump_key
+          || jump->block->host != soft_fetched (cpu, linear))
+        return NULL;
+      jump->key = cpu->jump_key;
+    }
+  return jump->block->cost != SOFT_STALE ? jump->block : NULL;
+}
+
+SoftBlock *
 soft_find_block (SoftCpu *cpu)
 {
   SoftCode *code = cpu->code;
@@ -570,8 +622,12 @@ soft_find_block (SoftCpu *cpu)
       if (bytes_to_limit (cpu, rip) == 0 || (soft_in_64 (cpu) && !soft_is_canonical (rip)))
         soft_raise_error (cpu, NULL, EXC_GP, 0);
     }
-  else if (jump->linear == linear && jump->key == cpu->jump_key && jump->block->cost != SOFT_STALE)
-    return jump->block;
+  else
+    {
+      block = soft_known_block (cpu);
+      if (block != NULL)
+        return block;
+    }
 
   host = soft_fetched (cpu, linear);
   if (host == NULL)

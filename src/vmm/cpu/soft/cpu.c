@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 
 /* Below the processor lies the stack of what translated code calls: its stack pointer is the processor. */
-#define ARENA_SIZE  (96u << 20)
+#define ARENA_SIZE  (192u << 20)
 #define STACK_GUARD (16u << 10)
 #define STACK       (256u << 10)
 #define MEMORY      (STACK_GUARD + STACK + sizeof (SoftCpu))

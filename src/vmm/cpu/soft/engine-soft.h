@@ -140,6 +140,23 @@ soft_drop_window (SoftCpu *cpu)
   for (unsigned i = 0; i < G_N_ELEMENTS (cpu->store_windows); i++)
     cpu->store_windows[i].room = cpu->store_windows[i].gs_room = 0;
 }
+static inline void
+soft_drop_gaps (SoftCpu *cpu)
+{
+  if (!cpu->any_gap)
+    return;
+  memset (cpu->gaps, 0, sizeof cpu->gaps);
+  cpu->any_gap = FALSE;
+}
+/* Something was decoded in the page. */
+static inline void
+soft_drop_gaps_of (SoftCpu *cpu, const uint8_t *page)
+{
+  for (unsigned m = 0; cpu->any_gap && m < SOFT_N_MMU; m++)
+    for (unsigned i = 0; i < SOFT_N_GAPS; i++)
+      if (((cpu->gaps[m][i].host ^ (uintptr_t)page) & SOFT_PAGE_MASK) == 0)
+        cpu->gaps[m][i].room = 0;
+}
 /* Whenever this processor begins to run on a thread. */
 static inline void
 soft_load_gs_base (const SoftCpu *cpu)

@@ -20,9 +20,10 @@ struct SoftBlock
   uint16_t bytes, n_insns; /* n_insns of a unit: twice its instructions */
   int64_t cost;            /* instructions; SOFT_STALE once its bytes were overwritten */
   SoftBlock *hash_next;
-  SoftBlock *page_next[2]; /* in the lists of the pages of host and host2 */
-  struct SoftUnit *unit;   /* what it was translated to; such a block isn't in the hash */
-  uint16_t heat;           /* runs that a translator has seen */
+  SoftBlock *page_next[2];     /* in the lists of the pages of host and host2 */
+  struct SoftUnit *unit;       /* what it was translated to; such a block isn't in the hash */
+  struct SoftUnit *translated; /* the last unit that was found for the same bytes, by whatever address */
+  uint16_t heat;               /* runs that a translator has seen */
   SoftInsn insns[] __attribute__ ((aligned (16)));
 };
 #define SOFT_STALE (INT64_MAX / 4)
@@ -346,10 +347,15 @@ void soft_code_copy (uint8_t *to, const uint8_t *from, unsigned length);
 /* Where in the arena an instruction is, in 16 bytes. */
 uint32_t soft_code_ref (const SoftCode *code, const SoftInsn *insn);
 const SoftInsn *soft_code_deref (const SoftCode *code, uint32_t ref);
-/* The block at CS:RIP in the present mode, decoded if need be. */
+/* The block at CS:RIP in the present mode, if it was found before; NULL: there may be one all the same. */
+SoftBlock *soft_known_block (SoftCpu *cpu);
+/* The same, decoded if need be. */
 SoftBlock *soft_find_block (SoftCpu *cpu);
 /* What the processor has decoded from these bytes is dropped. */
 void soft_code_drop (SoftCpu *cpu, const uint8_t *host, uint64_t length);
+/* How far bytes around [at, at + size) of a page are those that no processor has decoded from; they take turns.  Nothing where these are not. */
+void soft_code_bytes_between (const SoftEngine *engine, const uint8_t *page, unsigned at, unsigned size,
+                              unsigned *first, unsigned *end);
 /* For code-pages.c: whether it has decoded from these bytes of a page (any thread); another number of a page (the world is stopped). */
 gboolean soft_code_uses (const SoftCpu *cpu, unsigned index, unsigned first, unsigned length);
 void soft_code_page_moved (SoftCpu *cpu, unsigned from, unsigned to);

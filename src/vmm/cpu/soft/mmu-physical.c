@@ -36,9 +36,15 @@ mark_writable (SoftCpu *cpu)
           region_mark_dirty (region, cpu->store_windows[i].host - first,
                              cpu->store_windows[i].room + GUEST_PAGE_SIZE);
       for (unsigned m = 0; m < SOFT_N_MMU; m++)
+        for (unsigned i = 0; i < SOFT_N_GAPS; i++)
+          if (cpu->gaps[m][i].room != 0 && cpu->gaps[m][i].host >= first
+              && cpu->gaps[m][i].host - first < region_size (region))
+            region_mark_dirty (region, cpu->gaps[m][i].host - first,
+                               cpu->gaps[m][i].room + SOFT_GAP_STORE - 1);
+      for (unsigned m = 0; m < SOFT_N_MMU; m++)
         for (unsigned i = 0; i < SOFT_TLB_SIZE; i++)
-          if (cpu->tlbs[m][i].write != soft_tlb_empty (i) && cpu->tlbs[m][i].page >= first
-              && cpu->tlbs[m][i].page - first < region_size (region))
+          if ((cpu->tlbs[m][i].write != soft_tlb_empty (i) || cpu->guarded[m][i])
+              && cpu->tlbs[m][i].page >= first && cpu->tlbs[m][i].page - first < region_size (region))
             region_mark_dirty (region, cpu->tlbs[m][i].page - first, GUEST_PAGE_SIZE);
     }
   flat_view_unref (view);

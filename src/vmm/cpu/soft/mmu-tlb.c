@@ -48,6 +48,7 @@ soft_tlb_flush (SoftCpu *cpu)
   empty_filled (cpu, SOFT_FILLED_LOCAL);
   empty_filled (cpu, SOFT_FILLED_GLOBAL);
   soft_drop_window (cpu);
+  soft_drop_gaps (cpu);
   memset (cpu->exec_id, 0, sizeof cpu->exec_id);
   memset (cpu->large_filter, 0, sizeof cpu->large_filter);
   forget_io (cpu);
@@ -62,6 +63,7 @@ soft_tlb_flush_local (SoftCpu *cpu)
 
   empty_filled (cpu, SOFT_FILLED_LOCAL);
   soft_drop_window (cpu);
+  soft_drop_gaps (cpu);
   for (unsigned i = 0; i < SOFT_N_EXEC * SOFT_EXEC_SIZE; i++)
     id[i] &= keep[i];
   forget_io (cpu);
@@ -78,6 +80,7 @@ soft_tlb_flush_page (SoftCpu *cpu, uint64_t linear)
   if (soft_in_window (&cpu->load_windows[SOFT_WINDOW_CODE], linear)
       || soft_in_window (&cpu->load_windows[SOFT_WINDOW_DATA], linear))
     soft_drop_window (cpu);
+  soft_drop_gaps (cpu);
   for (unsigned m = 0; m < SOFT_N_EXEC; m++)
     {
       cpu->execs[m][(linear >> 12) & (SOFT_EXEC_SIZE - 1)].page = SOFT_TLB_EMPTY;

@@ -466,6 +466,23 @@ soft_host_range (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, gboolean w
   return fill (cpu, insn, linear, write ? ACCESS_WRITE : ACCESS_READ, cpu->mmu, &physical);
 }
 
+/* The next stores around this one need not come here. */
+static void
+note_gap (SoftCpu *cpu, uint64_t linear, const uint8_t *host, unsigned size)
+{
+  SoftGap *gap = &cpu->gap[(linear >> 12) & (SOFT_N_GAPS - 1)];
+  const unsigned at = (unsigned)(linear & 0xfff);
+  unsigned first, end;
+
+  soft_code_bytes_between (cpu->engine, host - at, at, size, &first, &end);
+  if (end - first < SOFT_GAP_STORE)
+    return;
+  gap->low = linear - at + first;
+  gap->room = end - first - (SOFT_GAP_STORE - 1);
+  gap->host = (uintptr_t)host - at + first;
+  cpu->any_gap = TRUE;
+}
+
 uint8_t *
 soft_guarded_store (SoftCpu *cpu, uint64_t linear, unsigned size)
 {
@@ -484,5 +501,6 @@ soft_guarded_store (SoftCpu *cpu, uint64_t linear, unsigned size)
   if (cpu->beside || !soft_code_in_page (cpu->engine, host))
     return NULL;
   soft_code_stored (cpu, host, size);
+  note_gap (cpu, linear, host, size);
   return host;
 }

@@ -147,6 +147,7 @@ soft_update_mode (SoftCpu *cpu)
   else
     cpu->mmu = SOFT_MMU_SUPERVISOR;
   cpu->tlb = cpu->tlbs[cpu->mmu];
+  cpu->gap = cpu->gaps[cpu->mmu];
   soft_update_unit_key (cpu);
 
   /* Data breakpoints and alignment checks look at each access. */

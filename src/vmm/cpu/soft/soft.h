@@ -156,6 +156,17 @@ typedef struct
   uint64_t low, room, gs_room;
   uintptr_t host;
 } SoftWindow;
+/* Bytes of a page with decoded code from which nothing was decoded, around where data was stored: linear addresses from `low` on, `room` of them and
+ * SOFT_GAP_STORE - 1 more.  Translated code stores there as if the page had a tag for writes (translate/thunks.S).  `room` 0: none. */
+#define SOFT_N_SHARED  3
+#define SOFT_N_GAPS    8 /* by page */
+#define SOFT_GAP_STORE 32
+typedef struct
+{
+  uint64_t low, room;
+  uintptr_t host;
+  uint64_t unused; /* the thunk multiplies */
+} SoftGap;
 enum
 {
   SOFT_WINDOW_CODE,
@@ -215,7 +226,7 @@ enum
 
 /* Jump caches of translated code: how many keys have one of their own at a time. */
 #define SOFT_N_UNIT_CLASSES 8
-#define SOFT_UNIT_JUMPS     4096
+#define SOFT_UNIT_JUMPS     16384
 typedef struct
 {
   uint64_t rip;
@@ -229,11 +240,12 @@ soft_unit_jump_slot (uint64_t rip)
   return (unsigned)(rip ^ rip >> 12) & (SOFT_UNIT_JUMPS - 1);
 }
 
-#define SOFT_JUMP_CACHE_SIZE 4096
+#define SOFT_JUMP_CACHE_SIZE 16384
+#define SOFT_JUMP_NONE       (~(uint64_t)0)
 typedef struct
 {
   uint64_t linear;
-  uint64_t key; /* SoftCpu.jump_key when it was made */
+  uint64_t key; /* SoftCpu.jump_key when it was made; SOFT_JUMP_NONE: there is none */
   SoftBlock *block;
 } SoftJump;
 
@@ -302,9 +314,13 @@ struct SoftCpu
   SoftXmm xmm[16];
   SoftXmm ymm_high[16]; /* bits 128 to 255 of the registers in xmm */
   void (*thunk_high) (void);
+  SoftGap *gap; /* `gaps` of the present kind of access */
 
   /* For loads: around the code that runs, and elsewhere; and parts of them for stores: below that code, above it, and elsewhere. */
   SoftWindow load_windows[2], store_windows[3];
+  SoftGap gaps[SOFT_N_MMU][SOFT_N_GAPS];
+  uintptr_t shared_base[SOFT_N_SHARED]; /* translated code's: where groups of accesses begin */
+  gboolean any_gap;
   uint64_t gs_distance; /* what translated code has as GS's base; 0: nothing */
 
   uint32_t unit_key; /* SOFT_UNIT_KEY_… */

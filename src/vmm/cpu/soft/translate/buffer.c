@@ -14,10 +14,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ARENA_SIZE     (64u << 20)
-#define HASH_SIZE      (1u << 15)
+#define ARENA_SIZE     (96u << 20)
+#define HASH_SIZE      (1u << 17)
 #define MAX_UNITS      (1u << 17)
-#define PAGES_SIZE     (1u << 15)
+#define PAGES_SIZE     (1u << 16)
 #define MAX_PROCESSORS 64
 #define START          64 /* offset 0 stands for "none" */
 

@@ -468,7 +468,7 @@ generate_body (Gen *g, const SoftDecode *decodes)
               emit_run (g, run);
             }
           g->sse = 0;
-          g->shared = 0;
+          memset (g->held, 0, sizeof g->held);
           g->flags = FLAGS_RAX;
           g->recipe.kind = RECIPE_NONE;
           g->translator->count.runs += !g->sharing;
@@ -503,7 +503,7 @@ setup (Gen *g, SoftCpu *cpu, SoftUnit *unit, SoftBlock *block)
   g->flags = g->start_flags = 0;
   g->ended = g->polled = g->sharing = FALSE;
   g->sse = 0;
-  g->shared = 0;
+  memset (g->held, 0, sizeof g->held);
   g->recipe.kind = RECIPE_NONE;
   g->n_exits = g->n_cold = 0;
 }

@@ -79,14 +79,23 @@ enum
   EFFECT_USE, /* everything else */
 };
 
-/* An access that is one of several by one base: they have one look-up, by the first, and R14 is where they begin. */
+/* An access that is one of several by one base: they have one look-up, by the first, and where they begin is held, in R14, or else, where groups overlap, in
+ * SoftCpu.shared_base. */
 typedef struct
 {
   uint8_t group; /* 0: none */
+  uint8_t where; /* in Gen.held: 0 is R14 */
   gboolean first, write;
   uint16_t place; /* from where the group begins */
   uint16_t span;  /* of the group; in the first */
 } GenShare;
+
+#define GEN_N_HELD (1 + SOFT_N_SHARED)
+typedef struct
+{
+  uint8_t group;  /* what is held; 0: nothing */
+  gboolean by_gs; /* it is in a window, at GS's base: nothing needs to be */
+} GenHeld;
 
 /* Code that is seldom run, put behind the unit's. */
 typedef struct
@@ -139,8 +148,7 @@ typedef struct Gen
   GenEffects effects[SOFT_UNIT_MAX_INSNS];
   /* Two bodies, if look-ups are shared: one that does, and one for when they fail. */
   gboolean sharing; /* this is the first */
-  uint8_t shared;   /* the group that R14 is of; 0: none */
-  gboolean by_gs;   /* it is in a window, at GS's base: R14 is free */
+  GenHeld held[GEN_N_HELD];
   GenShare share[SOFT_UNIT_MAX_INSNS];
   gboolean window;                          /* the unit itself is in the window */
   uint64_t value[16];                       /* of registers, at a guess, */

@@ -23,3 +23,12 @@
 #define FRAME_XMM     272
 #define FRAME_YMM     528 /* upper halves */
 #define FRAME_HIGH    784 /* soft_unit_thunk_high */
+#define FRAME_GAP     792
+/* SoftGap: by the address's page, and what is in it. */
+#define GAP_MASK  7
+#define GAP_SHIFT 5
+#define GAP_ROOM  8
+#define GAP_HOST  16
+/* Of what ESI carries (translate.h): which stores look at gaps. */
+#define GAP_ACCESS 0x28000000 /* SOFT_ACCESS_WRITE, SOFT_ACCESS_ALIGNED */
+#define GAP_STORE  0x08000000

@@ -278,7 +278,8 @@ is_shared (const Gen *g, const GenAddress *a, unsigned size, unsigned access)
 {
   const GenShare *share = &g->share[g->n];
 
-  return is_planned (g, a, size, access) && share->group != 0 && (share->first || g->shared == share->group);
+  return is_planned (g, a, size, access) && share->group != 0
+         && (share->first || g->held[share->where].group == share->group);
 }
 
 static gboolean
@@ -352,6 +353,12 @@ gen_any_window (Gen *g, const SoftDecode *decodes)
   return any;
 }
 
+static EmitRm
+held_place (const GenShare *share)
+{
+  return gen_frame ((uint32_t)offsetof (SoftCpu, shared_base) + (share->where - 1u) * 8);
+}
+
 EmitRm
 gen_access_to (Gen *g, const GenAddress *a, unsigned size, unsigned access)
 {
@@ -363,6 +370,8 @@ gen_access_to (Gen *g, const GenAddress *a, unsigned size, unsigned access)
   if (is_shared (g, a, size, access))
     {
       const GenShare *share = &g->share[g->n];
+      const unsigned host = share->where == 0 ? HOST_R14 : HOST_RDI;
+      GenHeld *held = &g->held[share->where];
 
       if (share->first)
         {
@@ -372,14 +381,18 @@ gen_access_to (Gen *g, const GenAddress *a, unsigned size, unsigned access)
           begin.disp -= share->place;
           gen_flags_lose (g);
           window = can_use_gs (g, &begin) ? window_for (g, &begin, share->write ? SOFT_ACCESS_WRITE : 0) : 0;
-          g->by_gs = window != 0;
-          if (g->by_gs)
+          held->by_gs = window != 0;
+          held->group = share->group;
+          if (held->by_gs)
             check_window (g, &begin, window);
           else
-            find (g, &begin, HOST_R14, share->span, share->write ? SOFT_ACCESS_WRITE : 0);
-          g->shared = share->group;
+            find (g, &begin, host, share->span, share->write ? SOFT_ACCESS_WRITE : 0);
+          if (!held->by_gs && share->where != 0)
+            emit_store (e, 8, held_place (share), host);
         }
-      return g->by_gs ? by_gs (g, a) : emit_at (HOST_R14, share->place);
+      else if (!held->by_gs && share->where != 0)
+        emit_load (e, 8, host, held_place (share));
+      return held->by_gs ? by_gs (g, a) : emit_at (host, share->place);
     }
   if (is_planned (g, a, size, access) && can_use_gs (g, a))
     {

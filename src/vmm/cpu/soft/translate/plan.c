@@ -435,8 +435,8 @@ find_group (Gen *g, const SoftDecode *decodes, unsigned first, unsigned group)
 
       if (effects->calls)
         break;
-      if (n > first && can_share (g, n) && a->base == key->base && a->index == key->index
-          && a->scale == key->scale)
+      if (n > first && g->share[n].group == 0 && can_share (g, n) && a->base == key->base
+          && a->index == key->index && a->scale == key->scale)
         {
           int64_t place = moved + a->disp, lowest = MIN (low, place),
                   highest = MAX (high, place + effects->size);
@@ -471,16 +471,26 @@ find_group (Gen *g, const SoftDecode *decodes, unsigned first, unsigned group)
 gboolean
 gen_plan_sharing (Gen *g, const SoftDecode *decodes)
 {
-  unsigned groups = 0;
+  unsigned groups = 0, busy[GEN_N_HELD] = { 0 };
 
   memset (g->share, 0, sizeof g->share);
   for (unsigned n = 0; n < (unsigned)g->block->cost; n++)
-    if (can_share (g, n))
+    if (g->share[n].group == 0 && can_share (g, n))
       {
-        unsigned last = find_group (g, decodes, n, groups + 1);
+        unsigned last, where = 0;
 
-        groups += last != n;
-        n = last;
+        while (where < GEN_N_HELD && busy[where] > n)
+          where++;
+        if (where == GEN_N_HELD)
+          continue;
+        last = find_group (g, decodes, n, groups + 1);
+        if (last == n)
+          continue;
+        groups++;
+        busy[where] = last + 1;
+        for (unsigned i = n; i <= last; i++)
+          if (g->share[i].group == groups)
+            g->share[i].where = (uint8_t)where;
       }
   return groups > 0;
 }

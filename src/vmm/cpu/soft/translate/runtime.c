@@ -27,6 +27,12 @@ G_STATIC_ASSERT (offsetof (SoftCpu, mxcsr) == FRAME_MXCSR);
 G_STATIC_ASSERT (offsetof (SoftCpu, xmm) == FRAME_XMM);
 G_STATIC_ASSERT (offsetof (SoftCpu, ymm_high) == FRAME_YMM);
 G_STATIC_ASSERT (offsetof (SoftCpu, thunk_high) == FRAME_HIGH);
+G_STATIC_ASSERT (offsetof (SoftCpu, gap) == FRAME_GAP);
+G_STATIC_ASSERT (SOFT_N_GAPS - 1 == GAP_MASK && sizeof (SoftGap) == 1 << GAP_SHIFT);
+G_STATIC_ASSERT (offsetof (SoftGap, low) == 0 && offsetof (SoftGap, room) == GAP_ROOM
+                 && offsetof (SoftGap, host) == GAP_HOST);
+G_STATIC_ASSERT (GAP_STORE == SOFT_ACCESS_WRITE << SOFT_REF_BITS
+                 && GAP_ACCESS == (SOFT_ACCESS_WRITE | SOFT_ACCESS_ALIGNED) << SOFT_REF_BITS);
 
 void
 soft_unit_setup (SoftCpu *cpu)
@@ -45,10 +51,6 @@ soft_unit_setup (SoftCpu *cpu)
 void
 soft_unit_forget (SoftCpu *cpu)
 {
-  /* An empty place has an address that is looked up elsewhere. */
-  for (unsigned k = 0; k < SOFT_N_UNIT_CLASSES; k++)
-    for (unsigned i = 0; i < SOFT_UNIT_JUMPS; i++)
-      cpu->unit_jumps[k][i].rip = i ^ 1;
   memset (cpu->exec_id, 0, sizeof cpu->exec_id);
   cpu->unit_class = -1;
   cpu->unit_link = NULL;
@@ -70,7 +72,12 @@ find_class (SoftCpu *cpu)
       k = 0;
     }
   if (k == translator->n_classes)
-    translator->classes[translator->n_classes++] = cpu->unit_key;
+    {
+      translator->classes[translator->n_classes++] = cpu->unit_key;
+      /* An empty place has an address that is looked up elsewhere. */
+      for (unsigned i = 0; i < SOFT_UNIT_JUMPS; i++)
+        cpu->unit_jumps[k][i].rip = i ^ 1;
+    }
   cpu->unit_class = (int)k;
 }
 
@@ -119,17 +126,13 @@ find_unit (SoftCpu *cpu)
 }
 
 static SoftUnit *
-make_unit (SoftCpu *cpu, SoftBlock *block)
+make_unit (SoftCpu *cpu)
 {
   SoftTranslator *translator = cpu->translator;
   const uint8_t *host;
   uint64_t physical;
   Region *region = NULL;
 
-  if (block->heat == SOFT_HEAT_NEVER)
-    return NULL;
-  if (!translator->always && ++block->heat <= HOT)
-    return NULL;
   if (soft_translator_full (translator))
     {
       soft_code_flush (cpu);
@@ -204,26 +207,13 @@ run_checked (SoftCpu *cpu, SoftUnit *unit, SoftExit *link)
     soft_check_after (cpu);
 }
 
-/* Code that ran before, and not often: there is nothing else to be found.  NULL: there may be. */
-static SoftBlock *
-cold_block (SoftCpu *cpu, uint64_t rip)
-{
-  uint64_t linear = (cpu->check[CPU_CS].base + rip) & cpu->linear_mask;
-  const SoftJump *jump = &cpu->jumps[soft_jump_slot (linear)];
-
-  if (jump->linear != linear || jump->key != cpu->jump_key || rip > cpu->jump_limit
-      || jump->block->cost == SOFT_STALE || jump->block->heat >= HOT || cpu->translator->always)
-    return NULL;
-  jump->block->heat++;
-  return jump->block;
-}
-
 SoftBlock *
 soft_unit_step (SoftCpu *cpu)
 {
   SoftTranslator *translator = cpu->translator;
   uint64_t rip = cpu->reg[SOFT_REG_RIP];
   SoftExit *link = cpu->unit_link;
+  uint64_t flushes = translator->count.flushes;
   SoftUnitJump *jump;
   SoftUnit *unit;
   SoftBlock *block;
@@ -240,23 +230,30 @@ soft_unit_step (SoftCpu *cpu)
         return NULL;
       link = cpu->unit_link;
     }
-  block = cold_block (cpu, rip);
-  if (block != NULL)
-    return block;
-  unit = find_unit (cpu);
-  if (unit == NULL)
+  block = soft_known_block (cpu);
+  if (block == NULL)
+    block = soft_find_block (cpu);
+  if (translator->count.flushes != flushes)
+    link = NULL;
+  if (block->heat < HOT && !translator->always)
     {
-      uint64_t flushes = translator->count.flushes;
-
-      block = soft_find_block (cpu);
-      unit = make_unit (cpu, block);
-      if (translator->count.flushes != flushes)
-        {
-          link = NULL;
-          block = NULL;
-        }
+      block->heat++;
+      return block;
+    }
+  unit = block->translated;
+  if (unit == NULL || unit->dead || unit->rip != rip || unit->key != cpu->unit_key || unit->n_pages > 1)
+    {
+      unit = find_unit (cpu);
       if (unit == NULL)
-        return block != NULL ? block : soft_find_block (cpu);
+        {
+          flushes = translator->count.flushes;
+          unit = make_unit (cpu);
+          if (translator->count.flushes != flushes)
+            return soft_find_block (cpu);
+          if (unit == NULL)
+            return block;
+        }
+      block->translated = unit;
     }
   if ((unit->key & SOFT_UNIT_KEY_COUNT) != 0 && unit->block->cost > cpu->budget)
     return soft_find_block (cpu);

@@ -132,6 +132,27 @@
 /* Called by translated code where a look-up failed: the access in ESI, linear address in RDI.  Comes back with the host's address in
  * RDI, or behind the jump that follows the call if the instruction has been carried out, or leaves. */
 	function soft_unit_thunk_cold
+	/* A store beside code needs no C. */
+	pushq	%r14
+	movl	%esi, %r14d
+	andl	$GAP_ACCESS, %r14d
+	cmpl	$GAP_STORE, %r14d
+	jne	.Lno_gap
+	movl	%edi, %r14d
+	shrl	$12, %r14d
+	andl	$GAP_MASK, %r14d
+	shll	$GAP_SHIFT, %r14d
+	addq	16+FRAME_GAP(%rsp), %r14
+	subq	(%r14), %rdi
+	cmpq	GAP_ROOM(%r14), %rdi
+	jae	.Lnot_in_gap
+	addq	GAP_HOST(%r14), %rdi
+	popq	%r14
+	ret
+.Lnot_in_gap:
+	addq	(%r14), %rdi
+.Lno_gap:
+	popq	%r14
 	save_registers 8
 	park_sse 8
 	movq	%rdi, %rdx

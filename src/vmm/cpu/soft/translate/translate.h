@@ -83,7 +83,7 @@ enum
 
 #define SOFT_UNIT_MAX_INSNS   64
 #define SOFT_UNIT_MAX_EXITS   4
-#define SOFT_UNIT_BUFFER_SIZE (32u << 20)
+#define SOFT_UNIT_BUFFER_SIZE (64u << 20)
 #define SOFT_HEAT_NEVER       0xffff
 
 typedef struct
