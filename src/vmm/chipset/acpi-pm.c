@@ -94,9 +94,9 @@ wake (AcpiPm *pm, const char *reason)
 }
 
 static void
-on_wake (void *opaque)
+on_wake (void *opaque, const char *reason)
 {
-  wake (opaque, "a key was pressed");
+  wake (opaque, reason);
 }
 
 static void

@@ -142,7 +142,7 @@ struct Vm
   /* The guest sleeps (suspend to RAM): processors stand still, memory, devices and the clock go on.  Under the VM lock; power
    * management's, which also saves it.  See vm_wake(). */
   gboolean asleep;
-  void (*wake) (void *opaque);
+  void (*wake) (void *opaque, const char *reason);
   void *wake_opaque;
 
   /* A debugger's wish: a reset that the guest causes leaves the machine paused before its first instruction.  Device loop. */
@@ -233,12 +233,12 @@ void vm_stop (Vm *vm, const char *reason);
 /* From any thread, locked or not: done on the device loop's next turn.  The reason is copied.  A second request of the same
  * kind before that is dropped.  A processor whose write asked for it doesn't get beyond it; see VmProcessorOps.hold. */
 void vm_request (Vm *vm, VmRequest request, const char *reason);
-/* The person did something that wakes a sleeping guest (a key).  VM lock held. */
+/* Something wakes a sleeping guest: a key, a packet.  VM lock held. */
 static inline void
-vm_wake (Vm *vm)
+vm_wake (Vm *vm, const char *reason)
 {
   if (G_UNLIKELY (vm->asleep) && vm->wake != NULL)
-    vm->wake (vm->wake_opaque);
+    vm->wake (vm->wake_opaque, reason);
 }
 
 /* For debuggers; device loop, in a source of its own or a VmActFunc. -------------------------------- */

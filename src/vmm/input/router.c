@@ -351,8 +351,8 @@ input_router_send (InputRouter *router, const InputEvent *event)
 {
   InputSink *sink = NULL;
 
-  if (event->value != 0 && is_switch (event))
-    vm_wake (router->vm);
+  if (event->value != 0 && (event->type == INPUT_EVENT_KEY || event->type == INPUT_EVENT_BUTTON))
+    vm_wake (router->vm, "a key was pressed");
   switch (event->type)
     {
     case INPUT_EVENT_KEY:

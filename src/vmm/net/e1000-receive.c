@@ -8,6 +8,7 @@
 
 #include "net/frame.h"
 #include "net/packet.h"
+#include "pci/pm.h"
 
 #include <string.h>
 
@@ -359,7 +360,7 @@ look_for_wake (E1000 *e, const uint8_t *packet, size_t length)
     return;
   e1000_set (e, E1000_WUS, e1000_get (e, E1000_WUS) | found);
   e1000_set (e, E1000_WUC, wuc | WUC_PME_STATUS);
-  vm_wake (e->pci.device.vm);
+  pci_pm_wake (&e->pci, "a packet came that wakes it");
 }
 
 /* -- The ring ------------------------------------------------------------------------------------------ */

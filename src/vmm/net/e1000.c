@@ -158,7 +158,7 @@ e1000_realize (Device *device, GError **error)
   e->ports = region_new_io ("e1000-ports", e->modern ? MODERN_PORTS : PORTS_SIZE, &e1000_ports_ops, e);
   pci_device_add_bar (pci, REGISTERS_BAR, e->registers, PCI_BAR_MEMORY32);
   pci_device_add_bar (pci, PORTS_BAR, e->ports, PCI_BAR_IO);
-  pci_pm_add (pci);
+  pci_pm_add_wake (pci);
   if (e->modern)
     {
       pci_msi_add (pci, 1, PCI_MSI_64BIT);

@@ -8,6 +8,7 @@
 
 #include "net/frame.h"
 #include "net/packet.h"
+#include "pci/pm.h"
 
 #include <string.h>
 
@@ -241,7 +242,7 @@ look_for_wake (Rtl8139 *r, const uint8_t *packet, size_t length)
       || ((config5 & CONFIG5_BROADCAST) && is_broadcast (packet))
       || ((config5 & CONFIG5_MULTICAST) && net_is_multicast (packet) && !is_broadcast (packet))
       || ((config5 & CONFIG5_UNICAST) && is_own (r, packet)))
-    vm_wake (r->pci.device.vm);
+    pci_pm_wake (&r->pci, "a packet came that wakes it");
 }
 
 gboolean

@@ -491,7 +491,7 @@ rtl_realize (Device *device, GError **error)
   r->registers = region_new_io ("rtl8139-registers", RTL_SIZE, &registers_ops, r);
   pci_device_add_bar (pci, PORTS_BAR, r->ports, PCI_BAR_IO);
   pci_device_add_bar (pci, REGISTERS_BAR, r->registers, PCI_BAR_MEMORY32);
-  pci_pm_add (pci);
+  pci_pm_add_wake (pci);
   pci->config_written = on_config;
   vm_timer_init (&r->work, device->vm->clock, rtl_on_work, r);
   vm_timer_init (&r->timer, device->vm->clock, on_timer, r);

@@ -10,5 +10,9 @@
 G_BEGIN_DECLS
 
 void pci_pm_add (PciDevice *pci);
+/* As that, and the function can wake the machine (PME#). */
+void pci_pm_add_wake (PciDevice *pci);
+/* What it waits for has come: it says so, and a guest that sleeps wakes up.  Whether the driver wants that, the function knows.  VM lock held. */
+void pci_pm_wake (PciDevice *pci, const char *reason);
 
 G_END_DECLS

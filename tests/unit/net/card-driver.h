@@ -105,6 +105,18 @@ card_map (Card *c, int memory, int ports)
   card_config (c, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
 }
 
+/* Of a capability; 0: there is none. */
+static inline unsigned
+card_find (Card *c, uint8_t id)
+{
+  unsigned at = card_config_read (c, 0x34, 1);
+
+  for (unsigned i = 0; i < 48 && at != 0; i++, at = card_config_read (c, at + 1, 1))
+    if (card_config_read (c, at, 1) == id)
+      return at;
+  return 0;
+}
+
 static inline void
 card_close (Card *c)
 {

@@ -465,6 +465,64 @@ test_saved (void)
   card_close (&c);
 }
 
+/* -- What wakes the machine ---------------------------------------------------------------------------------- */
+
+static unsigned n_wakes;
+
+static void
+on_wake (void *opaque, const char *reason)
+{
+  g_assert_nonnull (reason);
+  n_wakes++;
+}
+
+static void
+fall_asleep (Card *c, unsigned pm)
+{
+  card_config (c, pm + 4, 3 | 1 << 8, 2); /* D3hot, PME_En */
+  vm_lock (c->vm);
+  c->vm->wake = on_wake;
+  c->vm->asleep = TRUE;
+  vm_unlock (c->vm);
+}
+
+/* A magic packet, and no other, wakes a machine whose driver has put the card to sleep for that; the card then says so (PCI Power Management 1.2, 3.2.4). */
+static void
+test_wake (void)
+{
+  uint8_t packet[200];
+  Card c;
+  unsigned pm;
+
+  open_card (&c);
+  pm = card_find (&c, 1);
+  g_assert_cmpuint (pm, !=, 0);
+  g_assert_cmphex (card_config_read (&c, pm + 2, 2) & 0xc800, ==, 0xc800);
+  rtl_start (&c, RCR_AB);
+  rtl_out (&c, RTL_9346CR, 0xc0, 1);
+  rtl_out (&c, RTL_CONFIG3, CONFIG3_MAGIC, 1);
+  card_fill (packet, sizeof packet, NULL, 1);
+  n_wakes = 0;
+  fall_asleep (&c, pm);
+  card_offer (&c, packet, sizeof packet);
+  g_assert_cmpuint (n_wakes, ==, 0);
+  memset (packet + 60, 0xff, 6);
+  for (unsigned i = 1; i < 17; i++)
+    memcpy (packet + 60 + 6 * i, net_fixture_mac.bytes, 6);
+  packet[60 + 6 * 16]++;
+  card_offer (&c, packet, sizeof packet);
+  g_assert_cmpuint (n_wakes, ==, 0);
+  g_assert_cmphex (card_config_read (&c, pm + 4, 2), ==, 3 | 1 << 8 | 1 << 3);
+  packet[60 + 6 * 16]--;
+  card_offer (&c, packet, sizeof packet);
+  g_assert_cmpuint (n_wakes, ==, 1);
+  g_assert_cmphex (card_config_read (&c, pm + 4, 2) & 0x8103, ==, 0x8103);
+  /* The system clears it, and has the card again. */
+  card_config (&c, pm + 4, 1 << 15, 2);
+  g_assert_cmphex (card_config_read (&c, pm + 4, 2) & 0x8103, ==, 0);
+  card_close (&c);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -478,5 +536,6 @@ main (int argc, char **argv)
   g_test_add_func ("/rtl8139/plus-receive", test_plus_receive);
   g_test_add_func ("/rtl8139/trouble", test_trouble);
   g_test_add_func ("/rtl8139/saved", test_saved);
+  g_test_add_func ("/rtl8139/wake", test_wake);
   return g_test_run ();
 }
