@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What a monitor and vivarium-net, which is a machine's user network, say to each other (base/message.h).  Packets go by a socket of their own, the wire: a
- * message each.
+ * message each, behind NET_WIRE_HEADER bytes that say what is undone in it (struct virtio_net_hdr in the host's byte order); to the helper nothing is.
  *
  * A configuration is a sealed memfd with three texts, each with a 0 at its end: the guest's host name, the file that it boots from the network, and
  * the ports that lead to it (base/net-forward.h).  Each may be empty.
@@ -32,6 +32,8 @@ typedef enum
 } NetFailure;
 
 #define NET_START_RESTRICTED 1u /* the guest reaches nothing; ports lead to it */
+
+#define NET_WIRE_HEADER 10u
 
 #define NET_CONFIG_SIZE  16384u
 #define NET_CONFIG_TEXTS 3u

@@ -4,7 +4,9 @@
 #include "nat/nat.h"
 
 #include "base/net-forward.h"
+#include "base/net-messages.h"
 #include "nat/fragments.h"
+#include "nat/join.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -27,6 +29,7 @@ typedef struct
   int64_t at; /* ms; -1: not set */
 } Timer;
 
+/* With its header on the wire. */
 typedef struct
 {
   size_t length;
@@ -44,7 +47,8 @@ struct Nat
   GArray *polls;    /* struct pollfd */
   GArray *forwards; /* NetForward that are open */
   Fragments *fragments;
-  uint8_t *packet;
+  Join *join;
+  uint8_t *packet; /* with its header */
 };
 
 /* -- For the library ------------------------------------------------------------------------------- */
@@ -63,12 +67,13 @@ clock_ms (void)
 
 /* FALSE: the wire has no room. */
 static gboolean
-write_wire (Nat *nat, const void *packet, size_t length)
+write_wire (Nat *nat, struct iovec *iov, unsigned n_pieces)
 {
+  const struct msghdr message = { .msg_iov = iov, .msg_iovlen = n_pieces };
   ssize_t n;
 
   do
-    n = send (nat->wire, packet, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    n = sendmsg (nat->wire, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
     return FALSE;
@@ -81,26 +86,36 @@ flush_waiting (Nat *nat)
 {
   Packet *first;
 
-  while ((first = g_queue_peek_head (&nat->waiting)) != NULL && write_wire (nat, first->bytes, first->length))
+  while ((first = g_queue_peek_head (&nat->waiting)) != NULL
+         && write_wire (nat, &(struct iovec){ first->bytes, first->length }, 1))
     g_free (g_queue_pop_head (&nat->waiting));
+}
+
+static void
+on_joined (void *opaque, const uint8_t header[JOIN_HEADER], const uint8_t *data, size_t length)
+{
+  struct iovec iov[] = { { (uint8_t *)header, JOIN_HEADER }, { (uint8_t *)data, length } };
+  Nat *nat = opaque;
+  Packet *packet;
+
+  if (g_queue_is_empty (&nat->waiting) && write_wire (nat, iov, G_N_ELEMENTS (iov)))
+    return;
+  if (g_queue_get_length (&nat->waiting) >= MOST_WAITING)
+    return;
+  packet = g_malloc (sizeof *packet + JOIN_HEADER + length);
+  packet->length = JOIN_HEADER + length;
+  memcpy (packet->bytes, header, JOIN_HEADER);
+  memcpy (packet->bytes + JOIN_HEADER, data, length);
+  g_queue_push_tail (&nat->waiting, packet);
 }
 
 static ssize_t
 on_packet (const void *data, size_t length, void *opaque)
 {
   Nat *nat = opaque;
-  Packet *packet;
 
-  if (length == 0 || length > LONGEST_PACKET)
-    return (ssize_t)length;
-  if (g_queue_is_empty (&nat->waiting) && write_wire (nat, data, length))
-    return (ssize_t)length;
-  if (g_queue_get_length (&nat->waiting) >= MOST_WAITING)
-    return (ssize_t)length;
-  packet = g_malloc (sizeof *packet + length);
-  packet->length = length;
-  memcpy (packet->bytes, data, length);
-  g_queue_push_tail (&nat->waiting, packet);
+  if (length > 0 && length <= LONGEST_PACKET)
+    join_packet (nat->join, data, length, clock_ns (nat));
   return (ssize_t)length;
 }
 
@@ -206,8 +221,9 @@ nat_new (const NatConfig *config, int wire)
   nat->timers = g_ptr_array_new_with_free_func (g_free);
   nat->polls = g_array_new (FALSE, FALSE, sizeof (struct pollfd));
   nat->forwards = g_array_new (FALSE, FALSE, sizeof (NetForward));
-  nat->packet = g_malloc (LONGEST_PACKET);
+  nat->packet = g_malloc (NET_WIRE_HEADER + LONGEST_PACKET);
   nat->fragments = fragments_new ();
+  nat->join = join_new (on_joined, nat);
   g_queue_init (&nat->waiting);
   nat->slirp = slirp_new (&slirp, &callbacks, nat);
   if (nat->slirp != NULL)
@@ -233,6 +249,7 @@ nat_free (Nat *nat)
   g_free (nat->tftp);
   g_free (nat->packet);
   fragments_free (nat->fragments);
+  join_free (nat->join);
   g_free (nat);
 }
 
@@ -358,15 +375,17 @@ read_wire (Nat *nat)
 {
   for (unsigned i = 0; i < PACKETS_A_TURN && !nat->lost; i++)
     {
-      ssize_t n = recv (nat->wire, nat->packet, LONGEST_PACKET, MSG_DONTWAIT | MSG_TRUNC);
+      const uint8_t *packet = nat->packet + NET_WIRE_HEADER;
+      ssize_t n = recv (nat->wire, nat->packet, NET_WIRE_HEADER + LONGEST_PACKET, MSG_DONTWAIT | MSG_TRUNC);
 
       if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
       if (n <= 0)
         nat->lost = TRUE;
-      else if ((size_t)n <= LONGEST_PACKET
-               && fragments_may_pass (nat->fragments, nat->packet, (size_t)n, g_get_monotonic_time ()))
-        slirp_input (nat->slirp, nat->packet, (int)n);
+      n -= NET_WIRE_HEADER; /* which says nothing here: sums are made, and segments are packets of their own */
+      if (n > 0 && (size_t)n <= LONGEST_PACKET
+          && fragments_may_pass (nat->fragments, packet, (size_t)n, g_get_monotonic_time ()))
+        slirp_input (nat->slirp, packet, (int)n);
     }
 }
 
@@ -401,6 +420,15 @@ run_timers (Nat *nat)
     }
 }
 
+/* As poll(); `ns` -1: for good. */
+static int
+wait_for (Nat *nat, gint64 ns)
+{
+  const struct timespec time = { .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) };
+
+  return ppoll ((struct pollfd *)(void *)nat->polls->data, nat->polls->len, ns >= 0 ? &time : NULL, NULL);
+}
+
 gboolean
 nat_run (Nat *nat, int fd)
 {
@@ -420,6 +448,7 @@ nat_run (Nat *nat, int fd)
       };
       uint32_t timeout = G_MAXINT;
       struct pollfd *seen;
+      gint64 left;
       int n;
 
       g_array_set_size (nat->polls, 0);
@@ -427,8 +456,10 @@ nat_run (Nat *nat, int fd)
       if (listening)
         slirp_pollfds_fill (nat->slirp, &timeout, add_poll, nat);
       timeout = time_left (nat, MIN (timeout, (uint32_t)G_MAXINT));
-      n = poll ((struct pollfd *)(void *)nat->polls->data, nat->polls->len,
-                timeout == G_MAXINT ? -1 : (int)timeout);
+      left = join_flush (nat->join, clock_ns (nat));
+      n = wait_for (nat, left >= 0 && timeout > 0        ? left
+                         : timeout == (uint32_t)G_MAXINT ? -1
+                                                         : (gint64)timeout * 1000000);
       if (n < 0 && errno != EINTR)
         return FALSE;
       if (listening)

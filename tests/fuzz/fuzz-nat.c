@@ -9,6 +9,7 @@
 #include "fuzz.h"
 
 #include "base/net-forward.h"
+#include "base/net-messages.h"
 #include "nat/nat.h"
 
 #include <fcntl.h>
@@ -134,7 +135,8 @@ int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
 {
   FuzzBytes bytes = { data, length };
-  static uint8_t frame[LONGEST], got[70000];
+  static uint8_t all[NET_WIRE_HEADER + LONGEST], got[70000];
+  uint8_t *frame = all + NET_WIRE_HEADER;
   const uint8_t kind = fuzz_u8 (&bytes);
   int ends[2];
   Nat *nat;
@@ -168,7 +170,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
       bytes.length -= given;
       put_right (frame, wanted, what);
       if (wanted > 0)
-        (void)!send (ends[0], frame, wanted, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)!send (ends[0], all, NET_WIRE_HEADER + wanted, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (!nat_run (nat, ready))
         break;
       if ((kind & 8) == 0)

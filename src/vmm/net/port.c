@@ -52,9 +52,10 @@ struct NetPort
 
   /* The device loop's. */
   GSource *source;
-  GSource *timer; /* wakes it when a rate lets it go on; its time is set by any thread */
-  gpointer tag;   /* of the wire in it; NULL */
-  int watched;    /* the wire that it is */
+  GSource *timer;      /* wakes it when a rate lets it go on; its time is set by any thread */
+  gpointer tag;        /* of the wire in it; NULL */
+  int watched;         /* the wire that it is */
+  GIOCondition wanted; /* of it */
   const NetCard *card;
   void *card_opaque;
   gboolean told_link;
@@ -398,7 +399,7 @@ take_next_wire (NetPort *port)
   port->wire = port->watched = port->next_wire;
   port->next_wire = NO_WIRE_WAITING;
   if (port->wire >= 0)
-    port->tag = g_source_add_unix_fd (port->source, port->wire, G_IO_IN);
+    port->tag = g_source_add_unix_fd (port->source, port->wire, port->wanted = G_IO_IN);
 }
 
 static void
@@ -465,8 +466,9 @@ watch_wire (NetPort *port)
     wanted |= G_IO_IN;
   if (port->full)
     wanted |= G_IO_OUT;
-  if (port->tag != NULL)
-    g_source_modify_unix_fd (port->source, port->tag, wanted);
+  /* Each change wakes the loop once more. */
+  if (port->tag != NULL && wanted != port->wanted)
+    g_source_modify_unix_fd (port->source, port->tag, port->wanted = wanted);
   g_mutex_unlock (&port->lock);
 }
 

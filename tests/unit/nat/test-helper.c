@@ -127,7 +127,24 @@ put_address (uint8_t *p, const char *text)
 static void
 put_packet (const void *packet, size_t length)
 {
-  g_assert_cmpint (send (wire, packet, length, MSG_NOSIGNAL), ==, length);
+  uint8_t header[NET_WIRE_HEADER] = { 0 };
+  struct iovec iov[] = { { header, sizeof header }, { (void *)packet, length } };
+  const struct msghdr message = { .msg_iov = iov, .msg_iovlen = G_N_ELEMENTS (iov) };
+
+  g_assert_cmpint (sendmsg (wire, &message, MSG_NOSIGNAL), ==, sizeof header + length);
+}
+
+/* Without its header; -1: there is none. */
+static ssize_t
+take_packet (void *packet, size_t size)
+{
+  uint8_t header[NET_WIRE_HEADER];
+  struct iovec iov[] = { { header, sizeof header }, { packet, size } };
+  struct msghdr message = { .msg_iov = iov, .msg_iovlen = G_N_ELEMENTS (iov) };
+  const ssize_t n = recvmsg (wire, &message, MSG_DONTWAIT);
+
+  g_assert_true (n < 0 || n > (ssize_t)sizeof header);
+  return n < 0 ? n : n - (ssize_t)sizeof header;
 }
 
 /* Answers who asks for the guest's address; TRUE: it was that. */
@@ -161,7 +178,7 @@ take_udp (uint8_t *packet, size_t size)
       struct pollfd wait = { wire, POLLIN, 0 };
 
       g_assert_cmpint (poll (&wait, 1, WAIT_MS), ==, 1);
-      const ssize_t n = recv (wire, packet, size, MSG_DONTWAIT);
+      const ssize_t n = take_packet (packet, size);
       g_assert_cmpint (n, >, 0);
       if (!answer_arp (packet, (size_t)n) && n >= 42 && get16 (packet + 12) == 0x0800 && packet[23] == 17)
         return (size_t)n;
@@ -391,7 +408,7 @@ test_hostile_guest (void)
           }
         put_packet (p, length);
         /* It must not wait for us. */
-        while (recv (wire, big, 70000, MSG_DONTWAIT) > 0)
+        while (take_packet (big, 70000) > 0)
           ;
       }
   memcpy (big, host_mac, 6);
