@@ -9,13 +9,14 @@
 
 #include "virtio/net.h"
 
-#define N_QUEUES 3
+#define N_PAIRS  2
+#define N_QUEUES 5
 #define PACKET   0xff
 #define LONGEST  20000u
 /* CSUM, GUEST_CSUM, CTRL_GUEST_OFFLOADS, MTU, MAC, GUEST_TSO4/6, HOST_TSO4/6, MRG_RXBUF to CTRL_MAC_ADDR, USO. */
 #define FEATURES                                                                                 \
   (UINT64_C (0x2f) | VIRT_FEATURE (7) | VIRT_FEATURE (8) | VIRT_FEATURE (11) | VIRT_FEATURE (12) \
-   | UINT64_C (0xbf8000) | UINT64_C (7) << 54)
+   | UINT64_C (0xff8000) | UINT64_C (7) << 54)
 
 /* Over IPv4 or IPv6, TCP or UDP, with what the bytes say. */
 static void
@@ -58,7 +59,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
   driver_open (&d);
   vm_lock (d.vm);
   net_fixture_open (&net, d.vm, &config);
-  Device *card = virt_net_new (d.vm, "net0", pci_root_bus (d.root), DRIVER_DEVFN, net.port, NULL);
+  Device *card = virt_net_new (d.vm, "net0", pci_root_bus (d.root), DRIVER_DEVFN, N_PAIRS, net.port, NULL);
   card->klass->reset (card);
   vm_unlock (d.vm);
   driver_map (&d);

@@ -92,6 +92,7 @@ static const char *const choice_labels[][2] = {
   { "rtl8139", N_ ("Realtek 8139") },
   { "pcnet", N_ ("AMD PCnet") },
   { "ne2000", N_ ("NE2000") },
+  { "ne2000-isa", N_ ("NE2000 on ISA (0x300, IRQ 5)") },
 };
 
 static const struct

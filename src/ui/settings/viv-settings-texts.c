@@ -80,6 +80,8 @@ const VivKeyText viv_key_texts[] = {
     VIV_PAGE_DEVICE, "" },
   { "net.card", N_ ("Adapter"), N_ ("Virtio is faster, if the system has a driver for it"), VIV_PAGE_DEVICE,
     "" },
+  { "net.queues", N_ ("Queues"), N_ ("As many as processors let all of them work side by side"),
+    VIV_PAGE_DEVICE, "" },
   { "net.link", N_ ("Cable"), NULL, VIV_PAGE_DEVICE, "" },
   { "net.rate", N_ ("Speed Limit"), N_ ("KiB a second each way; 0: none"), VIV_PAGE_DEVICE, "" },
   { "net.forward", N_ ("Forwarded Ports"), N_ ("Such as tcp:127.0.0.1:2222-:22, with commas between them"),

@@ -6,6 +6,7 @@
 
 #include "board/board.h"
 
+#include "net/ne2000.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
 #include "storage/nvme.h"
@@ -155,7 +156,8 @@ board_place (Board *board, const char *id)
   if (drive != NULL && drive->slot != 0)
     return g_strdup_printf ("pci 00:%02x.0", drive->slot);
   if (net != NULL)
-    return g_strdup_printf ("pci 00:%02x.0", net->slot);
+    return net->slot != 0 ? g_strdup_printf ("pci 00:%02x.0", net->slot)
+                          : g_strdup_printf ("isa %x irq %u", NE2000_ISA_PORT, NE2000_ISA_IRQ);
   if (drive != NULL)
     return drive->kind == DRIVE_FLOPPY ? g_strdup_printf ("floppy %u", drive->unit)
                                        : g_strdup_printf ("ide %u:%u", drive->channel, drive->unit);

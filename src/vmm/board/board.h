@@ -28,7 +28,7 @@ typedef struct
 {
   char *id;
   NetPort *port; /* the machine's, as the card is */
-  unsigned slot; /* on bus 0 */
+  unsigned slot; /* on bus 0; 0: on the ISA bus */
 } BoardNet;
 
 /* Who starts the processes of shared folders (virtio/fs.h has what these do). */
@@ -126,6 +126,9 @@ void board_set_key (Board *board, const char *id, const char *key, const char *v
 void board_serve_vsock (Board *board, int listener);
 /* A network card of the definition on `slot` of `bus`.  VM lock held. */
 gboolean board_add_net (Board *board, const MachineDevice *net, PciBus *bus, unsigned slot, GError **error);
+gboolean board_net_is_isa (const MachineDevice *net);
+/* Such a one; `irq` is the wire of NE2000_ISA_IRQ. */
+gboolean board_add_isa_net (Board *board, const MachineDevice *net, IrqLine irq, GError **error);
 /* NULL: there is none. */
 BoardNet *board_find_net (Board *board, const char *id);
 /* Of a disk on USB, or a device of this computer's (board/usb.h): "usb 2"; NULL: it isn't plugged in. */

@@ -26,14 +26,14 @@
 #define ROM_LEAST 2048u
 #define ROM_MOST  (1u << 20)
 
-/* By the names of net0.card. */
+/* By the names of net0.card; virtio's is made by make_card(). */
 static const struct
 {
   const char *name;
   Device *(*make) (Vm *vm, const char *id, PciBus *bus, unsigned devfn, NetPort *port, GError **error);
 } cards[] = {
-  { "auto", e1000_new },      { "virtio", virt_net_new }, { "e1000", e1000_new },   { "e1000e", e1000e_new },
-  { "rtl8139", rtl8139_new }, { "pcnet", pcnet_new },     { "ne2000", ne2000_new },
+  { "auto", e1000_new },      { "virtio", NULL },     { "e1000", e1000_new },   { "e1000e", e1000e_new },
+  { "rtl8139", rtl8139_new }, { "pcnet", pcnet_new }, { "ne2000", ne2000_new },
 };
 
 static NetMac
@@ -169,7 +169,7 @@ set_network (NetPortConfig *config, const char *kind)
     WireForm form;
   } networks[] = {
     /* libslirp takes segments of TCP over IPv4 whole, and makes all sums itself. */
-    { "user", NET_CAN_TSO4, TRUE, { 0 } },
+    { "user", NET_CAN_TSO4, TRUE, { .header = TRUE } },
     { "private", NET_CAN_CHECKSUM | NET_CAN_TSO4 | NET_CAN_TSO6, FALSE, { .header = TRUE } },
     { "tap", NET_CAN_CHECKSUM | NET_CAN_TSO4 | NET_CAN_TSO6, FALSE, { .header = TRUE, .device = TRUE } },
     { "bridge", NET_CAN_CHECKSUM | NET_CAN_TSO4 | NET_CAN_TSO6, FALSE, { .header = TRUE, .device = TRUE } },
@@ -187,8 +187,23 @@ set_network (NetPortConfig *config, const char *kind)
       }
 }
 
-gboolean
-board_add_net (Board *board, const MachineDevice *device, PciBus *bus, unsigned slot, GError **error)
+/* NULL and an error. */
+static Device *
+make_card (Board *board, unsigned kind, const MachineDevice *device, PciBus *bus, unsigned slot,
+           NetPort *port, GError **error)
+{
+  Device *card;
+
+  if (cards[kind].make != NULL)
+    return cards[kind].make (board->vm, device->id, bus, PCI_DEVFN (slot, 0), port, error);
+  card = virt_net_new (board->vm, device->id, bus, PCI_DEVFN (slot, 0),
+                       (unsigned)machine_device_number (device, "queues"), port, error);
+  return board_made_virtio (board, card) ? card : NULL;
+}
+
+/* What it is at, behind `slot`; 0: at the ISA bus.  NULL and an error. */
+static BoardNet *
+begin_net (Board *board, const MachineDevice *device, unsigned slot, GError **error)
 {
   g_autofree char *mac = definition_mac (board->definition, device);
   NetPortConfig config = {
@@ -197,26 +212,31 @@ board_add_net (Board *board, const MachineDevice *device, PciBus *bus, unsigned 
     .rate = machine_device_number (device, "rate") * 1024,
     .unplugged = g_strcmp0 (machine_device_text (device, "link"), "down") == 0,
   };
-  const char *wanted = machine_device_text (device, "card");
+  BoardNet *net;
 
   set_network (&config, machine_device_text (device, "kind"));
+  if (!open_dump (board, device, &config.dump, error))
+    return NULL;
+  net = g_new0 (BoardNet, 1);
+  net->id = g_strdup (device->id);
+  net->slot = slot;
+  net->port = net_port_new (board->vm, &config);
+  g_ptr_array_add (board->nets, net);
+  return net;
+}
+
+gboolean
+board_add_net (Board *board, const MachineDevice *device, PciBus *bus, unsigned slot, GError **error)
+{
+  const char *wanted = machine_device_text (device, "card");
+
   for (unsigned i = 0; i < G_N_ELEMENTS (cards); i++)
     if (g_strcmp0 (cards[i].name, wanted) == 0)
       {
-        BoardNet *net = g_new0 (BoardNet, 1);
-        Device *card;
+        BoardNet *net = begin_net (board, device, slot, error);
+        Device *card = net != NULL ? make_card (board, i, device, bus, slot, net->port, error) : NULL;
 
-        if (!open_dump (board, device, &config.dump, error))
-          {
-            g_free (net);
-            return FALSE;
-          }
-        net->id = g_strdup (device->id);
-        net->slot = slot;
-        net->port = net_port_new (board->vm, &config);
-        g_ptr_array_add (board->nets, net);
-        card = cards[i].make (board->vm, device->id, bus, PCI_DEVFN (slot, 0), net->port, error);
-        if (cards[i].make == virt_net_new ? !board_made_virtio (board, card) : card == NULL)
+        if (card == NULL)
           return FALSE;
         add_boot_rom (board, device, (PciDevice *)card);
         return TRUE;
@@ -224,4 +244,28 @@ board_add_net (Board *board, const MachineDevice *device, PciBus *bus, unsigned 
   viv_start_blame (device->id, "card");
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "%s: there is no card “%s”", device->id, wanted);
   return FALSE;
+}
+
+gboolean
+board_net_is_isa (const MachineDevice *device)
+{
+  return g_strcmp0 (machine_device_text (device, "card"), "ne2000-isa") == 0;
+}
+
+gboolean
+board_add_isa_net (Board *board, const MachineDevice *device, IrqLine irq, GError **error)
+{
+  BoardNet *net;
+
+  for (guint i = 0; i < board->nets->len; i++)
+    if (((BoardNet *)g_ptr_array_index (board->nets, i))->slot == 0)
+      {
+        viv_start_blame (device->id, "card");
+        g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                     "%s: the ISA bus has one place for a network card, which is %s's", device->id,
+                     ((BoardNet *)g_ptr_array_index (board->nets, i))->id);
+        return FALSE;
+      }
+  net = begin_net (board, device, 0, error);
+  return net != NULL && ne2000_isa_new (board->vm, device->id, irq, net->port, error) != NULL;
 }

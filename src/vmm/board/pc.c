@@ -31,6 +31,7 @@
 #include "input/i8042.h"
 #include "machine/definition-files.h"
 #include "machine/start-blame.h"
+#include "net/ne2000.h"
 #include "storage/fdc.h"
 #include "storage/ide.h"
 #include "storage/nvme.h"
@@ -333,8 +334,11 @@ realize_storage (Board *board, gboolean ok, GError **error)
 static gboolean
 build_net (Board *board, const MachineDevice *net, GError **error)
 {
-  const unsigned slot = board_take_slot (board, net->id, error);
+  unsigned slot;
 
+  if (board_net_is_isa (net))
+    return board_add_isa_net (board, net, gsi_line (board->gsi, NE2000_ISA_IRQ), error);
+  slot = board_take_slot (board, net->id, error);
   return slot != 0 && board_add_net (board, net, pci_root_bus (board->root), slot, error);
 }
 

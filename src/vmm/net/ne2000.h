@@ -11,7 +11,7 @@
 G_BEGIN_DECLS
 
 #define NE2000_ISA_PORT 0x300
-#define NE2000_ISA_IRQ  9
+#define NE2000_ISA_IRQ  5
 
 /* `port` stays the caller's and outlives the card.  NULL and an error where it can't be.  VM lock held. */
 Device *ne2000_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, NetPort *port, GError **error);

@@ -2,67 +2,14 @@
  *
  * Nothing is in flight here: a packet is sent or received under its queue's lock, whole, and a chain that can't be served now stays in the ring
  * (virt_queue_untake()).  So a reset waits for nothing, and a saved machine has no more than its registers and filters.
- *
- * A queue has the lock of its ring; the filters have one of their own behind these, as a reset comes on a processor's thread.
  */
 #define G_LOG_DOMAIN "virtio-net"
 
-#include "virtio/net.h"
+#include "virtio/net-private.h"
+
+#include "net/packet.h"
 
 #include <string.h>
-
-/* 5.1.3 */
-#define F_CSUM                VIRT_FEATURE (0)
-#define F_GUEST_CSUM          VIRT_FEATURE (1)
-#define F_CTRL_GUEST_OFFLOADS VIRT_FEATURE (2)
-#define F_MTU                 VIRT_FEATURE (3)
-#define F_MAC                 VIRT_FEATURE (5)
-#define F_GUEST_TSO4          VIRT_FEATURE (7)
-#define F_GUEST_TSO6          VIRT_FEATURE (8)
-#define F_GUEST_ECN           VIRT_FEATURE (9)
-#define F_HOST_TSO4           VIRT_FEATURE (11)
-#define F_HOST_TSO6           VIRT_FEATURE (12)
-#define F_HOST_ECN            VIRT_FEATURE (13)
-#define F_MRG_RXBUF           VIRT_FEATURE (15)
-#define F_STATUS              VIRT_FEATURE (16)
-#define F_CTRL_VQ             VIRT_FEATURE (17)
-#define F_CTRL_RX             VIRT_FEATURE (18)
-#define F_CTRL_VLAN           VIRT_FEATURE (19)
-#define F_CTRL_RX_EXTRA       VIRT_FEATURE (20)
-#define F_GUEST_ANNOUNCE      VIRT_FEATURE (21)
-#define F_CTRL_MAC_ADDR       VIRT_FEATURE (23)
-#define F_GUEST_USO4          VIRT_FEATURE (54)
-#define F_GUEST_USO6          VIRT_FEATURE (55)
-#define F_HOST_USO            VIRT_FEATURE (56)
-#define F_OFFLOADS            (F_GUEST_CSUM | F_GUEST_TSO4 | F_GUEST_TSO6 | F_GUEST_ECN | F_GUEST_USO4 | F_GUEST_USO6)
-#define F_ALL                                                                                           \
-  (F_OFFLOADS | F_CSUM | F_CTRL_GUEST_OFFLOADS | F_MTU | F_MAC | F_HOST_TSO4 | F_HOST_TSO6 | F_HOST_ECN \
-   | F_MRG_RXBUF | F_STATUS | F_CTRL_VQ | F_CTRL_RX | F_CTRL_VLAN | F_CTRL_RX_EXTRA | F_GUEST_ANNOUNCE  \
-   | F_CTRL_MAC_ADDR | F_HOST_USO)
-
-/* 5.1.4: offsets in the configuration. */
-enum
-{
-  CONFIG_MAC = 0,
-  CONFIG_STATUS = 6,
-  CONFIG_PAIRS = 8,
-  CONFIG_MTU = 10,
-  CONFIG_SIZE = 12,
-};
-enum
-{
-  STATUS_LINK_UP = 1,
-  STATUS_ANNOUNCE = 2,
-};
-
-/* 5.1.2 */
-enum
-{
-  QUEUE_RECEIVE,
-  QUEUE_SEND,
-  QUEUE_CONTROL,
-  N_QUEUES,
-};
 
 /* 5.1.6: before each packet.  Legacy drivers have the last field with F_MRG_RXBUF only. */
 typedef struct
@@ -74,84 +21,12 @@ G_STATIC_ASSERT (sizeof (Header) == 12);
 #define SHORT_HEADER      10u
 #define HEADER_DATA_VALID 2
 
-/* 5.1.6.5: commands. */
-enum
-{
-  CLASS_RX = 0,
-  RX_PROMISCUOUS = 0,
-  RX_ALL_MULTICAST = 1,
-  RX_ALL_UNICAST = 2,
-  RX_NO_MULTICAST = 3,
-  RX_NO_UNICAST = 4,
-  RX_NO_BROADCAST = 5,
-  N_RX,
-
-  CLASS_MAC = 1,
-  MAC_TABLE_SET = 0,
-  MAC_ADDRESS_SET = 1,
-
-  CLASS_VLAN = 2,
-  VLAN_ADD = 0,
-  VLAN_DELETE = 1,
-
-  CLASS_ANNOUNCE = 3,
-  ANNOUNCE_ACK = 0,
-
-  CLASS_GUEST_OFFLOADS = 5,
-  GUEST_OFFLOADS_SET = 0,
-};
-enum
-{
-  ACK_OK,
-  ACK_ERROR,
-};
-
-#define QUEUE_SIZE  256
-#define MOST_CHAINS QUEUE_SIZE /* of a packet that is received */
-#define MOST_MACS   64u        /* in a table; with more all pass */
-#define N_VLANS     4096u
-
-typedef struct
-{
-  uint8_t mac[6];
-  uint8_t modes[N_RX];
-  uint8_t n_unicast, n_multicast; /* above MOST_MACS: too many */
-  uint8_t unicast[MOST_MACS * 6], multicast[MOST_MACS * 6];
-  uint8_t vlans[N_VLANS / 8];
-} Filters;
-
-typedef struct
-{
-  VirtDevice virt;
-  NetPort *port;
-  GMutex lock;
-  Filters filters;   /* under it */
-  uint64_t offloads; /* F_OFFLOADS that are on; under it */
-  gboolean attached, loaded;
-
-  /* Under the queues' locks. */
-  VirtChain sent;
-  gboolean full; /* the port took no more */
-  uint8_t *copy; /* of a packet of more pieces than the port takes */
-  VirtChain command;
-  VirtChain received[MOST_CHAINS]; /* of which the first n_received are in use within a call */
-  unsigned n_made;
-} VirtNet;
-
-static const StateField filters_state[] = {
-  STATE_U8_ARRAY (Filters, mac),
-  STATE_U8_ARRAY (Filters, modes),
-  STATE_U8_MAX (Filters, n_unicast, MOST_MACS + 1),
-  STATE_U8_MAX (Filters, n_multicast, MOST_MACS + 1),
-  STATE_U8_ARRAY (Filters, unicast),
-  STATE_U8_ARRAY (Filters, multicast),
-  STATE_U8_ARRAY (Filters, vlans),
-  STATE_END,
-};
 static const StateField virt_net_state[] = {
   STATE_STRUCT (VirtNet, virt, virt_device_state),
-  STATE_STRUCT (VirtNet, filters, filters_state),
+  STATE_STRUCT (VirtNet, filters, net_filters_state),
   STATE_U64 (VirtNet, offloads),
+  STATE_SINCE (2, 1),
+  STATE_U16_MAX (VirtNet, pairs, NET_MOST_PAIRS),
   STATE_END,
 };
 
@@ -161,91 +36,59 @@ header_size (const VirtDevice *virt)
   return virt_has (virt, VIRT_F_VERSION_1 | F_MRG_RXBUF) ? sizeof (Header) : SHORT_HEADER;
 }
 
-/* -- Filters --------------------------------------------------------------------------------------- */
+/* -- Connections ------------------------------------------------------------------------------------ */
 
-/* 5.1.6.5.1: a device without a driver that says otherwise lets all pass. */
-static void
-reset_filters (VirtNet *net)
+/* The same both ways. */
+static unsigned
+flow_of (const uint8_t *packet, size_t length)
 {
-  const NetMac mac = net_port_mac (net->port);
+  unsigned type, ports = 0;
+  const unsigned at = net_ether_payload (packet, length, &type);
+  uint32_t hash = 0;
 
-  g_mutex_lock (&net->lock);
-  memset (&net->filters, 0, sizeof net->filters);
-  memcpy (net->filters.mac, mac.bytes, sizeof mac.bytes);
-  net->filters.modes[RX_PROMISCUOUS] = TRUE;
-  g_mutex_unlock (&net->lock);
+  if (at != 0 && type == NET_TYPE_IP4 && at + NET_IP4_HEADER <= length)
+    {
+      hash = net_get32 (packet + at + 12) ^ net_get32 (packet + at + 16);
+      if ((net_get16 (packet + at + NET_IP4_FRAGMENT) & 0x3fff) == 0)
+        ports = at + (packet[at] & 0xfu) * 4;
+    }
+  else if (at != 0 && type == NET_TYPE_IP6 && at + NET_IP6_HEADER <= length)
+    {
+      for (unsigned i = 8; i < NET_IP6_HEADER; i += 4)
+        hash ^= net_get32 (packet + at + i);
+      ports = at + NET_IP6_HEADER;
+    }
+  if (ports != 0 && ports + 4 <= length)
+    hash ^= net_get16 (packet + ports) ^ net_get16 (packet + ports + 2);
+  hash ^= hash >> 16;
+  return (hash ^ hash >> 8) % NET_FLOWS;
 }
 
-static gboolean
-is_in (const uint8_t *table, unsigned n, const uint8_t *address)
+/* 5.1.6.2: a connection is received by the pair that it was last sent by. */
+static unsigned
+receive_pair (VirtNet *net, const uint8_t *packet, size_t length)
 {
-  if (n > MOST_MACS)
-    return TRUE;
-  for (unsigned i = 0; i < n; i++)
-    if (memcmp (table + 6 * i, address, 6) == 0)
-      return TRUE;
-  return FALSE;
-}
+  const unsigned pairs = net_pairs (net);
 
-static gboolean
-passes_vlan (const VirtNet *net, const uint8_t *packet, size_t length)
-{
-  unsigned vlan;
-
-  if (!virt_has (&net->virt, F_CTRL_VLAN) || length < 18 || packet[12] != 0x81 || packet[13] != 0x00)
-    return TRUE;
-  vlan = (packet[14] * 256u + packet[15]) % N_VLANS;
-  return net->filters.vlans[vlan / 8] >> vlan % 8 & 1;
-}
-
-static gboolean
-passes_locked (const VirtNet *net, const uint8_t *packet, size_t length)
-{
-  static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-  const Filters *filters = &net->filters;
-
-  if (!passes_vlan (net, packet, length))
-    return FALSE;
-  if (filters->modes[RX_PROMISCUOUS])
-    return TRUE;
-  if (memcmp (packet, everybody, 6) == 0)
-    return !filters->modes[RX_NO_BROADCAST];
-  if (net_is_multicast (packet))
-    return !filters->modes[RX_NO_MULTICAST]
-           && (filters->modes[RX_ALL_MULTICAST] || is_in (filters->multicast, filters->n_multicast, packet));
-  return !filters->modes[RX_NO_UNICAST]
-         && (filters->modes[RX_ALL_UNICAST] || memcmp (packet, filters->mac, 6) == 0
-             || is_in (filters->unicast, filters->n_unicast, packet));
-}
-
-static gboolean
-passes (VirtNet *net, const uint8_t *packet, size_t length)
-{
-  gboolean result;
-
-  g_mutex_lock (&net->lock);
-  result = passes_locked (net, packet, length);
-  g_mutex_unlock (&net->lock);
-  return result;
+  return pairs > 1 ? __atomic_load_n (&net->pair_of[flow_of (packet, length)], __ATOMIC_RELAXED) % pairs : 0;
 }
 
 /* -- Receiving: device loop ------------------------------------------------------------------------ */
 
 static void
-forget_received (VirtNet *net, unsigned n)
+forget_received (VirtNet *net, unsigned queue, unsigned n)
 {
   for (unsigned i = 0; i < n; i++)
     virt_chain_clear (&net->received[i]);
-  virt_queue_untake (&net->virt.queues[QUEUE_RECEIVE], n);
+  virt_queue_untake (&net->virt.queues[queue], n);
 }
 
 /* Chains for `length` bytes.  How many; 0: there are too few now, `*never`: and never will be. */
 static unsigned
-take_room (VirtNet *net, size_t length, gboolean *never)
+take_room (VirtNet *net, unsigned queue, size_t length, gboolean *never)
 {
   VirtDevice *virt = &net->virt;
-  const unsigned most
-      = virt_has (virt, F_MRG_RXBUF) ? MIN (virt->queues[QUEUE_RECEIVE].size, MOST_CHAINS) : 1;
+  const unsigned most = virt_has (virt, F_MRG_RXBUF) ? MIN (virt->queues[queue].size, MOST_CHAINS) : 1;
   size_t room = 0;
   unsigned n = 0;
 
@@ -261,7 +104,7 @@ take_room (VirtNet *net, size_t length, gboolean *never)
         }
       if (n == net->n_made)
         virt_chain_init (&net->received[net->n_made++]);
-      code = virt_queue_next (virt, QUEUE_RECEIVE, &net->received[n]);
+      code = virt_queue_next (virt, queue, &net->received[n]);
       if (code <= 0)
         {
           *never = code < 0;
@@ -278,7 +121,7 @@ take_room (VirtNet *net, size_t length, gboolean *never)
     }
   if (room >= length && !*never)
     return n;
-  forget_received (net, n);
+  forget_received (net, queue, n);
   return 0;
 }
 
@@ -305,9 +148,9 @@ fill_header (const VirtNet *net, const NetOffload *offload, unsigned n_buffers, 
 
 /* TRUE: the driver wants to hear of it. */
 static gboolean
-give_packet (VirtNet *net, unsigned n, const Header *header, const uint8_t *packet, size_t length)
+give_packet (VirtNet *net, VirtQueue *queue, unsigned n, const Header *header, const uint8_t *packet,
+             size_t length)
 {
-  VirtQueue *queue = &net->virt.queues[QUEUE_RECEIVE];
   const size_t size = header_size (&net->virt);
   size_t done = 0;
 
@@ -332,23 +175,25 @@ static gboolean
 on_receive (void *opaque, const NetOffload *offload, const uint8_t *packet, size_t length)
 {
   VirtNet *net = opaque;
-  VirtQueue *queue = &net->virt.queues[QUEUE_RECEIVE];
   gboolean never = FALSE, interrupt = FALSE;
-  unsigned n;
+  VirtQueue *queue;
+  unsigned n, number;
   Header header;
 
-  if (!passes (net, packet, length))
+  if (!net_passes (net, packet, length))
     return TRUE;
+  number = net_receive_queue (receive_pair (net, packet, length));
+  queue = &net->virt.queues[number];
   g_mutex_lock (&queue->lock);
-  n = take_room (net, header_size (&net->virt) + length, &never);
+  n = take_room (net, number, header_size (&net->virt) + length, &never);
   if (n > 0)
     {
       fill_header (net, offload, n, &header);
-      interrupt = give_packet (net, n, &header, packet, length);
+      interrupt = give_packet (net, queue, n, &header, packet, length);
     }
   g_mutex_unlock (&queue->lock);
   if (interrupt)
-    virt_interrupt_queue (&net->virt, QUEUE_RECEIVE);
+    virt_interrupt_queue (&net->virt, number);
   return n > 0 || never;
 }
 
@@ -387,9 +232,18 @@ read_header (const VirtDevice *virt, const VirtChain *chain, NetOffload *offload
     }
 }
 
+static void
+note_pair (VirtNet *net, unsigned pair, const VirtChain *chain, size_t at)
+{
+  uint8_t head[128];
+  const size_t length = virt_chain_read (chain, at, head, sizeof head);
+
+  __atomic_store_n (&net->pair_of[flow_of (head, length)], (uint8_t)pair, __ATOMIC_RELAXED);
+}
+
 /* FALSE: later. */
 static gboolean
-send_chain (VirtNet *net, const VirtChain *chain)
+send_chain (VirtNet *net, unsigned pair, const VirtChain *chain)
 {
   const size_t size = header_size (&net->virt);
   struct iovec iov[NET_MAX_PIECES];
@@ -399,6 +253,8 @@ send_chain (VirtNet *net, const VirtChain *chain)
   if (!read_header (&net->virt, chain, &offload) || chain->out.length - size > NET_MAX_PACKET)
     return TRUE; /* dropped */
   const size_t length = chain->out.length - size;
+  if (net_pairs (net) > 1)
+    note_pair (net, pair, chain, size);
   if (dma_vector_n (&chain->out) <= NET_MAX_PIECES)
     n = virt_vector_cut (&chain->out, size, length, iov, NET_MAX_PIECES);
   else
@@ -413,16 +269,17 @@ send_chain (VirtNet *net, const VirtChain *chain)
 }
 
 static void
-run_send (VirtNet *net, VirtChain *chain)
+run_send (VirtNet *net, unsigned n, VirtChain *chain)
 {
-  VirtQueue *queue = &net->virt.queues[QUEUE_SEND];
+  VirtQueue *queue = &net->virt.queues[n];
+  NetSender *sender = &net->senders[n / 2];
 
-  net->full = !send_chain (net, chain);
+  sender->full = !send_chain (net, n / 2, chain);
   virt_chain_clear (chain);
-  if (net->full)
+  if (sender->full)
     virt_queue_untake (queue, 1);
   else if (virt_queue_give (queue, chain->head, 0))
-    virt_interrupt_queue (&net->virt, QUEUE_SEND);
+    virt_interrupt_queue (&net->virt, n);
 }
 
 /* No lock held. */
@@ -430,180 +287,20 @@ static void
 on_room (void *opaque)
 {
   VirtNet *net = opaque;
-  VirtQueue *queue = &net->virt.queues[QUEUE_SEND];
 
-  g_mutex_lock (&queue->lock);
-  net->full = FALSE;
-  virt_queue_look (&net->virt, QUEUE_SEND);
-  g_mutex_unlock (&queue->lock);
-}
-
-/* -- Commands: device loop, the queue's lock held --------------------------------------------------- */
-
-static void
-tell_port (VirtNet *net)
-{
-  const uint64_t on = net->offloads;
-
-  net_port_card_takes (net->port, on & F_GUEST_CSUM
-                                      ? NET_CAN_CHECKSUM | (on & F_GUEST_TSO4 ? NET_CAN_TSO4 : 0u)
-                                            | (on & F_GUEST_TSO6 ? NET_CAN_TSO6 : 0u)
-                                            | ((on & F_GUEST_USO4) && (on & F_GUEST_USO6) ? NET_CAN_USO : 0u)
-                                      : 0);
-}
-
-static void
-set_on (VirtNet *net, uint64_t offloads)
-{
-  g_mutex_lock (&net->lock);
-  net->offloads = offloads;
-  tell_port (net);
-  g_mutex_unlock (&net->lock);
-}
-
-/* The filters' lock is held, too, from here on. */
-static gboolean
-set_mode (VirtNet *net, unsigned command, const VirtChain *chain, size_t at)
-{
-  const uint64_t feature = command <= RX_ALL_MULTICAST ? F_CTRL_RX : F_CTRL_RX_EXTRA;
-  uint8_t on;
-
-  if (command >= N_RX || !virt_has (&net->virt, feature) || virt_chain_read (chain, at, &on, 1) != 1)
-    return FALSE;
-  net->filters.modes[command] = on != 0;
-  return TRUE;
-}
-
-/* One of the two tables; TRUE and where the next one begins. */
-static gboolean
-read_table (const VirtChain *chain, size_t *at, uint8_t *n, uint8_t table[MOST_MACS * 6])
-{
-  uint32_t count;
-
-  if (virt_chain_read (chain, *at, &count, sizeof count) != sizeof count)
-    return FALSE;
-  count = GUINT32_FROM_LE (count);
-  *at += sizeof count;
-  if (count > chain->out.length / 6 || 6 * (size_t)count > chain->out.length - *at)
-    return FALSE;
-  *n = (uint8_t)MIN (count, MOST_MACS + 1);
-  if (count <= MOST_MACS)
-    virt_chain_read (chain, *at, table, 6 * (size_t)count);
-  *at += 6 * (size_t)count;
-  return TRUE;
-}
-
-static gboolean
-set_tables (VirtNet *net, const VirtChain *chain, size_t at)
-{
-  Filters next = net->filters;
-
-  if (!virt_has (&net->virt, F_CTRL_RX) || !read_table (chain, &at, &next.n_unicast, next.unicast)
-      || !read_table (chain, &at, &next.n_multicast, next.multicast))
-    return FALSE;
-  net->filters = next;
-  return TRUE;
-}
-
-/* VM lock not held: what the driver reads in the configuration stays as it was, as it knows what it has set. */
-static gboolean
-set_address (VirtNet *net, const VirtChain *chain, size_t at)
-{
-  uint8_t mac[6];
-
-  if (!virt_has (&net->virt, F_CTRL_MAC_ADDR) || virt_chain_read (chain, at, mac, 6) != 6)
-    return FALSE;
-  memcpy (net->filters.mac, mac, sizeof mac);
-  return TRUE;
-}
-
-static gboolean
-set_vlan (VirtNet *net, unsigned command, const VirtChain *chain, size_t at)
-{
-  uint16_t vlan;
-
-  if (!virt_has (&net->virt, F_CTRL_VLAN) || command > VLAN_DELETE
-      || virt_chain_read (chain, at, &vlan, sizeof vlan) != sizeof vlan)
-    return FALSE;
-  vlan = GUINT16_FROM_LE (vlan);
-  if (vlan >= N_VLANS)
-    return FALSE;
-  if (command == VLAN_ADD)
-    net->filters.vlans[vlan / 8] |= (uint8_t)(1u << vlan % 8);
-  else
-    net->filters.vlans[vlan / 8] &= (uint8_t) ~(1u << vlan % 8);
-  return TRUE;
-}
-
-static gboolean
-set_offloads (VirtNet *net, const VirtChain *chain, size_t at)
-{
-  uint64_t wanted;
-
-  if (!virt_has (&net->virt, F_CTRL_GUEST_OFFLOADS)
-      || virt_chain_read (chain, at, &wanted, sizeof wanted) != sizeof wanted)
-    return FALSE;
-  wanted = GUINT64_FROM_LE (wanted);
-  if ((wanted & ~(net->virt.features & F_OFFLOADS)) != 0)
-    return FALSE;
-  net->offloads = wanted;
-  tell_port (net);
-  return TRUE;
-}
-
-static gboolean
-announced (VirtNet *net)
-{
-  if (!virt_has (&net->virt, F_GUEST_ANNOUNCE))
-    return FALSE;
-  __atomic_fetch_and (&net->virt.config[CONFIG_STATUS], (uint8_t)~STATUS_ANNOUNCE, __ATOMIC_RELAXED);
-  return TRUE;
-}
-
-static gboolean
-carry_out (VirtNet *net, const VirtChain *chain)
-{
-  uint8_t what[2];
-  const size_t at = sizeof what;
-
-  if (virt_chain_read (chain, 0, what, sizeof what) != sizeof what)
-    return FALSE;
-  switch (what[0])
+  for (unsigned pair = 0; pair < net->n_pairs; pair++)
     {
-    case CLASS_RX:
-      return set_mode (net, what[1], chain, at);
-    case CLASS_MAC:
-      return what[1] == MAC_TABLE_SET     ? set_tables (net, chain, at)
-             : what[1] == MAC_ADDRESS_SET ? set_address (net, chain, at)
-                                          : FALSE;
-    case CLASS_VLAN:
-      return set_vlan (net, what[1], chain, at);
-    case CLASS_ANNOUNCE:
-      return what[1] == ANNOUNCE_ACK && announced (net);
-    case CLASS_GUEST_OFFLOADS:
-      return what[1] == GUEST_OFFLOADS_SET && set_offloads (net, chain, at);
-    default:
-      return FALSE;
-    }
-}
+      const unsigned n = net_send_queue (pair);
+      VirtQueue *queue = &net->virt.queues[n];
 
-static void
-run_command (VirtNet *net, VirtChain *chain)
-{
-  VirtQueue *queue = &net->virt.queues[QUEUE_CONTROL];
-  uint32_t written = 0;
-  uint8_t ack;
-
-  if (chain->in.length > 0)
-    {
-      g_mutex_lock (&net->lock);
-      ack = carry_out (net, chain) ? ACK_OK : ACK_ERROR;
-      g_mutex_unlock (&net->lock);
-      written = (uint32_t)virt_chain_write (chain, 0, &ack, 1);
+      g_mutex_lock (&queue->lock);
+      if (net->senders[pair].full || net->n_pairs == 1)
+        {
+          net->senders[pair].full = FALSE;
+          virt_queue_look (&net->virt, n);
+        }
+      g_mutex_unlock (&queue->lock);
     }
-  virt_chain_clear (chain);
-  if (virt_queue_give (queue, chain->head, written))
-    virt_interrupt_queue (&net->virt, QUEUE_CONTROL);
 }
 
 /* -- Queues ---------------------------------------------------------------------------------------- */
@@ -613,26 +310,23 @@ net_room (VirtDevice *virt, unsigned n)
 {
   VirtNet *net = (VirtNet *)virt;
 
-  switch (n)
-    {
-    case QUEUE_SEND:
-      return net->full ? NULL : &net->sent;
-    case QUEUE_CONTROL:
-      return &net->command;
-    default:
-      /* There is room for packets: the one that waits is offered again, and takes its chains itself. */
-      net_port_listen (net->port);
-      return NULL;
-    }
+  if (n == net_control_queue (virt))
+    return &net->command;
+  if (n % 2 == 1)
+    return net->senders[n / 2].full ? NULL : &net->senders[n / 2].chain;
+  /* There is room for packets: the one that waits is offered again, and takes its chains itself. */
+  net_port_listen (net->port);
+  return NULL;
 }
 
+/* A driver that changes what it has negotiated meanwhile has one of them take the other's chain, and that is all. */
 static void
 net_run (VirtDevice *virt, unsigned n, VirtChain *chain)
 {
-  if (n == QUEUE_SEND)
-    run_send ((VirtNet *)virt, chain);
+  if (n == net_control_queue (virt))
+    net_command ((VirtNet *)virt, chain);
   else
-    run_command ((VirtNet *)virt, chain);
+    run_send ((VirtNet *)virt, n, chain);
 }
 
 static void
@@ -647,14 +341,13 @@ net_stop (VirtDevice *virt, unsigned n)
   VirtNet *net = (VirtNet *)virt;
 
   g_mutex_lock (&virt->queues[n].lock);
-  if (n == QUEUE_SEND)
-    net->full = FALSE;
+  net->senders[n / 2].full = FALSE;
   g_mutex_unlock (&virt->queues[n].lock);
   /* The next driver's are those that it negotiates. */
-  if (n == QUEUE_CONTROL)
-    set_on (net, 0);
+  if (n == net_control_queue (virt))
+    net_set_offloads (net, 0);
   /* A packet that waited for its driver is not the next one's. */
-  if (n == QUEUE_RECEIVE)
+  else if (n % 2 == 0)
     net_port_listen (net->port);
 }
 
@@ -695,9 +388,9 @@ net_started (VirtDevice *virt)
 {
   VirtNet *net = (VirtNet *)virt;
 
-  reset_filters (net);
+  net_reset_filters (net);
   net_configured (virt, CONFIG_MAC, 6);
-  set_on (net, virt->features & F_OFFLOADS);
+  net_set_offloads (net, virt->features & F_OFFLOADS);
 }
 
 static void
@@ -741,7 +434,7 @@ fill_config (VirtNet *net)
   config[CONFIG_STATUS] = (uint8_t)((config[CONFIG_STATUS] & STATUS_ANNOUNCE)
                                     | (net_port_link (net->port) ? STATUS_LINK_UP : 0));
   config[CONFIG_STATUS + 1] = 0;
-  pci_set16 (config + CONFIG_PAIRS, 1);
+  pci_set16 (config + CONFIG_PAIRS, (uint16_t)net->n_pairs);
   pci_set16 (config + CONFIG_MTU, (uint16_t)MIN (net_port_mtu (net->port), G_MAXUINT16));
 }
 
@@ -751,11 +444,13 @@ virt_net_realize (Device *device, GError **error)
   VirtNet *net = (VirtNet *)device;
 
   g_mutex_init (&net->lock);
-  virt_chain_init (&net->sent);
+  for (unsigned i = 0; i < G_N_ELEMENTS (net->senders); i++)
+    virt_chain_init (&net->senders[i].chain);
   virt_chain_init (&net->command);
-  reset_filters (net);
+  net_reset_filters (net);
   memset (net->virt.writable + CONFIG_MAC, 0xff, 6);
-  if (!virt_device_realize (&net->virt, &virt_net_class, N_QUEUES, F_ALL, error))
+  if (!virt_device_realize (&net->virt, &virt_net_class, 2 * net->n_pairs + 1,
+                            net->n_pairs > 1 ? F_ALL : F_ALL & ~F_MQ, error))
     return FALSE;
   net_port_attach (net->port, &virt_net_card, net);
   net->attached = TRUE;
@@ -770,7 +465,7 @@ virt_net_reset (Device *device)
 
   virt_device_reset (&net->virt);
   net->loaded = FALSE;
-  reset_filters (net);
+  net_reset_filters (net);
   net->virt.config[CONFIG_STATUS] = 0;
   fill_config (net);
 }
@@ -808,9 +503,15 @@ virt_net_post_load (Device *device, GError **error)
                    device->id);
       return FALSE;
     }
+  if (net->pairs == 0 || net->pairs > net->n_pairs || (net->pairs > 1 && !virt_has (&net->virt, F_MQ)))
+    {
+      g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE,
+                   "%s: the saved machine has another number of queues", device->id);
+      return FALSE;
+    }
   if (!virt_device_post_load (&net->virt, error))
     return FALSE;
-  tell_port (net);
+  net_tell_port (net);
   fill_config (net);
   net->loaded = TRUE;
   return TRUE;
@@ -825,7 +526,8 @@ virt_net_unrealize (Device *device)
     net_port_detach (net->port);
   net->attached = FALSE;
   virt_device_unrealize (&net->virt);
-  virt_chain_free (&net->sent);
+  for (unsigned i = 0; i < G_N_ELEMENTS (net->senders); i++)
+    virt_chain_free (&net->senders[i].chain);
   virt_chain_free (&net->command);
   for (unsigned i = 0; i < net->n_made; i++)
     virt_chain_free (&net->received[i]);
@@ -836,7 +538,7 @@ virt_net_unrealize (Device *device)
 
 static const DeviceClass virt_net_device_class = {
   .name = "virtio-net",
-  .version = 1,
+  .version = 2,
   .instance_size = sizeof (VirtNet),
   .state = virt_net_state,
   .optional = TRUE, /* machines of older versions have the definition and no card */
@@ -849,13 +551,15 @@ static const DeviceClass virt_net_device_class = {
 };
 
 Device *
-virt_net_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, NetPort *port, GError **error)
+virt_net_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, unsigned n_pairs, NetPort *port,
+              GError **error)
 {
   VirtNet *net = device_new (vm, &virt_net_device_class, id);
 
   net->virt.pci.bus = bus;
   net->virt.pci.devfn = (uint8_t)devfn;
   net->port = port;
+  net->n_pairs = CLAMP (n_pairs, 1, NET_MOST_PAIRS);
   if (device_realize (&net->virt.pci.device, error))
     return &net->virt.pci.device;
   device_free (&net->virt.pci.device);

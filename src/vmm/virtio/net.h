@@ -9,7 +9,8 @@
 
 G_BEGIN_DECLS
 
-/* The port stays the caller's, and outlives the device.  NULL and an error.  VM lock held. */
-Device *virt_net_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, NetPort *port, GError **error);
+/* `n_pairs`: of queues, 1 to 8; the driver says how many it uses.  The port stays the caller's, and outlives the device.  NULL and an error.  VM lock held. */
+Device *virt_net_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, unsigned n_pairs, NetPort *port,
+                      GError **error);
 
 G_END_DECLS

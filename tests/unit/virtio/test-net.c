@@ -21,12 +21,13 @@
 #define CTRL_VLAN     VIRT_FEATURE (19)
 #define CTRL_EXTRA    VIRT_FEATURE (20)
 #define ANNOUNCE      VIRT_FEATURE (21)
+#define MQ            VIRT_FEATURE (22)
 #define CTRL_MAC      VIRT_FEATURE (23)
 #define CONTROLS      (CTRL | CTRL_RX | CTRL_VLAN | CTRL_EXTRA | CTRL_MAC | CTRL_OFFLOADS | STATUS)
 
 #define RX 0
 #define TX 1
-#define CQ 2
+#define CQ cq
 
 #define RX_DATA     0x100000u /* 64 KiB a descriptor */
 #define TX_DATA     0x200000u
@@ -36,6 +37,7 @@
 static Driver d;
 static NetFixture net;
 static Device *card;
+static unsigned n_pairs = 1, cq = 2; /* its control queue */
 
 static void
 begin_with (const NetPortConfig *config)
@@ -45,7 +47,7 @@ begin_with (const NetPortConfig *config)
   driver_open (&d);
   vm_lock (d.vm);
   net_fixture_open (&net, d.vm, config);
-  card = virt_net_new (d.vm, "net0", pci_root_bus (d.root), DRIVER_DEVFN, net.port, &error);
+  card = virt_net_new (d.vm, "net0", pci_root_bus (d.root), DRIVER_DEVFN, n_pairs, net.port, &error);
   g_assert_no_error (error);
   card->klass->reset (card);
   vm_unlock (d.vm);
@@ -765,12 +767,170 @@ test_hostile (void)
     }
 }
 
+/* -- Several queues -------------------------------------------------------------------------------------- */
+
+static unsigned
+set_pairs (uint16_t pairs)
+{
+  return command (4, 0, &pairs, sizeof pairs);
+}
+
+/* Sends by queue `tx` a packet of the connection of that port. */
+static void
+say_by (unsigned tx, uint8_t port)
+{
+  uint8_t *p = driver_ram (&d, TX_DATA + 0x4000), got[128];
+
+  net_fixture_frame (p + 12, everybody, 0x0800, 60, 0);
+  memset (p, 0, 12);
+  memset (p + 12 + 14, 0, 60 - 14);
+  p[12 + 14] = 0x45;
+  p[12 + 23] = 17;
+  memcpy (p + 12 + 26, "\x0a\0\2\x0f\x0a\0\2\2\0\5\0", 11);
+  p[12 + 37] = port;
+  driver_describe (&d, driver_queue (tx), 0, TX_DATA + 0x4000, 72, 0, 0);
+  driver_put (&d, tx, 0);
+  driver_ring (&d, tx);
+  driver_pump ();
+  g_assert_cmpint (net_fixture_take (&net, got, sizeof got), ==, 60);
+}
+
+/* The queue by which the answer comes; there is room in each that is given. */
+static unsigned
+answered_by (unsigned n, uint8_t port)
+{
+  uint16_t before[4];
+  uint8_t p[60];
+  unsigned by = G_MAXUINT;
+
+  net_fixture_frame (p, everybody, 0x0800, sizeof p, 0);
+  memset (p + 14, 0, sizeof p - 14);
+  p[14] = 0x45;
+  p[23] = 17;
+  memcpy (p + 26, "\x0a\0\2\2\x0a\0\2\x0f\0\0\0\5", 12);
+  p[35] = port;
+  for (unsigned i = 0; i < n; i++)
+    before[i] = driver_used (&d, 2 * i);
+  g_assert_true (net_fixture_give (&net, p, sizeof p));
+  driver_pump ();
+  for (unsigned i = 0; i < n; i++)
+    if (driver_used (&d, 2 * i) != before[i])
+      {
+        g_assert_cmpuint (by, ==, G_MAXUINT);
+        by = 2 * i;
+      }
+  return by;
+}
+
+static void
+fill_all (unsigned n)
+{
+  for (unsigned i = 0; i < n; i++)
+    for (unsigned j = 0; j < 8; j++)
+      {
+        driver_describe (&d, driver_queue (2 * i), j, RX_DATA + 0x1000 * (8 * i + j), 2048, DESC_WRITE, 0);
+        driver_put (&d, 2 * i, j);
+      }
+}
+
+static void
+test_pairs (void)
+{
+  g_autoptr (GByteArray) state = g_byte_array_new ();
+  g_autoptr (GError) error = NULL;
+  const uint8_t half = 1;
+
+  n_pairs = 3;
+  cq = 6;
+  begin (VERSION_1);
+  driver_start (&d, VERSION_1 | CONTROLS | MQ, 7);
+  driver_pump ();
+  g_assert_cmpuint (driver_read (&d, DRIVER_CONFIG + 8, 2), ==, 3);
+  g_assert_cmpuint (driver_read (&d, DRIVER_N_QUEUES, 2), ==, 7);
+  fill_all (3);
+  /* One at first, whatever the driver sends by. */
+  say_by (5, 77);
+  g_assert_cmpuint (answered_by (3, 77), ==, 0);
+  g_assert_cmpuint (set_pairs (0), ==, 1);
+  g_assert_cmpuint (set_pairs (4), ==, 1);
+  g_assert_cmpuint (set_pairs (0xffff), ==, 1);
+  g_assert_cmpuint (command (4, 0, &half, 1), ==, 1);
+  g_assert_cmpuint (command (4, 1, (const uint8_t[2]){ 2 }, 2), ==, 1);
+  g_assert_cmpuint (answered_by (3, 77), ==, 0);
+  g_assert_cmpuint (set_pairs (3), ==, 0);
+  say_by (5, 77);
+  say_by (3, 78);
+  g_assert_cmpuint (answered_by (3, 77), ==, 4);
+  g_assert_cmpuint (answered_by (3, 78), ==, 2);
+  g_assert_cmpuint (answered_by (3, 79), ==, 0);
+  say_by (3, 77);
+  g_assert_cmpuint (answered_by (3, 77), ==, 2);
+  /* It is saved. */
+  vm_lock (d.vm);
+  card->klass->pause (card);
+  state_save (card->klass->state, card, state);
+  card->klass->reset (card);
+  g_assert_true (state_load (card->klass->state, card, state->data, state->len, &error));
+  g_assert_true (card->klass->post_load (card, &error));
+  card->klass->resume (card);
+  vm_unlock (d.vm);
+  driver_pump ();
+  say_by (5, 80);
+  g_assert_cmpuint (answered_by (3, 80), ==, 4);
+  /* Fewer again: the others' packets come by what is left. */
+  g_assert_cmpuint (set_pairs (1), ==, 0);
+  g_assert_cmpuint (answered_by (3, 80), ==, 0);
+  /* A driver without the feature has one pair, and the third queue for commands. */
+  driver_write (&d, DRIVER_STATUS, 0, 1);
+  cq = 2;
+  driver_start (&d, VERSION_1 | CONTROLS, 3);
+  driver_pump ();
+  give_room (0, 2048);
+  g_assert_cmpuint (set_pairs (2), ==, 1);
+  g_assert_cmpuint (command (0, 0, (const uint8_t[1]){ 1 }, 1), ==, 0);
+  g_assert_cmpuint (answered_by (1, 77), ==, 0);
+  end ();
+  n_pairs = 1;
+}
+
+/* A saved machine with more pairs than there are, or none, is refused. */
+static void
+test_pairs_not_there (void)
+{
+  g_autoptr (GByteArray) state = g_byte_array_new ();
+  g_autoptr (GError) error = NULL;
+
+  n_pairs = 3;
+  cq = 6;
+  begin (VERSION_1);
+  driver_start (&d, VERSION_1 | CONTROLS | MQ, 7);
+  driver_pump ();
+  g_assert_cmpuint (set_pairs (3), ==, 0);
+  vm_lock (d.vm);
+  card->klass->pause (card);
+  state_save (card->klass->state, card, state);
+  vm_unlock (d.vm);
+  end ();
+  n_pairs = 2;
+  cq = 2;
+  begin (0);
+  vm_lock (d.vm);
+  g_assert_true (state_load (card->klass->state, card, state->data, state->len, &error));
+  g_assert_false (card->klass->post_load (card, &error));
+  g_assert_error (error, STATE_ERROR, STATE_ERROR_RANGE);
+  card->klass->reset (card);
+  vm_unlock (d.vm);
+  end ();
+  n_pairs = 1;
+}
+
 /* What no driver of any device would do. */
 static Device *
 make_hostile (Driver *driver, GError **error)
 {
   net_fixture_open (&net, driver->vm, NULL);
-  return virt_net_new (driver->vm, "net0", pci_root_bus (driver->root), DRIVER_DEVFN, net.port, error);
+  return virt_net_new (driver->vm, "net0", pci_root_bus (driver->root), DRIVER_DEVFN, n_pairs, net.port,
+                       error);
 }
 
 static void
@@ -784,11 +944,16 @@ static void
 test_hostile_any (void)
 {
   static const Hostile hostile = { make_hostile, 3, MERGE | CONTROLS, close_hostile };
+  static const Hostile pairs = { make_hostile, 5, MERGE | CONTROLS | MQ, close_hostile };
 
   hostile_chains (&hostile);
   hostile_rings (&hostile);
   hostile_shapes (&hostile);
   hostile_widths (&hostile);
+  n_pairs = 2;
+  hostile_chains (&pairs);
+  hostile_rings (&pairs);
+  n_pairs = 1;
 }
 
 int
@@ -818,6 +983,8 @@ main (int argc, char **argv)
       g_test_add_data_func (name, GINT_TO_POINTER (i), test_reset);
     }
   g_test_add_func ("/virtio-net/saved", test_saved);
+  g_test_add_func ("/virtio-net/pairs", test_pairs);
+  g_test_add_func ("/virtio-net/pairs-not-there", test_pairs_not_there);
   g_test_add_func ("/virtio-net/hostile", test_hostile);
   g_test_add_func ("/virtio-net/hostile-any", test_hostile_any);
   return g_test_run ();
