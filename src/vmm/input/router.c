@@ -351,7 +351,7 @@ input_router_send (InputRouter *router, const InputEvent *event)
 {
   InputSink *sink = NULL;
 
-  if (event->value != 0 && (event->type == INPUT_EVENT_KEY || event->type == INPUT_EVENT_BUTTON))
+  if (event->value != 0 && is_switch (event))
     vm_wake (router->vm, "a key was pressed");
   switch (event->type)
     {

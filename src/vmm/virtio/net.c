@@ -340,9 +340,12 @@ net_stop (VirtDevice *virt, unsigned n)
 {
   VirtNet *net = (VirtNet *)virt;
 
-  g_mutex_lock (&virt->queues[n].lock);
-  net->senders[n / 2].full = FALSE;
-  g_mutex_unlock (&virt->queues[n].lock);
+  if (n % 2 == 1)
+    {
+      g_mutex_lock (&virt->queues[n].lock);
+      net->senders[n / 2].full = FALSE;
+      g_mutex_unlock (&virt->queues[n].lock);
+    }
   /* The next driver's are those that it negotiates. */
   if (n == net_control_queue (virt))
     net_set_offloads (net, 0);
