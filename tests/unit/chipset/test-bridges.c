@@ -350,7 +350,7 @@ test_pm_sleep (Fixture *f, gconstpointer data)
   outw (f->vm, 0x600, 0xffff);
   outw (f->vm, 0x604, 0x2001 | 1 << 10);
   vm_lock (f->vm);
-  vm_wake (f->vm);
+  vm_wake (f->vm, "a test");
   vm_unlock (f->vm);
   g_assert_false (f->vm->asleep);
   g_assert_cmphex (inw (f->vm, 0x600), ==, 0x8000);
