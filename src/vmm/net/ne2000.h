@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-#define NE2000_ISA_PORT 0x300
-#define NE2000_ISA_IRQ  5
+#define NE2000_ISA_PORT 0x300u
+#define NE2000_ISA_IRQ  5u
 
 /* `port` stays the caller's and outlives the card.  NULL and an error where it can't be.  VM lock held. */
 Device *ne2000_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, NetPort *port, GError **error);
