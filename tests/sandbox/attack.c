@@ -10,6 +10,7 @@
  * a switch in the product.
  */
 #include "base/thread-kind.h"
+#include "attack.h"
 #include "confine/sandbox.h"
 #include "ops.h"
 
@@ -29,11 +30,10 @@
 
 static struct
 {
-  char **names, *thread;
+  char *thread;
   gboolean filter, namespaces;
   int landlock; /* highest ABI; 0: none */
   gboolean up;  /* atomic */
-  Prey prey;
 } attack;
 
 /* -- Walls ---------------------------------------------------------------------------------------- */
@@ -77,26 +77,10 @@ __wrap_syscall (long number, ...)
 
 /* -- The operations -------------------------------------------------------------------------------- */
 
-static void
-run_ops (void)
-{
-  char line[96];
-
-  for (char **name = attack.names; *name != NULL; name++)
-    {
-      int code = op_find (*name) (&attack.prey);
-      int n = snprintf (line, sizeof line, "%s: %s\n", *name, code == 0 ? "works" : strerrorname_np (code));
-
-      if (write (STDOUT_FILENO, line, (size_t)n) != n)
-        _exit (3);
-    }
-  _exit (0);
-}
-
 static gboolean
 on_idle (gpointer data)
 {
-  run_ops ();
+  attack_run ();
   return G_SOURCE_REMOVE;
 }
 
@@ -118,7 +102,7 @@ __wrap_thread_kind_begin (ThreadKind kind)
   __real_thread_kind_begin (kind);
   if (g_atomic_int_get (&attack.up)
       && g_str_equal (attack.thread, kind == THREAD_PROCESSOR ? "vcpu" : "block"))
-    run_ops ();
+    attack_run ();
 }
 
 /* Nothing is in the host's cache, so it is a block thread that reads. */
@@ -132,13 +116,6 @@ __wrap_preadv64v2 (int fd, const struct iovec *iov, int n_iov, off_t offset, int
 /* -- Beginning ------------------------------------------------------------------------------------ */
 
 static void
-give_up (const char *text)
-{
-  fprintf (stderr, "attack: %s\n", text);
-  exit (2);
-}
-
-static void
 read_walls (const char *walls)
 {
   gboolean all = g_str_equal (walls, "all"), flatpak = g_str_equal (walls, "flatpak");
@@ -150,40 +127,14 @@ read_walls (const char *walls)
   else if (g_str_has_prefix (walls, "landlock="))
     attack.landlock = atoi (strchr (walls, '=') + 1);
   else if (!attack.filter && !attack.namespaces && !g_str_equal (walls, "none"))
-    give_up ("VIVARIUM_ATTACK_WALLS=all|filter|landlock[=ABI]|namespaces|flatpak|none");
-}
-
-static void
-read_prey (const char *text)
-{
-  char **words = g_strsplit (text, ":", -1);
-
-  if (g_strv_length (words) != 6)
-    give_up ("VIVARIUM_ATTACK_PREY=FOLDER:OUTSIDE:SIBLING:DATAGRAMS:VICTIM:PORT");
-  Prey *prey = &attack.prey;
-  g_autofree char *disk = g_build_filename (words[0], "disk", NULL);
-  g_autofree char *file = g_build_filename (words[1], "file", NULL);
-  *prey = (Prey){ .folder = words[0],
-                  .outside = words[1],
-                  .sibling = words[2],
-                  .datagrams = words[3],
-                  .victim = (pid_t)atoi (words[4]),
-                  .tcp_port = atoi (words[5]),
-                  .file_ro = open (file, O_RDONLY | O_CLOEXEC),
-                  .file_rw = open (disk, O_RDWR | O_CLOEXEC),
-                  .memfd = memfd_create ("attack", MFD_CLOEXEC) };
-  if (prey->file_ro < 0 || prey->file_rw < 0 || prey->memfd < 0 || ftruncate (prey->memfd, 4096) < 0
-      || socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, prey->pair) < 0)
-    give_up (strerror (errno));
-  prey->unit_rw = mmap (NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, prey->memfd, 0);
+    attack_give_up ("VIVARIUM_ATTACK_WALLS=all|filter|landlock[=ABI]|namespaces|flatpak|none");
 }
 
 /* Before main(), which is the monitor's own. */
 __attribute__ ((constructor)) static void
 begin (void)
 {
-  const char *what = getenv ("VIVARIUM_ATTACK"), *walls = getenv ("VIVARIUM_ATTACK_WALLS"),
-             *prey = getenv ("VIVARIUM_ATTACK_PREY");
+  const char *what = getenv ("VIVARIUM_ATTACK"), *walls = getenv ("VIVARIUM_ATTACK_WALLS");
 
   if (what == NULL)
     {
@@ -191,11 +142,7 @@ begin (void)
       exit (0);
     }
   char **words = g_strsplit (what, "@", 2);
-  attack.names = g_strsplit (words[0], ",", -1);
+  attack_read (words[0]);
   attack.thread = words[1] != NULL ? words[1] : g_strdup ("main");
-  for (char **name = attack.names; *name != NULL; name++)
-    if (op_find (*name) == NULL)
-      give_up ("no such operation");
   read_walls (walls != NULL ? walls : "all");
-  read_prey (prey != NULL ? prey : "");
 }

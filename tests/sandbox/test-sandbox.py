@@ -9,17 +9,14 @@
 import collections
 import concurrent.futures
 import ctypes
-import itertools
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
 from lib import BUILD, Skip, Tap, check  # pylint: disable=wrong-import-position
+from prey import Prey, answers_of  # pylint: disable=wrong-import-position
 
 BROKER = os.path.join(BUILD, "src/broker/vivarium-broker")
 VMM = os.path.join(BUILD, "src/vmm/vivarium-vmm")
@@ -97,77 +94,21 @@ def seccomp_there():
         return any(line.startswith("Seccomp:") for line in file)
 
 
-class Prey:
-    """A machine's folder, a bystander's folder, process and sockets; all of one user.  `user`: None for who runs this."""
-
-    def __init__(self, user=None):
-        self.user = user
-        self.as_user = {} if user is None else {"user": user, "group": user, "extra_groups": []}
-        self.dir = tempfile.mkdtemp(prefix="viv-box-")
-        self.folder, self.outside, self.tmp = (os.path.join(self.dir, name) for name in ("machine", "outside", "tmp"))
-        self.victim = subprocess.Popen(["sleep", "3600"], **self.as_user)
-        self.numbers = itertools.count()
-        os.chmod(self.dir, 0o711)
-        os.mkdir(self.tmp, 0o700)
-        self.give(self.tmp)
-        self.tcp = socket.create_server(("127.0.0.1", 0), backlog=1000)
-
-    def give(self, *paths):
-        for path in paths:
-            if self.user is not None:
-                os.chown(path, self.user, self.user)
-
-    def close(self):
-        self.victim.kill()
-        self.victim.wait()
-        self.tcp.close()
-        shutil.rmtree(self.dir)
+class Monitor(Prey):
+    """Prey, and the monitors that are after it."""
 
     def attack(self, program, ops, walls="all", thread="main"):
         """One monitor's answers until it ends: works, an errno's name, a signal's."""
-        place = os.path.join(self.dir, str(next(self.numbers)))
-        machine, outside = os.path.join(place, "machine"), os.path.join(place, "outside")
-        os.mkdir(place, 0o755)
-        os.mkdir(machine, 0o700)
-        os.mkdir(outside, 0o700)
-        disk, file, ini = os.path.join(machine, "disk"), os.path.join(outside, "file"), os.path.join(machine, "machine.ini")
-        with open(disk, "wb") as out:
-            out.truncate(1 << 20)
-        with open(file, "w", encoding="ascii") as out:
-            out.write("x" * 4096)
-        with open(ini, "w", encoding="ascii") as out:
-            out.write("[machine]\nname=Taken\nuuid=0b5f4d0c-6a3c-4b5e-9d4e-0a2f7c1b8e11\nmemory=16\n"
-                      "[display0]\nvideo=none\n[disk0]\npath=disk\nformat=raw\n")
-        sibling, datagrams = os.path.join(outside, "s"), os.path.join(outside, "d")
-        listeners = [socket.socket(socket.AF_UNIX) for _ in range(2)] + [socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)]
-        for listener, name in zip(listeners, (sibling, "\0" + sibling + "\0", datagrams)):
-            listener.bind(name)
-        for listener in listeners[:2]:
-            listener.listen(10)
-        self.give(place, machine, outside, disk, file, ini, sibling, datagrams)
-        env = dict(os.environ, VIVARIUM_ATTACK="%s@%s" % (",".join(ops), thread), VIVARIUM_ATTACK_WALLS=walls, TMPDIR=self.tmp, HOME=self.tmp, LC_ALL="C.UTF-8",
-                   VIVARIUM_ATTACK_PREY=":".join([machine, outside, sibling, datagrams, str(self.victim.pid),
-                                                  str(self.tcp.getsockname()[1])]))
-        for name in ("G_DEBUG", "VIVARIUM_SANDBOX", "VIVARIUM_SOFT", "DBUS_SESSION_BUS_ADDRESS"):
-            env.pop(name, None)
-        # A guest that runs only costs time, but where the operation is done on its way.
-        env["VIVARIUM_VMM"] = program
-        command = [BROKER, "--definition", ini, "--engine", "software"] + (["--paused"] if thread == "main" else [])
-        ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL,
-                               **self.as_user)
-        for listener in listeners:
-            listener.close()
-        shutil.rmtree(place)
-        # It comes by the broker's log.
-        answers = dict(words[:2] for words in (line.split(": ") for line in ended.stderr.splitlines()) if words[0] in ops)
-        left = ops[len(answers):]
-        if left and ended.returncode < 0:
-            answers[left[0]] = signal.Signals(-ended.returncode).name
-        elif left and left[0] == "execve" and ended.returncode == 0:
-            answers["execve"] = "works"  # another program is at its place
-        elif left or ended.returncode != 0 or list(answers) != ops:
-            raise RuntimeError("%s behind %s: status %d\n%s%s" % (left[:1], walls, ended.returncode, ended.stdout, ended.stderr))
-        return answers
+        with self.laid_out() as (_, ini, env):
+            env |= {"VIVARIUM_ATTACK": "%s@%s" % (",".join(ops), thread), "VIVARIUM_ATTACK_WALLS": walls, "VIVARIUM_VMM": program}
+            # A guest that runs only costs time, but where the operation is done on its way.
+            command = [BROKER, "--definition", ini, "--engine", "software"] + (["--paused"] if thread == "main" else [])
+            ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL,
+                                   **self.as_user)
+        try:
+            return answers_of(ended, ended.stderr, ops)  # it comes by the broker's log
+        except RuntimeError as error:
+            raise RuntimeError("behind %s: %s" % (walls, error)) from error
 
     def attack_in_line(self, program, ops, walls="all", thread="main"):
         """One after the other in as few monitors as do; for operations that leave nothing behind."""
@@ -293,7 +234,7 @@ def test(program):
             with tap.point(name):
                 raise Skip("user %d doesn't reach what was built" % user)
             continue
-        prey = Prey(user)
+        prey = Monitor(user)
         try:
             test_user(tap, program, name, prey)
         finally:
@@ -302,7 +243,7 @@ def test(program):
 
 
 def show_table(program, user):
-    prey = Prey(user)
+    prey = Monitor(user)
     ops = list(ROWS | DAILY)
     try:
         found = {walls: prey.attack_alone(program, ops, walls) for walls in columns()}
@@ -320,7 +261,7 @@ def main():
     if sys.argv[2:3] == ["--table"]:
         show_table(program, int(sys.argv[3]) if len(sys.argv) > 3 else None)
     elif len(sys.argv) > 2:
-        prey = Prey()
+        prey = Monitor()
         try:
             op, _, thread = sys.argv[2].partition("@")
             print(prey.attack(program, [op], *sys.argv[3:], thread=thread or "main")[op])
