@@ -110,6 +110,34 @@ press (GtkWidget *widget, const char *label)
   return FALSE;
 }
 
+/* The button with this tooltip, of several the `number`th. */
+static inline GtkWidget *
+find_button (GtkWidget *widget, const char *tooltip, guint *number)
+{
+  if (GTK_IS_BUTTON (widget) && g_strcmp0 (gtk_widget_get_tooltip_text (widget), tooltip) == 0
+      && (*number)-- == 0)
+    return widget;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
+       child = gtk_widget_get_next_sibling (child))
+    {
+      GtkWidget *found = find_button (child, tooltip, number);
+
+      if (found)
+        return found;
+    }
+  return NULL;
+}
+
+static inline void
+click (GtkWidget *widget, const char *tooltip, guint number)
+{
+  GtkWidget *button = find_button (widget, tooltip, &number);
+
+  g_assert_nonnull (button);
+  g_signal_emit_by_name (button, "clicked");
+  settle ();
+}
+
 /* The button of the toast that is shown below `widget`; NULL: no toast, or none with a button. */
 static inline GtkWidget *
 toast_button (GtkWidget *widget)

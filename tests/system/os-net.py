@@ -8,22 +8,13 @@ import http.server
 import json
 import os
 import re
-import socket
-import subprocess
-import sys
-import threading
 import urllib.request
 
-from lib import SLOW, Skip, check, equal
+from lib import check, equal
 from os_cases import run_cases
 from os_media import cloud_kernel, initramfs
-from os_network import Server6, Sink, serve
+from os_network import ADDRESS, OWN, VIRTIO, Names, Server6, Sink, free_port, own_network, serve
 
-VIRTIO = ("drivers/virtio/virtio_ring.ko", "drivers/virtio/virtio.ko", "drivers/virtio/virtio_pci_legacy_dev.ko",
-          "drivers/virtio/virtio_pci_modern_dev.ko", "drivers/virtio/virtio_pci.ko", "net/core/failover.ko", "drivers/net/net_failover.ko",
-          "drivers/net/virtio_net.ko")
-OWN = "VIVARIUM_TEST_OWN_NETWORK"
-ADDRESS = "192.0.2.77"
 # %(…)s: modules, ports, whether there are names.
 SCRIPT = """#!/bin/sh
 /bin/busybox --install -s /bin
@@ -69,50 +60,6 @@ while read line; do
   esac
 done
 """
-
-
-def own_network():
-    """Begins again in namespaces of its own, where port 53 is ours; where there are none it goes on."""
-    command = ["unshare", "--user", "--map-root-user", "--net", "--mount"]
-    if OWN in os.environ or subprocess.run([*command, "sh", "-c", "ip link set lo up"], capture_output=True, check=False).returncode != 0:
-        return
-    # In there nothing can be downloaded; what can't be here says so again as a point's reason.
-    try:
-        if SLOW:
-            cloud_kernel()
-    except Skip:
-        pass
-    os.environ[OWN] = "1"
-    os.execvp("unshare", [*command, sys.executable, *sys.argv])
-
-
-class Names:
-    """A name server with one name."""
-
-    def __init__(self, folder):
-        self.path = os.path.join(folder, "resolv.conf")
-        with open(self.path, "w", encoding="ascii") as file:
-            file.write("nameserver 127.0.0.1\n")
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        subprocess.run(["mount", "--bind", self.path, os.path.realpath("/etc/resolv.conf")], check=True)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 53))
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            query, sender = self.socket.recvfrom(512)
-            end = query.index(b"\0", 12) + 5
-            known = query[12:end - 4] == b"\4host\4test\0" and query[end - 4:end - 2] == b"\0\1"
-            answer = query[:2] + b"\x81\x80\0\1" + (b"\0\1" if known else b"\0\0") + b"\0\0\0\0" + query[12:end]
-            if known:
-                answer += b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton(ADDRESS)
-            self.socket.sendto(answer, sender)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def virtio(legacy):
@@ -175,5 +122,5 @@ def virtio(legacy):
 
 
 CASES = {"virtio": virtio(False), "virtio-legacy": virtio(True)}
-own_network()
+own_network(cloud_kernel)
 run_cases(CASES, slow=tuple(CASES))
