@@ -7,6 +7,8 @@
 #include "chipset/ioapic.h"
 #include "chipset/common.h"
 
+#include <string.h>
+
 enum
 {
   IOREGSEL = 0x00,
@@ -36,6 +38,11 @@ enum
 
 #define MSI_LEVEL_ASSERT (1u << 14)
 
+/* A driver that leaves its line high at each end of the interrupt, and does its work in a thread, would never come to that: real hardware takes time from one message
+ * to the next.  After so many in a row the next one waits. */
+#define STORM      10000u
+#define STORM_REST (5 * 1000 * 1000ll) /* ns */
+
 typedef struct
 {
   Device device;
@@ -45,6 +52,9 @@ typedef struct
   uint8_t select;
   uint8_t id;
   uint64_t entry[IOAPIC_N_PINS];
+  uint32_t resting;               /* pins that wait for `rest` */
+  uint16_t storms[IOAPIC_N_PINS]; /* ends in a row with the line still high */
+  VmTimer rest;
   uint32_t watched; /* edges of whose end somebody wants to know */
   void (*acked) (void *opaque, unsigned pin);
   void *acked_opaque;
@@ -56,6 +66,9 @@ static const StateField ioapic_state[] = {
   STATE_U8 (Ioapic, select),
   STATE_U8_MAX (Ioapic, id, 15),
   STATE_U64_ARRAY (Ioapic, entry),
+  STATE_ADDED,
+  STATE_U32_MAX (Ioapic, resting, (1u << IOAPIC_N_PINS) - 1),
+  STATE_TIMER (Ioapic, rest),
   STATE_END,
 };
 
@@ -131,10 +144,49 @@ service_level (Ioapic *ioapic, unsigned pin)
 {
   uint64_t entry = ioapic->entry[pin];
 
-  if ((entry & (RED_MASK | RED_REMOTE_IRR)) || !(entry & RED_LEVEL) || !(ioapic->input & 1u << pin))
+  if ((entry & (RED_MASK | RED_REMOTE_IRR)) || !(entry & RED_LEVEL) || !(ioapic->input & 1u << pin)
+      || (ioapic->resting & 1u << pin))
     return;
   ioapic->entry[pin] |= RED_REMOTE_IRR;
   deliver (ioapic, pin);
+}
+
+static void
+end_storm (Ioapic *ioapic, unsigned pin)
+{
+  ioapic->storms[pin] = 0;
+  ioapic->resting &= ~(1u << pin);
+}
+
+/* The interrupt has ended.  TRUE: the next one waits for `rest`, which the caller arms without our lock. */
+static gboolean
+service_again (Ioapic *ioapic, unsigned pin)
+{
+  if (!(ioapic->input & 1u << pin))
+    ioapic->storms[pin] = 0;
+  else if (++ioapic->storms[pin] >= STORM)
+    {
+      ioapic->storms[pin] = 0;
+      ioapic->resting |= 1u << pin;
+      return TRUE;
+    }
+  service_level (ioapic, pin);
+  return FALSE;
+}
+
+static void
+on_rest (void *opaque)
+{
+  Ioapic *ioapic = opaque;
+  uint32_t pins;
+
+  g_mutex_lock (&ioapic->lock);
+  pins = ioapic->resting;
+  ioapic->resting = 0;
+  for (unsigned pin = 0; pin < IOAPIC_N_PINS; pin++)
+    if (pins & 1u << pin)
+      service_level (ioapic, pin);
+  g_mutex_unlock (&ioapic->lock);
 }
 
 static void
@@ -148,7 +200,10 @@ ioapic_set_irq (void *opaque, unsigned pin, gboolean level)
   if (level)
     ioapic->input |= 1u << pin;
   else
-    ioapic->input &= ~(1u << pin);
+    {
+      ioapic->input &= ~(1u << pin);
+      end_storm (ioapic, pin);
+    }
 
   if (ioapic->entry[pin] & RED_LEVEL)
     service_level (ioapic, pin);
@@ -162,6 +217,7 @@ ioapic_eoi (void *opaque, unsigned vector)
 {
   Ioapic *ioapic = opaque;
   uint32_t acked = 0;
+  gboolean rest = FALSE;
 
   g_mutex_lock (&ioapic->lock);
   for (unsigned pin = 0; pin < IOAPIC_N_PINS; pin++)
@@ -176,9 +232,11 @@ ioapic_eoi (void *opaque, unsigned vector)
         continue;
       ioapic->entry[pin] &= ~RED_REMOTE_IRR;
       tell_route (ioapic, pin); /* what was written meanwhile */
-      service_level (ioapic, pin);
+      rest |= service_again (ioapic, pin);
     }
   g_mutex_unlock (&ioapic->lock);
+  if (rest && !vm_timer_armed (&ioapic->rest))
+    vm_timer_arm (&ioapic->rest, vm_clock_now (ioapic->device.vm->clock) + STORM_REST);
   /* Without the lock: who is told may set a line at once. */
   for (unsigned pin = 0; acked != 0 && ioapic->acked != NULL; pin++, acked >>= 1)
     if (acked & 1)
@@ -222,6 +280,7 @@ write_entry (Ioapic *ioapic, unsigned n, uint32_t value)
   if (!(entry & RED_LEVEL))
     entry &= ~RED_REMOTE_IRR;
   ioapic->entry[pin] = entry;
+  end_storm (ioapic, pin);
   /* In service, the route by which it came stays. */
   if (!(entry & RED_REMOTE_IRR))
     tell_route (ioapic, pin);
@@ -270,9 +329,11 @@ ioapic_reset (Device *device)
 {
   Ioapic *ioapic = (Ioapic *)device;
 
+  vm_timer_cancel (&ioapic->rest);
   g_mutex_lock (&ioapic->lock);
-  ioapic->input = 0;
+  ioapic->input = ioapic->resting = 0;
   ioapic->select = ioapic->id = 0;
+  memset (ioapic->storms, 0, sizeof ioapic->storms);
   for (unsigned pin = 0; pin < IOAPIC_N_PINS; pin++)
     {
       ioapic->entry[pin] = RED_MASK;
@@ -285,6 +346,7 @@ static gboolean
 ioapic_post_load (Device *device, GError **error)
 {
   Ioapic *ioapic = (Ioapic *)device;
+  const gboolean timed = vm_timer_armed (&ioapic->rest);
 
   g_mutex_lock (&ioapic->lock);
   for (unsigned pin = 0; pin < IOAPIC_N_PINS; pin++)
@@ -292,6 +354,9 @@ ioapic_post_load (Device *device, GError **error)
       ioapic->entry[pin] &= RED_WRITABLE | RED_REMOTE_IRR;
       tell_route (ioapic, pin);
     }
+  /* A pin that waits has its timer, whatever a file says. */
+  if (!timed)
+    ioapic->resting = 0;
   g_mutex_unlock (&ioapic->lock);
   return TRUE;
 }
@@ -302,6 +367,7 @@ ioapic_realize (Device *device, GError **error)
   Ioapic *ioapic = (Ioapic *)device;
 
   g_mutex_init (&ioapic->lock);
+  vm_timer_init (&ioapic->rest, device->vm->clock, on_rest, ioapic);
   ioapic->mapping
       = chipset_map_io (device->vm->memory, "ioapic", ioapic->address, IOAPIC_SIZE, &ioapic_ops, ioapic);
   device->vm->eoi = ioapic_eoi;
@@ -316,6 +382,7 @@ ioapic_unrealize (Device *device)
 
   g_clear_pointer (&ioapic->mapping, mapping_remove);
   device->vm->eoi = NULL;
+  vm_timer_cancel (&ioapic->rest);
   g_mutex_clear (&ioapic->lock);
 }
 
@@ -333,6 +400,7 @@ ioapic_acpi (Device *device, AcpiPieces *pieces)
 
 static const DeviceClass ioapic_class = {
   .name = "ioapic",
+  .version = 1,
   .instance_size = sizeof (Ioapic),
   .state = ioapic_state,
   .realize = ioapic_realize,

@@ -213,6 +213,68 @@ test_masked_in_service (void)
   vm_set_processor (vm, NULL, NULL);
 }
 
+/* How many messages come when each is ended at once, with the line high; at most `most`. */
+static unsigned
+storm (Vm *vm, unsigned most)
+{
+  const unsigned first = n_messages;
+
+  vm_lock (vm);
+  for (unsigned before = G_MAXUINT; n_messages != before && n_messages - first < most;)
+    {
+      before = n_messages;
+      vm->eoi (vm->eoi_opaque, 0x41);
+    }
+  vm_unlock (vm);
+  return n_messages - first;
+}
+
+/* A driver that ends its interrupts while the line is high, without end: the processor comes to something else, and the interrupt is not lost. */
+static void
+test_storm (void)
+{
+  g_autoptr (Vm) vm = vm_new (NULL, TRUE);
+  Device *ioapic;
+  IrqLine line;
+
+  vm_set_processor (vm, &processor, NULL);
+  vm_lock (vm);
+  ioapic = ioapic_new (vm, IOAPIC_ADDRESS, NULL);
+  vm_unlock (vm);
+  reset_device (vm, ioapic);
+  line = ioapic_line (ioapic, 9);
+  set_entry (vm, 9, 0x8041);
+  n_messages = 0;
+  drive (vm, line, TRUE);
+  g_assert_cmpuint (storm (vm, 1000000), <, 1000000);
+  g_assert_cmpuint (storm (vm, 10), ==, 0);
+  check_round_trip (vm, ioapic);
+  g_assert_cmpuint (storm (vm, 10), ==, 0);
+  const unsigned before = n_messages;
+  vm_clock_advance (vm->clock, 100 * 1000 * 1000);
+  g_assert_cmpuint (n_messages, ==, before + 1);
+  g_assert_cmpuint (storm (vm, 10), ==, 10);
+  /* A line that falls is no storm: each rise is told at once, however often. */
+  for (unsigned i = 0; i < 30000; i++)
+    {
+      const unsigned n = n_messages;
+
+      drive (vm, line, FALSE);
+      vm_lock (vm);
+      vm->eoi (vm->eoi_opaque, 0x41);
+      vm_unlock (vm);
+      drive (vm, line, TRUE);
+      g_assert_cmpuint (n_messages, ==, n + 1);
+    }
+  /* A driver that masks the pin and opens it again has come so far. */
+  g_assert_cmpuint (storm (vm, 1000000), <, 1000000);
+  const unsigned masked = n_messages;
+  set_entry (vm, 9, 0x18041);
+  set_entry (vm, 9, 0x8041);
+  g_assert_cmpuint (n_messages, >, masked);
+  vm_set_processor (vm, NULL, NULL);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -220,5 +282,6 @@ main (int argc, char **argv)
   g_test_add_func ("/ioapic/redirection", test_ioapic);
   g_test_add_func ("/ioapic/gsi", test_gsi);
   g_test_add_func ("/ioapic/masked-in-service", test_masked_in_service);
+  g_test_add_func ("/ioapic/storm", test_storm);
   return g_test_run ();
 }
