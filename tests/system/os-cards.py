@@ -6,11 +6,14 @@ import http.server
 import os
 import re
 import shutil
+import socket
+import time
 
 from lib import Skip, check, equal
 from os_cases import run_cases
-from os_media import cloud_kernel, find, initramfs, whole_kernel
-from os_network import Sink, serve
+from os_cpio import cpio
+from os_media import cloud_kernel, find, initramfs, installer, whole_kernel, with_libraries
+from os_network import Sink, free_port, serve
 
 # Card: its driver, modules.
 CARDS = {
@@ -176,6 +179,104 @@ def kernel(room, engine):
         machine.wait_state("off", 60)
 
 
+WAKE = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+%s
+cat > /lease <<'END'
+#!/bin/sh
+[ "$1" = bound ] && ip addr add $ip/24 dev $interface
+END
+chmod +x /lease
+for i in 1 2 3 4 5 6 7 8 9; do [ -e /sys/class/net/eth0 ] && break; sleep 1; done
+ip link set eth0 up
+udhcpc -q -n -t 10 -i eth0 -s /lease > /dev/null 2>&1
+ping -c 1 10.0.2.2 > /dev/null
+/usr/sbin/ethtool -s eth0 wol g && echo "READY"
+echo mem > /sys/power/state && echo "RESULT woken"
+for i in 1 2 3 4 5 6 7 8 9; do ping -c 1 -W 2 10.0.2.2 > /dev/null && break; done && echo "RESULT ping ok"
+read line
+poweroff -f
+"""
+
+
+def wake(room, engine):
+    """Linux sleeps (suspend to RAM), and a packet wakes it: Wake-on-LAN."""
+    linux, folder = whole_kernel()
+    for name in ("e1000", "e1000e", "rtl8139"):
+        modules, port = CARDS[name][1], free_port()
+        files = [("modules/" + os.path.basename(m), os.path.join(folder, "drivers", m)) for m in modules]
+        script = WAKE % "\n".join("insmod /modules/" + os.path.basename(m) for m in modules)
+        initrd = initramfs(room, "wake", files + with_libraries("/usr/sbin/ethtool", "ethtool"), script)
+        machine = room.machine("wake " + name, "--kernel", linux, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="256M")
+        machine.vivctl("set", "net0.kind=user", "net0.card=" + name, "net0.mac=52:54:00:00:00:01", "net0.forward=udp::%d-:9" % port)
+        machine.start()
+        machine.wait_serial(r"^READY", 300)
+        machine.until(lambda: "sleeps" in machine.vivctl("show").stdout, 100, "the guest's sleep")  # pylint: disable=cell-var-from-loop
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            address = bytes.fromhex("525400000001")
+            for payload in (b"what wakes nobody", b"\xff" * 6 + address[:5] + b"\0" + address * 15):
+                sock.sendto(payload, ("127.0.0.1", port))
+            time.sleep(2)
+            check("sleeps" in machine.vivctl("show").stdout, "other packets have woken it")
+            sock.sendto(b"\xff" * 6 + address * 16, ("127.0.0.1", port))
+        machine.wait_serial(r"RESULT woken", 200)
+        machine.wait_serial(r"RESULT ping ok", 100)
+        machine.vivctl("serial", "--send", "off\\n")
+        machine.wait_state("off", 60)
+
+
+ISA = """#!/bin/sh
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+exec < /dev/ttyS0 > /dev/ttyS0 2>&1
+echo 1 > /proc/sys/kernel/printk
+modprobe ne io=0x300 irq=5
+cat > /lease <<'END'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr add $ip/24 dev $interface
+echo "LEASE $ip"
+END
+chmod +x /lease
+echo "CARD $(cat /sys/class/net/eth0/address) $(ls -d /sys/module/ne)"
+ip link set eth0 up
+udhcpc -q -n -t 10 -i eth0 -s /lease | grep LEASE
+ping -c 3 10.0.2.2 | grep -q ' 0%% packet loss' && echo "RESULT ping ok"
+echo "DOWN $(wget -q -O - http://10.0.2.2:%d/ | sha256sum | cut -c1-64)"
+echo "INTERRUPTS $(grep -E '^ *5:' /proc/interrupts)"
+echo "RESULT script ok"
+read line
+poweroff -f
+"""
+
+
+def isa(room, engine):
+    """The NE2000 on the ISA bus by Linux's driver ne, which only kernels of 32 bits have: the installer's, with its programs."""
+    linux, initrd = installer("i386", "text")
+    content = os.urandom(MIB)
+    script = ISA % serve(http.server.ThreadingHTTPServer, "127.0.0.1", content)
+    with open(room.path("both"), "wb") as file, open(initrd, "rb") as first:
+        file.write(first.read())
+        file.write(b"\0" * (-file.tell() % 4) + cpio([("try", 0o100755, script.encode())]))
+    machine = room.machine("isa", "--kernel", linux, "--initrd", room.path("both"), "--append", "console=ttyS0 quiet rdinit=/try", engine=engine, memory="256M")
+    machine.vivctl("set", "net0.kind=user", "net0.card=ne2000-isa", "net0.mac=52:54:00:00:00:01")
+    machine.start()
+    machine.wait_serial(r"RESULT script ok", 600)
+    text = machine.serial().replace("\r", "")
+    for line in ("CARD 52:54:00:00:00:01 /sys/module/ne", "LEASE 10.0.2.15", "RESULT ping ok", "DOWN " + hashlib.sha256(content).hexdigest()):
+        check(re.search("^%s$" % re.escape(line), text, re.M), "no “%s” in\n%s" % (line, text[-2000:]))
+    check(re.search(r"^INTERRUPTS +5: +[1-9]", text, re.M), "its interrupts\n" + text[-2000:])
+    equal(re.search(r"^net0 +(.*\S)", machine.vivctl("device", "list").stdout, re.M)[1].split("  ")[0], "isa 300 irq 5", "its place")
+    machine.vivctl("serial", "--send", "off\\n")
+    machine.wait_state("off", 60)
+
+
 CASES = {name: card(name) for name in CARDS}
-CASES["boot"], CASES["kernel"] = boot, kernel
+CASES["ne2000-isa"] = isa
+CASES["boot"], CASES["kernel"], CASES["wake"] = boot, kernel, wake
 run_cases(CASES, slow=tuple(CASES))
