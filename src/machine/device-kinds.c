@@ -429,34 +429,36 @@ static const DefinitionKey net_keys[] = {
   { .name = NULL },
 };
 
-#define DISK_KEYS                                                                                           \
-  { .name = "bus",                                                                                          \
-    .type = KEY_CHOICE,                                                                                     \
-    .fallback = "auto",                                                                                     \
-    .choices = "auto|ide|virtio|scsi|nvme|usb",                                                             \
-    .help = N_ (                                                                                            \
-        "How the guest reaches the disk: every system knows ide, those of today nvme; virtio is faster, "   \
-        "scsi is virtio's SCSI controller, usb is a stick at the machine's USB controller; auto is ide") }, \
-      { .name = "queues",                                                                                   \
-        .type = KEY_NUMBER,                                                                                 \
-        .fallback = "1",                                                                                    \
-        .min = 1,                                                                                           \
-        .max = 16,                                                                                          \
-        .help = N_ ("Queues of a disk on virtio, scsi or nvme, for guests with several processors") },      \
-      { .name = "plugged",                                                                                  \
-        .type = KEY_BOOL,                                                                                   \
-        .fallback = "true",                                                                                 \
-        .help = N_ ("Whether a disk on usb is plugged in; it can be pulled while the machine runs"),        \
+#define DISK_KEYS                                                                                                                  \
+  {                                                                                                                                \
+    .name = "bus",                                                                                                                 \
+    .type = KEY_CHOICE,                                                                                                            \
+    .fallback = "auto",                                                                                                            \
+    .choices = "auto|ide|ahci|virtio|scsi|nvme|usb",                                                                               \
+    .help = N_ (                                                                                                                   \
+        "How the guest reaches the disk: every system knows ide, those from 2007 on ahci, those of today nvme; virtio is faster, " \
+        "scsi is virtio's SCSI controller, usb is a stick at the machine's USB controller; auto is ide, on q35 ahci")              \
+  },                                                                                                                               \
+      { .name = "queues",                                                                                                          \
+        .type = KEY_NUMBER,                                                                                                        \
+        .fallback = "1",                                                                                                           \
+        .min = 1,                                                                                                                  \
+        .max = 16,                                                                                                                 \
+        .help = N_ ("Queues of a disk on virtio, scsi or nvme, for guests with several processors") },                             \
+      { .name = "plugged",                                                                                                         \
+        .type = KEY_BOOL,                                                                                                          \
+        .fallback = "true",                                                                                                        \
+        .help = N_ ("Whether a disk on usb or ahci is plugged in; it can be pulled while the machine runs"),                       \
         .live = TRUE },
 DRIVE_KEYS (disk_keys, "false", N_ ("The disk's image"), FALSE, DISK_KEYS);
-#define CDROM_KEYS                                                                                                \
-  {                                                                                                               \
-    .name = "bus",                                                                                                \
-    .type = KEY_CHOICE,                                                                                           \
-    .fallback = "auto",                                                                                           \
-    .choices = "auto|ide|scsi",                                                                                   \
-    .help = N_ (                                                                                                  \
-        "How the guest reaches the drive: every system knows ide, scsi is virtio's SCSI controller; auto is ide") \
+#define CDROM_KEYS                                                                                                                                      \
+  {                                                                                                                                                     \
+    .name = "bus",                                                                                                                                      \
+    .type = KEY_CHOICE,                                                                                                                                 \
+    .fallback = "auto",                                                                                                                                 \
+    .choices = "auto|ide|ahci|scsi",                                                                                                                    \
+    .help = N_ (                                                                                                                                        \
+        "How the guest reaches the drive: every system knows ide, those from 2007 on ahci, scsi is virtio's SCSI controller; auto is ide, on q35 ahci") \
   },
 DRIVE_KEYS (cdrom_keys, "true", N_ ("The image in the CD-ROM drive; none: the drive is empty"), TRUE,
             CDROM_KEYS);

@@ -21,6 +21,7 @@ typedef struct
   gboolean scsi;    /* on that controller, as target `unit` */
   gboolean nvme;    /* a controller of its own, in slot `slot` */
   gboolean usb;     /* on the USB controller */
+  gboolean ahci;    /* on the AHCI controller, at port `unit` */
   gboolean ejected; /* the guest has opened the tray, and that was told */
 } MachineDrive;
 

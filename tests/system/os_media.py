@@ -167,6 +167,20 @@ def parents(path):
     return ["/".join(parts[:n]) for n in range(1, len(parts))]
 
 
+def programs(*names):
+    """Programs of this computer for initramfs(), in /tools, with their libraries where they are here."""
+    files = {}
+    for name in names:
+        path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        if path is None:
+            raise Skip("the program %s is missing" % name)
+        files["tools/" + name] = path
+        said = subprocess.run(["ldd", path], capture_output=True, text=True, check=False).stdout
+        for library in re.findall(r"(/\S+) \(0x", said):
+            files[library.lstrip("/")] = library
+    return sorted(files.items())
+
+
 def initramfs(room, name, files, commands):
     """busybox and a few programs, with a script as /init."""
     busybox = find("/bin/busybox", "busybox-static")

@@ -67,6 +67,7 @@ static const char *const choice_labels[][2] = {
   { "pc", N_ ("PC of 1996 (i440FX, PIIX3)") },
   { "vga", N_ ("VGA") },
   { "ide", N_ ("IDE") },
+  { "ahci", N_ ("SATA (AHCI)") },
   { "virtio", N_ ("Virtio") },
   { "ps2", N_ ("PS/2") },
   { "split", N_ ("Split") },

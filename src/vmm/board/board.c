@@ -8,6 +8,7 @@
 
 #include "net/ne2000.h"
 #include "storage/fdc.h"
+#include "storage/ahci.h"
 #include "storage/ide.h"
 #include "storage/nvme.h"
 #include "video/test-display.h"
@@ -151,6 +152,8 @@ board_place (Board *board, const char *id)
 
   if (drive != NULL && drive->usb)
     return board_usb_place (board, id);
+  if (drive != NULL && drive->ahci)
+    return board_ahci_place (board, drive);
   if (drive != NULL && drive->scsi)
     return g_strdup_printf ("pci 00:%02x.0 target %u", drive->slot, drive->unit);
   if (drive != NULL && drive->slot != 0)
@@ -183,8 +186,9 @@ on_tray_news (gpointer data)
     {
       MachineDrive *drive = board->drives->pdata[i];
       gboolean open = drive->kind == DRIVE_CDROM
-                      && (drive->scsi ? virt_scsi_tray_open (board->scsi, drive->unit)
-                                      : ide_tray_open (board->ide, drive->channel, drive->unit));
+                      && (drive->scsi   ? virt_scsi_tray_open (board->scsi, drive->unit)
+                          : drive->ahci ? ahci_tray_open (board->ahci, drive->unit)
+                                        : ide_tray_open (board->ide, drive->channel, drive->unit));
 
       if (open == drive->ejected)
         continue;
@@ -230,6 +234,8 @@ board_drive_block (Board *board, const char *id)
     return board_usb_image (board, id);
   if (drive->scsi)
     return virt_scsi_image (board->scsi, drive->unit);
+  if (drive->ahci)
+    return ahci_drive_media (board->ahci, drive->unit);
   if (drive->slot != 0)
     return drive->nvme ? nvme_image (board->functions[drive->slot])
                        : virt_block_image (board->functions[drive->slot]);
@@ -275,8 +281,9 @@ board_change_media (Board *board, const char *id, const char *path, int fd, gboo
     ok = virt_scsi_change_media (board->scsi, drive->unit, block, force, &old, error);
   vm_lock (board->vm);
   if (!drive->scsi)
-    ok = drive->kind == DRIVE_FLOPPY
-             ? fdc_change_media (board->fdc, drive->unit, block, &old, error)
+    ok = drive->kind == DRIVE_FLOPPY ? fdc_change_media (board->fdc, drive->unit, block, &old, error)
+         : drive->ahci
+             ? ahci_change_media (board->ahci, drive->unit, block, force, &old, error)
              : ide_change_media (board->ide, drive->channel, drive->unit, block, force, &old, error);
   if (ok)
     drive->ejected = FALSE;

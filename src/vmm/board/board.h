@@ -76,6 +76,7 @@ struct Board
   Device *usb; /* the controller of usb0; likewise */
   const struct BoardUsbModel *usb_model;
   Device *balloon, *scsi;        /* of `functions`; NULL: there is none */
+  Device *ahci;                  /* NULL: there is none */
   GPtrArray *outputs;            /* DisplayOutput *, the devices' own; a screen's id is its place */
   GPtrArray *drives;             /* MachineDrive * */
   GPtrArray *nets;               /* BoardNet * */
@@ -134,6 +135,10 @@ BoardNet *board_find_net (Board *board, const char *id);
 /* Of a disk on USB, or a device of this computer's (board/usb.h): "usb 2"; NULL: it isn't plugged in. */
 char *board_usb_place (Board *board, const char *id);
 Block *board_usb_image (Board *board, const char *id);
+/* Of a drive on AHCI (board/ahci.h): "pci 00:03.0 port 1". */
+char *board_ahci_place (Board *board, const MachineDrive *drive);
+/* A World Wide Name (locally assigned, NAA 3) for a drive: of the machine's UUID and its id, so it stays the same. */
+uint64_t board_wwn (Board *board, const char *id);
 /* The medium in a drive, or NULL. */
 Block *board_drive_block (Board *board, const char *id);
 

@@ -22,6 +22,7 @@
 #define Q35_PORTS_DEVFN PCI_DEVFN (0x18, 0)
 #define Q35_N_PORTS     4
 #define Q35_LAST_SLOT   0x17
+#define Q35_AHCI_DEVFN  PCI_DEVFN (0x1f, 2)
 
 #define CPUID_ADDRESS_BITS 0x80000008u
 #define CPUID_EXTENDED     0x80000000u
@@ -110,6 +111,7 @@ static const BoardChipset chipsets[] = {
   { .name = "q35",
     .low_ram_max = MCH_LOW_RAM_MAX,
     .last_slot = Q35_LAST_SLOT,
+    .ahci_devfn = Q35_AHCI_DEVFN,
     .isa_path = "isa@1f",
     .make_host = q35_make_host,
     .make_bridges = q35_make_bridges,

@@ -6,6 +6,7 @@
 
 #include "board/pc.h"
 
+#include "board/ahci.h"
 #include "board/chipsets.h"
 #include "board/usb.h"
 
@@ -212,6 +213,8 @@ device_path (Board *board, const MachineDrive *drive)
                                               function, place + strlen ("usb "))
                            : NULL;
     }
+  if (drive->ahci)
+    return board_ahci_path (board, drive);
   if (drive->scsi)
     return g_strdup_printf ("/pci@i0cf8/scsi@%x/channel@0/disk@%x,0", drive->slot, drive->unit);
   if (drive->nvme)
@@ -256,7 +259,7 @@ tell_boot_list (Board *board)
     {
       const MachineDrive *drive = board->drives->pdata[i];
 
-      several |= drive->slot != 0 || drive->usb;
+      several |= drive->slot != 0 || drive->usb || drive->ahci;
     }
   for (const char *p = order != NULL && order[0] ? order : "cda"; several && *p != '\0'; p++)
     {

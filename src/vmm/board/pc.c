@@ -7,6 +7,7 @@
 #include "board/pc.h"
 
 #include "base/host-files.h"
+#include "board/ahci.h"
 #include "board/chipsets.h"
 #include "board/firmware.h"
 #include "board/slots.h"
@@ -141,6 +142,7 @@ attach_ide (Board *board, MachineDrive *drive, Block *block, GError **error)
   IdeDriveConfig config = {
     .kind = drive->kind == DRIVE_DISK ? IDE_DRIVE_DISK : IDE_DRIVE_CDROM,
     .block = block,
+    .wwn = drive->kind == DRIVE_DISK ? board_wwn (board, drive->id) : 0,
   };
 
   return ide_attach (board->ide, drive->channel, drive->unit, &config, error);
@@ -157,8 +159,8 @@ place_ide (Board *board, MachineDrive *drive, GError **error)
       g_set_error (
           error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
           drive->kind == DRIVE_DISK
-              ? "%s: the chipset q35 has no IDE; set %s.bus to virtio, nvme, scsi or usb, or machine.chipset to pc"
-              : "%s: the chipset q35 has no IDE; set %s.bus to scsi, or machine.chipset to pc",
+              ? "%s: the chipset q35 has no IDE; set %s.bus to ahci, virtio, nvme, scsi or usb, or machine.chipset to pc"
+              : "%s: the chipset q35 has no IDE; set %s.bus to ahci or scsi, or machine.chipset to pc",
           drive->id, drive->id);
       return FALSE;
     }
@@ -186,7 +188,10 @@ attach_function (Board *board, MachineDrive *drive, const MachineDevice *wanted,
   const VirtBlockConfig virtio = { .block = block, .serial = serial, .n_queues = n_queues };
   /* UEFI's driver makes two of them, whatever it is told. */
   const unsigned least = definition_uefi (board->definition) != NULL ? 2 : 1;
-  const NvmeConfig nvme = { .block = block, .serial = serial, .n_queues = MAX (n_queues, least) };
+  const NvmeConfig nvme = { .block = block,
+                            .serial = serial,
+                            .machine = definition_text (board->definition, "machine.uuid"),
+                            .n_queues = MAX (n_queues, least) };
   PciBus *bus = pci_root_bus (board->root);
   const unsigned slot = board_take_slot (board, drive->id, error);
 
@@ -292,6 +297,10 @@ build_drive (Board *board, const MachineDevice *wanted, GError **error)
            && (g_strcmp0 (machine_device_text (wanted, "bus"), "virtio") == 0
                || g_strcmp0 (machine_device_text (wanted, "bus"), "nvme") == 0))
     return attach_function (board, drive, wanted, block, error);
+  else if (drive->kind != DRIVE_FLOPPY
+           && (g_strcmp0 (machine_device_text (wanted, "bus"), "ahci") == 0
+               || (board->ide == NULL && g_strcmp0 (machine_device_text (wanted, "bus"), "auto") == 0)))
+    ok = board_attach_ahci (board, drive, wanted, block, error);
   else if (drive->kind == DRIVE_DISK && g_strcmp0 (machine_device_text (wanted, "bus"), "usb") == 0)
     return board_build_usb_disk (board, drive, block, error);
   else if (drive->kind != DRIVE_FLOPPY && g_strcmp0 (machine_device_text (wanted, "bus"), "scsi") == 0)

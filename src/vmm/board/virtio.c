@@ -6,6 +6,7 @@
 
 #include "board/virtio.h"
 
+#include "board/ahci.h"
 #include "board/usb.h"
 
 #include "machine/start-blame.h"
@@ -131,7 +132,9 @@ board_set_key (Board *board, const char *id, const char *key, const char *value)
 {
   uint64_t bytes = 0;
 
-  if (g_str_equal (key, "plugged") && board_usb_plug (board, id, g_str_equal (value, "true")))
+  if (g_str_equal (key, "plugged")
+      && (board_usb_plug (board, id, g_str_equal (value, "true"))
+          || board_ahci_plug (board, id, g_str_equal (value, "true"))))
     return;
   if (board->balloon == NULL || !g_str_equal (id, board->balloon->id) || !g_str_equal (key, "target"))
     return;

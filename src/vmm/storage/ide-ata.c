@@ -11,12 +11,6 @@
 #define LBA28_SECTORS   0x0fffffffu
 #define TRIM_RANGES_MAX (IDE_BUFFER_SIZE / 8)
 
-enum
-{
-  SMART_KEY_MID = 0x4f,
-  SMART_KEY_HIGH = 0xc2,
-};
-
 /* -- Addresses ----------------------------------------------------------------------------------- */
 
 /* Reads address and count from the task file.  FALSE, and the command ended with IDNF, if they leave the disk. */
@@ -94,7 +88,7 @@ start_read (IdeDrive *drive, gboolean ext, IdeXfer xfer, uint32_t block)
   if (!get_address (drive, ext))
     return;
   drive->task = IDE_TASK_READ;
-  drive->xfer = xfer;
+  drive->xfer = ide_xfer (drive, xfer);
   drive->drq_size = block * BLOCK_SECTOR_SIZE;
   ide_fetch (drive);
 }
@@ -110,7 +104,7 @@ start_write (IdeDrive *drive, gboolean ext, IdeXfer xfer, uint32_t block, gboole
   if (!get_address (drive, ext))
     return;
   drive->task = IDE_TASK_WRITE;
-  drive->xfer = xfer;
+  drive->xfer = ide_xfer (drive, xfer);
   drive->fua = fua;
   drive->drq_size = block * BLOCK_SECTOR_SIZE;
   ide_start_write (drive, TRUE);
@@ -207,61 +201,6 @@ read_native_max (IdeDrive *drive, gboolean ext)
   ide_done (drive, TRUE);
 }
 
-/* -- SMART (ATA/ATAPI-6, 8.48) ------------------------------------------------------------------- */
-
-static void
-smart (IdeDrive *drive)
-{
-  if (drive->lba_mid != SMART_KEY_MID || drive->lba_high != SMART_KEY_HIGH
-      || (!drive->smart && drive->features != 0xd8))
-    {
-      ide_fail (drive, ATA_ABRT);
-      return;
-    }
-  switch (drive->features)
-    {
-    case 0xd0: /* READ DATA */
-      ide_smart_data (drive->buffer);
-      ide_reply (drive, 512);
-      break;
-    case 0xd1: /* READ ATTRIBUTE THRESHOLDS */
-      ide_smart_thresholds (drive->buffer);
-      ide_reply (drive, 512);
-      break;
-    case 0xd5: /* READ LOG: all logs are empty */
-      memset (drive->buffer, 0, 512);
-      if (drive->lba_low == 0x00 || drive->lba_low == 0x01 || drive->lba_low == 0x06)
-        {
-          drive->buffer[0] = 1; /* version; the sum over all bytes is 0 */
-          drive->buffer[511] = 0xff;
-          ide_reply (drive, 512);
-        }
-      else
-        ide_fail (drive, ATA_ABRT);
-      break;
-    case 0xd6: /* WRITE LOG */
-      ide_take (drive, IDE_TASK_SINK, IDE_XFER_PIO_OUT, 512);
-      break;
-    case 0xd2: /* attribute autosave */
-    case 0xd3: /* save attribute values */
-    case 0xd4: /* execute off-line: ends at once and well */
-    case 0xdb: /* automatic off-line */
-      ide_done (drive, TRUE);
-      break;
-    case 0xd8:
-    case 0xd9:
-      drive->smart = drive->features == 0xd8;
-      ide_done (drive, TRUE);
-      break;
-    case 0xda: /* RETURN STATUS: the key unchanged says that all is well */
-      ide_done (drive, TRUE);
-      break;
-    default:
-      ide_fail (drive, ATA_ABRT);
-      break;
-    }
-}
-
 /* -- Dispatch ------------------------------------------------------------------------------------ */
 
 static gboolean
@@ -352,7 +291,7 @@ power_command (IdeDrive *drive, uint8_t command)
 static void
 ata_command (IdeDrive *drive, uint8_t command)
 {
-  drive->fua = drive->ext = FALSE;
+  drive->fua = drive->ext = drive->pio = FALSE;
   if (power_command (drive, command))
     return;
   if (transfer_command (drive, command))
@@ -375,10 +314,14 @@ ata_command (IdeDrive *drive, uint8_t command)
       initialize_parameters (drive);
       break;
     case 0xb0:
-      smart (drive);
+      ide_smart (drive);
       break;
     case 0xc6:
       set_multiple (drive);
+      break;
+    case 0x2f:
+    case 0x47:
+      ide_read_log (drive, command == 0x47);
       break;
     case 0xe4: /* READ BUFFER */
       ide_reply (drive, 512);

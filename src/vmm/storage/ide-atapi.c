@@ -189,10 +189,10 @@ request_sense (IdeDrive *drive)
 static void
 tell_tray (IdeDrive *drive)
 {
-  Ide *ide = drive->ide;
+  IdeCable *cable = drive->cable;
 
-  if (ide->tray_moved != NULL)
-    ide->tray_moved (ide->tray_opaque, drive->channel->index, drive->unit, drive->tray_open);
+  if (cable->tray_moved != NULL)
+    cable->tray_moved (cable->tray_opaque, cable->index, drive->unit, drive->tray_open);
 }
 
 gboolean
@@ -285,13 +285,14 @@ select_packet (IdeDrive *drive)
 static void
 atapi_command (IdeDrive *drive, uint8_t command)
 {
+  drive->pio = FALSE;
   switch (command)
     {
     case 0xa0:
       drive->byte_limit = (uint16_t)(drive->lba_high << 8 | drive->lba_mid);
-      drive->packet_dma = drive->features & 1;
-      ide_take (drive, IDE_TASK_PACKET, IDE_XFER_PIO_OUT, IDE_CDB_SIZE);
+      drive->packet_dma = (drive->features & 1) || drive->cable->master->serial;
       drive->count = ATAPI_CD;
+      ide_take (drive, IDE_TASK_PACKET, IDE_XFER_PIO_OUT, IDE_CDB_SIZE);
       break;
     case 0xa1:
       ide_identify_cdrom (drive, drive->buffer);

@@ -29,6 +29,34 @@ enum
 
 #define PRD_END_OF_TABLE 0x80000000u
 
+static IdeChannel *
+channel_of (const IdeDrive *drive)
+{
+  return (IdeChannel *)drive->cable;
+}
+
+/* -- Interrupts -------------------------------------------------------------------------------------- */
+
+void
+ide_update_irq (IdeChannel *channel)
+{
+  gboolean level = ide_selected (channel)->intrq && !(channel->control & ATA_CONTROL_NIEN);
+
+  if (level == channel->irq_level)
+    return;
+  channel->irq_level = level;
+  if (level)
+    channel->bm_status |= BM_STATUS_INTERRUPT; /* the edge is latched */
+  irq_set (&channel->irq, level);
+}
+
+static void
+master_raise (IdeDrive *drive)
+{
+  drive->intrq = TRUE;
+  ide_update_irq (channel_of (drive));
+}
+
 void
 ide_bmdma_reset (IdeChannel *channel)
 {
@@ -43,40 +71,42 @@ ide_bmdma_reset (IdeChannel *channel)
 static void
 master_ended (IdeDrive *drive)
 {
-  IdeChannel *channel = drive->channel;
+  IdeChannel *channel = channel_of (drive);
 
   if (channel->prd_last && channel->prd_left == 0)
     channel->bm_status &= (uint8_t)~BM_STATUS_ACTIVE;
 }
 
-static void master_pump (IdeDrive *drive);
-
 /* -- The table --------------------------------------------------------------------------------------- */
 
 static IdePrd
-place (const IdeChannel *channel)
+master_place (const IdeDrive *drive)
 {
+  const IdeChannel *channel = channel_of (drive);
+
   return (IdePrd){ channel->prd_next, channel->prd_addr, channel->prd_left, channel->prd_last };
 }
 
 static void
-set_place (IdeChannel *channel, const IdePrd *prd)
+master_set_place (IdeDrive *drive, const IdePrd *prd)
 {
-  channel->prd_next = prd->next;
-  channel->prd_addr = prd->addr;
+  IdeChannel *channel = channel_of (drive);
+
+  channel->prd_next = (uint32_t)prd->next;
+  channel->prd_addr = (uint32_t)prd->addr;
   channel->prd_left = prd->left;
   channel->prd_last = prd->last;
 }
 
 static gboolean
-next_prd (IdeChannel *channel, IdePrd *prd)
+master_next (IdeDrive *drive, IdePrd *prd)
 {
   uint8_t entry[8];
 
-  if (!dma_read (&channel->dma, prd->next, entry, sizeof entry))
+  if (!dma_read (&drive->cable->dma, prd->next, entry, sizeof entry))
     return FALSE;
   uint32_t count = pci_get32 (entry + 4);
-  prd->next += sizeof entry;
+  prd->next = (uint32_t)(prd->next + sizeof entry);
   prd->addr = pci_get32 (entry) & ~1u;
   prd->left = count & 0xfffe;
   if (prd->left == 0)
@@ -85,214 +115,47 @@ next_prd (IdeChannel *channel, IdePrd *prd)
   return TRUE;
 }
 
-/* -- Straight to and from guest memory ----------------------------------------------------------------- */
-
-static uint32_t
-sector_size (const IdeDrive *drive)
+static gboolean
+master_can_run (const IdeDrive *drive)
 {
-  return drive->kind == IDE_DRIVE_CDROM ? CD_SECTOR_SIZE : BLOCK_SECTOR_SIZE;
+  IdeChannel *channel = channel_of (drive);
+
+  return (channel->bm_status & BM_STATUS_ACTIVE) && drive == ide_selected (channel);
 }
 
 static void
-master_forget (IdeDrive *drive)
+master_failed (IdeDrive *drive)
 {
-  dma_unmap_sg (&drive->vector, TRUE);
-  drive->direct = FALSE;
-}
-
-/* The memory that the table has for the next `n` sectors.  FALSE: what is there is no plain memory, too little, or in too many pieces;
- * by the buffer all of that comes to its proper end. */
-static gboolean
-map_sectors (IdeDrive *drive, uint32_t n)
-{
-  IdeChannel *channel = drive->channel;
-  IdePrd prd = place (channel);
-  uint64_t bytes = (uint64_t)n * sector_size (drive);
-
-  while (bytes > 0)
-    {
-      if (prd.left == 0 && (prd.last || !next_prd (channel, &prd)))
-        break;
-      uint32_t part = (uint32_t)MIN (prd.left, bytes);
-      if (!dma_map_sg (&channel->dma, &drive->vector, prd.addr, part, drive->xfer == IDE_XFER_DMA_IN))
-        break;
-      prd.addr += part;
-      prd.left -= part;
-      bytes -= part;
-    }
-  if (bytes > 0)
-    {
-      dma_unmap_sg (&drive->vector, FALSE);
-      return FALSE;
-    }
-  drive->after = prd;
-  drive->after_epoch = channel->prd_epoch;
-  return TRUE;
-}
-
-static gboolean
-can_run (const IdeDrive *drive)
-{
-  return (drive->channel->bm_status & BM_STATUS_ACTIVE) && drive == ide_selected (drive->channel);
-}
-
-static gboolean
-begin_direct (IdeDrive *drive)
-{
-  uint32_t sector = sector_size (drive), n = MIN (drive->left, IDE_DIRECT_BYTES / sector);
-
-  if (drive->raw || n == 0 || drive->port.block == NULL
-      || drive->lba > block_size (drive->port.block) / sector
-      || n > block_size (drive->port.block) / sector - drive->lba || !map_sectors (drive, n))
-    return FALSE;
-  drive->direct = TRUE;
-  drive->pos = drive->len = 0;
-  drive->io_sectors = n;
-  ide_start_io (drive, drive->xfer == IDE_XFER_DMA_IN ? IDE_IO_READ : IDE_IO_WRITE);
-  return TRUE;
-}
-
-static void
-master_next (IdeDrive *drive)
-{
-  drive->direct = FALSE;
-  drive->io = IDE_IO_NONE;
-  drive->pos = drive->len = 0;
-  if (drive->xfer == IDE_XFER_DMA_OUT)
-    {
-      drive->len = MIN (drive->left * BLOCK_SECTOR_SIZE, IDE_BUFFER_SIZE);
-      drive->io_sectors = drive->len / BLOCK_SECTOR_SIZE;
-    }
-  drive->status = ATA_DRDY | ATA_DSC | ATA_DRQ;
-  /* Else it waits for the guest to start the bus master, which calls master_pump(). */
-  if (can_run (drive))
-    master_pump (drive);
-}
-
-/* The vector is still the bus master's: since it was made of the table the guest has neither stopped it nor taken mastering away. */
-static gboolean
-holds_memory (const IdeDrive *drive)
-{
-  const IdeChannel *channel = drive->channel;
-
-  return (channel->bm_status & BM_STATUS_ACTIVE) && drive->after_epoch == channel->prd_epoch
-         && dma_enabled (&channel->dma);
-}
-
-static gboolean
-master_submit (IdeDrive *drive)
-{
-  BlockOp op = drive->io == IDE_IO_READ ? BLOCK_OP_READ : BLOCK_OP_WRITE;
-
-  if (dma_vector_n (&drive->vector) > 0 && !holds_memory (drive))
-    dma_unmap_sg (&drive->vector, FALSE);
-  /* After a load the memory is where the table says, which the guest had no time to change. */
-  if (dma_vector_n (&drive->vector) == 0 && (!can_run (drive) || !map_sectors (drive, drive->io_sectors)))
-    return FALSE;
-  /* Refused while a request of before a reset is in flight: ide_on_io_idle() leads here again. */
-  storage_port_submit_vector (&drive->port, op, drive->lba * sector_size (drive),
-                              dma_vector_iov (&drive->vector), dma_vector_n (&drive->vector));
-  return TRUE;
-}
-
-static void
-master_completed (IdeDrive *drive)
-{
-  /* A guest that has started the bus master again is at the table's beginning. */
-  if (drive->after_epoch == drive->channel->prd_epoch)
-    set_place (drive->channel, &drive->after);
-  master_forget (drive);
-}
-
-/* -- By the buffer ---------------------------------------------------------------------------------------- */
-
-static void
-dma_failed (IdeDrive *drive)
-{
-  IdeChannel *channel = drive->channel;
+  IdeChannel *channel = channel_of (drive);
 
   channel->bm_status = (uint8_t)((channel->bm_status | BM_STATUS_ERROR) & ~BM_STATUS_ACTIVE);
   drive->set->master_failed (drive);
 }
 
-/* The table ended before the transfer: the bus master stops, and no interrupt comes (SFF-8038i, 3.1); the drive is left ready. */
+/* The bus master stops, and no interrupt comes (SFF-8038i, 3.1); the drive is left ready. */
 static void
-table_too_short (IdeDrive *drive)
+master_exhausted (IdeDrive *drive)
 {
-  drive->channel->bm_status &= (uint8_t)~BM_STATUS_ACTIVE;
+  channel_of (drive)->bm_status &= (uint8_t)~BM_STATUS_ACTIVE;
   ide_drive_stop (drive);
   drive->status = ATA_DRDY | ATA_DSC;
-}
-
-/* Moves what the buffer has or needs, as far as the bus master is started.  A descriptor moves at least two bytes, so
- * that a table without an end is bounded by the command's length. */
-static void
-master_pump (IdeDrive *drive)
-{
-  IdeChannel *channel = drive->channel;
-  Dma *dma = &channel->dma;
-  gboolean in = drive->xfer == IDE_XFER_DMA_IN;
-  gboolean reads = in && (drive->task == IDE_TASK_READ || drive->task == IDE_TASK_CD_READ);
-
-  if ((!in && drive->xfer != IDE_XFER_DMA_OUT) || drive->io != IDE_IO_NONE || !can_run (drive))
-    return;
-  if (((reads && drive->len == 0) || (drive->task == IDE_TASK_WRITE && drive->pos == 0))
-      && begin_direct (drive))
-    return;
-  if (reads && drive->len == 0)
-    {
-      ide_fetch_buffer (drive); /* and here again */
-      return;
-    }
-  while (drive->pos < drive->len)
-    {
-      if (channel->prd_left == 0 && channel->prd_last)
-        {
-          table_too_short (drive);
-          return;
-        }
-      IdePrd prd = place (channel);
-      if (prd.left == 0 && !next_prd (channel, &prd))
-        {
-          dma_failed (drive);
-          return;
-        }
-      set_place (channel, &prd);
-      uint32_t n = MIN (channel->prd_left, drive->len - drive->pos);
-      uint8_t *bytes = drive->buffer + drive->pos;
-      if (!(in ? dma_write (dma, channel->prd_addr, bytes, n) : dma_read (dma, channel->prd_addr, bytes, n)))
-        {
-          dma_failed (drive);
-          return;
-        }
-      channel->prd_addr += n;
-      channel->prd_left -= n;
-      drive->pos += n;
-    }
-  if (in)
-    ide_buffer_empty (drive);
-  else
-    ide_buffer_full (drive);
 }
 
 void
 ide_bmdma_settle (IdeChannel *channel)
 {
   for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
-    if (channel->drive[unit].direct)
-      storage_port_settle (&channel->drive[unit].port);
+    ide_master_settle (&channel->drive[unit]);
 }
 
 void
 ide_bmdma_resume (IdeChannel *channel)
 {
   for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
-    {
-      IdeDrive *drive = &channel->drive[unit];
-      if (drive->direct && storage_port_busy (&drive->port) && !holds_memory (drive))
-        storage_port_cancel (&drive->port, &drive->buffer, IDE_BUFFER_SIZE);
-    }
+    ide_master_resume (&channel->drive[unit]);
 }
+
+/* -- Registers ------------------------------------------------------------------------------------------- */
 
 static void
 write_command (IdeChannel *channel, uint8_t value)
@@ -309,11 +172,11 @@ write_command (IdeChannel *channel, uint8_t value)
   if (!was && (value & BM_COMMAND_START))
     {
       channel->bm_status |= BM_STATUS_ACTIVE;
-      channel->prd_epoch++;
+      channel->cable.epoch++;
       channel->prd_next = channel->bm_table;
       channel->prd_left = 0;
       channel->prd_last = FALSE;
-      master_pump (ide_selected (channel));
+      ide_master_pump (ide_selected (channel));
     }
 }
 
@@ -373,10 +236,12 @@ const IoOps ide_bmdma_ops = {
 };
 
 const IdeMaster ide_bus_master = {
-  .next = master_next,
-  .pump = master_pump,
-  .submit = master_submit,
-  .completed = master_completed,
-  .forget = master_forget,
+  .raise = master_raise,
   .ended = master_ended,
+  .place = master_place,
+  .set_place = master_set_place,
+  .next = master_next,
+  .can_run = master_can_run,
+  .failed = master_failed,
+  .exhausted = master_exhausted,
 };

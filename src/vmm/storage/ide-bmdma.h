@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "storage/ide-core.h"
+#include "storage/ide-channel.h"
 
 G_BEGIN_DECLS
 

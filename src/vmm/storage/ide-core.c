@@ -9,47 +9,51 @@
 #include <errno.h>
 #include <string.h>
 
-void
-ide_update_irq (IdeChannel *channel)
-{
-  gboolean level = ide_selected (channel)->intrq && !(channel->control & ATA_CONTROL_NIEN);
-
-  if (level == channel->irq_level)
-    return;
-  channel->irq_level = level;
-  if (level)
-    channel->bm_status |= 0x04; /* INTERRUPT: the edge is latched */
-  irq_set (&channel->irq, level);
-}
-
-void
-ide_raise (IdeDrive *drive)
-{
-  drive->intrq = TRUE;
-  ide_update_irq (drive->channel);
-}
-
 static void on_io_done (void *opaque, int error);
 static void on_io_idle (void *opaque);
 
-void
-ide_drive_setup (IdeDrive *drive)
+IdeXfer
+ide_xfer (IdeDrive *drive, IdeXfer xfer)
 {
+  if (!drive->cable->master->serial || (xfer != IDE_XFER_PIO_IN && xfer != IDE_XFER_PIO_OUT))
+    return xfer;
+  drive->pio = xfer == IDE_XFER_PIO_IN;
+  return xfer == IDE_XFER_PIO_IN ? IDE_XFER_DMA_IN : IDE_XFER_DMA_OUT;
+}
+
+void
+ide_drive_setup (IdeDrive *drive, IdeCable *cable, unsigned unit)
+{
+  drive->cable = cable;
+  drive->unit = unit;
   drive->buffer = g_malloc0 (IDE_BUFFER_SIZE);
   dma_vector_init (&drive->vector);
-  storage_port_init (&drive->port, drive->ide->pci.device.vm, on_io_done, on_io_idle, drive);
+  storage_port_init (&drive->port, cable->device->vm, on_io_done, on_io_idle, drive);
+  ide_drive_defaults (drive);
+}
+
+void
+ide_drive_clear (IdeDrive *drive)
+{
+  if (drive->buffer == NULL)
+    return;
+  ide_drive_stop (drive);
+  storage_port_clear (&drive->port);
+  dma_vector_free (&drive->vector);
+  g_clear_pointer (&drive->buffer, g_free);
 }
 
 void
 ide_drive_stop (IdeDrive *drive)
 {
   storage_port_cancel (&drive->port, &drive->buffer, IDE_BUFFER_SIZE);
-  drive->channel->master->forget (drive);
+  ide_master_forget (drive);
   drive->task = IDE_TASK_NONE;
   drive->xfer = IDE_XFER_NONE;
   drive->io = IDE_IO_NONE;
   drive->pos = drive->len = drive->drq_end = 0;
   drive->left = drive->io_sectors = 0;
+  drive->pio = FALSE;
 }
 
 /* ATA/ATAPI-6, 9.12. */
@@ -116,7 +120,14 @@ end_command (IdeDrive *drive)
   drive->pos = drive->len = drive->drq_end = 0;
   drive->left = 0;
   if (dma)
-    drive->channel->master->ended (drive);
+    drive->cable->master->ended (drive);
+}
+
+static void
+tell_over (IdeDrive *drive)
+{
+  if (drive->cable->master->over != NULL)
+    drive->cable->master->over (drive);
 }
 
 void
@@ -127,6 +138,7 @@ ide_done (IdeDrive *drive, gboolean irq)
   drive->error = 0;
   if (irq)
     ide_raise (drive);
+  tell_over (drive);
 }
 
 void
@@ -136,6 +148,7 @@ ide_abort_status (IdeDrive *drive, uint8_t error, uint8_t extra_status)
   drive->status = (uint8_t)(ATA_DRDY | ATA_DSC | ATA_ERR | extra_status);
   drive->error = error;
   ide_raise (drive);
+  tell_over (drive);
 }
 
 void
@@ -161,7 +174,7 @@ ide_io_kick (IdeDrive *drive)
   uint8_t *buffer = drive->buffer;
   BlockOp op;
 
-  if (drive->io == IDE_IO_NONE || storage_port_busy (&drive->port) || drive->ide->paused)
+  if (drive->io == IDE_IO_NONE || storage_port_busy (&drive->port) || drive->cable->paused)
     return;
   if (drive->port.block == NULL)
     {
@@ -171,8 +184,8 @@ ide_io_kick (IdeDrive *drive)
     }
   if (drive->direct)
     {
-      if (!drive->channel->master->submit (drive))
-        drive->channel->master->next (drive);
+      if (!ide_master_submit (drive))
+        ide_master_next (drive);
       return;
     }
   switch ((IdeIo)drive->io)
@@ -209,7 +222,7 @@ data_in_ready (IdeDrive *drive)
   if (drive->xfer == IDE_XFER_DMA_IN)
     {
       drive->status = ATA_DRDY | ATA_DSC | ATA_DRQ;
-      drive->channel->master->pump (drive);
+      ide_master_pump (drive);
       return;
     }
   drive->set->block_in (drive);
@@ -225,10 +238,10 @@ on_io_done (void *opaque, int error)
 
   drive->io = IDE_IO_NONE;
   if (direct)
-    drive->channel->master->completed (drive);
+    ide_master_completed (drive);
   if (error != 0)
     {
-      device_log (&drive->ide->pci.device, "drive %u.%u: %s", drive->channel->index, drive->unit,
+      device_log (drive->cable->device, "drive %u.%u: %s", drive->cable->index, drive->unit,
                   g_strerror (error));
       drive->set->image_failed (drive);
       return;
@@ -281,8 +294,7 @@ ide_reply (IdeDrive *drive, uint32_t length)
   drive->pos = 0;
   drive->len = MIN (length, IDE_BUFFER_SIZE);
   drive->left = 0;
-  if (drive->xfer == IDE_XFER_NONE)
-    drive->xfer = IDE_XFER_PIO_IN;
+  drive->xfer = ide_xfer (drive, drive->xfer == IDE_XFER_NONE ? IDE_XFER_PIO_IN : (IdeXfer)drive->xfer);
   drive->drq_size = drive->len;
   data_in_ready (drive);
 }
@@ -291,20 +303,20 @@ void
 ide_take (IdeDrive *drive, IdeTask task, IdeXfer xfer, uint32_t length)
 {
   drive->task = task;
-  drive->xfer = xfer;
+  drive->xfer = task == IDE_TASK_PACKET ? xfer : ide_xfer (drive, xfer);
   drive->pos = 0;
   drive->len = drive->drq_end = MIN (length, IDE_BUFFER_SIZE);
   drive->drq_size = drive->len;
   drive->status = ATA_DRDY | ATA_DSC | ATA_DRQ;
-  if (xfer == IDE_XFER_DMA_OUT)
-    drive->channel->master->pump (drive);
+  if (drive->xfer == IDE_XFER_DMA_OUT)
+    ide_master_pump (drive);
 }
 
 void
 ide_fetch (IdeDrive *drive)
 {
   if (drive->xfer == IDE_XFER_DMA_IN)
-    drive->channel->master->next (drive);
+    ide_master_next (drive);
   else
     ide_fetch_buffer (drive);
 }
@@ -337,7 +349,7 @@ ide_start_write (IdeDrive *drive, gboolean first)
   drive->status = ATA_DRDY | ATA_DSC | ATA_DRQ;
   if (drive->xfer == IDE_XFER_DMA_OUT)
     {
-      drive->channel->master->next (drive);
+      ide_master_next (drive);
       return;
     }
   drive->drq_end = MIN (drive->drq_size, drive->len);

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Inside of the IDE function: what all of its files share.  How a command runs:
+ * Inside of ATA and packet drives: what the IDE function and AHCI ports share.  How a command runs:
  *
  *   task   what the command is about, and so what happens when the buffer is full or empty;
- *   xfer   how the guest and the buffer meet: data port or bus master;
+ *   xfer   how the guest and the buffer meet: data port or bus master (on a serial cable always the latter);
  *   io     what is wanted of the image: set first, started by ide_io_kick() unless the machine is paused.
  *
  * All of it is state, none is a function pointer: a machine can be saved in the middle of any transfer.
  *
- * Who calls whom, downwards only; what is below calls up by the tables of an IdeDrive and its channel.  All under the VM lock.
+ * Who calls whom, downwards only; what is below calls up by the tables of an IdeDrive and its cable.  All under the VM lock.
  *
- *   ide.c                       ports, configuration space, life cycle, drives
+ *   ide.c                       IDE function: ports, configuration space, life cycle
+ *   ide-bmdma.c                 its IdeMaster        (ahci*.c: another controller, with an IdeMaster of its own)
+ *   ide-drive.c                 drives come and go, their state
  *   ide-ata.c   ide-atapi.c     IdeCommandSet: commands of disks, of CD-ROM drives
- *               ide-mmc.c       what a CD-ROM drive says of itself and its disc
+ *               mmc.c           what a CD-ROM drive says of itself and its disc
  *               ide-packet.c    endings and answers of packet commands
- *   ide-bmdma.c                 IdeMaster: PRD tables
- *   ide-identify.c ide-features.c
+ *   ide-master.c                what a bus master moves, by the IdeMaster of the cable
+ *   ide-identify.c ide-features.c ide-smart.c
  *   ide-core.c                  buffer, DRQ blocks, image requests, endings
  */
 #pragma once
@@ -113,8 +115,6 @@ typedef enum
   IDE_IO_LAST = IDE_IO_DISCARD
 } IdeIo;
 
-typedef struct Ide Ide;
-typedef struct IdeChannel IdeChannel;
 typedef struct IdeDrive IdeDrive;
 
 /* What kind of drive it is. */
@@ -135,34 +135,53 @@ typedef struct
   void (*master_failed) (IdeDrive *drive);
 } IdeCommandSet;
 
-/* The other end of DMA. */
-typedef struct
-{
-  void (*next) (IdeDrive *drive); /* the next piece of READ, CD_READ or WRITE */
-  void (*pump) (IdeDrive *drive); /* moves what the buffer has or needs, as far as the guest has started it */
-  gboolean (*submit) (IdeDrive *drive); /* `direct`.  FALSE: the table has no such place (any more) */
-  void (*completed) (IdeDrive *drive);  /* `direct` */
-  void (*forget) (IdeDrive *drive);     /* nothing touches the memory any more */
-  void (*ended) (IdeDrive *drive);      /* before the ending's interrupt */
-} IdeMaster;
-
 /* A place in a table of physical region descriptors. */
 typedef struct
 {
-  uint32_t next;       /* address of the next descriptor */
-  uint32_t addr, left; /* of the present one */
+  uint64_t next; /* the next descriptor: its address, or its number */
+  uint64_t addr; /* of the present one */
+  uint32_t left;
   gboolean last;
 } IdePrd;
 
+/* The other end of the cable: how a controller hears of its drives, and where its table of memory is. */
+typedef struct
+{
+  gboolean serial;                 /* no data port: all data goes by the table, also of PIO commands */
+  void (*raise) (IdeDrive *drive); /* the drive's interrupt */
+  void (*ended) (IdeDrive *drive); /* a DMA command, before its interrupt */
+  void (*over) (IdeDrive *drive);  /* the drive is ready again, its registers say how it went.  May be NULL */
+  IdePrd (*place) (const IdeDrive *drive);
+  void (*set_place) (IdeDrive *drive, const IdePrd *prd);
+  gboolean (*next) (IdeDrive *drive, IdePrd *prd); /* FALSE: the table can't be read */
+  gboolean (*can_run) (const IdeDrive *drive);     /* the guest has started it */
+  void (*failed) (IdeDrive *drive);                /* what the table says is no memory */
+  void (*exhausted) (IdeDrive *drive);             /* the table ends before the data */
+} IdeMaster;
+
+/* What drives hang on: a channel of the IDE function, an AHCI port.  Both begin with it. */
+typedef struct
+{
+  Device *device; /* the controller */
+  unsigned index; /* of the channel, or port */
+  gboolean paused;
+  const IdeMaster *master;
+  Dma dma;
+  uint32_t epoch;         /* starts of the bus master; not state: with nothing in flight nobody asks */
+  uint64_t moved;         /* bytes by the table, of the command that runs */
+  IdeTrayFunc tray_moved; /* may be NULL */
+  void *tray_opaque;
+} IdeCable;
+
 struct IdeDrive
 {
-  Ide *ide;
-  IdeChannel *channel;
+  IdeCable *cable;
   const IdeCommandSet *set; /* NULL: no drive is there */
   uint32_t unit;
   uint32_t kind; /* IdeDriveKind */
   StoragePort port;
   char serial[21], model[41], revision[9];
+  uint64_t wwn;       /* 0: none */
   uint64_t n_sectors; /* disk: of 512 bytes */
   uint32_t cylinders, heads, sectors;
 
@@ -188,13 +207,18 @@ struct IdeDrive
   uint64_t lba;      /* next sector of the image */
   uint32_t left;     /* sectors that haven't passed the buffer yet */
   uint32_t io_sectors;
-  gboolean ext, fua;
-  uint32_t trim_next; /* index of a range */
+  gboolean ext, fua, pio; /* `pio`: on a serial cable, a PIO command that reads */
+  uint32_t trim_next;     /* index of a range */
   gboolean
       direct; /* `io` is between the image and the guest's memory, from the channel's place in the table */
   DmaVector vector; /* that memory, or empty: made again from the table after a load */
   IdePrd after;     /* the place in the table when that request has been done */
   uint32_t after_epoch;
+
+  /* The queued command that failed, for its log. */
+  gboolean queued_failed;
+  uint8_t queued_tag, queued_error;
+  uint64_t queued_lba;
 
   /* Packet devices. */
   uint8_t cdb[IDE_CDB_SIZE];
@@ -208,50 +232,16 @@ struct IdeDrive
   uint8_t error_page[8]; /* mode page 1, its parameters */
 };
 
-struct IdeChannel
-{
-  Ide *ide;
-  uint32_t index;
-  const IdeMaster *master;
-  IrqLine irq;
-  gboolean irq_level;
-  IdeDrive drive[IDE_N_UNITS];
-  uint32_t selected;
-  uint8_t control;
-  Region *command_region, *control_region;
-  Mapping *command_mapping, *control_mapping;
-
-  /* Bus master, SFF-8038i. */
-  uint8_t bm_command, bm_status;
-  uint32_t bm_table;                     /* as written */
-  uint32_t prd_next, prd_addr, prd_left; /* see IdePrd */
-  gboolean prd_last;
-  uint32_t prd_epoch; /* starts of the bus master; not state: with nothing in flight nobody asks */
-  Dma dma;
-};
-
-struct Ide
-{
-  PciDevice pci;
-  PciBus *bus;
-  uint32_t devfn;
-  IdeChannel channel[IDE_N_CHANNELS];
-  Region *bm_region;
-  gboolean paused;
-  IdeTrayFunc tray_moved; /* may be NULL */
-  void *tray_opaque;
-};
-
-static inline IdeDrive *
-ide_selected (IdeChannel *channel)
-{
-  return &channel->drive[channel->selected & 1];
-}
-
 /* -- ide-core.c -- */
-void ide_update_irq (IdeChannel *channel);
-void ide_raise (IdeDrive *drive);
-void ide_drive_setup (IdeDrive *drive);
+static inline void
+ide_raise (IdeDrive *drive)
+{
+  drive->cable->master->raise (drive);
+}
+/* How data go that a command wants to go by `xfer`. */
+IdeXfer ide_xfer (IdeDrive *drive, IdeXfer xfer);
+void ide_drive_setup (IdeDrive *drive, IdeCable *cable, unsigned unit);
+void ide_drive_clear (IdeDrive *drive);
 void ide_drive_stop (IdeDrive *drive); /* forgets the command that runs */
 void ide_drive_signature (IdeDrive *drive);
 void ide_drive_defaults (IdeDrive *drive); /* power-on settings */
@@ -273,11 +263,36 @@ uint32_t ide_data_read (IdeDrive *drive, unsigned size);
 void ide_data_write (IdeDrive *drive, uint32_t value, unsigned size);
 uint32_t ide_cd_sectors (const IdeDrive *drive); /* of 2048 bytes; 0: no medium */
 
+/* -- ide-master.c -- */
+void ide_master_next (IdeDrive *drive); /* the next piece of READ, CD_READ or WRITE */
+void ide_master_pump (
+    IdeDrive *drive); /* moves what the buffer has or needs, as far as the guest has started it */
+gboolean ide_master_submit (IdeDrive *drive); /* `direct`.  FALSE: the table has no such place (any more) */
+void ide_master_completed (IdeDrive *drive);  /* `direct` */
+void ide_master_forget (IdeDrive *drive);     /* nothing touches the memory any more */
+/* Returns when no request in flight touches guest memory any more. */
+void ide_master_settle (IdeDrive *drive);
+/* Before requests that are parked are tried again: gives those up whose memory the guest has taken back meanwhile. */
+void ide_master_resume (IdeDrive *drive);
+
 /* -- ide-identify.c -- */
 void ide_identify_disk (IdeDrive *drive, uint8_t *data);
 void ide_identify_cdrom (IdeDrive *drive, uint8_t *data);
-void ide_smart_data (uint8_t *data);
-void ide_smart_thresholds (uint8_t *data);
+
+/* -- ide-smart.c -- */
+void ide_smart (IdeDrive *drive);
+/* READ LOG EXT, READ LOG DMA EXT. */
+void ide_read_log (IdeDrive *drive, gboolean dma);
+/* The last byte makes the sum of all 0. */
+void ide_put_checksum (uint8_t *data);
+
+/* -- ide-drive.c -- */
+extern const StateField ide_drive_state[];
+/* A state was loaded.  FALSE and an error: it contradicts itself. */
+gboolean ide_drive_loaded (IdeDrive *drive, GError **error);
+gboolean ide_drive_plug (IdeDrive *drive, const IdeDriveConfig *config, GError **error);
+/* Requests in flight or not.  VM lock held, which closing the image keeps. */
+void ide_drive_unplug (IdeDrive *drive);
 
 /* -- ide-features.c: SET FEATURES -- */
 void ide_set_features (IdeDrive *drive);

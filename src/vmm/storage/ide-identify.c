@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * IDENTIFY DEVICE, IDENTIFY PACKET DEVICE and SMART data.  ATA/ATAPI-6, 8.15, 8.16 and 8.48.
+ * IDENTIFY DEVICE, IDENTIFY PACKET DEVICE.  ATA/ATAPI-6, 8.15 and 8.16; words of serial drives from Serial ATA 2.6, 13.2.
  */
 #define G_LOG_DOMAIN "ide"
 
@@ -31,16 +31,6 @@ put_string (uint8_t *data, unsigned word, unsigned n_words, const char *text)
 }
 
 static void
-put_checksum (uint8_t *data)
-{
-  uint8_t sum = 0;
-
-  for (unsigned i = 0; i < 511; i++)
-    sum += data[i];
-  data[511] = (uint8_t)-sum;
-}
-
-static void
 put_modes (IdeDrive *drive, uint8_t *data)
 {
   put_word (data, 63, 0x07 | (drive->mwdma_mode & 8 ? 0x100u << (drive->mwdma_mode & 7) : 0));
@@ -48,6 +38,13 @@ put_modes (IdeDrive *drive, uint8_t *data)
   for (unsigned word = 65; word <= 68; word++)
     put_word (data, word, 120); /* ns a cycle */
   put_word (data, 88, 0x3f | (drive->udma_mode & 8 ? 0x100u << (drive->udma_mode & 7) : 0));
+  if (drive->cable->master->serial)
+    {
+      put_word (data, 76,
+                (drive->kind == IDE_DRIVE_DISK ? 1 << 8 : 0) | 1 << 2 | 1 << 1); /* NCQ; 3 and 1.5 Gbit/s */
+      put_word (data, 222, 0x101f);                                              /* Serial ATA, to 2.6 */
+      return;
+    }
   /* 80-conductor cable seen; the reset results of device 0 or 1. */
   put_word (data, 93, drive->unit == 0 ? 0x600b : 0x6b00);
 }
@@ -56,6 +53,9 @@ void
 ide_identify_disk (IdeDrive *drive, uint8_t *data)
 {
   uint32_t current = drive->cur_cylinders * drive->cur_heads * drive->cur_sectors;
+  const gboolean serial = drive->cable->master->serial;
+  /* SMART's logs, FUA; logs of general purpose, a name. */
+  const uint32_t extended = 0x4041u | (serial ? 0x20u : 0) | (drive->wwn != 0 ? 0x100u : 0);
 
   memset (data, 0, 512);
   put_word (data, 0, 0x0040);
@@ -88,13 +88,17 @@ ide_identify_disk (IdeDrive *drive, uint8_t *data)
   put_word (data, 81, 0x0016);
   put_word (data, 82, 0x7069); /* NOP, buffers, look-ahead, write cache, power management, SMART */
   put_word (data, 83, 0x7408); /* FLUSH CACHE, EXT, 48 bit, APM */
-  put_word (data, 84, 0x4040); /* FUA */
+  put_word (data, 84, extended);
   put_word (data, 85,
             0x7008u | (drive->look_ahead ? 0x40 : 0) | (drive->write_cache ? 0x20 : 0)
                 | (drive->smart ? 1 : 0));
   put_word (data, 86, 0x3400u | (drive->apm != 0 ? 8 : 0));
-  put_word (data, 87, 0x4040);
+  put_word (data, 87, extended);
   put_word (data, 91, drive->apm);
+  if (serial)
+    put_word (data, 75, 31); /* tags, less one */
+  for (unsigned i = 0; i < 4 && drive->wwn != 0; i++)
+    put_word (data, 108 + i, (uint32_t)(drive->wwn >> (48 - 16 * i)) & 0xffff);
   put_dword (data, 100, (uint32_t)drive->n_sectors);
   put_dword (data, 102, (uint32_t)(drive->n_sectors >> 32));
   put_word (data, 105, 8); /* blocks of TRIM ranges */
@@ -102,7 +106,7 @@ ide_identify_disk (IdeDrive *drive, uint8_t *data)
   put_word (data, 169, 1); /* TRIM */
   put_word (data, 217, 1); /* doesn't rotate */
   data[510] = 0xa5;
-  put_checksum (data);
+  ide_put_checksum (data);
 }
 
 void
@@ -124,63 +128,10 @@ ide_identify_cdrom (IdeDrive *drive, uint8_t *data)
   put_modes (drive, data);
   put_word (data, 71, 30); /* ns until the bus is released, and until BSY falls after SERVICE */
   put_word (data, 72, 30);
-  put_word (data, 80, 0x001e);
+  put_word (data, 80, drive->cable->master->serial ? 0x00f0 : 0x001e);
   put_word (data, 82, 0x0210); /* DEVICE RESET, PACKET */
   put_word (data, 83, 0x4000);
   put_word (data, 84, 0x4000);
   put_word (data, 85, 0x0210);
   put_word (data, 87, 0x4000);
-}
-
-typedef struct
-{
-  uint8_t id, flags, value, worst, threshold, raw;
-} SmartAttribute;
-
-static const SmartAttribute smart_attributes[] = {
-  { 1, 0x03, 100, 100, 6, 0 },   /* read error rate */
-  { 3, 0x03, 100, 100, 0, 0 },   /* spin-up time */
-  { 4, 0x02, 100, 100, 20, 0 },  /* start/stop count */
-  { 5, 0x03, 100, 100, 36, 0 },  /* reallocated sectors */
-  { 9, 0x03, 100, 100, 0, 1 },   /* power-on hours */
-  { 12, 0x03, 100, 100, 0, 1 },  /* power cycles */
-  { 194, 0x02, 69, 69, 50, 31 }, /* temperature */
-};
-
-void
-ide_smart_data (uint8_t *data)
-{
-  memset (data, 0, 512);
-  data[0] = 1;
-  for (unsigned i = 0; i < G_N_ELEMENTS (smart_attributes); i++)
-    {
-      const SmartAttribute *attribute = &smart_attributes[i];
-      uint8_t *entry = data + 2 + 12 * i;
-      entry[0] = attribute->id;
-      entry[1] = attribute->flags;
-      entry[3] = attribute->value;
-      entry[4] = attribute->worst;
-      entry[5] = attribute->raw;
-    }
-  data[362] = 0x02; /* off-line collection completed */
-  data[364] = 0x20; /* seconds it takes */
-  data[367] = 0x01; /* off-line: execute immediate */
-  data[368] = 0x03; /* SMART capability: saves attributes */
-  data[370] = 0x01; /* error log */
-  data[372] = 0x02; /* minutes of a short self-test */
-  data[373] = 0x36; /* and of a long one */
-  put_checksum (data);
-}
-
-void
-ide_smart_thresholds (uint8_t *data)
-{
-  memset (data, 0, 512);
-  data[0] = 1;
-  for (unsigned i = 0; i < G_N_ELEMENTS (smart_attributes); i++)
-    {
-      data[2 + 12 * i] = smart_attributes[i].id;
-      data[3 + 12 * i] = smart_attributes[i].threshold;
-    }
-  put_checksum (data);
 }

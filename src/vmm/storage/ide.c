@@ -7,7 +7,6 @@
 
 #include "storage/ide.h"
 
-#include "storage/ide-ata.h"
 #include "storage/ide-atapi.h"
 #include "storage/ide-bmdma.h"
 
@@ -320,7 +319,7 @@ ide_realize (Device *device, GError **error)
   for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
     {
       IdeChannel *channel = &ide->channel[i];
-      dma_init_queue (&channel->dma, &ide->pci.dma);
+      dma_init_queue (&channel->cable.dma, &ide->pci.dma);
       /* The decode bits are set from the start, as firmware would: a kernel that is booted without any finds its disk. */
       pci_set16 (ide->pci.config + PIIX_IDETIM + 2 * i, PIIX_IDETIM_DECODE);
       pci_set16 (ide->pci.reset_config + PIIX_IDETIM + 2 * i, PIIX_IDETIM_DECODE);
@@ -359,7 +358,10 @@ ide_reset (Device *device)
 static void
 ide_pause (Device *device)
 {
-  ((Ide *)device)->paused = TRUE;
+  Ide *ide = (Ide *)device;
+
+  for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
+    ide->channel[i].cable.paused = TRUE;
 }
 
 static gboolean
@@ -379,9 +381,9 @@ ide_resume (Device *device)
 {
   Ide *ide = (Ide *)device;
 
-  ide->paused = FALSE;
   for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
     {
+      ide->channel[i].cable.paused = FALSE;
       ide_bmdma_resume (&ide->channel[i]);
       for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
         {
@@ -404,14 +406,8 @@ ide_unrealize (Device *device)
       g_clear_pointer (&channel->command_region, region_unref);
       g_clear_pointer (&channel->control_region, region_unref);
       for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
-        {
-          IdeDrive *drive = &channel->drive[unit];
-          ide_drive_stop (drive);
-          storage_port_clear (&drive->port);
-          dma_vector_free (&drive->vector);
-          g_clear_pointer (&drive->buffer, g_free);
-        }
-      dma_clear (&channel->dma);
+        ide_drive_clear (&channel->drive[unit]);
+      dma_clear (&channel->cable.dma);
     }
   pci_device_exit (&ide->pci);
   g_clear_pointer (&ide->bm_region, region_unref);
@@ -419,70 +415,8 @@ ide_unrealize (Device *device)
 
 /* -- State --------------------------------------------------------------------------------------- */
 
-#define MULTIPLE_MAX IDE_MAX_MULTIPLE
-
-static const StateField drive_state[] = {
-  STATE_U8 (IdeDrive, features),
-  STATE_U8 (IdeDrive, count),
-  STATE_U8 (IdeDrive, lba_low),
-  STATE_U8 (IdeDrive, lba_mid),
-  STATE_U8 (IdeDrive, lba_high),
-  STATE_U8 (IdeDrive, device),
-  STATE_U8 (IdeDrive, hob_features),
-  STATE_U8 (IdeDrive, hob_count),
-  STATE_U8 (IdeDrive, hob_lba_low),
-  STATE_U8 (IdeDrive, hob_lba_mid),
-  STATE_U8 (IdeDrive, hob_lba_high),
-  STATE_U8 (IdeDrive, error),
-  STATE_U8 (IdeDrive, status),
-  STATE_U8 (IdeDrive, command),
-  STATE_BOOL (IdeDrive, intrq),
-  STATE_U32_MAX (IdeDrive, cur_cylinders, 65535),
-  STATE_U32_MAX (IdeDrive, cur_heads, 16),
-  STATE_U32_MAX (IdeDrive, cur_sectors, 255),
-  STATE_U8_MAX (IdeDrive, multiple, MULTIPLE_MAX),
-  STATE_U8_MAX (IdeDrive, pio_mode, 7),
-  STATE_U8_MAX (IdeDrive, mwdma_mode, 15),
-  STATE_U8_MAX (IdeDrive, udma_mode, 15),
-  STATE_U8 (IdeDrive, apm),
-  STATE_U8 (IdeDrive, power),
-  STATE_BOOL (IdeDrive, write_cache),
-  STATE_BOOL (IdeDrive, look_ahead),
-  STATE_BOOL (IdeDrive, smart),
-  STATE_U32_MAX (IdeDrive, task, IDE_TASK_LAST),
-  STATE_U32_MAX (IdeDrive, xfer, IDE_XFER_LAST),
-  STATE_U32_MAX (IdeDrive, io, IDE_IO_LAST),
-  STATE_BUFFER (IdeDrive, buffer, IDE_BUFFER_SIZE),
-  STATE_U32_MAX (IdeDrive, pos, IDE_BUFFER_SIZE),
-  STATE_U32_MAX (IdeDrive, len, IDE_BUFFER_SIZE),
-  STATE_U32_MAX (IdeDrive, drq_end, IDE_BUFFER_SIZE),
-  STATE_U32_MAX (IdeDrive, drq_size, IDE_BUFFER_SIZE),
-  STATE_U64 (IdeDrive, lba),
-  STATE_U32 (IdeDrive, left),
-  STATE_U32_MAX (IdeDrive, io_sectors, 65536),
-  STATE_BOOL (IdeDrive, ext),
-  STATE_BOOL (IdeDrive, fua),
-  STATE_U32_MAX (IdeDrive, trim_next, IDE_BUFFER_SIZE / 8),
-  STATE_U8_ARRAY (IdeDrive, cdb),
-  STATE_U16 (IdeDrive, byte_limit),
-  STATE_BOOL (IdeDrive, packet_dma),
-  STATE_BOOL (IdeDrive, raw),
-  STATE_U8 (IdeDrive, raw_flags),
-  STATE_U8_MAX (IdeDrive, sense_key, 15),
-  STATE_U8 (IdeDrive, asc),
-  STATE_U8 (IdeDrive, ascq),
-  STATE_BOOL (IdeDrive, tray_open),
-  STATE_BOOL (IdeDrive, tray_locked),
-  STATE_U8_MAX (IdeDrive, medium_change, 2),
-  STATE_U8_MAX (IdeDrive, media_event, 15),
-  STATE_U8_ARRAY (IdeDrive, error_page),
-  STATE_ADDED,
-  STATE_BOOL (IdeDrive, direct),
-  STATE_END,
-};
-
 static const StateField channel_state[] = {
-  STATE_BOOL (IdeChannel, irq_level),      STATE_STRUCTS (IdeChannel, drive, IdeDrive, drive_state),
+  STATE_BOOL (IdeChannel, irq_level),      STATE_STRUCTS (IdeChannel, drive, IdeDrive, ide_drive_state),
   STATE_U32_MAX (IdeChannel, selected, 1), STATE_U8 (IdeChannel, control),
   STATE_U8 (IdeChannel, bm_command),       STATE_U8 (IdeChannel, bm_status),
   STATE_U32 (IdeChannel, bm_table),        STATE_U32 (IdeChannel, prd_next),
@@ -497,53 +431,6 @@ static const StateField ide_state[] = {
 };
 
 static gboolean
-transfer_consistent (const IdeDrive *drive)
-{
-  uint64_t sectors = drive->kind == IDE_DRIVE_CDROM ? ide_cd_sectors (drive) : drive->n_sectors;
-  uint32_t sector = drive->kind == IDE_DRIVE_CDROM ? CD_SECTOR_SIZE : BLOCK_SECTOR_SIZE;
-  uint32_t room = IDE_BUFFER_SIZE / sector;
-  gboolean moving = drive->xfer != IDE_XFER_NONE && drive->io == IDE_IO_NONE;
-  gboolean reads = drive->task == IDE_TASK_READ || drive->task == IDE_TASK_CD_READ;
-
-  if (drive->kind == IDE_DRIVE_NONE)
-    return drive->task == IDE_TASK_NONE && drive->xfer == IDE_XFER_NONE && drive->io == IDE_IO_NONE;
-  if (drive->pos > drive->drq_end && drive->xfer < IDE_XFER_DMA_IN && drive->xfer != IDE_XFER_NONE && moving)
-    return FALSE;
-  if (drive->pos > drive->len || drive->drq_end > drive->len)
-    return FALSE;
-  /* A DRQ block of nothing would never end; a read that waits for the bus master has nothing yet. */
-  if (moving && drive->len == 0 && !(reads && drive->xfer == IDE_XFER_DMA_IN && drive->left > 0))
-    return FALSE;
-  if (drive->direct)
-    {
-      if (drive->raw || drive->io_sectors == 0
-          || !((drive->xfer == IDE_XFER_DMA_IN && drive->io == IDE_IO_READ && reads)
-               || (drive->xfer == IDE_XFER_DMA_OUT && drive->io == IDE_IO_WRITE
-                   && drive->task == IDE_TASK_WRITE)))
-        return FALSE;
-      room = IDE_DIRECT_BYTES / sector;
-    }
-  if ((drive->xfer == IDE_XFER_PIO_IN || drive->xfer == IDE_XFER_PIO_OUT) && drive->drq_size == 0
-      && drive->kind == IDE_DRIVE_DISK)
-    return FALSE;
-  if (drive->task == IDE_TASK_PACKET && drive->len != IDE_CDB_SIZE)
-    return FALSE;
-  if (drive->raw && room > CD_RAW_CHUNK)
-    room = CD_RAW_CHUNK;
-  if ((drive->io == IDE_IO_READ || drive->io == IDE_IO_WRITE || drive->task == IDE_TASK_WRITE)
-      && drive->io_sectors > room)
-    return FALSE;
-  /* A write's buffer is the sectors that will be written. */
-  if (drive->task == IDE_TASK_WRITE
-      && (drive->kind != IDE_DRIVE_DISK || drive->io_sectors == 0
-          || (moving && drive->len != drive->io_sectors * BLOCK_SECTOR_SIZE)))
-    return FALSE;
-  /* FLUSH and TRIM don't use the address: it may be what an earlier command was refused for. */
-  return drive->left <= 65536 * 16
-         && (drive->lba <= sectors || (drive->io != IDE_IO_READ && drive->io != IDE_IO_WRITE));
-}
-
-static gboolean
 ide_post_load (Device *device, GError **error)
 {
   Ide *ide = (Ide *)device;
@@ -552,24 +439,8 @@ ide_post_load (Device *device, GError **error)
     return FALSE;
   for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
     for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
-      {
-        IdeDrive *drive = &ide->channel[i].drive[unit];
-        gboolean direct = drive->direct;
-        storage_port_loaded (&drive->port, &drive->buffer, IDE_BUFFER_SIZE);
-        drive->channel->master->forget (drive);
-        drive->direct = direct;
-        if (!transfer_consistent (drive))
-          {
-            g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE,
-                         "The saved state of IDE drive %u.%u contradicts itself.", i, unit);
-            return FALSE;
-          }
-        if (drive->kind == IDE_DRIVE_DISK && (drive->cur_heads == 0 || drive->cur_sectors == 0))
-          {
-            drive->cur_heads = MAX (drive->heads, 1);
-            drive->cur_sectors = MAX (drive->sectors, 1);
-          }
-      }
+      if (!ide_drive_loaded (&ide->channel[i].drive[unit], error))
+        return FALSE;
   update_decode (ide);
   return TRUE;
 }
@@ -598,18 +469,12 @@ ide_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, const IrqLine irq[
     {
       IdeChannel *channel = &ide->channel[i];
       channel->ide = ide;
-      channel->index = i;
+      channel->cable.device = &ide->pci.device;
+      channel->cable.index = i;
+      channel->cable.master = &ide_bus_master;
       channel->irq = irq[i];
-      channel->master = &ide_bus_master;
       for (unsigned unit = 0; unit < IDE_N_UNITS; unit++)
-        {
-          IdeDrive *drive = &channel->drive[unit];
-          drive->ide = ide;
-          drive->channel = channel;
-          drive->unit = unit;
-          ide_drive_setup (drive);
-          ide_drive_defaults (drive);
-        }
+        ide_drive_setup (&channel->drive[unit], &channel->cable, unit);
     }
   return &ide->pci.device;
 }
@@ -623,37 +488,6 @@ get_drive (Device *device, unsigned channel, unsigned unit)
   return &((Ide *)device)->channel[channel].drive[unit];
 }
 
-/* What disks of this size have always said: 16 heads, 63 sectors, at most 16383 cylinders. */
-static void
-set_geometry (IdeDrive *drive)
-{
-  drive->heads = 16;
-  drive->sectors = 63;
-  if (drive->n_sectors < 16 * 63)
-    {
-      drive->heads = 1;
-      drive->sectors = (uint32_t)CLAMP (drive->n_sectors, 1, 63);
-    }
-  drive->cylinders = (uint32_t)CLAMP (drive->n_sectors / (drive->heads * drive->sectors), 1, 16383);
-}
-
-static void
-set_names (IdeDrive *drive, const IdeDriveConfig *config)
-{
-  unsigned place = drive->channel->index * 2 + drive->unit + 1;
-
-  if (config->serial != NULL && *config->serial != '\0')
-    g_strlcpy (drive->serial, config->serial, sizeof drive->serial);
-  else
-    g_snprintf (drive->serial, sizeof drive->serial, "VIV%05u", place);
-  g_strlcpy (drive->model,
-             config->model != NULL             ? config->model
-             : config->kind == IDE_DRIVE_CDROM ? "Vivarium DVD-ROM"
-                                               : "Vivarium disk",
-             sizeof drive->model);
-  g_strlcpy (drive->revision, config->revision != NULL ? config->revision : "1.0", sizeof drive->revision);
-}
-
 gboolean
 ide_attach (Device *device, unsigned channel, unsigned unit, const IdeDriveConfig *config, GError **error)
 {
@@ -664,24 +498,7 @@ ide_attach (Device *device, unsigned channel, unsigned unit, const IdeDriveConfi
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS, "IDE drive %u.%u is there already.", channel, unit);
       return FALSE;
     }
-  if (config->kind == IDE_DRIVE_CDROM && !ide_check_disc (config->block, error))
-    return FALSE;
-  if (config->kind == IDE_DRIVE_DISK && (config->block == NULL || block_size (config->block) == 0))
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
-                   "The disk image “%s” is empty. Give it a size, or choose another image.",
-                   config->block != NULL ? block_path (config->block) : "");
-      return FALSE;
-    }
-  drive->kind = config->kind;
-  drive->set = config->kind == IDE_DRIVE_DISK ? &ide_ata_set : &ide_atapi_set;
-  set_names (drive, config);
-  drive->n_sectors = config->kind == IDE_DRIVE_DISK ? block_size (config->block) / BLOCK_SECTOR_SIZE : 0;
-  set_geometry (drive);
-  storage_port_set_block (&drive->port, config->block);
-  ide_drive_defaults (drive);
-  ide_drive_signature (drive);
-  return TRUE;
+  return ide_drive_plug (drive, config, error);
 }
 
 void
@@ -691,15 +508,8 @@ ide_detach (Device *device, unsigned channel, unsigned unit)
 
   if (drive == NULL || drive->kind == IDE_DRIVE_NONE)
     return;
-  ide_drive_stop (drive);
-  block_close (storage_port_set_block (&drive->port, NULL));
-  drive->kind = IDE_DRIVE_NONE;
-  drive->set = NULL;
-  drive->n_sectors = 0;
-  drive->intrq = FALSE;
-  drive->tray_open = drive->tray_locked = FALSE;
-  drive->medium_change = drive->media_event = 0;
-  ide_update_irq (drive->channel);
+  ide_drive_unplug (drive);
+  ide_update_irq ((IdeChannel *)drive->cable);
 }
 
 IdeDriveKind
@@ -750,8 +560,11 @@ ide_set_tray_func (Device *device, IdeTrayFunc func, void *opaque)
 {
   Ide *ide = (Ide *)device;
 
-  ide->tray_moved = func;
-  ide->tray_opaque = opaque;
+  for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
+    {
+      ide->channel[i].cable.tray_moved = func;
+      ide->channel[i].cable.tray_opaque = opaque;
+    }
 }
 
 gboolean

@@ -12,15 +12,6 @@
 
 G_BEGIN_DECLS
 
-typedef struct
-{
-  IdeDriveKind kind;
-  Block *block;         /* taken over on success; a disk must have one, a CD-ROM drive may be empty (NULL) */
-  const char *serial;   /* at most 20 characters; NULL: made from the drive's place */
-  const char *model;    /* at most 40 characters; NULL: "Vivarium disk" or "Vivarium DVD-ROM" */
-  const char *revision; /* at most 8 characters; NULL: "1.0" */
-} IdeDriveConfig;
-
 /* Not yet realized.  `irq` are the wires to IRQ 14 and IRQ 15.  `devfn` is PCI_DEVFN (1, 1) on the classic board. */
 Device *ide_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, const IrqLine irq[IDE_N_CHANNELS]);
 

@@ -28,7 +28,6 @@ enum
 #define INTERRUPTS (1u << 1)
 #define SAVE       (1u << 31) /* 5.21: dword 10 */
 
-#define KELVIN_NOW      300u
 #define KELVIN_WARNING  343u
 #define KELVIN_CRITICAL 353u
 
@@ -122,8 +121,8 @@ set64 (uint8_t *at, uint64_t value)
   pci_set32 (at + 4, (uint32_t)(value >> 32));
 }
 
-static void
-set_text (uint8_t *at, size_t length, const char *text)
+void
+nvme_set_text (uint8_t *at, size_t length, const char *text)
 {
   memset (at, ' ', length);
   memcpy (at, text, MIN (strlen (text), length));
@@ -141,22 +140,26 @@ identify_controller (const Nvme *nvme, uint8_t *data)
   uuid = g_string_free (name, FALSE);
   memcpy (data, nvme->pci.config + PCI_VENDOR_ID, 2);
   memcpy (data + 2, nvme->pci.config + PCI_SUBSYSTEM_VENDOR_ID, 2);
-  set_text (data + 4, 20, nvme->serial);
-  set_text (data + 24, 40, "Vivarium NVMe");
-  set_text (data + 64, 8, PACKAGE_VERSION);
-  data[72] = 6; /* RAB */
+  nvme_set_text (data + 4, 20, nvme->serial);
+  nvme_set_text (data + 24, 40, "Vivarium NVMe");
+  nvme_set_text (data + 64, 8, PACKAGE_VERSION);
+  data[72] = 6;  /* RAB */
+  data[111] = 1; /* CNTRLTYPE: for reads and writes */
   data[77] = NVME_MDTS;
   pci_set32 (data + 80, 0x00010400); /* VER */
   data[258] = 3;                     /* ACL */
   data[259] = NVME_EVENTS - 1;
-  data[260] = 3; /* FRMW: one slot, which can't be changed */
+  data[260] = 3;               /* FRMW: one slot, which can't be changed */
+  data[261] = 1 << 1 | 1 << 2; /* LPA: effects of commands; parts of logs */
+  data[262] = NVME_ERRORS - 1; /* ELPE */
   pci_set16 (data + 266, KELVIN_WARNING);
   pci_set16 (data + 268, KELVIN_CRITICAL);
   data[512] = 0x66; /* SQES: 64 bytes */
   data[513] = 0x44; /* CQES: 16 */
   pci_set32 (data + 516, NVME_NAMESPACE);
-  pci_set16 (data + 520, 1 << 2 | 1 << 3); /* ONCS: dataset management, write zeroes */
-  data[525] = 1;                           /* VWC */
+  pci_set16 (data + 520,
+             1 << 2 | 1 << 3 | 1 << 4); /* ONCS: dataset management, write zeroes, which value of a feature */
+  data[525] = 1 | 3 << 1;               /* VWC; FLUSH of all namespaces */
   memcpy (data + 768, uuid, MIN (strlen (uuid), 255));
   pci_set16 (data + 2048, 2500); /* power state 0: 25 W */
 }
@@ -175,8 +178,9 @@ identify_namespace (const Nvme *nvme, uint8_t *data)
   pci_set16 (data + 66, NVME_PAGE / BLOCK_SECTOR_SIZE - 1);
   pci_set16 (data + 68, NVME_PAGE / BLOCK_SECTOR_SIZE - 1);
   pci_set16 (data + 70, NVME_PAGE / BLOCK_SECTOR_SIZE - 1);
-  data[99] = block_read_only (nvme->block); /* NSATTR */
-  data[130] = 9;                            /* LBADS of format 0 */
+  data[99] = block_read_only (nvme->block);           /* NSATTR */
+  memcpy (data + 104, nvme->uuid, sizeof nvme->uuid); /* NGUID */
+  data[130] = 9;                                      /* LBADS of format 0 */
 }
 
 static unsigned
@@ -208,6 +212,9 @@ identify (NvmeRequest *request)
       data[0] = 3; /* a UUID… */
       data[1] = sizeof nvme->uuid;
       memcpy (data + 4, nvme->uuid, sizeof nvme->uuid);
+      data[20] = 2; /* …and an NGUID, which is the same bytes */
+      data[21] = sizeof nvme->uuid;
+      memcpy (data + 24, nvme->uuid, sizeof nvme->uuid);
       break;
     default:
       return NVME_INVALID_FIELD;
@@ -215,59 +222,20 @@ identify (NvmeRequest *request)
   return nvme_answer (request, data, sizeof data);
 }
 
-/* -- Logs: 5.14 --------------------------------------------------------------------------------------------- */
-
-/* 5.14.1.2 */
-static void
-tell_health (const Nvme *nvme, uint8_t *data)
-{
-  BlockStats stats;
-
-  block_get_stats (nvme->block, &stats);
-  pci_set16 (data + 1, KELVIN_NOW);
-  data[3] = 100; /* spare, of which 10 is little */
-  data[4] = 10;
-  set64 (data + 32, stats.read_bytes / 512000); /* in thousands of 512 bytes */
-  set64 (data + 48, stats.written_bytes / 512000);
-  set64 (data + 64, nvme->commands_read);
-  set64 (data + 80, nvme->commands_written);
-  set64 (data + 112, 1); /* power cycles */
-}
-
-static unsigned
-get_log (NvmeRequest *request)
-{
-  const uint64_t wanted
-      = ((uint64_t)(nvme_dword (request, 11) & 0xffff) << 16 | nvme_dword (request, 10) >> 16) + 1;
-  uint8_t data[NVME_PAGE] = { 0 };
-
-  switch (nvme_dword (request, 10) & 0xff)
-    {
-    case 1: /* errors: there were none */
-      break;
-    case 2:
-      tell_health (request->owner, data);
-      break;
-    case 3:
-      data[0] = 1;
-      set_text (data + 8, 8, PACKAGE_VERSION);
-      break;
-    default:
-      return NVME_INVALID_LOG;
-    }
-  if (nvme_qword (request, 12) != 0)
-    return NVME_INVALID_FIELD;
-  return nvme_answer (request, data, (uint32_t)MIN (4 * wanted, sizeof data));
-}
-
 /* -- Features: 5.21, 5.9 ------------------------------------------------------------------------------------- */
+
+static uint32_t
+default_of (unsigned feature)
+{
+  return feature == FEATURE_TEMPERATURE ? KELVIN_WARNING : feature == FEATURE_WRITE_CACHE ? 1 : 0;
+}
 
 void
 nvme_reset_features (Nvme *nvme)
 {
-  memset (nvme->features, 0, sizeof nvme->features);
-  nvme->features[FEATURE_TEMPERATURE] = KELVIN_WARNING;
-  nvme->features[FEATURE_WRITE_CACHE] = 1;
+  for (unsigned i = 0; i < NVME_N_FEATURES; i++)
+    nvme->features[i] = default_of (i);
+  nvme->threshold_low = 0;
 }
 
 static gboolean
@@ -283,15 +251,27 @@ get_feature (NvmeRequest *request, unsigned feature)
   Nvme *nvme = request->owner;
   const unsigned vector = nvme_dword (request, 11) & 0xffff;
 
-  if (feature == FEATURE_QUEUES)
+  const uint32_t which = nvme_dword (request, 11);
+  const unsigned select = nvme_dword (request, 10) >> 8 & 7;
+
+  if (select > 3)
+    return NVME_INVALID_FIELD;
+  if (select == 3) /* nothing can be saved, most of it changed */
+    request->result = feature == FEATURE_POWER || feature == FEATURE_VECTOR ? 0 : 1 << 2;
+  else if (feature == FEATURE_QUEUES)
     request->result = (nvme->n_queues - 2) | (nvme->n_queues - 2) << 16;
   else if (feature == FEATURE_VECTOR && vector >= nvme->n_queues)
     return NVME_INVALID_FIELD;
   else if (feature == FEATURE_VECTOR)
     request->result = vector;
   /* 5.21.1.4: a limit each way, of the one sensor. */
-  else if (feature == FEATURE_TEMPERATURE && (nvme_dword (request, 11) & 0x3f0000) != 0)
-    request->result = (nvme_dword (request, 11) >> 20 & 3) == 0 ? 0xffff : 0;
+  else if (feature == FEATURE_TEMPERATURE && (which & 0xf0000) != 0)
+    request->result = (which >> 20 & 3) == 0 ? 0xffff : 0;
+  else if (feature == FEATURE_TEMPERATURE && (which >> 20 & 3) != 0)
+    request->result = select == 0 ? nvme->threshold_low : 0;
+  /* 5.9.1: what wasn't saved is what it is by itself. */
+  else if (select != 0)
+    request->result = default_of (feature);
   else
     request->result = nvme->features[feature];
   return NVME_OK;
@@ -320,8 +300,17 @@ set_feature (NvmeRequest *request, unsigned feature)
     case FEATURE_POWER:
       return (value & 0x1f) == 0 ? NVME_OK : NVME_INVALID_FIELD;
     case FEATURE_TEMPERATURE:
-      if ((value & 0x3f0000) == 0 && (value >> 20 & 3) == 0)
+      if ((value >> 20 & 3) > 1)
+        return NVME_INVALID_FIELD;
+      if ((value & 0xf0000) == 0 && (value >> 20 & 3) == 0)
         nvme->features[feature] = value & 0xffff;
+      else if ((value & 0xf0000) == 0)
+        nvme->threshold_low = value & 0xffff;
+      nvme_look_at_health (nvme);
+      return NVME_OK;
+    case FEATURE_EVENTS:
+      nvme->features[feature] = value & 0xff;
+      nvme_look_at_health (nvme);
       return NVME_OK;
     default:
       nvme->features[feature] = value;
@@ -330,20 +319,6 @@ set_feature (NvmeRequest *request, unsigned feature)
 }
 
 /* -- All of them -------------------------------------------------------------------------------------------- */
-
-/* 5.2: it waits until there is one, which is never. */
-static unsigned
-ask_for_event (NvmeRequest *request)
-{
-  unsigned n = 0;
-
-  for (unsigned i = 0; i < NVME_REQUESTS; i++)
-    n += request->owner->requests[i].state == NVME_EVENT;
-  if (n >= NVME_EVENTS)
-    return NVME_TOO_MANY_EVENTS;
-  request->state = NVME_EVENT;
-  return NVME_PENDING;
-}
 
 /* 5.1: commands of the image end soon by themselves; events can be given up. */
 static unsigned
@@ -378,7 +353,7 @@ nvme_admin (NvmeRequest *request)
     case OPCODE_CREATE_SQ:
       return create_sq (request);
     case OPCODE_GET_LOG:
-      return get_log (request);
+      return nvme_get_log (request);
     case OPCODE_DELETE_CQ:
       return delete_cq (request);
     case OPCODE_CREATE_CQ:
@@ -392,7 +367,7 @@ nvme_admin (NvmeRequest *request)
     case OPCODE_GET_FEATURES:
       return is_feature (feature) ? get_feature (request, feature) : NVME_INVALID_FIELD;
     case OPCODE_EVENT:
-      return ask_for_event (request);
+      return nvme_ask_for_event (request);
     default:
       return NVME_INVALID_OPCODE;
     }

@@ -171,6 +171,12 @@ ended (NvmeRequest *request, int error)
       if (submit_range (request))
         return;
     }
+  if (error != 0)
+    {
+      nvme->n_media_errors++;
+      nvme_log_error (nvme, request->sq, pci_get16 (request->command + 2),
+                      read ? NVME_READ_ERROR : NVME_WRITE_FAULT, nvme_qword (request, 10));
+    }
   nvme_end (request, error == 0 ? NVME_OK : read ? NVME_READ_ERROR : NVME_WRITE_FAULT);
 }
 

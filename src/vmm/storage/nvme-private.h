@@ -20,6 +20,8 @@ G_BEGIN_DECLS
 #define NVME_MOST_BYTES   (NVME_PAGE << NVME_MDTS)
 #define NVME_EVENTS       4u /* requests for events that may wait */
 #define NVME_REQUESTS     128u
+#define NVME_ERRORS       16u /* that its log has */
+#define NVME_ERROR_SIZE   64u
 #define NVME_N_FEATURES   16u
 #define NVME_NAMESPACE    1u
 #define NVME_ALL          0xffffffffu
@@ -76,6 +78,17 @@ enum
   NVME_READ_ERROR = 0x281,
 
   NVME_PENDING = 0xffff, /* its end comes later */
+};
+
+/* 5.2: of events */
+enum
+{
+  NVME_EVENT_ERROR,
+  NVME_EVENT_HEALTH,
+  NVME_EVENT_TYPES,
+
+  NVME_ERROR_DOORBELL = 0,
+  NVME_ERROR_DOORBELL_VALUE = 1,
 };
 
 /* 5.21.1 */
@@ -142,6 +155,7 @@ struct Nvme
   Block *block;
   Region *registers;
   char serial[21];
+  char *machine; /* its UUID, or NULL */
   uint8_t uuid[16];
   unsigned n_queues; /* with the administrator's */
   BlockQueue *images[NVME_QUEUES];
@@ -149,6 +163,12 @@ struct Nvme
   gboolean shutdown_runs, paused;
   unsigned n_running, n_parked; /* of the image */
   uint64_t commands_read, commands_written;
+  uint64_t n_errors, n_media_errors;
+  uint8_t errors[NVME_ERRORS * NVME_ERROR_SIZE]; /* the newest first */
+  uint8_t events[NVME_EVENT_TYPES];              /* what is to be told, plus 1; 0: nothing */
+  uint8_t events_told;                           /* a bit a type: not again before its log was read */
+  uint8_t warnings;                              /* of health */
+  uint16_t threshold_low;                        /* K */
 
   uint32_t cc, csts, aqa, mask;
   uint64_t asq, acq;
@@ -191,6 +211,21 @@ void nvme_fail (Nvme *nvme);
 unsigned nvme_admin (NvmeRequest *request);
 /* As a reset leaves them. */
 void nvme_reset_features (Nvme *nvme);
+
+/* Fills up with blanks. */
+void nvme_set_text (uint8_t *at, size_t length, const char *text);
+
+/* -- nvme-logs.c -------------------------------------------------------------------------------------------- */
+
+unsigned nvme_get_log (NvmeRequest *request);
+unsigned nvme_ask_for_event (NvmeRequest *request);
+void nvme_tell (Nvme *nvme, unsigned type, unsigned what);
+/* What the limits of temperature say has perhaps changed. */
+void nvme_look_at_health (Nvme *nvme);
+/* The image has failed; 0xffff in `sq`: it was nobody's command. */
+void nvme_log_error (Nvme *nvme, unsigned sq, unsigned id, unsigned status, uint64_t lba);
+/* Of the controller; the errors stay. */
+void nvme_reset_events (Nvme *nvme);
 
 /* -- nvme-io.c ---------------------------------------------------------------------------------------------- */
 

@@ -171,8 +171,18 @@ nvme_ring (Nvme *nvme, unsigned doorbell, uint32_t value)
 
   if (n >= nvme->n_queues || (nvme->csts & CSTS_READY) == 0)
     return;
-  /* 3.1.16, 3.1.17: a value that is none, of a queue that isn't there, is nobody's loss but the driver's. */
-  if ((doorbell & 1) == 0 && nvme->sq[n].enabled && value < nvme->sq[n].size)
+  /* 3.1.16, 3.1.17, 5.2.1: a value that is none, of a queue that isn't there, is nobody's loss but the driver's, who may hear of it. */
+  if (!(doorbell & 1 ? nvme->cq[n].enabled : nvme->sq[n].enabled))
+    {
+      nvme_log_error (nvme, 0xffff, 0xffff, NVME_INVALID_QUEUE, 0);
+      nvme_tell (nvme, NVME_EVENT_ERROR, NVME_ERROR_DOORBELL);
+    }
+  else if (value >= (doorbell & 1 ? nvme->cq[n].size : nvme->sq[n].size))
+    {
+      nvme_log_error (nvme, 0xffff, 0xffff, NVME_INVALID_FIELD, 0);
+      nvme_tell (nvme, NVME_EVENT_ERROR, NVME_ERROR_DOORBELL_VALUE);
+    }
+  else if ((doorbell & 1) == 0 && nvme->sq[n].enabled && value < nvme->sq[n].size)
     {
       nvme->sq[n].tail = (uint16_t)value;
       nvme_look (nvme, n);

@@ -64,6 +64,14 @@ static const StateField nvme_state[] = {
   STATE_STRUCTS (Nvme, sq, NvmeSubmission, submission_state),
   STATE_STRUCTS (Nvme, cq, NvmeCompletion, completion_state),
   STATE_STRUCTS (Nvme, requests, NvmeRequest, request_state),
+  STATE_ADDED,
+  STATE_U64 (Nvme, n_errors),
+  STATE_U64 (Nvme, n_media_errors),
+  STATE_U8_ARRAY (Nvme, errors),
+  STATE_U8_ARRAY (Nvme, events),
+  STATE_U8 (Nvme, events_told),
+  STATE_U8 (Nvme, warnings),
+  STATE_U16 (Nvme, threshold_low),
   STATE_END,
 };
 
@@ -81,6 +89,7 @@ reset_controller (Nvme *nvme)
     }
   nvme->cc = nvme->csts = nvme->mask = 0;
   nvme_reset_features (nvme);
+  nvme_reset_events (nvme);
   nvme_update_intx (nvme);
 }
 
@@ -258,7 +267,7 @@ on_quiesce (void *opaque)
     block_settle (nvme->images[i]);
 }
 
-/* A UUID of version 5 (RFC 4122, 4.3), but of the serial number alone. */
+/* A UUID of version 5 (RFC 4122, 4.3), but of the machine's UUID and the serial number. */
 static void
 make_uuid (Nvme *nvme)
 {
@@ -266,6 +275,8 @@ make_uuid (Nvme *nvme)
   uint8_t digest[20];
   gsize length = sizeof digest;
 
+  if (nvme->machine != NULL)
+    g_checksum_update (sum, (const guchar *)nvme->machine, -1);
   g_checksum_update (sum, (const guchar *)nvme->serial, -1);
   g_checksum_get_digest (sum, digest, &length);
   g_checksum_free (sum);
@@ -418,6 +429,7 @@ nvme_unrealize (Device *device)
   pci_device_exit (&nvme->pci);
   g_clear_pointer (&nvme->registers, region_unref);
   g_clear_pointer (&nvme->block, block_close);
+  g_clear_pointer (&nvme->machine, g_free);
 }
 
 static const DeviceClass nvme_class = {
@@ -442,6 +454,7 @@ nvme_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, const NvmeConfig 
   nvme->pci.devfn = (uint8_t)devfn;
   nvme->n_queues = config->n_queues + 1;
   nvme->block = config->block;
+  nvme->machine = g_strdup (config->machine);
   g_strlcpy (nvme->serial, config->serial, sizeof nvme->serial);
   if (device_realize (&nvme->pci.device, error))
     return &nvme->pci.device;

@@ -16,8 +16,9 @@ G_BEGIN_DECLS
 typedef struct
 {
   Block *block;
-  const char *serial; /* at most 20 bytes; the namespace's UUID is made of it */
-  unsigned n_queues;  /* 1 to NVME_MAX_IO_QUEUES */
+  const char *serial;  /* at most 20 bytes; the namespace's UUID is made of it and of `machine` */
+  const char *machine; /* the machine's UUID; may be NULL */
+  unsigned n_queues;   /* 1 to NVME_MAX_IO_QUEUES */
 } NvmeConfig;
 
 /* Takes the image, also where it fails: NULL and an error. */

@@ -78,7 +78,7 @@ driver_map (Driver *d)
 static inline void
 driver_open (Driver *d, Block *image, unsigned n_queues)
 {
-  const NvmeConfig config = { image, "SERIAL-1", n_queues };
+  const NvmeConfig config = { .block = image, .serial = "SERIAL-1", .n_queues = n_queues };
 
   *d = (Driver){ .vm = vm_new (NULL, TRUE) };
   vm_lock (d->vm);

@@ -5,7 +5,7 @@
 #include "block/block-testing.h"
 #include "block/block.h"
 #include "storage/ide.h"
-#include "storage/ide-core.h"
+#include "storage/ide-channel.h"
 #include "tests/unit/storage/storage-fixture.h"
 
 #include <errno.h>

@@ -189,6 +189,112 @@ test_features (void)
   driver_close (&d);
 }
 
+/* Which value of a feature; limits of temperature. */
+static void
+test_feature_values (void)
+{
+  begin_with (NULL, 2, BLOCK_READ_WRITE);
+  driver_enable (&d);
+  g_assert_cmphex (driver_status (&d, 0, &(Command){ .opcode = 9, .dword = { 4, 350 } }), ==, 0);
+  g_assert_cmphex (driver_status (&d, 0, &(Command){ .opcode = 9, .dword = { 4, 280 | 1 << 20 } }), ==, 0);
+  g_assert_cmphex (driver_status (&d, 0, &(Command){ .opcode = 9, .dword = { 4, 2 << 20 } }), ==, 2);
+  g_assert_cmpuint (driver_do (&d, 0, &(Command){ .opcode = 10, .dword = { 4 } }).result, ==, 350);
+  g_assert_cmpuint (driver_do (&d, 0, &(Command){ .opcode = 10, .dword = { 4, 1 << 20 } }).result, ==, 280);
+  g_assert_cmpuint (driver_do (&d, 0, &(Command){ .opcode = 10, .dword = { 4 | 1 << 8 } }).result, ==, 343);
+  g_assert_cmpuint (driver_do (&d, 0, &(Command){ .opcode = 10, .dword = { 4 | 2 << 8 } }).result, ==, 343);
+  g_assert_cmphex (driver_do (&d, 0, &(Command){ .opcode = 10, .dword = { 4 | 3 << 8 } }).result, ==, 4);
+  g_assert_cmphex (driver_status (&d, 0, &(Command){ .opcode = 10, .dword = { 4 | 4 << 8 } }), ==, 2);
+  driver_close (&d);
+}
+
+static unsigned
+read_log (unsigned log, unsigned dwords, uint32_t offset, gboolean keep)
+{
+  return driver_status (
+      &d, 0,
+      &(Command){ .opcode = 2,
+                  .prp1 = DRIVER_DATA,
+                  .dword = { log | (keep ? 1u << 15 : 0) | (dwords - 1) << 16, 0, offset } });
+}
+
+/* Requests for events wait until there is one; the next of its kind comes when its log was read. */
+static void
+test_events (void)
+{
+  const uint8_t *data;
+  Completion event;
+
+  begin_with (NULL, 2, BLOCK_READ_WRITE);
+  driver_enable (&d);
+  data = driver_ram (&d, DRIVER_DATA);
+  driver_put (&d, 0, &(Command){ .opcode = 12 });
+  driver_put (&d, 0, &(Command){ .opcode = 12 });
+  driver_ring (&d, 0);
+  g_assert_null (driver_next (&d, 0));
+  /* A bell of a queue that isn't there. */
+  driver_write (&d, 0x1008, 1, 4);
+  event = driver_take (&d, 0);
+  g_assert_cmphex (event.result, ==, 0x010000);
+  g_assert_cmphex (event.status >> 1, ==, 0);
+  /* And a value that is none: later. */
+  driver_write (&d, 0x1000, 1000, 4);
+  g_assert_null (driver_next (&d, 0));
+  g_assert_cmphex (read_log (1, 256, 0, TRUE), ==, 0);
+  g_assert_null (driver_next (&d, 0));
+  g_assert_cmpuint (pci_get32 (data), ==, 2);
+  g_assert_cmpuint (pci_get32 (data + 64), ==, 1);
+  g_assert_cmphex (pci_get16 (data + 8), ==, 0xffff);
+  /* A part of it; what is no part. */
+  g_assert_cmphex (read_log (1, 16, 64, TRUE), ==, 0);
+  g_assert_cmpuint (pci_get32 (data), ==, 1);
+  g_assert_cmphex (read_log (1, 16, 2, TRUE), ==, 2);
+  g_assert_cmphex (read_log (1, 16, 1028, TRUE), ==, 2);
+  /* Read, and so the other one comes; its completion is there before that of who reads. */
+  driver_put (&d, 0, &(Command){ .opcode = 2, .prp1 = DRIVER_DATA, .dword = { 1 | 15 << 16 } });
+  driver_ring (&d, 0);
+  event = driver_take (&d, 0);
+  g_assert_cmphex (event.result, ==, 0x010100);
+  g_assert_cmphex (driver_take (&d, 0).status >> 1, ==, 0);
+  /* Too warm, for who wants to know it; told once. */
+  driver_put (&d, 0, &(Command){ .opcode = 12 });
+  driver_ring (&d, 0);
+  g_assert_cmphex (driver_status (&d, 0, &(Command){ .opcode = 9, .dword = { 4, 290 } }), ==, 0);
+  driver_put (&d, 0, &(Command){ .opcode = 9, .dword = { 11, 2 } });
+  driver_ring (&d, 0);
+  event = driver_take (&d, 0);
+  g_assert_cmphex (event.result, ==, 0x020101);
+  driver_take (&d, 0);
+  g_assert_cmphex (read_log (2, 128, 0, FALSE), ==, 0);
+  g_assert_cmphex (data[0], ==, 2);
+  g_assert_cmpuint (pci_get32 (data + 176), ==, 2);
+  g_assert_null (driver_next (&d, 0));
+  /* What commands do. */
+  g_assert_cmphex (read_log (5, 1024, 0, FALSE), ==, 0);
+  g_assert_cmphex (pci_get32 (data + 4 * 6), ==, 1);
+  g_assert_cmphex (pci_get32 (data + 1024 + 4), ==, 3);
+  g_assert_cmphex (pci_get32 (data + 4 * 0x80), ==, 0);
+  driver_close (&d);
+}
+
+/* A failed read is in the log. */
+static void
+test_error_log (void)
+{
+  const uint8_t *data;
+
+  begin ("fail=read:EIO");
+  data = driver_ram (&d, DRIVER_DATA);
+  g_assert_cmphex (ask (READ, 77, 1), ==, 0x281);
+  g_assert_cmphex (read_log (1, 16, 0, FALSE), ==, 0);
+  g_assert_cmpuint (pci_get16 (data + 8), ==, 1);
+  g_assert_cmphex (pci_get16 (data + 12) >> 1, ==, 0x281);
+  g_assert_cmpuint (pci_get32 (data + 16), ==, 77);
+  g_assert_cmpuint (pci_get32 (data + 24), ==, 1);
+  g_assert_cmphex (read_log (2, 128, 0, FALSE), ==, 0);
+  g_assert_cmpuint (pci_get32 (data + 160), ==, 1);
+  driver_close (&d);
+}
+
 static void
 test_queues (void)
 {
@@ -581,6 +687,9 @@ main (int argc, char **argv)
   g_test_add_func ("/nvme/registers", test_registers);
   g_test_add_func ("/nvme/identify", test_identify);
   g_test_add_func ("/nvme/features", test_features);
+  g_test_add_func ("/nvme/feature-values", test_feature_values);
+  g_test_add_func ("/nvme/events", test_events);
+  g_test_add_func ("/nvme/error-log", test_error_log);
   g_test_add_func ("/nvme/queues", test_queues);
   g_test_add_func ("/nvme/pin", test_pin);
   g_test_add_func ("/nvme/transfers", test_transfers);
