@@ -171,18 +171,26 @@ report_memory (Report *report)
 static void
 report_firmware (Report *report)
 {
-  static const char *const names[] = { "bios-256k.bin", "vgabios-stdvga.bin" };
+  static const struct
+  {
+    const char *name, *key, *package;
+  } files[] = {
+    { "bios-256k.bin", "firmware", "seabios" },
+    { "vgabios-stdvga.bin", "video-firmware", "seabios" },
+    { "OVMF_CODE_4M.fd", "uefi-firmware", "ovmf" },
+  };
 
-  for (unsigned i = 0; i < G_N_ELEMENTS (names); i++)
+  for (unsigned i = 0; i < G_N_ELEMENTS (files); i++)
     {
-      g_auto (GStrv) places = definition_firmware_places (names[i]);
+      g_auto (GStrv) places = definition_firmware_places (files[i].name);
       const char *found = NULL;
 
       for (unsigned j = 0; places[j] != NULL && found == NULL; j++)
         if (access (places[j], R_OK) == 0)
           found = places[j];
-      g_autofree char *missing = g_strdup_printf (_ ("%s is missing: install the package seabios"), names[i]);
-      say (report, i == 0 ? "firmware" : "video-firmware", g_variant_new_string (found != NULL ? found : ""),
+      g_autofree char *missing
+          = g_strdup_printf (_ ("%s is missing: install the package %s"), files[i].name, files[i].package);
+      say (report, files[i].key, g_variant_new_string (found != NULL ? found : ""),
            found != NULL ? found : missing);
     }
 }

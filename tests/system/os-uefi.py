@@ -117,12 +117,44 @@ def drives(kinds):
     def case(room, engine):
         for kind in kinds:
             program = grub(room, kind)
-            options = ["--cdrom", compact_disc(room, kind, program)] if kind == "cdrom" else ["--device", "disk,bus=%s,path=%s" % (kind, disk(room, kind, program))]
+            if kind == "cdrom":
+                options = ["--cdrom", compact_disc(room, kind, program)]
+            else:
+                options = ["--device", "disk,bus=%s,path=%s" % (kind, disk(room, kind, program))] + ["--device", "usb"] * (kind == "usb")
             machine = room.machine(kind, "--set", "machine.firmware=uefi", *options, engine=engine, memory="256M")
             machine.start()
             machine.wait_serial(r"GRUB %s on x86_64-efi" % kind, 200)
             machine.stop()
     return case
+
+
+def words(room, engine):
+    """A start that can't be says why, and which setting is to blame."""
+    find("/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf")
+    machine = room.machine("words", "--set", "machine.firmware=uefi", engine=engine, memory="64M")
+    kept = os.path.join(machine.folder, "uefi-variables.fd")
+
+    def refused(text):
+        result = machine.vivctl("start", ok=False)
+        check(result.returncode != 0 and text in result.stderr, "“%s” in %r" % (text, result.stderr))
+
+    with open(kept, "wb") as file:
+        file.write(b"no variables")
+    refused("uefi-variables.fd doesn't hold UEFI variables: it has 12 bytes and not 540672")
+    os.unlink(kept)
+    os.symlink("/dev/zero", kept)
+    refused("uefi-variables.fd")
+    os.unlink(kept)
+    machine.vivctl("set", "machine.firmware=uefi-secure")
+    refused("Secure Boot needs system management mode")
+    machine.vivctl("set", "machine.firmware=uefi")
+    machine.vivctl("device", "add", "tpm")
+    room.env["PATH"] = room.path("run")
+    refused("Install the package swtpm")
+    machine.vivctl("device", "remove", "tpm0")
+    machine.start()
+    machine.stop()
+    equal(len(variables(machine)), 540672, "variables that the machine began with")
 
 
 def order(room, engine):
@@ -190,4 +222,4 @@ def linux(room, engine):
         equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "errors of the kernel\n" + text[-3000:])
 
 
-run_cases({"order": order, "drives": drives(["ide", "nvme", "virtio", "scsi", "usb"]), "linux": linux, "tpm": tpm}, ["drives", "linux", "tpm"])
+run_cases({"words": words, "order": order, "drives": drives(["ide", "nvme", "virtio", "scsi", "usb", "cdrom"]), "linux": linux, "tpm": tpm}, ["drives", "linux", "tpm"])

@@ -145,7 +145,12 @@ board_build_firmware (Board *board, GError **error)
 {
   const UefiImages *uefi = definition_uefi (board->definition);
 
-  if (uefi != NULL ? build_uefi (board, uefi, error) : build_bios (board, error))
+  /* Its variables are only safe in a mode that no engine has yet. */
+  if (g_strcmp0 (definition_text (board->definition, "machine.firmware"), "uefi-secure") == 0)
+    g_set_error (
+        error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+        "Secure Boot needs system management mode, which machines don't have yet. Set machine.firmware to uefi.");
+  else if (uefi != NULL ? build_uefi (board, uefi, error) : build_bios (board, error))
     return TRUE;
   viv_start_blame ("machine", "firmware");
   return FALSE;
