@@ -360,8 +360,12 @@ static int
 rules_of_networks (scmp_filter_ctx filter)
 {
   static const int families[] = { AF_INET, AF_INET6 };
-  static const int types[]
-      = { SOCK_STREAM, SOCK_DGRAM }; /* with IPPROTO_ICMP: a ping, where the host lets its users */
+  /* ICMP is a ping, where the host lets its users.  No others: MPTCP and SCTP are much of a kernel that nobody asks for. */
+  static const struct
+  {
+    int type, protocol;
+  } sockets[] = { { SOCK_STREAM, 0 },          { SOCK_STREAM, IPPROTO_TCP }, { SOCK_DGRAM, 0 },
+                  { SOCK_DGRAM, IPPROTO_UDP }, { SOCK_DGRAM, IPPROTO_ICMP }, { SOCK_DGRAM, IPPROTO_ICMPV6 } };
   static const struct
   {
     int level, name;
@@ -376,8 +380,9 @@ rules_of_networks (scmp_filter_ctx filter)
 
   ALLOW_REQUESTS (REQUESTS_SOCKETS);
   for (unsigned i = 0; i < LENGTH (families); i++)
-    for (unsigned j = 0; j < LENGTH (types); j++)
-      ALLOW (socket, SCMP_A0 (LOW (families[i])), SCMP_A1 (BUT (flags, types[j])));
+    for (unsigned j = 0; j < LENGTH (sockets); j++)
+      ALLOW (socket, SCMP_A0 (LOW (families[i])), SCMP_A1 (BUT (flags, sockets[j].type)),
+             SCMP_A2 (LOW (sockets[j].protocol)));
   for (unsigned i = 0; i < LENGTH (wanted); i++)
     ALLOW (setsockopt, SCMP_A1 (LOW (wanted[i].level)), SCMP_A2 (LOW (wanted[i].name)));
   ALLOW (sendto, SCMP_A3 (WITHOUT (MSG_FASTOPEN)));

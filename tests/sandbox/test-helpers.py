@@ -39,16 +39,17 @@ BOTH |= rows("""read_outside read_etc list_root dev_kvm openat2 victim_environ r
     shmget semget msgget io_setup map_ro_writable""", "EACCES")
 BOTH |= rows("""ptrace kcmp process_vm_writev pkey_mprotect personality execve fork unshare mount io_uring userfaultfd bpf perf add_key keyctl setuid
     clock_settime modify_ldt x32 int80""", "SIGSYS")
+BOTH |= rows("inet_mptcp", "ENOSYS")
 BOTH |= rows("prlimit_look pread pwrite eventfd fstat fd_passing", "works")
 # Its outside end is the network, and it starts no thread; what is sent there is no more than any program of the user sends.
 NET = dict(BOTH)
 NET |= rows("""open_ini create_inside tmpfile_inside create_outside write_outside open_truncate victim_mem own_mem reopen_rw sched_setattr thread memfd
     stream_to_name seqpacket_to_name vmsplice""", "ENOSYS")
-NET |= rows("inet_connect inet_bind inet_udp inet_mptcp", "works")
+NET |= rows("inet_connect inet_bind inet_udp", "works")
 NET |= rows("stream_sendto", "EISCONN")
 SWITCH = dict(BOTH)
 SWITCH |= rows("open_ini create_inside tmpfile_inside create_outside write_outside open_truncate victim_mem own_mem reopen_rw", "EACCES")
-SWITCH |= rows("inet_connect inet_bind inet_udp inet_mptcp stream_sendto", "ENOSYS")
+SWITCH |= rows("inet_connect inet_bind inet_udp stream_sendto", "ENOSYS")
 SWITCH |= rows("vmsplice", "SIGSYS")
 SWITCH |= rows("sched_setattr", "EALREADY")
 SWITCH |= rows("thread memfd seqpacket_to_name", "works")
