@@ -31,6 +31,7 @@ typedef struct
 extern const CliCommand cli_commands[];
 
 int cli_create (int argc, char **argv);
+int cli_os (int argc, char **argv);
 int cli_run (int argc, char **argv);
 int cli_set (int argc, char **argv);
 int cli_device (int argc, char **argv);
@@ -189,7 +190,9 @@ gboolean cli_split_setting (const char *text, char **key, char **value, GError *
         &(o).snapshot,                                                                                           \
         N_ ("Throw changes of the images away at the end"),                                                      \
         NULL },                                                                                                  \
-      { "os",     0, 0, G_OPTION_ARG_STRING, &(o).os, N_ ("Operating system, such as debian12, win10, dos"),     \
+      { "os",     0,                                                                                             \
+        0,        G_OPTION_ARG_STRING,                                                                           \
+        &(o).os,  N_ ("Operating system, such as debian12, win10, dos; auto: what is on the CD-ROM"),            \
         N_ ("ID") },                                                                                             \
       { "vnc", 0, 0, G_OPTION_ARG_STRING, &(o).vnc, N_ ("Serve the screen over VNC"), N_ ("ADDRESS:PORT") },     \
   {                                                                                                              \

@@ -101,6 +101,8 @@ const CliCommand cli_commands[] = {
         "kernel has it."),
     cli_dump },
   { "view", N_ ("NAME"), N_ ("Opens the machine's screen."), NULL, cli_view },
+  { "os", N_ ("list | show ID"), N_ ("Lists operating systems, or says what a machine gets for one."),
+    N_ ("ID is libosinfo's short name, such as debian12, or one from the list."), cli_os },
   { "log", N_ ("NAME"), N_ ("Prints the end of the machine's log."), NULL, cli_log },
   { "host", "", N_ ("Says what this host offers to machines, and how to mend what it lacks."), NULL,
     cli_host },

@@ -166,7 +166,10 @@ MachineDefinition *
 machine_options_build (const MachineOptions *o, const char *name, gboolean identify, GError **error)
 {
   g_autoptr (MachineDefinition) definition = NULL;
-  g_autofree char *os = o->os != NULL ? g_strdup (o->os) : identify ? identify_os (o) : NULL;
+  const gboolean automatic = g_strcmp0 (o->os, "auto") == 0;
+  g_autofree char *os = o->os != NULL && !automatic ? g_strdup (o->os)
+                        : identify || automatic     ? identify_os (o)
+                                                    : NULL;
 
   if (!definition_check_name (name, error))
     return NULL;
@@ -182,7 +185,7 @@ machine_options_build (const MachineOptions *o, const char *name, gboolean ident
                    _ ("there are too many disks for one more"));
       return NULL;
     }
-  if (os != NULL || identify)
+  if (os != NULL || identify || automatic)
     plan_set_system (definition, os);
   plan_order (definition);
   const struct

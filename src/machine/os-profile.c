@@ -8,6 +8,8 @@
 
 #include "machine/os-profile-private.h"
 
+#include "machine/definition-files.h"
+
 #include "data/viv-os-resources.h"
 
 #include <gio/gio.h>
@@ -16,6 +18,17 @@
 #include <unistd.h>
 
 #define MIB (1024ull * 1024)
+
+/* Rules that are lists: the first value that there is counts. */
+static const struct
+{
+  const char *rule, *kind, *key, *fallback;
+} choices[] = {
+  { "chipset", "machine", "chipset", "pc" },
+  { "firmware", "machine", "firmware", "bios" },
+  { "disk-bus", "disk", "bus", "auto" },
+  { "cdrom-bus", "cdrom", "bus", "auto" },
+};
 
 /* Specific before general: "windows" has a catch-all, "other" has the last resort. */
 static const char *const files[] = { "dos.ini", "windows.ini", "bsd.ini", "other.ini", "linux.ini" };
@@ -77,10 +90,67 @@ limit_memory (uint64_t wanted)
   return MAX (MIN (wanted, half), MIN (wanted, 64 * MIB));
 }
 
+/* machine.firmware is a path, too; of its words OVMF's is there where the host has the files. */
+static gboolean
+has_firmware (const char *value)
+{
+  g_autoptr (MachineDefinition) definition = NULL;
+  g_auto (GStrv) places = NULL;
+  const UefiImages *images;
+
+  if (g_str_equal (value, "bios"))
+    return TRUE;
+  definition = definition_new ("x");
+  definition_put (definition, "machine.firmware", value);
+  images = definition_uefi (definition);
+  places = images != NULL ? definition_firmware_places (images->code) : NULL;
+  for (char **place = places; place != NULL && *place != NULL; place++)
+    if (g_file_test (*place, G_FILE_TEST_IS_REGULAR))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+is_there (const char *kind, const char *name, const char *value)
+{
+  const DefinitionKey *key = device_kind_key (device_kind_find (kind), name);
+
+  if (key == NULL || key->type != KEY_CHOICE)
+    return has_firmware (value);
+  g_auto (GStrv) all = g_strsplit (key->choices, "|", -1);
+  return g_strv_contains ((const char *const *)all, value);
+}
+
+static char *
+choose (GKeyFile *file, const char *group, const char *rule, GPtrArray *lacks)
+{
+  g_auto (GStrv) wanted = g_key_file_get_string_list (file, group, rule, NULL, NULL);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (choices); i++)
+    {
+      const char *found = choices[i].fallback;
+
+      if (!g_str_equal (choices[i].rule, rule))
+        continue;
+      for (char **value = wanted; value != NULL && *value != NULL; value++)
+        if (is_there (choices[i].kind, choices[i].key, *value))
+          {
+            found = *value;
+            break;
+          }
+      if (wanted != NULL && wanted[0] != NULL && !g_str_equal (found, wanted[0]))
+        g_ptr_array_add (lacks,
+                         g_strdup_printf (_ ("%s: %s isn’t there, so it is %s"), rule, wanted[0], found));
+      return g_strdup (found);
+    }
+  return NULL;
+}
+
 static OsProfile *
 read_profile (GKeyFile *file, const char *group)
 {
   OsProfile *profile = g_new0 (OsProfile, 1);
+  GPtrArray *lacks = g_ptr_array_new ();
   int host_cpus = g_get_num_processors ();
   int cpus = g_key_file_get_integer (file, group, "cpus", NULL);
 
@@ -91,8 +161,12 @@ read_profile (GKeyFile *file, const char *group)
   profile->disk = size_or (file, group, "disk", 20 * 1024 * MIB);
   profile->cpus = CLAMP (cpus, 1, MAX (host_cpus, 1));
   profile->video_memory = 16;
-  profile->chipset = string_or (file, group, "chipset", "pc");
-  profile->firmware = string_or (file, group, "firmware", "bios");
+  profile->chipset = choose (file, group, "chipset", lacks);
+  profile->firmware = choose (file, group, "firmware", lacks);
+  profile->disk_bus = choose (file, group, "disk-bus", lacks);
+  profile->cdrom_bus = choose (file, group, "cdrom-bus", lacks);
+  g_ptr_array_add (lacks, NULL);
+  profile->lacks = (char **)g_ptr_array_free (lacks, FALSE);
   profile->cpu = string_or (file, group, "cpu", "host");
   profile->clock_base = string_or (file, group, "clock", "utc");
   profile->clock_policy = string_or (file, group, "clock-policy", "stop");
@@ -152,6 +226,9 @@ os_profile_free (OsProfile *profile)
   g_free (profile->boot_order);
   g_free (profile->card);
   g_free (profile->usb);
+  g_free (profile->disk_bus);
+  g_free (profile->cdrom_bus);
+  g_strfreev (profile->lacks);
   g_free (profile);
 }
 
@@ -229,4 +306,17 @@ os_profile_apply (const OsProfile *profile, MachineDefinition *definition)
         usb = definition_add (definition, device_kind_find ("usb"));
       machine_device_put (usb, "model", profile->usb);
     }
+  for (guint i = 0; i < definition->devices->len; i++)
+    os_profile_apply_drive (profile, g_ptr_array_index (definition->devices, i));
+}
+
+void
+os_profile_apply_drive (const OsProfile *profile, MachineDevice *drive)
+{
+  const char *bus = drive->kind->drive == DRIVE_DISK    ? profile->disk_bus
+                    : drive->kind->drive == DRIVE_CDROM ? profile->cdrom_bus
+                                                        : NULL;
+
+  if (bus != NULL)
+    machine_device_put (drive, "bus", g_str_equal (bus, "auto") ? NULL : bus);
 }

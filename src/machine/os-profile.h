@@ -49,8 +49,11 @@ typedef struct
   uint64_t memory, disk; /* bytes; disk 0: none needed */
   uint32_t cpus, video_memory;
   char *chipset, *firmware, *cpu, *clock_base, *clock_policy, *boot_order;
-  char *card; /* net0.card; "none": it knows none */
-  char *usb;  /* usb0.model; "none": it knows none */
+  char *card;                 /* net0.card; "none": it knows none */
+  char *usb;                  /* usb0.model; "none": it knows none */
+  char *disk_bus, *cdrom_bus; /* of disks and CD-ROM drives that come with the machine */
+  char *
+      *lacks; /* what it would rather have and this version or computer hasn't: sentences, NULL-terminated */
   gboolean absolute_pointer;
   gboolean rng; /* it has a driver for virtio's random numbers */
 } OsProfile;
@@ -66,6 +69,8 @@ char **os_profile_list (void);
 #define OS_PROFILE_N_KEYS 10
 extern const char *const os_profile_keys[OS_PROFILE_N_KEYS];
 char *os_profile_value (const OsProfile *profile, const char *key);
+/* Of a drive: the bus. */
+void os_profile_apply_drive (const OsProfile *profile, MachineDevice *drive);
 /* The keys, and the devices that a new machine has for its system: those of another one go. */
 void os_profile_apply (const OsProfile *profile, MachineDefinition *definition);
 

@@ -128,6 +128,8 @@ plan_add_new_disk (MachineDefinition *definition)
     return NULL;
   g_autofree char *file = g_strconcat (drive->id, ".img", NULL);
   machine_device_put (drive, "path", file);
+  g_autoptr (OsProfile) profile = os_profile_lookup (definition_text (definition, "machine.os"));
+  os_profile_apply_drive (profile, drive);
   plan_order (definition);
   return drive;
 }

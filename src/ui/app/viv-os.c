@@ -18,7 +18,6 @@ static const char *const names[] G_GNUC_UNUSED = {
   N_ ("Windows 95, 98 and Me"),
   N_ ("Windows 2000, XP and Server 2003"),
   N_ ("Windows Vista, 7 and 8"),
-  N_ ("Windows 10 and later"),
 };
 
 static const struct

@@ -183,6 +183,23 @@ select_os (VivAssistant *self, const char *id)
       adw_combo_row_set_selected (self->os_row, i);
 }
 
+/* The system's icon, why that is proposed, and what the system would rather have. */
+static void
+show_os (VivAssistant *self, const OsProfile *profile)
+{
+  const char *os = definition_text (self->definition, "machine.os");
+  g_autofree char *lacks = g_strjoinv ("\n", profile->lacks);
+  g_autofree char *why
+      = g_str_equal (profile->id, "generic") ? g_strdup (_ ("Proposes what most systems know"))
+        : g_strcmp0 (os, profile->id) == 0
+            ? g_strdup_printf (_ ("Proposes what suits %s"), viv_os_name (profile->name))
+            : g_strdup_printf (_ ("Recognised as %s: proposes what suits it"), os != NULL ? os : profile->id);
+  g_autofree char *text = g_strconcat (why, *lacks != '\0' ? "\n" : "", lacks, NULL);
+
+  adw_action_row_set_icon_name (ADW_ACTION_ROW (self->os_row), viv_os_icon (os));
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (self->os_row), text);
+}
+
 static void
 fill (VivAssistant *self, double disk_size)
 {
@@ -193,6 +210,7 @@ fill (VivAssistant *self, double disk_size)
   self->setting = TRUE;
   gtk_editable_set_text (GTK_EDITABLE (self->name_row), name);
   select_os (self, profile->id);
+  show_os (self, profile);
   gtk_spin_button_set_value (self->memory, definition_number (self->definition, "machine.memory") / MIB);
   gtk_spin_button_set_value (self->cpus, definition_number (self->definition, "machine.cpus"));
   gtk_switch_set_active (self->disk_switch, disk_size > 0);
@@ -215,6 +233,7 @@ on_os_selected (VivAssistant *self)
     return;
   profile = os_profile_lookup (self->profiles[2 * selected]);
   plan_set_system (self->definition, self->profiles[2 * selected]);
+  show_os (self, profile);
   self->setting = TRUE;
   gtk_spin_button_set_value (self->memory, profile->memory / MIB);
   gtk_spin_button_set_value (self->cpus, profile->cpus);

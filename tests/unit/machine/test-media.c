@@ -180,10 +180,10 @@ test_profiles (void)
     }
   g_assert_cmpuint (n, >, 15);
   const char *ids[][2]
-      = { { "win10", "windows-nt10" }, { "winxp", "windows-nt5" },  { "win98", "windows-9x" },
-          { "debian12", "debian" },    { "openbsd7.4", "openbsd" }, { "freebsd14.0", "freebsd" },
-          { "archlinux", "linux" },    { "nonsense", "generic" },   { "win3.1", "windows-dos" },
-          { "win8.1", "windows-nt62" } };
+      = { { "win10", "windows-nt10" },  { "winxp", "windows-nt5" },  { "win98", "windows-9x" },
+          { "debian12", "debian" },     { "openbsd7.4", "openbsd" }, { "freebsd14.0", "freebsd" },
+          { "archlinux", "linux" },     { "nonsense", "generic" },   { "win3.1", "windows-dos" },
+          { "win8.1", "windows-nt62" }, { "win11", "windows-11" } };
   for (unsigned i = 0; i < G_N_ELEMENTS (ids); i++)
     {
       g_autoptr (OsProfile) profile = os_profile_lookup (ids[i][0]);
@@ -200,6 +200,25 @@ test_profiles (void)
       os_profile_apply (profile, changing);
       g_assert_cmpstr (definition_text (changing, "usb0.model"), ==, usb[i][1]);
     }
+  /* What a system would rather have and can't get is told; disks get their bus, whoever comes first. */
+  g_autoptr (OsProfile) eleven = os_profile_lookup ("win11");
+  g_assert_cmpstr (eleven->chipset, ==, "q35");
+  g_assert_cmpstr (eleven->disk_bus, ==, "ahci");
+  g_assert_cmpstr (eleven->card, ==, "e1000e");
+  /* By what this computer has. */
+  g_assert_true ((eleven->lacks[0] == NULL) == g_str_equal (eleven->firmware, "uefi-secure"));
+  if (eleven->lacks[0] != NULL)
+    g_assert_nonnull (strstr (eleven->lacks[0], "uefi-secure"));
+  g_autoptr (MachineDefinition) disks = definition_new ("disks");
+  g_assert_nonnull (definition_add_drive (disks, DRIVE_DISK, NULL));
+  g_assert_nonnull (definition_add_drive (disks, DRIVE_CDROM, NULL));
+  os_profile_apply (eleven, disks);
+  g_assert_cmpstr (definition_text (disks, "disk0.bus"), ==, "ahci");
+  g_assert_cmpstr (definition_text (disks, "cdrom0.bus"), ==, "ahci");
+  g_autoptr (OsProfile) dos = os_profile_lookup ("msdos6");
+  g_assert_null (dos->lacks[0]);
+  os_profile_apply (dos, disks);
+  g_assert_cmpstr (definition_text (disks, "disk0.bus"), ==, "auto");
   g_autoptr (OsProfile) none = os_profile_lookup (NULL);
   g_assert_cmpstr (none->id, ==, "generic");
   g_autoptr (OsProfile) windows = os_profile_lookup ("win10");
