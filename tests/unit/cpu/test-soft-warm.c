@@ -149,6 +149,35 @@ test_sti (void)
     }
 }
 
+/* Each of these addresses is new to the caches of targets when it is called. */
+GUEST_CODE (caller, ".code64",
+            "  xor %ecx, %ecx\n"
+            "1: call *%rbx\n inc %ecx\n inc %ebx\n cmp %edx, %ebx\n jne 1b\n int $0x20\n");
+
+static void
+test_low_targets (void)
+{
+  enum
+  {
+    FIRST = GDT + 0x100,
+    END = IDT,
+  };
+  Guest *g = guest_new (1);
+  CpuState s;
+
+  guest_state (g, &s, 64, 0, TRUE);
+  GUEST_LOAD (g, CODE, caller);
+  for (uint32_t at = FIRST; at < END; at++)
+    guest_set (g, at, 0xc3, 1);
+  s.gpr[CPU_RBX] = FIRST;
+  s.gpr[CPU_RDX] = END;
+  guest_start (g, &s);
+  g_assert_true (guest_run (g, 1000000));
+  g_assert_cmpuint (guest_vector (g), ==, 0x20);
+  g_assert_cmpuint (g->cpu->reg[CPU_RCX], ==, END - FIRST);
+  guest_free (g);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -159,5 +188,6 @@ main (int argc, char **argv)
   g_test_add_func ("/soft-warm/overwritten", test_overwritten);
   g_test_add_func ("/soft-warm/alias", test_alias);
   g_test_add_func ("/soft-warm/sti", test_sti);
+  g_test_add_func ("/soft-warm/low-targets", test_low_targets);
   return g_test_run ();
 }

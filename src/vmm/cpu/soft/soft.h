@@ -240,6 +240,13 @@ soft_unit_jump_slot (uint64_t rip)
   return (unsigned)(rip ^ rip >> 12) & (SOFT_UNIT_JUMPS - 1);
 }
 
+/* For an empty place: an address that is looked up elsewhere, as the bit that differs isn't one that bits from 12 on can change. */
+static inline uint64_t
+soft_unit_jump_none (unsigned slot)
+{
+  return slot ^ 0x800;
+}
+
 #define SOFT_JUMP_CACHE_SIZE 16384
 #define SOFT_JUMP_NONE       (~(uint64_t)0)
 typedef struct

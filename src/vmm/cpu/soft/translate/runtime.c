@@ -74,9 +74,8 @@ find_class (SoftCpu *cpu)
   if (k == translator->n_classes)
     {
       translator->classes[translator->n_classes++] = cpu->unit_key;
-      /* An empty place has an address that is looked up elsewhere. */
       for (unsigned i = 0; i < SOFT_UNIT_JUMPS; i++)
-        cpu->unit_jumps[k][i].rip = i ^ 1;
+        cpu->unit_jumps[k][i].rip = soft_unit_jump_none (i);
     }
   cpu->unit_class = (int)k;
 }
