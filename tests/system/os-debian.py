@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A whole Debian on our disks.   os-debian.py ENGINE [CASE…]
 
-scsi: boots from such a disk to a login; its kernel complains of nothing that it doesn't under QEMU; files keep their checksums while units are reset and
-all devices are put to sleep; blocks are discarded.  saved: VIVARIUM_TEST_ROUNDS times it is saved and loaded in the middle of writing files and of downloads."""
+blk, scsi: boots from such a disk to a login; its kernel complains of nothing that it doesn't under QEMU; blocks are discarded; files keep their checksums while
+the driver lets go of a busy disk and takes it again (blk), while units are reset and all devices are put to sleep (scsi).  saved: VIVARIUM_TEST_ROUNDS times it is
+saved and loaded in the middle of writing files and of downloads."""
 import hashlib
 import http.server
 import os
@@ -32,6 +33,37 @@ load() { # folder, what to call it
   echo "$2 rounds $round"
   [ $round -gt 0 ]
 }
+"""
+# The disk's driver lets go and takes it again, while it is read, and every other time while it is mounted.  Not for sd: when that goes under a mounted file
+# system Linux 6.1 dies in scsi_queue_rq(), under QEMU as here.
+BIND = """
+set -e
+""" + LOAD + """
+rm -f /run/stop
+load /var/tmp/load root > /run/root.out &
+D=@DISK@
+appears() { for i in $(seq 100); do [ -b /dev/$D ] && udevadm settle && return; sleep 0.2; done; echo "no $D"; return 1; }
+appears
+DRIVER=$(readlink -f @DEVICE@/driver); NAME=$(basename $(readlink -f @DEVICE@))
+mkfs.ext4 -q -F /dev/$D; mkdir -p /mnt/other
+for round in 1 2 3 4; do
+  mount /dev/$D /mnt/other
+  head -c 20000000 /dev/urandom > /mnt/other/$round; (cd /mnt/other; sha256sum [1-9] > sums); sync
+  (while dd if=/dev/$D of=/dev/null bs=256k iflag=direct 2> /dev/null; do :; done) &
+  reader=$!
+  if [ $((round % 2)) = 0 ]; then umount /mnt/other; fi
+  sleep 0.5
+  echo $NAME > $DRIVER/unbind
+  wait $reader || true
+  umount /mnt/other 2> /dev/null || true
+  echo $NAME > $DRIVER/bind
+  appears
+  fsck.ext4 -p /dev/$D > /run/fsck.out || [ $? = 1 ] || { cat /run/fsck.out; exit 1; }
+  mount /dev/$D /mnt/other; (cd /mnt/other; sha256sum --quiet -c sums); umount /mnt/other
+done
+touch /run/stop; wait
+cat /run/root.out; grep -q rounds /run/root.out
+echo "bound again"
 """
 DISCARD = """
 set -e
@@ -87,12 +119,24 @@ def empty(room, name):
     return path
 
 
-def on(text, disk):
-    return text.replace("@DISK@", disk)
+def parts(text, disk, device=""):
+    return text.replace("@DISK@", disk).replace("@DEVICE@", device)
 
 
 def allocated(path):
     return os.stat(path).st_blocks * 512
+
+
+def blk(room, engine):
+    second = empty(room, "second.img")
+    guest = Guest(room, engine, "virtio", others=((second, "virtio"),))
+    guest.login()
+    check("virtio_blk" in guest.run("readlink -f /sys/block/vda/device/driver"), "the first disk's driver")
+    no_more_than(room, "virtio", guest.warnings())
+    check("bound again" in guest.run(parts(BIND, "vdb", "/sys/block/vdb/device"), 600), "it is let go of and taken again")
+    check("discarded" in guest.run(parts(DISCARD, "vdb"), 600), "blocks are discarded")
+    check(allocated(second) < 8 * MIB, "the image has given its blocks back: %d" % allocated(second))
+    guest.power_off()
 
 
 def scsi(room, engine):
@@ -102,8 +146,8 @@ def scsi(room, engine):
     no_more_than(room, "scsi", guest.warnings())
     # Linux looks at units side by side: the second may be sda.
     disk = guest.run("for d in sda sdb; do [ $(cat /sys/block/$d/size) = %d ] && echo $d; done; true" % (256 * MIB // 512)).strip()
-    check(re.search(r"^reset$", guest.run(on(RESET, disk), 600), re.M), "units are reset")
-    check("discarded" in guest.run("mkdir -p /mnt/other\n" + on(DISCARD, disk), 600), "blocks are discarded")
+    check(re.search(r"^reset$", guest.run(parts(RESET, disk), 600), re.M), "units are reset")
+    check("discarded" in guest.run("mkdir -p /mnt/other\n" + parts(DISCARD, disk), 600), "blocks are discarded")
     check(allocated(second) < 8 * MIB, "the image has given its blocks back: %d" % allocated(second))
     check("slept" in guest.run(SLEEP, 600), "all devices sleep")
     guest.power_off()
@@ -166,5 +210,5 @@ def saved(room, engine):
     guest.power_off()
 
 
-CASES = {"scsi": scsi, "saved": saved}
+CASES = {"blk": blk, "scsi": scsi, "saved": saved}
 run_cases(CASES, slow=tuple(CASES))
