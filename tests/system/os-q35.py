@@ -35,13 +35,25 @@ echo mem > /sys/power/state && echo "RESULT woken by the alarm"
 echo "READY button"
 echo mem > /sys/power/state && echo "RESULT woken by the button"
 dd if=/dev/nvme0n1 bs=1M skip=1 count=8 iflag=direct 2> /dev/null | cmp - /tmp/random && echo "RESULT disk after sleep ok"
+slot() { for d in /sys/bus/pci/devices/0000:0[1-9]:00.0; do [ -e $d ] && return 0; done; return 1; }
+for i in 1 2 3; do
+  echo "READY plug $i"
+  for j in $(seq 100); do slot && break; sleep 0.3; done
+  slot && echo "PLUGGED $(cat $d/vendor) $(cat $d/device)" && echo 1 > $d/enable
+  echo "READY unplug $i"
+  for j in $(seq 200); do slot || break; sleep 0.3; done
+  slot || echo "RESULT slot $i ok"
+done
+dmesg | grep -E 'pciehp' | sed 's/^/SAID /'
+echo "PACKAGES $(grep 'physical id' /proc/cpuinfo | sort -u | wc -l) $(grep -m1 'cpu cores' /proc/cpuinfo | tr -dc 0-9) $(grep -c ^processor /proc/cpuinfo)"
+echo "GENERATION $(ls /sys/bus/acpi/devices | grep -c VIVA0001)"
 echo "RESULT script ok"
 read line
 poweroff -f
 """
 
 
-def linux(append=""):
+def linux(append="", settings=(), packages="1 1 1"):
     def case(room, engine):
         kernel, _ = cloud_kernel()
         initrd = initramfs(room, "script", with_libraries("/usr/bin/lspci", "pciutils"), SCRIPT)
@@ -49,13 +61,19 @@ def linux(append=""):
         with open(image, "wb") as file:
             file.truncate(64 * MIB)
         machine = room.machine("q35", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet " + append, "--disk", image, engine=engine, memory="512M")
-        machine.vivctl("set", "machine.chipset=q35", "disk0.bus=nvme")
+        machine.vivctl("set", "machine.chipset=q35", "disk0.bus=nvme", *settings)
         machine.start()
         machine.wait_serial(r"RESULT first ok", 400)
         machine.wait_serial(r"RESULT woken by the alarm", 200)
         machine.wait_serial("READY button", 100)
         until(lambda: "sleeps" in machine.vivctl("show").stdout, 100, "the guest's sleep")
         room.vivctl("stop", "q35", "--timeout", "0")
+        for i in "123":
+            machine.wait_serial("READY plug " + i, 100)
+            machine.vivctl("device", "add", "pcitest")
+            machine.wait_serial("READY unplug " + i, 100)
+            machine.vivctl("device", "remove", "pcitest0")
+            machine.wait_serial("RESULT slot %s ok" % i, 100)
         machine.wait_serial(r"RESULT script ok", 200)
         text = machine.serial().replace("\r", "")
         results = dict(re.findall(r"^RESULT (.*) (ok|by the \w+)$", text, re.M))
@@ -75,6 +93,9 @@ def linux(append=""):
             check(any("IO-APIC" in line and "23-fasteoi" in line for line in interrupts), "INTx by _PRT: %s" % interrupts)
         else:
             check(any("PCI-MSI" in line for line in interrupts), "messages: %s" % interrupts)
+        equal(re.findall(r"^PLUGGED (.*)$", text, re.M), ["0x1b36 0x11e9"] * 3, "what came into the slot")
+        equal(re.search(r"^PACKAGES (.*)$", text, re.M)[1], packages, "sockets, cores, processors")
+        equal(re.search(r"^GENERATION (.*)$", text, re.M)[1], "1", "generation ids")
         check(re.search(r"^LSPCI 0 \d+ $", text, re.M), "lspci has something to say\n" + text)
         for table in ("DSDT", "FACP", "APIC", "MCFG", "HPET", "WAET"):
             check("TABLE %s\n" % table in text, "no %s" % table)
@@ -87,4 +108,4 @@ def linux(append=""):
     return case
 
 
-run_cases({"linux": linux(), "intx": linux("pci=nomsi"), "pic": linux("noapic pci=nomsi")}, slow=("intx", "pic"))
+run_cases({"linux": linux(settings=("machine.cpus=4", "machine.topology=2,2,1"), packages="2 2 4"), "intx": linux("pci=nomsi"), "pic": linux("noapic pci=nomsi")}, slow=("intx", "pic"))

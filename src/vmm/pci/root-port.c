@@ -149,7 +149,8 @@ pci_root_port_plugged (Device *device)
   RootPort *port = (RootPort *)device;
 
   set_bits (port, PCI_EXPRESS_SLOT_STATUS, STATUS_PRESENT, TRUE);
-  event (port, STATUS_PRESENCE_CHANGED | update_link (port));
+  /* Whoever puts a card into a slot without power presses the button: Linux listens to that alone where there is one. */
+  event (port, STATUS_PRESENCE_CHANGED | (powered (port) ? 0 : STATUS_BUTTON) | update_link (port));
 }
 
 gboolean

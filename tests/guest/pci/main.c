@@ -372,7 +372,9 @@ serve_slot (void)
   if (!(status & ~(u32)PRESENT))
     return 0;
   set (0, PORT_DEVFN, slot_cap + SLOT_STATUS, 2, status);
-  if ((status & BUTTON) && (status & PRESENT))
+  /* Pressed for a card that is on: it is to go. */
+  if ((status & BUTTON) && (status & PRESENT)
+      && !(get (0, PORT_DEVFN, slot_cap + SLOT_CONTROL, 2) & POWER_OFF))
     {
       set (0, PORT_DEVFN, slot_cap + SLOT_CONTROL, 2, POWER_OFF | INDICATOR_ON);
       set (0, PORT_DEVFN, slot_cap + SLOT_CONTROL, 2, POWER_OFF | INDICATOR_OFF);

@@ -137,7 +137,7 @@ test_ask (Fixture *f, gconstpointer data)
 
   board_set_up_port (&f->board, &f->cache, 0);
   plug (f);
-  g_assert_cmphex (status (f), ==, SLOT_PRESENT | SLOT_PRESENCE_CHANGED);
+  g_assert_cmphex (status (f), ==, SLOT_PRESENT | SLOT_PRESENCE_CHANGED | SLOT_BUTTON);
   g_assert_cmphex (identity (f), ==, 0xffffffff); /* no power yet */
   clear (f);
   g_assert_cmphex (status (f), ==, SLOT_PRESENT);
