@@ -13,6 +13,7 @@
 #include "display/vnc-address.h"
 #include "machine/boot-modules.h"
 #include "machine/cpu-speed.h"
+#include "machine/cpu-topology.h"
 #include "machine/definition.h"
 #include "machine/tags.h"
 #include "machine/usb-outside.h"
@@ -116,6 +117,13 @@ static gboolean
 check_speed (const char *value)
 {
   return cpu_speed_parse (value) != 0;
+}
+
+static gboolean
+check_topology (const char *value)
+{
+  CpuTopology topology;
+  return cpu_topology_parse (value, &topology);
 }
 
 static gboolean
@@ -224,6 +232,14 @@ static const DefinitionKey machine_keys[] = {
         "fast; needs the software processor"),
     .accepts = N_ ("MHz such as 25, or at, 386dx33 or 486dx2"),
     .check = check_speed },
+  { .name = "topology",
+    .type = KEY_STRING,
+    .max = 16,
+    .help
+    = N_ ("How the processors lie: sockets, cores of each, threads of each core; empty: cores of one socket"),
+    .accepts = N_ (
+        "three numbers such as 2,4,1, whose product is machine.cpus; threads are 1 or 2, and cores a power of two if there are several sockets"),
+    .check = check_topology },
   { .name = "memory-huge", .type = KEY_BOOL, .fallback = "false", .help = N_ ("Ask for huge pages") },
   { .name = "memory-merge",
     .type = KEY_BOOL,

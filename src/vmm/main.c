@@ -22,6 +22,7 @@
 #include "cpu/none/qtest.h"
 #include "debug/server.h"
 #include "display/vnc-listen.h"
+#include "machine/cpu-topology.h"
 #include "machine/cpu-speed.h"
 #include "machine/control-socket.h"
 #include "machine/definition-files.h"
@@ -591,6 +592,27 @@ wanted_engine (Monitor *monitor, const EngineConfig *config)
 }
 
 static gboolean
+read_topology (Monitor *monitor, EngineConfig *config, GError **error)
+{
+  const char *text = definition_text (monitor->definition, "machine.topology");
+  CpuTopology topology;
+
+  if (text == NULL || *text == '\0' || !cpu_topology_parse (text, &topology))
+    return TRUE;
+  if (topology.sockets * topology.cores * topology.threads != config->n_cpus)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "machine.topology=%s is of %u processors, and machine.cpus says %u; change one of them",
+                   text, topology.sockets * topology.cores * topology.threads, config->n_cpus);
+      viv_start_blame ("machine", "topology");
+      return FALSE;
+    }
+  config->cores = topology.cores;
+  config->threads = topology.threads;
+  return TRUE;
+}
+
+static gboolean
 read_speed (Monitor *monitor, EngineConfig *config, GError **error)
 {
   const char *speed = definition_text (monitor->definition, "machine.cpu-speed");
@@ -645,6 +667,8 @@ build (Monitor *monitor, GError **error)
     }
   vm_add_state_func (monitor->vm, on_state, monitor);
   config.n_cpus = definition_number (monitor->definition, "machine.cpus");
+  if (!read_topology (monitor, &config, error))
+    return FALSE;
   config.baseline = cpu_baseline_find (definition_text (monitor->definition, "machine.cpu"));
   monitor->engine = engine_new (klass, monitor->vm, &config, error);
   if (monitor->engine == NULL)

@@ -1,5 +1,6 @@
 DefinitionBlock ("", "DSDT", 1, "VIVAR ", "VIVPC   ", 0x00000001)
 {
+    External (_SB_.VGEN, UnknownObj)
     Scope (\_SB)
     {
         Device (PCI0)
@@ -1032,6 +1033,13 @@ DefinitionBlock ("", "DSDT", 1, "VIVAR ", "VIVPC   ", 0x00000001)
             })
         }
     }
+    Scope (\_GPE)
+    {
+        Method (_E05, 0, NotSerialized)
+        {
+            Notify (\_SB.VGEN, 0x80)
+        }
+    }
     Name (_S3, { One, One, Zero, Zero })
     Name (_S4, { 0x02, 0x02, Zero, Zero })
     Name (_S5, { Zero, Zero, Zero, Zero })
@@ -1341,6 +1349,30 @@ Raw Table Data: Length 56 (0x38)
     0010: 56 49 56 50 43 20 20 20 01 00 00 00 56 49 56 41
     0020: 01 00 00 00 01 A2 86 80 00 00 00 00 00 00 D0 FE
     0030: 00 00 00 00 00 00 00 00
+DefinitionBlock ("", "SSDT", 1, "VIVAR ", "VIVPC   ", 0x00000001)
+{
+    Name (\VGIA, 0x07FE0000)
+    Scope (\_SB)
+    {
+        Device (VGEN)
+        {
+            Name (_HID, "VIVA0001")
+            Name (_CID, "VM_Gen_Counter")
+            Name (_DDN, "VM_Gen_Counter")
+            Name (_STA, 0x0F)
+            Method (ADDR, 0, NotSerialized)
+            {
+                Local0 = Package (0x02)
+                    {
+                        Zero,
+                        Zero
+                    }
+                Local0 [Zero] = (\VGIA + 0x28)
+                Return (Local0)
+            }
+        }
+    }
+}
 [000h 0000   4]                    Signature : "MCFG"    [Memory Mapped Configuration table]
 [004h 0004   4]                 Table Length : 0000003C
 [008h 0008   1]                     Revision : 01

@@ -42,6 +42,8 @@ const VivKeyText viv_key_texts[] = {
     VIV_PAGE_SYSTEM, "" },
   { "machine.cpus", N_ ("Processors"), N_ ("More than this computer has make it slower"), VIV_PAGE_SYSTEM,
     N_ ("Processor") },
+  { "machine.topology", N_ ("Sockets, Cores, Threads"), N_ ("For systems that count sockets, such as 2,4,1"),
+    VIV_PAGE_SYSTEM, "" },
   { "machine.cpu", N_ ("Model"), N_ ("What the system is told of its processor"), VIV_PAGE_SYSTEM, "" },
   { "machine.cpu-speed", N_ ("Speed Limit"), N_ ("MHz of a 486, for games that run too fast"),
     VIV_PAGE_SYSTEM, "" },

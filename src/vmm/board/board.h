@@ -56,7 +56,7 @@ struct Board
   const struct BoardChipset *chipset;
   PciRoot *root;
   AcpiPm *power;
-  Device *host, *gsi, *rtc, *fw_cfg, *ide, *fdc, *vga, *i8042, *debugcon;
+  Device *host, *pm, *gsi, *rtc, *fw_cfg, *ide, *fdc, *vga, *i8042, *debugcon;
   Device *pvpanic; /* NULL: none */
   Device *tpm;     /* NULL: none; the owner connects it (chipset/tpm.h), before the machine starts */
   /* The guest's watchdog has run out, or it panics: a sentence for a person.  Control loop; set before the machine runs. */

@@ -43,13 +43,18 @@ pc_make_host (Board *board, GError **error)
 static gboolean
 pc_make_bridges (Board *board, GError **error)
 {
-  Device *pm;
-
   if (piix3_new (board->vm, board->host, board->gsi, error) == NULL
-      || (pm = piix4_pm_new (board->vm, i440fx_bus (board->host), gsi_line (board->gsi, 9), error)) == NULL)
+      || (board->pm = piix4_pm_new (board->vm, i440fx_bus (board->host), gsi_line (board->gsi, 9), error))
+             == NULL)
     return FALSE;
-  board->power = piix4_pm_power (pm);
+  board->power = piix4_pm_power (board->pm);
   return TRUE;
+}
+
+static void
+pc_raise_gpe (Board *board, unsigned n)
+{
+  piix4_pm_raise_gpe (board->pm, (uint16_t)(1u << n));
 }
 
 /* -- q35 ------------------------------------------------------------------------------------------- */
@@ -84,12 +89,17 @@ q35_make_host (Board *board, GError **error)
 static gboolean
 q35_make_bridges (Board *board, GError **error)
 {
-  Device *lpc = ich9_lpc_new (board->vm, board->host, board->gsi, error);
-
-  if (lpc == NULL || ich9_smbus_new (board->vm, pci_root_bus (board->root), error) == NULL)
+  board->pm = ich9_lpc_new (board->vm, board->host, board->gsi, error);
+  if (board->pm == NULL || ich9_smbus_new (board->vm, pci_root_bus (board->root), error) == NULL)
     return FALSE;
-  board->power = ich9_lpc_power (lpc);
+  board->power = ich9_lpc_power (board->pm);
   return TRUE;
+}
+
+static void
+q35_raise_gpe (Board *board, unsigned n)
+{
+  ich9_lpc_raise_gpe (board->pm, 1ull << n);
 }
 
 static gboolean
@@ -107,7 +117,8 @@ static const BoardChipset chipsets[] = {
     .ide = TRUE,
     .isa_path = "isa@1",
     .make_host = pc_make_host,
-    .make_bridges = pc_make_bridges },
+    .make_bridges = pc_make_bridges,
+    .raise_gpe = pc_raise_gpe },
   { .name = "q35",
     .low_ram_max = MCH_LOW_RAM_MAX,
     .last_slot = Q35_LAST_SLOT,
@@ -115,6 +126,7 @@ static const BoardChipset chipsets[] = {
     .isa_path = "isa@1f",
     .make_host = q35_make_host,
     .make_bridges = q35_make_bridges,
+    .raise_gpe = q35_raise_gpe,
     .finish = q35_finish },
 };
 

@@ -23,6 +23,8 @@ typedef struct BoardChipset
   /* The host bridge: sets board->host and board->root.  `bridges` comes when board->gsi is there, sets board->power.  VM lock held. */
   gboolean (*make_host) (Board *board, GError **error);
   gboolean (*make_bridges) (Board *board, GError **error);
+  /* Sets the status of general purpose event `n`.  VM lock held. */
+  void (*raise_gpe) (Board *board, unsigned n);
   /* When the rest is made: slots.  VM lock NOT held; may be NULL. */
   gboolean (*finish) (Board *board, GError **error);
 } BoardChipset;

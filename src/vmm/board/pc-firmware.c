@@ -16,6 +16,7 @@
 #include "firmware/fw-cfg.h"
 #include "firmware/smbios.h"
 #include "machine/boot-modules.h"
+#include "machine/cpu-topology.h"
 #include "machine/definition-files.h"
 #include "machine/start-blame.h"
 #include "storage/fdc.h"
@@ -340,10 +341,16 @@ static void
 tell_tables (Board *board)
 {
   const VmProcessorOps *processor = board->vm->processor;
-  SmbiosProcessors processors = { .n = board->vm->n_cpus };
+  const char *text = definition_text (board->definition, "machine.topology");
+  CpuTopology topology = { .sockets = 1, .cores = board->vm->n_cpus, .threads = 1 };
+  SmbiosProcessors processors;
   uint32_t leaf[4];
   char brand[3 * sizeof leaf + 1] = { 0 };
 
+  if (text != NULL && *text != '\0')
+    cpu_topology_parse (text, &topology);
+  processors
+      = (SmbiosProcessors){ .n = topology.sockets, .cores = topology.cores, .threads = topology.threads };
   acpi_build (board->fw_cfg);
   if (processor != NULL && processor->cpuid != NULL)
     {

@@ -28,6 +28,7 @@
 #include "chipset/rtc.h"
 #include "chipset/uart.h"
 #include "firmware/fw-cfg.h"
+#include "firmware/vmgenid.h"
 #include "firmware/rom.h"
 #include "input/i8042.h"
 #include "machine/definition-files.h"
@@ -495,6 +496,15 @@ on_wake (void *opaque)
   rtc_set_cmos (board->rtc, CMOS_SHUTDOWN, CMOS_SHUTDOWN_RESUME);
 }
 
+/* The machine goes on from what was saved, and its guest is to hear of it. */
+static void
+on_generation (void *opaque)
+{
+  Board *board = opaque;
+
+  board->chipset->raise_gpe (board, VMGENID_GPE);
+}
+
 static void
 on_debug_line (void *opaque, const char *line)
 {
@@ -527,6 +537,7 @@ build (Board *board, GError **error)
   acpi_pm_set_wake_func (board->power, on_wake, board);
   debugcon_set_func (board->debugcon, on_debug_line, board);
   return build_input (board, a20, error) && build_devices (board, dma8237, error)
+         && vmgenid_new (vm, board->fw_cfg, on_generation, board, error) != NULL
          && pc_tell_firmware (board, error);
 }
 

@@ -23,8 +23,9 @@ typedef enum
   AML_NOWHERE = 0x00, /* no target */
   AML_ZERO = 0x00,
   AML_ONE = 0x01,
-  AML_LOCAL0 = 0x60, /* and the seven behind it */
-  AML_ARG0 = 0x68,   /* and the six behind it */
+  AML_DWORD_PREFIX = 0x0c, /* four bytes follow */
+  AML_LOCAL0 = 0x60,       /* and the seven behind it */
+  AML_ARG0 = 0x68,         /* and the six behind it */
   AML_STORE = 0x70,
   AML_ADD = 0x72,
   AML_SUBTRACT = 0x74,
@@ -35,6 +36,7 @@ typedef enum
   AML_OR = 0x7d,
   AML_NOT = 0x80,
   AML_NOTIFY = 0x86,
+  AML_INDEX = 0x88,       /* what, number, target */
   AML_DWORD_FIELD = 0x8a, /* buffer, byte offset, name */
   AML_LAND = 0x90,
   AML_LOR = 0x91,

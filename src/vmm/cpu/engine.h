@@ -20,11 +20,24 @@ typedef struct Engine Engine;
 
 typedef struct
 {
-  unsigned n_cpus;             /* 1 to 64: cores of one package, a thread each */
+  unsigned n_cpus;             /* 1 to 64 */
   const CpuBaseline *baseline; /* what CPUID says, else STATE_ERROR_HOST; NULL: all that there is */
   /* Instructions a second of each, at most; 0: as fast as they are.  The software processor's alone. */
   uint64_t speed;
+  unsigned cores, threads; /* of a package, and of a core; 0: all are cores of one package */
 } EngineConfig;
+
+static inline unsigned
+engine_threads (const EngineConfig *config)
+{
+  return MAX (config->threads, 1);
+}
+/* Processors of a package. */
+static inline unsigned
+engine_package (const EngineConfig *config)
+{
+  return config->cores != 0 ? config->cores * engine_threads (config) : MAX (config->n_cpus, 1);
+}
 
 typedef struct
 {

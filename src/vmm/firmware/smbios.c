@@ -103,9 +103,9 @@ put_processors (Smbios *s, const SmbiosProcessors *processors)
       put (s, 0xffff, 2);
       put (s, 0xffff, 2);
       put (s, 0, 3); /* serial number, asset tag, part number */
-      put (s, 1, 1); /* cores */
-      put (s, 1, 1);
-      put (s, 1, 1);
+      put (s, processors->cores, 1);
+      put (s, processors->cores, 1); /* all are on */
+      put (s, processors->cores * processors->threads, 1);
       put (s, 4, 2); /* 64-bit capable */
       put (s, 1, 2);
       end (s);

@@ -10,7 +10,8 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  unsigned n;
+  unsigned n;                   /* sockets */
+  unsigned cores, threads;      /* of each socket */
   uint32_t signature, features; /* CPUID leaf 1: EAX and EDX */
   const char *version;          /* brand string; NULL or "": not given */
 } SmbiosProcessors;

@@ -12,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TABLES_AT 0x07ff0000u
-#define RSDP_AT   0x000f5000u
+#define TABLES_AT     0x07ff0000u
+#define RSDP_AT       0x000f5000u
+#define GENERATION_AT 0x07fe0000u
 
 typedef struct
 {
@@ -37,7 +38,8 @@ get (const uint8_t *p, unsigned size)
 static uint8_t *
 blob (Fixture *f, const char *name)
 {
-  g_assert_true (g_str_equal (name, "etc/acpi/tables") || g_str_equal (name, "etc/acpi/rsdp"));
+  g_assert_true (g_str_equal (name, "etc/acpi/tables") || g_str_equal (name, "etc/acpi/rsdp")
+                 || g_str_equal (name, "etc/vmgenid_guid"));
   return g_str_equal (name, "etc/acpi/rsdp") ? f->rsdp : f->tables;
 }
 
@@ -64,6 +66,12 @@ run_loader (Fixture *f)
           unsigned size = c[120];
           uint64_t value;
 
+          if (g_str_equal (c + 60, "etc/vmgenid_guid"))
+            {
+              value = get (at, size) + GENERATION_AT;
+              memcpy (at, &value, size);
+              break;
+            }
           g_assert_cmpstr ((const char *)c + 60, ==, "etc/acpi/tables");
           value = get (at, size) + TABLES_AT;
           g_assert_cmpuint (value, <, TABLES_AT + f->tables_length);
@@ -81,6 +89,9 @@ run_loader (Fixture *f)
           at[where] = (uint8_t)(at[where] - sum);
           break;
         }
+      case 4: /* where it is, for the device */
+        g_assert_cmpstr ((const char *)c + 4, ==, "etc/vmgenid_addr");
+        break;
       default:
         g_assert_not_reached ();
       }
@@ -123,7 +134,12 @@ setup (Fixture *f, gconstpointer data)
   g_autoptr (MachineDefinition) definition = definition_new ("a machine");
   g_autoptr (GError) error = NULL;
   const char *chipset = data != NULL ? data : "pc";
-  const SmbiosProcessors processors = { 3, 0x00000f4a, 0x178bfbff, "A Processor of Ours" };
+  const SmbiosProcessors processors = { .n = 3,
+                                        .cores = 4,
+                                        .threads = 2,
+                                        .signature = 0x00000f4a,
+                                        .features = 0x178bfbff,
+                                        .version = "A Processor of Ours" };
   const uint8_t *p;
 
   definition_put (definition, "machine.memory", "128M");
@@ -180,9 +196,9 @@ table_at (Fixture *f, uint64_t address)
   return t;
 }
 
-/* By signature, through the XSDT; each found in the RSDT too. */
+/* The nth by signature, through the XSDT; each found in the RSDT too. */
 static const uint8_t *
-find (Fixture *f, const char *signature)
+find_nth (Fixture *f, const char *signature, unsigned nth)
 {
   const uint8_t *xsdt = table_at (f, get (f->rsdp + 24, 8)), *rsdt = table_at (f, get (f->rsdp + 16, 4));
   unsigned n = (unsigned)(get (xsdt + 4, 4) - 36) / 8;
@@ -193,10 +209,16 @@ find (Fixture *f, const char *signature)
       uint64_t address = get (xsdt + 36 + 8 * i, 8);
 
       g_assert_cmphex (address, ==, get (rsdt + 36 + 4 * i, 4));
-      if (memcmp (table_at (f, address), signature, 4) == 0)
+      if (memcmp (table_at (f, address), signature, 4) == 0 && nth-- == 0)
         return table_at (f, address);
     }
   return NULL;
+}
+
+static const uint8_t *
+find (Fixture *f, const char *signature)
+{
+  return find_nth (f, signature, 0);
 }
 
 static void
@@ -328,7 +350,7 @@ static gboolean writing;
 static void
 test_golden (Fixture *f, gconstpointer data)
 {
-  static const char *const names[] = { "FACP", "APIC", "WAET", "SSDT", "HPET", "MCFG" };
+  static const char *const names[] = { "FACP", "APIC", "WAET", "SSDT", "HPET", "SSDT2", "MCFG" };
   const unsigned n_names = G_N_ELEMENTS (names) - g_str_equal (data, "pc");
   g_autofree char *folder = g_dir_make_tmp ("viv-tables-XXXXXX", NULL);
   g_autofree char *golden
@@ -344,12 +366,13 @@ test_golden (Fixture *f, gconstpointer data)
     {
       g_autofree char *file = g_strconcat (names[i], ".dat", NULL);
 
-      g_assert_nonnull (find (f, names[i]));
-      write_table (folder, find (f, names[i]), file);
+      const uint8_t *table = find_nth (f, names[i], names[i][4] != '\0');
+      g_assert_nonnull (table);
+      write_table (folder, table, file);
     }
-  said = run_iasl (
-      folder, (const char *const[]){ "-d", "DSDT.dat", "FACP.dat", "APIC.dat", "WAET.dat", "SSDT.dat",
-                                     "HPET.dat", n_names == G_N_ELEMENTS (names) ? "MCFG.dat" : NULL, NULL });
+  said = run_iasl (folder, (const char *const[]){
+                               "-d", "DSDT.dat", "FACP.dat", "APIC.dat", "WAET.dat", "SSDT.dat", "HPET.dat",
+                               "SSDT2.dat", n_names == G_N_ELEMENTS (names) ? "MCFG.dat" : NULL, NULL });
   if (said == NULL)
     {
       g_test_skip ("iasl is not installed");
@@ -421,6 +444,9 @@ test_smbios (Fixture *f, gconstpointer data)
           g_assert_cmpuint (get (p + 0x12, 2), ==, 0);
           g_assert_cmpuint (get (p + 0x14, 2), ==, 0);
           g_assert_cmpuint (get (p + 0x16, 2), ==, 0);
+          g_assert_cmpuint (p[0x23], ==, 4);
+          g_assert_cmpuint (p[0x24], ==, 4);
+          g_assert_cmpuint (p[0x25], ==, 8);
           n_processors++;
         }
       for (p += p[1]; p[0] != 0 || p[1] != 0; p++)

@@ -29,6 +29,8 @@ other_value (const DefinitionKey *key)
     return g_strdup ("nda");
   if (g_str_equal (key->name, "cpu-speed"))
     return g_strdup ("386dx33");
+  if (g_str_equal (key->name, "topology"))
+    return g_strdup ("2,4,2");
   if (g_str_equal (key->name, "vnc-address"))
     return g_strdup ("[::1]:5901");
   if (g_str_equal (key->name, "mac"))

@@ -37,7 +37,7 @@ bits_for (unsigned n)
 static void
 adjust_entry (struct kvm_cpuid_entry2 *e, unsigned index, const EngineConfig *config, gboolean deadline)
 {
-  unsigned n = MAX (config->n_cpus, 1);
+  const unsigned n = engine_package (config), threads = engine_threads (config);
 
   switch (e->function)
     {
@@ -49,9 +49,9 @@ adjust_entry (struct kvm_cpuid_entry2 *e, unsigned index, const EngineConfig *co
     case 4:
       if ((e->eax & 31) != 0)
         {
-          unsigned level = e->eax >> 5 & 7, sharing = level >= 3 ? n : 1;
+          unsigned level = e->eax >> 5 & 7, sharing = level >= 3 ? n : threads;
 
-          e->eax = (e->eax & 0x3fff) | (sharing - 1) << 14 | (n - 1) << 26;
+          e->eax = (e->eax & 0x3fff) | (sharing - 1) << 14 | (n / threads - 1) << 26;
         }
       break;
     case 0xa:
@@ -62,8 +62,8 @@ adjust_entry (struct kvm_cpuid_entry2 *e, unsigned index, const EngineConfig *co
     case 0x1f:
       if (e->index == 0)
         {
-          e->eax = 0;
-          e->ebx = 1;
+          e->eax = bits_for (threads);
+          e->ebx = threads;
           e->ecx = 1 << 8;
         }
       else if (e->index == 1)

@@ -179,7 +179,8 @@ bits_for (unsigned n)
 void
 soft_cpuid_own (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
-  unsigned n = MAX (cpu->engine->parent.config.n_cpus, 1);
+  const EngineConfig *config = &cpu->engine->parent.config;
+  const unsigned n = engine_package (config), threads = engine_threads (config);
 
   out[0] = out[1] = out[2] = out[3] = 0;
   if (leaf >= HYPERVISOR && leaf <= HYPERVISOR_MAX)
@@ -221,8 +222,8 @@ soft_cpuid_own (SoftCpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     case 0xb:
       if (subleaf < 2)
         {
-          out[0] = subleaf == 0 ? 0 : bits_for (n);
-          out[1] = subleaf == 0 ? 1 : n;
+          out[0] = subleaf == 0 ? bits_for (threads) : bits_for (n);
+          out[1] = subleaf == 0 ? threads : n;
           out[2] = subleaf | (subleaf + 1) << 8;
         }
       else
