@@ -20,6 +20,16 @@ static const char golden[] = "display0 pci 00:02.0\n"
                              "serial0 isa 0x3f8\n"
                              "serial1 isa 0x2f8\n"
                              "serial3 isa 0x2e8\n";
+static const char golden_q35[] = "display0 pci 00:02.0\n"
+                                 "disk0 pci 00:1f.2 port 0\n"
+                                 "disk1 pci 00:1f.2 port 1\n"
+                                 "cdrom0 pci 00:1f.2 port 2\n"
+                                 "cdrom1 pci 00:1f.2 port 3\n"
+                                 "floppy0 floppy 0\n"
+                                 "floppy1 floppy 1\n"
+                                 "serial0 isa 0x3f8\n"
+                                 "serial1 isa 0x2f8\n"
+                                 "serial3 isa 0x2e8\n";
 
 static char *
 places (MachineDefinition *definition)
@@ -86,9 +96,10 @@ test_profiles (void)
       g_assert_true (definition_set (definition, "cdrom0.path", "", &error));
       g_assert_true (definition_set (definition, "serial1.backend", "socket", &error));
       g_assert_true (definition_set (definition, "floppy0.path", "", &error));
+      const gboolean q35 = g_strcmp0 (definition_text (definition, "machine.chipset"), "q35") == 0;
       const gboolean rng = definition_find (definition, "rng0") != NULL;
       const gboolean usb = definition_find (definition, "usb0") != NULL;
-      g_autofree char *expected = g_strconcat (golden, rng ? "rng0 pci 00:03.0\n" : "",
+      g_autofree char *expected = g_strconcat (q35 ? golden_q35 : golden, rng ? "rng0 pci 00:03.0\n" : "",
                                                !usb  ? ""
                                                : rng ? "usb0 pci 00:04.0\n"
                                                      : "usb0 pci 00:03.0\n",
