@@ -467,15 +467,14 @@ static const DefinitionKey net_keys[] = {
         .help = N_ ("Whether a disk on usb or ahci is plugged in; it can be pulled while the machine runs"),                       \
         .live = TRUE },
 DRIVE_KEYS (disk_keys, "false", N_ ("The disk's image"), FALSE, DISK_KEYS);
-#define CDROM_KEYS                                                                                                                                      \
-  {                                                                                                                                                     \
-    .name = "bus",                                                                                                                                      \
-    .type = KEY_CHOICE,                                                                                                                                 \
-    .fallback = "auto",                                                                                                                                 \
-    .choices = "auto|ide|ahci|scsi",                                                                                                                    \
-    .help = N_ (                                                                                                                                        \
-        "How the guest reaches the drive: every system knows ide, those from 2007 on ahci, scsi is virtio's SCSI controller; auto is ide, on q35 ahci") \
-  },
+#define CDROM_KEYS                                                                                                                                   \
+  { .name = "bus",                                                                                                                                   \
+    .type = KEY_CHOICE,                                                                                                                              \
+    .fallback = "auto",                                                                                                                              \
+    .choices = "auto|ide|ahci|scsi|usb",                                                                                                             \
+    .help = N_ (                                                                                                                                     \
+        "How the guest reaches the drive: every system knows ide, those from 2007 on ahci, scsi is virtio's SCSI controller, usb is a drive at the " \
+        "machine's USB controller; auto is ide, on q35 ahci") },
 DRIVE_KEYS (cdrom_keys, "true", N_ ("The image in the CD-ROM drive; none: the drive is empty"), TRUE,
             CDROM_KEYS);
 DRIVE_KEYS (floppy_keys, "false", N_ ("The image in the floppy drive; none: the drive is empty"), TRUE);

@@ -57,7 +57,7 @@ typedef struct
   char *definition, *folder, *socket, *engine, *load, *vnc, *vnc_password_file, *qtest;
   int ready_fd, lock_fd, owner_fd, broker_fd;
   gboolean paused, probe, walls, json, version, no_sandbox, no_namespaces, test_device, test_pci,
-      test_display;
+      test_display, test_usb;
 } Options;
 
 typedef struct
@@ -124,6 +124,8 @@ parse_options (int *argc, char ***argv, Options *o, GError **error)
       "For test programs: slots, and a device that they plug into them and out of them", NULL },
     { "test-display", 0, 0, G_OPTION_ARG_NONE, &o->test_display,
       "For tests of several screens: a second display adapter, which shows bars of colour", NULL },
+    { "test-usb", 0, 0, G_OPTION_ARG_NONE, &o->test_usb,
+      "For tests of hubs: five of them, one behind the other, full of serial ports on USB", NULL },
     { "no-sandbox", 0, 0, G_OPTION_ARG_NONE, &o->no_sandbox,
       "For debugging: no broker, and a process that isn't confined", NULL },
     { "probe", 0, 0, G_OPTION_ARG_NONE, &o->probe, "Say what /dev/kvm is worth on this host, and end", NULL },
@@ -690,6 +692,8 @@ build (Monitor *monitor, GError **error)
   if (!board_fill_slots (monitor->board, error))
     return FALSE;
   if (o->test_display && !board_add_test_display (monitor->board, error))
+    return FALSE;
+  if (o->test_usb && !board_add_test_usb (monitor->board, error))
     return FALSE;
   if (o->qtest != NULL)
     {

@@ -17,12 +17,12 @@ APPEND = "console=ttyS0 quiet"
 MEMORY = 256
 
 
-def kernel_and_initrd(folder, modules, lines):
+def kernel_and_initrd(folder, modules, lines, which=cloud_kernel):
     """Paths.  `modules` in their order; `lines` of what it is to do."""
     init = os.path.join(guests, "bench/devices")
     if not os.path.exists(init):
         raise Skip("programs for the guest need a static C library")
-    kernel, tree = cloud_kernel()
+    kernel, tree = which()
     order = ["modules/" + os.path.basename(m) for m in modules]
     entries = [(name, 0o40755, b"") for name in ("dev", "proc", "sys", "modules")] + [("dev/console", 0o20600, (5, 1))]
     for name, path in [("init", init)] + [(name, os.path.join(tree, module)) for name, module in zip(order, modules)]:

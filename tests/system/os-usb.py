@@ -5,10 +5,11 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 
-from lib import check, equal
+from lib import VIVCTL, VMM, check, equal
 from os_cases import run_cases
-from os_media import initramfs, whole_kernel
+from os_media import initramfs, whole_kernel, with_libraries
 
 CORE = ("drivers/usb/common/usb-common.ko", "drivers/usb/core/usbcore.ko")
 XHCI = CORE + ("drivers/usb/host/xhci-hcd.ko", "drivers/usb/host/xhci-pci.ko")
@@ -187,6 +188,109 @@ def disk(model):
     return case
 
 
+SERIAL = ("drivers/usb/class/cdc-acm.ko",)
+SERIAL_SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+@MODULES@
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do [ -c /dev/ttyACM0 ] || sleep 1; done
+for d in /sys/bus/usb/devices/*; do [ -e $d/bInterfaceNumber ] && echo "DRIVER $(basename $(readlink $d/driver))"; done
+stty -F /dev/ttyACM0 raw -echo 9600
+exec 3<> /dev/ttyACM0
+echo "a line for the host" >&3
+read answer <&3
+echo "HEARD $answer"
+# More than all that lies between keeps.
+dd if=/dev/zero bs=1k count=300 2> /dev/null | tr '\\0' x >&3
+echo "end of it" >&3
+dmesg -r | grep '^<[0-4]>' > /tmp/warnings; cat /tmp/warnings
+echo "COMPLAINTS $(grep -E -i -c 'usb|hci|acm|tty' /tmp/warnings)"
+echo READY
+sleep 1
+read line
+poweroff -f
+"""
+
+
+def serial(model):
+    """A port on USB beside COM1: both ways, and more than its far end keeps."""
+    def case(room, engine):
+        machine = linux(room, engine, CONTROLLERS[model] + SERIAL, SERIAL_SCRIPT, "usb0.model=" + model)
+        machine.vivctl("device", "add", "serial", "bus=usb")
+        machine.start()
+        port = subprocess.Popen([VIVCTL, "serial", machine.name, "--port", "1"], env=room.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            heard = port.stdout.readline()
+            equal(heard.strip(), b"a line for the host", "the first line")
+            port.stdin.write(b"and one for the guest\n")
+            port.stdin.flush()
+            machine.wait_serial(r"^HEARD and one for the guest", 200)
+            heard = port.stdout.readline().strip()
+            equal((len(heard), set(heard)), (300 * 1024 + len("end of it"), set(b"xend of it")), "the long line")
+        finally:
+            port.kill()
+        machine.wait_serial(r"^READY", 200)
+        text = machine.serial().replace("\r", "")
+        equal(re.findall(r"^DRIVER (\w+)$", text, re.M).count("cdc_acm"), 2, "drivers\n" + text[-2000:])
+        equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "complaints of the kernel\n" + text[-3000:])
+    return case
+
+
+HUBS_SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+@MODULES@
+count() { n=0; for d in /sys/bus/usb/devices/*; do [ -e $d/idVendor ] && case $(cat $d/product) in Vivarium*) n=$((n+1)) ;; esac; done; }
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do count; [ $n = 31 ] && break; sleep 1; done
+sleep 2
+echo "DEVICES $n"
+echo "DEEP $(ls /sys/bus/usb/devices | grep -c -E '^[0-9]+-[0-9]+[.][0-9]+[.][0-9]+[.][0-9]+[.][0-9]+[.][0-9]+$')"
+echo "PORTS $(ls /dev | grep -c ttyACM)"
+/usr/bin/lsusb -v > /tmp/tree 2> /tmp/errors
+echo "LSUSB $? $(grep -c '^Bus ' /tmp/tree) $(grep -c . /tmp/errors) $(grep -c -i -E 'unknown|invalid|warning|error|unrecognized' /tmp/tree)"
+cat /tmp/errors; grep -i -E 'unknown|invalid|warning|error|unrecognized' /tmp/tree | head -20
+dmesg -r | grep '^<[0-4]>' > /tmp/warnings; cat /tmp/warnings
+echo "COMPLAINTS $(grep -E -i -c 'usb|hci|acm|hub' /tmp/warnings)"
+echo READY
+read line
+poweroff -f
+"""
+
+
+def hubs(model):
+    """Five hubs, one behind the other, 25 serial ports and the tablet; and what lsusb makes of them."""
+    def case(room, engine):
+        wrapper = room.path("monitor")
+        with open(wrapper, "w") as file:
+            file.write('#!/bin/sh\nexec "%s" --test-usb "$@"\n' % VMM)
+        os.chmod(wrapper, 0o700)
+        room.env["VIVARIUM_VMM"] = wrapper
+        kernel, folder = whole_kernel()
+        modules = CONTROLLERS[model] + SERIAL
+        initrd = initramfs(room, "hubs", packed(modules, folder) + with_libraries("/usr/bin/lsusb", "usbutils"), HUBS_SCRIPT.replace("@MODULES@", load(modules)))
+        machine = room.machine("hubs", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="384M")
+        machine.vivctl("set", "usb0.model=" + model)
+        machine.start()
+        machine.wait_serial(r"^READY", 500)
+        text = machine.serial().replace("\r", "")
+        equal(re.search(r"^DEVICES (\d+)", text, re.M)[1], "31", "devices\n" + text[-3000:])
+        check(int(re.search(r"^DEEP (\d+)", text, re.M)[1]) > 0, "devices behind five hubs\n" + text[-3000:])
+        equal(re.search(r"^PORTS (\d+)", text, re.M)[1], "25", "serial ports\n" + text[-3000:])
+        status, devices, errors, odd = re.search(r"^LSUSB (\d+) (\d+) (\d+) (\d+)", text, re.M).groups()
+        check(int(devices) >= 32, "devices of lsusb\n" + text[-3000:])
+        equal((status, errors, odd), ("0", "0", "0"), "what lsusb says\n" + text[-3000:])
+        equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "complaints of the kernel\n" + text[-3000:])
+    return case
+
+
 CASES = {"%s-input" % model: inputs(model) for model in CONTROLLERS}
 CASES.update({"%s-disk" % model: disk(model) for model in CONTROLLERS})
+CASES.update({"%s-serial" % model: serial(model) for model in ("xhci", "uhci")})
+CASES.update({"%s-hubs" % model: hubs(model) for model in ("xhci", "ehci")})
 run_cases(CASES, slow=tuple(CASES))

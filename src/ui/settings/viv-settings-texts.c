@@ -104,7 +104,7 @@ const VivKeyText viv_key_texts[] = {
     N_ ("Of a disk on USB or SATA, which can be pulled out while the machine runs"), VIV_PAGE_DEVICE, "" },
   { "disk.readonly", N_ ("Read Only"), NULL, VIV_PAGE_DEVICE, "" },
   { "disk.discard", N_ ("Throw Changes Away"), NULL, VIV_PAGE_DEVICE, "" },
-  { "cdrom.bus", N_ ("Connection"), N_ ("SCSI needs a driver in the system"), VIV_PAGE_DEVICE, "" },
+  { "cdrom.bus", N_ ("Connection"), N_ ("SCSI and USB need a driver in the system"), VIV_PAGE_DEVICE, "" },
   { "cdrom.discard", N_ ("Throw Changes Away"), NULL, VIV_PAGE_DEVICE, "" },
   { "floppy.readonly", N_ ("Read Only"), NULL, VIV_PAGE_DEVICE, "" },
   { "floppy.discard", N_ ("Throw Changes Away"), NULL, VIV_PAGE_DEVICE, "" },

@@ -186,7 +186,8 @@ on_tray_news (gpointer data)
     {
       MachineDrive *drive = board->drives->pdata[i];
       gboolean open = drive->kind == DRIVE_CDROM
-                      && (drive->scsi   ? virt_scsi_tray_open (board->scsi, drive->unit)
+                      && (drive->usb    ? board_usb_tray_open (board, drive->id)
+                          : drive->scsi ? virt_scsi_tray_open (board->scsi, drive->unit)
                           : drive->ahci ? ahci_tray_open (board->ahci, drive->unit)
                                         : ide_tray_open (board->ide, drive->channel, drive->unit));
 
@@ -280,7 +281,9 @@ board_change_media (Board *board, const char *id, const char *path, int fd, gboo
   if (drive->scsi)
     ok = virt_scsi_change_media (board->scsi, drive->unit, block, force, &old, error);
   vm_lock (board->vm);
-  if (!drive->scsi)
+  if (drive->usb)
+    ok = board_usb_change_media (board, id, block, force, &old, error);
+  else if (!drive->scsi)
     ok = drive->kind == DRIVE_FLOPPY ? fdc_change_media (board->fdc, drive->unit, block, &old, error)
          : drive->ahci
              ? ahci_change_media (board->ahci, drive->unit, block, force, &old, error)

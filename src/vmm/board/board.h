@@ -139,6 +139,10 @@ Block *board_usb_image (Board *board, const char *id);
 char *board_ahci_place (Board *board, const MachineDrive *drive);
 /* A World Wide Name (locally assigned, NAA 3) for a drive: of the machine's UUID and its id, so it stays the same. */
 uint64_t board_wwn (Board *board, const char *id);
+/* Of a CD-ROM drive on USB; VM lock held. */
+gboolean board_usb_tray_open (Board *board, const char *id);
+gboolean board_usb_change_media (Board *board, const char *id, Block *block, gboolean force, Block **old,
+                                 GError **error);
 /* The medium in a drive, or NULL. */
 Block *board_drive_block (Board *board, const char *id);
 

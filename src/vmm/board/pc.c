@@ -302,7 +302,7 @@ build_drive (Board *board, const MachineDevice *wanted, GError **error)
            && (g_strcmp0 (machine_device_text (wanted, "bus"), "ahci") == 0
                || (board->ide == NULL && g_strcmp0 (machine_device_text (wanted, "bus"), "auto") == 0)))
     ok = board_attach_ahci (board, drive, wanted, block, error);
-  else if (drive->kind == DRIVE_DISK && g_strcmp0 (machine_device_text (wanted, "bus"), "usb") == 0)
+  else if (drive->kind != DRIVE_FLOPPY && g_strcmp0 (machine_device_text (wanted, "bus"), "usb") == 0)
     return board_build_usb_disk (board, drive, block, error);
   else if (drive->kind != DRIVE_FLOPPY && g_strcmp0 (machine_device_text (wanted, "bus"), "scsi") == 0)
     return attach_scsi (board, drive, wanted, block, error);

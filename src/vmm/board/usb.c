@@ -121,15 +121,42 @@ find_disk (Board *board, const char *id)
   return NULL;
 }
 
+static void
+on_tray (void *opaque)
+{
+  board_tray_moved (opaque, 0, 0, FALSE); /* who hears of it looks at all of them */
+}
+
+gboolean
+board_usb_tray_open (Board *board, const char *id)
+{
+  const UsbDevice *device = find_disk (board, id);
+
+  return device != NULL && usb_cdrom_tray_open (device);
+}
+
+gboolean
+board_usb_change_media (Board *board, const char *id, Block *block, gboolean force, Block **old,
+                        GError **error)
+{
+  UsbDevice *device = find_disk (board, id);
+
+  return device != NULL && usb_cdrom_change_media (device, block, force, old, error);
+}
+
 gboolean
 board_build_usb_disk (Board *board, MachineDrive *drive, Block *block, GError **error)
 {
   g_autofree char *serial = g_strdup_printf ("VIV-%s", drive->id);
-  UsbDevice *device = usb_storage_new (board->vm, drive->id, block, serial, error);
+  UsbDevice *device = drive->kind == DRIVE_CDROM
+                          ? usb_cdrom_new (board->vm, drive->id, block, serial, error)
+                          : usb_storage_new (board->vm, drive->id, block, serial, error);
 
   drive->usb = TRUE;
   if (device == NULL)
     return FALSE;
+  if (drive->kind == DRIVE_CDROM)
+    usb_cdrom_set_tray_func (device, on_tray, board);
   g_ptr_array_add (board->usb_disks, device);
   return TRUE;
 }
@@ -238,8 +265,10 @@ plug_disks (Board *board, GError **error)
       UsbDevice *device = g_ptr_array_index (board->usb_disks, i);
       const MachineDevice *wanted = definition_find (board->definition, device->device.id);
 
-      if (wanted != NULL && machine_device_flag (wanted, "plugged")
-          && !board_usb_attach (board, device, error))
+      const gboolean plugged
+          = wanted != NULL && (wanted->kind->drive == DRIVE_CDROM || machine_device_flag (wanted, "plugged"));
+
+      if (plugged && !board_usb_attach (board, device, error))
         return FALSE;
     }
   return TRUE;
@@ -322,6 +351,55 @@ board_build_usb (Board *board, const MachineDevice *usb, GError **error)
         return board->usb != NULL && add_hubs (board, error) && plug_disks (board, error);
       }
   return FALSE;
+}
+
+/* -- For tests ------------------------------------------------------------------------------------------------- */
+
+#define TEST_SERIALS 25u
+
+/* The next hub is in the last port. */
+static gboolean
+add_test_devices (Board *board, GError **error)
+{
+  UsbPort *port = board->usb_model->free_port (board->usb);
+  unsigned n = 0;
+
+  for (unsigned depth = 0; depth < USB_MAX_DEPTH; depth++)
+    {
+      g_autofree char *id = g_strdup_printf ("test-hub%u", depth);
+      UsbDevice *hub = usb_hub_new (board->vm, id, error);
+      const unsigned last = depth + 1 < USB_MAX_DEPTH ? USB_HUB_N_PORTS - 1 : USB_HUB_N_PORTS;
+
+      if (hub == NULL || port == NULL || !usb_port_attach (port, hub, error))
+        return FALSE;
+      for (unsigned i = 0; i < last && n < TEST_SERIALS; i++, n++)
+        {
+          g_autofree char *name = g_strdup_printf ("test-serial%u", n);
+          UsbDevice *device = usb_cdc_new (board->vm, name, NULL, error);
+
+          if (device == NULL || !usb_port_attach (usb_hub_port (hub, i), device, error))
+            return FALSE;
+        }
+      port = usb_hub_port (hub, last);
+    }
+  return TRUE;
+}
+
+gboolean
+board_add_test_usb (Board *board, GError **error)
+{
+  gboolean ok = FALSE;
+
+  if (board->usb == NULL)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                           "--test-usb goes with a machine that has usb0");
+      return FALSE;
+    }
+  vm_lock (board->vm);
+  ok = add_test_devices (board, error);
+  vm_unlock (board->vm);
+  return ok;
 }
 
 /* -- Devices ---------------------------------------------------------------------------------------------- */

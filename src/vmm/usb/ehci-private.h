@@ -90,5 +90,11 @@ void ehci_halt (Ehci *e);
 /* ehci-schedule.c: TRUE: something was moved. */
 gboolean ehci_async (Ehci *e);
 gboolean ehci_periodic (Ehci *e, uint32_t frame);
+/* The device of an address; NULL: none of the controller's. */
+UsbDevice *ehci_find_device (Ehci *e, unsigned address);
+
+/* ehci-iso.c: an isochronous descriptor at a link, and where the next one is.  TRUE: something was moved. */
+gboolean ehci_iso (Ehci *e, uint32_t address, uint32_t *next);
+gboolean ehci_split_iso (Ehci *e, uint32_t address, uint32_t *next);
 
 G_END_DECLS

@@ -125,8 +125,8 @@ account (Head *head, uint32_t actual)
   head->word[QH_BUFFER] = (head->word[QH_BUFFER] & ~0xfffu) | (offset & 0xfff);
 }
 
-static UsbDevice *
-find_device (Ehci *e, unsigned address)
+UsbDevice *
+ehci_find_device (Ehci *e, unsigned address)
 {
   UsbDevice *device = NULL;
 
@@ -155,7 +155,7 @@ execute (Ehci *e, Head *head, gboolean *moved)
                                     [USB_GONE] = TOKEN_HALTED | TOKEN_XACT };
   const UsbPid pid = pids[head->word[QH_TOKEN] >> 8 & 3];
   const uint32_t length = MIN (bytes_left (head), EHCI_TD_BYTES);
-  UsbDevice *device = find_device (e, head->word[QH_CHARACTERISTICS] & 0x7f);
+  UsbDevice *device = ehci_find_device (e, head->word[QH_CHARACTERISTICS] & 0x7f);
   UsbStatus status = USB_GONE;
   uint32_t actual = 0, error = 0;
 
@@ -255,7 +255,13 @@ ehci_periodic (Ehci *e, uint32_t frame)
         if (head.word[QH_CAPABILITIES] & 0xff)
           moved |= run_queue (e, &head);
         break;
-      default: /* isochronous ones, and ways back from them: nothing here has those */
+      case LINK_ITD:
+        moved |= ehci_iso (e, link & ~0x1fu, &link);
+        break;
+      case LINK_SITD:
+        moved |= ehci_split_iso (e, link & ~0x1fu, &link);
+        break;
+      default: /* ways back from splits, which are whole here */
         link = dma_read32 (&e->pci.dma, link & ~0x1fu);
         break;
       }

@@ -4,10 +4,7 @@
  */
 #define G_LOG_DOMAIN "usb-storage"
 
-#include "usb/storage.h"
-
-#include "storage/storage-port.h"
-#include "storage/scsi-command.h"
+#include "usb/storage-private.h"
 
 #include <string.h>
 
@@ -15,7 +12,7 @@
 #define CBW_SIGNATURE 0x43425355u
 #define CSW_SIZE      13u
 #define CSW_SIGNATURE 0x53425355u
-#define CHUNK         0x10000u /* a multiple of each packet size */
+#define CHUNK         USB_STORAGE_CHUNK
 #define PIPE_IN       (USB_DIR_IN | 1u)
 #define PIPE_OUT      2u
 
@@ -32,67 +29,21 @@ enum
   INQUIRY = 0x12,
 };
 
-typedef enum
-{
-  PHASE_COMMAND,
-  PHASE_IN,      /* data to the host */
-  PHASE_OUT,     /* data from it, to the image */
-  PHASE_COLLECT, /* parameters of a command, which is carried out behind them */
-  PHASE_WORK,    /* the image is at it, and there is no data (any more) */
-  PHASE_STATUS,
-  PHASE_WRONG, /* until a reset: 6.6.1 */
-  PHASE_LAST = PHASE_WRONG,
-} Phase;
+#define FIELDS                                                                                            \
+  STATE_STRUCT (UsbStorage, usb, usb_device_state), STATE_U8_MAX (UsbStorage, phase, PHASE_LAST),         \
+      STATE_U8_MAX (UsbStorage, work, WORK_LAST), STATE_U8_MAX (UsbStorage, status, CSW_PHASE),           \
+      STATE_BOOL (UsbStorage, through), STATE_U32 (UsbStorage, tag), STATE_U32 (UsbStorage, host_length), \
+      STATE_U8_ARRAY (UsbStorage, cdb), STATE_U64 (UsbStorage, lba), STATE_U64 (UsbStorage, blocks),      \
+      STATE_U32_MAX (UsbStorage, filled, CHUNK), STATE_U32_MAX (UsbStorage, position, CHUNK),             \
+      STATE_U32 (UsbStorage, left), STATE_U8_ARRAY (UsbStorage, sense),                                   \
+      STATE_U32_MAX (UsbStorage, sense_length, SCSI_SENSE_SIZE), STATE_BUFFER (UsbStorage, buffer, CHUNK),
 
-/* What the image is asked for. */
-typedef enum
-{
-  WORK_NONE,
-  WORK_READ,
-  WORK_WRITE,
-  WORK_FLUSH,
-  WORK_DISCARD,
-  WORK_ZEROES,
-  WORK_LAST = WORK_ZEROES,
-} Work;
+static const StateField storage_state[] = { FIELDS STATE_END };
 
-typedef struct
-{
-  UsbDevice usb;
-  StoragePort port;
-  ScsiUnit unit;
-
-  uint8_t phase, work, status;
-  gboolean through;          /* a flush comes behind the write */
-  gboolean loaded;           /* the work is to be given out again */
-  uint32_t tag, host_length; /* as the host has it; what of that is still to be moved */
-  uint8_t cdb[SCSI_CDB_SIZE];
-  uint64_t lba, blocks;      /* that are still to be asked for */
-  uint32_t filled, position; /* bytes in the buffer, and of those that the host has had */
-  uint32_t left;             /* bytes that the host is still to give to the image, or to the parameters */
-  uint8_t sense[SCSI_SENSE_SIZE];
-  uint32_t sense_length; /* 0: none is kept */
-  uint8_t *buffer;       /* CHUNK */
-} UsbStorage;
-
-static const StateField storage_state[] = {
-  STATE_STRUCT (UsbStorage, usb, usb_device_state),
-  STATE_U8_MAX (UsbStorage, phase, PHASE_LAST),
-  STATE_U8_MAX (UsbStorage, work, WORK_LAST),
-  STATE_U8_MAX (UsbStorage, status, CSW_PHASE),
-  STATE_BOOL (UsbStorage, through),
-  STATE_U32 (UsbStorage, tag),
-  STATE_U32 (UsbStorage, host_length),
-  STATE_U8_ARRAY (UsbStorage, cdb),
-  STATE_U64 (UsbStorage, lba),
-  STATE_U64 (UsbStorage, blocks),
-  STATE_U32_MAX (UsbStorage, filled, CHUNK),
-  STATE_U32_MAX (UsbStorage, position, CHUNK),
-  STATE_U32 (UsbStorage, left),
-  STATE_U8_ARRAY (UsbStorage, sense),
-  STATE_U32_MAX (UsbStorage, sense_length, SCSI_SENSE_SIZE),
-  STATE_BUFFER (UsbStorage, buffer, CHUNK),
-  STATE_END,
+static const StateField disc_state[] = {
+  FIELDS STATE_BOOL (UsbStorage, mmc.tray_open),   STATE_BOOL (UsbStorage, mmc.tray_locked),
+  STATE_U8_MAX (UsbStorage, mmc.medium_change, 2), STATE_U8 (UsbStorage, mmc.media_event),
+  STATE_U8_ARRAY (UsbStorage, mmc.error_page),     STATE_END,
 };
 
 static const UsbEndpoint endpoints[] = {
@@ -110,6 +61,15 @@ static const UsbDescription description
         .speeds = 1u << USB_SPEED_FULL | 1u << USB_SPEED_HIGH | 1u << USB_SPEED_SUPER,
         .power = 100,
         .name = "Vivarium USB Stick",
+        .n_interfaces = 1,
+        .interfaces = &interface };
+static const UsbDescription disc_description
+    = { .vendor = 0x46f4,
+        .product = 0x0002,
+        .release = 0x0100,
+        .speeds = 1u << USB_SPEED_FULL | 1u << USB_SPEED_HIGH | 1u << USB_SPEED_SUPER,
+        .power = 100,
+        .name = "Vivarium USB CD Drive",
         .n_interfaces = 1,
         .interfaces = &interface };
 
@@ -188,6 +148,20 @@ fail_work (UsbStorage *s, gboolean write)
     end_command (s, CSW_FAILED);
   else
     end_with_halt (s, CSW_FAILED, !out);
+}
+
+void
+usb_storage_abort (UsbStorage *s, uint32_t what)
+{
+  ScsiTask task = { 0 };
+
+  storage_port_cancel (&s->port, &s->buffer, CHUNK);
+  if (s->phase != PHASE_IN && s->phase != PHASE_WORK)
+    return;
+  s->work = WORK_NONE;
+  scsi_check (&task, what);
+  keep_sense (s, &task);
+  end_with_halt (s, CSW_FAILED, TRUE);
 }
 
 /* The host has given all of what is to be written, and it is. */
@@ -283,6 +257,8 @@ carry_out (UsbStorage *s, gboolean in, const uint8_t *parameters, uint32_t lengt
 
   scsi_command (&s->unit, s->cdb, parameters, length, &task);
   answer_sense (s, &task);
+  if (s->unit.disc != NULL)
+    usb_storage_look_at_tray (s);
   bytes = task.n * SCSI_BLOCK_SIZE;
   if (task.action == SCSI_ANSWERED && task.status != SCSI_STATUS_GOOD)
     {
@@ -296,7 +272,7 @@ carry_out (UsbStorage *s, gboolean in, const uint8_t *parameters, uint32_t lengt
   switch (task.action)
     {
     case SCSI_ANSWERED:
-      if (s->cdb[0] == INQUIRY && task.answer_length > 1 && !(s->cdb[1] & 1))
+      if (s->cdb[0] == INQUIRY && task.answer_length > 1 && !(s->cdb[1] & 1) && task.longer == NULL)
         task.answer[1] |= 0x80; /* it can be pulled out */
       if (!in && task.answer_length > 0)
         {
@@ -306,7 +282,7 @@ carry_out (UsbStorage *s, gboolean in, const uint8_t *parameters, uint32_t lengt
       s->filled = MIN (task.answer_length, s->host_length);
       s->position = 0;
       s->blocks = 0;
-      memcpy (s->buffer, task.answer, s->filled);
+      memcpy (s->buffer, task.longer != NULL ? task.longer : task.answer, s->filled);
       if (s->filled > 0)
         s->phase = PHASE_IN;
       else
@@ -542,14 +518,12 @@ storage_unhalted (UsbDevice *usb, unsigned endpoint)
     usb_device_halt (usb, endpoint);
 }
 
-static const UsbModel model = {
-  .description = &description,
-  .control = storage_control,
-  .in = storage_in,
-  .out = storage_out,
-  .configured = storage_configured,
-  .unhalted = storage_unhalted,
-};
+#define MODEL(what)                                                                           \
+  {                                                                                           \
+    .description = &(what), .control = storage_control, .in = storage_in, .out = storage_out, \
+    .configured = storage_configured, .unhalted = storage_unhalted,                           \
+  }
+static const UsbModel model = MODEL (description), disc_model = MODEL (disc_description);
 
 /* -- Life ------------------------------------------------------------------------------------------------------------ */
 
@@ -561,6 +535,13 @@ storage_reset (Device *device)
   usb_device_reset (&s->usb);
   s->unit.attention = FALSE;
   s->loaded = FALSE;
+  s->mmc.tray_locked = FALSE;
+  s->mmc.medium_change = s->mmc.media_event = 0;
+  if (s->unit.disc != NULL)
+    {
+      usb_storage_look_at_disc (s);
+      usb_storage_look_at_tray (s);
+    }
 }
 
 static gboolean
@@ -597,6 +578,11 @@ storage_post_load (Device *device, GError **error)
       g_set_error_literal (error, STATE_ERROR, STATE_ERROR_RANGE, "A transfer is beyond the disk's end");
       return FALSE;
     }
+  if (s->unit.disc != NULL)
+    {
+      usb_storage_look_at_disc (s);
+      usb_storage_look_at_tray (s);
+    }
   storage_port_loaded (&s->port, &s->buffer, CHUNK);
   s->loaded = TRUE;
   return TRUE;
@@ -611,32 +597,39 @@ storage_unrealize (Device *device)
   storage_port_cancel (&s->port, &s->buffer, CHUNK);
   storage_port_clear (&s->port);
   g_free (s->buffer);
+  g_free (s->disc_answer);
 }
 
-static const DeviceClass storage_class = {
-  .name = "usb-storage",
-  .instance_size = sizeof (UsbStorage),
-  .state = storage_state,
-  .reset = storage_reset,
-  .drained = storage_drained,
-  .resume = storage_resume,
-  .post_load = storage_post_load,
-  .unrealize = storage_unrealize,
-};
+#define CLASS(what, table)                                                                          \
+  {                                                                                                 \
+    .name = (what), .instance_size = sizeof (UsbStorage), .state = (table), .reset = storage_reset, \
+    .drained = storage_drained, .resume = storage_resume, .post_load = storage_post_load,           \
+    .unrealize = storage_unrealize,                                                                 \
+  }
+static const DeviceClass storage_class = CLASS ("usb-storage", storage_state),
+                         disc_class = CLASS ("usb-cdrom", disc_state);
+
+UsbStorage *
+usb_storage_make (Vm *vm, const char *id, const char *serial, gboolean disc)
+{
+  UsbStorage *s = device_new (vm, disc ? &disc_class : &storage_class, id);
+
+  s->usb.model = disc ? &disc_model : &model;
+  g_strlcpy (s->usb.serial, serial, sizeof s->usb.serial);
+  s->buffer = g_malloc0 (CHUNK);
+  storage_port_init (&s->port, vm, on_done, on_idle, s);
+  s->unit.serial = s->usb.serial;
+  return s;
+}
 
 UsbDevice *
 usb_storage_new (Vm *vm, const char *id, Block *block, const char *serial, GError **error)
 {
-  UsbStorage *s = device_new (vm, &storage_class, id);
+  UsbStorage *s = usb_storage_make (vm, id, serial, FALSE);
 
-  s->usb.model = &model;
-  g_strlcpy (s->usb.serial, serial, sizeof s->usb.serial);
-  s->buffer = g_malloc0 (CHUNK);
-  storage_port_init (&s->port, vm, on_done, on_idle, s);
   storage_port_set_block (&s->port, block);
-  s->unit = (ScsiUnit){ .serial = s->usb.serial,
-                        .n_blocks = block_size (block) / SCSI_BLOCK_SIZE,
-                        .readonly = block_read_only (block) };
+  s->unit.n_blocks = block_size (block) / SCSI_BLOCK_SIZE;
+  s->unit.readonly = block_read_only (block);
   if (device_realize (&s->usb.device, error))
     return &s->usb;
   device_free (&s->usb.device);

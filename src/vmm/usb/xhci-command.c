@@ -88,8 +88,8 @@ enable_endpoint (Xhci *x, XhciSlot *slot, unsigned dci, Context *context)
   XhciEndpoint *ep = &slot->endpoints[dci - 1];
   const unsigned type = context->word[1] >> EP_TYPE_SHIFT & 7;
 
-  /* 6.2.3: control, bulk and interrupt; the direction is the index's. */
-  if (type == 0 || type == 1 || type == 5 || (type == EP_TYPE_CONTROL) != (dci == 1)
+  /* 6.2.3: the direction is the index's. */
+  if (type == 0 || (type == EP_TYPE_CONTROL) != (dci == 1)
       || (type != EP_TYPE_CONTROL && (type > EP_TYPE_CONTROL) != (dci % 2 == 1))
       || context->word[1] >> 16 == 0)
     return CC_PARAMETER;

@@ -84,6 +84,7 @@ enum
   TRB_SETUP = 2,
   TRB_DATA = 3,
   TRB_STATUS = 4,
+  TRB_ISOCH = 5,
   TRB_LINK = 6,
   TRB_EVENT_DATA = 7,
   TRB_NO_OP = 8,
@@ -168,7 +169,9 @@ enum
 };
 enum
 {
+  EP_TYPE_ISO_OUT = 1,
   EP_TYPE_CONTROL = 4,
+  EP_TYPE_ISO_IN = 5,
 };
 
 /* A ring of the guest's, and where its reader is: in front of the TRB at `dequeue`, of which `offset` bytes were moved already. */
@@ -182,6 +185,8 @@ typedef struct
   uint32_t offset;
   uint32_t moved; /* EDTLA, 24 bits */
   uint64_t dequeue;
+  /* Isochronous, not saved: when the next TD is due (the machine's clock, 0: at once), and how far apart they are. */
+  int64_t due, interval;
 } XhciEndpoint;
 
 typedef struct
@@ -226,6 +231,7 @@ typedef struct
   PciDevice pci;
   Region *registers;
   VmTimer work;
+  VmTimer iso; /* the next isochronous TD */
   uint64_t turns;
 
   uint32_t usbcmd, usbsts, dnctrl, config;
@@ -284,6 +290,18 @@ typedef enum
 } XhciStep;
 /* A piece of a transfer. */
 XhciStep xhci_transfer (Xhci *x, unsigned slot, unsigned dci);
+/* xhci-iso.c */
+static inline gboolean
+xhci_is_iso (const XhciEndpoint *ep)
+{
+  return ep->type == EP_TYPE_ISO_OUT || ep->type == EP_TYPE_ISO_IN;
+}
+/* FALSE: its next TD isn't due yet; it is looked at then. */
+gboolean xhci_iso_due (Xhci *x, const XhciSlot *slot, unsigned dci);
+/* A TD was carried out. */
+void xhci_iso_done (XhciEndpoint *ep);
+void xhci_iso_init (Xhci *x);
+
 /* The endpoint is to stand still: tells of the TD that is under way. */
 void xhci_transfer_stopped (Xhci *x, unsigned slot, unsigned dci);
 /* State and dequeue pointer of an endpoint into the guest's context. */

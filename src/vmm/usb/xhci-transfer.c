@@ -73,7 +73,7 @@ has_data (const XhciTrb *trb)
 {
   const unsigned type = trb_type (trb);
 
-  return type == TRB_NORMAL || type == TRB_DATA || type == TRB_SETUP;
+  return type == TRB_NORMAL || type == TRB_DATA || type == TRB_SETUP || type == TRB_ISOCH;
 }
 
 static void
@@ -153,7 +153,7 @@ pid_of (const XhciEndpoint *ep, unsigned dci, const XhciTrb *trb)
   const unsigned type = trb_type (trb);
 
   if (dci != 1)
-    return type == TRB_NORMAL ? (dci % 2 ? USB_PID_IN : USB_PID_OUT) : 0;
+    return type == (xhci_is_iso (ep) ? TRB_ISOCH : TRB_NORMAL) ? (dci % 2 ? USB_PID_IN : USB_PID_OUT) : 0;
   switch (type)
     {
     case TRB_SETUP:
@@ -281,7 +281,9 @@ xhci_transfer (Xhci *x, unsigned n, unsigned dci)
   uint32_t asked, actual = 0;
   Gathered g;
 
-  if (ep->state != EP_RUNNING)
+  const gboolean iso = xhci_is_iso (ep);
+
+  if (ep->state != EP_RUNNING || (iso && !xhci_iso_due (x, &x->slots[n], dci)))
     return XHCI_STEP_IDLE;
   ep->parked = FALSE;
   gather (x, ep, &g);
@@ -293,7 +295,10 @@ xhci_transfer (Xhci *x, unsigned n, unsigned dci)
     }
   /* 4.9.2: the ring is empty, or the rest of the TD isn't there yet. */
   if (g.n == 0 || (g.waiting && !g.ends))
-    return XHCI_STEP_IDLE;
+    {
+      ep->due = 0;
+      return XHCI_STEP_IDLE;
+    }
   if (!ep->in_td)
     {
       if (trb_type (&g.pieces[0].trb) == TRB_NO_OP || trb_type (&g.pieces[0].trb) == TRB_EVENT_DATA)
@@ -303,7 +308,7 @@ xhci_transfer (Xhci *x, unsigned n, unsigned dci)
   asked = g.length;
   if (!g.ends)
     asked -= asked % MAX (ep->max_packet, 1);
-  if (ep->pid == 0 || (!g.ends && asked == 0))
+  if (ep->pid == 0 || (!g.ends && (asked == 0 || iso)))
     {
       halt (x, n, dci, &g.pieces[0], CC_TRB, 0);
       return XHCI_STEP_IDLE;
@@ -317,6 +322,11 @@ xhci_transfer (Xhci *x, unsigned n, unsigned dci)
   if (device != NULL)
     status = usb_device_transfer (device, (UsbPid)ep->pid, dci / 2, x->buffer, asked, &actual);
   actual = MIN (actual, asked);
+  if (iso) /* nothing is asked twice, and nothing halts: 4.10.3.1 */
+    {
+      status = USB_OK;
+      xhci_iso_done (ep);
+    }
   if (ep->pid == USB_PID_IN && !copy (x, &g, TRUE, actual))
     {
       halt (x, n, dci, &g.pieces[0], CC_TRB, 0);

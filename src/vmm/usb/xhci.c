@@ -281,6 +281,7 @@ static void
 reset_registers (Xhci *x)
 {
   vm_timer_cancel (&x->work);
+  vm_timer_cancel (&x->iso);
   x->usbcmd = x->dnctrl = x->config = 0;
   x->usbsts = USBSTS_HALTED;
   x->dcbaap = x->crcr = x->command_dequeue = 0;
@@ -485,7 +486,7 @@ xhci_resume (Device *device)
 
   for (unsigned i = 0; i < XHCI_SLOTS; i++)
     for (unsigned e = 0; e < XHCI_ENDPOINTS; e++)
-      if (x->slots[i].enabled && x->slots[i].endpoints[e].parked)
+      if (x->slots[i].enabled && (x->slots[i].endpoints[e].parked || xhci_is_iso (&x->slots[i].endpoints[e])))
         x->slots[i].pending |= 2u << e;
   xhci_kick (x);
 }
@@ -532,6 +533,7 @@ xhci_realize (Device *device, GError **error)
   pci_msix_add (pci, XHCI_INTERRUPTERS, 2);
   pci_express_add_endpoint (pci);
   vm_timer_init (&x->work, device->vm->clock, on_work, x);
+  xhci_iso_init (x);
   x->buffer = g_malloc0 (XHCI_CHUNK);
   for (unsigned i = 0; i < XHCI_N_PORTS; i++)
     x->ports[i]
@@ -549,6 +551,7 @@ xhci_unrealize (Device *device)
     if (x->ports[i].device != NULL)
       usb_device_detach (x->ports[i].device);
   vm_timer_cancel (&x->work);
+  vm_timer_cancel (&x->iso);
   pci_device_exit (&x->pci);
   region_unref (x->registers);
   g_free (x->buffer);

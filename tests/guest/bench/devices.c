@@ -10,11 +10,16 @@
  *   net NAME INTERFACE up|down|requests N PORT
  *
  * Of 10.0.2.15, to PORT of 10.0.2.2: N bytes that way, or from there, or N times a byte there and back.
+ *
+ *   listen NAME SECONDS
+ *
+ * To all input devices, until nothing has come for so long; each time something comes is said.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <linux/aio_abi.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -289,6 +294,33 @@ net (const char *line)
   close (fd);
 }
 
+static void
+listen_to (const char *line)
+{
+  struct pollfd waits[8];
+  char name[64], path[32], data[4096];
+  unsigned seconds, n = 0;
+
+  if (sscanf (line, "listen %63s %u", name, &seconds) != 2)
+    fail (line);
+  sleep (4); /* drivers probe while this runs */
+  for (unsigned i = 0; i < sizeof waits / sizeof *waits; i++)
+    {
+      snprintf (path, sizeof path, "/dev/input/event%u", i);
+      const int fd = open (path, O_RDONLY | O_CLOEXEC);
+      if (fd >= 0)
+        waits[n++] = (struct pollfd){ fd, POLLIN, 0 };
+    }
+  say ("begin", name);
+  while (poll (waits, n, (int)seconds * 1000) > 0)
+    for (unsigned i = 0; i < n; i++)
+      if ((waits[i].revents & POLLIN) && read (waits[i].fd, data, sizeof data) > 0)
+        say ("event", name);
+  say ("end", name);
+  for (unsigned i = 0; i < n; i++)
+    close (waits[i].fd);
+}
+
 int
 main (void)
 {
@@ -308,6 +340,8 @@ main (void)
     {
       if (strncmp (line, "net ", 4) == 0)
         net (line);
+      else if (strncmp (line, "listen ", 7) == 0)
+        listen_to (line);
       else
         block (line);
     }

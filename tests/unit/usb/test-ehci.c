@@ -3,6 +3,7 @@
  * The EHCI with its companions: who has the port, requests, reports, its pace, saved machines, and schedules that make no sense.
  */
 #include "ehci-driver.h"
+#include "iso-device.h"
 
 #include <linux/input-event-codes.h>
 
@@ -245,6 +246,65 @@ test_any_register (void)
   usb_close (&h.usb);
 }
 
+/* Isochronous descriptors of both kinds: each microframe a packet, over pages, once. */
+static void
+test_isochronous (void)
+{
+  const uint32_t itd = EH_TDS + 0x1000, sitd = EH_TDS + 0x2000;
+  UsbDevice *device;
+  IsoDevice *iso;
+  Eh h;
+
+  eh_open (&h, USB_HID_TABLET, &device);
+  iso = iso_plug (&h.usb, device->port);
+  eh_map (&h);
+  eh_start (&h);
+  g_assert_true (eh_control (&h, 0, USB_SET_CONFIGURATION, 1, 0));
+  memset (usb_ram (&h.usb, itd), 0, 64);
+  usb_put32 (&h.usb, itd, LINK_END);
+  for (unsigned i = 0; i < 8; i++) /* the sixth goes over the end of its page */
+    usb_put32 (&h.usb, itd + 4 + 4 * i,
+               1u << 31 | ISO_SIZE << 16 | (i == 7 ? 1u << 15 : 0) | (i == 5 ? 4094 : 256 * i));
+  usb_put32 (&h.usb, itd + 36, EH_BUFFERS | 1u << 8 | h.address);
+  usb_put32 (&h.usb, itd + 40, (EH_BUFFERS + 0x1000) | 1u << 11 | ISO_SIZE);
+  for (unsigned i = 0; i < 1024; i++)
+    usb_put32 (&h.usb, EH_FRAMES + 4 * i, itd | LINK_ITD << 1);
+  usb_write (&h.usb, EH_OP + 4, 0x3f, 4);
+  usb_write (&h.usb, EH_OP, USBCMD_RS | USBCMD_PERIODIC, 4);
+  eh_run (&h, 4);
+  g_assert_cmpuint (iso->n_in, ==, 8);
+  for (unsigned i = 0; i < 8; i++)
+    g_assert_cmphex (usb_get32 (&h.usb, itd + 4 + 4 * i) >> 16, ==, i + 1);
+  g_assert_cmpuint (usb_ram (&h.usb, EH_BUFFERS + 256)[0], ==, 2);
+  g_assert_cmphex (usb_get32 (&h.usb, EH_BUFFERS + 4094), ==, 0x06060606);
+  g_assert_cmphex (usb_read (&h.usb, EH_OP + 4, 4) & USBSTS_INT, ==, USBSTS_INT);
+  /* A page beyond the last, and a device that isn't there: errors, and no more. */
+  usb_put32 (&h.usb, itd + 4, 1u << 31 | 100u << 16 | 7u << 12);
+  usb_put32 (&h.usb, itd + 40, (EH_BUFFERS + 0x1000) | ISO_SIZE);
+  eh_run (&h, 3);
+  g_assert_cmphex (usb_get32 (&h.usb, itd + 4) >> 28, ==, 4);
+  usb_put32 (&h.usb, itd + 36, EH_BUFFERS | 1u << 8 | 77);
+  usb_put32 (&h.usb, itd + 4, 1u << 31 | 100u << 16);
+  eh_run (&h, 3);
+  g_assert_cmphex (usb_get32 (&h.usb, itd + 4) >> 28, ==, 1);
+  /* By a hub, to the device. */
+  memset (usb_ram (&h.usb, EH_BUFFERS), 5, 0x2000);
+  memset (usb_ram (&h.usb, sitd), 0, 28);
+  usb_put32 (&h.usb, sitd, LINK_END);
+  usb_put32 (&h.usb, sitd + 4, 2u << 8 | h.address);
+  usb_put32 (&h.usb, sitd + 12, 1u << 31 | 150u << 16 | 1u << 7);
+  usb_put32 (&h.usb, sitd + 16, EH_BUFFERS | 4000);
+  usb_put32 (&h.usb, sitd + 20, EH_BUFFERS + 0x1000);
+  for (unsigned i = 0; i < 1024; i++)
+    usb_put32 (&h.usb, EH_FRAMES + 4 * i, sitd | LINK_SITD << 1);
+  eh_run (&h, 3);
+  g_assert_cmpuint (iso->n_out, ==, 1);
+  g_assert_cmpuint (iso->bytes_out, ==, 150);
+  g_assert_cmpuint (iso->sum_out, ==, 750);
+  g_assert_cmphex (usb_get32 (&h.usb, sitd + 12), ==, 1u << 31);
+  usb_close (&h.usb);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -256,5 +316,6 @@ main (int argc, char **argv)
   g_test_add_func ("/ehci/sleep", test_sleep);
   g_test_add_func ("/ehci/wrong", test_wrong);
   g_test_add_func ("/ehci/any-register", test_any_register);
+  g_test_add_func ("/usb/ehci/isochronous", test_isochronous);
   return g_test_run ();
 }

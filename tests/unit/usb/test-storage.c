@@ -557,6 +557,105 @@ test_xhci (void)
   usb_close (&hc.usb);
 }
 
+/* -- Discs ------------------------------------------------------------------------------------------------- */
+
+static Block *
+open_disc (void)
+{
+  g_autoptr (GError) error = NULL;
+  const BlockConfig config = { .path = path, .format = "raw", .flags = BLOCK_READ_ONLY | BLOCK_SHARED_READ };
+  Block *block = block_open (&config, &error);
+
+  g_assert_no_error (error);
+  return block;
+}
+
+static void
+on_tray (void *opaque)
+{
+  ++*(unsigned *)opaque;
+}
+
+static gboolean
+change_disc (Stick *s, Block *block, gboolean force, GError **error)
+{
+  Block *old = NULL;
+
+  vm_lock (s->usb.vm);
+  const gboolean ok = usb_cdrom_change_media (s->device, block, force, &old, error);
+  vm_unlock (s->usb.vm);
+  if (old != NULL)
+    block_close (old);
+  return ok;
+}
+
+/* A CD-ROM drive: read, empty, changed by the user, locked and ejected by the guest, and saved. */
+static void
+test_disc (void)
+{
+  static const uint8_t capacity[10] = { 0x25 }, ready[6] = { 0 }, inquiry[6] = { 0x12, 0, 0, 0, 36 },
+                       lock[6] = { 0x1e, 0, 0, 0, 1 }, unlock[6] = { 0x1e }, eject[6] = { 0x1b, 0, 0, 0, 2 };
+  g_autofree uint8_t *data = g_malloc0 (2 * MIB), *wanted = g_malloc0 (MIB);
+  g_autoptr (GError) error = NULL;
+  unsigned n_trays = 0;
+  Stick s = { 0 };
+
+  usb_open (&s.usb);
+  s.port = (UsbPort){ .ops = &ops, .speeds = 1u << USB_SPEED_HIGH, .enabled = TRUE };
+  vm_lock (s.usb.vm);
+  s.device = usb_cdrom_new (s.usb.vm, "cdrom0", NULL, "VIV-cdrom0", &error);
+  g_assert_no_error (error);
+  usb_cdrom_set_tray_func (s.device, on_tray, &n_trays);
+  s.device->device.klass->reset (&s.device->device);
+  g_assert_true (usb_port_attach (&s.port, s.device, &error));
+  vm_unlock (s.usb.vm);
+  request (&s, 0, USB_SET_CONFIGURATION, 1, 0, 0, NULL);
+  g_assert_cmpint (command (&s, inquiry, 6, TRUE, data, 36, 512).moved, ==, 36);
+  g_assert_cmpuint (data[0] & 0x1f, ==, 5);
+  g_assert_cmpuint (data[1] & 0x80, ==, 0x80);
+  g_assert_cmpuint (command (&s, ready, 6, FALSE, NULL, 0, 512).status, ==, 1);
+  g_assert_cmphex (sense (&s) >> 8, ==, 0x023a);
+  /* A disc comes: that is said once, and then it is there. */
+  g_assert_true (change_disc (&s, open_disc (), FALSE, &error));
+  for (unsigned i = 0; i < 3 && command (&s, ready, 6, FALSE, NULL, 0, 512).status != 0; i++)
+    g_assert_cmphex (sense (&s) >> 16, !=, 0);
+  g_assert_cmpuint (command (&s, ready, 6, FALSE, NULL, 0, 512).status, ==, 0);
+  g_assert_cmpint (command (&s, capacity, 10, TRUE, data, 8, 512).moved, ==, 8);
+  g_assert_cmpuint (data[2] << 8 | data[3], ==, 4 * MIB / 2048 - 1);
+  g_assert_cmpuint (data[6], ==, 8); /* sectors of 2048 */
+  const Result read = read_write (&s, FALSE, 100, 100, data, 100 * 2048, 16384);
+  g_assert_cmpint (read.moved, ==, 100 * 2048);
+  g_assert_cmpuint (read.status, ==, 0);
+  vm_lock (s.usb.vm);
+  block_read_sync (usb_storage_image (s.device), 100 * 2048, wanted, 100 * 2048, NULL);
+  vm_unlock (s.usb.vm);
+  g_assert_cmpmem (data, 100 * 2048, wanted, 100 * 2048);
+  /* Nothing is written, and nothing read beyond its end. */
+  g_assert_cmpuint (read_write (&s, TRUE, 0, 1, data, 2048, 2048).status, ==, 1);
+  sense (&s);
+  g_assert_cmpuint (read_write (&s, FALSE, 4 * MIB / 2048 - 1, 2, data, 4096, 4096).status, ==, 1);
+  sense (&s);
+  /* Locked: the user is told to wait; by force it goes. */
+  g_assert_cmpuint (command (&s, lock, 6, FALSE, NULL, 0, 512).status, ==, 0);
+  g_assert_false (change_disc (&s, NULL, FALSE, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
+  g_clear_error (&error);
+  g_assert_true (usb_save_and_load (&s.usb));
+  request (&s, 0, USB_SET_CONFIGURATION, 1, 0, 0, NULL);
+  g_assert_false (change_disc (&s, NULL, FALSE, &error));
+  g_clear_error (&error);
+  g_assert_cmpuint (command (&s, unlock, 6, FALSE, NULL, 0, 512).status, ==, 0);
+  /* The guest opens the tray, and who watches hears of it. */
+  for (unsigned i = 0; i < 3 && command (&s, eject, 6, FALSE, NULL, 0, 512).status != 0; i++)
+    sense (&s);
+  g_assert_true (usb_cdrom_tray_open (s.device));
+  g_assert_cmpuint (n_trays, >, 0);
+  g_assert_true (change_disc (&s, NULL, FALSE, &error));
+  g_assert_false (usb_cdrom_tray_open (s.device));
+  g_assert_null (usb_storage_image (s.device));
+  usb_close (&s.usb);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -575,6 +674,7 @@ main (int argc, char **argv)
   g_test_add_func ("/usb-storage/pulled", test_pulled);
   g_test_add_func ("/usb-storage/readonly", test_readonly);
   g_test_add_func ("/usb-storage/xhci", test_xhci);
+  g_test_add_func ("/usb-storage/disc", test_disc);
   result = g_test_run ();
   g_remove (path);
   g_rmdir (folder);

@@ -2,6 +2,7 @@
  *
  * The UHCI: requests, reports, its pace, sleep, saved machines, and schedules that make no sense.
  */
+#include "iso-device.h"
 #include "uhci-driver.h"
 
 #include <linux/input-event-codes.h>
@@ -247,6 +248,39 @@ test_any_register (void)
   usb_close (&h.usb);
 }
 
+/* Isochronous: descriptors in the frame list itself, each done once in its frame. */
+static void
+test_isochronous (void)
+{
+  const uint32_t td = UH_TDS + 0x4000;
+  UsbDevice *device;
+  IsoDevice *iso;
+  Uh h;
+
+  uh_open (&h, USB_HID_TABLET, &device);
+  iso = iso_plug (&h.usb, device->port);
+  uh_map (&h);
+  uh_start (&h);
+  g_assert_true (uh_control (&h, 0, USB_SET_CONFIGURATION, 1, 0));
+  for (unsigned i = 0; i < 1024; i++)
+    {
+      const uint32_t at = td + 16 * i;
+
+      usb_put32 (&h.usb, at, UH_QUEUE | LINK_QH);
+      usb_put32 (&h.usb, at + 4, TD_ACTIVE | 1u << 25);
+      usb_put32 (&h.usb, at + 8, (ISO_SIZE - 1) << 21 | 1u << 15 | h.address << 8 | USB_PID_IN);
+      usb_put32 (&h.usb, at + 12, UH_BUFFERS + 0x1000);
+      usb_put32 (&h.usb, UH_FRAMES + 4 * i, at);
+    }
+  uh_run (&h, 300);
+  g_assert_cmpuint (iso->n_in, >, 200);
+  g_assert_cmpuint (iso->n_in, <=, 301);
+  for (unsigned i = 0, n = 0; i < 1024; i++)
+    if (!(uh_status (&h, td + 16 * i) & TD_ACTIVE))
+      g_assert_cmpuint (++n, <=, iso->n_in);
+  usb_close (&h.usb);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -259,5 +293,6 @@ main (int argc, char **argv)
   g_test_add_func ("/uhci/saved", test_saved);
   g_test_add_func ("/uhci/wrong", test_wrong);
   g_test_add_func ("/uhci/any-register", test_any_register);
+  g_test_add_func ("/usb/uhci/isochronous", test_isochronous);
   return g_test_run ();
 }

@@ -2,6 +2,7 @@
  *
  * The xHCI with devices in its ports: rings, commands, events, sleep, saved machines, and drivers that do what none does.
  */
+#include "iso-device.h"
 #include "xhci-driver.h"
 
 #include "pci/msix.h"
@@ -543,6 +544,67 @@ test_any_register (void)
   usb_close (&hc.usb);
 }
 
+/* Isochronous: a TD an interval and no sooner, short packets told of, and neither halts nor waits. */
+static void
+test_isochronous (void)
+{
+  unsigned n_short = 0;
+  IsoDevice *iso;
+  HcEvent event;
+  Hc hc;
+
+  hc_open (&hc);
+  iso = iso_plug (&hc.usb, xhci_port (hc.usb.controller, TABLET_PORT - 1));
+  hc_map (&hc);
+  hc_start (&hc, HC_N_EVENTS);
+  const unsigned slot = hc_address (&hc, TABLET_PORT, 0);
+  g_assert_cmpuint (slot, ==, 1);
+  g_assert_cmpuint (hc_control (&hc, slot, 0, USB_SET_CONFIGURATION, 1, 0, 0), ==, CC_SUCCESS);
+  g_assert_cmpuint (hc_configure (&hc, slot, 3, EP_TYPE_ISO_OUT, ISO_SIZE), ==, CC_PARAMETER);
+  g_assert_cmpuint (hc_configure (&hc, slot, 3, EP_TYPE_ISO_IN, ISO_SIZE), ==, CC_SUCCESS);
+  g_assert_cmpuint (hc_configure (&hc, slot, 4, EP_TYPE_ISO_OUT, ISO_SIZE), ==, CC_SUCCESS);
+  for (unsigned i = 0; i < 16; i++)
+    hc_put (&hc, slot, 3, HC_BUFFERS + 0x1000 * i, ISO_SIZE,
+            TRB_ISOCH << TRB_TYPE_SHIFT | TRB_IOC | TRB_ISP | 1u << 31);
+  hc_doorbell (&hc, slot, 3);
+  hc_run (&hc);
+  g_assert_cmpuint (iso->n_in, ==, 1);
+  usb_advance (&hc.usb, 1000000);
+  g_assert_cmpuint (iso->n_in, >, 1);
+  g_assert_cmpuint (iso->n_in, <, 16);
+  for (unsigned i = 0; i < 4; i++)
+    usb_advance (&hc.usb, 1000000);
+  g_assert_cmpuint (iso->n_in, ==, 16);
+  while (hc_next_event (&hc, HC_N_EVENTS, &event))
+    if (event.type == TRB_EVENT_TRANSFER && event.dci == 3)
+      {
+        n_short++;
+        g_assert_cmpuint (event.code, ==, CC_SHORT_PACKET);
+        g_assert_cmpuint (event.status & 0xffffff, ==, ISO_SIZE - n_short);
+        g_assert_cmpuint (usb_ram (&hc.usb, HC_BUFFERS + 0x1000 * (n_short - 1))[0], ==, n_short);
+      }
+  g_assert_cmpuint (n_short, ==, 16);
+  /* Out; a TRB that has no business there is told of and ends the endpoint. */
+  memset (usb_ram (&hc.usb, HC_BUFFERS), 3, 0x1000);
+  for (unsigned i = 0; i < 8; i++)
+    hc_put (&hc, slot, 4, HC_BUFFERS, 100 + i, TRB_ISOCH << TRB_TYPE_SHIFT | TRB_IOC | 1u << 31);
+  hc_doorbell (&hc, slot, 4);
+  for (unsigned i = 0; i < 4; i++)
+    usb_advance (&hc.usb, 1000000);
+  g_assert_cmpuint (iso->n_out, ==, 8);
+  g_assert_cmpuint (iso->bytes_out, ==, 828);
+  g_assert_cmpuint (iso->sum_out, ==, 3 * 828);
+  while (hc_next_event (&hc, HC_N_EVENTS, &event))
+    ;
+  hc_normal (&hc, slot, 4, HC_BUFFERS, 8, TRB_IOC);
+  hc_doorbell (&hc, slot, 4);
+  usb_advance (&hc.usb, 1000000);
+  event = hc_wait (&hc, TRB_EVENT_TRANSFER);
+  g_assert_cmpuint (event.code, ==, CC_TRB);
+  g_assert_true (usb_save_and_load (&hc.usb));
+  usb_close (&hc.usb);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -561,5 +623,6 @@ main (int argc, char **argv)
   g_test_add_func ("/xhci/wrong-rings", test_wrong_rings);
   g_test_add_func ("/xhci/endless", test_endless);
   g_test_add_func ("/xhci/any-register", test_any_register);
+  g_test_add_func ("/usb/xhci/isochronous", test_isochronous);
   return g_test_run ();
 }

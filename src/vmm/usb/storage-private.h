@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Private to USB's drives: storage.c (the transport), storage-disc.c (discs and trays).  VM lock held.
+ */
+#pragma once
+
+#include "storage/scsi-command.h"
+#include "storage/storage-port.h"
+#include "usb/storage.h"
+
+G_BEGIN_DECLS
+
+#define USB_STORAGE_CHUNK 0x10000u /* a multiple of each packet size */
+
+typedef enum
+{
+  PHASE_COMMAND,
+  PHASE_IN,      /* data to the host */
+  PHASE_OUT,     /* data from it, to the image */
+  PHASE_COLLECT, /* parameters of a command, which is carried out behind them */
+  PHASE_WORK,    /* the image is at it, and there is no data (any more) */
+  PHASE_STATUS,
+  PHASE_WRONG, /* until a reset: 6.6.1 */
+  PHASE_LAST = PHASE_WRONG,
+} Phase;
+
+/* What the image is asked for. */
+typedef enum
+{
+  WORK_NONE,
+  WORK_READ,
+  WORK_WRITE,
+  WORK_FLUSH,
+  WORK_DISCARD,
+  WORK_ZEROES,
+  WORK_LAST = WORK_ZEROES,
+} Work;
+
+typedef struct
+{
+  UsbDevice usb;
+  StoragePort port;
+  ScsiUnit unit;
+
+  uint8_t phase, work, status;
+  gboolean through;          /* a flush comes behind the write */
+  gboolean loaded;           /* the work is to be given out again */
+  uint32_t tag, host_length; /* as the host has it; what of that is still to be moved */
+  uint8_t cdb[SCSI_CDB_SIZE];
+  uint64_t lba, blocks;      /* that are still to be asked for */
+  uint32_t filled, position; /* bytes in the buffer, and of those that the host has had */
+  uint32_t left;             /* bytes that the host is still to give to the image, or to the parameters */
+  uint8_t sense[SCSI_SENSE_SIZE];
+  uint32_t sense_length; /* 0: none is kept */
+  uint8_t *buffer;       /* USB_STORAGE_CHUNK */
+
+  /* Of a CD-ROM drive: `unit.disc` is it. */
+  Mmc mmc;
+  uint8_t *disc_answer; /* MMC_ANSWER_SIZE */
+  gboolean tray;        /* that it is open, as was told */
+  void (*tray_moved) (void *opaque);
+  void *tray_opaque;
+} UsbStorage;
+
+/* storage.c */
+UsbStorage *usb_storage_make (Vm *vm, const char *id, const char *serial, gboolean disc);
+/* What it was asked for is over, and failed with this sense (scsi_check()). */
+void usb_storage_abort (UsbStorage *s, uint32_t what);
+
+/* storage-disc.c */
+/* The disc as it is now, for commands. */
+void usb_storage_look_at_disc (UsbStorage *s);
+/* Whether the guest has moved the tray. */
+void usb_storage_look_at_tray (UsbStorage *s);
+
+G_END_DECLS
