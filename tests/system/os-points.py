@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Clicks in the application's window, under Xvfb, and where a Linux with a tablet on USB finds them: 25 points, on each the pixel that is seen there.   os-points.py ENGINE [CASE…]"""
+import os
+import re
+import time
+
+from lib import APPLICATION, BUILD, check, equal, need_programs, skip_all, spawn, until
+from os_cases import run_cases
+from os_media import initramfs, whole_kernel
+from screen import Screen
+
+MODULES = ("drivers/usb/common/usb-common.ko", "drivers/usb/core/usbcore.ko", "drivers/usb/host/xhci-hcd.ko", "drivers/usb/host/xhci-pci.ko",
+           "drivers/hid/hid.ko", "drivers/hid/hid-generic.ko", "drivers/hid/usbhid/usbhid.ko", "drivers/input/evdev.ko")
+BLUE = (0, 0, 170)  # of a text mode
+WIDTH, HEIGHT = 720, 400
+SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+%s
+for i in 1 2 3 4 5 6 7 8 9; do grep -q Vivarium /sys/class/input/event*/device/name || sleep 1; done
+for e in /sys/class/input/event*; do case "$(cat $e/device/name)" in *"USB Tablet") P=/dev/input/$(basename $e) ;; esac; done
+printf '\\033[9;0]\\033[?25l\\033[44m\\033[2J' > /dev/tty0
+echo READY
+/modules/points-guest $P
+"""
+# Name: the scale of all windows, how the picture is fitted, the window's size (None: as it comes; "full": the screen's).
+VIEWS = {"100": (1, "exact", None, 1.0), "125": (1, "fit", (900, 560), 1.25), "200": (2, "fit", (1440, 960), 2.0), "full": (1, "fit", "full", None),
+         "letterboxed": (1, "fit", (700, 900), None)}
+
+
+def picture_box(screen):
+    """Where the blue of the guest's screen is."""
+    return screen.picture().box_of(BLUE, 2)
+
+
+def settled(screen, wanted):
+    last = None
+
+    def look():
+        nonlocal last
+        before, last = last, picture_box(screen)
+        time.sleep(0.5)
+        return last if last and last == before and last[2] > 100 and wanted(last) else None
+    return until(look, 90, "the guest's screen in the window")
+
+
+def points(machine):
+    return [(int(x), int(y)) for x, y in re.findall(r"^POINT (\d+) (\d+)", machine.serial().replace("\r", ""), re.M)]
+
+
+def clicks(room, machine, view):
+    scale, scaling, size, factor = VIEWS[view]
+    config = room.path(view, "config", "glib-2.0", "settings")
+    os.makedirs(config)
+    with open(os.path.join(config, "keyfile"), "w", encoding="ascii") as file:
+        file.write("[org/vivarium/Vivarium]\nscaling='%s'\ncolor-scheme='light'\n" % scaling)
+    env = dict(room.env, GSETTINGS_BACKEND="keyfile", G_DEBUG="", GDK_SCALE=str(scale), XDG_CONFIG_HOME=room.path(view, "config"))
+    screen = Screen(env, 1600, 1100)
+    log = open(room.path("application.log"), "ab")
+    application = spawn([APPLICATION, "--view", machine.name], env=screen.env, stdout=log, stderr=log)
+    try:
+        window = screen.window(machine.name, 90)
+        screen.focus(window)
+        if size == "full":
+            screen.tool("windowstate", "--add", "FULLSCREEN", window)
+        elif size:
+            screen.tool("windowsize", window, *size)
+        left, top, width, height = settled(screen, lambda box: size != "full" or box[2] > 1000)
+        if factor:
+            check(abs(width / WIDTH - factor) < 0.08, "the picture is %d by %d, %.2f times the guest's" % (width, height, width / WIDTH))
+        wrong = []
+        for gx in (0, 179, 360, 540, WIDTH - 1):
+            for gy in (0, 99, 200, 300, HEIGHT - 1):
+                # The pixel of the window that lies in the middle of the guest's.
+                x, y = left + int((gx + 0.5) * width / WIDTH), top + int((gy + 0.5) * height / HEIGHT)
+                wanted = (int((x + 0.5 - left) * WIDTH / width), int((y + 0.5 - top) * HEIGHT / height))
+                before = len(points(machine))
+                screen.click(x, y)
+                machine.until(lambda: len(points(machine)) > before, 60, "a click at %d, %d" % (x, y))
+                found = points(machine)[-1]
+                pixel = (found[0] * WIDTH // 32768, found[1] * HEIGHT // 32768)
+                if pixel != wanted:
+                    wrong.append("%s: at %d, %d found %s" % (wanted, x, y, pixel))
+        equal(wrong, [], "pixels in a picture of %d by %d at %d, %d" % (width, height, left, top))
+    finally:
+        application.kill()
+        application.wait()
+
+
+def case(view):
+    def run(room, engine):
+        need_programs("Xvfb", "xdotool", "import", "dbus-daemon", "openbox")
+        if not os.access(APPLICATION, os.X_OK):
+            skip_all("the application is not built")
+        kernel, folder = whole_kernel()
+        files = [("modules/" + os.path.basename(m), os.path.join(folder, m)) for m in MODULES]
+        program = os.path.join(BUILD, "tests/system/points-guest")
+        initrd = initramfs(room, "points", files + [("modules/points-guest", program)],
+                           SCRIPT % "\n".join("insmod /modules/%s" % os.path.basename(m) for m in MODULES))
+        machine = room.machine("points", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="384M")
+        machine.vivctl("set", "usb0.model=xhci")
+        machine.start()
+        machine.wait_serial(r"^READY", 400)
+        machine.until(lambda: machine.show()["pointer-absolute"], 60, "the tablet is in use")
+        for each in view:
+            clicks(room, machine, each)
+    return run
+
+
+run_cases({"views": case(list(VIEWS))}, slow=("views",))
