@@ -13,6 +13,7 @@
 #include "board/look.h"
 #include "board/pc.h"
 #include "board/usb-hosts.h"
+#include "board/usb.h"
 #include "board/slots.h"
 #include "confine/broker-link.h"
 #include "confine/sandbox.h"

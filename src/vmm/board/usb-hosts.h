@@ -12,8 +12,6 @@
 
 G_BEGIN_DECLS
 
-/* For tests of drivers of hubs: five, one behind the other, and 25 serial ports that lead nowhere, before the machine starts. */
-gboolean board_add_test_usb (Board *board, GError **error);
 /* For who builds the board: VM lock held. */
 gboolean board_build_usb_host (Board *board, const MachineDevice *usb, GError **error);
 /* One that nobody has plugged in; `id` NULL: any that is in no definition.  Its id; NULL and an error. */

@@ -29,5 +29,7 @@ gboolean board_build_usb_serial (Board *board, const MachineDevice *serial, GErr
 gboolean board_usb_plug (Board *board, const char *id, gboolean plugged);
 /* Those of keyboard and pointer that are to be on USB; behind the controller. */
 gboolean board_build_usb_input (Board *board, const MachineDevice *input, GError **error);
+/* For tests of drivers of hubs: five, one behind the other, and 25 serial ports that lead nowhere, before the machine starts. VM lock NOT held. */
+gboolean board_add_test_usb (Board *board, GError **error);
 
 G_END_DECLS

@@ -33,7 +33,8 @@ iso_in (UsbDevice *usb, unsigned endpoint, uint8_t *data, uint32_t length, uint3
 {
   IsoDevice *iso = (IsoDevice *)usb;
 
-  *actual = MIN (++iso->n_in, length);
+  iso->n_in++;
+  *actual = MIN (iso->n_in, length);
   memset (data, (int)iso->n_in, *actual);
   return USB_OK;
 }
