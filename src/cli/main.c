@@ -85,7 +85,7 @@ const CliCommand cli_commands[] = {
   { "usb", N_ ("list [NAME] | connect NAME DEVICE | disconnect NAME ID | rule DEVICE"),
     N_ ("Lists USB devices of this computer, or has a running machine use one."),
     N_ ("DEVICE is as “list” has it, VENDOR:PRODUCT or VENDOR:PRODUCT:SERIAL, or one of the machine's own such as usb1.  “vivctl "
-        "device NAME add usb host=DEVICE” has the machine use it from its next start on.  “rule” prints what gives you the "
+        "device NAME add usb” and “vivctl set NAME usb1.host=DEVICE” have the machine use it from its next start on.  “rule” prints what gives you the "
         "right to open a device."),
     cli_usb },
   { "debug", N_ ("NAME"), N_ ("Lets gdb at a running machine, until Ctrl-C."),

@@ -219,7 +219,8 @@ def serial(model):
     """A port on USB beside COM1: both ways, and more than its far end keeps."""
     def case(room, engine):
         machine = linux(room, engine, CONTROLLERS[model] + SERIAL, SERIAL_SCRIPT, "usb0.model=" + model)
-        machine.vivctl("device", "add", "serial", "bus=usb")
+        machine.vivctl("device", "add", "serial")
+        machine.vivctl("set", "serial1.bus=usb")
         machine.start()
         port = subprocess.Popen([VIVCTL, "serial", machine.name, "--port", "1"], env=room.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:

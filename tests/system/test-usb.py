@@ -62,7 +62,8 @@ def main():
         with tap.point(engine + ": a device that can't be had is refused with words, and the machine runs"):
             machine = room.machine("host", "--disk", disk, engine=engine)
             machine.vivctl("set", "usb0.model=xhci")
-            machine.vivctl("device", "add", "usb", "host=1111:2222")
+            machine.vivctl("device", "add", "usb")
+            machine.vivctl("set", "usb1.host=1111:2222")
             machine.start()
             check("No USB device 1111:2222" in machine.vivctl("log").stdout, "the log says so")
             failed = room.vivctl("usb", "connect", "host", "3333:4444", ok=False)
