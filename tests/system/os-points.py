@@ -3,9 +3,11 @@
 """Clicks in the application's window, under Xvfb, and where a Linux with a tablet on USB finds them: 25 points, on each the pixel that is seen there.   os-points.py ENGINE [CASE…]"""
 import os
 import re
+import select
+import subprocess
 import time
 
-from lib import APPLICATION, BUILD, check, equal, need_programs, skip_all, spawn, until
+from lib import APPLICATION, BUILD, VIVCTL, check, equal, need_programs, skip_all, spawn, until
 from os_cases import run_cases
 from os_media import initramfs, whole_kernel
 from screen import Screen
@@ -48,11 +50,26 @@ def settled(screen, wanted):
     return until(look, 90, "the guest's screen in the window")
 
 
-def points(machine):
-    return [(int(x), int(y)) for x, y in re.findall(r"^POINT (\d+) (\d+)", machine.serial().replace("\r", ""), re.M)]
+class Port:
+    """The machine's serial port, as it goes on."""
+    def __init__(self, room, machine):
+        self.process = subprocess.Popen([VIVCTL, "serial", machine.name, "--no-history"], env=room.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.heard = b""
+
+    def point(self, seconds=120):
+        """The next one that the guest tells of, in its units."""
+        end = time.monotonic() + seconds
+        while True:
+            match = re.search(rb"POINT (\d+) (\d+)\r?\n", self.heard)
+            if match:
+                self.heard = self.heard[match.end():]
+                return int(match[1]), int(match[2])
+            check(time.monotonic() < end, "a click did not arrive; the guest said %r" % self.heard)
+            if select.select([self.process.stdout], [], [], 1)[0]:
+                self.heard += os.read(self.process.stdout.fileno(), 4096)
 
 
-def clicks(room, machine, view):
+def clicks(room, machine, port, view):
     scale, scaling, size, factor = VIEWS[view]
     config = room.path(view, "config", "glib-2.0", "settings")
     os.makedirs(config)
@@ -78,10 +95,8 @@ def clicks(room, machine, view):
                 # The pixel of the window that lies in the middle of the guest's.
                 x, y = left + int((gx + 0.5) * width / WIDTH), top + int((gy + 0.5) * height / HEIGHT)
                 wanted = (int((x + 0.5 - left) * WIDTH / width), int((y + 0.5 - top) * HEIGHT / height))
-                before = len(points(machine))
                 screen.click(x, y)
-                machine.until(lambda: len(points(machine)) > before, 60, "a click at %d, %d" % (x, y))
-                found = points(machine)[-1]
+                found = port.point()
                 pixel = (found[0] * WIDTH // 32768, found[1] * HEIGHT // 32768)
                 if pixel != wanted:
                     wrong.append("%s: at %d, %d found %s" % (wanted, x, y, pixel))
@@ -106,8 +121,12 @@ def case(view):
         machine.start()
         machine.wait_serial(r"^READY", 400)
         machine.until(lambda: machine.show()["pointer-absolute"], 60, "the tablet is in use")
-        for each in view:
-            clicks(room, machine, each)
+        port = Port(room, machine)
+        try:
+            for each in view:
+                clicks(room, machine, port, each)
+        finally:
+            port.process.kill()
     return run
 
 

@@ -11,7 +11,7 @@ int
 main (int argc, char **argv)
 {
   const int fd = argc > 1 ? open (argv[1], O_RDONLY) : -1;
-  int x = -1, y = -1, pressed = 0;
+  int x = 0, y = 0, pressed = 0; /* the kernel tells changes only */
   struct input_event event;
 
   if (fd < 0)

@@ -114,10 +114,13 @@ viv_transform_from_image (const VivTransform *transform, double image_x, double 
   *y = transform->y + image_y * transform->height / transform->image_height;
 }
 
+/* GTK brings positions from one widget to the next in single precision: what comes out a little below a pixel's edge is on it. */
+#define EDGE (1.0 / 256)
+
 static int
 to_absolute (double position, int size)
 {
-  double pixel = CLAMP (floor (position), 0, size - 1);
+  double pixel = CLAMP (floor (position + EDGE), 0, size - 1);
 
   return size < 2 ? 0 : (int)ceil (pixel * INPUT_ABSOLUTE_MAX / (size - 1));
 }

@@ -202,6 +202,23 @@ test_kept (void)
     }
 }
 
+/* What GTK brings from widget to widget in single precision may lie a little before the pixel's edge. */
+static void
+test_single_precision (void)
+{
+  VivTransform t;
+
+  viv_transform_init (&t, VIV_SCALING_EXACT, VIV_ASPECT_SQUARE, 720, 400, 1030, 663, 1);
+  for (int line = 0; line < 400; line++)
+    {
+      const double y = nextafterf ((float)(t.y + line), -1e9f);
+      int absolute_x, absolute_y;
+
+      viv_transform_to_absolute (&t, t.x, y, &absolute_x, &absolute_y);
+      g_assert_cmpint (absolute_y * 400 / (INPUT_ABSOLUTE_MAX + 1), ==, line);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -213,5 +230,6 @@ main (int argc, char **argv)
   g_test_add_func ("/ui/transform/scale", test_scale);
   g_test_add_func ("/ui/transform/natural", test_natural);
   g_test_add_func ("/transform/kept", test_kept);
+  g_test_add_func ("/ui/transform/single-precision", test_single_precision);
   return g_test_run ();
 }
