@@ -30,7 +30,7 @@ echo READY
 /modules/points-guest $P
 """
 # Name: the scale of all windows, how the picture is fitted, the window's size (None: as it comes; "full": the screen's).
-VIEWS = {"100": (1, "exact", None, 1.0), "125": (1, "fit", (900, 560), 1.25), "200": (2, "fit", (1440, 960), 2.0), "full": (1, "fit", "full", None),
+VIEWS = {"100": (1, "exact", None, 1.0), "125": (1, "fit", (920, 740), 1.25), "200": (2, "fit", (1460, 1190), 2.0), "full": (1, "fit", "full", None),
          "letterboxed": (1, "fit", (700, 900), None)}
 
 
@@ -76,7 +76,7 @@ def clicks(room, machine, port, view):
     with open(os.path.join(config, "keyfile"), "w", encoding="ascii") as file:
         file.write("[org/vivarium/Vivarium]\nscaling='%s'\ncolor-scheme='light'\n" % scaling)
     env = dict(room.env, GSETTINGS_BACKEND="keyfile", G_DEBUG="", GDK_SCALE=str(scale), XDG_CONFIG_HOME=room.path(view, "config"))
-    screen = Screen(env, 1600, 1100)
+    screen = Screen(env, 1700, 1300)
     log = open(room.path("application.log"), "ab")
     application = spawn([APPLICATION, "--view", machine.name], env=screen.env, stdout=log, stderr=log)
     try:
