@@ -30,8 +30,7 @@ echo READY
 /modules/points-guest $P
 """
 # Name: the scale of all windows, how the picture is fitted, the window's size (None: as it comes; "full": the screen's).
-VIEWS = {"100": (1, "exact", None, 1.0), "125": (1, "fit", (920, 740), 1.25), "200": (2, "fit", (1460, 1190), 2.0), "full": (1, "fit", "full", None),
-         "letterboxed": (1, "fit", (700, 900), None)}
+VIEWS = {"100": (1, "exact", None, 1.0), "125": (1, "fit", (920, 740), 1.25)}
 
 
 def picture_box(screen):
