@@ -16,6 +16,7 @@ enum
   SEGMENT_DB = 1u << 10,
   SEGMENT_L = 1u << 9,
   MSR_KERNEL_GS_BASE = 0xc0000102u,
+  XCR0_AVX = 1u << 2, /* and the component's bit in XSAVE_BV */
 };
 
 /* The XSAVE area's legacy part (SDM volume 1, 10.5.1 and 13.4.1). */
@@ -33,6 +34,7 @@ enum
   XSAVE_ST = 32,
   XSAVE_XMM = 160,
   XSAVE_BV = 512,
+  XSAVE_YMM = 576, /* upper halves; 13.4.3, and where CPUID leaf 0xd has put them on all processors so far */
 };
 
 typedef enum
@@ -46,6 +48,7 @@ typedef enum
   KIND_XSAVE_32,
   KIND_TAGS,
   KIND_XMM,
+  KIND_YMM, /* its upper half */
   KIND_BASE,
   KIND_FIELD,  /* of CpuState, at `index`; eight bytes */
   KIND_SHOWN,  /* the same, and can't be set */
@@ -65,6 +68,7 @@ typedef struct
 
 #define CORE     "org.gnu.gdb.i386.core"
 #define SSE      "org.gnu.gdb.i386.sse"
+#define AVX      "org.gnu.gdb.i386.avx"
 #define SEGMENTS "org.gnu.gdb.i386.segments"
 #define SYSTEM   "org.vivarium.i386.system"
 
@@ -105,6 +109,13 @@ typedef struct
   {                                                           \
     "mxcsr", "x86_mxcsr", KIND_XSAVE_32, XSAVE_MXCSR, 4, NULL \
   }
+#define YMM(n)                                     \
+  {                                                \
+    "ymm" #n "h", "uint128", KIND_YMM, n, 16, NULL \
+  }
+#define YMM_LOW \
+  { "ymm0h", "uint128", KIND_YMM, 0, 16, AVX }, YMM (1), YMM (2), YMM (3), YMM (4), YMM (5), YMM (6), YMM (7)
+#define YMM_HIGH YMM (8), YMM (9), YMM (10), YMM (11), YMM (12), YMM (13), YMM (14), YMM (15)
 #define FIELD(name, field)                                          \
   {                                                                 \
     name, "uint64", KIND_FIELD, offsetof (CpuState, field), 8, NULL \
@@ -148,6 +159,8 @@ static const Register registers_64[] = {
   XMM_LOW,
   XMM_HIGH,
   MXCSR,
+  YMM_LOW,
+  YMM_HIGH,
   { "fs_base", "int64", KIND_BASE, CPU_FS, 8, SEGMENTS },
   { "gs_base", "int64", KIND_BASE, CPU_GS, 8, NULL },
   SYSTEM_REGISTERS,
@@ -169,6 +182,7 @@ static const Register registers_32[] = {
   X87,
   XMM_LOW,
   MXCSR,
+  YMM_LOW,
   SYSTEM_REGISTERS,
 };
 #define PC_32 8
@@ -364,6 +378,12 @@ gdb_register_get (GdbBits bits, unsigned n, const CpuState *state, uint8_t *out)
     case KIND_XMM:
       memcpy (out, state->xsave + XSAVE_XMM + 16 * r->index, 16);
       return 16;
+    case KIND_YMM:
+      /* In its initial state, whatever the area has there: zero. */
+      memset (out, 0, 16);
+      if ((state->xsave[XSAVE_BV] & XCR0_AVX) != 0)
+        memcpy (out, state->xsave + XSAVE_YMM + 16 * r->index, 16);
+      return 16;
     case KIND_XSAVE_16:
       memcpy (&value, state->xsave + r->index, 2);
       break;
@@ -423,6 +443,24 @@ put_area (CpuState *state, unsigned at, const void *data, unsigned length)
   state->xsave[XSAVE_BV] |= at >= XSAVE_XMM || at == XSAVE_MXCSR ? 2 : 1;
 }
 
+/* A guest that hasn't switched AVX on has no upper halves: they are zero, and stay so. */
+static gboolean
+set_ymm (CpuState *state, unsigned n, const uint8_t *data)
+{
+  static const uint8_t zero[16];
+  uint8_t *area = state->xsave + XSAVE_YMM;
+
+  if ((state->xcr0 & XCR0_AVX) == 0)
+    return memcmp (data, zero, sizeof zero) == 0;
+  if ((state->xsave[XSAVE_BV] & XCR0_AVX) == 0 && memcmp (data, zero, sizeof zero) == 0)
+    return TRUE;
+  if ((state->xsave[XSAVE_BV] & XCR0_AVX) == 0)
+    memset (area, 0, 16 * 16);
+  memcpy (area + 16 * n, data, 16);
+  state->xsave[XSAVE_BV] |= XCR0_AVX;
+  return TRUE;
+}
+
 gboolean
 gdb_register_set (GdbBits bits, unsigned n, CpuState *state, const uint8_t *data, unsigned length)
 {
@@ -462,6 +500,8 @@ gdb_register_set (GdbBits bits, unsigned n, CpuState *state, const uint8_t *data
     case KIND_XMM:
       put_area (state, XSAVE_XMM + 16 * r->index, data, 16);
       return TRUE;
+    case KIND_YMM:
+      return set_ymm (state, r->index, data);
     case KIND_XSAVE_16:
       put_area (state, r->index, data, 2);
       return TRUE;

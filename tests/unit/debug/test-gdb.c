@@ -4,6 +4,8 @@
  */
 #include "fake-target.h"
 
+#include <stdio.h>
+
 typedef struct
 {
   FakeMachine *fake;
@@ -158,6 +160,41 @@ test_all_registers (Fixture *f, gconstpointer data)
   g_assert_cmpmem (&f->fake->states[0], sizeof before, &before, sizeof before);
   expect (f, "G00", "E16");
   expect (f, "Gxx", "E16");
+}
+
+/* Upper halves: zero until AVX is on, whatever lies in the area; then what was set. */
+static void
+test_ymm (Fixture *f, gconstpointer data)
+{
+  CpuState *state = &f->fake->states[0];
+  const char *xml = gdb_registers_xml (GDB_BITS_64);
+  const char *entry = strstr (xml, "name=\"ymm3h\"");
+  unsigned number = 0;
+
+  g_assert_nonnull (strstr (xml, "<feature name=\"org.gnu.gdb.i386.avx\">"));
+  g_assert_nonnull (entry);
+  g_assert_nonnull (strstr (gdb_registers_xml (GDB_BITS_32), "ymm7h"));
+  g_assert_null (strstr (gdb_registers_xml (GDB_BITS_32), "ymm8h"));
+  g_assert_cmpint (sscanf (strstr (entry, "regnum="), "regnum=\"%u", &number), ==, 1);
+  g_autofree char *read = g_strdup_printf ("p%x", number),
+                  *write = g_strdup_printf ("P%x=0102030405060708090a0b0c0d0e0f10", number),
+                  *clear = g_strdup_printf ("P%x=00000000000000000000000000000000", number);
+
+  state->xcr0 = 3;
+  state->xsave[512] = 3;
+  memset (state->xsave + 576, 0x77, 256);
+  expect (f, read, "00000000000000000000000000000000");
+  expect (f, write, "E16");
+  expect (f, clear, "OK");
+  g_assert_cmphex (state->xsave[512], ==, 3);
+  state->xcr0 = 7;
+  expect (f, read, "00000000000000000000000000000000");
+  expect (f, write, "OK");
+  expect (f, read, "0102030405060708090a0b0c0d0e0f10");
+  g_assert_cmphex (state->xsave[512], ==, 7);
+  g_assert_cmphex (state->xsave[576 + 3 * 16], ==, 1);
+  /* The others had been zero, and are. */
+  g_assert_cmphex (state->xsave[576 + 4 * 16], ==, 0);
 }
 
 static void
@@ -379,6 +416,7 @@ main (int argc, char **argv)
     { "framing", test_framing, FALSE },
     { "registers", test_registers, FALSE },
     { "all-registers", test_all_registers, TRUE },
+    { "ymm", test_ymm, FALSE },
     { "description", test_description, TRUE },
     { "memory", test_memory, FALSE },
     { "points", test_points, FALSE },
