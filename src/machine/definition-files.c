@@ -90,13 +90,14 @@ add_image (GPtrArray *files, char *path, gboolean write, int disk)
   g_ptr_array_add (files, file);
 }
 
-/* What a network card is to write its packets to. */
+/* What a network card is to write its packets to, and a parallel port what is printed. */
 static void
-add_dump (GPtrArray *files, const MachineDefinition *definition, const MachineDevice *device)
+add_output (GPtrArray *files, const MachineDefinition *definition, const MachineDevice *device)
 {
-  char *path = g_str_equal (device->kind->name, "net")
-                   ? definition_resolve (definition, machine_device_text (device, "dump"))
-                   : NULL;
+  const char *key = g_str_equal (device->kind->name, "net")        ? "dump"
+                    : g_str_equal (device->kind->name, "parallel") ? "path"
+                                                                   : NULL;
+  char *path = key != NULL ? definition_resolve (definition, machine_device_text (device, key)) : NULL;
 
   if (path == NULL)
     return;
@@ -174,6 +175,6 @@ definition_files (const MachineDefinition *definition)
                    && !machine_device_flag (drive, "discard"),
                drive->kind->drive == DRIVE_DISK ? (int)drive->number : -1);
   for (guint i = 0; i < definition->devices->len; i++)
-    add_dump (files, definition, definition->devices->pdata[i]);
+    add_output (files, definition, definition->devices->pdata[i]);
   return files;
 }

@@ -596,6 +596,13 @@ static const DefinitionKey tpm_keys[] = {
   { .name = NULL },
 };
 
+static const DefinitionKey parallel_keys[] = {
+  { .name = "path",
+    .type = KEY_PATH,
+    .help = N_ ("A file that gets what is printed, behind what is there; none: no printer") },
+  { .name = NULL },
+};
+
 static const DefinitionKey share_keys[] = {
   { .name = "path",
     .type = KEY_PATH,
@@ -751,6 +758,13 @@ const DeviceKind device_kinds[] = {
     .page = "ports",
     .drive = DRIVE_NONE,
     .keys = tpm_keys },
+  { .name = "parallel",
+    .label = N_ ("Parallel Port"),
+    .most = 1,
+    .bus = "isa",
+    .page = "ports",
+    .drive = DRIVE_NONE,
+    .keys = parallel_keys },
   { .name = "pcitest",
     .label = "PCI Test Device",
     .most = 8,

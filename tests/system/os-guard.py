@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Linux's drivers of the watchdog and of pvpanic: found, fed, and run out.   os-guard.py ENGINE [CASE…]"""
+"""Linux's drivers of the watchdog, of pvpanic and of the parallel port: found, fed, and run out; printed.   os-guard.py ENGINE [CASE…]"""
+import hashlib
 import os
+import re
 
 from lib import check, equal, until
 from os_cases import run_cases
@@ -29,6 +31,15 @@ echo "BOUND $(ls /sys/bus/platform/drivers/pvpanic-mmio | grep QEMU0001)"
 echo "KNOWS $(cat /sys/bus/platform/drivers/pvpanic-mmio/QEMU0001*/capability)"
 echo "RESULT ready"
 echo c > /proc/sysrq-trigger
+"""
+PRINTER = """
+insmod /parport.ko && insmod /parport_pc.ko && insmod /lp.ko
+for i in 1 2 3 4 5 6 7 8 9; do [ -e /dev/lp0 ] || sleep 1; done
+dmesg | grep parport
+cat /dev/urandom | head -c 30000 > /page
+cat /page > /dev/lp0 && echo "SUM $(md5sum < /page)"
+echo "RESULT printed"
+while :; do sleep 1; done
 """
 
 
@@ -61,4 +72,23 @@ def panic(room, engine):
     check("panicked" in machine.vivctl("show").stdout, "and says why")
 
 
-run_cases({"watchdog": watchdog, "panic": panic})
+def printer(room, engine):
+    path = room.path("printed")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("before ")
+    machine = machine_of(room, engine, "printer", ["drivers/parport/parport.ko", "drivers/parport/parport_pc.ko", "drivers/char/lp.ko"], PRINTER,
+                         "--device", "parallel,path=" + path)
+    machine.wait_serial(r"parport0: PC-style at 0x378", 300)
+    machine.wait_serial(r"RESULT printed", 200)
+    text = machine.serial()
+    check(re.search(r"parport0: PC-style at 0x378.*\[PCSPP,TRISTATE,EPP\]", text), "its modes: " + text)
+    found = re.search(r"SUM ([0-9a-f]{32})", text)
+    machine.vivctl("stop", "--force")
+    until(lambda: machine.state == "off", 60, "it ends")
+    with open(path, "rb") as file:
+        printed = file.read()
+    check(printed.startswith(b"before ") and found, "what was there stays: %s" % text)
+    equal(hashlib.md5(printed[len(b"before "):]).hexdigest(), found[1], "each byte is in the file")
+
+
+run_cases({"watchdog": watchdog, "panic": panic, "printer": printer})

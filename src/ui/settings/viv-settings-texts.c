@@ -133,6 +133,8 @@ const VivKeyText viv_key_texts[] = {
   { "panic.action", N_ ("When the System Panics"), N_ ("It says so by pvpanic"), VIV_PAGE_DEVICE, "" },
   { "tpm.model", N_ ("Interface"), N_ ("CRB is what today’s systems have a driver for"), VIV_PAGE_DEVICE,
     "" },
+  { "parallel.path", N_ ("Printed Into"), N_ ("What the system prints goes behind the end of this file"),
+    VIV_PAGE_DEVICE, "" },
   { NULL },
 };
 
@@ -151,6 +153,7 @@ static const VivKindText kinds[] = {
   { "watchdog", N_ ("Watchdog (i6300ESB)"), N_ ("_Watchdog"), "alarm-symbolic" },
   { "panic", N_ ("Panic Notifier (pvpanic)"), N_ ("_Panic Notifier"), "dialog-warning-symbolic" },
   { "tpm", N_ ("Trusted Platform Module (TPM 2.0)"), N_ ("_TPM"), "channel-secure-symbolic" },
+  { "parallel", N_ ("Parallel Port (Printer)"), N_ ("Parall_el Port"), "printer-symbolic" },
 };
 
 const VivKeyText *

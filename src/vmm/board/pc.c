@@ -14,6 +14,7 @@
 #include "board/usb-hosts.h"
 #include "board/usb.h"
 #include "board/guard.h"
+#include "board/ports.h"
 #include "board/virtio.h"
 #include "chipset/a20.h"
 #include "chipset/debugcon.h"
@@ -23,6 +24,7 @@
 #include "chipset/hpet.h"
 #include "chipset/ioapic.h"
 #include "chipset/pic.h"
+#include "chipset/parallel.h"
 #include "chipset/pit.h"
 #include "chipset/port92.h"
 #include "chipset/rtc.h"
@@ -425,6 +427,7 @@ static const struct
   { "watchdog", board_build_watchdog },
   { "panic", board_build_panic },
   { "tpm", board_build_tpm },
+  { "parallel", board_build_parallel },
 };
 
 static gboolean
@@ -477,6 +480,8 @@ place (Board *board, const MachineDevice *device)
     return board_usb_place (board, device->id);
   if (g_str_equal (device->kind->name, "serial") && device->number < BOARD_MAX_SERIALS)
     return g_strdup_printf ("isa 0x%x", com[device->number].base);
+  if (g_str_equal (device->kind->name, "parallel"))
+    return g_strdup_printf ("isa 0x%x", PARALLEL_LPT1);
   if (g_str_equal (device->kind->name, "display") && board->vga != NULL)
     return g_strdup_printf ("pci 00:%02x.%x", VGA_DEVFN >> 3, VGA_DEVFN & 7);
   return NULL;

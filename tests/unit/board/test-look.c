@@ -55,6 +55,8 @@ static const char *const machines[][40] = {
     "pause",
     "panic0.action",
     "pause",
+    "parallel0.path",
+    "printed",
     NULL },
   { "disk0.path",     "a.img",  "disk0.bus",  "virtio", "disk1.path",      "b.img",
     "disk1.bus",      "scsi",   "net0.kind",  "none",   "net0.card",       "virtio",
@@ -106,7 +108,7 @@ set_up (Fixture *f, gconstpointer data)
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
-  static const char *const names[] = { "a.img", "b.img" };
+  static const char *const names[] = { "a.img", "b.img", "printed" };
 
   engine_free (f->engine);
   board_free (f->board);
