@@ -90,13 +90,16 @@ add_image (GPtrArray *files, char *path, gboolean write, int disk)
   g_ptr_array_add (files, file);
 }
 
-/* What a network card is to write its packets to, and a parallel port what is printed. */
+/* What a network card is to write its packets to, a parallel port what is printed, and a serial port what is sent. */
 static void
 add_output (GPtrArray *files, const MachineDefinition *definition, const MachineDevice *device)
 {
-  const char *key = g_str_equal (device->kind->name, "net")        ? "dump"
-                    : g_str_equal (device->kind->name, "parallel") ? "path"
-                                                                   : NULL;
+  const char *kind = device->kind->name;
+  const gboolean file
+      = g_str_equal (kind, "serial") && g_strcmp0 (machine_device_text (device, "backend"), "file") == 0;
+  const char *key = g_str_equal (kind, "net")                ? "dump"
+                    : file || g_str_equal (kind, "parallel") ? "path"
+                                                             : NULL;
   char *path = key != NULL ? definition_resolve (definition, machine_device_text (device, key)) : NULL;
 
   if (path == NULL)

@@ -483,8 +483,8 @@ static const DefinitionKey serial_keys[] = {
   { .name = "backend",
     .type = KEY_CHOICE,
     .fallback = "socket",
-    .choices = "socket|none",
-    .help = N_ ("Where the serial port leads: to the control socket, or nowhere"),
+    .choices = "socket|none|file",
+    .help = N_ ("Where the serial port leads: to the control socket, to a file as well, or nowhere"),
     .spelled = TRUE },
   { .name = "bus",
     .type = KEY_CHOICE,
@@ -492,6 +492,9 @@ static const DefinitionKey serial_keys[] = {
     .choices = "isa|usb",
     .help = N_ (
         "How the guest reaches the serial port: isa are COM1 to COM4, usb is a port at the machine's USB controller, for systems with a driver for CDC-ACM") },
+  { .name = "path",
+    .type = KEY_PATH,
+    .help = N_ ("With backend file: what gets all that the guest sends, behind what is there") },
   { .name = NULL },
 };
 

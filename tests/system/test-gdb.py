@@ -199,7 +199,7 @@ def protected(room, engine):
                    "watch *(int *)0x40000600", "continue", memory("counted", 0x40000600), memory("same", 0x600), show("behind", "$pc"),
                    "delete", "hbreak *%#x" % at["done"], "set var *(int *)0x40000604 = 0x1234", "continue", show("done", "$pc"), "monitor page-walk 0x40000600",
                    "monitor info registers", "monitor x 0x40000604 4", "maintenance packet Qvivarium.PhysicalMemory:1", memory("physical", 0x604),
-                   'printf "flags=%#x\\n", *(unsigned *)0x9400')
+                   'printf "flags=%#x\\n", *(unsigned *)0x9400', 'printf "upper=%#x\\n", $ymm1.v8_int32[7]')
     equal(number(text, "pc"), at["count"], "the breakpoint\n" + text)
     equal(number(text, "counted"), number(text, "same"), "one page at two addresses")
     check(number(text, "counted") >= 1, "the watchpoint comes behind the write\n" + text)
@@ -209,6 +209,7 @@ def protected(room, engine):
     check("protected, 32-bit" in text and "34 12 00 00" in text, "the prompt's commands:\n" + text)
     equal(number(text, "physical"), 0x1234, "physical memory\n" + text)
     # The guest has used both entries by itself; looking set nothing more: accessed, and dirty for the upper one alone where it wrote.
+    equal(number(text, "upper"), 0, "no AVX is on: the upper halves are empty\n" + text)
     equal(number(text, "flags") & ~0x60, 0x83, "the entry is the guest's")
 
 

@@ -64,6 +64,7 @@ static const char *const choice_labels[][2] = {
   { "pause", N_ ("Pause the machine") },
   { "nmi", N_ ("Interrupt the system (NMI)") },
   { "socket", N_ ("Control socket") },
+  { "file", N_ ("File") },
   { "pc", N_ ("PC of 1996 (i440FX, PIIX3)") },
   { "vga", N_ ("VGA") },
   { "ide", N_ ("IDE") },

@@ -111,6 +111,8 @@ const VivKeyText viv_key_texts[] = {
   { "serial.backend", N_ ("Leads To"), NULL, VIV_PAGE_DEVICE, "" },
   { "serial.bus", N_ ("Connection"), N_ ("USB needs a driver in the system, which those of today have"),
     VIV_PAGE_DEVICE, "" },
+  { "serial.path", N_ ("File"),
+    N_ ("What the system sends goes behind its end, where the port leads to a file"), VIV_PAGE_DEVICE, "" },
   { "rng.rate", N_ ("Bytes a Second"), N_ ("At most; 0 gives as many as the system asks for"),
     VIV_PAGE_DEVICE, "" },
   { "balloon.target", N_ ("Memory in Use"),

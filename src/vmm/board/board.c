@@ -23,6 +23,9 @@
 /* Behind what the chipset has. */
 #define FIRST_SLOT 3
 
+/* What a host gets to take the end of what was sent to a file. */
+#define LAST_WORDS_MS 2000
+
 static void
 board_net_free (gpointer data)
 {
@@ -89,7 +92,12 @@ board_free (Board *board)
   while (board->vm->devices->len > 0)
     device_free (board->vm->devices->pdata[board->vm->devices->len - 1]);
   for (unsigned i = 0; i < G_N_ELEMENTS (board->serial); i++)
-    serial_port_free (board->serial[i]);
+    {
+      if (board->far_ends[i] != NULL)
+        serial_port_finish (board->serial[i], LAST_WORDS_MS);
+      serial_port_free (board->serial[i]);
+      serial_far_end_free (board->far_ends[i]);
+    }
   if (board->router != NULL)
     input_router_free (board->router);
   vm_unlock (board->vm);

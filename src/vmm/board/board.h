@@ -14,7 +14,7 @@
 #include "machine/drive.h"
 #include "net/backend.h"
 #include "pci/pci.h"
-#include "serial/serial.h"
+#include "serial/far-end.h"
 
 G_BEGIN_DECLS
 
@@ -63,7 +63,8 @@ struct Board
   void (*guest_event) (void *opaque, const char *sentence);
   void *guest_event_opaque;
   Device *uart[BOARD_MAX_SERIALS];
-  SerialPort *serial[BOARD_MAX_PORTS]; /* behind COM1 to COM4: DEVICE_PORT_… */
+  SerialPort *serial[BOARD_MAX_PORTS];     /* behind COM1 to COM4: DEVICE_PORT_… */
+  SerialFarEnd *far_ends[BOARD_MAX_PORTS]; /* of those; NULL: the control socket alone */
   unsigned n_serials;
   InputRouter *router;
   GPtrArray *usb_hubs;    /* UsbDevice * */

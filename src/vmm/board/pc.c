@@ -103,23 +103,15 @@ build_serial (Board *board, const MachineDevice *serial, GError **error)
   if (i >= BOARD_MAX_SERIALS)
     return TRUE;
   if (g_strcmp0 (machine_device_text (serial, "bus"), "usb") == 0)
-    {
-      if (g_strcmp0 (machine_device_text (serial, "backend"), "none") != 0)
-        {
-          board->serial[i] = serial_port_new (board->vm);
-          board->n_serials = MAX (board->n_serials, i + 1);
-        }
-      return board_build_usb_serial (board, serial, error);
-    }
+    return board_build_far_end (board, serial, i, error) && board_build_usb_serial (board, serial, error);
   uart = uart_new (board->vm, serial->id, com[i].base, gsi_line (board->gsi, com[i].irq), error);
   if (uart == NULL)
     return FALSE;
   board->uart[i] = uart;
-  if (g_strcmp0 (machine_device_text (serial, "backend"), "none") == 0)
-    return TRUE;
-  board->serial[i] = serial_port_new (board->vm);
-  board->n_serials = MAX (board->n_serials, i + 1);
-  serial_port_connect_uart (board->serial[i], uart);
+  if (!board_build_far_end (board, serial, i, error))
+    return FALSE;
+  if (board->serial[i] != NULL)
+    serial_port_connect_uart (board->serial[i], uart);
   return TRUE;
 }
 

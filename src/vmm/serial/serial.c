@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <gio/gio.h>
 #include <glib-unix.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -350,6 +351,28 @@ serial_port_free (SerialPort *port)
   g_ptr_array_unref (port->clients);
   g_free (port->ring);
   g_free (port);
+}
+
+void
+serial_port_finish (SerialPort *port, unsigned ms)
+{
+  const gint64 end = g_get_monotonic_time () + (gint64)ms * 1000;
+  gboolean late = TRUE;
+
+  while (late && g_get_monotonic_time () < end)
+    {
+      late = FALSE;
+      for (guint i = port->clients->len; i-- > 0;)
+        {
+          SerialClient *client = g_ptr_array_index (port->clients, i);
+          struct pollfd poller = { .fd = client->fd, .events = POLLOUT };
+
+          if (!client_send (client) || client->position == port->total)
+            continue;
+          late = TRUE;
+          poll (&poller, 1, 10);
+        }
+    }
 }
 
 void

@@ -29,6 +29,8 @@ typedef size_t (*SerialReceive) (void *opaque, const uint8_t *data, size_t lengt
 SerialPort *serial_port_new (Vm *vm);
 /* Closes all attached sockets.  The device must not write any more. */
 void serial_port_free (SerialPort *port);
+/* Sends what clients lack, for at most so long in all: before serial_port_free(), where one of them must not lose the end. */
+void serial_port_finish (SerialPort *port, unsigned ms);
 /* `receive` NULL: nobody listens; input waits. */
 void serial_port_connect (SerialPort *port, SerialReceive receive, void *opaque);
 /* Both ways to a 16550A (chipset/uart.h); the port must outlive it. */
