@@ -12,7 +12,7 @@ import urllib.request
 
 from lib import check, equal
 from os_cases import run_cases
-from os_media import cloud_kernel, initramfs
+from os_media import cloud_kernel, initramfs, with_libraries
 from os_network import ADDRESS, OWN, VIRTIO, Names, Server6, Sink, free_port, own_network, serve
 
 # %(…)s: modules, ports, whether there are names.
@@ -121,6 +121,61 @@ def virtio(legacy):
     return case
 
 
-CASES = {"virtio": virtio(False), "virtio-legacy": virtio(True)}
+QUEUES = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+%(modules)s
+cat > /lease <<'END'
+#!/bin/sh
+[ "$1" = bound ] && ip addr add $ip/24 dev $interface
+END
+chmod +x /lease
+ip link set lo up
+ip link set eth0 up
+udhcpc -q -n -t 10 -i eth0 -s /lease > /dev/null 2>&1
+for pairs in 4 2 1 4; do
+  /usr/sbin/ethtool -L eth0 combined $pairs 2> /dev/null
+  echo "PAIRS $(/usr/sbin/ethtool -l eth0 | grep Combined | tail -n 1 | tr -dc 0-9)"
+  for i in 1 2 3 4; do wget -q -O - http://10.0.2.2:%(http)d/ | sha256sum | cut -c1-64 > /sum$i & done
+  wait
+  echo "SUMS $(cat /sum1 /sum2 /sum3 /sum4 | tr '\\n' ' ')"
+done
+echo "USED $(grep virtio0-input /proc/interrupts | while read n a b c d rest; do [ $((a + b + c + d)) -gt 1 ] && echo $n; done | wc -l)"
+echo "COMPLAINTS $(dmesg -r | grep '^<[0-4]>' | grep -i -c -e virt -e eth0)"
+echo "RESULT script ok"
+read line
+poweroff -f
+"""
+
+
+def queues(room, engine):
+    """Four processors, four pairs of queues, of which the driver takes fewer meanwhile: each connection comes whole, by the queue that it is sent by."""
+    kernel, modules = cloud_kernel()
+    if OWN in os.environ:
+        Names(room.path("."))
+    content = os.urandom(8 << 20)
+    packet = [m for m in ("net/packet/af_packet.ko",) if os.path.exists(os.path.join(modules, m))]
+    names = (*VIRTIO, *packet)
+    script = QUEUES % {"modules": "\n".join("insmod /modules/" + os.path.basename(m) for m in names), "http": serve(http.server.ThreadingHTTPServer, "127.0.0.1", content)}
+    files = [("modules/" + os.path.basename(m), os.path.join(modules, m)) for m in names]
+    initrd = initramfs(room, "queues", files + with_libraries("/usr/sbin/ethtool", "ethtool"), script)
+    machine = room.machine("Queues", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", "--cpus", "4", engine=engine, memory="512M")
+    machine.vivctl("set", "net0.kind=user", "net0.card=virtio", "net0.queues=4")
+    machine.start()
+    machine.wait_serial(r"RESULT script ok", 600)
+    text = machine.serial().replace("\r", "")
+    equal(re.findall(r"^PAIRS (\d+)$", text, re.M), ["4", "2", "1", "4"], "pairs in use\n" + text[-2000:])
+    sums = re.findall(r"^SUMS (.*\S) *$", text, re.M)
+    equal([line.split() for line in sums], [[hashlib.sha256(content).hexdigest()] * 4] * 4, "what was downloaded")
+    check(int(re.search(r"^USED (\d+)$", text, re.M)[1]) > 1, "packets came by one queue only\n" + text[-2000:])
+    equal(re.search(r"^COMPLAINTS (\d+)$", text, re.M)[1], "0", "complaints of the kernel")
+    machine.vivctl("serial", "--send", "off\\n")
+    machine.wait_state("off", 60)
+
+
+CASES = {"virtio": virtio(False), "virtio-legacy": virtio(True), "virtio-queues": queues}
 own_network(cloud_kernel)
 run_cases(CASES, slow=tuple(CASES))
