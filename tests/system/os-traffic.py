@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Each network card under a Debian that loads it.   os-traffic.py ENGINE [CARD…]
 
-iperf3 and a download by the user network; more than rings hold; sums of odd lengths by card and by kernel; filters, VLANs, large packets."""
+iperf3, 200 MB, names, IPv6 and forwarded ports by the user network; sums of odd lengths by card and by kernel; rings that overflow, filters, VLANs, large packets; the
+cable out, and a driver that lets go of the card and takes it again, while data goes."""
 import hashlib
 import http.server
 import json
@@ -10,22 +11,31 @@ import os
 import socket
 import subprocess
 import threading
+import time
+import urllib.request
 
-from lib import check, end, equal, need_programs, spawn
+from lib import check, end, equal, need_programs, spawn, until
 from os_cases import run_cases
+from os_debian import image
 from os_debian_guest import Guest, new
-from os_network import serve
+from os_network import ADDRESS, OWN, Names, Server6, free_port, own_network, serve
 
 MIB = 1 << 20
-# Card: drivers that Linux has for it, MiB of the download, the largest MTU that is tried if it takes more than 1500.
+# Card: drivers that Linux has for it, MiB of the large download, whether it takes packets of 9000 bytes.  The ne2000 gives each word by a port.
 CARDS = {
-    "e1000": ({"e1000"}, 200, 9000),
+    "virtio": ({"virtio_net"}, 200, False),
+    "e1000": ({"e1000"}, 200, True),
+    "e1000e": ({"e1000e"}, 200, True),
+    "rtl8139": ({"8139cp"}, 200, False),
+    "pcnet": ({"pcnet32"}, 200, False),
+    "ne2000": ({"ne2k-pci"}, 12, False),
 }
 UP = """
 for i in $(seq 50); do [ -e /sys/class/net/eth0 ] && break; sleep 0.2; done
 ip link set eth0 up
 for i in $(seq 50); do [ "$(cat /sys/class/net/eth0/carrier 2> /dev/null)" = 1 ] && break; sleep 0.2; done
-dhclient -r eth0 2> /dev/null; dhclient -1 eth0 2>&1 && ip -4 -o addr show eth0
+dhclient -r eth0 2> /dev/null
+for i in 1 2 3 4 5; do dhclient -1 eth0 2>&1 && break; done; ip -4 -o addr show eth0
 """
 # What comes back is what was sent, in datagrams and pieces of odd lengths.
 ECHO = r"""
@@ -136,41 +146,124 @@ class Iperf:
         return found.get("sum_received", found.get("sum", {})).get("bytes", 0)
 
 
-def card(name):
-    drivers, size, mtu = CARDS[name]
+class Traffic:
+    """A guest with one card, and what it can reach on this computer."""
 
+    def __init__(self, room, engine, name):
+        self.name, (self.drivers, size, self.jumbo) = name, CARDS[name]
+        small = os.urandom(MIB) * max(size // 20, 2)
+        large = small * 20 if size >= 40 else os.urandom(MIB) * size
+        self.contents = {"small": small, "large": large}
+        self.ports = {what: serve(http.server.ThreadingHTTPServer, "127.0.0.1", content) for what, content in self.contents.items()}
+        self.forwarded, self.names = free_port(), OWN in os.environ
+        try:
+            self.port6 = serve(Server6, "::1", small)
+        except OSError:
+            self.port6 = 0  # this computer has none
+        if self.names:
+            Names(room.path("."))
+        self.echo, self.iperf = Echo(), Iperf()
+        self.guest = Guest(room, engine, settings=("net0.kind=user", "net0.card=" + name, "net0.forward=tcp::%d-:80" % self.forwarded))
+        self.machine = self.guest.machine
+
+    def fetch(self, what):
+        return "curl -s -S http://10.0.2.2:%d/ | sha256sum" % self.ports[what]
+
+    def same(self, text, what, how):
+        equal(text.split()[0], hashlib.sha256(self.contents[what]).hexdigest(), "what was downloaded " + how)
+
+    def download(self, what, how):
+        self.same(self.guest.run(self.fetch(what), 900), what, how)
+
+    def flood(self):
+        """Both ways; then more than goes through."""
+        for options in ((), ("-R",), ("-u", "-b", "2G", "-l", "1400"), ("-u", "-R", "-b", "2G", "-l", "1400"), ("-u", "-b", "200M", "-l", "64")):
+            got = self.iperf.client(self.guest, *options)
+            print("# %s: iperf3 %s: %.1f MB" % (self.name, " ".join(options), got / 1e6), flush=True)
+            check(got > 0, "iperf3 %s" % " ".join(options))
+
+    def reach(self):
+        """Names, IPv6, pings, and the way in."""
+        if self.names:
+            check(ADDRESS in self.guest.run("getent ahostsv4 host.test"), "a name")
+        if self.port6:
+            self.same(self.guest.run("curl -s -S 'http://[fec0::2]:%d/' | sha256sum" % self.port6, 300), "small", "by IPv6")
+        check(" 0% packet loss" in self.guest.run("ping -c 3 -s 1000 10.0.2.2 && ping -c 2 -W 5 fec0::2 > /dev/null"), "pings")
+        self.guest.run("mkdir -p /run/www; echo from the guest > /run/www/index.html; (cd /run/www; exec python3 -m http.server 80 > /dev/null 2>&1) &")
+
+        def served():
+            try:
+                with urllib.request.urlopen("http://127.0.0.1:%d/index.html" % self.forwarded, timeout=60) as answer:
+                    return answer.read()
+            except OSError:
+                return None  # it doesn't listen yet
+        equal(until(served, 60, "the guest's server", 1), b"from the guest\n", "what the guest serves")
+
+    def received(self):
+        return self.machine.show()["statistics"]["net0.received-bytes"]
+
+    def cable(self):
+        """It goes out and in while the guest loads, at a pace that makes it last."""
+        size = len(self.contents["small"])
+        self.machine.vivctl("device", "set", "net0.rate=%d" % (size // 1024 // 15))
+        job = self.guest.send(self.fetch("small"))
+        for _ in range(4):
+            start = self.received()
+            until(lambda: self.received() > start + size // 10, 120, "a download that goes on")  # pylint: disable=cell-var-from-loop
+            self.machine.vivctl("device", "set", "net0.link=down")
+            time.sleep(1)
+            self.machine.vivctl("device", "set", "net0.link=up")
+        self.same(self.guest.finish(job, 600), "small", "while the cable went out and in")
+        self.machine.vivctl("device", "set", "net0.rate=0")
+
+    def bind(self):
+        """The driver goes and comes while data goes both ways."""
+        self.guest.run("""
+d=$(basename $(readlink -f /sys/class/net/eth0/device)); b=$(readlink -f /sys/class/net/eth0/device/driver)
+for round in 1 2 3 4 5; do
+  (iperf3 -c 10.0.2.2 -p %d -t 30 $([ $((round %% 2)) = 0 ] && echo -R) > /dev/null 2>&1; true) &
+  curl -s http://10.0.2.2:%d/ > /dev/null & down=$!
+  sleep 1
+  echo $d > $b/unbind; kill $down; pkill iperf3; wait $down
+  echo $d > $b/bind
+  %s
+done > /run/bind.out 2>&1
+grep -c 'inet 10.0.2.15' /run/bind.out | grep -q 5 || { cat /run/bind.out; exit 1; }
+""" % (self.iperf.port, self.ports["large"], UP), 600)
+        self.download("small", "by a driver that has taken the card again")
+
+    def large_packets(self):
+        check("ok" in self.guest.run("ip link set eth0 mtu 9000 && ping -c 2 -s 1400 10.0.2.2 > /dev/null && echo ok"), "large packets")
+        self.download("small", "with an MTU of 9000")
+        self.guest.run("ip link set eth0 mtu 1500")
+
+
+def card(name):
     def case(room, engine):
         need_programs("iperf3")
-        content = os.urandom(MIB) * size
-        wanted = hashlib.sha256(content).hexdigest()
-        port, echo, iperf = serve(http.server.ThreadingHTTPServer, "127.0.0.1", content), Echo(), Iperf()
-        guest = Guest(room, engine, settings=("net0.kind=user", "net0.card=" + name))
+        traffic = Traffic(room, engine, name)
+        guest = traffic.guest
         guest.login()
         driver = guest.run("basename $(readlink -f /sys/class/net/eth0/device/driver)").strip()
-        check(driver in drivers, "the driver: " + driver)
+        check(driver in traffic.drivers, "the driver: " + driver)
         before = guest.warnings()
         check("10.0.2.15" in guest.run(UP), "an address")
-        fetch = "curl -s -S http://10.0.2.2:%d/ | sha256sum" % port
-
-        def download(what):
-            equal(guest.run(fetch, 600).split()[0], wanted, "what was downloaded " + what)
-        # Both ways; then more than goes through.
-        for options in ((), ("-R",), ("-u", "-b", "2G", "-l", "1400"), ("-u", "-R", "-b", "2G", "-l", "1400"), ("-u", "-b", "200M", "-l", "64")):
-            got = iperf.client(guest, *options)
-            print("# %s: iperf3 %s: %.1f MB" % (name, " ".join(options), got / 1e6), flush=True)
-            check(got > 0, "iperf3 %s" % " ".join(options))
-        download("after a flood")
-        check("sums are right" in guest.run(ECHO.replace("@TCP@", str(echo.tcp)).replace("@UDP@", str(echo.udp)), 600), "odd lengths")
+        traffic.flood()
+        traffic.download("large", "after a flood")
+        traffic.reach()
+        check("sums are right" in guest.run(ECHO.replace("@TCP@", str(traffic.echo.tcp)).replace("@UDP@", str(traffic.echo.udp)), 600), "odd lengths")
         check("filters pass" in guest.run(FILTERS, 300), "filters")
-        if mtu:
-            check("ok" in guest.run("ip link set eth0 mtu %d && ping -c 2 -s 1400 10.0.2.2 > /dev/null && echo ok" % mtu), "large packets")
-            download("with an MTU of %d" % mtu)
-            guest.run("ip link set eth0 mtu 1500")
+        if traffic.jumbo:
+            traffic.large_packets()
+        if name != "ne2000":  # it has no way to tell
+            traffic.cable()
+        traffic.bind()
         equal(sorted(new(guest.warnings(), before)), [], "complaints of the kernel")
-        end(iperf.process)
+        end(traffic.iperf.process)
         guest.power_off()
     return case
 
 
 CASES = {name: card(name) for name in CARDS}
+own_network(image)
 run_cases(CASES, slow=tuple(CASES))

@@ -14,7 +14,7 @@ from os_debian import image
 WARNINGS = "dmesg -r | grep '^<[0-4]>'"
 KNOWN = (
     # A busy host lets the guest stand for longer than a counter takes around.
-    r"^tsc: (Unable to calibrate|PIT calibration deviates)", r"^clocksource: ", "^Unstable clock detected",
+    r"^hrtimer: interrupt took ", r"^tsc: (Unable to calibrate|PIT calibration deviates)", r"^clocksource: ", "^Unstable clock detected",
     "fail to add MMCONFIG information",  # an i440FX has none
     "CONFIG_IMA_DISABLE_HTABLE is disabled",  # says how the kernel was built
 )
