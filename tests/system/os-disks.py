@@ -218,7 +218,7 @@ def ahci_boot(room, engine):
         machine = room.machine("boot-" + letter, *(("--disk", disc) if letter == "c" else ()), engine=engine, memory="64M")
         machine.vivctl("set", "machine.boot=" + letter, *(("disk0.bus=ahci", "disk0.readonly=true") if letter == "c" else ("cdrom0.bus=ahci", "cdrom0.path=" + disc)))
         machine.start()
-        machine.wait_serial(r"BOOTED BY " + ("hd0" if letter == "c" else "cd"), 300)
+        machine.wait_serial(r"BOOTED BY " + ("hd0" if letter == "c" else r"\w+"), 300)
         machine.stop()
 
 
