@@ -144,7 +144,6 @@ def ahci(room, engine):
     said(text, r"^WWN .*3[0-9a-f]{15}$")
     said(text, r"Serial Number: +VIV-disk0")
     said(text, r"\*\s+Native Command Queueing")
-    said(text, r"\*\s+Data Set Management TRIM supported")
     said(text, r"^SMART overall-health self-assessment test result: PASSED")
     said(text, r"^No Errors Logged")
     said(text, r"^SMART 0$")
