@@ -36,9 +36,14 @@ definition_firmware_places (const char *name)
 const UefiImages *
 definition_uefi (const MachineDefinition *definition)
 {
-  static const UefiImages images = { "OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd" };
+  static const UefiImages plain = { "OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd", FALSE },
+                          /* With Microsoft's keys, by which distributions' loaders are signed, too. */
+      secure = { "OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.ms.fd", TRUE };
+  const char *firmware_wanted = definition_text (definition, "machine.firmware");
 
-  return g_strcmp0 (definition_text (definition, "machine.firmware"), "uefi") == 0 ? &images : NULL;
+  return g_strcmp0 (firmware_wanted, "uefi") == 0          ? &plain
+         : g_strcmp0 (firmware_wanted, "uefi-secure") == 0 ? &secure
+                                                           : NULL;
 }
 
 char *

@@ -31,6 +31,7 @@ char **definition_firmware_places (const char *name);
 typedef struct
 {
   const char *code, *variables;
+  gboolean secure; /* Secure Boot: they are safe from the system */
 } UefiImages;
 /* NULL: the machine has another firmware. */
 const UefiImages *definition_uefi (const MachineDefinition *definition);

@@ -195,7 +195,8 @@ static const DefinitionKey machine_keys[] = {
   { .name = "firmware",
     .type = KEY_PATH,
     .fallback = "bios",
-    .help = N_ ("bios for SeaBIOS, uefi for OVMF, or the path of a firmware image") },
+    .help = N_ (
+        "bios for SeaBIOS, uefi for OVMF, uefi-secure for OVMF with Secure Boot (on q35 and the software processor), or the path of a firmware image") },
   { .name = "engine",
     .type = KEY_CHOICE,
     .fallback = "auto",

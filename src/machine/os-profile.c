@@ -103,6 +103,9 @@ has_firmware (const char *value)
   definition = definition_new ("x");
   definition_put (definition, "machine.firmware", value);
   images = definition_uefi (definition);
+  /* Secure Boot is the software processor's alone, and where KVM may be chosen nothing is proposed that it would refuse. */
+  if (images != NULL && images->secure && access ("/dev/kvm", R_OK | W_OK) == 0)
+    return FALSE;
   places = images != NULL ? definition_firmware_places (images->code) : NULL;
   for (char **place = places; place != NULL && *place != NULL; place++)
     if (g_file_test (*place, G_FILE_TEST_IS_REGULAR))

@@ -46,6 +46,7 @@ static const char *const choice_labels[][2] = {
   { "none", N_ ("None") },
   { "bios", N_ ("BIOS") },
   { "uefi", N_ ("UEFI") },
+  { "uefi-secure", N_ ("UEFI with Secure Boot") },
   { "crb", N_ ("CRB") },
   { "tis", N_ ("TIS") },
   { "utc", N_ ("World time (UTC)") },
@@ -413,7 +414,7 @@ static char **
 known_values (const DefinitionKey *key, const char *id)
 {
   static const char *const orders[] = { "dca", "dac", "cda", "cad", "adc", "acd", NULL };
-  static const char *const firmware[] = { "bios", "uefi", NULL };
+  static const char *const firmware[] = { "bios", "uefi", "uefi-secure", NULL };
 
   if (g_str_equal (id, "machine.boot"))
     return g_strdupv ((char **)orders);

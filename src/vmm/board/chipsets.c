@@ -14,6 +14,7 @@
 #include "chipset/mch.h"
 #include "chipset/piix3.h"
 #include "chipset/piix4-pm.h"
+#include "machine/definition-files.h"
 
 /* Behind the last two numbers are those for tests (board/slots.c). */
 #define PC_LAST_SLOT 0x1d
@@ -89,9 +90,13 @@ q35_make_host (Board *board, GError **error)
 static gboolean
 q35_make_bridges (Board *board, GError **error)
 {
+  const UefiImages *uefi = definition_uefi (board->definition);
+
   board->pm = ich9_lpc_new (board->vm, board->host, board->gsi, error);
   if (board->pm == NULL || ich9_smbus_new (board->vm, pci_root_bus (board->root), error) == NULL)
     return FALSE;
+  if (uefi != NULL && uefi->secure)
+    ich9_lpc_offer_smm (board->pm);
   board->power = ich9_lpc_power (board->pm);
   return TRUE;
 }

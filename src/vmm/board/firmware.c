@@ -127,6 +127,7 @@ build_uefi (Board *board, const UefiImages *images, GError **error)
   first.content = code;
   first.base = FOUR_GIB - first.size;
   second.base = first.base - second.size;
+  second.secure = images->secure;
   second.image = open_variables (board, variables, second.size, error);
   if (second.image == NULL || flash_new (board->vm, "flash1", &second, error) == NULL
       || flash_new (board->vm, "flash0", &first, error) == NULL)
@@ -140,17 +141,31 @@ build_uefi (Board *board, const UefiImages *images, GError **error)
   return TRUE;
 }
 
+/* Firmware keeps its variables in system-management mode, where the system that it starts can't get at them. */
+static gboolean
+check_secure (Board *board, GError **error)
+{
+  if (!vm_has_smm (board->vm))
+    g_set_error_literal (
+        error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+        "Secure Boot needs system-management mode, which only the software processor has. Set "
+        "machine.engine to software, or machine.firmware to uefi.");
+  else if (g_strcmp0 (definition_text (board->definition, "machine.chipset"), "q35") != 0)
+    g_set_error_literal (
+        error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+        "Secure Boot needs the chipset q35. Set machine.chipset to q35, or machine.firmware to uefi.");
+  else
+    return TRUE;
+  return FALSE;
+}
+
 gboolean
 board_build_firmware (Board *board, GError **error)
 {
   const UefiImages *uefi = definition_uefi (board->definition);
 
-  /* Its variables are only safe in a mode that no engine has yet. */
-  if (g_strcmp0 (definition_text (board->definition, "machine.firmware"), "uefi-secure") == 0)
-    g_set_error (
-        error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-        "Secure Boot needs system management mode, which machines don't have yet. Set machine.firmware to uefi.");
-  else if (uefi != NULL ? build_uefi (board, uefi, error) : build_bios (board, error))
+  if (uefi != NULL ? (!uefi->secure || check_secure (board, error)) && build_uefi (board, uefi, error)
+                   : build_bios (board, error))
     return TRUE;
   viv_start_blame ("machine", "firmware");
   return FALSE;

@@ -21,6 +21,8 @@ enum
   GPIOBASE = 0x48,
   GPIO_CNTL = 0x4c,
   GPIO_ENABLE = 1 << 4,
+  GEN_PMCON_1 = 0xa0,
+  SMI_LOCK = 1 << 4,
   PIRQA_ROUT = 0x60,
   PIRQE_ROUT = 0x68,
   ROUT_DISABLE = 1 << 7,
@@ -42,7 +44,10 @@ enum
   PM_SIZE = 0x80,
   GPE_BYTES = 16,
 
-  SMI_EN_APMC = 1 << 5,
+  SMI_STS = 0x34, /* 4 bytes each */
+
+  SMI_EN_GLOBAL = 1 << 0,
+  SMI_EN_APMC = 1 << 5, /* in SMI_STS, too */
 };
 
 /* Offsets from RCBA: chapter 10.1. */
@@ -85,6 +90,7 @@ typedef struct
   uint8_t gpio[GPIO_SIZE];
   uint8_t chipset[N_CHIPSET];
   uint8_t apm_command, apm_status, reset_control;
+  gboolean smm; /* firmware may use system-management mode */
   Region *pm_region, *gpio_region, *rcba_region;
   Mapping *pm_mapping, *gpio_mapping, *rcba_mapping, *apm_mapping;
 
@@ -233,13 +239,17 @@ pm_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
       else if (at >= GPE0_EN && at < GPE0_EN + 8)
         lpc->gpe_enable
             = (lpc->gpe_enable & ~(0xffull << (8 * (at - GPE0_EN)))) | byte << (8 * (at - GPE0_EN));
+      else if (at == SMI_EN && (lpc->pci.config[GEN_PMCON_1] & SMI_LOCK))
+        lpc->pm[at] = (uint8_t)((byte & ~(uint64_t)SMI_EN_GLOBAL) | (lpc->pm[at] & SMI_EN_GLOBAL));
       else if (at >= SMI_EN && at < SMI_EN + 4)
         lpc->pm[at] = (uint8_t)byte;
+      else if (at >= SMI_STS && at < SMI_STS + 4)
+        lpc->pm[at] &= (uint8_t)~byte;
     }
   update_gpe (lpc);
 }
 
-/* There is no system management mode: what the handler would do for ACPI is done at once. */
+/* Its writer asks for a system-management interrupt.  What a handler would do for ACPI is done at once: most machines have none. */
 static uint64_t
 apm_read (void *opaque, uint64_t addr, unsigned size)
 {
@@ -261,6 +271,10 @@ apm_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
   lpc->apm_command = (uint8_t)value;
   if (value == ICH9_ACPI_ENABLE || value == ICH9_ACPI_DISABLE)
     acpi_pm_enable (&lpc->power, value == ICH9_ACPI_ENABLE);
+  if ((lpc->pm[SMI_EN] & (SMI_EN_GLOBAL | SMI_EN_APMC)) != (SMI_EN_GLOBAL | SMI_EN_APMC))
+    return;
+  lpc->pm[SMI_STS] |= SMI_EN_APMC;
+  vm_smi (lpc->pci.device.vm, TRUE);
 }
 
 /* -- General purpose pins: chapter 13.10; nothing is wired to them ---------------------------------- */
@@ -346,9 +360,17 @@ update_mappings (Ich9Lpc *lpc)
   address_space_commit (vm->ports);
 }
 
+/* 13.8.1.1: once set, until the next reset. */
+static void
+set_lock (Ich9Lpc *lpc)
+{
+  lpc->pci.write_mask[GEN_PMCON_1] = lpc->pci.config[GEN_PMCON_1] & SMI_LOCK ? 0 : SMI_LOCK;
+}
+
 static void
 config_written (PciDevice *pci, unsigned offset, unsigned size)
 {
+  set_lock ((Ich9Lpc *)pci);
   if (offset < PIRQE_ROUT + 4 && offset + size > PIRQA_ROUT)
     update_routes ((Ich9Lpc *)pci);
   if (offset >= PMBASE)
@@ -360,12 +382,13 @@ ich9_lpc_reset (Device *device)
 {
   Ich9Lpc *lpc = (Ich9Lpc *)device;
 
+  lpc->pci.write_mask[GEN_PMCON_1] = SMI_LOCK;
   pci_device_reset (&lpc->pci);
   lpc->gpe_status = lpc->gpe_enable = 0;
   lpc->apm_command = lpc->apm_status = lpc->reset_control = 0;
   memset (lpc->pm, 0, sizeof lpc->pm);
-  /* Firmware takes this for "system management mode is set up" and doesn't wait for an interrupt that never comes. */
-  lpc->pm[SMI_EN] = SMI_EN_APMC;
+  /* Firmware takes this for "system-management mode is set up, or there is none", and waits for no interrupt. */
+  lpc->pm[SMI_EN] = lpc->smm ? 0 : SMI_EN_APMC;
   memset (lpc->gpio, 0, sizeof lpc->gpio);
   memset (lpc->chipset, 0, sizeof lpc->chipset);
   for (unsigned at = D31IR; at <= D25IR; at += 2)
@@ -385,6 +408,7 @@ ich9_lpc_post_load (Device *device, GError **error)
 {
   Ich9Lpc *lpc = (Ich9Lpc *)device;
 
+  set_lock (lpc);
   for (unsigned irq = 0; irq < N_ISA; irq++)
     irq_set (&lpc->isa[irq], lpc->asserted >> irq & 1);
   for (unsigned n = 0; n < N_PIRQS; n++)
@@ -588,6 +612,12 @@ ich9_lpc_new (Vm *vm, Device *mch, Device *gsi, GError **error)
     lpc->pin[n] = gsi_line (gsi, FIRST_PIN + n);
   lpc->sci = gsi_line (gsi, 9);
   return chipset_realize (lpc, error);
+}
+
+void
+ich9_lpc_offer_smm (Device *device)
+{
+  ((Ich9Lpc *)device)->smm = TRUE;
 }
 
 AcpiPm *

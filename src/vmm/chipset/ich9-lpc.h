@@ -22,6 +22,9 @@ enum
 /* Connects itself to the hub's INTx and takes its interrupts from `gsi`: ISA's by the routing registers, and 16 to 23 for PIRQA to
  * PIRQH.  The SCI is ISA interrupt 9. */
 Device *ich9_lpc_new (Vm *vm, Device *mch, Device *gsi, GError **error);
+/* Before the first reset: firmware finds that it may set up system-management mode, which costs time at each of its calls, and whose
+ * interrupt port 0xb2 then asks for. */
+void ich9_lpc_offer_smm (Device *lpc);
 AcpiPm *ich9_lpc_power (Device *lpc);
 /* Sets bits of GPE0_STS (hot plug, VM generation id). */
 void ich9_lpc_raise_gpe (Device *lpc, uint64_t bits);

@@ -13,11 +13,15 @@
 
 enum
 {
+  UNUSED = 0x50,
+  GGC = 0x52,
   PCIEXBAR = 0x60,
   PAM0 = 0x90,
   PAM6 = 0x96,
   SMRAM = 0x9d,
   ESMRAMC = 0x9e,
+  TOM = 0xa0,   /* and TOUUD, GBSM, BGSM, TSEGMB */
+  TOLUD = 0xb0, /* two bytes */
   SKPD = 0xdc,
 
   PCIEXBAR_ENABLE = 1 << 0,
@@ -217,6 +221,11 @@ mch_realize (Device *device, GError **error)
   pci->config[ESMRAMC] = pci->reset_config[ESMRAMC] = ESMRAMC_CACHE;
   pci->clear_mask[ESMRAMC] = ESMRAMC_ERROR;
   memset (pci->write_mask + SKPD, 0xff, 4);
+  /* UEFI asks a hypervisor here for a larger TSEG; who keeps what was asked has none, and the one of 8 MiB is taken. */
+  memset (pci->write_mask + UNUSED, 0xff, 2);
+  /* Where firmware notes how it divides memory; here that follows from RAM and ESMRAMC alone. */
+  memset (pci->write_mask + GGC, 0xff, 2);
+  memset (pci->write_mask + TOM, 0xff, TOLUD + 2 - TOM);
   set_locks (mch, FALSE);
   pci_config_ports_init (&mch->ports, device->vm, mch->root, &mch->config_address);
   mch->shadow = shadow_new (device->vm, mch->ram, mch->bios);

@@ -32,6 +32,7 @@ struct Shadow
   Region *ram, *bios, *nothing;
   Segment segment[N_SEGMENTS];
   Mapping *low, *second, *high, *smram, *hidden;
+  Mapping *low_in_smm, *top_in_smm; /* NULL: not there (yet) */
 };
 
 static uint64_t
@@ -80,6 +81,17 @@ segment_bits (const uint8_t *pam, unsigned n)
   return pam[1 + n / 2] >> (n & 1 ? SHADOW_HIGH_SHIFT : 0) & 3;
 }
 
+/* In system-management mode SMRAM is RAM whether it is open or not.  Made at its first use, as nearly no machine has any. */
+static void
+show_smram (Shadow *shadow, gboolean on)
+{
+  if (on && shadow->low_in_smm == NULL)
+    shadow->low_in_smm
+        = address_space_map (shadow->vm->smm_memory, shadow->ram, LOW_END, LOW_END, SMRAM_SIZE, 0);
+  else if (shadow->low_in_smm != NULL)
+    set_enabled (shadow->low_in_smm, on);
+}
+
 void
 shadow_update (Shadow *shadow, const uint8_t pam[SHADOW_N_PAM], uint8_t smram)
 {
@@ -97,6 +109,7 @@ shadow_update (Shadow *shadow, const uint8_t pam[SHADOW_N_PAM], uint8_t smram)
     }
   set_enabled (shadow->smram, (smram & SMRAM_G_ENABLE) && (smram & SMRAM_OPEN) && !(smram & SMRAM_CLOSE));
   address_space_commit (memory);
+  show_smram (shadow, (smram & SMRAM_G_ENABLE) != 0);
 }
 
 /* -- What is hidden ------------------------------------------------------------------------------- */
@@ -126,9 +139,12 @@ shadow_hide_top (Shadow *shadow, uint64_t size)
     return;
   address_space_begin (memory);
   g_clear_pointer (&shadow->hidden, mapping_remove);
+  g_clear_pointer (&shadow->top_in_smm, mapping_remove);
   g_clear_pointer (&shadow->nothing, region_unref);
   if (size > 0)
     {
+      shadow->top_in_smm
+          = address_space_map (shadow->vm->smm_memory, shadow->ram, end - size, end - size, size, 0);
       shadow->nothing = region_new_io ("tseg", size, &nothing_ops, shadow);
       shadow->hidden = address_space_map (memory, shadow->nothing, end - size, 0, size, SHADOW_PRIORITY);
     }
@@ -195,6 +211,8 @@ shadow_free (Shadow *shadow)
   g_clear_pointer (&shadow->second, mapping_remove);
   g_clear_pointer (&shadow->high, mapping_remove);
   g_clear_pointer (&shadow->hidden, mapping_remove);
+  g_clear_pointer (&shadow->top_in_smm, mapping_remove);
+  g_clear_pointer (&shadow->low_in_smm, mapping_remove);
   g_clear_pointer (&shadow->nothing, region_unref);
   mapping_remove (shadow->smram);
   region_unref (shadow->ram);

@@ -11,6 +11,7 @@
  *   VGA's window at 0xa0000                    VGA, 0 to SHADOW_PRIORITY - 1
  *   PCI BARs                                   pci/, -1
  *   the A20 alias at 1 M                       a20, SHADOW_PRIORITY + 10
+ * In Vm.smm_memory: RAM 0xa0000-0xbffff while SMRAM is enabled, and TSEG.
  * Under the VM lock.
  */
 #pragma once
@@ -47,7 +48,7 @@ Shadow *shadow_new (Vm *vm, Region *ram, Region *bios);
 void shadow_free (Shadow *shadow);
 /* As the registers PAM0 to PAM6 and SMRAM say. */
 void shadow_update (Shadow *shadow, const uint8_t pam[SHADOW_N_PAM], uint8_t smram);
-/* The last `size` bytes of RAM answer nobody (0: none), as TSEG outside of system management mode. */
+/* The last `size` bytes of RAM (0: none) answer nobody but system-management mode, as TSEG. */
 void shadow_hide_top (Shadow *shadow, uint64_t size);
 Region *shadow_ram (Shadow *shadow);
 

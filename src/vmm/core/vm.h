@@ -84,6 +84,8 @@ typedef struct
   /* A system-management interrupt: of all processors, or of the one that the calling thread runs, whose instruction asked for it (the first
    * one if it runs none).  Any thread.  NULL: there is no system-management mode. */
   void (*smi) (void *opaque, gboolean all);
+  /* Whether the instruction that the calling thread carries out is in that mode; FALSE where it carries out none.  Together with `smi`. */
+  gboolean (*in_smm) (void *opaque);
   /* An interrupt message, from MSI or from the IOAPIC: address 0xfee..... and data. Any thread. */
   void (*msi) (void *opaque, uint64_t address, uint32_t data);
   /* The IOAPIC's redirection entry `pin` as message, so that the engine knows which vectors want an end of
@@ -188,6 +190,11 @@ static inline gboolean
 vm_has_smm (const Vm *vm)
 {
   return vm->processor != NULL && vm->processor->smi != NULL;
+}
+static inline gboolean
+vm_in_smm (const Vm *vm)
+{
+  return vm_has_smm (vm) && vm->processor->in_smm (vm->processor_opaque);
 }
 /* See VmProcessorOps.smi; nothing where there is no such mode. */
 static inline void

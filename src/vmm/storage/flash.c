@@ -357,7 +357,7 @@ flash_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
   const uint32_t at = (uint32_t)addr;
   const uint8_t byte = (uint8_t)value;
 
-  if (addr >= flash->config.size)
+  if (addr >= flash->config.size || (flash->config.secure && !vm_in_smm (flash->device.vm)))
     return;
   switch (flash->cycle)
     {

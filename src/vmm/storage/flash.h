@@ -26,6 +26,7 @@ typedef struct
   uint64_t base, size; /* where it is mapped; whole blocks */
   const void *content; /* copied; NULL: the image's */
   Block *image;        /* taken; NULL: it is read-only */
+  gboolean secure;     /* heeds commands from system-management mode alone */
 } FlashConfig;
 
 /* VM lock held.  NULL and an error: the image can't be read; it is closed. */

@@ -337,6 +337,100 @@ test_hostile (Fixture *f, gconstpointer data)
   g_assert_cmphex (wires (f) & ~(1u << 1), ==, 0);
 }
 
+/* -- System management ------------------------------------------------------------------------------ */
+
+static unsigned n_smi;
+static gboolean smi_of_all;
+
+static void
+count_smi (void *opaque, gboolean all)
+{
+  n_smi++;
+  smi_of_all = all;
+}
+
+static gboolean
+never (void *opaque)
+{
+  return FALSE;
+}
+
+static const VmProcessorOps smm_processor = { .smi = count_smi, .in_smm = never };
+
+/* A write to the APM port interrupts, once that is on, and on it stays behind the lock. */
+static void
+test_smi (Fixture *f, gconstpointer data)
+{
+  vm_set_processor (f->vm, &smm_processor, NULL);
+  n_smi = 0;
+  program (f);
+  /* Where no such mode is offered firmware finds it set up. */
+  g_assert_cmphex (load (f->vm, f->vm->ports, PM + 0x30, 4) & 0x21, ==, 0x20);
+  ich9_lpc_offer_smm (f->lpc);
+  reset_device (f->vm, f->lpc);
+  program (f);
+  g_assert_cmphex (load (f->vm, f->vm->ports, PM + 0x30, 4), ==, 0);
+  store (f->vm, f->vm->ports, 0xb2, 0x12, 1);
+  store (f->vm, f->vm->ports, PM + 0x30, 0x20, 4);
+  store (f->vm, f->vm->ports, 0xb2, 0x12, 1);
+  g_assert_cmpuint (n_smi, ==, 0);
+  store (f->vm, f->vm->ports, PM + 0x30, 0x21, 4);
+  store (f->vm, f->vm->ports, 0xb2, 0x12, 1);
+  g_assert_cmpuint (n_smi, ==, 1);
+  g_assert_true (smi_of_all);
+  g_assert_cmphex (load (f->vm, f->vm->ports, PM + 0x34, 4), ==, 0x20);
+  store (f->vm, f->vm->ports, PM + 0x34, 0x20, 4);
+  g_assert_cmphex (load (f->vm, f->vm->ports, PM + 0x34, 4), ==, 0);
+  store (f->vm, f->vm->ports, PM + 0x30, 0x20, 4);
+  g_assert_cmphex (load (f->vm, f->vm->ports, PM + 0x30, 4), ==, 0x20);
+  store (f->vm, f->vm->ports, PM + 0x30, 0x21, 4);
+  config_write (f, LPC, 0xa0, 0x10, 1);
+  store (f->vm, f->vm->ports, PM + 0x30, 0, 4);
+  g_assert_cmphex (load (f->vm, f->vm->ports, PM + 0x30, 4), ==, 1);
+  config_write (f, LPC, 0xa0, 0, 1);
+  g_assert_cmphex (config_read (f, LPC, 0xa0, 1) & 0x10, ==, 0x10);
+  reset_device (f->vm, f->lpc);
+  g_assert_cmphex (config_read (f, LPC, 0xa0, 1) & 0x10, ==, 0);
+  vm_set_processor (f->vm, NULL, NULL);
+}
+
+/* TSEG and the old SMRAM are RAM for who is in that mode, and for nobody else. */
+static void
+test_smram (Fixture *f, gconstpointer data)
+{
+  const uint32_t top = RAM_SIZE - 0x200000;
+
+  region_host (f->ram)[top] = 0x77;
+  region_host (f->ram)[0xa8000] = 0x55;
+  config_write (f, 0, 0x9d, 0x0a, 1);
+  config_write (f, 0, 0x9e, 1 << 1 | 1, 1);
+  g_assert_cmphex (load (f->vm, f->vm->memory, top, 1), ==, 0xff);
+  g_assert_cmphex (load (f->vm, f->vm->smm_memory, top, 1), ==, 0x77);
+  g_assert_cmphex (load (f->vm, f->vm->smm_memory, 0xa8000, 1), ==, 0x55);
+  g_assert_cmphex (load (f->vm, f->vm->memory, 0xa8000, 1), ==, 0xff);
+  store (f->vm, f->vm->smm_memory, top + 1, 0x66, 1);
+  g_assert_cmphex (region_host (f->ram)[top + 1], ==, 0x66);
+  store (f->vm, f->vm->memory, top + 1, 0, 1);
+  g_assert_cmphex (region_host (f->ram)[top + 1], ==, 0x66);
+  /* Other RAM is the same on both sides. */
+  store (f->vm, f->vm->smm_memory, 0x1000, 0x42, 1);
+  g_assert_cmphex (load (f->vm, f->vm->memory, 0x1000, 1), ==, 0x42);
+  /* Open for firmware that fills it. */
+  config_write (f, 0, 0x9e, 1 << 1, 1);
+  g_assert_cmphex (load (f->vm, f->vm->memory, top, 1), ==, 0x77);
+  config_write (f, 0, 0x9e, 1 << 1 | 1, 1);
+  config_write (f, 0, 0x9d, 0x1a, 1); /* locked */
+  config_write (f, 0, 0x9e, 0, 1);
+  config_write (f, 0, 0x9d, 0x4a, 1);
+  g_assert_cmphex (load (f->vm, f->vm->memory, top, 1), ==, 0xff);
+  g_assert_cmphex (load (f->vm, f->vm->memory, 0xa8000, 1), ==, 0xff);
+  /* Notes of firmware's. */
+  config_write (f, 0, 0xac, 0x1f80, 2);
+  g_assert_cmphex (config_read (f, 0, 0xac, 2), ==, 0x1f80);
+  config_write (f, 0, 0x50, 0xffff, 2);
+  g_assert_cmphex (config_read (f, 0, 0x50, 2), ==, 0xffff);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -349,6 +443,8 @@ main (int argc, char **argv)
   ADD (pins);
   ADD (pm);
   ADD (smbus);
+  ADD (smi);
+  ADD (smram);
   ADD (hostile);
   return g_test_run ();
 }

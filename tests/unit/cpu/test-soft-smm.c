@@ -38,6 +38,10 @@ GUEST_CODE (outside, ".code64", "rsm");
 /* No processor can be in what it leaves. */
 GUEST_CODE (paging, ".code16", "movl $0x80000000, %cs:0xff58\n rsm");
 GUEST_CODE (stays, ".code16", "1: incl %ds:0xd100\n cmpb $0, %ds:0xd300\n je 1b\n rsm");
+/* To code that lies beyond 64 KiB of CS, which a jump of 32 bits reaches, as firmware's does; one of 16 comes back. */
+GUEST_CODE (far_away, ".code16", "movl $0x10100, %ebp\n jmpl *%ebp");
+GUEST_CODE (beyond, ".code16", "incl %ds:0xd100\n .byte 0xe9, 0xe3, 0xff");
+GUEST_CODE (back, ".code16", "incl %ds:0xd108\n rsm");
 /* Tells others by its local APIC, as firmware does: SMI to processor 1. */
 GUEST_CODE (
     sender, ".code64",
@@ -180,6 +184,27 @@ test_entry (void)
   g_assert_cmphex (in->dr[7], ==, 0x400);
   g_assert_cmpuint (in->nmi_masked, ==, 1);
   g_free (in);
+  smm_free (s);
+}
+
+/* CS is of 16 bits and 4 GiB: EIP is as long as what jumps there. */
+static void
+test_beyond (void)
+{
+  Smm *s = smm_new (1);
+
+  SMM_LOAD (s, SMBASE, far_away);
+  memcpy (s->bytes + 0x10100, beyond_code, (size_t)(beyond_end - beyond_code));
+  /* E9 with 16 bits of offset: behind it, and less 29, of 16 bits. */
+  const unsigned to = (0x10100 + (unsigned)(beyond_end - beyond_code) - 29) & 0xffff;
+  memcpy (s->bytes + to, back_code, (size_t)(back_end - back_code));
+  START (s, count);
+  run (s, 10);
+  vm_smi (s->g->vm, TRUE);
+  run (s, 100);
+  g_assert_false (s->g->cpu->in_smm);
+  g_assert_cmpuint (guest_get (s->g, 0xd100, 4), ==, 1);
+  g_assert_cmpuint (guest_get (s->g, 0xd108, 4), ==, 1);
   smm_free (s);
 }
 
@@ -385,6 +410,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/soft-smm/round-trip", test_round_trip);
   g_test_add_func ("/soft-smm/entry", test_entry);
+  g_test_add_func ("/soft-smm/beyond", test_beyond);
   g_test_add_func ("/soft-smm/smbase", test_smbase);
   g_test_add_func ("/soft-smm/halted", test_halted);
   g_test_add_func ("/soft-smm/outside", test_outside);

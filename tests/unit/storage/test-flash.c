@@ -10,12 +10,14 @@
 #define BASE 0xffc00000u
 
 static Device *flash;
+static gboolean secure, in_smm;
 static AccessCache cache;
 
 static void
 setup (Block *image, const void *content)
 {
-  const FlashConfig config = { .base = BASE, .size = SIZE, .content = content, .image = image };
+  const FlashConfig config
+      = { .base = BASE, .size = SIZE, .content = content, .image = image, .secure = secure };
   g_autoptr (GError) error = NULL;
 
   vm = vm_new (NULL, TRUE);
@@ -337,6 +339,48 @@ test_hostile_state (void)
   teardown ();
 }
 
+static void
+no_smi (void *opaque, gboolean all)
+{
+}
+
+static gboolean
+say_in_smm (void *opaque)
+{
+  return in_smm;
+}
+
+/* What the firmware keeps for Secure Boot heeds system-management mode alone. */
+static void
+test_secure (void)
+{
+  static const VmProcessorOps processor = { .smi = no_smi, .in_smm = say_in_smm };
+
+  secure = TRUE;
+  setup (blank ("secure.img"), NULL);
+  vm_set_processor (vm, &processor, NULL);
+  in_smm = FALSE;
+  put (0x10, 0x40);
+  put (0x10, 0x5a);
+  g_assert_cmphex (get (0x10), ==, 0xff);
+  put (0, 0x70);
+  g_assert_cmphex (get (0x10), ==, 0xff); /* still the array */
+  in_smm = TRUE;
+  g_assert_cmphex (command (0x10, 0x40, 0x5a), ==, 0x80);
+  g_assert_cmphex (get (0x10), ==, 0x5a);
+  /* The second cycle comes from outside. */
+  put (0x20, 0x40);
+  in_smm = FALSE;
+  put (0x20, 0x33);
+  in_smm = TRUE;
+  put (0x20, 0x44);
+  put (0x20, 0xff);
+  g_assert_cmphex (get (0x20), ==, 0x44);
+  vm_set_processor (vm, NULL, NULL);
+  secure = FALSE;
+  teardown ();
+}
+
 int
 main (int argc, char **argv)
 {
@@ -346,6 +390,7 @@ main (int argc, char **argv)
   g_test_add_func ("/flash/buffer", test_buffer);
   g_test_add_func ("/flash/locks", test_locks);
   g_test_add_func ("/flash/read-only", test_read_only);
+  g_test_add_func ("/flash/secure", test_secure);
   g_test_add_func ("/flash/saved", test_saved);
   g_test_add_func ("/flash/no-room", test_no_room);
   g_test_add_func ("/flash/hostile", test_hostile);

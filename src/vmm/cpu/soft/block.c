@@ -698,7 +698,7 @@ soft_branch_out (SoftCpu *cpu, const SoftInsn *insn)
     {
       /* The main loop finds out whether it is beyond the limit, which counts as a fault of the target (SDM: of the branch;
        * so the check is here). */
-      rip &= cpu->rip_mask;
+      rip &= insn->handler == soft_goto ? cpu->rip_mask : cpu->branch_mask;
       if (insn->handler != soft_goto && !soft_in_64 (cpu) && rip > cpu->segment[CPU_CS].limit)
         soft_raise_error (cpu, insn, EXC_GP, 0);
       cpu->reg[SOFT_REG_RIP] = rip;

@@ -53,6 +53,12 @@ engine_smi (void *opaque, gboolean all)
     soft_apic_smi (engine->cpus[i]->apic);
 }
 
+static gboolean
+engine_in_smm (void *opaque)
+{
+  return soft_running != NULL && soft_running->in_smm;
+}
+
 static void
 engine_msi (void *opaque, uint64_t address, uint32_t data)
 {
@@ -175,6 +181,7 @@ static const VmProcessorOps ops = {
   .set_intr = engine_set_intr,
   .nmi = engine_nmi,
   .smi = engine_smi,
+  .in_smm = engine_in_smm,
   .msi = engine_msi,
   .cpuid = engine_cpuid,
   .save_model = engine_save_model,

@@ -105,7 +105,7 @@ void
 soft_op_call_any (SoftCpu *cpu, const SoftInsn *insn)
 {
   probe_push (cpu, insn, insn->size);
-  check_target (cpu, insn, (cpu->reg[SOFT_REG_RIP] + insn->imm) & cpu->rip_mask);
+  check_target (cpu, insn, (cpu->reg[SOFT_REG_RIP] + insn->imm) & cpu->branch_mask);
   soft_push (cpu, insn, next_rip (cpu, insn), insn->size);
   SOFT_BRANCH (cpu, insn);
 }
@@ -168,7 +168,7 @@ count_down (SoftCpu *cpu, const SoftInsn *insn)
   gboolean taken = loop_taken (cpu, insn, &count);
 
   if (taken)
-    check_target (cpu, insn, (cpu->reg[SOFT_REG_RIP] + insn->imm) & cpu->rip_mask);
+    check_target (cpu, insn, (cpu->reg[SOFT_REG_RIP] + insn->imm) & cpu->branch_mask);
   cpu->reg[CPU_RCX] = count;
   return taken;
 }

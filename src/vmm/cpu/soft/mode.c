@@ -115,7 +115,7 @@ soft_update_mode (SoftCpu *cpu)
   if (in64)
     {
       key |= SOFT_KEY_STACK32 | SOFT_KEY_FLAT;
-      cpu->rip_mask = cpu->stack_mask = cpu->jump_limit = ~(uint64_t)0;
+      cpu->rip_mask = cpu->branch_mask = cpu->stack_mask = cpu->jump_limit = ~(uint64_t)0;
       cpu->check[CPU_CS].base = 0;
     }
   else
@@ -126,9 +126,11 @@ soft_update_mode (SoftCpu *cpu)
       if (is_flat (cpu, CPU_DS) && is_flat (cpu, CPU_ES) && is_flat (cpu, CPU_SS))
         key |= SOFT_KEY_FLAT;
       cpu->stack_mask = stack32 ? 0xffffffffu : 0xffffu;
-      cpu->rip_mask = (key & SOFT_KEY_SIZE) == SOFT_KEY_32 ? 0xffffffffu : 0xffffu;
+      cpu->branch_mask = (key & SOFT_KEY_SIZE) == SOFT_KEY_32 ? 0xffffffffu : 0xffffu;
+      /* A jump of 32 bits leads there, as in system-management mode, and only one of 16 comes back below. */
+      cpu->rip_mask = cs->limit > 0xffff ? 0xffffffffu : cpu->branch_mask;
       /* A block that starts here ends within the limit. */
-      cpu->jump_limit = MIN ((uint64_t)cs->limit, cpu->rip_mask);
+      cpu->jump_limit = MIN ((uint64_t)cs->limit, cpu->branch_mask);
       cpu->jump_limit = cpu->jump_limit > 512 ? cpu->jump_limit - 512 : 0;
     }
   if (cpu->cpl == 3)

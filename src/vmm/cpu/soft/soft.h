@@ -342,9 +342,9 @@ struct SoftCpu
   uint64_t jump_key; /* key and generation of `jumps` */
   SoftTlbEntry *tlb; /* of `mmu` */
   uint64_t linear_mask; /* 2^32 - 1, or all ones in 64-bit mode */
-  uint64_t rip_mask;    /* 16, 32 or 64 bits by code size */
-  uint64_t stack_mask;  /* by stack size */
-  uint64_t jump_limit;  /* near targets up to here need no limit check */
+  uint64_t rip_mask; /* where code goes on: as branch_mask, but for 16-bit code in a segment beyond 64 KiB */
+  uint64_t stack_mask; /* by stack size */
+  uint64_t jump_limit; /* near targets up to here need no limit check */
   SoftSegmentCheck check[6];
   SoftBlock *block;     /* the one that runs */
   const SoftInsn *insn; /* the instruction that may fault; set on slow paths */
@@ -413,8 +413,9 @@ struct SoftCpu
   gboolean watching;       /* data breakpoints or alignment checks: no access takes the fast way */
   gboolean stepping;       /* one instruction runs by itself; `step_budget` is the slice's */
   int64_t step_budget;
-  gboolean irq_check; /* the local APIC may have something */
-  gboolean step_db;   /* a single-step trap is due after this instruction */
+  gboolean irq_check;   /* the local APIC may have something */
+  gboolean step_db;     /* a single-step trap is due after this instruction */
+  uint64_t branch_mask; /* of targets of relative branches: 16, 32 or 64 bits by code size */
   /* A debugger's; EngineDebug as it is for this processor.  Changes while paused, and by the thread that runs it. */
   struct
   {
