@@ -288,10 +288,11 @@ test_events (void)
   static const InputEvent events[] = {
     { INPUT_EVENT_KEY, 30, 1, 0, 0 },      { INPUT_EVENT_BUTTON, 0x110, 0, 0, 0 },
     { INPUT_EVENT_RELATIVE, 0, 0, -5, 7 }, { INPUT_EVENT_ABSOLUTE, 0, 1, INPUT_ABSOLUTE_MAX, 0 },
-    { INPUT_EVENT_WHEEL, 0, 0, 0, -1 },
+    { INPUT_EVENT_WHEEL, 0, 0, 0, -1 },    { INPUT_EVENT_TOUCH, INPUT_FINGERS - 1, 1, 3, 4 },
   };
   static const Message wrong[] = {
-    { .op = VNC_MESSAGE_INPUT, .a = INPUT_EVENT_WHEEL + 1 },
+    { .op = VNC_MESSAGE_INPUT, .a = INPUT_EVENT_TOUCH + 1 },
+    { .op = VNC_MESSAGE_INPUT, .a = INPUT_EVENT_TOUCH, .b = INPUT_FINGERS },
     { .op = VNC_MESSAGE_INPUT, .a = G_MAXUINT32 },
     { .op = VNC_MESSAGE_INPUT, .a = INPUT_EVENT_KEY, .b = 0x10000 },
     { .op = VNC_MESSAGE_INPUT, .a = INPUT_EVENT_ABSOLUTE, .result = 2 },
