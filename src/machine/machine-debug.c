@@ -14,43 +14,6 @@
 #include <gio/gunixfdlist.h>
 #include <glib/gi18n.h>
 
-#define TIMEOUT_MS 25000
-
-static void
-on_reply (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (GTask) task = data;
-  GError *error = NULL;
-  g_autoptr (GVariant) reply
-      = g_dbus_connection_call_with_unix_fd_list_finish (G_DBUS_CONNECTION (source), NULL, result, &error);
-
-  error = viv_machine_note_reply (g_task_get_source_object (task), task, G_DBUS_CONNECTION (source), error);
-  if (reply == NULL)
-    g_task_return_error (task, error);
-  else
-    g_task_return_pointer (task, viv_plain_variant (reply, VIV_GUARD_MOST_BYTES, VIV_PLAIN_DEFAULT),
-                           (GDestroyNotify)g_variant_unref);
-}
-
-/* Sinks `parameters`. */
-static void
-call (VivMachine *self, const char *method, GVariant *parameters, GUnixFDList *fds, GCancellable *cancellable,
-      GAsyncReadyCallback callback, gpointer data)
-{
-  GTask *task = g_task_new (self, cancellable, callback, data);
-  g_autoptr (GVariant) sunk = g_variant_ref_sink (parameters);
-
-  if (!viv_machine_check_live (self, task))
-    {
-      g_object_unref (task);
-      return;
-    }
-  g_dbus_connection_call_with_unix_fd_list (
-      g_dbus_proxy_get_connection (G_DBUS_PROXY (viv_machine_proxy (self))), NULL, VIV_MACHINE_OBJECT_PATH,
-      VIV_MACHINE_INTERFACE, method, sunk, NULL, G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, fds, cancellable,
-      on_reply, task);
-}
-
 void
 viv_machine_attach_debugger (VivMachine *self, int fd, unsigned bits, GCancellable *cancellable,
                              GAsyncReadyCallback callback, gpointer data)
@@ -58,7 +21,8 @@ viv_machine_attach_debugger (VivMachine *self, int fd, unsigned bits, GCancellab
   g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
 
   g_unix_fd_list_append (fds, fd, NULL);
-  call (self, "AttachDebugger", g_variant_new ("(hu)", 0, bits), fds, cancellable, callback, data);
+  viv_machine_ask (self, "AttachDebugger", g_variant_new ("(hu)", 0, bits), fds, VIV_GUARD_MOST_BYTES,
+                   VIV_PLAIN_DEFAULT, cancellable, callback, data);
 }
 
 gboolean
@@ -124,24 +88,21 @@ viv_machine_command (VivMachine *self, const char *line, gboolean json, GCancell
 
       d->json = json;
       g_task_set_task_data (task, d, disassembly_free);
-      call (self, "Command", g_variant_new ("(sb)", line, FALSE), NULL, cancellable, on_code, task);
+      viv_machine_ask (self, "Command", g_variant_new ("(sb)", line, FALSE), NULL, VIV_GUARD_MOST_BYTES,
+                       VIV_PLAIN_DEFAULT, cancellable, on_code, task);
       return;
     }
-  call (self, "Command", g_variant_new ("(sb)", line, json), NULL, cancellable, callback, data);
+  viv_machine_ask (self, "Command", g_variant_new ("(sb)", line, json), NULL, VIV_GUARD_MOST_BYTES,
+                   VIV_PLAIN_DEFAULT, cancellable, callback, data);
 }
 
 char *
 viv_machine_command_finish (VivMachine *self, GAsyncResult *result, GError **error)
 {
-  g_autoptr (GVariant) reply = g_task_propagate_pointer (G_TASK (result), error);
+  g_autoptr (GVariant) reply = viv_machine_ask_finish (self, result, "(s)", error);
   char *text = NULL;
 
-  if (reply == NULL)
-    return NULL;
-  if (g_variant_is_of_type (reply, G_VARIANT_TYPE ("(s)")))
+  if (reply != NULL)
     g_variant_get (reply, "(s)", &text);
-  else
-    g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING,
-                 _ ("the machine's monitor is of another version"));
   return text;
 }

@@ -9,6 +9,9 @@
 
 #include "machine/machine.h"
 #include "machine/monitor-link.h"
+#include "machine/plain-text.h"
+
+#include <gio/gunixfdlist.h>
 
 G_BEGIN_DECLS
 
@@ -34,6 +37,12 @@ void viv_machine_note_answer (VivMachine *self, gboolean answered);
 GError *viv_machine_note_reply (VivMachine *self, GTask *task, GDBusConnection *connection, GError *error);
 /* machine-calls.c.  FALSE: it doesn't run, or doesn't answer, and the task has that error. */
 gboolean viv_machine_check_live (VivMachine *self, GTask *task);
+/* machine-ask.c.  A call of 25 s that gives a GVariant, all of whose strings are plain and at most `most` bytes long; sinks `parameters`, `fds` may be NULL.
+ * For calls of no kind of their own; the finish wants the type that the answer must have. */
+void viv_machine_ask (VivMachine *self, const char *method, GVariant *parameters, GUnixFDList *fds,
+                      gsize most, VivPlainFlags flags, GCancellable *cancellable,
+                      GAsyncReadyCallback callback, gpointer data);
+GVariant *viv_machine_ask_finish (VivMachine *self, GAsyncResult *result, const char *type, GError **error);
 /* screens.c: VivScreenInfo *; `proxy` NULL: none. */
 GPtrArray *viv_screens_read (VivMachine1 *proxy);
 /* The error of a D-Bus call for a person: without D-Bus's prefix, and plain. */

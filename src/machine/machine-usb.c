@@ -18,55 +18,7 @@
 #include <glib/gi18n.h>
 #include <unistd.h>
 
-#define TIMEOUT_MS 25000
-#define MOST       64u
-
-static void
-on_reply (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (GTask) task = data;
-  GError *error = NULL;
-  g_autoptr (GVariant) reply
-      = g_dbus_connection_call_with_unix_fd_list_finish (G_DBUS_CONNECTION (source), NULL, result, &error);
-
-  error = viv_machine_note_reply (g_task_get_source_object (task), task, G_DBUS_CONNECTION (source), error);
-  if (reply == NULL)
-    g_task_return_error (task, error);
-  else
-    g_task_return_pointer (task, viv_plain_variant (reply, VIV_PLAIN_MOST, VIV_PLAIN_LINE),
-                           (GDestroyNotify)g_variant_unref);
-}
-
-/* Sinks `parameters`. */
-static void
-call (VivMachine *self, const char *method, GVariant *parameters, GUnixFDList *fds, GCancellable *cancellable,
-      GAsyncReadyCallback callback, gpointer data)
-{
-  GTask *task = g_task_new (self, cancellable, callback, data);
-  g_autoptr (GVariant) sunk = g_variant_ref_sink (parameters);
-
-  if (!viv_machine_check_live (self, task))
-    {
-      g_object_unref (task);
-      return;
-    }
-  g_dbus_connection_call_with_unix_fd_list (
-      g_dbus_proxy_get_connection (G_DBUS_PROXY (viv_machine_proxy (self))), NULL, VIV_MACHINE_OBJECT_PATH,
-      VIV_MACHINE_INTERFACE, method, sunk, NULL, G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, fds, cancellable,
-      on_reply, task);
-}
-
-static GVariant *
-finish (VivMachine *self, GAsyncResult *result, const char *type, GError **error)
-{
-  g_autoptr (GVariant) reply = g_task_propagate_pointer (G_TASK (result), error);
-
-  if (reply == NULL || g_variant_is_of_type (reply, G_VARIANT_TYPE (type)))
-    return g_steal_pointer (&reply);
-  g_set_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_NOT_RUNNING,
-               _ ("the machine's monitor is of another version"));
-  return NULL;
-}
+#define MOST 64u
 
 void
 viv_machine_connect_usb (VivMachine *self, const char *host, GCancellable *cancellable,
@@ -92,14 +44,16 @@ viv_machine_connect_usb (VivMachine *self, const char *host, GCancellable *cance
   close (fd);
   g_variant_builder_init (&handles, G_VARIANT_TYPE ("ah"));
   g_variant_builder_add (&handles, "h", 0);
-  call (self, "ConnectUsb", g_variant_new ("(ssah)", "", name, &handles), fds, cancellable, callback, data);
+  viv_machine_ask (self, "ConnectUsb", g_variant_new ("(ssah)", "", name, &handles), fds, VIV_PLAIN_MOST,
+                   VIV_PLAIN_LINE, cancellable, callback, data);
 }
 
 void
 viv_machine_reconnect_usb (VivMachine *self, const char *id, const char *name, GCancellable *cancellable,
                            GAsyncReadyCallback callback, gpointer data)
 {
-  call (self, "ConnectUsb", g_variant_new ("(ssah)", id, name, NULL), NULL, cancellable, callback, data);
+  viv_machine_ask (self, "ConnectUsb", g_variant_new ("(ssah)", id, name, NULL), NULL, VIV_PLAIN_MOST,
+                   VIV_PLAIN_LINE, cancellable, callback, data);
 }
 
 char *
@@ -109,7 +63,7 @@ viv_machine_connect_usb_finish (VivMachine *self, GAsyncResult *result, GError *
   char *id = NULL;
 
   /* Or that it could not be opened. */
-  reply = finish (self, result, "(s)", error);
+  reply = viv_machine_ask_finish (self, result, "(s)", error);
   if (reply != NULL)
     g_variant_get (reply, "(s)", &id);
   return id;
@@ -119,7 +73,8 @@ void
 viv_machine_disconnect_usb (VivMachine *self, const char *id, GCancellable *cancellable,
                             GAsyncReadyCallback callback, gpointer data)
 {
-  call (self, "DisconnectUsb", g_variant_new ("(s)", id), NULL, cancellable, callback, data);
+  viv_machine_ask (self, "DisconnectUsb", g_variant_new ("(s)", id), NULL, VIV_PLAIN_MOST, VIV_PLAIN_LINE,
+                   cancellable, callback, data);
 }
 
 gboolean
@@ -134,7 +89,8 @@ void
 viv_machine_list_usb (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
                       gpointer data)
 {
-  call (self, "ListUsb", g_variant_new ("()"), NULL, cancellable, callback, data);
+  viv_machine_ask (self, "ListUsb", g_variant_new ("()"), NULL, VIV_PLAIN_MOST, VIV_PLAIN_LINE, cancellable,
+                   callback, data);
 }
 
 static void
@@ -151,7 +107,7 @@ device_free (gpointer data)
 GPtrArray *
 viv_machine_list_usb_finish (VivMachine *self, GAsyncResult *result, GError **error)
 {
-  g_autoptr (GVariant) reply = finish (self, result, "(a(sss))", error), list = NULL;
+  g_autoptr (GVariant) reply = viv_machine_ask_finish (self, result, "(a(sss))", error), list = NULL;
   GPtrArray *devices;
 
   if (reply == NULL)
