@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Code as it runs in a machine, where no instructions are counted: its way from the first run to its translation (interpreted while it is cold, found
- * again, overwritten on the way, seen at two addresses), and interrupts where their flag is set and cleared without leaving translated code.
+ * again, overwritten on the way, seen at two addresses, flushed for want of room), and interrupts where their flag is set and cleared without leaving
+ * translated code.
  */
 #include "tests/unit/cpu/soft-guest.h"
+
+#include "cpu/soft/translate/translate.h"
 
 enum
 {
@@ -178,6 +181,73 @@ test_low_targets (void)
   guest_free (g);
 }
 
+/* -- Caches that are full ---------------------------------------------------------------------------------------- */
+
+enum
+{
+  N_ROUTINES = 600,
+  ROUTINE_SIZE = 32,
+  LAPS = 80,
+};
+
+/* RBX: routines of three branches each, EDX bytes of them.  All are called EBP times. */
+GUEST_CODE (laps, ".code64",
+            "1: xor %ecx, %ecx\n"
+            "2: lea (%rbx,%rcx), %rsi\n call *%rsi\n add $32, %ecx\n cmp %edx, %ecx\n jne 2b\n"
+            "  dec %ebp\n jnz 1b\n int $0x20\n");
+GUEST_CODE (three, ".code64",
+            "  jmp 1f\n1: inc %eax\n jmp 2f\n nop\n2: lea 3f(%rip), %r8\n jmp *%r8\n3: ret\n");
+
+static void
+run_full (size_t size)
+{
+  Guest *g = guest_new (1);
+  const SoftTranslator *translator = g->cpu->translator;
+  CpuState s;
+
+  soft_code_free (g->cpu->code);
+  g->cpu->code = soft_code_new (g->cpu, size);
+  guest_state (g, &s, 64, 0, TRUE);
+  GUEST_LOAD (g, CODE, laps);
+  for (uint32_t i = 0; i < N_ROUTINES; i++)
+    GUEST_LOAD (g, ROUTINE + i * ROUTINE_SIZE, three);
+  s.gpr[CPU_RAX] = 0;
+  s.gpr[CPU_RBX] = ROUTINE;
+  s.gpr[CPU_RDX] = N_ROUTINES * ROUTINE_SIZE;
+  s.gpr[CPU_RBP] = LAPS;
+  guest_start (g, &s);
+  soft_cpu_set_counting (g->cpu, size % 2000 == 0);
+  for (unsigned part = 0; part < 10000 && soft_cpu_runnable (g->cpu); part++)
+    {
+      soft_cpu_run (g->cpu, 2000);
+      for (unsigned i = 0; translator != NULL && i < translator->n_units; i++)
+        g_assert_cmpuint (translator->units[i]->jump_class, <, translator->n_classes);
+    }
+  g_assert_cmpuint (guest_vector (g), ==, 0x20);
+  g_assert_cmpuint (g->cpu->reg[CPU_RAX], ==, N_ROUTINES * LAPS);
+  guest_free (g);
+}
+
+/* Decoded code has room for a part of what runs, so a flush comes wherever something is decoded or translated: what is made behind it has a jump cache, as
+ * all else has. */
+static void
+test_full (void)
+{
+  static const char *const modes[] = { "translate", "always" };
+  g_autofree char *mode = g_strdup (g_getenv ("VIVARIUM_SOFT"));
+  const gboolean both = g_strcmp0 (mode, "translate") == 0;
+
+  for (unsigned m = 0; m < (both ? 2 : 1); m++)
+    {
+      if (both)
+        g_setenv ("VIVARIUM_SOFT", modes[m], TRUE);
+      for (size_t size = 24000; size < 120000; size += 9000)
+        run_full (size);
+    }
+  if (both)
+    g_setenv ("VIVARIUM_SOFT", mode, TRUE);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -189,5 +259,6 @@ main (int argc, char **argv)
   g_test_add_func ("/soft-warm/alias", test_alias);
   g_test_add_func ("/soft-warm/sti", test_sti);
   g_test_add_func ("/soft-warm/low-targets", test_low_targets);
+  g_test_add_func ("/soft-warm/full", test_full);
   return g_test_run ();
 }

@@ -523,6 +523,9 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
   uint32_t jumps[2], place, over = 0;
 
   block = soft_code_reserve (cpu, 2 * SOFT_UNIT_MAX_INSNS + 2);
+  /* It made room by a flush, and units have no jump cache until the next step. */
+  if (cpu->unit_class < 0)
+    return NULL;
   if (soft_pages_claim (cpu, host - (4096 - in_page), region) == NULL)
     return NULL;
   soft_code_copy (bytes, host, MIN (in_page, SOFT_UNIT_MAX_INSNS * 15));

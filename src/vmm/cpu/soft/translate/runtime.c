@@ -233,7 +233,10 @@ soft_unit_step (SoftCpu *cpu)
   if (block == NULL)
     block = soft_find_block (cpu);
   if (translator->count.flushes != flushes)
-    link = NULL;
+    {
+      link = NULL;
+      find_class (cpu); /* there are none now, so there is room */
+    }
   if (block->heat < HOT && !translator->always)
     {
       block->heat++;
