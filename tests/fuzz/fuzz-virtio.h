@@ -44,6 +44,7 @@ static inline void
 virt_pause_and_go_on (Driver *d, Device *device, gboolean load)
 {
   g_autoptr (GByteArray) state = g_byte_array_new ();
+  g_autoptr (GError) error = NULL;
   gboolean drained = FALSE;
 
   vm_lock (d->vm);
@@ -59,9 +60,9 @@ virt_pause_and_go_on (Driver *d, Device *device, gboolean load)
   vm_lock (d->vm);
   state_save (device->klass->state, device, state);
   if (load
-      && (!state_load (device->klass->state, device, state->data, state->len, NULL)
-          || !device->klass->post_load (device, NULL)))
-    abort ();
+      && (!state_load (device->klass->state, device, state->data, state->len, &error)
+          || !device->klass->post_load (device, &error)))
+    g_error ("what was saved does not load: %s", error->message);
   device->klass->resume (device);
   vm_unlock (d->vm);
 }

@@ -99,7 +99,7 @@ legacy_write (void *opaque, uint64_t at, uint64_t value, unsigned size)
     {
     case LEGACY_FEATURES:
       /* There is no way to refuse: what wasn't offered is not there. */
-      __atomic_store_n (&virt->features, (uint32_t)value & virt->offered, __ATOMIC_RELAXED);
+      virt_write_features (virt, (uint32_t)value & virt->offered);
       break;
     case LEGACY_QUEUE_PAGE:
       if (queue != NULL)

@@ -5,6 +5,7 @@
 #define G_LOG_DOMAIN "virtio-net"
 
 #include "virtio/net-private.h"
+#include "virtio/virtio-private.h"
 
 #include <string.h>
 
@@ -277,7 +278,9 @@ carry_out (VirtNet *net, const VirtChain *chain)
   uint8_t what[2];
   const size_t at = sizeof what;
 
-  if (virt_chain_read (chain, 0, what, sizeof what) != sizeof what)
+  /* Before that, features can change. */
+  if (!(__atomic_load_n (&net->virt.status, __ATOMIC_RELAXED) & VIRT_STATUS_DRIVER_OK)
+      || virt_chain_read (chain, 0, what, sizeof what) != sizeof what)
     return FALSE;
   switch (what[0])
     {

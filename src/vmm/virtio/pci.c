@@ -173,11 +173,9 @@ write_common (VirtDevice *virt, uint64_t at, uint32_t value)
       virt->driver_half = value;
       break;
     case COMMON_DRIVER:
-      if (virt->driver_half < 2 && !(virt->status & VIRT_STATUS_FEATURES_OK))
-        __atomic_store_n (&virt->features,
-                          (virt->features & ~(UINT64_C (0xffffffff) << 32 * virt->driver_half))
-                              | (uint64_t)value << 32 * virt->driver_half,
-                          __ATOMIC_RELAXED);
+      if (virt->driver_half < 2)
+        virt_write_features (virt, (virt->features & ~(UINT64_C (0xffffffff) << 32 * virt->driver_half))
+                                       | (uint64_t)value << 32 * virt->driver_half);
       break;
     case COMMON_VECTOR:
       virt->vector = virt_vector (virt, value);

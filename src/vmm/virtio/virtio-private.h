@@ -21,6 +21,8 @@ enum
 
 #define VIRT_NO_VECTOR 0xffff
 
+/* What the driver takes of the features; nothing once it has said that it is done with that. */
+void virt_write_features (VirtDevice *virt, uint64_t features);
 void virt_write_status (VirtDevice *virt, uint8_t status);
 uint8_t virt_read_isr (VirtDevice *virt);
 /* The selected queue; NULL: there is none. */

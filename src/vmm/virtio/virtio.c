@@ -290,6 +290,13 @@ reset_registers (VirtDevice *virt)
 }
 
 void
+virt_write_features (VirtDevice *virt, uint64_t features)
+{
+  if (!(virt->status & (VIRT_STATUS_FEATURES_OK | VIRT_STATUS_DRIVER_OK)))
+    __atomic_store_n (&virt->features, features, __ATOMIC_RELAXED);
+}
+
+void
 virt_write_status (VirtDevice *virt, uint8_t status)
 {
   const uint8_t before = virt->status;
@@ -303,6 +310,9 @@ virt_write_status (VirtDevice *virt, uint8_t status)
   if ((status & VIRT_STATUS_FEATURES_OK) && !(before & VIRT_STATUS_FEATURES_OK)
       && ((virt->features & ~virt->offered) != 0 || !virt_has (virt, VIRT_F_VERSION_1)))
     status &= (uint8_t)~VIRT_STATUS_FEATURES_OK;
+  /* Drivers from before 1.0 know no FEATURES_OK, and others leave it out. */
+  if (status & ~before & VIRT_STATUS_DRIVER_OK)
+    virt_write_features (virt, virt->features & virt->offered);
   /* No bit goes but by a reset (2.1.2). */
   __atomic_store_n (&virt->status, (uint8_t)(before | status), __ATOMIC_RELAXED);
   if (!(status & ~before & VIRT_STATUS_DRIVER_OK))

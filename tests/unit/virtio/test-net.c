@@ -702,6 +702,65 @@ test_saved (void)
   end ();
 }
 
+static void
+assert_loads (void)
+{
+  g_autoptr (GByteArray) state = g_byte_array_new ();
+  g_autoptr (GError) error = NULL;
+
+  vm_lock (d.vm);
+  card->klass->pause (card);
+  state_save (card->klass->state, card, state);
+  state_load (card->klass->state, card, state->data, state->len, &error);
+  g_assert_no_error (error);
+  card->klass->post_load (card, &error);
+  g_assert_no_error (error);
+  card->klass->resume (card);
+  vm_unlock (d.vm);
+}
+
+/* Features that change while commands rest on them: behind DRIVER_OK, and before it, where old drivers may give commands. */
+static void
+test_features_late (void)
+{
+  const uint8_t none[8] = { 0 }, sums[8] = { 2 };
+
+  for (unsigned i = 0; i < 2; i++)
+    {
+      begin (0);
+      d.packed = FALSE; /* which such drivers don't know */
+      port_write (0x12, 3, 1);
+      port_write (0x04, (uint32_t)(CONTROLS | GUEST_CSUM), 4);
+      driver_start_queue (&d, RX);
+      driver_start_queue (&d, TX);
+      driver_start_queue (&d, CQ);
+      if (i == 0)
+        g_assert_cmpuint (command (5, 0, sums, sizeof sums), ==, 1);
+      else
+        {
+          port_write (0x12, 7, 1);
+          g_assert_cmpuint (command (5, 0, sums, sizeof sums), ==, 0);
+        }
+      port_write (0x04, 0, 4);
+      assert_loads ();
+      if (i == 1)
+        g_assert_cmpuint (command (5, 0, none, sizeof none), ==, 0);
+      end ();
+    }
+
+  begin (0);
+  driver_features (&d, VERSION_1 | CONTROLS | GUEST_CSUM | VIRT_FEATURE (62));
+  driver_write (&d, DRIVER_STATUS, 7, 1);
+  driver_write (&d, DRIVER_FEATURES_SELECT, 0, 4);
+  driver_write (&d, DRIVER_FEATURES, 0, 4);
+  assert_loads ();
+  g_assert_cmphex (driver_read (&d, DRIVER_FEATURES, 4), ==, (uint32_t)(CONTROLS | GUEST_CSUM));
+  driver_write (&d, DRIVER_FEATURES_SELECT, 1, 4);
+  g_assert_cmphex (driver_read (&d, DRIVER_FEATURES, 4), ==,
+                   (VERSION_1 | (d.packed ? VIRT_F_RING_PACKED : 0)) >> 32);
+  end ();
+}
+
 /* Rings at memory's end, in registers, over each other; loops; chains that lead nowhere. */
 static void
 test_hostile (void)
@@ -985,6 +1044,7 @@ main (int argc, char **argv)
   g_test_add_func ("/virtio-net/saved", test_saved);
   g_test_add_func ("/virtio-net/pairs", test_pairs);
   g_test_add_func ("/virtio-net/pairs-not-there", test_pairs_not_there);
+  g_test_add_func ("/virtio-net/features-late", test_features_late);
   g_test_add_func ("/virtio-net/hostile", test_hostile);
   g_test_add_func ("/virtio-net/hostile-any", test_hostile_any);
   return g_test_run ();
