@@ -136,6 +136,14 @@ net_pairs (VirtNet *net)
   return pairs;
 }
 
+void
+net_set_pairs (VirtNet *net, unsigned pairs)
+{
+  g_mutex_lock (&net->lock);
+  net->pairs = (uint16_t)pairs;
+  g_mutex_unlock (&net->lock);
+}
+
 /* -- Commands: device loop, the queue's lock held --------------------------------------------------- */
 
 void
@@ -304,9 +312,8 @@ carry_out (VirtNet *net, const VirtChain *chain)
 }
 
 void
-net_command (VirtNet *net, VirtChain *chain)
+net_command (VirtNet *net, unsigned n, VirtChain *chain)
 {
-  const unsigned n = net_control_queue (&net->virt);
   uint32_t written = 0;
   uint8_t ack;
 

@@ -125,10 +125,11 @@ void net_reset_filters (VirtNet *net);
 /* Any thread. */
 gboolean net_passes (VirtNet *net, const uint8_t *packet, size_t length);
 unsigned net_pairs (VirtNet *net);
+void net_set_pairs (VirtNet *net, unsigned pairs);
 void net_set_offloads (VirtNet *net, uint64_t offloads);
 /* The port hears what is on; the filters' lock held, or nobody else there yet. */
 void net_tell_port (VirtNet *net);
-/* A chain of the control queue: device loop, that queue's lock held. */
-void net_command (VirtNet *net, VirtChain *chain);
+/* A chain of queue `n`, which was that of control when it was taken: device loop, the queue's lock held. */
+void net_command (VirtNet *net, unsigned n, VirtChain *chain);
 
 G_END_DECLS

@@ -324,7 +324,7 @@ static void
 net_run (VirtDevice *virt, unsigned n, VirtChain *chain)
 {
   if (n == net_control_queue (virt))
-    net_command ((VirtNet *)virt, chain);
+    net_command ((VirtNet *)virt, n, chain);
   else
     run_send ((VirtNet *)virt, n, chain);
 }
@@ -348,7 +348,10 @@ net_stop (VirtDevice *virt, unsigned n)
     }
   /* The next driver's are those that it negotiates. */
   if (n == net_control_queue (virt))
-    net_set_offloads (net, 0);
+    {
+      net_set_offloads (net, 0);
+      net_set_pairs (net, 1);
+    }
   /* A packet that waited for its driver is not the next one's. */
   else if (n % 2 == 0)
     net_port_listen (net->port);
@@ -506,7 +509,10 @@ virt_net_post_load (Device *device, GError **error)
                    device->id);
       return FALSE;
     }
-  if (net->pairs == 0 || net->pairs > net->n_pairs || (net->pairs > 1 && !virt_has (&net->virt, F_MQ)))
+  /* Older versions kept it behind a driver that has gone. */
+  if (net->pairs != 0 && !virt_has (&net->virt, F_MQ))
+    net->pairs = 1;
+  if (net->pairs == 0 || net->pairs > net->n_pairs)
     {
       g_set_error (error, STATE_ERROR, STATE_ERROR_RANGE,
                    "%s: the saved machine has another number of queues", device->id);

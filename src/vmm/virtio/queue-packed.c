@@ -118,7 +118,10 @@ virt_packed_valid (VirtQueue *queue)
   queue->pending = FALSE;
   queue->n_taken = 0;
   if (!queue->packed || !queue->enabled)
-    return TRUE;
+    {
+      memset (queue->first, 0, sizeof queue->first);
+      return TRUE;
+    }
   if (queue->next_available >= queue->size || queue->next_used >= queue->size)
     return FALSE;
   for (unsigned id = 0; id < VIRT_QUEUE_MAX; id++)

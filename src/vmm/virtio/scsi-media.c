@@ -52,6 +52,13 @@ void
 virt_scsi_run_event (VirtScsi *scsi, VirtChain *chain)
 {
   Target *target = first_due (scsi);
+
+  /* A driver that takes back what it has negotiated between room() and this. */
+  if (target == NULL)
+    {
+      virt_give (&scsi->virt, QUEUE_EVENT, chain, 0);
+      return;
+    }
   /* LUN 0, by the flat method as drivers write it; the medium may have changed. */
   const Event event = { .event = GUINT32_TO_LE (EVENT_PARAMETERS),
                         .lun = { 1, (uint8_t)(target - scsi->targets), 0x40, 0 },

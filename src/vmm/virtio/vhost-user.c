@@ -99,6 +99,8 @@ typedef struct
 #define RING_BYTES 0x1000u
 G_STATIC_ASSERT (sizeof (Ring) <= RING_BYTES && offsetof (Ring, used) % 4 == 0);
 
+#define MOST_CALLS 32u /* that are heard at once */
+
 /* Where the window is for the other side: no address of ours. */
 #define WINDOW_BASE UINT64_C (0x40000000)
 
@@ -214,9 +216,10 @@ on_call (gint fd, GIOCondition condition, gpointer data)
 {
   VhostUser *user = data;
   uint64_t one;
-  ssize_t n;
+  ssize_t n = -1;
 
-  while ((n = recv (fd, &one, sizeof one, MSG_DONTWAIT)) > 0)
+  /* One that calls without end has the loop's next turns, and not all of this one. */
+  for (unsigned i = 0; i < MOST_CALLS && (n = recv (fd, &one, sizeof one, MSG_DONTWAIT)) > 0; i++)
     ;
   if (n == 0)
     {

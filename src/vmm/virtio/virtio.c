@@ -7,6 +7,7 @@
 #include "virtio/virtio-private.h"
 
 #include "pci/msix.h"
+#include "pci/pm.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -82,6 +83,20 @@ virt_config_changed (VirtDevice *virt)
     interrupt (virt, virt->vector, ISR_CONFIG);
 }
 
+static gboolean
+has_broken (VirtDevice *virt)
+{
+  gboolean broken = FALSE;
+
+  for (unsigned i = 0; i < virt->n_queues && !broken; i++)
+    {
+      g_mutex_lock (&virt->queues[i].lock);
+      broken = virt->queues[i].broken;
+      g_mutex_unlock (&virt->queues[i].lock);
+    }
+  return broken;
+}
+
 /* Device loop. */
 static gboolean
 on_failed (gpointer data)
@@ -90,6 +105,12 @@ on_failed (gpointer data)
 
   vm_lock (virt->pci.device.vm);
   g_clear_pointer (&virt->failing, g_source_unref);
+  /* The driver may have begun anew meanwhile. */
+  if (!has_broken (virt))
+    {
+      vm_unlock (virt->pci.device.vm);
+      return G_SOURCE_REMOVE;
+    }
   device_log (&virt->pci.device, "its driver has set up a queue that makes no sense");
   __atomic_store_n (&virt->status, virt->status | VIRT_STATUS_NEEDS_RESET, __ATOMIC_RELAXED);
   if (virt->status & VIRT_STATUS_DRIVER_OK)
@@ -263,6 +284,12 @@ virt_enable_queue (VirtDevice *virt, unsigned n, gboolean on)
       return;
     }
   g_mutex_lock (&queue->lock);
+  /* What is on stays as it is: its chains were taken by the layout that it has. */
+  if (queue->enabled)
+    {
+      g_mutex_unlock (&queue->lock);
+      return;
+    }
   queue->event_index = virt_has (virt, VIRT_F_EVENT_INDEX);
   queue->indirect = virt_has (virt, VIRT_F_INDIRECT);
   queue->packed = virt_has (virt, VIRT_F_RING_PACKED);
@@ -417,6 +444,8 @@ virt_device_realize (VirtDevice *virt, const VirtClass *virt_class, unsigned n_q
     }
   pci_msix_add (&virt->pci, n_queues + 1, MSIX_BAR);
   virt_pci_add (virt);
+  /* Behind all others: machines that were saved without it have nothing there. */
+  pci_pm_add (&virt->pci);
   if (virt_class->transitional != 0)
     virt_legacy_add (virt);
   return TRUE;
@@ -554,6 +583,9 @@ virt_device_post_load (VirtDevice *virt, GError **error)
   if (!pci_device_post_load (&virt->pci, error))
     return FALSE;
   pci_device_intx (&virt->pci, virt->isr != 0);
+  /* Saved before its driver was told. */
+  if (!(virt->status & VIRT_STATUS_NEEDS_RESET) && has_broken (virt))
+    fail (virt);
   return TRUE;
 }
 

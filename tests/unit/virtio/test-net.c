@@ -952,6 +952,39 @@ test_pairs (void)
   n_pairs = 1;
 }
 
+/* A machine whose driver has gone, with all pairs in use, can be saved and loaded. */
+static void
+test_pairs_without_driver (void)
+{
+  g_autoptr (GByteArray) state = g_byte_array_new ();
+  g_autoptr (GError) error = NULL;
+
+  n_pairs = 3;
+  cq = 6;
+  begin (VERSION_1);
+  driver_start (&d, VERSION_1 | CONTROLS | MQ, 7);
+  driver_pump ();
+  g_assert_cmpuint (set_pairs (3), ==, 0);
+  driver_write (&d, DRIVER_STATUS, 0, 1);
+  vm_lock (d.vm);
+  card->klass->pause (card);
+  state_save (card->klass->state, card, state);
+  card->klass->reset (card);
+  g_assert_true (state_load (card->klass->state, card, state->data, state->len, &error));
+  g_assert_true (card->klass->post_load (card, &error));
+  g_assert_no_error (error);
+  card->klass->resume (card);
+  vm_unlock (d.vm);
+  driver_start (&d, VERSION_1 | CONTROLS | MQ, 7);
+  driver_pump ();
+  fill_all (3);
+  g_assert_cmpuint (answered_by (3, 77), ==, 0);
+  g_assert_cmpuint (set_pairs (3), ==, 0);
+  end ();
+  n_pairs = 1;
+  cq = 2;
+}
+
 /* A saved machine with more pairs than there are, or none, is refused. */
 static void
 test_pairs_not_there (void)
@@ -1043,6 +1076,7 @@ main (int argc, char **argv)
     }
   g_test_add_func ("/virtio-net/saved", test_saved);
   g_test_add_func ("/virtio-net/pairs", test_pairs);
+  g_test_add_func ("/virtio-net/pairs-without-driver", test_pairs_without_driver);
   g_test_add_func ("/virtio-net/pairs-not-there", test_pairs_not_there);
   g_test_add_func ("/virtio-net/features-late", test_features_late);
   g_test_add_func ("/virtio-net/hostile", test_hostile);
