@@ -1,127 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The viewer against a screen of our own over shared memory: what a device scans out is, pixel by pixel, what a widget draws;
- * damage arrives; keys and pointer go the other way.
+ * damage arrives.
  */
-#include "display/shm.h"
+#include "viewer-fixture.h"
 #include "ui/console/viv-display-picture.h"
-#include "ui/app/viv-dialogs.h"
-#include "ui/console/viv-display-view.h"
 #include "ui/console/viv-layer.h"
 #include "ui/console/viv-pixels.h"
 
 #include <adwaita.h>
 #include <string.h>
-#include <sys/socket.h>
-#ifdef GDK_WINDOWING_X11
-#include <gdk/x11/gdkx.h>
-#endif
-
-#define WIDTH   600
-#define HEIGHT  400
-#define TIMEOUT 10 /* seconds */
-
-typedef struct
-{
-  DisplayOutput *output;
-  ShmServer *server;
-  VivFramebuffer *framebuffer;
-  Framebuffer *surface;
-  gboolean watched;
-} Fixture;
-
-/* Garbage in the top byte, as a guest leaves it. */
-static uint32_t
-pattern (int x, int y)
-{
-  return (uint32_t)(x * 2654435761u) ^ (uint32_t)(y * 40503u + 7);
-}
-
-static void
-paint (Fixture *f)
-{
-  for (int y = 0; y < HEIGHT; y++)
-    for (int x = 0; x < WIDTH; x++)
-      ((uint32_t *)(f->surface->pixels + y * f->surface->stride))[x] = pattern (x, y);
-}
-
-static void
-on_refresh (void *opaque)
-{
-}
-
-static void
-on_watched (void *opaque, gboolean watched)
-{
-  ((Fixture *)opaque)->watched = watched;
-}
-
-static const DisplaySource source = { .refresh = on_refresh, .watched = on_watched };
-
-static gboolean
-wake (gpointer data)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-/* Runs the main loop until `done` says so. */
-static void
-until (gboolean (*done) (gpointer data), gpointer data)
-{
-  gint64 end = g_get_monotonic_time () + TIMEOUT * G_USEC_PER_SEC;
-  guint tick = g_timeout_add (10, wake, NULL);
-
-  while (!done (data))
-    {
-      g_assert_cmpint (g_get_monotonic_time (), <, end);
-      g_main_context_iteration (NULL, TRUE);
-    }
-  g_source_remove (tick);
-}
-
-static gboolean
-has_picture (gpointer data)
-{
-  int width, height;
-
-  return viv_framebuffer_get_size (((Fixture *)data)->framebuffer, &width, &height) && width == WIDTH;
-}
-
-static void
-set_up (Fixture *f, gconstpointer data)
-{
-  g_autoptr (GError) error = NULL;
-  int ends[2];
-
-  f->output = display_output_new ("test", &source, f);
-  f->surface = display_output_surface (f->output, WIDTH, HEIGHT);
-  paint (f);
-  display_output_set_scanout (f->output, f->surface);
-  g_assert_cmpint (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), ==, 0);
-  f->server = shm_server_new (f->output, ends[0], NULL, NULL);
-  f->framebuffer = viv_framebuffer_new ();
-  viv_framebuffer_watch (f->framebuffer, VIV_WATCH_VIEW);
-  g_assert_true (viv_framebuffer_attach_shm (f->framebuffer, ends[1], &error));
-  g_assert_no_error (error);
-  until (has_picture, f);
-}
-
-static gboolean
-is_closed (gpointer data)
-{
-  return !viv_framebuffer_is_live (((Fixture *)data)->framebuffer);
-}
-
-static void
-tear_down (Fixture *f, gconstpointer data)
-{
-  if (f->server)
-    shm_server_free (f->server);
-  f->server = NULL;
-  until (is_closed, f);
-  g_assert_finalize_object (f->framebuffer);
-  display_output_free (f->output);
-}
 
 /* A widget's pixels as a renderer makes them. */
 static uint32_t *
@@ -139,12 +27,6 @@ render (GtkWidget *widget, int width, int height)
   texture = gsk_renderer_render_texture (renderer, node, &GRAPHENE_RECT_INIT (0, 0, width, height));
   gdk_texture_download (texture, (guchar *)pixels, (gsize)width * 4);
   return pixels;
-}
-
-static gboolean
-is_drawn (gpointer data)
-{
-  return gtk_widget_get_mapped (data) && gtk_widget_get_width (data) > 0;
 }
 
 static GtkWidget *
@@ -279,87 +161,6 @@ test_sleep (Fixture *f, gconstpointer data)
   viv_framebuffer_unwatch (f->framebuffer, VIV_WATCH_VIEW);
   until (is_asleep, f);
   viv_framebuffer_watch (f->framebuffer, VIV_WATCH_THUMBNAIL);
-}
-
-/* -- Policy -- */
-
-static void
-on_input (VivDisplayView *view, const InputEvent *event, GArray *events)
-{
-  g_array_append_val (events, *event);
-}
-
-static void
-key (GtkWidget *picture, uint16_t code, int value)
-{
-  InputEvent event = { .type = INPUT_EVENT_KEY, .code = code, .value = value };
-
-  g_signal_emit_by_name (picture, "input", &event);
-}
-
-static GtkWidget *
-find_picture (GtkWidget *widget)
-{
-  if (VIV_IS_DISPLAY_PICTURE (widget))
-    return widget;
-  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
-       child = gtk_widget_get_next_sibling (child))
-    {
-      GtkWidget *found = find_picture (child);
-
-      if (found)
-        return found;
-    }
-  return NULL;
-}
-
-static void
-test_view (Fixture *f, gconstpointer data)
-{
-  g_autoptr (GArray) events = g_array_new (FALSE, FALSE, sizeof (InputEvent));
-  GtkWidget *view = g_object_ref_sink (viv_display_view_new ());
-  GtkWidget *picture = find_picture (view);
-  gboolean taken = FALSE;
-
-  viv_display_view_set_framebuffer (VIV_DISPLAY_VIEW (view), f->framebuffer);
-  viv_display_view_set_inhibit_shortcuts (VIV_DISPLAY_VIEW (view), FALSE);
-  g_signal_connect (view, "input", G_CALLBACK (on_input), events);
-
-  /* Nothing goes to the guest until it is given the keyboard. */
-  key (picture, KEY_A, 1);
-  g_assert_cmpuint (events->len, ==, 0);
-  g_signal_emit_by_name (picture, "pressed", &taken);
-  g_assert_false (taken);
-  g_assert_true (viv_display_view_get_grabbed (VIV_DISPLAY_VIEW (view)));
-  key (picture, KEY_A, 1);
-  g_assert_cmpuint (events->len, ==, 1);
-
-  /* Released by us if the person can't. */
-  viv_display_view_release (VIV_DISPLAY_VIEW (view));
-  g_assert_false (viv_display_view_get_grabbed (VIV_DISPLAY_VIEW (view)));
-  g_assert_cmpuint (events->len, ==, 2);
-  g_assert_cmpuint (g_array_index (events, InputEvent, 1).code, ==, KEY_A);
-  g_assert_cmpint (g_array_index (events, InputEvent, 1).value, ==, 0);
-
-  /* The chord gives the keyboard back and is itself seen whole by the guest. */
-  g_array_set_size (events, 0);
-  g_signal_emit_by_name (picture, "pressed", &taken);
-  key (picture, KEY_LEFTCTRL, 1);
-  key (picture, KEY_LEFTALT, 1);
-  key (picture, KEY_LEFTALT, 0);
-  g_assert_false (viv_display_view_get_grabbed (VIV_DISPLAY_VIEW (view)));
-  g_assert_cmpuint (events->len, ==, 4);
-  g_assert_cmpuint (g_array_index (events, InputEvent, 3).code, ==, KEY_LEFTCTRL);
-  g_assert_cmpint (g_array_index (events, InputEvent, 3).value, ==, 0);
-
-  /* Off or paused: nothing. */
-  viv_display_view_set_interactive (VIV_DISPLAY_VIEW (view), FALSE);
-  g_signal_emit_by_name (picture, "pressed", &taken);
-  g_assert_true (taken);
-  g_assert_false (viv_display_view_get_grabbed (VIV_DISPLAY_VIEW (view)));
-
-  viv_display_view_set_framebuffer (VIV_DISPLAY_VIEW (view), NULL);
-  g_assert_finalize_object (view);
 }
 
 /* -- Pixels -- */
@@ -687,66 +488,6 @@ test_dear_end (void)
 
 #define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
 
-#ifdef GDK_WINDOWING_X11
-
-static gboolean
-is_active (gpointer window)
-{
-  return gtk_window_is_active (window);
-}
-
-static gboolean
-is_grabbed (gpointer view)
-{
-  return viv_display_view_get_grabbed (view);
-}
-
-static gboolean
-is_free (gpointer view)
-{
-  return !viv_display_view_get_grabbed (view);
-}
-
-static void
-give_focus (Display *display, Window window)
-{
-  XSetInputFocus (display, window, RevertToParent, CurrentTime);
-  XSync (display, False);
-}
-
-/* What is typed elsewhere is not the guest's: a grab ends with the focus, and with a window of ours above. */
-static void
-test_focus (void)
-{
-  GtkWidget *window = gtk_window_new (), *dialog = gtk_window_new ();
-  GtkWidget *view = viv_display_view_new ();
-  Display *display = XOpenDisplay (NULL);
-  Window other = XCreateSimpleWindow (display, DefaultRootWindow (display), 900, 600, 50, 50, 0, 0, 0), own;
-
-  XMapWindow (display, other);
-  gtk_window_set_child (GTK_WINDOW (window), view);
-  gtk_window_set_default_size (GTK_WINDOW (window), 320, 200);
-  gtk_window_present (GTK_WINDOW (window));
-  own = gdk_x11_surface_get_xid (gtk_native_get_surface (GTK_NATIVE (window)));
-  give_focus (display, own);
-  until (is_active, window);
-  gtk_widget_grab_focus (view);
-  until (is_grabbed, view);
-
-  give_focus (display, other);
-  until (is_free, view);
-  give_focus (display, own);
-  until (is_grabbed, view);
-
-  viv_present_over (GTK_WINDOW (dialog), GTK_WINDOW (window));
-  g_assert_false (viv_display_view_get_grabbed (VIV_DISPLAY_VIEW (view)));
-  gtk_window_destroy (GTK_WINDOW (dialog));
-  gtk_window_destroy (GTK_WINDOW (window));
-  XCloseDisplay (display);
-}
-
-#endif
-
 int
 main (int argc, char **argv)
 {
@@ -762,9 +503,5 @@ main (int argc, char **argv)
   ADD ("/display/damage", test_damage);
   ADD ("/display/still", test_still);
   ADD ("/display/sleep", test_sleep);
-  ADD ("/display/view", test_view);
-#ifdef GDK_WINDOWING_X11
-  g_test_add_func ("/viewer/focus", test_focus);
-#endif
   return g_test_run ();
 }

@@ -418,6 +418,12 @@ viv_console_set_absolute (VivConsole *self, gboolean absolute)
 }
 
 void
+viv_console_set_touchscreen (VivConsole *self, gboolean touchscreen)
+{
+  viv_display_view_set_touchscreen (self->view, touchscreen);
+}
+
+void
 viv_console_set_interactive (VivConsole *self, gboolean interactive)
 {
   for (guint i = 0; i < 2; i++)

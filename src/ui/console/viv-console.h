@@ -27,6 +27,8 @@ void viv_console_set_framebuffer (VivConsole *self, VivFramebuffer *framebuffer)
 void viv_console_set_label (VivConsole *self, const char *label);
 void viv_console_set_aspect (VivConsole *self, VivAspect aspect);
 void viv_console_set_absolute (VivConsole *self, gboolean absolute);
+/* Whether it has a touchscreen. */
+void viv_console_set_touchscreen (VivConsole *self, gboolean touchscreen);
 /* FALSE: nothing goes to the guest. */
 void viv_console_set_interactive (VivConsole *self, gboolean interactive);
 gboolean viv_console_get_grabbed (VivConsole *self);

@@ -8,6 +8,7 @@
 
 #include "display/keymap.h"
 #include "ui/console/viv-grab.h"
+#include "ui/console/viv-touch.h"
 
 /* What X servers and compositors with evdev's key codes have there; others (old VNC servers) number keys their own way. */
 #define XKB_EVDEV_RETURN 36
@@ -22,6 +23,8 @@ struct _VivDisplayPicture
   VivScaling scaling;
   VivAspect aspect;
   gboolean absolute;
+  gboolean touchable;
+  VivTouch touch;
   gboolean locked;
   gboolean watching;
   gboolean evdev_keys;
@@ -143,7 +146,7 @@ on_pressed (GtkGestureClick *gesture, int n, double x, double y, VivDisplayPictu
   gboolean taken = FALSE;
 
   gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_CLAIMED);
-  g_signal_emit (self, signals[PRESSED], 0, &taken);
+  g_signal_emit (self, signals[PRESSED], 0, FALSE, &taken);
   if (taken || !code)
     return;
   if (self->absolute && !self->locked)
@@ -184,6 +187,68 @@ on_scroll (GtkEventControllerScroll *controller, double dx, double dy, VivDispla
   if (event.x || event.y)
     send (self, &event);
   return TRUE;
+}
+
+/* -- Fingers -- */
+
+gboolean
+viv_display_picture_touch (VivDisplayPicture *self, VivTouchPhase phase, gconstpointer touch, double x,
+                           double y)
+{
+  gboolean taken = FALSE;
+  InputEvent event;
+  int absolute_x, absolute_y;
+
+  if (!self->touchable)
+    return FALSE;
+  if (phase == VIV_TOUCH_BEGIN)
+    g_signal_emit (self, signals[PRESSED], 0, TRUE, &taken);
+  if (taken || self->transform.width <= 0)
+    return TRUE;
+  viv_transform_to_absolute (&self->transform, x, y, &absolute_x, &absolute_y);
+  if (viv_touch_event (&self->touch, phase, touch, absolute_x, absolute_y, &event))
+    send (self, &event);
+  return TRUE;
+}
+
+void
+viv_display_picture_lift (VivDisplayPicture *self)
+{
+  InputEvent event;
+
+  while (viv_touch_lift (&self->touch, &event))
+    send (self, &event);
+}
+
+/* Before the gestures, which would make a click of it. */
+static gboolean
+on_event (GtkEventControllerLegacy *controller, GdkEvent *event, VivDisplayPicture *self)
+{
+  GtkWidget *widget = GTK_WIDGET (self);
+  GtkNative *native = gtk_widget_get_native (widget);
+  VivTouchPhase phase;
+  double x, y, left, top;
+
+  switch (gdk_event_get_event_type (event))
+    {
+    case GDK_TOUCH_BEGIN:
+      phase = VIV_TOUCH_BEGIN;
+      break;
+    case GDK_TOUCH_UPDATE:
+      phase = VIV_TOUCH_MOVE;
+      break;
+    case GDK_TOUCH_END:
+    case GDK_TOUCH_CANCEL:
+      phase = VIV_TOUCH_END;
+      break;
+    default:
+      return FALSE;
+    }
+  if (!gdk_event_get_position (event, &x, &y))
+    return FALSE;
+  gtk_native_get_surface_transform (native, &left, &top);
+  gtk_widget_translate_coordinates (GTK_WIDGET (native), widget, x - left, y - top, &x, &y);
+  return viv_display_picture_touch (self, phase, gdk_event_get_event_sequence (event), x, y);
 }
 
 /* -- Keyboard -- */
@@ -342,8 +407,9 @@ viv_display_picture_class_init (VivDisplayPictureClass *klass)
 
   signals[INPUT] = g_signal_new ("input", VIV_TYPE_DISPLAY_PICTURE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                  G_TYPE_NONE, 1, G_TYPE_POINTER);
-  signals[PRESSED] = g_signal_new ("pressed", VIV_TYPE_DISPLAY_PICTURE, G_SIGNAL_RUN_LAST, 0,
-                                   g_signal_accumulator_true_handled, NULL, NULL, G_TYPE_BOOLEAN, 0);
+  signals[PRESSED]
+      = g_signal_new ("pressed", VIV_TYPE_DISPLAY_PICTURE, G_SIGNAL_RUN_LAST, 0,
+                      g_signal_accumulator_true_handled, NULL, NULL, G_TYPE_BOOLEAN, 1, G_TYPE_BOOLEAN);
 
   gtk_widget_class_set_css_name (widget_class, "vivdisplay");
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_IMG);
@@ -368,6 +434,11 @@ viv_display_picture_init (VivDisplayPicture *self)
   g_signal_connect (controller, "enter", G_CALLBACK (on_enter), self);
   g_signal_connect (controller, "motion", G_CALLBACK (on_motion), self);
   g_signal_connect (controller, "leave", G_CALLBACK (on_leave), self);
+  gtk_widget_add_controller (widget, controller);
+
+  controller = gtk_event_controller_legacy_new ();
+  gtk_event_controller_set_propagation_phase (controller, GTK_PHASE_CAPTURE);
+  g_signal_connect (controller, "event", G_CALLBACK (on_event), self);
   gtk_widget_add_controller (widget, controller);
 
   click = gtk_gesture_click_new ();
@@ -441,6 +512,14 @@ viv_display_picture_set_absolute (VivDisplayPicture *self, gboolean absolute)
   self->absolute = absolute;
   self->inside = FALSE;
   update_cursor (self);
+}
+
+void
+viv_display_picture_set_touchable (VivDisplayPicture *self, gboolean touchable)
+{
+  if (!touchable)
+    viv_display_picture_lift (self);
+  self->touchable = touchable;
 }
 
 void

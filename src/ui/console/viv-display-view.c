@@ -21,6 +21,7 @@ struct _VivDisplayView
   VivScaling scaling;
   gboolean interactive;
   gboolean absolute;
+  gboolean touchscreen;
   gboolean inhibit;
   gboolean inhibited;
   gboolean focused;
@@ -156,6 +157,7 @@ ungrab_keyboard (VivDisplayView *self)
 void
 viv_display_view_release (VivDisplayView *self)
 {
+  viv_display_picture_lift (VIV_DISPLAY_PICTURE (self->picture));
   release_buttons (self);
   unlock_pointer (self);
   ungrab_keyboard (self);
@@ -218,22 +220,24 @@ on_input (VivDisplayPicture *picture, const InputEvent *event, VivDisplayView *s
       if (!self->absolute && !viv_display_view_get_locked (self))
         return;
       break;
-    case INPUT_EVENT_ABSOLUTE:
     case INPUT_EVENT_TOUCH:
+      viv_grab_button (&self->grab);
+      break;
+    case INPUT_EVENT_ABSOLUTE:
       break;
     }
   send (self, event);
 }
 
 static gboolean
-on_pressed (VivDisplayPicture *picture, VivDisplayView *self)
+on_pressed (VivDisplayPicture *picture, gboolean by_finger, VivDisplayView *self)
 {
   if (!self->interactive)
     return TRUE;
   gtk_widget_grab_focus (self->picture);
   if (self->focused || !self->window)
     grab_keyboard (self);
-  if (!self->absolute && !viv_display_view_get_locked (self))
+  if (!by_finger && !self->absolute && !viv_display_view_get_locked (self))
     {
       /* This click takes the pointer; the guest's pointer is elsewhere. */
       lock_pointer (self);
@@ -376,6 +380,8 @@ viv_display_view_init (VivDisplayView *self)
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (self->scroller), GTK_POLICY_AUTOMATIC,
                                   GTK_POLICY_AUTOMATIC);
   adw_bin_set_child (ADW_BIN (self), self->scroller);
+  viv_display_picture_set_touchable (VIV_DISPLAY_PICTURE (self->picture), TRUE);
+  gtk_scrolled_window_set_kinetic_scrolling (GTK_SCROLLED_WINDOW (self->scroller), FALSE);
 }
 
 GtkWidget *
@@ -416,6 +422,24 @@ viv_display_view_set_aspect (VivDisplayView *self, VivAspect aspect)
   viv_display_picture_set_aspect (VIV_DISPLAY_PICTURE (self->picture), aspect);
 }
 
+/* A touchscreen that the guest has no driver for is the pointer's left button to it (vmm/input/router.h): for that, too, the place must be known. */
+static void
+update_touchable (VivDisplayView *self)
+{
+  const gboolean touchable = self->absolute || self->touchscreen;
+
+  viv_display_picture_set_touchable (VIV_DISPLAY_PICTURE (self->picture), touchable);
+  /* Else a finger that moves scrolls, and leaves without a word. */
+  gtk_scrolled_window_set_kinetic_scrolling (GTK_SCROLLED_WINDOW (self->scroller), !touchable);
+}
+
+void
+viv_display_view_set_touchscreen (VivDisplayView *self, gboolean touchscreen)
+{
+  self->touchscreen = touchscreen;
+  update_touchable (self);
+}
+
 void
 viv_display_view_set_absolute (VivDisplayView *self, gboolean absolute)
 {
@@ -423,6 +447,7 @@ viv_display_view_set_absolute (VivDisplayView *self, gboolean absolute)
     return;
   self->absolute = absolute;
   viv_display_picture_set_absolute (VIV_DISPLAY_PICTURE (self->picture), absolute);
+  update_touchable (self);
   if (absolute)
     unlock_pointer (self);
 }

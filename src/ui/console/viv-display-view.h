@@ -28,6 +28,8 @@ VivScaling viv_display_view_get_scaling (VivDisplayView *self);
 void viv_display_view_set_aspect (VivDisplayView *self, VivAspect aspect);
 /* Whether the guest has a pointing device with absolute positions: then the pointer needs no lock. */
 void viv_display_view_set_absolute (VivDisplayView *self, gboolean absolute);
+/* Whether it has a touchscreen: fingers are that's then, and else the pointer's left button. */
+void viv_display_view_set_touchscreen (VivDisplayView *self, gboolean touchscreen);
 /* `in_turn`: its keys one after another do it too. */
 void viv_display_view_set_chord (VivDisplayView *self, VivChord chord, gboolean in_turn);
 /* Whether the desktop's own shortcuts (Super, Alt+Tab) go to the guest too. */

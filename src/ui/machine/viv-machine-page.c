@@ -259,7 +259,11 @@ look_for_media (VivMachinePage *self)
 static void
 on_definition_changed (VivMachinePage *self)
 {
+  const MachineDefinition *definition = self->machine ? viv_machine_get_definition (self->machine) : NULL;
+
   look_for_media (self);
+  viv_console_set_touchscreen (self->console,
+                               definition && definition_flag (definition, "input.touchscreen"));
   viv_console_set_aspect (self->console, viv_screen_aspect (self->machine));
   g_simple_action_set_state (
       G_SIMPLE_ACTION (g_action_map_lookup_action (G_ACTION_MAP (self->actions), "correct-aspect")),
