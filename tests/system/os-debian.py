@@ -156,9 +156,12 @@ def scsi(room, engine):
 # Files and downloads with their sums until /run/stop; a download that a load has cut off is begun again.
 BOTH = LOAD + """
 rm -f /run/stop
-mkfs.ext4 -q -F /dev/vdb; mkdir -p /mnt/other; mount /dev/vdb /mnt/other
+mkdir -p /mnt/other /mnt/third
+mkfs.ext4 -q -F /dev/vdb; mount /dev/vdb /mnt/other
+mkfs.ext4 -q -F /dev/sda; mount /dev/sda /mnt/third
 load /var/tmp/load root > /run/root.out &
 load /mnt/other/load other > /run/other.out &
+load /mnt/third/load third > /run/third.out &
 (right=0; cut=0
 while [ ! -e /run/stop ]; do
   if curl -s -S -m 60 -o /run/page http://10.0.2.2:@PORT@/ 2> /run/curl.err; then
@@ -167,8 +170,9 @@ while [ ! -e /run/stop ]; do
 done
 echo "page right $right cut $cut") > /run/page.out 2>&1 &
 wait
-cat /run/root.out /run/other.out /run/page.out
-umount /mnt/other; fsck.ext4 -f -n /dev/vdb > /run/fsck.out || { cat /run/fsck.out; exit 1; }
+cat /run/root.out /run/other.out /run/third.out /run/page.out
+umount /mnt/other /mnt/third
+for disk in vdb sda; do fsck.ext4 -f -n /dev/$disk > /run/fsck.out || { cat /run/fsck.out; echo "$disk WRONG"; exit 1; }; done
 """
 
 
@@ -180,7 +184,8 @@ def saved(room, engine):
     print("# seed %d, %d rounds" % (seed, rounds), flush=True)
     content = os.urandom(3 * MIB + 1)
     port = serve(http.server.ThreadingHTTPServer, "127.0.0.1", content)
-    guest = Guest(room, engine, "virtio", disk="copy", others=((empty(room, "second.img"), "virtio"),), settings=("net0.kind=user", "net0.card=virtio"))
+    guest = Guest(room, engine, "virtio", disk="copy", others=((empty(room, "second.img"), "virtio"), (empty(room, "third.img"), "scsi")),
+                  settings=("net0.kind=user", "net0.card=virtio"))
     machine = guest.machine
     guest.login()
     guest.run("ip link set eth0 up; dhclient -1 eth0")
@@ -203,7 +208,7 @@ def saved(room, engine):
     text = guest.run("touch /run/stop; while pgrep -f /run/both > /dev/null; do sleep 0.5; done; cat /run/both.out", 300)
     print("# " + text.strip().replace("\n", "\n# "), flush=True)
     check("WRONG" not in text, "sums are wrong\n" + text)
-    for name in ("root rounds", "other rounds", "page right"):
+    for name in ("root rounds", "other rounds", "third rounds", "page right"):
         found = re.search(name + r" (\d+)", text)
         check(found and int(found[1]) > 0, "%s\n%s" % (name, text))
     equal(sorted(new(guest.warnings(), before)), [], "complaints of the kernel")
