@@ -14,11 +14,15 @@ set_transfer_mode (IdeDrive *drive, uint8_t mode)
   switch (mode >> 3)
     {
     case 0: /* PIO default; 1: without IORDY */
+      if (n > 1)
+        return FALSE;
       drive->pio_mode = 0;
-      return n <= 1;
+      return TRUE;
     case 1:
+      if (n > 4)
+        return FALSE;
       drive->pio_mode = n;
-      return n <= 4;
+      return TRUE;
     case 4:
       if (n > 2)
         return FALSE;
@@ -58,8 +62,9 @@ ide_set_features (IdeDrive *drive)
       known = set_transfer_mode (drive, drive->count);
       break;
     case 0x05:
-      drive->apm = drive->count;
       known = drive->count != 0 && drive->count != 0xff;
+      if (known)
+        drive->apm = drive->count;
       break;
     case 0x85:
       drive->apm = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The IDE function of the PIIX3: configuration space, legacy ports, the two drives of a cable, life cycle.
- * Intel 82371SB data sheet, 2.3 (configuration), ATA/ATAPI-6 chapter 7 (registers).
+ * The IDE function of the PIIX4: configuration space, legacy ports, the two drives of a cable, life cycle.
+ * Intel 82371AB data sheet, chapter 5 (IDE configuration registers), ATA/ATAPI-6 chapter 7 (registers).
  */
 #define G_LOG_DOMAIN "ide"
 
@@ -16,8 +16,16 @@ enum
 {
   PIIX_IDETIM = 0x40, /* 16 bits a channel */
   PIIX_IDETIM_DECODE = 0x8000,
-  PIIX_SIDETIM = 0x44,
+  PIIX_IDETIM_MASK = 0xf3ff, /* all but the reserved bits */
+  PIIX_SIDETIM = 0x44,       /* of the second drives, where IDETIM has their bit set */
+  PIIX_UDMACTL = 0x48,       /* a bit a drive: Ultra DMA */
+  PIIX_UDMACTL_MASK = 0x0f,
+  PIIX_UDMATIM = 0x4a, /* a mode a drive, 0 to 2 */
+  PIIX_UDMATIM_MASK = 0x3333,
 };
+
+#define PIIX3_IDE 0x7010 /* 82371SB: without Ultra DMA */
+#define PIIX4_IDE 0x7111 /* 82371AB */
 
 /* Command block. */
 enum
@@ -302,11 +310,36 @@ quiesce (void *opaque)
 
 /* -- Life ---------------------------------------------------------------------------------------- */
 
+/* Machines that an earlier version saved have a PIIX3's function, and keep it: their guests have seen which it is. */
+static void
+become (Ide *ide, uint16_t part)
+{
+  const gboolean ultra = part == PIIX4_IDE;
+
+  pci_set16 (ide->pci.config + PCI_DEVICE_ID, part);
+  pci_set16 (ide->pci.reset_config + PCI_DEVICE_ID, part);
+  ide->pci.write_mask[PIIX_UDMACTL] = ultra ? PIIX_UDMACTL_MASK : 0;
+  pci_set16 (ide->pci.write_mask + PIIX_UDMATIM, ultra ? PIIX_UDMATIM_MASK : 0);
+}
+
+/* Nothing that a driver couldn't have written. */
+static void
+mask_timings (Ide *ide)
+{
+  uint8_t *config = ide->pci.config;
+
+  for (unsigned i = PIIX_IDETIM; i < PIIX_UDMATIM + 2; i++)
+    config[i] &= ide->pci.write_mask[i];
+}
+
 static gboolean
 ide_realize (Device *device, GError **error)
 {
   static const PciIdentity identity = {
-    .vendor = 0x8086, .device = 0x7010, .class_code = 0x010180, /* IDE, legacy ports, bus master */
+    .vendor = 0x8086,
+    .device = PIIX4_IDE,
+    .revision = 1,
+    .class_code = 0x010180, /* IDE, legacy ports, bus master */
   };
   Ide *ide = (Ide *)device;
   Vm *vm = device->vm;
@@ -323,7 +356,7 @@ ide_realize (Device *device, GError **error)
       /* The decode bits are set from the start, as firmware would: a kernel that is booted without any finds its disk. */
       pci_set16 (ide->pci.config + PIIX_IDETIM + 2 * i, PIIX_IDETIM_DECODE);
       pci_set16 (ide->pci.reset_config + PIIX_IDETIM + 2 * i, PIIX_IDETIM_DECODE);
-      pci_set16 (ide->pci.write_mask + PIIX_IDETIM + 2 * i, 0xf3ff);
+      pci_set16 (ide->pci.write_mask + PIIX_IDETIM + 2 * i, PIIX_IDETIM_MASK);
       channel->command_region = region_new_io ("ide-command", 8, &command_ops, channel);
       channel->control_region = region_new_io ("ide-control", 1, &control_ops, channel);
       channel->command_mapping
@@ -332,6 +365,7 @@ ide_realize (Device *device, GError **error)
           = address_space_map (vm->ports, channel->control_region, control_ports[i], 0, 1, 0);
     }
   ide->pci.write_mask[PIIX_SIDETIM] = 0xff;
+  become (ide, PIIX4_IDE);
   ide->bm_region = region_new_io ("ide-bmdma", 16, &ide_bmdma_ops, ide);
   pci_device_add_bar (&ide->pci, 4, ide->bm_region, PCI_BAR_IO);
   return TRUE;
@@ -434,7 +468,11 @@ static gboolean
 ide_post_load (Device *device, GError **error)
 {
   Ide *ide = (Ide *)device;
+  const uint16_t part = pci_get16 (ide->pci.config + PCI_DEVICE_ID);
 
+  if (part == PIIX3_IDE || part == PIIX4_IDE)
+    become (ide, part);
+  mask_timings (ide);
   if (!pci_device_post_load (&ide->pci, error))
     return FALSE;
   for (unsigned i = 0; i < IDE_N_CHANNELS; i++)
@@ -446,7 +484,7 @@ ide_post_load (Device *device, GError **error)
 }
 
 static const DeviceClass ide_class = {
-  .name = "piix3-ide",
+  .name = "piix4-ide",
   .instance_size = sizeof (Ide),
   .state = ide_state,
   .realize = ide_realize,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The IDE function of the PIIX3 (82371SB, 8086:7010): two channels at their legacy ports, four drives, bus-master DMA.
- * ATA/ATAPI-6 and SFF-8020i/MMC-5; Intel 82371SB data sheet chapter 2.3 and 4.3.  All functions under the VM lock.
+ * The IDE function of the PIIX4 (82371AB, 8086:7111): two channels at their legacy ports, four drives, bus-master DMA, Ultra DMA modes 0 to 2
+ * (the PIIX3's, 8086:7010, has none).  Timings are what the guest writes and reads; nothing waits for them.
+ * ATA/ATAPI-6 and SFF-8020i/MMC-5; Intel 82371AB data sheet chapter 5.  All functions under the VM lock.
  */
 #pragma once
 
