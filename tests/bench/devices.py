@@ -52,7 +52,7 @@ def measure(machine, amounts):
 
 
 def compare(runs, mine, other, amounts, unit):
-    """The better of `runs` by turns of two makers of machines, printed beside each other."""
+    """The better of `runs` by turns of two makers of machines, printed beside each other; `unit` is all amounts' or by their names."""
     bests = ({}, {})
     for _ in range(runs):
         for best, make in zip(bests, (mine, other)):
@@ -61,5 +61,6 @@ def compare(runs, mine, other, amounts, unit):
                 best[name] = (max(before[0], rate), min(before[1], spent))
     for name in amounts:
         (rate, spent), (their_rate, their_spent) = bests[0][name], bests[1][name]
+        word = unit if isinstance(unit, str) else unit[name]
         print("%-18s %9.0f %s  QEMU %9.0f %s  ratio %5.2f     %7.1f us of processors, QEMU %7.1f us, ratio %5.2f" %
-              (name, rate, unit, their_rate, unit, rate / their_rate, spent, their_spent, spent / their_spent), flush=True)
+              (name, rate, word, their_rate, word, rate / their_rate, spent, their_spent, spent / their_spent), flush=True)
