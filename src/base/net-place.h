@@ -17,6 +17,21 @@ G_BEGIN_DECLS
 gboolean net_private_name_is_good (const char *name);
 /* ADDRESS:PORT of a multicast group (RFC 5771). */
 gboolean net_group_parse (const char *text, struct sockaddr_in *place);
+
+/* One end of a connection between two computers. */
+typedef struct
+{
+  union
+  {
+    struct sockaddr any;
+    struct sockaddr_in ip4;
+    struct sockaddr_in6 ip6;
+  };
+  socklen_t length;
+} NetEndpoint;
+
+/* ADDRESS:PORT or [ADDRESS]:PORT, of IPv4 or IPv6 and of one computer: no name is looked up, and a group is none. */
+gboolean net_endpoint_parse (const char *text, NetEndpoint *endpoint);
 /* Of an interface of the host: 1 to 15 bytes without “/”, “:” and blanks. */
 gboolean net_interface_is_good (const char *name);
 

@@ -121,6 +121,43 @@ plan_multicast (BrokerNetworks *networks, const MachineDefinition *definition, c
   return code;
 }
 
+/* NULL where none is set. */
+static const char *
+endpoint_of (const MachineDevice *net, const char *key)
+{
+  return text_or (net, key, NULL);
+}
+
+static int
+plan_udp (BrokerNetworks *networks, const MachineDefinition *definition, const MachineDevice *net,
+          NetworkPlan *plan)
+{
+  const char *remote = endpoint_of (net, "remote");
+  int fd = -1, code;
+
+  if (remote == NULL)
+    return EINVAL;
+  code = net_outside_udp (endpoint_of (net, "local"), remote, &fd);
+  if (code == 0)
+    add_program (plan, 0, "vivarium-switch", fd, "--outside", "pair");
+  return code;
+}
+
+static int
+plan_tcp (BrokerNetworks *networks, const MachineDefinition *definition, const MachineDevice *net,
+          NetworkPlan *plan)
+{
+  const char *local = endpoint_of (net, "local"), *remote = endpoint_of (net, "remote");
+  int fd = -1, code;
+
+  if ((local != NULL) == (remote != NULL))
+    return EINVAL;
+  code = local != NULL ? net_outside_tcp_listen (local, &fd) : net_outside_tcp_connect (remote, &fd);
+  if (code == 0)
+    add_program (plan, 0, "vivarium-switch", fd, "--outside", local != NULL ? "listener" : "connection");
+  return code;
+}
+
 static int
 plan_tap (BrokerNetworks *networks, const MachineDefinition *definition, const MachineDevice *net,
           NetworkPlan *plan)
@@ -200,8 +237,9 @@ broker_networks_plan (BrokerNetworks *networks, const MachineDefinition *definit
     int (*plan) (BrokerNetworks *networks, const MachineDefinition *definition, const MachineDevice *net,
                  NetworkPlan *plan);
   } kinds[] = {
-    { "user", plan_user }, { "private", plan_private }, { "multicast", plan_multicast },
-    { "tap", plan_tap },   { "bridge", plan_bridge },   { "passt", plan_passt },
+    { "user", plan_user },     { "private", plan_private }, { "multicast", plan_multicast },
+    { "udp", plan_udp },       { "tcp", plan_tcp },         { "tap", plan_tap },
+    { "bridge", plan_bridge }, { "passt", plan_passt },
   };
   const MachineDevice *net = find_net (definition, index);
 

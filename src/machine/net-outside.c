@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -192,6 +193,117 @@ net_outside_group (const char *group, int *fd)
       || bind (*fd, (struct sockaddr *)&place, sizeof place) != 0
       || setsockopt (*fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &member, sizeof member) != 0)
     code = errno;
+  if (code != 0)
+    close (*fd);
+  return code;
+}
+
+/* A socket for `place`; -1 and errno. */
+static int
+socket_for (const NetEndpoint *place, int type)
+{
+  const int one = 1;
+  const int fd = socket (place->any.sa_family, type | SOCK_CLOEXEC, 0);
+
+  /* Both families have a network of their own. */
+  if (fd >= 0 && place->any.sa_family == AF_INET6)
+    setsockopt (fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+  return fd;
+}
+
+/* 0, or an errno; a way that isn't there can come. */
+static int
+connect_endpoint (int fd, const NetEndpoint *remote)
+{
+  if (connect (fd, &remote->any, remote->length) == 0 || errno == EINPROGRESS)
+    return 0;
+  return errno == ENETUNREACH || errno == EHOSTUNREACH || errno == ENETDOWN ? EAGAIN : errno;
+}
+
+static NetEndpoint
+any_with_port_of (const NetEndpoint *other)
+{
+  NetEndpoint any = { .length = other->length };
+
+  if (other->any.sa_family == AF_INET6)
+    any.ip6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = other->ip6.sin6_port };
+  else
+    any.ip4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = other->ip4.sin_port };
+  return any;
+}
+
+int
+net_outside_udp (const char *local, const char *remote, int *fd)
+{
+  NetEndpoint here, there;
+  int code;
+
+  if (!net_endpoint_parse (remote, &there))
+    return EINVAL;
+  if (local == NULL)
+    here = any_with_port_of (&there);
+  else if (!net_endpoint_parse (local, &here) || here.any.sa_family != there.any.sa_family)
+    return EINVAL;
+  *fd = socket_for (&there, SOCK_DGRAM);
+  if (*fd < 0)
+    return errno;
+  code = bind (*fd, &here.any, here.length) == 0 ? connect_endpoint (*fd, &there) : errno;
+  if (code != 0)
+    close (*fd);
+  return code;
+}
+
+/* Who is accepted has them from the listener. */
+static void
+set_tcp_options (int fd)
+{
+  static const struct
+  {
+    int level, name, value;
+  } options[] = {
+    { IPPROTO_TCP, TCP_NODELAY, 1 },   { SOL_SOCKET, SO_KEEPALIVE, 1 },
+    { IPPROTO_TCP, TCP_KEEPIDLE, 15 }, { IPPROTO_TCP, TCP_KEEPINTVL, 5 },
+    { IPPROTO_TCP, TCP_KEEPCNT, 3 },   { IPPROTO_TCP, TCP_USER_TIMEOUT, 30 * 1000 },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (options); i++)
+    setsockopt (fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value);
+}
+
+int
+net_outside_tcp_listen (const char *local, int *listener)
+{
+  const int one = 1;
+  NetEndpoint here;
+  int code = 0;
+
+  if (!net_endpoint_parse (local, &here))
+    return EINVAL;
+  *listener = socket_for (&here, SOCK_STREAM | SOCK_NONBLOCK);
+  if (*listener < 0)
+    return errno;
+  set_tcp_options (*listener);
+  if (setsockopt (*listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0
+      || bind (*listener, &here.any, here.length) != 0 || listen (*listener, 1) != 0)
+    code = errno;
+  if (code != 0)
+    close (*listener);
+  return code;
+}
+
+int
+net_outside_tcp_connect (const char *remote, int *fd)
+{
+  NetEndpoint there;
+  int code;
+
+  if (!net_endpoint_parse (remote, &there))
+    return EINVAL;
+  *fd = socket_for (&there, SOCK_STREAM | SOCK_NONBLOCK);
+  if (*fd < 0)
+    return errno;
+  set_tcp_options (*fd);
+  code = connect_endpoint (*fd, &there);
   if (code != 0)
     close (*fd);
   return code;

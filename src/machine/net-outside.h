@@ -21,6 +21,13 @@ void net_outside_sweep (const char *folder);
 int net_outside_stream (int ends[2]);
 /* A UDP socket that is bound to the group ADDRESS:PORT and hears it, what this computer says included. */
 int net_outside_group (const char *group, int *fd);
+/* Between two computers, ends as net_endpoint_parse() has them.  EAGAIN: there is no way to the other one yet.
+ *
+ * A UDP socket at `local` (NULL: any address, and the other's port) that hears nobody but `remote` and sends there. */
+int net_outside_udp (const char *local, const char *remote, int *fd);
+/* A TCP socket that listens at `local`; one that has begun to connect to `remote` and doesn't wait.  A peer that is silent for half a minute is lost to both. */
+int net_outside_tcp_listen (const char *local, int *listener);
+int net_outside_tcp_connect (const char *remote, int *fd);
 
 /* A tap of the host, with headers (tun's IFF_VNET_HDR) and without waiting.  EPERM: no right to. */
 int net_outside_tap (const char *name, int *fd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * vivarium-switch: carries packets between a machine's network card, whose monitor has the other end of the socket, and what else there is at descriptor 4: other
- * machines of the user that come to a listener, a multicast group, or a stream (passt).  A machine's broker starts it; people have no use for it.
+ * machines of the user that come to a listener, a multicast group, a stream (passt), or one other computer by UDP or TCP.  A machine's broker starts it; people have no use for it.
  */
 #define G_LOG_DOMAIN "viv-switch"
 
@@ -53,21 +53,45 @@ confine (gboolean namespaces)
   return FALSE;
 }
 
-static void
-serve (const char *outside)
+/* What descriptor 4 can be. */
+static const struct
 {
-  const gboolean listens = g_str_equal (outside, "machines");
-  const SwitchConfig config = { .header = listens ? HEADER : 0, .patient = !listens };
-  Switch *self = switch_new (&config);
+  const char *word;
+  gboolean listens;
+  SwitchKind kind;
+  SwitchConfig config;
+} outsides[] = {
+  { "machines", TRUE, SWITCH_PACKETS, { .header = HEADER } },
+  { "group", FALSE, SWITCH_GROUP, { .patient = TRUE } },
+  { "stream", FALSE, SWITCH_STREAM, { .patient = TRUE } },
+  /* Another computer may be slow for long: then packets are lost, as on any network. */
+  { "pair", FALSE, SWITCH_PAIR, { 0 } },
+  { "connection", FALSE, SWITCH_STREAM, { 0 } },
+  { "listener", TRUE, SWITCH_STREAM, { 0 } },
+};
+
+static int
+find_outside (const char *word)
+{
+  for (unsigned i = 0; i < G_N_ELEMENTS (outsides); i++)
+    if (g_strcmp0 (outsides[i].word, word) == 0)
+      return (int)i;
+  return -1;
+}
+
+static void
+serve (int outside)
+{
+  Switch *self = switch_new (&outsides[outside].config);
 
   switch_add (self, CHILD_SOCKET, SWITCH_PACKETS);
-  if (listens)
+  if (outsides[outside].listens)
     {
       (void)fcntl (CHILD_EXTRA, F_SETFL, O_NONBLOCK);
-      switch_listen (self, CHILD_EXTRA);
+      switch_listen (self, CHILD_EXTRA, outsides[outside].kind);
     }
   else
-    switch_add (self, CHILD_EXTRA, g_str_equal (outside, "group") ? SWITCH_GROUP : SWITCH_STREAM);
+    switch_add (self, CHILD_EXTRA, outsides[outside].kind);
   while (switch_turn (self, -1))
     ;
   switch_free (self);
@@ -79,8 +103,8 @@ main (int argc, char **argv)
   gboolean no_namespaces = FALSE;
   char *outside = NULL;
   const GOptionEntry entries[] = {
-    { "outside", 0, 0, G_OPTION_ARG_STRING, &outside, "What descriptor 4 is: machines, group or stream",
-      "WORD" },
+    { "outside", 0, 0, G_OPTION_ARG_STRING, &outside,
+      "What descriptor 4 is: machines, group, stream, pair, connection or listener", "WORD" },
     { "no-namespaces", 0, 0, G_OPTION_ARG_NONE, &no_namespaces, "Confine it without namespaces of its own",
       NULL },
     { NULL },
@@ -105,7 +129,7 @@ main (int argc, char **argv)
   argc -= 2;
   argv += 2;
   g_option_context_add_main_entries (context, entries, NULL);
-  if (!g_option_context_parse (context, &argc, &argv, NULL) || argc != 1 || outside == NULL)
+  if (!g_option_context_parse (context, &argc, &argv, NULL) || argc != 1 || find_outside (outside) < 0)
     return 2;
   /* It ends when the broker does, which hears these itself. */
   signal (SIGPIPE, SIG_IGN);
@@ -115,6 +139,6 @@ main (int argc, char **argv)
   /* Before anybody is heard. */
   if (!confine (!no_namespaces))
     return 1;
-  serve (outside);
+  serve (find_outside (outside));
   return 0;
 }

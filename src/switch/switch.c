@@ -33,6 +33,7 @@ struct Switch
   Member members[SWITCH_MOST_MEMBERS];
   Addresses *addresses;
   int listener;
+  SwitchKind listens_for;
   unsigned first; /* who is heard first in the next turn */
   gint64 now;
   uint8_t *packet;
@@ -106,9 +107,10 @@ switch_add (Switch *self, int fd, SwitchKind kind)
 }
 
 void
-switch_listen (Switch *self, int listener)
+switch_listen (Switch *self, int listener, SwitchKind kind)
 {
   self->listener = listener;
+  self->listens_for = kind;
 }
 
 unsigned
@@ -119,6 +121,13 @@ switch_n_members (const Switch *self)
   for (unsigned i = 0; i < SWITCH_MOST_MEMBERS; i++)
     n += self->members[i].fd >= 0;
   return n;
+}
+
+/* Nothing that comes or is refused ends it. */
+static gboolean
+is_datagrams (const Member *member)
+{
+  return member->kind == SWITCH_GROUP || member->kind == SWITCH_PAIR;
 }
 
 /* -- To members ------------------------------------------------------------------------------------ */
@@ -143,7 +152,7 @@ write_member (Member *member, struct iovec *iov, unsigned n, size_t length)
   if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
     return 0;
   /* A host whose network is away gets another packet later. */
-  if (member->kind != SWITCH_GROUP && errno != EMSGSIZE)
+  if (!is_datagrams (member) && errno != EMSGSIZE)
     member->gone = TRUE;
   return length;
 }
@@ -224,8 +233,7 @@ hear_packets (Switch *self, unsigned number)
 
       if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
-      /* From a group anything may come, and nothing ends it. */
-      if (n <= 0 && member->kind != SWITCH_GROUP)
+      if (n <= 0 && !is_datagrams (member))
         member->gone = TRUE;
       else if (n > 0 && (size_t)n <= room)
         carry (self, number, self->packet, (size_t)n);
@@ -286,16 +294,22 @@ hear (Switch *self, unsigned number)
     hear_packets (self, number);
 }
 
+static gboolean
+has_place (const Switch *self)
+{
+  return self->listener >= 0 && (self->listens_for != SWITCH_STREAM || switch_n_members (self) < 2);
+}
+
 static void
 let_in (Switch *self)
 {
-  for (unsigned i = 0; i < ACCEPTS_A_TURN; i++)
+  for (unsigned i = 0; i < ACCEPTS_A_TURN && has_place (self); i++)
     {
       const int fd = accept4 (self->listener, NULL, NULL, SOCK_CLOEXEC);
 
       if (fd < 0)
         return;
-      if (!switch_add (self, fd, SWITCH_PACKETS))
+      if (!switch_add (self, fd, self->listens_for))
         g_message ("there are %u machines on this network already", SWITCH_MOST_MEMBERS);
     }
 }
@@ -315,7 +329,7 @@ switch_turn (Switch *self, int timeout_ms)
 
       waits[i] = (struct pollfd){ member->fd, (short)((patience ? 0 : POLLIN) | (more ? POLLOUT : 0)), 0 };
     }
-  waits[SWITCH_MOST_MEMBERS] = (struct pollfd){ self->listener, POLLIN, 0 };
+  waits[SWITCH_MOST_MEMBERS] = (struct pollfd){ has_place (self) ? self->listener : -1, POLLIN, 0 };
   if (poll (waits, G_N_ELEMENTS (waits), timeout_ms) < 0 && errno != EINTR)
     return FALSE;
   self->now = g_get_monotonic_time ();
@@ -334,7 +348,7 @@ switch_turn (Switch *self, int timeout_ms)
       if (waits[number].revents & (POLLIN | POLLHUP | POLLERR))
         hear (self, number);
       /* It would be told again and again while nobody hears it. */
-      if (patience && (waits[number].revents & (POLLHUP | POLLERR)) && member->kind != SWITCH_GROUP)
+      if (patience && (waits[number].revents & (POLLHUP | POLLERR)) && !is_datagrams (member))
         member->gone = TRUE;
     }
   self->first = (self->first + 1) % SWITCH_MOST_MEMBERS;

@@ -26,6 +26,7 @@ typedef enum
   SWITCH_PACKETS, /* a socket with a packet a message (vmm/net/backend.h) */
   SWITCH_STREAM, /* a stream, where each packet has its length before it, 32 bits, most significant byte first: passt's and QEMU's */
   SWITCH_GROUP,  /* a UDP socket that is bound to a multicast group, to which it sends: a packet a datagram */
+  SWITCH_PAIR,   /* a UDP socket that is connected to another one, likewise */
 } SwitchKind;
 
 typedef struct
@@ -41,8 +42,8 @@ Switch *switch_new (const SwitchConfig *config);
 void switch_free (Switch *self);
 /* Takes `fd`.  FALSE: there are as many as there may be. */
 gboolean switch_add (Switch *self, int fd, SwitchKind kind);
-/* Takes a listener, who connects to which is a member (SWITCH_PACKETS). */
-void switch_listen (Switch *self, int listener);
+/* Takes a listener; who connects to it is a member of the kind.  With SWITCH_STREAM that is one at a time: nobody puts out who is there, and the next one waits. */
+void switch_listen (Switch *self, int listener, SwitchKind kind);
 unsigned switch_n_members (const Switch *self);
 /* Waits at most `timeout_ms` (-1: for good) and carries what there is then, for a bounded time.  FALSE: nobody is there who could send. */
 gboolean switch_turn (Switch *self, int timeout_ms);

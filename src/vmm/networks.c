@@ -57,6 +57,36 @@ on_start (void *opaque, const char *id, unsigned *number, GError **error)
   return broker_link_helper (FAMILY_HELPER_NET, index, number, error);
 }
 
+static gboolean
+is_set (const MachineDevice *net, const char *key)
+{
+  const char *text = machine_device_text (net, key);
+
+  return text != NULL && *text != '\0';
+}
+
+/* What is wrong with the ends of a network of two computers; NULL: it can't be said better. */
+static char *
+explain_pair (const MachineDevice *net, const GError *error)
+{
+  const gboolean tcp = g_str_equal (machine_device_text (net, "kind"), "tcp");
+  const gboolean remote = is_set (net, "remote"), local = is_set (net, "local");
+
+  if (tcp && remote == local)
+    return g_strdup_printf (
+        "with kind tcp one of %s.local, where it waits for the other computer, and %s.remote, where it "
+        "connects to, must be set",
+        net->id, net->id);
+  if (!remote && !tcp)
+    return g_strdup_printf ("%s.remote doesn't say where the other computer is", net->id);
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT))
+    return g_strdup_printf ("%s.local and %s.remote are not of one kind of address", net->id, net->id);
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    return NULL;
+  return g_strdup_printf ("%s.%s can't be had on this computer: %s", net->id,
+                          local || !tcp ? "local" : "remote", error->message);
+}
+
 /* What a person can do where a network of the host can't be had. */
 static void
 explain (const MachineDevice *net, GError **error)
@@ -102,6 +132,8 @@ explain (const MachineDevice *net, GError **error)
     words = g_strdup_printf (g_str_equal (kind, "private") ? "%s.network is no name of a private network"
                                                            : "%s.network is no multicast group",
                              net->id);
+  else if (g_str_equal (kind, "udp") || g_str_equal (kind, "tcp"))
+    words = explain_pair (net, *error);
   else if (g_str_equal (kind, "passt") && absent)
     words = g_strdup ("passt is not installed (package passt)");
   else if (g_str_equal (kind, "multicast") && !g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))

@@ -196,6 +196,6 @@ make (void)
 }
 
 const FuzzTarget fuzz_target = {
-  "machine/definition.c machine/definition-file.c machine/definition-text.c machine/device-kinds.c machine/boot-modules.c",
+  "machine/definition.c machine/definition-file.c machine/definition-text.c machine/device-kinds.c machine/net-keys.c machine/boot-modules.c",
   4096, make
 };

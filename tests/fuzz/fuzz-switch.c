@@ -2,7 +2,7 @@
  *
  * Machines on a private network, and a stream beside a card, that say what they like.
  *
- * Input: a byte for the kind of switch; then steps of a byte for what is done and by whom, and two for its length; packets are the input's next bytes, as far as
+ * Input: a byte for the kind of switch (1: machines, or two ends; 2: without patience; 4: the other end is datagrams, not a stream); then steps of a byte for what is done and by whom, and two for its length; packets are the input's next bytes, as far as
  * they go.
  */
 #include "fuzz.h"
@@ -23,7 +23,12 @@ join (Switch *self, unsigned i, SwitchKind kind)
 {
   int pair[2];
 
-  if (socketpair (AF_UNIX, kind == SWITCH_STREAM ? SOCK_STREAM : SOCK_SEQPACKET, 0, pair) != 0)
+  if (socketpair (AF_UNIX,
+                  kind == SWITCH_STREAM ? SOCK_STREAM
+                  : kind == SWITCH_PAIR ? SOCK_DGRAM
+                                        : SOCK_SEQPACKET,
+                  0, pair)
+      != 0)
     abort ();
   ends[i] = pair[0];
   if (!switch_add (self, pair[1], kind))
@@ -73,12 +78,14 @@ int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
 {
   FuzzBytes bytes = { data, length };
-  const gboolean stream = fuzz_u8 (&bytes) & 1;
+  const uint8_t kind = fuzz_u8 (&bytes);
+  const gboolean stream = kind & 1;
+  const SwitchKind other = kind & 4 ? SWITCH_PAIR : SWITCH_STREAM;
   const unsigned n = stream ? 2 : N_MEMBERS;
-  Switch *self = switch_new (&(SwitchConfig){ .header = stream ? 0 : 10, .patient = stream });
+  Switch *self = switch_new (&(SwitchConfig){ .header = stream ? 0 : 10, .patient = stream && !(kind & 2) });
 
   for (unsigned i = 0; i < n; i++)
-    join (self, i, stream && i == 1 ? SWITCH_STREAM : SWITCH_PACKETS);
+    join (self, i, stream && i == 1 ? other : SWITCH_PACKETS);
   for (unsigned i = 0; i < MOST_STEPS && bytes.length > 0; i++)
     step (self, &bytes, stream);
   for (unsigned i = 0; i < 4; i++)
@@ -122,7 +129,11 @@ make (void)
   put (stream, 0xc1, 65000, "", 0);
   put (stream, 0x61, 9, "", 0);
   put (stream, 0x41, 4, "\xff\xff\xff\xff", 4);
-  fuzz_seed (stream->data, stream->len);
+  for (guint8 more = 0; more < 4; more++)
+    {
+      stream->data[0] = (guint8)(1 | more << 1);
+      fuzz_seed (stream->data, stream->len);
+    }
   fuzz_word ("\x02\0\0\0\0\1", 6);
   fuzz_word ("\xff\xff\xff\xff\xff\xff", 6);
   fuzz_word (EMPTY, 10);

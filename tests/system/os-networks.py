@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Debian's kernel on networks with others: machines of one user, a group, a tap, a bridge, passt.   os-networks.py ENGINE [CASE…]
+"""Debian's kernel on networks with others: machines of one user, a group, a pair, a tap, a bridge, passt.   os-networks.py ENGINE [CASE…]
 
 Taps and bridges are in a network of the test's own where the kernel lets it, and are skipped elsewhere."""
 import hashlib
@@ -14,7 +14,7 @@ import sys
 from lib import SLOW, Skip, check, equal
 from os_cases import run_cases
 from os_media import cloud_kernel, initramfs
-from os_network import serve
+from os_network import free_port, serve
 
 MODULES = ("drivers/virtio/virtio_ring.ko", "drivers/virtio/virtio.ko", "drivers/virtio/virtio_pci_legacy_dev.ko",
            "drivers/virtio/virtio_pci_modern_dev.ko", "drivers/virtio/virtio_pci.ko", "net/core/failover.ko", "drivers/net/net_failover.ko",
@@ -173,6 +173,26 @@ def multicast(room, engine):
     two.end()
 
 
+def pair(one, two):
+    one.ready()
+    two.ready()
+    one.ping(two.address)
+    transfer(two, one)
+    transfer(one, two)
+    one.end()
+    two.end()
+
+
+def udp(room, engine):
+    ends = ["127.0.0.1:%d" % free_port() for _ in range(2)]
+    pair(*(Guest(room, engine, n + 1, "net0.kind=udp", "net0.local=" + ends[n], "net0.remote=" + ends[1 - n]) for n in range(2)))
+
+
+def tcp(room, engine):
+    end = "127.0.0.1:%d" % free_port()
+    pair(*(Guest(room, engine, n, "net0.kind=tcp", "net0.%s=%s" % (key, end)) for n, key in ((1, "remote"), (2, "local"))))
+
+
 def on_host(room, engine, keys):
     content = os.urandom(8 << 20)
     guest = Guest(room, engine, 1, *keys).ready()
@@ -241,6 +261,6 @@ def passt(room, engine):
     guest.end()
 
 
-CASES = {"private": private, "multicast": multicast, "tap": tap, "bridge": bridge, "passt": passt}
+CASES = {"private": private, "multicast": multicast, "udp": udp, "tcp": tcp, "tap": tap, "bridge": bridge, "passt": passt}
 own_network()
 run_cases(CASES, slow=tuple(CASES))

@@ -113,7 +113,11 @@ def forwards(room, tap):
 def refused(room, tap):
     for number, (keys, words) in enumerate(((("net0.kind=tap",), "net0.tap doesn't say which tap"),
                                             (("net0.kind=multicast", "net0.network=lab"), "net0.network is no multicast group"),
-                                            (("net0.kind=private", "net0.network=239.1.2.3:4"), "net0.network is no name of a private network"))):
+                                            (("net0.kind=private", "net0.network=239.1.2.3:4"), "net0.network is no name of a private network"),
+                                            (("net0.kind=udp",), "net0.remote doesn't say where the other computer is"),
+                                            (("net0.kind=udp", "net0.remote=192.0.2.7:5887", "net0.local=[::1]:5887"), "net0.local and net0.remote are not of one kind of address"),
+                                            (("net0.kind=tcp",), "one of net0.local"),
+                                            (("net0.kind=tcp", "net0.local=192.0.2.7:5887"), "net0.local can't be had on this computer"))):
         with tap.point("what can't be had is said, and the machine runs: " + words):
             machine = room.machine("Refused %d" % number, engine="none", memory="16M")
             machine.vivctl("set", *keys)
@@ -124,11 +128,63 @@ def refused(room, tap):
             machine.vivctl("stop", "--force")
 
 
+def frame(number):
+    """To all, from a card that nobody has."""
+    return bytes.fromhex("ffffffffffff0200000000") + bytes([number]) + b"\x88\xb5" + bytes(46)
+
+
+def framed(number):
+    packet = frame(number)
+    return len(packet).to_bytes(4, "big") + packet
+
+
+def received(machine, packets):
+    machine.until(lambda: statistics(machine)["net0.received-packets"] == packets, 60, "%d packets, not %s" % (packets, statistics(machine)))
+
+
+def pairs(room, tap):
+    """The other computer is this program."""
+    address, other = "127.0.0.1:%d" % free_port(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    other.bind(("127.0.0.1", 0))
+    machine = room.machine("Pair", engine="none", memory="16M")
+    host, port = address.rsplit(":", 1)
+    place = host, int(port)
+    with tap.point("UDP: the other computer is heard, and nobody else"):
+        machine.vivctl("set", "net0.kind=udp", "net0.local=" + address, "net0.remote=127.0.0.1:%d" % other.getsockname()[1])
+        machine.start()
+        equal(len(switches(machine)), 1, "switches")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.sendto(frame(1), place)
+        other.sendto(frame(2), place)
+        received(machine, 1)
+        machine.vivctl("stop", "--force")
+    other.close()
+    with tap.point("TCP: who connects is heard, and the next one when that has gone"):
+        machine.vivctl("set", "net0.kind=tcp", "net0.remote=")
+        machine.start()
+        for number in 1, 2:
+            with socket.create_connection(place) as stream:
+                stream.sendall(framed(number))
+                received(machine, number)
+        machine.vivctl("stop", "--force")
+    with tap.point("TCP: it connects, and again when the connection was lost"):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            machine.vivctl("set", "net0.local=", "net0.remote=127.0.0.1:%d" % listener.getsockname()[1])
+            machine.start()
+            for number in 1, 2:
+                stream, _ = listener.accept()
+                with stream:
+                    stream.sendall(framed(number))
+                    received(machine, number)
+        machine.vivctl("stop", "--force")
+
+
 def main():
     tap = Tap()
     with Room() as room:
         capture(room, tap)
         private(room, tap)
+        pairs(room, tap)
         refused(room, tap)
         forwards(room, tap)
     tap.done()

@@ -86,6 +86,8 @@ static const char *const choice_labels[][2] = {
   { "passt", N_ ("This computer’s network, by passt") },
   { "private", N_ ("My other machines") },
   { "multicast", N_ ("A group of computers (multicast)") },
+  { "udp", N_ ("One other computer (UDP)") },
+  { "tcp", N_ ("One other computer (TCP)") },
   { "tap", N_ ("A tap of this computer") },
   { "bridge", N_ ("A bridge of this computer") },
   { "up", N_ ("Plugged in") },

@@ -13,6 +13,8 @@ viv_net_row_counts (const MachineDefinition *definition, const char *key)
     const char *key, *kinds;
   } limited[] = {
     { "network", "private|multicast" },
+    { "remote", "udp|tcp" },
+    { "local", "udp|tcp" },
     { "tap", "tap" },
     { "bridge", "bridge" },
     { "forward", "user|passt" },

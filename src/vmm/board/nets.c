@@ -174,6 +174,8 @@ set_network (NetPortConfig *config, const char *kind)
     { "tap", NET_CAN_CHECKSUM | NET_CAN_TSO4 | NET_CAN_TSO6, FALSE, { .header = TRUE, .device = TRUE } },
     { "bridge", NET_CAN_CHECKSUM | NET_CAN_TSO4 | NET_CAN_TSO6, FALSE, { .header = TRUE, .device = TRUE } },
     { "multicast", 0, FALSE, { 0 } },
+    { "udp", 0, FALSE, { 0 } },
+    { "tcp", 0, FALSE, { 0 } },
     { "passt", 0, FALSE, { 0 } },
   };
 

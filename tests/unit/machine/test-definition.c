@@ -39,6 +39,8 @@ other_value (const DefinitionKey *key)
     return g_strdup ("tcp:127.0.0.1:2222-:22,udp:[::1]:5353-[fec0::15]:53");
   if (g_str_equal (key->name, "network"))
     return g_strdup ("lab-1");
+  if (g_str_equal (key->name, "remote") || g_str_equal (key->name, "local"))
+    return g_strdup ("[2001:db8::7]:5887");
   if (g_str_equal (key->name, "tap") || g_str_equal (key->name, "bridge"))
     return g_strdup ("if@1.x-5");
   if (g_str_equal (key->name, "modules"))

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -141,6 +143,112 @@ test_places (void)
     g_assert_false (net_interface_is_good (interfaces[i]));
 }
 
+static void
+test_endpoints (void)
+{
+  static const char *const good[] = { "192.0.2.7:5887", "0.0.0.0:1", "[2001:db8::7]:65535", "[::]:5887" };
+  static const char *const none[] = { "",
+                                      ":5887",
+                                      "192.0.2.7",
+                                      "192.0.2.7:",
+                                      "192.0.2.7:0",
+                                      "192.0.2.7:65536",
+                                      "192.0.2.7:+1",
+                                      "192.0.2.7:1:2",
+                                      "192.0.2:5887",
+                                      "host:5887",
+                                      "239.255.86.77:5886",
+                                      "255.255.255.255:5886",
+                                      "[192.0.2.7]:5887",
+                                      "2001:db8::7:5887",
+                                      "[2001:db8::7]",
+                                      "[2001:db8::7]5887",
+                                      "[]:5887",
+                                      "[:5887",
+                                      "[ff15::1]:5887",
+                                      "[fe80::1%lo]:5887" };
+  NetEndpoint endpoint;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (good); i++)
+    g_assert_true (net_endpoint_parse (good[i], &endpoint));
+  for (unsigned i = 0; i < G_N_ELEMENTS (none); i++)
+    g_assert_false (net_endpoint_parse (none[i], &endpoint));
+}
+
+/* ADDRESS:PORT of a port of the loopback interface that was free. */
+static char *
+free_endpoint (int type)
+{
+  const int fd = socket (AF_INET, type, 0);
+  struct sockaddr_in place = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  socklen_t length = sizeof place;
+
+  g_assert_cmpint (bind (fd, (struct sockaddr *)&place, sizeof place), ==, 0);
+  g_assert_cmpint (getsockname (fd, (struct sockaddr *)&place, &length), ==, 0);
+  close (fd);
+  return g_strdup_printf ("127.0.0.1:%u", ntohs (place.sin_port));
+}
+
+static void
+test_udp (void)
+{
+  g_autofree char *one = free_endpoint (SOCK_DGRAM), *two = free_endpoint (SOCK_DGRAM);
+  int fds[2], other;
+  char text[16];
+
+  g_assert_cmpint (net_outside_udp (one, two, &fds[0]), ==, 0);
+  g_assert_cmpint (net_outside_udp (two, one, &fds[1]), ==, 0);
+  g_assert_cmpint (net_outside_udp (one, two, &other), ==, EADDRINUSE);
+  for (unsigned i = 0; i < 2; i++)
+    {
+      g_assert_cmpint (send (fds[i], "packet", 6, 0), ==, 6);
+      g_assert_cmpint (recv (fds[!i], text, sizeof text, 0), ==, 6);
+    }
+  close (fds[0]);
+  close (fds[1]);
+  /* Without an end of its own it has the other's port, at any address. */
+  g_assert_cmpint (net_outside_udp (NULL, one, &fds[0]), ==, 0);
+  g_assert_cmpint (send (fds[0], "packet", 6, 0), ==, 6);
+  g_assert_cmpint (recv (fds[0], text, sizeof text, 0), ==, 6);
+  close (fds[0]);
+  g_assert_cmpint (net_outside_udp (one, "[2001:db8::7]:5887", &other), ==, EINVAL);
+  g_assert_cmpint (net_outside_udp ("here", one, &other), ==, EINVAL);
+  g_assert_cmpint (net_outside_udp (one, "there", &other), ==, EINVAL);
+}
+
+static void
+test_tcp (void)
+{
+  g_autofree char *here = free_endpoint (SOCK_STREAM);
+  int listener, fd, accepted, other;
+  char text[16];
+
+  g_assert_cmpint (net_outside_tcp_listen (here, &listener), ==, 0);
+  g_assert_cmpint (net_outside_tcp_listen (here, &other), ==, EADDRINUSE);
+  g_assert_cmpint (net_outside_tcp_connect (here, &fd), ==, 0);
+  struct pollfd wait = { listener, POLLIN, 0 };
+  g_assert_cmpint (poll (&wait, 1, -1), ==, 1);
+  accepted = accept (listener, NULL, NULL);
+  g_assert_cmpint (send (accepted, "packet", 6, 0), ==, 6);
+  wait.fd = fd;
+  g_assert_cmpint (poll (&wait, 1, -1), ==, 1);
+  g_assert_cmpint (recv (fd, text, sizeof text, 0), ==, 6);
+  /* Who is silent for long is missed at both ends. */
+  for (unsigned i = 0; i < 2; i++)
+    {
+      int value = 0;
+      socklen_t length = sizeof value;
+
+      g_assert_cmpint (getsockopt (i ? fd : accepted, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &length), ==, 0);
+      g_assert_cmpint (value, >, 0);
+    }
+  close (accepted);
+  close (fd);
+  close (listener);
+  g_assert_cmpint (net_outside_tcp_listen ("here", &other), ==, EINVAL);
+  g_assert_cmpint (net_outside_tcp_connect ("there", &other), ==, EINVAL);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -152,6 +260,9 @@ main (int argc, char **argv)
   g_test_add_func ("/net-outside/rush", test_rush);
   g_test_add_func ("/net-outside/refused", test_refused);
   g_test_add_func ("/net-outside/places", test_places);
+  g_test_add_func ("/net-outside/endpoints", test_endpoints);
+  g_test_add_func ("/net-outside/udp", test_udp);
+  g_test_add_func ("/net-outside/tcp", test_tcp);
   const int status = g_test_run ();
   net_outside_sweep (folder);
   lock = g_build_filename (folder, "lock", NULL);

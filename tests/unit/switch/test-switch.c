@@ -257,7 +257,7 @@ test_coming_and_going (void)
   socklen_t length;
   int fds[SWITCH_MOST_MEMBERS + 3];
 
-  switch_listen (self, listen_somewhere (&place, &length));
+  switch_listen (self, listen_somewhere (&place, &length), SWITCH_PACKETS);
   for (unsigned i = 0; i < G_N_ELEMENTS (fds); i++)
     {
       fds[i] = socket (AF_UNIX, SOCK_SEQPACKET, 0);
@@ -451,6 +451,168 @@ test_group (void)
     }
 }
 
+/* -- Another computer ------------------------------------------------------------------------------ */
+
+/* On the loopback interface, at a port that is free. */
+static int
+internet (int type, struct sockaddr_in *place)
+{
+  const int fd = socket (AF_INET, type | SOCK_NONBLOCK, 0);
+  socklen_t length = sizeof *place;
+
+  *place = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  g_assert_cmpint (bind (fd, (struct sockaddr *)place, sizeof *place), ==, 0);
+  g_assert_cmpint (getsockname (fd, (struct sockaddr *)place, &length), ==, 0);
+  return fd;
+}
+
+static void
+assert_card_hears (Switch *self, int card, uint8_t seed)
+{
+  uint8_t packet[LENGTH + 1];
+
+  for (unsigned i = 0; i < 50 && recv (card, packet, sizeof packet, MSG_DONTWAIT | MSG_PEEK) < 0; i++)
+    switch_turn (self, 20);
+  g_assert_cmpint (recv (card, packet, sizeof packet, MSG_DONTWAIT), ==, LENGTH);
+  g_assert_cmpuint (packet[LENGTH - 1], ==, seed);
+}
+
+/* Datagrams: nobody else is heard, and one that isn't there, or talks nonsense, ends nothing. */
+static void
+test_pair (void)
+{
+  Switch *self = switch_new (&(SwitchConfig){ 0 });
+  const int card = add (self, SWITCH_PACKETS);
+  struct sockaddr_in here, there, elsewhere;
+  const int ours = internet (SOCK_DGRAM, &here), stranger = internet (SOCK_DGRAM, &elsewhere);
+  int theirs = internet (SOCK_DGRAM, &there);
+  uint8_t addresses[2][6], packet[LENGTH], got[LENGTH + 1];
+
+  g_assert_cmpint (connect (ours, (struct sockaddr *)&there, sizeof there), ==, 0);
+  g_assert_true (switch_add (self, ours, SWITCH_PAIR));
+  close (theirs);
+  for (unsigned i = 0; i < 2; i++)
+    address_of (i, addresses[i]);
+  make_packet (packet, 0, everybody, addresses[0], 5);
+  for (unsigned i = 0; i < 5; i++)
+    {
+      g_assert_cmpint (send (card, packet, LENGTH, 0), ==, LENGTH);
+      turn (self);
+    }
+  g_assert_cmpuint (switch_n_members (self), ==, 2);
+  theirs = socket (AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+  g_assert_cmpint (bind (theirs, (struct sockaddr *)&there, sizeof there), ==, 0);
+  g_assert_cmpint (send (card, packet, LENGTH, 0), ==, LENGTH);
+  for (unsigned i = 0; i < 50 && recv (theirs, got, sizeof got, MSG_PEEK) < 0; i++)
+    switch_turn (self, 20);
+  g_assert_cmpint (recv (theirs, got, sizeof got, 0), ==, LENGTH);
+  g_assert_cmpmem (got, LENGTH, packet, LENGTH);
+  for (size_t n = 0; n < 14; n++)
+    g_assert_cmpint (sendto (theirs, packet, n, 0, (struct sockaddr *)&here, sizeof here), ==, n);
+  make_packet (packet, 0, everybody, addresses[1], 6);
+  g_assert_cmpint (sendto (stranger, packet, LENGTH, 0, (struct sockaddr *)&here, sizeof here), ==, LENGTH);
+  make_packet (packet, 0, everybody, addresses[1], 7);
+  g_assert_cmpint (sendto (theirs, packet, LENGTH, 0, (struct sockaddr *)&here, sizeof here), ==, LENGTH);
+  assert_card_hears (self, card, 7);
+  close (card);
+  close (theirs);
+  close (stranger);
+  switch_free (self);
+}
+
+static int
+come (const struct sockaddr_in *place)
+{
+  const int fd = socket (AF_INET, SOCK_STREAM, 0);
+
+  g_assert_cmpint (connect (fd, (const struct sockaddr *)place, sizeof *place), ==, 0);
+  return fd;
+}
+
+/* Streams that come to a listener: one at a time, and the next one when that has gone. */
+static void
+test_one_at_a_time (void)
+{
+  Switch *self = switch_new (&(SwitchConfig){ 0 });
+  const int card = add (self, SWITCH_PACKETS);
+  struct sockaddr_in place;
+  const int listener = internet (SOCK_STREAM, &place);
+  uint8_t from[6], framed[4 + LENGTH];
+
+  address_of (1, from);
+  g_assert_cmpint (listen (listener, 4), ==, 0);
+  switch_listen (self, listener, SWITCH_STREAM);
+  g_assert_true (switch_turn (self, 0));
+  const int first = come (&place), second = come (&place);
+  put_framed (framed, everybody, from, 2);
+  g_assert_cmpint (send (second, framed, sizeof framed, 0), ==, sizeof framed);
+  put_framed (framed, everybody, from, 1);
+  g_assert_cmpint (send (first, framed, sizeof framed, 0), ==, sizeof framed);
+  assert_card_hears (self, card, 1);
+  turn (self);
+  g_assert_cmpuint (switch_n_members (self), ==, 2);
+  g_assert_cmpint (recv (card, framed, sizeof framed, MSG_DONTWAIT), ==, -1);
+  /* Who talks nonsense is as good as gone. */
+  memset (framed, 0xff, 4);
+  g_assert_cmpint (send (first, framed, 4, 0), ==, 4);
+  assert_card_hears (self, card, 2);
+  close (second);
+  for (unsigned i = 0; i < 50 && switch_n_members (self) > 1; i++)
+    g_assert_true (switch_turn (self, 20));
+  g_assert_cmpuint (switch_n_members (self), ==, 1);
+  g_assert_true (switch_turn (self, 0));
+  close (first);
+  close (card);
+  switch_free (self);
+}
+
+/* A connection that nobody answers ends it; one that comes about carries packets from then on. */
+static void
+test_connecting (void)
+{
+  struct sockaddr_in place;
+  const int listener = internet (SOCK_STREAM, &place);
+  uint8_t addresses[2][6], packet[LENGTH], framed[4 + LENGTH];
+
+  for (unsigned i = 0; i < 2; i++)
+    address_of (i, addresses[i]);
+  make_packet (packet, 0, everybody, addresses[0], 3);
+  for (unsigned there = 0; there < 2; there++)
+    {
+      Switch *self = switch_new (&(SwitchConfig){ 0 });
+      const int card = add (self, SWITCH_PACKETS), fd = socket (AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+      gboolean goes_on = TRUE;
+
+      if (there)
+        g_assert_cmpint (listen (listener, 1), ==, 0);
+      (void)!connect (fd, (struct sockaddr *)&place, sizeof place);
+      g_assert_true (switch_add (self, fd, SWITCH_STREAM));
+      g_assert_cmpint (send (card, packet, LENGTH, 0), ==, LENGTH);
+      for (unsigned i = 0; i < 50 && goes_on && !there; i++)
+        goes_on = switch_turn (self, 20);
+      g_assert_cmpint (goes_on, ==, there);
+      if (there)
+        {
+          int accepted = -1;
+
+          for (unsigned i = 0; i < 50 && accepted < 0; i++)
+            {
+              accepted = accept4 (listener, NULL, NULL, SOCK_NONBLOCK);
+              switch_turn (self, 20);
+            }
+          g_assert_cmpint (send (card, packet, LENGTH, 0), ==, LENGTH);
+          for (unsigned i = 0; i < 50 && recv (accepted, framed, sizeof framed, MSG_PEEK) < 0; i++)
+            switch_turn (self, 20);
+          g_assert_cmpint (recv (accepted, framed, sizeof framed, 0), ==, sizeof framed);
+          g_assert_cmpmem (framed + 4, LENGTH, packet, LENGTH);
+          close (accepted);
+        }
+      close (card);
+      switch_free (self);
+    }
+  close (listener);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -464,5 +626,8 @@ main (int argc, char **argv)
   g_test_add_func ("/switch/stream", test_stream);
   g_test_add_func ("/switch/patience", test_patience);
   g_test_add_func ("/switch/group", test_group);
+  g_test_add_func ("/switch/pair", test_pair);
+  g_test_add_func ("/switch/one-at-a-time", test_one_at_a_time);
+  g_test_add_func ("/switch/connecting", test_connecting);
   return g_test_run ();
 }
