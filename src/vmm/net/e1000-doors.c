@@ -71,6 +71,15 @@ read_statistic (E1000 *e, unsigned offset)
   return value;
 }
 
+/* KiB of the memory for packets that the receiver has, and in the upper half what is left for the transmitter, which is read only. */
+static void
+write_pba (E1000 *e, uint32_t value)
+{
+  const uint32_t all = e->modern ? 40 : 64, receive = value & 0xffff;
+
+  e1000_set (e, E1000_PBA, (all > receive ? all - receive : 0) << 16 | receive);
+}
+
 /* -- Reset --------------------------------------------------------------------------------------------- */
 
 void
@@ -84,7 +93,7 @@ e1000_reset_registers (E1000 *e)
   e->wire = (Microwire){ 0 };
   e1000_set (e, E1000_CTRL, CTRL_FD | CTRL_SPEED_1000);
   e1000_set (e, E1000_EECD, EECD_PRES | EECD_DO);
-  e1000_set (e, E1000_PBA, 0x00100030);
+  write_pba (e, e->modern ? 20 : 48);
   e1000_set (e, E1000_LEDCTL, 0x07068302);
   e1000_set (e, E1000_RDTR, 0);
   e1000_rom_load (e);
@@ -127,7 +136,6 @@ bits_of (unsigned offset)
     case E1000_TXCW:
     case E1000_TIPG:
     case E1000_LEDCTL:
-    case E1000_PBA:
     case E1000_RDBAH:
     case E1000_TDBAH:
     case E1000_RXDCTL:
@@ -267,6 +275,9 @@ registers_write (void *opaque, uint64_t addr, uint64_t wide, unsigned size)
     case E1000_IMC:
       e1000_set (e, E1000_IMS, e1000_get (e, E1000_IMS) & ~value);
       e1000_interrupt_update (e);
+      return;
+    case E1000_PBA:
+      write_pba (e, value);
       return;
     case E1000_WUS:
       e1000_set (e, E1000_WUS, e1000_get (e, E1000_WUS) & ~value);

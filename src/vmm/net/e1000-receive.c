@@ -222,6 +222,7 @@ typedef struct
   size_t buffers[4], room;
   gboolean extended; /* 82574, 7.1.5: the status has another shape */
   unsigned ring;     /* descriptors */
+  unsigned step;     /* of head and tail, which count in 16 bytes, from one to the next */
 } Layout;
 
 static Layout
@@ -242,7 +243,8 @@ layout_of (const E1000 *e)
     }
   for (unsigned i = 0; i < layout.n_buffers; i++)
     layout.room += layout.buffers[i];
-  layout.ring = e1000_ring_size (e1000_get (e, E1000_RDLEN)) * 16 / layout.size;
+  layout.step = layout.size / 16;
+  layout.ring = e1000_ring_size (e1000_get (e, E1000_RDLEN)) / layout.step;
   return layout;
 }
 
@@ -288,7 +290,7 @@ write_back (E1000 *e, const Layout *layout, uint64_t descriptor, const Frame *fr
 static void
 write_frame (E1000 *e, const Layout *layout, const Frame *frame, unsigned n)
 {
-  unsigned at = e1000_get (e, E1000_RDH);
+  unsigned at = e1000_get (e, E1000_RDH) / layout->step;
   size_t from = 0;
 
   for (; n > 0; n--, at = at + 1 < layout->ring ? at + 1 : 0)
@@ -310,7 +312,7 @@ write_frame (E1000 *e, const Layout *layout, const Frame *frame, unsigned n)
         }
       write_back (e, layout, descriptor, frame, n == 1, lengths);
     }
-  e1000_set (e, E1000_RDH, at);
+  e1000_set (e, E1000_RDH, at * layout->step);
 }
 
 /* -- Waking up ----------------------------------------------------------------------------------------- */
@@ -405,7 +407,7 @@ e1000_receive_frame (E1000 *e, const NetOffload *offload, const uint8_t *packet,
 {
   const Layout layout = layout_of (e);
   const unsigned ring = layout.ring;
-  const unsigned head = e1000_get (e, E1000_RDH), tail = e1000_get (e, E1000_RDT);
+  const unsigned head = e1000_get (e, E1000_RDH) / layout.step, tail = e1000_get (e, E1000_RDT) / layout.step;
   unsigned there, needed;
   gboolean promiscuous;
   Frame frame;

@@ -213,10 +213,11 @@ test_extended (void)
   for (unsigned i = 0; i < 8; i++)
     for (unsigned k = 0; k < 4; k++)
       card_put (&c, RING_RX + 32 * i + 8 * k, BUFFERS_RX + BUFFER_SIZE * i + 0x1000 * k, 8);
-  gig_write (&c, E1000_RDT, 7);
+  /* Head and tail go on counting in 16 bytes. */
+  gig_write (&c, E1000_RDT, 2 * 7);
   card_fill (packet, sizeof packet, NULL, 9);
   g_assert_true (card_offer (&c, packet, sizeof packet));
-  g_assert_cmpuint (gig_read (&c, E1000_RDH), ==, 1);
+  g_assert_cmpuint (gig_read (&c, E1000_RDH), ==, 2);
   g_assert_cmpuint (card_get (&c, RING_RX + 12, 2), ==, 256);
   g_assert_cmpuint (card_get (&c, RING_RX + 18, 2), ==, 1024);
   g_assert_cmpuint (card_get (&c, RING_RX + 22, 2), ==, 3000 - 256 - 2048);
@@ -225,6 +226,20 @@ test_extended (void)
   memcpy (got + 256 + 1024, gig_rx_buffer (&c, 0) + 0x2000, 1024);
   memcpy (got + 256 + 2048, gig_rx_buffer (&c, 0) + 0x3000, 3000 - 256 - 2048);
   g_assert_cmpmem (got, 3000, packet, 3000);
+  for (unsigned i = 1; i < 7; i++)
+    {
+      g_assert_true (card_offer (&c, packet, sizeof packet));
+      g_assert_cmpuint (gig_read (&c, E1000_RDH), ==, 2 * (i + 1));
+    }
+  g_assert_false (card_offer (&c, packet, sizeof packet));
+  gig_write (&c, E1000_RDT, 2 * 2);
+  card_pump ();
+  g_assert_cmpuint (gig_read (&c, E1000_RDH), ==, 0);
+  g_assert_cmpuint (card_get (&c, RING_RX + 32 * 7 + 12, 2), ==, 256);
+  /* A head between two. */
+  gig_write (&c, E1000_RDH, 2 * 7 + 1);
+  g_assert_true (card_offer (&c, packet, sizeof packet));
+  g_assert_cmpuint (gig_read (&c, E1000_RDH), ==, 0);
   /* Buffers of no size, and no buffers. */
   gig_write (&c, E1000E_PSRCTL, 0);
   g_assert_true (card_offer (&c, packet, sizeof packet));
@@ -253,6 +268,23 @@ test_second_queue (void)
   card_close (&c);
 }
 
+/* What the receiver has not of the memory for packets the transmitter has, and drivers reckon with it. */
+static void
+test_packet_buffer (void)
+{
+  Card c;
+
+  open_card (&c);
+  g_assert_cmphex (gig_read (&c, E1000_PBA), ==, 0x140014);
+  gig_write (&c, E1000_PBA, 0x20);
+  g_assert_cmphex (gig_read (&c, E1000_PBA), ==, 0x80020);
+  gig_write (&c, E1000_PBA, 0xffff0006);
+  g_assert_cmphex (gig_read (&c, E1000_PBA), ==, 0x220006);
+  gig_write (&c, E1000_PBA, 0xffff);
+  g_assert_cmphex (gig_read (&c, E1000_PBA) >> 16, ==, 0);
+  card_close (&c);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -262,5 +294,6 @@ main (int argc, char **argv)
   g_test_add_func ("/e1000e/msix", test_msix);
   g_test_add_func ("/e1000e/extended", test_extended);
   g_test_add_func ("/e1000e/second-queue", test_second_queue);
+  g_test_add_func ("/e1000e/packet-buffer", test_packet_buffer);
   return g_test_run ();
 }
