@@ -56,6 +56,7 @@ show_one (const char *id, gboolean json)
   for (guint i = 0; i < definition->devices->len; i++)
     {
       const MachineDevice *device = g_ptr_array_index (definition->devices, i);
+      gboolean told = FALSE;
 
       for (const DefinitionKey *key = device->kind->keys; key->name != NULL; key++)
         {
@@ -65,10 +66,17 @@ show_one (const char *id, gboolean json)
           if (g_str_equal (full, "machine.name") || g_str_equal (full, "machine.uuid")
               || g_strcmp0 (value, key->fallback) == 0 || value == NULL || *value == '\0')
             continue;
+          told = TRUE;
           g_variant_builder_add (&facts, "{sv}", full, g_variant_new_string (value));
           if (!json)
             g_print ("  %-26s %s\n", full, value);
         }
+      /* One that is as it comes. */
+      if (told || device->kind->most == 0)
+        continue;
+      g_variant_builder_add (&facts, "{sv}", device->id, g_variant_new_boolean (TRUE));
+      if (!json)
+        g_print ("  %s\n", device->id);
     }
   for (char **lack = profile->lacks; *lack != NULL && !json; lack++)
     g_print ("%s\n", *lack);

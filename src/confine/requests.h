@@ -11,17 +11,18 @@
 #include <sys/ioctl.h>
 
 /* KVM, before the walls: the engine is made, and asked what it can.  Refused behind them: no more machines, processors or capabilities. */
-#define REQUESTS_BEFORE(X)      \
-  X (KVM_GET_API_VERSION)       \
-  X (KVM_CHECK_EXTENSION)       \
-  X (KVM_CREATE_VM)             \
-  X (KVM_GET_VCPU_MMAP_SIZE)    \
-  X (KVM_CREATE_VCPU)           \
-  X (KVM_SET_IDENTITY_MAP_ADDR) \
-  X (KVM_SET_TSS_ADDR)          \
-  X (KVM_ENABLE_CAP)            \
-  X (KVM_GET_SUPPORTED_CPUID)   \
-  X (KVM_SET_CPUID2)            \
+#define REQUESTS_BEFORE(X)       \
+  X (KVM_GET_API_VERSION)        \
+  X (KVM_CHECK_EXTENSION)        \
+  X (KVM_CREATE_VM)              \
+  X (KVM_GET_VCPU_MMAP_SIZE)     \
+  X (KVM_CREATE_VCPU)            \
+  X (KVM_SET_IDENTITY_MAP_ADDR)  \
+  X (KVM_SET_TSS_ADDR)           \
+  X (KVM_ENABLE_CAP)             \
+  X (KVM_GET_SUPPORTED_CPUID)    \
+  X (KVM_GET_SUPPORTED_HV_CPUID) \
+  X (KVM_SET_CPUID2)             \
   X (KVM_GET_MSR_INDEX_LIST)
 
 /* KVM, of a machine that is there: its processors run, are interrupted, move its memory and read their own state for a report. */
@@ -39,6 +40,7 @@
   X (KVM_GET_SREGS)              \
   X (KVM_GET_SREGS2)             \
   X (KVM_GET_MSRS)               \
+  X (KVM_GET_TSC_KHZ)            \
   X (KVM_GET_XSAVE)              \
   X (KVM_GET_XCRS)               \
   X (KVM_GET_LAPIC)              \
@@ -60,6 +62,7 @@
   X (KVM_SET_DEBUGREGS)   \
   X (KVM_SET_GUEST_DEBUG) \
   X (KVM_GET_CLOCK)       \
+  X (KVM_SET_TSC_KHZ)     \
   X (KVM_SET_CLOCK)       \
   X (KVM_KVMCLOCK_CTRL)   \
   X (KVM_HAS_DEVICE_ATTR) \

@@ -205,6 +205,11 @@ static const DefinitionKey machine_keys[] = {
     .accepts = N_ (
         "three numbers such as 2,4,1, whose product is machine.cpus; threads are 1 or 2, and cores a power of two if there are several sockets"),
     .check = check_topology },
+  { .name = "hyperv",
+    .type = KEY_BOOL,
+    .fallback = "false",
+    .help = N_ (
+        "Under KVM the guest finds Hyper-V's interface, by which Windows keeps time and waits better; others find KVM's own") },
   { .name = "memory-huge", .type = KEY_BOOL, .fallback = "false", .help = N_ ("Ask for huge pages") },
   { .name = "memory-merge",
     .type = KEY_BOOL,

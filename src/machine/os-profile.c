@@ -90,6 +90,13 @@ limit_memory (uint64_t wanted)
   return MAX (MIN (wanted, half), MIN (wanted, 64 * MIB));
 }
 
+/* Secure Boot needs system-management mode, which the software processor has. */
+static gboolean
+kvm_refuses_secure (void)
+{
+  return access ("/dev/kvm", R_OK | W_OK) == 0;
+}
+
 /* machine.firmware is a path, too; of its words OVMF's is there where the host has the files. */
 static gboolean
 has_firmware (const char *value)
@@ -103,8 +110,8 @@ has_firmware (const char *value)
   definition = definition_new ("x");
   definition_put (definition, "machine.firmware", value);
   images = definition_uefi (definition);
-  /* Secure Boot is the software processor's alone, and where KVM may be chosen nothing is proposed that it would refuse. */
-  if (images != NULL && images->secure && access ("/dev/kvm", R_OK | W_OK) == 0)
+  /* Where KVM may be chosen nothing is proposed that it would refuse. */
+  if (images != NULL && images->secure && kvm_refuses_secure ())
     return FALSE;
   places = images != NULL ? definition_firmware_places (images->code) : NULL;
   for (char **place = places; place != NULL && *place != NULL; place++)
@@ -141,12 +148,34 @@ choose (GKeyFile *file, const char *group, const char *rule, GPtrArray *lacks)
             found = *value;
             break;
           }
-      if (wanted != NULL && wanted[0] != NULL && !g_str_equal (found, wanted[0]))
+      if (wanted == NULL || wanted[0] == NULL || g_str_equal (found, wanted[0]))
+        return g_strdup (found);
+      if (g_str_equal (wanted[0], "uefi-secure") && kvm_refuses_secure ())
+        g_ptr_array_add (lacks,
+                         g_strdup_printf (_ ("firmware: Secure Boot needs system-management mode, which KVM "
+                                             "doesn’t have here, so it is %s; the software processor has it "
+                                             "(machine.engine=software, machine.firmware=uefi-secure)"),
+                                          found));
+      else
         g_ptr_array_add (lacks,
                          g_strdup_printf (_ ("%s: %s isn’t there, so it is %s"), rule, wanted[0], found));
       return g_strdup (found);
     }
   return NULL;
+}
+
+static gboolean
+choose_tpm (GKeyFile *file, const char *group, GPtrArray *lacks)
+{
+  g_autofree char *program = g_find_program_in_path ("swtpm");
+
+  if (!g_key_file_get_boolean (file, group, "tpm", NULL))
+    return FALSE;
+  if (program == NULL)
+    g_ptr_array_add (lacks,
+                     g_strdup (_ ("tpm: the package swtpm isn’t installed, so there is none; install it and "
+                                  "add a TPM before the system is installed")));
+  return program != NULL;
 }
 
 static OsProfile *
@@ -168,6 +197,7 @@ read_profile (GKeyFile *file, const char *group)
   profile->firmware = choose (file, group, "firmware", lacks);
   profile->disk_bus = choose (file, group, "disk-bus", lacks);
   profile->cdrom_bus = choose (file, group, "cdrom-bus", lacks);
+  profile->tpm = choose_tpm (file, group, lacks);
   g_ptr_array_add (lacks, NULL);
   profile->lacks = (char **)g_ptr_array_free (lacks, FALSE);
   profile->cpu = string_or (file, group, "cpu", "host");
@@ -178,6 +208,7 @@ read_profile (GKeyFile *file, const char *group)
   profile->usb = string_or (file, group, "usb", "none");
   profile->absolute_pointer = !g_key_file_has_key (file, group, "absolute-pointer", NULL)
                               || g_key_file_get_boolean (file, group, "absolute-pointer", NULL);
+  profile->hyperv = g_key_file_get_boolean (file, group, "hyperv", NULL);
   profile->rng = g_key_file_get_boolean (file, group, "rng", NULL);
   return profile;
 }
@@ -255,9 +286,9 @@ os_profile_list (void)
 }
 
 const char *const os_profile_keys[OS_PROFILE_N_KEYS]
-    = { "machine.memory",        "machine.cpus",          "machine.cpu",          "machine.chipset",
-        "machine.firmware",      "machine.clock",         "machine.clock-policy", "machine.boot",
-        "display0.video-memory", "input.absolute-pointer" };
+    = { "machine.memory",   "machine.cpus",          "machine.cpu",           "machine.chipset",
+        "machine.firmware", "machine.clock",         "machine.clock-policy",  "machine.boot",
+        "machine.hyperv",   "display0.video-memory", "input.absolute-pointer" };
 
 char *
 os_profile_value (const OsProfile *profile, const char *key)
@@ -272,6 +303,7 @@ os_profile_value (const OsProfile *profile, const char *key)
     { "machine.clock", profile->clock_base },
     { "machine.clock-policy", profile->clock_policy },
     { "machine.boot", profile->boot_order },
+    { "machine.hyperv", profile->hyperv ? "true" : "false" },
     { "input.absolute-pointer", profile->absolute_pointer ? "true" : "false" },
   };
 
@@ -287,6 +319,17 @@ os_profile_value (const OsProfile *profile, const char *key)
   return NULL;
 }
 
+static void
+want_device (MachineDefinition *definition, const char *id, const char *kind, gboolean wanted)
+{
+  gboolean there = definition_find (definition, id) != NULL;
+
+  if (wanted && !there)
+    definition_add (definition, device_kind_find (kind));
+  else if (!wanted && there)
+    definition_remove (definition, id, NULL);
+}
+
 void
 os_profile_apply (const OsProfile *profile, MachineDefinition *definition)
 {
@@ -295,10 +338,8 @@ os_profile_apply (const OsProfile *profile, MachineDefinition *definition)
       g_autofree char *value = os_profile_value (profile, os_profile_keys[i]);
       definition_put (definition, os_profile_keys[i], value);
     }
-  if (profile->rng && definition_find (definition, "rng0") == NULL)
-    definition_add (definition, device_kind_find ("rng"));
-  else if (!profile->rng && definition_find (definition, "rng0") != NULL)
-    definition_remove (definition, "rng0", NULL);
+  want_device (definition, "rng0", "rng", profile->rng);
+  want_device (definition, "tpm0", "tpm", profile->tpm);
   if (g_str_equal (profile->usb, "none"))
     definition_remove (definition, "usb0", NULL);
   else

@@ -55,6 +55,8 @@ typedef struct
   char *
       *lacks; /* what it would rather have and this version or computer hasn't: sentences, NULL-terminated */
   gboolean absolute_pointer;
+  gboolean hyperv;
+  gboolean tpm; /* it wants one, and this computer has what makes one */
   gboolean rng; /* it has a driver for virtio's random numbers */
 } OsProfile;
 
@@ -66,7 +68,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (OsProfile, os_profile_free)
 /* Ids and names of all profiles, for a list: a NULL-terminated array of id, name, id, name, … */
 char **os_profile_list (void);
 /* The keys of which a profile says something, and what: as text; NULL: nothing. */
-#define OS_PROFILE_N_KEYS 10
+#define OS_PROFILE_N_KEYS 11
 extern const char *const os_profile_keys[OS_PROFILE_N_KEYS];
 char *os_profile_value (const OsProfile *profile, const char *key);
 /* Of a drive: the bus. */

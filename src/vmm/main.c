@@ -672,6 +672,7 @@ build (Monitor *monitor, GError **error)
   config.n_cpus = definition_number (monitor->definition, "machine.cpus");
   if (!read_topology (monitor, &config, error))
     return FALSE;
+  config.hyperv = definition_flag (monitor->definition, "machine.hyperv");
   config.baseline = cpu_baseline_find (definition_text (monitor->definition, "machine.cpu"));
   monitor->engine = engine_new (klass, monitor->vm, &config, error);
   if (monitor->engine == NULL)

@@ -45,6 +45,8 @@ const VivKeyText viv_key_texts[] = {
   { "machine.topology", N_ ("Sockets, Cores, Threads"), N_ ("For systems that count sockets, such as 2,4,1"),
     VIV_PAGE_SYSTEM, "" },
   { "machine.cpu", N_ ("Model"), N_ ("What the system is told of its processor"), VIV_PAGE_SYSTEM, "" },
+  { "machine.hyperv", N_ ("Hyper-V Interface"), N_ ("Windows keeps time and waits better by it, under KVM"),
+    VIV_PAGE_SYSTEM, "" },
   { "machine.cpu-speed", N_ ("Speed Limit"), N_ ("MHz of a 486, for games that run too fast"),
     VIV_PAGE_SYSTEM, "" },
   { "machine.engine", N_ ("Runs On"), N_ ("Automatic takes KVM where it is fast"), VIV_PAGE_SYSTEM, "" },

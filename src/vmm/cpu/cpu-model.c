@@ -6,7 +6,12 @@
 
 #include "cpu/cpu-model.h"
 
+#include "cpu/hyperv.h"
+
 #include <string.h>
+
+#define HYPERVISOR   0x40000000u
+#define KVM_FEATURES (HYPERVISOR + 1)
 
 enum
 {
@@ -38,9 +43,12 @@ static const struct
   { 7, 1, EAX, 0 },
   { 0xd, 0, EAX, 0 }, /* what XCR0 takes */
   { 0xd, 1, EAX, 0 },
-  { 0x40000001, 0, EAX, 0 },                  /* KVM's paravirtual devices */
-  { 0x80000001, 0, ECX, 1u << 1 | 1u << 22 }, /* CMP_LEGACY, TOPOEXT */
-  { 0x80000001, 0, EDX, 1u << 9 },            /* APIC */
+  { KVM_FEATURES, 0, EAX, 0 },    /* KVM's paravirtual devices */
+  { HYPERV_LEAF + 3, 0, EAX, 0 }, /* Hyper-V's registers */
+  { HYPERV_LEAF + 3, 0, EDX, 0 },
+  { HYPERV_LEAF + 4, 0, EAX, ~(1u << 2 | 1u << 10) }, /* its hypercalls; the rest is advice */
+  { 0x80000001, 0, ECX, 1u << 1 | 1u << 22 },         /* CMP_LEGACY, TOPOEXT */
+  { 0x80000001, 0, EDX, 1u << 9 },                    /* APIC */
   { 0x80000008, 0, EBX, 0 },
 };
 
@@ -96,8 +104,12 @@ static const struct
   { 0xd, 1, EAX, 0, "XSAVEOPT" },
   { 0xd, 1, EAX, 1, "XSAVEC" },
   { 0xd, 1, EAX, 3, "XSAVES" },
-  { 0x40000001, 0, EAX, 0, "kvmclock" },
-  { 0x40000001, 0, EAX, 3, "kvmclock" },
+  { KVM_FEATURES, 0, EAX, 0, "kvmclock" },
+  { KVM_FEATURES, 0, EAX, 3, "kvmclock" },
+  { HYPERV_LEAF + 3, 0, EAX, 2, "Hyper-V's interrupt controller" },
+  { HYPERV_LEAF + 3, 0, EAX, 3, "Hyper-V's timers" },
+  { HYPERV_LEAF + 3, 0, EAX, 5, "Hyper-V's interface (machine.hyperv)" },
+  { HYPERV_LEAF + 3, 0, EAX, 9, "Hyper-V's clock" },
   { 0x80000001, 0, ECX, 2, "SVM" },
   { 0x80000001, 0, ECX, 5, "LZCNT" },
   { 0x80000001, 0, ECX, 6, "SSE4A" },
@@ -107,6 +119,25 @@ static const struct
   { 0x80000001, 0, EDX, 27, "RDTSCP" },
   { 0x80000001, 0, EDX, 29, "64-bit mode" },
 };
+
+/* A word of a model's.  Hyper-V's leaves are where KVM's are without it, so they count by whose they are. */
+static uint32_t
+word_of (const CpuModel *model, unsigned word)
+{
+  uint32_t leaf = words[word].leaf, out[4];
+
+  if (leaf > HYPERVISOR && leaf < HYPERVISOR + 0x100)
+    {
+      cpu_model_find (model, HYPERVISOR, 0, out);
+      gboolean hyperv = memcmp (&out[EBX], "Microsoft Hv", 12) == 0;
+      if (leaf == KVM_FEATURES && hyperv)
+        leaf += HYPERV_KVM_LEAF - HYPERVISOR;
+      else if (leaf != KVM_FEATURES && !hyperv)
+        return 0;
+    }
+  cpu_model_find (model, leaf, words[word].subleaf, out);
+  return out[words[word].reg];
+}
 
 static char *
 feature_name (unsigned word, unsigned bit)
@@ -128,11 +159,8 @@ cpu_model_missing (const CpuModel *wanted, const CpuModel *have)
 
   for (unsigned i = 0; i < G_N_ELEMENTS (words); i++)
     {
-      uint32_t want[4], got[4], bits;
+      uint32_t bits = word_of (wanted, i) & ~word_of (have, i) & ~words[i].ignore;
 
-      cpu_model_find (wanted, words[i].leaf, words[i].subleaf, want);
-      cpu_model_find (have, words[i].leaf, words[i].subleaf, got);
-      bits = want[words[i].reg] & ~got[words[i].reg] & ~words[i].ignore;
       for (unsigned bit = 0; bit < 32; bit++)
         if ((bits >> bit & 1) != 0 && missing->len < 8)
           g_ptr_array_add (missing, feature_name (i, bit));
@@ -200,7 +228,8 @@ add (CpuModel *model, CpuidFunc cpuid, void *opaque, uint32_t leaf)
 void
 cpu_model_read (CpuModel *model, CpuidFunc cpuid, void *opaque)
 {
-  static const uint32_t firsts[] = { 0, 0x40000000, 0x80000000 }, most[] = { 0x20, 0x10, 0x22 };
+  static const uint32_t firsts[] = { 0, HYPERVISOR, HYPERV_KVM_LEAF, 0x80000000 },
+                        most[] = { 0x20, 0x10, 0x10, 0x22 };
 
   memset (model, 0, sizeof *model);
   for (unsigned i = 0; i < G_N_ELEMENTS (firsts); i++)

@@ -75,6 +75,8 @@ const StateField cpu_state_fields[] = { STATE_U64_ARRAY (CpuState, gpr),
                                         STATE_U32_MAX (CpuState, in_smm, 1),
                                         STATE_U32_MAX (CpuState, smi_pending, 1),
                                         STATE_U32_MAX (CpuState, smm_nmi_masked, 1),
+                                        STATE_OPTIONAL_SINCE (1, 0),
+                                        STATE_U32 (CpuState, tsc_khz),
                                         STATE_END };
 
 void

@@ -72,6 +72,8 @@ typedef struct
   uint64_t dr[8];
   uint64_t efer, apic_base;
   uint64_t paravirtual_clock; /* kvmclock in ns, of the whole machine, in its first processor; 0: none */
+  uint32_t
+      tsc_khz; /* of the time stamp counter, in the first processor; 0: not known, or the engine's own for all hosts */
   uint32_t n_msrs;
   CpuMsr msr[CPU_MAX_MSRS];
   uint8_t xsave[CPU_XSAVE_SIZE]; /* standard (not compacted) format */

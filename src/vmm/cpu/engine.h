@@ -24,6 +24,7 @@ typedef struct
   const CpuBaseline *baseline; /* what CPUID says, else STATE_ERROR_HOST; NULL: all that there is */
   /* Instructions a second of each, at most; 0: as fast as they are.  The software processor's alone. */
   uint64_t speed;
+  gboolean hyperv; /* the guest is to find Hyper-V's interface; KVM's alone, and of it what the kernel has */
   unsigned cores, threads; /* of a package, and of a core; 0: all are cores of one package */
 } EngineConfig;
 

@@ -205,20 +205,26 @@ test_profiles (void)
   g_assert_cmpstr (eleven->chipset, ==, "q35");
   g_assert_cmpstr (eleven->disk_bus, ==, "ahci");
   g_assert_cmpstr (eleven->card, ==, "e1000e");
-  /* By what this computer has. */
-  g_assert_true ((eleven->lacks[0] == NULL) == g_str_equal (eleven->firmware, "uefi-secure"));
-  if (eleven->lacks[0] != NULL)
-    g_assert_nonnull (strstr (eleven->lacks[0], "uefi-secure"));
+  g_assert_true (eleven->hyperv);
+  /* By what this computer has: each of the two is there, or a sentence says why not. */
+  g_autofree char *lacks = g_strjoinv ("\n", eleven->lacks), *swtpm = g_find_program_in_path ("swtpm");
+  g_assert_true ((strstr (lacks, "firmware: ") == NULL) == g_str_equal (eleven->firmware, "uefi-secure"));
+  g_assert_true (eleven->tpm == (swtpm != NULL));
+  g_assert_true ((strstr (lacks, "tpm: ") == NULL) == eleven->tpm);
   g_autoptr (MachineDefinition) disks = definition_new ("disks");
   g_assert_nonnull (definition_add_drive (disks, DRIVE_DISK, NULL));
   g_assert_nonnull (definition_add_drive (disks, DRIVE_CDROM, NULL));
   os_profile_apply (eleven, disks);
   g_assert_cmpstr (definition_text (disks, "disk0.bus"), ==, "ahci");
   g_assert_cmpstr (definition_text (disks, "cdrom0.bus"), ==, "ahci");
+  g_assert_cmpstr (definition_text (disks, "tpm0.model"), ==, eleven->tpm ? "crb" : NULL);
+  g_assert_true (definition_flag (disks, "machine.hyperv"));
   g_autoptr (OsProfile) dos = os_profile_lookup ("msdos6");
   g_assert_null (dos->lacks[0]);
   os_profile_apply (dos, disks);
   g_assert_cmpstr (definition_text (disks, "disk0.bus"), ==, "auto");
+  g_assert_null (definition_find (disks, "tpm0"));
+  g_assert_false (definition_flag (disks, "machine.hyperv"));
   g_autoptr (OsProfile) none = os_profile_lookup (NULL);
   g_assert_cmpstr (none->id, ==, "generic");
   g_autoptr (OsProfile) windows = os_profile_lookup ("win10");

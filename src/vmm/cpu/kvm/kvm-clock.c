@@ -178,11 +178,39 @@ kvm_clock_start (KvmEngine *kvm, int64_t missed)
       g_debug ("telling of a pause: %s", g_strerror (errno));
 }
 
+uint32_t
+kvm_clock_khz (const KvmEngine *kvm)
+{
+  int khz = ioctl (kvm->vcpus[0].fd, KVM_GET_TSC_KHZ, 0);
+
+  return khz > 0 ? (uint32_t)khz : 0;
+}
+
+/* A counter that a guest has measured goes on at that speed, where the processor can scale it (KVM_CAP_TSC_CONTROL).  Half a thousandth is what hosts differ
+ * in by measuring alone. */
+static void
+keep_speed (KvmEngine *kvm, uint32_t khz)
+{
+  uint32_t own = kvm_clock_khz (kvm);
+  gboolean ok = TRUE;
+
+  if (khz == 0 || own == 0 || (uint64_t)(MAX (khz, own) - MIN (khz, own)) * 2000 <= own)
+    return;
+  for (unsigned i = 0; i < kvm->n_vcpus; i++)
+    ok = ioctl (kvm->vcpus[i].fd, KVM_SET_TSC_KHZ, (unsigned long)khz) == 0 && ok;
+  if (!ok)
+    g_message ("the guest knows a time stamp counter of %u kHz, this computer's has %u and can't be scaled: "
+               "clocks that count by it are wrong until the guest starts again",
+               khz, own);
+}
+
 void
 kvm_clock_loaded (KvmEngine *kvm, unsigned n, const CpuState *state)
 {
   struct kvm_clock_data data = { .clock = state->paravirtual_clock };
 
+  if (n == 0)
+    keep_speed (kvm, state->tsc_khz);
   kvm->vcpus[n].deadline = 0;
   note_count (&kvm->vcpus[n], state->apic);
   for (unsigned i = 0; i < MIN (state->n_msrs, CPU_MAX_MSRS); i++)

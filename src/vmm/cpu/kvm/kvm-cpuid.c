@@ -162,6 +162,7 @@ kvm_set_cpuid (KvmVcpu *vcpu, const EngineConfig *config, GError **error)
     return FALSE;
   for (unsigned i = 0; i < cpuid->nent; i++)
     adjust_entry (&cpuid->entries[i], vcpu->index, config, deadline);
+  kvm_hyperv_add (vcpu, config, cpuid, MAX_ENTRIES);
   apply_baseline (cpuid, config->baseline);
   if (ioctl (vcpu->fd, KVM_SET_CPUID2, cpuid) < 0)
     goto failed;

@@ -221,6 +221,9 @@ serve_exit (KvmVcpu *vcpu)
       else
         vm_request (vm, VM_REQUEST_RESET, "the guest asked for a reset");
       break;
+    case KVM_EXIT_HYPERV:
+      kvm_hyperv_exit (vcpu);
+      break;
     case KVM_EXIT_DEBUG:
       kvm_debug_exit (vcpu);
       break;

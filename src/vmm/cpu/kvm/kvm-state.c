@@ -78,8 +78,11 @@ kvm_list_msrs (KvmEngine *kvm)
 {
   struct kvm_msr_list probe = { 0 };
   g_autofree struct kvm_msr_list *list = NULL;
+  uint32_t hyperv;
 
-  kvm->msr_list = g_new0 (uint32_t, G_N_ELEMENTS (wanted_msrs));
+  G_STATIC_ASSERT (G_N_ELEMENTS (wanted_msrs) <= CPU_MAX_MSRS);
+
+  kvm->msr_list = g_new0 (uint32_t, CPU_MAX_MSRS);
   (void)ioctl (kvm->kvm_fd, KVM_GET_MSR_INDEX_LIST, &probe);
   list = g_malloc0 (sizeof *list + probe.nmsrs * sizeof (uint32_t));
   list->nmsrs = probe.nmsrs;
@@ -95,6 +98,13 @@ kvm_list_msrs (KvmEngine *kvm)
       if (mtrr)
         kvm->msr_list[kvm->n_msrs++] = wanted_msrs[i];
     }
+  for (unsigned i = 0; kvm->n_msrs < CPU_MAX_MSRS && kvm_hyperv_msr (kvm, i, &hyperv); i++)
+    for (unsigned j = 0; j < list->nmsrs; j++)
+      if (list->indices[j] == hyperv)
+        {
+          kvm->msr_list[kvm->n_msrs++] = hyperv;
+          break;
+        }
 }
 
 static void

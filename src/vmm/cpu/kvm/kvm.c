@@ -199,6 +199,8 @@ ops_save (void *opaque, unsigned n, GByteArray *out)
   kvm_clock_put_count (&((KvmEngine *)opaque)->vcpus[n], state->apic);
   if (n == 0 && ((KvmEngine *)opaque)->clock_known)
     state->paravirtual_clock = ((KvmEngine *)opaque)->clock;
+  if (n == 0)
+    state->tsc_khz = kvm_clock_khz (opaque);
   state_save (cpu_state_fields, state, out);
 }
 

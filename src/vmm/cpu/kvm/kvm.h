@@ -7,6 +7,7 @@
 #pragma once
 
 #include "cpu/engine.h"
+#include "cpu/hyperv.h"
 
 #include <linux/kvm.h>
 #include <pthread.h>
@@ -73,6 +74,7 @@ struct KvmEngine
   uint64_t clock, tsc;
   gboolean clock_known, tsc_known;
   struct kvm_cpuid2 *cpuid; /* of the first processor */
+  HypervParts hyperv;       /* what of Hyper-V the guest finds */
   uint32_t *msr_list;       /* what is saved, of what this kernel has */
   unsigned n_msrs;
 };
@@ -114,6 +116,8 @@ void kvm_clock_stop (KvmEngine *kvm);
 void kvm_clock_start (KvmEngine *kvm, int64_t missed);
 /* The local APIC's registers as they were when the clock stopped. */
 void kvm_clock_put_count (const KvmVcpu *vcpu, uint8_t *apic);
+/* Of the first processor's time stamp counter; 0: the kernel doesn't say. */
+uint32_t kvm_clock_khz (const KvmEngine *kvm);
 /* Before the state of processor `n` is restored from a saved machine. */
 void kvm_clock_loaded (KvmEngine *kvm, unsigned n, const CpuState *state);
 
@@ -121,6 +125,14 @@ void kvm_clock_loaded (KvmEngine *kvm, unsigned n, const CpuState *state);
 /* Of the first processor; zeroes: none. */
 void kvm_get_cpuid (const KvmEngine *kvm, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 gboolean kvm_set_cpuid (KvmVcpu *vcpu, const EngineConfig *config, GError **error);
+
+/* kvm-hyperv.c */
+/* Where the definition asks for it, the leaves that this kernel can stand for, KVM's own behind them; `most`: entries of `cpuid`. */
+void kvm_hyperv_add (KvmVcpu *vcpu, const EngineConfig *config, struct kvm_cpuid2 *cpuid, unsigned most);
+/* The n-th MSR of it that a machine's state needs; FALSE: that was the last one. */
+gboolean kvm_hyperv_msr (const KvmEngine *kvm, unsigned n, uint32_t *index);
+/* KVM_EXIT_HYPERV; the processor's thread. */
+void kvm_hyperv_exit (KvmVcpu *vcpu);
 
 /* kvm-probe.c: opens /dev/kvm; an error says what is missing and how to mend it. */
 int kvm_open (GError **error);
