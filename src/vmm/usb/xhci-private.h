@@ -233,6 +233,7 @@ typedef struct
   VmTimer work;
   VmTimer iso; /* the next isochronous TD */
   uint64_t turns;
+  unsigned turn; /* whose it is: 32 a slot, and the device context index; not saved */
 
   uint32_t usbcmd, usbsts, dnctrl, config;
   uint64_t dcbaap;

@@ -13,8 +13,9 @@
 #include <gio/gio.h>
 #include <string.h>
 
-#define STEPS_A_TURN 32u
-#define MFINDEX_NS   125000
+#define STEPS_A_TURN    32u
+#define COMMANDS_A_TURN (STEPS_A_TURN / 2)
+#define MFINDEX_NS      125000
 
 /* -- State ------------------------------------------------------------------------------------------------ */
 
@@ -135,31 +136,44 @@ xhci_slot_device (Xhci *x, const XhciSlot *slot)
   return NULL;
 }
 
+/* `x->turn` is the first endpoint from there on that has something to look at: the rest of its slot, the others, and its slot from the beginning.  FALSE: none has. */
+static gboolean
+find_pending (Xhci *x)
+{
+  for (unsigned i = 0; i <= XHCI_SLOTS; i++)
+    {
+      const unsigned slot = (x->turn / 32 + i) % XHCI_SLOTS;
+      const uint32_t pending = x->slots[slot].pending & (i == 0 ? ~0u << x->turn % 32 : ~0u);
+
+      if (pending != 0)
+        {
+          x->turn = slot * 32 + (unsigned)g_bit_nth_lsf (pending, -1);
+          return TRUE;
+        }
+    }
+  return FALSE;
+}
+
+/* A bounded piece of what there is.  Each endpoint that has something gets a step before another gets its second, and commands leave half of them. */
 static void
 on_work (void *opaque)
 {
   Xhci *x = opaque;
   unsigned steps = 0;
-  gboolean more = FALSE;
 
   x->turns++;
-  for (; steps < STEPS_A_TURN && xhci_running (x) && x->commands_waiting && !xhci_gated (x); steps++)
+  for (; steps < COMMANDS_A_TURN && xhci_running (x) && x->commands_waiting && !xhci_gated (x); steps++)
     x->commands_waiting = xhci_command (x);
-  for (unsigned slot = 0; slot < XHCI_SLOTS; slot++)
-    while (x->slots[slot].pending != 0 && xhci_running (x) && !xhci_gated (x))
-      {
-        const unsigned dci = g_bit_nth_lsf (x->slots[slot].pending, -1);
+  for (; steps < STEPS_A_TURN && xhci_running (x) && !xhci_gated (x) && find_pending (x); steps++)
+    {
+      const unsigned slot = x->turn / 32, dci = x->turn % 32;
 
-        if (steps++ >= STEPS_A_TURN)
-          break;
-        x->slots[slot].pending &= ~(1u << dci);
-        if (dci != 0 && xhci_transfer (x, slot, dci) == XHCI_STEP_MORE)
-          x->slots[slot].pending |= 1u << dci;
-      }
-  more = x->commands_waiting;
-  for (unsigned slot = 0; slot < XHCI_SLOTS; slot++)
-    more |= x->slots[slot].pending != 0;
-  if (more && !xhci_gated (x))
+      x->turn = (x->turn + 1) % (32 * XHCI_SLOTS);
+      x->slots[slot].pending &= ~(1u << dci);
+      if (dci != 0 && xhci_transfer (x, slot, dci) == XHCI_STEP_MORE)
+        x->slots[slot].pending |= 1u << dci;
+    }
+  if ((x->commands_waiting || find_pending (x)) && !xhci_gated (x))
     xhci_kick (x);
 }
 
@@ -286,6 +300,7 @@ reset_registers (Xhci *x)
   x->usbsts = USBSTS_HALTED;
   x->dcbaap = x->crcr = x->command_dequeue = 0;
   x->command_cycle = x->command_running = x->commands_waiting = 0;
+  x->turn = 0;
   memset (x->interrupters, 0, sizeof x->interrupters);
   for (unsigned i = 0; i < XHCI_INTERRUPTERS; i++)
     x->interrupters[i].imod = 4000;

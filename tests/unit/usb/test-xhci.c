@@ -514,6 +514,48 @@ test_endless (void)
   usb_close (&hc.usb);
 }
 
+/* More TRBs than a turn has steps, or more commands, of which the last is told of: who has little to say is heard before. */
+static void
+test_turns (void)
+{
+  UsbDevice *device;
+  HcEvent event;
+  Hc hc;
+
+  const unsigned slot = begin (&hc, USB_HID_TABLET, &device);
+  usb_plug_hid (&hc.usb, xhci_port (hc.usb.controller, TABLET_PORT), "hid1", USB_HID_TABLET);
+  const unsigned other = hc_address (&hc, TABLET_PORT + 1, 0);
+  g_assert_cmpuint (other, ==, 2);
+  for (unsigned round = 0; round < 3; round++)
+    {
+      const unsigned busy = round == 2 ? 1 : 3, asks = round == 0 ? other : slot, dci = round == 2 ? 3 : 1;
+
+      for (unsigned i = 0; i < HC_RING_TRBS - 2; i++)
+        hc_put (&hc, slot, busy, 0, 0,
+                TRB_NO_OP << TRB_TYPE_SHIFT | (i == HC_RING_TRBS - 3 ? (uint32_t)TRB_IOC : 0));
+      hc_put (&hc, asks, dci, 0, 0, TRB_NO_OP << TRB_TYPE_SHIFT | TRB_IOC);
+      hc_doorbell (&hc, slot, busy);
+      hc_doorbell (&hc, asks, dci);
+      hc_run (&hc);
+      g_assert_true (hc_next_event (&hc, HC_N_EVENTS, &event));
+      g_assert_cmpuint (event.slot, ==, asks);
+      g_assert_cmpuint (event.dci, ==, dci);
+      g_assert_true (hc_next_event (&hc, HC_N_EVENTS, &event));
+      g_assert_cmpuint (event.dci, ==, busy);
+    }
+  for (unsigned i = 0; i < 40; i++)
+    hc_put_command (&hc, 0, 0, TRB_COMMAND_NO_OP << TRB_TYPE_SHIFT);
+  hc_put (&hc, other, 1, 0, 0, TRB_NO_OP << TRB_TYPE_SHIFT | TRB_IOC);
+  hc_doorbell (&hc, other, 1);
+  hc_run (&hc);
+  unsigned before = 0;
+  while (hc_next_event (&hc, HC_N_EVENTS, &event) && event.type == TRB_EVENT_COMMAND)
+    before++;
+  g_assert_cmpuint (event.slot, ==, other);
+  g_assert_cmpuint (before, <, 32);
+  usb_close (&hc.usb);
+}
+
 /* Any register, any width. */
 static void
 test_any_register (void)
@@ -622,7 +664,8 @@ main (int argc, char **argv)
   g_test_add_func ("/xhci/wrong-commands", test_wrong_commands);
   g_test_add_func ("/xhci/wrong-rings", test_wrong_rings);
   g_test_add_func ("/xhci/endless", test_endless);
+  g_test_add_func ("/xhci/turns", test_turns);
   g_test_add_func ("/xhci/any-register", test_any_register);
-  g_test_add_func ("/usb/xhci/isochronous", test_isochronous);
+  g_test_add_func ("/xhci/isochronous", test_isochronous);
   return g_test_run ();
 }
