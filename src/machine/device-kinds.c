@@ -351,7 +351,12 @@ static const DefinitionKey input_keys[] = {
         .type = KEY_BOOL,                                                                                                          \
         .fallback = "true",                                                                                                        \
         .help = N_ ("Whether a disk on usb or ahci is plugged in; it can be pulled while the machine runs"),                       \
-        .live = TRUE },
+        .live = TRUE },                                                                                                            \
+      { .name = "uas",                                                                                                             \
+        .type = KEY_BOOL,                                                                                                          \
+        .fallback = "false",                                                                                                       \
+        .help = N_ (                                                                                                               \
+            "Whether a disk on usb speaks USB Attached SCSI, too: faster, for systems with a driver for it (Linux, Windows from 8 on)") },
 DRIVE_KEYS (disk_keys, "false", N_ ("The disk's image"), FALSE, DISK_KEYS);
 #define CDROM_KEYS                                                                                                                                   \
   { .name = "bus",                                                                                                                                   \

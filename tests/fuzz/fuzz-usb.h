@@ -37,7 +37,7 @@ fuzz_usb_stick (Usb *u)
   if (image == NULL)
     abort ();
   vm_lock (u->vm);
-  UsbDevice *device = usb_storage_new (u->vm, "disk0", image, "fuzz", NULL);
+  UsbDevice *device = usb_storage_new (u->vm, "disk0", image, "fuzz", TRUE, NULL);
   device->device.klass->reset (&device->device);
   vm_unlock (u->vm);
   return device;

@@ -18,6 +18,7 @@ UHCI = CORE + ("drivers/usb/host/uhci-hcd.ko",)
 EHCI = CORE + ("drivers/usb/host/ehci-hcd.ko", "drivers/usb/host/ehci-pci.ko", "drivers/usb/host/uhci-hcd.ko")
 STORAGE = ("crypto/crct10dif_common.ko", "crypto/crct10dif_generic.ko", "lib/crc-t10dif.ko", "lib/crc64.ko", "crypto/crc64_rocksoft_generic.ko",
            "lib/crc64-rocksoft.ko", "block/t10-pi.ko", "drivers/scsi/scsi_common.ko", "drivers/scsi/scsi_mod.ko", "drivers/scsi/sd_mod.ko", "drivers/usb/storage/usb-storage.ko")
+UAS = ("drivers/usb/storage/uas.ko",)
 CONTROLLERS = {"xhci": XHCI, "ehci": EHCI, "uhci": UHCI}
 # @…@: modules; the name of the pointer.
 INPUT_SCRIPT = """#!/bin/sh
@@ -141,8 +142,12 @@ dd if=/dev/urandom of=/tmp/random bs=1M count=4 2> /dev/null
 dd if=/tmp/random of=/dev/$D bs=64k seek=16 conv=fsync 2> /dev/null && echo "RESULT write ok"
 echo 3 > /proc/sys/vm/drop_caches
 dd if=/dev/$D bs=1M skip=1 count=4 2> /dev/null | cmp - /tmp/random && echo "RESULT read ok"
+# Four at a time.
+for i in 1 2 3 4; do dd if=/tmp/random of=/dev/$D bs=64k seek=$((i*100)) oflag=direct 2> /dev/null & done; wait
+for i in 1 2 3 4; do (dd if=/dev/$D bs=64k skip=$((i*100)) count=64 iflag=direct 2> /dev/null | cmp - /tmp/random && echo same > /tmp/same$i) & done; wait
+echo "RESULT together $(cat /tmp/same* | grep -c same)"
 dmesg -r | grep '^<[0-4]>' > /tmp/warnings; cat /tmp/warnings
-echo "COMPLAINTS $(grep -E -i -c 'usb|hci|scsi|sd [0-9]' /tmp/warnings)"
+echo "COMPLAINTS $(grep -E -i -c 'usb|uas|hci|scsi|sd [0-9]' /tmp/warnings)"
 echo "READY"
 while read step; do
   case "$step" in
@@ -158,17 +163,19 @@ poweroff -f
 """
 
 
-def disk(model):
+def disk(model, driver="usb-storage"):
     """A stick: written and read, pulled while it is written to and put back, and saved with a transfer under way."""
     def case(room, engine):
         image = room.path("disk.img")
         with open(image, "wb") as file:
             file.truncate(32 * MIB)
-        machine = linux(room, engine, CONTROLLERS[model] + STORAGE, DISK_SCRIPT, "usb0.model=" + model, "disk0.path=" + image, "disk0.bus=usb")
+        machine = linux(room, engine, CONTROLLERS[model] + STORAGE + UAS, DISK_SCRIPT, "usb0.model=" + model, "disk0.path=" + image, "disk0.bus=usb",
+                        "disk0.uas=%s" % ("true" if driver == "uas" else "false"))
         machine.start()
         machine.wait_serial(r"^READY", 400)
         text = machine.serial().replace("\r", "")
-        equal(re.findall(r"^RESULT (.*)$", text, re.M), ["write ok", "read ok"], text[-2000:])
+        equal(re.findall(r"^RESULT (.*)$", text, re.M), ["write ok", "read ok", "together 4"], text[-2000:])
+        check(driver in re.findall(r"^DRIVER (\S+)$", text, re.M), "its driver\n" + text[-2000:])
         check(re.search(r"^DISK %d 1 " % (32 * MIB // 512), text, re.M), "the disk\n" + text[-2000:])
         equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "complaints of the kernel\n" + text[-3000:])
         check(re.search(r"^disk0 +usb \d", machine.vivctl("device", "list").stdout, re.M), "its place")
@@ -292,6 +299,7 @@ def hubs(model):
 
 CASES = {"%s-input" % model: inputs(model) for model in CONTROLLERS}
 CASES.update({"%s-disk" % model: disk(model) for model in CONTROLLERS})
+CASES.update({"%s-uas" % model: disk(model, "uas") for model in ("xhci", "ehci")})
 CASES.update({"%s-serial" % model: serial(model) for model in ("xhci", "uhci")})
 CASES.update({"%s-hubs" % model: hubs(model) for model in ("xhci", "ehci")})
 run_cases(CASES, slow=tuple(CASES))

@@ -110,6 +110,8 @@ const VivKeyText viv_key_texts[] = {
     VIV_PAGE_DEVICE, "" },
   { "disk.plugged", N_ ("Plugged In"),
     N_ ("Of a disk on USB or SATA, which can be pulled out while the machine runs"), VIV_PAGE_DEVICE, "" },
+  { "disk.uas", N_ ("USB Attached SCSI"),
+    N_ ("Faster on USB; needs a driver, which Linux and Windows from 8 on have"), VIV_PAGE_DEVICE, "" },
   { "disk.readonly", N_ ("Read Only"), NULL, VIV_PAGE_DEVICE, "" },
   { "disk.discard", N_ ("Throw Changes Away"), NULL, VIV_PAGE_DEVICE, "" },
   { "cdrom.bus", N_ ("Connection"), N_ ("SCSI and USB need a driver in the system"), VIV_PAGE_DEVICE, "" },

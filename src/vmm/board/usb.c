@@ -148,9 +148,11 @@ gboolean
 board_build_usb_disk (Board *board, MachineDrive *drive, Block *block, GError **error)
 {
   g_autofree char *serial = g_strdup_printf ("VIV-%s", drive->id);
+  const MachineDevice *wanted = definition_find (board->definition, drive->id);
+  const gboolean uas = drive->kind != DRIVE_CDROM && wanted != NULL && machine_device_flag (wanted, "uas");
   UsbDevice *device = drive->kind == DRIVE_CDROM
                           ? usb_cdrom_new (board->vm, drive->id, block, serial, error)
-                          : usb_storage_new (board->vm, drive->id, block, serial, error);
+                          : usb_storage_new (board->vm, drive->id, block, serial, uas, error);
 
   drive->usb = TRUE;
   if (device == NULL)

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Private to USB's drives: storage.c (the transport), storage-disc.c (discs and trays).  VM lock held.
+ * Private to USB's drives: storage.c (bulk-only transport, and the image), uas.c (the other transport), storage-disc.c (discs and trays).  VM lock held.
  */
 #pragma once
 
 #include "storage/scsi-command.h"
 #include "storage/storage-port.h"
 #include "usb/storage.h"
+#include "usb/uas.h"
 
 G_BEGIN_DECLS
 
 #define USB_STORAGE_CHUNK 0x10000u /* a multiple of each packet size */
+#define USB_STORAGE_IN    (USB_DIR_IN | 1u)
+#define USB_STORAGE_OUT   2u
 
 typedef enum
 {
@@ -36,7 +39,7 @@ typedef enum
   WORK_LAST = WORK_ZEROES,
 } Work;
 
-typedef struct
+typedef struct UsbStorage
 {
   UsbDevice usb;
   StoragePort port;
@@ -54,6 +57,9 @@ typedef struct
   uint32_t sense_length; /* 0: none is kept */
   uint8_t *buffer;       /* USB_STORAGE_CHUNK */
 
+  gboolean with_uas; /* it has the other setting… */
+  Uas uas;           /* …and what that keeps */
+
   /* Of a CD-ROM drive: `unit.disc` is it. */
   Mmc mmc;
   uint8_t *disc_answer; /* MMC_ANSWER_SIZE */
@@ -66,6 +72,14 @@ typedef struct
 UsbStorage *usb_storage_make (Vm *vm, const char *id, const char *serial, gboolean disc);
 /* What it was asked for is over, and failed with this sense (scsi_check()). */
 void usb_storage_abort (UsbStorage *s, uint32_t what);
+
+/* The command in `cdb`; keeps the sense, if it ends with some.  `absent`: it is for a unit that isn't there. */
+void usb_storage_run (UsbStorage *s, gboolean absent, const uint8_t *parameters, uint32_t length,
+                      ScsiTask *task);
+void usb_storage_keep_sense (UsbStorage *s, const ScsiTask *task);
+void usb_storage_start (UsbStorage *s, Work work);
+/* The command that is under way, if one is. */
+void usb_storage_forget (UsbStorage *s);
 
 /* storage-disc.c */
 /* The disc as it is now, for commands. */

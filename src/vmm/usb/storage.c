@@ -13,8 +13,8 @@
 #define CSW_SIZE      13u
 #define CSW_SIGNATURE 0x53425355u
 #define CHUNK         USB_STORAGE_CHUNK
-#define PIPE_IN       (USB_DIR_IN | 1u)
-#define PIPE_OUT      2u
+#define PIPE_IN       USB_STORAGE_IN
+#define PIPE_OUT      USB_STORAGE_OUT
 
 enum
 {
@@ -38,7 +38,12 @@ enum
       STATE_U32 (UsbStorage, left), STATE_U8_ARRAY (UsbStorage, sense),                                   \
       STATE_U32_MAX (UsbStorage, sense_length, SCSI_SENSE_SIZE), STATE_BUFFER (UsbStorage, buffer, CHUNK),
 
-static const StateField storage_state[] = { FIELDS STATE_END };
+static const StateField storage_state[] = {
+  FIELDS STATE_ADDED,
+  STATE_U8_MAX (UsbStorage, usb.alternate, 1),
+  STATE_STRUCT (UsbStorage, uas, uas_state),
+  STATE_END,
+};
 
 static const StateField disc_state[] = {
   FIELDS STATE_BOOL (UsbStorage, mmc.tray_open),   STATE_BOOL (UsbStorage, mmc.tray_locked),
@@ -51,33 +56,29 @@ static const UsbEndpoint endpoints[] = {
   { .address = PIPE_OUT, .attributes = USB_ENDPOINT_BULK, .burst = 15, .max_packet = { 8, 64, 512, 1024 } },
 };
 /* SCSI commands, bulk only. */
-static const UsbInterface interface = {
-  .klass = 8, .subclass = 6, .protocol = 0x50, .n_endpoints = 2, .endpoints = endpoints
-};
-static const UsbDescription description
-    = { .vendor = 0x46f4,
-        .product = 0x0001,
-        .release = 0x0100,
-        .speeds = 1u << USB_SPEED_FULL | 1u << USB_SPEED_HIGH | 1u << USB_SPEED_SUPER,
-        .power = 100,
-        .name = "Vivarium USB Stick",
-        .n_interfaces = 1,
-        .interfaces = &interface };
-static const UsbDescription disc_description
-    = { .vendor = 0x46f4,
-        .product = 0x0002,
-        .release = 0x0100,
-        .speeds = 1u << USB_SPEED_FULL | 1u << USB_SPEED_HIGH | 1u << USB_SPEED_SUPER,
-        .power = 100,
-        .name = "Vivarium USB CD Drive",
-        .n_interfaces = 1,
-        .interfaces = &interface };
+#define INTERFACE .klass = 8, .subclass = 6, .protocol = 0x50, .n_endpoints = 2, .endpoints = endpoints
+static const UsbInterface interface = { INTERFACE },
+                          interface_with_uas = { INTERFACE, .alternate = &uas_interface };
+#define DESCRIPTION(product_, name_, interface_)                                                 \
+  {                                                                                              \
+    .vendor = 0x46f4, .product = (product_), .release = 0x0100,                                  \
+    .speeds = 1u << USB_SPEED_FULL | 1u << USB_SPEED_HIGH | 1u << USB_SPEED_SUPER, .power = 100, \
+    .name = (name_), .n_interfaces = 1, .interfaces = &(interface_),                             \
+  }
+static const UsbDescription description = DESCRIPTION (0x0001, "Vivarium USB Stick", interface),
+                            disc_description = DESCRIPTION (0x0002, "Vivarium USB CD Drive", interface),
+                            uas_description = DESCRIPTION (0x0003, "Vivarium USB Disk", interface_with_uas);
 
 /* -- Ends ---------------------------------------------------------------------------------------------------- */
 
 static void
 end_command (UsbStorage *s, unsigned status)
 {
+  if (s->usb.alternate != 0)
+    {
+      uas_end (s, status == CSW_GOOD);
+      return;
+    }
   s->phase = PHASE_STATUS;
   s->work = WORK_NONE;
   s->status = (uint8_t)status;
@@ -86,8 +87,8 @@ end_command (UsbStorage *s, unsigned status)
   usb_device_wake (&s->usb, PIPE_IN);
 }
 
-static void
-keep_sense (UsbStorage *s, const ScsiTask *task)
+void
+usb_storage_keep_sense (UsbStorage *s, const ScsiTask *task)
 {
   s->sense_length = MIN (task->sense_length, SCSI_SENSE_SIZE);
   memcpy (s->sense, task->sense, s->sense_length);
@@ -129,8 +130,8 @@ give_work (UsbStorage *s)
                        s->work == WORK_READ || s->work == WORK_WRITE ? s->buffer : NULL, (size_t)length);
 }
 
-static void
-start_work (UsbStorage *s, Work work)
+void
+usb_storage_start (UsbStorage *s, Work work)
 {
   s->work = (uint8_t)work;
   give_work (s);
@@ -143,7 +144,7 @@ fail_work (UsbStorage *s, gboolean write)
   const gboolean out = s->phase == PHASE_OUT;
 
   scsi_failed (&task, write);
-  keep_sense (s, &task);
+  usb_storage_keep_sense (s, &task);
   if (s->phase == PHASE_WORK)
     end_command (s, CSW_FAILED);
   else
@@ -160,7 +161,7 @@ usb_storage_abort (UsbStorage *s, uint32_t what)
     return;
   s->work = WORK_NONE;
   scsi_check (&task, what);
-  keep_sense (s, &task);
+  usb_storage_keep_sense (s, &task);
   end_with_halt (s, CSW_FAILED, TRUE);
 }
 
@@ -172,7 +173,7 @@ end_write (UsbStorage *s)
     {
       s->through = FALSE;
       s->phase = PHASE_WORK;
-      start_work (s, WORK_FLUSH);
+      usb_storage_start (s, WORK_FLUSH);
     }
   else if (s->host_length > 0)
     end_with_halt (s, CSW_GOOD, FALSE);
@@ -225,15 +226,26 @@ on_idle (void *opaque)
 
 /* -- Commands ------------------------------------------------------------------------------------------------------ */
 
-static void
-forget_command (UsbStorage *s)
+void
+usb_storage_forget (UsbStorage *s)
 {
   storage_port_cancel (&s->port, &s->buffer, CHUNK);
   s->phase = PHASE_COMMAND;
   s->work = WORK_NONE;
   s->filled = s->position = s->left = s->host_length = 0;
   s->blocks = 0;
-  s->through = FALSE;
+  s->through = s->uas.ready_due = FALSE;
+}
+
+void
+usb_storage_run (UsbStorage *s, gboolean absent, const uint8_t *parameters, uint32_t length, ScsiTask *task)
+{
+  ScsiUnit none = { .serial = s->unit.serial, .absent = TRUE };
+
+  scsi_command (absent ? &none : &s->unit, s->cdb, parameters, length, task);
+  if (task->action == SCSI_ANSWERED && s->cdb[0] == INQUIRY && task->answer_length > 1 && !(s->cdb[1] & 1)
+      && task->longer == NULL)
+    task->answer[1] |= 0x80; /* it can be pulled out */
 }
 
 /* There is no sense but what was kept: a status has no room for it. */
@@ -255,14 +267,14 @@ carry_out (UsbStorage *s, gboolean in, const uint8_t *parameters, uint32_t lengt
   ScsiTask task;
   uint64_t bytes;
 
-  scsi_command (&s->unit, s->cdb, parameters, length, &task);
+  usb_storage_run (s, FALSE, parameters, length, &task);
   answer_sense (s, &task);
   if (s->unit.disc != NULL)
     usb_storage_look_at_tray (s);
   bytes = task.n * SCSI_BLOCK_SIZE;
   if (task.action == SCSI_ANSWERED && task.status != SCSI_STATUS_GOOD)
     {
-      keep_sense (s, &task);
+      usb_storage_keep_sense (s, &task);
       end_with_halt (s, CSW_FAILED, in);
       return;
     }
@@ -272,8 +284,6 @@ carry_out (UsbStorage *s, gboolean in, const uint8_t *parameters, uint32_t lengt
   switch (task.action)
     {
     case SCSI_ANSWERED:
-      if (s->cdb[0] == INQUIRY && task.answer_length > 1 && !(s->cdb[1] & 1) && task.longer == NULL)
-        task.answer[1] |= 0x80; /* it can be pulled out */
       if (!in && task.answer_length > 0)
         {
           end_with_halt (s, CSW_PHASE, FALSE);
@@ -295,7 +305,7 @@ carry_out (UsbStorage *s, gboolean in, const uint8_t *parameters, uint32_t lengt
           return;
         }
       s->phase = PHASE_IN;
-      start_work (s, WORK_READ);
+      usb_storage_start (s, WORK_READ);
       break;
     case SCSI_WRITE:
       if (in || bytes > s->host_length)
@@ -313,9 +323,9 @@ carry_out (UsbStorage *s, gboolean in, const uint8_t *parameters, uint32_t lengt
           return;
         }
       s->phase = PHASE_WORK;
-      start_work (s, task.action == SCSI_FLUSH     ? WORK_FLUSH
-                     : task.action == SCSI_DISCARD ? WORK_DISCARD
-                                                   : WORK_ZEROES);
+      usb_storage_start (s, task.action == SCSI_FLUSH     ? WORK_FLUSH
+                            : task.action == SCSI_DISCARD ? WORK_DISCARD
+                                                          : WORK_ZEROES);
       break;
     }
 }
@@ -360,6 +370,7 @@ take_data (UsbStorage *s, const uint8_t *data, uint32_t length, uint32_t *actual
 {
   const uint32_t packet = usb_device_packet_size (&s->usb, PIPE_OUT), room = CHUNK - s->filled;
   uint32_t n = MIN (length, s->left);
+  gboolean all;
 
   if (s->work != WORK_NONE)
     return USB_NAK;
@@ -370,27 +381,31 @@ take_data (UsbStorage *s, const uint8_t *data, uint32_t length, uint32_t *actual
   s->left -= n;
   s->host_length -= MIN (n, s->host_length);
   *actual = n;
+  all = s->left == 0;
   if (s->phase == PHASE_COLLECT)
     {
-      if (s->left == 0)
+      if (all)
         {
           uint8_t parameters[SCSI_PARAMETERS_SIZE] = { 0 };
           const uint32_t known = MIN (s->filled, sizeof parameters);
 
           memcpy (parameters, s->buffer, known);
-          carry_out (s, FALSE, parameters, known);
+          if (s->usb.alternate != 0)
+            uas_collected (s, parameters, known);
+          else
+            carry_out (s, FALSE, parameters, known);
         }
     }
-  else if (s->left == 0 || s->filled > CHUNK - packet)
+  else if (all || s->filled > CHUNK - packet)
     {
       if (s->filled % SCSI_BLOCK_SIZE != 0) /* packets that were cut short */
         {
           end_with_halt (s, CSW_PHASE, FALSE);
           return USB_STALL;
         }
-      start_work (s, WORK_WRITE);
+      usb_storage_start (s, WORK_WRITE);
     }
-  return n < length ? s->left > 0 ? USB_NAK : USB_STALL : USB_OK;
+  return n == length ? USB_OK : all ? USB_STALL : USB_NAK;
 }
 
 static UsbStatus
@@ -399,6 +414,10 @@ storage_out (UsbDevice *usb, unsigned endpoint, const uint8_t *data, uint32_t le
   UsbStorage *s = (UsbStorage *)usb;
   UsbStatus status;
 
+  if (usb->alternate != 0)
+    return endpoint == UAS_PIPE_COMMAND ? uas_take (s, data, length, actual)
+           : uas_moves (s, FALSE)       ? take_data (s, data, length, actual)
+                                        : USB_NAK;
   switch (s->phase)
     {
     case PHASE_COMMAND:
@@ -447,7 +466,7 @@ give_data (UsbStorage *s, uint8_t *data, uint32_t length, uint32_t *actual)
     return USB_OK;
   if (s->blocks > 0)
     {
-      start_work (s, WORK_READ);
+      usb_storage_start (s, WORK_READ);
       return n < length ? USB_NAK : USB_OK;
     }
   if (s->host_length > 0 && n == length)
@@ -462,6 +481,10 @@ storage_in (UsbDevice *usb, unsigned endpoint, uint8_t *data, uint32_t length, u
 {
   UsbStorage *s = (UsbStorage *)usb;
 
+  if (usb->alternate != 0)
+    return endpoint == (UAS_PIPE_STATUS & 0xf) ? uas_give (s, data, length, actual)
+           : uas_moves (s, TRUE)               ? give_data (s, data, length, actual)
+                                               : USB_NAK;
   switch (s->phase)
     {
     case PHASE_IN:
@@ -483,12 +506,12 @@ storage_control (UsbDevice *usb, const UsbSetup *setup, uint8_t *data, uint32_t 
 {
   UsbStorage *s = (UsbStorage *)usb;
 
-  if (setup->index != 0)
+  if (setup->index != 0 || usb->alternate != 0)
     return FALSE;
   switch (setup->type << 8 | setup->request)
     {
     case (USB_TYPE_CLASS | USB_RECIPIENT_INTERFACE) << 8 | REQUEST_RESET:
-      forget_command (s);
+      usb_storage_forget (s);
       return TRUE;
     case (USB_DIR_IN | USB_TYPE_CLASS | USB_RECIPIENT_INTERFACE) << 8 | REQUEST_MAX_LUN:
       data[0] = 0;
@@ -504,7 +527,8 @@ storage_configured (UsbDevice *usb)
 {
   UsbStorage *s = (UsbStorage *)usb;
 
-  forget_command (s);
+  usb_storage_forget (s);
+  s->uas.n = 0;
   s->sense_length = 0;
 }
 
@@ -518,12 +542,14 @@ storage_unhalted (UsbDevice *usb, unsigned endpoint)
     usb_device_halt (usb, endpoint);
 }
 
-#define MODEL(what)                                                                           \
-  {                                                                                           \
-    .description = &(what), .control = storage_control, .in = storage_in, .out = storage_out, \
-    .configured = storage_configured, .unhalted = storage_unhalted,                           \
+#define MODEL(what)                                                                       \
+  {                                                                                       \
+    .description = &(what), .prompt = TRUE, .control = storage_control, .in = storage_in, \
+    .out = storage_out, .configured = storage_configured, .unhalted = storage_unhalted,   \
+    .wants_stream = uas_wants_stream,                                                     \
   }
-static const UsbModel model = MODEL (description), disc_model = MODEL (disc_description);
+static const UsbModel model = MODEL (description), disc_model = MODEL (disc_description),
+                      uas_model = MODEL (uas_description);
 
 /* -- Life ------------------------------------------------------------------------------------------------------------ */
 
@@ -573,9 +599,10 @@ storage_post_load (Device *device, GError **error)
       || (s->work == WORK_WRITE && s->filled % SCSI_BLOCK_SIZE != 0)
       || ((s->phase == PHASE_OUT || s->work == WORK_WRITE) && (written > room || s->unit.readonly))
       || (s->phase == PHASE_COLLECT && (uint64_t)s->left + s->filled > CHUNK)
-      || (s->unit.readonly && (s->work == WORK_DISCARD || s->work == WORK_ZEROES)))
+      || (s->unit.readonly && (s->work == WORK_DISCARD || s->work == WORK_ZEROES)) || !uas_check (s))
     {
-      g_set_error_literal (error, STATE_ERROR, STATE_ERROR_RANGE, "A transfer is beyond the disk's end");
+      g_set_error_literal (error, STATE_ERROR, STATE_ERROR_RANGE,
+                           "A transfer makes no sense, or is beyond the disk's end");
       return FALSE;
     }
   if (s->unit.disc != NULL)
@@ -600,14 +627,14 @@ storage_unrealize (Device *device)
   g_free (s->disc_answer);
 }
 
-#define CLASS(what, table)                                                                          \
+#define CLASS(what, table, version_)                                                                \
   {                                                                                                 \
     .name = (what), .instance_size = sizeof (UsbStorage), .state = (table), .reset = storage_reset, \
     .drained = storage_drained, .resume = storage_resume, .post_load = storage_post_load,           \
-    .unrealize = storage_unrealize,                                                                 \
+    .unrealize = storage_unrealize, .version = (version_),                                          \
   }
-static const DeviceClass storage_class = CLASS ("usb-storage", storage_state),
-                         disc_class = CLASS ("usb-cdrom", disc_state);
+static const DeviceClass storage_class = CLASS ("usb-storage", storage_state, 1),
+                         disc_class = CLASS ("usb-cdrom", disc_state, 0);
 
 UsbStorage *
 usb_storage_make (Vm *vm, const char *id, const char *serial, gboolean disc)
@@ -623,10 +650,13 @@ usb_storage_make (Vm *vm, const char *id, const char *serial, gboolean disc)
 }
 
 UsbDevice *
-usb_storage_new (Vm *vm, const char *id, Block *block, const char *serial, GError **error)
+usb_storage_new (Vm *vm, const char *id, Block *block, const char *serial, gboolean uas, GError **error)
 {
   UsbStorage *s = usb_storage_make (vm, id, serial, FALSE);
 
+  s->with_uas = uas;
+  if (uas)
+    s->usb.model = &uas_model;
   storage_port_set_block (&s->port, block);
   s->unit.n_blocks = block_size (block) / SCSI_BLOCK_SIZE;
   s->unit.readonly = block_read_only (block);

@@ -14,8 +14,9 @@
 
 G_BEGIN_DECLS
 
-/* In no port yet.  Takes the image, also where it fails. */
-UsbDevice *usb_storage_new (Vm *vm, const char *id, Block *block, const char *serial, GError **error);
+/* In no port yet.  `uas`: the host may choose USB Attached SCSI (uas.h).  Takes the image, also where it fails. */
+UsbDevice *usb_storage_new (Vm *vm, const char *id, Block *block, const char *serial, gboolean uas,
+                            GError **error);
 /* NULL: the drive is empty. */
 Block *usb_storage_image (const UsbDevice *device);
 

@@ -87,6 +87,49 @@ put_qualifier (Writer *w, const UsbDescription *d)
 }
 
 static void
+put_endpoint (Writer *w, const UsbEndpoint *endpoint, UsbSpeed speed)
+{
+  put8 (w, 7);
+  put8 (w, USB_DESCRIPTOR_ENDPOINT);
+  put8 (w, endpoint->address);
+  put8 (w, endpoint->attributes);
+  put16 (w, endpoint->max_packet[speed]);
+  put8 (w, endpoint->interval[speed]);
+  if (speed == USB_SPEED_SUPER)
+    {
+      put8 (w, 6);
+      put8 (w, USB_DESCRIPTOR_SS_COMPANION);
+      put8 (w, endpoint->burst);
+      put8 (w, endpoint->streams);
+      put16 (w, endpoint->attributes == USB_ENDPOINT_INTERRUPT ? endpoint->max_packet[speed] : 0);
+    }
+  if (endpoint->pipe != 0)
+    {
+      put8 (w, 4);
+      put8 (w, USB_DESCRIPTOR_PIPE_USAGE);
+      put8 (w, endpoint->pipe);
+      put8 (w, 0);
+    }
+}
+
+static void
+put_interface (Writer *w, const UsbInterface *interface, unsigned n, unsigned alternate, UsbSpeed speed)
+{
+  put8 (w, 9);
+  put8 (w, USB_DESCRIPTOR_INTERFACE);
+  put8 (w, n);
+  put8 (w, alternate);
+  put8 (w, interface->n_endpoints);
+  put8 (w, interface->klass);
+  put8 (w, interface->subclass);
+  put8 (w, interface->protocol);
+  put8 (w, 0);
+  put_bytes (w, interface->extra, interface->extra_length);
+  for (unsigned e = 0; e < interface->n_endpoints; e++)
+    put_endpoint (w, &interface->endpoints[e], speed);
+}
+
+static void
 put_configuration (Writer *w, const UsbDescription *d, unsigned type, UsbSpeed speed)
 {
   put8 (w, 9);
@@ -101,34 +144,9 @@ put_configuration (Writer *w, const UsbDescription *d, unsigned type, UsbSpeed s
     {
       const UsbInterface *interface = &d->interfaces[i];
 
-      put8 (w, 9);
-      put8 (w, USB_DESCRIPTOR_INTERFACE);
-      put8 (w, i);
-      put8 (w, 0);
-      put8 (w, interface->n_endpoints);
-      put8 (w, interface->klass);
-      put8 (w, interface->subclass);
-      put8 (w, interface->protocol);
-      put8 (w, 0);
-      put_bytes (w, interface->extra, interface->extra_length);
-      for (unsigned e = 0; e < interface->n_endpoints; e++)
-        {
-          const UsbEndpoint *endpoint = &interface->endpoints[e];
-
-          put8 (w, 7);
-          put8 (w, USB_DESCRIPTOR_ENDPOINT);
-          put8 (w, endpoint->address);
-          put8 (w, endpoint->attributes);
-          put16 (w, endpoint->max_packet[speed]);
-          put8 (w, endpoint->interval[speed]);
-          if (speed != USB_SPEED_SUPER)
-            continue;
-          put8 (w, 6);
-          put8 (w, USB_DESCRIPTOR_SS_COMPANION);
-          put8 (w, endpoint->burst);
-          put8 (w, 0);
-          put16 (w, endpoint->attributes == USB_ENDPOINT_INTERRUPT ? endpoint->max_packet[speed] : 0);
-        }
+      put_interface (w, interface, i, 0, speed);
+      if (interface->alternate != NULL && speed >= USB_SPEED_HIGH)
+        put_interface (w, interface->alternate, i, 1, speed);
     }
   w->data[2] = (uint8_t)w->length;
   w->data[3] = (uint8_t)(w->length >> 8);

@@ -33,15 +33,27 @@ const StateField usb_device_state[] = {
   STATE_END,
 };
 
+const UsbInterface *
+usb_device_interface (const UsbDevice *device, unsigned n)
+{
+  const UsbInterface *interface = &device->model->description->interfaces[n];
+
+  return n == 0 && device->alternate != 0 && interface->alternate != NULL ? interface->alternate : interface;
+}
+
 static const UsbEndpoint *
 find_endpoint (const UsbDevice *device, unsigned address)
 {
   const UsbDescription *d = device->model->description;
 
   for (unsigned i = 0; i < d->n_interfaces; i++)
-    for (unsigned e = 0; e < d->interfaces[i].n_endpoints; e++)
-      if (d->interfaces[i].endpoints[e].address == address)
-        return &d->interfaces[i].endpoints[e];
+    {
+      const UsbInterface *interface = usb_device_interface (device, i);
+
+      for (unsigned e = 0; e < interface->n_endpoints; e++)
+        if (interface->endpoints[e].address == address)
+          return &interface->endpoints[e];
+    }
   return NULL;
 }
 
@@ -90,9 +102,29 @@ static void
 configure (UsbDevice *device, unsigned configuration)
 {
   device->configuration = (uint8_t)configuration;
+  device->alternate = 0;
   device->halted_in = device->halted_out = 0;
   if (device->model->configured != NULL)
     device->model->configured (device);
+}
+
+/* 9.4.10 */
+static gboolean
+set_interface (UsbDevice *device, unsigned n, unsigned alternate)
+{
+  const UsbDescription *d = device->model->description;
+
+  if (n >= d->n_interfaces
+      || alternate
+             > (n == 0 && d->interfaces[0].alternate != NULL && device->speed >= USB_SPEED_HIGH ? 1 : 0))
+    return FALSE;
+  if (n != 0 || d->interfaces[0].alternate == NULL || device->configuration == 0)
+    return alternate == 0;
+  device->alternate = (uint8_t)alternate;
+  device->halted_in = device->halted_out = 0;
+  if (device->model->configured != NULL)
+    device->model->configured (device);
+  return TRUE;
 }
 
 static gboolean
@@ -179,11 +211,11 @@ standard (UsbDevice *device, const UsbSetup *setup, uint8_t *data, uint32_t *len
       configure (device, setup->value);
       return TRUE;
     case USB_GET_INTERFACE:
-      data[0] = 0;
+      data[0] = setup->index == 0 ? device->alternate : 0;
       *length = 1;
       return in && setup->index < device->model->description->n_interfaces;
     case USB_SET_INTERFACE:
-      return !in && setup->index < device->model->description->n_interfaces && setup->value == 0;
+      return !in && set_interface (device, setup->index, setup->value);
     case USB_SET_SEL:
     case USB_SET_ISOCH_DELAY:
       return !in && device->speed == USB_SPEED_SUPER;

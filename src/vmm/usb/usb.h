@@ -96,6 +96,7 @@ enum
   USB_DESCRIPTOR_OTHER_SPEED = 7,
   USB_DESCRIPTOR_BOS = 15,
   USB_DESCRIPTOR_CAPABILITY = 16,
+  USB_DESCRIPTOR_PIPE_USAGE = 36, /* of USB Attached SCSI */
   USB_DESCRIPTOR_SS_COMPANION = 48,
 };
 
@@ -112,18 +113,22 @@ typedef struct
 {
   uint8_t address; /* number, and USB_DIR_IN */
   uint8_t attributes;
-  uint8_t burst; /* packets beyond the first, super speed */
+  uint8_t burst;   /* packets beyond the first, super speed */
+  uint8_t streams; /* a power of two, super speed; 0: none */
+  uint8_t pipe;    /* what it is for in USB Attached SCSI; 0: no such pipe */
   uint16_t max_packet[USB_N_SPEEDS];
   uint8_t interval[USB_N_SPEEDS]; /* as bInterval has it */
 } UsbEndpoint;
 
-typedef struct
+typedef struct UsbInterface
 {
   uint8_t klass, subclass, protocol;
   const uint8_t *extra; /* descriptors of the class, behind the interface's */
   uint8_t extra_length;
   uint8_t n_endpoints;
   const UsbEndpoint *endpoints;
+  const struct UsbInterface *
+      alternate; /* its alternate setting 1, from high speed on; NULL: there is none.  Only the first interface of a device may have one. */
 } UsbInterface;
 
 typedef struct
@@ -142,6 +147,8 @@ typedef struct
 typedef struct
 {
   const UsbDescription *description;
+  /* It calls nothing of the host that a processor's thread may not call, so that a controller may ask it there and then. */
+  gboolean prompt;
   /* Requests that aren't chapter 9's, or that the description has no answer to.  FALSE: stalled.  To the host: writes at most USB_CONTROL_MAX bytes to `data` and says how many; from it: `data`
    * has `*length`.  May be NULL. */
   gboolean (*control) (UsbDevice *device, const UsbSetup *setup, uint8_t *data, uint32_t *length);
@@ -151,7 +158,7 @@ typedef struct
   /* Takes `*actual` bytes; likewise. */
   UsbStatus (*out) (UsbDevice *device, unsigned endpoint, const uint8_t *data, uint32_t length,
                     uint32_t *actual);
-  /* It was reset or configured (device->configuration): endpoints begin anew.  May be NULL. */
+  /* It was reset or configured (device->configuration), or has another setting of its interface (device->alternate): endpoints begin anew.  May be NULL. */
   void (*configured) (UsbDevice *device);
   /* The host has cleared a halt of this endpoint (address with USB_DIR_IN).  May be NULL. */
   void (*unhalted) (UsbDevice *device, unsigned endpoint);
@@ -160,6 +167,8 @@ typedef struct
                               uint32_t *actual);
   /* The controller's driver has taken back what it had asked of this endpoint (address with USB_DIR_IN).  May be NULL. */
   void (*cancelled) (UsbDevice *device, unsigned endpoint);
+  /* Whether it would move something on this stream of an endpoint (address with USB_DIR_IN) now; it is asked for that then, with device->stream.  NULL: no endpoint has streams. */
+  gboolean (*wants_stream) (UsbDevice *device, unsigned endpoint, unsigned stream);
   /* A hub's ports, from 0 on; NULL behind the last.  May be NULL. */
   UsbPort *(*port) (UsbDevice *device, unsigned n);
 } UsbModel;
@@ -184,9 +193,11 @@ struct UsbDevice
   UsbPort *port;         /* NULL: in none */
   UsbSpeed speed;        /* the port's and its own */
   char serial[USB_SERIAL_MAX + 1];
+  unsigned stream; /* of the transfer that it is asked for; 0: without streams */
 
   /* Saved. */
   uint8_t address, configuration;
+  uint8_t alternate; /* setting of the first interface; saved by the models that have one */
   gboolean remote_wake, suspended;
   uint16_t halted_in, halted_out; /* a bit an endpoint */
   uint8_t setup[USB_SETUP_SIZE];
@@ -251,6 +262,8 @@ void usb_device_cancel (UsbDevice *device, unsigned endpoint);
 UsbDevice *usb_port_find (UsbPort *port, unsigned address);
 /* Packet size of an endpoint at the device's speed; 0: it has no such endpoint. */
 unsigned usb_device_packet_size (const UsbDevice *device, unsigned endpoint);
+/* An interface in the setting that it is in. */
+const UsbInterface *usb_device_interface (const UsbDevice *device, unsigned n);
 /* The device's place below its controller: ports with dots between them, "1" or "2.4"; "" if it is in none.  To be freed. */
 char *usb_device_path (const UsbDevice *device);
 

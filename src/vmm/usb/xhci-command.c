@@ -18,6 +18,9 @@
 #define SLOT_LATENCY       0xffffu
 #define EP_STATE           7u
 #define EP_TYPE_SHIFT      3
+#define EP_STREAMS_SHIFT   10
+#define EP_STREAMS         0x1fu
+#define EP_LINEAR_STREAMS  0x8000u
 #define EP_MAX_PACKET      0xffff0000u
 
 typedef struct
@@ -67,8 +70,11 @@ xhci_write_endpoint (Xhci *x, const XhciSlot *slot, unsigned dci)
   if (!read_context (x, at, &context))
     return;
   context.word[0] = (context.word[0] & ~EP_STATE) | ep->state;
-  context.word[2] = (uint32_t)ep->dequeue | ep->cycle;
-  context.word[3] = (uint32_t)(ep->dequeue >> 32);
+  if (ep->streams == 0) /* else the array is there */
+    {
+      context.word[2] = (uint32_t)ep->dequeue | ep->cycle;
+      context.word[3] = (uint32_t)(ep->dequeue >> 32);
+    }
   write_context (x, at, &context);
 }
 
@@ -93,12 +99,21 @@ enable_endpoint (Xhci *x, XhciSlot *slot, unsigned dci, Context *context)
       || (type != EP_TYPE_CONTROL && (type > EP_TYPE_CONTROL) != (dci % 2 == 1))
       || context->word[1] >> 16 == 0)
     return CC_PARAMETER;
+  /* 6.2.3.4: those of bulk endpoints, without a second level. */
+  const unsigned streams = context->word[0] >> EP_STREAMS_SHIFT & EP_STREAMS;
+  if (streams > XHCI_STREAMS
+      || (streams != 0
+          && (!(context->word[0] & EP_LINEAR_STREAMS)
+              || (type != EP_TYPE_BULK_OUT && type != EP_TYPE_BULK_IN))))
+    return CC_PARAMETER;
   disable_endpoint (slot, dci);
   ep->state = EP_RUNNING;
   ep->type = (uint8_t)type;
   ep->max_packet = (uint16_t)(context->word[1] >> 16);
   ep->dequeue = (context->word[2] & ~0xfull) | (uint64_t)context->word[3] << 32;
   ep->cycle = context->word[2] & 1;
+  ep->streams = (uint8_t)streams;
+  ep->stream_contexts = ep->dequeue;
   context->word[0] = (context->word[0] & ~EP_STATE) | EP_RUNNING;
   return write_context (x, slot->context + (uint64_t)dci * XHCI_CONTEXT, context) ? CC_SUCCESS : CC_PARAMETER;
 }
@@ -338,6 +353,8 @@ stop_endpoint (Xhci *x, unsigned n, const XhciTrb *trb)
     usb_device_cancel (device, dci / 2 | (dci % 2 ? USB_DIR_IN : 0));
   ep->state = EP_STOPPED;
   ep->parked = FALSE;
+  ep->ready = 0;
+  xhci_stream_store (x, ep);
   slot->pending &= ~(1u << dci);
   xhci_write_endpoint (x, slot, dci);
   return CC_SUCCESS;
@@ -350,10 +367,18 @@ set_dequeue (Xhci *x, XhciSlot *slot, const XhciTrb *trb)
   unsigned dci;
   XhciEndpoint *ep = find_endpoint (slot, trb, &dci);
 
-  if (ep == NULL || trb->status >> 16 != 0) /* there are no streams */
+  if (ep == NULL || (ep->streams == 0 && trb->status >> 16 != 0))
     return CC_TRB;
   if (ep->state != EP_STOPPED && ep->state != EP_ERROR)
     return CC_CONTEXT_STATE;
+  if (ep->streams != 0)
+    {
+      if (!xhci_stream_dequeue (x, ep, trb->status >> 16, trb->parameter))
+        return CC_TRB;
+      ep->state = EP_STOPPED;
+      xhci_write_endpoint (x, slot, dci);
+      return CC_SUCCESS;
+    }
   ep->state = EP_STOPPED;
   ep->dequeue = trb->parameter & ~0xfull;
   ep->cycle = trb->parameter & 1;

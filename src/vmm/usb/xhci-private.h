@@ -21,6 +21,7 @@ G_BEGIN_DECLS
 #define XHCI_INTERRUPTERS 8u
 #define XHCI_N_REGS       (2 * XHCI_N_PORTS) /* ports as the guest counts them: USB 2, then USB 3 */
 #define XHCI_ENDPOINTS    31u                /* device context indexes 1 to 31 */
+#define XHCI_STREAMS      3u                 /* as MaxPSASize has it: 16 contexts */
 
 enum
 {
@@ -170,8 +171,10 @@ enum
 enum
 {
   EP_TYPE_ISO_OUT = 1,
+  EP_TYPE_BULK_OUT = 2,
   EP_TYPE_CONTROL = 4,
   EP_TYPE_ISO_IN = 5,
+  EP_TYPE_BULK_IN = 6,
 };
 
 /* A ring of the guest's, and where its reader is: in front of the TRB at `dequeue`, of which `offset` bytes were moved already. */
@@ -187,6 +190,11 @@ typedef struct
   uint64_t dequeue;
   /* Isochronous, not saved: when the next TD is due (the machine's clock, 0: at once), and how far apart they are. */
   int64_t due, interval;
+  /* Streams: the ring above is that of `stream` (0: of none yet). */
+  uint8_t streams; /* as MaxPStreams has it; 0: none */
+  uint8_t stream;
+  uint16_t ready; /* a bit a stream that the guest has rung for */
+  uint64_t stream_contexts;
 } XhciEndpoint;
 
 typedef struct
@@ -302,6 +310,22 @@ gboolean xhci_iso_due (Xhci *x, const XhciSlot *slot, unsigned dci);
 /* A TD was carried out. */
 void xhci_iso_done (XhciEndpoint *ep);
 void xhci_iso_init (Xhci *x);
+
+/* xhci-stream.c */
+/* Contexts, with that of stream 0; 0: the endpoint has none. */
+unsigned xhci_n_streams (const XhciEndpoint *ep);
+/* The guest has rung for it. */
+void xhci_stream_ring (XhciEndpoint *ep, unsigned stream);
+/* The ring of a stream for which both sides have something is the endpoint's now.  FALSE: there is none.  `device` may be NULL. */
+gboolean xhci_stream_choose (Xhci *x, UsbDevice *device, XhciEndpoint *ep, unsigned dci);
+/* Nothing is in the ring of that stream. */
+void xhci_stream_empty (XhciEndpoint *ep);
+/* Where the ring's reader is goes into the stream's context. */
+void xhci_stream_store (Xhci *x, XhciEndpoint *ep);
+/* FALSE: there is no such stream. */
+gboolean xhci_stream_dequeue (Xhci *x, XhciEndpoint *ep, unsigned stream, uint64_t where);
+/* What was loaded makes sense. */
+gboolean xhci_stream_check (const XhciEndpoint *ep);
 
 /* The endpoint is to stand still: tells of the TD that is under way. */
 void xhci_transfer_stopped (Xhci *x, unsigned slot, unsigned dci);

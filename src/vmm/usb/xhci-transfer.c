@@ -167,14 +167,16 @@ pid_of (const XhciEndpoint *ep, unsigned dci, const XhciTrb *trb)
 }
 
 static void
-advance (XhciEndpoint *ep, uint64_t dequeue, uint8_t cycle, gboolean in_td)
+advance (Xhci *x, XhciEndpoint *ep, uint64_t dequeue, uint8_t cycle, gboolean in_td)
 {
   ep->dequeue = dequeue;
   ep->cycle = cycle;
   ep->offset = 0;
   ep->in_td = in_td;
-  if (!in_td)
-    ep->moved = 0;
+  if (in_td)
+    return;
+  ep->moved = 0;
+  xhci_stream_store (x, ep);
 }
 
 static void
@@ -184,7 +186,7 @@ halt (Xhci *x, unsigned n, unsigned dci, const Piece *piece, unsigned code, uint
   XhciEndpoint *ep = &slot->endpoints[dci - 1];
 
   /* 4.10.2.1: it stands at the TRB that failed. */
-  advance (ep, piece->trb.address, piece->cycle, FALSE);
+  advance (x, ep, piece->trb.address, piece->cycle, FALSE);
   ep->state = code == CC_TRB ? EP_ERROR : EP_HALTED;
   post (x, n, dci, &piece->trb, code, residual);
   xhci_write_endpoint (x, slot, dci);
@@ -208,7 +210,7 @@ skip_td (Xhci *x, unsigned n, unsigned dci, uint64_t at, uint8_t cycle)
       if (!(trb.control & TRB_CHAIN))
         break;
     }
-  advance (ep, at, cycle, FALSE);
+  advance (x, ep, at, cycle, FALSE);
   return !bad;
 }
 
@@ -241,7 +243,7 @@ tell (Xhci *x, unsigned n, unsigned dci, const Gathered *g, uint32_t asked, UsbS
         {
           const gboolean in_td = ep->in_td || i > 0 || got > 0;
 
-          advance (ep, piece->trb.address, piece->cycle, in_td);
+          advance (x, ep, piece->trb.address, piece->cycle, in_td);
           ep->offset = piece->offset + got;
           ep->parked = TRUE;
           return XHCI_STEP_IDLE;
@@ -254,12 +256,12 @@ tell (Xhci *x, unsigned n, unsigned dci, const Gathered *g, uint32_t asked, UsbS
           if (piece->trb.control & TRB_CHAIN)
             return skip_td (x, n, dci, piece->trb.address + XHCI_TRB_SIZE, piece->cycle) ? XHCI_STEP_MORE
                                                                                          : XHCI_STEP_IDLE;
-          advance (ep, piece->trb.address + XHCI_TRB_SIZE, piece->cycle, FALSE);
+          advance (x, ep, piece->trb.address + XHCI_TRB_SIZE, piece->cycle, FALSE);
           return XHCI_STEP_MORE;
         }
       if (!whole) /* the step ends here */
         {
-          advance (ep, piece->trb.address, piece->cycle, TRUE);
+          advance (x, ep, piece->trb.address, piece->cycle, TRUE);
           ep->offset = piece->offset + got;
           return XHCI_STEP_MORE;
         }
@@ -268,7 +270,7 @@ tell (Xhci *x, unsigned n, unsigned dci, const Gathered *g, uint32_t asked, UsbS
       if (data)
         ep->moved = 0;
     }
-  advance (ep, g->next, g->next_cycle, !g->ends);
+  advance (x, ep, g->next, g->next_cycle, !g->ends);
   return XHCI_STEP_MORE;
 }
 
@@ -285,6 +287,12 @@ xhci_transfer (Xhci *x, unsigned n, unsigned dci)
 
   if (ep->state != EP_RUNNING || (iso && !xhci_iso_due (x, &x->slots[n], dci)))
     return XHCI_STEP_IDLE;
+  device = xhci_slot_device (x, &x->slots[n]);
+  if (ep->streams != 0 && !xhci_stream_choose (x, device, ep, dci))
+    {
+      ep->parked = TRUE;
+      return XHCI_STEP_IDLE;
+    }
   ep->parked = FALSE;
   gather (x, ep, &g);
   if (g.bad && g.n == 0)
@@ -297,7 +305,10 @@ xhci_transfer (Xhci *x, unsigned n, unsigned dci)
   if (g.n == 0 || (g.waiting && !g.ends))
     {
       ep->due = 0;
-      return XHCI_STEP_IDLE;
+      if (ep->streams == 0 || ep->in_td)
+        return XHCI_STEP_IDLE;
+      xhci_stream_empty (ep);
+      return XHCI_STEP_MORE;
     }
   if (!ep->in_td)
     {
@@ -313,14 +324,16 @@ xhci_transfer (Xhci *x, unsigned n, unsigned dci)
       halt (x, n, dci, &g.pieces[0], CC_TRB, 0);
       return XHCI_STEP_IDLE;
     }
-  device = xhci_slot_device (x, &x->slots[n]);
   if (ep->pid != USB_PID_IN && !copy (x, &g, FALSE, asked))
     {
       halt (x, n, dci, &g.pieces[0], CC_TRB, 0);
       return XHCI_STEP_IDLE;
     }
   if (device != NULL)
-    status = usb_device_transfer (device, (UsbPid)ep->pid, dci / 2, x->buffer, asked, &actual);
+    {
+      device->stream = ep->stream;
+      status = usb_device_transfer (device, (UsbPid)ep->pid, dci / 2, x->buffer, asked, &actual);
+    }
   actual = MIN (actual, asked);
   if (iso) /* nothing is asked twice, and nothing halts: 4.10.3.1 */
     {
@@ -344,7 +357,7 @@ xhci_transfer_stopped (Xhci *x, unsigned n, unsigned dci)
   gboolean bad = FALSE;
   XhciTrb trb;
 
-  if (!next_trb (x, &at, &cycle, &trb, &bad))
+  if ((ep->streams != 0 && !ep->in_td) || !next_trb (x, &at, &cycle, &trb, &bad))
     return;
   post (x, n, dci, &trb, CC_STOPPED,
         has_data (&trb) ? (trb.status & TRB_LENGTH) - MIN (ep->offset, trb.status & TRB_LENGTH) : 0);

@@ -47,6 +47,11 @@ static const StateField endpoint_state[] = {
   STATE_U32_MAX (XhciEndpoint, offset, TRB_LENGTH),
   STATE_U32 (XhciEndpoint, moved),
   STATE_U64 (XhciEndpoint, dequeue),
+  STATE_ADDED,
+  STATE_U8_MAX (XhciEndpoint, streams, XHCI_STREAMS),
+  STATE_U8 (XhciEndpoint, stream),
+  STATE_U16 (XhciEndpoint, ready),
+  STATE_U64 (XhciEndpoint, stream_contexts),
   STATE_END,
 };
 
@@ -154,6 +159,14 @@ find_pending (Xhci *x)
   return FALSE;
 }
 
+static void
+step (Xhci *x, unsigned slot, unsigned dci)
+{
+  x->slots[slot].pending &= ~(1u << dci);
+  if (dci != 0 && xhci_transfer (x, slot, dci) == XHCI_STEP_MORE)
+    x->slots[slot].pending |= 1u << dci;
+}
+
 /* A bounded piece of what there is.  Each endpoint that has something gets a step before another gets its second, and commands leave half of them. */
 static void
 on_work (void *opaque)
@@ -169,9 +182,7 @@ on_work (void *opaque)
       const unsigned slot = x->turn / 32, dci = x->turn % 32;
 
       x->turn = (x->turn + 1) % (32 * XHCI_SLOTS);
-      x->slots[slot].pending &= ~(1u << dci);
-      if (dci != 0 && xhci_transfer (x, slot, dci) == XHCI_STEP_MORE)
-        x->slots[slot].pending |= 1u << dci;
+      step (x, slot, dci);
     }
   if ((x->commands_waiting || find_pending (x)) && !xhci_gated (x))
     xhci_kick (x);
@@ -210,7 +221,8 @@ read_capability (unsigned offset)
     case 0x08:
       return 0xf; /* scheduling threshold; one segment an event ring; no scratch pages */
     case 0x10:
-      return 0x20u / 4 << 16 | 1; /* 64 bits of address, contexts of 32 bytes; extended capabilities */
+      /* Extended capabilities; streams, of one level; 64 bits of address, contexts of 32 bytes. */
+      return 0x20u / 4 << 16 | XHCI_STREAMS << 12 | 1u << 7 | 1;
     case 0x14:
       return XHCI_DOORBELLS;
     case 0x18:
@@ -452,7 +464,14 @@ ring_doorbell (Xhci *x, unsigned n, uint32_t value)
           slot->endpoints[dci - 1].state = EP_RUNNING;
           xhci_write_endpoint (x, slot, dci);
         }
+      xhci_stream_ring (&slot->endpoints[dci - 1], value >> 16);
       slot->pending |= 1u << dci;
+      /* A step at once, on the processor's thread, spares the loop a turn. */
+      const UsbDevice *device = xhci_slot_device (x, slot);
+      if (device != NULL && device->model->prompt && !xhci_gated (x))
+        step (x, n - 1, dci);
+      if (slot->pending == 0)
+        return;
     }
   xhci_kick (x);
 }
@@ -521,6 +540,13 @@ xhci_post_load (Device *device, GError **error)
           return FALSE;
         }
     }
+  for (unsigned i = 0; i < XHCI_SLOTS * XHCI_ENDPOINTS; i++)
+    if (!xhci_stream_check (&x->slots[i / XHCI_ENDPOINTS].endpoints[i % XHCI_ENDPOINTS]))
+      {
+        g_set_error_literal (error, STATE_ERROR, STATE_ERROR_RANGE,
+                             "A USB endpoint has a stream that isn't there");
+        return FALSE;
+      }
   x->config &= 0xff;
   xhci_ports_update (x);
   return pci_device_post_load (&x->pci, error);
@@ -581,6 +607,7 @@ static const DeviceClass xhci_class = {
   .resume = xhci_resume,
   .post_load = xhci_post_load,
   .unrealize = xhci_unrealize,
+  .version = 1,
 };
 
 Device *

@@ -2,110 +2,8 @@
  *
  * The USB stick: commands and their three phases, what fails, pulling it out, saved machines; in a port of the test's, at each speed, and behind the xHCI.
  */
+#include "stick.h"
 #include "xhci-driver.h"
-
-#include "block/block.h"
-#include "usb/storage.h"
-
-#include <glib/gstdio.h>
-
-#define MIB     (1u << 20)
-#define SECTORS (4 * MIB / 512)
-#define NAKED   -2
-#define STALLED -1
-
-static char *folder, *path;
-
-static void
-on_nothing (UsbPort *port)
-{
-}
-
-static void
-on_wake (UsbPort *port, UsbDevice *device, unsigned endpoint)
-{
-}
-
-static const UsbPortOps ops
-    = { .attach = on_nothing, .detach = on_nothing, .wake = on_wake, .resume = on_nothing };
-
-typedef struct
-{
-  Usb usb;
-  UsbPort port;
-  UsbDevice *device;
-  uint32_t tag;
-} Stick;
-
-static UsbDevice *
-make_stick (Usb *u, unsigned flags)
-{
-  g_autoptr (GError) error = NULL;
-  const BlockConfig config = { .path = path, .format = "raw", .flags = flags };
-  Block *block = block_open (&config, &error);
-
-  g_assert_no_error (error);
-  vm_lock (u->vm);
-  UsbDevice *device = usb_storage_new (u->vm, "disk0", block, "VIV-disk0", &error);
-  g_assert_no_error (error);
-  device->device.klass->reset (&device->device);
-  vm_unlock (u->vm);
-  return device;
-}
-
-static int
-transfer (Stick *s, UsbPid pid, unsigned endpoint, uint8_t *data, uint32_t length)
-{
-  uint32_t moved = 0, actual;
-  UsbStatus status;
-
-  for (unsigned i = 0; i < 10000; i++)
-    {
-      vm_lock (s->usb.vm);
-      status = usb_device_transfer (s->device, pid, endpoint, data + moved, length - moved, &actual);
-      vm_unlock (s->usb.vm);
-      g_assert_cmpuint (actual, <=, length - moved);
-      moved += actual;
-      if (status == USB_OK)
-        return (int)moved;
-      if (status != USB_NAK)
-        return STALLED;
-      g_main_context_iteration (NULL, FALSE);
-      g_usleep (100);
-    }
-  return NAKED;
-}
-
-static void
-request (Stick *s, unsigned type, unsigned code, unsigned value, unsigned index, unsigned length,
-         uint8_t *data)
-{
-  uint8_t setup[8]
-      = { (uint8_t)type, (uint8_t)code, (uint8_t)value, 0, (uint8_t)index, 0, (uint8_t)length, 0 };
-
-  g_assert_cmpint (transfer (s, USB_PID_SETUP, 0, setup, 8), ==, 8);
-  if (length > 0)
-    g_assert_cmpint (transfer (s, USB_PID_IN, 0, data, length), ==, (int)length);
-  g_assert_cmpint (transfer (s, length > 0 ? USB_PID_OUT : USB_PID_IN, 0, NULL, 0), ==, 0);
-}
-
-static void
-open_stick (Stick *s, UsbSpeed speed, unsigned flags)
-{
-  g_autoptr (GError) error = NULL;
-  uint8_t lun = 7;
-
-  *s = (Stick){ 0 };
-  usb_open (&s->usb);
-  s->port = (UsbPort){ .ops = &ops, .speeds = 1u << speed, .enabled = TRUE };
-  s->device = make_stick (&s->usb, flags);
-  vm_lock (s->usb.vm);
-  g_assert_true (usb_port_attach (&s->port, s->device, &error));
-  vm_unlock (s->usb.vm);
-  request (s, 0, USB_SET_CONFIGURATION, 1, 0, 0, NULL);
-  request (s, 0xa1, 0xfe, 0, 0, 1, &lun);
-  g_assert_cmpuint (lun, ==, 0);
-}
 
 static void
 put_cbw (uint8_t *cbw, uint32_t tag, uint32_t length, gboolean in, const uint8_t *cdb, unsigned n)
@@ -121,7 +19,7 @@ put_cbw (uint8_t *cbw, uint32_t tag, uint32_t length, gboolean in, const uint8_t
 
 typedef struct
 {
-  int moved; /* bytes of data, or STALLED */
+  int moved; /* bytes of data, or STICK_STALLED */
   unsigned status;
   uint32_t residue;
 } Result;
@@ -134,18 +32,18 @@ command (Stick *s, const uint8_t *cdb, unsigned n, gboolean in, uint8_t *data, u
   Result result = { 0 };
 
   put_cbw (cbw, ++s->tag, length, in, cdb, n);
-  g_assert_cmpint (transfer (s, USB_PID_OUT, 2, cbw, sizeof cbw), ==, 31);
+  g_assert_cmpint (stick_transfer (s, USB_PID_OUT, 2, cbw, sizeof cbw), ==, 31);
   for (uint32_t at = 0; at < length;)
     {
       const uint32_t some = MIN (piece, length - at);
-      const int moved = transfer (s, in ? USB_PID_IN : USB_PID_OUT, in ? 1 : 2, data + at, some);
+      const int moved = stick_transfer (s, in ? USB_PID_IN : USB_PID_OUT, in ? 1 : 2, data + at, some);
 
-      g_assert_cmpint (moved, !=, NAKED);
-      if (moved == STALLED)
+      g_assert_cmpint (moved, !=, STICK_NAKED);
+      if (moved == STICK_STALLED)
         {
           if (result.moved == 0)
-            result.moved = STALLED;
-          request (s, 2, USB_CLEAR_FEATURE, 0, in ? 0x81 : 2, 0, NULL);
+            result.moved = STICK_STALLED;
+          stick_request (s, 2, USB_CLEAR_FEATURE, 0, in ? 0x81 : 2, 0, NULL);
           break;
         }
       result.moved += moved;
@@ -153,11 +51,11 @@ command (Stick *s, const uint8_t *cdb, unsigned n, gboolean in, uint8_t *data, u
       if (moved < (int)some)
         break;
     }
-  int got = transfer (s, USB_PID_IN, 1, csw, sizeof csw);
-  if (got == STALLED) /* 5.3.3: once more */
+  int got = stick_transfer (s, USB_PID_IN, 1, csw, sizeof csw);
+  if (got == STICK_STALLED) /* 5.3.3: once more */
     {
-      request (s, 2, USB_CLEAR_FEATURE, 0, 0x81, 0, NULL);
-      got = transfer (s, USB_PID_IN, 1, csw, sizeof csw);
+      stick_request (s, 2, USB_CLEAR_FEATURE, 0, 0x81, 0, NULL);
+      got = stick_transfer (s, USB_PID_IN, 1, csw, sizeof csw);
     }
   g_assert_cmpint (got, ==, 13);
   g_assert_cmphex (pci_get32 (csw), ==, 0x53425355);
@@ -190,38 +88,31 @@ sense (Stick *s)
   return (uint32_t)data[2] << 16 | (uint32_t)data[12] << 8 | data[13];
 }
 
-static void
-fill (uint8_t *data, size_t n, unsigned seed)
-{
-  for (size_t i = 0; i < n; i++)
-    data[i] = (uint8_t)(i * 7 + (i >> 9) + seed);
-}
-
 /* -- What works --------------------------------------------------------------------------------------------- */
 
 static void
 test_speeds (void)
 {
   static const unsigned packet[USB_N_SPEEDS] = { 8, 64, 512, 1024 };
-  g_autofree uint8_t *out = g_malloc (MIB), *in = g_malloc (MIB);
+  g_autofree uint8_t *out = g_malloc (STICK_MIB), *in = g_malloc (STICK_MIB);
 
   for (unsigned speed = USB_SPEED_FULL; speed <= USB_SPEED_SUPER; speed++)
     {
       /* Pieces: a packet, what an EHCI's descriptor has, all. */
-      const uint32_t pieces[] = { packet[speed], 20480, MIB };
+      const uint32_t pieces[] = { packet[speed], 20480, STICK_MIB };
       Stick s;
 
-      open_stick (&s, (UsbSpeed)speed, BLOCK_READ_WRITE);
+      stick_open (&s, (UsbSpeed)speed, BLOCK_READ_WRITE, FALSE);
       static const uint8_t inquiry[6] = { 0x12, 0, 0, 0, 36, 0 }, capacity[10] = { 0x25 };
       g_assert_cmpint (command (&s, inquiry, 6, TRUE, in, 36, 64).moved, ==, 36);
       g_assert_cmpuint (in[1], ==, 0x80);
       g_assert_cmpint (command (&s, capacity, 10, TRUE, in, 8, 64).moved, ==, 8);
-      g_assert_cmpuint (in[2] << 8 | in[3], ==, SECTORS - 1);
+      g_assert_cmpuint (in[2] << 8 | in[3], ==, STICK_SECTORS - 1);
       for (unsigned p = 0; p < G_N_ELEMENTS (pieces); p++)
         {
           const unsigned n = p == 0 ? 100 : 2000;
 
-          fill (out, n * 512, speed + p);
+          stick_fill (out, n * 512, speed + p);
           memset (in, 0, n * 512);
           Result result = read_write (&s, TRUE, 64 + p, n, out, n * 512, pieces[p]);
           g_assert_cmpint (result.moved, ==, (int)n * 512);
@@ -248,7 +139,7 @@ test_cases (void)
   Result result;
   Stick s;
 
-  open_stick (&s, USB_SPEED_HIGH, BLOCK_READ_WRITE);
+  stick_open (&s, USB_SPEED_HIGH, BLOCK_READ_WRITE, FALSE);
   /* The host expects nothing, and there is nothing, or something. */
   result = command (&s, ready, 6, FALSE, NULL, 0, 512);
   g_assert_cmpuint (result.status, ==, 0);
@@ -258,7 +149,7 @@ test_cases (void)
   g_assert_cmpuint (result.status, ==, 2);
   /* More than there is. */
   result = command (&s, ready, 6, TRUE, data, 512, 512);
-  g_assert_cmpint (result.moved, ==, STALLED);
+  g_assert_cmpint (result.moved, ==, STICK_STALLED);
   g_assert_cmpuint (result.residue, ==, 512);
   result = command (&s, inquiry, 6, TRUE, data, 512, 512);
   g_assert_cmpint (result.moved, ==, 36);
@@ -286,7 +177,7 @@ test_cases (void)
   result = command (&s, write_it, 10, TRUE, data, 1024, 512);
   g_assert_cmpuint (result.status, ==, 2);
   /* Errors have their sense, once. */
-  result = read_write (&s, FALSE, SECTORS, 1, data, 512, 512);
+  result = read_write (&s, FALSE, STICK_SECTORS, 1, data, 512, 512);
   g_assert_cmpuint (result.status, ==, 1);
   g_assert_cmphex (sense (&s), ==, 0x052100);
   g_assert_cmphex (sense (&s), ==, 0);
@@ -306,21 +197,21 @@ test_nonsense (void)
     {
       Stick s;
 
-      open_stick (&s, USB_SPEED_HIGH, BLOCK_READ_WRITE);
+      stick_open (&s, USB_SPEED_HIGH, BLOCK_READ_WRITE, FALSE);
       put_cbw (cbw, 1, 0, FALSE, ready, 6);
       cbw[0] ^= what == 0;
       cbw[13] = what == 1;
       cbw[14] = what == 2 ? 0 : what == 3 ? 17 : 6;
-      g_assert_cmpint (transfer (&s, USB_PID_OUT, 2, cbw, what == 4 ? 30 : 31), ==, STALLED);
+      g_assert_cmpint (stick_transfer (&s, USB_PID_OUT, 2, cbw, what == 4 ? 30 : 31), ==, STICK_STALLED);
       /* Both pipes, until it is reset. */
-      request (&s, 2, USB_CLEAR_FEATURE, 0, 0x81, 0, NULL);
-      request (&s, 2, USB_CLEAR_FEATURE, 0, 2, 0, NULL);
-      g_assert_cmpint (transfer (&s, USB_PID_IN, 1, data, 13), ==, STALLED);
+      stick_request (&s, 2, USB_CLEAR_FEATURE, 0, 0x81, 0, NULL);
+      stick_request (&s, 2, USB_CLEAR_FEATURE, 0, 2, 0, NULL);
+      g_assert_cmpint (stick_transfer (&s, USB_PID_IN, 1, data, 13), ==, STICK_STALLED);
       put_cbw (cbw, 1, 0, FALSE, ready, 6);
-      g_assert_cmpint (transfer (&s, USB_PID_OUT, 2, cbw, 31), ==, STALLED);
-      request (&s, 0x21, 0xff, 0, 0, 0, NULL);
-      request (&s, 2, USB_CLEAR_FEATURE, 0, 0x81, 0, NULL);
-      request (&s, 2, USB_CLEAR_FEATURE, 0, 2, 0, NULL);
+      g_assert_cmpint (stick_transfer (&s, USB_PID_OUT, 2, cbw, 31), ==, STICK_STALLED);
+      stick_request (&s, 0x21, 0xff, 0, 0, 0, NULL);
+      stick_request (&s, 2, USB_CLEAR_FEATURE, 0, 0x81, 0, NULL);
+      stick_request (&s, 2, USB_CLEAR_FEATURE, 0, 2, 0, NULL);
       g_assert_cmpuint (command (&s, ready, 6, FALSE, NULL, 0, 512).status, ==, 0);
       usb_close (&s.usb);
     }
@@ -336,7 +227,7 @@ test_any (void)
   g_autofree uint8_t *data = g_malloc0 (0x40000);
   Stick s;
 
-  open_stick (&s, USB_SPEED_HIGH, BLOCK_DISCARD_CHANGES);
+  stick_open (&s, USB_SPEED_HIGH, BLOCK_DISCARD_CHANGES, FALSE);
   for (unsigned i = 0; i < 3000; i++)
     {
       uint8_t cbw[31], cdb[16];
@@ -365,34 +256,19 @@ test_any (void)
         }
       vm_unlock (s.usb.vm);
       if (i % 3 == 0)
-        request (&s, 0x21, 0xff, 0, 0, 0, NULL);
-      request (&s, 2, USB_CLEAR_FEATURE, 0, 0x81, 0, NULL);
-      request (&s, 2, USB_CLEAR_FEATURE, 0, 2, 0, NULL);
+        stick_request (&s, 0x21, 0xff, 0, 0, 0, NULL);
+      stick_request (&s, 2, USB_CLEAR_FEATURE, 0, 0x81, 0, NULL);
+      stick_request (&s, 2, USB_CLEAR_FEATURE, 0, 2, 0, NULL);
     }
-  request (&s, 0x21, 0xff, 0, 0, 0, NULL);
-  request (&s, 2, USB_CLEAR_FEATURE, 0, 0x81, 0, NULL);
-  request (&s, 2, USB_CLEAR_FEATURE, 0, 2, 0, NULL);
-  fill (data, 0x20000, 5);
+  stick_request (&s, 0x21, 0xff, 0, 0, 0, NULL);
+  stick_request (&s, 2, USB_CLEAR_FEATURE, 0, 0x81, 0, NULL);
+  stick_request (&s, 2, USB_CLEAR_FEATURE, 0, 2, 0, NULL);
+  stick_fill (data, 0x20000, 5);
   g_assert_cmpuint (read_write (&s, TRUE, 9, 256, data, 0x20000, 512).status, ==, 0);
   usb_close (&s.usb);
 }
 
 /* -- Saved, pulled, behind a controller -------------------------------------------------------------------------- */
-
-/* All that is in flight on the host has ended; as the machine waits for it. */
-static void
-drain (Stick *s)
-{
-  gboolean drained = FALSE;
-
-  while (!drained)
-    {
-      g_main_context_iteration (NULL, FALSE);
-      vm_lock (s->usb.vm);
-      drained = s->device->device.klass->drained (&s->device->device);
-      vm_unlock (s->usb.vm);
-    }
-}
 
 static void
 test_saved (void)
@@ -403,19 +279,19 @@ test_saved (void)
   uint32_t actual;
   Stick s;
 
-  open_stick (&s, USB_SPEED_HIGH, BLOCK_READ_WRITE);
-  fill (out, 0x20000, 77);
+  stick_open (&s, USB_SPEED_HIGH, BLOCK_READ_WRITE, FALSE);
+  stick_fill (out, 0x20000, 77);
   /* In the middle of a write. */
   put_cbw (cbw, 5, 0x20000, FALSE, cdb, 10);
-  g_assert_cmpint (transfer (&s, USB_PID_OUT, 2, cbw, 31), ==, 31);
+  g_assert_cmpint (stick_transfer (&s, USB_PID_OUT, 2, cbw, 31), ==, 31);
   vm_lock (s.usb.vm);
   g_assert_cmpint (usb_device_transfer (s.device, USB_PID_OUT, 2, out, 0x20000, &actual), ==, USB_NAK);
   vm_unlock (s.usb.vm);
   g_assert_cmpuint (actual, ==, 0x10000);
-  drain (&s);
+  stick_drain (&s);
   g_assert_true (usb_save_and_load (&s.usb));
-  g_assert_cmpint (transfer (&s, USB_PID_OUT, 2, out + actual, 0x20000 - actual), ==, 0x10000);
-  g_assert_cmpint (transfer (&s, USB_PID_IN, 1, csw, 13), ==, 13);
+  g_assert_cmpint (stick_transfer (&s, USB_PID_OUT, 2, out + actual, 0x20000 - actual), ==, 0x10000);
+  g_assert_cmpint (stick_transfer (&s, USB_PID_IN, 1, csw, 13), ==, 13);
   g_assert_cmpuint (csw[12], ==, 0);
   g_assert_cmpuint (read_write (&s, FALSE, 40, 256, in, 0x20000, 0x20000).status, ==, 0);
   g_assert_cmpmem (in, 0x20000, out, 0x20000);
@@ -433,11 +309,11 @@ test_pulled (void)
   uint32_t actual;
   Stick s;
 
-  open_stick (&s, USB_SPEED_HIGH, BLOCK_READ_WRITE);
+  stick_open (&s, USB_SPEED_HIGH, BLOCK_READ_WRITE, FALSE);
   for (unsigned i = 0; i < 20; i++)
     {
       put_cbw (cbw, i, 0x20000, FALSE, cdb, 10);
-      g_assert_cmpint (transfer (&s, USB_PID_OUT, 2, cbw, 31), ==, 31);
+      g_assert_cmpint (stick_transfer (&s, USB_PID_OUT, 2, cbw, 31), ==, 31);
       vm_lock (s.usb.vm);
       usb_device_transfer (s.device, USB_PID_OUT, 2, data, 0x20000, &actual);
       usb_device_detach (s.device);
@@ -448,12 +324,12 @@ test_pulled (void)
       g_assert_true (usb_port_attach (&s.port, s.device, &error));
       usb_port_reset (&s.port);
       vm_unlock (s.usb.vm);
-      request (&s, 0, USB_SET_CONFIGURATION, 1, 0, 0, NULL);
+      stick_request (&s, 0, USB_SET_CONFIGURATION, 1, 0, 0, NULL);
       g_assert_cmpuint (read_write (&s, TRUE, 500, 64, data, 0x8000, 512).status, ==, 0);
     }
   /* Gone for good, with something in flight. */
   put_cbw (cbw, 99, 0x20000, FALSE, cdb, 10);
-  g_assert_cmpint (transfer (&s, USB_PID_OUT, 2, cbw, 31), ==, 31);
+  g_assert_cmpint (stick_transfer (&s, USB_PID_OUT, 2, cbw, 31), ==, 31);
   vm_lock (s.usb.vm);
   usb_device_transfer (s.device, USB_PID_OUT, 2, data, 0x20000, &actual);
   device_free (&s.device->device);
@@ -469,7 +345,7 @@ test_readonly (void)
   uint8_t data[512] = { 0 };
   Stick s;
 
-  open_stick (&s, USB_SPEED_SUPER, BLOCK_READ_ONLY);
+  stick_open (&s, USB_SPEED_SUPER, BLOCK_READ_ONLY, FALSE);
   g_assert_cmpuint (read_write (&s, TRUE, 0, 1, data, 512, 512).status, ==, 1);
   g_assert_cmphex (sense (&s), ==, 0x072700);
   static const uint8_t flush[10] = { 0x35 };
@@ -489,7 +365,7 @@ test_xhci (void)
   Hc hc;
 
   hc_open (&hc);
-  device = make_stick (&hc.usb, BLOCK_READ_WRITE);
+  device = stick_make (&hc.usb, BLOCK_READ_WRITE, FALSE);
   vm_lock (hc.usb.vm);
   g_assert_true (usb_port_attach (xhci_port (hc.usb.controller, 0), device, &error));
   vm_unlock (hc.usb.vm);
@@ -507,7 +383,7 @@ test_xhci (void)
       const unsigned data_dci = in ? 3 : 4;
       HcEvent event;
 
-      fill (want, 0x40000, 3);
+      stick_fill (want, 0x40000, 3);
       if (!in)
         memcpy (usb_ram (&hc.usb, HC_BUFFERS + 0x1000), want, 0x40000);
       put_cbw (usb_ram (&hc.usb, HC_BUFFERS), 1 + in, 0x40000, in, in ? read_it : write_it, 10);
@@ -535,7 +411,7 @@ test_xhci (void)
             {
               Stick s = { .usb = hc.usb, .device = device };
 
-              drain (&s);
+              stick_drain (&s);
               g_assert_true (usb_save_and_load (&hc.usb));
             }
         }
@@ -563,7 +439,8 @@ static Block *
 open_disc (void)
 {
   g_autoptr (GError) error = NULL;
-  const BlockConfig config = { .path = path, .format = "raw", .flags = BLOCK_READ_ONLY | BLOCK_SHARED_READ };
+  const BlockConfig config
+      = { .path = stick_path, .format = "raw", .flags = BLOCK_READ_ONLY | BLOCK_SHARED_READ };
   Block *block = block_open (&config, &error);
 
   g_assert_no_error (error);
@@ -595,13 +472,13 @@ test_disc (void)
 {
   static const uint8_t capacity[10] = { 0x25 }, ready[6] = { 0 }, inquiry[6] = { 0x12, 0, 0, 0, 36 },
                        lock[6] = { 0x1e, 0, 0, 0, 1 }, unlock[6] = { 0x1e }, eject[6] = { 0x1b, 0, 0, 0, 2 };
-  g_autofree uint8_t *data = g_malloc0 (2 * MIB), *wanted = g_malloc0 (MIB);
+  g_autofree uint8_t *data = g_malloc0 (2 * STICK_MIB), *wanted = g_malloc0 (STICK_MIB);
   g_autoptr (GError) error = NULL;
   unsigned n_trays = 0;
   Stick s = { 0 };
 
   usb_open (&s.usb);
-  s.port = (UsbPort){ .ops = &ops, .speeds = 1u << USB_SPEED_HIGH, .enabled = TRUE };
+  s.port = (UsbPort){ .ops = &stick_ops, .speeds = 1u << USB_SPEED_HIGH, .enabled = TRUE };
   vm_lock (s.usb.vm);
   s.device = usb_cdrom_new (s.usb.vm, "cdrom0", NULL, "VIV-cdrom0", &error);
   g_assert_no_error (error);
@@ -609,7 +486,7 @@ test_disc (void)
   s.device->device.klass->reset (&s.device->device);
   g_assert_true (usb_port_attach (&s.port, s.device, &error));
   vm_unlock (s.usb.vm);
-  request (&s, 0, USB_SET_CONFIGURATION, 1, 0, 0, NULL);
+  stick_request (&s, 0, USB_SET_CONFIGURATION, 1, 0, 0, NULL);
   g_assert_cmpint (command (&s, inquiry, 6, TRUE, data, 36, 512).moved, ==, 36);
   g_assert_cmpuint (data[0] & 0x1f, ==, 5);
   g_assert_cmpuint (data[1] & 0x80, ==, 0x80);
@@ -621,7 +498,7 @@ test_disc (void)
     g_assert_cmphex (sense (&s) >> 16, !=, 0);
   g_assert_cmpuint (command (&s, ready, 6, FALSE, NULL, 0, 512).status, ==, 0);
   g_assert_cmpint (command (&s, capacity, 10, TRUE, data, 8, 512).moved, ==, 8);
-  g_assert_cmpuint (data[2] << 8 | data[3], ==, 4 * MIB / 2048 - 1);
+  g_assert_cmpuint (data[2] << 8 | data[3], ==, 4 * STICK_MIB / 2048 - 1);
   g_assert_cmpuint (data[6], ==, 8); /* sectors of 2048 */
   const Result read = read_write (&s, FALSE, 100, 100, data, 100 * 2048, 16384);
   g_assert_cmpint (read.moved, ==, 100 * 2048);
@@ -633,7 +510,7 @@ test_disc (void)
   /* Nothing is written, and nothing read beyond its end. */
   g_assert_cmpuint (read_write (&s, TRUE, 0, 1, data, 2048, 2048).status, ==, 1);
   sense (&s);
-  g_assert_cmpuint (read_write (&s, FALSE, 4 * MIB / 2048 - 1, 2, data, 4096, 4096).status, ==, 1);
+  g_assert_cmpuint (read_write (&s, FALSE, 4 * STICK_MIB / 2048 - 1, 2, data, 4096, 4096).status, ==, 1);
   sense (&s);
   /* Locked: the user is told to wait; by force it goes. */
   g_assert_cmpuint (command (&s, lock, 6, FALSE, NULL, 0, 512).status, ==, 0);
@@ -641,7 +518,7 @@ test_disc (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
   g_clear_error (&error);
   g_assert_true (usb_save_and_load (&s.usb));
-  request (&s, 0, USB_SET_CONFIGURATION, 1, 0, 0, NULL);
+  stick_request (&s, 0, USB_SET_CONFIGURATION, 1, 0, 0, NULL);
   g_assert_false (change_disc (&s, NULL, FALSE, &error));
   g_clear_error (&error);
   g_assert_cmpuint (command (&s, unlock, 6, FALSE, NULL, 0, 512).status, ==, 0);
@@ -659,13 +536,10 @@ test_disc (void)
 int
 main (int argc, char **argv)
 {
-  g_autofree uint8_t *zeroes = g_malloc0 (4 * MIB);
   int result;
 
   g_test_init (&argc, &argv, NULL);
-  folder = g_dir_make_tmp ("viv-stick-XXXXXX", NULL);
-  path = g_build_filename (folder, "stick.img", NULL);
-  g_assert_true (g_file_set_contents (path, (const char *)zeroes, 4 * MIB, NULL));
+  stick_begin ();
   g_test_add_func ("/usb-storage/speeds", test_speeds);
   g_test_add_func ("/usb-storage/cases", test_cases);
   g_test_add_func ("/usb-storage/nonsense", test_nonsense);
@@ -676,9 +550,6 @@ main (int argc, char **argv)
   g_test_add_func ("/usb-storage/xhci", test_xhci);
   g_test_add_func ("/usb-storage/disc", test_disc);
   result = g_test_run ();
-  g_remove (path);
-  g_rmdir (folder);
-  g_free (path);
-  g_free (folder);
+  stick_end ();
   return result;
 }

@@ -533,6 +533,7 @@ test_turns (void)
       for (unsigned i = 0; i < HC_RING_TRBS - 2; i++)
         hc_put (&hc, slot, busy, 0, 0,
                 TRB_NO_OP << TRB_TYPE_SHIFT | (i == HC_RING_TRBS - 3 ? (uint32_t)TRB_IOC : 0));
+      hc_put (&hc, asks, dci, 0, 0, TRB_NO_OP << TRB_TYPE_SHIFT);
       hc_put (&hc, asks, dci, 0, 0, TRB_NO_OP << TRB_TYPE_SHIFT | TRB_IOC);
       hc_doorbell (&hc, slot, busy);
       hc_doorbell (&hc, asks, dci);
