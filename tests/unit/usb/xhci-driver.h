@@ -96,7 +96,7 @@ hc_start (Hc *hc, unsigned n_events)
   usb_write (&hc->usb, XHCI_OPERATIONAL, USBCMD_RESET, 4);
   memset (usb_ram (&hc->usb, HC_DCBAA), 0, 0x1000);
   memset (usb_ram (&hc->usb, HC_COMMANDS), 0, HC_N_COMMANDS * 16);
-  memset (usb_ram (&hc->usb, HC_RINGS), 0, 0x400000);
+  memset (usb_ram (&hc->usb, HC_RINGS), 0, 8 * 32 * HC_RING_TRBS * 16);
   hc_trb (hc, HC_COMMANDS + (HC_N_COMMANDS - 1) * 16, HC_COMMANDS, 0, 0);
   hc->command = 0;
   hc->command_cycle = 1;
