@@ -14,7 +14,7 @@
 
 G_BEGIN_DECLS
 
-/* In no port yet.  `uas`: the host may choose USB Attached SCSI (uas.h).  Takes the image, also where it fails. */
+/* In no port yet.  `uas`: the host may choose USB Attached SCSI (storage-uas.c).  Takes the image, also where it fails. */
 UsbDevice *usb_storage_new (Vm *vm, const char *id, Block *block, const char *serial, gboolean uas,
                             GError **error);
 /* NULL: the drive is empty. */

@@ -5,7 +5,7 @@
 #include "stick.h"
 #include "xhci-driver.h"
 
-#include "usb/uas.h"
+#include "usb/storage-private.h"
 
 #define IU_SIZE 64u
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
+ * USB Attached SCSI (UAS, T10/2095-D; UASP 1.0 of USB-IF): the second setting of a stick's interface.  Commands come by a pipe of their own, each with a tag, and wait in the
+ * order of their coming; the image has one at a time.  At high speed the host is told when to move data (READ READY, WRITE READY), at super speed a command's data and
+ * status have the stream of its tag.
+ *
  * Information units: UAS 6.2; task management: UAS 6.2.6 and SAM-5, 7.
  */
 #define G_LOG_DOMAIN "usb-storage"
