@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Processors side by side, each with its thread: locked instructions, the order of memory, code that another processor writes, pages that another one unmaps, the
- * dirty log, orders in between.  Each program runs on all processors, with its number in R8 and how many there are in R9; counts are sums over all, so
+ * Processors side by side, each with its thread: locked instructions, the order of memory, code that another processor writes, pages that another one unmaps or maps
+ * anew, descriptors, the dirty log, orders in between.  Each program runs on all processors, with its number in R8 and how many there are in R9; counts are sums over all, so
  * that one lost update is seen.
  */
 #include "tests/unit/cpu/soft-guest.h"
@@ -450,6 +450,122 @@ test_shootdown (void)
   guest_free (g);
 }
 
+/* -- The map of memory ----------------------------------------------------------------------------------------------- */
+
+/* The first one tells a device (R13 = 0: by its port, else by the register at R13) which of two pages of RAM lies at RSI, then the second one, which has looked there
+ * meanwhile, and now sees the other page at once: on its way from the word to the page nothing branches back. */
+#define LOOK "  cmp %ebx, (%r12)\n je 4f\n"
+GUEST_CODE (remaps, ".code64",
+            "  mov $1, %ebx\n test %r8d, %r8d\n jnz 3f\n"
+            "1: mov %ebx, %eax\n test %r13, %r13\n jz 6f\n mov %eax, (%r13)\n jmp 7f\n6: out %eax, $0x60\n"
+            "7: mov %ebx, (%r12)\n"
+            "  jmp 2f\n8: pause\n2: cmp %ebx, 64(%r12)\n jne 8b\n inc %ebx\n cmp %edi, %ebx\n jbe 1b\n" HALT
+            "3: mov (%rsi), %eax\n .rept 2000\n" LOOK ".endr\n jmp 3b\n"
+            "4: mov (%rsi), %eax\n mov %ebx, %ecx\n and $1, %ecx\n cmp %ecx, %eax\n je 5f\n incl 128(%r12)\n"
+            "5: mov %ebx, 64(%r12)\n inc %ebx\n cmp %edi, %ebx\n jbe 3b\n" HALT);
+
+enum
+{
+  MAPPED = 0x1200000, /* above RAM, by the same page tables */
+  SWITCH = 0x1201000,
+};
+
+typedef struct
+{
+  Mapping *pages[2];
+  unsigned now;
+} Switch;
+
+static void
+switch_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
+{
+  Switch *s = opaque;
+  const unsigned next = value & 1;
+
+  if (next == s->now)
+    return;
+  mapping_set_enabled (s->pages[next], TRUE);
+  mapping_set_enabled (s->pages[s->now], FALSE);
+  s->now = next;
+}
+
+static uint64_t
+switch_read (void *opaque, uint64_t addr, unsigned size)
+{
+  return ((Switch *)opaque)->now;
+}
+
+static const IoOps switch_ops = { .read = switch_read, .write = switch_write };
+
+static void
+test_remap (void)
+{
+  for (unsigned way = 0; way < 2; way++)
+    {
+      Guest *g = new_beside (2);
+      Switch s = { .now = 0 };
+      g_autoptr (Region) port = region_new_io ("switch", 4, &switch_ops, &s);
+      g_autoptr (Region) memory = region_new_io ("switch", GUEST_PAGE_SIZE, &switch_ops, &s);
+      CpuState state;
+
+      vm_lock (g->vm);
+      for (unsigned i = 0; i < 2; i++)
+        {
+          g_autoptr (Region) page = region_new_ram ("page", GUEST_PAGE_SIZE, RAM_DEFAULT, NULL);
+
+          *(uint32_t *)(void *)region_host (page) = i;
+          s.pages[i] = address_space_map (g->vm->memory, page, MAPPED, 0, GUEST_PAGE_SIZE, 1);
+          mapping_set_enabled (s.pages[i], i == 0);
+        }
+      address_space_map (g->vm->memory, memory, SWITCH, 0, GUEST_PAGE_SIZE, 1);
+      address_space_map (g->vm->ports, port, 0x60, 0, 4, 0);
+      vm_unlock (g->vm);
+      guest_state (g, &state, 64, 0, TRUE);
+      GUEST_LOAD (g, RECORDS, remaps);
+      state.rip = RECORDS;
+      /* A large page. */
+      guest_set (g, TABLES + 0x2000 + (MAPPED >> 21) * 8, (MAPPED & ~0x1fffffu) | 0xe7, 8);
+      state.gpr[CPU_RSI] = MAPPED;
+      state.gpr[CPU_R12] = PLACE;
+      state.gpr[CPU_R13] = way == 0 ? 0 : SWITCH;
+      state.gpr[CPU_RDI] = 200;
+      set_states (g, &state);
+      run_all (g);
+      g_assert_cmpuint (guest_get (g, PLACE, 4), ==, 200);
+      g_assert_cmpuint (guest_get (g, PLACE + 128, 4), ==, 0);
+      guest_free (g);
+    }
+}
+
+/* The second one loads a segment register all the time, which marks its descriptor as accessed; the first one takes the mark away and changes what lies
+ * beside it.  RSI: the byte, AX: the selector. */
+GUEST_CODE (
+    descriptors, ".code64",
+    "  test %r8d, %r8d\n jnz 3f\n mov (%rsi), %bl\n and $0x60, %bl\n xor %r10d, %r10d\n"
+    "1: lock andb $0xfe, (%rsi)\n mov (%rsi), %cl\n and $0x60, %cl\n cmp %bl, %cl\n setne %cl\n movzbl %cl, %ecx\n"
+    "  add %ecx, %r10d\n lock xorb $0x60, (%rsi)\n xor $0x60, %bl\n dec %edi\n jnz 1b\n"
+    "  mov %r10d, 128(%r12)\n movl $1, (%r12)\n" HALT "3: mov %ax, %fs\n cmpl $0, (%r12)\n je 3b\n" HALT);
+
+static void
+test_descriptors (void)
+{
+  Guest *g = new_beside (2);
+  CpuState s;
+
+  guest_state (g, &s, 64, 0, TRUE);
+  GUEST_LOAD (g, CODE, descriptors);
+  guest_set (g, GDT + FREE_SEL, guest_descriptor (0, 0xfffff, 0xc92), 8);
+  s.gpr[CPU_RSI] = GDT + FREE_SEL + 5;
+  s.gpr[CPU_R12] = PLACE;
+  s.gpr[CPU_RAX] = FREE_SEL;
+  s.gpr[CPU_RDI] = 200000;
+  set_states (g, &s);
+  run_all (g);
+  g_assert_cmpuint (guest_get (g, PLACE, 4), ==, 1);
+  g_assert_cmpuint (guest_get (g, PLACE + 128, 4), ==, 0);
+  guest_free (g);
+}
+
 /* -- The dirty log, and orders --------------------------------------------------------------------------------------- */
 
 /* Stores all over a MiB of its own, until it is told to stop. */
@@ -545,6 +661,8 @@ main (int argc, char **argv)
   g_test_add_func ("/soft-beside/code", test_code);
   g_test_add_func ("/soft-beside/new-pages", test_new_pages);
   g_test_add_func ("/soft-beside/shootdown", test_shootdown);
+  g_test_add_func ("/soft-beside/remap", test_remap);
+  g_test_add_func ("/soft-beside/descriptors", test_descriptors);
   g_test_add_func ("/soft-beside/dirty-log", test_dirty_log);
   g_test_add_func ("/soft-beside/storm", test_storm);
   return g_test_run ();

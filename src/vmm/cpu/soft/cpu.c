@@ -250,7 +250,10 @@ take_attention (SoftCpu *cpu)
   if (what & SOFT_ATTENTION_INTERRUPT)
     cpu->irq_check = TRUE;
   if (what & SOFT_ATTENTION_MAP)
-    soft_physical_map_changed (cpu);
+    {
+      soft_world_settle (cpu);
+      soft_physical_map_changed (cpu);
+    }
   if (what & SOFT_ATTENTION_DIRTY)
     soft_drop_logged (cpu);
   if (what & SOFT_ATTENTION_CODE)
@@ -436,6 +439,7 @@ soft_cpu_set_counting (SoftCpu *cpu, gboolean counting)
 void
 soft_cpu_run (SoftCpu *cpu, int64_t budget)
 {
+  __atomic_store_n (&cpu->running, 1, __ATOMIC_SEQ_CST);
   soft_world_enter (cpu);
   soft_running = cpu;
   /* Flags that other code of this thread has left would be taken for the guest's, and fault when its control word unmasks them. */
@@ -506,6 +510,7 @@ soft_cpu_run (SoftCpu *cpu, int64_t budget)
   cpu->slice = cpu->budget = 0;
   soft_running = NULL;
   soft_world_leave (cpu);
+  __atomic_store_n (&cpu->running, 0, __ATOMIC_SEQ_CST);
 }
 
 /* -- Saved state ------------------------------------------------------------------------------------------------------------- */

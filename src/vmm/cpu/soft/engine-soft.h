@@ -196,6 +196,7 @@ enum
 {
   SYS_TSS16 = 1,
   SYS_LDT = 2,
+  SYS_TSS_BIT_BUSY = 2, /* of either */
   SYS_TSS16_BUSY = 3,
   SYS_CALL16 = 4,
   SYS_TASK = 5,

@@ -220,6 +220,8 @@ on_map_changed (AddressSpace *as, const FlatView *old_view, const FlatView *new_
   for (unsigned i = 0; i < new_view->n_ranges; i++)
     if (region_is_ram (new_view->ranges[i].region))
       region_set_sync_dirty (new_view->ranges[i].region, on_sync_dirty, engine);
+  if (soft_running != NULL && soft_running->engine == engine)
+    soft_running->remapped = TRUE;
   soft_attend_all (engine, SOFT_ATTENTION_MAP);
 }
 

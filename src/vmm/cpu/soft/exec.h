@@ -309,6 +309,9 @@ const uint8_t *soft_translate_exec (SoftCpu *cpu, uint64_t linear, uint64_t *phy
 /* Accesses of the processor itself, at supervisor privilege (descriptor tables, TSS). */
 uint64_t soft_system_read (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size);
 void soft_system_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint64_t value, unsigned size);
+/* Bits of a byte in a table, in one step: other processors may use the same table.  Returns what was there. */
+uint8_t soft_system_change_bits (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint8_t clear,
+                                 uint8_t set);
 void soft_system_probe_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned length);
 /* At another privilege than the present one. */
 uint64_t soft_read_cpl (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, unsigned size, unsigned cpl);

@@ -5,6 +5,7 @@
 #define G_LOG_DOMAIN "cpu-soft"
 
 #include "cpu/soft/mmu-private.h"
+#include "cpu/soft/world.h"
 
 void
 soft_generation_changed (SoftCpu *cpu, uint64_t generation)
@@ -91,5 +92,6 @@ soft_physical_write (SoftCpu *cpu, uint64_t physical, uint64_t value, unsigned s
   /* Into decoded code, too: region_mark_dirty() tells block.c. */
   address_space_store (cpu->memory, &cpu->memory_cache, physical, value, size, cpu->vm_locked);
   /* It may have changed the map, as commands to a flash memory do, and what this processor reads next is by the new one. */
+  soft_world_settle (cpu);
   soft_check_generation (cpu);
 }

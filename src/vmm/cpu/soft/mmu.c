@@ -5,6 +5,7 @@
 #define G_LOG_DOMAIN "cpu-soft"
 
 #include "cpu/soft/mmu-private.h"
+#include "cpu/soft/world.h"
 
 gboolean
 soft_is_canonical (uint64_t linear)
@@ -410,6 +411,36 @@ soft_system_probe_write (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, un
     probe_crossing (cpu, insn, linear, length, ACCESS_WRITE, system_mmu (cpu));
   else
     probe_part (cpu, insn, linear, ACCESS_WRITE, system_mmu (cpu));
+}
+
+uint8_t
+soft_system_change_bits (SoftCpu *cpu, const SoftInsn *insn, uint64_t linear, uint8_t clear, uint8_t set)
+{
+  const unsigned mmu = system_mmu (cpu), index = (linear >> 12) & (SOFT_TLB_SIZE - 1);
+  const SoftTlbEntry *entry = &cpu->tlbs[mmu][index];
+  const uint64_t page = linear & SOFT_PAGE_MASK;
+  gboolean fast;
+  uint8_t *host, old;
+
+  probe_part (cpu, insn, linear, ACCESS_WRITE, mmu);
+  fast = entry->write == page;
+  if (!fast && (entry->read != page || !cpu->guarded[mmu][index]))
+    {
+      soft_world_stop (cpu);
+      old = (uint8_t)read_part (cpu, insn, linear, 1, mmu);
+      write_part (cpu, insn, linear, (old & ~clear) | set, 1, mmu);
+      soft_world_go (cpu);
+      return old;
+    }
+  host = (uint8_t *)(entry->addend + linear);
+  note_store (cpu, fast ? host : NULL, fast);
+  old = __atomic_load_n (host, __ATOMIC_RELAXED);
+  while (!__atomic_compare_exchange_n (host, &old, (uint8_t)((old & ~clear) | set), FALSE, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST))
+    ;
+  if (!fast)
+    soft_code_stored (cpu, host, 1);
+  return old;
 }
 
 static unsigned

@@ -49,9 +49,9 @@ soft_mark_accessed (SoftCpu *cpu, const SoftInsn *insn, CpuSegment *segment)
 {
   if ((segment->attributes & SEG_ACCESSED) == 0)
     {
-      uint64_t at = soft_descriptor_address (cpu, segment->selector) + 5;
       segment->attributes |= SEG_ACCESSED;
-      soft_system_write (cpu, insn, at, segment->attributes & 0xff, 1);
+      soft_system_change_bits (cpu, insn, soft_descriptor_address (cpu, segment->selector) + 5, 0,
+                               SEG_ACCESSED);
     }
 }
 
@@ -219,8 +219,12 @@ soft_load_tr (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector)
       if (!soft_is_canonical (segment.base))
         soft_raise_error (cpu, insn, EXC_GP, error);
     }
-  segment.attributes |= 2; /* busy */
-  soft_system_write (cpu, insn, soft_descriptor_address (cpu, selector) + 5, segment.attributes & 0xff, 1);
+  segment.attributes |= SYS_TSS_BIT_BUSY;
+  /* Another processor may be loading the same one. */
+  if ((soft_system_change_bits (cpu, insn, soft_descriptor_address (cpu, selector) + 5, 0, SYS_TSS_BIT_BUSY)
+       & SYS_TSS_BIT_BUSY)
+      != 0)
+    soft_raise_error (cpu, insn, EXC_GP, error);
   cpu->segment[CPU_TR] = segment;
 }
 

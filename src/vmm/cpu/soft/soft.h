@@ -398,7 +398,9 @@ struct SoftCpu
   GArray *written;            /* what others wrote into its code; under SoftEngine.code_mutex */
   gboolean beside;            /* other processors run at the same time */
   unsigned pauses;
+  gint running;       /* atomic: within soft_cpu_run(), and not waiting in soft_world_settle() */
   gint in_world;      /* atomic; world.h */
+  gboolean remapped;  /* what it has written changed the map of memory; others may not know yet */
   gboolean exclusive; /* it has stopped the world */
   Vm *vm;
   SoftApic *apic;

@@ -88,10 +88,8 @@ write_state (SoftCpu *cpu, const SoftInsn *insn, uint64_t base, gboolean wide, u
 static void
 set_busy (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, gboolean busy)
 {
-  uint64_t at = soft_descriptor_address (cpu, selector) + 5;
-  uint8_t access = (uint8_t)soft_system_read (cpu, insn, at, 1);
-
-  soft_system_write (cpu, insn, at, busy ? access | 2u : access & ~2u, 1);
+  soft_system_change_bits (cpu, insn, soft_descriptor_address (cpu, selector) + 5, SYS_TSS_BIT_BUSY,
+                           busy ? SYS_TSS_BIT_BUSY : 0);
 }
 
 /* In the new task: its LDT and segments.  Faults are #TS of the new task. */

@@ -78,6 +78,44 @@ soft_world_stop (SoftCpu *cpu)
   cpu->exclusive = TRUE;
 }
 
+/* Another processor has still to be told of a change of the map, and isn't outside, where it is told before anything else. */
+static gboolean
+any_is_behind (const SoftCpu *cpu)
+{
+  const SoftEngine *engine = cpu->engine;
+
+  for (unsigned i = 0; i < engine->parent.config.n_cpus; i++)
+    {
+      const SoftCpu *other = engine->cpus[i];
+
+      if (other != cpu && __atomic_load_n (&other->running, __ATOMIC_SEQ_CST) != 0
+          && (__atomic_load_n (&other->attention, __ATOMIC_SEQ_CST) & SOFT_ATTENTION_MAP) != 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+void
+soft_world_settle (SoftCpu *cpu)
+{
+  if (!cpu->remapped || cpu->exclusive || cpu->vm_locked)
+    return;
+  cpu->remapped = FALSE;
+  if (!cpu->beside)
+    return;
+  /* Nobody waits for one that waits itself: its caller looks at the map before it goes on. */
+  __atomic_store_n (&cpu->running, 0, __ATOMIC_SEQ_CST);
+  /* One that is between taking its attention and what it does about that has this behind it when it is stopped; one that waited for its own turn to stop the
+   * world has it still before it. */
+  do
+    {
+      soft_world_stop (cpu);
+      soft_world_go (cpu);
+    }
+  while (any_is_behind (cpu));
+  __atomic_store_n (&cpu->running, 1, __ATOMIC_SEQ_CST);
+}
+
 void
 soft_world_go (SoftCpu *cpu)
 {

@@ -21,5 +21,8 @@ void soft_world_leave (SoftCpu *cpu);
 /* The processor's thread, in the world.  From here to soft_world_go() no other processor is. */
 void soft_world_stop (SoftCpu *cpu);
 void soft_world_go (SoftCpu *cpu);
+/* The processor's thread, in the world, without the VM lock.  If what the processor has just written has changed the map of memory, waits until all others
+ * go by the new one, as they do where it is the processor's bus that changes; then the caller looks at the map itself. */
+void soft_world_settle (SoftCpu *cpu);
 
 G_END_DECLS
