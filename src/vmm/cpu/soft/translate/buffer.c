@@ -38,6 +38,26 @@ typedef struct
 static Buffer reserve[MAX_PROCESSORS];
 static unsigned n_reserve;
 
+static gboolean
+wants_perf_map (void)
+{
+  return g_getenv ("VIVARIUM_PERF_MAP") != NULL;
+}
+
+/* The same of memory without a name: perf looks into its map only for such. */
+static gboolean
+map_nameless_views (size_t size, Buffer *buffer)
+{
+  void *write = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void *execute = write != MAP_FAILED ? mremap (write, 0, size, MREMAP_MAYMOVE) : MAP_FAILED;
+
+  if (execute == MAP_FAILED || mprotect (execute, size, PROT_READ | PROT_EXEC) != 0)
+    return FALSE;
+  buffer->write = write;
+  buffer->execute = execute;
+  return TRUE;
+}
+
 /* Two views of `size` bytes that are zero. */
 static gboolean
 map_views (size_t size, Buffer *buffer, GError **error)
@@ -45,6 +65,8 @@ map_views (size_t size, Buffer *buffer, GError **error)
   void *write = MAP_FAILED, *execute = MAP_FAILED;
   int fd, saved;
 
+  if (wants_perf_map () && map_nameless_views (size, buffer))
+    return TRUE;
   /* Kernels from 6.3 on want to be told; older ones don't know the flag. */
   fd = memfd_create ("vivarium-code", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
   if (fd < 0 && errno == EINVAL)
@@ -146,7 +168,7 @@ open_perf_map (SoftTranslator *translator)
 {
   g_autofree char *path = g_strdup_printf ("/tmp/perf-%d.map", (int)getpid ());
 
-  if (g_getenv ("VIVARIUM_PERF_MAP") != NULL)
+  if (wants_perf_map ())
     translator->perf_map = fopen (path, "we");
 }
 
