@@ -27,6 +27,8 @@ typedef enum
   FAMILY_BACKING, /* a: disk, b: depth (1: what the disk itself lies on), text: the end of the name that the image has for it → a descriptor to read,
                    * if the definition lists it; ENOENT: it doesn't, and the log says what the user can do */
   FAMILY_END_HELPER, /* a: the number of one: it is killed; ESRCH: it was gone */
+  FAMILY_SERIAL, /* a: N of serialN → a descriptor of its outside end, and in text what a person finds it by; behind FAMILY_READY only those that the machine calls
+                  * again (machine/serial-outside.h) */
   FAMILY_CONNECT, /* a: a port of vsock0 → a connection to who listens for it at the host (machine/vsock-socket.h); ECONNREFUSED: nobody */
 } FamilyOp;
 

@@ -92,3 +92,10 @@ host_file_explain (const char *path)
 {
   return source != NULL ? source->explain (source_opaque, path) : NULL;
 }
+
+int
+host_file_serial (unsigned number, char *name, gsize size)
+{
+  errno = ENOSYS;
+  return source != NULL && source->serial != NULL ? source->serial (source_opaque, number, name, size) : -1;
+}

@@ -24,6 +24,8 @@ typedef struct
   /* Why that file could not be opened or locked, for a person ("the machine “x”, which runs", "add yourself to the group kvm"); NULL: nothing
    * to say.  Transfer full. */
   char *(*explain) (void *opaque, const char *path);
+  /* The outside end of serialN of the machine's definition (machine/serial-outside.h), and its name: a descriptor, or -1 and errno. */
+  int (*serial) (void *opaque, unsigned number, char *name, gsize size);
 } HostFiles;
 
 /* `files` and `opaque` live as long as the process; before there are threads.  `files` NULL: by name again. */
@@ -37,5 +39,7 @@ int host_file_open (const char *path, int flags);
 int host_file_look (const char *path, uint32_t *mode, uint64_t *size);
 int host_file_temporary (void);
 char *host_file_explain (const char *path);
+/* Not where host_files_by_name(). */
+int host_file_serial (unsigned number, char *name, gsize size);
 
 G_END_DECLS

@@ -16,6 +16,7 @@
 #include "broker/log.h"
 #include "broker/networks.h"
 #include "broker/questions.h"
+#include "broker/serials.h"
 #include "broker/snapshots.h"
 #include "machine/control-socket.h"
 #include "machine/folder-lock.h"
@@ -493,8 +494,14 @@ connect_vsock (void *opaque, unsigned port, int *fd)
   return *fd >= 0 ? 0 : ECONNREFUSED;
 }
 
+static int
+open_serial (void *opaque, unsigned number, gboolean again, int *fd, char *name)
+{
+  return broker_serials_open (broker_files_definition (((Broker *)opaque)->files), number, again, fd, name);
+}
+
 static const BrokerQuestionFuncs question_funcs
-    = { tell, start_helper, end_helper, listen_beside, connect_vsock };
+    = { tell, start_helper, end_helper, listen_beside, connect_vsock, open_serial };
 
 /* FALSE: it says what no monitor says and is ended, or is going. */
 static gboolean
@@ -761,6 +768,8 @@ main (int argc, char **argv)
   if (broker.options.qtest != NULL && broker.files != NULL)
     unlink (broker.options.qtest);
   broker_snapshots_free (broker.snapshots);
+  if (broker.files != NULL)
+    broker_serials_tidy (broker_files_definition (broker.files));
   broker_files_free (broker.files);
   tidy_vnc (&broker);
   /* Behind what its lock file has a note of.  The folder's lock goes last, with the process: nobody has the folder while anything of us is there. */

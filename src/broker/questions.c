@@ -5,6 +5,7 @@
 
 #include "base/host-files.h"
 #include "base/message.h"
+#include "machine/serial-outside.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -88,6 +89,14 @@ carry_out (BrokerQuestions *questions, const Message *question, Message *answer,
       return questions->funcs->end_helper (questions->opaque, question->a);
     case FAMILY_CONNECT:
       return questions->funcs->connect (questions->opaque, question->a, fd);
+    case FAMILY_SERIAL:
+      {
+        char name[SERIAL_OUTSIDE_NAME] = "";
+        const int code
+            = questions->funcs->serial (questions->opaque, question->a, questions->ready, fd, name);
+        message_set_text (answer, name);
+        return code;
+      }
     case FAMILY_NEW:
       return broker_snapshots_add (questions->snapshots, question->a, question->b, question->size, &answer->a,
                                    fd);

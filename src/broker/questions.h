@@ -18,6 +18,8 @@ typedef struct
   int (*end_helper) (void *opaque, unsigned number);
   int (*listen_beside) (void *opaque, unsigned screen, int *fd);
   int (*connect) (void *opaque, unsigned port, int *fd);
+  /* `name` has SERIAL_OUTSIDE_NAME bytes; `again`: the machine runs. */
+  int (*serial) (void *opaque, unsigned number, gboolean again, int *fd, char *name);
 } BrokerQuestionFuncs;
 
 typedef struct

@@ -140,11 +140,25 @@ link_explain (void *opaque, const char *path)
   return n > 0 ? g_strndup (words, (gsize)n) : NULL;
 }
 
+static int
+link_serial (void *opaque, unsigned number, char *name, gsize size)
+{
+  Message message = { .op = FAMILY_SERIAL, .a = number };
+  int fd = -1, code = ask (&message, &fd);
+
+  g_strlcpy (name, code == 0 ? message.text : "", size);
+  errno = code;
+  return code == 0 ? fd : -1;
+}
+
 void
 broker_link_begin (int socket)
 {
-  static const HostFiles files
-      = { .open = link_open, .look = link_look, .temporary = link_temporary, .explain = link_explain };
+  static const HostFiles files = { .open = link_open,
+                                   .look = link_look,
+                                   .temporary = link_temporary,
+                                   .explain = link_explain,
+                                   .serial = link_serial };
 
   broker.socket = socket;
   (void)fcntl (socket, F_SETFD, FD_CLOEXEC);

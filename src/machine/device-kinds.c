@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The table of kinds of devices with machine.ini's keys, and the checks that go beyond type and range.
+ * The table of kinds of devices with machine.ini's keys.
  */
 #define G_LOG_DOMAIN "vivarium-machine"
 
 #include "config.h"
 
 #include "display/layout.h"
-#include "display/vnc-address.h"
-#include "machine/boot-modules.h"
-#include "machine/cpu-speed.h"
-#include "machine/cpu-topology.h"
 #include "machine/definition.h"
+#include "machine/device-checks.h"
 #include "machine/net-keys.h"
 #include "machine/tags.h"
 #include "machine/usb-outside.h"
@@ -21,81 +18,6 @@
 
 #define MIB (1024ull * 1024)
 #define GIB (1024ull * MIB)
-
-static gboolean
-check_name (const char *value)
-{
-  return definition_check_name (value, NULL);
-}
-
-static gboolean
-check_uuid (const char *value)
-{
-  return g_uuid_string_is_valid (value);
-}
-
-static gboolean
-check_os (const char *value)
-{
-  for (const char *p = value; *p != '\0'; p++)
-    if (!g_ascii_isalnum (*p) && strchr ("._-+", *p) == NULL)
-      return FALSE;
-  return *value != '\0';
-}
-
-/* Letters of "acdn", each at most once. */
-static gboolean
-check_boot (const char *value)
-{
-  for (const char *p = value; *p != '\0'; p++)
-    if (strchr ("acdn", *p) == NULL || strchr (p + 1, *p) != NULL)
-      return FALSE;
-  return *value != '\0';
-}
-
-/* A BAR's size is a power of two. */
-static gboolean
-check_power_of_two (const char *value)
-{
-  guint64 n = g_ascii_strtoull (value, NULL, 10);
-  return n != 0 && (n & (n - 1)) == 0;
-}
-
-static gboolean
-check_whole_mib (const char *value)
-{
-  uint64_t bytes;
-  return definition_parse_size (value, &bytes, NULL) && bytes % MIB == 0;
-}
-
-static gboolean
-check_vnc (const char *value)
-{
-  g_auto (VncAddress) address = { 0 };
-
-  return vnc_address_parse (value, 0, &address)
-         && (address.path != NULL ? address.path[0] == '/' : address.host[0] != '\0');
-}
-
-static gboolean
-check_speed (const char *value)
-{
-  return cpu_speed_parse (value) != 0;
-}
-
-static gboolean
-check_topology (const char *value)
-{
-  CpuTopology topology;
-  return cpu_topology_parse (value, &topology);
-}
-
-static gboolean
-check_modules (const char *value)
-{
-  g_autoptr (GPtrArray) modules = boot_modules_parse (value, NULL);
-  return modules != NULL;
-}
 
 #define DRIVE_KEYS(array_, readonly_, path_help_, live_, ...)                                 \
   static const DefinitionKey array_[] = {                                                     \
@@ -124,21 +46,21 @@ static const DefinitionKey machine_keys[] = {
     .max = DEFINITION_MAX_NAME,
     .help = N_ ("The machine's name"),
     .accepts = N_ ("1 to 128 bytes of text in one line, without a blank at either end"),
-    .check = check_name,
+    .check = key_check_name,
     .required = TRUE },
   { .name = "uuid",
     .type = KEY_STRING,
     .max = 36,
     .help = N_ ("What the machine is told apart by, also in its SMBIOS tables"),
     .accepts = N_ ("a UUID such as 0b5f4d0c-6a3c-4b5e-9d4e-0a2f7c1b8e11"),
-    .check = check_uuid,
+    .check = key_check_uuid,
     .required = TRUE },
   { .name = "os",
     .type = KEY_STRING,
     .max = 64,
     .help = N_ ("The operating system's short name, as libosinfo has it"),
     .accepts = N_ ("a short name such as debian12 or win10"),
-    .check = check_os },
+    .check = key_check_os },
   { .name = "tags",
     .type = KEY_STRING,
     .max = TAGS_MAX_LENGTH,
@@ -173,7 +95,7 @@ static const DefinitionKey machine_keys[] = {
     .max = 1024 * GIB,
     .help = N_ ("Memory of the machine"),
     .accepts = N_ ("a whole number of MiB"),
-    .check = check_whole_mib,
+    .check = key_check_whole_mib,
     .spelled = TRUE },
   { .name = "cpus",
     .type = KEY_NUMBER,
@@ -196,7 +118,7 @@ static const DefinitionKey machine_keys[] = {
         "Makes the processor as slow as one of this clock in MHz, or as at, 386dx33 or 486dx2 were, for programs that run too "
         "fast; needs the software processor"),
     .accepts = N_ ("MHz such as 25, or at, 386dx33 or 486dx2"),
-    .check = check_speed },
+    .check = key_check_speed },
   { .name = "topology",
     .type = KEY_STRING,
     .max = 16,
@@ -204,7 +126,7 @@ static const DefinitionKey machine_keys[] = {
     = N_ ("How the processors lie: sockets, cores of each, threads of each core; empty: cores of one socket"),
     .accepts = N_ (
         "three numbers such as 2,4,1, whose product is machine.cpus; threads are 1 or 2, and cores a power of two if there are several sockets"),
-    .check = check_topology },
+    .check = key_check_topology },
   { .name = "hyperv",
     .type = KEY_BOOL,
     .fallback = "false",
@@ -243,7 +165,7 @@ static const DefinitionKey machine_keys[] = {
     .max = 4,
     .help = N_ ("Boot order: a floppy, c disk, d CD-ROM, n network"),
     .accepts = N_ ("letters a (floppy), c (disk), d (CD-ROM), n (network), each once"),
-    .check = check_boot },
+    .check = key_check_boot },
   { .name = "boot-menu",
     .type = KEY_BOOL,
     .fallback = "false",
@@ -256,7 +178,7 @@ static const DefinitionKey machine_keys[] = {
     .type = KEY_STRING,
     .help = N_ ("Boot modules of a Multiboot or PVH kernel"),
     .accepts = N_ ("FILE or \"FILE STRING…\", one after another"),
-    .check = check_modules },
+    .check = key_check_modules },
   { .name = "append", .type = KEY_STRING, .max = 2047, .help = N_ ("The kernel's command line") },
   { .name = NULL },
 };
@@ -274,7 +196,7 @@ static const DefinitionKey display_keys[] = {
     .max = 256,
     .help = N_ ("Memory of the display adapter in MiB"),
     .accepts = N_ ("a power of two"),
-    .check = check_power_of_two },
+    .check = key_check_power_of_two },
   { .name = "aspect",
     .type = KEY_CHOICE,
     .fallback = "auto",
@@ -286,7 +208,7 @@ static const DefinitionKey display_keys[] = {
     .max = 255,
     .help = N_ ("Serve the screen over VNC at this address from the start"),
     .accepts = N_ ("ADDRESS:PORT such as 127.0.0.1:5901, [ADDRESS]:PORT, or unix:/PATH"),
-    .check = check_vnc,
+    .check = key_check_vnc,
     .live = TRUE },
   { .name = "vnc-password-file",
     .type = KEY_PATH,
@@ -374,8 +296,9 @@ static const DefinitionKey serial_keys[] = {
   { .name = "backend",
     .type = KEY_CHOICE,
     .fallback = "socket",
-    .choices = "socket|none|file",
-    .help = N_ ("Where the serial port leads: to the control socket, to a file as well, or nowhere"),
+    .choices = "socket|none|file|pty|tcp|unix|device",
+    .help = N_ (
+        "Where the serial port leads beside the control socket: to a file, a pseudo-terminal (pty), a TCP connection, a UNIX socket or a serial port of this computer (device); none: not even to the control socket"),
     .spelled = TRUE },
   { .name = "bus",
     .type = KEY_CHOICE,
@@ -385,7 +308,27 @@ static const DefinitionKey serial_keys[] = {
         "How the guest reaches the serial port: isa are COM1 to COM4, usb is a port at the machine's USB controller, for systems with a driver for CDC-ACM") },
   { .name = "path",
     .type = KEY_PATH,
-    .help = N_ ("With backend file: what gets all that the guest sends, behind what is there") },
+    .help = N_ (
+        "With backend file: what gets all that the guest sends, behind what is there; with unix: the socket; with device: this computer's port, such as /dev/ttyS0") },
+  { .name = "mode",
+    .type = KEY_CHOICE,
+    .fallback = "listen",
+    .choices = "listen|connect",
+    .help = N_ (
+        "With backend tcp or unix: wait for who connects, one at a time, or connect to who listens, again and again until there is somebody") },
+  { .name = "address",
+    .type = KEY_STRING,
+    .fallback = "",
+    .accepts = N_ ("an address in numbers and a port, such as 127.0.0.1:4000"),
+    .check = key_check_serial_address,
+    .help = N_ (
+        "With backend tcp: ADDRESS:PORT, in numbers; whoever reaches it has the serial port, so 127.0.0.1 is for this computer alone") },
+  { .name = "speed",
+    .type = KEY_CHOICE,
+    .fallback = "115200",
+    .choices = "300|1200|2400|4800|9600|19200|38400|57600|115200|230400|460800|921600",
+    .help = N_ (
+        "With backend device: bits a second of this computer's port, with 8 data bits, no parity and one stop bit; the guest's own setting changes nothing there") },
   { .name = NULL },
 };
 
@@ -419,15 +362,6 @@ static const DefinitionKey usb_keys[] = {
   { .name = NULL },
 };
 
-static gboolean
-check_port_name (const char *value)
-{
-  for (const char *p = value; *p != '\0'; p++)
-    if (!g_ascii_isalnum (*p) && strchr ("._-", *p) == NULL)
-      return FALSE;
-  return TRUE;
-}
-
 static const DefinitionKey console_keys[] = {
   { .name = "agent",
     .type = KEY_STRING,
@@ -435,7 +369,7 @@ static const DefinitionKey console_keys[] = {
     .spelled = TRUE,
     .help = N_ ("The name of a second port for an agent in the guest; none: no such port"),
     .accepts = N_ ("letters, digits, “.”, “_” and “-”, such as org.qemu.guest_agent.0"),
-    .check = check_port_name },
+    .check = key_check_port_name },
   { .name = NULL },
 };
 
@@ -447,16 +381,10 @@ static const DefinitionKey balloon_keys[] = {
     .spelled = TRUE,
     .help = N_ ("Memory that the guest is to do with, and gives the rest back; 0: all of the machine's"),
     .accepts = N_ ("a whole number of MiB"),
-    .check = check_whole_mib,
+    .check = key_check_whole_mib,
     .live = TRUE },
   { .name = NULL },
 };
-
-static gboolean
-check_tag (const char *value)
-{
-  return strlen (value) <= 36;
-}
 
 static const DefinitionKey watchdog_keys[] = {
   { .name = "action",
@@ -508,7 +436,7 @@ static const DefinitionKey share_keys[] = {
     .max = 36,
     .help = N_ ("What the guest mounts it by; none: the device's name, such as share0"),
     .accepts = N_ ("a name of at most 36 bytes"),
-    .check = check_tag },
+    .check = key_check_tag },
   { .name = "readonly", .type = KEY_BOOL, .fallback = "false", .help = N_ ("The guest can't write to it") },
   { .name = NULL },
 };

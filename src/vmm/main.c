@@ -6,7 +6,6 @@
 
 #include "config.h"
 
-#include "base/child.h"
 #include "base/host-files.h"
 #include "block/block-testing.h"
 #include "block/regular-file.h"
@@ -22,20 +21,19 @@
 #include "cpu/engine.h"
 #include "cpu/none/qtest.h"
 #include "debug/server.h"
-#include "display/vnc-listen.h"
-#include "machine/cpu-topology.h"
-#include "machine/cpu-speed.h"
 #include "machine/control-socket.h"
 #include "machine/definition-files.h"
 #include "machine/folder-lock.h"
 #include "machine/paths.h"
 #include "machine/start-blame.h"
-#include "machine/vnc-start.h"
 #include "networks.h"
+#include "processors.h"
 #include "shares.h"
 #include "show.h"
+#include "test-programs.h"
 #include "tpm-host.h"
 #include "usb-hosts.h"
+#include "vnc-host.h"
 #include "vsock-host.h"
 
 #include <errno.h>
@@ -45,10 +43,8 @@
 #include <locale.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -77,12 +73,10 @@ typedef struct
   ControlSocket *place; /* of its socket; NULL: the broker has it */
   Qtest *qtest;
   int qtest_listener;
-  /* What VNC is to begin with, made before the walls are. */
-  int vnc_password;
-  VncListeners vnc_listeners;
+  VncHost vnc;
   GIConv converters[2]; /* keep their libraries loaded */
   int status;           /* that the process ends with */
-  int test_output;      /* the first serial port's far end, with --test-device; else -1 */
+  TestPrograms test_programs;
 } Monitor;
 
 /* -- Arguments ------------------------------------------------------------------------------------ */
@@ -231,32 +225,16 @@ on_quit (void *opaque)
   vm_stop (monitor->vm, "ended from outside");
 }
 
-static void
-on_helper_ended (GPid pid, int status, gpointer data)
-{
-}
-
 static int
 on_start_helper (void *opaque, const char *kind, unsigned *number, GError **error)
 {
-  g_autofree char *program = NULL;
-  pid_t pid;
-
-  if (broker_link_is_up ())
-    return broker_link_helper (FAMILY_HELPER_VNC, 0, number, error);
-  program = viv_find_program ("vivarium-vnc", error);
-  int socket = program != NULL ? child_start_helper (program, &pid, error) : -1;
-  if (socket >= 0)
-    g_child_watch_add (pid, on_helper_ended, NULL); /* nobody else waits for it */
-  return socket;
+  return vnc_host_start_helper (number, error);
 }
 
-/* One that a stranger has taken over doesn't leave because it is told to.  (Without a broker it does as it likes: there are no walls then.) */
 static void
 on_end_helper (void *opaque, unsigned number)
 {
-  if (broker_link_is_up ())
-    broker_link_end_helper (number);
+  vnc_host_end_helper (number);
 }
 
 static gboolean
@@ -266,9 +244,14 @@ on_set_net (void *opaque, const char *id, const char *key, const char *value, GE
 }
 
 static void
-on_net_facts (void *opaque, const char *id, GVariantBuilder *facts)
+on_facts (void *opaque, const char *id, GVariantBuilder *facts)
 {
-  networks_facts (((Monitor *)opaque)->networks, id, facts);
+  Monitor *monitor = opaque;
+  const char *end = board_serial_name (monitor->board, id);
+
+  networks_facts (monitor->networks, id, facts);
+  if (end != NULL)
+    g_variant_builder_add (facts, "{ss}", "leads-to", end);
 }
 
 static void
@@ -338,7 +321,7 @@ start_control (Monitor *monitor, GError **error)
     .start_helper = on_start_helper,
     .end_helper = on_end_helper,
     .set_net = on_set_net,
-    .net_facts = on_net_facts,
+    .facts = on_facts,
     .usb_connect = on_usb_connect,
     .usb_disconnect = on_usb_disconnect,
     .usb_list = on_usb_list,
@@ -378,125 +361,6 @@ start_networks (Monitor *monitor)
   vsock_host_init (monitor->board, monitor->options.socket);
   usb_hosts_init (monitor->board, on_net_notice, monitor);
   return TRUE;
-}
-
-/* The broker has made them. */
-static void
-take_vnc (Monitor *monitor)
-{
-  VncListeners *listeners = &monitor->vnc_listeners;
-  const unsigned most
-      = MIN (MAX (monitor->board->outputs->len, 1), FAMILY_FILE_VNC_LAST - FAMILY_FILE_VNC + 1);
-  int fd;
-
-  listeners->fds = g_new0 (int, most);
-  listeners->addresses = g_new0 (char *, most + 1);
-  while (listeners->n < most && (fd = broker_link_open (FAMILY_FILE_VNC + listeners->n)) >= 0)
-    {
-      listeners->addresses[listeners->n] = vnc_listen_describe (fd);
-      listeners->fds[listeners->n++] = fd;
-    }
-  monitor->vnc_password = broker_link_open (FAMILY_FILE_PASSWORD);
-}
-
-static gboolean
-prepare_vnc (Monitor *monitor, GError **error)
-{
-  const Options *o = &monitor->options;
-
-  if (broker_link_is_up ())
-    {
-      take_vnc (monitor);
-      return TRUE;
-    }
-  if (o->socket == NULL
-      || viv_vnc_prepare (monitor->definition, o->vnc, o->vnc_password_file,
-                          MAX (monitor->board->outputs->len, 1), &monitor->vnc_listeners,
-                          &monitor->vnc_password, error))
-    return TRUE;
-  if (o->vnc == NULL)
-    viv_start_blame ("display0", "vnc-address");
-  return FALSE;
-}
-
-static void
-on_vnc_served (const GError *error, void *opaque)
-{
-  Monitor *monitor = opaque;
-
-  if (error != NULL)
-    {
-      g_message ("%s", error->message);
-      control_service_notice (monitor->control, error->message);
-    }
-}
-
-static void
-start_vnc (Monitor *monitor)
-{
-  if (monitor->vnc_listeners.n > 0)
-    control_service_vnc_serve (monitor->control, (const char *const *)monitor->vnc_listeners.addresses,
-                               monitor->vnc_listeners.fds, monitor->vnc_listeners.n, monitor->vnc_password,
-                               on_vnc_served, monitor);
-  vnc_listeners_clear (&monitor->vnc_listeners);
-  if (monitor->vnc_password >= 0)
-    close (monitor->vnc_password);
-  monitor->vnc_password = -1;
-}
-
-/* -- Test programs -------------------------------------------------------------------------------- */
-
-static void
-on_test_exit (void *opaque, int status)
-{
-  Monitor *monitor = opaque;
-
-  monitor->status = status;
-  vm_request (monitor->vm, VM_REQUEST_POWER_OFF, "the test program has ended");
-}
-
-static gboolean
-on_test_output (int fd, GIOCondition condition, gpointer data)
-{
-  char buffer[4096];
-  ssize_t n;
-
-  while ((n = recv (fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0)
-    if (fwrite (buffer, 1, (size_t)n, stdout) != (size_t)n)
-      return G_SOURCE_REMOVE;
-  fflush (stdout);
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean
-add_test_device (Monitor *monitor, GError **error)
-{
-  Board *board = monitor->board;
-
-  if (!board_add_test_device (board, on_test_exit, monitor, error))
-    return FALSE;
-  if (board->n_serials == 0)
-    return TRUE;
-  vm_lock (monitor->vm);
-  monitor->test_output = serial_port_attach (board->serial[0], TRUE, error);
-  vm_unlock (monitor->vm);
-  if (monitor->test_output < 0)
-    return FALSE;
-  g_unix_fd_add (monitor->test_output, G_IO_IN, on_test_output, monitor);
-  return TRUE;
-}
-
-/* What the program wrote last. */
-static void
-finish_test_output (Monitor *monitor)
-{
-  if (monitor->test_output < 0)
-    return;
-  while (g_main_context_iteration (monitor->vm->context, FALSE))
-    ;
-  while (g_main_context_iteration (NULL, FALSE))
-    ;
-  close (monitor->test_output);
 }
 
 /* -- Sandbox -------------------------------------------------------------------------------------- */
@@ -583,59 +447,13 @@ name_files (const MachineDefinition *definition)
     }
 }
 
-static const char *
-wanted_engine (Monitor *monitor, const EngineConfig *config)
-{
-  const char *wanted = monitor->options.engine;
-
-  if (wanted == NULL)
-    wanted = definition_text (monitor->definition, "machine.engine");
-  /* Only this one can be slow. */
-  return config->speed > 0 && g_strcmp0 (wanted, "auto") == 0 ? "software" : wanted;
-}
-
-static gboolean
-read_topology (Monitor *monitor, EngineConfig *config, GError **error)
-{
-  const char *text = definition_text (monitor->definition, "machine.topology");
-  CpuTopology topology;
-
-  if (text == NULL || *text == '\0' || !cpu_topology_parse (text, &topology))
-    return TRUE;
-  if (topology.sockets * topology.cores * topology.threads != config->n_cpus)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                   "machine.topology=%s is of %u processors, and machine.cpus says %u; change one of them",
-                   text, topology.sockets * topology.cores * topology.threads, config->n_cpus);
-      viv_start_blame ("machine", "topology");
-      return FALSE;
-    }
-  config->cores = topology.cores;
-  config->threads = topology.threads;
-  return TRUE;
-}
-
-static gboolean
-read_speed (Monitor *monitor, EngineConfig *config, GError **error)
-{
-  const char *speed = definition_text (monitor->definition, "machine.cpu-speed");
-
-  config->speed = speed != NULL ? cpu_speed_parse (speed) : 0;
-  if (config->speed == 0 || g_strcmp0 (wanted_engine (monitor, config), "kvm") != 0)
-    return TRUE;
-  g_set_error (
-      error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-      "KVM runs at the speed of this computer alone; take machine.cpu-speed away, or set machine.engine to auto or software");
-  viv_start_blame ("machine", "cpu-speed");
-  return FALSE;
-}
-
 static gboolean
 build (Monitor *monitor, GError **error)
 {
   const Options *o = &monitor->options;
   EngineConfig config = { 0 };
   const EngineClass *klass;
+  const char *wanted;
 
   for (unsigned i = 0; o->test_images != NULL && o->test_images[i] != NULL; i++)
     if (!block_testing_name (o->test_images[i], error))
@@ -650,9 +468,10 @@ build (Monitor *monitor, GError **error)
     }
   if (broker_link_is_up ())
     name_files (monitor->definition);
-  if (!read_speed (monitor, &config, error))
+  wanted = processors_read (&config, monitor->definition, o->engine, error);
+  if (wanted == NULL)
     return FALSE;
-  klass = engine_choose (wanted_engine (monitor, &config), &monitor->engine_reason, error);
+  klass = engine_choose (wanted, &monitor->engine_reason, error);
   if (klass == NULL)
     {
       viv_start_blame ("machine", "engine");
@@ -669,11 +488,6 @@ build (Monitor *monitor, GError **error)
       monitor->vm = vm_new_with_loops (vm_loop_context (monitor->devices), NULL, FALSE);
     }
   vm_add_state_func (monitor->vm, on_state, monitor);
-  config.n_cpus = definition_number (monitor->definition, "machine.cpus");
-  if (!read_topology (monitor, &config, error))
-    return FALSE;
-  config.hyperv = definition_flag (monitor->definition, "machine.hyperv");
-  config.baseline = cpu_baseline_find (definition_text (monitor->definition, "machine.cpu"));
   monitor->engine = engine_new (klass, monitor->vm, &config, error);
   if (monitor->engine == NULL)
     {
@@ -687,7 +501,8 @@ build (Monitor *monitor, GError **error)
   if (monitor->board == NULL)
     return FALSE;
   debug_server_set_views (monitor->debugger, board_views, monitor->board);
-  if (o->test_device && !add_test_device (monitor, error))
+  if (o->test_device
+      && !test_programs_begin (&monitor->test_programs, monitor->board, &monitor->status, error))
     return FALSE;
   if (o->test_pci && !board_add_test_pci (monitor->board, error))
     return FALSE;
@@ -841,7 +656,7 @@ main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) argv_given = g_strdupv (argv);
-  Monitor monitor = { .test_output = -1, .vnc_password = -1 };
+  Monitor monitor = { .test_programs = TEST_PROGRAMS_NONE, .vnc = VNC_HOST_NONE };
 
   setlocale (LC_ALL, "");
   viv_bind_text_domain ();
@@ -880,8 +695,10 @@ main (int argc, char **argv)
       || !confine (&monitor.options, &error)
       || (!broker_link_is_up ()
           && !viv_folder_lock_to_run (monitor.options.definition, &monitor.options.lock_fd, &error))
-      || !build (&monitor, &error) || !prepare_vnc (&monitor, &error) || !narrow (&monitor, &error)
-      || !start_control (&monitor, &error) || !start_networks (&monitor)
+      || !build (&monitor, &error)
+      || !vnc_host_prepare (&monitor.vnc, monitor.board, monitor.options.socket, monitor.options.vnc,
+                            monitor.options.vnc_password_file, &error)
+      || !narrow (&monitor, &error) || !start_control (&monitor, &error) || !start_networks (&monitor)
       || !tpm_host_start (monitor.board, &error) || !power_on (&monitor, &error))
     {
       g_printerr ("%s\n", error->message);
@@ -890,7 +707,7 @@ main (int argc, char **argv)
     }
   else
     {
-      start_vnc (&monitor);
+      vnc_host_serve (&monitor.vnc, monitor.control);
       g_unix_signal_add (SIGTERM, on_signal, &monitor);
       g_unix_signal_add (SIGINT, on_signal, &monitor);
       g_unix_signal_add (SIGHUP, on_signal, &monitor);
@@ -900,7 +717,7 @@ main (int argc, char **argv)
       if (monitor.devices != NULL)
         vm_loop_stop (monitor.devices);
       g_message ("the machine is off: %s", vm_state_reason (monitor.vm));
-      finish_test_output (&monitor);
+      test_programs_finish (&monitor.test_programs);
     }
   monitor_clear (&monitor);
   return monitor.status;

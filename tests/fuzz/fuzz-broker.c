@@ -108,6 +108,16 @@ connect_port (void *opaque, unsigned port, int *fd)
 }
 
 static int
+open_serial (void *opaque, unsigned number, gboolean again, int *fd, char *name)
+{
+  if (number > 3 || again)
+    return number > 3 ? ENOENT : EPERM;
+  strcpy (name, "/dev/pts/4294967295");
+  *fd = dup (STDERR_FILENO);
+  return 0;
+}
+
+static int
 listen_beside (void *opaque, unsigned screen, int *fd)
 {
   if (screen < 1 || screen > FAMILY_FILE_VNC_LAST - FAMILY_FILE_VNC)
@@ -240,7 +250,8 @@ lowest_free (void)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
 {
-  static const BrokerQuestionFuncs funcs = { tell, start_helper, end_helper, listen_beside, connect_port };
+  static const BrokerQuestionFuncs funcs
+      = { tell, start_helper, end_helper, listen_beside, connect_port, open_serial };
   FuzzBytes bytes = { data, length };
   BrokerQuestions questions;
   int ends[2], files_before;

@@ -98,6 +98,7 @@ board_free (Board *board)
       serial_port_free (board->serial[i]);
       serial_far_end_free (board->far_ends[i]);
     }
+  board_clear_far_ends (board);
   if (board->router != NULL)
     input_router_free (board->router);
   vm_unlock (board->vm);

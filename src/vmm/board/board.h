@@ -48,6 +48,14 @@ typedef struct
   void *opaque;
 } BoardVsock;
 
+/* What the thread of a serial port's far end knows of it. */
+typedef struct
+{
+  MachineDefinition *definition;
+  char *id;
+  char *name; /* "/dev/pts/4"; NULL: it has none yet */
+} BoardSerialEnd;
+
 struct Board
 {
   Vm *vm;
@@ -63,8 +71,9 @@ struct Board
   void (*guest_event) (void *opaque, const char *sentence);
   void *guest_event_opaque;
   Device *uart[BOARD_MAX_SERIALS];
-  SerialPort *serial[BOARD_MAX_PORTS];     /* behind COM1 to COM4: DEVICE_PORT_… */
-  SerialFarEnd *far_ends[BOARD_MAX_PORTS]; /* of those; NULL: the control socket alone */
+  SerialPort *serial[BOARD_MAX_PORTS];      /* behind COM1 to COM4: DEVICE_PORT_… */
+  SerialFarEnd *far_ends[BOARD_MAX_PORTS];  /* of those; NULL: the control socket alone */
+  BoardSerialEnd outsides[BOARD_MAX_PORTS]; /* of those that are no file */
   unsigned n_serials;
   InputRouter *router;
   GPtrArray *usb_hubs;    /* UsbDevice * */
@@ -131,6 +140,10 @@ gboolean board_add_net (Board *board, const MachineDevice *net, PciBus *bus, uns
 gboolean board_net_is_isa (const MachineDevice *net);
 /* Such a one; `irq` is the wire of NE2000_ISA_IRQ. */
 gboolean board_add_isa_net (Board *board, const MachineDevice *net, IrqLine irq, GError **error);
+/* What the far ends of serial ports knew, when those are freed. */
+void board_clear_far_ends (Board *board);
+/* What a person finds a serial port's other end by: "/dev/pts/4", "127.0.0.1:4000"; NULL: by nothing but the control socket. */
+const char *board_serial_name (Board *board, const char *id);
 /* NULL: there is none. */
 BoardNet *board_find_net (Board *board, const char *id);
 /* Of a disk on USB, or a device of this computer's (board/usb.h): "usb 2"; NULL: it isn't plugged in. */

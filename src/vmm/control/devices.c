@@ -54,8 +54,8 @@ on_list_devices (VivMachine1 *skeleton, Invocation *invocation, ControlService *
           if (value != NULL && *value != '\0')
             g_variant_builder_add (&devices, "{ss}", key->name, value);
         }
-      if (g_str_equal (device->kind->name, "net") && service->config.net_facts != NULL)
-        service->config.net_facts (service->config.opaque, device->id, &devices);
+      if (service->config.facts != NULL)
+        service->config.facts (service->config.opaque, device->id, &devices);
       g_variant_builder_close (&devices);
       g_variant_builder_close (&devices);
     }

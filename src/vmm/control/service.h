@@ -70,9 +70,10 @@ typedef struct
   int (*start_helper) (void *opaque, const char *kind, unsigned *number, GError **error);
   /* The one of this number is to be gone, if it isn't; may be NULL. */
   void (*end_helper) (void *opaque, unsigned number);
-  /* A live key of a network card is to be this; its facts beside its keys, "{ss}".  VM lock NOT held.  May be NULL. */
+  /* A live key of a network card is to be this.  VM lock NOT held.  May be NULL. */
   gboolean (*set_net) (void *opaque, const char *id, const char *key, const char *value, GError **error);
-  void (*net_facts) (void *opaque, const char *id, GVariantBuilder *facts);
+  /* What there is to know of a device beside its keys, "{ss}".  Likewise. */
+  void (*facts) (void *opaque, const char *id, GVariantBuilder *facts);
   /* USB devices of this computer: `id` NULL or one of the definition's, `node` -1 or one that stays the caller's; the id it has from now on, to be freed.  May be NULL. */
   char *(*usb_connect) (void *opaque, const char *id, const char *name, int node, GError **error);
   gboolean (*usb_disconnect) (void *opaque, const char *id);

@@ -5,11 +5,7 @@
 #include "serial/serial.h"
 
 #include "chipset/uart.h"
-#include "serial/far-end.h"
 
-#include <glib/gstdio.h>
-
-#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -187,99 +183,6 @@ test_gone (void)
   tear_down ();
 }
 
-/* A file gets all that is sent, the last bytes too, behind what was there. */
-static void
-test_file (void)
-{
-  g_autofree char *path = NULL, *text = NULL;
-  const int fd = g_file_open_tmp ("viv-serial-XXXXXX", &path, NULL);
-  GString *sent = g_string_new ("before ");
-  SerialFarEnd *end;
-
-  g_assert_cmpint (write (fd, "before ", 7), ==, 7);
-  set_up ();
-  vm_lock (vm);
-  end = serial_far_end_new (port, fd, path, NULL);
-  vm_unlock (vm);
-  g_assert_nonnull (end);
-  for (unsigned i = 0; i < 30000; i++)
-    {
-      const char byte = (char)('a' + i % 26);
-
-      vm_lock (vm);
-      serial_port_write (port, (const uint8_t *)&byte, 1);
-      vm_unlock (vm);
-      g_string_append_c (sent, byte);
-      if (i % 100 == 0)
-        pump ();
-    }
-  vm_lock (vm);
-  serial_port_finish (port, 60000);
-  vm_unlock (vm);
-  tear_down ();
-  serial_far_end_free (end);
-  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
-  g_assert_cmpstr (text, ==, sent->str);
-  g_string_free (sent, TRUE);
-  g_remove (path);
-}
-
-/* A file that takes nothing: the guest isn't held up by it. */
-static void
-test_full (void)
-{
-  const int fd = open ("/dev/full", O_WRONLY | O_CLOEXEC);
-  SerialFarEnd *end;
-
-  if (fd < 0)
-    {
-      g_test_skip ("there is no /dev/full");
-      return;
-    }
-  set_up ();
-  vm_lock (vm);
-  end = serial_far_end_new (port, fd, "/dev/full", NULL);
-  serial_port_write (port, (const uint8_t *)"x", 1);
-  vm_unlock (vm);
-  while (serial_port_n_clients (port) > 0)
-    {
-      pump ();
-      g_usleep (100);
-    }
-  tear_down ();
-  serial_far_end_free (end);
-}
-
-/* What carries bytes both ways. */
-static void
-test_both_ways (void)
-{
-  SerialFarEnd *end;
-  int fds[2];
-  char byte = 0;
-
-  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
-  set_up ();
-  vm_lock (vm);
-  end = serial_far_end_new (port, fds[0], "a socket", NULL);
-  serial_port_write (port, (const uint8_t *)"y", 1);
-  vm_unlock (vm);
-  pump ();
-  g_assert_cmpint (read (fds[1], &byte, 1), ==, 1);
-  g_assert_cmpint (byte, ==, 'y');
-  g_assert_cmpint (write (fds[1], "z", 1), ==, 1);
-  /* The line status register: a byte has come. */
-  while ((address_space_load (vm->ports, &cache, 0x3fd, 1, FALSE) & 1) == 0)
-    {
-      pump ();
-      g_usleep (100);
-    }
-  g_assert_cmpint ((int)address_space_load (vm->ports, &cache, 0x3f8, 1, FALSE), ==, 'z');
-  tear_down ();
-  serial_far_end_free (end);
-  close (fds[1]);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -288,8 +191,5 @@ main (int argc, char **argv)
   g_test_add_func ("/serial/slow", test_slow);
   g_test_add_func ("/serial/history", test_history);
   g_test_add_func ("/serial/gone", test_gone);
-  g_test_add_func ("/serial/file", test_file);
-  g_test_add_func ("/serial/full", test_full);
-  g_test_add_func ("/serial/both-ways", test_both_ways);
   return g_test_run ();
 }

@@ -35,6 +35,8 @@ other_value (const DefinitionKey *key)
     return g_strdup ("[::1]:5901");
   if (g_str_equal (key->name, "mac"))
     return g_strdup ("02:00:00:00:00:07");
+  if (g_str_equal (key->name, "address"))
+    return g_strdup ("[::1]:4000");
   if (g_str_equal (key->name, "forward"))
     return g_strdup ("tcp:127.0.0.1:2222-:22,udp:[::1]:5353-[fec0::15]:53");
   if (g_str_equal (key->name, "network"))
