@@ -222,6 +222,7 @@ viv_header_flap_class_init (VivHeaderFlapClass *klass)
   object_class->set_property = viv_header_flap_set_property;
   widget_class->root = viv_header_flap_root;
   widget_class->unroot = viv_header_flap_unroot;
+  gtk_widget_class_set_css_name (widget_class, "vivheaderflap");
   props[PROP_HEADER] = g_param_spec_object ("header", NULL, NULL, GTK_TYPE_WIDGET,
                                             G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
   props[PROP_CONTENT] = g_param_spec_object ("content", NULL, NULL, GTK_TYPE_WIDGET,

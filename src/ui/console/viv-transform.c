@@ -114,26 +114,42 @@ viv_transform_from_image (const VivTransform *transform, double image_x, double 
   *y = transform->y + image_y * transform->height / transform->image_height;
 }
 
-/* GTK brings positions from one widget to the next in single precision: what comes out a little below a pixel's edge is on it. */
-#define EDGE (1.0 / 256)
+/* GTK brings positions from one widget to the next in single precision: what comes out a little below a device pixel's edge is on it. */
+#define EDGE (1.0 / 64)
 
+/* The pixel, of `size`, that is seen at `position`: `offset` and `length` are the picture's along that axis, in view space. */
 static int
-to_absolute (double position, int size)
+seen_at (const VivTransform *transform, double position, double offset, double length, int size)
 {
-  double pixel = CLAMP (floor (position + EDGE), 0, size - 1);
+  const double n = round (length * transform->factor); /* device pixels */
+  const double at = CLAMP (floor ((position - offset) * transform->factor + EDGE), 0, n - 1);
 
-  return size < 2 ? 0 : (int)ceil (pixel * INPUT_ABSOLUTE_MAX / (size - 1));
+  /* What is drawn in a device pixel is what lies at its middle.  Where several pixels of the image share one, any of them is; those at the edges
+   * are to be within reach, as that is where guests have corners to push the pointer into. */
+  if (n >= size)
+    return (int)CLAMP (floor ((at + 0.5) * size / n), 0, size - 1);
+  return n < 2 ? size / 2 : (int)floor (at * (size - 1) / (n - 1));
+}
+
+/* The least position that is `pixel` to a guest that multiplies by the size less one and cuts off; so it is one to who rounds, and to who
+ * multiplies by the size, whose pixels are a little narrower and begin a little earlier. */
+static int
+to_absolute (int pixel, int size)
+{
+  return size < 2 ? 0 : (int)(((int64_t)pixel * INPUT_ABSOLUTE_MAX + size - 2) / (size - 1));
 }
 
 void
 viv_transform_to_absolute (const VivTransform *transform, double x, double y, int *absolute_x,
                            int *absolute_y)
 {
-  double image_x, image_y;
-
-  viv_transform_to_image (transform, x, y, &image_x, &image_y);
-  *absolute_x = to_absolute (image_x, transform->image_width);
-  *absolute_y = to_absolute (image_y, transform->image_height);
+  *absolute_x = *absolute_y = 0;
+  if (transform->width <= 0 || transform->height <= 0)
+    return;
+  *absolute_x = to_absolute (seen_at (transform, x, transform->x, transform->width, transform->image_width),
+                             transform->image_width);
+  *absolute_y = to_absolute (seen_at (transform, y, transform->y, transform->height, transform->image_height),
+                             transform->image_height);
 }
 
 void

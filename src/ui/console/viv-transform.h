@@ -48,8 +48,9 @@ void viv_transform_to_image (const VivTransform *transform, double x, double y, 
                              double *image_y);
 void viv_transform_from_image (const VivTransform *transform, double image_x, double image_y, double *x,
                                double *y);
-/* A point of the view as an absolute pointer position (0 to INPUT_ABSOLUTE_MAX), clamped to the picture.  Chosen so that the guest
- * arrives at the pixel under the pointer whether it multiplies by the width or by the width less one. */
+/* A point of the view as an absolute pointer position (0 to INPUT_ABSOLUTE_MAX), clamped to the picture: of the image's pixel that is seen in
+ * the device pixel there, as an X server names device pixels by their upper left corner.  Chosen so that a guest with up to 16384 pixels arrives at that
+ * one whether it multiplies by its width or by its width less one, cuts off or, with the latter, rounds. */
 void viv_transform_to_absolute (const VivTransform *transform, double x, double y, int *absolute_x,
                                 int *absolute_y);
 /* What the view must measure, in view pixels, to show all of an exact picture. */

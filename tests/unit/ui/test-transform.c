@@ -79,7 +79,7 @@ test_table (void)
     }
 }
 
-/* Every pixel of the image, by its middle in the view and back; and the guest's two ways to read a tablet. */
+/* Every pixel of the image, by its middle in the view and back. */
 static void
 test_pointer (void)
 {
@@ -95,18 +95,155 @@ test_pointer (void)
         {
           int line = MIN (pixel, row->image_height - 1);
           double x, y, image_x, image_y;
-          int absolute_x, absolute_y;
 
           viv_transform_from_image (&t, pixel + 0.5, line + 0.5, &x, &y);
           g_assert_true (contains (&t, x, y));
           viv_transform_to_image (&t, x, y, &image_x, &image_y);
           g_assert_cmpfloat_with_epsilon (image_x, pixel + 0.5, 1e-6);
           g_assert_cmpfloat_with_epsilon (image_y, line + 0.5, 1e-6);
+        }
+    }
+}
 
-          viv_transform_to_absolute (&t, x, y, &absolute_x, &absolute_y);
-          g_assert_cmpint (absolute_x * (int64_t)row->image_width / (INPUT_ABSOLUTE_MAX + 1), ==, pixel);
-          g_assert_cmpint (round (absolute_x * (row->image_width - 1.0) / INPUT_ABSOLUTE_MAX), ==, pixel);
-          g_assert_cmpint (absolute_y * (int64_t)row->image_height / (INPUT_ABSOLUTE_MAX + 1), ==, line);
+/* What guests make of an absolute axis of 0 to 32767 on a screen of `size` pixels. */
+static int
+by_size (int value, int size)
+{
+  return (int)floor ((double)value * size
+                     / (INPUT_ABSOLUTE_MAX + 1)); /* libinput for compositors; the X server from 21.1 on */
+}
+
+static int
+by_last (int value, int size)
+{
+  return (int)floor ((double)value * (size - 1) / INPUT_ABSOLUTE_MAX); /* older X servers, firmware */
+}
+
+static int
+by_last_rounded (int value, int size)
+{
+  return (int)round ((double)value * (size - 1) / INPUT_ABSOLUTE_MAX);
+}
+
+static int
+by_xorg (int value, int size)
+{
+  /* xf86-input-libinput: libinput brings it to 0 to 65535, the server from there to the screen. */
+  const double touch = (double)value * 0xffff / (INPUT_ABSOLUTE_MAX + 1);
+
+  return (int)floor (touch * size / 0x10000);
+}
+
+static int
+by_windows (int value, int size)
+{
+  /* To 0 to 65535, in whole numbers, and from there to the screen. */
+  const int64_t normal = (int64_t)value * 65535 / INPUT_ABSOLUTE_MAX;
+
+  return (int)(normal * size / 65536);
+}
+
+static int (*const guests[]) (int value, int size)
+    = { by_size, by_last, by_last_rounded, by_xorg, by_windows };
+
+static void
+assert_arrives (int value, int pixel, int size)
+{
+  for (unsigned i = 0; i < G_N_ELEMENTS (guests); i++)
+    if (guests[i](value, size) != pixel)
+      g_error ("pixel %d of %d is sent as %d, and the guest of kind %u has %d", pixel, size, value, i,
+               guests[i](value, size));
+}
+
+/* Each device pixel of a view across the picture, named by its corner as X servers do: the pixel of the image that is seen in its middle. */
+static void
+assert_all_device_pixels (const VivTransform *t)
+{
+  const int width = (int)round (t->width * t->factor), height = (int)round (t->height * t->factor);
+  int last = -1;
+
+  for (int i = 0; i < MAX (width, height); i++)
+    {
+      const double x = t->x + (double)MIN (i, width - 1) / t->factor;
+      const double y = t->y + (double)MIN (i, height - 1) / t->factor;
+      int absolute_x, absolute_y, pixel;
+
+      viv_transform_to_absolute (t, x, y, &absolute_x, &absolute_y);
+      pixel = by_size (absolute_x, t->image_width);
+      assert_arrives (absolute_x, pixel, t->image_width);
+      assert_arrives (absolute_y, by_size (absolute_y, t->image_height), t->image_height);
+      if (i < width)
+        {
+          const double first = (double)i * t->image_width / width, end = (i + 1.0) * t->image_width / width;
+
+          g_assert_cmpint (pixel, >=, last);
+          last = pixel;
+          if (width >= t->image_width)
+            g_assert_cmpint (pixel, ==, (int)floor ((i + 0.5) * t->image_width / width));
+          else
+            g_assert_true (pixel + 1 > first - 1e-9 && pixel < end + 1e-9);
+          if (i == 0)
+            g_assert_cmpint (pixel, ==, width == 1 ? t->image_width / 2 : 0);
+          if (i == width - 1 && width > 1)
+            g_assert_cmpint (pixel, ==, t->image_width - 1);
+        }
+      /* Wherever in the device pixel a compositor says that it is. */
+      for (double part = 0.25; part < 1; part += 0.25)
+        {
+          int again_x, again_y;
+
+          viv_transform_to_absolute (t, x + part / t->factor, y + part / t->factor, &again_x, &again_y);
+          g_assert_cmpint (again_x, ==, absolute_x);
+          g_assert_cmpint (again_y, ==, absolute_y);
+        }
+    }
+}
+
+/* Sizes of screens, windows around them from half to thrice as large, and odd; scaled and not; with 4:3 and without. */
+static void
+test_device_pixels (void)
+{
+  static const int images[][2] = { { 1, 1 },     { 2, 3 },      { 320, 200 },  { 720, 400 },  { 640, 480 },
+                                   { 801, 601 }, { 1024, 768 }, { 1366, 768 }, { 1920, 1080 } };
+  static const double scales[] = { 0.5, 0.77, 1, 1.25, 1.333, 1.5, 2, 2.4 };
+  static const int odd[][2] = { { 0, 0 }, { 1, 0 }, { 333, 1 }, { 2, 217 } };
+  VivTransform t;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (images); i++)
+    for (unsigned s = 0; s < G_N_ELEMENTS (scales); s++)
+      for (unsigned o = 0; o < G_N_ELEMENTS (odd); o++)
+        for (int factor = 1; factor <= 2; factor++)
+          for (VivAspect aspect = VIV_ASPECT_SQUARE; aspect <= VIV_ASPECT_AUTO; aspect++)
+            {
+              viv_transform_init (&t, VIV_SCALING_FIT, aspect, images[i][0], images[i][1],
+                                  floor (images[i][0] * scales[s]) + odd[o][0],
+                                  floor (images[i][1] * scales[s]) + odd[o][1], factor);
+              if (t.width > 0)
+                assert_all_device_pixels (&t);
+            }
+  for (unsigned i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      viv_transform_init (&t, rows[i].scaling, rows[i].aspect, rows[i].image_width, rows[i].image_height,
+                          rows[i].view_width, rows[i].view_height, rows[i].factor);
+      assert_all_device_pixels (&t);
+    }
+}
+
+/* Each pixel of each width that a screen may have. */
+static void
+test_widths (void)
+{
+  VivTransform t;
+
+  for (int width = 2; width <= 16384; width += width < 2100 ? 1 : 977)
+    {
+      viv_transform_init (&t, VIV_SCALING_EXACT, VIV_ASPECT_SQUARE, width, 1, width, 1, 1);
+      for (int pixel = 0; pixel < width; pixel++)
+        {
+          int absolute_x, absolute_y;
+
+          viv_transform_to_absolute (&t, pixel, 0, &absolute_x, &absolute_y);
+          assert_arrives (absolute_x, pixel, width);
         }
     }
 }
@@ -225,6 +362,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/ui/transform/table", test_table);
   g_test_add_func ("/ui/transform/pointer", test_pointer);
+  g_test_add_func ("/ui/transform/device-pixels", test_device_pixels);
+  g_test_add_func ("/ui/transform/widths", test_widths);
   g_test_add_func ("/ui/transform/edges", test_edges);
   g_test_add_func ("/ui/transform/empty", test_empty);
   g_test_add_func ("/ui/transform/scale", test_scale);
