@@ -51,6 +51,17 @@ fuzz_device_transfer (FuzzDevice *f, UsbPid pid, unsigned endpoint, const uint8_
   return status;
 }
 
+/* What the image has done comes. */
+static inline void
+fuzz_device_loop (unsigned turns)
+{
+  for (unsigned i = 0; i < turns; i++)
+    {
+      g_main_context_iteration (NULL, FALSE);
+      g_usleep (20);
+    }
+}
+
 static inline void
 fuzz_device_setup (FuzzDevice *f, unsigned type, unsigned request, unsigned value, unsigned length)
 {

@@ -19,8 +19,8 @@
 
 #define FUZZ_STICK_BYTES (1u << 20)
 
-static inline UsbDevice *
-fuzz_usb_stick (Usb *u)
+static inline Block *
+fuzz_usb_image (void)
 {
   static char *path;
 
@@ -36,6 +36,14 @@ fuzz_usb_stick (Usb *u)
   Block *image = block_open (&config, NULL);
   if (image == NULL)
     abort ();
+  return image;
+}
+
+static inline UsbDevice *
+fuzz_usb_stick (Usb *u)
+{
+  Block *image = fuzz_usb_image ();
+
   vm_lock (u->vm);
   UsbDevice *device = usb_storage_new (u->vm, "disk0", image, "fuzz", TRUE, NULL);
   device->device.klass->reset (&device->device);
