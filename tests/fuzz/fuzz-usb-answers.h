@@ -79,7 +79,7 @@ fuzz_control (UsbDevice *usb, const UsbSetup *setup, uint8_t *data, uint32_t *le
 
   if (setup->type & USB_DIR_IN)
     {
-      *length = MIN (fuzz_u16 (f->bytes), USB_CONTROL_MAX);
+      *length = fuzz_u16 (f->bytes) % (USB_CONTROL_MAX + 1);
       memset (data, (int)what, *length);
     }
   return what & 1;

@@ -119,7 +119,7 @@ say_ready (Case *c, unsigned small, unsigned middle, FuzzBytes *bytes)
   if (middle & 0x100)
     data[fuzz_u8 (bytes)] = fuzz_u8 (bytes);
   const UsbWireHeader header = { .op = USB_WIRE_READY, .value = small % 5, .length = at };
-  say (c, &header, data, middle & 0x200 ? MIN (fuzz_u16 (bytes), sizeof data) : at);
+  say (c, &header, data, middle & 0x200 ? fuzz_u16 (bytes) % sizeof data : at);
 }
 
 static void
