@@ -13,16 +13,8 @@ from lib import Skip, check, equal
 from os_cases import run_cases
 from os_cpio import cpio
 from os_media import cloud_kernel, find, initramfs, installer, whole_kernel, with_libraries
-from os_network import Sink, free_port, serve
+from os_network import CARDS, Sink, free_port, serve
 
-# Card: its driver, modules.
-CARDS = {
-    "e1000": ("e1000", ("net/ethernet/intel/e1000/e1000.ko",)),
-    "e1000e": ("e1000e", ("net/ethernet/intel/e1000e/e1000e.ko",)),
-    "rtl8139": ("8139cp", ("net/mii.ko", "net/ethernet/realtek/8139cp.ko")),
-    "pcnet": ("pcnet32", ("net/mii.ko", "net/ethernet/amd/pcnet32.ko")),
-    "ne2000": ("ne2k-pci", ("net/ethernet/8390/8390.ko", "net/ethernet/8390/ne2k-pci.ko")),
-}
 MIB = 1 << 20
 SCRIPT = """#!/bin/sh
 /bin/busybox --install -s /bin
@@ -90,7 +82,7 @@ def card(name):
         sink = Sink()
         loads = ["insmod /modules/" + os.path.basename(m) for m in modules]
         script = SCRIPT % {"modules": "\n".join(loads), "http": serve(http.server.ThreadingHTTPServer, "127.0.0.1", content), "sink": sink.port, "mib": mib}
-        initrd = initramfs(room, "script", [("modules/" + os.path.basename(m), os.path.join(folder, "drivers", m)) for m in modules], script)
+        initrd = initramfs(room, "script", [("modules/" + os.path.basename(m), os.path.join(folder, m)) for m in modules], script)
         machine = room.machine("card", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="512M")
         machine.vivctl("set", "net0.kind=user", "net0.card=" + name, "net0.mac=52:54:00:00:00:01")
         machine.start()
@@ -208,7 +200,7 @@ def wake(room, engine):
     linux, folder = whole_kernel()
     for name in ("e1000", "e1000e", "rtl8139"):
         modules, port = CARDS[name][1], free_port()
-        files = [("modules/" + os.path.basename(m), os.path.join(folder, "drivers", m)) for m in modules]
+        files = [("modules/" + os.path.basename(m), os.path.join(folder, m)) for m in modules]
         script = WAKE % "\n".join("insmod /modules/" + os.path.basename(m) for m in modules)
         initrd = initramfs(room, "wake", files + with_libraries("/usr/sbin/ethtool", "ethtool"), script)
         machine = room.machine("wake " + name, "--kernel", linux, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="256M")

@@ -6,19 +6,19 @@ Taps and bridges are in a network of the test's own where the kernel lets it, an
 import hashlib
 import http.server
 import os
+import random
 import re
 import signal
 import subprocess
 import sys
+import time
 
 from lib import SLOW, Skip, check, equal
 from os_cases import run_cases
-from os_media import cloud_kernel, initramfs
-from os_network import free_port, serve
+from os_debian_guest import new
+from os_media import cloud_kernel, initramfs, whole_kernel
+from os_network import CARDS, VIRTIO, free_port, serve
 
-MODULES = ("drivers/virtio/virtio_ring.ko", "drivers/virtio/virtio.ko", "drivers/virtio/virtio_pci_legacy_dev.ko",
-           "drivers/virtio/virtio_pci_modern_dev.ko", "drivers/virtio/virtio_pci.ko", "net/core/failover.ko", "drivers/net/net_failover.ko",
-           "drivers/net/virtio_net.ko")
 OWN = "VIVARIUM_TEST_OWN_NETWORK"
 HELPER = "/usr/lib/qemu/qemu-bridge-helper"
 SCRIPT = """#!/bin/sh
@@ -43,9 +43,12 @@ while read command one; do
   case "$command" in
     ping) for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do ping -c 1 -W 2 $one > /dev/null 2>&1 && break; done
       ping -c 1 -W 2 $one > /dev/null && echo "PING $one ok" || echo "PING $one failed" ;;
-    serve) mkdir -p /www; dd if=/dev/urandom of=/www/index.html bs=64k count=128 2> /dev/null
+    serve) mkdir -p /www; dd if=/dev/urandom of=/www/index.html bs=64k count=${one:-128} 2> /dev/null
       [ "$served" ] || httpd -p 80 -h /www; served=yes; echo "SERVED $(sha256sum /www/index.html)" ;;
     get) echo "GOT $(wget -q -O - http://$one/ | sha256sum | cut -c1-64)" ;;
+    load) echo > /load; (while [ -e /load ]; do wget -q -O - http://$one/ | sha256sum | cut -c1-64 >> /sums; done; echo > /loaded) & echo "LOADING" ;;
+    loaded) rm /load; while [ ! -e /loaded ]; do sleep 1; done; sort /sums | uniq -c; echo "LOADED $(wc -l < /sums) $(grep -c -x $one /sums)" ;;
+    new) dmesg -r | grep '^<[0-4]>' | cut -d] -f2- > /now; echo none >> /now; [ -e /said ] || cp /now /said; grep -v -F -x -f /said /now | sed 's/^/SAID /'; echo "NEW" ;;
     off) poweroff -f ;;
   esac
 done
@@ -74,8 +77,8 @@ def host(*command):
 
 class Guest:
     def __init__(self, room, engine, number, *keys, address=None, card="virtio"):
-        kernel, modules = cloud_kernel()
-        files = [*MODULES, *(m for m in ("net/packet/af_packet.ko",) if os.path.exists(os.path.join(modules, m)))]
+        kernel, modules = cloud_kernel() if card == "virtio" else whole_kernel()
+        files = [*(VIRTIO if card == "virtio" else CARDS[card][1]), *(m for m in ("net/packet/af_packet.ko",) if os.path.exists(os.path.join(modules, m)))]
         self.address = "10.77.0.%d" % number
         script = SCRIPT % {"modules": "\n".join("insmod /modules/" + os.path.basename(m) for m in files),
                            "address": address or "ip addr add %s/24 dev eth0" % self.address}
@@ -160,8 +163,8 @@ def private(room, engine):
 
 
 def multicast(room, engine):
+    loopback()
     if OWN in os.environ:
-        host("ip", "link", "set", "lo", "up")
         host("ip", "link", "set", "lo", "multicast", "on")
         host("ip", "route", "replace", "239.0.0.0/8", "dev", "lo")
     one, two = Guest(room, engine, 1, "net0.kind=multicast"), Guest(room, engine, 2, "net0.kind=multicast")
@@ -173,7 +176,13 @@ def multicast(room, engine):
     two.end()
 
 
+def loopback():
+    if OWN in os.environ:
+        host("ip", "link", "set", "lo", "up")
+
+
 def pair(one, two):
+    loopback()
     one.ready()
     two.ready()
     one.ping(two.address)
@@ -191,6 +200,49 @@ def udp(room, engine):
 def tcp(room, engine):
     end = "127.0.0.1:%d" % free_port()
     pair(*(Guest(room, engine, n, "net0.kind=tcp", "net0.%s=%s" % (key, end)) for n, key in ((1, "remote"), (2, "local"))))
+
+
+SIZES = {"ne2000": 1}  # MiB; 8 else: its driver reads each word by a port
+
+
+def saved(card):
+    def case(room, engine):
+        """Saved and loaded at any moment, VIVARIUM_TEST_ROUNDS times, while it downloads from another machine, which downloads from it."""
+        rounds, seed = int(os.environ.get("VIVARIUM_TEST_ROUNDS", "5")), random.randrange(1 << 16)
+        chance = random.Random(seed)
+        print("# seed %d, %d rounds" % (seed, rounds), flush=True)
+        keys = ("net0.kind=private", "net0.network=lab")
+        other, one = Guest(room, engine, 1, *keys), Guest(room, engine, 2, *keys, card=card)
+        other.ready()
+        one.ready()
+        one.ask("new", r"^NEW")
+        one.ping(other.address)
+        size = SIZES.get(card, 8) << 4
+        sums = [guest.ask("serve %d" % size, r"^SERVED (\w+)")[1] for guest in (one, other)]
+        one.ask("load " + other.address, r"^LOADING")
+        other.ask("load " + one.address, r"^LOADING")
+        state = room.path("saved.state")
+        for number in range(rounds):
+            time.sleep(0.5 + 2 * chance.random())
+            if chance.random() < 0.5:  # else saving is what pauses it
+                one.machine.vivctl("pause")
+            one.machine.vivctl("save", "--force", state, timeout=200)
+            one.machine.stop()
+            one.machine.start("--load", state)
+            equal(one.machine.state, "running", "state after loading")
+            if number % 10 == 9:
+                one.ping(other.address)
+        time.sleep(2)
+        for guest, wanted in ((one, sums[1]), (other, sums[0])):
+            found = guest.ask("loaded " + wanted, r"^LOADED (\d+) (\d+)", 600)
+            print("# %s: %s downloads" % (guest.address, found[1]), flush=True)
+            check(int(found[1]) > 0, "nothing was downloaded")
+            equal(found[2], found[1], "downloads with the right sum")
+        one.ask("new", r"^NEW")
+        equal(sorted(new(line.strip() for line in re.findall(r"^SAID (.*)$", one.machine.serial(), re.M))), [], "complaints of the kernel")
+        for guest in one, other:
+            guest.end()
+    return case
 
 
 def on_host(room, engine, keys):
@@ -261,6 +313,6 @@ def passt(room, engine):
     guest.end()
 
 
-CASES = {"private": private, "multicast": multicast, "udp": udp, "tcp": tcp, "tap": tap, "bridge": bridge, "passt": passt}
+CASES = {**{"saved-" + card: saved(card) for card in ("virtio", *CARDS)}, "private": private, "multicast": multicast, "udp": udp, "tcp": tcp, "tap": tap, "bridge": bridge, "passt": passt}
 own_network()
 run_cases(CASES, slow=tuple(CASES))

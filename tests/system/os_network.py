@@ -16,6 +16,14 @@ ADDRESS = "192.0.2.77"
 VIRTIO = ("drivers/virtio/virtio_ring.ko", "drivers/virtio/virtio.ko", "drivers/virtio/virtio_pci_legacy_dev.ko",
           "drivers/virtio/virtio_pci_modern_dev.ko", "drivers/virtio/virtio_pci.ko", "net/core/failover.ko", "drivers/net/net_failover.ko",
           "drivers/net/virtio_net.ko")
+# Of cards that real computers have had: Linux's driver, and its modules in the kernel for all computers.
+CARDS = {
+    "e1000": ("e1000", ("drivers/net/ethernet/intel/e1000/e1000.ko",)),
+    "e1000e": ("e1000e", ("drivers/net/ethernet/intel/e1000e/e1000e.ko",)),
+    "rtl8139": ("8139cp", ("drivers/net/mii.ko", "drivers/net/ethernet/realtek/8139cp.ko")),
+    "pcnet": ("pcnet32", ("drivers/net/mii.ko", "drivers/net/ethernet/amd/pcnet32.ko")),
+    "ne2000": ("ne2k-pci", ("drivers/net/ethernet/8390/8390.ko", "drivers/net/ethernet/8390/ne2k-pci.ko")),
+}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
