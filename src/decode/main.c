@@ -11,7 +11,7 @@
 #include "config.h"
 
 #include "base/code.h"
-#include "confine/sandbox.h"
+#include "confine/helper-start.h"
 
 #include <capstone/capstone.h>
 #include <errno.h>
@@ -28,17 +28,8 @@ on_log (const char *domain, GLogLevelFlags level, const char *message, gpointer 
 static gboolean
 confine (void)
 {
-  const char *environment = g_getenv ("VIVARIUM_SANDBOX");
-  const SandboxConfig config = { .helper = TRUE, .trap = g_strcmp0 (environment, "trap") == 0 };
-  g_autoptr (GError) error = NULL;
-
   g_log_set_handler ("confine", G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO, on_log, NULL);
-  if (sandbox_is_sanitized () && g_strcmp0 (environment, "0") == 0)
-    return TRUE;
-  if (sandbox_enter (&config, &error))
-    return TRUE;
-  g_printerr ("vivarium-decode: %s\n", error->message);
-  return FALSE;
+  return helper_confine (&(SandboxConfig){ .helper = TRUE });
 }
 
 /* How many came. */

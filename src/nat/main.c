@@ -5,19 +5,12 @@
  */
 #define G_LOG_DOMAIN "viv-net"
 
-#include "config.h"
-
-#include "base/child.h"
-#include "confine/sandbox.h"
+#include "confine/helper-start.h"
 #include "nat/nat-helper.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <locale.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #define LINES_A_MINUTE 20
 
@@ -40,22 +33,6 @@ on_library_log (const char *domain, GLogLevelFlags level, const char *message, g
     g_message ("%s", message);
 }
 
-/* What libraries open at their first use and could not behind the walls. */
-static void
-warm_up (void)
-{
-  const char *charset;
-  static GIConv converter; /* is a library, which stays loaded while it is open */
-
-  g_setenv ("TZ", g_file_test ("/etc/localtime", G_FILE_TEST_EXISTS) ? ":/etc/localtime" : "UTC", FALSE);
-  g_time_zone_unref (g_time_zone_new_local ());
-  tzset ();
-  if (!g_get_charset (&charset))
-    converter = g_iconv_open (charset, "UTF-8");
-  (void)converter;
-  g_random_int ();
-}
-
 /* The host's name servers stand in a file that somebody else writes anew: where that has a folder of its own, the folder. */
 static char *
 resolver_folder (void)
@@ -70,71 +47,42 @@ resolver_folder (void)
 static gboolean
 confine (const char *tftp)
 {
-  const char *environment = g_getenv ("VIVARIUM_SANDBOX");
   g_autofree char *folder = resolver_folder ();
   const char *readable[4] = { "/etc/resolv.conf" };
   unsigned n = 1;
-  g_autoptr (GError) error = NULL;
 
   if (folder != NULL)
     readable[n++] = folder;
   if (tftp != NULL)
     readable[n] = tftp;
-  const SandboxConfig config
-      = { .network = TRUE, .readable = readable, .trap = g_strcmp0 (environment, "trap") == 0 };
-  /* A sanitizer's report needs files. */
-  if (sandbox_is_sanitized () && g_strcmp0 (environment, "0") == 0)
-    return TRUE;
-  if (sandbox_enter (&config, &error))
-    return TRUE;
-  g_printerr ("%s\n", error->message);
-  return FALSE;
+  return helper_confine (&(SandboxConfig){ .network = TRUE, .readable = readable });
 }
 
 int
 main (int argc, char **argv)
 {
-  guint64 socket = 0;
   char *tftp = NULL;
-  gboolean no_namespaces = FALSE;
   const GOptionEntry entries[] = {
     { "tftp", 0, 0, G_OPTION_ARG_FILENAME, &tftp, "A folder that the guest may read by TFTP", "FOLDER" },
-    { "no-namespaces", 0, 0, G_OPTION_ARG_NONE, &no_namespaces, "Has no meaning here", NULL },
     { NULL },
   };
-  g_autoptr (GOptionContext) context = g_option_context_new ("- the network of a machine");
+  const HelperProgram program = {
+    .name = "vivarium-net", .starter = "monitor", .summary = "- the network of a machine", .entries = entries
+  };
+  gboolean namespaces; /* the host's network is its work: it has none of its own */
+  int socket;
+  const int status = helper_begin (&program, argc, argv, &socket, &namespaces);
 
-  /* What it says is for the log: no catalogues of translations. */
-  setlocale (LC_CTYPE, "");
-  if (argc == 2 && g_str_equal (argv[1], "--version"))
-    {
-      g_print ("vivarium-net %s\n", PACKAGE_VERSION);
-      return 0;
-    }
-  if (argc < 3 || !g_str_equal (argv[1], "--socket")
-      || !g_ascii_string_to_unsigned (argv[2], 10, CHILD_SOCKET, G_MAXINT, &socket, NULL))
-    {
-      g_printerr ("vivarium-net is started by a machine's monitor: vivarium-net --socket %d\n", CHILD_SOCKET);
-      return 2;
-    }
-  argv[2] = argv[0];
-  argc -= 2;
-  argv += 2;
-  g_option_context_add_main_entries (context, entries, NULL);
-  if (!g_option_context_parse (context, &argc, &argv, NULL) || argc != 1)
-    return 2;
-  /* It ends when the monitor does, which hears these itself. */
-  signal (SIGPIPE, SIG_IGN);
-  signal (SIGINT, SIG_IGN);
-  signal (SIGHUP, SIG_IGN);
-  warm_up ();
+  if (status >= 0)
+    return status;
+  helper_warm_up ();
   g_log_set_handler ("Slirp", G_LOG_LEVEL_MASK | G_LOG_FLAG_FATAL | G_LOG_FLAG_RECURSION, on_library_log,
                      NULL);
   /* Before its monitor is heard. */
   if (!confine (tftp))
     {
-      nat_helper_fail ((int)socket, NET_FAILURE_CONFINE, EPERM);
+      nat_helper_fail (socket, NET_FAILURE_CONFINE, EPERM);
       return 1;
     }
-  return nat_helper_serve ((int)socket, tftp) ? 0 : 1;
+  return nat_helper_serve (socket, tftp) ? 0 : 1;
 }

@@ -5,16 +5,12 @@
  */
 #define G_LOG_DOMAIN "viv-vnc"
 
-#include "config.h"
-
-#include "base/child.h"
-#include "vnc/confine.h"
+#include "confine/helper-start.h"
 #include "vnc/vnc-helper.h"
+#include "vnc/vnc-peer.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <malloc.h>
-#include <signal.h>
 
 static void
 on_ended (void *opaque)
@@ -37,39 +33,39 @@ serve (VncHelper *helper)
   return status;
 }
 
+/* Clipboards.  A converter is a library, which stays loaded while one is open. */
+static void
+warm_up_libraries (void)
+{
+  static GIConv converters[2];
+
+  converters[0] = g_iconv_open ("ISO-8859-1", "UTF-8");
+  converters[1] = g_iconv_open ("UTF-8", "ISO-8859-1");
+  (void)converters;
+  vnc_peer_warm_up ();
+}
+
 int
 main (int argc, char **argv)
 {
-  guint64 socket = 0;
+  const HelperProgram program
+      = { .name = "vivarium-vnc", .starter = "monitor", .summary = "- the screens of a machine" };
+  gboolean namespaces = TRUE;
+  int socket;
+  const int status = helper_begin (&program, argc, argv, &socket, &namespaces);
 
-  /* What it says is for the log: no catalogues of translations. */
-  setlocale (LC_CTYPE, "");
-  if (argc == 2 && g_str_equal (argv[1], "--version"))
-    {
-      g_print ("vivarium-vnc %s\n", PACKAGE_VERSION);
-      return 0;
-    }
-  if ((argc != 3 && argc != 4) || (argc == 4 && !g_str_equal (argv[3], "--no-namespaces"))
-      || !g_str_equal (argv[1], "--socket")
-      || !g_ascii_string_to_unsigned (argv[2], 10, CHILD_SOCKET, G_MAXINT, &socket, NULL))
-    {
-      g_printerr ("vivarium-vnc is started by a machine's monitor: vivarium-vnc --socket %d\n", CHILD_SOCKET);
-      return 2;
-    }
+  if (status >= 0)
+    return status;
   /* A thread a client: an arena for each would only spread memory. */
   mallopt (M_ARENA_MAX, 2);
-  /* It ends when the monitor does, which hears these itself. */
-  signal (SIGPIPE, SIG_IGN);
-  signal (SIGINT, SIG_IGN);
-  signal (SIGHUP, SIG_IGN);
-  confine_warm_up ();
+  helper_warm_up ();
+  warm_up_libraries ();
   /* Before its monitor is heard. */
-  const gboolean confined = confine_helper (argc == 3);
-  if (!confined)
+  if (!helper_confine (&(SandboxConfig){ .helper = TRUE, .namespaces = namespaces }))
     {
-      vnc_helper_refuse ((int)socket, VNC_FAILURE_CONFINE, EPERM);
+      vnc_helper_refuse (socket, VNC_FAILURE_CONFINE, EPERM);
       return 1;
     }
-  VncHelper *helper = vnc_helper_new ((int)socket);
+  VncHelper *helper = vnc_helper_new (socket);
   return helper != NULL ? serve (helper) : 1;
 }
