@@ -23,3 +23,9 @@ ready_source_new (GMainContext *context, int priority, const char *name, GSource
   g_source_attach (source, context);
   return source;
 }
+
+void
+source_stay_polled (GSource *source)
+{
+  g_source_set_can_recurse (source, TRUE);
+}

@@ -13,5 +13,8 @@ G_BEGIN_DECLS
  * caller's: g_source_destroy () and g_source_unref ().  `name` is static. */
 GSource *ready_source_new (GMainContext *context, int priority, const char *name, GSourceFunc func,
                            gpointer data);
+/* For a source with a descriptor, whose function never turns its context: GLib takes the others out of the poll() while they are dispatched and puts them back, each
+ * of which wakes the loop, by a system call and a turn for nothing. */
+void source_stay_polled (GSource *source);
 
 G_END_DECLS

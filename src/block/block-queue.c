@@ -15,6 +15,7 @@
 
 #define WORKERS         4 /* an image, at most */
 #define WORKER_PATIENCE (5 * G_TIME_SPAN_SECOND)
+#define MOST_AT_ONCE    512u /* calls of done() */
 
 struct BlockQueue
 {
@@ -31,6 +32,7 @@ struct BlockQueue
   unsigned in_flight;
   BlockRequest *all;
   BlockRequest *ended, **ended_tail;
+  gboolean batch;   /* whoever has begun one calls done() */
   unsigned retries; /* calls of block_retry() */
 };
 
@@ -90,7 +92,9 @@ end_request (BlockQueue *queue, BlockRequest *request, int error)
   request->next_waiting = NULL;
   *queue->ended_tail = request;
   queue->ended_tail = &request->next_waiting;
-  g_source_set_ready_time (queue->source, 0);
+  /* That costs the loop a turn, and wakes it by two system calls. */
+  if (!queue->batch)
+    g_source_set_ready_time (queue->source, 0);
 }
 
 /* -- Endings --------------------------------------------------------------------------------------- */
@@ -185,7 +189,7 @@ deliver (BlockQueue *queue)
 {
   BlockRequest *request;
 
-  while ((request = take_ended (queue)) != NULL)
+  for (unsigned i = 0; i < MOST_AT_ONCE && (request = take_ended (queue)) != NULL; i++)
     if (request->error == 0 || !park (queue, request))
       {
         BlockDone done = request->done;
@@ -198,6 +202,16 @@ deliver (BlockQueue *queue)
       }
 }
 
+/* Whose owner submits as fast as they end has the loop's next turn. */
+static void
+deliver_rest (BlockQueue *queue)
+{
+  g_mutex_lock (&queue->lock);
+  if (queue->ended != NULL)
+    g_source_set_ready_time (queue->source, 0);
+  g_mutex_unlock (&queue->lock);
+}
+
 static gboolean
 queue_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 {
@@ -206,6 +220,7 @@ queue_dispatch (GSource *source, GSourceFunc callback, gpointer data)
   /* Before the list is looked at, so that what ends now wakes again. */
   g_source_set_ready_time (source, -1);
   deliver (queue);
+  deliver_rest (queue);
   queue_unref (queue);
   return G_SOURCE_CONTINUE;
 }
@@ -390,6 +405,26 @@ block_submit (BlockQueue *queue, BlockRequest *request)
   queue->begun++;
   g_mutex_unlock (&queue->lock);
   push (queue, request);
+}
+
+void
+block_begin_batch (BlockQueue *queue)
+{
+  g_mutex_lock (&queue->lock);
+  queue->batch = TRUE;
+  g_mutex_unlock (&queue->lock);
+}
+
+void
+block_end_batch (BlockQueue *queue)
+{
+  queue_ref (queue);
+  deliver (queue);
+  g_mutex_lock (&queue->lock);
+  queue->batch = FALSE;
+  g_mutex_unlock (&queue->lock);
+  deliver_rest (queue);
+  queue_unref (queue);
 }
 
 /* -- Cancelling and waiting ------------------------------------------------------------------------ */

@@ -75,6 +75,9 @@ Block *block_queue_image (const BlockQueue *queue);
 /* Any thread.  Ranges past the end fail with EINVAL, changes to a read-only image with EROFS.  done() never comes before this
  * returns on the context's thread. */
 void block_submit (BlockQueue *queue, BlockRequest *request);
+/* The context's thread: for what ends between the two done() is called by the second, also of what is submitted then, and not by the context.  They don't nest. */
+void block_begin_batch (BlockQueue *queue);
+void block_end_batch (BlockQueue *queue);
 /* Any thread.  What waits for a worker, or is parked, ends with ECANCELED; what has been begun ends as it would have. */
 void block_cancel_all (BlockQueue *queue);
 /* Any thread.  Returns when no worker and no driver touches memory of the queue's requests any more; done() may be yet to come.  Lasts

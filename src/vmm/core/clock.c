@@ -6,6 +6,8 @@
 
 #include "core/clock.h"
 
+#include "base/ready-source.h"
+
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -164,6 +166,7 @@ vm_clock_new (VmLock *lock, GMainContext *context)
   clock->source = g_source_new (&clock_source_funcs, sizeof (ClockSource));
   ((ClockSource *)clock->source)->clock = clock;
   g_source_add_unix_fd (clock->source, clock->fd, G_IO_IN);
+  source_stay_polled (clock->source);
   g_source_set_priority (clock->source, G_PRIORITY_HIGH);
   g_source_set_static_name (clock->source, "vm clock");
   g_source_attach (clock->source, context);

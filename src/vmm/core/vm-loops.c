@@ -167,6 +167,7 @@ vm_watch_fd (Vm *vm, int fd, GIOCondition condition, VmFdFunc func, void *opaque
   watch->opaque = opaque;
   watch->fd = fd;
   watch->tag = g_source_add_unix_fd (&watch->source, fd, condition);
+  source_stay_polled (&watch->source);
   g_source_attach (&watch->source, vm->context);
   return &watch->source;
 }

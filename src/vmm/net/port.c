@@ -666,6 +666,7 @@ port_realize (Device *device, GError **error)
   NetPort *port = (NetPort *)device;
 
   port->source = g_source_new (&funcs, sizeof (GSource));
+  source_stay_polled (port->source);
   g_source_set_callback (port->source, NULL, port, NULL);
   g_source_set_static_name (port->source, "net");
   g_source_attach (port->source, device->vm->context);

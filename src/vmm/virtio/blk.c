@@ -364,6 +364,24 @@ block_run (VirtDevice *virt, unsigned n, VirtChain *chain)
 
 /* -- Queues ----------------------------------------------------------------------------------------- */
 
+static void
+block_begin (VirtDevice *virt, unsigned n)
+{
+  BlockQueue *image = ((VirtBlock *)virt)->queues[n].image;
+
+  if (image != NULL)
+    block_begin_batch (image);
+}
+
+static void
+block_end (VirtDevice *virt, unsigned n)
+{
+  BlockQueue *image = ((VirtBlock *)virt)->queues[n].image;
+
+  if (image != NULL)
+    block_end_batch (image);
+}
+
 /* The images' queues are gone where the device goes. */
 static void
 block_settle_queue (VirtDevice *virt, unsigned n)
@@ -421,6 +439,8 @@ static const VirtClass virt_block_class = {
   .room = block_room,
   .run = block_run,
   .unused = block_unused,
+  .begin = block_begin,
+  .end = block_end,
   .stop = block_stop,
   .settle = block_settle_queue,
   .configured = block_configured,

@@ -375,6 +375,32 @@ scsi_run (VirtDevice *virt, unsigned n, VirtChain *chain)
     run_command ((VirtScsi *)virt, n, chain);
 }
 
+/* A disc that is changed meanwhile takes its queue along, whose end calls done() for all. */
+static void
+for_images (VirtScsi *scsi, unsigned n, void (*func) (BlockQueue *image))
+{
+  for (unsigned i = 0; n >= QUEUE_FIRST && i < scsi->n_targets; i++)
+    {
+      g_mutex_lock (&scsi->targets[i].lock);
+      BlockQueue *image = scsi->targets[i].images[n - QUEUE_FIRST];
+      g_mutex_unlock (&scsi->targets[i].lock);
+      if (image != NULL)
+        func (image);
+    }
+}
+
+static void
+scsi_begin (VirtDevice *virt, unsigned n)
+{
+  for_images ((VirtScsi *)virt, n, block_begin_batch);
+}
+
+static void
+scsi_end (VirtDevice *virt, unsigned n)
+{
+  for_images ((VirtScsi *)virt, n, block_end_batch);
+}
+
 static void
 scsi_settle (VirtDevice *virt, unsigned n)
 {
@@ -408,6 +434,8 @@ static const VirtClass virt_scsi_class = {
   .room = scsi_room,
   .run = scsi_run,
   .unused = scsi_unused,
+  .begin = scsi_begin,
+  .end = scsi_end,
   .stop = scsi_stop,
   .settle = scsi_settle,
 };

@@ -4,6 +4,7 @@
 #include "virtio/vhost-user.h"
 
 #include "base/message.h"
+#include "base/ready-source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -447,6 +448,7 @@ watch (VhostUser *user, int fd, GUnixFDSourceFunc func)
   GSource *source = g_unix_fd_source_new (fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
 
   g_source_set_callback (source, G_SOURCE_FUNC (func), user, NULL);
+  source_stay_polled (source);
   g_source_attach (source, user->config.context);
   return source;
 }

@@ -6,6 +6,7 @@
 
 #include "virtio/virtio-private.h"
 
+#include "base/ready-source.h"
 #include "pci/msix.h"
 #include "pci/pm.h"
 
@@ -227,11 +228,15 @@ on_bell (gint fd, GIOCondition condition, gpointer data)
 
   if (read (fd, &count, sizeof count) != (ssize_t)sizeof count)
     return G_SOURCE_CONTINUE;
+  if (virt->virt_class->begin != NULL)
+    virt->virt_class->begin (virt, bell->n);
   if (virt->virt_class->locked)
     vm_lock (virt->pci.device.vm);
   g_mutex_lock (&queue->lock);
   virt_queue_look (virt, bell->n);
   g_mutex_unlock (&queue->lock);
+  if (virt->virt_class->end != NULL)
+    virt->virt_class->end (virt, bell->n);
   if (virt->virt_class->locked)
     vm_unlock (virt->pci.device.vm);
   return G_SOURCE_CONTINUE;
@@ -440,6 +445,7 @@ virt_device_realize (VirtDevice *virt, const VirtClass *virt_class, unsigned n_q
         }
       virt->sources[i] = g_unix_fd_source_new (virt->bells[i], G_IO_IN);
       g_source_set_callback (virt->sources[i], G_SOURCE_FUNC (on_bell), &virt->bell_of[i], NULL);
+      source_stay_polled (virt->sources[i]);
       g_source_attach (virt->sources[i], virt_queue_context (virt, i));
     }
   pci_msix_add (&virt->pci, n_queues + 1, MSIX_BAR);

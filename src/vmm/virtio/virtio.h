@@ -61,6 +61,9 @@ typedef struct
   VirtChain *(*room) (VirtDevice *virt, unsigned n);
   void (*run) (VirtDevice *virt, unsigned n, VirtChain *chain);
   void (*unused) (VirtDevice *virt, unsigned n, VirtChain *chain);
+  /* Around room() and run(), where a bell was heard: the queue's thread, no lock held.  Both NULL, or neither. */
+  void (*begin) (VirtDevice *virt, unsigned n);
+  void (*end) (VirtDevice *virt, unsigned n);
   /* Queue `n` is to stop: returns when nothing that was taken from it touches guest memory any more.  What ends later has another generation of the
    * queue, and is not given back.  VM lock held, the queue's not; nothing is taken meanwhile.  NULL: run() gives each chain back before it returns. */
   void (*stop) (VirtDevice *virt, unsigned n);
