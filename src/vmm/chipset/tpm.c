@@ -123,7 +123,22 @@ tpm_post_load (Device *device, GError **error)
                    device->id);
       return FALSE;
     }
-  if (tpm_link_stop (tpm->link)
+  return TRUE;
+}
+
+/* swtpm writes what it is given to the machine's folder at once. */
+static gboolean
+tpm_accept (Device *device, GError **error)
+{
+  Tpm *tpm = (Tpm *)device;
+  g_autofree uint8_t *old = g_malloc0 (TPM_MOST_PERMANENT);
+  uint32_t n_old = 0;
+  gboolean had;
+
+  if (tpm->link == NULL)
+    return TRUE;
+  had = tpm_link_get_blob (tpm->link, TPM_BLOB_PERMANENT, old, TPM_MOST_PERMANENT, &n_old);
+  if (had && tpm_link_stop (tpm->link)
       && tpm_link_set_blob (tpm->link, TPM_BLOB_PERMANENT, tpm->permanent, tpm->n_permanent)
       && tpm_link_set_blob (tpm->link, TPM_BLOB_VOLATILE, tpm->temporary, tpm->n_temporary)
       && tpm_link_start (tpm->link, TRUE))
@@ -131,6 +146,8 @@ tpm_post_load (Device *device, GError **error)
       tpm->established = tpm_link_established (tpm->link);
       return TRUE;
     }
+  if (had && tpm_link_set_blob (tpm->link, TPM_BLOB_PERMANENT, old, n_old))
+    tpm_link_start (tpm->link, FALSE);
   g_set_error (error, STATE_ERROR, STATE_ERROR_HOST,
                "%s: swtpm doesn't take the state that was saved of the TPM", device->id);
   return FALSE;
@@ -212,6 +229,7 @@ static const DeviceClass tpm_class = {
   .reset = tpm_reset,
   .drained = tpm_drained,
   .post_load = tpm_post_load,
+  .accept = tpm_accept,
   .unrealize = tpm_unrealize,
   .acpi = tpm_acpi,
 };

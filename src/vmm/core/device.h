@@ -61,6 +61,9 @@ typedef struct
   void (*missed) (Device *device, int64_t ns);
   /* After the table has been loaded: check relations between fields, recompute what is derived.  May be NULL. */
   gboolean (*post_load) (Device *device, GError **error);
+  /* All of the saved machine fits, and is this one now: what lies outside of this process follows.  Until here a saved machine that is refused
+   * has changed nothing there; FALSE refuses it after all, and leaves it as it was.  May be NULL. */
+  gboolean (*accept) (Device *device, GError **error);
   void (*unrealize) (Device *device);
   /* What ACPI's tables say of it (core/acpi-pieces.h).  May be NULL. */
   void (*acpi) (Device *device, AcpiPieces *pieces);

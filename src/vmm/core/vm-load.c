@@ -394,6 +394,22 @@ apply_device (Load *load, Device *device, GError **error)
   return FALSE;
 }
 
+static gboolean
+accept_all (Load *load, GError **error)
+{
+  for (guint i = 0; i < load->vm->devices->len; i++)
+    {
+      Device *device = load->vm->devices->pdata[i];
+
+      if (device->klass->accept != NULL && !device->klass->accept (device, error))
+        {
+          g_prefix_error (error, "%s: ", device->id);
+          return FALSE;
+        }
+    }
+  return TRUE;
+}
+
 /* Older files don't have one. */
 static gboolean
 apply_model (Load *load, GError **error)
@@ -457,7 +473,7 @@ apply_all (Load *load, GError **error)
                    part->name);
       return FALSE;
     }
-  return TRUE;
+  return accept_all (load, error);
 }
 
 static gboolean

@@ -94,6 +94,7 @@ typedef struct
   uint8_t unsaved[MOST_BLOCKS / 8];
   int writing; /* which block is in flight; -1: none */
   gboolean unflushed, failed;
+  gboolean loaded; /* the content is a saved machine's, and the image gets it as soon as that goes on */
 } Flash;
 
 #define FLASH_STATE                                                                                          \
@@ -487,7 +488,15 @@ flash_drained (Device *device)
 static void
 flash_resume (Device *device)
 {
-  storage_port_resume (&((Flash *)device)->port);
+  Flash *flash = (Flash *)device;
+
+  if (flash->loaded)
+    for (unsigned i = 0; i < flash->n_blocks; i++)
+      set_bit (flash->unsaved, i, TRUE);
+  storage_port_resume (&flash->port);
+  if (flash->loaded)
+    save_some (flash);
+  flash->loaded = FALSE;
 }
 
 static gboolean
@@ -509,9 +518,7 @@ flash_post_load (Device *device, GError **error)
   if (flash->config.image == NULL)
     return TRUE;
   region_mark_dirty (flash->array, 0, flash->config.size);
-  for (unsigned i = 0; i < flash->n_blocks; i++)
-    set_bit (flash->unsaved, i, TRUE);
-  save_some (flash);
+  flash->loaded = TRUE;
   return TRUE;
 }
 

@@ -25,6 +25,7 @@ typedef enum
   FAKE_REFUSES,      /* each request fails */
   FAKE_HANGS_UP,     /* instead of an answer */
   FAKE_LAST = FAKE_HANGS_UP,
+  FAKE_REFUSES_VOLATILE, /* takes a permanent state and no volatile one */
 } FakeLie;
 
 typedef struct
@@ -124,7 +125,7 @@ fake_control (FakeSwtpm *fake)
     }
   else if (command == 17)
     put_be32 (answer + 4, get_be32 (body));
-  if (lie == FAKE_REFUSES)
+  if (lie == FAKE_REFUSES || (lie == FAKE_REFUSES_VOLATILE && command == 13 && kind == 2))
     put_be32 (answer, 9);
   fake_write (fake->control, answer, sizes[i].answer);
   if (command == 12 && lie != FAKE_REFUSES && lie != FAKE_LONG_BLOB)

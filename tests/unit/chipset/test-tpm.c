@@ -2,6 +2,7 @@
  *
  * The TPM's registers, both interfaces, before a swtpm that answers, lies, or ends; saved states, and drivers that do all of it wrongly.
  */
+#include "chipset/tpm-link.h"
 #include "chipset/tpm.h"
 #include "fake-swtpm.h"
 
@@ -226,7 +227,7 @@ load (GByteArray *bytes)
 {
   vm_lock (vm);
   const gboolean ok = state_load (tpm->klass->state, tpm, bytes->data, bytes->len, NULL)
-                      && tpm->klass->post_load (tpm, NULL);
+                      && tpm->klass->post_load (tpm, NULL) && tpm->klass->accept (tpm, NULL);
   vm_unlock (vm);
   return ok;
 }
@@ -254,6 +255,22 @@ test_saved (void)
   g_assert_true (begin (TPM_CRB, FAKE_HONEST));
   g_atomic_int_set (&fake.lie, FAKE_REFUSES);
   g_assert_false (load (bytes));
+  end ();
+
+  /* It takes the permanent state and not the other one: it gets back what it had. */
+  g_assert_true (begin (TPM_CRB, FAKE_HONEST));
+  fake.state[TPM_BLOB_PERMANENT][1] = 0x77;
+  g_atomic_int_set (&fake.lie, FAKE_REFUSES_VOLATILE);
+  g_assert_false (load (bytes));
+  g_assert_cmphex (fake.state[TPM_BLOB_PERMANENT][1], ==, 0x77);
+  end ();
+
+  /* Another part refuses the saved machine: its own is as it was. */
+  g_assert_true (begin (TPM_CRB, FAKE_HONEST));
+  fake.state[TPM_BLOB_PERMANENT][1] = 0x77;
+  g_assert_true (state_load (tpm->klass->state, tpm, bytes->data, bytes->len, NULL)
+                 && tpm->klass->post_load (tpm, NULL));
+  g_assert_cmphex (fake.state[TPM_BLOB_PERMANENT][1], ==, 0x77);
   end ();
 }
 

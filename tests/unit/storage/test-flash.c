@@ -243,6 +243,9 @@ test_saved (void)
   setup (blank ("loaded"), NULL);
   command (0x5000, 0x40, 0x55);
   g_assert_true (load_state (flash, state));
+  vm_lock (vm);
+  flash->klass->resume (flash);
+  vm_unlock (vm);
   put (0x1011, 0x34);
   put (0x1010, 0xd0);
   g_assert_cmphex (get (0), ==, 0x80);
@@ -254,6 +257,26 @@ test_saved (void)
   g_assert_cmphex (kept ("loaded", 0x1011), ==, 0x34);
   g_assert_cmphex (kept ("loaded", 0x4000), ==, 0x44);
   g_assert_cmphex (kept ("loaded", 0x5000), ==, 0xff);
+}
+
+/* A part that comes behind it refuses the saved machine, which then never goes on: the file has what it had. */
+static void
+test_refused (void)
+{
+  setup (blank ("moment"), NULL);
+  command (0x4000, 0x40, 0x44);
+  g_autoptr (GByteArray) state = save_state (flash);
+  teardown ();
+
+  setup (blank ("refused"), NULL);
+  command (0x5000, 0x40, 0x55);
+  pump ();
+  g_assert_true (load_state (flash, state));
+  g_assert_cmphex (get (0x4000), ==, 0x44);
+  pump ();
+  teardown ();
+  g_assert_cmphex (kept ("refused", 0x4000), ==, 0xff);
+  g_assert_cmphex (kept ("refused", 0x5000), ==, 0x55);
 }
 
 /* The file can't be written to: the machine stands, and writes again when it goes on. */
@@ -392,6 +415,7 @@ main (int argc, char **argv)
   g_test_add_func ("/flash/read-only", test_read_only);
   g_test_add_func ("/flash/secure", test_secure);
   g_test_add_func ("/flash/saved", test_saved);
+  g_test_add_func ("/flash/refused", test_refused);
   g_test_add_func ("/flash/no-room", test_no_room);
   g_test_add_func ("/flash/hostile", test_hostile);
   g_test_add_func ("/flash/hostile-state", test_hostile_state);
