@@ -31,6 +31,7 @@ typedef struct
 extern const CliCommand cli_commands[];
 
 int cli_create (int argc, char **argv);
+int cli_clone (int argc, char **argv);
 int cli_os (int argc, char **argv);
 int cli_run (int argc, char **argv);
 int cli_set (int argc, char **argv);

@@ -17,6 +17,10 @@ const CliCommand cli_commands[] = {
     N_ ("“vivctl create --name Debian --cdrom debian-12.iso --disk-size 20G” makes a machine with an empty disk; memory, "
         "processors and the rest follow the operating system on the medium where it is recognised."),
     cli_create },
+  { "clone", N_ ("NAME [NEW]"), N_ ("Makes a machine with what another one has."),
+    N_ ("Its disks, UEFI variables and TPM are copied; UUID and addresses of network cards are new.  A medium in a drive, disks that are "
+        "read-only or throw changes away, and images elsewhere that nobody writes to serve both.  NAME must be off."),
+    cli_clone },
   { "run", N_ ("[OPTION…]"), N_ ("Runs a throw-away machine until it ends or Ctrl-C."),
     N_ ("Other commands reach it by its name while it lives.  Its folder goes with it; the images are yours and stay."),
     cli_run },

@@ -42,7 +42,7 @@ has() {
 }
 
 expect 0 "help" "$vivctl" --help
-for command in create run list show set start stop reset pause resume delete screenshot text wait type key pointer media device \
+for command in create clone run list show set start stop reset pause resume delete screenshot text wait type key pointer media device \
   serial console balloon vnc view log host; do
   expect 0 "$command --help" "$vivctl" $command --help
 done
@@ -55,6 +55,13 @@ has "no machine" "says so"
 expect 0 "create" "$vivctl" create --name M --memory 64M --cpus 2 --disk-size 10M --cdrom ""
 [ "$(stat -c %s "$top/machines/M/disk0.img")" = 10485760 ]
 result $? "the disk is there"
+expect 0 "clone" "$vivctl" clone M
+has "M 2" "proposes a name"
+[ "$(stat -c %s "$top/machines/M 2/disk0.img")" = 10485760 ]
+result $? "its disk is there"
+expect 1 "clone onto a name" "$vivctl" clone M "M 2"
+expect 1 "clone nothing" "$vivctl" clone nobody
+expect 0 "delete the clone" "$vivctl" delete --purge "M 2"
 expect 1 "create twice" "$vivctl" create --name M
 expect 1 "a name that can't be" "$vivctl" create --name "a
 b"

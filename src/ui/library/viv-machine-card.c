@@ -10,6 +10,7 @@
 
 #include "machine/tags.h"
 #include "ui/machine/viv-many.h"
+#include "ui/machine/viv-cloning.h"
 #include "ui/machine/viv-operations.h"
 #include "ui/app/viv-os.h"
 #include "ui/machine/viv-thumbnail.h"
@@ -116,6 +117,9 @@ update (VivMachineCard *self)
                                  viv_machine_can (self->machine, VIV_MACHINE_CAN_EDIT) && !broken);
   gtk_widget_action_set_enabled (widget, "card.rename",
                                  host_can (self, VIV_HOST_CAN_RENAME) && !busy && !broken);
+  gtk_widget_action_set_enabled (widget, "card.clone",
+                                 host_can (self, VIV_HOST_CAN_CREATE) && !busy && !broken
+                                     && viv_machine_can (self->machine, VIV_MACHINE_HAS_FOLDER));
   gtk_widget_action_set_enabled (widget, "card.delete", host_can (self, VIV_HOST_CAN_TRASH) && !busy);
   gtk_widget_action_set_enabled (widget, "card.open-folder",
                                  viv_machine_can (self->machine, VIV_MACHINE_HAS_FOLDER));
@@ -142,6 +146,7 @@ static const struct
   { "card.force-off", viv_operation_force_off },
   { "card.settings", viv_operation_settings },
   { "card.rename", viv_operation_rename },
+  { "card.clone", viv_operation_clone },
   { "card.open-folder", viv_operation_open_folder },
   { "card.delete", delete_one },
   { "card.open-window", viv_operation_open_window },
