@@ -2,6 +2,7 @@
  *
  * What e1000e has beyond e1000, whose tests are in test-e1000.c.
  */
+#include "card-fixture.h"
 #include "e1000-driver.h"
 
 #include "net/e1000.h"
@@ -23,16 +24,9 @@ static const VmProcessorOps processor = { .msi = on_message };
 static Device *
 open_card (Card *c)
 {
-  Device *device;
+  Device *device
+      = card_plug (c, &(CardPlan){ .make = e1000e_new, .memory = 0, .ports = 2, .processor = &processor });
 
-  card_open (c, 0);
-  vm_lock (c->vm);
-  vm_set_processor (c->vm, &processor, NULL);
-  device = e1000e_new (c->vm, "net0", pci_root_bus (c->root), CARD_DEVFN, c->net.port, NULL);
-  g_assert_nonnull (device);
-  device->klass->reset (device);
-  vm_unlock (c->vm);
-  card_map (c, 0, 2);
   card_config (c, PCI_BAR0 + 12, TABLE_BAR, 4);
   n_messages = 0;
   return device;

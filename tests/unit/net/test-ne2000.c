@@ -1,27 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "card-fixture.h"
 #include "ne2000-driver.h"
 
 #include "net/frame.h"
 #include "net/ne2000.h"
 
 static const uint8_t own[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
-static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-static const uint8_t stranger[6] = { 0x52, 0x54, 0x00, 0x99, 0x99, 0x99 };
-static const uint8_t group[6] = { 0x01, 0x00, 0x5e, 0x12, 0x34, 0x56 };
 
 static Device *
 open_card (Card *c)
 {
-  Device *device;
-
-  card_open (c, 0);
-  vm_lock (c->vm);
-  device = ne2000_new (c->vm, "net0", pci_root_bus (c->root), CARD_DEVFN, c->net.port, NULL);
-  g_assert_nonnull (device);
-  device->klass->reset (device);
-  vm_unlock (c->vm);
-  card_map (c, -1, 0);
-  return device;
+  return card_plug (c, &(CardPlan){ .make = ne2000_new, .memory = -1, .ports = 0 });
 }
 
 static void

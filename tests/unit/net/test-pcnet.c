@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "card-fixture.h"
 #include "pcnet-driver.h"
 
 #include "net/frame.h"
 #include "net/pcnet.h"
-
-static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-static const uint8_t stranger[6] = { 0x52, 0x54, 0x00, 0x99, 0x99, 0x99 };
-static const uint8_t group[6] = { 0x01, 0x00, 0x5e, 0x12, 0x34, 0x56 };
 
 /* Width of the doors, shape of the descriptors. */
 static const struct
@@ -18,16 +15,7 @@ static const struct
 static Device *
 open_card (Card *c)
 {
-  Device *device;
-
-  card_open (c, 0);
-  vm_lock (c->vm);
-  device = pcnet_new (c->vm, "net0", pci_root_bus (c->root), CARD_DEVFN, c->net.port, NULL);
-  g_assert_nonnull (device);
-  device->klass->reset (device);
-  vm_unlock (c->vm);
-  card_map (c, 1, 0);
-  return device;
+  return card_plug (c, &(CardPlan){ .make = pcnet_new, .memory = 1, .ports = 0 });
 }
 
 static void

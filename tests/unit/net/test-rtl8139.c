@@ -1,27 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "card-fixture.h"
 #include "rtl8139-driver.h"
 
 #include "net/frame.h"
 #include "net/rtl8139.h"
 #include "sums.h"
 
-static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-static const uint8_t stranger[6] = { 0x52, 0x54, 0x00, 0x99, 0x99, 0x99 };
-static const uint8_t group[6] = { 0x01, 0x00, 0x5e, 0x12, 0x34, 0x56 };
-
 static Device *
 open_card (Card *c)
 {
-  Device *device;
-
-  card_open (c, 0);
-  vm_lock (c->vm);
-  device = rtl8139_new (c->vm, "net0", pci_root_bus (c->root), CARD_DEVFN, c->net.port, NULL);
-  g_assert_nonnull (device);
-  device->klass->reset (device);
-  vm_unlock (c->vm);
-  card_map (c, 1, 0);
-  return device;
+  return card_plug (c, &(CardPlan){ .make = rtl8139_new, .memory = 1, .ports = 0 });
 }
 
 static uint16_t
@@ -467,59 +455,22 @@ test_saved (void)
 
 /* -- What wakes the machine ---------------------------------------------------------------------------------- */
 
-static unsigned n_wakes;
-
 static void
-on_wake (void *opaque, const char *reason)
+stop_waking (Card *c)
 {
-  g_assert_nonnull (reason);
-  n_wakes++;
+  rtl_out (c, RTL_CONFIG3, 0, 1);
 }
 
-static void
-fall_asleep (Card *c, unsigned pm)
-{
-  card_config (c, pm + 4, 3 | 1 << 8, 2); /* D3hot, PME_En */
-  vm_lock (c->vm);
-  c->vm->wake = on_wake;
-  c->vm->asleep = TRUE;
-  vm_unlock (c->vm);
-}
-
-/* A magic packet, and no other, wakes a machine whose driver has put the card to sleep for that; the card then says so (PCI Power Management 1.2, 3.2.4). */
 static void
 test_wake (void)
 {
-  uint8_t packet[200];
   Card c;
-  unsigned pm;
 
   open_card (&c);
-  pm = card_find (&c, 1);
-  g_assert_cmpuint (pm, !=, 0);
-  g_assert_cmphex (card_config_read (&c, pm + 2, 2) & 0xc800, ==, 0xc800);
   rtl_start (&c, RCR_AB);
   rtl_out (&c, RTL_9346CR, 0xc0, 1);
   rtl_out (&c, RTL_CONFIG3, CONFIG3_MAGIC, 1);
-  card_fill (packet, sizeof packet, NULL, 1);
-  n_wakes = 0;
-  fall_asleep (&c, pm);
-  card_offer (&c, packet, sizeof packet);
-  g_assert_cmpuint (n_wakes, ==, 0);
-  memset (packet + 60, 0xff, 6);
-  for (unsigned i = 1; i < 17; i++)
-    memcpy (packet + 60 + 6 * i, net_fixture_mac.bytes, 6);
-  packet[60 + 6 * 16]++;
-  card_offer (&c, packet, sizeof packet);
-  g_assert_cmpuint (n_wakes, ==, 0);
-  g_assert_cmphex (card_config_read (&c, pm + 4, 2), ==, 3 | 1 << 8 | 1 << 3);
-  packet[60 + 6 * 16]--;
-  card_offer (&c, packet, sizeof packet);
-  g_assert_cmpuint (n_wakes, ==, 1);
-  g_assert_cmphex (card_config_read (&c, pm + 4, 2) & 0x8103, ==, 0x8103);
-  /* The system clears it, and has the card again. */
-  card_config (&c, pm + 4, 1 << 15, 2);
-  g_assert_cmphex (card_config_read (&c, pm + 4, 2) & 0x8103, ==, 0);
+  card_check_wake (&c, stop_waking);
   card_close (&c);
 }
 
