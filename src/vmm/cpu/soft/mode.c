@@ -24,6 +24,7 @@ update_check (SoftCpu *cpu, unsigned n, gboolean in64)
       check->base = n >= CPU_FS ? segment->base : 0;
       check->low[0] = check->low[1] = 0;
       check->high[0] = check->high[1] = ~(uint64_t)0;
+      check->top[0] = check->top[1] = 0;
       return;
     }
   check->base = segment->base;
@@ -58,6 +59,8 @@ update_check (SoftCpu *cpu, unsigned n, gboolean in64)
       check->low[1] = ~(uint64_t)0;
       check->high[1] = 0;
     }
+  for (unsigned w = 0; w < 2; w++)
+    check->top[w] = check->low[w] == 0 ? check->high[w] + 1 : 0;
 }
 
 static gboolean
@@ -68,21 +71,20 @@ is_flat (const SoftCpu *cpu, unsigned n)
          && check->high[1] == 0xffffffffu;
 }
 
-/* What translated code depends on.  64-bit code, and 32-bit code where segments need no checks. */
+/* What translated code depends on. */
 void
 soft_update_unit_key (SoftCpu *cpu)
 {
 #ifdef SOFT_TRANSLATOR
-  const uint32_t flat = SOFT_KEY_32 | SOFT_KEY_FLAT | SOFT_KEY_STACK32 | SOFT_KEY_PROTECTED;
   const uint64_t avx = XCR0_SSE | XCR0_AVX;
   const CpuSegment *cs = &cpu->segment[CPU_CS];
   uint32_t key = SOFT_UNIT_KEY_NONE;
 
-  if (cpu->translator != NULL
-      && ((cpu->key & SOFT_KEY_SIZE) == SOFT_KEY_64
-          || ((cpu->key & (flat | SOFT_KEY_SIZE)) == flat && cs->base == 0 && cs->limit == 0xffffffffu)))
+  if (cpu->translator != NULL)
     {
       key = cpu->key | (uint32_t)cpu->mmu << SOFT_UNIT_KEY_MMU_SHIFT;
+      if ((cpu->key & SOFT_KEY_SIZE) != SOFT_KEY_64 && (cs->base != 0 || cs->limit != 0xffffffffu))
+        key |= SOFT_UNIT_KEY_CS;
       if (cpu->counting)
         key |= SOFT_UNIT_KEY_COUNT;
       if ((cpu->cr0 & (CR0_EM | CR0_TS)) == 0 && (cpu->cr4 & CR4_OSFXSR) != 0

@@ -202,11 +202,12 @@ enum
   SOFT_N_FILLED_LISTS
 };
 
-/* What segmentation asks of an access: low <= offset, offset + size - 1 <= high; [0] reads, [1] writes. */
+/* What segmentation asks of an access: low <= offset, offset + size - 1 <= high; [0] reads, [1] writes.  Translated code asks less often: it goes
+ * the interpreter's way unless offset + size <= top, which is 0 where `low` is anything but that. */
 typedef struct
 {
   uint64_t base;
-  uint64_t low[2], high[2];
+  uint64_t low[2], high[2], top[2];
 } SoftSegmentCheck;
 
 /* The decoder's view of the processor's mode; two runs of the same bytes under equal keys decode alike. */
@@ -225,7 +226,7 @@ enum
 };
 
 /* Jump caches of translated code: how many keys have one of their own at a time. */
-#define SOFT_N_UNIT_CLASSES 8
+#define SOFT_N_UNIT_CLASSES 16
 #define SOFT_UNIT_JUMPS     16384
 typedef struct
 {
@@ -235,16 +236,17 @@ typedef struct
 
 /* Functions begin at few of the places within a page, so that alone would be too little; branch.c does the same. */
 static inline unsigned
-soft_unit_jump_slot (uint64_t rip)
+soft_unit_jump_slot (uint64_t rip, uint32_t cs_base)
 {
-  return (unsigned)(rip ^ rip >> 12) & (SOFT_UNIT_JUMPS - 1);
+  return (unsigned)(rip ^ (uint32_t)(rip + cs_base) >> 12) & (SOFT_UNIT_JUMPS - 1);
 }
 
-/* For an empty place: an address that is looked up elsewhere, as the bit that differs isn't one that bits from 12 on can change. */
+/* For an empty place: what is no RIP outside of 64-bit mode; and there one that is looked up elsewhere, as the bit that differs isn't one that bits from 12 on
+ * can change. */
 static inline uint64_t
 soft_unit_jump_none (unsigned slot)
 {
-  return slot ^ 0x800;
+  return (uint64_t)1 << 63 | (slot ^ 0x800);
 }
 
 #define SOFT_JUMP_CACHE_SIZE 16384

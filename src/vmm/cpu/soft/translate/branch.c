@@ -9,30 +9,22 @@
 #include "cpu/soft/translate/generate.h"
 #include "cpu/soft/translate/layout.h"
 
-static inline unsigned
-natural (const Gen *g)
+void
+gen_add_to_sp (Gen *g, int64_t by)
 {
-  return g->mode64 ? 8 : 4;
+  emit_lea (&g->e, g->stack, HOST_R15, emit_at (HOST_R15, by));
 }
 
-static void
-add_to_sp (Gen *g, int64_t by)
+EmitRm
+gen_push_place (Gen *g, unsigned size)
 {
-  emit_lea (&g->e, natural (g), HOST_R15, emit_at (HOST_R15, by));
-}
-
-static EmitRm
-push_place (Gen *g)
-{
-  return gen_access_stack (g, CPU_RSP, -(int32_t)natural (g), natural (g), SOFT_ACCESS_WRITE);
+  return gen_access_stack (g, CPU_RSP, -(int32_t)size, size, SOFT_ACCESS_WRITE);
 }
 
 /* Stores a constant; RSI or R14 may be used. */
 static void
-store_constant (Gen *g, EmitRm place, uint64_t value, unsigned scratch)
+store_constant (Gen *g, EmitRm place, unsigned size, uint64_t value, unsigned scratch)
 {
-  unsigned size = natural (g);
-
   if (size == 8 && (int64_t)value != (int32_t)value)
     {
       emit_constant (&g->e, scratch, value);
@@ -40,51 +32,61 @@ store_constant (Gen *g, EmitRm place, uint64_t value, unsigned scratch)
       return;
     }
   emit_digit (&g->e, size, 0xc7, 0, place);
-  emit32 (&g->e, (uint32_t)value);
+  emit_imm (&g->e, size, value);
 }
 
 /* -- Stack ------------------------------------------------------------------------------------------------------- */
+
+static void
+pop_reg (Gen *g, unsigned n, unsigned size)
+{
+  EmitRm place = gen_access_stack (g, CPU_RSP, 0, size, 0);
+
+  if (n == CPU_RSP)
+    {
+      /* What is popped comes last, and may be but a part. */
+      if (size < 8)
+        gen_add_to_sp (g, size);
+      emit_load (&g->e, size, HOST_R15, place);
+      return;
+    }
+  if (soft_host_reg[n] != HOST_NONE)
+    emit_load (&g->e, size, soft_host_reg[n], place);
+  else
+    {
+      emit_load (&g->e, size, HOST_RSI, place);
+      gen_set_reg (g, n, size, HOST_RSI);
+    }
+  gen_add_to_sp (g, size);
+}
 
 gboolean
 gen_stack (Gen *g)
 {
   const SoftInsn *insn = g->insn;
-  unsigned op = g->d->opcode, size = natural (g);
+  unsigned op = g->d->opcode, size = insn->size;
   EmitRm place;
 
-  if (g->d->map != 0 || insn->size != size)
+  if (g->d->map != 0 || size == 1 || (g->mode64 && size != 8))
     return FALSE;
   switch (op)
     {
     case 0x50 ... 0x57:
-      place = push_place (g);
+      place = gen_push_place (g, size);
       emit_store (&g->e, size, place, gen_reg_in (g, insn->b, HOST_RSI));
-      add_to_sp (g, -(int64_t)size);
+      gen_add_to_sp (g, -(int64_t)size);
       return TRUE;
     case 0x58 ... 0x5f:
-      place = gen_access_stack (g, CPU_RSP, 0, size, 0);
-      if (insn->b == CPU_RSP)
-        {
-          emit_load (&g->e, size, HOST_R15, place);
-          return TRUE;
-        }
-      if (soft_host_reg[insn->b] != HOST_NONE)
-        emit_load (&g->e, size, soft_host_reg[insn->b], place);
-      else
-        {
-          emit_load (&g->e, size, HOST_RSI, place);
-          gen_set_reg (g, insn->b, size, HOST_RSI);
-        }
-      add_to_sp (g, size);
+      pop_reg (g, insn->b, size);
       return TRUE;
     case 0x68:
     case 0x6a:
-      store_constant (g, push_place (g), insn->imm, HOST_RSI);
-      add_to_sp (g, -(int64_t)size);
+      store_constant (g, gen_push_place (g, size), size, insn->imm, HOST_RSI);
+      gen_add_to_sp (g, -(int64_t)size);
       return TRUE;
     case 0xc9:
       place = gen_access_stack (g, CPU_RBP, 0, size, 0);
-      emit_lea (&g->e, size, HOST_R15, emit_at (HOST_R13, size));
+      emit_lea (&g->e, g->stack, HOST_R15, emit_at (HOST_R13, size));
       emit_load (&g->e, size, HOST_R13, place);
       return TRUE;
     case 0xff:
@@ -92,7 +94,7 @@ gen_stack (Gen *g)
         return FALSE;
       if (!insn->mem)
         {
-          place = push_place (g);
+          place = gen_push_place (g, size);
           emit_store (&g->e, size, place, gen_reg_in (g, insn->b, HOST_RSI));
         }
       else
@@ -101,9 +103,9 @@ gen_stack (Gen *g)
             return FALSE;
           place = gen_access (g, size, SOFT_ACCESS_WHOLE);
           emit_load (&g->e, size, HOST_R14, place);
-          emit_store (&g->e, size, push_place (g), HOST_R14);
+          emit_store (&g->e, size, gen_push_place (g, size), HOST_R14);
         }
-      add_to_sp (g, -(int64_t)size);
+      gen_add_to_sp (g, -(int64_t)size);
       return TRUE;
     default:
       return FALSE;
@@ -119,13 +121,44 @@ jump_offset (const Gen *g)
                     + g->unit->jump_class * sizeof (SoftUnitJump[SOFT_UNIT_JUMPS]));
 }
 
-/* RSI: place in the jump cache of the target in `target`; the interpreter goes there if it isn't known. */
+static inline gboolean
+has_segment (const Gen *g)
+{
+  return (g->unit->key & SOFT_UNIT_KEY_CS) != 0;
+}
+
+/* The interpreter raises what a jump to there does. */
+static gboolean
+is_out (const Gen *g, uint64_t target)
+{
+  return g->mode64 ? !soft_is_canonical (target) : target > g->unit->cs_limit;
+}
+
+/* A target of two bytes or more, as RIP. */
+static void
+load_target (Gen *g, unsigned host, unsigned size, EmitRm from)
+{
+  if (size == 2)
+    emit_full (&g->e, 0x0fb7, host, 4, from, 2);
+  else
+    emit_load (&g->e, size, host, from);
+}
+
+/* RSI: place in the jump cache of the target in `target`; the interpreter goes there if it isn't known, or beyond the segment. */
 static void
 look_up_target (Gen *g, unsigned target)
 {
   Emit *e = &g->e;
 
-  emit_load (e, 4, HOST_RSI, emit_reg (target));
+  if (has_segment (g))
+    {
+      emit_rm (e, 4, 0x3b, target, GEN_FIELD (segment[CPU_CS].limit));
+      gen_run_if (g, CC_A);
+    }
+  if (g->unit->cs_base != 0)
+    emit_lea (e, 4, HOST_RSI, emit_at (target, (int32_t)g->unit->cs_base));
+  else
+    emit_load (e, 4, HOST_RSI, emit_reg (target));
   emit_digit (e, 4, 0xc1, 5, emit_reg (HOST_RSI));
   emit8 (e, 12);
   emit_rm (e, 4, 0x33, HOST_RSI, emit_reg (target));
@@ -148,14 +181,17 @@ jump_to_target (Gen *g)
 static gboolean
 gen_return (Gen *g)
 {
+  const unsigned size = g->insn->size;
   EmitRm place;
 
+  if (g->mode64 && size != 8)
+    return FALSE;
   gen_flags_clobber (g);
   gen_poll (g);
-  place = gen_access_stack (g, CPU_RSP, 0, natural (g), SOFT_ACCESS_WHOLE);
-  emit_load (&g->e, natural (g), HOST_RDI, place);
+  place = gen_access_stack (g, CPU_RSP, 0, size, SOFT_ACCESS_WHOLE);
+  load_target (g, HOST_RDI, size, place);
   look_up_target (g, HOST_RDI);
-  add_to_sp (g, (int64_t)natural (g) + (int64_t)g->insn->imm);
+  gen_add_to_sp (g, (int64_t)size + (int64_t)g->insn->imm);
   jump_to_target (g);
   return TRUE;
 }
@@ -164,27 +200,27 @@ static gboolean
 gen_indirect (Gen *g, gboolean call)
 {
   const SoftInsn *insn = g->insn;
-  unsigned size = natural (g);
+  unsigned size = insn->size;
   EmitRm place;
 
-  if (insn->size != size || (insn->mem && !gen_can_access (g)))
+  if ((g->mode64 && size != 8) || (insn->mem && !gen_can_access (g)))
     return FALSE;
   gen_flags_clobber (g);
   gen_poll (g);
   if (insn->mem)
     {
       place = gen_access (g, size, SOFT_ACCESS_WHOLE);
-      emit_load (&g->e, size, HOST_R14, place);
+      load_target (g, HOST_R14, size, place);
     }
   else
-    emit_load (&g->e, size, HOST_R14, gen_reg (insn->b));
+    load_target (g, HOST_R14, size, gen_reg (insn->b));
   if (call)
-    place = push_place (g);
+    place = gen_push_place (g, size);
   look_up_target (g, HOST_R14);
   if (call)
     {
-      store_constant (g, place, gen_next_rip (g), HOST_R14);
-      add_to_sp (g, -(int64_t)size);
+      store_constant (g, place, size, gen_next_rip (g), HOST_R14);
+      gen_add_to_sp (g, -(int64_t)size);
     }
   jump_to_target (g);
   return TRUE;
@@ -193,11 +229,34 @@ gen_indirect (Gen *g, gboolean call)
 static gboolean
 gen_call (Gen *g, uint64_t target)
 {
-  store_constant (g, push_place (g), gen_next_rip (g), HOST_RSI);
-  add_to_sp (g, -(int64_t)natural (g));
+  const unsigned size = g->insn->size;
+
+  store_constant (g, gen_push_place (g, size), size, gen_next_rip (g), HOST_RSI);
+  gen_add_to_sp (g, -(int64_t)size);
   if (target <= gen_rip (g))
     gen_poll_at (g, target);
   gen_exit (g, target);
+  return TRUE;
+}
+
+/* LOOP and JCXZ by CX: the host's instruction for that is none of 64-bit mode. */
+static gboolean
+gen_loop_short (Gen *g, uint64_t target)
+{
+  const unsigned kind = g->d->opcode & 3;
+  Emit *e = &g->e;
+
+  gen_flags_clobber (g);
+  if (target <= gen_rip (g))
+    gen_poll (g);
+  if (kind == 2)
+    emit_lea (e, 2, HOST_RCX, emit_at (HOST_RCX, -1));
+  emit_rm (e, 2, 0x85, HOST_RCX, emit_reg (HOST_RCX));
+  emit8 (e, 0x70 | (kind == 2 ? CC_E : CC_NE));
+  emit8 (e, 5); /* over the jump that is taken */
+  gen_exit (g, target);
+  g->ended = FALSE;
+  gen_exit (g, gen_next_rip (g));
   return TRUE;
 }
 
@@ -210,8 +269,10 @@ gen_loop (Gen *g, uint64_t target)
   uint32_t skip;
   Emit *e = &g->e;
 
-  if (kind < 2 || size == 2)
+  if (kind < 2 || is_out (g, target))
     return FALSE;
+  if (size == 2)
+    return gen_loop_short (g, target);
   gen_flags_save (g);
   if (target <= gen_rip (g))
     gen_poll (g);
@@ -240,7 +301,7 @@ gen_branch (Gen *g)
 {
   const SoftInsn *insn = g->insn;
   unsigned op = g->d->opcode;
-  uint64_t target = (g->unit->rip + insn->imm) & gen_rip_mask (g);
+  uint64_t target = (g->unit->rip + insn->imm) & g->branch_mask;
 
   if (insn->handler == soft_op_call_end)
     return FALSE;
@@ -254,16 +315,14 @@ gen_branch (Gen *g)
       {
       case 0xc2:
       case 0xc3:
-        return (insn->handler == soft_ret[0] || insn->handler == soft_ret[1]) && gen_return (g);
+        return gen_return (g);
       case 0xe0 ... 0xe3:
         return gen_loop (g, target);
       case 0xe8:
-        if (insn->handler != soft_call[0] && insn->handler != soft_call[1])
-          return FALSE;
-        return soft_is_canonical (target) && gen_call (g, target);
+        return !is_out (g, target) && gen_call (g, target);
       case 0xe9:
       case 0xeb:
-        if (!soft_is_canonical (target))
+        if (is_out (g, target))
           return FALSE;
         if (target <= gen_rip (g))
           gen_poll_at (g, target);
@@ -276,7 +335,7 @@ gen_branch (Gen *g)
       default:
         return FALSE;
       }
-  if (!soft_is_canonical (target))
+  if (is_out (g, target))
     return FALSE;
   gen_flags_load (g);
   if (target <= gen_rip (g) && !g->polled)

@@ -300,12 +300,13 @@ hash_place (const SoftTranslator *translator, const uint8_t *host, uint64_t rip,
 }
 
 SoftUnit *
-soft_translator_find (const SoftTranslator *translator, const uint8_t *host, uint64_t rip, uint32_t key)
+soft_translator_find (const SoftTranslator *translator, const uint8_t *host, uint64_t rip)
 {
+  const SoftCpu *cpu = translator->cpu;
   SoftUnit *unit;
 
-  for (unit = *hash_place (translator, host, rip, key); unit != NULL; unit = unit->hash_next)
-    if (unit->host == host && unit->rip == rip && unit->key == key && !unit->dead)
+  for (unit = *hash_place (translator, host, rip, cpu->unit_key); unit != NULL; unit = unit->hash_next)
+    if (unit->host == host && !unit->dead && soft_unit_fits (cpu, unit, rip))
       break;
   return unit;
 }
@@ -331,8 +332,8 @@ soft_translator_add (SoftTranslator *translator, SoftUnit *unit)
 
   /* Whoever is still linked to one that was overwritten comes here from now on. */
   for (link = place; *link != NULL;)
-    if ((*link)->dead && (*link)->host == unit->host && (*link)->rip == unit->rip
-        && (*link)->key == unit->key)
+    if ((*link)->dead && (*link)->host == unit->host && (*link)->rip == unit->rip && (*link)->key == unit->key
+        && (*link)->cs_base == unit->cs_base && (*link)->cs_limit == unit->cs_limit)
       {
         patch_entries (translator, *link, unit->guard, soft_unit_entry (unit, FALSE), unit->entry_flags);
         *link = (*link)->hash_next;

@@ -79,7 +79,8 @@ new_exit (Gen *g, uint64_t rip)
 
   exit->rip = rip & gen_rip_mask (g);
   exit->unit = g->unit;
-  exit->cross = g->unit->n_pages > 1 || ((exit->rip ^ g->unit->rip) & SOFT_PAGE_MASK) != 0;
+  exit->cross = g->unit->n_pages > 1
+                || ((gen_linear (g, exit->rip) ^ gen_linear (g, g->unit->rip)) & SOFT_PAGE_MASK) != 0;
   return exit;
 }
 
@@ -236,6 +237,8 @@ emit_cold (Gen *g)
           break;
         case GEN_COLD_RUN:
           emit_patch_here (&g->e, cold->jump);
+          g->flags = cold->flags;
+          gen_flags_save (g);
           emit_run (g, cold->insn);
           gen_revive_sse (g, cold);
           if ((cold->next_flags & FLAGS_EFLAGS) != 0)
@@ -277,24 +280,40 @@ emit_nop5 (Emit *e)
   e->at += sizeof nop;
 }
 
-static void
-emit_guards (Gen *g, uint32_t jumps[2])
+typedef struct
 {
-  unsigned exec = (g->unit->key & SOFT_KEY_USER) != 0 ? SOFT_EXEC_USER : SOFT_EXEC_SUPERVISOR;
+  uint32_t jumps[4];
+  unsigned n;
+} Guards;
 
-  for (unsigned i = 0; i < g->unit->n_pages; i++)
-    {
-      unsigned slot = (unsigned)((g->unit->rip >> 12) + i) & (SOFT_EXEC_SIZE - 1);
+static void
+emit_guard (Gen *g, Guards *guards, EmitRm field, uint32_t value)
+{
+  emit_digit (&g->e, 4, 0x81, 7, field);
+  emit32 (&g->e, value);
+  guards->jumps[guards->n++] = emit_jcc (&g->e, CC_NE);
+}
 
-      emit_digit (&g->e, 4, 0x81, 7, gen_frame ((uint32_t)offsetof (SoftCpu, exec_id[exec][slot])));
-      emit32 (&g->e, g->unit->page_id[i]);
-      jumps[i] = emit_jcc (&g->e, CC_NE);
-    }
+static void
+emit_guards (Gen *g, Guards *guards)
+{
+  const SoftUnit *unit = g->unit;
+  unsigned exec = (unit->key & SOFT_KEY_USER) != 0 ? SOFT_EXEC_USER : SOFT_EXEC_SUPERVISOR;
+
+  guards->n = 0;
+  for (unsigned i = 0; i < unit->n_pages; i++)
+    emit_guard (g, guards,
+                gen_frame ((uint32_t)offsetof (SoftCpu, exec_id[exec][0]) + soft_unit_slot (unit, i) * 4),
+                unit->page_id[i]);
+  if ((unit->key & SOFT_UNIT_KEY_CS) == 0)
+    return;
+  emit_guard (g, guards, GEN_FIELD (check[CPU_CS].base), unit->cs_base);
+  emit_guard (g, guards, GEN_FIELD (segment[CPU_CS].limit), unit->cs_limit);
 }
 
 /* Makes what comes before the body, whose first five bytes at `place` are for that. */
 static void
-emit_entries (Gen *g, uint32_t place, const uint32_t jumps[2])
+emit_entries (Gen *g, uint32_t place, const Guards *guards)
 {
   Emit *e = &g->e;
   SoftUnit *unit = g->unit;
@@ -306,8 +325,8 @@ emit_entries (Gen *g, uint32_t place, const uint32_t jumps[2])
   g->flags = FLAGS_EFLAGS;
   gen_flags_save (g);
   unit->miss = e->at;
-  for (unsigned i = 0; i < unit->n_pages; i++)
-    emit_patch_here (e, jumps[i]);
+  for (unsigned i = 0; i < guards->n; i++)
+    emit_patch_here (e, guards->jumps[i]);
   emit_leave (g, exit);
   unit->entry_rax = place;
   unit->entry_flags = body;
@@ -426,6 +445,9 @@ gen_may_poll (const Gen *g, unsigned n)
   return n >= (unsigned)g->block->cost || g->effects[n].branches || backward_jump (g, n + 1, g->d - g->n);
 }
 
+/* Of one instruction, over the end of a page too. */
+#define MAX_INSN_BYTES 32
+
 /* Once, or twice: first with shared look-ups, then for when one of them fails. */
 static void
 generate_body (Gen *g, const SoftDecode *decodes)
@@ -496,6 +518,9 @@ setup (Gen *g, SoftCpu *cpu, SoftUnit *unit, SoftBlock *block)
   g->unit = unit;
   g->block = block;
   g->mode64 = (unit->key & SOFT_KEY_SIZE) == SOFT_KEY_64;
+  g->flat = (unit->key & SOFT_KEY_FLAT) != 0;
+  g->stack = g->mode64 ? 8 : (unit->key & SOFT_KEY_STACK32) != 0 ? 4 : 2;
+  g->branch_mask = cpu->branch_mask;
   g->mmu = unit->key >> SOFT_UNIT_KEY_MMU_SHIFT & 3;
   g->e.start = g->translator->write;
   g->e.at = g->translator->used;
@@ -515,12 +540,14 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
   Gen *g = translator->generator;
   SoftDecode decodes[SOFT_UNIT_MAX_INSNS];
   uint8_t bytes[4096];
-  unsigned in_page = 4096 - (unsigned)((uintptr_t)host & 0xfff), n;
+  unsigned in_page = 4096 - (unsigned)((uintptr_t)host & 0xfff), available, n;
+  const uint64_t rip = cpu->reg[SOFT_REG_RIP], linear = (cpu->check[CPU_CS].base + rip) & cpu->linear_mask;
   Region *region2 = NULL;
   SoftBlock *block;
   SoftUnit *unit;
   gboolean count = (cpu->unit_key & SOFT_UNIT_KEY_COUNT) != 0;
-  uint32_t jumps[2], place, over = 0;
+  uint32_t place, over = 0;
+  Guards guards;
 
   block = soft_code_reserve (cpu, 2 * SOFT_UNIT_MAX_INSNS + 2);
   /* It made room by a flush, and units have no jump cache until the next step. */
@@ -528,14 +555,24 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
     return NULL;
   if (soft_pages_claim (cpu, host - (4096 - in_page), region) == NULL)
     return NULL;
-  soft_code_copy (bytes, host, MIN (in_page, SOFT_UNIT_MAX_INSNS * 15));
+  available = MIN (in_page, SOFT_UNIT_MAX_INSNS * 15);
+  if (!soft_in_64 (cpu))
+    {
+      /* All of it is in the segment, and so is what comes behind. */
+      const uint64_t end = MIN ((uint64_t)cpu->segment[CPU_CS].limit, cpu->branch_mask);
+
+      if (rip + MAX_INSN_BYTES > end)
+        return NULL;
+      available = (unsigned)MIN ((uint64_t)available, end - rip);
+    }
+  soft_code_copy (bytes, host, available);
   block->host = host;
   block->key = cpu->key;
-  n = decode_unit (cpu, block, bytes, MIN (in_page, SOFT_UNIT_MAX_INSNS * 15), SOFT_UNIT_MAX_INSNS, decodes);
+  n = decode_unit (cpu, block, bytes, available, SOFT_UNIT_MAX_INSNS, decodes);
   if (n == 0)
     {
       /* An instruction that goes on in the next page. */
-      uint64_t next = (cpu->reg[SOFT_REG_RIP] + in_page) & cpu->linear_mask, physical;
+      uint64_t next = (linear + in_page) & cpu->linear_mask, physical;
       const uint8_t *host2;
 
       if (in_page >= 15)
@@ -556,19 +593,20 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
   unit = soft_translator_alloc (translator, sizeof *unit);
   unit->block = block;
   unit->host = host;
-  unit->rip = cpu->reg[SOFT_REG_RIP];
+  unit->rip = rip;
   unit->key = cpu->unit_key;
+  unit->cs_base = soft_unit_cs_base (cpu);
+  unit->cs_limit = soft_unit_cs_limit (cpu);
   unit->jump_class = (unsigned)cpu->unit_class;
   unit->n_pages = block->host2 != NULL ? 2 : 1;
-  unit->page_id[0] = soft_translator_page_id (translator, unit->rip, host);
+  unit->page_id[0] = soft_translator_page_id (translator, linear, host);
   if (block->host2 != NULL)
-    unit->page_id[1]
-        = soft_translator_page_id (translator, (unit->rip + 4096) & cpu->linear_mask, block->host2);
+    unit->page_id[1] = soft_translator_page_id (translator, (linear + 4096) & cpu->linear_mask, block->host2);
   block->unit = unit;
 
   setup (g, cpu, unit, block);
   unit->start = unit->guard = g->e.at;
-  emit_guards (g, jumps);
+  emit_guards (g, &guards);
   place = g->e.at;
   g->e.at += 5;
   if (count)
@@ -580,8 +618,8 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
   else if (unit->n_pages > 1)
     gen_flags_clobber (g);
   if (cpu->load_windows[SOFT_WINDOW_CODE].room == 0 && cpu->cpl != 3)
-    soft_make_window (cpu, unit->rip);
-  g->window = cpu->cpl != 3 && soft_in_window (&cpu->load_windows[SOFT_WINDOW_CODE], unit->rip);
+    soft_make_window (cpu, linear);
+  g->window = cpu->cpl != 3 && soft_in_window (&cpu->load_windows[SOFT_WINDOW_CODE], linear);
   gen_plan_effects (g, decodes);
   g->sharing = gen_plan_sharing (g, decodes) || (g->window && gen_any_window (g, decodes));
   if (g->sharing)
@@ -606,7 +644,7 @@ soft_unit_make (SoftCpu *cpu, const uint8_t *host, Region *region)
       give_back (g, 0);
       emit_leave (g, new_exit (g, unit->rip));
     }
-  emit_entries (g, place, jumps);
+  emit_entries (g, place, &guards);
   unit->end = g->e.at;
   g_assert (unit->end - unit->start <= SOFT_UNIT_MAX_CODE);
   translator->used = (g->e.at + 15) & ~15u;

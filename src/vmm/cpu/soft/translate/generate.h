@@ -52,12 +52,15 @@ typedef struct
 {
   uint8_t base, index; /* SOFT_REG_ZERO: absent */
   uint8_t scale;
-  uint8_t size;    /* 4: the sum is cut to 32 bits */
-  uint8_t segment; /* CPU_FS or CPU_GS: their base is added; else 0 */
+  uint8_t size; /* 2 or 4: the sum is cut to 16 or 32 bits */
+  uint8_t
+      segment; /* GEN_SEGMENT (CPU_…): its base is added, outside of 64-bit mode behind a look at its limit; 0: none */
   gboolean constant;
   int32_t disp;
   uint64_t value; /* if it is constant, but for the segment */
 } GenAddress;
+
+#define GEN_SEGMENT(n) ((n) + 1)
 
 /* What an instruction does that later ones care for.  Said of it only if it is certain; what isn't known does everything. */
 typedef struct
@@ -141,6 +144,9 @@ typedef struct Gen
   const SoftDecode *d;  /* how it was decoded, */
   unsigned n;           /* and its number */
   gboolean mode64;
+  gboolean flat;        /* DS, ES and SS have neither base nor limit */
+  uint8_t stack;        /* bytes of the stack pointer */
+  uint64_t branch_mask; /* of targets */
   unsigned mmu;
   uint8_t flags;       /* FLAGS_… where they are; 0: not decided yet how the unit begins */
   uint8_t start_flags; /* how it begins; 0: it overwrites them */
@@ -240,6 +246,8 @@ void gen_lock (Gen *g);
 /* The instruction's memory operand can be looked up in line. */
 gboolean gen_can_access (const Gen *g);
 GenAddress gen_operand (const Gen *g);
+/* GenAddress.segment for an access by that one. */
+uint8_t gen_segment (const Gen *g, unsigned segment);
 /* Into a host register; RSI and RDI may be destroyed, and EFLAGS where there is a segment. */
 void gen_address (Gen *g, const GenAddress *address, unsigned host);
 /* Saves flags and looks up.  Returns the operand, on RDI; RSI and R14 are free.  Where look-ups are shared it is on R14. */
@@ -252,7 +260,7 @@ EmitRm gen_access (Gen *g, unsigned size, unsigned access);
 EmitRm gen_aligned (Gen *g, EmitRm operand);
 /* The same for a multiple of `size`. */
 EmitRm gen_aligned_to (Gen *g, EmitRm operand, unsigned size);
-/* What the stack pointer plus `disp` points at. */
+/* What the stack pointer, or another register in its place, plus `disp` points at. */
 EmitRm gen_access_stack (Gen *g, unsigned reg, int32_t disp, unsigned size, unsigned access);
 void gen_cold_access (Gen *g, const GenCold *cold);
 /* The look-up for what isn't in the window; the jump that is left is where that fails. */
@@ -261,6 +269,9 @@ void gen_cold_window (Gen *g, GenCold *cold);
 void gen_revive_sse (Gen *g, const GenCold *cold);
 
 /* -- integer.c, branch.c, sse.c, system.c -------------------------------------------------------------------- */
+/* branch.c: room for `size` bytes on top of the stack; and what moves its pointer, when nothing can fail any more. */
+EmitRm gen_push_place (Gen *g, unsigned size);
+void gen_add_to_sp (Gen *g, int64_t by);
 /* Translate g->insn; FALSE: there is no translation, nothing was emitted. */
 gboolean gen_integer (Gen *g);
 gboolean gen_integer_two (Gen *g); /* 0F … */
@@ -297,6 +308,17 @@ static inline uint64_t
 gen_rip_mask (const Gen *g)
 {
   return g->mode64 ? ~(uint64_t)0 : 0xffffffffu;
+}
+static inline uint64_t
+gen_linear (const Gen *g, uint64_t rip)
+{
+  return (rip + g->unit->cs_base) & gen_rip_mask (g);
+}
+/* Stacks of which the pointer is a linear address. */
+static inline gboolean
+gen_flat_stack (const Gen *g)
+{
+  return g->flat && g->stack >= 4;
 }
 static inline uint64_t
 gen_rip (const Gen *g)

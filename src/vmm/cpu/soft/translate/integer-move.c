@@ -115,8 +115,7 @@ gen_moffs (Gen *g)
 
   if (!gen_can_access (g))
     return FALSE;
-  if (g->mode64 && insn->seg >= CPU_FS)
-    a.segment = insn->seg;
+  a.segment = gen_segment (g, insn->seg);
   if (insn->a == 0)
     load_reg (g, 0, insn->size, gen_access_to (g, &a, insn->size, 0));
   else
@@ -185,10 +184,8 @@ gen_lea (Gen *g)
   unsigned host = soft_host_reg[insn->a];
   GenAddress a = gen_operand (g);
 
-  if (insn->address == 2)
-    return FALSE;
   a.segment = 0;
-  if (host != HOST_NONE && insn->size >= 4)
+  if (host != HOST_NONE && insn->size >= 4 && insn->address != 2)
     {
       if (insn->size == 4)
         {
@@ -198,7 +195,7 @@ gen_lea (Gen *g)
       gen_address (g, &a, host);
       return TRUE;
     }
-  if (insn->size == 4)
+  if (insn->size == 4 && insn->address != 2)
     {
       a.size = 4;
       a.value = (uint32_t)a.value;
@@ -280,8 +277,13 @@ gen_exchange (Gen *g)
   Emit *e = &g->e;
   EmitRm rm;
 
-  if (size < 4)
+  if (size == 1 || (g->mode64 && size == 2))
     return FALSE;
+  if (!insn->mem && size == 2)
+    {
+      emit_rm (e, 2, 0x87, soft_host_reg[insn->a], gen_reg (insn->b));
+      return TRUE;
+    }
   if (!insn->mem)
     {
       emit_load (e, 8, HOST_RSI, gen_reg (insn->a));

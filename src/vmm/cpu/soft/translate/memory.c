@@ -62,9 +62,15 @@ gen_can_access (const Gen *g)
 {
   const SoftInsn *insn = g->insn;
 
+  return !g->mode64 || insn->address != 2;
+}
+
+uint8_t
+gen_segment (const Gen *g, unsigned segment)
+{
   if (g->mode64)
-    return insn->address != 2;
-  return insn->address == 4 && (insn->seg == CPU_DS || insn->seg == CPU_SS || insn->seg == CPU_ES);
+    return segment >= CPU_FS ? GEN_SEGMENT (segment) : 0;
+  return g->flat && (segment == CPU_DS || segment == CPU_ES || segment == CPU_SS) ? 0 : GEN_SEGMENT (segment);
 }
 
 GenAddress
@@ -73,26 +79,41 @@ gen_operand (const Gen *g)
   const SoftInsn *insn = g->insn;
   GenAddress a = { .base = insn->base, .index = insn->index, .scale = insn->scale, .disp = insn->disp };
 
-  a.size = insn->address == 8 ? 8 : 4;
-  if (g->mode64 && insn->seg >= CPU_FS)
-    a.segment = insn->seg;
+  a.size = insn->address;
+  a.segment = gen_segment (g, insn->seg);
   if (a.index == SOFT_REG_ZERO && (a.base == SOFT_REG_ZERO || a.base == SOFT_REG_RIP))
     {
       a.constant = TRUE;
       a.value = (a.base == SOFT_REG_RIP ? g->unit->rip : 0) + (uint64_t)(int64_t)a.disp;
       if (a.size == 4)
         a.value = (uint32_t)a.value;
+      else if (a.size == 2)
+        a.value = (uint16_t)a.value;
     }
   return a;
 }
 
-void
-gen_address (Gen *g, const GenAddress *a, unsigned host)
+/* The sum without the segment's base. */
+static void
+gen_offset (Gen *g, const GenAddress *a, unsigned host)
 {
   Emit *e = &g->e;
   unsigned base, index;
 
-  if (a->constant)
+  if (a->size == 2 && !a->constant)
+    {
+      /* Such code has all registers in the host's. */
+      GenAddress sum = *a;
+      EmitRm from = emit_reg (host);
+
+      sum.size = 4;
+      if (a->index == SOFT_REG_ZERO && a->disp == 0)
+        from = gen_reg (a->base);
+      else
+        gen_offset (g, &sum, host);
+      emit_full (e, 0x0fb7, host, 4, from, 2);
+    }
+  else if (a->constant)
     emit_constant (e, host, a->value);
   else if (a->base == SOFT_REG_ZERO)
     {
@@ -117,8 +138,45 @@ gen_address (Gen *g, const GenAddress *a, unsigned host)
       else if (base != host || a->size == 4)
         emit_load (e, a->size, host, emit_reg (base));
     }
+}
+
+static EmitRm
+segment_field (const GenAddress *a, size_t field)
+{
+  return gen_frame (
+      (uint32_t)(offsetof (SoftCpu, check) + (a->segment - 1u) * sizeof (SoftSegmentCheck) + field));
+}
+
+static void
+add_segment (Gen *g, const GenAddress *a, unsigned host)
+{
   if (a->segment != 0)
-    emit_rm (e, 8, 0x03, host, gen_frame ((uint32_t)offsetof (SoftCpu, check[a->segment].base)));
+    emit_rm (&g->e, g->mode64 ? 8 : 4, 0x03, host, segment_field (a, offsetof (SoftSegmentCheck, base)));
+}
+
+void
+gen_address (Gen *g, const GenAddress *a, unsigned host)
+{
+  gen_offset (g, a, host);
+  add_segment (g, a, host);
+}
+
+/* The offset is in `host`: beyond the segment's limit the interpreter does the instruction, which most often raises #GP or #SS. */
+static void
+check_limit (Gen *g, const GenAddress *a, unsigned host, unsigned size, unsigned access)
+{
+  Emit *e = &g->e;
+  GenCold *cold;
+
+  if (a->segment == 0 || g->mode64)
+    return;
+  emit_lea (e, 8, HOST_RSI, emit_at (host, size));
+  emit_rm (e, 8, 0x3b, HOST_RSI,
+           segment_field (a, offsetof (SoftSegmentCheck, top) + ((access & SOFT_ACCESS_WRITE) != 0 ? 8 : 0)));
+  cold = gen_cold (g);
+  cold->kind = g->sharing ? GEN_COLD_BAIL : GEN_COLD_RUN;
+  cold->jump = emit_jcc (e, CC_A);
+  cold->flags = g->flags;
 }
 
 static uint32_t
@@ -223,7 +281,9 @@ find (Gen *g, const GenAddress *a, unsigned host, unsigned size, unsigned access
   uint32_t jump;
   GenCold *cold;
 
-  gen_address (g, a, host);
+  gen_offset (g, a, host);
+  check_limit (g, a, host, size, access);
+  add_segment (g, a, host);
   if (window != 0)
     {
       emit_rm (e, 8, 0x2b, host, window_field (window, offsetof (SoftWindow, low)));
@@ -517,7 +577,9 @@ gen_aligned_to (Gen *g, EmitRm operand, unsigned size)
 EmitRm
 gen_access_stack (Gen *g, unsigned reg, int32_t disp, unsigned size, unsigned access)
 {
-  GenAddress a = { .base = (uint8_t)reg, .index = SOFT_REG_ZERO, .disp = disp, .size = g->mode64 ? 8 : 4 };
+  GenAddress a = { .base = (uint8_t)reg, .index = SOFT_REG_ZERO, .disp = disp, .size = g->stack };
+
+  a.segment = gen_segment (g, CPU_SS);
   return gen_access_to (g, &a, size, access);
 }
 

@@ -44,11 +44,14 @@ memory_access (Gen *g, GenEffects *effects, unsigned size, gboolean write)
   effects->write = write;
 }
 
+/* Where addresses are cut to 16 bits, or looked at by a limit, nothing is shared. */
 static void
 stack_access (const Gen *g, GenEffects *effects, unsigned base, int32_t disp, gboolean write)
 {
   unsigned natural = g->mode64 ? 8 : 4;
 
+  if (!gen_flat_stack (g) || g->insn->size != natural)
+    return;
   effects->address
       = (GenAddress){ .base = (uint8_t)base, .index = SOFT_REG_ZERO, .disp = disp, .size = (uint8_t)natural };
   effects->size = (uint8_t)natural;
@@ -142,7 +145,7 @@ stack_effects (const Gen *g, GenEffects *effects)
   const SoftInsn *insn = g->insn;
   unsigned op = g->d->opcode, natural = g->mode64 ? 8 : 4;
 
-  if (insn->size != natural)
+  if (g->mode64 && insn->size != natural)
     return;
   switch (op)
     {
@@ -174,15 +177,11 @@ branch_effects (const Gen *g, GenEffects *effects)
     return;
   if (op == 0xc2 || op == 0xc3)
     {
-      if (insn->handler != soft_ret[0] && insn->handler != soft_ret[1])
-        return;
       known (effects, bit (CPU_RSP), EFFECT_USE);
       stack_access (g, effects, CPU_RSP, 0, FALSE);
     }
   else if (op == 0xe8)
     {
-      if (insn->handler != soft_call[0] && insn->handler != soft_call[1])
-        return;
       known (effects, bit (CPU_RSP), EFFECT_USE);
       effects->keeps_rsi = TRUE;
       stack_access (g, effects, CPU_RSP, g->mode64 ? -8 : -4, TRUE);
@@ -374,6 +373,9 @@ changes_by (const Gen *g, unsigned n, const SoftDecode *d, unsigned reg, int64_t
   if ((g->effects[n].writes & bit (reg)) == 0)
     return TRUE;
   if (d->map != 0 || insn->size != natural || g->effects[n].calls)
+    return FALSE;
+  /* With SP alone the upper half stays. */
+  if (reg == CPU_RSP && g->stack != natural && (op & 0xf0) != 0x40 && (op & 0xf0) != 0x80 && op != 0xff)
     return FALSE;
   switch (op)
     {

@@ -96,30 +96,43 @@ static void
 set_id (SoftCpu *cpu, const SoftUnit *unit, unsigned i)
 {
   unsigned exec = cpu->cpl == 3 ? SOFT_EXEC_USER : SOFT_EXEC_SUPERVISOR;
-  unsigned slot = (unsigned)((unit->rip >> 12) + i) & (SOFT_EXEC_SIZE - 1);
+  unsigned slot = soft_unit_slot (unit, i);
 
   cpu->exec_id[exec][slot] = unit->page_id[i];
   cpu->exec_keep[exec][slot] = cpu->exec_global[exec][slot] ? ~(uint32_t)0 : 0;
+}
+
+static inline uint64_t
+linear_rip (const SoftCpu *cpu)
+{
+  return (cpu->check[CPU_CS].base + cpu->reg[SOFT_REG_RIP]) & cpu->linear_mask;
+}
+
+static inline SoftUnitJump *
+jump_of (SoftCpu *cpu)
+{
+  return &cpu->unit_jumps[cpu->unit_class]
+                         [soft_unit_jump_slot (cpu->reg[SOFT_REG_RIP], soft_unit_cs_base (cpu))];
 }
 
 /* The unit at CS:RIP, or NULL. */
 static SoftUnit *
 find_unit (SoftCpu *cpu)
 {
-  uint64_t rip = cpu->reg[SOFT_REG_RIP];
+  uint64_t rip = cpu->reg[SOFT_REG_RIP], linear = linear_rip (cpu);
   const uint8_t *host;
   SoftUnit *unit;
 
   if ((cpu->key & SOFT_KEY_SIZE) == SOFT_KEY_64 && !soft_is_canonical (rip))
     return NULL;
-  host = fetch (cpu, rip);
+  host = fetch (cpu, linear);
   if (host == NULL)
     return NULL;
-  unit = soft_translator_find (cpu->translator, host, rip, cpu->unit_key);
+  unit = soft_translator_find (cpu->translator, host, rip);
   if (unit == NULL)
     return NULL;
   if (unit->n_pages > 1
-      && fetch (cpu, ((rip + 4096) & SOFT_PAGE_MASK) & cpu->linear_mask) != unit->block->host2)
+      && fetch (cpu, ((linear + 4096) & SOFT_PAGE_MASK) & cpu->linear_mask) != unit->block->host2)
     return NULL;
   return unit;
 }
@@ -137,7 +150,7 @@ make_unit (SoftCpu *cpu)
       soft_code_flush (cpu);
       return NULL;
     }
-  host = soft_translate_exec (cpu, cpu->reg[SOFT_REG_RIP], &physical, &region);
+  host = soft_translate_exec (cpu, linear_rip (cpu), &physical, &region);
   if (host == NULL)
     return NULL;
   return soft_unit_make (cpu, host, region);
@@ -148,7 +161,8 @@ link_exit (SoftTranslator *translator, const SoftExit *exit, const SoftUnit *uni
 {
   Emit e = { .start = translator->write };
 
-  if (exit->rip != unit->rip || exit->unit->dead || exit->unit->key != unit->key)
+  if (exit->rip != unit->rip || exit->unit->dead || exit->unit->key != unit->key
+      || exit->unit->cs_base != unit->cs_base || exit->unit->cs_limit != unit->cs_limit)
     return;
   if (exit->cross)
     emit_patch (&e, exit->site, unit->guard);
@@ -220,7 +234,7 @@ soft_unit_step (SoftCpu *cpu)
   cpu->unit_link = NULL;
   if (cpu->unit_class < 0)
     find_class (cpu);
-  jump = &cpu->unit_jumps[cpu->unit_class][soft_unit_jump_slot (rip)];
+  jump = jump_of (cpu);
   if (jump->rip == rip && link == NULL && !cpu->counting && translator->check == NULL)
     {
       /* Its guard tells whether it is mapped as it was. */
@@ -242,8 +256,11 @@ soft_unit_step (SoftCpu *cpu)
       block->heat++;
       return block;
     }
+  /* What begins near a segment's end may come beyond it. */
+  if (rip > cpu->jump_limit)
+    return block;
   unit = block->translated;
-  if (unit == NULL || unit->dead || unit->rip != rip || unit->key != cpu->unit_key || unit->n_pages > 1)
+  if (unit == NULL || unit->dead || !soft_unit_fits (cpu, unit, rip) || unit->n_pages > 1)
     {
       unit = find_unit (cpu);
       if (unit == NULL)
@@ -268,7 +285,7 @@ soft_unit_step (SoftCpu *cpu)
       run_checked (cpu, unit, link);
       return NULL;
     }
-  jump = &cpu->unit_jumps[cpu->unit_class][soft_unit_jump_slot (rip)];
+  jump = jump_of (cpu);
   jump->rip = rip;
   jump->guard = (uintptr_t)translator->execute + unit->guard;
   if (link != NULL)
@@ -342,7 +359,7 @@ soft_unit_cold (SoftCpu *cpu, uint32_t ref, uint64_t linear)
 
   translator->count.cold++;
   if ((access & SOFT_ACCESS_WINDOW) != 0 && cpu->load_windows[SOFT_WINDOW_CODE].room == 0)
-    soft_make_window (cpu, cpu->reg[SOFT_REG_RIP]);
+    soft_make_window (cpu, linear_rip (cpu));
   if ((access & SOFT_ACCESS_ALIGNED) != 0 && (linear & (size - 1)) != 0)
     return soft_unit_interpret (cpu, insn, 1) ? 0 : 1;
   if ((linear & 0xfff) + size <= 4096)

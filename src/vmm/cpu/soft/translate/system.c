@@ -4,11 +4,11 @@
  */
 #include "cpu/soft/translate/integer-private.h"
 
-/* Protected mode but virtual-8086: there only CPL and IOPL count. */
+/* Not virtual-8086 mode: only CPL and IOPL count. */
 static gboolean
-is_protected (const Gen *g)
+is_plain (const Gen *g)
 {
-  return (g->unit->key & SOFT_KEY_PROTECTED) != 0;
+  return (g->unit->key & (SOFT_KEY_PROTECTED | SOFT_KEY_USER)) != SOFT_KEY_USER;
 }
 
 /* The interpreter does it for rings but 0; flags are in RAX from here on. */
@@ -23,7 +23,7 @@ ask_ring (Gen *g)
 static gboolean
 gen_cli (Gen *g)
 {
-  if (!is_protected (g) || (g->unit->key & SOFT_KEY_USER) != 0)
+  if ((g->unit->key & SOFT_KEY_USER) != 0)
     return FALSE;
   ask_ring (g);
   emit_alu_imm (&g->e, 4, ALU_AND, GEN_FIELD (eflags), ~(int32_t)FLAG_IF);
@@ -49,14 +49,14 @@ gen_sti (Gen *g)
 static gboolean
 gen_pushf (Gen *g)
 {
-  unsigned size = g->mode64 ? 8 : 4;
+  unsigned size = g->insn->size;
   Emit *e = &g->e;
   EmitRm place;
 
-  if (!is_protected (g) || g->insn->size != size)
+  if (!is_plain (g) || (g->mode64 && size != 8))
     return FALSE;
   gen_flags_clobber (g);
-  place = gen_access_stack (g, CPU_RSP, -(int32_t)size, size, SOFT_ACCESS_WRITE);
+  place = gen_push_place (g, size);
   emit_full (e, 0x0fb6, HOST_RSI, 4, emit_reg (HOST_HIGH | 4), 1);
   emit_alu_imm (e, 4, ALU_AND, emit_reg (HOST_RSI), FLAGS_ARITHMETIC & 0xff);
   emit_load (e, 4, HOST_R14, emit_reg (HOST_RAX));
@@ -69,7 +69,7 @@ gen_pushf (Gen *g)
   emit_rm (e, 4, 0x0b, HOST_RSI, emit_reg (HOST_R14));
   emit_alu_imm (e, 4, ALU_OR, emit_reg (HOST_RSI), FLAG_ONE);
   emit_store (e, size, place, HOST_RSI);
-  emit_lea (e, size, HOST_R15, emit_at (HOST_R15, -(int64_t)size));
+  gen_add_to_sp (g, -(int64_t)size);
   return TRUE;
 }
 
@@ -103,7 +103,7 @@ gen_may_go_on (const SoftCpu *cpu, const SoftInsn *insn, const SoftDecode *d)
     case 0x90:
       return insn->handler == soft_op_call_end && cpu->engine->parent.config.n_cpus == 1;
     case 0xfb:
-      return (cpu->key & SOFT_KEY_PROTECTED) != 0 && (cpu->key & SOFT_KEY_USER) == 0;
+      return (cpu->key & SOFT_KEY_USER) == 0;
     default:
       return FALSE;
     }

@@ -46,7 +46,8 @@ struct SoftUnit
   SoftBlock *block;    /* its instructions: each followed by an entry that ends a run */
   const uint8_t *host; /* with the next two: what it is found by */
   uint64_t rip;
-  uint32_t key; /* SoftCpu.unit_key */
+  uint32_t key;               /* SoftCpu.unit_key */
+  uint32_t cs_base, cs_limit; /* of the segment that it is in; 64-bit code: 0 and all ones */
   unsigned jump_class;
   unsigned n_pages;
   uint32_t page_id[2];
@@ -71,6 +72,13 @@ soft_unit_entry (const SoftUnit *unit, gboolean eflags)
   return unit->n_pages > 1 ? unit->guard : unit->entry_rax;
 }
 
+/* Of SoftCpu.exec_id, for page `i` of the unit. */
+static inline unsigned
+soft_unit_slot (const SoftUnit *unit, unsigned i)
+{
+  return (unsigned)(((unit->rip + unit->cs_base) >> 12) + i) & (SOFT_EXEC_SIZE - 1);
+}
+
 /* SoftCpu.unit_key: the decoder's key with what else translated code depends on. */
 enum
 {
@@ -78,6 +86,7 @@ enum
   SOFT_UNIT_KEY_COUNT = 1 << 10, /* budget is counted */
   SOFT_UNIT_KEY_SSE = 1 << 11,   /* SSE instructions don't fault: CR0.EM and TS, CR4.OSFXSR, MXCSR's masks */
   SOFT_UNIT_KEY_AVX = 1 << 12,   /* AVX ones don't: CR0.TS, CR4.OSXSAVE, XCR0, MXCSR's masks */
+  SOFT_UNIT_KEY_CS = 1 << 13,    /* CS has a base or a limit: units ask for those that they were made for */
   SOFT_UNIT_KEY_NONE = 1 << 30,  /* this mode isn't translated */
 };
 
@@ -125,6 +134,25 @@ struct SoftTranslator
   } count;
 };
 
+/* The code segment of translated code. */
+static inline uint32_t
+soft_unit_cs_base (const SoftCpu *cpu)
+{
+  return (uint32_t)cpu->check[CPU_CS].base;
+}
+static inline uint32_t
+soft_unit_cs_limit (const SoftCpu *cpu)
+{
+  return (cpu->unit_key & SOFT_UNIT_KEY_CS) != 0 ? cpu->segment[CPU_CS].limit : ~(uint32_t)0;
+}
+/* The unit is what is at that RIP in the processor's mode, if the bytes are. */
+static inline gboolean
+soft_unit_fits (const SoftCpu *cpu, const SoftUnit *unit, uint64_t rip)
+{
+  return unit->rip == rip && unit->key == cpu->unit_key && unit->cs_base == soft_unit_cs_base (cpu)
+         && unit->cs_limit == soft_unit_cs_limit (cpu);
+}
+
 /* What the making of one unit may take at most. */
 #define SOFT_UNIT_MAX_CODE  (64u << 10)
 #define SOFT_UNIT_MAX_ARENA (16u << 10)
@@ -145,8 +173,8 @@ gboolean soft_translator_full (const SoftTranslator *translator);
 void *soft_translator_alloc (SoftTranslator *translator, size_t size);
 /* Id of a page of code: of `host`, seen at `linear`. */
 uint32_t soft_translator_page_id (SoftTranslator *translator, uint64_t linear, const uint8_t *host);
-SoftUnit *soft_translator_find (const SoftTranslator *translator, const uint8_t *host, uint64_t rip,
-                                uint32_t key);
+/* Of the processor's present mode and code segment. */
+SoftUnit *soft_translator_find (const SoftTranslator *translator, const uint8_t *host, uint64_t rip);
 void soft_translator_add (SoftTranslator *translator, SoftUnit *unit);
 /* What code has this offset in the buffer; async-signal-safe. */
 const SoftUnit *soft_translator_unit_at (const SoftTranslator *translator, uint32_t offset);
