@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Linux and the machine's power: the RTC's alarm, suspend to RAM with each way to wake, the power button.
-os-power.py ENGINE [CASE…]"""
+hibernate: to disk and back (ACPI's S4), with two processors.   os-power.py ENGINE [CASE…]"""
 from lib import check, equal, until
 from os_cases import run_cases
-from os_media import initramfs, installer, with_libraries
+from os_media import initramfs, installer, load_modules, modules, whole_kernel, with_libraries
 
 # Who reads /dev/rtc0 waits for the alarm's interrupt.  What is in /tmp must be there after the sleep.
 SCRIPT = """#!/bin/sh
@@ -30,6 +30,63 @@ seq 1 100000 | sha256sum | cmp - /tmp/before && echo "RESULT memory ok"
 echo "RESULT all ok"
 while :; do sleep 1; done
 """
+# An image that is there has a mark at the end of the swap file's first page (Linux, kernel/power/swap.c).
+HIBERNATE = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+@MODULES@
+for i in 1 2 3 4 5 6 7 8 9; do [ -b /dev/@DISK@ ] || sleep 1; done
+N=$(cat /sys/class/block/@DISK@/dev)
+if [ "$(dd if=/dev/@DISK@ bs=1 skip=4086 count=9 2> /dev/null)" = S1SUSPEND ]; then
+  echo "RESUMES"
+  echo $N > /sys/power/resume
+  echo "NOT RESUMED"
+  dmesg | tail -20
+  exec sh
+fi
+mkswap /dev/@DISK@ > /dev/null; swapon /dev/@DISK@
+echo "MODES $(cat /sys/power/state), $(cat /sys/power/disk)"
+seq 1 100000 | sha256sum > /tmp/before
+dmesg -c > /dev/null
+echo disk > /sys/power/state
+echo "STATUS $?"
+seq 1 100000 | sha256sum | cmp - /tmp/before && echo "RESULT memory ok"
+echo "PROCESSORS $(grep -c ^processor /proc/cpuinfo)"
+sum=$(dd if=/dev/@DISK@ bs=1M count=4 skip=1 2> /dev/null | sha256sum); echo 3 > /proc/sys/vm/drop_caches
+[ "$sum" = "$(dd if=/dev/@DISK@ bs=1M count=4 skip=1 2> /dev/null | sha256sum)" ] && echo "RESULT disk ok"
+dmesg -r | grep '^<[0-3]>'
+echo "COMPLAINTS $(dmesg -r | grep -c '^<[0-3]>')"
+echo "DONE"
+read line
+poweroff -f
+"""
+
+
+def hibernate(chipset, bus, disk, names):
+    def case(room, engine):
+        kernel, folder = whole_kernel()
+        files, lines = load_modules(modules(folder, names))
+        initrd = initramfs(room, "hibernate", files, HIBERNATE.replace("@MODULES@", lines).replace("@DISK@", disk))
+        image = room.path("swap.img")
+        with open(image, "wb") as file:
+            file.truncate(512 << 20)
+        machine = room.machine("hibernate", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", "--cpus", "2", "--set", "machine.chipset=" + chipset,
+                               "--device", "disk,bus=%s,path=%s" % (bus, image), engine=engine, memory="320M")
+        machine.start()
+        match, _ = machine.wait_serial(r"^MODES (.*), (.*)", 300)
+        check("disk" in match[1] and "[platform]" in match[2], "it offers S4: %s, %s" % (match[1], match[2]))
+        machine.wait_state("off", 200)
+        machine.start()
+        machine.wait_serial(r"^RESUMES", 300)
+        machine.wait_serial(r"^(DONE|NOT RESUMED)", 200)
+        text = machine.serial()
+        for wanted in ("STATUS 0", "RESULT memory ok", "PROCESSORS 2", "RESULT disk ok", "COMPLAINTS 0"):
+            check(wanted in text, "“%s” after it has come back\n%s" % (wanted, text[-3000:]))
+        machine.vivctl("serial", "--send", "off\\n")
+        machine.wait_state("off", 60)
+    return case
 
 
 def power(room, engine):
@@ -55,4 +112,8 @@ def power(room, engine):
     equal(machine.state, "running", "state")
 
 
-run_cases({"power": power})
+run_cases({
+    "power": power,
+    "hibernate-pc": hibernate("pc", "virtio", "vda", ("virtio_pci", "virtio_blk")),
+    "hibernate-q35": hibernate("q35", "nvme", "nvme0n1", ("nvme",)),
+}, slow=("hibernate-pc", "hibernate-q35"))

@@ -52,6 +52,26 @@ def kernel_package(name):
     return kernel, os.path.join(folder, "lib/modules", os.path.basename(kernel).removeprefix("vmlinuz-"), "kernel")
 
 
+def modules(folder, names, have=None):
+    """The files of a kernel's modules by their names, each behind what it needs; - and _ are one in a name."""
+    need(("modinfo", "kmod"))
+    have = [] if have is None else have
+    for name in names:
+        found = glob.glob(os.path.join(folder, "**", re.sub("[-_]", "[-_]", name) + ".ko"), recursive=True)
+        if not found:
+            raise RuntimeError("the kernel has no module %s" % name)
+        if found[0] not in have:
+            needs = subprocess.run(["modinfo", "-F", "depends", found[0]], capture_output=True, text=True, check=True).stdout.strip()
+            modules(folder, [other for other in needs.split(",") if other], have)
+            have.append(found[0])
+    return have
+
+
+def load_modules(files):
+    """For initramfs(): where they are there, and the lines that load them."""
+    return [("modules/" + os.path.basename(path), path) for path in files], "\n".join("insmod /modules/" + os.path.basename(path) for path in files)
+
+
 def cloud_kernel():
     """Debian's kernel for virtual machines, which has drivers for virtio."""
     return kernel_package("linux-image-cloud-amd64")
