@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 
-from lib import Skip, check, equal
+from lib import Machine, Skip, check, equal
 from os_cases import run_cases
 from os_media import find, initramfs, need, ran, whole_kernel, with_libraries
 
@@ -235,6 +235,36 @@ def secure(room, engine):
         check("SecureBootEnable".encode("utf-16-le") in variables(machine), "the keys are enrolled")
 
 
+def eleven(room, engine):
+    """What is proposed for Windows 11 starts, and so does its clone, with the variables and the TPM of the first one; then as Secure Boot wants it."""
+    find("/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf")
+    need(("swtpm", "swtpm"))
+    room.vivctl("create", "--os", "win11", "--name", "eleven", "--disk-size", "64G", "--engine", engine, "--memory", "512M")
+    machine = Machine(room, "eleven")
+    settings = machine.show()["settings"]
+    for key, wanted in (("machine.chipset", "q35"), ("tpm0.model", "crb"), ("net0.card", "e1000e"), ("usb0.model", "xhci"), ("machine.hyperv", "true")):
+        equal(settings[key], wanted, key)
+    check(settings["machine.firmware"] in ("uefi", "uefi-secure"), settings["machine.firmware"])
+    machine.start()
+    machine.wait_serial("BdsDxe", 200)
+    machine.stop()
+    machine.vivctl("clone", "twelve", timeout=120)
+    clone = Machine(room, "twelve")
+    equal(variables(clone), variables(machine), "variables of the clone")
+    state = [open(os.path.join(m.folder, "tpm/tpm2-00.permall"), "rb").read() for m in (machine, clone)]
+    check(state[0] == state[1], "the TPM of the clone")
+    clone.start()
+    clone.wait_serial("BdsDxe", 200)
+    clone.stop()
+    if engine == "software":
+        # With other firmware come its own variables.
+        os.unlink(os.path.join(clone.folder, "uefi-variables.fd"))
+        clone.vivctl("set", "machine.firmware=uefi-secure")
+        clone.start()
+        clone.wait_serial("BdsDxe", 200)
+        clone.stop()
+
+
 def linux(room, engine):
     kernel, folder = whole_kernel()
     programs = with_libraries("/usr/bin/efibootmgr" if os.path.exists("/usr/bin/efibootmgr") else "/bin/efibootmgr", "efibootmgr")
@@ -250,4 +280,4 @@ def linux(room, engine):
         equal(re.search(r"^COMPLAINTS (\d+)", text, re.M)[1], "0", "errors of the kernel\n" + text[-3000:])
 
 
-run_cases({"words": words, "order": order, "drives": drives(["ide", "nvme", "virtio", "scsi", "usb", "cdrom"]), "linux": linux, "tpm": tpm, "secure": secure}, ["drives", "linux", "tpm"])
+run_cases({"words": words, "order": order, "drives": drives(["ide", "nvme", "virtio", "scsi", "usb", "cdrom"]), "linux": linux, "tpm": tpm, "secure": secure, "eleven": eleven}, ["drives", "linux", "tpm", "eleven"])
