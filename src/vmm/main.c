@@ -21,6 +21,7 @@
 #include "cpu/engine.h"
 #include "cpu/none/qtest.h"
 #include "debug/server.h"
+#include "firmware/vmcoreinfo.h"
 #include "machine/control-socket.h"
 #include "machine/definition-files.h"
 #include "machine/folder-lock.h"
@@ -448,6 +449,12 @@ name_files (const MachineDefinition *definition)
 }
 
 static gboolean
+on_core_note (void *opaque, uint64_t *address, uint32_t *size)
+{
+  return vmcoreinfo_find (((Board *)opaque)->fw_cfg, address, size);
+}
+
+static gboolean
 build (Monitor *monitor, GError **error)
 {
   const Options *o = &monitor->options;
@@ -501,6 +508,7 @@ build (Monitor *monitor, GError **error)
   if (monitor->board == NULL)
     return FALSE;
   debug_server_set_views (monitor->debugger, board_views, monitor->board);
+  debug_server_set_core_note (monitor->debugger, on_core_note, monitor->board);
   if (o->test_device
       && !test_programs_begin (&monitor->test_programs, monitor->board, &monitor->status, error))
     return FALSE;

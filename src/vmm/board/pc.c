@@ -30,6 +30,7 @@
 #include "chipset/rtc.h"
 #include "chipset/uart.h"
 #include "firmware/fw-cfg.h"
+#include "firmware/vmcoreinfo.h"
 #include "firmware/vmgenid.h"
 #include "firmware/rom.h"
 #include "input/i8042.h"
@@ -533,9 +534,11 @@ build (Board *board, GError **error)
   rtc_set_alarm_line (board->rtc, acpi_pm_rtc_line (board->power));
   acpi_pm_set_wake_func (board->power, on_wake, board);
   debugcon_set_func (board->debugcon, on_debug_line, board);
-  return build_input (board, a20, error) && build_devices (board, dma8237, error)
-         && vmgenid_new (vm, board->fw_cfg, on_generation, board, error) != NULL
-         && pc_tell_firmware (board, error);
+  if (!build_input (board, a20, error) || !build_devices (board, dma8237, error)
+      || vmgenid_new (vm, board->fw_cfg, on_generation, board, error) == NULL)
+    return FALSE;
+  vmcoreinfo_add (board->fw_cfg);
+  return pc_tell_firmware (board, error);
 }
 
 Board *

@@ -6,6 +6,8 @@
 
 #include "debug/core-file.h"
 
+#include "debug/memory.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <gio/gio.h>
@@ -16,6 +18,7 @@
 #define MOST_SEGMENTS 8192u
 #define MOST_PAGES    (1u << 24)
 #define FILE_ALIGN    4096u
+#define MOST_NOTE     65536u /* bytes; Linux has a page */
 #define KERNEL_HALF   0xffff800000000000ULL
 
 /* What a kernel writes of a thread: struct elf_prstatus of x86-64. */
@@ -46,6 +49,8 @@ typedef struct
   Engine *engine;
   int fd;
   char *name;
+  CoreNoteFunc note;
+  void *note_opaque;
   gboolean begun;
   GArray *parts;    /* Part */
   GArray *segments; /* Elf64_Phdr */
@@ -232,6 +237,35 @@ append_status (GByteArray *out, const CpuState *s, unsigned n)
   append_note (out, NT_PRSTATUS, &status, sizeof status);
 }
 
+/* "VMCOREINFO", with lines of text.  It is the guest's: a note of another kind or shape is left out. */
+static void
+append_guest_note (const CoreFile *core, GByteArray *out)
+{
+  static const char name[12] = "VMCOREINFO"; /* with what fills it up */
+  struct
+  {
+    Elf64_Nhdr head;
+    char name[sizeof name];
+  } note;
+  g_autofree uint8_t *text = NULL;
+  uint64_t address;
+  uint32_t size;
+
+  if (core->note == NULL || !core->note (core->note_opaque, &address, &size)
+      || debug_read_memory (core->vm, NULL, address, &note, sizeof note) != sizeof note
+      || note.head.n_namesz != strlen (name) + 1 || memcmp (note.name, name, strlen (name) + 1) != 0
+      || size < sizeof note || note.head.n_descsz > MIN (size - sizeof note, MOST_NOTE))
+    return;
+  text = g_malloc (note.head.n_descsz);
+  if (debug_read_memory (core->vm, NULL, address + sizeof note, text, note.head.n_descsz)
+      != note.head.n_descsz)
+    return;
+  g_byte_array_append (out, (const uint8_t *)&note, sizeof note);
+  g_byte_array_append (out, text, note.head.n_descsz);
+  while (out->len % 4 != 0)
+    g_byte_array_append (out, (const uint8_t *)"", 1);
+}
+
 /* -- The file ------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -258,6 +292,7 @@ begin (CoreFile *core, GError **error)
         if (i == 0)
           first = g_memdup2 (state, sizeof *state);
       }
+  append_guest_note (core, notes);
   /* Where memory begins doesn't depend on how many segments there will be. */
   at = sizeof elf + (MOST_SEGMENTS + 1) * sizeof note + notes->len;
   at = (at + FILE_ALIGN - 1) & ~(uint64_t)(FILE_ALIGN - 1);
@@ -342,7 +377,7 @@ core_free (SaveSink *sink)
 }
 
 SaveSink *
-core_file_sink_new (Vm *vm, Engine *engine, int fd, const char *name)
+core_file_sink_new (Vm *vm, Engine *engine, int fd, const char *name, CoreNoteFunc note, void *opaque)
 {
   CoreFile *core = g_new0 (CoreFile, 1);
 
@@ -351,6 +386,8 @@ core_file_sink_new (Vm *vm, Engine *engine, int fd, const char *name)
   core->engine = engine;
   core->fd = fd;
   core->name = g_strdup (name);
+  core->note = note;
+  core->note_opaque = opaque;
   core->parts = g_array_new (FALSE, FALSE, sizeof (Part));
   core->segments = g_array_new (FALSE, FALSE, sizeof (Elf64_Phdr));
   return &core->parent;

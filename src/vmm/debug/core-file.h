@@ -12,7 +12,11 @@
 
 G_BEGIN_DECLS
 
-/* `fd` is a regular file, empty, and stays the caller's; `name` is for errors. */
-SaveSink *core_file_sink_new (Vm *vm, Engine *engine, int fd, const char *name);
+/* Where the guest has a note of its own for who reads it, in physical memory; FALSE: nowhere.  On the saving thread, the machine standing. */
+typedef gboolean (*CoreNoteFunc) (void *opaque, uint64_t *address, uint32_t *size);
+
+/* `note` may be NULL: none.  It is asked when the machine stands.  `fd` is a regular file, empty, and stays the caller's; `name` is for errors. */
+SaveSink *core_file_sink_new (Vm *vm, Engine *engine, int fd, const char *name, CoreNoteFunc note,
+                              void *opaque);
 
 G_END_DECLS

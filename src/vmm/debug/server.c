@@ -29,6 +29,8 @@ struct DebugServer
   Engine *engine;
   const DebugView *views;
   void *views_opaque;
+  CoreNoteFunc note; /* NULL: none */
+  void *note_opaque;
   /* The rest is the device loop's. */
   GdbStub *stub; /* NULL: nobody debugs */
   int fd;
@@ -488,8 +490,10 @@ debug_server_command (DebugServer *server, const char *line, gboolean json, Debu
 void
 debug_server_dump (DebugServer *server, int fd, VmProgressFunc progress, VmDoneFunc done, void *opaque)
 {
-  vm_save_sink_async (server->vm, core_file_sink_new (server->vm, server->engine, fd, "the file"), progress,
-                      done, opaque);
+  vm_save_sink_async (
+      server->vm,
+      core_file_sink_new (server->vm, server->engine, fd, "the file", server->note, server->note_opaque),
+      progress, done, opaque);
 }
 
 /* -- Life ----------------------------------------------------------------------------------------- */
@@ -511,6 +515,13 @@ debug_server_set_views (DebugServer *server, const DebugView *views, void *opaqu
 {
   server->views = views;
   server->views_opaque = opaque;
+}
+
+void
+debug_server_set_core_note (DebugServer *server, CoreNoteFunc note, void *opaque)
+{
+  server->note = note;
+  server->note_opaque = opaque;
 }
 
 void

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "core/vm.h"
+#include "debug/core-file.h"
 #include "debug/view.h"
 
 G_BEGIN_DECLS
@@ -21,6 +22,9 @@ DebugServer *debug_server_new (Vm *vm, Engine *engine);
 void debug_server_free (DebugServer *server);
 /* More commands for the prompt (debug/view.h), before the machine runs. */
 void debug_server_set_views (DebugServer *server, const DebugView *views, void *opaque);
+
+/* For core files (debug/core-file.h), before the machine runs. */
+void debug_server_set_core_note (DebugServer *server, CoreNoteFunc note, void *opaque);
 
 /* A stream socket on which somebody speaks GDB's protocol; it is taken.  `bits`: 32 or 64, which of the two descriptions he gets; 0: as
  * the machine is.  `done` comes on the control loop: G_IO_ERROR_BUSY when there is a debugger already. */

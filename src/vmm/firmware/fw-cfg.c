@@ -66,6 +66,7 @@ typedef struct
   Item item[N_ITEMS], arch_item[N_ARCH_ITEMS];
   GPtrArray *files; /* File *, sorted by name */
   uint8_t writable[WRITABLE_SIZE];
+  uint8_t initial[WRITABLE_SIZE]; /* of those, until somebody writes */
   size_t writable_used;
   uint16_t selector;
   uint32_t offset;
@@ -249,7 +250,10 @@ fw_cfg_add_file_callback (Device *device, const char *name, const void *data, si
     {
       g_return_if_fail (length == file->item.length);
       if (length > 0)
-        memcpy (file->item.data, data, length);
+        {
+          memcpy (file->item.data, data, length);
+          memcpy (fw_cfg->initial + file->arena_offset, data, length);
+        }
     }
   else
     {
@@ -466,6 +470,8 @@ fw_cfg_reset (Device *device)
   fw_cfg->dma_high = 0;
   fw_cfg->reading = FALSE;
   vm_timer_cancel (&fw_cfg->read_timer);
+  /* Whoever comes now says it anew. */
+  memcpy (fw_cfg->writable, fw_cfg->initial, sizeof fw_cfg->writable);
 }
 
 static gboolean
