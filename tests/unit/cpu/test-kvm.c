@@ -223,6 +223,34 @@ test_interrupt (Fixture *f, gconstpointer data)
   g_assert_cmphex (logged (f, 1), ==, 2);
 }
 
+/* A watchdog's: the processor hangs, with interrupts off, and leaves KVM_RUN for nobody.  Who asks doesn't wait for it. */
+static void
+test_nmi (Fixture *f, gconstpointer data)
+{
+  static const char code[] = "\x31\xc0\x8e\xd8\x8e\xd0\xbc\x00\x70" /* %ds = %ss = 0; mov $0x7000,%sp */
+                             "\xc7\x06\x08\x00\x40\x00"             /* vector 2: offset 0x40 */
+                             "\xc7\x06\x0a\x00\x00\xf0"             /* segment 0xf000 */
+      DONE "\xfa\xeb\xfe";                                          /* cli; jmp . */
+  static const char handler[] = "\xb0\x01\xe6\x99" DONE "\xeb\xfe";
+
+  memcpy (region_host (f->rom) + 0x40, handler, sizeof handler - 1);
+  run_code (f, code, sizeof code - 1);
+  f->done = FALSE;
+  vm_lock (f->vm);
+  f->vm->processor->nmi (f->vm->processor_opaque);
+  vm_unlock (f->vm);
+  run_until (f, &f->done);
+  g_assert_cmphex (logged (f, 0), ==, 1);
+  vm_pause (f->vm, NULL);
+  /* Of one that stands it is kept. */
+  vm_lock (f->vm);
+  f->vm->processor->nmi (f->vm->processor_opaque);
+  vm_unlock (f->vm);
+  g_autofree CpuState *state = g_new0 (CpuState, 1);
+  g_assert_true (f->engine->klass->get_state (f->engine, 0, state));
+  g_assert_cmpuint (state->nmi_pending + state->nmi_masked, >=, 1);
+}
+
 static void
 test_dirty (Fixture *f, gconstpointer data)
 {
@@ -476,6 +504,7 @@ main (int argc, char **argv)
 #define ADD(name, func) g_test_add ("/kvm/" name, Fixture, NULL, setup, func, teardown)
   ADD ("access", test_access);
   ADD ("interrupt", test_interrupt);
+  ADD ("nmi", test_nmi);
   ADD ("dirty", test_dirty);
   ADD ("state", test_state);
   ADD ("slots", test_slots);

@@ -316,6 +316,13 @@ push_vector (KvmVcpu *vcpu)
 }
 
 static void
+ask_nmi (KvmVcpu *vcpu)
+{
+  if (g_atomic_int_compare_and_exchange (&vcpu->nmi_wanted, TRUE, FALSE) && ioctl (vcpu->fd, KVM_NMI, 0) < 0)
+    g_message ("NMI: %s", g_strerror (errno));
+}
+
+static void
 run_guest (KvmVcpu *vcpu)
 {
   KvmEngine *kvm = vcpu->engine;
@@ -324,7 +331,10 @@ run_guest (KvmVcpu *vcpu)
          && !kvm_vcpu_stands (vcpu))
     {
       if (vcpu->index == 0)
-        inject_intr (vcpu);
+        {
+          ask_nmi (vcpu);
+          inject_intr (vcpu);
+        }
       if (enter_guest (vcpu) < 0)
         {
           if (errno == EINTR || errno == EAGAIN)
@@ -380,6 +390,8 @@ kvm_vcpu_thread (gpointer data)
       run_guest (vcpu);
       g_mutex_lock (&kvm->mutex);
       vcpu->in_run = FALSE;
+      /* Wanted since it was last looked: whoever saves the machine now is to find it. */
+      ask_nmi (vcpu);
       g_cond_broadcast (&kvm->cond);
     }
   g_mutex_unlock (&kvm->mutex);

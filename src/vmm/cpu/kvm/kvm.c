@@ -141,8 +141,19 @@ static void
 ops_nmi (void *opaque)
 {
   KvmEngine *kvm = opaque;
+  KvmVcpu *vcpu = &kvm->vcpus[0];
+  gboolean runs;
 
-  if (ioctl (kvm->vcpus[0].fd, KVM_NMI, 0) < 0)
+  /* A processor's requests wait while it is in KVM_RUN, which a guest that hangs never leaves by itself: its own thread asks. */
+  g_mutex_lock (&kvm->mutex);
+  runs = vcpu->in_run;
+  if (runs)
+    {
+      g_atomic_int_set (&vcpu->nmi_wanted, TRUE);
+      kvm_vcpu_kick (vcpu);
+    }
+  g_mutex_unlock (&kvm->mutex);
+  if (!runs && ioctl (vcpu->fd, KVM_NMI, 0) < 0)
     g_message ("NMI: %s", g_strerror (errno));
 }
 

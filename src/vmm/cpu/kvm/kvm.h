@@ -29,6 +29,7 @@ typedef struct
   gboolean in_guest;     /* atomic: in KVM_RUN, or about to be */
   gboolean in_run;       /* under the engine's mutex: executing guest code or an exit */
   gboolean stopped;      /* crashed or shut down: waits for a reset */
+  gboolean nmi_wanted;   /* atomic: KVM_NMI is to be asked for, by this thread */
   gboolean handed; /* the thread's: KVM_INTERRUPT has passed a vector that no entry may have taken yet */
   /* While the machine's clock stands: IA32_TSC_DEADLINE, and the current count of the local APIC's timer in its other modes; 0:
    * none. */
