@@ -6,6 +6,8 @@
  */
 #include "tests/unit/cpu/soft-guest.h"
 
+#include "cpu/soft/host.h"
+
 enum
 {
   PLACE = 0x200000,   /* operands */
@@ -156,6 +158,52 @@ test_atomics (void)
         check_atomics (g, PLACE + cases[i].offset, (uint64_t)cases[i].turns * n);
         guest_free (g);
       }
+}
+
+/* Flags of a comparison that a look-up has destroyed are made again around a locked instruction, XCHG, and what has a prefix where others have LOCK.  R10 counts those
+ * that are wrong. */
+#define LOST(number, what, jump) \
+  "  cmp $" number ", %rdx\n mov (%rsi), %rax\n " what "\n " jump " 3f\n inc %r10d\n3:\n"
+#define LOST_BOTH(what) LOST ("3", what, "jnc") LOST ("9", what, "jc")
+GUEST_CODE (lost, ".code64",
+            "  xor %r10d, %r10d\n mov $5, %edx\n"
+            "1:" LOST_BOTH ("lock incl 8(%rsi)") LOST_BOTH ("lock decq 8(%rsi)")
+                LOST_BOTH ("xchg %rcx, 64(%rsi,%r8,8)") LOST_BOTH (
+                    "lock notl 16(%rsi)") "  dec %edi\n jnz 1b\n mov %r10, 0x100(%rsi,%r8,8)\n" HALT);
+GUEST_CODE (lost_vex, ".code64",
+            "  xor %r10d, %r10d\n mov $5, %edx\n"
+            "1:" LOST_BOTH ("vmovdqu 16(%rsi), %ymm3") LOST_BOTH ("rorx $7, 24(%rsi), %rcx") LOST_BOTH (
+                "shlx %rdx, 32(%rsi), %rcx") "  dec %edi\n jnz 1b\n mov %r10, 0x100(%rsi,%r8,8)\n" HALT);
+
+static void
+run_lost (const uint8_t *code, size_t length, gboolean vex)
+{
+  Guest *g = new_beside (2);
+  CpuState s;
+
+  guest_state (g, &s, 64, 0, TRUE);
+  if (vex)
+    {
+      s.cr4 |= CR4_OSFXSR | CR4_OSXSAVE;
+      s.xcr0 = soft_xcr0_known ();
+    }
+  guest_put (g, CODE, code, length);
+  memset (g->ram + PLACE, 0, 0x1000);
+  s.gpr[CPU_RSI] = PLACE;
+  s.gpr[CPU_RDI] = 200;
+  set_states (g, &s);
+  run_all (g);
+  g_assert_cmpuint (guest_get (g, PLACE + 0x100, 8), ==, 0);
+  g_assert_cmpuint (guest_get (g, PLACE + 0x108, 8), ==, 0);
+  guest_free (g);
+}
+
+static void
+test_lost_flags (void)
+{
+  run_lost (lost_code, (size_t)(lost_end - lost_code), FALSE);
+  if (soft_host_has (SOFT_HOST_AVX | SOFT_HOST_BMI2))
+    run_lost (lost_vex_code, (size_t)(lost_vex_end - lost_vex_code), TRUE);
 }
 
 /* 16 bytes: two counts that go together. */
@@ -653,6 +701,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_setenv ("VIVARIUM_SOFT_TURNS", "0", TRUE);
   g_test_add_func ("/soft-beside/atomics", test_atomics);
+  g_test_add_func ("/soft-beside/lost-flags", test_lost_flags);
   g_test_add_func ("/soft-beside/wide", test_wide);
   g_test_add_func ("/soft-beside/beside-code", test_beside_code);
   g_test_add_func ("/soft-beside/store-buffers", test_store_buffers);

@@ -75,10 +75,7 @@ alu_imm (Gen *g, unsigned op, unsigned size, EmitRm dst, uint64_t imm)
       emit_imm (&g->e, size, imm);
     }
   else
-    {
-      gen_lock (g);
-      emit_alu_imm (&g->e, size, op, dst, size == 2 ? (int16_t)imm : (int32_t)imm);
-    }
+    emit_alu_imm (&g->e, size, op, dst, size == 2 ? (int16_t)imm : (int32_t)imm);
 }
 
 static void
@@ -152,7 +149,14 @@ gen_alu_immediate (Gen *g, unsigned op)
       gen_flags_recipe_imm (g, op, insn->size, insn->a, insn->imm);
     }
   else if (gen_can_access (g))
-    alu_imm (g, op, insn->size, gen_access (g, insn->size, op < ALU_CMP ? SOFT_ACCESS_WRITE : 0), insn->imm);
+    {
+      EmitRm dst = gen_access (g, insn->size, op < ALU_CMP ? SOFT_ACCESS_WRITE : 0);
+
+      /* Flags first: the prefix is the next instruction's. */
+      alu_flags (g, op);
+      gen_lock (g);
+      alu_imm (g, op, insn->size, dst, insn->imm);
+    }
   else
     return FALSE;
   return TRUE;

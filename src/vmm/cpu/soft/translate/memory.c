@@ -499,7 +499,8 @@ gen_is_locked (const Gen *g)
   const SoftInsn *insn = g->insn;
   const unsigned op = g->d->opcode;
 
-  if (!insn->mem)
+  /* Behind VEX the prefix's place is something else's. */
+  if (!insn->mem || g->d->map >= SOFT_MAP_VEX)
     return FALSE;
   if (g->d->map == 0 && (op | 1) == 0x87)
     return TRUE;
