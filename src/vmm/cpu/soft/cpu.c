@@ -171,6 +171,7 @@ deliver_fault (SoftCpu *cpu)
   gboolean has_error = cpu->fault_has_error;
 
   cpu->rip_set = FALSE;
+  cpu->stops_within = 0;
   if (cpu->exclusive)
     soft_world_go (cpu);
   cpu->debug.hit = FALSE;

@@ -403,7 +403,8 @@ struct SoftCpu
   gint running;       /* atomic: within soft_cpu_run(), and not waiting in soft_world_settle() */
   gint in_world;      /* atomic; world.h */
   gboolean remapped;  /* what it has written changed the map of memory; others may not know yet */
-  gboolean exclusive; /* it has stopped the world */
+  gboolean exclusive; /* it has stopped the world, and so many times more meanwhile */
+  unsigned stops_within;
   Vm *vm;
   SoftApic *apic;
   AddressSpace *memory; /* behind physical addresses: Vm.memory, or what SMM sees */

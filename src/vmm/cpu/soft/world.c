@@ -61,6 +61,11 @@ soft_world_stop (SoftCpu *cpu)
 
   if (engine->parent.config.n_cpus == 1)
     return;
+  if (cpu->exclusive)
+    {
+      cpu->stops_within++;
+      return;
+    }
   g_mutex_lock (&world->mutex);
   __atomic_store_n (&cpu->in_world, 0, __ATOMIC_SEQ_CST);
   g_cond_broadcast (&world->changed);
@@ -124,6 +129,11 @@ soft_world_go (SoftCpu *cpu)
 
   if (engine->parent.config.n_cpus == 1)
     return;
+  if (cpu->stops_within > 0)
+    {
+      cpu->stops_within--;
+      return;
+    }
   cpu->exclusive = FALSE;
   g_mutex_lock (&world->mutex);
   __atomic_store_n (&cpu->in_world, 1, __ATOMIC_SEQ_CST);

@@ -18,7 +18,7 @@ void soft_world_clear (SoftWorld *world);
 /* The processor's thread, outside; waits while the world is stopped. */
 void soft_world_enter (SoftCpu *cpu);
 void soft_world_leave (SoftCpu *cpu);
-/* The processor's thread, in the world.  From here to soft_world_go() no other processor is. */
+/* The processor's thread, in the world.  From here to soft_world_go() no other processor is; may be called again in between. */
 void soft_world_stop (SoftCpu *cpu);
 void soft_world_go (SoftCpu *cpu);
 /* The processor's thread, in the world, without the VM lock.  If what the processor has just written has changed the map of memory, waits until all others

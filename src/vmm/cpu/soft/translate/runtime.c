@@ -6,6 +6,7 @@
 
 #include "cpu/soft/translate/layout.h"
 #include "cpu/soft/translate/translate.h"
+#include "cpu/soft/world.h"
 
 #define HOT 32 /* runs by the interpreter before a block is translated */
 
@@ -209,15 +210,29 @@ run_checked (SoftCpu *cpu, SoftUnit *unit, SoftExit *link)
 {
   SoftTranslator *translator = cpu->translator;
   uint64_t flushes = translator->count.flushes;
-  gboolean compare = soft_check_before (cpu, unit);
+  const gboolean alone = cpu->beside && !soft_check_done (unit);
+  gboolean compare;
 
+  /* The first of the two runs is taken back, which nobody else may see. */
+  if (alone)
+    soft_world_stop (cpu);
+  compare = soft_check_before (cpu, unit);
+  if (alone && !compare)
+    soft_world_go (cpu);
   if (translator->count.flushes != flushes)
-    return;
+    {
+      if (alone && compare)
+        soft_world_go (cpu);
+      return;
+    }
   if (!compare && link != NULL && soft_check_done (unit) && soft_check_done (link->unit))
     link_exit (translator, link, unit);
   enter (cpu, soft_unit_entry (unit, FALSE));
-  if (compare)
-    soft_check_after (cpu);
+  if (!compare)
+    return;
+  soft_check_after (cpu);
+  if (alone)
+    soft_world_go (cpu);
 }
 
 SoftBlock *
