@@ -352,6 +352,13 @@ soft_unit_interpret (SoftCpu *cpu, const SoftInsn *insn, unsigned n)
       insn->handler (cpu, insn);
       go_on = cpu->run_stopped;
     }
+  /* What a device has raised there is taken here: the next poll would have to fault for it, which is dear. */
+  if (go_on && cpu->translator->check == NULL
+      && G_UNLIKELY (__atomic_load_n (&cpu->poll, __ATOMIC_RELAXED) != cpu->translator->poll_page))
+    {
+      soft_stale (cpu, insn - 1);
+      go_on = FALSE;
+    }
   soft_release (cpu);
   return go_on;
 }
