@@ -51,12 +51,14 @@ create_cq (NvmeRequest *request)
     return NVME_INVALID_PRP;
   if (vector >= nvme->n_queues)
     return NVME_INVALID_VECTOR;
+  g_mutex_lock (&nvme->queues[n].completion_lock);
   nvme->cq[n] = (NvmeCompletion){ .enabled = TRUE,
                                   .interrupts = (how & INTERRUPTS) != 0,
                                   .phase = TRUE,
                                   .size = (uint16_t)(last + 1),
                                   .vector = (uint16_t)vector,
                                   .base = base };
+  g_mutex_unlock (&nvme->queues[n].completion_lock);
   return NVME_OK;
 }
 
@@ -78,8 +80,10 @@ create_sq (NvmeRequest *request)
     return NVME_INVALID_FIELD;
   if ((base & (NVME_PAGE - 1)) != 0)
     return NVME_INVALID_PRP;
+  g_mutex_lock (&nvme->queues[n].lock);
   nvme->sq[n]
       = (NvmeSubmission){ .enabled = TRUE, .size = (uint16_t)(last + 1), .cq = (uint16_t)cq, .base = base };
+  g_mutex_unlock (&nvme->queues[n].lock);
   return NVME_OK;
 }
 
@@ -91,7 +95,6 @@ delete_sq (NvmeRequest *request)
 
   if (n == 0 || n >= nvme->n_queues || !nvme->sq[n].enabled)
     return NVME_INVALID_QUEUE;
-  nvme->sq[n].enabled = FALSE;
   nvme_drop (nvme, n);
   return NVME_OK;
 }
@@ -107,7 +110,9 @@ delete_cq (NvmeRequest *request)
   for (unsigned i = 1; i < nvme->n_queues; i++)
     if (nvme->sq[i].enabled && nvme->sq[i].cq == n)
       return NVME_INVALID_DELETION;
+  g_mutex_lock (&nvme->queues[n].completion_lock);
   nvme->cq[n].enabled = FALSE;
+  g_mutex_unlock (&nvme->queues[n].completion_lock);
   nvme_update_intx (nvme);
   return NVME_OK;
 }
@@ -157,9 +162,9 @@ identify_controller (const Nvme *nvme, uint8_t *data)
   data[512] = 0x66; /* SQES: 64 bytes */
   data[513] = 0x44; /* CQES: 16 */
   pci_set32 (data + 516, NVME_NAMESPACE);
-  pci_set16 (data + 520,
-             1 << 2 | 1 << 3 | 1 << 4); /* ONCS: dataset management, write zeroes, which value of a feature */
-  data[525] = 1 | 3 << 1;               /* VWC; FLUSH of all namespaces */
+  /* ONCS: compare, dataset management, write zeroes, which value of a feature. */
+  pci_set16 (data + 520, 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4);
+  data[525] = 1 | 3 << 1; /* VWC; FLUSH of all namespaces */
   memcpy (data + 768, uuid, MIN (strlen (uuid), 255));
   pci_set16 (data + 2048, 2500); /* power state 0: 25 W */
 }
@@ -234,7 +239,7 @@ void
 nvme_reset_features (Nvme *nvme)
 {
   for (unsigned i = 0; i < NVME_N_FEATURES; i++)
-    nvme->features[i] = default_of (i);
+    __atomic_store_n (&nvme->features[i], default_of (i), __ATOMIC_RELAXED);
   nvme->threshold_low = 0;
 }
 
@@ -293,7 +298,7 @@ set_feature (NvmeRequest *request, unsigned feature)
         return NVME_INVALID_FIELD;
       return get_feature (request, feature);
     case FEATURE_WRITE_CACHE:
-      nvme->features[feature] = value & 1;
+      __atomic_store_n (&nvme->features[feature], value & 1, __ATOMIC_RELAXED);
       return NVME_OK;
     case FEATURE_VECTOR:
       return (value & 0xffff) < nvme->n_queues ? NVME_OK : NVME_INVALID_FIELD;
@@ -328,10 +333,9 @@ abort_command (NvmeRequest *request)
   const uint32_t which = nvme_dword (request, 10);
 
   request->result = 1; /* it was not */
-  for (unsigned i = 0; i < NVME_REQUESTS && (which & 0xffff) == 0; i++)
+  for (NvmeRequest *other = nvme->queues[0].first; other != NULL && (which & 0xffff) == 0;
+       other = other->next)
     {
-      NvmeRequest *other = &nvme->requests[i];
-
       if (other->state != NVME_EVENT || pci_get16 (other->command + 2) != which >> 16)
         continue;
       nvme_end (other, NVME_ABORTED);

@@ -16,6 +16,7 @@ enum
   OPCODE_FLUSH = 0x00,
   OPCODE_WRITE = 0x01,
   OPCODE_READ = 0x02,
+  OPCODE_COMPARE = 0x05,
   OPCODE_WRITE_ZEROES = 0x08,
   OPCODE_DATASET = 0x09,
 };
@@ -32,7 +33,7 @@ enum
 unsigned
 nvme_map (NvmeRequest *request, uint32_t length, gboolean to_memory)
 {
-  Dma *dma = &request->owner->pci.dma;
+  Dma *dma = &request->queue->dma;
   const uint64_t first = nvme_qword (request, 6), second = nvme_qword (request, 8);
   uint32_t n = MIN (length, NVME_PAGE - (uint32_t)(first & PAGE_OFFSET));
   uint64_t list = second;
@@ -91,33 +92,36 @@ nvme_answer (NvmeRequest *request, const void *data, uint32_t length)
   return status;
 }
 
-void
-nvme_free_request (NvmeRequest *request)
-{
-  dma_unmap_sg (&request->vector, FALSE);
-  request->parked = FALSE;
-  request->state = NVME_FREE;
-}
-
 /* -- The image ---------------------------------------------------------------------------------------------- */
 
 static void on_done (void *opaque, int error);
 
 static unsigned
-submit (NvmeRequest *request, BlockOp op, uint64_t offset, uint64_t length)
+submit_vector (NvmeRequest *request, BlockOp op, uint64_t offset, const struct iovec *iov, unsigned n_iov,
+               uint64_t length)
 {
+  NvmeQueue *queue = request->queue;
   BlockRequest *block = &request->block;
 
   block->op = op;
   block->offset = offset;
   block->length = length;
-  block->iov = dma_vector_n (&request->vector) > 0 ? dma_vector_iov (&request->vector) : NULL;
-  block->n_iov = dma_vector_n (&request->vector);
+  block->iov = iov;
+  block->n_iov = n_iov;
   block->done = on_done;
   block->opaque = request;
-  request->owner->n_running++;
-  block_submit (request->owner->images[request->sq], block);
+  request->at_image = TRUE;
+  queue->n_running++;
+  block_submit (queue->image, block);
   return NVME_PENDING;
+}
+
+static unsigned
+submit (NvmeRequest *request, BlockOp op, uint64_t offset, uint64_t length)
+{
+  const unsigned n = dma_vector_n (&request->vector);
+
+  return submit_vector (request, op, offset, n > 0 ? dma_vector_iov (&request->vector) : NULL, n, length);
 }
 
 /* The next range of a dataset command; TRUE: it is on its way. */
@@ -140,15 +144,35 @@ submit_range (NvmeRequest *request)
   return FALSE;
 }
 
+/* 6.6 */
+static gboolean
+is_same (const NvmeRequest *request)
+{
+  const uint8_t *ours = request->compared;
+
+  for (unsigned i = 0; i < dma_vector_n (&request->vector); i++)
+    {
+      const struct iovec *piece = &dma_vector_iov (&request->vector)[i];
+
+      if (memcmp (piece->iov_base, ours, piece->iov_len) != 0)
+        return FALSE;
+      ours += piece->iov_len;
+    }
+  return TRUE;
+}
+
 static void
 ended (NvmeRequest *request, int error)
 {
   Nvme *nvme = request->owner;
+  NvmeQueue *queue = request->queue;
   const gboolean read = request->block.op == BLOCK_OP_READ;
+  unsigned status = NVME_OK;
 
-  nvme->n_running--;
+  request->at_image = FALSE;
+  queue->n_running--;
   if (request->parked)
-    nvme->n_parked--;
+    queue->n_parked--;
   request->parked = FALSE;
   if (request->state == NVME_DEAD)
     {
@@ -157,6 +181,9 @@ ended (NvmeRequest *request, int error)
       nvme_free_request (request);
       return;
     }
+  if (error == 0 && request->compared != NULL && !is_same (request))
+    status = NVME_COMPARE_FAILURE;
+  g_clear_pointer (&request->compared, g_free);
   dma_unmap_sg (&request->vector, read);
   if (error == 0 && request->flush)
     {
@@ -173,28 +200,26 @@ ended (NvmeRequest *request, int error)
     }
   if (error != 0)
     {
-      nvme->n_media_errors++;
-      nvme_log_error (nvme, request->sq, pci_get16 (request->command + 2),
-                      read ? NVME_READ_ERROR : NVME_WRITE_FAULT, nvme_qword (request, 10));
+      status = read ? NVME_READ_ERROR : NVME_WRITE_FAULT;
+      __atomic_fetch_add (&nvme->n_media_errors, 1, __ATOMIC_RELAXED);
+      nvme_log_error (nvme, request->sq, pci_get16 (request->command + 2), status, nvme_qword (request, 10));
     }
-  nvme_end (request, error == 0 ? NVME_OK : read ? NVME_READ_ERROR : NVME_WRITE_FAULT);
+  nvme_end (request, status);
 }
 
-/* Device loop, or whoever frees the queue, who has the lock. */
+/* The queue's thread, or whoever frees the image's queue. */
 static void
 on_done (void *opaque, int error)
 {
   NvmeRequest *request = opaque;
   Nvme *nvme = request->owner;
-  Vm *vm = nvme->pci.device.vm;
-  const gboolean held = vm_lock_held (vm);
+  NvmeQueue *queue = request->queue;
 
-  if (!held)
-    vm_lock (vm);
+  g_mutex_lock (&queue->lock);
   ended (request, error);
-  nvme_look_at_all (nvme);
-  if (!held)
-    vm_unlock (vm);
+  g_mutex_unlock (&queue->lock);
+  if (__atomic_load_n (&nvme->paused, __ATOMIC_SEQ_CST))
+    g_main_context_wakeup (nvme->pci.device.vm->context);
 }
 
 gboolean
@@ -202,24 +227,28 @@ nvme_on_error (void *opaque, const BlockRequest *block, int error)
 {
   Nvme *nvme = opaque;
   NvmeRequest *request = block->opaque;
-  Vm *vm = nvme->pci.device.vm;
-  const gboolean held = vm_lock_held (vm);
-  gboolean keep;
+  NvmeQueue *queue;
+  gboolean ours;
 
   /* A shutdown isn't kept waiting. */
   if (block == &nvme->shutdown)
     return FALSE;
-  if (!held)
-    vm_lock (vm);
-  keep = request->state == NVME_RUNNING && host_error_pauses (vm, block_path (nvme->block), error);
-  if (keep)
+  queue = request->queue;
+  g_mutex_lock (&queue->lock);
+  ours = request->state == NVME_RUNNING;
+  g_mutex_unlock (&queue->lock);
+  if (!ours || !host_error_pauses (nvme->pci.device.vm, block_path (nvme->block), error))
+    return FALSE;
+  g_mutex_lock (&queue->lock);
+  ours = request->state == NVME_RUNNING;
+  if (ours)
     {
       request->parked = TRUE;
-      nvme->n_parked++;
+      queue->n_parked++;
     }
-  if (!held)
-    vm_unlock (vm);
-  return keep;
+  g_mutex_unlock (&queue->lock);
+  g_main_context_wakeup (nvme->pci.device.vm->context);
+  return ours;
 }
 
 /* -- Commands ----------------------------------------------------------------------------------------------- */
@@ -235,7 +264,8 @@ is_within (const Nvme *nvme, uint64_t sector, uint64_t n)
 static gboolean
 goes_through (const NvmeRequest *request)
 {
-  return (nvme_dword (request, 12) & FUA) != 0 || request->owner->features[FEATURE_WRITE_CACHE] == 0;
+  return (nvme_dword (request, 12) & FUA) != 0
+         || __atomic_load_n (&request->owner->features[FEATURE_WRITE_CACHE], __ATOMIC_RELAXED) == 0;
 }
 
 static unsigned
@@ -255,9 +285,28 @@ transfer (NvmeRequest *request, gboolean write)
   status = nvme_map (request, n * BLOCK_SECTOR_SIZE, !write);
   if (status != NVME_OK)
     return status;
-  *(write ? &nvme->commands_written : &nvme->commands_read) += 1;
+  __atomic_fetch_add (write ? &nvme->commands_written : &nvme->commands_read, 1, __ATOMIC_RELAXED);
   request->flush = write && goes_through (request);
   return submit (request, write ? BLOCK_OP_WRITE : BLOCK_OP_READ, sector * BLOCK_SECTOR_SIZE, 0);
+}
+
+static unsigned
+compare (NvmeRequest *request)
+{
+  const uint64_t sector = nvme_qword (request, 10);
+  const size_t bytes = ((nvme_dword (request, 12) & 0xffffu) + 1) * BLOCK_SECTOR_SIZE;
+  unsigned status;
+
+  if (bytes > NVME_MOST_BYTES)
+    return NVME_INVALID_FIELD;
+  if (!is_within (request->owner, sector, bytes / BLOCK_SECTOR_SIZE))
+    return NVME_OUT_OF_RANGE;
+  status = nvme_map (request, (uint32_t)bytes, FALSE);
+  if (status != NVME_OK)
+    return status;
+  request->compared = g_malloc (bytes);
+  request->compared_iov = (struct iovec){ .iov_base = request->compared, .iov_len = bytes };
+  return submit_vector (request, BLOCK_OP_READ, sector * BLOCK_SECTOR_SIZE, &request->compared_iov, 1, 0);
 }
 
 static unsigned
@@ -324,6 +373,8 @@ nvme_io (NvmeRequest *request)
     case OPCODE_WRITE:
     case OPCODE_READ:
       return transfer (request, opcode == OPCODE_WRITE);
+    case OPCODE_COMPARE:
+      return compare (request);
     case OPCODE_WRITE_ZEROES:
       return write_zeroes (request);
     case OPCODE_DATASET:

@@ -40,10 +40,9 @@ deliver (Nvme *nvme)
   static const uint8_t logs[NVME_EVENT_TYPES] = { LOG_ERRORS, LOG_HEALTH };
 
   for (unsigned type = 0; type < NVME_EVENT_TYPES; type++)
-    for (unsigned i = 0; i < NVME_REQUESTS; i++)
+    for (NvmeRequest *request = nvme->queues[0].first, *next; request != NULL; request = next)
       {
-        NvmeRequest *request = &nvme->requests[i];
-
+        next = request->next;
         if (request->state != NVME_EVENT || nvme->events[type] == 0 || (nvme->events_told >> type & 1) != 0)
           continue;
         request->result = type | (nvme->events[type] - 1u) << 8 | (uint32_t)logs[type] << 16;
@@ -67,8 +66,8 @@ nvme_ask_for_event (NvmeRequest *request)
   Nvme *nvme = request->owner;
   unsigned n = 0;
 
-  for (unsigned i = 0; i < NVME_REQUESTS; i++)
-    n += nvme->requests[i].state == NVME_EVENT;
+  for (const NvmeRequest *other = nvme->queues[0].first; other != NULL; other = other->next)
+    n += other->state == NVME_EVENT;
   if (n >= NVME_EVENTS)
     return NVME_TOO_MANY_EVENTS;
   request->state = NVME_EVENT;
@@ -114,6 +113,7 @@ nvme_log_error (Nvme *nvme, unsigned sq, unsigned id, unsigned status, uint64_t 
 {
   uint8_t *entry = nvme->errors;
 
+  g_mutex_lock (&nvme->log_lock);
   memmove (entry + NVME_ERROR_SIZE, entry, sizeof nvme->errors - NVME_ERROR_SIZE);
   memset (entry, 0, NVME_ERROR_SIZE);
   set64 (entry, ++nvme->n_errors);
@@ -123,11 +123,12 @@ nvme_log_error (Nvme *nvme, unsigned sq, unsigned id, unsigned status, uint64_t 
   pci_set16 (entry + 14, 0xffff); /* no field of the command is to blame */
   set64 (entry + 16, lba);
   pci_set32 (entry + 24, sq == 0xffff ? 0 : NVME_NAMESPACE);
+  g_mutex_unlock (&nvme->log_lock);
 }
 
 /* 5.14.1.2 */
 static void
-tell_health (const Nvme *nvme, uint8_t *data)
+tell_health (Nvme *nvme, uint8_t *data)
 {
   BlockStats stats;
 
@@ -138,11 +139,13 @@ tell_health (const Nvme *nvme, uint8_t *data)
   data[4] = 10;
   set64 (data + 32, stats.read_bytes / 512000); /* in thousands of 512 bytes */
   set64 (data + 48, stats.written_bytes / 512000);
-  set64 (data + 64, nvme->commands_read);
-  set64 (data + 80, nvme->commands_written);
+  set64 (data + 64, __atomic_load_n (&nvme->commands_read, __ATOMIC_RELAXED));
+  set64 (data + 80, __atomic_load_n (&nvme->commands_written, __ATOMIC_RELAXED));
   set64 (data + 112, 1); /* power cycles */
-  set64 (data + 160, nvme->n_media_errors);
+  set64 (data + 160, __atomic_load_n (&nvme->n_media_errors, __ATOMIC_RELAXED));
+  g_mutex_lock (&nvme->log_lock);
   set64 (data + 176, nvme->n_errors);
+  g_mutex_unlock (&nvme->log_lock);
 }
 
 /* 5.14.1.5: bit 0 says that there is a command, bit 1 that it changes data. */
@@ -150,12 +153,12 @@ static void
 tell_effects (uint8_t *data)
 {
   static const uint8_t admin[] = { 0x00, 0x01, 0x02, 0x04, 0x05, 0x06, 0x08, 0x09, 0x0a, 0x0c };
-  static const uint8_t io[] = { 0x00, 0x01, 0x02, 0x08, 0x09 };
+  static const uint8_t io[] = { 0x00, 0x01, 0x02, 0x05, 0x08, 0x09 };
 
   for (unsigned i = 0; i < sizeof admin; i++)
     data[4 * admin[i]] = 1;
   for (unsigned i = 0; i < sizeof io; i++)
-    data[1024 + 4 * io[i]] = io[i] == 0x00 || io[i] == 0x02 ? 1 : 3;
+    data[1024 + 4 * io[i]] = io[i] == 0x00 || io[i] == 0x02 || io[i] == 0x05 ? 1 : 3;
 }
 
 unsigned
@@ -173,7 +176,9 @@ nvme_get_log (NvmeRequest *request)
     {
     case LOG_ERRORS:
       size = sizeof nvme->errors;
+      g_mutex_lock (&nvme->log_lock);
       memcpy (data, nvme->errors, size);
+      g_mutex_unlock (&nvme->log_lock);
       break;
     case LOG_HEALTH:
       tell_health (nvme, data);

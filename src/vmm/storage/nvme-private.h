@@ -4,6 +4,15 @@
  *
  * nvme.c has registers and life, nvme-queue.c rings and interrupts, nvme-admin.c the administrator's commands, nvme-io.c reads and writes.  A command has an
  * NvmeRequest from when it was fetched until its completion is in the ring.
+ *
+ * Threads: registers and the administrator's queue are the VM lock holder's.  The queue n of reads and writes is served by an I/O thread (vm_io_context (n - 1)),
+ * which its doorbell wakes and where its requests end, without the VM lock.  Locks, downwards behind it:
+ *   NvmeQueue.lock             a submission queue and its requests
+ *   NvmeQueue.completion_lock  the completion queue of the same number
+ *   Nvme.pin_lock              what the pin shows; takes completion locks
+ *   Nvme.pool_lock, log_lock   requests that nobody has; the log of errors
+ * Which queues there are and what they are like changes under the VM lock and the queue's, so either is enough to look.  In a machine with one loop for all a
+ * doorbell serves its queue there and then.
  */
 #pragma once
 
@@ -20,6 +29,7 @@ G_BEGIN_DECLS
 #define NVME_MOST_BYTES   (NVME_PAGE << NVME_MDTS)
 #define NVME_EVENTS       4u /* requests for events that may wait */
 #define NVME_REQUESTS     128u
+#define NVME_RESERVED     8u  /* of them for the administrator */
 #define NVME_ERRORS       16u /* that its log has */
 #define NVME_ERROR_SIZE   64u
 #define NVME_N_FEATURES   16u
@@ -76,6 +86,7 @@ enum
   NVME_READ_ONLY = 0x182,
   NVME_WRITE_FAULT = 0x280,
   NVME_READ_ERROR = 0x281,
+  NVME_COMPARE_FAILURE = 0x285,
 
   NVME_PENDING = 0xffff, /* its end comes later */
 };
@@ -132,13 +143,21 @@ typedef enum
 
 typedef struct Nvme Nvme;
 
-typedef struct
+typedef struct NvmeRequest NvmeRequest;
+typedef struct NvmeQueue NvmeQueue;
+
+struct NvmeRequest
 {
   Nvme *owner;
+  NvmeQueue *queue;             /* that has it; a load that failed may have left another number in `sq` */
+  NvmeRequest *next, *previous; /* of its queue, or `next` of those that nobody has */
   BlockRequest block;
   DmaVector vector;
-  gboolean parked; /* until the machine goes on */
-  gboolean flush;  /* behind the write */
+  gboolean at_image; /* its done() is yet to come… */
+  gboolean parked;   /* …but not until the machine goes on */
+  gboolean flush;    /* behind the write */
+  void *compared;    /* what the image has, for a comparison */
+  struct iovec compared_iov;
   uint8_t ranges[16 * 256];
   unsigned n_ranges, range;
 
@@ -147,7 +166,24 @@ typedef struct
   uint16_t sq, status;
   uint32_t result;
   uint8_t command[NVME_COMMAND];
-} NvmeRequest;
+};
+
+/* What serves a pair of queues, which need not belong together. */
+struct NvmeQueue
+{
+  Nvme *owner;
+  unsigned n;
+  GMutex lock;
+  Dma dma;
+  BlockQueue *image;
+  int bell; /* an eventfd, or -1 */
+  GSource *source;
+  NvmeRequest *first;           /* all that were fetched here */
+  unsigned n_running, n_parked; /* of the image */
+  GMutex completion_lock;
+  Dma completion_dma;
+  gboolean full; /* some completion waits for room */
+};
 
 struct Nvme
 {
@@ -158,10 +194,15 @@ struct Nvme
   char *machine; /* its UUID, or NULL */
   uint8_t uuid[16];
   unsigned n_queues; /* with the administrator's */
-  BlockQueue *images[NVME_QUEUES];
+  NvmeQueue queues[NVME_QUEUES];
   BlockRequest shutdown; /* a flush */
-  gboolean shutdown_runs, paused;
-  unsigned n_running, n_parked; /* of the image */
+  gboolean shutdown_runs;
+  gint paused;   /* atomic */
+  gboolean here; /* doorbells serve queues: one loop for all */
+  GMutex pin_lock, pool_lock, log_lock;
+  NvmeRequest *unused;
+  unsigned n_unused;
+  uint32_t starving; /* a bit a queue that found none */
   uint64_t commands_read, commands_written;
   uint64_t n_errors, n_media_errors;
   uint8_t errors[NVME_ERRORS * NVME_ERROR_SIZE]; /* the newest first */
@@ -192,17 +233,28 @@ nvme_qword (const NvmeRequest *request, unsigned n)
 
 /* -- nvme-queue.c ------------------------------------------------------------------------------------------- */
 
-/* Takes what the ring has, as long as there are requests. */
-void nvme_look (Nvme *nvme, unsigned sq);
-void nvme_look_at_all (Nvme *nvme);
-/* Begins a request that has its command. */
+/* Locks, and for reads and writes the bell and the thread.  FALSE and an error: the host has no eventfd. */
+gboolean nvme_queue_init (Nvme *nvme, unsigned n, GError **error);
+/* The bell is heard no more, and the image's queue is gone with all requests. */
+void nvme_queue_clear (NvmeQueue *queue);
+/* Behind a load: requests by what their states say. */
+void nvme_sort_requests (Nvme *nvme);
+/* Puts completions that wait, takes what the ring has as long as there are requests.  Its thread; the administrator's: VM lock held. */
+void nvme_serve (NvmeQueue *queue);
+/* Has its thread do that soon; any thread.  The administrator's queue is served here: VM lock held. */
+void nvme_wake (NvmeQueue *queue);
+/* Begins a request that has its command.  The queue's lock is held, here and below. */
 void nvme_begin (NvmeRequest *request);
 /* Its completion, as soon as there is room. */
 void nvme_end (NvmeRequest *request, unsigned status);
+void nvme_free_request (NvmeRequest *request);
+/* VM lock held, no queue's. */
 void nvme_ring (Nvme *nvme, unsigned doorbell, uint32_t value);
-/* Forgets what was fetched from this queue; afterwards nothing of it touches memory. */
+/* The queue is none any more and what was fetched from it forgotten; afterwards nothing of it touches memory.  VM lock held, the queue's not. */
 void nvme_drop (Nvme *nvme, unsigned sq);
+/* Any thread, no lock of completions held. */
 void nvme_update_intx (Nvme *nvme);
+/* 9.5: the driver has to reset it.  Any thread. */
 void nvme_fail (Nvme *nvme);
 
 /* -- nvme-admin.c ------------------------------------------------------------------------------------------- */
@@ -220,9 +272,10 @@ void nvme_set_text (uint8_t *at, size_t length, const char *text);
 unsigned nvme_get_log (NvmeRequest *request);
 unsigned nvme_ask_for_event (NvmeRequest *request);
 void nvme_tell (Nvme *nvme, unsigned type, unsigned what);
+/* VM lock and the administrator's queue's held. */
 /* What the limits of temperature say has perhaps changed. */
 void nvme_look_at_health (Nvme *nvme);
-/* The image has failed; 0xffff in `sq`: it was nobody's command. */
+/* The image has failed; 0xffff in `sq`: it was nobody's command.  Any thread. */
 void nvme_log_error (Nvme *nvme, unsigned sq, unsigned id, unsigned status, uint64_t lba);
 /* Of the controller; the errors stay. */
 void nvme_reset_events (Nvme *nvme);
@@ -234,8 +287,7 @@ unsigned nvme_io (NvmeRequest *request);
 unsigned nvme_map (NvmeRequest *request, uint32_t length, gboolean to_memory);
 /* Copies to it.  A status. */
 unsigned nvme_answer (NvmeRequest *request, const void *data, uint32_t length);
-void nvme_free_request (NvmeRequest *request);
-/* For the image's queue; `opaque` is the controller. */
+/* For the image's queue; `opaque` is the controller.  Its thread, no lock held. */
 gboolean nvme_on_error (void *opaque, const BlockRequest *block, int error);
 
 G_END_DECLS

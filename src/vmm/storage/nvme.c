@@ -77,17 +77,48 @@ static const StateField nvme_state[] = {
 
 /* -- Reset and shutdown --------------------------------------------------------------------------------------- */
 
+/* I/O threads read it, and add that it fails. */
+static void
+set_status (Nvme *nvme, uint32_t csts)
+{
+  __atomic_store_n (&nvme->csts, csts, __ATOMIC_RELAXED);
+}
+
+static uint32_t
+status_of (const Nvme *nvme)
+{
+  return __atomic_load_n (&nvme->csts, __ATOMIC_RELAXED);
+}
+
+/* The two bits of a shutdown. */
+static void
+set_shutdown (Nvme *nvme, uint32_t bits)
+{
+  __atomic_fetch_and (&nvme->csts, ~(uint32_t)CSTS_SHUTDOWN, __ATOMIC_RELAXED);
+  __atomic_fetch_or (&nvme->csts, bits, __ATOMIC_RELAXED);
+}
+
 /* 7.3.2: of the controller; AQA, ASQ and ACQ stay. */
 static void
 reset_controller (Nvme *nvme)
 {
   for (unsigned i = 0; i < nvme->n_queues; i++)
+    nvme_drop (nvme, i);
+  for (unsigned i = 0; i < nvme->n_queues; i++)
     {
+      NvmeQueue *queue = &nvme->queues[i];
+
+      g_mutex_lock (&queue->lock);
       nvme->sq[i] = (NvmeSubmission){ 0 };
-      nvme_drop (nvme, i);
+      g_mutex_unlock (&queue->lock);
+      g_mutex_lock (&queue->completion_lock);
       nvme->cq[i] = (NvmeCompletion){ 0 };
+      queue->full = FALSE;
+      g_mutex_unlock (&queue->completion_lock);
     }
-  nvme->cc = nvme->csts = nvme->mask = 0;
+  nvme->cc = 0;
+  set_status (nvme, 0);
+  __atomic_store_n (&nvme->mask, 0, __ATOMIC_RELAXED);
   nvme_reset_features (nvme);
   nvme_reset_events (nvme);
   nvme_update_intx (nvme);
@@ -99,17 +130,21 @@ enable (Nvme *nvme)
 {
   const uint32_t sq_last = nvme->aqa & 0xfff, cq_last = nvme->aqa >> 16;
 
-  nvme->csts = 0;
+  set_status (nvme, 0);
   if ((nvme->cc & (CC_CSS | CC_MPS | CC_AMS)) != 0 || sq_last == 0 || cq_last == 0)
     {
       nvme_fail (nvme);
       return;
     }
+  g_mutex_lock (&nvme->queues[0].lock);
   nvme->sq[0] = (NvmeSubmission){ .enabled = TRUE, .size = (uint16_t)(sq_last + 1), .base = nvme->asq };
+  g_mutex_unlock (&nvme->queues[0].lock);
+  g_mutex_lock (&nvme->queues[0].completion_lock);
   nvme->cq[0] = (NvmeCompletion){
     .enabled = TRUE, .interrupts = TRUE, .phase = TRUE, .size = (uint16_t)(cq_last + 1), .base = nvme->acq
   };
-  nvme->csts = CSTS_READY;
+  g_mutex_unlock (&nvme->queues[0].completion_lock);
+  set_status (nvme, CSTS_READY);
 }
 
 static void
@@ -125,8 +160,8 @@ on_shut (void *opaque, int error)
     g_message ("%s: writing to the disk failed while the guest shut it down: %s", nvme->pci.device.id,
                g_strerror (error));
   nvme->shutdown_runs = FALSE;
-  if ((nvme->csts & CSTS_SHUTDOWN) == CSTS_SHUTTING)
-    nvme->csts ^= CSTS_SHUTDOWN;
+  if ((status_of (nvme) & CSTS_SHUTDOWN) == CSTS_SHUTTING)
+    set_shutdown (nvme, CSTS_SHUT);
   if (!held)
     vm_unlock (vm);
 }
@@ -134,12 +169,12 @@ on_shut (void *opaque, int error)
 static void
 shut_down (Nvme *nvme)
 {
-  nvme->csts = (nvme->csts & ~(uint32_t)CSTS_SHUTDOWN) | CSTS_SHUTTING;
+  set_shutdown (nvme, CSTS_SHUTTING);
   if (nvme->shutdown_runs)
     return;
   nvme->shutdown_runs = TRUE;
   nvme->shutdown = (BlockRequest){ .op = BLOCK_OP_FLUSH, .done = on_shut, .opaque = nvme };
-  block_submit (nvme->images[0], &nvme->shutdown);
+  block_submit (nvme->queues[0].image, &nvme->shutdown);
 }
 
 /* Also in two steps: a driver may set the fields and the bit one after the other. */
@@ -159,7 +194,7 @@ write_cc (Nvme *nvme, uint32_t value)
   if ((value & CC_SHUTDOWN) != 0 && (old & CC_SHUTDOWN) == 0)
     shut_down (nvme);
   else if ((value & CC_SHUTDOWN) == 0)
-    nvme->csts &= ~(uint32_t)CSTS_SHUTDOWN;
+    set_shutdown (nvme, 0);
 }
 
 /* -- Registers ------------------------------------------------------------------------------------------------ */
@@ -195,7 +230,7 @@ registers_read (void *opaque, uint64_t addr, unsigned size)
     case NVME_CC:
       return nvme->cc;
     case NVME_CSTS:
-      return nvme->csts;
+      return status_of (nvme);
     case NVME_AQA:
       return nvme->aqa;
     case NVME_ASQ:
@@ -218,11 +253,11 @@ registers_write (void *opaque, uint64_t addr, uint64_t wide, unsigned size)
   switch (addr)
     {
     case NVME_INTMS:
-      nvme->mask |= value;
+      __atomic_fetch_or (&nvme->mask, value, __ATOMIC_RELAXED);
       nvme_update_intx (nvme);
       break;
     case NVME_INTMC:
-      nvme->mask &= ~value;
+      __atomic_fetch_and (&nvme->mask, ~value, __ATOMIC_RELAXED);
       nvme_update_intx (nvme);
       break;
     case NVME_CC:
@@ -257,14 +292,27 @@ static const IoOps registers_ops = {
 
 /* -- Life ----------------------------------------------------------------------------------------------------- */
 
+/* Whoever was at a queue isn't any more. */
+static void
+pass_queues (Nvme *nvme)
+{
+  for (unsigned i = 0; i < nvme->n_queues; i++)
+    {
+      g_mutex_lock (&nvme->queues[i].lock);
+      g_mutex_unlock (&nvme->queues[i].lock);
+    }
+}
+
 /* The device may not reach memory any more.  Where it goes, the image's queues are gone. */
 static void
 on_quiesce (void *opaque)
 {
   Nvme *nvme = opaque;
 
-  for (unsigned i = 0; i < nvme->n_queues && nvme->images[i] != NULL; i++)
-    block_settle (nvme->images[i]);
+  pass_queues (nvme);
+  for (unsigned i = 0; i < nvme->n_queues; i++)
+    if (nvme->queues[i].image != NULL)
+      block_settle (nvme->queues[i].image);
 }
 
 /* A UUID of version 5 (RFC 4122, 4.3), but of the machine's UUID and the serial number. */
@@ -297,19 +345,17 @@ nvme_realize (Device *device, GError **error)
                                         .interrupt_pin = 1 };
   Nvme *nvme = (Nvme *)device;
 
-  for (unsigned i = 0; i < nvme->n_queues; i++)
-    {
-      nvme->images[i] = block_queue_new (nvme->block, device->vm->context);
-      block_set_error_func (nvme->images[i], nvme_on_error, nvme);
-    }
-  for (unsigned i = 0; i < NVME_REQUESTS; i++)
-    {
-      nvme->requests[i].owner = nvme;
-      dma_vector_init (&nvme->requests[i].vector);
-    }
   make_uuid (nvme);
   if (!pci_device_init (&nvme->pci, nvme->pci.bus, nvme->pci.devfn, &identity, error))
     return FALSE;
+  nvme->here = vm_io_context (device->vm, 0) == device->vm->context;
+  for (unsigned i = 0; i < NVME_QUEUES; i++)
+    {
+      dma_init_queue (&nvme->queues[i].dma, &nvme->pci.dma);
+      dma_init_queue (&nvme->queues[i].completion_dma, &nvme->pci.dma);
+      if (i < nvme->n_queues && !nvme_queue_init (nvme, i, error))
+        return FALSE;
+    }
   nvme->pci.dma.quiesce = on_quiesce;
   nvme->pci.dma.opaque = nvme;
   nvme->registers = region_new_io ("nvme", REGISTERS_SIZE, &registers_ops, nvme);
@@ -335,15 +381,42 @@ nvme_reset (Device *device)
 static void
 nvme_pause (Device *device)
 {
-  ((Nvme *)device)->paused = TRUE;
+  Nvme *nvme = (Nvme *)device;
+
+  __atomic_store_n (&nvme->paused, TRUE, __ATOMIC_SEQ_CST);
+  pass_queues (nvme);
 }
 
 static gboolean
 nvme_drained (Device *device)
 {
-  const Nvme *nvme = (Nvme *)device;
+  Nvme *nvme = (Nvme *)device;
+  gboolean busy = nvme->shutdown_runs;
 
-  return nvme->n_running == nvme->n_parked && !nvme->shutdown_runs;
+  for (unsigned i = 0; i < nvme->n_queues && !busy; i++)
+    {
+      g_mutex_lock (&nvme->queues[i].lock);
+      busy = nvme->queues[i].n_running > nvme->queues[i].n_parked;
+      g_mutex_unlock (&nvme->queues[i].lock);
+    }
+  return !busy;
+}
+
+static void
+resume_queue (NvmeQueue *queue)
+{
+  g_mutex_lock (&queue->lock);
+  for (NvmeRequest *request = queue->first, *next; request != NULL; request = next)
+    {
+      next = request->next;
+      /* What another process had parked; ours is submitted again by the image. */
+      if (request->state == NVME_RUNNING && !request->at_image)
+        nvme_begin (request);
+      request->parked = FALSE;
+    }
+  queue->n_parked = 0;
+  g_mutex_unlock (&queue->lock);
+  block_retry (queue->image);
 }
 
 static void
@@ -351,19 +424,17 @@ nvme_resume (Device *device)
 {
   Nvme *nvme = (Nvme *)device;
 
-  nvme->paused = FALSE;
-  /* What another process had parked; ours is submitted again by the image. */
-  for (unsigned i = 0; i < NVME_REQUESTS; i++)
-    if (nvme->requests[i].state == NVME_RUNNING && !nvme->requests[i].parked)
-      nvme_begin (&nvme->requests[i]);
-  for (unsigned i = 0; i < NVME_REQUESTS; i++)
-    nvme->requests[i].parked = FALSE;
-  nvme->n_parked = 0;
+  __atomic_store_n (&nvme->paused, FALSE, __ATOMIC_SEQ_CST);
   for (unsigned i = 0; i < nvme->n_queues; i++)
-    block_retry (nvme->images[i]);
-  if ((nvme->csts & CSTS_SHUTDOWN) == CSTS_SHUTTING)
+    resume_queue (&nvme->queues[i]);
+  if ((status_of (nvme) & CSTS_SHUTDOWN) == CSTS_SHUTTING)
     shut_down (nvme);
-  nvme_look_at_all (nvme);
+  /* What rang meanwhile was forgotten. */
+  for (unsigned i = 0; i < nvme->n_queues; i++)
+    if (i == 0 || nvme->here)
+      nvme_serve (&nvme->queues[i]);
+    else
+      nvme_wake (&nvme->queues[i]);
   nvme_update_intx (nvme);
 }
 
@@ -396,12 +467,15 @@ nvme_post_load (Device *device, GError **error)
       if (request->state == NVME_DEAD)
         request->state = NVME_FREE;
       good &= request->state == NVME_FREE || nvme->sq[request->sq].enabled;
+      /* Nothing of the administrator's ever runs, nor asks anybody else for events. */
+      good &= request->sq == 0 ? request->state != NVME_RUNNING : request->state != NVME_EVENT;
     }
   nvme->cc &= CC_KEPT;
   nvme->csts &= CSTS_READY | CSTS_FATAL | CSTS_SHUTDOWN;
   nvme->aqa &= AQA_BITS;
   nvme->asq &= ADDRESS_BITS;
   nvme->acq &= ADDRESS_BITS;
+  nvme_sort_requests (nvme);
   if (!good)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s: its queues make no sense", device->id);
@@ -416,13 +490,18 @@ nvme_unrealize (Device *device)
   Nvme *nvme = (Nvme *)device;
 
   /* What ends now is told to nobody. */
-  nvme->csts = 0;
+  set_status (nvme, 0);
+  pass_queues (nvme);
+  for (unsigned i = 0; i < NVME_QUEUES; i++)
+    nvme_drop (nvme, i);
   for (unsigned i = 0; i < NVME_QUEUES; i++)
     {
-      nvme->sq[i].enabled = FALSE;
-      if (nvme->images[i] != NULL)
-        nvme_drop (nvme, i);
-      g_clear_pointer (&nvme->images[i], block_queue_free);
+      NvmeQueue *queue = &nvme->queues[i];
+
+      if (queue->image != NULL)
+        nvme_queue_clear (queue);
+      dma_clear (&queue->dma);
+      dma_clear (&queue->completion_dma);
     }
   for (unsigned i = 0; i < NVME_REQUESTS; i++)
     dma_vector_free (&nvme->requests[i].vector);
@@ -453,6 +532,25 @@ nvme_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, const NvmeConfig 
   nvme->pci.bus = bus;
   nvme->pci.devfn = (uint8_t)devfn;
   nvme->n_queues = config->n_queues + 1;
+  g_mutex_init (&nvme->pin_lock);
+  g_mutex_init (&nvme->pool_lock);
+  g_mutex_init (&nvme->log_lock);
+  for (unsigned i = 0; i < NVME_QUEUES; i++)
+    {
+      NvmeQueue *queue = &nvme->queues[i];
+
+      queue->owner = nvme;
+      queue->n = i;
+      queue->bell = -1;
+      g_mutex_init (&queue->lock);
+      g_mutex_init (&queue->completion_lock);
+    }
+  for (unsigned i = 0; i < NVME_REQUESTS; i++)
+    {
+      nvme->requests[i].owner = nvme;
+      dma_vector_init (&nvme->requests[i].vector);
+    }
+  nvme_sort_requests (nvme);
   nvme->block = config->block;
   nvme->machine = g_strdup (config->machine);
   g_strlcpy (nvme->serial, config->serial, sizeof nvme->serial);

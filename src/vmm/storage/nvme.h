@@ -2,7 +2,8 @@
  *
  * A solid-state disk on PCI: an NVMe controller with one namespace.  NVM Express Base Specification 1.4.
  *
- * Threads: all under the VM lock, which completions of the image take.  Commands are begun where the doorbell is rung.
+ * Threads: these functions, registers and the administrator's commands under the VM lock.  Reads and writes are begun and end on I/O threads, a queue's on one
+ * (vm_io_context()), without that.
  */
 #pragma once
 

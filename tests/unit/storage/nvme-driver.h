@@ -74,13 +74,13 @@ driver_map (Driver *d)
   driver_config (d, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
 }
 
-/* A machine with a disk of this image, which it takes. */
+/* This machine with a disk of this image; takes both. */
 static inline void
-driver_open (Driver *d, Block *image, unsigned n_queues)
+driver_open_vm (Driver *d, Vm *vm, Block *image, unsigned n_queues)
 {
   const NvmeConfig config = { .block = image, .serial = "SERIAL-1", .n_queues = n_queues };
 
-  *d = (Driver){ .vm = vm_new (NULL, TRUE) };
+  *d = (Driver){ .vm = vm };
   vm_lock (d->vm);
   d->ram = region_new_ram ("ram", DRIVER_RAM, RAM_DEFAULT, NULL);
   vm_add_ram (d->vm, d->ram);
@@ -90,6 +90,12 @@ driver_open (Driver *d, Block *image, unsigned n_queues)
   d->device->klass->reset (d->device);
   vm_unlock (d->vm);
   driver_map (d);
+}
+
+static inline void
+driver_open (Driver *d, Block *image, unsigned n_queues)
+{
+  driver_open_vm (d, vm_new (NULL, TRUE), image, n_queues);
 }
 
 static inline void

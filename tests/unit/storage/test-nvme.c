@@ -16,6 +16,7 @@
 #define FLUSH      0
 #define ZEROES     8
 #define DATASET    9
+#define COMPARE    5
 
 static Driver d;
 static Block *image;
@@ -478,6 +479,39 @@ test_wrong (void)
   driver_close (&d);
 }
 
+/* 6.6 */
+static void
+test_compare (void)
+{
+  Command command = transfer (COMPARE, 16, 64);
+
+  begin (NULL);
+  for (unsigned i = 0; i < 64 * 512; i++)
+    driver_ram (&d, DRIVER_DATA)[i] = (uint8_t)(i * 7 + i / 512);
+  command.prp2 = DRIVER_LIST;
+  for (unsigned i = 0; i < 8; i++)
+    pci_set32 (driver_ram (&d, DRIVER_LIST + 8 * i), DRIVER_DATA + 0x1000 * (i + 1));
+  command.opcode = WRITE;
+  g_assert_cmphex (driver_status (&d, 1, &command), ==, 0);
+  command.opcode = COMPARE;
+  g_assert_cmphex (driver_status (&d, 1, &command), ==, 0);
+  /* The last byte of the last page. */
+  driver_ram (&d, DRIVER_DATA)[64 * 512 - 1] ^= 1;
+  g_assert_cmphex (driver_status (&d, 1, &command), ==, 0x285);
+  driver_ram (&d, DRIVER_DATA)[64 * 512 - 1] ^= 1;
+  driver_ram (&d, DRIVER_DATA)[0] ^= 0x80;
+  g_assert_cmphex (driver_status (&d, 1, &command), ==, 0x285);
+  /* Nothing was written to memory, nor to the disk. */
+  g_assert_cmphex (driver_ram (&d, DRIVER_DATA)[0], ==, 0x80);
+  driver_ram (&d, DRIVER_DATA)[0] = 0;
+  g_assert_cmphex (driver_status (&d, 1, &command), ==, 0);
+  g_assert_cmphex (ask (COMPARE, DISK / 512 - 1, 2), ==, 0x80);
+  g_assert_cmphex (ask (COMPARE, 0, 2048), ==, 2);
+  command.prp1 = NOT_MEMORY;
+  g_assert_cmphex (driver_status (&d, 1, &command), ==, 4);
+  driver_close (&d);
+}
+
 static void
 test_read_only (void)
 {
@@ -695,6 +729,7 @@ main (int argc, char **argv)
   g_test_add_func ("/nvme/transfers", test_transfers);
   g_test_add_func ("/nvme/zeroes", test_zeroes);
   g_test_add_func ("/nvme/wrong", test_wrong);
+  g_test_add_func ("/nvme/compare", test_compare);
   g_test_add_func ("/nvme/read-only", test_read_only);
   g_test_add_func ("/nvme/full", test_full);
   for (int i = 0; i < 4; i++)
