@@ -25,6 +25,7 @@ enum
   WHAT_RESET,
   WHAT_CONFIG,
   WHAT_TAKE,
+  WHAT_SAVE, /* and load */
   N_WHATS,
 };
 #define STEP(what, where, number, value)                                                   \
@@ -54,8 +55,24 @@ make_queues (Driver *d)
   driver_ring (d, 0);
 }
 
+/* More loads of an input are time and nothing new. */
+#define MOST_LOADS 2
+static unsigned n_loads;
+
 static void
-stand_still (Driver *d)
+load_saved (Driver *d)
+{
+  const DeviceClass *klass = d->device->klass;
+  g_autoptr (GByteArray) state = g_byte_array_new ();
+
+  state_save (klass->state, d->device, state);
+  if (!state_load (klass->state, d->device, state->data, state->len, NULL)
+      || !klass->post_load (d->device, NULL))
+    g_critical ("a state that was just saved can't be loaded");
+}
+
+static void
+stand_still (Driver *d, gboolean load)
 {
   const DeviceClass *klass = d->device->klass;
 
@@ -67,6 +84,8 @@ stand_still (Driver *d)
       g_main_context_iteration (NULL, TRUE);
       vm_lock (d->vm);
     }
+  if (load)
+    load_saved (d);
   klass->resume (d->device);
   vm_unlock (d->vm);
 }
@@ -114,7 +133,8 @@ step (Driver *d, FuzzBytes *bytes)
       pump ();
       break;
     case WHAT_PAUSE:
-      stand_still (d);
+    case WHAT_SAVE:
+      stand_still (d, what == WHAT_SAVE && n_loads++ < MOST_LOADS);
       break;
     case WHAT_RESET:
       vm_lock (d->vm);
@@ -125,6 +145,7 @@ step (Driver *d, FuzzBytes *bytes)
     case WHAT_CONFIG:
       driver_config (d, where, value, 1u << number % 3);
       break;
+    case WHAT_TAKE:
     default:
       for (unsigned i = 0; i < DRIVER_SIZE && driver_next (d, queue) != NULL; i++)
         d->head[queue]++;
@@ -139,6 +160,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
   FuzzBytes bytes = { data, length };
   Driver d;
 
+  n_loads = 0;
   driver_open (&d,
                block_open (&(BlockConfig){ .format = "raw", .test = DISK, .flags = BLOCK_READ_WRITE }, NULL),
                N_QUEUES);
@@ -166,6 +188,8 @@ make (void)
                                        STEP (WHAT_MEMORY, 1, 16, DRIVER_DATA + 0x4000),
                                        DO (0x61, 2, 8),
                                        DO (0x7d, 1, 8),
+                                       DO (1, 5, 3),
+                                       DO (0x1d, 5, 8),
                                        DO (1, 8, 8) };
   static const uint8_t ranges[] = { BEGIN,
                                     STEP (WHAT_MEMORY, 0, 4, 8),
@@ -185,6 +209,7 @@ make (void)
                                   STEP (WHAT_BELL, 1, 0, 0),
                                   STEP (WHAT_BELL, 2, 0, 0),
                                   STEP (WHAT_PAUSE, 0, 0, 0),
+                                  STEP (WHAT_SAVE, 0, 0, 0),
                                   STEP (WHAT_COMMAND, 1, 2, 0),
                                   STEP (WHAT_BELL, 1, 0, 0),
                                   STEP (WHAT_REGISTER, 0, 0x14, 1 | 1 << 14),

@@ -6,6 +6,7 @@
 
 #include "storage/nvme-private.h"
 
+#include "base/ready-source.h"
 #include "pci/msix.h"
 
 #include <errno.h>
@@ -417,6 +418,7 @@ nvme_queue_init (Nvme *nvme, unsigned n, GError **error)
     }
   queue->source = g_unix_fd_source_new (queue->bell, G_IO_IN);
   g_source_set_callback (queue->source, G_SOURCE_FUNC (on_bell), queue, NULL);
+  source_stay_polled (queue->source);
   g_source_attach (queue->source, context);
   return TRUE;
 }
