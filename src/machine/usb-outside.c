@@ -11,11 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FOLDER     "sys/bus/usb/devices"
-#define CLASS_HUB  9
-#define ID_LENGTH  9   /* "046d:c52b" */
-#define MOST_NAME  126 /* of a string descriptor: USB 2.0, 9.6.7 */
-#define RULES_FILE "/etc/udev/rules.d/70-vivarium-usb.rules"
+#define FOLDER    "sys/bus/usb/devices"
+#define CLASS_HUB 9
+#define ID_LENGTH 9   /* "046d:c52b" */
+#define MOST_NAME 126 /* of a string descriptor: USB 2.0, 9.6.7 */
 
 static const char *
 root (void)
@@ -261,7 +260,7 @@ usb_outside_advice (const char *host)
   g_autofree char *rule = usb_outside_rule (host);
 
   return g_strdup_printf (_ ("Put this line into a file %s, as root, and plug the device in again:\n\n%s"),
-                          RULES_FILE, rule);
+                          USB_OUTSIDE_RULES, rule);
 }
 
 char *

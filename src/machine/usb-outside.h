@@ -13,6 +13,8 @@
 
 G_BEGIN_DECLS
 
+#define USB_OUTSIDE_RULES "/etc/udev/rules.d/70-vivarium-usb.rules"
+
 typedef struct
 {
   unsigned bus, address;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A helper, taken over: its own main(), and where it would begin to serve, behind its walls, operations of ops.c.  The linker gives us the call by which each begins
- * (--wrap): vivarium-net's nat_helper_serve(), vivarium-switch's switch_new(), and the execv() by which vivarium-share becomes virtiofsd, which then adds walls of its own.
+ * (--wrap): vivarium-net's nat_helper_serve(), vivarium-switch's switch_new(), vivarium-usb's usb_helper_serve(), vivarium-decode's cs_malloc(), and the execv() by which
+ * vivarium-share becomes virtiofsd, which then adds walls of its own.
  */
 #include "attack.h"
 #include "ops.h"
@@ -10,6 +11,8 @@
 
 int __wrap_nat_helper_serve (int socket, const char *tftp);
 void *__wrap_switch_new (const void *config);
+int __wrap_usb_helper_serve (int socket, int node, const void *backend);
+void *__wrap_cs_malloc (size_t handle);
 int __wrap_execv (const char *program, char *const *arguments);
 
 int
@@ -20,6 +23,18 @@ __wrap_nat_helper_serve (int socket, const char *tftp)
 
 void *
 __wrap_switch_new (const void *config)
+{
+  attack_run ();
+}
+
+int
+__wrap_usb_helper_serve (int socket, int node, const void *backend)
+{
+  attack_run ();
+}
+
+void *
+__wrap_cs_malloc (size_t handle)
 {
   attack_run ();
 }

@@ -59,7 +59,8 @@ SHARE = {}
 SHARE |= rows("open_ini create_inside tmpfile_inside rename_inside unlink_inside mkdir_inside symlink_inside truncate_inside unix_bind_inside", "EROFS")
 SHARE |= rows("inet_connect inet_fast_open inet_fast_message inet_udp", "ENETUNREACH")
 SHARE |= rows("unix_abstract", "ECONNREFUSED")
-TABLES = {"net": NET, "switch": SWITCH, "share": SHARE}
+# A device's node, or bytes that came on its input, are all that vivarium-usb and vivarium-decode have besides.
+TABLES = {"net": NET, "switch": SWITCH, "share": SHARE, "usb": SWITCH, "decode": SWITCH}
 
 
 def kind_of(program):
@@ -71,7 +72,9 @@ class Helpers(Prey):
 
     @staticmethod
     def command(program, folder):
-        options = {"net": ["--tftp", folder], "switch": ["--outside", "group"], "share": ["--folder", folder, "--readonly"]}[kind_of(program)]
+        if kind_of(program) == "decode":
+            return [program, "64", "0"]
+        options = {"usb": [], "net": ["--tftp", folder], "switch": ["--outside", "group"], "share": ["--folder", folder, "--readonly"]}[kind_of(program)]
         return [program, "--socket", "3", *options]
 
     def attack(self, program, ops):

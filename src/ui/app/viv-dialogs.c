@@ -12,6 +12,7 @@
 #include <glib/gi18n.h>
 
 #define DETAILS_HEIGHT 180
+#define TEXT_HEIGHT    60
 
 /* An owner that may go while the question stands, and what the question is about, which stays. */
 typedef struct
@@ -276,14 +277,14 @@ on_copy (GtkButton *button, const char *text)
   gtk_button_set_label (button, _ ("Copied"));
 }
 
+/* As it is, with a button that copies it. */
 static GtkWidget *
-make_details (const char *text)
+make_text (const char *text, int height, const char *label)
 {
-  GtkWidget *expander = gtk_expander_new_with_mnemonic (_ ("_Details"));
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
   GtkWidget *scroller = gtk_scrolled_window_new ();
   GtkWidget *view = gtk_text_view_new ();
-  GtkWidget *copy = gtk_button_new_with_mnemonic (_ ("C_opy Details"));
+  GtkWidget *copy = gtk_button_new_with_mnemonic (label);
 
   gtk_text_view_set_editable (GTK_TEXT_VIEW (view), FALSE);
   gtk_text_view_set_monospace (GTK_TEXT_VIEW (view), TRUE);
@@ -294,7 +295,7 @@ make_details (const char *text)
   gtk_text_view_set_bottom_margin (GTK_TEXT_VIEW (view), 9);
   gtk_text_buffer_set_text (gtk_text_view_get_buffer (GTK_TEXT_VIEW (view)), text, -1);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), view);
-  gtk_scrolled_window_set_min_content_height (GTK_SCROLLED_WINDOW (scroller), DETAILS_HEIGHT);
+  gtk_scrolled_window_set_min_content_height (GTK_SCROLLED_WINDOW (scroller), height);
   gtk_widget_add_css_class (scroller, "details");
   gtk_widget_set_halign (copy, GTK_ALIGN_START);
   g_signal_connect_data (copy, "clicked", G_CALLBACK (on_copy), g_strdup (text),
@@ -302,8 +303,28 @@ make_details (const char *text)
   gtk_box_append (GTK_BOX (box), scroller);
   gtk_box_append (GTK_BOX (box), copy);
   gtk_widget_set_margin_top (box, 6);
-  gtk_expander_set_child (GTK_EXPANDER (expander), box);
+  return box;
+}
+
+static GtkWidget *
+make_details (const char *text)
+{
+  GtkWidget *expander = gtk_expander_new_with_mnemonic (_ ("_Details"));
+
+  gtk_expander_set_child (GTK_EXPANDER (expander), make_text (text, DETAILS_HEIGHT, _ ("C_opy Details")));
   return expander;
+}
+
+void
+viv_show_to_copy (GtkWindow *parent, const char *heading, const char *body, const char *text)
+{
+  AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (parent, heading, body));
+
+  adw_message_dialog_set_extra_child (dialog, make_text (text, TEXT_HEIGHT, _ ("C_opy")));
+  adw_message_dialog_add_response (dialog, "close", _ ("_Close"));
+  adw_message_dialog_set_default_response (dialog, "close");
+  adw_message_dialog_set_close_response (dialog, "close");
+  viv_present_over (GTK_WINDOW (dialog), parent);
 }
 
 char *

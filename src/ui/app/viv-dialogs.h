@@ -52,6 +52,9 @@ void viv_show_error_with (GtkWindow *parent, const char *heading, const char *bo
                           const char *action, VivConfirmFunc func, gpointer owner, gpointer about,
                           GDestroyNotify destroy);
 
+/* Something that a person is to take elsewhere: `text` is shown as it is, and one button copies just that. */
+void viv_show_to_copy (GtkWindow *parent, const char *heading, const char *body, const char *text);
+
 /* An error's message as a sentence by itself: with a capital at its beginning. */
 char *viv_sentence (const char *message);
 

@@ -140,9 +140,13 @@ on_connected (GObject *source, GAsyncResult *result, gpointer data)
     return;
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) && usb_outside_check (change->host))
     {
-      g_autofree char *rule = usb_outside_advice (change->host);
-      viv_show_error (GTK_WINDOW (shell), _ ("The USB Device May Not Be Opened"),
-                      _ ("This computer lets you use the device when the rule below is there."), rule);
+      g_autofree char *rule = usb_outside_rule (change->host);
+      /* Translators: %s is a file's path */
+      g_autofree char *body = g_strdup_printf (
+          _ ("This computer lets you use the device when the line below stands in the file %s, which its "
+             "administrator can write. Plug the device in again afterwards."),
+          USB_OUTSIDE_RULES);
+      viv_show_to_copy (GTK_WINDOW (shell), _ ("The USB Device May Not Be Opened"), body, rule);
     }
   else
     viv_operation_failed (shell, VIV_MACHINE (source), _ ("The USB Device Could Not Be Used"), error);

@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,7 +40,8 @@ static Vm *vm;
 static DebugServer *debugger;
 static SerialPort *serial;
 static DisplayOutput *output;
-static GPtrArray *drives; /* MachineDrive */
+static GPtrArray *drives;    /* MachineDrive */
+static GPtrArray *usb_names; /* NULL where one was given back */
 static unsigned keys;
 static gboolean lies;
 
@@ -154,6 +156,50 @@ on_change_media (void *opaque, const char *id, const char *path, int fd, gboolea
   return FALSE;
 }
 
+/* -- USB devices of this computer: names are all that is kept of them -- */
+
+static char *
+on_usb_connect (void *opaque, const char *id, const char *name, int node, GError **error)
+{
+  if (behaves ("usb-denied"))
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED, "the user may not");
+  else if (behaves ("usb-full"))
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
+                         "the USB controller has no port left; take a device away");
+  else if (node < 0 || fcntl (node, F_GETFL) < 0)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, "no device came along");
+  else
+    {
+      g_ptr_array_add (usb_names, g_strdup (name));
+      return g_strdup_printf ("usb-host%u", usb_names->len - 1);
+    }
+  return NULL;
+}
+
+static gboolean
+on_usb_disconnect (void *opaque, const char *id)
+{
+  const unsigned n = g_str_has_prefix (id, "usb-host") ? (unsigned)atoi (id + 8) : G_MAXUINT;
+
+  if (n >= usb_names->len || usb_names->pdata[n] == NULL)
+    return FALSE;
+  g_clear_pointer (&usb_names->pdata[n], g_free);
+  return TRUE;
+}
+
+static void
+on_usb_list (void *opaque, void (*add) (void *list, const char *id, const char *name, const char *place),
+             void *list)
+{
+  for (guint i = 0; i < usb_names->len; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("usb-host%u", i);
+
+      if (usb_names->pdata[i] != NULL)
+        add (list, id, usb_names->pdata[i], "usb 2");
+    }
+}
+
 static gboolean
 on_power_button (void *opaque)
 {
@@ -212,6 +258,7 @@ serve (InputRouter *router, GError **error)
       };
       g_ptr_array_add (drives, g_memdup2 (&present, sizeof present));
     }
+  usb_names = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GString) reason = g_string_new ("there is no processor in a test");
   while (behaves ("rude") && reason->len < RUDE_LENGTH)
     g_string_append (reason, RUDE);
@@ -234,6 +281,9 @@ serve (InputRouter *router, GError **error)
     .n_serials = 1,
     .power_button = on_power_button,
     .start_helper = on_start_helper,
+    .usb_connect = on_usb_connect,
+    .usb_disconnect = on_usb_disconnect,
+    .usb_list = on_usb_list,
     .quit = on_quit,
     .debugger = debugger,
   };
@@ -289,6 +339,7 @@ run (void)
   debug_server_free (debugger);
   engine_free (engine);
   g_ptr_array_unref (drives);
+  g_ptr_array_unref (usb_names);
   display_output_free (output);
   vm_lock (vm);
   serial_port_free (serial);
