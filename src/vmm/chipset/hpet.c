@@ -214,6 +214,25 @@ on_acknowledged (void *opaque)
     fire (hpet, LEGACY_PIT);
 }
 
+/* Neither an interrupt nor a bit of the status comes of it, as of what Linux leaves running when it ticks by another clock: the host isn't woken for that, and
+ * where a period is by then is reckoned when somebody asks. */
+static gboolean
+is_silent (const HpetTimer *timer)
+{
+  return !(timer->config & (TN_ENABLE | TN_LEVEL));
+}
+
+static void
+catch_up (Hpet *hpet, HpetTimer *timer)
+{
+  const uint64_t mask = width_mask (timer);
+  const uint64_t behind = (counter_now (hpet) - timer->comparator) & mask;
+
+  if (is_silent (timer) && (hpet->config & CONFIG_ENABLE) && (timer->config & TN_PERIODIC)
+      && timer->period != 0 && behind < mask / 2)
+    timer->comparator = (timer->comparator + (behind / timer->period + 1) * timer->period) & mask;
+}
+
 static void
 schedule (Hpet *hpet, unsigned n)
 {
@@ -223,7 +242,7 @@ schedule (Hpet *hpet, unsigned n)
   uint64_t phase = ((uint64_t)now - hpet->since) % PERIOD_NS;
 
   /* Years away, or behind in 64 bits: never. */
-  if (!(hpet->config & CONFIG_ENABLE) || ticks > G_MAXINT64 / PERIOD_NS / 4)
+  if (!(hpet->config & CONFIG_ENABLE) || is_silent (timer) || ticks > G_MAXINT64 / PERIOD_NS / 4)
     {
       vm_timer_cancel (&hpet->alarm[n]);
       return;
@@ -245,6 +264,9 @@ on_alarm (void *opaque)
   HpetTimer *timer = &hpet->timer[alarm->n];
   uint64_t mask = width_mask (timer);
 
+  /* Of a machine that was saved by an older version. */
+  if (is_silent (timer))
+    return;
   if (is_tick (hpet, alarm->n))
     backlog_edge (&hpet->backlog, gsi_open (hpet->gsi_device, 0),
                   (int64_t)MIN (timer->period, NS_PER_SECOND) * PERIOD_NS);
@@ -275,7 +297,7 @@ on_alarm (void *opaque)
 static uint64_t
 read_register (Hpet *hpet, uint64_t reg)
 {
-  const HpetTimer *timer;
+  HpetTimer *timer;
 
   switch (reg)
     {
@@ -298,6 +320,7 @@ read_register (Hpet *hpet, uint64_t reg)
     case TIMER_CONFIG:
       return timer->config | TN_PERIODIC_CAP | TN_64BIT_CAP | TN_FSB_CAP | ROUTES << 32;
     case TIMER_COMPARATOR:
+      catch_up (hpet, timer);
       return timer->comparator;
     case TIMER_FSB:
       return timer->fsb;
@@ -313,6 +336,7 @@ write_timer (Hpet *hpet, unsigned n, unsigned reg, uint64_t value, uint64_t lane
 
   if (n == LEGACY_PIT)
     backlog_restart (&hpet->backlog);
+  catch_up (hpet, timer);
   switch (reg)
     {
     case TIMER_CONFIG:
@@ -346,6 +370,8 @@ write_config (Hpet *hpet, uint64_t value)
   uint64_t now = counter_now (hpet);
 
   backlog_restart (&hpet->backlog);
+  for (unsigned n = 0; n < N_TIMERS; n++)
+    catch_up (hpet, &hpet->timer[n]);
   hpet->base = now;
   hpet->since = (uint64_t)vm_clock_now (hpet->device.vm->clock);
   hpet->config = value & (CONFIG_ENABLE | CONFIG_LEGACY);
@@ -381,6 +407,8 @@ hpet_write (void *opaque, uint64_t addr, uint64_t value, unsigned size)
       update_levels (hpet);
       break;
     case HPET_COUNTER:
+      for (unsigned n = 0; n < N_TIMERS; n++)
+        catch_up (hpet, &hpet->timer[n]);
       hpet->base = merged;
       hpet->since = (uint64_t)vm_clock_now (hpet->device.vm->clock);
       for (unsigned n = 0; n < N_TIMERS; n++)
@@ -452,7 +480,7 @@ hpet_post_load (Device *device, GError **error)
         continue;
       schedule (hpet, n);
       /* A period that ended just before the save is still to be told. */
-      if ((hpet->config & CONFIG_ENABLE) && (timer->config & TN_PERIODIC)
+      if ((hpet->config & CONFIG_ENABLE) && !is_silent (timer) && (timer->config & TN_PERIODIC)
           && ((counter_now (hpet) - timer->comparator) & width_mask (timer)) < width_mask (timer) / 2)
         vm_timer_arm (&hpet->alarm[n], vm_clock_now (device->vm->clock));
     }

@@ -230,6 +230,31 @@ test_backlog (Fixture *f, gconstpointer data)
     }
 }
 
+/* A period that nobody hears of wakes nobody, and is where it would be. */
+static void
+test_silent (Fixture *f, gconstpointer data)
+{
+  poke (f->vm, R (0x100), 1u << 6 | 1u << 3 | 1u << 2, 4); /* periodic, enabled, edges */
+  poke (f->vm, R (0x108), 100000, 8);
+  poke (f->vm, R (0x108), 100000, 8);
+  poke (f->vm, R (0x10), 1, 4);
+  g_assert_cmpint (vm_clock_next_deadline (f->vm->clock), ==, 1000000);
+  vm_clock_advance (f->vm->clock, 1000000);
+  g_assert_cmpuint (peek (f->vm, R (0x108), 8), ==, 200000);
+  poke (f->vm, R (0x100), 1u << 3, 4);
+  g_assert_cmpint (vm_clock_next_deadline (f->vm->clock), ==, -1);
+  vm_clock_advance (f->vm->clock, 2500000); /* at 350000 */
+  g_assert_cmpuint (peek (f->vm, R (0x108), 8), ==, 400000);
+  vm_clock_advance (f->vm->clock, 1000000000);
+  poke (f->vm, R (0x100), 1u << 3 | 1u << 2, 4);
+  g_assert_cmpuint (peek (f->vm, R (0x108), 8), ==, 100400000);
+  g_assert_cmpint (vm_clock_next_deadline (f->vm->clock), ==, 1004000000);
+  /* The bit of a level is there to be read. */
+  poke (f->vm, R (0x100), 1u << 3 | 1u << 1, 4);
+  vm_clock_advance (f->vm->clock, 1000000);
+  g_assert_cmphex (peek (f->vm, R (0x20), 4) & 1, ==, 1);
+}
+
 static void
 test_hostile (Fixture *f, gconstpointer data)
 {
@@ -256,6 +281,7 @@ main (int argc, char **argv)
   ADD (timers);
   ADD (legacy);
   ADD (backlog);
+  ADD (silent);
   ADD (hostile);
   return g_test_run ();
 }
