@@ -21,10 +21,15 @@ SUITE = "bookworm"
 MIB = 1 << 20
 SIZE = 3072 * MIB
 # What boots, what tests and benches use in it.
-PACKAGES = """
-linux-image-amd64 initramfs-tools zstd systemd-sysv udev dbus kmod e2fsprogs login util-linux procps
+SYSTEM = "linux-image-amd64 initramfs-tools zstd systemd-sysv udev dbus kmod e2fsprogs login util-linux procps".split()
+PACKAGES = SYSTEM + """
 iproute2 iputils-ping isc-dhcp-client ethtool iperf3 tcpdump netcat-openbsd curl
 pciutils usbutils evtest fio openssl gcc libc6-dev python3 gzip xz-utils file
+""".split()
+# A light desktop, in which a user is logged in from the start.
+DESKTOP_PACKAGES = SYSTEM + """
+dbus-x11 libpam-systemd xserver-xorg-core xserver-xorg-input-libinput x11-utils x11-xserver-utils fonts-dejavu-core adwaita-icon-theme
+lightdm lightdm-gtk-greeter xfce4-session xfwm4 xfce4-panel xfdesktop4 xfce4-settings xfce4-terminal thunar mousepad pciutils
 """.split()
 # In the initial RAM disk, beside what these need: all that an image can be behind.
 MODULES = """
@@ -104,6 +109,13 @@ FILES = {
     "boot/grub/grub.cfg": GRUB,
     "usr/local/bin/script": RUN_SCRIPT,
 }
+# Without one of the system's the panel asks at its first start whether there are to be any.
+DESKTOP_FILES = {"etc/lightdm/lightdm.conf": "[Seat:*]\nautologin-user=guest\nautologin-session=xfce\n"}
+DESKTOP_FINISH = """
+chroot "$1" useradd -m -s /bin/bash guest
+chroot "$1" passwd -q -d guest
+cp "$1/etc/xdg/xfce4/panel/default.xml" "$1/etc/xdg/xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml"
+"""
 # In the tree, before it becomes an image.
 FINISH = """
 set -e
@@ -115,6 +127,12 @@ chroot "$1" systemctl -q mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-ba
 chroot "$1" update-initramfs -u
 rm -rf "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/apt/sources.list* "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/usr/share/locale/* "$1"/usr/share/doc/*
 """
+
+# What is on an image: the packages and files, and what is done at last.
+KINDS = {
+    "debian": (PACKAGES, FILES, FINISH),
+    "desktop": (DESKTOP_PACKAGES, FILES | DESKTOP_FILES, FINISH + DESKTOP_FINISH),
+}
 
 
 def cache():
@@ -136,14 +154,14 @@ def apt_options():
     return ["--aptopt=" + line for line in dump.splitlines() if re.match(r'Acquire::(https?::|Check-|ftp::|Retries)', line)]
 
 
-def make(path):
+def make(path, packages, files, finish):
     need(("mmdebstrap", "mmdebstrap"), ("mke2fs", "e2fsprogs"), ("grub-mkimage", "grub-common"), ("cc", "build-essential"), ("tar", "tar"))
     rooted = os.geteuid() == 0
     if not rooted:
         need(("fakeroot", "fakeroot"), ("newuidmap", "uidmap"))
     with tempfile.TemporaryDirectory(prefix="viv-debian-", dir=os.path.dirname(path)) as folder:
         extra = os.path.join(folder, "extra")
-        for name, text in FILES.items():
+        for name, text in files.items():
             os.makedirs(os.path.dirname(os.path.join(extra, name)), exist_ok=True)
             with open(os.path.join(extra, name), "w", encoding="utf-8") as file:
                 file.write(text)
@@ -152,10 +170,10 @@ def make(path):
         ran("cc", ["cc", "-O2", "-static", "-o", os.path.join(extra, "usr/local/bin/mark"), os.path.join(folder, "mark.c")])
         os.chmod(folder, 0o755)
         with open(os.path.join(folder, "finish"), "w", encoding="utf-8") as file:
-            file.write(FINISH)
+            file.write(finish)
         tree = os.path.join(folder, "tree.tar")
         # The image has what is in a file's first bytes only; modes of ours are made by umask and FINISH.
-        ran("mmdebstrap", ["mmdebstrap", "--variant=minbase", "--mode=" + ("root" if rooted else "unshare"), "--include=" + ",".join(PACKAGES), *apt_options(),
+        ran("mmdebstrap", ["mmdebstrap", "--variant=minbase", "--mode=" + ("root" if rooted else "unshare"), "--include=" + ",".join(packages), *apt_options(),
                            "--aptopt=APT::Install-Recommends \"false\"", "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
                            "--setup-hook=mkdir -p \"$1/etc/initramfs-tools/conf.d\"",
                            "--customize-hook=tar -C %s --owner=0 --group=0 -c . | tar -C \"$1\" --no-same-permissions -x" % extra,
@@ -169,17 +187,17 @@ def make(path):
         os.rename(image, path)
 
 
-def image():
+def image(kind="debian"):
     """The path of the image, which may take minutes to make."""
-    key = hashlib.sha256(json.dumps([SUITE, SIZE, PACKAGES, FILES, FINISH, MARK]).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps([SUITE, SIZE, *KINDS[kind], MARK]).encode()).hexdigest()[:16]
     os.makedirs(cache(), exist_ok=True)
-    path = os.path.join(cache(), "debian-%s.img" % key)
+    path = os.path.join(cache(), "%s-%s.img" % (kind, key))
     with open(os.path.join(cache(), "debian.lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(path):
-            for old in glob.glob(os.path.join(cache(), "debian-*.img")):
+            for old in glob.glob(os.path.join(cache(), kind + "-*.img")):
                 os.unlink(old)
-            make(path)
+            make(path, *KINDS[kind])
     return path
 
 

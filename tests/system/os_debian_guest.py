@@ -23,8 +23,8 @@ KNOWN = (
 class Guest:
     """`disk`: how the first disk is had, "discard" or "copy".  `others`: (path, bus) of disks behind it."""
 
-    def __init__(self, room, engine, bus="virtio", disk="discard", others=(), settings=(), cpus=1, memory="768M"):
-        path = image()
+    def __init__(self, room, engine, bus="virtio", disk="discard", others=(), settings=(), cpus=1, memory="768M", kind="debian"):
+        path = image(kind)
         if disk == "copy":
             path = shutil.copy(path, room.path("debian.img"))
         self.machine = room.machine("debian", "--disk", path, "--cpus", str(cpus), engine=engine, memory=memory)
