@@ -3,7 +3,7 @@
  * The threads that run processors.
  *
  * Side by side: one for each, which sleeps while its processor halts.  In turns: one for all, which gives each its turn and sleeps when all halt; for machines
- * with a clock that is moved by hand (tests) or with a speed, for a processor that is alone, and unless VIVARIUM_SOFT_TURNS is 0.
+ * with a clock that is moved by hand (tests) or with a speed, for a processor that is alone, on hosts with too few cores, and if VIVARIUM_SOFT_TURNS is 1.
  *
  * A thread looks for what it has to do under SoftEngine.mutex: `run`, `held` and `quit` change there, and then it is told, by SOFT_ATTENTION_STOP if its
  * processor runs.
@@ -318,13 +318,17 @@ soft_run_pause (void *opaque)
   g_mutex_unlock (&engine->mutex);
 }
 
-/* VIVARIUM_SOFT_TURNS: 1 in turns, 0 side by side. */
+/* Processors of a machine for each core of the host: with more, those that wait for a lock keep its holder from running. */
+#define MOST_A_CORE 2
+
+/* VIVARIUM_SOFT_TURNS: 1 in turns, 0 side by side; else as the host has cores for it. */
 static gboolean
-wanted_side_by_side (void)
+wanted_side_by_side (unsigned n_cpus)
 {
   const char *turns = g_getenv ("VIVARIUM_SOFT_TURNS");
+  const unsigned cores = g_get_num_processors ();
 
-  return turns != NULL && g_str_equal (turns, "0");
+  return turns != NULL ? g_str_equal (turns, "0") : cores > 1 && n_cpus <= MOST_A_CORE * cores;
 }
 
 void
@@ -333,7 +337,8 @@ soft_run_prepare (SoftEngine *engine)
   const EngineConfig *config = &engine->parent.config;
 
   engine->side_by_side = config->n_cpus > 1 && config->speed == 0
-                         && !vm_clock_is_manual (engine->parent.vm->clock) && wanted_side_by_side ();
+                         && !vm_clock_is_manual (engine->parent.vm->clock)
+                         && wanted_side_by_side (config->n_cpus);
   g_mutex_init (&engine->mutex);
   g_cond_init (&engine->idle);
   g_cond_init (&engine->tick);
