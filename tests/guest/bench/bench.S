@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * How fast a processor runs: loops of known length in protected and in long mode, with a line on the debug console (0x402)
+ * How fast a processor runs: loops of known length in real, protected and long mode, with a line on the debug console (0x402)
  * before each, "bench MODE NAME INSTRUCTIONS" with the number in hexadecimal, and "bench end" after the last.  The bench takes
  * the time between lines.
  *
- * Memory: 0x7c00 this; 0x10000 page tables; 0x90000 stack; 0x200000 buffer.
+ * Memory: 0x7c00 this; 0x10000 page tables; 0x20000, 0x30000 and 0x40000 segments of real mode; 0x90000 stack; 0x200000 buffer.
  */
 #define DEBUGCON 0x402
-#define SECTORS  10
+#define SECTORS  12
 #define BUFFER   0x200000
 #define TABLES   0x10000
 
@@ -57,7 +57,8 @@ start:
         int     $0x13
         jc      failed
         cli
-        lgdt    gdt_pointer
+        jmp     real
+back:   lgdt    gdt_pointer
         movl    %cr0, %eax
         orb     $1, %al
         movl    %eax, %cr0
@@ -78,6 +79,10 @@ gdt_pointer:
         .long   gdt
         .org    510
         .word   0xaa55
+
+real:
+#include "loops16.h"
+        jmp     back
 
         .code32
 protected:

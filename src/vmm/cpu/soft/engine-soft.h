@@ -221,6 +221,10 @@ uint64_t soft_descriptor_address (SoftCpu *cpu, uint16_t selector);
 void soft_parse_descriptor (const SoftDescriptor *d, uint16_t selector, CpuSegment *segment);
 /* MOV, POP and LxS to a data segment register; raises. */
 void soft_load_segment (SoftCpu *cpu, const SoftInsn *insn, unsigned seg, uint16_t selector);
+/* mode.c: soft_update_mode() where no more than that register has been loaded, any but CS and SS; */
+void soft_update_segment (SoftCpu *cpu, unsigned n);
+/* and where CS has another selector and base, outside of 64-bit mode. */
+void soft_update_code_base (SoftCpu *cpu);
 /* Real and virtual-8086 mode. */
 void soft_load_real_segment (SoftCpu *cpu, unsigned seg, uint16_t selector);
 /* Checks and prepares SS for privilege `cpl`; raises `vector` with the selector. */

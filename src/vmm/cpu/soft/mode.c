@@ -170,6 +170,24 @@ soft_update_mode (SoftCpu *cpu)
 }
 
 void
+soft_update_segment (SoftCpu *cpu, unsigned n)
+{
+  const gboolean in64 = soft_in_64 (cpu), was_flat = (cpu->key & SOFT_KEY_FLAT) != 0;
+
+  update_check (cpu, n, in64);
+  if (!in64 && n < CPU_FS
+      && was_flat != (is_flat (cpu, CPU_DS) && is_flat (cpu, CPU_ES) && is_flat (cpu, CPU_SS)))
+    soft_update_mode (cpu);
+}
+
+void
+soft_update_code_base (SoftCpu *cpu)
+{
+  update_check (cpu, CPU_CS, FALSE);
+  soft_update_unit_key (cpu);
+}
+
+void
 soft_set_eflags (SoftCpu *cpu, uint32_t value, uint32_t mask)
 {
   uint32_t old = cpu->eflags;

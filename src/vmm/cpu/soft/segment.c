@@ -93,6 +93,15 @@ soft_check_stack_segment (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector,
     soft_raise_error (cpu, insn, EXC_SS, error);
 }
 
+static void
+update (SoftCpu *cpu, unsigned seg)
+{
+  if (seg == CPU_SS)
+    soft_update_mode (cpu);
+  else
+    soft_update_segment (cpu, seg);
+}
+
 void
 soft_load_segment (SoftCpu *cpu, const SoftInsn *insn, unsigned seg, uint16_t selector)
 {
@@ -103,7 +112,7 @@ soft_load_segment (SoftCpu *cpu, const SoftInsn *insn, unsigned seg, uint16_t se
   if (!soft_in_protected (cpu))
     {
       soft_load_real_segment (cpu, seg, selector);
-      soft_update_mode (cpu);
+      update (cpu, seg);
       return;
     }
   if (seg == CPU_SS)
@@ -126,7 +135,7 @@ soft_load_segment (SoftCpu *cpu, const SoftInsn *insn, unsigned seg, uint16_t se
   if ((selector & 0xfffc) == 0)
     {
       cpu->segment[seg] = (CpuSegment){ .selector = selector };
-      soft_update_mode (cpu);
+      update (cpu, seg);
       return;
     }
   if (!soft_read_descriptor (cpu, insn, selector, &d))
@@ -141,7 +150,7 @@ soft_load_segment (SoftCpu *cpu, const SoftInsn *insn, unsigned seg, uint16_t se
     soft_raise_error (cpu, insn, EXC_NP, error);
   soft_mark_accessed (cpu, insn, &segment);
   cpu->segment[seg] = segment;
-  soft_update_mode (cpu);
+  update (cpu, seg);
 }
 
 void

@@ -289,11 +289,16 @@ read_target (SoftCpu *cpu, const SoftInsn *insn, uint16_t *selector, SoftDescrip
 static void
 real_far_branch (SoftCpu *cpu, const SoftInsn *insn, uint16_t selector, uint64_t offset)
 {
+  const CpuSegment old = cpu->segment[CPU_CS];
+
   if (offset > cpu->segment[CPU_CS].limit)
     soft_raise_error (cpu, insn, EXC_GP, 0);
   soft_load_real_segment (cpu, CPU_CS, selector);
   soft_set_rip (cpu, offset);
-  soft_update_mode (cpu);
+  if (cpu->segment[CPU_CS].limit == old.limit && cpu->segment[CPU_CS].attributes == old.attributes)
+    soft_update_code_base (cpu);
+  else
+    soft_update_mode (cpu);
 }
 
 static uint64_t

@@ -25,6 +25,7 @@ typedef struct
 {
   uint64_t reg[CPU_N_GPRS], rip;
   uint32_t af, eflags, mxcsr, shadow;
+  CpuSegment segment[6];
   SoftXmm xmm[16], ymm_high[16];
 } State;
 
@@ -59,6 +60,7 @@ keep (const SoftCpu *cpu, uint64_t rip, State *state)
   state->eflags = cpu->eflags;
   state->mxcsr = cpu->mxcsr;
   state->shadow = cpu->shadow;
+  memcpy (state->segment, cpu->segment, sizeof state->segment);
   memcpy (state->xmm, cpu->xmm, sizeof state->xmm);
   memcpy (state->ymm_high, cpu->ymm_high, sizeof state->ymm_high);
 }
@@ -72,6 +74,11 @@ put_back (SoftCpu *cpu, const State *state)
   cpu->eflags = state->eflags;
   cpu->mxcsr = state->mxcsr;
   cpu->shadow = state->shadow;
+  if (memcmp (cpu->segment, state->segment, sizeof state->segment) != 0)
+    {
+      memcpy (cpu->segment, state->segment, sizeof state->segment);
+      soft_update_mode (cpu);
+    }
   memcpy (cpu->xmm, state->xmm, sizeof state->xmm);
   memcpy (cpu->ymm_high, state->ymm_high, sizeof state->ymm_high);
 }
@@ -81,6 +88,7 @@ same_state (const State *a, const State *b)
 {
   return memcmp (a->reg, b->reg, sizeof a->reg) == 0 && a->rip == b->rip && a->af == b->af
          && a->eflags == b->eflags && a->mxcsr == b->mxcsr && a->shadow == b->shadow
+         && memcmp (a->segment, b->segment, sizeof a->segment) == 0
          && memcmp (a->xmm, b->xmm, sizeof a->xmm) == 0
          && memcmp (a->ymm_high, b->ymm_high, sizeof a->ymm_high) == 0;
 }
@@ -120,6 +128,7 @@ interpret_unit (SoftCpu *cpu, SoftCheck *check, const SoftUnit *unit)
       keep (cpu, unit->rip + insn->offset, &check->steps[check->step]);
       cpu->block = unit->block;
       cpu->reg[SOFT_REG_RIP] = unit->rip;
+      cpu->tlb = check->tlb; /* loads of segment registers choose anew */
       if (soft_unit_interpret (cpu, insn, 1))
         cpu->reg[SOFT_REG_RIP] = next;
       /* Jumps that aren't taken leave, too. */
@@ -240,6 +249,10 @@ describe_state (GString *text, const State *want, const State *got)
                             want->eflags);
   if (want->mxcsr != got->mxcsr)
     g_string_append_printf (text, "; MXCSR %#x, not %#x", got->mxcsr, want->mxcsr);
+  for (unsigned i = 0; i < 6; i++)
+    if (memcmp (&want->segment[i], &got->segment[i], sizeof want->segment[i]) != 0)
+      g_string_append_printf (text, "; segment %u %#x, not %#x", i, got->segment[i].selector,
+                              want->segment[i].selector);
   for (unsigned i = 0; i < 16; i++)
     if (memcmp (&want->xmm[i], &got->xmm[i], 16) != 0
         || memcmp (&want->ymm_high[i], &got->ymm_high[i], 16) != 0)

@@ -397,7 +397,13 @@ decode_unit (SoftCpu *cpu, SoftBlock *block, const uint8_t *bytes, unsigned avai
         break;
       insn->unit_place = (uint8_t)n;
       insn->unit_run = 0;
-      go_on = go_on || gen_may_go_on (cpu, insn, d);
+      if (!go_on && gen_may_go_on (cpu, insn, d))
+        {
+          go_on = TRUE;
+          /* What runs such calls looks whether the mode has changed. */
+          if (gen_loads_segment (insn))
+            insn->handler = soft_op_call;
+        }
       stop_entry (insn + 1, insn, !go_on);
       offset += insn->length;
       n++;
@@ -420,9 +426,10 @@ translate_one (Gen *g)
   switch (g->d->map)
     {
     case 0:
-      return gen_integer (g) || gen_stack (g) || gen_branch (g) || gen_system (g);
+      return gen_integer (g) || gen_stack (g) || gen_branch (g) || gen_system (g) || gen_string (g)
+             || gen_segment_register (g);
     case 1:
-      return gen_branch (g) || gen_integer_two (g) || gen_sse (g);
+      return gen_branch (g) || gen_integer_two (g) || gen_segment_register (g) || gen_sse (g);
     case 2:
     case 3:
       return gen_sse (g);

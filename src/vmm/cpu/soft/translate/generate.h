@@ -285,6 +285,11 @@ gboolean gen_vex_effects (Gen *g, GenEffects *effects);
 /* XMM registers (1) or all of YMM (2) are the guest's from here on. */
 void gen_use_vectors (Gen *g, unsigned level);
 gboolean gen_system (Gen *g);
+/* segment.c: registers; strings without REP. */
+gboolean gen_segment_register (Gen *g);
+gboolean gen_string (Gen *g);
+/* The instruction loads a segment register, and ends blocks for nothing but that the mode may change. */
+gboolean gen_loads_segment (const SoftInsn *insn);
 /* The decoder ends blocks behind the instruction, but a unit may go on there. */
 gboolean gen_may_go_on (const SoftCpu *cpu, const SoftInsn *insn, const SoftDecode *d);
 

@@ -96,7 +96,11 @@ gen_from_segment (Gen *g)
 gboolean
 gen_may_go_on (const SoftCpu *cpu, const SoftInsn *insn, const SoftDecode *d)
 {
-  if (d->map != 0 || (cpu->unit_key & SOFT_UNIT_KEY_COUNT) != 0)
+  if ((cpu->unit_key & SOFT_UNIT_KEY_COUNT) != 0)
+    return FALSE;
+  if (gen_loads_segment (insn))
+    return (cpu->key & SOFT_KEY_SIZE) != SOFT_KEY_64;
+  if (d->map != 0)
     return FALSE;
   switch (d->opcode)
     {
