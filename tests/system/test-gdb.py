@@ -264,6 +264,13 @@ def prompt(room, engine):
     many = subprocess.run([VIVCTL, "monitor", machine.name], input="info status\npage-walk 0x40000600\nquit\n", env=room.env, capture_output=True, text=True,
                           timeout=60, check=True).stdout
     check("running" in many and "4096 KiB" in many, "commands from a file: " + many)
+    rows = json.loads(machine.vivctl("monitor", "--json", "-c", "help").stdout)["commands"]
+    check(len(rows) > 15, "the list of commands: %s" % rows)
+    for row in rows:
+        line = re.sub(r" ?\[.*", "", row["command"]).replace("ADDRESS", "0x7c00").replace("ID", "pic")
+        if line not in ("reset", "disassemble"):
+            answer = machine.vivctl("monitor", "--json", "-c", line)
+            check(isinstance(json.loads(answer.stdout), dict) and json.loads(answer.stdout), "“%s” as JSON: %s" % (line, answer.stdout))
     code = machine.vivctl("monitor", "--json", "-c", "disassemble 0x7c00 32", ok=False)
     if "libcapstone" not in code.stderr:
         code = json.loads(code.stdout)["code"]
