@@ -28,6 +28,7 @@ enum
   CAP_DEVICE,
   CAP_PCI, /* 4.1.4.9: a window into the BAR from the configuration space */
 };
+#define PM_CONTROL      4 /* in the capability of power management */
 #define CAP_VENDOR      0x09
 #define CAP_SIZE        16
 #define NOTIFY_MULTIPLY 4
@@ -308,8 +309,14 @@ on_config_reading (PciDevice *pci, unsigned offset, unsigned size)
 static void
 on_config_written (PciDevice *pci, unsigned offset, unsigned size)
 {
+  VirtDevice *virt = (VirtDevice *)pci;
   unsigned at, length;
 
+  /* What was put into the rings, and rung for, while it could reach neither. */
+  if ((offset < PCI_COMMAND + 2 && PCI_COMMAND < offset + size)
+      || (offset <= pci->pm_cap + PM_CONTROL && pci->pm_cap + PM_CONTROL < offset + size))
+    for (unsigned i = 0; i < virt->n_queues && dma_enabled (&pci->dma); i++)
+      virt_ring (virt, i);
   if (touches_window (pci, offset, size) && window (pci, &at, &length))
     registers_write (pci, at,
                      pci_get32 (pci->config + ((VirtDevice *)pci)->window + CAP_DATA_AT)
