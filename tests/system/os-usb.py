@@ -297,9 +297,52 @@ def hubs(model):
     return case
 
 
+LSUSB_SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+@MODULES@
+count() { n=0; for d in /sys/bus/usb/devices/*; do [ -e $d/idVendor ] && case $(cat $d/product) in Vivarium*) n=$((n+1)) ;; esac; done; }
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do count; [ $n = 5 ] && break; sleep 1; done
+sleep 2
+for d in /sys/bus/usb/devices/*; do [ -e $d/idVendor ] && echo "PRODUCT $(cat $d/product)"; done
+/usr/bin/lsusb -v > /tmp/tree 2> /tmp/errors
+echo "LSUSB $? $(grep -c '^Bus ' /tmp/tree) $(grep -c . /tmp/errors) $(grep -c -i -E 'unknown|invalid|warning|error|unrecognized' /tmp/tree)"
+cat /tmp/errors; grep -i -E 'unknown|invalid|warning|error|unrecognized' /tmp/tree | head -20
+echo READY
+read line
+poweroff -f
+"""
+
+
+def every_device(model):
+    """What lsusb makes of each kind of device: a tablet, a keyboard, a disk with both protocols, a CD drive and a serial port."""
+    def case(room, engine):
+        image = room.path("disk.img")
+        with open(image, "wb") as file:
+            file.truncate(MIB)
+        kernel, folder = whole_kernel()
+        modules = CONTROLLERS[model] + HID + SERIAL
+        initrd = initramfs(room, "lsusb", packed(modules, folder) + with_libraries("/usr/bin/lsusb", "usbutils"), LSUSB_SCRIPT.replace("@MODULES@", load(modules)))
+        machine = room.machine("lsusb", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="384M")
+        machine.vivctl("device", "add", "serial")
+        machine.vivctl("set", "usb0.model=" + model, "input.keyboard=usb", "disk0.path=" + image, "disk0.bus=usb", "disk0.uas=true", "cdrom0.bus=usb", "serial1.bus=usb")
+        machine.start()
+        machine.wait_serial(r"^READY", 500)
+        text = machine.serial().replace("\r", "")
+        for product in ("Tablet", "Keyboard", "Disk", "CD Drive", "Serial Port"):
+            check("PRODUCT Vivarium USB %s\n" % product in text, "the %s is there\n%s" % (product, text[-3000:]))
+        status, _, errors, odd = re.search(r"^LSUSB (\d+) (\d+) (\d+) (\d+)", text, re.M).groups()
+        equal((status, errors, odd), ("0", "0", "0"), "what lsusb says\n" + text[-3000:])
+    return case
+
+
 CASES = {"%s-input" % model: inputs(model) for model in CONTROLLERS}
 CASES.update({"%s-disk" % model: disk(model) for model in CONTROLLERS})
 CASES.update({"%s-uas" % model: disk(model, "uas") for model in ("xhci", "ehci")})
 CASES.update({"%s-serial" % model: serial(model) for model in ("xhci", "uhci")})
 CASES.update({"%s-hubs" % model: hubs(model) for model in ("xhci", "ehci")})
+CASES.update({"%s-lsusb" % model: every_device(model) for model in ("xhci", "ehci")})
 run_cases(CASES, slow=tuple(CASES))
