@@ -4,13 +4,10 @@
  */
 #pragma once
 
+#include "pci-driver.h"
+
 #include "storage/ahci.h"
 
-#include <string.h>
-
-#define DRIVER_RAM    0x800000u
-#define DRIVER_BAR    0xf0000000u
-#define DRIVER_DEVFN  PCI_DEVFN (3, 0)
 #define DRIVER_LIST   0x10000u /* of port n: a KiB each */
 #define DRIVER_FIS    0x18000u /* of port n: 256 bytes each */
 #define DRIVER_TABLES 0x20000u /* of slot n, of whichever port: 4 KiB each */
@@ -32,36 +29,6 @@ enum
   P_SACT = 0x34,
   P_CI = 0x38,
 };
-
-typedef struct
-{
-  Vm *vm;
-  PciRoot *root;
-  Region *ram;
-  Device *device;
-  AccessCache cache;
-  gboolean level; /* of its interrupt */
-} Driver;
-
-static inline void
-driver_on_intx (void *opaque, unsigned wire, gboolean level)
-{
-  ((Driver *)opaque)->level = level;
-}
-
-static inline uint8_t *
-driver_ram (Driver *d, uint64_t address)
-{
-  return region_host (d->ram) + address;
-}
-
-static inline void
-driver_config (Driver *d, unsigned offset, uint32_t value, unsigned size)
-{
-  vm_lock (d->vm);
-  pci_root_config_write (d->root, 0, DRIVER_DEVFN, offset, value, size);
-  vm_unlock (d->vm);
-}
 
 static inline void
 driver_map (Driver *d)
@@ -87,12 +54,10 @@ driver_attach (Driver *d, unsigned port, IdeDriveKind kind, Block *image)
 static inline void
 driver_open (Driver *d, Block *image, Block *disc)
 {
-  *d = (Driver){ .vm = vm_new (NULL, TRUE) };
-  vm_lock (d->vm);
-  d->ram = region_new_ram ("ram", DRIVER_RAM, RAM_DEFAULT, NULL);
-  vm_add_ram (d->vm, d->ram);
-  address_space_map (d->vm->memory, d->ram, 0, 0, DRIVER_RAM, 0);
-  d->root = pci_root_new (d->vm, driver_on_intx, NULL, d);
+  Vm *vm = vm_new (NULL, TRUE);
+
+  vm_lock (vm);
+  driver_begin (d, vm);
   d->device = ahci_new (d->vm, "ahci", pci_root_bus (d->root), DRIVER_DEVFN, NULL);
   vm_unlock (d->vm);
   driver_attach (d, 0, IDE_DRIVE_DISK, image);
@@ -101,19 +66,6 @@ driver_open (Driver *d, Block *image, Block *disc)
   d->device->klass->reset (d->device);
   vm_unlock (d->vm);
   driver_map (d);
-}
-
-static inline void
-driver_close (Driver *d)
-{
-  vm_lock (d->vm);
-  while (d->vm->devices->len > 0)
-    device_free (d->vm->devices->pdata[d->vm->devices->len - 1]);
-  pci_root_free (d->root);
-  vm_unlock (d->vm);
-  access_cache_clear (&d->cache);
-  vm_free (d->vm);
-  region_unref (d->ram);
 }
 
 static inline uint32_t

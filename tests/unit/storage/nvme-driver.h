@@ -6,28 +6,14 @@
 
 #include "storage/nvme.h"
 
-#include <string.h>
+#define DRIVER_FIELDS unsigned tail[NVME_MAX_IO_QUEUES + 1], head[NVME_MAX_IO_QUEUES + 1], id;
+#include "pci-driver.h"
 
-#define DRIVER_RAM   0x800000u
-#define DRIVER_BAR   0xf0000000u
-#define DRIVER_DEVFN PCI_DEVFN (3, 0)
-#define DRIVER_SIZE  8u       /* of its queues */
-#define DRIVER_SQ    0x10000u /* of queue n: 4 KiB each */
-#define DRIVER_CQ    0x30000u
-#define DRIVER_DATA  0x100000u
-#define DRIVER_LIST  0x0f0000u
-
-typedef struct
-{
-  Vm *vm;
-  PciRoot *root;
-  Region *ram;
-  Device *device;
-  AccessCache cache;
-  gboolean level; /* of its interrupt */
-  unsigned tail[NVME_MAX_IO_QUEUES + 1], head[NVME_MAX_IO_QUEUES + 1];
-  unsigned id;
-} Driver;
+#define DRIVER_SIZE 8u       /* of its queues */
+#define DRIVER_SQ   0x10000u /* of queue n: 4 KiB each */
+#define DRIVER_CQ   0x30000u
+#define DRIVER_DATA 0x100000u
+#define DRIVER_LIST 0x0f0000u
 
 /* Of a submission. */
 typedef struct
@@ -47,26 +33,6 @@ typedef struct
 } Completion;
 
 static inline void
-driver_on_intx (void *opaque, unsigned wire, gboolean level)
-{
-  ((Driver *)opaque)->level = level;
-}
-
-static inline uint8_t *
-driver_ram (Driver *d, uint64_t address)
-{
-  return region_host (d->ram) + address;
-}
-
-static inline void
-driver_config (Driver *d, unsigned offset, uint32_t value, unsigned size)
-{
-  vm_lock (d->vm);
-  pci_root_config_write (d->root, 0, DRIVER_DEVFN, offset, value, size);
-  vm_unlock (d->vm);
-}
-
-static inline void
 driver_map (Driver *d)
 {
   driver_config (d, PCI_BAR0, DRIVER_BAR, 4);
@@ -80,12 +46,8 @@ driver_open_vm (Driver *d, Vm *vm, Block *image, unsigned n_queues)
 {
   const NvmeConfig config = { .block = image, .serial = "SERIAL-1", .n_queues = n_queues };
 
-  *d = (Driver){ .vm = vm };
-  vm_lock (d->vm);
-  d->ram = region_new_ram ("ram", DRIVER_RAM, RAM_DEFAULT, NULL);
-  vm_add_ram (d->vm, d->ram);
-  address_space_map (d->vm->memory, d->ram, 0, 0, DRIVER_RAM, 0);
-  d->root = pci_root_new (d->vm, driver_on_intx, NULL, d);
+  vm_lock (vm);
+  driver_begin (d, vm);
   d->device = nvme_new (d->vm, "disk0", pci_root_bus (d->root), DRIVER_DEVFN, &config, NULL);
   d->device->klass->reset (d->device);
   vm_unlock (d->vm);
@@ -96,19 +58,6 @@ static inline void
 driver_open (Driver *d, Block *image, unsigned n_queues)
 {
   driver_open_vm (d, vm_new (NULL, TRUE), image, n_queues);
-}
-
-static inline void
-driver_close (Driver *d)
-{
-  vm_lock (d->vm);
-  while (d->vm->devices->len > 0)
-    device_free (d->vm->devices->pdata[d->vm->devices->len - 1]);
-  pci_root_free (d->root);
-  vm_unlock (d->vm);
-  access_cache_clear (&d->cache);
-  vm_free (d->vm);
-  region_unref (d->ram);
 }
 
 static inline uint64_t
