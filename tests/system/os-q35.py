@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Linux on the chipset q35: booted by SeaBIOS, configuration in memory, INTx by _PRT, MSI, MSI-X, sleep, reset, slots.
-os-q35.py ENGINE [CASE…]"""
+"""Linux on the chipset q35: booted by SeaBIOS, configuration in memory, INTx by _PRT, MSI, MSI-X, sleep, reset, slots; several processors and
+64 GiB of memory.   os-q35.py ENGINE [CASE…]"""
 import re
 
 from lib import check, equal, until
@@ -108,4 +108,46 @@ def linux(append="", settings=(), packages="1 1 1"):
     return case
 
 
-run_cases({"linux": linux(settings=("machine.cpus=4", "machine.topology=2,2,1"), packages="2 2 4"), "intx": linux("pci=nomsi"), "pic": linux("noapic pci=nomsi")}, slow=("intx", "pic"))
+# Complaints of what this is about, but for what Linux says of QEMU's q35, too.
+ABOUT = r"pci|acpi|ata\d|ahci|scsi|virtio|usb|xhci|nvme|irq|apic|smp|e820|memory"
+KNOWN = r"setting ELCR|can't access extended PCI|8254 timer"
+
+
+MANY_SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+echo "CPUS $(cat /sys/devices/system/cpu/online) $(grep -c ^processor /proc/cpuinfo)"
+echo "MEMORY $(grep MemTotal /proc/meminfo | tr -dc 0-9)"
+dmesg | grep -i 'root bus resource' | sed 's/^/WINDOW /'
+dmesg -r | grep '^<[0-4]>' | sed 's/^/WARNING /'
+echo "RESULT script ok"
+read line
+poweroff -f
+"""
+
+
+def many(chipset, cpus, memory):
+    """Linux says all of them, and that there is room for BARs above memory.  By SeaBIOS: OVMF starts no kernel that fw_cfg has."""
+    def case(room, engine):
+        kernel, _ = cloud_kernel()
+        initrd = initramfs(room, "script", [], MANY_SCRIPT)
+        machine = room.machine("many", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory=memory)
+        machine.vivctl("set", "machine.chipset=" + chipset, "machine.cpus=%d" % cpus)
+        machine.start()
+        machine.wait_serial("RESULT script ok", 900)
+        text = machine.serial().replace("\r", "")
+        equal(re.search(r"^CPUS (.*)$", text, re.M)[1], "0-%d %d" % (cpus - 1, cpus), "processors")
+        kib = int(re.search(r"^MEMORY (\d+)$", text, re.M)[1])
+        check(kib > int(memory.removesuffix("G")) * (1 << 20) * 0.95, "memory: %d KiB" % kib)
+        check(chipset == "pc" or re.search(r"^WINDOW .*\[mem 0x[0-9a-f]{10,}-0x[0-9a-f]{10,} window\]", text, re.M), "a window above memory\n" + text)
+        equal([w for w in re.findall(r"^WARNING (.*)$", text, re.M) if re.search(ABOUT, w, re.I) and not re.search(KNOWN, w)], [], "complaints of the kernel")
+        machine.vivctl("serial", "--send", "off\\n")
+        machine.wait_state("off", 60)
+    return case
+
+
+MORE = {"q35-%d" % cpus: many("q35", cpus, "64G") for cpus in (2, 16)}
+run_cases({**MORE, "linux": linux(settings=("machine.cpus=4", "machine.topology=2,2,1"), packages="2 2 4"), "intx": linux("pci=nomsi"), "pic": linux("noapic pci=nomsi")}, slow=("intx", "pic", *MORE))
