@@ -15,25 +15,9 @@ import time
 from lib import check, equal
 from os_cases import run_cases
 from os_debian import MIB
-from os_debian_guest import Guest, new, no_more_than
+from os_debian_guest import LOAD, Guest, empty, new, no_more_than
 from os_network import serve
 
-# Writes files with their sums, and reads them again from the disk; the file /run/stop ends it.
-LOAD = """
-load() { # folder, what to call it
-  local round=0
-  mkdir -p $1
-  while [ ! -e /run/stop ]; do
-    for i in 1 2 3 4; do head -c $((1000000 + RANDOM * 31)) /dev/urandom > $1/$i & done; wait
-    (cd $1; sha256sum 1 2 3 4 > sums)
-    sync -f $1; echo 1 > /proc/sys/vm/drop_caches
-    (cd $1; sha256sum --quiet -c sums) || { echo "$2 WRONG"; return 1; }
-    round=$((round + 1))
-  done
-  echo "$2 rounds $round"
-  [ $round -gt 0 ]
-}
-"""
 # The disk's driver lets go and takes it again, while it is read, and every other time while it is mounted.  Not for sd: when that goes under a mounted file
 # system Linux 6.1 dies in scsi_queue_rq(), under QEMU as here.
 BIND = """
@@ -110,13 +94,6 @@ touch /run/stop; wait
 cat /run/root.out /run/other.out; umount /mnt/other
 grep -q rounds /run/root.out && grep -q rounds /run/other.out && fsck.ext4 -f -n /dev/@DISK@ > /run/fsck.out && echo "reset"
 """
-
-
-def empty(room, name):
-    path = room.path(name)
-    with open(path, "wb") as file:
-        file.truncate(256 * MIB)
-    return path
 
 
 def parts(text, disk, device=""):

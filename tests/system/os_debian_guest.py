@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from lib import check, equal, until
-from os_debian import image
+from os_debian import MIB, image
 
 WARNINGS = "dmesg -r | grep '^<[0-4]>'"
 KNOWN = (
@@ -18,6 +18,30 @@ KNOWN = (
     "fail to add MMCONFIG information",  # an i440FX has none
     "CONFIG_IMA_DISABLE_HTABLE is disabled",  # says how the kernel was built
 )
+
+# Writes files with their sums, and reads them again from the disk; the file /run/stop ends it.
+LOAD = """
+load() { # folder, what to call it
+  local round=0
+  mkdir -p $1
+  while [ ! -e /run/stop ]; do
+    for i in 1 2 3 4; do head -c $((1000000 + RANDOM * 31)) /dev/urandom > $1/$i & done; wait
+    (cd $1; sha256sum 1 2 3 4 > sums)
+    sync -f $1; echo 1 > /proc/sys/vm/drop_caches
+    (cd $1; sha256sum --quiet -c sums) || { echo "$2 WRONG"; return 1; }
+    round=$((round + 1))
+  done
+  echo "$2 rounds $round"
+  [ $round -gt 0 ]
+}
+"""
+
+
+def empty(room, name):
+    path = room.path(name)
+    with open(path, "wb") as file:
+        file.truncate(256 * MIB)
+    return path
 
 
 class Guest:
@@ -37,7 +61,7 @@ class Guest:
         self.machine.start()
         self.machine.wait_serial(r"login: ", 300)  # the kernel may have a word behind it
         self.machine.vivctl("serial", "--send", "root\\n")
-        _, at = self.machine.wait_serial(r"debian# $", 120)
+        self.machine.wait_serial(r"^debian# ", 120)  # likewise
         self.machine.vivctl("serial", "--send", "stty -echo; export PS1= PS2=; dmesg -n 1; exec bash --noediting --norc\\n")
         time.sleep(1)
         self.run("true")
