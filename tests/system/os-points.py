@@ -33,7 +33,7 @@ echo READY
 # screen's), and how much larger the picture is than the guest's then (None: as it comes out).  So 125 % is a window of that size, which is how a person enlarges the picture.
 VIEWS = {"100": (1, "exact", None, 1.0), "125": (1, "fit", (920, 740), 1.25), "200": (2, "fit", (1460, 1280), None), "200-exact": (2, "exact", None, 1.0),
          "full": (1, "fit", "full", None), "pillars": (1, "fit", (1500, 700), None), "letterboxed": (1, "fit", (700, 900), None),
-         "odd": (1, "fit", (1013, 831), None)}
+         "odd": (1, "fit", (1013, 831), None), "odd-200": (2, "fit", (1231, 977), None), "smaller": (1, "fit", (520, 460), None)}
 
 
 def picture_box(screen):
