@@ -116,6 +116,7 @@
         movw    $0x7c00, %sp
         jmp     done_16
 
+        .balign 16 /* BP points here: a word at its segment's last byte would fault */
 leaf_16:
         ret
 nested_16:
