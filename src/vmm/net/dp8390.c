@@ -331,8 +331,8 @@ write_command (Dp8390 *d, uint8_t value)
 {
   const uint8_t old = d->command;
 
-  /* TXP ends by itself, or with a reset of the chip. */
-  d->command = (uint8_t)(value | (value & CR_STP ? 0 : old & CR_TXP));
+  /* TXP ends by itself, or with a reset of the chip; who says neither STA nor STP leaves it as it is. */
+  d->command = (uint8_t)(value | (value & CR_STP ? 0 : old & (CR_TXP | CR_STA)));
   if (value & CR_STP)
     {
       d->command &= (uint8_t)~CR_TXP;

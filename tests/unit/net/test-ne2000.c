@@ -333,11 +333,36 @@ test_isa (void)
   card_close (&c);
 }
 
+/* A command with neither STA nor STP leaves the chip as it is: so Linux turns pages when it sets the filter, behind which it may have nothing to send for long. */
+static void
+test_command_without_start (void)
+{
+  uint8_t packet[60];
+  Card c;
+
+  open_card (&c);
+  ne_start (&c, 4, 0x49);
+  card_fill (packet, sizeof packet, NULL, 1);
+  ne_out (&c, 0, 0x60);
+  ne_out (&c, 0, 0x20);
+  g_assert_cmphex (ne_in (&c, 0) & 3, ==, 2);
+  g_assert_true (card_offer (&c, packet, sizeof packet));
+  g_assert_cmphex (ne_in (&c, 7) & 1, ==, 1);
+  /* Stopped it stays stopped. */
+  ne_out (&c, 0, 0x21);
+  ne_out (&c, 7, 1);
+  ne_out (&c, 0, 0x20);
+  g_assert_true (card_offer (&c, packet, sizeof packet));
+  g_assert_cmphex (ne_in (&c, 7) & 1, ==, 0);
+  card_close (&c);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/ne2000/registers", test_registers);
+  g_test_add_func ("/ne2000/command-without-start", test_command_without_start);
   g_test_add_func ("/ne2000/send", test_send);
   g_test_add_func ("/ne2000/receive", test_receive);
   g_test_add_func ("/ne2000/filters", test_filters);
