@@ -67,7 +67,7 @@ def grub_disk(folder, name):
     os.makedirs(os.path.join(tree, "boot/grub"), exist_ok=True)
     with open(os.path.join(tree, "boot/grub/grub.cfg"), "w", encoding="utf-8") as file:
         file.write("insmod iorw\n" + GRUB)
-    subprocess.run(["grub-mkrescue", "-o", image, tree, "--", "-quiet"], check=True, capture_output=True)
+    subprocess.run(["grub-mkrescue", "-o", image, tree], check=True, capture_output=True)
     return image
 
 
