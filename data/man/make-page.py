@@ -18,7 +18,7 @@ def say(*arguments):
 
 def roff(text):
     """A line of text, with nothing in it that roff reads."""
-    text = text.replace("\\", r"\e").replace("-", r"\-").replace("'", r"\(aq").replace("^", r"\(ha").replace("~", r"\(ti").replace("`", r"\(ga")
+    text = text.replace("\\", r"\e").replace("-", r"\-").replace("'", r"\(aq").replace("^", r"\(ha").replace("~", r"\(ti").replace("`", r"\(ga").replace("|", r"|\:")
     return (r"\&" + text) if text[:1] == "." else text
 
 
