@@ -217,7 +217,12 @@ receive (Dp8390 *d, const uint8_t *packet, size_t length)
       return TRUE;
     }
   if (needed >= there)
-    return FALSE;
+    {
+      /* The chip would say that it has lost one (OVW).  Here the packet waits; but what lies there may have been acknowledged unseen, and then it is said again. */
+      if (!(d->isr & ISR_PRX))
+        raise_cause (d, ISR_PRX);
+      return FALSE;
+    }
   for (unsigned i = 0; i < needed; i++)
     next = next_page (d, next);
   d->receive_status = (uint8_t)(RSR_PRX | (net_is_multicast (packet) ? RSR_PHY : 0));
@@ -374,6 +379,8 @@ write_page0 (Dp8390 *d, unsigned n, uint8_t value)
     case P0_ISR:
       d->isr &= (uint8_t) ~(value & 0x7f);
       update_interrupt (d);
+      if (value & ISR_PRX)
+        net_port_listen (d->port);
       break;
     case P0_CRDA0:
       d->remote_address = (uint16_t)((d->remote_address & 0xff00) | value);

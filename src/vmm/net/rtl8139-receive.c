@@ -142,7 +142,12 @@ receive_bytes (Rtl8139 *r, const uint8_t *packet, size_t length, unsigned status
 
   /* A full ring would look like an empty one. */
   if (ring_used (r) + needed + CAPR_OFFSET > size)
-    return FALSE;
+    {
+      /* The chip would say that it has lost one.  Here the packet waits; but what lies there may have been acknowledged unseen, and then it is said again. */
+      if (!(rtl_get16 (r, RTL_ISR) & ISR_ROK))
+        rtl_interrupt (r, ISR_ROK);
+      return FALSE;
+    }
   pci_set16 (header, (uint16_t)(STATUS_ROK | status));
   pci_set16 (header + 2, (uint16_t)(filled + RTL_CRC));
   ring_write (r, &at, header, sizeof header);

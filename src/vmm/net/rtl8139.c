@@ -375,7 +375,8 @@ written (Rtl8139 *r, unsigned offset, unsigned size, const uint8_t *bytes)
     }
   /* Who reads packets, or is about to sleep until the next one, may have made room. */
   if (touches (offset, size, RTL_CAPR, 2) || touches (offset, size, RTL_IMR, 4)
-      || touches (offset, size, RTL_RCR, 4) || touches (offset, size, RTL_CPCR, 2))
+      || touches (offset, size, RTL_ISR, 2) || touches (offset, size, RTL_RCR, 4)
+      || touches (offset, size, RTL_CPCR, 2))
     net_port_listen (r->port);
   if (touches (offset, size, RTL_IMR, 4))
     update_interrupt (r);
