@@ -28,9 +28,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define START_TIMEOUT_S 60
-#define QUIT_TIMEOUT_S  5
-#define KILL_TIMEOUT_S  2
+#define QUIT_TIMEOUT_S 5
+#define KILL_TIMEOUT_S 2
 /* What a monitor that answers needs, on a loaded host, to answer. */
 #define CONNECT_TIMEOUT_S 8
 /* From the end of the connection to the monitor's own. */
@@ -42,6 +41,8 @@
 #define QUICK_END_MS 2000
 /* Between two looks at the room that is left. */
 #define SPACE_TICK_S 20
+
+unsigned viv_start_timeout_ms = 60000;
 
 struct _VivLocalMachine
 {
@@ -79,7 +80,8 @@ struct _VivLocalMachine
 
   GTask *start; /* under way */
   guint start_timeout;
-  GError *start_error;  /* its connection's, while the process may yet say by its end that all was well */
+  /* Its connection's, while the process may yet say by its end that all was well; or why it is being ended. */
+  GError *start_error;
   GPtrArray *off_tasks; /* GTask: complete when it is off */
   guint kill_timeout;
 };
@@ -250,6 +252,7 @@ find_holder (VivLocalMachine *self)
 }
 
 static gboolean on_kill_timeout (gpointer data);
+static void finish_start (VivLocalMachine *self);
 
 /* The broker ends all of the machine's processes and clears up; if it doesn't, the kernel does the first. */
 static void
@@ -282,6 +285,9 @@ on_kill_timeout (gpointer data)
 
   self->kill_timeout = 0;
   kill_monitor (self);
+  /* Nobody waits for a process that the kernel is at. */
+  if (self->start != NULL && self->start_error != NULL)
+    finish_start (self);
   return G_SOURCE_REMOVE;
 }
 
@@ -440,32 +446,47 @@ end_start (VivLocalMachine *self)
   g_clear_error (&self->start_error);
 }
 
+/* A start that has failed with `start_error`, and whose monitor has ended, or has been sent what ends it in any case. */
+static void
+finish_start (VivLocalMachine *self)
+{
+  g_autoptr (GTask) task = g_steal_pointer (&self->start);
+  GError *error = g_steal_pointer (&self->start_error);
+
+  end_start (self);
+  update (self, FALSE);
+  g_task_return_error (task, error);
+}
+
 /* Also the end of a mere probe, which nobody waits for. */
 static void
 fail_start (VivLocalMachine *self, const GError *cause)
 {
-  g_autoptr (GTask) task = g_steal_pointer (&self->start);
   g_autoptr (GError) error = g_error_copy (cause);
 
   end_start (self);
   viv_machine_clean_error (error);
-  if (task == NULL)
+  if (self->start == NULL)
     {
       g_debug ("%s: no monitor: %s", viv_machine_get_name (VIV_MACHINE (self)), error->message);
       follow_holder (self);
       return;
     }
-  /* A monitor that we can't talk to is of no use to anybody. */
-  if (self->process != NULL && viv_monitor_process_is_alive (self->process))
-    kill_monitor (self);
-  else
+  self->start_error = g_steal_pointer (&error);
+  if (self->process == NULL || !viv_monitor_process_is_alive (self->process))
     {
       self->crashed = FALSE;
       g_free (self->end_why);
-      self->end_why = g_strdup (error->message);
+      self->end_why = g_strdup (self->start_error->message);
+      finish_start (self);
+      return;
     }
+  /* A monitor that we can't talk to is of no use to anybody.  What waits for the start may end with it, and its end with that. */
+  viv_monitor_link_cancel (self->link);
+  kill_monitor (self);
+  if (self->kill_timeout == 0)
+    self->kill_timeout = g_timeout_add_seconds (KILL_TIMEOUT_S, on_kill_timeout, self);
   update (self, FALSE);
-  g_task_return_error (task, g_steal_pointer (&error));
 }
 
 static void
@@ -591,7 +612,7 @@ static void
 on_process_ready (VivMonitorProcess *process, VivLocalMachine *self)
 {
   /* A start has a time limit of its own. */
-  if (self->start != NULL)
+  if (self->start != NULL && self->start_error == NULL)
     viv_monitor_link_connect (self->link, self->socket_path, 0);
 }
 
@@ -617,7 +638,9 @@ on_process_ended (VivMonitorProcess *process, VivLocalMachine *self)
       g_autofree char *why = viv_monitor_log_complaints (log);
       g_autofree char *how = viv_monitor_process_describe_end (process);
       g_autoptr (GError) error
-          = g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START, "%s", *why != '\0' ? why : how);
+          = self->was_killed && self->start_error != NULL
+                ? g_steal_pointer (&self->start_error)
+                : g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START, "%s", *why != '\0' ? why : how);
 
       viv_machine_set_start_blame (VIV_MACHINE (self), viv_monitor_process_get_blame (process));
       viv_monitor_link_close (self->link);
@@ -634,10 +657,15 @@ static gboolean
 on_start_timeout (gpointer data)
 {
   VivLocalMachine *self = data;
+
+  /* Of one that is ready nothing is missing but an answer. */
+  if (self->process != NULL && !viv_monitor_process_was_ready (self->process)
+      && viv_monitor_process_has_worked (self->process))
+    return G_SOURCE_CONTINUE;
   g_autoptr (GError) error
       = g_error_new (VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START,
-                     _ ("the machine's monitor said nothing for %d seconds and was ended"), START_TIMEOUT_S);
-
+                     _ ("the machine's monitor said nothing for %d seconds and was ended"),
+                     (int)(viv_start_timeout_ms / 1000));
   self->start_timeout = 0;
   fail_start (self, error);
   return G_SOURCE_REMOVE;
@@ -682,7 +710,7 @@ viv_local_machine_start (VivMachine *machine, const VivStartOptions *options, GT
   viv_machine_set_start_blame (machine, NULL);
   self->was_killed = FALSE;
   self->start = g_steal_pointer (&task);
-  self->start_timeout = g_timeout_add_seconds (START_TIMEOUT_S, on_start_timeout, self);
+  self->start_timeout = g_timeout_add (viv_start_timeout_ms, on_start_timeout, self);
   update (self, FALSE);
 }
 

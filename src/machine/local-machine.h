@@ -17,4 +17,7 @@ VivMachine *viv_local_machine_new (const char *folder);
 /* viv_machine_reload() if the file is another one than was read last, else a probe. */
 void viv_local_machine_reload_if_changed (VivLocalMachine *machine);
 
+/* A start is given up, and what it began ended, when its monitor has neither said anything nor worked for so long.  Tests make it shorter. */
+extern unsigned viv_start_timeout_ms;
+
 G_END_DECLS

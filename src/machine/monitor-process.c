@@ -17,8 +17,11 @@
 #include <glib-unix.h>
 #include <glib/gi18n.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The numbers under which the monitor finds its end of the pipe, the lock on its folder, and what tells that its owner is gone. */
@@ -36,6 +39,9 @@ struct _VivMonitorProcess
   GCancellable *reading;
   char said[VIV_START_BLAME_MAX]; /* on that pipe */
   char *blame;
+  int pid_fd;   /* -1: it had ended before we could have one */
+  gint64 asked; /* viv_monitor_process_has_worked(): when, */
+  gint64 used;  /* and what was used by then; both in µs */
   int owner_fd; /* while it is open, a monitor that dies with its owner lives; -1: none */
 };
 
@@ -238,6 +244,24 @@ spawn (VivMonitorProcess *self, const char *folder, const char *socket_path, con
   return self->process != NULL;
 }
 
+/* GSubprocess sends signals from a thread of its own, later; a program that ends when it has sent one, as vivctl does, would have sent none. */
+static void
+open_pid (VivMonitorProcess *self)
+{
+  const char *pid = g_subprocess_get_identifier (self->process);
+
+  self->asked = g_get_monotonic_time ();
+  if (pid == NULL)
+    return;
+  self->pid_fd = (int)syscall (SYS_pidfd_open, atoi (pid), 0);
+  /* The number was its own for as long as nobody had waited for it. */
+  if (self->pid_fd >= 0 && g_subprocess_get_identifier (self->process) == NULL)
+    {
+      close (self->pid_fd);
+      self->pid_fd = -1;
+    }
+}
+
 VivMonitorProcess *
 viv_monitor_process_new (const char *folder, const char *socket_path, const VivStartOptions *options,
                          int lock, GError **error)
@@ -247,6 +271,7 @@ viv_monitor_process_new (const char *folder, const char *socket_path, const VivS
 
   if (!spawn (self, folder, socket_path, options != NULL ? options : &usual, lock, error))
     return NULL;
+  open_pid (self);
   /* Weak, both: nobody has to keep an object because its machine runs. */
   g_subprocess_wait_async (self->process, NULL, on_gone, weak_new (self));
   read_more (self);
@@ -268,7 +293,48 @@ viv_monitor_process_was_ready (VivMonitorProcess *self)
 void
 viv_monitor_process_kill (VivMonitorProcess *self, int signal_number)
 {
-  g_subprocess_send_signal (self->process, signal_number);
+  if (self->pid_fd >= 0)
+    syscall (SYS_pidfd_send_signal, self->pid_fd, signal_number, NULL, 0);
+}
+
+/* Of a process and its children, in µs; proc(5). */
+static gint64
+processor_time (int pid)
+{
+  g_autoptr (GDir) all = g_dir_open ("/proc", 0, NULL);
+  gint64 ticks = 0;
+  const char *name;
+
+  while (all != NULL && (name = g_dir_read_name (all)) != NULL)
+    {
+      g_autofree char *path = g_build_filename ("/proc", name, "stat", NULL);
+      g_autofree char *text = NULL;
+      unsigned long user, system;
+      int parent;
+
+      if (!g_ascii_isdigit (*name) || !g_file_get_contents (path, &text, NULL, NULL))
+        continue;
+      /* The name, which may have any character, ends with the last one of these. */
+      const char *rest = strrchr (text, ')');
+      if (rest != NULL
+          && sscanf (rest, ") %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &parent, &user, &system)
+                 == 3
+          && (parent == pid || atoi (name) == pid))
+        ticks += (gint64)(user + system);
+    }
+  return ticks * G_USEC_PER_SEC / sysconf (_SC_CLK_TCK);
+}
+
+gboolean
+viv_monitor_process_has_worked (VivMonitorProcess *self)
+{
+  const char *pid = g_subprocess_get_identifier (self->process);
+  const gint64 now = g_get_monotonic_time (), used = pid != NULL ? processor_time (atoi (pid)) : 0;
+  const gboolean worked = used - self->used > (now - self->asked) / 200;
+
+  self->asked = now;
+  self->used = used;
+  return worked;
 }
 
 gboolean
@@ -309,7 +375,9 @@ viv_monitor_process_dispose (GObject *object)
   g_cancellable_cancel (self->reading);
   if (self->owner_fd >= 0)
     close (self->owner_fd);
-  self->owner_fd = -1;
+  if (self->pid_fd >= 0)
+    close (self->pid_fd);
+  self->owner_fd = self->pid_fd = -1;
   G_OBJECT_CLASS (viv_monitor_process_parent_class)->dispose (object);
 }
 
@@ -339,6 +407,6 @@ viv_monitor_process_class_init (VivMonitorProcessClass *klass)
 static void
 viv_monitor_process_init (VivMonitorProcess *self)
 {
-  self->owner_fd = -1;
+  self->owner_fd = self->pid_fd = -1;
   self->reading = g_cancellable_new ();
 }

@@ -32,6 +32,9 @@ VivMonitorProcess *viv_monitor_process_new (const char *folder, const char *sock
 gboolean viv_monitor_process_is_alive (VivMonitorProcess *process);
 /* It has said "ready". */
 gboolean viv_monitor_process_was_ready (VivMonitorProcess *process);
+/* It and its children have used the processor, for more than a 200th of the time that has passed, since this was last asked, or since the start: so
+ * it doesn't hang, however long it takes. */
+gboolean viv_monitor_process_has_worked (VivMonitorProcess *process);
 /* SIGQUIT ends the machine at once and leaves nothing; SIGKILL also a broker that doesn't hear it. */
 void viv_monitor_process_kill (VivMonitorProcess *process, int signal_number);
 /* It has ended of its own will, with status 0. */

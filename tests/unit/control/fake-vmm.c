@@ -3,7 +3,7 @@
  * A monitor without a machine: the real control service on a machine with no processor, a synthetic screen, a keyboard that types to
  * the serial line, and the command line of vivarium-vmm.  For tests of the launcher and of vivctl.
  *
- * The definition's kernel command line says how it misbehaves: "fail" ends with an error, "hang" never gets ready, "die" is killed
+ * The definition's kernel command line says how it misbehaves: "fail" ends with an error, "hang" never gets ready, "slow" works for a while before, "die" is killed
  * when asked to pause, "deaf" ignores Quit, "liar" is deaf and says its parent's process number for its own.
  * "large" has a large screen; "mute" has a keyboard that takes nothing, so that typing never ends; "rude" says things that are not fit
  * for a terminal nor for Pango; "full" pauses by itself, for want of room.
@@ -22,6 +22,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <sys/syscall.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -393,6 +394,9 @@ main (int argc, char **argv)
   loop = g_main_loop_new (NULL, FALSE);
   if (g_strcmp0 (definition_text (definition, "machine.append"), "hang") == 0)
     g_main_loop_run (loop);
+  if (behaves ("slow"))
+    while (clock () < 3 * CLOCKS_PER_SEC / 2)
+      ;
   run ();
   g_main_loop_unref (loop);
   definition_unref (definition);

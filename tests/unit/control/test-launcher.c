@@ -255,6 +255,29 @@ test_bad_monitors (void)
   }
 }
 
+/* One that says nothing is ended before anybody hears that it was given up: who asked may end as well.  One that works is waited for. */
+static void
+test_given_up (void)
+{
+  g_autoptr (VivMachine) hanging = create ("silent", "hang"), slow = create ("slow", "slow");
+  const unsigned usual = viv_start_timeout_ms;
+  g_autoptr (GError) error = NULL;
+
+  viv_start_timeout_ms = 1000;
+  {
+    CALL (result, viv_machine_start (hanging, NULL, NULL, on_result, &result));
+    g_assert_false (viv_folder_is_running (viv_machine_get_folder (hanging)));
+    g_assert_false (viv_machine_finish (hanging, result, &error));
+    g_assert_error (error, VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_START);
+    g_assert_nonnull (strstr (error->message, "said nothing"));
+    g_assert_cmpstr (viv_machine_get_state (hanging), ==, "off");
+    g_assert_false (viv_machine_is_busy (hanging));
+  }
+  start (slow);
+  force_off (slow);
+  viv_start_timeout_ms = usual;
+}
+
 /* The monitor: the child of the broker, which is who others know. */
 static pid_t
 monitor_of (pid_t broker)
@@ -972,6 +995,7 @@ main (int argc, char **argv)
   g_test_add_func ("/launcher/pictures", test_pictures);
   g_test_add_func ("/launcher/serial-history", test_serial_history);
   g_test_add_func ("/launcher/bad-monitors", test_bad_monitors);
+  g_test_add_func ("/launcher/given-up", test_given_up);
   int status = g_test_run ();
   g_object_unref (library);
   viv_remove_tree (top, NULL);
