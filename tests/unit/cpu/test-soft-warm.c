@@ -181,6 +181,53 @@ test_low_targets (void)
   guest_free (g);
 }
 
+/* -- Page tables that changed untold ----------------------------------------------------------------------------- */
+
+/* Calls a routine, gives its page another entry without INVLPG, and calls another one of that page. */
+GUEST_CODE (moved, ".code64",
+            "  call *%rbx\n mov %rsi, (%rdi)\n add $0x100, %ebx\n call *%rbx\n int $0x20\n");
+
+/* What was fetched by the old entry may be gone on with or not; nothing else may happen (SDM volume 3, 4.10.2.3). */
+static void
+test_moved (void)
+{
+  static const struct
+  {
+    uint64_t entry;
+    unsigned vector; /* by the new entry */
+  } cases[] = {
+    { ALIAS | 7, 0x20 },
+    { 0, 14 },
+    /* No memory, from which all ones are read: not an instruction. */
+    { 0x40000000 | 7, 6 },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      Guest *g = guest_new (1);
+      CpuState s;
+
+      guest_state (g, &s, 64, 0, TRUE);
+      GUEST_LOAD (g, CODE, moved);
+      guest_put (g, ROUTINE, "\xc3", 1);
+      guest_put (g, ROUTINE + 0x100, "\xb0\x01\xc3", 3);
+      guest_put (g, ALIAS + 0x100, "\xb0\x02\xc3", 3);
+      s.gpr[CPU_RBX] = ROUTINE;
+      s.gpr[CPU_RDI] = TABLES + 0x3000 + (ROUTINE >> 12) * 8;
+      s.gpr[CPU_RSI] = cases[i].entry;
+      guest_start (g, &s);
+      g_assert_true (guest_run (g, 1000));
+      if (g->cpu->reg[CPU_RAX] == 1)
+        g_assert_cmpuint (guest_vector (g), ==, 0x20);
+      else
+        {
+          g_assert_cmpuint (guest_vector (g), ==, cases[i].vector);
+          g_assert_cmpuint (g->cpu->reg[CPU_RAX], ==, cases[i].vector == 0x20 ? 2 : 0);
+        }
+      guest_free (g);
+    }
+}
+
 /* -- Caches that are full ---------------------------------------------------------------------------------------- */
 
 enum
@@ -259,6 +306,7 @@ main (int argc, char **argv)
   g_test_add_func ("/soft-warm/alias", test_alias);
   g_test_add_func ("/soft-warm/sti", test_sti);
   g_test_add_func ("/soft-warm/low-targets", test_low_targets);
+  g_test_add_func ("/soft-warm/moved", test_moved);
   g_test_add_func ("/soft-warm/full", test_full);
   return g_test_run ();
 }

@@ -604,6 +604,16 @@ soft_known_block (SoftCpu *cpu)
   return jump->block->cost != SOFT_STALE ? jump->block : NULL;
 }
 
+static SoftBlock *
+find_decoded (const SoftCode *code, const uint8_t *host, uint32_t key)
+{
+  SoftBlock *block = code->hash[block_hash (host, key)];
+
+  while (block != NULL && (block->host != host || block->key != key))
+    block = block->hash_next;
+  return block;
+}
+
 SoftBlock *
 soft_find_block (SoftCpu *cpu)
 {
@@ -630,13 +640,15 @@ soft_find_block (SoftCpu *cpu)
     }
 
   host = soft_fetched (cpu, linear);
-  if (host == NULL)
-    host = soft_translate_exec (cpu, linear, &physical, &region);
-  if (host == NULL)
-    return decode_gathered (cpu, code->scratch, bytes, linear, rip);
-  for (block = code->hash[block_hash (host, cpu->key)]; block != NULL; block = block->hash_next)
-    if (block->host == host && block->key == cpu->key)
-      break;
+  block = host != NULL ? find_decoded (code, host, cpu->key) : NULL;
+  if (block == NULL)
+    {
+      /* By the page tables, which tell the region, too, and may have been changed behind what is fetched by: then it is another page, or none of RAM. */
+      host = soft_translate_exec (cpu, linear, &physical, &region);
+      if (host == NULL)
+        return decode_gathered (cpu, code->scratch, bytes, linear, rip);
+      block = find_decoded (code, host, cpu->key);
+    }
   if (block != NULL && block->host2 != NULL)
     {
       uint64_t at = (linear + 4096) & SOFT_PAGE_MASK & cpu->linear_mask;
@@ -652,8 +664,6 @@ soft_find_block (SoftCpu *cpu)
     return decode_gathered (cpu, code->scratch, bytes, linear, rip);
   if (block == NULL)
     {
-      if (region == NULL)
-        host = soft_translate_exec (cpu, linear, &physical, &region);
       block = soft_code_reserve (cpu, SOFT_MAX_BLOCK_INSNS + 2);
       if (soft_pages_claim (cpu, page_of (host), region) == NULL)
         return decode_gathered (cpu, code->scratch, bytes, linear, rip);
