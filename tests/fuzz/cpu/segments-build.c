@@ -242,6 +242,23 @@ segments_memory (const SegmentsProgram *p, uint8_t memory[SEGMENTS_RAM])
     }
 }
 
+gboolean
+segments_tables_kept (const SegmentsProgram *p, const uint8_t *made, const uint8_t *now)
+{
+  const uint32_t marks = 0x60; /* A and D */
+
+  for (uint32_t at = DIRECTORY; p->paging && at < TABLE + 0x1000; at += 4)
+    {
+      uint32_t before, after;
+
+      memcpy (&before, made + at, 4);
+      memcpy (&after, now + at, 4);
+      if (((before ^ after) & ~marks) != 0)
+        return FALSE;
+    }
+  return TRUE;
+}
+
 void
 segments_start (SegmentsProgram *p, CpuState *s)
 {

@@ -80,6 +80,8 @@ void segments_code (SegmentsProgram *p, unsigned instructions);
 void segments_build (SegmentsProgram *p, uint64_t random, unsigned longest);
 /* What memory holds before the program runs. */
 void segments_memory (const SegmentsProgram *p, uint8_t memory[SEGMENTS_RAM]);
+/* The program has not written into page tables that it runs by.  One that has can't be compared: what it told nobody (INVLPG) may be heeded or not. */
+gboolean segments_tables_kept (const SegmentsProgram *p, const uint8_t *made, const uint8_t *now);
 /* Registers for its next run; all but those that the program has a say in stay. */
 void segments_start (SegmentsProgram *p, CpuState *state);
 const char *segments_mode_name (const SegmentsProgram *p);
