@@ -16,6 +16,7 @@ MODULES = ("drivers/usb/common/usb-common.ko", "drivers/usb/core/usbcore.ko", "d
            "drivers/hid/hid.ko", "drivers/hid/hid-generic.ko", "drivers/hid/usbhid/usbhid.ko", "drivers/input/evdev.ko")
 BLUE = (0, 0, 170)  # of a text mode
 WIDTH, HEIGHT = 720, 400
+QUIET = 7  # seconds
 SCRIPT = """#!/bin/sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
@@ -42,13 +43,16 @@ def picture_box(screen):
 
 
 def settled(screen, wanted):
-    last = None
+    """Where it stays for longer than a message below it does (how to get the keyboard back), which takes of its room."""
+    last, since = None, 0
 
     def look():
-        nonlocal last
+        nonlocal last, since
         before, last = last, picture_box(screen)
+        if last != before:
+            since = time.monotonic()
         time.sleep(0.5)
-        return last if last and last == before and last[2] > 100 and wanted(last) else None
+        return last if last and time.monotonic() - since > QUIET and last[2] > 100 and wanted(last) else None
     return until(look, 90, "the guest's screen in the window")
 
 

@@ -134,27 +134,37 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 echo 1 > /proc/sys/kernel/printk
 @MODULES@
-disk() { for i in 1 2 3 4 5 6 7 8 9 10 11 12; do D=$(ls /sys/block | grep '^sd' | head -1); [ -n "$D" -a -b "/dev/$D" ] && return; sleep 1; done; }
+# /tmp/disk is a node that stays when the disk goes: dd would make a file of /dev/sda.
+disk() {
+  for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    for D in $(ls /sys/block | grep '^sd'); do
+      rm -f /tmp/node; mknod /tmp/node b $(tr : ' ' < /sys/block/$D/dev); mv -f /tmp/node /tmp/disk
+      dd if=/tmp/disk of=/dev/null bs=4k count=1 iflag=direct 2> /dev/null && return
+    done
+    sleep 1
+  done
+  echo "NO DISK"; false
+}
 disk
 for d in /sys/bus/usb/devices/*; do [ -e $d/bInterfaceNumber ] && echo "DRIVER $(basename $(readlink $d/driver))"; done
 echo "DISK $(cat /sys/block/$D/size) $(cat /sys/block/$D/removable) $(cat /sys/block/$D/device/model | tr -d ' ')"
 dd if=/dev/urandom of=/tmp/random bs=1M count=4 2> /dev/null
-dd if=/tmp/random of=/dev/$D bs=64k seek=16 conv=fsync 2> /dev/null && echo "RESULT write ok"
+dd if=/tmp/random of=/tmp/disk bs=64k seek=16 conv=fsync 2> /dev/null && echo "RESULT write ok"
 echo 3 > /proc/sys/vm/drop_caches
-dd if=/dev/$D bs=1M skip=1 count=4 2> /dev/null | cmp - /tmp/random && echo "RESULT read ok"
+dd if=/tmp/disk bs=1M skip=1 count=4 2> /dev/null | cmp - /tmp/random && echo "RESULT read ok"
 # Four at a time.
-for i in 1 2 3 4; do dd if=/tmp/random of=/dev/$D bs=64k seek=$((i*100)) oflag=direct 2> /dev/null & done; wait
-for i in 1 2 3 4; do (dd if=/dev/$D bs=64k skip=$((i*100)) count=64 iflag=direct 2> /dev/null | cmp - /tmp/random && echo same > /tmp/same$i) & done; wait
+for i in 1 2 3 4; do dd if=/tmp/random of=/tmp/disk bs=64k seek=$((i*100)) oflag=direct 2> /dev/null & done; wait
+for i in 1 2 3 4; do (dd if=/tmp/disk bs=64k skip=$((i*100)) count=64 iflag=direct 2> /dev/null | cmp - /tmp/random && echo same > /tmp/same$i) & done; wait
 echo "RESULT together $(cat /tmp/same* | grep -c same)"
 dmesg -r | grep '^<[0-4]>' > /tmp/warnings; cat /tmp/warnings
 echo "COMPLAINTS $(grep -E -i -c 'usb|uas|hci|scsi|sd [0-9]' /tmp/warnings)"
 echo "READY"
 while read step; do
   case "$step" in
-  write) (n=0; while dd if=/tmp/random of=/dev/$D bs=64k seek=160 oflag=direct 2> /dev/null; do n=$((n+1)); [ $n = 1 ] && echo "WRITING"; done; echo "STOPPED") & ;;
-  again) disk; dd if=/tmp/random of=/dev/$D bs=64k seek=16 conv=fsync 2> /dev/null; echo 3 > /proc/sys/vm/drop_caches
-    dd if=/dev/$D bs=1M skip=1 count=4 2> /dev/null | cmp - /tmp/random && echo "RESULT again ok" ;;
-  sum) sync; echo "SUM $(dd if=/dev/$D bs=1M skip=1 count=4 2> /dev/null | sha256sum | cut -c1-64)" ;;
+  write) (n=0; while dd if=/tmp/random of=/tmp/disk bs=64k seek=160 oflag=direct 2> /dev/null; do n=$((n+1)); [ $n = 1 ] && echo "WRITING"; done; echo "STOPPED") & ;;
+  again) disk && dd if=/tmp/random of=/tmp/disk bs=64k seek=16 conv=fsync 2> /dev/null && echo 3 > /proc/sys/vm/drop_caches &&
+    dd if=/tmp/disk bs=1M skip=1 count=4 2> /dev/null | cmp - /tmp/random && echo "RESULT again ok" ;;
+  sum) sync; echo "SUM $(dd if=/tmp/disk bs=1M skip=1 count=4 2> /dev/null | sha256sum | cut -c1-64)" ;;
   end) break ;;
   esac
 done

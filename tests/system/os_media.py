@@ -86,11 +86,12 @@ def memtest(bits):
     return find({64: "/boot/memtest86+x64.bin", 32: "/boot/memtest86+ia32.bin"}[bits], "memtest86+")
 
 
-def grub_iso(room, name, config, files=()):
-    """A CD with GRUB for BIOS, made as grub-mkrescue does; files are (path on the CD, source)."""
+def grub_iso(room, name, config, files=(), platform="i386-pc"):
+    """A CD with GRUB for BIOS or UEFI (x86_64-efi), made as grub-mkrescue does; files are (path on the CD, source)."""
     need(("grub-mkrescue", "grub-common"), ("xorriso", "xorriso"))
-    if not os.path.isdir("/usr/lib/grub/i386-pc"):
-        raise Skip("/usr/lib/grub/i386-pc is missing (package grub-pc-bin)")
+    modules_of = os.path.join("/usr/lib/grub", platform)
+    if not os.path.isdir(modules_of):
+        raise Skip("%s is missing (package grub-%s-bin)" % (modules_of, {"i386-pc": "pc", "x86_64-efi": "efi-amd64"}[platform]))
     tree = room.path("tree-" + name)
     os.makedirs(os.path.join(tree, "boot/grub"))
     with open(os.path.join(tree, "boot/grub/grub.cfg"), "w", encoding="utf-8") as file:
@@ -98,7 +99,7 @@ def grub_iso(room, name, config, files=()):
     for path, source in files:
         shutil.copy(source, os.path.join(tree, path))
     image = room.path(name + ".iso")
-    made = subprocess.run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "-o", image, tree], capture_output=True, text=True, check=False)
+    made = subprocess.run(["grub-mkrescue", "-d", modules_of, "--locales=", "--fonts=", "--themes=", "-o", image, tree], capture_output=True, text=True, check=False)
     shutil.rmtree(tree)
     if made.returncode != 0:
         raise RuntimeError("grub-mkrescue: " + made.stderr)
