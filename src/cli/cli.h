@@ -43,6 +43,7 @@ int cli_delete (int argc, char **argv);
 int cli_start (int argc, char **argv);
 int cli_stop (int argc, char **argv);
 int cli_reset (int argc, char **argv);
+int cli_press_sleep (int argc, char **argv);
 int cli_pause (int argc, char **argv);
 int cli_resume (int argc, char **argv);
 int cli_save (int argc, char **argv);

@@ -40,6 +40,12 @@ cli_reset (int argc, char **argv)
 }
 
 int
+cli_press_sleep (int argc, char **argv)
+{
+  return simple (argc, argv, viv_machine_sleep_button);
+}
+
+int
 cli_pause (int argc, char **argv)
 {
   return simple (argc, argv, viv_machine_pause);

@@ -42,6 +42,8 @@ const CliCommand cli_commands[] = {
   { "stop", N_ ("NAME"), N_ ("Presses the power button and waits for the end; --force pulls the plug."), NULL,
     cli_stop },
   { "reset", N_ ("NAME"), N_ ("Resets a running machine."), NULL, cli_reset },
+  { "sleep", N_ ("NAME"), N_ ("Presses the sleep button; one more press wakes the machine."), NULL,
+    cli_press_sleep },
   { "pause", N_ ("NAME"), N_ ("Pauses a running machine."), NULL, cli_pause },
   { "resume", N_ ("NAME"), N_ ("Lets a paused machine go on."), NULL, cli_resume },
   { "save", N_ ("NAME FILE"), N_ ("Pauses a machine and saves its memory, processors and devices to a file."),

@@ -203,6 +203,13 @@ viv_machine_power_down (VivMachine *self, GCancellable *cancellable, GAsyncReady
   call (self, "PowerDown", NULL, QUICK_TIMEOUT_MS, cancellable, callback, data);
 }
 
+void
+viv_machine_sleep_button (VivMachine *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+                          gpointer data)
+{
+  call (self, "SleepButton", NULL, QUICK_TIMEOUT_MS, cancellable, callback, data);
+}
+
 typedef struct
 {
   char *drive, *path;

@@ -155,6 +155,9 @@ void viv_machine_reset (VivMachine *machine, GCancellable *cancellable, GAsyncRe
 /* Presses the power button; what the guest does then shows in "state". */
 void viv_machine_power_down (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
                              gpointer data);
+/* Presses the sleep button: the guest goes to sleep, or wakes. */
+void viv_machine_sleep_button (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
+                               gpointer data);
 /* Pulls the plug; completes when the monitor is gone.  One that doesn't answer within 5 s is killed. */
 void viv_machine_force_off (VivMachine *machine, GCancellable *cancellable, GAsyncReadyCallback callback,
                             gpointer data);

@@ -218,6 +218,14 @@ on_power_button (void *opaque)
   return board_power_button (monitor->board);
 }
 
+static gboolean
+on_sleep_button (void *opaque)
+{
+  Monitor *monitor = opaque;
+
+  return board_sleep_button (monitor->board);
+}
+
 static void
 on_quit (void *opaque)
 {
@@ -319,6 +327,7 @@ start_control (Monitor *monitor, GError **error)
     .serials = board->serial,
     .n_serials = board->n_serials,
     .power_button = on_power_button,
+    .sleep_button = on_sleep_button,
     .start_helper = on_start_helper,
     .end_helper = on_end_helper,
     .set_net = on_set_net,

@@ -702,7 +702,7 @@ DefinitionBlock ("", "DSDT", 1, "VIVAR ", "VIVPC   ", 0x00000001)
 [000h 0000   4]                    Signature : "FACP"    [Fixed ACPI Description Table (FADT)]
 [004h 0004   4]                 Table Length : 000000F4
 [008h 0008   1]                     Revision : 03
-[009h 0009   1]                     Checksum : F8
+[009h 0009   1]                     Checksum : 18
 [00Ah 0010   6]                       Oem ID : "VIVAR "
 [010h 0016   8]                 Oem Table ID : "VIVPC   "
 [018h 0024   4]                 Oem Revision : 00000001
@@ -751,13 +751,13 @@ DefinitionBlock ("", "DSDT", 1, "VIVAR ", "VIVPC   ", 0x00000001)
                 PCIe ASPM Not Supported (V4) : 0
                    CMOS RTC Not Present (V5) : 0
 [06Fh 0111   1]                     Reserved : 00
-[070h 0112   4]        Flags (decoded below) : 000004A5
+[070h 0112   4]        Flags (decoded below) : 00000485
       WBINVD instruction is operational (V1) : 1
               WBINVD flushes all caches (V1) : 0
                     All CPUs support C1 (V1) : 1
                   C2 works on MP system (V1) : 0
             Control Method Power Button (V1) : 0
-            Control Method Sleep Button (V1) : 1
+            Control Method Sleep Button (V1) : 0
         RTC wake not in fixed reg space (V1) : 0
             RTC can wake system from S4 (V1) : 1
                         32-bit PM Timer (V1) : 0
@@ -836,14 +836,14 @@ DefinitionBlock ("", "DSDT", 1, "VIVAR ", "VIVPC   ", 0x00000001)
 [0EBh 0235   1]         Encoded Access Width : 00 [Undefined/Legacy]
 [0ECh 0236   8]                      Address : 0000000000000000
 Raw Table Data: Length 244 (0xF4)
-    0000: 46 41 43 50 F4 00 00 00 03 F8 56 49 56 41 52 20
+    0000: 46 41 43 50 F4 00 00 00 03 18 56 49 56 41 52 20
     0010: 56 49 56 50 43 20 20 20 01 00 00 00 56 49 56 41
     0020: 01 00 00 00 00 00 FF 07 40 00 FF 07 01 00 09 00
     0030: B2 00 00 00 F1 F0 00 00 00 06 00 00 00 00 00 00
     0040: 04 06 00 00 00 00 00 00 00 00 00 00 08 06 00 00
     0050: E0 AF 00 00 00 00 00 00 04 02 00 04 04 00 00 00
     0060: FF 0F FF 0F 00 00 00 00 00 00 00 00 32 03 00 00
-    0070: A5 04 00 00 01 08 00 01 F9 0C 00 00 00 00 00 00
+    0070: 85 04 00 00 01 08 00 01 F9 0C 00 00 00 00 00 00
     0080: 0F 00 00 00 00 00 00 00 00 00 00 00 40 00 FF 07
     0090: 00 00 00 00 01 20 00 02 00 06 00 00 00 00 00 00
     00A0: 01 00 00 00 00 00 00 00 00 00 00 00 01 10 00 02

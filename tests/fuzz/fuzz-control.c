@@ -72,6 +72,12 @@ unplug (void *opaque, const char *id, gboolean force, VmDoneFunc done, void *don
 }
 
 static gboolean
+sleep_button (void *opaque)
+{
+  return board_sleep_button (((Fuzz *)opaque)->machine.board);
+}
+
+static gboolean
 power_button (void *opaque)
 {
   return board_power_button (((Fuzz *)opaque)->machine.board);
@@ -124,6 +130,7 @@ serve (Fuzz *f, unsigned how)
       config.serials = f->machine.board->serial;
       config.n_serials = f->machine.board->n_serials;
       config.power_button = power_button;
+      config.sleep_button = sleep_button;
       config.definition = f->machine.board->definition;
       config.place = place;
       config.plug = plug;
@@ -413,6 +420,7 @@ enum
   METHOD_REMOVE_DEVICE,
   METHOD_FORCE_REMOVE_DEVICE,
   METHOD_SET_PROPERTY,
+  METHOD_SLEEP_BUTTON,
   N_METHODS
 };
 
@@ -421,6 +429,7 @@ static const char *const methods[N_METHODS] = {
   [METHOD_RESUME] = "Resume",
   [METHOD_RESET] = "Reset",
   [METHOD_POWER_DOWN] = "PowerDown",
+  [METHOD_SLEEP_BUTTON] = "SleepButton",
   [METHOD_QUIT] = "Quit",
   [METHOD_ATTACH_SCREEN] = "AttachScreen",
   [METHOD_INPUT] = "Input",

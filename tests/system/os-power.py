@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Linux and the machine's power: the RTC's alarm, suspend to RAM with each way to wake, the power button.
+"""Linux and the machine's power: the RTC's alarm, suspend to RAM with each way to wake, the power button; what it hears of both buttons while it is awake.
 hibernate: to disk and back (ACPI's S4), with two processors.   os-power.py ENGINE [CASE…]"""
 from lib import check, equal, until
 from os_cases import run_cases
-from os_media import initramfs, installer, load_modules, modules, whole_kernel, with_libraries
+from os_media import initramfs, load_modules, modules, whole_kernel, with_libraries
 
 # Who reads /dev/rtc0 waits for the alarm's interrupt.  What is in /tmp must be there after the sleep.
 SCRIPT = """#!/bin/sh
@@ -12,6 +12,7 @@ SCRIPT = """#!/bin/sh
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
+@MODULES@
 echo "SLEEPS $(cat /sys/power/state)"
 hwclock -u -r > /dev/null && echo "RESULT busybox's hwclock ok"
 /sbin/hwclock --utc --show --verbose > /tmp/hwclock 2>&1 && echo "RESULT hwclock ok"
@@ -21,12 +22,20 @@ echo +3 > /sys/class/rtc/rtc0/wakealarm
 seq 1 100000 | sha256sum > /tmp/before
 echo +3 > /sys/class/rtc/rtc0/wakealarm
 echo mem > /sys/power/state && echo "RESULT woken by the alarm"
-for way in key button; do
+for way in key button sleep; do
   echo "READY $way"
   echo mem > /sys/power/state
   echo "RESULT woken by the $way"
 done
 seq 1 100000 | sha256sum | cmp - /tmp/before && echo "RESULT memory ok"
+# An event of input is 24 bytes, with type, key and value behind the time.
+for key in PWRF SLPF; do
+  event=$(grep -l LNX$(echo $key | head -c 3)BN /sys/class/input/event*/device/phys | head -1)
+  node=/dev/input/$(echo $event | cut -d/ -f5)
+  exec 3< $node
+  echo "LISTENS $key"
+  echo "HEARD $key $(dd bs=24 count=1 2> /dev/null <&3 | od -An -t u2 -j 18 -N 2 | tr -d ' ')"
+done
 echo "RESULT all ok"
 while :; do sleep 1; done
 """
@@ -90,8 +99,9 @@ def hibernate(chipset, bus, disk, names):
 
 
 def power(room, engine):
-    kernel, _ = installer("amd64", "text")
-    initrd = initramfs(room, "power", with_libraries("/sbin/hwclock", "util-linux-extra"), SCRIPT)
+    kernel, folder = whole_kernel()
+    files, lines = load_modules(modules(folder, ("button", "evdev")))
+    initrd = initramfs(room, "power", files + with_libraries("/sbin/hwclock", "util-linux-extra"), SCRIPT.replace("@MODULES@", lines))
     machine = room.machine("power", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0", engine=engine, memory="256M")
     machine.start()
     # In its firmware nothing listens to the power button, and whoever pressed it hears so.
@@ -102,12 +112,19 @@ def power(room, engine):
     machine.wait_serial(r"RESULT update interrupt ok", 100)
     machine.wait_serial(r"RESULT alarm ok", 100)
     machine.wait_serial(r"RESULT woken by the alarm", 200)
-    for way, wake in (("key", lambda: machine.key("space")), ("button", lambda: room.vivctl("stop", "power", "--timeout", "0"))):
+    ways = {"key": lambda: machine.key("space"), "button": lambda: room.vivctl("stop", "power", "--timeout", "0"), "sleep": lambda: machine.vivctl("sleep")}
+    for way, wake in ways.items():
         machine.wait_serial("READY " + way, 100)
         until(lambda: "sleeps" in machine.vivctl("show").stdout, 100, "the guest's sleep")
         wake()
         machine.wait_serial("RESULT woken by the " + way, 200)
     machine.wait_serial(r"RESULT memory ok", 100)
+    # The buttons as Linux' input devices: what each said, by the name of its device.
+    for key, press in (("PWRF", ways["button"]), ("SLPF", ways["sleep"])):
+        machine.wait_serial("LISTENS %s" % key, 100)
+        press()
+        match, _ = machine.wait_serial(r"HEARD %s (\S+)" % key, 100)
+        equal(match[1], {"PWRF": "116", "SLPF": "142"}[key], "the key of the button %s" % key)
     machine.wait_serial(r"RESULT all ok", 100)
     equal(machine.state, "running", "state")
 

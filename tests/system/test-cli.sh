@@ -42,7 +42,7 @@ has() {
 }
 
 expect 0 "help" "$vivctl" --help
-for command in create clone run list show set start stop reset pause resume delete screenshot text wait type key pointer media device \
+for command in create clone run list show set start stop reset sleep pause resume delete screenshot text wait type key pointer media device \
   serial console balloon vnc view log host; do
   expect 0 "$command --help" "$vivctl" $command --help
 done
@@ -313,6 +313,8 @@ expect 0 "pause" "$vivctl" pause M
 expect 0 "wait --state" "$vivctl" wait M --state paused --timeout 5
 expect 0 "resume" "$vivctl" resume M
 expect 0 "reset" "$vivctl" reset M
+expect 1 "sleep, without a button" "$vivctl" sleep M
+has "no such button" "says why"
 expect 0 "show" "$vivctl" show M
 has "memory-resident" "has the statistics"
 expect 0 "show --json" "$vivctl" show M --json

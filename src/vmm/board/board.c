@@ -124,6 +124,12 @@ board_power_button (Board *board)
   return board->power != NULL && acpi_pm_power_button (board->power);
 }
 
+gboolean
+board_sleep_button (Board *board)
+{
+  return board->power != NULL && acpi_pm_sleep_button (board->power);
+}
+
 unsigned
 board_take_slot (Board *board, const char *id, GError **error)
 {

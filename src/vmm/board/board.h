@@ -115,8 +115,9 @@ gboolean board_add_test_device (Board *board, TestDeviceExit exit, void *opaque,
 gboolean board_add_test_display (Board *board, GError **error);
 /* Before vm_free(): the serial ports and the router go, devices stay with the machine until then. */
 void board_free (Board *board);
-/* Presses the power button; FALSE if the guest doesn't listen.  VM lock held. */
+/* Press a button; FALSE if the guest doesn't listen.  VM lock held. */
 gboolean board_power_button (Board *board);
+gboolean board_sleep_button (Board *board);
 /* Puts `path` (absolute; NULL: nothing) in a drive with removable media, by the caller's descriptor if it isn't -1; `force`: also in one that the guest has locked.
  * What the drive says of itself is then what became of it: a medium that only opened for reading is write-protected.  VM lock NOT held. */
 gboolean board_change_media (Board *board, const char *id, const char *path, int fd, gboolean readonly,

@@ -545,6 +545,7 @@ ich9_lpc_acpi (Device *device, AcpiPieces *pieces)
     .smi_command = ICH9_APM_COMMAND,
     .acpi_enable = ICH9_ACPI_ENABLE,
     .acpi_disable = ICH9_ACPI_DISABLE,
+    .sleep_button = TRUE,
   };
   /* POST codes, port 0x92, firmware's debug port, and what lies here. */
   const AcpiPorts ports[] = {

@@ -285,6 +285,7 @@ piix4_pm_acpi (Device *device, AcpiPieces *pieces)
     .smi_command = PIIX4_PM_SMI_COMMAND,
     .acpi_enable = PIIX4_PM_ACPI_ENABLE,
     .acpi_disable = PIIX4_PM_ACPI_DISABLE,
+    .sleep_button = TRUE,
   };
   const AcpiPorts ports[] = {
     { PIIX4_PM_SMI_COMMAND, 2 },

@@ -97,25 +97,49 @@ on_reset (VivMachine1 *skeleton, Invocation *invocation, ControlService *service
   return TRUE;
 }
 
+/* Whether the guest heard a button; else the call has failed with why. */
+static gboolean
+press_button (ControlService *service, Invocation *invocation, gboolean (*press) (void *opaque),
+              const char *deaf)
+{
+  const VmState state = vm_state (service->config.vm);
+
+  if (press == NULL)
+    fail_with (invocation, G_IO_ERROR_NOT_SUPPORTED, "the machine has no such button");
+  else if (state == VM_STATE_PAUSED || state == VM_STATE_PAUSING)
+    fail_with (invocation, G_IO_ERROR_FAILED,
+               "the machine is paused and doesn't see its buttons; resume it first");
+  else if (state != VM_STATE_RUNNING)
+    fail_with (invocation, G_IO_ERROR_FAILED, "a machine that doesn't run can't see its buttons");
+  else
+    {
+      vm_lock (service->config.vm);
+      gboolean heard = press (service->config.opaque);
+      vm_unlock (service->config.vm);
+      if (heard)
+        return TRUE;
+      fail_with (invocation, G_IO_ERROR_FAILED, deaf);
+    }
+  return FALSE;
+}
+
 static gboolean
 on_power_down (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
 {
-  if (service->config.power_button == NULL)
-    return fail_with (invocation, G_IO_ERROR_NOT_SUPPORTED, "the machine has no power button");
-  if (vm_state (service->config.vm) == VM_STATE_PAUSED || vm_state (service->config.vm) == VM_STATE_PAUSING)
-    return fail_with (invocation, G_IO_ERROR_FAILED,
-                      "the machine is paused and doesn't see its power button; resume it first");
-  if (vm_state (service->config.vm) != VM_STATE_RUNNING)
-    return fail_with (invocation, G_IO_ERROR_FAILED, "a machine that doesn't run can't see its power button");
-  vm_lock (service->config.vm);
-  gboolean heard = service->config.power_button (service->config.opaque);
-  vm_unlock (service->config.vm);
-  if (!heard)
-    return fail_with (
-        invocation, G_IO_ERROR_FAILED,
-        "nothing in the machine listens to its power button: it is still in its firmware, or its system "
-        "has no ACPI; shut it down from within, or turn it off by force");
-  viv_machine1_complete_power_down (skeleton, invocation);
+  if (press_button (service, invocation, service->config.power_button,
+                    "nothing in the machine listens to its power button: it is still in its firmware, or its "
+                    "system has no ACPI; shut it down from within, or turn it off by force"))
+    viv_machine1_complete_power_down (skeleton, invocation);
+  return TRUE;
+}
+
+static gboolean
+on_sleep_button (VivMachine1 *skeleton, Invocation *invocation, ControlService *service)
+{
+  if (press_button (service, invocation, service->config.sleep_button,
+                    "nothing in the machine listens to its sleep button: it is still in its firmware, or its "
+                    "system has no ACPI; send it to sleep from within, or pause it"))
+    viv_machine1_complete_sleep_button (skeleton, invocation);
   return TRUE;
 }
 
@@ -687,6 +711,7 @@ control_methods_connect (ControlService *service)
     { "handle-resume", G_CALLBACK (on_resume) },
     { "handle-reset", G_CALLBACK (on_reset) },
     { "handle-power-down", G_CALLBACK (on_power_down) },
+    { "handle-sleep-button", G_CALLBACK (on_sleep_button) },
     { "handle-quit", G_CALLBACK (on_quit) },
     { "handle-save-state-file", G_CALLBACK (on_save_state_file) },
     { "handle-attach-screen", G_CALLBACK (on_attach_screen) },

@@ -63,8 +63,9 @@ typedef struct
   SerialPort *const *serials; /* borrowed; must outlive the service */
   unsigned n_serials;
   unsigned handshake_ms; /* how long a client may take to say who it is; 0: 5 s */
-  /* Presses the ACPI power button; NULL: there is none.  FALSE: nobody in the guest listens to it.  VM lock held. */
+  /* Press ACPI's buttons; NULL: there is none.  FALSE: nobody in the guest listens to it.  VM lock held. */
   gboolean (*power_button) (void *opaque);
+  gboolean (*sleep_button) (void *opaque);
   /* Starts one of the machine's helpers, by its kind ("vnc"), and returns our end of its socket (base/message.h); -1 with an error.  NULL: there are
    * none. */
   int (*start_helper) (void *opaque, const char *kind, unsigned *number, GError **error);

@@ -262,6 +262,18 @@ test_pm (Fixture *f, gconstpointer data)
   g_assert_cmphex (inb (f->vm, 0xa0), ==, 0x02);
   outw (f->vm, PM, 0x100);
   g_assert_cmphex (inb (f->vm, 0xa0), ==, 0);
+  vm_lock (f->vm);
+  g_assert_false (acpi_pm_sleep_button (power)); /* its event is not enabled */
+  vm_unlock (f->vm);
+  outw (f->vm, PM + 2, 0x300);
+  vm_lock (f->vm);
+  g_assert_true (acpi_pm_sleep_button (power));
+  vm_unlock (f->vm);
+  g_assert_cmphex (inw (f->vm, PM), ==, 0x200);
+  g_assert_cmphex (inb (f->vm, 0xa0), ==, 0x02);
+  outw (f->vm, PM, 0x200);
+  g_assert_cmphex (inb (f->vm, 0xa0), ==, 0);
+  outw (f->vm, PM + 2, 0x100);
 
   vm_lock (f->vm);
   ich9_lpc_raise_gpe (f->lpc, 1ull << 37);

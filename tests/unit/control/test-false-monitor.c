@@ -138,6 +138,7 @@ enum
   RESUME,
   RESET,
   POWER_DOWN,
+  SLEEP_BUTTON,
   TEXT,
   STATISTICS,
   DRIVES,
@@ -176,6 +177,7 @@ call_all (VivMachine *machine, GAsyncResult **results, GCancellable *cancellable
   viv_machine_resume (machine, NULL, on_result, &results[RESUME]);
   viv_machine_reset (machine, NULL, on_result, &results[RESET]);
   viv_machine_power_down (machine, NULL, on_result, &results[POWER_DOWN]);
+  viv_machine_sleep_button (machine, NULL, on_result, &results[SLEEP_BUTTON]);
   viv_machine_text (machine, NULL, on_result, &results[TEXT]);
   viv_machine_statistics (machine, NULL, on_result, &results[STATISTICS]);
   viv_machine_list_drives (machine, NULL, on_result, &results[DRIVES]);

@@ -144,6 +144,7 @@ begin (Fixture *f, unsigned handshake_ms)
                                                       .drives = f->drives,
                                                       .change_media = on_medium,
                                                       .power_button = on_power_button,
+                                                      .sleep_button = on_power_button,
                                                       .plug = on_plug,
                                                       .unplug = on_unplug,
                                                       .unplug_ms = 1,
@@ -394,8 +395,12 @@ test_refusals (void)
   button_heard = FALSE;
   begin_call (connection, &call, "PowerDown", NULL);
   check_refusal (&call, "nothing in the machine listens to its power button");
+  begin_call (connection, &call, "SleepButton", NULL);
+  check_refusal (&call, "nothing in the machine listens to its sleep button");
   button_heard = TRUE;
   begin_call (connection, &call, "PowerDown", NULL);
+  check_refusal (&call, "");
+  begin_call (connection, &call, "SleepButton", NULL);
   check_refusal (&call, "");
   leave (connection);
   end (&f);
