@@ -76,8 +76,8 @@ static const DefinitionKey machine_keys[] = {
     .fallback = "pc",
     .choices = "pc|q35",
     .help = N_ (
-        "The board: pc is an i440FX with PIIX3, which all systems know; q35 has an ICH9 with PCI Express and slots, and no "
-        "IDE") },
+        "The board: pc is an i440FX with PIIX3, which all systems know; q35 has an ICH9 with PCI Express and slots, and "
+        "IDE only as a card, for drives that ask for it") },
   { .name = "firmware",
     .type = KEY_PATH,
     .fallback = "bios",

@@ -19,6 +19,7 @@
 /* Behind the last two numbers are those for tests (board/slots.c). */
 #define PC_LAST_SLOT 0x1d
 #define PC_LOW_RAM   0xc0000000ull
+#define PC_IDE_DEVFN PCI_DEVFN (1, 1)
 
 #define Q35_PORTS_DEVFN PCI_DEVFN (0x18, 0)
 #define Q35_N_PORTS     4
@@ -119,7 +120,7 @@ static const BoardChipset chipsets[] = {
   { .name = "pc",
     .low_ram_max = PC_LOW_RAM,
     .last_slot = PC_LAST_SLOT,
-    .ide = TRUE,
+    .ide_devfn = PC_IDE_DEVFN,
     .isa_path = "isa@1",
     .make_host = pc_make_host,
     .make_bridges = pc_make_bridges,

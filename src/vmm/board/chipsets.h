@@ -4,7 +4,7 @@
  *
  *   pc    00:00.0 host bridge   00:01.0 ISA bridge   00:01.1 IDE   00:01.3 power management   00:02.0 VGA
  *   q35   00:00.0 host bridge   00:02.0 VGA   00:18.0 to 00:1b.0 root ports   00:1f.0 LPC bridge   00:1f.3 SMBus
- *         00:1f.2 AHCI, if there is a drive for it
+ *         00:1f.2 AHCI, if there is a drive for it; IDE is then a card in a slot
  */
 #pragma once
 
@@ -17,7 +17,7 @@ typedef struct BoardChipset
   const char *name;     /* as machine.chipset has it */
   uint64_t low_ram_max; /* RAM below 4 GiB ends here at the latest; above it is the PCI hole */
   unsigned last_slot;   /* board_take_slot() */
-  gboolean ide;         /* its IDE function is there */
+  unsigned ide_devfn;   /* its IDE function, always there; 0: one takes a slot where a drive asks for it */
   unsigned ahci_devfn;  /* its own place for AHCI; 0: that takes a slot */
   const char *isa_path; /* what firmware calls the ISA bridge */
   /* The host bridge: sets board->host and board->root.  `bridges` comes when board->gsi is there, sets board->power.  VM lock held. */

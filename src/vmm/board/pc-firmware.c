@@ -127,6 +127,15 @@ pc_geometry_from_mbr (const uint8_t *mbr, uint64_t n_sectors, unsigned *cylinder
   return FALSE;
 }
 
+static char *
+ide_path (Board *board, unsigned channel, unsigned unit)
+{
+  const unsigned devfn = ((const PciDevice *)board->ide)->devfn;
+  g_autofree char *function = devfn & 7 ? g_strdup_printf (",%x", devfn & 7) : g_strdup ("");
+
+  return g_strdup_printf ("/pci@i0cf8/ide@%x%s/drive@%x/disk@%x", devfn >> 3, function, channel, unit);
+}
+
 /* "bios-geometry": a line a disk, its path and what the BIOS is to show: cylinders, heads, sectors. */
 static void
 tell_geometries (Board *board)
@@ -146,8 +155,9 @@ tell_geometries (Board *board)
           || !pc_geometry_from_mbr (mbr, block_size (block) / BLOCK_SECTOR_SIZE, &cylinders, &heads,
                                     &sectors))
         continue;
-      g_string_append_printf (lines, "%s/pci@i0cf8/ide@1,1/drive@%u/disk@%u %u %u %u", lines->len ? "\n" : "",
-                              place / 2, place % 2, cylinders, heads, sectors);
+      g_autofree char *path = ide_path (board, place / 2, place % 2);
+      g_string_append_printf (lines, "%s%s %u %u %u", lines->len ? "\n" : "", path, cylinders, heads,
+                              sectors);
     }
   if (lines->len > 0)
     fw_cfg_add_file (board->fw_cfg, "bios-geometry", lines->str, lines->len + 1);
@@ -224,7 +234,7 @@ device_path (Board *board, const MachineDrive *drive)
     return g_strdup_printf ("/pci@i0cf8/scsi@%x/disk@0,0", drive->slot);
   if (drive->kind == DRIVE_FLOPPY)
     return g_strdup_printf ("/pci@i0cf8/%s/fdc@03f0/floppy@%u", board->chipset->isa_path, drive->unit);
-  return g_strdup_printf ("/pci@i0cf8/ide@1,1/drive@%x/disk@%x", drive->channel, drive->unit);
+  return ide_path (board, drive->channel, drive->unit);
 }
 
 static void

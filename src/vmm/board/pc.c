@@ -49,7 +49,6 @@
 
 #define FOUR_GIB 0x100000000ULL
 
-#define IDE_DEVFN PCI_DEVFN (1, 1)
 #define VGA_DEVFN PCI_DEVFN (2, 0)
 
 static gboolean
@@ -144,6 +143,15 @@ attach_ide (Board *board, MachineDrive *drive, Block *block, GError **error)
   return ide_attach (board->ide, drive->channel, drive->unit, &config, error);
 }
 
+static void
+make_ide (Board *board, unsigned devfn)
+{
+  const IrqLine irq[IDE_N_CHANNELS] = { gsi_line (board->gsi, 14), gsi_line (board->gsi, 15) };
+
+  board->ide = ide_new (board->vm, "ide", pci_root_bus (board->root), devfn, irq);
+  ide_set_tray_func (board->ide, board_tray_moved, board);
+}
+
 /* Disks take the first channel, CD-ROM drives the second; what finds no place there goes to the other. */
 static gboolean
 place_ide (Board *board, MachineDrive *drive, GError **error)
@@ -152,13 +160,11 @@ place_ide (Board *board, MachineDrive *drive, GError **error)
 
   if (board->ide == NULL)
     {
-      g_set_error (
-          error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-          drive->kind == DRIVE_DISK
-              ? "%s: the chipset q35 has no IDE; set %s.bus to ahci, virtio, nvme, scsi or usb, or machine.chipset to pc"
-              : "%s: the chipset q35 has no IDE; set %s.bus to ahci or scsi, or machine.chipset to pc",
-          drive->id, drive->id);
-      return FALSE;
+      const unsigned slot = board_take_slot (board, "ide", error);
+
+      if (slot == 0)
+        return FALSE;
+      make_ide (board, PCI_DEVFN (slot, 0));
     }
   for (unsigned i = 0; i < 4; i++)
     {
@@ -295,7 +301,8 @@ build_drive (Board *board, const MachineDevice *wanted, GError **error)
     return attach_function (board, drive, wanted, block, error);
   else if (drive->kind != DRIVE_FLOPPY
            && (g_strcmp0 (machine_device_text (wanted, "bus"), "ahci") == 0
-               || (board->ide == NULL && g_strcmp0 (machine_device_text (wanted, "bus"), "auto") == 0)))
+               || (board->chipset->ide_devfn == 0
+                   && g_strcmp0 (machine_device_text (wanted, "bus"), "auto") == 0)))
     ok = board_attach_ahci (board, drive, wanted, block, error);
   else if (drive->kind != DRIVE_FLOPPY && g_strcmp0 (machine_device_text (wanted, "bus"), "usb") == 0)
     return board_build_usb_disk (board, drive, block, error);
@@ -312,17 +319,12 @@ build_drive (Board *board, const MachineDevice *wanted, GError **error)
 static void
 make_storage (Board *board, Device *dma8237)
 {
-  Vm *vm = board->vm;
-  const IrqLine ide_irq[IDE_N_CHANNELS] = { gsi_line (board->gsi, 14), gsi_line (board->gsi, 15) };
   IrqLine fdc_irq = gsi_line (board->gsi, 6);
   IsaDmaOps dma = { .dma = dma8237, .set_dreq = dma8237_set_dreq, .transfer = dma8237_transfer };
 
-  if (board->chipset->ide)
-    {
-      board->ide = ide_new (vm, "ide", pci_root_bus (board->root), IDE_DEVFN, ide_irq);
-      ide_set_tray_func (board->ide, board_tray_moved, board);
-    }
-  board->fdc = fdc_new (vm, "fdc", &fdc_irq, &dma, 2);
+  if (board->chipset->ide_devfn != 0)
+    make_ide (board, board->chipset->ide_devfn);
+  board->fdc = fdc_new (board->vm, "fdc", &fdc_irq, &dma, 2);
 }
 
 /* Also where a drive has failed (`ok` FALSE: the error is set): what the others hold is let go of when the devices are unrealized. */
