@@ -150,4 +150,4 @@ def many(chipset, cpus, memory):
 
 
 MORE = {"q35-%d" % cpus: many("q35", cpus, "64G") for cpus in (2, 16)}
-run_cases({**MORE, "linux": linux(settings=("machine.cpus=4", "machine.topology=2,2,1"), packages="2 2 4"), "intx": linux("pci=nomsi"), "pic": linux("noapic pci=nomsi")}, slow=("intx", "pic", *MORE))
+run_cases({**MORE, "linux": linux(settings=("machine.cpus=4", "machine.topology=2,2,1"), packages="2 2 4"), "intx": linux("pci=nomsi pcie_ports=native"), "pic": linux("noapic pci=nomsi pcie_ports=native")}, slow=("intx", "pic", *MORE))
