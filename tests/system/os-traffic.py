@@ -8,6 +8,7 @@ import hashlib
 import http.server
 import json
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -30,6 +31,8 @@ CARDS = {
     "pcnet": ({"pcnet32"}, 200, False),
     "ne2000": ({"ne2k-pci"}, 12, False),
 }
+# Linux 6.1 begins to close a device, and waits, before its driver stops the card (__dev_close_many()): what comes meanwhile the 8390's remarks upon.
+SHUTTING = re.compile(r"^ne2k-pci .*: interrupt from stopped card$")
 CARRIER = """
 for i in $(seq 60); do [ "$(cat /sys/class/net/eth0/carrier 2> /dev/null)" = 1 ] && break; sleep 0.5; done
 """
@@ -264,7 +267,7 @@ def card(name):
         if name != "ne2000":  # it has no way to tell
             traffic.cable()
         traffic.bind()
-        equal(sorted(new(guest.warnings(), before)), [], "complaints of the kernel")
+        equal(sorted(line for line in new(guest.warnings(), before) if not SHUTTING.search(line)), [], "complaints of the kernel")
         end(traffic.iperf.process)
         guest.power_off()
     return case
