@@ -28,8 +28,8 @@ typedef struct
   uint64_t rate;      /* bytes a second, each way; 0: no limit */
   NetDump *dump;      /* gets a copy of each packet, and is the port's; NULL: none */
   gboolean unplugged; /* the cable, at first */
-  /* The wire has failed, or its other end is gone: it was closed, and what is sent is dropped until there is another one.  Device loop, no lock held.  May be
-   * NULL. */
+  /* The wire has failed, or its other end is gone: it was closed, and what is sent is dropped until there is another one.  Device loop, the port's lock
+   * held: it calls nothing of the port, and hands over what is to be done.  May be NULL. */
   void (*lost) (void *opaque);
   void *opaque;
 } NetPortConfig;
@@ -60,7 +60,7 @@ gboolean net_port_cable (NetPort *port);
 void net_port_set_rate (NetPort *port, uint64_t bytes);
 /* There is a network, or there is none any more, which the card takes for the same as a cable that is out.  Any thread. */
 void net_port_set_network (NetPort *port, gboolean there);
-/* As NetPortConfig.lost, for who comes later; NULL: nobody, and the old one isn't called any more when it returns on the device loop, or when that doesn't run. */
+/* As NetPortConfig.lost, for who comes later; NULL: nobody.  Any thread; the old one isn't called any more when it returns. */
 void net_port_set_lost_func (NetPort *port, void (*lost) (void *opaque), void *opaque);
 void net_port_statistics (NetPort *port, NetStatistics *statistics);
 

@@ -405,16 +405,11 @@ take_next_wire (NetPort *port)
 static void
 lose_wire (NetPort *port)
 {
-  void (*lost) (void *opaque);
-  void *opaque;
-
   g_mutex_lock (&port->lock);
   drop_wire (port);
-  lost = port->config.lost;
-  opaque = port->config.opaque;
+  if (port->config.lost != NULL)
+    port->config.lost (port->config.opaque);
   g_mutex_unlock (&port->lock);
-  if (lost != NULL)
-    lost (opaque);
 }
 
 static void

@@ -334,6 +334,52 @@ test_lost_wire (void)
   end (&card);
 }
 
+typedef struct
+{
+  gint called, gone, late, over; /* atomic */
+} Listener;
+
+static void
+on_lost_slowly (void *opaque)
+{
+  Listener *listener = opaque;
+
+  g_atomic_int_set (&listener->called, TRUE);
+  g_usleep (20 * 1000);
+  if (g_atomic_int_get (&listener->gone))
+    g_atomic_int_set (&listener->late, TRUE);
+}
+
+static gpointer
+turn_loop (gpointer data)
+{
+  while (!g_atomic_int_get (&((Listener *)data)->over))
+    g_main_context_iteration (NULL, TRUE);
+  return NULL;
+}
+
+/* Who is told of the end goes while the device loop tells it. */
+static void
+test_lost_by_other_thread (void)
+{
+  Listener listener = { 0 };
+  Card card;
+
+  begin (&card, NULL);
+  net_port_set_lost_func (card.net.port, on_lost_slowly, &listener);
+  GThread *loop = g_thread_new ("loop", turn_loop, &listener);
+  net_fixture_close (&card.net);
+  while (!g_atomic_int_get (&listener.called))
+    g_usleep (100);
+  net_port_set_lost_func (card.net.port, NULL, NULL);
+  g_atomic_int_set (&listener.gone, TRUE);
+  g_atomic_int_set (&listener.over, TRUE);
+  g_main_context_wakeup (NULL);
+  g_thread_join (loop);
+  g_assert_false (listener.late);
+  end (&card);
+}
+
 /* -- What is left undone -------------------------------------------------------------------------- */
 
 typedef struct
@@ -713,6 +759,7 @@ main (int argc, char **argv)
   g_test_add_func ("/net/cable", test_cable);
   g_test_add_func ("/net/cable-while-full", test_cable_while_full);
   g_test_add_func ("/net/lost-wire", test_lost_wire);
+  g_test_add_func ("/net/lost-by-other-thread", test_lost_by_other_thread);
   g_test_add_func ("/net/checksums", test_checksums);
   g_test_add_func ("/net/segments-to-wire", test_segments_to_wire);
   g_test_add_func ("/net/segments-taken", test_segments_taken);
