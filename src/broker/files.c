@@ -178,9 +178,10 @@ broker_files_open (BrokerFiles *files, unsigned file, gboolean write, int *fd)
   /* Opening alone makes some devices act, so look first; and again, for somebody may have put another one there. */
   if (stat (path, &info) != 0)
     {
-      if (errno == ENOENT && write)
-        *fd = create (files, file);
-      return errno == ENOENT && *fd >= 0 ? 0 : errno;
+      if (errno != ENOENT || !write)
+        return errno;
+      *fd = create (files, file);
+      return *fd >= 0 ? 0 : errno;
     }
   if (!is_right (files, file, info.st_mode))
     return ENODEV;

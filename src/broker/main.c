@@ -10,9 +10,9 @@
 
 #include "config.h"
 
-#include "base/message.h"
 #include "broker/family.h"
 #include "broker/files.h"
+#include "broker/helpers.h"
 #include "broker/log.h"
 #include "broker/networks.h"
 #include "broker/questions.h"
@@ -21,7 +21,6 @@
 #include "machine/control-socket.h"
 #include "machine/folder-lock.h"
 #include "machine/paths.h"
-#include "machine/usb-outside.h"
 #include "machine/vnc-start.h"
 #include "machine/vsock-socket.h"
 
@@ -64,11 +63,9 @@ typedef struct
   VncListeners vnc;    /* the first screen's, to tidy up at the end */
   gboolean vnc_public; /* there is a password */
   FamilyProcess monitor;
-  GArray *helpers;     /* FamilyProcess */
-  unsigned n_helpers;  /* that were ever started */
+  BrokerHelpers helpers;
   char *vsock;         /* where clients of vsock0 come; NULL: there is none */
   unsigned beside;     /* a bit a screen that has had its listener */
-  GQueue starts;       /* when helpers were started, in the last minute */
   gint64 asked_to_end; /* 0: not */
   gboolean end_now;
   BrokerQuestions questions;
@@ -265,203 +262,6 @@ tell (void *opaque, const char *line)
   broker->options.ready_fd = -1;
 }
 
-/* So many that each is watched. */
-static gboolean
-may_start (Broker *broker)
-{
-  const gint64 now = g_get_monotonic_time ();
-
-  while (!g_queue_is_empty (&broker->starts)
-         && *(gint64 *)g_queue_peek_head (&broker->starts) < now - 60 * G_USEC_PER_SEC)
-    g_free (g_queue_pop_head (&broker->starts));
-  if (g_queue_get_length (&broker->starts) >= FAMILY_MOST_HELPERS
-      || broker->helpers->len >= FAMILY_MOST_HELPERS)
-    return FALSE;
-  g_queue_push_tail (&broker->starts, g_memdup2 (&now, sizeof now));
-  return TRUE;
-}
-
-/* Ours gets a socket to the monitor and `options`, behind what says how it is confined.  An errno, or 0, its number and, unless `fd` is NULL, the other end. */
-static int
-start_program (Broker *broker, const char *name, gboolean foreign, GPtrArray *options, int extra,
-               unsigned *number, int *fd)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *program = foreign ? g_find_program_in_path (name) : viv_find_program (name, &error);
-  g_autoptr (GPtrArray) argv = g_ptr_array_new ();
-  const ChildFiles files = { broker->log.write_end, broker->log.write_end, extra };
-  FamilyProcess process;
-
-  if (!may_start (broker))
-    return EAGAIN;
-  g_ptr_array_add (argv, program);
-  if (!foreign)
-    {
-      g_ptr_array_add (argv, (char *)"--socket");
-      g_ptr_array_add (argv, (char *)"3");
-    }
-  if (!foreign && broker->options.no_namespaces)
-    g_ptr_array_add (argv, (char *)"--no-namespaces");
-  for (guint i = 0; options != NULL && i < options->len; i++)
-    g_ptr_array_add (argv, options->pdata[i]);
-  g_ptr_array_add (argv, NULL);
-  if (program == NULL || !family_start (&process, (char *const *)argv->pdata, &files, &error))
-    {
-      g_printerr ("%s\n", error != NULL ? error->message : name);
-      return ENOENT;
-    }
-  if (fd != NULL)
-    *fd = process.socket;
-  else
-    close (process.socket);
-  process.socket = -1;
-  *number = process.number = ++broker->n_helpers;
-  g_array_append_val (broker->helpers, process);
-  return 0;
-}
-
-/* What a network's process gets by name is the definition's. */
-static int
-start_network (Broker *broker, unsigned index, unsigned *number, int *fd)
-{
-  NetworkPlan plan;
-  unsigned other;
-  int code = broker_networks_plan (&broker->networks, broker_files_definition (broker->files), index, &plan);
-
-  *number = 0;
-  if (code == 0 && plan.wire >= 0)
-    {
-      *fd = plan.wire;
-      plan.wire = -1;
-    }
-  for (unsigned i = 0; code == 0 && i < G_N_ELEMENTS (plan.programs) && plan.programs[i].name != NULL; i++)
-    code = start_program (broker, plan.programs[i].name, plan.programs[i].foreign, plan.programs[i].options,
-                          plan.programs[i].extra, i == 0 ? number : &other, i == 0 ? fd : NULL);
-  /* The first one ends by itself when the other isn't there. */
-  if (code != 0 && *fd >= 0)
-    {
-      close (*fd);
-      *fd = -1;
-    }
-  network_plan_clear (&plan);
-  return code;
-}
-
-/* A folder's: what its process gets by name is the definition's. */
-static int
-start_share (Broker *broker, unsigned index, unsigned *number, int *fd)
-{
-  const MachineDefinition *definition = broker_files_definition (broker->files);
-  g_autofree char *id = g_strdup_printf ("share%u", index);
-  const MachineDevice *share = definition_find (definition, id);
-  g_autoptr (GPtrArray) options = g_ptr_array_new_with_free_func (g_free);
-  char *folder = share != NULL ? definition_resolve (definition, machine_device_text (share, "path")) : NULL;
-
-  if (folder == NULL)
-    return ENOENT;
-  g_ptr_array_add (options, g_strdup ("--folder"));
-  g_ptr_array_add (options, folder);
-  if (machine_device_flag (share, "readonly"))
-    g_ptr_array_add (options, g_strdup ("--readonly"));
-  return start_program (broker, "vivarium-share", FALSE, options, -1, number, fd);
-}
-
-/* It gives the device back when it ends, which it does by itself. */
-#define GIVE_BACK_MS 3000
-
-/* What is opened for it is the definition's. */
-static int
-start_usb (Broker *broker, unsigned index, unsigned *number, int *fd)
-{
-  const MachineDefinition *definition = broker_files_definition (broker->files);
-  g_autofree char *id = g_strdup_printf ("usb%u", index);
-  const MachineDevice *usb = definition_find (definition, id);
-  g_autoptr (GPtrArray) options = g_ptr_array_new_with_free_func (g_free);
-  int node = -1, code = 0;
-
-  if (index > 0)
-    {
-      code = usb != NULL ? usb_outside_open (machine_device_text (usb, "host"), &node) : ENOENT;
-      g_ptr_array_add (options, g_strdup ("--node"));
-    }
-  if (code == 0)
-    code = start_program (broker, "vivarium-usb", FALSE, options, node, number, fd);
-  if (code == 0)
-    g_array_index (broker->helpers, FamilyProcess, broker->helpers->len - 1).patience_ms = GIVE_BACK_MS;
-  if (node >= 0)
-    close (node);
-  return code;
-}
-
-/* Ours is its control channel.  It has a list of system calls of its own. */
-static int
-start_tpm (Broker *broker, unsigned *number, int *fd)
-{
-  const MachineDefinition *definition = broker_files_definition (broker->files);
-  g_autofree char *folder = definition_resolve (definition, "tpm");
-  g_autoptr (GPtrArray) options = g_ptr_array_new_with_free_func (g_free);
-  int ends[2], code;
-
-  if (definition_find (definition, "tpm0") == NULL || folder == NULL)
-    return ENOENT;
-  if (strchr (folder, ',') != NULL)
-    return EINVAL; /* swtpm's options have no way to write one */
-  if (mkdir (folder, 0700) != 0 && errno != EEXIST)
-    return errno;
-  if (!message_stream_pair (ends))
-    return errno;
-  g_ptr_array_add (options, g_strdup ("socket"));
-  g_ptr_array_add (options, g_strdup ("--tpm2"));
-  g_ptr_array_add (options, g_strdup ("--tpmstate"));
-  g_ptr_array_add (options, g_strdup_printf ("dir=%s,mode=0600", folder));
-  g_ptr_array_add (options, g_strdup ("--ctrl"));
-  g_ptr_array_add (options, g_strdup_printf ("type=unixio,clientfd=%d", CHILD_EXTRA));
-  g_ptr_array_add (options, g_strdup ("--terminate"));
-  code = start_program (broker, "swtpm", TRUE, options, ends[1], number, NULL);
-  close (ends[1]);
-  if (code == 0)
-    *fd = ends[0];
-  else
-    close (ends[0]);
-  return code;
-}
-
-/* An errno, or 0 and the helper's socket. */
-static int
-start_helper (void *opaque, unsigned helper, unsigned index, unsigned *number, int *fd)
-{
-  switch ((FamilyHelper)helper)
-    {
-    case FAMILY_HELPER_VNC:
-      return start_program (opaque, "vivarium-vnc", FALSE, NULL, -1, number, fd);
-    case FAMILY_HELPER_NET:
-      return start_network (opaque, index, number, fd);
-    case FAMILY_HELPER_SHARE:
-      return start_share (opaque, index, number, fd);
-    case FAMILY_HELPER_USB:
-      return start_usb (opaque, index, number, fd);
-    case FAMILY_HELPER_TPM:
-      return start_tpm (opaque, number, fd);
-    default:
-      return EINVAL;
-    }
-}
-
-static int
-end_helper (void *opaque, unsigned number)
-{
-  Broker *broker = opaque;
-
-  for (guint i = 0; i < broker->helpers->len; i++)
-    if (g_array_index (broker->helpers, FamilyProcess, i).number == number)
-      {
-        family_end (&g_array_index (broker->helpers, FamilyProcess, i));
-        g_array_remove_index (broker->helpers, i);
-        return 0;
-      }
-  return ESRCH;
-}
-
 /* Only the monitor knows how many screens there are. */
 static int
 listen_beside (void *opaque, unsigned screen, int *fd)
@@ -492,6 +292,18 @@ connect_vsock (void *opaque, unsigned port, int *fd)
   g_autofree char *path = vsock_socket_port_path (broker->vsock, port);
   *fd = vsock_socket_connect (path);
   return *fd >= 0 ? 0 : ECONNREFUSED;
+}
+
+static int
+start_helper (void *opaque, unsigned helper, unsigned index, unsigned *number, int *fd)
+{
+  return broker_helpers_start (&((Broker *)opaque)->helpers, helper, index, number, fd);
+}
+
+static int
+end_helper (void *opaque, unsigned number)
+{
+  return broker_helpers_end (&((Broker *)opaque)->helpers, number);
 }
 
 static int
@@ -560,6 +372,10 @@ start (Broker *broker, GError **error)
   prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   g_autofree char *known = path_of_no_namespaces (broker);
   o->no_namespaces = known != NULL && is_fresh (known);
+  broker->helpers.definition = broker_files_definition (broker->files);
+  broker->helpers.networks = &broker->networks;
+  broker->helpers.log = broker->log.write_end;
+  broker->helpers.no_namespaces = o->no_namespaces;
   broker->snapshots = broker_snapshots_new (broker_files_definition (broker->files)->folder);
   broker_questions_begin (&broker->questions, broker->files, broker->snapshots, &question_funcs, broker);
   if (broker->place != NULL)
@@ -576,17 +392,6 @@ ask_to_end (Broker *broker)
   kill (broker->monitor.pid, SIGTERM);
   if (broker->asked_to_end == 0)
     broker->asked_to_end = g_get_monotonic_time ();
-}
-
-static void
-bury_helpers (Broker *broker, const struct pollfd *waits)
-{
-  for (guint i = broker->helpers->len; i-- > 0;)
-    if (waits == NULL || waits[i].revents != 0)
-      {
-        family_end (&g_array_index (broker->helpers, FamilyProcess, i));
-        g_array_remove_index (broker->helpers, i);
-      }
 }
 
 static int
@@ -619,11 +424,8 @@ attend (Broker *broker, int signals)
         [QUESTIONS] = { broker->monitor.socket, POLLIN, 0 }, [LOG] = { broker->log.read_end, POLLIN, 0 },
         [OWNER] = { broker->options.owner_fd, 0, 0 },
       };
-      unsigned n_helpers = MIN (broker->helpers->len, G_N_ELEMENTS (waits) - HELPERS);
+      const unsigned n_helpers = broker_helpers_wait (&broker->helpers, waits + HELPERS);
 
-      for (unsigned i = 0; i < n_helpers; i++)
-        waits[HELPERS + i]
-            = (struct pollfd){ g_array_index (broker->helpers, FamilyProcess, i).pid_fd, POLLIN, 0 };
       if (poll (waits, HELPERS + n_helpers, time_left (broker)) < 0 && errno != EINTR)
         return;
       if (broker->asked_to_end != 0 && time_left (broker) <= 1)
@@ -650,7 +452,8 @@ attend (Broker *broker, int signals)
         }
       if (waits[MONITOR].revents != 0)
         return;
-      bury_helpers (broker, waits + HELPERS);
+      /* Not by `waits`: an answer may have ended or started some. */
+      broker_helpers_bury (&broker->helpers);
     }
 }
 
@@ -695,7 +498,7 @@ run (Broker *broker, int signals)
           || WEXITSTATUS (status) != FAMILY_EXIT_NO_NAMESPACES || broker->questions.heard
           || broker->options.no_namespaces)
         return status;
-      broker->options.no_namespaces = TRUE;
+      broker->options.no_namespaces = broker->helpers.no_namespaces = TRUE;
       g_autofree char *known = path_of_no_namespaces (broker);
       int fd = known != NULL ? open (known, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
       if (fd >= 0)
@@ -755,13 +558,12 @@ main (int argc, char **argv)
   viv_bind_text_domain ();
   setrlimit (RLIMIT_CORE, &no_core);
   signals = catch_signals ();
-  broker.helpers = g_array_new (FALSE, FALSE, sizeof (FamilyProcess));
-  g_queue_init (&broker.starts);
+  broker_helpers_begin (&broker.helpers);
   if (!parse_options (argc, argv, &broker.options, &error) || !start (&broker, &error))
     g_printerr ("%s\n", error->message);
   else
     status = run (&broker, signals);
-  bury_helpers (&broker, NULL);
+  broker_helpers_clear (&broker.helpers);
   broker_networks_end (&broker.networks);
   broker_log_close (&broker.log);
   /* Another machine's, if this one had no place. */
@@ -776,8 +578,6 @@ main (int argc, char **argv)
   control_socket_free (broker.place);
   g_free (broker.vsock);
   vnc_listeners_clear (&broker.vnc);
-  g_array_unref (broker.helpers);
-  g_queue_clear_full (&broker.starts, g_free);
   options_clear (&broker.options);
   return end_as (status);
 }

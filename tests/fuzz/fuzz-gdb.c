@@ -40,8 +40,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t length)
       if (*data == '^' && gdb_stub_waits (stub))
         {
           const EngineStop stop
-              = { .kind = stops++ % 4, .cpu = stops % 3, .point = stops % 3, .address = 0x7c00 };
+              = { .kind = stops % 4, .cpu = stops % 3, .point = stops % 3, .address = 0x7c00 };
 
+          stops++;
           gdb_stub_stopped (stub, &stop, GDB_SIGNAL_TRAP, stops % 2 != 0 ? "words" : NULL);
         }
       data += data < line_end && *data == '^';
