@@ -161,9 +161,11 @@ park (BlockQueue *queue, BlockRequest *request)
 
   g_mutex_lock (&queue->lock);
   unsigned retries = queue->retries;
-  gboolean ask = !request->cancelled && queue->error_func != NULL;
+  /* Who frees the queue on another thread takes them away. */
+  BlockErrorFunc ask = !request->cancelled ? queue->error_func : NULL;
+  void *opaque = queue->error_opaque;
   g_mutex_unlock (&queue->lock);
-  if (!ask || !queue->error_func (queue->error_opaque, request, request->error))
+  if (ask == NULL || !ask (opaque, request, request->error))
     return FALSE;
   g_mutex_lock (&queue->lock);
   /* Meanwhile another thread may have cancelled it, or wished it tried again. */
