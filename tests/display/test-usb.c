@@ -170,6 +170,39 @@ test_menu (Fixture *f)
   end_machine (machine);
 }
 
+/* Two of one make: the other one stays in the menu. */
+static void
+test_twins (Fixture *f)
+{
+  g_autofree char *link = g_build_filename (top, "sys/bus/usb/devices/1-3:1.0/driver", NULL);
+  g_autofree char *other = g_build_filename (top, "sys/bus/usb/devices/1-4", NULL);
+  g_autofree char *hidden = g_build_filename (top, "1-4", NULL);
+  g_autoptr (VivMachine) machine = run_machine (f, NULL);
+
+  put_device ("1-4", "006", "0781\n", "5581\n", "usb-storage");
+  put ("1-4", "manufacturer", "SanDisk\n");
+  put ("1-4", "product", "Ultra\n");
+  put ("1-4", "serial", "4C54\n");
+  if (with_nodes)
+    {
+      act (f, "machine.usb-connect", "0781:5581:4C53");
+      /* What the kernel says of one that a program has. */
+      g_assert_cmpint (g_unlink (link), ==, 0);
+      g_assert_cmpint (symlink ("../../../../bus/usb/drivers/usbfs", link), ==, 0);
+      wait_for (
+          machine,
+          "Give Back SanDisk Ultra -> machine.usb-disconnect(usb-host0)\n"
+          "Logitech Unifying__Receiver (keyboard, mouse or other input) -> machine.usb-connect(046d:c52b)\n"
+          "SanDisk Ultra (disk) -> machine.usb-connect(0781:5581:4C54)\n");
+      g_assert_cmpint (g_unlink (link), ==, 0);
+      g_assert_cmpint (symlink ("../../../../bus/usb/drivers/usb-storage", link), ==, 0);
+    }
+  else
+    g_test_skip ("this user makes no device nodes");
+  g_assert_cmpint (g_rename (other, hidden), ==, 0);
+  end_machine (machine);
+}
+
 static GtkWidget *
 dialog_of (Fixture *f)
 {
@@ -251,6 +284,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   adw_init ();
   add_test ("/usb-menu/menu", test_menu);
+  add_test ("/usb-menu/twins", test_twins);
   add_test ("/usb-menu/failures", test_failures);
   add_test ("/usb-menu/rights", test_rights);
   result = g_test_run ();

@@ -14,6 +14,7 @@
 #include "ui/machine/viv-operations.h"
 
 #include <glib/gi18n.h>
+#include <string.h>
 
 typedef struct
 {
@@ -63,13 +64,18 @@ look (VivMachine *machine)
   viv_machine_list_usb (machine, NULL, on_listed, NULL);
 }
 
+/* By its name, as the machine knows no other; where this computer has several of that name, those are it that a program has. */
 static gboolean
-has_name (GPtrArray *devices, const char *name)
+is_taken (GPtrArray *devices, GPtrArray *list, const UsbOutside *usb)
 {
+  gboolean taken = FALSE;
+  guint same = 0;
+
   for (guint i = 0; devices && i < devices->len; i++)
-    if (g_str_equal (((VivUsbDevice *)g_ptr_array_index (devices, i))->name, name))
-      return TRUE;
-  return FALSE;
+    taken |= g_str_equal (((VivUsbDevice *)g_ptr_array_index (devices, i))->name, usb->name);
+  for (guint i = 0; i < list->len; i++)
+    same += g_str_equal (((UsbOutside *)g_ptr_array_index (list, i))->name, usb->name);
+  return taken && (same == 1 || (usb->drivers && strstr (usb->drivers, "usbfs")));
 }
 
 /* -- The menu -------------------------------------------------------------------------------------------------- */
@@ -114,7 +120,7 @@ viv_usb_menu (VivMachine *machine)
       /* Translators: a USB device, and what it is used for now */
       g_autofree char *label = use ? g_strdup_printf (_ ("%s (%s)"), usb->name, use) : g_strdup (usb->name);
 
-      if (!has_name (devices, usb->name))
+      if (!is_taken (devices, list, usb))
         append (there, label, "machine.usb-connect", id);
     }
   if (list->len == 0)

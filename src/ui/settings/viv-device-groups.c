@@ -13,7 +13,7 @@
 #include "ui/app/viv-rows.h"
 #include "ui/settings/viv-forward-rows.h"
 #include "ui/settings/viv-key-row.h"
-#include "ui/settings/viv-net-rows.h"
+#include "ui/settings/viv-row-rules.h"
 #include "ui/settings/viv-settings-texts.h"
 
 #include <errno.h>
@@ -456,7 +456,7 @@ on_store (VivKeyRow *row, const char *value, VivDeviceGroups *self)
   /* The row may go with what it changes. */
   g_autofree char *key = g_strdup (viv_key_row_get_key (row));
 
-  if (!viv_net_row_is_live (key))
+  if (!viv_row_is_live (key))
     return viv_settings_store_edit (self->store, &(VivChange){ key, value }, 1);
   viv_settings_store_set_now (self->store, key, value);
   return TRUE;
@@ -467,7 +467,7 @@ show_row (VivDeviceGroups *self, VivKeyRow *row)
 {
   viv_key_row_show (row, definition_of (self));
   gtk_widget_set_visible (viv_key_row_get_widget (row),
-                          viv_net_row_counts (definition_of (self), viv_key_row_get_key (row)));
+                          viv_row_counts (definition_of (self), viv_key_row_get_key (row)));
 }
 
 static void

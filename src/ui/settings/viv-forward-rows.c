@@ -8,7 +8,7 @@
 #include "machine/forward-test.h"
 #include "ui/app/viv-dialogs.h"
 #include "ui/app/viv-rows.h"
-#include "ui/settings/viv-net-rows.h"
+#include "ui/settings/viv-row-rules.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -386,7 +386,7 @@ update (VivForwardRows *self)
   g_autofree char *about = NULL;
 
   gtk_widget_set_visible (GTK_WIDGET (self),
-                          viv_net_row_counts (viv_settings_store_get_definition (self->store), self->key));
+                          viv_row_counts (viv_settings_store_get_definition (self->store), self->key));
   if (g_strcmp0 (list, self->shown) == 0)
     return;
   g_free (self->shown);

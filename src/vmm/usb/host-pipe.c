@@ -100,7 +100,8 @@ iso_in (UsbHost *h, unsigned address, HostPipe *pipe, uint8_t *data, uint32_t le
     return USB_OK;
   const uint32_t got = (uint32_t)g_bytes_get_size (packet);
   *actual = MIN (got, length);
-  memcpy (data, g_bytes_get_data (packet, NULL), *actual);
+  if (*actual > 0)
+    memcpy (data, g_bytes_get_data (packet, NULL), *actual);
   return got > length ? USB_BABBLE : USB_OK;
 }
 

@@ -163,7 +163,8 @@ static void
 fake_take (GByteArray *from, UsbTransfer *transfer)
 {
   transfer->actual = MIN (from->len, transfer->length);
-  memcpy (transfer->data, from->data, transfer->actual);
+  if (transfer->actual > 0)
+    memcpy (transfer->data, from->data, transfer->actual);
   g_byte_array_remove_range (from, 0, transfer->actual);
 }
 

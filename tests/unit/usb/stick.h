@@ -65,7 +65,8 @@ stick_transfer (Stick *s, UsbPid pid, unsigned endpoint, uint8_t *data, uint32_t
   for (unsigned i = 0; i < 10000; i++)
     {
       vm_lock (s->usb.vm);
-      status = usb_device_transfer (s->device, pid, endpoint, data + moved, length - moved, &actual);
+      status = usb_device_transfer (s->device, pid, endpoint, data != NULL ? data + moved : NULL,
+                                    length - moved, &actual);
       vm_unlock (s->usb.vm);
       g_assert_cmpuint (actual, <=, length - moved);
       moved += actual;
