@@ -237,6 +237,57 @@ test_tag (Fixture *f)
   g_assert_cmpstr (cress, ==, "herb");
 }
 
+static GtkWidget *
+card (GtkWidget *widget, VivMachine *machine)
+{
+  if (VIV_IS_MACHINE_CARD (widget) && viv_machine_card_get_machine (VIV_MACHINE_CARD (widget)) == machine)
+    return widget;
+  for (GtkWidget *inner = gtk_widget_get_first_child (widget); inner;
+       inner = gtk_widget_get_next_sibling (inner))
+    {
+      GtkWidget *found = card (inner, machine);
+
+      if (found)
+        return found;
+    }
+  return NULL;
+}
+
+/* “Clone…” of a card: a name of its own, a disk of its own with the same bytes, an identity of its own. */
+static void
+test_clone (Fixture *f)
+{
+  g_autofree char *bytes = g_malloc0 (1 << 20), *image = NULL, *copied = NULL, *name = NULL;
+  g_autoptr (VivMachine) machine = add_machine (f->library, "Fern"), twin = NULL;
+  g_autofree char *disk = g_build_filename (viv_machine_get_folder (machine), "disk0.img", NULL);
+  const VivChange change = { "disk0.path", "disk0.img" };
+  GtkWidget *dialog, *entry;
+  gsize n;
+
+  for (unsigned i = 0; i < 1 << 20; i += 509)
+    bytes[i] = (char)(i >> 3 | 1);
+  g_assert_true (g_file_set_contents (disk, bytes, 1 << 20, NULL));
+  g_assert_true (viv_machine_edit (machine, &change, 1, NULL));
+  until (card (f->page, machine));
+  settle ();
+  g_assert_true (gtk_widget_activate_action (card (f->page, machine), "card.clone", NULL));
+  until ((dialog = window_over (f->window, ADW_TYPE_MESSAGE_DIALOG)) != NULL);
+  settle ();
+  entry = find (dialog, GTK_TYPE_ENTRY, NULL);
+  name = g_strdup (gtk_editable_get_text (GTK_EDITABLE (entry)));
+  g_assert_cmpstr (name, !=, "Fern");
+  gtk_editable_set_text (GTK_EDITABLE (entry), "Fern");
+  g_assert_false (adw_message_dialog_get_response_enabled (ADW_MESSAGE_DIALOG (dialog), "accept"));
+  gtk_editable_set_text (GTK_EDITABLE (entry), name);
+  g_assert_true (press (dialog, "_Clone"));
+  until ((twin = viv_host_find (VIV_HOST (f->library), name, NULL)) != NULL);
+  image = g_build_filename (viv_machine_get_folder (twin), "disk0.img", NULL);
+  g_assert_true (g_file_get_contents (image, &copied, &n, NULL));
+  g_assert_cmpmem (copied, n, bytes, 1 << 20);
+  g_assert_cmpstr (viv_machine_get_uuid (twin), !=, viv_machine_get_uuid (machine));
+  until (shown (f) == 2);
+}
+
 /* Each button without a word says what it does; those of the window's edge are GTK's. */
 static void
 assert_named (GtkWidget *widget)
@@ -485,9 +536,9 @@ int
 main (int argc, char **argv)
 {
   static const Test tests[]
-      = { { "choose", test_choose },   { "delete", test_delete },  { "filter", test_filter },
-          { "tag", test_tag },         { "narrow", test_narrow },  { "import", test_import },
-          { "stopped", test_stopped }, { "hundred", test_hundred } };
+      = { { "choose", test_choose }, { "delete", test_delete },   { "filter", test_filter },
+          { "tag", test_tag },       { "clone", test_clone },     { "narrow", test_narrow },
+          { "import", test_import }, { "stopped", test_stopped }, { "hundred", test_hundred } };
 
   g_test_init (&argc, &argv, NULL);
   adw_init ();
