@@ -269,6 +269,12 @@ DefinitionBlock ("", "DSDT", 1, "VIVAR ", "VIVPC   ", 0x00000001)
                             0x40,
                             )
                         IO (Decode16,
+                            0x0700,
+                            0x0700,
+                            0x01,
+                            0x10,
+                            )
+                        IO (Decode16,
                             0xAFE0,
                             0xAFE0,
                             0x01,

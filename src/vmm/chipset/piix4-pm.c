@@ -22,7 +22,10 @@ enum
   SMBBA = 0x90,
   SMBHSTCFG = 0xd2,
   SMB_HST_EN = 1 << 0,
+  SMB_IRQ9 = 4 << 1,
 };
+
+#define SMB_BASE 0x700
 
 #define PM_SIZE 0x40 /* from PMBASE */
 
@@ -231,12 +234,16 @@ piix4_pm_realize (Device *device, GError **error)
   if (!pci_device_init (pci, pm->bus, PCI_DEVFN (1, 3), &identity, error))
     return FALSE;
   pci_set16 (pci->config + PCI_STATUS, 0x0280); /* fast back-to-back, medium DEVSEL */
-  pci->config[PMBASE] = pci->config[SMBBA] = 1;
+  pci->config[PMBASE] = 1;
   pci_set16 (pci->write_mask + PMBASE, 0xffc0);
   memset (pci->write_mask + 0x44, 0xff, PMREGMISC - 0x44);
   pci->write_mask[PMREGMISC] = PMIOSE;
   pci_set16 (pci->write_mask + SMBBA, 0xfff0);
   memset (pci->write_mask + SMBHSTCFG, 0xff, 5);
+  /* Where SeaBIOS puts it, from the start: UEFI's firmware doesn't, and Linux' driver then complains. */
+  pci_set16 (pci->config + SMBBA, SMB_BASE | 1);
+  pci_set16 (pci->reset_config + SMBBA, SMB_BASE | 1);
+  pci->config[SMBHSTCFG] = pci->reset_config[SMBHSTCFG] = SMB_IRQ9 | SMB_HST_EN;
   /* SeaBIOS takes this for "system management mode is set up" and doesn't wait for an interrupt that never comes. */
   pci->config[DEVACTB_APMC] = pci->reset_config[DEVACTB_APMC] = APMC_EN;
   pci->config[PCI_INTERRUPT_LINE] = pci->reset_config[PCI_INTERRUPT_LINE] = 9;
