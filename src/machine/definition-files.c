@@ -36,9 +36,9 @@ definition_firmware_places (const char *name)
 const UefiImages *
 definition_uefi (const MachineDefinition *definition)
 {
-  static const UefiImages plain = { "OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd", FALSE },
+  static const UefiImages plain = { "OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd", NULL },
                           /* With Microsoft's keys, by which distributions' loaders are signed, too. */
-      secure = { "OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.ms.fd", TRUE };
+      secure = { "OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.ms.fd", "OVMF_CODE_4M.fd" };
   const char *firmware_wanted = definition_text (definition, "machine.firmware");
 
   return g_strcmp0 (firmware_wanted, "uefi") == 0          ? &plain
@@ -151,6 +151,8 @@ add_firmware (GPtrArray *files, const MachineDefinition *definition)
       return;
     }
   add_anywhere (files, uefi->code);
+  if (uefi->code_without_smm != NULL)
+    add_anywhere (files, uefi->code_without_smm);
   add_anywhere (files, uefi->variables);
   add_image (files, definition_uefi_variables (definition), TRUE, -1);
   ((DefinitionFile *)g_ptr_array_index (files, files->len - 1))->create = TRUE;

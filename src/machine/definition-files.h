@@ -31,7 +31,9 @@ char **definition_firmware_places (const char *name);
 typedef struct
 {
   const char *code, *variables;
-  gboolean secure; /* Secure Boot: they are safe from the system */
+  /* Secure Boot: `code` keeps the variables in system-management mode, safe from the system; this one, for machines without that mode, doesn't.  NULL:
+   * no Secure Boot. */
+  const char *code_without_smm;
 } UefiImages;
 /* NULL: the machine has another firmware. */
 const UefiImages *definition_uefi (const MachineDefinition *definition);

@@ -82,7 +82,7 @@ static const DefinitionKey machine_keys[] = {
     .type = KEY_PATH,
     .fallback = "bios",
     .help = N_ (
-        "bios for SeaBIOS, uefi for OVMF, uefi-secure for OVMF with Secure Boot (on q35 and the software processor), or the path of a firmware image") },
+        "bios for SeaBIOS, uefi for OVMF, uefi-secure for OVMF with Secure Boot (whose variables are safe from the system on q35 and the software processor), or the path of a firmware image") },
   { .name = "engine",
     .type = KEY_CHOICE,
     .fallback = "auto",

@@ -90,13 +90,6 @@ limit_memory (uint64_t wanted)
   return MAX (MIN (wanted, half), MIN (wanted, 64 * MIB));
 }
 
-/* Secure Boot needs system-management mode, which the software processor has. */
-static gboolean
-kvm_refuses_secure (void)
-{
-  return access ("/dev/kvm", R_OK | W_OK) == 0;
-}
-
 /* machine.firmware is a path, too; of its words OVMF's is there where the host has the files. */
 static gboolean
 has_firmware (const char *value)
@@ -110,9 +103,6 @@ has_firmware (const char *value)
   definition = definition_new ("x");
   definition_put (definition, "machine.firmware", value);
   images = definition_uefi (definition);
-  /* Where KVM may be chosen nothing is proposed that it would refuse. */
-  if (images != NULL && images->secure && kvm_refuses_secure ())
-    return FALSE;
   places = images != NULL ? definition_firmware_places (images->code) : NULL;
   for (char **place = places; place != NULL && *place != NULL; place++)
     if (g_file_test (*place, G_FILE_TEST_IS_REGULAR))
@@ -150,15 +140,8 @@ choose (GKeyFile *file, const char *group, const char *rule, GPtrArray *lacks)
           }
       if (wanted == NULL || wanted[0] == NULL || g_str_equal (found, wanted[0]))
         return g_strdup (found);
-      if (g_str_equal (wanted[0], "uefi-secure") && kvm_refuses_secure ())
-        g_ptr_array_add (lacks,
-                         g_strdup_printf (_ ("firmware: Secure Boot needs system-management mode, which KVM "
-                                             "doesn’t have here, so it is %s; the software processor has it "
-                                             "(machine.engine=software, machine.firmware=uefi-secure)"),
-                                          found));
-      else
-        g_ptr_array_add (lacks,
-                         g_strdup_printf (_ ("%s: %s isn’t there, so it is %s"), rule, wanted[0], found));
+      g_ptr_array_add (lacks,
+                       g_strdup_printf (_ ("%s: %s isn’t there, so it is %s"), rule, wanted[0], found));
       return g_strdup (found);
     }
   return NULL;

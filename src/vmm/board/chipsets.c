@@ -30,6 +30,14 @@
 #define CPUID_EXTENDED     0x80000000u
 #define ADDRESS_BITS       36 /* of processors that don't say */
 
+gboolean
+board_guards_variables (Board *board)
+{
+  const UefiImages *images = definition_uefi (board->definition);
+
+  return images != NULL && images->code_without_smm != NULL && board->chipset->smm && vm_has_smm (board->vm);
+}
+
 /* -- pc -------------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -91,12 +99,10 @@ q35_make_host (Board *board, GError **error)
 static gboolean
 q35_make_bridges (Board *board, GError **error)
 {
-  const UefiImages *uefi = definition_uefi (board->definition);
-
   board->pm = ich9_lpc_new (board->vm, board->host, board->gsi, error);
   if (board->pm == NULL || ich9_smbus_new (board->vm, pci_root_bus (board->root), error) == NULL)
     return FALSE;
-  if (uefi != NULL && uefi->secure)
+  if (board_guards_variables (board))
     ich9_lpc_offer_smm (board->pm);
   board->power = ich9_lpc_power (board->pm);
   return TRUE;
@@ -129,6 +135,7 @@ static const BoardChipset chipsets[] = {
     .low_ram_max = MCH_LOW_RAM_MAX,
     .last_slot = Q35_LAST_SLOT,
     .ahci_devfn = Q35_AHCI_DEVFN,
+    .smm = TRUE,
     .isa_path = "isa@1f",
     .make_host = q35_make_host,
     .make_bridges = q35_make_bridges,

@@ -19,6 +19,7 @@ typedef struct BoardChipset
   unsigned last_slot;   /* board_take_slot() */
   unsigned ide_devfn;   /* its IDE function, always there; 0: one takes a slot where a drive asks for it */
   unsigned ahci_devfn;  /* its own place for AHCI; 0: that takes a slot */
+  gboolean smm;         /* it has system-management RAM that firmware can lock */
   const char *isa_path; /* what firmware calls the ISA bridge */
   /* The host bridge: sets board->host and board->root.  `bridges` comes when board->gsi is there, sets board->power.  VM lock held. */
   gboolean (*make_host) (Board *board, GError **error);
@@ -31,5 +32,8 @@ typedef struct BoardChipset
 
 /* NULL: there is no such one. */
 const BoardChipset *board_chipset (const char *name);
+/* Whether firmware keeps its variables in system-management mode, where the system that it starts can't get at them: Secure Boot, where processor and
+ * chipset have that mode. */
+gboolean board_guards_variables (Board *board);
 
 G_END_DECLS

@@ -6,6 +6,8 @@
 
 #include "board/firmware.h"
 
+#include "board/chipsets.h"
+
 #include "base/host-files.h"
 #include "block/regular-file.h"
 #include "firmware/rom.h"
@@ -118,16 +120,23 @@ open_variables (Board *board, const char *data, gsize size, GError **error)
 static gboolean
 build_uefi (Board *board, const UefiImages *images, GError **error)
 {
+  const gboolean secure = images->code_without_smm != NULL,
+                 guarded = secure && board_guards_variables (board);
   g_autofree char *code = NULL, *variables = NULL;
   FlashConfig first = { 0 }, second = { 0 };
 
-  if (!read_image (images->code, MOST_CODE, &code, &first.size, error)
+  if (!read_image (secure && !guarded ? images->code_without_smm : images->code, MOST_CODE, &code,
+                   &first.size, error)
       || !read_image (images->variables, FLASH_MOST_WRITABLE, &variables, &second.size, error))
     return FALSE;
   first.content = code;
   first.base = FOUR_GIB - first.size;
   second.base = first.base - second.size;
-  second.secure = images->secure;
+  second.secure = guarded;
+  if (secure && !guarded)
+    g_message (
+        "Secure Boot without system-management mode: the system could write to the firmware's variables. "
+        "The software processor on a q35 has that mode.");
   second.image = open_variables (board, variables, second.size, error);
   if (second.image == NULL || flash_new (board->vm, "flash1", &second, error) == NULL
       || flash_new (board->vm, "flash0", &first, error) == NULL)
@@ -141,31 +150,12 @@ build_uefi (Board *board, const UefiImages *images, GError **error)
   return TRUE;
 }
 
-/* Firmware keeps its variables in system-management mode, where the system that it starts can't get at them. */
-static gboolean
-check_secure (Board *board, GError **error)
-{
-  if (!vm_has_smm (board->vm))
-    g_set_error_literal (
-        error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-        "Secure Boot needs system-management mode, which only the software processor has. Set "
-        "machine.engine to software, or machine.firmware to uefi.");
-  else if (g_strcmp0 (definition_text (board->definition, "machine.chipset"), "q35") != 0)
-    g_set_error_literal (
-        error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-        "Secure Boot needs the chipset q35. Set machine.chipset to q35, or machine.firmware to uefi.");
-  else
-    return TRUE;
-  return FALSE;
-}
-
 gboolean
 board_build_firmware (Board *board, GError **error)
 {
   const UefiImages *uefi = definition_uefi (board->definition);
 
-  if (uefi != NULL ? (!uefi->secure || check_secure (board, error)) && build_uefi (board, uefi, error)
-                   : build_bios (board, error))
+  if (uefi != NULL ? build_uefi (board, uefi, error) : build_bios (board, error))
     return TRUE;
   viv_start_blame ("machine", "firmware");
   return FALSE;

@@ -70,6 +70,13 @@ enum
   QUERY_SIZE = 0x40,
 };
 
+enum
+{
+  GUARD_OFF,
+  GUARD_ON,
+  GUARD_UNKNOWN, /* a file of before this was said */
+};
+
 typedef struct
 {
   Device device;
@@ -86,6 +93,7 @@ typedef struct
   uint8_t buffered[BUFFER]; /* these are set */
   uint32_t buffer_start;    /* what buffer[0] is for */
   gboolean buffer_has_start;
+  uint8_t guard; /* what goes into a file: whether it was secure */
   uint8_t locked[MOST_BLOCKS / 8];
 
   /* On the way to the image. */
@@ -105,7 +113,8 @@ typedef struct
 
 static const StateField code_state[] = { FLASH_STATE, STATE_END };
 static const StateField variables_state[]
-    = { FLASH_STATE, STATE_BUFFER (Flash, content, FLASH_MOST_WRITABLE), STATE_END };
+    = { FLASH_STATE, STATE_BUFFER (Flash, content, FLASH_MOST_WRITABLE), STATE_SINCE (1, GUARD_UNKNOWN),
+        STATE_U8_MAX (Flash, guard, GUARD_UNKNOWN), STATE_END };
 
 static gboolean
 get_bit (const uint8_t *bits, unsigned n)
@@ -505,6 +514,20 @@ flash_post_load (Device *device, GError **error)
   Flash *flash = (Flash *)device;
 
   mapping_set_enabled (flash->register_mapping, flash->mode != MODE_ARRAY);
+  /* The firmware that runs there asks for a mode that isn't here, or keeps what is closed to it here. */
+  if (flash->guard != GUARD_UNKNOWN && flash->guard != (flash->config.secure ? GUARD_ON : GUARD_OFF))
+    {
+      flash->guard = flash->config.secure ? GUARD_ON : GUARD_OFF;
+      g_set_error_literal (
+          error, STATE_ERROR, STATE_ERROR_HOST,
+          flash->config.secure
+              ? "The machine was saved without system-management mode for Secure Boot: load it "
+                "where it has none (machine.engine=kvm)."
+              : "The machine was saved with system-management mode for Secure Boot, which only the "
+                "software processor has: load it with machine.engine=software.");
+      return FALSE;
+    }
+  flash->guard = flash->config.secure ? GUARD_ON : GUARD_OFF;
   if (flash->block >= flash->n_blocks || flash->buffer_start >= flash->config.size
       || (flash->cycle >= CYCLE_BUFFER_DATA && flash->buffer_has_start
           && flash->buffer_start / FLASH_BLOCK_SIZE != flash->block)
@@ -531,6 +554,7 @@ flash_realize (Device *device, GError **error)
 
   flash->n_blocks = (unsigned)(config->size / FLASH_BLOCK_SIZE);
   flash->writing = -1;
+  flash->guard = config->secure ? GUARD_ON : GUARD_OFF;
   storage_port_init (&flash->port, device->vm, on_done, on_idle, flash);
   if (config->image != NULL)
     storage_port_set_block (&flash->port, config->image);
@@ -598,7 +622,7 @@ flash_unrealize (Device *device)
   .unrealize = flash_unrealize
 
 static const DeviceClass code_class = { FLASH_FUNCTIONS, .state = code_state };
-static const DeviceClass variables_class = { FLASH_FUNCTIONS, .state = variables_state };
+static const DeviceClass variables_class = { FLASH_FUNCTIONS, .state = variables_state, .version = 1 };
 
 Device *
 flash_new (Vm *vm, const char *id, const FlashConfig *config, GError **error)

@@ -404,8 +404,16 @@ test_secure (void)
   put (0x20, 0x44);
   put (0x20, 0xff);
   g_assert_cmphex (get (0x20), ==, 0x44);
+  /* A saved machine goes on where its firmware finds that mode, and nowhere else. */
+  g_autoptr (GByteArray) state = save_state (flash);
+  g_assert_true (load_state (flash, state));
   vm_set_processor (vm, NULL, NULL);
+  teardown ();
   secure = FALSE;
+  setup (blank ("open.img"), NULL);
+  g_assert_false (load_state (flash, state));
+  g_autoptr (GByteArray) other = save_state (flash);
+  g_assert_true (load_state (flash, other));
   teardown ();
 }
 
