@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole Debian on a disk image that a BIOS boots: made once, by mmdebstrap and without rights, from this computer's own apt sources.
+"""A whole Debian on a disk image that a BIOS boots, and UEFI some of them: made once, by mmdebstrap and without rights, from this computer's own apt sources.
 
 The image is in VIVARIUM_TEST_CACHE, or in the build folder, under the hash of all that went into it.  Nobody writes to it: a machine has a
 copy, or throws its changes away (disk0.discard).  In the guest root logs in without a password on ttyS0; `script` runs the script
@@ -11,11 +11,12 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 
 from lib import BUILD, Skip
-from os_media import boot_blocks, file_system, need, ran
+from os_media import GRUB_MODULES, boot_blocks, file_system, find, need, partition, ran, system_partition
 
 SUITE = "bookworm"
 MIB = 1 << 20
@@ -31,6 +32,8 @@ DESKTOP_PACKAGES = SYSTEM + """
 dbus-x11 libpam-systemd xserver-xorg-core xserver-xorg-input-libinput x11-utils x11-xserver-utils fonts-dejavu-core adwaita-icon-theme
 lightdm lightdm-gtk-greeter xfce4-session xfwm4 xfce4-panel xfdesktop4 xfce4-settings xfce4-terminal thunar mousepad pciutils
 """.split()
+# What looks at a machine from inside (Debian 12 has no fwts); who logs in on the screen is asked there.
+PLATFORM_PACKAGES = SYSTEM + "pciutils usbutils dmidecode acpica-tools smartmontools hdparm nvme-cli".split()
 # In the initial RAM disk, beside what these need: all that an image can be behind.
 MODULES = """
 virtio_pci virtio_blk virtio_scsi sd_mod sr_mod ata_piix ata_generic ahci nvme ext4 crc32c_generic crc32c_intel
@@ -116,6 +119,10 @@ chroot "$1" useradd -m -s /bin/bash guest
 chroot "$1" passwd -q -d guest
 cp "$1/etc/xdg/xfce4/panel/default.xml" "$1/etc/xdg/xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml"
 """
+PLATFORM_FINISH = """
+chroot "$1" systemctl -q unmask getty@tty1.service
+chroot "$1" systemctl -q enable getty@tty1.service
+"""
 # In the tree, before it becomes an image.
 FINISH = """
 set -e
@@ -132,7 +139,13 @@ rm -rf "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/apt/sources.list* "$1"/var/
 KINDS = {
     "debian": (PACKAGES, FILES, FINISH),
     "desktop": (DESKTOP_PACKAGES, FILES | DESKTOP_FILES, FINISH + DESKTOP_FINISH),
+    "platform": (PLATFORM_PACKAGES, FILES, FINISH + PLATFORM_FINISH),
 }
+# These have a system partition behind their file system, with a GRUB that reads what the BIOS's does.
+FOR_UEFI = {"platform"}
+GRUB_FOR_UEFI = """search --no-floppy --label vivarium --set=root
+configfile /boot/grub/grub.cfg
+"""
 
 
 def cache():
@@ -154,7 +167,8 @@ def apt_options():
     return ["--aptopt=" + line for line in dump.splitlines() if re.match(r'Acquire::(https?::|Check-|ftp::|Retries)', line)]
 
 
-def make(path, packages, files, finish):
+def make(path, kind):
+    packages, files, finish = KINDS[kind]
     need(("mmdebstrap", "mmdebstrap"), ("mke2fs", "e2fsprogs"), ("grub-mkimage", "grub-common"), ("cc", "build-essential"), ("tar", "tar"))
     rooted = os.geteuid() == 0
     if not rooted:
@@ -184,7 +198,26 @@ def make(path, packages, files, finish):
             file.truncate(SIZE)
         script = "mkdir %s && tar -C %s --numeric-owner -xf %s && %s" % (root, root, tree, " ".join(file_system(root, image, SIZE)))
         ran("the image", (["fakeroot"] if not rooted else []) + ["sh", "-c", script + " && rm -rf " + root])
+        if kind in FOR_UEFI:
+            add_system_partition(folder, image)
         os.rename(image, path)
+
+
+def add_system_partition(folder, path):
+    """The second partition of a disk that boot_blocks() began."""
+    find("/usr/lib/grub/x86_64-efi/moddep.lst", "grub-efi-amd64-bin")
+    config, program, fat = (os.path.join(folder, name) for name in ("grub.cfg", "grub.efi", "system.fat"))
+    with open(config, "w", encoding="ascii") as file:
+        file.write(GRUB_FOR_UEFI)
+    ran("grub-mkimage", ["grub-mkimage", "-O", "x86_64-efi", "-o", program, "-p", "/boot/grub", "-c", config, *GRUB_MODULES, "search", "efi_gop"])
+    system_partition(fat, program)
+    size = os.path.getsize(fat)
+    with open(path, "r+b") as file, open(fat, "rb") as source:
+        file.seek(462)
+        file.write(partition(0xef, SIZE // 512, size // 512))
+        file.seek(SIZE)
+        shutil.copyfileobj(source, file)
+        file.truncate(SIZE + size)
 
 
 def image(kind="debian"):
@@ -197,7 +230,7 @@ def image(kind="debian"):
         if not os.path.exists(path):
             for old in glob.glob(os.path.join(cache(), kind + "-*.img")):
                 os.unlink(old)
-            make(path, *KINDS[kind])
+            make(path, kind)
     return path
 
 

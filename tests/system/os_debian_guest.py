@@ -8,8 +8,9 @@ import shutil
 import subprocess
 import time
 
-from lib import check, equal, until
+from lib import check, equal, spawn, until
 from os_debian import MIB, image
+from os_media import find, need
 
 WARNINGS = "dmesg -r | grep '^<[0-4]>'"
 KNOWN = (
@@ -47,11 +48,11 @@ def empty(room, name):
 class Guest:
     """`disk`: how the first disk is had, "discard" or "copy".  `others`: (path, bus) of disks behind it."""
 
-    def __init__(self, room, engine, bus="virtio", disk="discard", others=(), settings=(), cpus=1, memory="768M", kind="debian"):
+    def __init__(self, room, engine, bus="virtio", disk="discard", others=(), settings=(), cpus=1, memory="768M", kind="debian", name="debian"):
         path = image(kind)
         if disk == "copy":
             path = shutil.copy(path, room.path("debian.img"))
-        self.machine = room.machine("debian", "--disk", path, "--cpus", str(cpus), engine=engine, memory=memory)
+        self.machine = room.machine(name, "--disk", path, "--cpus", str(cpus), engine=engine, memory=memory)
         self.machine.vivctl("set", "disk0.bus=" + bus, "disk0.discard=" + ("true" if disk == "discard" else "false"), *settings)
         for number, (other, kind) in enumerate(others, 1):
             self.machine.vivctl("set", "disk%d.path=%s" % (number, other), "disk%d.format=raw" % number, "disk%d.bus=%s" % (number, kind))
@@ -103,18 +104,46 @@ def normal(text):
     return {re.sub(r"0x[0-9a-f]+|[0-9a-f]{4,}|\d+", "N", re.sub(r"^<\d+>\[[ 0-9.]+\] ", "", line)).strip() for line in text.splitlines() if line.startswith("<")}
 
 
-def theirs(room, bus, cpus=1, memory=768):
+# The disk that all starts from, and the one with a script, which is read only once all is there.
+DISKS = {
+    "virtio": ["-device", "virtio-blk-pci,drive=root,bootindex=0", "-device", "ide-hd,drive=script"],
+    "scsi": ["-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=root,bootindex=0", "-device", "ide-hd,drive=script"],
+    "ahci": ["-device", "ide-hd,drive=root,bus=ide.0,bootindex=0", "-device", "ide-hd,drive=script,bus=ide.1"],
+}
+# What a q35 has beside its own: ports, each kind of disk controller, USB.
+MORE = {"pc": [], "q35": ["-device", "pcie-root-port,chassis=1", "-device", "pcie-root-port,chassis=2", "-device", "qemu-xhci", "-device", "usb-tablet",
+                          "-drive", "if=none,id=other,format=raw,file.driver=null-co,file.size=64M", "-device", "nvme,drive=other,serial=1"]}
+OVMF = "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"
+
+
+def flash():
+    """OVMF and its variables, which are dropped."""
+    return [word for unit, path in enumerate(OVMF) for word in
+            ("-drive", "if=pflash,unit=%d,format=raw,%s,file.locking=off,file.filename=%s" % (unit, "snapshot=on" if unit else "readonly=on", find(path, "ovmf")))]
+
+
+def tpm(room, model):
+    """QEMU's options for a TPM, which ends with it."""
+    state, socket = room.path("qemu-tpm"), room.path("qemu-tpm.socket")
+    need(("swtpm", "swtpm"))
+    os.makedirs(state, exist_ok=True)
+    spawn(["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + state, "--ctrl", "type=unixio,path=" + socket, "--terminate"])
+    until(lambda: os.path.exists(socket), 20, "swtpm's socket")
+    return ["-chardev", "socket,id=tpm,path=" + socket, "-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", "tpm-%s,tpmdev=tpm" % model]
+
+
+def theirs(room, bus, cpus=1, memory=768, kind="debian", machine="pc", firmware="bios", tpm_model=None):
     """The warnings of the same image under QEMU, on the same bus; None where it is not installed."""
     if shutil.which("qemu-system-x86_64") is None:
         return None
     serial, script = room.path("qemu.serial"), room.path("qemu-script.img")
     with open(script, "w", encoding="ascii") as file:
-        file.write("#!/bin/bash -auto\nsleep 5\n(echo; %s; echo THE END) > /dev/ttyS0\n" % WARNINGS)
+        file.write("#!/bin/bash -auto\nudevadm settle -t 120\nsleep 5\n(echo; %s; echo THE END) > /dev/ttyS0\n" % WARNINGS)
         file.truncate(1 << 20)
-    device = {"virtio": ["-device", "virtio-blk-pci,drive=root,bootindex=0"], "scsi": ["-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=root,bootindex=0"]}[bus]
-    process = subprocess.Popen(["qemu-system-x86_64", "-nodefaults", "-machine", "pc,accel=tcg", "-cpu", "max", "-m", str(memory), "-smp", str(cpus), "-vga", "std", "-display", "none",
-                                "-serial", "file:" + serial, "-drive", "if=none,id=root,format=raw,snapshot=on,file.locking=off,file.filename=" + image(), *device,
-                                "-drive", "if=ide,format=raw,snapshot=on,file.locking=off,file.filename=" + script], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(["qemu-system-x86_64", "-nodefaults", "-machine", machine + ",accel=tcg", "-cpu", "max", "-m", str(memory), "-smp", str(cpus), "-vga", "std", "-display", "none",
+                                "-serial", "file:" + serial, "-drive", "if=none,id=root,format=raw,snapshot=on,file.locking=off,file.filename=" + image(kind),
+                                "-drive", "if=none,id=script,format=raw,snapshot=on,file.locking=off,file.filename=" + script, *DISKS[bus], *MORE[machine],
+                                *(flash() if firmware == "uefi" else ()), *(tpm(room, tpm_model) if tpm_model else ())], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def said():
         check(process.poll() is None, "QEMU has ended")

@@ -14,6 +14,8 @@ from os_cpio import cpio
 INSTALLER = "/usr/lib/debian-installer/images"
 # Of a disk: what is before its first partition.
 BOOT_SECTORS = 2048
+MIB = 1 << 20
+GRUB_MODULES = ("part_msdos", "ext2", "normal", "linux", "configfile", "test", "echo", "serial")
 
 
 def find(pattern, package):
@@ -112,18 +114,32 @@ def ran(what, arguments, **options):
         raise RuntimeError("%s: %s" % (what, (result.stderr or result.stdout)[-3000:]))
 
 
+def partition(kind, first, count):
+    """An entry of a master boot record's table, in sectors; only the BIOS's is active."""
+    return bytes([0x80 if kind == 0x83 else 0, 0xfe, 0xff, 0xff, kind, 0xfe, 0xff, 0xff]) + first.to_bytes(4, "little") + count.to_bytes(4, "little")
+
+
+def system_partition(path, program):
+    """A FAT file system with the program where UEFI looks for one."""
+    need(("mformat", "mtools"))
+    size = (os.path.getsize(program) // MIB + 8) * MIB
+    with open(path, "wb") as file:
+        file.truncate(size)
+    ran("mformat", ["mformat", "-i", path, "-v", "EFI", "-T", str(size // 512), "-h", "16", "-s", "32", "::"])
+    ran("mmd", ["mmd", "-i", path, "::/EFI", "::/EFI/BOOT"])
+    ran("mcopy", ["mcopy", "-i", path, program, "::/EFI/BOOT/BOOTX64.EFI"])
+
+
 def boot_blocks(folder, size):
     """The master boot record with one partition, GRUB's core behind it (GNU GRUB manual, "BIOS installation")."""
     platform = "/usr/lib/grub/i386-pc"
     if not os.path.exists(platform + "/boot.img"):
         raise Skip("%s is missing (package grub-pc-bin)" % platform)
     core = os.path.join(folder, "core.img")
-    ran("grub-mkimage", ["grub-mkimage", "-O", "i386-pc", "-o", core, "-p", "(hd0,msdos1)/boot/grub", "biosdisk", "part_msdos", "ext2", "normal", "linux",
-                         "configfile", "test", "echo", "serial"])
+    ran("grub-mkimage", ["grub-mkimage", "-O", "i386-pc", "-o", core, "-p", "(hd0,msdos1)/boot/grub", "biosdisk", *GRUB_MODULES])
     with open(platform + "/boot.img", "rb") as file:
         blocks = bytearray(file.read(440)).ljust(512, b"\0")
-    entry = bytes([0x80, 0xfe, 0xff, 0xff, 0x83, 0xfe, 0xff, 0xff]) + BOOT_SECTORS.to_bytes(4, "little") + (size // 512 - BOOT_SECTORS).to_bytes(4, "little")
-    blocks[446:462], blocks[510:512] = entry, b"\x55\xaa"
+    blocks[446:462], blocks[510:512] = partition(0x83, BOOT_SECTORS, size // 512 - BOOT_SECTORS), b"\x55\xaa"
     with open(core, "rb") as file:
         blocks += file.read()
     if len(blocks) > BOOT_SECTORS * 512:
