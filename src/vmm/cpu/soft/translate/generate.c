@@ -452,6 +452,19 @@ gen_may_poll (const Gen *g, unsigned n)
   return n >= (unsigned)g->block->cost || g->effects[n].branches || backward_jump (g, n + 1, g->d - g->n);
 }
 
+/* The running instruction needs nothing that destroys EFLAGS, and then sets flags or keeps some.  A jump within a page most often comes with flags there. */
+static gboolean
+is_content_with_eflags (const Gen *g)
+{
+  const GenEffects *effects = &g->effects[g->n];
+  const unsigned op = g->d->opcode;
+  const gboolean counts
+      = g->d->map == 0 && ((op & 0xf0) == 0x40 || ((op & 0xfe) == 0xfe && (g->insn->modrm & 0x30) == 0));
+
+  return !g->insn->mem && !effects->calls
+         && (effects->flags == EFFECT_SET || (effects->flags == EFFECT_USE && counts));
+}
+
 /* Of one instruction, over the end of a page too. */
 #define MAX_INSN_BYTES 32
 
@@ -473,6 +486,8 @@ generate_body (Gen *g, const SoftDecode *decodes)
       /* Before the comparison, so that it stays together with its jump. */
       if (backward_jump (g, g->n + 1, decodes))
         {
+          if (is_content_with_eflags (g))
+            gen_flags_decide (g, FLAGS_EFLAGS);
           gen_poll (g);
           g->polled = TRUE;
           run = NULL;
