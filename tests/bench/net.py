@@ -11,12 +11,14 @@ import threading
 
 from devices import APPEND, MEMORY, VIRTIO, Skip, compare, kernel_and_initrd
 from measure import ours, qemu, theirs
+from os_media import cloud_kernel, whole_kernel
 
 MB = 1000000
 # What goes which way: megabytes, or requests.
 CASES = {"up": 150, "down": 150, "requests": 3000}
-# By net0.card: QEMU's name, and the modules behind VIRTIO's.
-CARDS = {"virtio": ("virtio-net-pci", ("net/core/failover.ko", "drivers/net/net_failover.ko", "drivers/net/virtio_net.ko"))}
+# By net0.card: QEMU's name, modules, and the kernel that has them.
+CARDS = {"virtio": ("virtio-net-pci", VIRTIO + ("net/core/failover.ko", "drivers/net/net_failover.ko", "drivers/net/virtio_net.ko"), cloud_kernel),
+         "e1000": ("e1000", ("drivers/net/ethernet/intel/e1000/e1000.ko",), whole_kernel)}
 
 
 def serve(connection, what, amount):
@@ -52,11 +54,11 @@ def listen(what, amount):
 
 
 def bench(folder, card):
-    device, modules = CARDS[card]
+    device, modules, which = CARDS[card]
     lines = []
     for what, amount in CASES.items():
         lines.append("net %s eth0 %s %d %d" % (what, what, amount * (MB if what != "requests" else 1), listen(what, amount)))
-    kernel, initrd = kernel_and_initrd(folder, VIRTIO + modules, lines)
+    kernel, initrd = kernel_and_initrd(folder, modules, lines, which)
     mine = "kernel=%s\ninitrd=%s\nappend=%s\n[net0]\nkind=user\ncard=%s" % (kernel, initrd, APPEND, card)
     arguments = ("-serial", "null", "-no-reboot", "-kernel", kernel, "-initrd", initrd, "-append", APPEND, "-netdev", "user,id=net", "-device",
                  device + ",netdev=net")

@@ -17,6 +17,9 @@ from os_media import cloud_kernel, find, initramfs, installer, whole_kernel, wit
 from os_network import CARDS, Sink, free_port, serve
 
 MIB = 1 << 20
+# What Linux 6.1 sends between the end of a sleep and the link is in e1000's ring, which that takes for a link that was lost, says so in the middle of a line of the kernel's,
+# and begins again; under QEMU as here.
+AWAKE = re.compile(r"^e1000 .* eth0: Reset adapter$|^done\.$")
 SCRIPT = """#!/bin/sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
@@ -112,7 +115,8 @@ def card(name):
         results = dict(re.findall(r"^RESULT (\w+) (.*)$", text, re.M))
         for what in ("ping", "bind"):
             equal(results.get(what), "ok", what + "\n" + text[-2000:])
-        equal(sorted(new(said.strip() for said in re.findall(r"^SAID (.*)$", text, re.M))), [], "complaints of the kernel\n" + text[-2000:])
+        said = new(line.strip() for line in re.findall(r"^SAID (.*)$", text, re.M))
+        equal(sorted(line for line in said if not AWAKE.search(line)), [], "complaints of the kernel\n" + text[-2000:])
         equal(line("ERRORS"), "0 0", "errors that the driver has counted")
         if name != "ne2000":  # it has no way to tell
             for link, carrier in (("down", "0"), ("up", "1")):
