@@ -55,6 +55,10 @@ enum
   CR_RE = 1 << 3,
   CR_RST = 1 << 4,
 
+  CSCR_LINK = 1 << 3,
+  CSCR_LINK_OK = 1 << 10,
+  CSCR_LINK_CHANGED = 1 << 11,
+
   ISR_ROK = 1 << 0,
   ISR_TOK = 1 << 2,
   ISR_LINK = 1 << 5,

@@ -228,6 +228,12 @@ refresh (Rtl8139 *r, unsigned offset, unsigned size)
     rtl_set16 (r, RTL_TSAD_ALL, all_transmit (r));
   if (touches (offset, size, RTL_BMSR, 2))
     rtl_set16 (r, RTL_BMSR, 0x7809 | (link ? 1 << 2 | 1 << 5 : 0));
+  /* PUN and LinkChg are one cause; which of them it is 8139too reads in a bit of CSCR that the data sheet doesn't name. */
+  if (touches (offset, size, RTL_CSCR, 2))
+    rtl_set16 (r, RTL_CSCR,
+               (rtl_get16 (r, RTL_CSCR) & (unsigned)~(CSCR_LINK | CSCR_LINK_OK | CSCR_LINK_CHANGED))
+                   | (link ? CSCR_LINK | CSCR_LINK_OK : 0u)
+                   | (rtl_get16 (r, RTL_ISR) & ISR_LINK ? CSCR_LINK_CHANGED : 0u));
   if (touches (offset, size, RTL_ANLPAR, 4))
     {
       rtl_set16 (r, RTL_ANLPAR, link ? 0x45e1 : 0);

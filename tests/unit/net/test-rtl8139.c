@@ -63,13 +63,16 @@ test_registers (void)
   rtl_out (&c, RTL_IMR, ISR_LINK, 2);
   g_assert_cmphex (rtl_in (&c, RTL_MSR, 1) & 4, ==, 0);
   g_assert_true (rtl_in (&c, RTL_BMSR, 2) & 4);
+  g_assert_cmphex (rtl_in (&c, RTL_CSCR, 2) & 0x0c08, ==, CSCR_LINK | CSCR_LINK_OK);
   card_set_link (&c, FALSE);
   g_assert_true (c.level);
+  g_assert_cmphex (rtl_in (&c, RTL_CSCR, 2) & 0x0c08, ==, CSCR_LINK_CHANGED);
   g_assert_cmphex (rtl_in (&c, RTL_MSR, 1) & 4, ==, 4);
   g_assert_false (rtl_in (&c, RTL_BMSR, 2) & 4);
   g_assert_cmphex (rtl_in (&c, RTL_ISR, 2), ==, ISR_LINK);
   rtl_out (&c, RTL_ISR, ISR_LINK, 2);
   g_assert_false (c.level);
+  g_assert_cmphex (rtl_in (&c, RTL_CSCR, 2) & 0x0c08, ==, 0);
 
   /* The timer: 33 ticks a microsecond, and again when it has gone round. */
   rtl_out (&c, RTL_IMR, ISR_TIMEOUT, 2);
