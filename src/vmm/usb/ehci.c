@@ -206,10 +206,15 @@ on_detach (UsbPort *port)
   kick (e);
 }
 
+/* A queue that had NAK is asked all the time, so it has the answer now. */
 static void
 on_wake (UsbPort *port, UsbDevice *device, unsigned endpoint)
 {
-  kick (port->opaque);
+  Ehci *e = port->opaque;
+
+  e->quiet = 0;
+  if (has_work (e))
+    arm (e, 0);
 }
 
 static void

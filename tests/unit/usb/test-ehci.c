@@ -125,6 +125,28 @@ test_reports (void)
   usb_close (&h.usb);
 }
 
+/* Hardware asks a queue that has NAK all the time: what the device has to say it says at once, with however little left of the microframe. */
+static void
+test_wake (void)
+{
+  UsbDevice *device;
+  Eh h;
+
+  begin (&h, &device);
+  h.n_tds = 0;
+  eh_head (&h, EH_ASYNC, EH_ASYNC | LINK_QH << 1, 1, 8, 0);
+  const uint32_t td = eh_td (&h, 1, EH_BUFFERS + 0x2000, 8, TOKEN_IOC);
+  eh_go (&h, EH_ASYNC, td);
+  usb_write (&h.usb, EH_OP, USBCMD_RS | USBCMD_ASYNC, 4);
+  eh_run (&h, 100);
+  g_assert_cmphex (eh_token (&h, td) & TOKEN_ACTIVE, ==, TOKEN_ACTIVE);
+  usb_event (&h.usb, INPUT_EVENT_ABSOLUTE, 0, 0, 0x123, 0x456);
+  usb_advance (&h.usb, 1);
+  g_assert_cmphex (eh_token (&h, td) & (TOKEN_ACTIVE | TOKEN_HALTED), ==, 0);
+  g_assert_true (h.usb.level);
+  usb_close (&h.usb);
+}
+
 static void
 test_saved (void)
 {
@@ -312,6 +334,7 @@ main (int argc, char **argv)
   g_test_add_func ("/ehci/owner", test_owner);
   g_test_add_func ("/ehci/requests", test_requests);
   g_test_add_func ("/ehci/reports", test_reports);
+  g_test_add_func ("/ehci/wake", test_wake);
   g_test_add_func ("/ehci/saved", test_saved);
   g_test_add_func ("/ehci/sleep", test_sleep);
   g_test_add_func ("/ehci/wrong", test_wrong);
