@@ -42,14 +42,21 @@ turn (Case *c)
   g_usleep (200);
 }
 
-/* Until it is true; the test's own time limit is what ends it otherwise. */
-#define UNTIL(c, condition)                                        \
-  do                                                               \
-    {                                                              \
-      for (unsigned n_ = 0; n_ < MOST_TURNS && !(condition); n_++) \
-        turn (c);                                                  \
-      g_assert_true (condition);                                   \
-    }                                                              \
+/* Until it is true; the test's own time limit is what ends it otherwise.  What the fake's thread writes is read under its lock. */
+#define UNTIL(c, condition)                                 \
+  do                                                        \
+    {                                                       \
+      gboolean is_ = FALSE;                                 \
+      for (unsigned n_ = 0; n_ <= MOST_TURNS && !is_; n_++) \
+        {                                                   \
+          if (n_ > 0)                                       \
+            turn (c);                                       \
+          g_mutex_lock (&fake.lock);                        \
+          is_ = (condition);                                \
+          g_mutex_unlock (&fake.lock);                      \
+        }                                                   \
+      g_assert_true (is_);                                  \
+    }                                                       \
   while (0)
 
 static void
