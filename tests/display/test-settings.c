@@ -202,6 +202,23 @@ test_kinds (Fixture *f, gconstpointer data)
       g_assert_cmpint (is_shown (f, "serial3.address"), ==, ends[i].address);
       g_assert_cmpint (is_shown (f, "serial3.speed"), ==, ends[i].speed);
     }
+  /* So with what only some connections of a disk have. */
+  static const struct
+  {
+    const char *bus;
+    gboolean queues, plugged, uas;
+  } buses[] = { { "ide", FALSE, FALSE, FALSE },
+                { "auto", FALSE, TRUE, FALSE },
+                { "ahci", FALSE, TRUE, FALSE },
+                { "virtio", TRUE, FALSE, FALSE },
+                { "usb", FALSE, TRUE, TRUE } };
+  for (unsigned i = 0; i < G_N_ELEMENTS (buses); i++)
+    {
+      g_assert_true (edit (f, "disk0.bus", buses[i].bus));
+      g_assert_cmpint (is_shown (f, "disk0.queues"), ==, buses[i].queues);
+      g_assert_cmpint (is_shown (f, "disk0.plugged"), ==, buses[i].plugged);
+      g_assert_cmpint (is_shown (f, "disk0.uas"), ==, buses[i].uas);
+    }
   gtk_widget_activate_action (drives, "drives.add", "s", "cdrom");
   g_assert_nonnull (device_row (f, "cdrom1"));
   g_assert_true (viv_settings_window_show_key (f->window, "serial3.backend"));

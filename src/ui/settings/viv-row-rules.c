@@ -26,6 +26,9 @@ viv_row_counts (const MachineDefinition *definition, const char *key)
     { "serial", "mode", "backend", "tcp|unix" },
     { "serial", "address", "backend", "tcp" },
     { "serial", "speed", "backend", "device" },
+    { "disk", "queues", "bus", "virtio|scsi|nvme" },
+    { "disk", "plugged", "bus", "auto|ahci|usb" }, /* automatic may be AHCI */
+    { "disk", "uas", "bus", "usb" },
   };
   const char *dot = strchr (key, '.');
   g_autofree char *id = dot ? g_strndup (key, (gsize)(dot - key)) : NULL;

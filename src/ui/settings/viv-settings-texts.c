@@ -29,7 +29,7 @@ const VivKeyText viv_key_texts[] = {
   { "input.touchscreen", N_ ("Touchscreen"), N_ ("For ten fingers; it needs a driver in the system"),
     VIV_PAGE_GENERAL, "" },
   { "input.absolute-pointer", N_ ("Pointer Without Grab"),
-    N_ ("For boards with a pointing device that needs no grab; on others the screen takes the pointer at a click, and "
+    N_ ("Where the pointing device needs no grab; elsewhere the screen takes the pointer at a click, and "
         "Ctrl+Alt gives it back"),
     VIV_PAGE_GENERAL, "" },
   { "machine.memory", N_ ("Size"), N_ ("Taken from this computer as the machine comes to use it"),
@@ -74,7 +74,7 @@ const VivKeyText viv_key_texts[] = {
     VIV_PAGE_DISPLAY, N_ ("Remote View (VNC)") },
   { "display.vnc-password-file", N_ ("Password File"), N_ ("Its first line is the password"),
     VIV_PAGE_DISPLAY, "" },
-  { "net.kind", N_ ("Leads To"), NULL, VIV_PAGE_DEVICE, "" },
+  { "net.kind", N_ ("Leads To"), N_ ("Whom the machine can reach, and who reaches it"), VIV_PAGE_DEVICE, "" },
   { "net.network", N_ ("Name of the Network"),
     N_ ("Machines with the same one see each other; of a group its address, such as 239.255.86.77:5886"),
     VIV_PAGE_DEVICE, "" },
@@ -118,7 +118,8 @@ const VivKeyText viv_key_texts[] = {
   { "cdrom.discard", N_ ("Throw Changes Away"), NULL, VIV_PAGE_DEVICE, "" },
   { "floppy.readonly", N_ ("Read Only"), NULL, VIV_PAGE_DEVICE, "" },
   { "floppy.discard", N_ ("Throw Changes Away"), NULL, VIV_PAGE_DEVICE, "" },
-  { "serial.backend", N_ ("Leads To"), NULL, VIV_PAGE_DEVICE, "" },
+  { "serial.backend", N_ ("Leads To"), N_ ("What the system sends goes there; with none, nowhere"),
+    VIV_PAGE_DEVICE, "" },
   { "serial.bus", N_ ("Connection"), N_ ("USB needs a driver in the system, which those of today have"),
     VIV_PAGE_DEVICE, "" },
   { "serial.path", N_ ("File"),
