@@ -1,42 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A folder, its monitor's process and the connection to it, put together.  What is known goes into facts(), and what is shown comes out of
- * machine/machine-state.h.
+ * A folder, its monitor's process and the connection to it, put together; how that ends is local-machine-end.c.  What is known goes into
+ * viv_local_machine_facts(), and what is shown comes out of machine/machine-state.h.
  */
 #define G_LOG_DOMAIN "vivarium-machine"
 
 #include "config.h"
 
-#include "machine/local-machine.h"
+#include "machine/local-machine-private.h"
 
 #include "machine/control-socket.h"
 #include "machine/edit.h"
 #include "machine/folder-lock.h"
 #include "machine/image-check.h"
-#include "machine/machine-private.h"
 #include "machine/monitor-log.h"
 #include "machine/monitor-peer.h"
 #include "machine/paths.h"
 #include "machine/plain-text.h"
 #include "machine/space-check.h"
 
-#include <glib-unix.h>
 #include <glib/gi18n.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#define QUIT_TIMEOUT_S 5
-#define KILL_TIMEOUT_S 2
 /* What a monitor that answers needs, on a loaded host, to answer. */
 #define CONNECT_TIMEOUT_S 8
 /* From the end of the connection to the monitor's own. */
 #define LEAVE_TIMEOUT_S 10
-/* A monitor that has its folder and no socket yet is starting, for so long. */
-#define STARTING_US    (60 * G_USEC_PER_SEC)
-#define HOLDER_TICK_MS 500
 /* From a connection that failed to the end of a monitor that had said "ready": its guest was quick. */
 #define QUICK_END_MS 2000
 /* Between two looks at the room that is left. */
@@ -44,60 +33,18 @@
 
 unsigned viv_start_timeout_ms = 60000;
 
-struct _VivLocalMachine
-{
-  VivMachine parent_instance;
-
-  struct stat file;          /* machine.ini as it was read */
-  GCancellable *image_check; /* under way: what is missing shows as "error" */
-
-  VivMonitorLink *link;
-  VivMonitorProcess *process; /* one that we started ourselves; NULL: none */
-  char *socket_path;          /* of the connection, or of the start under way */
-  pid_t pid;                  /* of the monitor, as the kernel says */
-  int pidfd;                  /* readable when it is gone; -1: not known */
-  guint pid_watch;            /* waits for that: the connection is closed, or it was killed */
-  guint leave_timeout;        /* it takes too long */
-  gboolean was_killed;
-
-  /* What it said last, other than that it has stopped; and that. */
-  VivMonitorWord word;
-  char *word_why, *stopped_why; /* stopped_why NULL: it has not */
-  gboolean silent;
-  char *silent_why;
-
-  /* How the last one ended. */
-  gboolean crashed;
-  char *end_why;
-
-  /* Somebody else's monitor has the folder, and we have no connection. */
-  gboolean held, never_answered;
-  gint64 held_since;
-  guint holder_watch;
-
-  guint space_watch;       /* while it is live */
-  gboolean space_checking; /* a look is under way: one at a time */
-
-  GTask *start; /* under way */
-  guint start_timeout;
-  /* Its connection's, while the process may yet say by its end that all was well; or why it is being ended. */
-  GError *start_error;
-  GPtrArray *off_tasks; /* GTask: complete when it is off */
-  guint kill_timeout;
-};
-
 G_DEFINE_FINAL_TYPE (VivLocalMachine, viv_local_machine, VIV_TYPE_MACHINE)
 
-static const char *
-folder_of (VivLocalMachine *self)
+const char *
+viv_local_machine_folder (VivLocalMachine *self)
 {
   return viv_machine_get_folder (VIV_MACHINE (self));
 }
 
 /* -- What is known -------------------------------------------------------------------------------------- */
 
-static VivMachineFacts
-facts (VivLocalMachine *self)
+VivMachineFacts
+viv_local_machine_facts (VivLocalMachine *self)
 {
   VivMachine *machine = VIV_MACHINE (self);
 
@@ -121,7 +68,7 @@ facts (VivLocalMachine *self)
 static void
 explain_silence (VivLocalMachine *self)
 {
-  pid_t pid = self->pid > 0 ? self->pid : viv_folder_find_monitor (folder_of (self));
+  pid_t pid = self->pid > 0 ? self->pid : viv_folder_find_monitor (viv_local_machine_folder (self));
   g_autofree char *who = pid > 0 ? g_strdup_printf (_ ("process %d"), (int)pid) : g_strdup (_ ("a process"));
 
   g_free (self->silent_why);
@@ -131,10 +78,10 @@ explain_silence (VivLocalMachine *self)
 }
 
 /* Shows what is known.  `always`: what "live" or the like say has changed, if not the state. */
-static void
-update (VivLocalMachine *self, gboolean always)
+void
+viv_local_machine_update (VivLocalMachine *self, gboolean always)
 {
-  VivMachineFacts known = facts (self);
+  VivMachineFacts known = viv_local_machine_facts (self);
   const char *reason;
 
   if (known.silent || known.late)
@@ -150,7 +97,7 @@ static VivMachineActivity
 viv_local_machine_activity (VivMachine *machine)
 {
   VivLocalMachine *self = VIV_LOCAL_MACHINE (machine);
-  const VivMachineFacts known = facts (self);
+  const VivMachineFacts known = viv_local_machine_facts (self);
 
   return (viv_machine_state_is_busy (&known) ? VIV_MACHINE_BUSY : 0)
          | (known.link == VIV_LINK_TRYING && !self->never_answered ? VIV_MACHINE_CONNECTING : 0)
@@ -161,206 +108,6 @@ static gboolean
 is_busy (VivLocalMachine *self)
 {
   return viv_machine_is_busy (VIV_MACHINE (self));
-}
-
-/* -- The end -------------------------------------------------------------------------------------------- */
-
-static void
-complete_off_tasks (VivLocalMachine *self)
-{
-  g_autoptr (GPtrArray) tasks = g_steal_pointer (&self->off_tasks);
-
-  self->off_tasks = g_ptr_array_new_with_free_func (g_object_unref);
-  g_clear_handle_id (&self->kill_timeout, g_source_remove);
-  for (guint i = 0; i < tasks->len; i++)
-    g_task_return_boolean (g_ptr_array_index (tasks, i), TRUE);
-}
-
-static void
-drop_process (VivLocalMachine *self)
-{
-  if (self->process != NULL)
-    g_signal_handlers_disconnect_by_data (self->process, self);
-  g_clear_object (&self->process);
-}
-
-static void
-forget_pid (VivLocalMachine *self)
-{
-  if (self->pidfd >= 0)
-    close (self->pidfd);
-  self->pidfd = -1;
-  self->pid = 0;
-}
-
-/* The monitor's process is gone: how did it end? */
-static void
-note_end (VivLocalMachine *self)
-{
-  gboolean orderly = self->was_killed || self->stopped_why != NULL
-                     || (self->process != NULL && viv_monitor_process_ended_well (self->process));
-
-  g_free (self->end_why);
-  if (orderly)
-    self->end_why = g_steal_pointer (&self->stopped_why);
-  else
-    {
-      g_autofree char *log = viv_monitor_log_last_words (folder_of (self));
-      g_autofree char *how = viv_monitor_process_describe_end (self->process);
-      self->end_why = *log != '\0' ? g_strconcat (how, "\n", log, NULL) : g_strdup (how);
-    }
-  self->crashed = !orderly;
-  g_clear_handle_id (&self->leave_timeout, g_source_remove);
-  drop_process (self);
-  forget_pid (self);
-  self->was_killed = FALSE;
-  self->silent = FALSE;
-  self->word = VIV_WORD_NONE;
-  g_clear_pointer (&self->word_why, g_free);
-  g_clear_pointer (&self->stopped_why, g_free);
-}
-
-static void
-ended (VivLocalMachine *self)
-{
-  note_end (self);
-  update (self, TRUE);
-  complete_off_tasks (self);
-}
-
-static gboolean
-on_pid_gone (int fd, GIOCondition condition, gpointer data)
-{
-  VivLocalMachine *self = data;
-
-  self->pid_watch = 0;
-  ended (self);
-  return G_SOURCE_REMOVE;
-}
-
-/* A monitor that has our folder and does not answer. */
-static gboolean
-find_holder (VivLocalMachine *self)
-{
-  const char *uuid = viv_machine_get_uuid (VIV_MACHINE (self));
-
-  if (self->pidfd >= 0)
-    return TRUE;
-  g_autofree char *path = uuid != NULL ? viv_socket_path (uuid, NULL) : NULL;
-  self->pidfd = viv_monitor_find (folder_of (self), path, &self->pid);
-  return self->pidfd >= 0;
-}
-
-static gboolean on_kill_timeout (gpointer data);
-static void finish_start (VivLocalMachine *self);
-
-/* The broker ends all of the machine's processes and clears up; if it doesn't, the kernel does the first. */
-static void
-kill_monitor (VivLocalMachine *self)
-{
-  int signal_number = self->was_killed ? SIGKILL : SIGQUIT;
-
-  if (!self->was_killed && self->kill_timeout == 0)
-    self->kill_timeout = g_timeout_add_seconds (KILL_TIMEOUT_S, on_kill_timeout, self);
-  self->was_killed = TRUE;
-  if (self->process != NULL)
-    viv_monitor_process_kill (self->process, signal_number);
-  else if (find_holder (self))
-    {
-      /* The descriptor can't mean another process that got the number meanwhile. */
-      syscall (SYS_pidfd_send_signal, self->pidfd, signal_number, NULL, 0);
-      if (self->held && self->pid_watch == 0)
-        {
-          self->held = FALSE;
-          viv_monitor_link_cancel (self->link);
-          self->pid_watch = g_unix_fd_add (self->pidfd, G_IO_IN, on_pid_gone, self);
-        }
-    }
-}
-
-static gboolean
-on_kill_timeout (gpointer data)
-{
-  VivLocalMachine *self = data;
-
-  self->kill_timeout = 0;
-  kill_monitor (self);
-  /* Nobody waits for a process that the kernel is at. */
-  if (self->start != NULL && self->start_error != NULL)
-    finish_start (self);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-viv_local_machine_force_off (VivMachine *machine, GTask *task)
-{
-  VivLocalMachine *self = VIV_LOCAL_MACHINE (machine);
-  VivMachine1 *proxy = viv_monitor_link_get_proxy (self->link);
-
-  g_ptr_array_add (self->off_tasks, task);
-  if (proxy != NULL)
-    {
-      viv_machine1_call_quit (proxy, NULL, NULL, NULL);
-      if (self->kill_timeout == 0)
-        self->kill_timeout = g_timeout_add_seconds (QUIT_TIMEOUT_S, on_kill_timeout, self);
-      return;
-    }
-  kill_monitor (self);
-  if (!self->held)
-    return;
-  g_autoptr (GPtrArray) tasks = g_steal_pointer (&self->off_tasks);
-  self->off_tasks = g_ptr_array_new_with_free_func (g_object_unref);
-  for (guint i = 0; i < tasks->len; i++)
-    g_task_return_new_error (g_ptr_array_index (tasks, i), VIV_MACHINE_ERROR, VIV_MACHINE_ERROR_UNRESPONSIVE,
-                             _ ("“%s” does not answer, and its process can't be found to end it"),
-                             viv_machine_get_name (machine));
-}
-
-/* -- Somebody else's monitor ---------------------------------------------------------------------------- */
-
-static void follow_holder (VivLocalMachine *self);
-
-static gboolean
-on_holder_tick (gpointer data)
-{
-  VivLocalMachine *self = data;
-
-  self->holder_watch = 0;
-  follow_holder (self);
-  viv_machine_probe (VIV_MACHINE (self));
-  return G_SOURCE_REMOVE;
-}
-
-/* Looks whether somebody else's monitor has the folder, and shows that; goes on looking while it is so. */
-static void
-follow_holder (VivLocalMachine *self)
-{
-  VivMachineFacts known = facts (self);
-  gboolean was_held = self->held;
-
-  known.held = FALSE;
-  gboolean ours = viv_machine_state_is_busy (&known);
-  /* Where there are no locks, a socket that was made and says nothing tells as much. */
-  self->held = !ours
-               && (viv_folder_is_running (folder_of (self))
-                   || (self->never_answered && known.link == VIV_LINK_TRYING));
-  if (self->held)
-    {
-      if (!was_held)
-        self->held_since = g_get_monotonic_time ();
-      if (self->holder_watch == 0)
-        self->holder_watch = g_timeout_add (HOLDER_TICK_MS, on_holder_tick, self);
-      update (self, FALSE);
-      return;
-    }
-  g_clear_handle_id (&self->holder_watch, g_source_remove);
-  if (!was_held || ours)
-    return;
-  /* Nobody has the folder any more, and we were not told how it ended. */
-  self->never_answered = FALSE;
-  viv_monitor_link_cancel (self->link);
-  self->was_killed = TRUE;
-  ended (self);
 }
 
 /* -- The connection ------------------------------------------------------------------------------------- */
@@ -427,7 +174,7 @@ viv_local_machine_said (VivMachine *machine)
   VivLocalMachine *self = VIV_LOCAL_MACHINE (machine);
 
   read_word (self, viv_machine_proxy (machine));
-  update (self, FALSE);
+  viv_local_machine_update (self, FALSE);
 }
 
 static void
@@ -436,26 +183,7 @@ viv_local_machine_answered (VivMachine *machine, gboolean answered)
   VivLocalMachine *self = VIV_LOCAL_MACHINE (machine);
 
   self->silent = !answered;
-  update (self, FALSE);
-}
-
-static void
-end_start (VivLocalMachine *self)
-{
-  g_clear_handle_id (&self->start_timeout, g_source_remove);
-  g_clear_error (&self->start_error);
-}
-
-/* A start that has failed with `start_error`, and whose monitor has ended, or has been sent what ends it in any case. */
-static void
-finish_start (VivLocalMachine *self)
-{
-  g_autoptr (GTask) task = g_steal_pointer (&self->start);
-  GError *error = g_steal_pointer (&self->start_error);
-
-  end_start (self);
-  update (self, FALSE);
-  g_task_return_error (task, error);
+  viv_local_machine_update (self, FALSE);
 }
 
 /* Also the end of a mere probe, which nobody waits for. */
@@ -464,12 +192,12 @@ fail_start (VivLocalMachine *self, const GError *cause)
 {
   g_autoptr (GError) error = g_error_copy (cause);
 
-  end_start (self);
+  viv_local_machine_end_start (self);
   viv_machine_clean_error (error);
   if (self->start == NULL)
     {
       g_debug ("%s: no monitor: %s", viv_machine_get_name (VIV_MACHINE (self)), error->message);
-      follow_holder (self);
+      viv_local_machine_follow_holder (self);
       return;
     }
   self->start_error = g_steal_pointer (&error);
@@ -478,15 +206,13 @@ fail_start (VivLocalMachine *self, const GError *cause)
       self->crashed = FALSE;
       g_free (self->end_why);
       self->end_why = g_strdup (self->start_error->message);
-      finish_start (self);
+      viv_local_machine_finish_start (self);
       return;
     }
   /* A monitor that we can't talk to is of no use to anybody.  What waits for the start may end with it, and its end with that. */
   viv_monitor_link_cancel (self->link);
-  kill_monitor (self);
-  if (self->kill_timeout == 0)
-    self->kill_timeout = g_timeout_add_seconds (KILL_TIMEOUT_S, on_kill_timeout, self);
-  update (self, FALSE);
+  viv_local_machine_kill (self);
+  viv_local_machine_update (self, FALSE);
 }
 
 static void
@@ -496,8 +222,8 @@ on_link_up (VivMonitorLink *link, VivLocalMachine *self)
   VivMachine1 *proxy = viv_monitor_link_get_proxy (link);
   g_autoptr (GTask) task = g_steal_pointer (&self->start);
 
-  end_start (self);
-  forget_pid (self);
+  viv_local_machine_end_start (self);
+  viv_local_machine_forget_pid (self);
   self->pidfd = viv_monitor_peer (g_dbus_proxy_get_connection (G_DBUS_PROXY (proxy)), &self->pid);
   g_clear_handle_id (&self->leave_timeout, g_source_remove);
   self->was_killed = FALSE;
@@ -506,7 +232,7 @@ on_link_up (VivMonitorLink *link, VivLocalMachine *self)
   g_object_freeze_notify (G_OBJECT (self));
   read_word (self, proxy);
   viv_machine_set_proxy (machine, proxy, self->pid);
-  update (self, TRUE);
+  viv_local_machine_update (self, TRUE);
   g_object_thaw_notify (G_OBJECT (self));
   watch_space (self, TRUE);
   if (task != NULL)
@@ -530,7 +256,7 @@ on_link_failed (VivMonitorLink *link, const GError *error, VivLocalMachine *self
   if (self->start != NULL && self->process != NULL && viv_monitor_process_is_alive (self->process)
       && viv_monitor_process_was_ready (self->process))
     {
-      end_start (self);
+      viv_local_machine_end_start (self);
       self->start_error = g_error_copy (error);
       self->start_timeout = g_timeout_add (QUICK_END_MS, on_quick_end_timeout, self);
       return;
@@ -541,9 +267,11 @@ on_link_failed (VivMonitorLink *link, const GError *error, VivLocalMachine *self
 static void
 on_link_late (VivMonitorLink *link, VivLocalMachine *self)
 {
+  g_autoptr (VivLocalMachine) keep = g_object_ref (self);
+
   self->never_answered = TRUE;
-  follow_holder (self);
-  update (self, TRUE);
+  viv_local_machine_follow_holder (self);
+  viv_local_machine_update (self, TRUE);
 }
 
 /* It has closed the connection, or has had it closed (machine/monitor-guard.h), and goes on living. */
@@ -554,7 +282,7 @@ on_leave_timeout (gpointer data)
 
   self->leave_timeout = 0;
   self->silent = TRUE;
-  update (self, TRUE);
+  viv_local_machine_update (self, TRUE);
   return G_SOURCE_REMOVE;
 }
 
@@ -570,31 +298,31 @@ on_link_closed (VivMonitorLink *link, VivLocalMachine *self)
   if (self->process != NULL && viv_monitor_process_is_alive (self->process))
     ; /* its end comes next, with the exit status */
   else if (self->process == NULL && self->pidfd >= 0)
-    self->pid_watch = g_unix_fd_add (self->pidfd, G_IO_IN, on_pid_gone, self);
+    viv_local_machine_watch_pid (self);
   else
     {
       over = TRUE;
-      note_end (self);
+      viv_local_machine_note_end (self);
     }
   if (!over && self->leave_timeout == 0)
     self->leave_timeout = g_timeout_add_seconds (LEAVE_TIMEOUT_S, on_leave_timeout, self);
-  update (self, TRUE);
+  viv_local_machine_update (self, TRUE);
   g_object_thaw_notify (G_OBJECT (self));
   if (over)
-    complete_off_tasks (self);
+    viv_local_machine_complete_off (self);
 }
 
 static void
 viv_local_machine_probe (VivMachine *machine)
 {
   VivLocalMachine *self = VIV_LOCAL_MACHINE (machine);
-  VivMachineFacts known = facts (self);
+  VivMachineFacts known = viv_local_machine_facts (self);
   const char *uuid = viv_machine_get_uuid (machine);
 
   known.held = FALSE;
   if (viv_machine_state_is_busy (&known) || known.link != VIV_LINK_NONE)
     return;
-  follow_holder (self);
+  viv_local_machine_follow_holder (self);
   g_autofree char *path = uuid != NULL ? viv_socket_path (uuid, NULL) : NULL;
   if (path == NULL)
     return;
@@ -627,14 +355,14 @@ on_process_ended (VivMonitorProcess *process, VivLocalMachine *self)
       g_autoptr (GTask) task = g_steal_pointer (&self->start);
 
       /* It ran, and was off again before the connection stood. */
-      end_start (self);
+      viv_local_machine_end_start (self);
       viv_monitor_link_close (self->link);
-      ended (self);
+      viv_local_machine_ended (self);
       g_task_return_boolean (task, TRUE);
     }
   else if (self->start != NULL)
     {
-      g_autofree char *log = viv_monitor_log_last_words (folder_of (self));
+      g_autofree char *log = viv_monitor_log_last_words (viv_local_machine_folder (self));
       g_autofree char *why = viv_monitor_log_complaints (log);
       g_autofree char *how = viv_monitor_process_describe_end (process);
       g_autoptr (GError) error
@@ -644,13 +372,13 @@ on_process_ended (VivMonitorProcess *process, VivLocalMachine *self)
 
       viv_machine_set_start_blame (VIV_MACHINE (self), viv_monitor_process_get_blame (process));
       viv_monitor_link_close (self->link);
-      drop_process (self);
+      viv_local_machine_drop_process (self);
       fail_start (self, error);
-      complete_off_tasks (self);
+      viv_local_machine_complete_off (self);
     }
   /* With the connection still there, its end brings the last property changes first. */
   else if (viv_monitor_link_get_state (self->link) != VIV_LINK_UP)
-    ended (self);
+    viv_local_machine_ended (self);
 }
 
 static gboolean
@@ -696,10 +424,13 @@ viv_local_machine_start (VivMachine *machine, const VivStartOptions *options, GT
   g_free (self->socket_path);
   self->socket_path = viv_socket_path (viv_machine_get_uuid (machine), &error);
   /* Before anything of the folder is touched, its log first of all. */
-  int lock = self->socket_path != NULL ? viv_folder_lock (folder_of (self), VIV_LOCK_RUN, &error) : -1;
-  drop_process (self);
+  int lock = self->socket_path != NULL
+                 ? viv_folder_lock (viv_local_machine_folder (self), VIV_LOCK_RUN, &error)
+                 : -1;
+  viv_local_machine_drop_process (self);
   if (lock >= 0)
-    self->process = viv_monitor_process_new (folder_of (self), self->socket_path, options, lock, &error);
+    self->process
+        = viv_monitor_process_new (viv_local_machine_folder (self), self->socket_path, options, lock, &error);
   if (self->process == NULL)
     {
       g_task_return_error (task, error);
@@ -711,7 +442,7 @@ viv_local_machine_start (VivMachine *machine, const VivStartOptions *options, GT
   self->was_killed = FALSE;
   self->start = g_steal_pointer (&task);
   self->start_timeout = g_timeout_add (viv_start_timeout_ms, on_start_timeout, self);
-  update (self, FALSE);
+  viv_local_machine_update (self, FALSE);
 }
 
 /* -- The folder ----------------------------------------------------------------------------------------- */
@@ -743,9 +474,9 @@ static void
 viv_local_machine_reload (VivMachine *machine)
 {
   VivLocalMachine *self = VIV_LOCAL_MACHINE (machine);
-  g_autofree char *path = g_build_filename (folder_of (self), "machine.ini", NULL),
-                  *thumbnail = g_build_filename (folder_of (self), "screenshot.png", NULL),
-                  *name = g_filename_display_basename (folder_of (self)), *wrong = NULL;
+  g_autofree char *path = g_build_filename (viv_local_machine_folder (self), "machine.ini", NULL),
+                  *thumbnail = g_build_filename (viv_local_machine_folder (self), "screenshot.png", NULL),
+                  *name = g_filename_display_basename (viv_local_machine_folder (self)), *wrong = NULL;
   g_autoptr (GError) error = NULL;
   gboolean was_broken = viv_machine_get_definition (machine) == NULL;
 
@@ -768,14 +499,14 @@ viv_local_machine_reload (VivMachine *machine)
       self->crashed = FALSE;
       g_clear_pointer (&self->end_why, g_free);
     }
-  update (self, FALSE);
+  viv_local_machine_update (self, FALSE);
   viv_machine_probe (machine);
 }
 
 void
 viv_local_machine_reload_if_changed (VivLocalMachine *self)
 {
-  g_autofree char *path = g_build_filename (folder_of (self), "machine.ini", NULL);
+  g_autofree char *path = g_build_filename (viv_local_machine_folder (self), "machine.ini", NULL);
   struct stat now;
 
   if (stat (path, &now) == 0 && now.st_ino == self->file.st_ino && now.st_dev == self->file.st_dev
@@ -818,8 +549,8 @@ viv_local_machine_dispose (GObject *object)
   g_clear_handle_id (&self->space_watch, g_source_remove);
   viv_monitor_link_close (self->link);
   viv_machine_set_proxy (VIV_MACHINE (self), NULL, 0);
-  drop_process (self);
-  forget_pid (self);
+  viv_local_machine_drop_process (self);
+  viv_local_machine_forget_pid (self);
   if (self->image_check != NULL)
     g_cancellable_cancel (self->image_check);
   g_clear_object (&self->image_check);

@@ -354,6 +354,31 @@ test_stopped (void)
   g_assert_false (viv_folder_is_running (folder));
 }
 
+static void
+on_over (VivMachine *machine, GParamSpec *pspec, VivMachine **held)
+{
+  if (!viv_machine_is_busy (machine))
+    g_clear_object (held);
+}
+
+/* Whoever shows a machine lets go of it when he hears that it is off: the last one. */
+static void
+test_let_go (void)
+{
+  g_autoptr (VivMachine) machine = create ("let-go", NULL);
+  VivMachine *second;
+  gpointer there;
+
+  start (machine);
+  second = there = viv_local_machine_new (viv_machine_get_folder (machine));
+  g_object_add_weak_pointer (G_OBJECT (second), &there);
+  WAIT_WHILE (!viv_machine_is_live (second));
+  g_signal_connect (second, "notify::state", G_CALLBACK (on_over), &second);
+  g_assert_cmpint (kill (viv_machine_get_pid (machine), SIGKILL), ==, 0);
+  WAIT_WHILE (there != NULL || viv_machine_is_busy (machine));
+  g_assert_null (second);
+}
+
 /* What is deleted behind the library's back while its monitor is stopped: the purge is refused as well. */
 static void
 test_purge_of_running (void)
@@ -979,6 +1004,7 @@ main (int argc, char **argv)
   library = viv_local_host_new (NULL);
   g_test_add_func ("/launcher/stopped", test_stopped);
   g_test_add_func ("/launcher/dropped", test_dropped);
+  g_test_add_func ("/launcher/let-go", test_let_go);
   g_test_add_func ("/launcher/purge-of-running", test_purge_of_running);
   g_test_add_func ("/launcher/failed-save", test_failed_save);
   g_test_add_func ("/launcher/low-space", test_low_space);
