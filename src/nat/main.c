@@ -61,7 +61,7 @@ confine (const char *tftp)
 int
 main (int argc, char **argv)
 {
-  char *tftp = NULL;
+  g_autofree char *tftp = NULL;
   const GOptionEntry entries[] = {
     { "tftp", 0, 0, G_OPTION_ARG_FILENAME, &tftp, "A folder that the guest may read by TFTP", "FOLDER" },
     { NULL },

@@ -61,7 +61,7 @@ int
 main (int argc, char **argv)
 {
   gboolean namespaces = TRUE;
-  char *word = NULL;
+  g_autofree char *word = NULL;
   const GOptionEntry entries[] = {
     { "outside", 0, 0, G_OPTION_ARG_STRING, &word,
       "What descriptor 4 is: machines, group, stream, pair, connection or listener", "WORD" },

@@ -105,7 +105,8 @@ command (unsigned class, unsigned what, const void *data, size_t length)
 
   driver_ram (&d, CQ_DATA)[0] = (uint8_t) class;
   driver_ram (&d, CQ_DATA)[1] = (uint8_t)what;
-  memcpy (driver_ram (&d, CQ_DATA + 2), data, length);
+  if (length > 0)
+    memcpy (driver_ram (&d, CQ_DATA + 2), data, length);
   *driver_ram (&d, CQ_DATA + 0x8000) = 0xee;
   driver_describe (&d, driver_queue (CQ), 0, CQ_DATA, (uint32_t)(2 + length), DESC_NEXT, 1);
   driver_describe (&d, driver_queue (CQ), 1, CQ_DATA + 0x8000, 1, DESC_WRITE, 0);
