@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The software processor beside QEMU's TCG.   tests/bench/cpu.py BUILD [loops | xz | linux | processors]
+"""The software processor beside QEMU's TCG.   tests/bench/cpu.py BUILD [loops | v86 | xz | linux | processors]
 
-Loops of known length (tests/guest/bench): millions of instructions a second.  The Debian installer's kernel, which unpacks itself from xz: seconds of
+Loops of known length (tests/guest/bench): millions of instructions a second.  A monitor of virtual-8086 mode that reflects
+interrupts, and a storm of page faults (tests/guest/v86): seconds of CPU time.  The Debian installer's kernel, which unpacks itself from xz: seconds of
 CPU time from what it says on its serial port before that to the first line behind it.  The same kernel with an initramfs of ours: seconds from exec to
 /init.  The same with two processors: how much more work they do than one, which a host with two idle cores can tell."""
 import glob
@@ -17,7 +18,7 @@ from measure import guests, ours, qemu, theirs
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from os_cpio import cpio  # pylint: disable=wrong-import-position
 
-what = sys.argv[2:] or ["loops", "xz", "linux", "processors"]
+what = sys.argv[2:] or ["loops", "v86", "xz", "linux", "processors"]
 RUNS = 3
 KERNELS = "/usr/lib/debian-installer/images/*/amd64/text/debian-installer/amd64/linux"
 
@@ -46,6 +47,25 @@ def bench_loops(folder):
                 best[name] = max(best.get(name, 0), value)
     for name, value in mine.items():
         print("%-24s %8.1f MIPS   TCG %8.1f MIPS   ratio %5.2f" % (name, value, other[name], value / other[name]), flush=True)
+
+
+def bench_v86(folder):
+    image = os.path.join(guests, "v86/v86.img")
+    names = ("v86 begin", "v86 reflect", "v86 faults")
+
+    def run(machine):
+        try:
+            machine.wait("v86 end", 600)
+            times = [next(cpu for cpu, (_, line) in zip(machine.cpu, machine.lines) if name in line) for name in names]
+        finally:
+            machine.end()
+        return [end - start for start, end in zip(times, times[1:])]
+
+    mine = [run(ours(folder, "software", "[floppy0]\npath=%s\nformat=raw\nreadonly=true" % image)) for _ in range(RUNS)]
+    other = [run(theirs("tcg", "-drive", "if=floppy,format=raw,snapshot=on,file=" + image)) for _ in range(RUNS)]
+    for i, name in enumerate(("v86 monitor", "page faults")):
+        ours_best, theirs_best = (min(times[i] for times in all_times) for all_times in (mine, other))
+        print("%-24s %8.2f s      TCG %8.2f s      ratio %5.2f" % (name, ours_best, theirs_best, theirs_best / ours_best), flush=True)
 
 
 def linux(folder):
@@ -137,7 +157,7 @@ def main():
     print("-- The software processor, beside QEMU's TCG; load %.1f" % os.getloadavg()[0], flush=True)
     with tempfile.TemporaryDirectory(prefix="vivarium-bench-") as folder:
         for name in what:
-            {"loops": bench_loops, "xz": bench_xz, "linux": bench_linux, "processors": bench_processors}[name](folder)
+            {"loops": bench_loops, "v86": bench_v86, "xz": bench_xz, "linux": bench_linux, "processors": bench_processors}[name](folder)
 
 
 if __name__ == "__main__":
