@@ -482,6 +482,8 @@ flash_reset (Device *device)
   flash->cycle = CYCLE_COMMAND;
   flash->status = 0;
   flash->left = 0;
+  flash->block = flash->buffer_start = 0;
+  flash->buffer_has_start = FALSE;
   memset (flash->locked, 0, sizeof flash->locked);
 }
 

@@ -378,6 +378,26 @@ say_in_smm (void *opaque)
   return in_smm;
 }
 
+/* Whatever a refused file has left behind, a reset makes a state that can be saved and loaded. */
+static void
+test_after_refusal (void)
+{
+  setup (blank ("after"), NULL);
+  g_autoptr (GByteArray) good = save_state (flash);
+  for (unsigned i = 0; i < 800; i++)
+    {
+      good->data[i] ^= 0x80;
+      load_state (flash, good);
+      good->data[i] ^= 0x80;
+      vm_lock (vm);
+      flash->klass->reset (flash);
+      vm_unlock (vm);
+      g_autoptr (GByteArray) again = save_state (flash);
+      g_assert_true (load_state (flash, again));
+    }
+  teardown ();
+}
+
 /* What the firmware keeps for Secure Boot heeds system-management mode alone. */
 static void
 test_secure (void)
@@ -426,6 +446,7 @@ main (int argc, char **argv)
   g_test_add_func ("/flash/buffer", test_buffer);
   g_test_add_func ("/flash/locks", test_locks);
   g_test_add_func ("/flash/read-only", test_read_only);
+  g_test_add_func ("/flash/after-refusal", test_after_refusal);
   g_test_add_func ("/flash/secure", test_secure);
   g_test_add_func ("/flash/saved", test_saved);
   g_test_add_func ("/flash/refused", test_refused);
