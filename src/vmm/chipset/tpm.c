@@ -199,7 +199,7 @@ tpm_acpi (Device *device, AcpiPieces *pieces)
 
   aml_begin_device (aml, "TPM");
   aml_name_string (aml, "_HID", "MSFT0101");
-  aml_name_string (aml, "_STR", "TPM 2.0 Device");
+  aml_name_unicode (aml, "_STR", "TPM 2.0 Device");
   aml_name_number (aml, "_UID", 1);
   aml_name_number (aml, "_STA", 0x0f);
   aml_name (aml, "_CRS");

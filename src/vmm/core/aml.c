@@ -340,6 +340,16 @@ aml_end (Aml *aml)
 }
 
 void
+aml_name_unicode (Aml *aml, const char *name, const char *text)
+{
+  aml_name (aml, name);
+  aml_begin_buffer (aml);
+  for (const char *at = text; at == text || at[-1] != '\0'; at++)
+    aml_put (aml, (uint8_t)*at, 2);
+  aml_end (aml);
+}
+
+void
 aml_begin_scope (Aml *aml, const char *path)
 {
   aml_put (aml, OP_SCOPE, 1);

@@ -89,6 +89,8 @@ void aml_eisa_id (Aml *aml, const char *id);
 void aml_name (Aml *aml, const char *name);
 void aml_name_number (Aml *aml, const char *name, uint64_t value);
 void aml_name_string (Aml *aml, const char *name, const char *text);
+/* As _STR has it (ACPI 6.4, 6.1.10): a buffer of UTF-16 with its end; the text is ASCII. */
+void aml_name_unicode (Aml *aml, const char *name, const char *text);
 void aml_name_eisa_id (Aml *aml, const char *name, const char *id);
 void aml_region (Aml *aml, const char *name, AmlSpace space, uint64_t offset, uint64_t length);
 

@@ -54,6 +54,15 @@ test_eisa (void)
   BYTES (aml, 0x0c, 0x41, 0xd0, 0x0a, 0x03);
 }
 
+static void
+test_unicode (void)
+{
+  g_autoptr (Aml) aml = aml_new ();
+
+  aml_name_unicode (aml, "_STR", "Ab");
+  BYTES (aml, 0x08, '_', 'S', 'T', 'R', 0x11, 9, 0x0a, 6, 'A', 0, 'b', 0, 0, 0);
+}
+
 /* What the length says is all up to the end, itself among it; nothing takes a byte more than it must. */
 static void
 check_length (guint inside)
@@ -125,6 +134,7 @@ main (int argc, char **argv)
   g_test_add_func ("/aml/names", test_names);
   g_test_add_func ("/aml/numbers", test_numbers);
   g_test_add_func ("/aml/eisa", test_eisa);
+  g_test_add_func ("/aml/unicode", test_unicode);
   g_test_add_func ("/aml/lengths", test_lengths);
   g_test_add_func ("/aml/resources", test_resources);
   g_test_add_func ("/aml/nested", test_nested);
