@@ -57,6 +57,7 @@ if [ "$(dd if=/dev/@DISK@ bs=1 skip=4086 count=9 2> /dev/null)" = S1SUSPEND ]; t
 fi
 mkswap /dev/@DISK@ > /dev/null; swapon /dev/@DISK@
 echo "MODES $(cat /sys/power/state), $(cat /sys/power/disk)"
+read line
 seq 1 100000 | sha256sum > /tmp/before
 dmesg -c > /dev/null
 echo disk > /sys/power/state
@@ -86,6 +87,7 @@ def hibernate(chipset, bus, disk, names):
         machine.start()
         match, _ = machine.wait_serial(r"^MODES (.*), (.*)", 300)
         check("disk" in match[1] and "[platform]" in match[2], "it offers S4: %s, %s" % (match[1], match[2]))
+        machine.vivctl("serial", "--send", "sleep\\n")
         machine.wait_state("off", 200)
         machine.start()
         machine.wait_serial(r"^RESUMES", 300)
