@@ -7,8 +7,8 @@
 #include "chipset/ich9-lpc.h"
 #include "chipset/acpi-parts.h"
 #include "chipset/common.h"
-#include "chipset/gsi.h"
 #include "chipset/mch.h"
+#include "chipset/pirq.h"
 
 #include <string.h>
 
@@ -25,13 +25,10 @@ enum
   SMI_LOCK = 1 << 4,
   PIRQA_ROUT = 0x60,
   PIRQE_ROUT = 0x68,
-  ROUT_DISABLE = 1 << 7,
-  ROUT_IRQ = 15,
   RCBA = 0xf0,
   RCBA_ENABLE = 1 << 0,
 
   N_PIRQS = 8,
-  N_ISA = 16,
   FIRST_PIN = 16, /* of the I/O APIC, for PIRQA */
 };
 
@@ -76,8 +73,6 @@ enum
 #define GPIO_SIZE 0x40
 #define RC_HARD   (1 << 1) /* what kind of reset bit 2 makes: here both are the same */
 #define RC_RESET  (1 << 2)
-/* ISA interrupts that a PIRQ may take: 3-7, 9-12, 14, 15. */
-#define ROUTABLE 0xdef8u
 
 typedef struct
 {
@@ -94,12 +89,10 @@ typedef struct
   Region *pm_region, *gpio_region, *rcba_region;
   Mapping *pm_mapping, *gpio_mapping, *rcba_mapping, *apm_mapping;
 
-  GMutex lock;             /* of what follows, which any thread's PIRQ changes */
-  uint8_t route[N_PIRQS];  /* a copy of PIRQA_ROUT … */
+  GMutex lock; /* of what follows, which any thread's PIRQ changes */
+  PirqRouter pirq;
   uint16_t interrupts[32]; /* of DnIR, by device; 0: none */
-  uint8_t pirq;            /* levels */
-  uint32_t asserted;       /* ISA interrupts that are high because of them */
-  IrqLine isa[N_ISA], pin[N_PIRQS];
+  IrqLine pin[N_PIRQS];
 } Ich9Lpc;
 
 static const StateField ich9_lpc_state[] = {
@@ -114,29 +107,11 @@ static const StateField ich9_lpc_state[] = {
   STATE_U8 (Ich9Lpc, apm_command),
   STATE_U8 (Ich9Lpc, apm_status),
   STATE_U8 (Ich9Lpc, reset_control),
-  STATE_U8 (Ich9Lpc, pirq),
-  STATE_U32_MAX (Ich9Lpc, asserted, (1 << N_ISA) - 1),
+  PIRQ_STATE (Ich9Lpc, pirq, N_PIRQS),
   STATE_END,
 };
 
 /* -- Interrupts ----------------------------------------------------------------------------------- */
-
-/* The lock is held. */
-static void
-update_isa (Ich9Lpc *lpc)
-{
-  uint32_t now = 0;
-
-  for (unsigned n = 0; n < N_PIRQS; n++)
-    if ((lpc->pirq >> n & 1) && !(lpc->route[n] & ROUT_DISABLE))
-      now |= 1u << (lpc->route[n] & ROUT_IRQ) & ROUTABLE;
-  for (unsigned irq = 0; irq < N_ISA; irq++)
-    if ((now ^ lpc->asserted) >> irq & 1)
-      {
-        lpc->asserted ^= 1u << irq;
-        irq_set (&lpc->isa[irq], now >> irq & 1);
-      }
-}
 
 static void
 on_intx (void *opaque, unsigned wire, gboolean level)
@@ -144,9 +119,8 @@ on_intx (void *opaque, unsigned wire, gboolean level)
   Ich9Lpc *lpc = opaque;
 
   g_mutex_lock (&lpc->lock);
-  lpc->pirq = (uint8_t)(level ? lpc->pirq | 1 << wire : lpc->pirq & ~(1 << wire));
   irq_set (&lpc->pin[wire], level);
-  update_isa (lpc);
+  pirq_set (&lpc->pirq, wire, level);
   g_mutex_unlock (&lpc->lock);
 }
 
@@ -170,9 +144,9 @@ static void
 update_routes (Ich9Lpc *lpc)
 {
   g_mutex_lock (&lpc->lock);
-  memcpy (lpc->route, lpc->pci.config + PIRQA_ROUT, 4);
-  memcpy (lpc->route + 4, lpc->pci.config + PIRQE_ROUT, 4);
-  update_isa (lpc);
+  memcpy (lpc->pirq.route, lpc->pci.config + PIRQA_ROUT, 4);
+  memcpy (lpc->pirq.route + 4, lpc->pci.config + PIRQE_ROUT, 4);
+  pirq_update (&lpc->pirq);
   g_mutex_unlock (&lpc->lock);
 }
 
@@ -409,10 +383,9 @@ ich9_lpc_post_load (Device *device, GError **error)
   Ich9Lpc *lpc = (Ich9Lpc *)device;
 
   set_lock (lpc);
-  for (unsigned irq = 0; irq < N_ISA; irq++)
-    irq_set (&lpc->isa[irq], lpc->asserted >> irq & 1);
+  pirq_loaded (&lpc->pirq);
   for (unsigned n = 0; n < N_PIRQS; n++)
-    irq_set (&lpc->pin[n], lpc->pirq >> n & 1);
+    irq_set (&lpc->pin[n], lpc->pirq.level >> n & 1);
   update_routes (lpc);
   update_interrupts (lpc);
   update_mappings (lpc);
@@ -446,8 +419,8 @@ ich9_lpc_realize (Device *device, GError **error)
   pci->write_mask[GPIO_CNTL] = GPIO_ENABLE;
   for (unsigned n = 0; n < 4; n++)
     {
-      pci->write_mask[PIRQA_ROUT + n] = pci->write_mask[PIRQE_ROUT + n] = ROUT_DISABLE | ROUT_IRQ;
-      pci->config[PIRQA_ROUT + n] = pci->config[PIRQE_ROUT + n] = ROUT_DISABLE;
+      pci->write_mask[PIRQA_ROUT + n] = pci->write_mask[PIRQE_ROUT + n] = PIRQ_DISABLE | PIRQ_IRQ;
+      pci->config[PIRQA_ROUT + n] = pci->config[PIRQE_ROUT + n] = PIRQ_DISABLE;
     }
   /* Decoding of LPC's ports, power management and the flash: kept, without effect. */
   memset (pci->write_mask + 0x80, 0xff, 0x94 - 0x80);
@@ -606,9 +579,7 @@ ich9_lpc_new (Vm *vm, Device *mch, Device *gsi, GError **error)
   Ich9Lpc *lpc = device_new (vm, &ich9_lpc_class, "ich9-lpc");
 
   lpc->host = mch;
-  for (unsigned irq = 0; irq < N_ISA; irq++)
-    if (ROUTABLE >> irq & 1)
-      lpc->isa[irq] = gsi_line (gsi, irq);
+  pirq_init (&lpc->pirq, gsi);
   for (unsigned n = 0; n < N_PIRQS; n++)
     lpc->pin[n] = gsi_line (gsi, FIRST_PIN + n);
   lpc->sci = gsi_line (gsi, 9);

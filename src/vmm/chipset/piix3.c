@@ -7,8 +7,8 @@
 #include "chipset/piix3.h"
 #include "chipset/common.h"
 #include "chipset/acpi-parts.h"
-#include "chipset/gsi.h"
 #include "chipset/i440fx.h"
+#include "chipset/pirq.h"
 
 #include <string.h>
 
@@ -16,16 +16,11 @@ enum
 {
   PIRQRCA = 0x60,
   N_PIRQS = 4,
-  PIRQ_DISABLE = 1 << 7,
-  PIRQ_IRQ = 15,
 
   HEADER_MULTIFUNCTION = 0x80,
   RC_HARD = 1 << 1, /* what kind of reset bit 2 makes: here both are the same */
   RC_RESET = 1 << 2,
 };
-#define N_ISA 16
-/* ISA interrupts that a PIRQ may take: 3-7, 9-12, 14, 15. */
-#define ROUTABLE 0xdef8u
 
 typedef struct
 {
@@ -33,44 +28,16 @@ typedef struct
   PciBus *bus;
   Device *host;
   uint8_t reset_control;
-  GMutex lock;            /* of what follows, which any thread's PIRQ changes */
-  uint8_t route[N_PIRQS]; /* a copy of PIRQRC[A:D] */
-  uint8_t pirq;           /* levels */
-  uint32_t asserted;      /* ISA interrupts that are high because of them */
-  IrqLine gsi[N_ISA];
+  GMutex lock; /* of what follows, which any thread's PIRQ changes */
+  PirqRouter pirq;
 } Piix3;
 
 static const StateField piix3_state[] = {
   STATE_STRUCT (Piix3, pci, pci_device_state),
   STATE_U8 (Piix3, reset_control),
-  STATE_U8_MAX (Piix3, pirq, (1 << N_PIRQS) - 1),
-  STATE_U32_MAX (Piix3, asserted, (1 << N_ISA) - 1),
+  PIRQ_STATE (Piix3, pirq, N_PIRQS),
   STATE_END,
 };
-
-/* The lock is held. */
-static void
-update (Piix3 *piix3)
-{
-  uint32_t now = 0;
-
-  for (unsigned n = 0; n < N_PIRQS; n++)
-    {
-      uint8_t route = piix3->route[n];
-
-      if ((piix3->pirq & 1 << n) && !(route & PIRQ_DISABLE))
-        now |= 1u << (route & PIRQ_IRQ) & ROUTABLE;
-    }
-  for (unsigned irq = 0; irq < N_ISA; irq++)
-    {
-      gboolean level = now >> irq & 1;
-
-      if (level == (gboolean)(piix3->asserted >> irq & 1))
-        continue;
-      piix3->asserted ^= 1u << irq;
-      irq_set (&piix3->gsi[irq], level);
-    }
-}
 
 static void
 piix3_intx (void *opaque, unsigned pin, gboolean level)
@@ -78,8 +45,7 @@ piix3_intx (void *opaque, unsigned pin, gboolean level)
   Piix3 *piix3 = opaque;
 
   g_mutex_lock (&piix3->lock);
-  piix3->pirq = (uint8_t)(level ? piix3->pirq | 1 << pin : piix3->pirq & ~(1 << pin));
-  update (piix3);
+  pirq_set (&piix3->pirq, pin, level);
   g_mutex_unlock (&piix3->lock);
 }
 
@@ -88,8 +54,8 @@ static void
 update_routes (Piix3 *piix3)
 {
   g_mutex_lock (&piix3->lock);
-  memcpy (piix3->route, piix3->pci.config + PIRQRCA, N_PIRQS);
-  update (piix3);
+  memcpy (piix3->pirq.route, piix3->pci.config + PIRQRCA, N_PIRQS);
+  pirq_update (&piix3->pirq);
   g_mutex_unlock (&piix3->lock);
 }
 
@@ -134,8 +100,7 @@ piix3_post_load (Device *device, GError **error)
 {
   Piix3 *piix3 = (Piix3 *)device;
 
-  for (unsigned irq = 0; irq < N_ISA; irq++)
-    irq_set (&piix3->gsi[irq], piix3->asserted >> irq & 1);
+  pirq_loaded (&piix3->pirq);
   update_routes (piix3);
   return pci_device_post_load (&piix3->pci, error);
 }
@@ -180,7 +145,7 @@ piix3_realize (Device *device, GError **error)
   for (unsigned i = 0; i < G_N_ELEMENTS (defaults); i++)
     pci->config[defaults[i].offset] = pci->reset_config[defaults[i].offset] = defaults[i].value;
   pci->config_written = config_written;
-  memcpy (piix3->route, pci->config + PIRQRCA, N_PIRQS);
+  memcpy (piix3->pirq.route, pci->config + PIRQRCA, N_PIRQS);
   g_mutex_init (&piix3->lock);
   i440fx_set_intx (piix3->host, piix3_intx, piix3);
   i440fx_set_reset_control (piix3->host, &reset_ops, piix3);
@@ -276,8 +241,6 @@ piix3_new (Vm *vm, Device *i440fx, Device *gsi, GError **error)
 
   piix3->host = i440fx;
   piix3->bus = i440fx_bus (i440fx);
-  for (unsigned irq = 0; irq < N_ISA; irq++)
-    if (ROUTABLE >> irq & 1)
-      piix3->gsi[irq] = gsi_line (gsi, irq);
+  pirq_init (&piix3->pirq, gsi);
   return chipset_realize (piix3, error);
 }
