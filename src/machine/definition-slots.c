@@ -32,9 +32,8 @@ device_kind_bus (const DeviceKind *kind)
 unsigned
 machine_device_slot (const MachineDevice *device)
 {
-  const DeviceBus *bus = device_kind_bus (device->kind);
-
-  return bus != NULL && bus->slots > 0 ? (unsigned)machine_device_number (device, "slot") : 0;
+  return device_kind_key (device->kind, "slot") != NULL ? (unsigned)machine_device_number (device, "slot")
+                                                        : 0;
 }
 
 static unsigned
@@ -46,7 +45,7 @@ lowest_free (uint64_t taken, unsigned slots)
   return 0;
 }
 
-/* Takes them away from who is second, and notes the others. */
+/* Takes them away from who is second, and notes the others; a kind of another bus that may be in a slot counts, too. */
 static gboolean
 keep_slots (MachineDefinition *definition, const DeviceBus *bus, uint64_t *taken, GError **error)
 {
@@ -55,7 +54,7 @@ keep_slots (MachineDefinition *definition, const DeviceBus *bus, uint64_t *taken
   for (guint i = 0; i < definition->devices->len; i++)
     {
       MachineDevice *device = g_ptr_array_index (definition->devices, i);
-      unsigned slot = device_kind_bus (device->kind) == bus ? machine_device_slot (device) : 0;
+      unsigned slot = machine_device_slot (device);
 
       if (slot == 0)
         continue;

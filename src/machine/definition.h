@@ -102,7 +102,8 @@ const DeviceKind *device_kind_of (const char *id, unsigned *number);
 const DefinitionKey *device_kind_key (const DeviceKind *kind, const char *name);
 /* The table's line for "disk0" and "path"; NULL: unknown. */
 const DefinitionKey *definition_find_key (const char *id, const char *name);
-/* Buses.  One with slots has them by number, a device each; its kinds have a key "slot". */
+/* Buses.  One with slots has them by number, a device each; its kinds have a key "slot", and so may kinds of other buses, which are in
+ * one only if that is set. */
 #define DEVICE_MAX_SLOT 31
 typedef struct
 {
@@ -143,7 +144,7 @@ uint64_t machine_device_number (const MachineDevice *device, const char *key);
 const char *definition_text (const MachineDefinition *definition, const char *key);
 gboolean definition_flag (const MachineDefinition *definition, const char *key);
 uint64_t definition_number (const MachineDefinition *definition, const char *key);
-/* On a bus with slots; 0: none, or none yet. */
+/* The slot that it is in; 0: none, or none yet. */
 unsigned machine_device_slot (const MachineDevice *device);
 /* For the program's own values: nothing is refused here; what won't do is refused by definition_save().  Paths as bytes; NULL unsets. */
 void machine_device_put (MachineDevice *device, const char *key, const char *value);

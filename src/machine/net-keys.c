@@ -102,6 +102,20 @@ const DefinitionKey net_device_keys[] = {
     .fallback = "auto",
     .choices = "auto|virtio|e1000|e1000e|rtl8139|pcnet|ne2000|ne2000-isa",
     .help = N_ ("The adapter that the guest finds; auto is e1000, which most systems know") },
+  { .name = "slot",
+    .type = KEY_NUMBER,
+    .fallback = "0",
+    .max = DEVICE_MAX_SLOT,
+    .help = N_ (
+        "A slot of the board that the adapter is in, so that it can be pulled while the machine runs; cards e1000e and virtio, "
+        "chipset q35; 0: it is in none") },
+  { .name = "plugged",
+    .type = KEY_BOOL,
+    .fallback = "true",
+    .help = N_ (
+        "Whether an adapter in a slot is plugged in; the guest is asked to let it go, and it is pulled out where the guest "
+        "doesn't within 15 seconds"),
+    .live = TRUE },
   { .name = "queues",
     .type = KEY_NUMBER,
     .fallback = "1",

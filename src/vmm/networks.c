@@ -4,6 +4,7 @@
 #include "networks.h"
 
 #include "base/child.h"
+#include "board/cards.h"
 #include "confine/broker-link.h"
 #include "machine/paths.h"
 #include "net/member.h"
@@ -17,6 +18,7 @@ struct Networks
   Board *board;
   GPtrArray *users;   /* NetUser */
   GPtrArray *members; /* NetMember */
+  Cards *cards;
   void (*notice) (void *opaque, const char *sentence);
   void *opaque;
 };
@@ -236,6 +238,7 @@ networks_new (Board *board, void (*notice) (void *opaque, const char *sentence),
   networks->opaque = opaque;
   networks->users = g_ptr_array_new_with_free_func ((GDestroyNotify)net_user_free);
   networks->members = g_ptr_array_new_with_free_func ((GDestroyNotify)net_member_free);
+  networks->cards = cards_new (board, notice, opaque);
   for (guint i = 0; i < board->nets->len; i++)
     begin (networks, g_ptr_array_index (board->nets, i));
   return networks;
@@ -248,6 +251,7 @@ networks_free (Networks *networks)
     return;
   g_ptr_array_unref (networks->users);
   g_ptr_array_unref (networks->members);
+  cards_free (networks->cards);
   g_free (networks);
 }
 
@@ -270,6 +274,8 @@ networks_set (Networks *networks, const char *id, const char *key, const char *v
     net_port_plug_cable (net->port, !g_str_equal (value, "down"));
   else if (net != NULL && g_str_equal (key, "rate"))
     net_port_set_rate (net->port, g_ascii_strtoull (value, NULL, 10) * 1024);
+  else if (net != NULL && g_str_equal (key, "plugged"))
+    return cards_set_plugged (networks->cards, id, g_str_equal (value, "true"), error);
   else if (user != NULL && g_str_equal (key, "forward"))
     return net_user_set_forwards (user, value, error);
   return TRUE;
@@ -284,6 +290,8 @@ networks_facts (Networks *networks, const char *id, GVariantBuilder *facts)
   if (net == NULL)
     return;
   g_variant_builder_add (facts, "{ss}", "link-state", net_port_link (net->port) ? "up" : "down");
+  if (cards_state (networks->cards, id) != NULL)
+    g_variant_builder_add (facts, "{ss}", "in-slot", cards_state (networks->cards, id));
   if (machine_device_text (device, "mac") != NULL)
     return;
   g_autofree char *mac = definition_mac (networks->board->definition, device);

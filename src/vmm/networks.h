@@ -16,7 +16,7 @@ typedef struct Networks Networks;
 Networks *networks_new (Board *board, void (*notice) (void *opaque, const char *sentence), void *opaque);
 /* The device loop has stopped. */
 void networks_free (Networks *networks);
-/* net0.link, net0.rate, net0.forward. */
+/* net0.link, net0.rate, net0.forward, net0.plugged. */
 gboolean networks_set (Networks *networks, const char *id, const char *key, const char *value,
                        GError **error);
 /* Adds what there is to know of the card beside its keys, "{ss}". */

@@ -108,6 +108,70 @@ def linux(append="", settings=(), packages="1 1 1"):
     return case
 
 
+CARDS_SCRIPT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+echo 1 > /proc/sys/kernel/printk
+mkdir -p /etc; echo > /etc/resolv.conf
+card() { for d in /sys/bus/pci/devices/0000:0[1-9]:00.0; do [ -e $d ] && return 0; done; return 1; }
+name() { for n in /sys/class/net/e*; do [ "$(readlink -f $n/device)" = "$(readlink -f /sys/class/net/$(basename $n)/device)" ] && readlink -f $n/device | grep -q '/0000:0[1-9]:' && basename $n && return 0; done; return 1; }
+lease() {
+  for j in $(seq 60); do n=$(name) && break; sleep 0.5; done
+  ip link set $n up; ip addr add 10.0.2.15/24 dev $n
+  for j in $(seq 40); do ping -c 1 -W 2 10.0.2.2 > /dev/null && break; done
+  ping -c 3 -i 0.2 -W 5 10.0.2.2 | grep -o '[0-9]* packets received' | sed "s/^/$1 /"
+}
+card && echo "THERE $(cat $d/vendor) $(cat $d/device) $(cat $d/power_state 2> /dev/null)"
+/usr/bin/lspci -vv -s $(basename $d) 2> /dev/null | grep -E 'Express|Physical Slot' | sed 's/^/LSPCI /'
+lease "RESULT first"
+for i in 1 2 3; do
+  ping -i 0 -s 1400 10.0.2.2 > /dev/null 2>&1 &
+  echo "READY leave $i"
+  for j in $(seq 200); do card || break; sleep 0.3; done
+  card || echo "RESULT left $i"
+  kill $! 2> /dev/null
+  echo "READY come $i"
+  for j in $(seq 200); do card && break; sleep 0.3; done
+  lease "RESULT again $i"
+done
+dmesg | grep -E 'pciehp' | sed 's/^/SAID /'
+dmesg -r | grep '^<[0-4]>' | sed 's/^/WARNING /'
+echo "RESULT script ok"
+read line
+poweroff -f
+"""
+
+
+def cards(card, identity):
+    """A card goes while packets fly and comes again, three times, with the guest's consent; then one that nobody lets go."""
+    def case(room, engine):
+        kernel, modules = cloud_kernel()
+        initrd = initramfs(room, "script", with_libraries("/usr/bin/lspci", "pciutils"), CARDS_SCRIPT)
+        machine = room.machine("cards", "--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", engine=engine, memory="512M")
+        machine.vivctl("set", "machine.chipset=q35", "net0.card=" + card, "net0.slot=1", "net0.kind=user")
+        machine.start()
+        machine.wait_serial(r"RESULT first 3 packets received", 300)
+        for i in "123":
+            machine.wait_serial("READY leave " + i, 100)
+            machine.vivctl("device", "set", "net0.plugged=false")
+            machine.wait_serial("RESULT left " + i, 100)
+            machine.wait_serial("READY come " + i, 100)
+            until(lambda: devices(machine)["net0"].get("in-slot") == "no", 60, "the empty slot")
+            machine.vivctl("device", "set", "net0.plugged=true")
+            machine.wait_serial("RESULT again %s 3 packets received" % i, 200)
+        machine.wait_serial(r"RESULT script ok", 100)
+        text = machine.serial().replace("\r", "")
+        check("THERE " + identity in text, "the card\n" + text)
+        check(re.search(r"^LSPCI .*Express .*Endpoint", text, re.M), "an endpoint\n" + text)
+        warnings = re.findall(r"^WARNING (.*)$", text, re.M)
+        equal([w for w in warnings if re.search(ABOUT + "|e1000e|net", w, re.I) and not re.search(KNOWN, w)], [], "complaints of the kernel")
+        machine.vivctl("serial", "--send", "off\\n")
+        machine.wait_state("off", 60)
+    return case
+
+
 # Complaints of what this is about, but for what Linux says of QEMU's q35, too.
 ABOUT = r"pci|acpi|ata\d|ahci|scsi|virtio|usb|xhci|nvme|irq|apic|smp|e820|memory"
 KNOWN = r"setting ELCR|can't access extended PCI|8254 timer"

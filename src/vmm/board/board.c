@@ -173,7 +173,7 @@ board_place (Board *board, const char *id)
     return g_strdup_printf ("pci 00:%02x.0 target %u", drive->slot, drive->unit);
   if (drive != NULL && drive->slot != 0)
     return g_strdup_printf ("pci 00:%02x.0", drive->slot);
-  if (net != NULL)
+  if (net != NULL && !net->in_slot)
     return net->slot != 0 ? g_strdup_printf ("pci 00:%02x.0", net->slot)
                           : g_strdup_printf ("isa %x irq %u", NE2000_ISA_PORT, NE2000_ISA_IRQ);
   if (drive != NULL)

@@ -27,8 +27,9 @@ typedef struct Board Board;
 typedef struct
 {
   char *id;
-  NetPort *port; /* the machine's, as the card is */
-  unsigned slot; /* on bus 0; 0: on the ISA bus */
+  NetPort *port;    /* the machine's, as the card is */
+  unsigned slot;    /* on bus 0; 0: on the ISA bus, or */
+  gboolean in_slot; /* in one that is to be plugged into (board/slots.h) */
 } BoardNet;
 
 /* Who starts the processes of shared folders (virtio/fs.h has what these do). */
@@ -138,6 +139,12 @@ void board_set_key (Board *board, const char *id, const char *key, const char *v
 void board_serve_vsock (Board *board, int listener);
 /* A network card of the definition on `slot` of `bus`.  VM lock held. */
 gboolean board_add_net (Board *board, const MachineDevice *net, PciBus *bus, unsigned slot, GError **error);
+/* Of one that is in a slot, there or not: its port and counts.  At build time; VM lock NOT held. */
+gboolean board_begin_slot_net (Board *board, const MachineDevice *net, GError **error);
+/* What its card is there; NULL: it is for conventional PCI. */
+const DeviceClass *board_slot_net_class (const MachineDevice *net);
+/* Such a card, before it is realized.  VM lock held. */
+void board_prepare_slot_net (Board *board, const MachineDevice *net, Device *card);
 gboolean board_net_is_isa (const MachineDevice *net);
 /* Such a one; `irq` is the wire of NE2000_ISA_IRQ. */
 gboolean board_add_isa_net (Board *board, const MachineDevice *net, IrqLine irq, GError **error);

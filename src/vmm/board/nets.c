@@ -31,9 +31,12 @@ static const struct
 {
   const char *name;
   Device *(*make) (Vm *vm, const char *id, PciBus *bus, unsigned devfn, NetPort *port, GError **error);
+  const DeviceClass *in_slot; /* NULL: it is for conventional PCI */
 } cards[] = {
-  { "auto", e1000_new },      { "virtio", NULL },     { "e1000", e1000_new },   { "e1000e", e1000e_new },
-  { "rtl8139", rtl8139_new }, { "pcnet", pcnet_new }, { "ne2000", ne2000_new },
+  { "auto", e1000_new, &e1000e_class }, { "virtio", NULL, &virt_net_device_class },
+  { "e1000", e1000_new, NULL },         { "e1000e", e1000e_new, &e1000e_class },
+  { "rtl8139", rtl8139_new, NULL },     { "pcnet", pcnet_new, NULL },
+  { "ne2000", ne2000_new, NULL },
 };
 
 static NetMac
@@ -222,6 +225,7 @@ begin_net (Board *board, const MachineDevice *device, unsigned slot, GError **er
   net = g_new0 (BoardNet, 1);
   net->id = g_strdup (device->id);
   net->slot = slot;
+  net->in_slot = machine_device_slot (device) > 0;
   net->port = net_port_new (board->vm, &config);
   g_ptr_array_add (board->nets, net);
   return net;
@@ -248,10 +252,51 @@ board_add_net (Board *board, const MachineDevice *device, PciBus *bus, unsigned 
   return FALSE;
 }
 
+/* -- In a slot ------------------------------------------------------------------------------------------ */
+
+const DeviceClass *
+board_slot_net_class (const MachineDevice *device)
+{
+  const char *wanted = machine_device_text (device, "card");
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cards); i++)
+    if (g_strcmp0 (cards[i].name, wanted) == 0)
+      return cards[i].in_slot;
+  return NULL;
+}
+
+void
+board_prepare_slot_net (Board *board, const MachineDevice *device, Device *card)
+{
+  BoardNet *net = board_find_net (board, device->id);
+
+  if (card->klass == &e1000e_class)
+    e1000e_prepare (card, net->port);
+  else
+    virt_net_prepare (card, (unsigned)machine_device_number (device, "queues"), net->port);
+}
+
+gboolean
+board_begin_slot_net (Board *board, const MachineDevice *device, GError **error)
+{
+  gboolean ok;
+
+  vm_lock (board->vm);
+  ok = begin_net (board, device, 0, error) != NULL;
+  vm_unlock (board->vm);
+  return ok;
+}
+
 gboolean
 board_net_is_isa (const MachineDevice *device)
 {
   return g_strcmp0 (machine_device_text (device, "card"), "ne2000-isa") == 0;
+}
+
+static gboolean
+is_at_isa (const BoardNet *net)
+{
+  return net->slot == 0 && !net->in_slot;
 }
 
 gboolean
@@ -260,7 +305,7 @@ board_add_isa_net (Board *board, const MachineDevice *device, IrqLine irq, GErro
   BoardNet *net;
 
   for (guint i = 0; i < board->nets->len; i++)
-    if (((BoardNet *)g_ptr_array_index (board->nets, i))->slot == 0)
+    if (is_at_isa (g_ptr_array_index (board->nets, i)))
       {
         viv_start_blame (device->id, "card");
         g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,

@@ -343,6 +343,8 @@ build_net (Board *board, const MachineDevice *net, GError **error)
 {
   unsigned slot;
 
+  if (machine_device_slot (net) > 0)
+    return TRUE; /* board_fill_slots() does it */
   if (board_net_is_isa (net))
     return board_add_isa_net (board, net, gsi_line (board->gsi, NE2000_ISA_IRQ), error);
   slot = board_take_slot (board, net->id, error);

@@ -8,7 +8,9 @@
 
 #include "chipset/pci-test.h"
 #include "machine/start-blame.h"
+#include "net/e1000.h"
 #include "pci/root-port.h"
+#include "virtio/net.h"
 
 #include <gio/gio.h>
 
@@ -25,9 +27,17 @@ static const struct
   { "pcitest", &pci_test_class },
 };
 
+static gboolean
+is_net (const MachineDevice *device)
+{
+  return g_str_equal (device->kind->name, "net");
+}
+
 static const DeviceClass *
 class_of (const MachineDevice *device)
 {
+  if (is_net (device))
+    return board_slot_net_class (device);
   for (unsigned i = 0; i < G_N_ELEMENTS (classes); i++)
     if (g_str_equal (classes[i].kind, device->kind->name))
       return classes[i].klass;
@@ -51,6 +61,8 @@ board_add_slots (Board *board, PciRoot *root, unsigned devfn, unsigned n_slots, 
   board->n_slots = n_slots;
   for (unsigned i = 0; i < G_N_ELEMENTS (classes); i++)
     pci_root_add_class (root, classes[i].klass);
+  pci_root_add_class (root, &e1000e_class);
+  pci_root_add_class (root, &virt_net_device_class);
   for (unsigned slot = 1; ok && slot <= n_slots; slot++)
     {
       g_autofree char *id = port_id (slot);
@@ -63,6 +75,23 @@ board_add_slots (Board *board, PciRoot *root, unsigned devfn, unsigned n_slots, 
   return ok;
 }
 
+typedef struct
+{
+  Board *board;
+  const MachineDevice *device;
+} Wanted;
+
+/* VM lock held. */
+static gboolean
+prepare (Device *made, void *opaque, GError **error)
+{
+  const Wanted *wanted = opaque;
+
+  if (is_net (wanted->device))
+    board_prepare_slot_net (wanted->board, wanted->device, made);
+  return TRUE;
+}
+
 /* VM lock NOT held. */
 static gboolean
 plug (Board *board, const MachineDevice *device, GError **error)
@@ -71,7 +100,7 @@ plug (Board *board, const MachineDevice *device, GError **error)
   unsigned slot = machine_device_slot (device);
   g_autofree char *port = port_id (slot);
 
-  if (klass == NULL || slot < 1 || slot > board->n_slots)
+  if (slot < 1 || slot > board->n_slots)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
                    board->n_slots == 0 ? "%s: this machine has no slots for devices"
@@ -79,7 +108,28 @@ plug (Board *board, const MachineDevice *device, GError **error)
                    device->id, slot, board->n_slots);
       return FALSE;
     }
-  return pci_plug (board->slots, klass->name, port, device->id, NULL, error);
+  if (klass == NULL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                   "%s: its card is for conventional PCI; those for a slot are e1000e and virtio",
+                   device->id);
+      return FALSE;
+    }
+  return pci_plug_prepared (board->slots, klass->name, port, device->id, prepare, &(Wanted){ board, device },
+                            error);
+}
+
+/* What a device is of the machine's, whether it is in its slot or not. */
+static gboolean
+begin (Board *board, const MachineDevice *device, GError **error)
+{
+  return !is_net (device) || board_begin_slot_net (board, device, error);
+}
+
+static gboolean
+is_plugged (const MachineDevice *device)
+{
+  return device_kind_key (device->kind, "plugged") == NULL || machine_device_flag (device, "plugged");
 }
 
 gboolean
@@ -92,9 +142,13 @@ board_fill_slots (Board *board, GError **error)
       const MachineDevice *device = g_ptr_array_index (devices, i);
       const DeviceBus *bus = device_kind_bus (device->kind);
 
-      if (bus != NULL && bus->slots > 0 && !plug (board, device, error))
+      if (machine_device_slot (device) == 0 && (bus == NULL || bus->slots == 0))
+        continue;
+      if (!begin (board, device, error))
+        return FALSE;
+      if (is_plugged (device) && !plug (board, device, error))
         {
-          viv_start_blame (device->id, "slot");
+          viv_start_blame (device->id, class_of (device) == NULL && is_net (device) ? "card" : "slot");
           return FALSE;
         }
     }

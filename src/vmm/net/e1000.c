@@ -37,8 +37,6 @@ static const PciIdentity modern_identity = { .vendor = 0x8086,
                                              .revision = 0,
                                              .interrupt_pin = 1 };
 
-static const DeviceClass e1000e_class;
-
 static const StateField context_state[] = {
   STATE_U32 (E1000Context, ip),   STATE_U32 (E1000Context, l4),     STATE_U32 (E1000Context, length),
   STATE_U32 (E1000Context, more), STATE_BOOL (E1000Context, valid), STATE_END,
@@ -216,7 +214,7 @@ static const DeviceClass e1000_class = {
   .unrealize = e1000_unrealize,
 };
 
-static const DeviceClass e1000e_class = {
+const DeviceClass e1000e_class = {
   .name = "e1000e",
   .instance_size = sizeof (E1000),
   .optional = TRUE, /* definitions of older versions have an address, and their saved machines no card */
@@ -240,6 +238,12 @@ new_card (Vm *vm, const DeviceClass *klass, const char *id, PciBus *bus, unsigne
     return &e->pci.device;
   device_free (&e->pci.device);
   return NULL;
+}
+
+void
+e1000e_prepare (Device *device, NetPort *port)
+{
+  ((E1000 *)device)->port = port;
 }
 
 Device *

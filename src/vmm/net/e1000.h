@@ -12,6 +12,9 @@ G_BEGIN_DECLS
 
 /* `port` stays the caller's and outlives the card.  NULL and an error where it can't be.  VM lock held. */
 Device *e1000_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, NetPort *port, GError **error);
+/* The latter for a slot (pci/hotplug.h): its port, before it is realized. */
+extern const DeviceClass e1000e_class;
+void e1000e_prepare (Device *device, NetPort *port);
 Device *e1000e_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, NetPort *port, GError **error);
 
 G_END_DECLS

@@ -79,14 +79,14 @@ find_port (PciRoot *root, const char *id, GError **error)
 }
 
 gboolean
-pci_plug (PciRoot *root, const char *class_name, const char *port_id, const char *id,
-          const char *const *properties, GError **error)
+pci_plug_prepared (PciRoot *root, const char *class_name, const char *port_id, const char *id,
+                   PciPrepare prepare, void *opaque, GError **error)
 {
   Vm *vm = root->vm;
   const DeviceClass *klass = find_class (root, class_name);
   Device *port = NULL, *device;
   PciDevice *pci;
-  gboolean ok = TRUE;
+  gboolean ok;
 
   vm_lock (vm);
   if (klass == NULL)
@@ -108,9 +108,7 @@ pci_plug (PciRoot *root, const char *class_name, const char *port_id, const char
   pci = (PciDevice *)device;
   pci->bus = pci_root_port_bus (port);
   pci->devfn = 0;
-  for (const char *const *p = properties; ok && p != NULL && p[0] != NULL; p += 2)
-    ok = device_set_property (device, p[0], p[1], error);
-  ok = ok && device_realize (device, error);
+  ok = (prepare == NULL || prepare (device, opaque, error)) && device_realize (device, error);
   if (!ok)
     {
       pci_device_exit (pci);
@@ -128,6 +126,23 @@ pci_plug (PciRoot *root, const char *class_name, const char *port_id, const char
   address_space_commit (vm->memory);
   vm_unlock (vm);
   return ok;
+}
+
+static gboolean
+set_properties (Device *device, void *opaque, GError **error)
+{
+  gboolean ok = TRUE;
+
+  for (const char *const *p = opaque; ok && p != NULL && p[0] != NULL; p += 2)
+    ok = device_set_property (device, p[0], p[1], error);
+  return ok;
+}
+
+gboolean
+pci_plug (PciRoot *root, const char *klass, const char *port, const char *id, const char *const *properties,
+          GError **error)
+{
+  return pci_plug_prepared (root, klass, port, id, set_properties, (void *)properties, error);
 }
 
 /* -- Unplugging ------------------------------------------------------------------------------------- */

@@ -20,9 +20,14 @@ G_BEGIN_DECLS
  * its properties say the rest.  A realize that fails undoes what it has done but for pci_device_init().  At build time; VM lock held. */
 void pci_root_add_class (PciRoot *root, const DeviceClass *klass);
 
-/* Makes a device of the class named `klass` with `id` and properties (pairs of name and value, ended by NULL; NULL: none), puts it into
- * the slot of the root port with the id `port` (NULL: the first that is empty), and tells the guest by presence detect.  FALSE: no such
- * class or port, the slot is taken, the id is, or the device refuses; `error` is for a person. */
+/* What the new device is told before it is realized, beside its place.  Device loop, VM lock held. */
+typedef gboolean (*PciPrepare) (Device *device, void *opaque, GError **error);
+/* Makes a device of the class named `klass` with `id`, has `prepare` (may be NULL) see it, puts it into the slot of the root port with the
+ * id `port` (NULL: the first that is empty), and tells the guest by presence detect.  FALSE: no such class or port, the slot is taken, the
+ * id is, or the device refuses; `error` is for a person. */
+gboolean pci_plug_prepared (PciRoot *root, const char *klass, const char *port, const char *id,
+                            PciPrepare prepare, void *opaque, GError **error);
+/* Likewise; the device is told properties, pairs of name and value, ended by NULL (NULL: none). */
 gboolean pci_plug (PciRoot *root, const char *klass, const char *port, const char *id,
                    const char *const *properties, GError **error);
 

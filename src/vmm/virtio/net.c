@@ -545,7 +545,7 @@ virt_net_unrealize (Device *device)
   g_mutex_clear (&net->lock);
 }
 
-static const DeviceClass virt_net_device_class = {
+const DeviceClass virt_net_device_class = {
   .name = "virtio-net",
   .version = 2,
   .instance_size = sizeof (VirtNet),
@@ -559,6 +559,15 @@ static const DeviceClass virt_net_device_class = {
   .unrealize = virt_net_unrealize,
 };
 
+void
+virt_net_prepare (Device *device, unsigned n_pairs, NetPort *port)
+{
+  VirtNet *net = (VirtNet *)device;
+
+  net->port = port;
+  net->n_pairs = CLAMP (n_pairs, 1, NET_MOST_PAIRS);
+}
+
 Device *
 virt_net_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, unsigned n_pairs, NetPort *port,
               GError **error)
@@ -567,8 +576,7 @@ virt_net_new (Vm *vm, const char *id, PciBus *bus, unsigned devfn, unsigned n_pa
 
   net->virt.pci.bus = bus;
   net->virt.pci.devfn = (uint8_t)devfn;
-  net->port = port;
-  net->n_pairs = CLAMP (n_pairs, 1, NET_MOST_PAIRS);
+  virt_net_prepare (&net->virt.pci.device, n_pairs, port);
   if (device_realize (&net->virt.pci.device, error))
     return &net->virt.pci.device;
   device_free (&net->virt.pci.device);

@@ -7,6 +7,7 @@
 #include "virtio/virtio-private.h"
 
 #include "base/ready-source.h"
+#include "pci/express.h"
 #include "pci/msix.h"
 #include "pci/pm.h"
 
@@ -452,6 +453,9 @@ virt_device_realize (VirtDevice *virt, const VirtClass *virt_class, unsigned n_q
   virt_pci_add (virt);
   /* Behind all others: machines that were saved without it have nothing there. */
   pci_pm_add (&virt->pci);
+  /* On bus 0 machines have been saved without. */
+  if (pci_bus_parent (virt->pci.bus) != NULL)
+    pci_express_add (&virt->pci, PCI_EXPRESS_ENDPOINT);
   if (virt_class->transitional != 0)
     virt_legacy_add (virt);
   return TRUE;

@@ -3,9 +3,11 @@
  * Devices that come into a machine's slots and out of them, without a processor: places that stay, refusals, saved machines; with one
  * loop and with two.
  */
+#include "board/cards.h"
 #include "board/pc.h"
 #include "board/slots.h"
 #include "core/loop.h"
+#include "pci/express.h"
 #include "cpu/engine.h"
 
 #include <gio/gio.h>
@@ -274,6 +276,170 @@ test_saved (gconstpointer two_loops)
   g_remove (path);
 }
 
+/* -- Network cards ------------------------------------------------------------------------------------ */
+
+static void
+on_notice (void *opaque, const char *sentence)
+{
+  g_test_message ("%s", sentence);
+  g_string_append (opaque, sentence);
+}
+
+static void
+wait_for_state (Cards *cards, const char *id, const char *wanted)
+{
+  while (!g_str_equal (cards_state (cards, id), wanted))
+    g_main_context_iteration (NULL, TRUE);
+}
+
+/* 0: it has none. */
+static unsigned
+find_express (const PciDevice *pci)
+{
+  unsigned at = pci->config[0x34];
+
+  while (at != 0 && pci->config[at] != 0x10)
+    at = pci->config[at + 1];
+  return at;
+}
+
+#define INDICATOR_ON  0x100
+#define INDICATOR_OFF 0x300
+#define POWER_OFF     0x400
+
+/* As the guest's driver: the slot's power and its indicator (PCI Express Base Specification, 7.5.3.10). */
+static void
+set_power (Machine *m, unsigned slot, gboolean on)
+{
+  g_autofree char *id = g_strdup_printf ("pci-slot%u", slot);
+
+  vm_lock (m->vm);
+  for (guint i = 0; i < m->vm->devices->len; i++)
+    {
+      PciDevice *port = m->vm->devices->pdata[i];
+      unsigned at;
+
+      if (!g_str_equal (port->device.id, id))
+        continue;
+      at = find_express (port) + PCI_EXPRESS_SLOT_CONTROL;
+      pci_bus_config_write (port->bus, port->devfn, at,
+                            (pci_bus_config_read (port->bus, port->devfn, at, 2) & ~0x700u)
+                                | (on ? INDICATOR_ON : INDICATOR_OFF | POWER_OFF),
+                            2);
+    }
+  vm_unlock (m->vm);
+}
+
+/* Both cards that may be in a slot come and go, with their networks there all the time. */
+static void
+test_cards (gconstpointer two_loops)
+{
+  static const char *const names[] = { "virtio", "e1000e", "auto" };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      Machine m;
+      g_autoptr (GString) said = g_string_new (NULL);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (MachineDefinition) definition = definition_of (
+          (const char *[]){ "machine.chipset", "q35", "net0.kind", "none", "net1.kind", "none", "net1.card",
+                            names[i], "net1.slot", "2", "pcitest0.slot", "", NULL });
+      Cards *cards;
+      PciDevice *card;
+
+      g_assert_true (machine_open (&m, definition, two_loops != NULL, FALSE, &error));
+      g_assert_no_error (error);
+      set_power (&m, 2, TRUE);
+      cards = cards_new (m.board, on_notice, said);
+      g_assert_null (cards_state (cards, "net0"));
+      g_assert_false (cards_set_plugged (cards, "net0", FALSE, &error));
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+      g_assert_cmpstr (cards_state (cards, "net1"), ==, "yes");
+      assert_place (&m, "net1", "slot 2");
+      assert_place (&m, "pcitest0", "slot 1");
+      card = behind (&m, 2);
+      g_assert_nonnull (card);
+      g_assert_cmpstr (card->device.id, ==, "net1");
+      g_assert_cmpuint (find_express (card), !=, 0);
+
+      for (unsigned round = 0; round < 2; round++)
+        {
+          g_assert_true (cards_set_plugged (cards, "net1", FALSE, NULL));
+          g_assert_cmpstr (cards_state (cards, "net1"), ==, "leaving");
+          /* Nobody has let it go. */
+          g_assert_true (has (&m, "net1"));
+          set_power (&m, 2, FALSE);
+          wait_for_state (cards, "net1", "no");
+          g_assert_false (has (&m, "net1"));
+          g_assert_true (has (&m, "net1-port"));
+          g_assert_null (behind (&m, 2));
+          g_assert_true (cards_set_plugged (cards, "net1", FALSE, NULL));
+          g_assert_true (cards_set_plugged (cards, "net1", TRUE, NULL));
+          wait_for_state (cards, "net1", "yes");
+          g_assert_nonnull (behind (&m, 2));
+          set_power (&m, 2, TRUE);
+        }
+      /* Wanted again while it goes: it goes, and comes. */
+      g_assert_true (cards_set_plugged (cards, "net1", FALSE, NULL));
+      g_assert_true (cards_set_plugged (cards, "net1", TRUE, NULL));
+      g_assert_cmpstr (cards_state (cards, "net1"), ==, "leaving");
+      set_power (&m, 2, FALSE);
+      wait_for_state (cards, "net1", "yes");
+      g_assert_cmpstr (said->str, ==, "");
+      /* The list goes before a change has ended. */
+      g_assert_true (cards_set_plugged (cards, "net1", FALSE, NULL));
+      cards_free (cards);
+      machine_close (&m);
+    }
+}
+
+static void
+test_card_absent (void)
+{
+  Machine m;
+  g_autoptr (GString) said = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (MachineDefinition) definition = definition_of ((const char *[]){
+      "machine.chipset", "q35", "net1.kind", "none", "net1.slot", "1", "net1.plugged", "false", NULL });
+  Cards *cards;
+
+  g_assert_true (machine_open (&m, definition, FALSE, FALSE, &error));
+  cards = cards_new (m.board, on_notice, said);
+  g_assert_cmpstr (cards_state (cards, "net1"), ==, "no");
+  g_assert_false (has (&m, "net1"));
+  g_assert_true (cards_set_plugged (cards, "net1", TRUE, NULL));
+  wait_for_state (cards, "net1", "yes");
+  g_assert_true (has (&m, "net1"));
+  cards_free (cards);
+  machine_close (&m);
+}
+
+static void
+test_cards_refused (void)
+{
+  static const char *const refused[][6] = {
+    { "machine.chipset", "q35", "net0.card", "rtl8139", "net0.slot", "1" },
+    { "machine.chipset", "q35", "net0.card", "e1000e", "net0.slot", "9" },
+    { "machine.chipset", "pc", "net0.card", "e1000e", "net0.slot", "1" },
+  };
+  static const char *const words[] = { "conventional PCI", "no slot 9, but 1 to 4", "no slots" };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (refused); i++)
+    {
+      Machine m;
+      g_autoptr (GError) error = NULL;
+      const char *keys[9] = { "net0.kind", "none" };
+      g_autoptr (MachineDefinition) definition = NULL;
+
+      memcpy (keys + 2, refused[i], sizeof refused[i]);
+      definition = definition_of (keys);
+      g_assert_false (machine_open (&m, definition, FALSE, FALSE, &error));
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+      g_assert_nonnull (strstr (error->message, words[i]));
+      machine_close (&m);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -283,5 +449,9 @@ main (int argc, char **argv)
   g_test_add_data_func ("/board/slots/saved-one-loop", NULL, test_saved);
   g_test_add_data_func ("/board/slots/saved-two-loops", "two", test_saved);
   g_test_add_func ("/board/slots/end", test_end);
+  g_test_add_data_func ("/board/cards/one-loop", NULL, test_cards);
+  g_test_add_data_func ("/board/cards/two-loops", "two", test_cards);
+  g_test_add_func ("/board/cards/absent", test_card_absent);
+  g_test_add_func ("/board/cards/refused", test_cards_refused);
   return g_test_run ();
 }
