@@ -107,6 +107,7 @@ on_no_patience (gpointer data)
   g_clear_pointer (&card->patience, g_source_unref);
   sentence = g_strdup_printf ("%s: the guest has not let it go within %u seconds, so it was pulled out",
                               card->id, CARDS_PATIENCE_S);
+  g_message ("%s", sentence);
   cards->notice (cards->opaque, sentence);
   board_unplug (cards->board, card->id, TRUE, on_pulled, NULL);
   return G_SOURCE_REMOVE;
