@@ -55,6 +55,9 @@ other_value (const DefinitionKey *key)
     return g_strdup ("046d:c52b:A-7");
   if (g_str_equal (key->name, "agent"))
     return g_strdup ("org.qemu.guest_agent.0");
+  /* A slot is one device's. */
+  if (g_str_equal (key->name, "slot") && key->fallback != NULL)
+    return g_strdup ("30");
   switch (key->type)
     {
     case KEY_BOOL:
@@ -498,6 +501,12 @@ test_slots (void)
       "[machine]\nname=a\nuuid=" UUID "\n[pcitest0]\nslot=1\n[pcitest1]\nslot=1\n", -1, NULL, &error);
   g_assert_no_error (error);
   assert_slots (twice, "pcitest0:1 pcitest1:2 ");
+  /* Network cards are in one only where it is set, and then it is theirs. */
+  g_autoptr (MachineDefinition) net = definition_parse (
+      "[machine]\nname=a\nuuid=" UUID "\n[net0]\n[net1]\nslot=1\n[net2]\nslot=1\n[pcitest0]\n", -1, NULL,
+      &error);
+  g_assert_no_error (error);
+  assert_slots (net, "net1:1 pcitest0:2 ");
 }
 
 /* Each kind: as many as there may be, and no more; what every machine has stays. */
