@@ -273,7 +273,10 @@ board_prepare_slot_net (Board *board, const MachineDevice *device, Device *card)
   if (card->klass == &e1000e_class)
     e1000e_prepare (card, net->port);
   else
-    virt_net_prepare (card, (unsigned)machine_device_number (device, "queues"), net->port);
+    {
+      virt_net_prepare (card, (unsigned)machine_device_number (device, "queues"), net->port);
+      board_made_virtio (board, card);
+    }
 }
 
 gboolean

@@ -423,7 +423,8 @@ virt_device_realize (VirtDevice *virt, const VirtClass *virt_class, unsigned n_q
       FALSE);
   virt->virt_class = virt_class;
   virt->vector = VIRT_NO_VECTOR;
-  virt->offered = (features & virt_class->features) | ALL_FEATURES;
+  /* Beside what it was told before. */
+  virt->offered |= (features & virt_class->features) | ALL_FEATURES;
   g_mutex_init (&virt->isr_lock);
   for (unsigned i = 0; i < VIRT_MAX_QUEUES; i++)
     virt->bells[i] = -1;

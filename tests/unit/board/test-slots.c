@@ -8,6 +8,7 @@
 #include "board/slots.h"
 #include "core/loop.h"
 #include "pci/express.h"
+#include "virtio/virtio.h"
 #include "cpu/engine.h"
 
 #include <gio/gio.h>
@@ -414,6 +415,26 @@ test_card_absent (void)
   machine_close (&m);
 }
 
+/* A card in a slot offers what its machine's others do. */
+static void
+test_card_packed (void)
+{
+  static const char *const rings[] = { "split", "packed" };
+
+  for (unsigned packed = 0; packed < 2; packed++)
+    {
+      Machine m;
+      g_autoptr (GError) error = NULL;
+      g_autoptr (MachineDefinition) definition = definition_of (
+          (const char *[]){ "machine.chipset", "q35", "machine.virtio-rings", rings[packed], "net0.kind",
+                            "none", "net0.card", "virtio", "net0.slot", "1", NULL });
+
+      g_assert_true (machine_open (&m, definition, FALSE, FALSE, &error));
+      g_assert_cmpuint ((((VirtDevice *)behind (&m, 1))->offered & VIRT_F_RING_PACKED) != 0, ==, packed);
+      machine_close (&m);
+    }
+}
+
 static void
 test_cards_refused (void)
 {
@@ -452,6 +473,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/board/cards/one-loop", NULL, test_cards);
   g_test_add_data_func ("/board/cards/two-loops", "two", test_cards);
   g_test_add_func ("/board/cards/absent", test_card_absent);
+  g_test_add_func ("/board/cards/packed", test_card_packed);
   g_test_add_func ("/board/cards/refused", test_cards_refused);
   return g_test_run ();
 }
