@@ -219,6 +219,25 @@ test_kinds (Fixture *f, gconstpointer data)
       g_assert_cmpint (is_shown (f, "disk0.plugged"), ==, buses[i].plugged);
       g_assert_cmpint (is_shown (f, "disk0.uas"), ==, buses[i].uas);
     }
+  /* A slot is for some cards of some boards, and plugging for who is in one. */
+  static const struct
+  {
+    const char *chipset, *card, *number;
+    gboolean slot, plugged, queues;
+  } cards[] = { { "pc", "virtio", "0", FALSE, FALSE, TRUE },
+                { "q35", "virtio", "0", TRUE, FALSE, TRUE },
+                { "q35", "e1000e", "2", TRUE, TRUE, FALSE },
+                { "q35", "auto", "0", TRUE, FALSE, FALSE },
+                { "q35", "rtl8139", "0", FALSE, FALSE, FALSE } };
+  for (unsigned i = 0; i < G_N_ELEMENTS (cards); i++)
+    {
+      g_assert_true (edit (f, "machine.chipset", cards[i].chipset));
+      g_assert_true (edit (f, "net0.card", cards[i].card));
+      g_assert_true (edit (f, "net0.slot", cards[i].number));
+      g_assert_cmpint (is_shown (f, "net0.slot"), ==, cards[i].slot);
+      g_assert_cmpint (is_shown (f, "net0.plugged"), ==, cards[i].plugged);
+      g_assert_cmpint (is_shown (f, "net0.queues"), ==, cards[i].queues);
+    }
   gtk_widget_activate_action (drives, "drives.add", "s", "cdrom");
   g_assert_nonnull (device_row (f, "cdrom1"));
   g_assert_true (viv_settings_window_show_key (f->window, "serial3.backend"));

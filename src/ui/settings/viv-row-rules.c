@@ -8,7 +8,7 @@
 gboolean
 viv_row_counts (const MachineDefinition *definition, const char *key)
 {
-  /* Of a kind of devices: a key, and the choices of another one with which it counts. */
+  /* Of a kind of devices: a key, and the choices of another one, its own or the machine's, with which it counts; all that are here. */
   static const struct
   {
     const char *kind, *key, *other, *choices;
@@ -22,6 +22,9 @@ viv_row_counts (const MachineDefinition *definition, const char *key)
     { "net", "restrict", "kind", "user" },
     { "net", "tftp", "kind", "user" },
     { "net", "bootfile", "kind", "user" },
+    { "net", "queues", "card", "virtio" },
+    { "net", "slot", "card", "auto|e1000e|virtio" },
+    { "net", "slot", "machine.chipset", "q35" },
     { "serial", "path", "backend", "file|unix|device" },
     { "serial", "mode", "backend", "tcp|unix" },
     { "serial", "address", "backend", "tcp" },
@@ -38,10 +41,16 @@ viv_row_counts (const MachineDefinition *definition, const char *key)
     if (g_str_equal (limited[i].kind, device->kind->name) && g_str_equal (limited[i].key, dot + 1))
       {
         g_auto (GStrv) choices = g_strsplit (limited[i].choices, "|", -1);
+        const char *now = strchr (limited[i].other, '.') != NULL
+                              ? definition_text (definition, limited[i].other)
+                              : machine_device_text (device, limited[i].other);
 
-        return g_strv_contains ((const char *const *)choices, machine_device_text (device, limited[i].other));
+        if (!g_strv_contains ((const char *const *)choices, now))
+          return FALSE;
       }
-  return TRUE;
+  /* A card is plugged into a slot. */
+  return !device || !g_str_equal (device->kind->name, "net") || !g_str_equal (dot + 1, "plugged")
+         || machine_device_slot (device) > 0;
 }
 
 gboolean
