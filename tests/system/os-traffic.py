@@ -22,14 +22,14 @@ from os_debian_guest import Guest, new
 from os_network import ADDRESS, OWN, Names, Server6, free_port, own_network, serve
 
 MIB = 1 << 20
-# Card: drivers that Linux has for it, MiB of the large download, whether it takes packets of 9000 bytes.  The ne2000 gives each word by a port.
+# Card: drivers that Linux has for it, MiB of the large download, whether it takes packets of 9000 bytes.
 CARDS = {
     "virtio": ({"virtio_net"}, 200, False),
     "e1000": ({"e1000"}, 200, True),
     "e1000e": ({"e1000e"}, 200, True),
     "rtl8139": ({"8139cp"}, 200, False),
     "pcnet": ({"pcnet32"}, 200, False),
-    "ne2000": ({"ne2k-pci"}, 12, False),
+    "ne2000": ({"ne2k-pci"}, 200, False),
 }
 # Linux 6.1 begins to close a device, and waits, before its driver stops the card (__dev_close_many()): what comes meanwhile the 8390's remarks upon.
 SHUTTING = re.compile(r"^ne2k-pci .*: interrupt from stopped card$")
