@@ -250,7 +250,9 @@ list_nets (Board *board, GString *list)
   for (guint i = 0; i < board->nets->len; i++)
     {
       const BoardNet *net = board->nets->pdata[i];
-      g_autofree char *path = g_strdup_printf ("/pci@i0cf8/ethernet@%x/ethernet-phy@0", net->slot);
+      g_autofree char *path = net->slot != 0
+                                  ? g_strdup_printf ("/pci@i0cf8/ethernet@%x/ethernet-phy@0", net->slot)
+                                  : NULL; /* nothing is booted from the ISA bus, or from a slot */
 
       list_path (list, path);
     }

@@ -525,6 +525,7 @@ net_port_detach (NetPort *port)
   forget (&port->to_card, &port->statistics.received);
   g_mutex_unlock (&port->lock);
   g_atomic_int_set (&port->stalled, FALSE);
+  wake (port); /* or the wire, where a packet waited, stays unwatched for the next card */
 }
 
 void

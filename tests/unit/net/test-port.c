@@ -202,6 +202,32 @@ test_card_without_room (void)
   end (&card);
 }
 
+/* The next card, in the same slot, hears what comes, whatever the one before has left. */
+static void
+test_next_card (void)
+{
+  uint8_t frame[64];
+  Card card;
+
+  begin (&card, NULL);
+  card.refuses = TRUE;
+  net_fixture_frame (frame, everybody, 0x88b5, sizeof frame, 0);
+  g_assert_true (net_fixture_give (&card.net, frame, sizeof frame));
+  pump ();
+  vm_lock (card.vm);
+  net_port_detach (card.net.port);
+  vm_unlock (card.vm);
+  pump ();
+  card.refuses = FALSE;
+  vm_lock (card.vm);
+  net_port_attach (card.net.port, &card_funcs, &card);
+  vm_unlock (card.vm);
+  g_assert_true (net_fixture_give (&card.net, frame, sizeof frame));
+  pump ();
+  g_assert_cmpuint (card.n_received, ==, 1);
+  end (&card);
+}
+
 static void
 test_wire_without_room (void)
 {
@@ -754,6 +780,7 @@ main (int argc, char **argv)
   g_test_add_func ("/net/both-ways", test_both_ways);
   g_test_add_func ("/net/lengths", test_lengths);
   g_test_add_func ("/net/card-without-room", test_card_without_room);
+  g_test_add_func ("/net/next-card", test_next_card);
   g_test_add_func ("/net/wire-without-room", test_wire_without_room);
   g_test_add_func ("/net/pause", test_pause);
   g_test_add_func ("/net/cable", test_cable);
